@@ -1,0 +1,78 @@
+"""Diagnostics: what is wrong, where, and what to do. Values only; views render them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from leptonctl.core.values import Json, Span
+
+Severity = Literal["error", "warning", "note"]
+
+# Exit codes of the command line. The first that applies of 7, 130, 3, 4, 5, 1, 6, 2 wins.
+OK, ERROR, CHANGES, INVALID, LOCKED, STALE, GATE, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """`id` is permanent and documented in docs/diagnostics.md; `summary` holds no user words; `hint` is a command or an edit."""
+
+    id: str
+    severity: Severity
+    summary: str
+    detail: str = ""
+    span: Span | None = None
+    hint: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        where = self.span
+        return {
+            "id": self.id,
+            "severity": self.severity,
+            "summary": self.summary,
+            "detail": self.detail,
+            "file": where.file if where else None,
+            "line": where.line if where else None,
+            "column": where.column if where else None,
+            "hint": self.hint,
+        }
+
+
+class Failure(Exception):
+    """The one exception that carries diagnostics to the one error door of the command line."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], exit_code: int = ERROR) -> None:
+        self.diagnostics = tuple(diagnostics)
+        self.exit_code = exit_code
+        super().__init__("; ".join(f"{d.id}: {d.summary}. {d.detail}" for d in self.diagnostics))
+
+
+def error(id: str, summary: str, detail: str = "", *, span: Span | None = None, hint: str = "") -> Diagnostic:  # noqa: A002
+    """An error diagnostic."""
+    return Diagnostic(id=id, severity="error", summary=summary, detail=detail, span=span, hint=hint)
+
+
+def fail(
+    id: str,  # noqa: A002
+    summary: str,
+    detail: str = "",
+    *,
+    span: Span | None = None,
+    hint: str = "",
+    exit_code: int = ERROR,
+) -> Failure:
+    """A failure of one error, to be raised."""
+    return Failure([error(id, summary, detail, span=span, hint=hint)], exit_code)
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(d.severity == "error" for d in diagnostics)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?`, or what is known when nothing is near, or nothing when nothing is known."""
+    names = sorted(known)
+    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return "known: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "") if names else ""

@@ -1,0 +1,83 @@
+"""The nouns of the pipeline as frozen values. Owns no behaviour beyond small pure look-ups."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Path: TypeAlias = tuple[str | int, ...]
+Op: TypeAlias = Literal["prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind"]
+Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]
+
+OPS: tuple[Op, ...] = ("prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind")
+KINDS = ("Project", "Dataset", "Model", "Environment")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A place in a project file. Lines and columns count from 1; `end_column` is exclusive and on the same line."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One YAML document that holds `kind:`, as plain JSON values with the place of every key and value.
+
+    `keys[path]` is where the key (or list item) at `path` is written, `values[path]` where its value is.
+    The empty path is the document itself.
+    """
+
+    kind: str
+    name: str
+    file: str
+    value: dict[str, Json]
+    keys: Mapping[Path, Span]
+    values: Mapping[Path, Span]
+
+    def at(self, *path: str | int) -> Span:
+        """The place of the value at `path`, or of its nearest written ancestor."""
+        while path not in self.values and path:
+            path = path[:-1]
+        return self.values[path]
+
+    def key_at(self, *path: str | int) -> Span:
+        """The place of the key at `path`, or of its nearest written ancestor."""
+        return self.keys[path] if path in self.keys else self.at(*path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One unit of work of a node.
+
+    `key` is None while it depends on bytes that are not built yet (evaluate and compare are keyed by artifact);
+    `spec` is a digest of the same inputs by declaration, known always, so a plan can name the step before its build.
+    `inputs` is the JSON payload that the step's worker gets; `needs` names the steps whose results it reads:
+    role -> (address, op).
+    """
+
+    op: Op
+    address: str
+    key: str | None
+    spec: str
+    inputs: dict[str, Json] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, Op]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a step produced, immutable under its key.
+
+    `artifacts` maps file names to `sha256:<hex>` of their bytes in the store; `outputs` is the op's own JSON
+    (metrics, row counts, parity …); `provenance` is recorded and shown, never part of a key.
+    """
+
+    key: str
+    op: Op
+    artifacts: Mapping[str, str]
+    outputs: Mapping[str, Json]
+    provenance: Mapping[str, Json]
+    seconds: float

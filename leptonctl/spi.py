@@ -1,0 +1,181 @@
+"""All that third parties import. A provider is a frozen value of one of these types, found by entry point.
+
+Groups: `leptonctl.sources`, `leptonctl.trainers`, `leptonctl.preprocess`, `leptonctl.metrics`. A module may be imported at
+plan time, so it imports numpy, scikit-learn and the like only inside its functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from leptonctl.core.values import Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    import polars as pl
+
+Task: TypeAlias = Literal["classification", "regression", "clustering", "anomaly"]
+Schema: TypeAlias = dict[str, Any]
+"""A draft-07 JSON Schema of one parameter, with `description` and `default` always present."""
+
+
+class ProviderError(Exception):
+    """What a provider raises for a user's mistake. The engine adds the place; never a traceback.
+
+    `line` and `column` (from 1; column may be a column *name* of the data) point into a data file when known.
+    """
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        detail: str = "",
+        hint: str = "",
+        id: str = "step-failed",  # noqa: A002
+        file: str | None = None,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        self.id, self.summary, self.detail, self.hint = id, summary, detail, hint
+        self.file, self.line, self.column = file, line, column
+        super().__init__(summary)
+
+
+class Progress(Protocol):
+    """Tells the reporter how far a step is. Cheap: the engine drops what comes faster than it can be shown."""
+
+    def __call__(self, *, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """One algorithm for one task.
+
+    name: what YAML writes as `algorithm:`.
+    params: parameter name -> JSON Schema with `default` and `description`; scikit-learn's names and types. They are
+        data shipped here, fixed within a project `format`; `build` passes every one of them explicitly.
+    epoch: raised when the same parameters would give other bytes; part of the train key.
+    build: (params, seed) -> an unfitted scikit-learn estimator. Takes every declared parameter, defaults filled in.
+    fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
+        None: `estimator.fit(X, y)`.
+    export_options: fitted estimator -> options for skl2onnx's `convert_sklearn(options={id(estimator): …})`.
+    repair: (ONNX model, fitted estimator) -> ONNX model, for known converter faults.
+    refuse: params -> why this combination cannot be exported truthfully, or None. Decided at plan time.
+    tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
+    splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
+    """
+
+    name: str
+    task: Task
+    description: str
+    params: Mapping[str, Schema]
+    build: Callable[[Mapping[str, Any], int], Any]
+    epoch: int = 1
+    fit: Callable[[Any, np.ndarray, np.ndarray, Progress], Any] | None = None
+    export_options: Callable[[Any], dict[str, Any]] | None = None
+    repair: Callable[[onnx.ModelProto, Any], onnx.ModelProto] | None = None
+    refuse: Callable[[Mapping[str, Any]], str | None] | None = None
+    tolerance: float | None = None
+    splits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessor:
+    """One preprocess step, part of the ONNX graph.
+
+    takes: column types it accepts: "number" float32 [N,m] with NaN for missing, "string" object [N,m] with "" for missing.
+    keeps: True when each input column stays one column under its name (scalers, imputer, ordinal); False when the
+        columns are replaced (one_hot, pca, polynomial, tfidf, select_k_best).
+    build, params, refuse, export_options: as in Trainer; `build` returns an unfitted transformer.
+    supervised: True when `fit` needs y.
+    one_column: True when the transformer takes exactly one column (tfidf).
+    """
+
+    name: str
+    description: str
+    params: Mapping[str, Schema]
+    build: Callable[[Mapping[str, Any], int], Any]
+    takes: Literal["number", "string"]
+    keeps: bool
+    epoch: int = 1
+    supervised: bool = False
+    one_column: bool = False
+    export_options: Callable[[Any], dict[str, Any]] | None = None
+    refuse: Callable[[Mapping[str, Any]], str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What metrics see, cast to the native dtype.
+
+    labels: predicted class [N] (classification) or None; probabilities: [N,C] in the order of `classes` or None;
+    values: predicted float64 [N] (regression) or None.
+    """
+
+    labels: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    values: np.ndarray | None = None
+    classes: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """How to average: `positive` is the positive class of binary metrics, `average` is binary, macro, micro or weighted."""
+
+    positive: Any = None
+    average: str = "binary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number (`score`) or one curve or matrix (`detail`, a JSON object shown under `evaluation`), or both."""
+
+    name: str
+    task: Task
+    description: str
+    greater_is_better: bool | None
+    score: Callable[[np.ndarray, Prediction, Scoring], float] | None = None
+    detail: Callable[[np.ndarray, Prediction, Scoring], Json] | None = None
+    needs_probabilities: bool = False
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """How to read a file. `missing_values` are texts read as missing in every column; None means the source's default."""
+
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    missing_values: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file format.
+
+    suffixes: lower-case file endings it reads, the longest match wins (".csv.gz" before ".gz").
+    columns: (path, options) -> column names from the header alone, without reading the rows. Used at plan time; cheap.
+    read: (path, options) -> a polars DataFrame, all text columns as String (untyped text formats give String everywhere,
+        missing = null), typed formats keep their types. Raises ProviderError with file line and column.
+    line_of: (path, options, row indices from 0) -> the file line (from 1) at which each row starts.
+    """
+
+    name: str
+    description: str
+    suffixes: tuple[str, ...]
+    columns: Callable[[Path, SourceOptions], list[str]]
+    read: Callable[[Path, SourceOptions], pl.DataFrame]
+    line_of: Callable[[Path, SourceOptions, Sequence[int]], list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """Where an environment runs. `settings` is the JSON Schema of the properties beside `type`."""
+
+    name: str
+    description: str
+    settings: Mapping[str, Schema] = field(default_factory=dict)
