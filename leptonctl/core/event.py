@@ -1,0 +1,106 @@
+"""What happens while a plan is carried out: a closed set of frozen types, told to a Reporter."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias
+
+from leptonctl.core.change import Judgement
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.values import Json, Op
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyStarted:
+    """`command` is apply, build, rollback …; `steps` is how many will be done, `reuse` how many are adopted."""
+
+    type: ClassVar[str] = "apply_started"
+    command: str
+    plan_id: str
+    steps: int
+    reuse: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    type: ClassVar[str] = "step_started"
+    op: Op
+    address: str
+    key: str | None
+    forecast_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    type: ClassVar[str] = "step_progress"
+    op: Op
+    address: str
+    seconds: float
+    message: str = ""
+    iteration: int | None = None
+    of: int | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """`adopted`: another builder's result was taken, or one that was there. `judgements` on a bind."""
+
+    type: ClassVar[str] = "step_finished"
+    op: Op
+    address: str
+    key: str | None
+    seconds: float
+    adopted: bool = False
+    metrics: dict[str, Json] | None = None
+    judgements: tuple[Judgement, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """`gate`: a binding was held by its gate (exit 6), not an error of the step."""
+
+    type: ClassVar[str] = "step_failed"
+    op: Op
+    address: str
+    key: str | None
+    seconds: float
+    diagnostic: Diagnostic
+    gate: bool = False
+    judgements: tuple[Judgement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped:
+    """`because` is the address and op that failed before it."""
+
+    type: ClassVar[str] = "step_skipped"
+    op: Op
+    address: str
+    key: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyFinished:
+    type: ClassVar[str] = "apply_finished"
+    ok: bool
+    prepared: int
+    trained: int
+    exported: int
+    evaluated: int
+    cross_validated: int
+    compared: int
+    bound: int
+    failed: int
+    skipped: int
+    serial: int
+    seconds: float
+
+
+Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped | ApplyFinished
+
+
+class Reporter(Protocol):
+    """Told every event, in order, from one thread at a time. Must not raise."""
+
+    def __call__(self, event: Event) -> None: ...
