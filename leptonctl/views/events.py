@@ -1,0 +1,187 @@
+"""Reporters: what an apply says while it works. JSON lines for machines, lines and a live part for people, silence.
+
+They turn events into text and hand it to a `write` function; they open nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from threading import Lock
+from typing import Any, assert_never
+
+from leptonctl.core.change import Judgement
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.views.plan_json import judgement_to_json
+from leptonctl.views.plan_text import gates_table, place
+from leptonctl.views.style import Style, cut, duration, figure, printable
+
+QUIET_SECONDS = 5.0
+"""How long a plain log waits between two lines about one step."""
+DONE = (
+    ("prepared", "prepared"), ("trained", "trained"), ("exported", "exported"), ("evaluated", "evaluated"),
+    ("cross_validated", "cross-validated"), ("compared", "compared"), ("bound", "bound"), ("failed", "failed"), ("skipped", "skipped"),
+)  # fmt: skip
+PAST = {"apply": "Applied", "build": "Built", "rollback": "Rolled back", "promote": "Promoted", "destroy": "Destroyed"}
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """`type` first, then every field of the event."""
+    return {"type": event.type} | {f.name: _plain(getattr(event, f.name)) for f in fields(event)}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - event fields of any type to JSON
+    if isinstance(value, Diagnostic):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return [judgement_to_json(item) if isinstance(item, Judgement) else item for item in value]
+    return value
+
+
+class Silent:
+    """Says nothing."""
+
+    def __call__(self, event: Event) -> None:
+        del event
+
+
+class JsonLines:
+    """One JSON object a line. `write` is expected to flush."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def __call__(self, event: Event) -> None:
+        self._write(json.dumps(event_to_json(event), ensure_ascii=False) + "\n")
+
+
+class Console:
+    """Lines for people. On a terminal the running steps stand below, one line each, redrawn in place.
+
+    `clock` gives seconds and is read only for the live part; `refresh` redraws it, from any thread.
+    """
+
+    def __init__(
+        self, write: Callable[[str], None], *, color: bool, tty: bool, width: int = 100, clock: Callable[[], float] | None = None
+    ) -> None:
+        self._write, self._style, self._tty, self._width, self._clock = write, Style(color), tty, width, clock
+        self._running: dict[tuple[str, str], tuple[float, str]] = {}
+        self._said: dict[tuple[str, str], float] = {}
+        self._drawn = 0
+        self._command = ""
+        self._lock = Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            lines = self._lines(event)
+            self._draw(lines)
+
+    def refresh(self) -> None:
+        """Redraw the live part, so that its seconds move while a step says nothing."""
+        with self._lock:
+            if self._running:
+                self._draw([])
+
+    def _draw(self, lines: list[str]) -> None:
+        if not self._tty:
+            if lines:
+                self._write("\n".join(lines) + "\n")
+            return
+        live = [self._live(key) for key in self._running]
+        if lines or live or self._drawn:
+            # up over the old live part and clear to the end of the screen, in one write so that nothing flickers
+            up = f"\x1b[{self._drawn}A\r\x1b[J" if self._drawn else ""
+            self._write(up + "".join(line + "\n" for line in [*lines, *live]))
+        self._drawn = len(live)
+
+    def _live(self, key: tuple[str, str]) -> str:
+        began, said = self._running[key]
+        seconds = f"  {duration(int(self._clock() - began))}" if self._clock else ""
+        text = cut(f"{_name(*key)}{seconds}" + (f"  {said}" if said else ""), self._width - 3)
+        return f"{self._style.cyan('·')} {text}"
+
+    def _lines(self, event: Event) -> list[str]:
+        if isinstance(event, ApplyStarted):
+            self._command = event.command
+            return []
+        if isinstance(event, ApplyFinished):
+            self._running.clear()
+            return ["", *_closing(event, self._command, self._style)]
+        key = (event.op, event.address)
+        if isinstance(event, StepStarted):
+            self._running[key] = (self._clock() if self._clock else 0.0, "")
+            return []
+        if isinstance(event, StepProgress):
+            return self._progress(event, key)
+        self._running.pop(key, None)
+        return _ended(event, self._style)
+
+    def _progress(self, event: StepProgress, key: tuple[str, str]) -> list[str]:
+        said = _progress_text(event)
+        began, _ = self._running.get(key, (0.0, ""))
+        self._running[key] = (began, said)
+        if self._tty or event.seconds - self._said.get(key, 0.0) < QUIET_SECONDS:
+            return []
+        self._said[key] = event.seconds
+        return [f"· {_name(*key)}  {duration(event.seconds)}" + (f"  {said}" if said else "")]
+
+
+def _progress_text(event: StepProgress) -> str:
+    parts = []
+    if event.iteration is not None:
+        parts.append(f"iteration {event.iteration}" + (f" of {event.of}" if event.of is not None else ""))
+    if event.loss is not None:
+        parts.append(f"loss {figure(event.loss)}")
+    if event.message:
+        parts.append(printable(event.message))
+    return ", ".join(parts)
+
+
+def _ended(event: StepFinished | StepFailed | StepSkipped, style: Style) -> list[str]:
+    name = _name(event.op, event.address)
+    if isinstance(event, StepFinished):
+        return _finished(event, name, style)
+    if isinstance(event, StepSkipped):
+        return [f"{style.dim('-')} {name}  {style.dim('skipped: ' + printable(event.because) + ' failed')}"]
+    if isinstance(event, StepFailed):
+        return _failed(event, name, style)
+    assert_never(event)
+
+
+def _finished(event: StepFinished, name: str, style: Style) -> list[str]:
+    said = [duration(event.seconds)] if not event.adopted else ["adopted"]
+    numbers = [(k, v) for k, v in (event.metrics or {}).items() if isinstance(v, int | float)]
+    if numbers:
+        said.append(", ".join(f"{printable(k)} {figure(v)}" for k, v in numbers[:4]) + (", …" if len(numbers) > 4 else ""))  # noqa: PLR2004
+    if event.message:
+        said.append(printable(event.message))
+    lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(said))}"]
+    evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
+    return [*lines, evidence] if evidence else lines
+
+
+def _failed(event: StepFailed, name: str, style: Style) -> list[str]:
+    d = event.diagnostic.to_json()
+    lines = [f"{style.red('✗')} {name}  {style.red('held by its gates' if event.gate else 'failed')}  {style.dim(duration(event.seconds))}"]
+    evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
+    if evidence:
+        lines.append(evidence)
+    lines.append(f"    {style.red('error')}[{d['id']}]: {printable(str(d['summary']))}")
+    lines += [f"    {printable(part)}" for part in str(d["detail"]).splitlines()]
+    if d["file"]:
+        lines.append(f"    {style.dim('--> ' + place(d))}")
+    if d["hint"]:
+        lines.append(f"    hint: {printable(str(d['hint']))}")
+    return lines
+
+
+def _closing(event: ApplyFinished, command: str, style: Style) -> list[str]:
+    counts: dict[str, int] = {word: getattr(event, field) for field, word in DONE}
+    did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "nothing was left to do"
+    paint = style.green if event.ok else style.red
+    head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
+    return [f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}. Serial {event.serial}."]
+
+
+def _name(op: str, address: str) -> str:
+    return f"{op.replace('_', '-')} {printable(address)}"

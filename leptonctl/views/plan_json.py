@@ -1,0 +1,81 @@
+"""The plan as the JSON object of `plan --json`: the machine contract that every other view of a plan reads."""
+
+from typing import Any
+
+from leptonctl.core.change import Because, Change, Drift, Judgement, Plan, PlannedStep
+
+FORMAT_VERSION = "1.0"
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """The whole contract; every key always present, counters always integers."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "plan_id": plan.plan_id,
+        "effect_id": plan.effect_id,
+        "prior": {"lineage": plan.lineage, "serial": plan.serial},
+        "changes": [_change(c) for c in plan.moving],
+        "drift": [_drift(d) for d in plan.drift],
+        "diagnostics": [d.to_json() for d in plan.diagnostics],
+        "summary": plan.summary,
+        "complete": plan.complete,
+        "applyable": plan.applyable,
+    }
+
+
+def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
+    """One gate with its evidence; `passed` null: not known yet."""
+    gate = judgement.gate
+    return {
+        "metric": gate.metric,
+        "rule": gate.rule,
+        "limit": gate.limit,
+        "passed": judgement.passed,
+        "value": judgement.value,
+        "bound": judgement.bound,
+        "candidate": judgement.candidate,
+        "note": judgement.note,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "address": change.address,
+        "action": change.action,
+        "reason": change.reason,
+        "because": [_because(b) for b in change.because],
+        "steps": [_step(s) for s in change.steps],
+        "before": change.before,
+        "after": change.after,
+        "before_version": change.before_version,
+        "after_version": change.after_version,
+        "known_after_apply": list(change.known_after_apply),
+        "gates": [judgement_to_json(j) for j in change.judgements],
+        "is_return": change.is_return,
+    }
+
+
+def _because(because: Because) -> dict[str, Any]:
+    where = because.span
+    return {
+        "file": where.file if where else None,
+        "line": where.line if where else None,
+        "column": where.column if where else None,
+        "path": because.path,
+        "before": because.before,
+        "after": because.after,
+    }
+
+
+def _step(step: PlannedStep) -> dict[str, Any]:
+    return {"op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s}
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    return {
+        "address": drift.address,
+        "class": drift.drift_class,
+        "reason": drift.reason,
+        "recorded": drift.recorded,
+        "live": drift.live,
+    }

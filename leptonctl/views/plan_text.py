@@ -1,0 +1,168 @@
+"""The plan as a person likes to read it. One block a change, the sum on the last lines, nothing that scrolls the point away."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from leptonctl.core.change import Plan
+from leptonctl.views.plan_json import plan_to_json
+from leptonctl.views.style import Style, cut, printable, value_text
+from leptonctl.views.tables import table
+from leptonctl.views.words import (
+    MARKS,
+    NOTHING,
+    build_steps,
+    forecast as forecast_text,
+    forecast_line,
+    gate_cells,
+    gates_line,
+    has_effect,
+    step_text,
+    summary_line,
+    versions_text,
+)
+
+MANY = 30
+"""Beyond this many changes those of one kind are grouped."""
+SHOWN = 3
+"""How many of a group are shown in full."""
+
+
+def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: bool = False) -> str:
+    """The text of a plan or of its JSON, without a trailing newline. `verbose` lists every change, however many."""
+    shown = plan_to_json(plan) if isinstance(plan, Plan) else plan
+    style = Style(color)
+    blocks = [*_changes(shown["changes"], style, width, verbose=verbose), _drift(shown["drift"], style, width)]
+    blocks.append(_notes(shown["diagnostics"], style))
+    blocks.append(_closing(shown, style))
+    return "\n\n".join(b for b in blocks if b)
+
+
+def _closing(plan: dict[str, Any], style: Style) -> str:
+    if not has_effect(plan):
+        return NOTHING
+    gates = gates_line(plan)
+    failed = any(g["passed"] is False for c in plan["changes"] for g in c["gates"])
+    lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan)), forecast_line(plan)]
+    return "\n".join(line for line in lines if line)
+
+
+def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose: bool) -> Iterable[str]:
+    if verbose or len(changes) <= MANY:
+        return [_block(c, style, width) for c in changes]
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for change in changes:
+        groups.setdefault((change["action"], change["address"].split("/")[0], change["reason"]), []).append(change)
+    blocks: list[str] = []
+    for group in groups.values():
+        # what a gate holds back is the point of the plan: never folded
+        first = [c for c in group if any(g["passed"] is False for g in c["gates"])]
+        first += [c for c in group if c not in first][: max(0, SHOWN - len(first))]
+        rest = [c for c in group if c not in first]
+        blocks += [_block(c, style, width) for c in first]
+        if len(rest) == 1:
+            blocks.append(_block(rest[0], style, width))
+        elif rest:
+            blocks.append(_folded(rest, style, width))
+    return blocks
+
+
+def _folded(rest: list[dict[str, Any]], style: Style, width: int) -> str:
+    """`~ … and 47 more like this: train 47, export 47, about 3 min (model/a@v4, …; -v lists all)`."""
+    todo = build_steps({"changes": rest})
+    counts = Counter(s["op"].replace("_", "-") for s in todo)
+    work = ", ".join(f"{op} {n}" for op, n in counts.items())
+    known = [s["forecast_s"] for s in todo if s["forecast_s"] is not None]
+    forecast = f", about {forecast_text(sum(known))}" if known else ""
+    line = f"… and {len(rest)} more like these" + (f": {work}{forecast}" if work else "")
+    names = cut(", ".join(printable(c["address"]) for c in rest), max(width - 20, 20))
+    return f"{_mark(rest[0]['action'], style)} {line}\n    {style.dim(names + '  (-v lists all)')}"
+
+
+def _mark(action: str, style: Style) -> str:
+    paint = {"create": style.green, "update": style.yellow, "remove": style.red, "forget": style.dim}[action]
+    return paint(MARKS[action])
+
+
+def _block(change: dict[str, Any], style: Style, width: int) -> str:
+    versions = versions_text(change)
+    head = f"{_mark(change['action'], style)} {style.bold(printable(change['address']))}"
+    if versions:
+        head += "  " + style.cyan(printable(versions))
+    said = [change["reason"]] if change["reason"] else []
+    if change["is_return"]:
+        said.append("a return: no gate blocks it")
+    if said:
+        head += "  " + style.dim(printable("; ".join(said)))
+    lines = [head, _because(change["because"], style, width)]
+    if change["steps"]:
+        lines.append("    " + " · ".join(_step(s, style) for s in change["steps"]))
+    lines.append(gates_table(change["gates"], style, indent=4))
+    return "\n".join(line for line in lines if line)
+
+
+def _because(because: list[dict[str, Any]], style: Style, width: int) -> str:
+    room = max(16, (width - 50) // 2)
+    rows = [
+        (
+            printable(b["path"]),
+            f"{style.red(value_text(b['before'], room))} → {style.green(value_text(b['after'], room))}",
+            style.dim(place(b)),
+        )
+        for b in because
+    ]
+    return table(rows, indent=4)
+
+
+def _step(step: dict[str, Any], style: Style) -> str:
+    text = step_text(step)
+    return style.dim(text) if step["cached"] else text
+
+
+def gates_table(gates: Iterable[dict[str, Any]], style: Style, *, indent: int) -> str:
+    """One line a gate: verdict, metric, measured, limit. Also the evidence of a refusal."""
+    paint = {"✓": style.green, "✗": style.red, "?": style.yellow}
+    rows = []
+    for gate in gates:
+        verdict, metric, measured, limit = gate_cells(gate)
+        rows.append((f"{paint[verdict](verdict)} {printable(metric)}", measured, printable(limit)))
+    return table(rows, indent=indent, right=(1,))
+
+
+def _drift(drift: list[dict[str, Any]], style: Style, width: int) -> str:
+    if not drift:
+        return ""
+    paint = {"heal": style.yellow, "note": style.dim, "decision": style.red, "unobserved": style.dim}
+    room = max(16, (width - 50) // 2)
+    rows = [
+        (
+            paint[d["class"]](d["class"]),
+            printable(d["address"]),
+            f"{value_text(d['recorded'], room, absent='nothing')} → {value_text(d['live'], room, absent='nothing')}"
+            if d["recorded"] != d["live"]
+            else "",
+            printable(d["reason"]),
+        )
+        for d in drift
+    ]
+    return style.bold("Live differs from what is recorded:") + "\n" + table(rows, indent=2)
+
+
+def _notes(diagnostics: list[dict[str, Any]], style: Style) -> str:
+    """Diagnostics on a line or two; the full form with carets is what `validate` prints."""
+    paint = {"error": style.red, "warning": style.yellow, "note": style.cyan}
+    lines = []
+    for d in diagnostics:
+        text = f"{paint[d['severity']](d['severity'])}[{d['id']}]: {printable(d['summary'])}"
+        text += f". {printable(d['detail'])}" if d["detail"] else ""
+        lines.append(text + (style.dim(f"  {place(d)}") if d["file"] else ""))
+        if d["hint"]:
+            lines.append(f"  hint: {printable(d['hint'])}")
+    return "\n".join(lines)
+
+
+def place(of: dict[str, Any]) -> str:
+    """`models/spam.yaml:12:9`, as far as it is known."""
+    if not of["file"]:
+        return ""
+    return printable(":".join(str(part) for part in (of["file"], of["line"], of["column"]) if part is not None))

@@ -1,0 +1,119 @@
+"""Colour, widths and plain figures for terminal text. Knows no leptonctl noun and never writes."""
+
+import json
+import unicodedata
+from dataclasses import dataclass
+
+_CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
+_FINEST = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Wraps text in ANSI codes, or leaves it alone when `color` is off."""
+
+    color: bool
+
+    def _wrap(self, code: int, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
+
+    def bold(self, text: str) -> str:
+        return self._wrap(_CODES["bold"], text)
+
+    def dim(self, text: str) -> str:
+        return self._wrap(_CODES["dim"], text)
+
+    def red(self, text: str) -> str:
+        return self._wrap(_CODES["red"], text)
+
+    def green(self, text: str) -> str:
+        return self._wrap(_CODES["green"], text)
+
+    def yellow(self, text: str) -> str:
+        return self._wrap(_CODES["yellow"], text)
+
+    def cyan(self, text: str) -> str:
+        return self._wrap(_CODES["cyan"], text)
+
+
+def printable(text: str) -> str:
+    """Text from files and data with control, bidirectional and other invisible characters written out as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text).replace("\x7f", "\\u007f")
+
+
+def text_width(text: str) -> int:
+    """Terminal columns of printable text: wide characters take two, combining marks none, ANSI codes none."""
+    if text.isascii() and "\x1b" not in text:
+        return len(text)
+    columns, inside = 0, False
+    for c in text:
+        if inside:
+            inside = c != "m"
+        elif c == "\x1b":
+            inside = True
+        elif not unicodedata.combining(c):
+            columns += 2 if unicodedata.east_asian_width(c) in "WF" else 1
+    return columns
+
+
+def cut(text: str, columns: int) -> str:
+    """At most `columns` wide, with an ellipsis where something was left out. For text without ANSI codes."""
+    if text_width(text) <= columns:
+        return text
+    kept, used = [], 1
+    for c in text:
+        used += text_width(c)
+        if used > columns:
+            break
+        kept.append(c)
+    return "".join(kept) + "…"
+
+
+def duration(seconds: float) -> str:
+    """`45 ms`, `1.2 s`, `34 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 0.0995:  # noqa: PLR2004 - what would round to 100 ms reads better as 0.1 s
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95 and not (isinstance(seconds, int) and seconds >= 1):  # noqa: PLR2004 - one decimal below ten seconds
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:  # noqa: PLR2004
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def figure(value: float, beside: float | None = None) -> str:
+    """Four significant digits, or as many as it takes to look different from the figure it stands `beside`."""
+    for digits in range(4, _FINEST + 1):
+        text = format(value, f".{digits}g")
+        if beside is None or beside == value or text != format(beside, f".{digits}g"):
+            return text
+    return repr(value)
+
+
+def value_text(value: object, columns: int = 60, *, absent: str = "unset") -> str:
+    """A JSON value on one line: text without quotes where that cannot be misread, None as `absent`."""
+    if value is None:
+        return absent
+    text = value if isinstance(value, str) and _plain(value) else json.dumps(value, ensure_ascii=False)
+    return cut(printable(text), columns)
+
+
+def _plain(text: str) -> bool:
+    """Whether text read without quotes is clearly text."""
+    if not text or text != text.strip() or text in {"true", "false", "null", "unset"}:
+        return False
+    return not (text[0] in "-+.0123456789[{\"'" and _is_json(text))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,112 @@
+"""The phrases that all views of a plan share: one line for a gate, a step, the sum of it all. Reads the plan's JSON."""
+
+from typing import Any
+
+from leptonctl.views.style import duration, figure
+
+ACTIONS = ("create", "update", "remove", "forget")
+MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
+BUILDS = ("prepare", "train", "export", "evaluate", "cross_validate", "compare")
+NOTHING = "Nothing to do: everything declared is in place."
+VERDICTS = {True: "✓", False: "✗", None: "?"}
+
+
+def step_text(step: dict[str, Any]) -> str:
+    """`train  ~4 s`, `train  unknown`, `train  cached`; a bind moves a pointer and needs no forecast."""
+    name = step["op"].replace("_", "-")
+    if step["cached"]:
+        return f"{name} cached"
+    if step["forecast_s"] is not None:
+        return f"{name} ~{forecast(step['forecast_s'])}"
+    return name if step["op"] == "bind" else f"{name} unknown"
+
+
+def forecast(seconds: float) -> str:
+    """A duration without decimals that nobody can promise."""
+    return duration(seconds if seconds < 1 else round(seconds))
+
+
+def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Verdict, metric, measured, limit with what else there is to say."""
+    bound, candidate, value, limit = gate["bound"], gate["candidate"], gate["value"], gate["limit"]
+    sign = "≥" if gate["rule"] == "min" else "≤"
+    metric = f"{gate['metric']} drop" if gate["rule"] == "max_drop" else gate["metric"]
+    said = [gate["note"]] if gate["note"] else []
+    if bound is not None and candidate is not None:
+        said.insert(0, f"{figure(bound, candidate)} bound, {figure(candidate, bound)} candidate")
+    if gate["passed"] is None and not said:
+        said.append("decided after training")
+    measured = "" if value is None else figure(value, limit)
+    return VERDICTS[gate["passed"]], metric, measured, f"{sign} {figure(limit, value)}" + (f"  ({'; '.join(said)})" if said else "")
+
+
+def versions_text(change: dict[str, Any]) -> str:
+    """`v1 → v2` of a binding, or nothing."""
+    before, after = change["before_version"], change["after_version"]
+    if before is None and after is None:
+        return ""
+    if before == after:
+        return f"{after} (built anew)" if change["before"] != change["after"] else str(after)
+    return f"{before or 'unbound'} → {after or 'unbound'}"
+
+
+def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps that would be computed; a step shared by two addresses once."""
+    seen: set[tuple[str, str]] = set()
+    steps = []
+    for change in plan["changes"]:
+        for step in change["steps"]:
+            if step["cached"] or step["op"] == "bind" or (step["key"] is not None and (step["op"], step["key"]) in seen):
+                continue
+            seen.add((step["op"], step["key"] or ""))
+            steps.append(step)
+    return steps
+
+
+def has_effect(plan: dict[str, Any]) -> bool:
+    """Something would be done."""
+    return bool(plan["changes"]) or any(d["class"] == "heal" for d in plan["drift"])
+
+
+def summary_line(plan: dict[str, Any]) -> str:
+    """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`"""
+    if not has_effect(plan):
+        return NOTHING
+    counts = plan["summary"]
+    parts = [f"{counts[a]} to {a}" for a in ACTIONS if counts[a]]
+    builds = [f"{op.replace('_', '-')} {counts[op]}" for op in BUILDS if counts[op]]
+    if builds:
+        addresses = sum(any(not s["cached"] and s["op"] != "bind" for s in c["steps"]) for c in plan["changes"])
+        parts.append(f"{addresses} to build ({', '.join(builds)})")
+    elif plan["changes"]:
+        parts.append("nothing to build")
+    if counts["bind"]:
+        parts.append(f"{counts['bind']} to bind")
+    heals = sum(d["class"] == "heal" for d in plan["drift"])
+    if heals:
+        parts.append(f"{heals} to heal")
+    return f"Plan: {', '.join(parts)}."
+
+
+def forecast_line(plan: dict[str, Any]) -> str:
+    """The sum of the forecasts, and of how many steps nothing is known; nothing when there is nothing to build."""
+    steps = build_steps(plan)
+    known = [s["forecast_s"] for s in steps if s["forecast_s"] is not None]
+    blind = len(steps) - len(known)
+    if not known:
+        return f"No forecast: {_count(blind, 'step')} without history." if blind else ""
+    return f"About {forecast(sum(known))} of work" + (f", and {_count(blind, 'step')} without history." if blind else ".")
+
+
+def gates_line(plan: dict[str, Any]) -> str:
+    """What the gates will say, where that is worth a line of its own."""
+    gates = [g for c in plan["changes"] for g in c["gates"]]
+    failed = sum(g["passed"] is False for g in gates)
+    open_ = sum(g["passed"] is None for g in gates)
+    if failed:
+        return f"{_count(failed, 'gate')} {'fails: the binding' if failed == 1 else 'fail: the bindings behind them'} would not move."
+    return f"{_count(open_, 'gate')} {'is' if open_ == 1 else 'are'} decided after training." if open_ else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
