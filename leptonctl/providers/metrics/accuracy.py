@@ -1,0 +1,28 @@
+"""The metric `accuracy`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
+    from sklearn.metrics import accuracy_score
+
+    return float(accuracy_score(y, prediction.labels))
+
+
+METRICS = (
+    Metric(
+        name="accuracy",
+        task="classification",
+        description="Share of rows whose label is right",
+        greater_is_better=True,
+        score=score,
+        default=True,
+    ),
+)

@@ -1,0 +1,32 @@
+"""The metric `balanced_accuracy`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
+    from sklearn.metrics import balanced_accuracy_score
+
+    with warnings.catch_warnings():
+        # a class that is predicted but stands in no row has no recall; scikit-learn leaves it out and says so
+        warnings.simplefilter("ignore", UserWarning)
+        return float(balanced_accuracy_score(y, prediction.labels))
+
+
+METRICS = (
+    Metric(
+        name="balanced_accuracy",
+        task="classification",
+        description="Mean of the recalls of the classes that the rows hold",
+        greater_is_better=True,
+        score=score,
+        default=True,
+    ),
+)

@@ -1,0 +1,33 @@
+"""The detail `confusion_matrix`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import all_classes, plain
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from leptonctl.core.values import Json
+
+
+def detail(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> Json:
+    from sklearn.metrics import confusion_matrix
+
+    classes = all_classes(y, prediction)
+    matrix = confusion_matrix(y, prediction.labels, labels=classes)
+    return {"labels": [plain(c) for c in classes], "matrix": matrix.tolist()}
+
+
+METRICS = (
+    Metric(
+        name="confusion_matrix",
+        task="classification",
+        description="How many rows of each class (line) got each label (column)",
+        greater_is_better=None,
+        detail=detail,
+        default=True,
+    ),
+)

@@ -1,0 +1,29 @@
+"""The metric `f1`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import averaging
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(y, prediction.labels, **averaging(y, prediction, scoring)))
+
+
+METRICS = (
+    Metric(
+        name="f1",
+        task="classification",
+        description="Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN)",
+        greater_is_better=True,
+        score=score,
+        default=True,
+    ),
+)

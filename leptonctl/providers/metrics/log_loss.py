@@ -1,0 +1,35 @@
+"""The metric `log_loss`."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import probabilities
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
+    from sklearn.metrics import log_loss
+
+    judged = probabilities(y, prediction)
+    with warnings.catch_warnings():
+        # float32 rows sum to one within 1e-7, scikit-learn asks float64 for 1.5e-8; it warns and scales nothing, and so do we
+        warnings.simplefilter("ignore", UserWarning)
+        return float(log_loss(y, judged, labels=list(prediction.classes)))
+
+
+METRICS = (
+    Metric(
+        name="log_loss",
+        task="classification",
+        description="Mean negative logarithm of the probability given to the true class",
+        greater_is_better=False,
+        score=score,
+        needs_probabilities=True,
+        default=True,
+    ),
+)

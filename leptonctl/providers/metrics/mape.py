@@ -1,0 +1,28 @@
+"""The metric `mape`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
+    from sklearn.metrics import mean_absolute_percentage_error
+
+    return float(mean_absolute_percentage_error(y, prediction.values))
+
+
+METRICS = (
+    Metric(
+        name="mape",
+        task="regression",
+        description="Mean of the absolute errors relative to the target, as a share (0.1 is ten percent)",
+        greater_is_better=False,
+        score=score,
+        default=True,
+    ),
+)

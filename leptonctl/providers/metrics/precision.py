@@ -1,0 +1,29 @@
+"""The metric `precision`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import averaging
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
+    from sklearn.metrics import precision_score
+
+    return float(precision_score(y, prediction.labels, **averaging(y, prediction, scoring)))
+
+
+METRICS = (
+    Metric(
+        name="precision",
+        task="classification",
+        description="Of the rows called positive, the share that is: TP / (TP + FP). 0 when none is called positive",
+        greater_is_better=True,
+        score=score,
+        default=True,
+    ),
+)

@@ -1,0 +1,31 @@
+"""The metric `r2`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import undefined
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
+    from sklearn.metrics import r2_score
+
+    if len(y) < 2:  # noqa: PLR2004
+        raise undefined("it takes at least two rows")
+    return float(r2_score(y, prediction.values))
+
+
+METRICS = (
+    Metric(
+        name="r2",
+        task="regression",
+        description="Share of the target's variance that is explained; 1 is perfect, 0 is what the mean would do",
+        greater_is_better=True,
+        score=score,
+        default=True,
+    ),
+)

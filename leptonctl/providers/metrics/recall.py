@@ -1,0 +1,29 @@
+"""The metric `recall`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import averaging
+from leptonctl.spi import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
+    from sklearn.metrics import recall_score
+
+    return float(recall_score(y, prediction.labels, **averaging(y, prediction, scoring)))
+
+
+METRICS = (
+    Metric(
+        name="recall",
+        task="classification",
+        description="Of the positive rows, the share that is found: TP / (TP + FN). 0 when there is no positive row",
+        greater_is_better=True,
+        score=score,
+        default=True,
+    ),
+)

@@ -1,0 +1,160 @@
+"""The bundled metrics against scikit-learn, hand-worked figures, and rows on which a metric is not defined."""
+
+import json
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from leptonctl.providers.metrics.points import thin
+from leptonctl.spi import Prediction, ProviderError, Scoring
+from leptonctl.world.scoring import choose_metrics, metric_table, resolve_scoring, score
+
+CLASSIFICATION = metric_table("classification")
+REGRESSION = metric_table("regression")
+
+
+def judged(y, prediction, names=None, positive=None, average=None):
+    table = CLASSIFICATION if prediction.values is None else REGRESSION
+    scoring = resolve_scoring(y, prediction.classes, positive, average) if prediction.values is None else Scoring()
+    return score(choose_metrics(names, table), y, prediction, scoring)
+
+
+def confusion(tp, fp, fn, tn):
+    y = np.array(["y"] * (tp + fn) + ["n"] * (fp + tn), dtype=object)
+    labels = np.array(["y"] * tp + ["n"] * fn + ["y"] * fp + ["n"] * tn, dtype=object)
+    return y, Prediction(labels=labels, classes=("n", "y"))
+
+
+def test_hand_worked_figures():
+    numbers, details = judged(*confusion(50, 10, 10, 30), ["accuracy", "precision", "recall", "f1", "confusion_matrix"])
+    assert numbers["accuracy"] == 0.80
+    assert [round(numbers[name], 4) for name in ("precision", "recall", "f1")] == [0.8333, 0.8333, 0.8333]
+    assert details["confusion_matrix"] == {"labels": ["n", "y"], "matrix": [[30, 10], [10, 50]]}
+
+
+def test_positive_chooses_the_class_of_binary_metrics():
+    y, prediction = confusion(50, 20, 10, 30)
+    assert judged(y, prediction, ["precision"], positive="n")[0] == {"precision": 30 / 40}
+    assert judged(y, prediction, ["precision"], positive="y")[0] == judged(y, prediction, ["precision"])[0] == {"precision": 50 / 70}
+
+
+def test_two_classes_equal_scikit_learn():
+    x, target = load_breast_cancer(return_X_y=True)
+    y = np.where(target == 1, "benign", "malignant").astype(object)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(x[:300], y[:300])
+    p = model.predict_proba(x[300:])
+    held, labels = y[300:], model.predict(x[300:])
+    numbers, details = judged(
+        held, Prediction(labels=labels, probabilities=p.astype(np.float32).astype(float), classes=tuple(model.classes_))
+    )
+    exact = {
+        "accuracy": sk.accuracy_score(held, labels),
+        "balanced_accuracy": sk.balanced_accuracy_score(held, labels),
+        "precision": sk.precision_score(held, labels, pos_label="malignant"),
+        "recall": sk.recall_score(held, labels, pos_label="malignant"),
+        "f1": sk.f1_score(held, labels, pos_label="malignant"),
+    }
+    assert {name: numbers[name] for name in exact} == exact
+    assert numbers["log_loss"] == pytest.approx(sk.log_loss(held, p), abs=1e-6)
+    assert numbers["roc_auc"] == pytest.approx(sk.roc_auc_score(held == "malignant", p[:, 1]), abs=1e-6)
+    assert list(numbers) == [*exact, "log_loss", "roc_auc"]
+    assert set(details) == {"confusion_matrix", "roc_curve", "pr_curve", "notes"}
+    assert details["notes"] == []
+    [curve] = details["roc_curve"]["curves"]
+    assert curve["class"] == "malignant"
+    assert (curve["fpr"][0], curve["tpr"][0], curve["thresholds"][0]) == (0.0, 0.0, None)
+    assert (curve["fpr"][-1], curve["tpr"][-1]) == (1.0, 1.0)
+    [curve] = details["pr_curve"]["curves"]
+    assert (curve["precision"][-1], curve["recall"][-1], curve["thresholds"][-1]) == (1.0, 0.0, None)
+    json.dumps(details, allow_nan=False)
+
+
+def test_three_classes_are_macro_averaged_and_one_versus_rest():
+    x, y = load_wine(return_X_y=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.005)).fit(x[::2], y[::2])
+    p, labels, held = model.predict_proba(x[1::2]), model.predict(x[1::2]), y[1::2]
+    prediction = Prediction(labels=labels, probabilities=p.astype(np.float32).astype(float), classes=(0, 1, 2))
+    numbers, details = judged(held, prediction)
+    assert numbers["f1"] == sk.f1_score(held, labels, average="macro")
+    assert numbers["roc_auc"] == pytest.approx(sk.roc_auc_score(held, p, multi_class="ovr"), abs=1e-6)
+    assert numbers["log_loss"] == pytest.approx(sk.log_loss(held, p), abs=1e-6)
+    assert [curve["class"] for curve in details["roc_curve"]["curves"]] == [0, 1, 2]
+    assert judged(held, prediction, ["recall"], average="micro")[0]["recall"] == sk.recall_score(held, labels, average="micro")
+    with pytest.raises(ProviderError) as refused:
+        judged(held, prediction, average="binary")
+    assert refused.value.id == "average-needs-two-classes"
+    assert "macro" in refused.value.hint
+
+
+def test_regression_equals_scikit_learn():
+    x, y = load_diabetes(return_X_y=True)
+    values = LinearRegression().fit(x[:300], y[:300]).predict(x[300:])
+    numbers, details = judged(y[300:], Prediction(values=values))
+    assert numbers == {
+        "mae": sk.mean_absolute_error(y[300:], values),
+        "mse": sk.mean_squared_error(y[300:], values),
+        "rmse": sk.root_mean_squared_error(y[300:], values),
+        "r2": sk.r2_score(y[300:], values),
+        "mape": sk.mean_absolute_percentage_error(y[300:], values),
+    }
+    assert details == {"notes": []}
+
+
+def test_rows_of_one_class_leave_out_what_is_not_defined():
+    y = np.array(["n", "n"], dtype=object)
+    prediction = Prediction(labels=np.array(["n", "y"], dtype=object), probabilities=np.array([[0.9, 0.1], [0.2, 0.8]]), classes=("n", "y"))
+    numbers, details = judged(y, prediction)
+    assert numbers["accuracy"] == numbers["balanced_accuracy"] == 0.5
+    assert numbers["precision"] == numbers["recall"] == numbers["f1"] == 0.0
+    assert numbers["log_loss"] == pytest.approx(-(np.log(0.9) + np.log(0.2)) / 2)
+    assert "roc_auc" not in numbers
+    assert details["notes"] == [
+        "roc_auc: none of these rows are of the class y",
+        "roc_curve: these rows are all of one class",
+        "pr_curve: none of these rows is of the class y",
+    ]
+
+
+def test_a_class_that_the_model_does_not_know():
+    y = np.array(["a", "b", "c"], dtype=object)
+    prediction = Prediction(labels=np.array(["a", "b", "b"], dtype=object), probabilities=np.eye(3)[:, :2], classes=("a", "b"))
+    numbers, details = judged(y, prediction)
+    assert numbers["recall"] == pytest.approx(2 / 3)
+    assert details["confusion_matrix"]["matrix"] == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+    assert "log_loss: the model does not know the class c of these rows" in details["notes"]
+
+
+def test_no_probabilities_and_a_single_row():
+    y, prediction = confusion(1, 1, 1, 1)
+    assert judged(y, prediction, ["log_loss"]) == ({}, {"notes": ["log_loss: the model gives no probabilities"]})
+    assert judged(np.array([2.0]), Prediction(values=np.array([2.0])), ["r2"]) == ({}, {"notes": ["r2: it takes at least two rows"]})
+
+
+def test_float32_probabilities_just_above_one_are_judged():
+    y = np.array([0, 1])
+    prediction = Prediction(
+        labels=y, probabilities=np.array([[1.0000001, 0.0], [0.3, 0.7000001]], dtype=np.float32).astype(float), classes=(0, 1)
+    )
+    assert judged(y, prediction, ["log_loss"])[0]["log_loss"] == pytest.approx(-np.log(0.7) / 2, abs=1e-6)
+
+
+def test_unknown_names_are_reported_with_a_suggestion():
+    y, prediction = confusion(1, 1, 1, 1)
+    with pytest.raises(ProviderError, match="Metric is not known") as refused:
+        judged(y, prediction, ["acuracy"])
+    assert refused.value.hint == 'did you mean "accuracy"?'
+    with pytest.raises(ProviderError) as refused:
+        judged(y, prediction, ["accuracy"], positive="yes")
+    assert refused.value.id == "unknown-class"
+
+
+@pytest.mark.parametrize("size", [1, 201, 202, 12_345])
+def test_long_curves_are_thinned_to_the_documented_points(size):
+    thinned = thin(x=np.arange(size, dtype=float))
+    expected = list(range(size)) if size <= 201 else [round(i * (size - 1) / 200) for i in range(201)]
+    assert thinned == {"x": [float(i) for i in expected], "points": size}
