@@ -1,0 +1,144 @@
+"""Project files -> documents. Decides what is a leptonctl document and keeps names unique. Reads nothing itself.
+
+Skipped: documents with `apiVersion` (Kubernetes'), and all of a folder in which no document has a `kind:` of ours.
+"""
+
+import gc
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.values import KINDS, Document, Json, Span
+from leptonctl.core.yaml12 import Parsed, parse
+
+SAYS_KIND = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
+FOREIGN = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
+
+
+def load(files: Mapping[str, str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """Documents in the order of file names, then of lines. Names are checked by `validate`."""
+    collecting = gc.isenabled()
+    # nothing here is cyclic, and the collector costs two to four times the work while thousands of values appear
+    gc.disable()
+    try:
+        return _load(files)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _load(files: Mapping[str, str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    documents: list[Document] = []
+    problems: list[Diagnostic] = []
+    later: list[tuple[str, tuple[Diagnostic, ...]]] = []
+    ours: set[str] = set()
+    for file in sorted(files):
+        text, folder = files[file], file.rpartition("/")[0]
+        parsed, syntax = parse(file, text)
+        for one in parsed:
+            value = one.value
+            if isinstance(value, dict) and "apiVersion" in value:
+                continue
+            if not isinstance(value, dict) or "kind" not in value:
+                if value is not None or one.problems:
+                    later.append((folder, (*one.problems, *_missing_kind(file, one))))
+                continue
+            problems += one.problems
+            document = _document(file, value, one)
+            if isinstance(document, Diagnostic):
+                problems.append(document)
+            else:
+                ours.add(folder)
+                documents.append(document)
+        if syntax and SAYS_KIND.search(text) and not FOREIGN.search(text):
+            ours.add(folder)
+        if syntax:
+            later.append((folder, syntax))
+    for folder, found in later:
+        if folder in ours:
+            problems += found
+    problems += _duplicates(documents)
+    problems += _projects(documents, broken=any(d.severity == "error" for d in problems))
+    return tuple(documents), tuple(problems)
+
+
+def _document(file: str, value: dict[str, Json], one: Parsed) -> Document | Diagnostic:
+    kind, name = value["kind"], value.get("name")
+    if kind not in KINDS:
+        word = str(kind)
+        near = get_close_matches(word.capitalize(), KINDS, n=1)
+        return error(
+            "unknown-kind",
+            "A document's kind is not known",
+            f"leptonctl has no kind `{word}`",
+            span=one.values["kind",],
+            hint=f'did you mean "{near[0]}"?' if near else did_you_mean(word, KINDS) + "; other tools' files go to `ignore:` of the Project",
+        )
+    return Document(
+        kind=str(kind),
+        name=name if isinstance(name, str) else "",
+        file=file,
+        value=value,
+        keys=one.keys,
+        values=one.values,
+    )
+
+
+def _missing_kind(file: str, one: Parsed) -> tuple[Diagnostic, ...]:
+    if one.problems and one.value is None:
+        return ()
+    at = one.values[()]
+    return (
+        error(
+            "missing-kind",
+            "A document does not say what it is",
+            "no `kind:` in this document, though its folder holds leptonctl documents",
+            span=Span(file=file, line=at.line, column=at.column, end_column=max(at.end_column, at.column + 1)),
+            hint="add `kind: Dataset`, `kind: Model` or `kind: Environment`; or list the file under `ignore:` of the Project",
+        ),
+    )
+
+
+def _duplicates(documents: list[Document]) -> list[Diagnostic]:
+    first: dict[tuple[str, str], Document] = {}
+    problems: list[Diagnostic] = []
+    for document in documents:
+        if not document.name or document.kind == "Project":
+            continue
+        before = first.setdefault((document.kind, document.name), document)
+        if before is not document:
+            at = before.at("name")
+            problems.append(
+                error(
+                    "duplicate-name",
+                    "Two documents of one kind have the same name",
+                    f"{document.kind} `{document.name}` is declared at {at.file}:{at.line}:{at.column} already",
+                    span=document.at("name"),
+                    hint="rename one of the two; variants of a model are its `versions`",
+                )
+            )
+    return problems
+
+
+def _projects(documents: list[Document], *, broken: bool) -> list[Diagnostic]:
+    projects = [d for d in documents if d.kind == "Project"]
+    if not projects and not broken:
+        return [
+            error(
+                "no-project",
+                "No project is declared",
+                "no document has `kind: Project`",
+                hint="run `leptonctl init`, or write leptonctl.yaml with `kind: Project`, `name:` and `format: 1`",
+            )
+        ]
+    return [
+        error(
+            "duplicate-project",
+            "A project has two project documents",
+            f"the first stands at {projects[0].file}:{projects[0].at('kind').line}",
+            span=other.at("kind"),
+            hint="keep one; a nested project is a folder with its own leptonctl.yaml",
+        )
+        for other in projects[1:]
+    ]
