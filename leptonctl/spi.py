@@ -67,6 +67,7 @@ class Trainer:
     refuse: params -> why this combination cannot be exported truthfully, or None. Decided at plan time.
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
+    takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Trainer:
     refuse: Callable[[Mapping[str, Any]], str | None] | None = None
     tolerance: float | None = None
     splits: bool = False
+    takes_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +164,7 @@ class Source:
     read: (path, options) -> a polars DataFrame, all text columns as String (untyped text formats give String everywhere,
         missing = null), typed formats keep their types. Raises ProviderError with file line and column.
     line_of: (path, options, row indices from 0) -> the file line (from 1) at which each row starts.
+    typed: True when the format itself knows types: its texts are never read as numbers.
     """
 
     name: str
@@ -170,6 +173,7 @@ class Source:
     columns: Callable[[Path, SourceOptions], list[str]]
     read: Callable[[Path, SourceOptions], pl.DataFrame]
     line_of: Callable[[Path, SourceOptions, Sequence[int]], list[int]]
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

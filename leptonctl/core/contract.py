@@ -1,0 +1,182 @@
+"""The data contract as values: columns with type, range, allowed values and fill, and pure questions about cells.
+
+Owns the rules of type inference and what a cell may be, for data files and for requests alike. Reads nothing.
+"""
+
+import hashlib
+import hmac
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast
+
+from leptonctl.core.values import Json
+
+ColumnType: TypeAlias = Literal["number", "integer", "boolean", "string"]
+Scalar: TypeAlias = bool | int | float | str
+
+TYPES: tuple[ColumnType, ...] = ("number", "integer", "boolean", "string")
+MISSING_TEXTS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+"""Read as missing in number, integer and boolean columns of untyped formats; an empty cell is missing everywhere."""
+MOSTLY = 0.95
+LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One feature. `fill` replaces a missing cell first; `nullable` says whether a cell may be missing after that.
+
+    hash: cells stand hashed in all artifacts and the column is then a string; requests carry it raw. declared: YAML names it.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+    fill: Scalar | None = None
+    min: float | None = None
+    max: float | None = None
+    values: tuple[Scalar, ...] | None = None
+    hash: bool = False
+    declared: bool = False
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "name": self.name, "type": self.type, "nullable": self.nullable, "fill": self.fill, "min": self.min, "max": self.max,
+            "values": None if self.values is None else list(self.values), "hash": self.hash, "declared": self.declared,
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Column":
+        """Takes a manifest's columns too: further keys are ignored."""
+        values = value.get("values")
+        return cls(
+            name=value["name"], type=value["type"], nullable=value["nullable"], fill=value.get("fill"), min=value.get("min"),
+            max=value.get("max"), values=None if values is None else tuple(values), hash=value.get("hash", False),
+            declared=value.get("declared", False),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """`columns` are the features in file order; `classes` are sorted, None for a number target."""
+
+    target: str
+    target_type: ColumnType
+    classes: tuple[int | str, ...] | None
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns)
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "target": self.target,
+            "target_type": self.target_type,
+            "classes": None if self.classes is None else list(self.classes),
+            "columns": [c.to_json() for c in self.columns],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Contract":
+        """Takes a manifest too: further keys are ignored."""
+        return cls(
+            target=value["target"],
+            target_type=value["target_type"],
+            classes=None if value["classes"] is None else tuple(value["classes"]),
+            columns=tuple(Column.from_json(c) for c in value["columns"]),
+        )
+
+    def with_checks(self, declared: Mapping[str, Mapping[str, Any]]) -> "Contract":
+        """The same with min, max and values as declared now: these are no part of the prepare key, so a result may hold older ones."""
+        return replace(self, columns=tuple(c if c.hash else replace(c, **checks(declared.get(c.name, {}))) for c in self.columns))
+
+
+def checks(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """min, max and values of a declared column, as Column takes them."""
+    values = declared.get("values")
+    return {"min": declared.get("min"), "max": declared.get("max"), "values": None if values is None else tuple(values)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Counts over the cells of one untyped column that are not missing. Every integer is a number too."""
+
+    present: int
+    integers: int
+    numbers: int
+    booleans: int
+
+
+def infer_type(cells: Cells) -> ColumnType:
+    """integer > number > boolean > string over all rows.
+
+    A column whose cells are at least 95 % numbers is a number column: its few texts are faults of the data, to be reported,
+    not a reason to read it as text. A column without a cell is a number column, all missing.
+    """
+    if cells.present == 0:
+        return "number"
+    if cells.numbers >= MOSTLY * cells.present:
+        return "integer" if cells.integers == cells.numbers else "number"
+    return "boolean" if cells.booleans == cells.present else "string"
+
+
+def is_missing(value: object) -> bool:
+    """JSON null, NaN and the empty text."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def matches(type: ColumnType, value: object) -> bool:  # noqa: A002
+    """Whether a JSON value is of the type. An integral float is an integer; a bool is no number; infinities are nothing."""
+    if type == "string":
+        return isinstance(value, str)
+    if type == "boolean":
+        return isinstance(value, bool)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_FLOAT32:
+        return False
+    return type == "number" or value == math.floor(value)
+
+
+def violations(column: Column, value: object) -> str | None:
+    """What is wrong with a cell as it stands in a request, without naming the cell; None when nothing is."""
+    if is_missing(value):
+        return None if column.nullable or column.fill is not None else "is missing, which the contract does not allow"
+    if not matches(column.type, value):
+        return f"is not {ARTICLES[column.type]}"
+    return out_of_range(column, cast("Scalar", value))
+
+
+def out_of_range(column: Column, value: Scalar) -> str | None:
+    """min, max and values only, for a cell of the right type."""
+    if not isinstance(value, str):
+        if column.min is not None and value < column.min:
+            return f"is below the minimum {column.min}"
+        if column.max is not None and value > column.max:
+            return f"is above the maximum {column.max}"
+    if column.values is not None and value not in column.values:
+        return "is not one of the allowed values"
+    return None
+
+
+ARTICLES: Mapping[ColumnType, str] = {"number": "a number", "integer": "an integer", "boolean": "a boolean", "string": "a text"}
+
+
+def hash_text(key: bytes, text: str) -> str:
+    """How a cell of a private column stands in every artifact: HMAC-SHA256 of its UTF-8 text, in hex."""
+    return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
+
+
+def key_mark(key: bytes, key_id: str) -> str:
+    """Tells two keys of one key_id apart without giving either away."""
+    return hmac.digest(key, b"leptonctl key check " + key_id.encode("utf-8"), "sha256").hex()
+
+
+def share(text: str) -> float:
+    """A stable place in [0, 1) for a text, by SHA-256: the same for ever, whatever else the data holds."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:6], "big") / 2**48
+
+
+def missing_columns(wanted: Sequence[str], present: Sequence[str]) -> list[str]:
+    """Those of `wanted` that are not there, in order, once each."""
+    there = set(present)
+    return [name for name in dict.fromkeys(wanted) if name not in there]

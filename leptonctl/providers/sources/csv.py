@@ -1,0 +1,167 @@
+"""Separated values: .csv, .tsv, .txt, also gzipped. The standard library's parser, strict, is the one authority on the dialect.
+
+Blank lines are skipped (a missing cell of a one-column file is written `""`). Cells keep their white space.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.sources.text import check_header, empty, frame, opened, with_missing
+from leptonctl.spi import ProviderError, Source, SourceOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TextIO
+
+    import polars as pl
+
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE_CHARACTERS = 1 << 16
+SAMPLE_ROWS = 50
+ROWS_AT_ONCE = 20_000
+
+
+def columns(path: Path, options: SourceOptions) -> list[str]:
+    """The header line's cells."""
+    with opened(path, options) as text:
+        return _header(_rows(text, path, options), path)
+
+
+def read(path: Path, options: SourceOptions) -> pl.DataFrame:
+    """All cells as texts. Rows are read in slices, so that their Python objects never stand in memory all at once."""
+    import polars as pl
+
+    with opened(path, options) as text:
+        rows = _rows(text, path, options)
+        names = _header(rows, path)
+        parts = []
+        while slice_ := list(islice(rows, ROWS_AT_ONCE)):
+            for line, cells in slice_:
+                if len(cells) != len(names):
+                    raise _ragged(path, line, len(cells), len(names))
+            table = zip(*(cells for _, cells in slice_), strict=True)
+            parts.append(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}))
+    if not parts:
+        raise empty(path, "has a header line and no rows")
+    return with_missing(pl.concat(parts).rechunk(), options)
+
+
+def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
+    """File lines at which rows start: quoted cells may hold line breaks, blank lines may stand between rows."""
+    wanted = set(rows)
+    found: dict[int, int] = {}
+    with opened(path, options) as text:
+        for index, (line, _) in enumerate(_rows(text, path, options), -1):
+            if index in wanted:
+                found[index] = line
+                if len(found) == len(wanted):
+                    break
+    return [found[row] for row in rows]
+
+
+def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[int, list[str]]]:
+    """(line at which it starts, cells) of every row that is not blank, the header first."""
+    csv.field_size_limit(sys.maxsize)
+    sample = text.read(SAMPLE_CHARACTERS)
+    if "\0" in sample:
+        raise ProviderError(
+            "The file is not text in its encoding",
+            detail=f"{path.name} holds zero bytes when it is read as {options.encoding}: it may be UTF-16, or no text at all.",
+            hint="name the file's encoding, for example `encoding: utf-16`",
+            id="bad-encoding",
+            file=str(path),
+            line=sample[: sample.index("\0")].count("\n") + 1,
+        )
+    delimiter = options.delimiter or _sniffed(sample, path)
+    text.seek(0)
+    try:
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+    except TypeError as problem:
+        raise ProviderError(
+            "A delimiter is one character",
+            detail="The text given as `delimiter` cannot separate cells.",
+            hint='write one character, for example `delimiter: ";"`',
+            id="bad-delimiter",
+            file=str(path),
+        ) from problem
+    start = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as problem:
+        raise ProviderError(
+            "A row cannot be read",
+            detail=f"The row of {path.name} that starts at line {start} has a quote that is not closed, or text behind a closing quote.",
+            hint='inside a quoted cell a quote is written twice (`""`)',
+            id="bad-quotes",
+            file=str(path),
+            line=start,
+        ) from problem
+
+
+def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
+    line, names = next(rows, (0, []))
+    if not names:
+        raise empty(path)
+    check_header(names, path, line)
+    return names
+
+
+def _sniffed(sample: str, path: Path) -> str:
+    """The delimiter that gives every row of the sample one and the same number of cells, the most of them; else by the header."""
+    order = ("\t", *DELIMITERS) if ".tsv" in path.name.lower() else DELIMITERS
+    lines = list(io.StringIO(sample, newline=""))
+    if len(sample) == SAMPLE_CHARACTERS and len(lines) > 1:
+        del lines[-1]
+    best, most = order[0], (False, 1)
+    for delimiter in order:
+        widths = _widths(lines, delimiter)
+        score = (len(set(widths)) == 1, widths[0]) if widths else (False, 1)
+        if score[1] > 1 and score > most:
+            best, most = delimiter, score
+    return best
+
+
+def _widths(lines: list[str], delimiter: str) -> list[int]:
+    widths: list[int] = []
+    try:
+        for cells in csv.reader(lines, delimiter=delimiter):
+            if cells:
+                widths.append(len(cells))
+            if len(widths) == SAMPLE_ROWS:
+                break
+        else:
+            # the sample may end within a quoted cell
+            return widths[:-1] if len(widths) > 2 else widths  # noqa: PLR2004
+    except csv.Error:
+        return []
+    return widths
+
+
+def _ragged(path: Path, line: int, cells: int, names: int) -> ProviderError:
+    return ProviderError(
+        "A row has another number of cells than the header",
+        detail=f"The row at line {line} of {path.name} has {cells} cells, the header {names}.",
+        hint="quote cells that hold the delimiter, or name the delimiter with `delimiter:`",
+        id="ragged-row",
+        file=str(path),
+        line=line,
+    )
+
+
+SOURCE = Source(
+    name="csv",
+    description="Separated values with a header line; the delimiter is found among , ; tab and |",
+    suffixes=(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),
+    columns=columns,
+    read=read,
+    line_of=line_of,
+)

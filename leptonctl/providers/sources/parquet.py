@@ -1,0 +1,67 @@
+"""Parquet files. The format knows its types, so texts stay texts. Has no lines: a row's number from 1 stands for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.sources.text import check_header, empty, unreadable, with_missing
+from leptonctl.spi import ProviderError, Source, SourceOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+
+def columns(path: Path, _options: SourceOptions) -> list[str]:
+    """The names in the file's footer."""
+    import polars as pl
+
+    try:
+        names = list(pl.read_parquet_schema(path))
+    except OSError as problem:
+        raise unreadable(path, problem) from problem
+    except pl.exceptions.PolarsError as problem:
+        raise _damaged(path) from problem
+    check_header(names, path, 1)
+    return names
+
+
+def read(path: Path, options: SourceOptions) -> pl.DataFrame:
+    """Columns with the types of the file."""
+    import polars as pl
+
+    names = columns(path, options)
+    try:
+        table = pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except pl.exceptions.PolarsError as problem:
+        raise _damaged(path) from problem
+    if not names or table.height == 0:
+        raise empty(path, "has no rows")
+    return with_missing(table, options)
+
+
+def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[int]:
+    return [row + 1 for row in rows]
+
+
+def _damaged(path: Path) -> ProviderError:
+    return ProviderError(
+        "A data file is no Parquet file",
+        detail=f"{path.name} cannot be read as Parquet.",
+        hint="check that the file was written to its end; name another `format` when it is no Parquet file",
+        id="unreadable-file",
+        file=str(path),
+    )
+
+
+SOURCE = Source(
+    name="parquet",
+    description="Apache Parquet",
+    suffixes=(".parquet", ".pq"),
+    columns=columns,
+    read=read,
+    line_of=line_of,
+    typed=True,
+)

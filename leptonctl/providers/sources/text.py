@@ -1,0 +1,134 @@
+"""Opens text data files: gz, encodings, byte order marks. Owns the place of a bad byte; knows no format.
+
+Imports no table reader at module level: headers are read at plan time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, TextIO, cast
+
+from leptonctl.spi import ProviderError, SourceOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+
+@contextmanager
+def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator[TextIO]:
+    """The file as text. What goes wrong while it is read leaves as a ProviderError with file and line."""
+    try:
+        with _bytes(path) as raw, _decoded(raw, path, options.encoding, newline) as text:
+            yield text
+    except UnicodeError as problem:
+        raise ProviderError(
+            "The file is not text in its encoding",
+            detail=f"A byte of {path.name} cannot be read as {options.encoding}.",
+            hint="name the file's encoding, for example `encoding: latin-1`",
+            id="bad-encoding",
+            file=str(path),
+            line=_line_of_bad_byte(path, options.encoding),
+        ) from problem
+    except (OSError, EOFError, zlib.error) as problem:
+        raise unreadable(path, problem) from problem
+
+
+def _decoded(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
+    # a byte order mark is no part of the first column's name
+    utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+    try:
+        return io.TextIOWrapper(raw, encoding="utf-8-sig" if utf8 else encoding, newline=newline)
+    except (LookupError, ValueError) as problem:
+        raise ProviderError(
+            "Unknown text encoding",
+            detail=f'"{encoding}" is no encoding of texts.',
+            hint="write for example `encoding: utf-8`, `encoding: latin-1` or `encoding: cp1252`",
+            id="unknown-encoding",
+            file=str(path),
+        ) from problem
+
+
+def _bytes(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _line_of_bad_byte(path: Path, encoding: str) -> int | None:
+    with _bytes(path) as raw:
+        data = raw.read()
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as problem:
+        return data[: problem.start].decode(encoding, "replace").count("\n") + 1
+    except UnicodeError:
+        return 1
+    return None
+
+
+def unreadable(path: Path, problem: BaseException) -> ProviderError:
+    """A file that is damaged, gone or not allowed."""
+    why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged or incomplete"
+    return ProviderError(
+        "A data file cannot be read",
+        detail=f"{path.name}: {why}.",
+        hint="check that the file is there, whole and readable",
+        id="unreadable-file",
+        file=str(path),
+    )
+
+
+def check_header(names: Sequence[str], path: Path, line: int) -> None:
+    """Column names are there and differ."""
+    for position, name in enumerate(names, 1):
+        if not name.strip():
+            raise ProviderError(
+                "A column has no name",
+                detail=f"The name of column {position} of {path.name} is empty.",
+                hint="give every column a name in the header line (an index column can be left out when the file is written)",
+                id="empty-column-name",
+                file=str(path),
+                line=line,
+            )
+        if name in names[: position - 1]:
+            raise ProviderError(
+                "Two columns have one name",
+                detail=f'Columns {names.index(name) + 1} and {position} of {path.name} are both named "{name}".',
+                hint="rename one of them in the header line",
+                id="duplicate-column",
+                file=str(path),
+                line=line,
+                column=name,
+            )
+
+
+def empty(path: Path, what: str = "holds no data") -> ProviderError:
+    return ProviderError(
+        "A data file is empty",
+        detail=f"{path.name} {what}.",
+        hint="check that the file was written to its end and that `source` names the right one",
+        id="empty-data",
+        file=str(path),
+        line=1,
+    )
+
+
+def frame(columns: dict[str, list[str | None]]) -> pl.DataFrame:
+    """Texts as String columns."""
+    import polars as pl
+
+    return pl.DataFrame({name: pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()})
+
+
+def with_missing(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
+    """Empty cells, and the texts of `missing_values`, as null."""
+    import polars as pl
+    import polars.selectors as cs
+
+    texts = pl.Series(["", *(options.missing_values or ())], dtype=pl.String)
+    strings = cs.string()
+    return table.with_columns(pl.when(~strings.is_in(texts.implode())).then(strings).name.keep())
