@@ -1,6 +1,6 @@
 """The same two models with scikit-learn alone: same split, seed and float32 columns. Prints their metrics as JSON.
 
-    python check_with_sklearn.py
+Run: python check_with_sklearn.py
 """
 
 import csv

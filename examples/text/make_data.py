@@ -1,6 +1,6 @@
 """Makes the table of this example: short messages to a support desk, put together from `phrases.json`. Standard library only.
 
-    python make_data.py
+Run: python make_data.py
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Makes the two tables of this example: two interleaved half moons with noise. Standard library only.
 
-    python make_data.py
+Run: python make_data.py
 """
 
 import csv
