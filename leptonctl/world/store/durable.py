@@ -1,0 +1,147 @@
+"""Durable writes in a local folder: whole or absent after a crash at any instant. Knows nothing of what is written."""
+
+import fcntl
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+DOT_FOLDER = ".leptonctl"
+DAY_S = 86_400.0
+
+_numbers = itertools.count()
+
+
+def ensure_dot_folder(root: Path) -> Path:
+    """The project's `.leptonctl` folder, made when missing. Its `.gitignore` is written before anything else in it."""
+    folder = root / DOT_FOLDER
+    make_folder(folder)
+    return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its missing parents, durably. A `.leptonctl` on the way gets its `.gitignore` first."""
+    dot = next((p for p in (folder, *folder.parents) if p.name == DOT_FOLDER), None)
+    if dot is not None and not (dot / ".gitignore").exists():
+        _make(dot)
+        _ignore_all(dot)
+    _make(folder)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_temporary(folder: Path, data: bytes) -> Path:
+    """A new file in `folder` whose bytes are durable. It has no name yet that anybody looks for."""
+    path = folder / f"{os.getpid()}-{time.time_ns():x}-{next(_numbers)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        handle = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        make_folder(folder)
+        handle = os.open(path, flags, 0o644)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+    return path
+
+
+def replace_file(path: Path, data: bytes, temporary: Path) -> None:
+    """Put bytes under a name, over what stands there. `temporary` is a folder on the same file system."""
+    written = write_temporary(temporary, data)
+    try:
+        try:
+            written.replace(path)
+        except FileNotFoundError:
+            make_folder(path.parent)
+            written.replace(path)
+    except BaseException:
+        written.unlink(missing_ok=True)
+        raise
+    fsync_folder(path.parent)
+
+
+def link_new(path: Path, data: bytes, temporary: Path) -> bool:
+    """Put bytes under a name that must be free; False when it is taken. Linking is atomic and never clobbers."""
+    if not path.exists():
+        written = write_temporary(temporary, data)
+        try:
+            try:
+                os.link(written, path)
+            except FileNotFoundError:
+                make_folder(path.parent)
+                os.link(written, path)
+        except FileExistsError:
+            pass
+        else:
+            fsync_folder(path.parent)
+            return True
+        finally:
+            written.unlink(missing_ok=True)
+    # whoever was first may not have come to this yet, and the caller is about to rely on the name
+    fsync_folder(path.parent)
+    return False
+
+
+def sweep(folder: Path, older_than_s: float = DAY_S) -> None:
+    """Remove what crashed writers left in a folder of temporary files."""
+    limit = time.time() - older_than_s
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    os.unlink(entry.path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the exclusive lock of a lock file, which stays. Freed by the death of its holder."""
+    flags = os.O_RDWR | os.O_CREAT
+    try:
+        handle = os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        handle = os.open(path, flags, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+    fsync_folder(folder.parent)
+
+
+def _ignore_all(dot: Path) -> None:
+    """Not by `write_temporary`: the temporary file must not be the first thing in the folder."""
+    try:
+        handle = os.open(dot / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        return
+    try:
+        os.write(handle, b"*\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    fsync_folder(dot)
