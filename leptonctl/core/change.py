@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.values import Action, Json, Op, Span
+from leptonctl.core.values import Action, Json, Op, Span, Step
 
 DriftClass: TypeAlias = Literal["heal", "note", "decision", "unobserved"]
 
@@ -22,7 +22,7 @@ class Because:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """`cached`: a result exists and is adopted. `forecast_s` is None where there is no history. `key` as in Step."""
+    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None where there is no history. `key` as in Step."""
 
     op: Op
     address: str
@@ -30,8 +30,7 @@ class PlannedStep:
     spec: str
     cached: bool
     forecast_s: float | None = None
-    inputs: dict[str, Json] = field(default_factory=dict)
-    needs: Mapping[str, tuple[str, Op]] = field(default_factory=dict)
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +163,7 @@ class Plan:
     @property
     def gates_failed(self) -> bool:
         """A gate is known at plan time to fail."""
-        return any(j.passed is False for c in self.changes for j in c.judgements)
+        return any(j.passed is False for c in self.changes if not c.is_return for j in c.judgements)
 
     @property
     def has_effect(self) -> bool:

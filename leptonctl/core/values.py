@@ -53,18 +53,46 @@ class Document:
 class Step:
     """One unit of work of a node.
 
-    `key` is None while it depends on bytes that are not built yet (evaluate and compare are keyed by artifact);
-    `spec` is a digest of the same inputs by declaration, known always, so a plan can name the step before its build.
-    `inputs` is the JSON payload that the step's worker gets; `needs` names the steps whose results it reads:
-    role -> (address, op).
+    `fields` are the JSON values that determine the result, less what `reads` names. `key` is None while it depends on
+    bytes that are not built yet (evaluate and compare are keyed by artifact): then `reads` says which parts of the needed
+    results complete it, as "role.artifacts.NAME" or "role.outputs.NAME.NAME".
+    `spec` is a digest of the same by declaration, known always, so a plan can name the step before its build.
+    `inputs` is the JSON payload that the worker gets. `needs` names the steps whose results it reads: role -> (address, op);
+    `given` names results that exist already: role -> key. `exposes` are the parts of its own result that other steps read,
+    in the form of `reads` without the role: state keeps them, so that a plan need not open results of what is in place.
     """
 
     op: Op
     address: str
     key: str | None
     spec: str
+    fields: dict[str, Json] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
     inputs: dict[str, Json] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, Op]] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    exposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A declared thing with its recipe, digest and the steps that make it.
+
+    `origins[path]` is where the recipe field at `path` is written. `effect`: undone when it vanishes (environments and
+    bindings); otherwise it is forgotten. `version` is the bound version's name on bindings. `needs` are addresses that
+    must be in place before. `metadata` is what views show and state records but no digest covers.
+    """
+
+    address: str
+    digest: str
+    recipe: dict[str, Json]
+    origins: Mapping[Path, Span]
+    span: Span
+    steps: tuple[Step, ...] = ()
+    needs: tuple[str, ...] = ()
+    effect: bool = False
+    version: str | None = None
+    metadata: dict[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,142 @@
+"""Changes to a plan: the steps that would make the pointers equal, what is cached, what it will cost, and the ids that bind it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.change import Because, Change, Drift, Keep, Plan, PlannedStep
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.graph import Keys, needed_key
+from leptonctl.core.record import Entry, State
+from leptonctl.core.values import Json, Node, Result, Step
+
+
+def wanted_keys(nodes: Sequence[Node], changes: Sequence[Change], keys: Keys, current: Mapping[str, Entry]) -> set[str]:
+    """The step keys whose results decide the plan: those of what moves, and of what it reads."""
+    by_address = {node.address: node for node in nodes}
+    found: set[str | None] = set()
+    for change in changes:
+        node = by_address.get(change.address)
+        if node is None or isinstance(change, Keep):
+            continue
+        for step in node.steps:
+            found.add(keys.of(node.address, step.op))
+            found.update(needed_key(step, role, keys.by_place, current) for role in (*step.needs, *step.given))
+        for address in node.needs:
+            needed = by_address.get(address)
+            found.update(keys.of(address, step.op) for step in (needed.steps if needed else ()))
+    return {key for key in found if key is not None}
+
+
+def with_steps(
+    changes: Sequence[Change],
+    nodes: Sequence[Node],
+    keys: Keys,
+    state: State | None,
+    results: Mapping[str, Result],
+    lost: frozenset[str] = frozenset(),
+) -> tuple[Change, ...]:
+    """Each moving change with its steps, and what of it is known only after apply. `lost` as in `diff`."""
+    by_address = {node.address: node for node in nodes}
+    current = {a: e for a, e in state.current.items() if e.artifact not in lost} if state else {}
+    return tuple(
+        change if isinstance(change, Keep) or change.address not in by_address else _planned(change, by_address[change.address], keys, current, results)
+        for change in changes
+    )
+
+
+def only(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """The named changes and the prerequisites they stand on; the second value names the prerequisites."""
+    by_address = {node.address: node for node in nodes}
+    named = {c.address for c in changes if any(c.address == a or c.address.startswith(a + "/") for a in addresses)}
+    below: set[str] = set()
+    queue = list(named)
+    while queue:
+        node = by_address.get(queue.pop())
+        for need in node.needs if node else ():
+            if need not in named and need not in below:
+                below.add(need)
+                queue.append(need)
+    return tuple(c for c in changes if c.address in named or c.address in below), frozenset(below)
+
+
+def make_plan(  # noqa: PLR0913
+    *,
+    state: State | None,
+    changes: Sequence[Change],
+    drift: Sequence[Drift],
+    diagnostics: Sequence[Diagnostic],
+    configuration: Mapping[str, str],
+    data: Mapping[str, str | None],
+    live: Json,
+    tool: str,
+) -> Plan:
+    """The plan as a value, bound to everything it was made from.
+
+    configuration: address -> digest of each declared node; data: path -> observed content digest; live: what serves now;
+    tool: the tool's version.
+    """
+    moving = [c for c in changes if not isinstance(c, Keep)]
+    binding = {
+        "lineage": digest(state.lineage if state else None),
+        "serial": digest(state.serial if state else 0),
+        "pointers": digest({a: [e.digest, e.version, e.artifact] for a, e in state.current.items()} if state else {}),
+        "configuration": digest(dict(configuration)),
+        "data": digest(dict(data)),
+        "live": digest(live),
+        "tool": digest(tool),
+        "steps": digest([[c.action, c.address, [[s.op, s.spec, s.cached] for s in c.steps]] for c in moving]),
+    }
+    return Plan(
+        plan_id=digest(cast("Json", binding)),
+        effect_id=effect_id(moving),
+        lineage=state.lineage if state else None,
+        serial=state.serial if state else 0,
+        changes=tuple(changes),
+        drift=tuple(drift),
+        diagnostics=tuple(diagnostics),
+        binding=binding,
+    )
+
+
+def effect_id(moving: Iterable[Change]) -> str:
+    """What would move, whatever is cached by now: address, digests before and after, and the steps by declaration."""
+    return digest(sorted([c.address, c.before, c.after, c.before_version, c.after_version, sorted(s.spec for s in c.steps)] for c in moving))
+
+
+def _planned(change: Change, node: Node, keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]) -> Change:
+    entry = current.get(node.address)
+    # evidence for a gate is listed even where the same address recorded it before
+    in_place = entry.steps if entry and not node.effect else {}
+    steps = []
+    for step in node.steps:
+        key = keys.of(node.address, step.op)
+        if key is not None and in_place.get(step.op) == key:
+            continue
+        cached = key is not None and key in results and step.op != "bind"
+        forecast = 0.0 if cached else forecast_seconds(step, node, current)
+        steps.append(PlannedStep(op=step.op, address=node.address, key=key, spec=step.spec, cached=cached, forecast_s=forecast, step=step))
+    unknown = tuple(f"steps.{s.op}.key" for s in steps if s.key is None and s.op != "bind")
+    if any(s.op == "export" and not s.cached for s in steps):
+        unknown = ("artifact", *unknown)
+    return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
+
+
+def forecast_seconds(step: Step, node: Node, current: Mapping[str, Entry]) -> float | None:
+    """How long the same op took before: on this address or its sisters, else with the same algorithm; None without history."""
+    if step.op == "bind":
+        return None
+    family = node.address.rpartition("@")[0] or node.address
+    algorithm = node.recipe.get("algorithm")
+    near = [e for a, e in current.items() if step.op in e.seconds and a.rpartition("@")[0] == family and e.recipe.get("algorithm") == algorithm]
+    far = [e for e in current.values() if step.op in e.seconds and algorithm is not None and e.recipe.get("algorithm") == algorithm]
+    for entries in (near, far):
+        if entries:
+            return round(max(float(e.seconds[step.op]) for e in entries), 3)
+    return None
+
+
+def with_because(change: Change, more: Iterable[Because]) -> Change:
+    """The change with further causes, in front of its own."""
+    return replace(change, because=(*more, *change.because))

@@ -1,0 +1,158 @@
+"""Documents to declarations: versions as overrides of the base block, each field with the place it is written at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.values import Document, Json, Path, Span
+
+# overriding one of these makes the base block's params meaningless
+RESETS_PARAMS = ("algorithm", "import", "command")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One version (or one environment) with all overrides merged in.
+
+    `origins[path]` is where the value of that field is written, `keys[path]` where its key is.
+    """
+
+    name: str
+    version: str
+    fields: dict[str, Json]
+    origins: Mapping[Path, Span]
+    keys: Mapping[Path, Span]
+    document: Document
+    span: Span
+
+    def at(self, *path: str | int) -> Span:
+        """Where the field at `path`, or its nearest written ancestor, stands."""
+        while path and path not in self.origins:
+            path = path[:-1]
+        return self.origins[path] if path else self.span
+
+    def key_at(self, *path: str | int) -> Span:
+        """Where the key of the field at `path` stands."""
+        return self.keys.get(path) or self.at(*path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Filled while merging: path in the merged value -> where its value and its key are written."""
+
+    values: dict[Path, Span] = field(default_factory=dict)
+    keys: dict[Path, Span] = field(default_factory=dict)
+
+    def note(self, document: Document, written: Path, here: Path) -> None:
+        self.values[here] = document.at(*written)
+        self.keys[here] = document.key_at(*written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The project file's settings, and the documents of each kind by name."""
+
+    name: str
+    settings: dict[str, Json]
+    document: Document
+    datasets: Mapping[str, Document]
+    models: Mapping[str, Document]
+    environments: Mapping[str, Document]
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        return tuple(cast("list[str]", self.settings.get("roots") or []))
+
+
+def resolve(documents: Iterable[Document]) -> tuple[Project | None, tuple[Diagnostic, ...]]:
+    """Sort the documents by kind. The loader has refused doubles already."""
+    by_kind: dict[str, dict[str, Document]] = {"Project": {}, "Dataset": {}, "Model": {}, "Environment": {}}
+    for document in documents:
+        by_kind[document.kind][document.name] = document
+    if not by_kind["Project"]:
+        return None, (error("no-project", "No project is declared", hint="put `kind: Project` and `name:` into leptonctl.yaml"),)
+    document = next(iter(by_kind["Project"].values()))
+    return Project(
+        name=document.name,
+        settings=document.value,
+        document=document,
+        datasets=by_kind["Dataset"],
+        models=by_kind["Model"],
+        environments=by_kind["Environment"],
+    ), ()
+
+
+def versions(document: Document) -> tuple[Declared, ...]:
+    """The versions of a dataset or model, each merged over the base block, in the order written."""
+    base = {k: v for k, v in document.value.items() if k not in ("kind", "name", "versions")}
+    overrides = cast("dict[str, dict[str, Json] | None]", document.value.get("versions") or {})
+    return tuple(_merged(document, base, version, override or {}) for version, override in overrides.items())
+
+
+def whole(document: Document) -> Declared:
+    """A document without versions (an environment) as one declaration."""
+    return Declared(
+        name=document.name,
+        version="",
+        fields={k: v for k, v in document.value.items() if k not in ("kind", "name")},
+        origins=document.values,
+        keys=document.keys,
+        document=document,
+        span=document.at("name"),
+    )
+
+
+def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
+    if any(key in override for key in RESETS_PARAMS):
+        base = {k: v for k, v in base.items() if k != "params"}
+    places = _Places()
+    fields = _merge(base, override, document, ((), ("versions", version), ()), places)
+    return Declared(
+        name=document.name,
+        version=version,
+        fields=fields,
+        origins=places.values,
+        keys=places.keys,
+        document=document,
+        span=document.key_at("versions", version),
+    )
+
+
+def _merge(
+    base: dict[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], places: _Places
+) -> dict[str, Json]:
+    """Merge maps key by key (null removes), let lists and scalars replace, and note where each field comes from.
+
+    `at`: the paths of the base map and of the override in the document, and of both in the merged value.
+    """
+    below, over, here = at
+    merged: dict[str, Json] = {}
+    for key in [*base, *(k for k in override if k not in base)]:
+        if key not in override:
+            merged[key] = base[key]
+            _note(base[key], document, (*below, key), (*here, key), places)
+            continue
+        new, old = override[key], base.get(key)
+        if new is None:
+            continue
+        if isinstance(new, dict) and isinstance(old, dict):
+            places.note(document, (*over, key), (*here, key))
+            merged[key] = _merge(old, new, document, ((*below, key), (*over, key), (*here, key)), places)
+        else:
+            merged[key] = _without_nulls(new)
+            _note(new, document, (*over, key), (*here, key), places)
+    return merged
+
+
+def _without_nulls(value: Json) -> Json:
+    return {k: _without_nulls(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def _note(value: Json, document: Document, written: Path, here: Path, places: _Places) -> None:
+    places.note(document, written, here)
+    items: Iterable[tuple[str | int, Json]] = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, item in items:
+        _note(item, document, (*written, key), (*here, key), places)

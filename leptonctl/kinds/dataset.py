@@ -1,0 +1,227 @@
+"""Dataset documents to nodes: one node a version, with its `prepare` step. Pure, given the catalog and the observed files."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.catalog import Catalog
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.observed import SourceFacts, SourceKey
+from leptonctl.core.resolve import Declared, Project, versions
+from leptonctl.core.values import Json, Node, Path, Span, Step
+
+# only these contract fields change a value; the others are checks
+VALUE_FIELDS = ("type", "missing")
+SPLIT = {"test": 0.25, "seed": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One resolved dataset version: what `prepare` needs, and the columns if the file's header could be read.
+
+    `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written.
+    """
+
+    address: str
+    declared: Declared
+    inputs: dict[str, Json]
+    columns: tuple[str, ...] | None
+    pinned: bool
+
+    @property
+    def target(self) -> str:
+        return str(self.inputs["target"])
+
+    def prepare(self, *, stratify: bool) -> Step:
+        """The `prepare` step, for models that want their split stratified or not when the dataset leaves it open."""
+        inputs = dict(self.inputs)
+        split = dict(cast("dict[str, Json]", inputs["split"]))
+        if split["method"] == "random" and split["stratify"] is None:
+            split["stratify"] = stratify
+        inputs["split"] = split
+        fields = key_fields(inputs)
+        key = digest({"op": "prepare", **fields})
+        exposes = ("outputs.rows_digest.train", "outputs.rows_digest.test")
+        return Step(op="prepare", address=self.address, key=key, spec=key, fields=fields, inputs=inputs, exposes=exposes)
+
+
+def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
+    """What of the inputs determines the prepared rows: content, reading, value-changing contract fields, privacy, split."""
+
+    def content(source: Json) -> Json:
+        return {k: v for k, v in source.items() if k != "path"} if isinstance(source, dict) else None
+
+    columns = cast("dict[str, dict[str, Json]]", inputs["columns"])
+    changing = {name: {k: v for k, v in spec.items() if k in VALUE_FIELDS} for name, spec in columns.items()}
+    privacy = inputs["privacy"]
+    return {
+        "source": content(inputs["source"]),
+        "test_source": content(inputs["test_source"]),
+        "target": inputs["target"],
+        "columns": cast("Json", {name: spec for name, spec in changing.items() if spec}),
+        "privacy": {k: v for k, v in privacy.items() if k != "key"} if isinstance(privacy, dict) else None,
+        "split": inputs["split"],
+    }
+
+
+def source_keys(project: Project) -> Iterator[SourceKey]:
+    """Every file that a dataset version names, to be observed before planning."""
+    for document in project.datasets.values():
+        for declared in versions(document):
+            for path in (declared.fields.get("source"), _test(declared).get("source")):
+                if isinstance(path, str):
+                    yield _source_key(declared, path)
+
+
+def datasets(
+    project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+) -> tuple[dict[str, Dataset], tuple[Diagnostic, ...]]:
+    """All dataset versions by `name@version`, and what is wrong with them."""
+    found: dict[str, Dataset] = {}
+    problems: list[Diagnostic] = []
+    for document in project.datasets.values():
+        for declared in versions(document):
+            dataset, wrong = _dataset(declared, catalog, facts)
+            problems += wrong
+            if dataset is not None:
+                found[f"{declared.name}@{declared.version}"] = dataset
+    return found, tuple(problems)
+
+
+def node(dataset: Dataset, *, stratify: bool) -> Node:
+    """The dataset version as a node. Its digest is its prepare key."""
+    step = dataset.prepare(stratify=stratify)
+    assert step.key is not None
+    declared = dataset.declared
+    return Node(
+        address=dataset.address,
+        digest=step.key,
+        recipe=step.fields,
+        origins=recipe_origins(declared),
+        span=declared.span,
+        steps=(step,),
+        metadata={"path": cast("dict[str, Json]", dataset.inputs["source"])["path"], "pinned": dataset.pinned},
+    )
+
+
+def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
+    """Recipe path -> where it is written, for because-chains."""
+    renamed = {("source",): ("source",), ("digest",): ("source", "digest"), ("test", "source"): ("test_source",)}
+    return {(*prefix, *renamed.get(path, path)): span for path, span in declared.origins.items()}
+
+
+def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Dataset | None, list[Diagnostic]]:
+    fields, problems = declared.fields, []
+    target = fields.get("target")
+    if not isinstance(target, str):
+        problems.append(error("missing-target", "Dataset names no target column", span=declared.span, hint="add `target: COLUMN`"))
+    source, columns, wrong = _source(declared, ("source",), fields.get("source"), fields.get("digest"), catalog, facts)
+    problems += wrong
+    test = _test(declared)
+    test_source: dict[str, Json] | None = None
+    if "source" in test:
+        test_source, _, wrong = _source(declared, ("test", "source"), test["source"], test.get("digest"), catalog, facts)
+        problems += wrong
+    if source is None or not isinstance(target, str) or (test_source is None and "source" in test):
+        return None, problems
+    inputs: dict[str, Json] = {
+        "source": source,
+        "test_source": test_source,
+        "target": target,
+        "columns": {name: spec or {} for name, spec in cast("dict[str, Json]", fields.get("columns") or {}).items()},
+        "privacy": _privacy(fields.get("privacy")),
+        "split": _split(fields.get("split"), has_test=test_source is not None),
+    }
+    problems += _unknown_columns(declared, columns)
+    pinned = "digest" in fields and (test_source is None or "digest" in test)
+    address = f"dataset/{declared.name}@{declared.version}"
+    return Dataset(address=address, declared=declared, inputs=inputs, columns=columns, pinned=pinned), problems
+
+
+def _source(
+    declared: Declared, at: Path, path: Json, pin: Json, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+) -> tuple[dict[str, Json] | None, tuple[str, ...] | None, list[Diagnostic]]:
+    span = declared.at(*at)
+    if not isinstance(path, str):
+        return None, None, [error("missing-source", "Dataset version names no source file", span=span, hint="add `source: PATH`")]
+    provider = catalog.source_for(path)
+    if provider is None:
+        known = ", ".join(sorted(s for source in catalog.sources.values() for s in source.suffixes))
+        return None, None, [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint="rename the file")]
+    key = _source_key(declared, path)
+    seen = facts.get(key, SourceFacts())
+    content = pin if isinstance(pin, str) else seen.digest
+    # a pinned version stays usable when its file has gone: its results may all exist
+    if content is None and seen.problem is not None:
+        name, summary, detail, hint = seen.problem
+        return None, None, [error(name, summary, detail, span=span, hint=hint)]
+    if seen.problem is not None and seen.problem[0] == "outside-project":
+        name, summary, detail, hint = seen.problem
+        return None, None, [error(name, summary, detail, span=span, hint=hint)]
+    options: dict[str, Json] = {"encoding": key[1], "delimiter": key[2], "missing_values": declared.fields.get("missing_values")}
+    source: dict[str, Json] = {"path": path, "format": provider.name, "digest": content, "options": options}
+    overwritten = isinstance(pin, str) and seen.digest is not None and seen.digest != pin
+    return source, None if overwritten else seen.columns, []
+
+
+def _source_key(declared: Declared, path: str) -> SourceKey:
+    encoding, delimiter = declared.fields.get("encoding"), declared.fields.get("delimiter")
+    return path, encoding if isinstance(encoding, str) else "utf-8", delimiter if isinstance(delimiter, str) else None
+
+
+def _test(declared: Declared) -> dict[str, Json]:
+    test = declared.fields.get("test")
+    return test if isinstance(test, dict) else {}
+
+
+def _privacy(privacy: Json) -> dict[str, Json] | None:
+    if not isinstance(privacy, dict) or not (privacy.get("drop") or privacy.get("hash")):
+        return None
+    drop, hashed = cast("list[str]", privacy.get("drop") or []), cast("list[str]", privacy.get("hash") or [])
+    return {
+        "drop": cast("Json", sorted(drop)),
+        "hash": cast("Json", sorted(hashed)),
+        "key": privacy.get("key"),
+        "key_id": privacy.get("key_id") if hashed else None,
+    }
+
+
+def _split(split: Json, *, has_test: bool) -> dict[str, Json]:
+    if has_test:
+        return {"method": "source"}
+    written = split if isinstance(split, dict) else {}
+    if "column" in written:
+        return {"method": "column", "column": written["column"]}
+    test = float(cast("float", written.get("test", SPLIT["test"])))
+    if "by" in written:
+        return {"method": "hash", "test": test, "by": written["by"]}
+    return {"method": "random", "test": test, "seed": written.get("seed", SPLIT["seed"]), "stratify": written.get("stratify")}
+
+
+def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> list[Diagnostic]:
+    """Column names written in YAML that the file's header does not have."""
+    if columns is None:
+        return []
+    problems = []
+    for path, name in _column_names(declared.fields):
+        if name not in columns:
+            span = declared.key_at(*path) if path[0] == "columns" else declared.at(*path)
+            detail = "the data has no column of this name"
+            problems.append(error("unknown-column", "Dataset names a column that the data does not have", detail, span=span, hint=did_you_mean(name, columns)))
+    return problems
+
+
+def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
+    if isinstance(fields.get("target"), str):
+        yield ("target",), str(fields["target"])
+    for name in cast("dict[str, Json]", fields.get("columns") or {}):
+        yield ("columns", name), name
+    privacy = cast("dict[str, Json]", fields.get("privacy") or {})
+    for part in ("drop", "hash"):
+        for index, name in enumerate(cast("list[str]", privacy.get(part) or [])):
+            yield ("privacy", part, index), name
+    split = cast("dict[str, Json]", fields.get("split") or {})
+    for part in ("by", "column"):
+        if isinstance(split.get(part), str):
+            yield ("split", part), str(split[part])

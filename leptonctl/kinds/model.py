@@ -1,0 +1,329 @@
+"""Model documents to nodes: one node a version, with its train, export, evaluate and cross_validate steps. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.catalog import Catalog
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.resolve import Declared, Project, versions
+from leptonctl.core.values import Json, Node, Op, Path, Step
+from leptonctl.kinds.dataset import Dataset, recipe_origins
+
+OPSET = 18
+SELECTORS = ("numeric", "categorical", "all")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One resolved model version: the train payload with all defaults, and how it is evaluated."""
+
+    address: str
+    declared: Declared
+    dataset: Dataset
+    task: str
+    train: dict[str, Json]
+    train_key_fields: dict[str, Json]
+    opset: int
+    metrics: tuple[str, ...]
+    folds: int | None
+    positive: Json
+    average: Json
+
+    @property
+    def scoring(self) -> dict[str, Json]:
+        return {"task": self.task, "positive": self.positive, "average": self.average}
+
+
+def models(project: Project, datasets: Mapping[str, Dataset], catalog: Catalog) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
+    """All model versions by `name@version`, and what is wrong with them."""
+    found: dict[str, Model] = {}
+    problems: list[Diagnostic] = []
+    for document in project.models.values():
+        for declared in versions(document):
+            model, wrong = _model(declared, datasets, project, catalog)
+            problems += (p for p in wrong if p not in problems)
+            if model is not None:
+                found[f"{declared.name}@{declared.version}"] = model
+    return found, tuple(problems)
+
+
+def node(model: Model, dataset_key: str) -> Node:
+    """The version as a node. Its digest covers prepare, train and export; evaluation has keys of its own.
+
+    `dataset_key` is the prepare key of the dataset's own node: a prepare step is listed here only when this model's differs.
+    """
+    steps = _steps(model)
+    prepare, train, export = steps["prepare"], steps["train"], steps["export"]
+    own = [prepare] if prepare.key != dataset_key else []
+    recipe: dict[str, Json] = {
+        "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
+        "data": prepare.fields,
+        **model.train_key_fields,
+        "export": {"opset": model.opset},
+    }
+    origins = dict(model.declared.origins)
+    origins.update(recipe_origins(model.dataset.declared, ("data",)))
+    origins[("data",)] = model.declared.at("dataset")
+    return Node(
+        address=model.address,
+        digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),
+        recipe=recipe,
+        origins=origins,
+        span=model.declared.span,
+        steps=(*own, *(step for op, step in steps.items() if op != "prepare")),
+        needs=(model.dataset.address,),
+        metadata={"metrics": list(model.metrics), "folds": model.folds, "pinned": model.dataset.pinned},
+    )
+
+
+def evaluate_step(model: Model, metrics: tuple[str, ...], address: str) -> Step:
+    """Evaluation of the exported model with these metrics, keyed by artifact and rows, listed under `address`."""
+    steps = _steps(model, evaluation=False)
+    fields: dict[str, Json] = {**model.scoring, "metrics": sorted(metrics)}
+    return Step(
+        op="evaluate",
+        address=address,
+        key=None,
+        spec=digest({"op": "evaluate", "of": steps["export"].key, **fields}),
+        fields=fields,
+        reads=("export.artifacts.model.onnx", "prepare.outputs.rows_digest.test"),
+        inputs=fields,
+        needs={"prepare": _prepare_place(model), "export": (model.address, "export")},
+    )
+
+
+def _steps(model: Model, *, evaluation: bool = True) -> dict[str, Step]:
+    prepare = model.dataset.prepare(stratify=model.task == "classification")
+    train_fields: dict[str, Json] = {"prepare": prepare.key, **model.train_key_fields}
+    train_key = digest({"op": "train", **train_fields})
+    data = {"prepare": _prepare_place(model)}
+    train = Step(
+        op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, inputs=model.train, needs=data
+    )
+    export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
+    export_key = digest({"op": "export", **export_fields})
+    export = Step(
+        op="export",
+        address=model.address,
+        key=export_key,
+        spec=export_key,
+        fields=export_fields,
+        inputs={"task": model.task, "opset": model.opset, "tolerance": None, "train": model.train, "privacy": model.dataset.inputs["privacy"]},
+        needs={**data, "train": (model.address, "train")},
+        exposes=("artifacts.model.onnx",),
+    )
+    steps = {"prepare": prepare, "train": train, "export": export}
+    if evaluation:
+        steps["evaluate"] = evaluate_step(model, model.metrics, model.address)
+        if model.folds is not None:
+            steps["cross_validate"] = _cross_validate(model, train_key)
+    return steps
+
+
+def _cross_validate(model: Model, train_key: str) -> Step:
+    how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": sorted(model.metrics)}
+    fields = {"train": train_key, **how}
+    key = digest({"op": "cross_validate", **fields})
+    return Step(
+        op="cross_validate",
+        address=model.address,
+        key=key,
+        spec=key,
+        fields=fields,
+        inputs={**how, "seed": model.train["seed"], "train": model.train},
+        needs={"prepare": _prepare_place(model)},
+    )
+
+
+def _prepare_place(model: Model) -> tuple[str, Op]:
+    return model.dataset.address, "prepare"
+
+
+def _model(
+    declared: Declared, datasets: Mapping[str, Dataset], project: Project, catalog: Catalog
+) -> tuple[Model | None, list[Diagnostic]]:
+    fields = declared.fields
+    problems: list[Diagnostic] = []
+    task = _task(declared, catalog, problems)
+    dataset = _dataset(declared, datasets, project, problems)
+    if task is None:
+        return None, problems
+    algorithm = fields.get("algorithm")
+    trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
+    if algorithm is None:
+        problems.append(error("missing-algorithm", "Model names no algorithm", span=declared.span, hint="add `algorithm: NAME`"))
+    elif trainer is None:
+        known = catalog.names(catalog.trainers, task)
+        detail = f"no trainer for {task} has this name"
+        problems.append(error("unknown-algorithm", "Model names an algorithm that does not exist", detail, span=declared.at("algorithm"), hint=did_you_mean(str(algorithm), known)))
+    metrics, evaluate = _metrics(declared, task, catalog, problems)
+    preprocess = _preprocess(declared, dataset, catalog, problems)
+    features = _features(declared, dataset, problems)
+    if trainer is None or dataset is None or preprocess is None:
+        return None, problems
+    params, wrong = _params(fields.get("params"), trainer.params, ("params",), declared, f"algorithm {trainer.name}")
+    problems += wrong
+    if wrong:
+        return None, problems
+    if trainer.refuse is not None and (why := trainer.refuse(params)):
+        problems.append(error("cannot-export", "These parameters cannot be exported truthfully", why, span=declared.key_at("params"), hint="change the parameter"))
+    seed, revision = fields.get("seed", 0), fields.get("revision", 1)
+    common: dict[str, Json] = {
+        "task": task,
+        "target": dataset.target,
+        "features": features,
+        "algorithm": trainer.name,
+        "epoch": trainer.epoch,
+        "seed": seed,
+        "revision": revision,
+    }
+    defaults = {name: schema.get("default") for name, schema in trainer.params.items()}
+    changed = {k: v for k, v in params.items() if v != defaults[k] or type(v) is not type(defaults[k])}
+    export = cast("dict[str, Json]", fields.get("export") or {})
+    folds = evaluate.get("cross_validation")
+    return Model(
+        address=f"model/{declared.name}@{declared.version}",
+        declared=declared,
+        dataset=dataset,
+        task=task,
+        train={**common, "preprocess": [full for full, _ in preprocess], "params": params},
+        train_key_fields={**common, "preprocess": [short for _, short in preprocess], "params": changed},
+        opset=int(cast("int", export.get("opset", OPSET))),
+        metrics=metrics,
+        folds=int(cast("int", folds)) if folds else None,
+        positive=evaluate.get("positive"),
+        average=evaluate.get("average"),
+    ), problems
+
+
+def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> str | None:
+    task = declared.fields.get("task")
+    if isinstance(task, str):
+        return task
+    fitting = sorted(t for t, name in catalog.trainers if name == declared.fields.get("algorithm"))
+    if len(fitting) == 1:
+        return fitting[0]
+    problems.append(error("missing-task", "Model names no task", "the algorithm does not tell it", span=declared.span, hint="add `task: classification` or `task: regression`"))
+    return None
+
+
+def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
+    written = declared.fields.get("dataset")
+    span = declared.at("dataset")
+    if not isinstance(written, str):
+        problems.append(error("missing-dataset", "Model names no dataset", span=declared.span, hint="add `dataset: NAME@VERSION`"))
+        return None
+    name, _, version = written.partition("@")
+    document = project.datasets.get(name)
+    if document is None:
+        hint = did_you_mean(name, project.datasets)
+        problems.append(error("unknown-dataset", "Model names a dataset that is not declared", "no document `kind: Dataset` has this name", span=span, hint=hint))
+        return None
+    known = list(cast("dict[str, Json]", document.value.get("versions") or {}))
+    if not version and len(known) == 1:
+        version = known[0]
+    if not version:
+        problems.append(error("missing-dataset-version", "Model names no dataset version", span=span, hint=f"write `dataset: {name}@{known[-1]}`" if known else ""))
+        return None
+    if version not in known:
+        detail = f"dataset {name} has no version of this name"
+        problems.append(error("unknown-dataset-version", "Model names a dataset version that is not declared", detail, span=span, hint=did_you_mean(version, known)))
+        return None
+    return datasets.get(f"{name}@{version}")
+
+
+def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Diagnostic]) -> tuple[tuple[str, ...], dict[str, Json]]:
+    evaluate = declared.fields.get("evaluate")
+    evaluate = evaluate if isinstance(evaluate, dict) else {}
+    known = catalog.names(catalog.metrics, task)
+    written = evaluate.get("metrics")
+    if not isinstance(written, list):
+        return tuple(name for name in known if catalog.metrics[(task, name)].default), evaluate
+    for index, name in enumerate(written):
+        if name not in known:
+            detail = f"no metric for {task} has this name"
+            span = declared.at("evaluate", "metrics", index)
+            problems.append(error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known)))
+    return tuple(sorted({str(name) for name in written})), evaluate
+
+
+def _preprocess(
+    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
+) -> list[tuple[Json, Json]] | None:
+    """Each step with all its defaults (for the worker) and with only what differs from them (for the key)."""
+    steps: list[tuple[Json, Json]] = []
+    count = len(problems)
+    for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
+        at: Path = ("preprocess", index)
+        provider = catalog.preprocessors.get(str(item.get("use")))
+        if provider is None:
+            hint = did_you_mean(str(item.get("use")), catalog.preprocessors)
+            problems.append(error("unknown-preprocessor", "Model names a preprocess step that does not exist", "no preprocessor has this name", span=declared.at(*at, "use"), hint=hint))
+            continue
+        columns = item.get("columns", "all")
+        _check_columns(declared, (*at, "columns"), columns, dataset, problems)
+        params, wrong = _params(item.get("params"), provider.params, (*at, "params"), declared, f"preprocess step {provider.name}")
+        problems += wrong
+        if wrong:
+            continue
+        if provider.refuse is not None and (why := provider.refuse(params)):
+            problems.append(error("cannot-export", "These parameters cannot be exported truthfully", why, span=declared.key_at(*at, "params"), hint="change the parameter"))
+        defaults = {name: schema.get("default") for name, schema in provider.params.items()}
+        changed = {k: v for k, v in params.items() if v != defaults[k] or type(v) is not type(defaults[k])}
+        named: dict[str, Json] = {"use": provider.name, "columns": columns}
+        steps.append(({**named, "params": params}, {**named, "epoch": provider.epoch, "params": changed}))
+    return steps if len(problems) == count else None
+
+
+def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    if isinstance(columns, str) and columns not in SELECTORS:
+        hint = f"write a list: `columns: [{columns}]`" if dataset and columns in (dataset.columns or ()) else did_you_mean(columns, SELECTORS)
+        problems.append(error("unknown-selector", "Not a column selector", "selectors are numeric, categorical and all; names go in a list", span=declared.at(*at), hint=hint))
+    if isinstance(columns, list):
+        for index, name in enumerate(columns):
+            _check_feature(declared, (*at, index), str(name), dataset, problems)
+
+
+def _features(declared: Declared, dataset: Dataset | None, problems: list[Diagnostic]) -> Json:
+    features = declared.fields.get("features")
+    if not isinstance(features, list):
+        return None
+    for index, name in enumerate(features):
+        _check_feature(declared, ("features", index), str(name), dataset, problems)
+    return features
+
+
+def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    if dataset is None or dataset.columns is None:
+        return
+    privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
+    split = cast("dict[str, Json]", dataset.inputs["split"])
+    withheld = {dataset.target, *privacy.get("drop", []), *(str(split[k]) for k in ("by", "column") if k in split)}
+    features = [c for c in dataset.columns if c not in withheld]
+    if name in features:
+        return
+    detail = "this column is the target, dropped or used for the split" if name in withheld else "the data has no column of this name"
+    problems.append(error("unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)))
+
+
+def _params(
+    written: Json, schemas: Mapping[str, Any], at: Path, declared: Declared, what: str
+) -> tuple[dict[str, Json], tuple[Diagnostic, ...]]:
+    """Written parameters checked and completed with the shipped defaults; whole numbers become floats where the schema says number."""
+    from leptonctl.core.validate import check_value
+
+    given = written if isinstance(written, dict) else {}
+    schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}
+    problems = check_value(given, schema, declared, at, what=what)
+    params = {name: _typed(given[name] if name in given else s.get("default"), s) for name, s in schemas.items()}
+    return params, tuple(problems)
+
+
+def _typed(value: Json, schema: Mapping[str, Any]) -> Json:
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if isinstance(value, int) and not isinstance(value, bool) and "number" in kinds and "integer" not in kinds:
+        return float(value)
+    return value
