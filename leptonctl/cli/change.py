@@ -1,0 +1,95 @@
+"""Commands that plan and make changes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leptonctl import pipeline
+from leptonctl.cli.options import Expect, Only, Rewind, Yes, terminal_of
+from leptonctl.cli.planned import consent_to_plan, conclude, plan_exit_code, show_plan
+
+
+def plan(
+    ctx: typer.Context,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, to be applied as it is.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the comment for a pull request.")] = False,  # noqa: FBT002
+    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")] = False,  # noqa: FBT002
+    only: Only = None,
+) -> int:
+    """Show what would change and why. Writes nothing and runs no project code."""
+    terminal = terminal_of(ctx)
+    planned = pipeline.plan(terminal.session(), only=only or (), out=out)
+    show_plan(terminal, planned, markdown=markdown)
+    return plan_exit_code(planned, detailed=detailed_exitcode)
+
+
+def build(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...")] = None) -> int:
+    """Train and evaluate into the store; move nothing. What is built now is what an apply will bind."""
+    terminal = terminal_of(ctx)
+    return conclude(terminal, pipeline.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()))
+
+
+def apply(
+    ctx: typer.Context,
+    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `leptonctl plan --out`.")] = None,
+    yes: Yes = False,  # noqa: FBT002
+    only: Only = None,
+    expect: Expect = None,
+    allow_rewind: Rewind = False,  # noqa: FBT002
+) -> int:
+    """Build what has no result yet, then move the pointers. A saved plan is its own consent."""
+    terminal = terminal_of(ctx)
+    consent = consent_to_plan(terminal, given=yes or plan_file is not None)
+    outcome = pipeline.apply(
+        terminal.session(), plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind,
+        consent=consent, reporter=terminal.reporter(),
+    )  # fmt: skip
+    return conclude(terminal, outcome)
+
+
+def rollback(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]")],
+    to: Annotated[int | None, typer.Option("--to", metavar="N", help="The deployment to return to; else the one before this.")] = None,
+    yes: Yes = False,  # noqa: FBT002
+    expect: Expect = None,
+    allow_rewind: Rewind = False,  # noqa: FBT002
+) -> int:
+    """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
+    terminal = terminal_of(ctx)
+    consent = consent_to_plan(terminal, given=yes)
+    outcome = pipeline.rollback(
+        terminal.session(), target, to, expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter()
+    )
+    return conclude(terminal, outcome)
+
+
+def promote(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL")],
+    source: Annotated[str, typer.Argument(metavar="FROM")],
+    destination: Annotated[str, typer.Argument(metavar="TO")],
+    yes: Yes = False,  # noqa: FBT002
+    expect: Expect = None,
+    allow_rewind: Rewind = False,  # noqa: FBT002
+) -> int:
+    """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
+    terminal = terminal_of(ctx)
+    consent = consent_to_plan(terminal, given=yes)
+    outcome = pipeline.promote(
+        terminal.session(), model, source, destination,
+        expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter(),
+    )  # fmt: skip
+    return conclude(terminal, outcome)
+
+
+def destroy(
+    ctx: typer.Context,
+    environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Without it: every environment.")] = None,
+    yes: Yes = False,  # noqa: FBT002
+) -> int:
+    """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
+    terminal = terminal_of(ctx)
+    consent = consent_to_plan(terminal, given=yes)
+    return conclude(terminal, pipeline.destroy(terminal.session(), environment, consent=consent, reporter=terminal.reporter()))

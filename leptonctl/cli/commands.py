@@ -1,0 +1,115 @@
+"""The table of commands and how one is found. A command's module loads when the command is used or its help is asked for."""
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from leptonctl.cli.terminal import Terminal
+
+Function = Callable[..., int]
+
+# command -> (module of leptonctl.cli, what it does); the function has the command's name
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("project", "Lay out a project that applies at once."),
+    "validate": ("project", "Check every project file, all errors at once."),
+    "schema": ("project", "Print the JSON Schema of a kind, for editors."),
+    "plan": ("change", "Show what would change and why."),
+    "build": ("change", "Train and evaluate into the store; move nothing."),
+    "apply": ("change", "Build what has no result yet, then move the pointers."),
+    "rollback": ("change", "Bind what an environment served before; train nothing."),
+    "promote": ("change", "Bind in one environment what another one binds."),
+    "show": ("look", "Show the recorded state, or a saved plan."),
+    "status": ("look", "Show who serves what since when."),
+    "history": ("look", "List every change of a pointer: who, when and why."),
+    "diff": ("look", "Compare two versions side by side."),
+    "explain": ("look", "Say why a digest changed, to the line."),
+    "pin": ("project", "Write the digests of data files into the YAML."),
+    "verify": ("models", "Prove that a version is what was recorded."),
+    "predict": ("models", "Predict the rows of a file."),
+    "serve": ("models", "Serve an environment in the foreground."),
+    "destroy": ("change", "Undo the effects of environments; results stay."),
+    "gc": ("storage", "Free the space of what nothing needs."),
+    "lock": ("storage", "List the locks, or release one."),
+    "version": ("project", "Print the versions of leptonctl and what it computes with."),
+}
+
+
+def global_options(*, root: bool = False) -> list[click.Parameter]:
+    """The options that stand before or after any command. They settle the Terminal and reach no command."""
+
+    def settle(ctx: click.Context, param: click.Parameter, value: object) -> None:
+        if value and not ctx.resilient_parsing:
+            setattr(ctx.find_object(Terminal), param.name or "", value)
+
+    folder = click.Path(file_okay=False, path_type=Path)
+    options: list[click.Parameter] = [
+        click.Option(["-C", "--directory"], type=folder, metavar="DIR", help="Work in this folder.", callback=settle, expose_value=False),
+        click.Option(["--json"], is_flag=True, help="Print JSON.", callback=settle, expose_value=False),
+        click.Option(["--no-color"], is_flag=True, help="Print no colour (as NO_COLOR does).", callback=settle, expose_value=False),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Leave nothing out.", callback=settle, expose_value=False),
+    ]
+    if root:
+        options.append(click.Option(["--version"], is_flag=True, help="Print the version.", callback=settle, expose_value=False))
+    return options
+
+
+def one(name: str, function: Function) -> click.Command:
+    """A function with annotated parameters as a command that also takes the global options."""
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    single.command(name)(function)
+    command = typer.main.get_command(single)
+    command.params += global_options()
+    return command
+
+
+class Suggesting(TyperGroup):
+    """A group that knows its commands by name, loads one when it is used, and guesses at misspelt names."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        command = self.get_command(ctx, name)
+        if command is None:
+            raise UnknownCommandError(name, self.list_commands(ctx), ctx)
+        return name, command, args[1:]
+
+
+class UnknownCommandError(click.UsageError):
+    """No command has this name."""
+
+    def __init__(self, name: str, known: Sequence[str], ctx: click.Context) -> None:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        self.hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
+        super().__init__(f'There is no command "{name}".', ctx)
+
+
+class Root(Suggesting):
+    """`leptonctl`: names and summaries from the table, everything else on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        found = getattr(import_module(f"leptonctl.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        return found if isinstance(found, click.Command) else one(cmd_name, found)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+def root() -> Root:
+    """The whole command line."""
+    text = "Declarative config-as-code for the life of a machine-learning model: plan, apply, serve, roll back."
+    group = Root(name="leptonctl", help=text, rich_markup_mode=None, params=global_options(root=True), invoke_without_command=True)
+    group.callback = lambda: None
+    return group

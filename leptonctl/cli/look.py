@@ -1,0 +1,55 @@
+"""Commands that only look."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leptonctl import pipeline
+from leptonctl.cli.options import terminal_of
+
+
+def show(ctx: typer.Context, plan_file: Annotated[Path | None, typer.Argument(metavar="[PLANFILE]")] = None) -> int:
+    """Show the recorded state with its results, or a saved plan."""
+    terminal = terminal_of(ctx)
+    if plan_file is None:
+        from leptonctl.views.show import render_text
+
+        return terminal.show(pipeline.show(terminal.session()), render_text)
+    from leptonctl.views.plan_text import render
+
+    width, verbose = terminal.width, terminal.verbose
+    saved = pipeline.show_plan(terminal.session(), plan_file)
+    return terminal.show(saved, lambda plan, *, color: render(plan, color=color, width=width, verbose=verbose))
+
+
+def status(ctx: typer.Context) -> int:
+    """Show who serves what since when, and whether live agrees with what is recorded."""
+    from leptonctl.views.status import render_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.status(terminal.session()), render_text)
+
+
+def history(ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]")] = None) -> int:
+    """List every change of a pointer: who, when, from which commit, with what evidence."""
+    from leptonctl.views.history import render_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.history(terminal.session(), address), render_text)
+
+
+def diff(ctx: typer.Context, a: Annotated[str, typer.Argument(metavar="A")], b: Annotated[str, typer.Argument(metavar="B")]) -> int:
+    """Compare two versions: fields, metrics, flips, size, latency, data."""
+    from leptonctl.views.diff import render_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.diff(terminal.session(), a, b), render_text)
+
+
+def explain(ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR")]) -> int:
+    """Say what a digest is made of and why it changed, to file and line."""
+    from leptonctl.views.explain import render_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.explain(terminal.session(), address), render_text)

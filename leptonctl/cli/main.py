@@ -1,0 +1,101 @@
+"""The entry point and the one error door: whatever happens inside leaves as a diagnostic and an exit code."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from leptonctl import __version__
+from leptonctl.cli.commands import root
+from leptonctl.cli.terminal import Terminal, write
+from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, Failure, error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    terminal = Terminal()
+    try:
+        return _run(given, terminal)
+    except Failure as failure:
+        terminal.close()
+        terminal.complain(failure.diagnostics)
+        return failure.exit_code
+    except click.UsageError as problem:
+        terminal.json = terminal.json or "--json" in given
+        terminal.complain([_usage(problem)])
+        return ERROR
+    except KeyboardInterrupt:
+        terminal.close()
+        write(sys.stderr, "Interrupted.\n")
+        return INTERRUPTED
+    except Exception as bug:  # noqa: BLE001 - the door: a bug is reported, never shown as a traceback
+        terminal.close()
+        terminal.complain([_bug(bug, given, terminal.directory)])
+        return BUG
+    finally:
+        terminal.close()
+
+
+def _run(given: Sequence[str], terminal: Terminal) -> int:
+    command = root()
+    try:
+        with command.make_context("leptonctl", list(given), obj=terminal) as ctx:
+            if terminal.version:
+                write(sys.stdout, f"leptonctl {__version__}\n")
+                return OK
+            code = command.invoke(ctx)
+            if ctx.invoked_subcommand is None:
+                write(sys.stdout, ctx.get_help() + "\n")
+                return ERROR
+            return int(code)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+
+
+def _usage(problem: click.UsageError) -> Diagnostic:
+    command = problem.ctx.command_path if problem.ctx is not None else "leptonctl"
+    hint = getattr(problem, "hint", "") or f"`{command} --help` lists what it takes"
+    if isinstance(problem, click.NoSuchOption):
+        if problem.possibilities:
+            hint = f'did you mean "{sorted(problem.possibilities)[0]}"?'
+        detail = f"`{command}` has no option {problem.option_name}."
+        return error("unknown-option", "There is no such option", detail, hint=hint)
+    if hasattr(problem, "hint"):
+        return error("unknown-command", "There is no such command", problem.message, hint=hint)
+    return error("usage", "The command line is not complete or not understood", problem.format_message(), hint=hint)
+
+
+def _bug(bug: Exception, given: Sequence[str], directory: Path | None) -> Diagnostic:
+    text = "".join(traceback.format_exception(bug))
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    log = _log_folder(directory or Path.cwd()) / f"bug-{moment}-{os.getpid()}.log"
+    head = f"leptonctl {__version__}, Python {sys.version}\nat {moment}, arguments {list(given)!r}\n\n"
+    log.write_text(head + text, encoding="utf-8", errors="backslashreplace")
+    detail = f"This is a bug in leptonctl, not a mistake of yours: {type(bug).__name__}. What it was doing is written to {log}."
+    return error("internal", "leptonctl came upon something it does not know how to handle", detail, hint="report it with that file")
+
+
+def _log_folder(start: Path) -> Path:
+    """`.leptonctl/logs` of the project around `start`, or the folder for temporary files."""
+    for folder in (start, *start.absolute().parents):
+        if (folder / ".leptonctl").is_dir():
+            logs = folder / ".leptonctl" / "logs"
+            try:
+                logs.mkdir(exist_ok=True)
+            except OSError:
+                break
+            return logs if os.access(logs, os.W_OK) else Path(tempfile.gettempdir())
+    return Path(tempfile.gettempdir())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

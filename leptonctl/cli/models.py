@@ -1,0 +1,55 @@
+"""Commands that use built models."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leptonctl import pipeline
+from leptonctl.cli.options import terminal_of
+from leptonctl.core.diagnostic import ERROR, OK
+
+
+class Format(str, Enum):
+    """How predictions are written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+def verify(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="MODEL@VERSION")],
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,  # noqa: FBT002
+) -> int:
+    """Prove that a version is what was recorded: bytes, parity, golden rows."""
+    from leptonctl.views.reports import verified
+
+    terminal = terminal_of(ctx)
+    proof = pipeline.verify(terminal.session(), address, rebuild, terminal.reporter())
+    return terminal.show(proof, verified, OK if proof["ok"] else ERROR)
+
+
+def predict(
+    ctx: typer.Context,
+    target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL")],
+    source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The rows.")],
+    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Where to write; else standard output.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.csv,
+) -> int:
+    """Predict the rows of a file with the very model that is served."""
+    from leptonctl.views.reports import predicted
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.predict(terminal.session(), target, source, output, form.value), predicted)
+
+
+def serve(
+    ctx: typer.Context,
+    environment: Annotated[str, typer.Argument(metavar="ENV")],
+    host: Annotated[str | None, typer.Option("--host", help="Listen here instead of where the YAML says.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the YAML's.", min=0, max=65535)] = None,
+) -> int:
+    """Serve an environment in the foreground, anywhere that reaches the store."""
+    return pipeline.serve(terminal_of(ctx).session(), environment, host, port)

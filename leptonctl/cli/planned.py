@@ -1,0 +1,51 @@
+"""What the commands around a plan share: showing it, asking for consent, the exit code, the last words."""
+
+from collections.abc import Callable
+
+from leptonctl.cli.terminal import Terminal, json_text
+from leptonctl.core.change import Plan
+from leptonctl.core.diagnostic import CHANGES, GATE, OK
+from leptonctl.pipeline import Outcome
+
+
+def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False) -> None:
+    """The plan in the form that was asked for."""
+    if terminal.json:
+        from leptonctl.views.plan_json import plan_to_json
+
+        terminal.say(json_text(plan_to_json(plan)))
+    elif markdown:
+        from leptonctl.views.plan_markdown import render as render_markdown
+
+        terminal.say(render_markdown(plan))
+    else:
+        terminal.say(plan_text(terminal, plan))
+
+
+def plan_text(terminal: Terminal, plan: Plan) -> str:
+    """The plan for people."""
+    from leptonctl.views.plan_text import render
+
+    return render(plan, color=terminal.color, width=terminal.width, verbose=terminal.verbose)
+
+
+def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
+    """A gate known to fail comes before pending changes."""
+    if plan.gates_failed:
+        return GATE
+    return CHANGES if detailed and plan.has_effect else OK
+
+
+def consent_to_plan(terminal: Terminal, *, given: bool) -> Callable[[Plan], bool]:
+    """Shows the plan and asks; a plan without effect needs no consent."""
+    return terminal.consent(lambda plan: plan_text(terminal, plan), given=given, needed=lambda plan: plan.has_effect)
+
+
+def conclude(terminal: Terminal, outcome: Outcome) -> int:
+    """What is left to say after the reporter's last line."""
+    terminal.close()
+    if outcome.finished is None and outcome.plan.has_effect:
+        terminal.aside("Nothing was changed.")
+    if outcome.commit_hint:
+        terminal.aside(f"\nTo keep Git the truth:\n  {outcome.commit_hint}")
+    return outcome.exit_code

@@ -1,0 +1,59 @@
+"""Commands about the project files and the tool itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leptonctl import pipeline
+from leptonctl.cli.options import terminal_of
+from leptonctl.cli.terminal import json_text
+from leptonctl.core.diagnostic import ERROR, INVALID, OK, has_errors
+
+
+def init(
+    ctx: typer.Context,
+    from_file: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A table to learn from.")] = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The label column of that table.")] = None,
+) -> int:
+    """Lay out a project that applies at once, and say what was inferred."""
+    from leptonctl.views.reports import initialised
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.init(terminal.directory or Path.cwd(), from_file, target), initialised)
+
+
+def validate(ctx: typer.Context) -> int:
+    """Check every project file, all errors at once."""
+    from leptonctl.views.reports import validated, validation_to_json
+
+    terminal = terminal_of(ctx)
+    found = pipeline.validate(terminal.session())
+    code = INVALID if has_errors(found) else OK
+    if terminal.json:
+        return terminal.show(validation_to_json(found), str, code)
+    terminal.say(validated(found, terminal.sources, color=terminal.color))
+    return code
+
+
+def schema(ctx: typer.Context, kind: Annotated[str | None, typer.Argument(metavar="[KIND]")] = None) -> int:
+    """Print the JSON Schema of a kind, or of any document; editors read it."""
+    terminal_of(ctx).say(json_text(pipeline.schema(kind)))
+    return OK
+
+
+def pin(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...")] = None) -> int:
+    """Write the digests of data files into the YAML. Never changes one that is there: it proposes a new version."""
+    from leptonctl.views.reports import pinned
+
+    terminal = terminal_of(ctx)
+    done = pipeline.pin(terminal.session(), addresses or ())
+    failed = any(d["severity"] == "error" for d in done["diagnostics"])
+    return terminal.show(done, pinned, ERROR if failed else OK)
+
+
+def version(ctx: typer.Context) -> int:
+    """Print the versions of leptonctl and of the libraries it computes with."""
+    from leptonctl.views.reports import version_text, versions
+
+    return terminal_of(ctx).show(versions(), version_text)

@@ -1,0 +1,43 @@
+"""Commands about the store and the locks."""
+
+from typing import Annotated
+
+import click
+import typer
+
+from leptonctl import pipeline
+from leptonctl.cli.commands import Suggesting, one
+from leptonctl.cli.options import Yes, terminal_of
+
+
+def gc(ctx: typer.Context, yes: Yes = False) -> int:  # noqa: FBT002
+    """Free the space of what nothing needs. Declared versions, bindings and recent deployments stay."""
+    from leptonctl.views.reports import collectable, collected
+
+    terminal = terminal_of(ctx)
+    consent = terminal.consent(lambda what: collectable(what, color=terminal.color), given=yes, needed=bool)
+    return terminal.show(pipeline.gc(terminal.session(), consent), collected)
+
+
+def lock_list(ctx: typer.Context) -> int:
+    """List who holds which lock since when, and whether the holder is alive."""
+    from leptonctl.views.reports import locks
+
+    terminal = terminal_of(ctx)
+    return terminal.show({"locks": pipeline.locks(terminal.session())}, locks)
+
+
+def lock_release(ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
+    """Release a lock whose holder will not."""
+    from leptonctl.views.reports import released
+
+    terminal = terminal_of(ctx)
+    return terminal.show(pipeline.release(terminal.session(), lock_id), released)
+
+
+lock: click.Group = Suggesting(
+    name="lock",
+    help="List the locks, or release one.",
+    rich_markup_mode=None,
+    commands={"list": one("list", lock_list), "release": one("release", lock_release)},
+)

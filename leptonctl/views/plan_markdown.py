@@ -1,0 +1,125 @@
+"""The plan as the comment under a pull request: bounded, and safe whatever names and values hold."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leptonctl.core.change import Plan
+from leptonctl.views.plan_json import plan_to_json
+from leptonctl.views.plan_text import place
+from leptonctl.views.style import cut, printable, value_text
+from leptonctl.views.words import MARKS, forecast_line, gate_cells, gates_line, has_effect, step_text, summary_line, versions_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_BYTES = 60_000
+LONGEST = 160
+IN_TABLE = 3
+"""Written causes shown in a table row; the rest stands in the details."""
+IN_DETAILS = 20
+_HARMLESS = re.compile(r"([^\W_]|[≥≤] )([^\W_]|[ .,;:'()/→≥≤~%-])*")
+_LIST_OR_LINK = re.compile(r"://|www\.|^\d+[.)] ")
+
+
+def render(plan: Plan | dict[str, Any]) -> str:
+    """The comment, below 60 kB in UTF-8: rows are left out until it fits, and it says how many."""
+    shown = plan_to_json(plan) if isinstance(plan, Plan) else plan
+    limit = 400
+    while True:
+        text = _template().render(_bounded(shown, limit))
+        if len(text.encode()) < MOST_BYTES or limit == 0:
+            return re.sub(r"\n{3,}", "\n\n", text)
+        limit //= 2
+
+
+def code(text: str) -> str:
+    """A code span: inside, nothing is markup, a link or a mention."""
+    text = cut(printable(text), LONGEST)
+    if not text.strip():
+        return ""
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    pad = " " if "`" in (text[0], text[-1]) else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def cell(text: str) -> str:
+    """A code span in a table, where even code must not hold a bare pipe."""
+    return code(text).replace("|", "\\|")
+
+
+def prose(text: str) -> str:
+    """Plain words as they are; anything that could be markup as a code span."""
+    text = cut(printable(text), 2 * LONGEST)
+    return text if _HARMLESS.fullmatch(text) and not _LIST_OR_LINK.search(text) else cell(text)
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    # the output is Markdown: html escaping would spoil code spans, so every value passes one of these filters instead
+    environment = Environment(loader=loader, autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701
+    environment.filters.update(code=code, cell=cell, prose=prose)
+    return environment.get_template("plan.md.j2")
+
+
+def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
+    """The template's values, at most `limit` of each kind of row; what stops the plan comes first."""
+    changes = sorted(plan["changes"], key=lambda c: not any(g["passed"] is False for g in c["gates"]))
+    gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]
+    gates.sort(key=lambda g: "✗?✓".index(g["verdict"]))
+    details = [c for c in changes if c["because"] or c["before"] or c["after"]]
+    rows = {"changes": changes, "gates": gates, "drift": plan["drift"], "diagnostics": plan["diagnostics"], "details": details}
+    left_out = [f"{len(of) - limit} {name}" for name, of in rows.items() if len(of) > limit]
+    return {
+        "title": "leptonctl plan" if has_effect(plan) else "leptonctl plan: nothing to do",
+        "closing": [line for line in (f"**{summary_line(plan)}**", gates_line(plan), forecast_line(plan)) if line],
+        "changes": [_change(c) for c in changes[:limit]],
+        "gates": gates[:limit],
+        "drift": [_drift(d) for d in plan["drift"][:limit]],
+        "diagnostics": [d | {"place": place(d)} for d in plan["diagnostics"][:limit]],
+        "details": [_detail(c) for c in details[:limit]],
+        "left_out": left_out,
+    } | {key: plan[key] for key in ("plan_id", "effect_id", "complete")} | {"serial": plan["prior"]["serial"]}  # fmt: skip
+
+
+def _change(change: dict[str, Any]) -> dict[str, Any]:
+    causes = [f"{b['path']}: {value_text(b['before'], 40)} → {value_text(b['after'], 40)}" for b in change["because"]]
+    more = [f"and {len(causes) - IN_TABLE} more"] if len(causes) > IN_TABLE else []
+    said = ([change["reason"]] if change["reason"] else []) + (["a return: no gate blocks it"] if change["is_return"] else [])
+    return {
+        "mark": {"-": "−"}.get(MARKS[change["action"]], MARKS[change["action"]]).replace("~", "\\~").replace("+", "\\+"),
+        "action": change["action"],
+        "address": change["address"],
+        "versions": versions_text(change),
+        "why": said + causes[:IN_TABLE] + more,
+        "steps": [step_text(s) for s in change["steps"]],
+    }
+
+
+def _gate(address: str, gate: dict[str, Any]) -> dict[str, Any]:
+    verdict, metric, measured, limit = gate_cells(gate)
+    return {"verdict": verdict, "metric": metric, "address": address, "measured": measured, "limit": limit}
+
+
+def _drift(drift: dict[str, Any]) -> dict[str, Any]:
+    return drift | {key: value_text(drift[key], absent="nothing") for key in ("recorded", "live")}
+
+
+def _detail(change: dict[str, Any]) -> dict[str, Any]:
+    before, after = change["before"], change["after"]
+    return {
+        "address": change["address"],
+        "digests": f"{_short(before)} → {_short(after)}" if before != after else "",
+        "because": [
+            {"path": b["path"], "before": value_text(b["before"]), "after": value_text(b["after"]), "place": place(b)}
+            for b in change["because"][:IN_DETAILS]
+        ],
+    }
+
+
+def _short(digest: str | None) -> str:
+    return digest.removeprefix("sha256:")[:12] if digest else "none"

@@ -1,0 +1,38 @@
+"""The recorded state as aligned tables: what is current, and what its results say."""
+
+from typing import Any
+
+from leptonctl.views.style import Style, figure, printable
+from leptonctl.views.tables import table
+
+MOST_METRICS = 3
+KINDS = ("environment", "model", "dataset")
+
+
+def render_text(obj: dict[str, Any], *, color: bool) -> str:
+    """`show` without a plan file. Bindings first: they are what one asks about at night."""
+    style = Style(color)
+    current, results = obj["current"], obj["results"]
+    if not current:
+        return "Nothing is recorded yet: `leptonctl plan` shows what an apply would do."
+    ordered = sorted(current, key=lambda a: (KINDS.index(a.split("/")[0]) if a.split("/")[0] in KINDS else len(KINDS), a))
+    rows = []
+    for address in ordered:
+        pointer = current[address]
+        name = printable(address) + (f"  {printable(pointer['version'])}" if pointer.get("version") else "")
+        metrics = results.get(pointer["digest"], {}).get("metrics") or {}
+        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), style.dim(metrics_text(metrics))))
+    head = ("ADDRESS", "DIGEST", "ARTIFACT", "METRICS")
+    closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."
+    return table(rows, head=head, color=color) + f"\n\n{closing}"
+
+
+def short(digest: str | None) -> str:
+    """Twelve hex digits, as people compare them."""
+    return digest.removeprefix("sha256:")[:12] if digest else "-"
+
+
+def metrics_text(metrics: dict[str, Any]) -> str:
+    """The first few numbers by name."""
+    numbers = [f"{printable(name)} {figure(value)}" for name, value in metrics.items() if isinstance(value, int | float)]
+    return ", ".join(numbers[:MOST_METRICS]) + (", …" if len(numbers) > MOST_METRICS else "")
