@@ -9,7 +9,10 @@ from leptonctl.spi import ProviderError
 
 
 def read_secret(secret: Mapping[str, Any], root: Path) -> bytes:
-    """The bytes behind `{"secret": {"env": NAME}}` or `{"secret": {"file": PATH}}` (relative to `root`; one final line break is dropped)."""
+    """The bytes behind `{"secret": {"env": NAME}}` or `{"secret": {"file": PATH}}`.
+
+    A file's path is relative to `root`, and one final line break of it is dropped.
+    """
     source = secret.get("secret", {})
     if "env" in source:
         name = str(source["env"])

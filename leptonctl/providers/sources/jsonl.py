@@ -79,7 +79,7 @@ def _row(decoder: json.JSONDecoder, content: str, path: Path, line: int) -> dict
     try:
         value = decoder.decode(content.strip())
         if not isinstance(value, _Pairs):
-            raise _broken(path, line, "is no JSON object", "write one object a line, for example `{\"length\": 3}`")
+            raise _broken(path, line, "is no JSON object", 'write one object a line, for example `{"length": 3}`')
         row = {name: _cell(cell) for name, cell in value.pairs}
         if len(row) != len(value.pairs):
             raise _broken(path, line, "names a key twice", "keep one of the two")
