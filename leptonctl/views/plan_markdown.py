@@ -9,7 +9,9 @@ from leptonctl.core.change import Plan
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.plan_text import place
 from leptonctl.views.style import cut, printable, value_text
-from leptonctl.views.words import MARKS, forecast_line, gate_cells, gates_line, has_effect, step_text, summary_line, versions_text
+from leptonctl.views.words import (
+    MARKS, failed_gates, forecast_line, gate_cells, gates_line, has_effect, step_text, summary_line, versions_text, why_text,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -68,7 +70,7 @@ def _template() -> "Template":
 
 def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
     """The template's values, at most `limit` of each kind of row; what stops the plan comes first."""
-    changes = sorted(plan["changes"], key=lambda c: not any(g["passed"] is False for g in c["gates"]))
+    changes = sorted(plan["changes"], key=lambda c: not failed_gates(c))
     gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]
     gates.sort(key=lambda g: "✗?✓".index(g["verdict"]))
     details = [c for c in changes if c["because"] or c["before"] or c["after"]]
@@ -89,13 +91,13 @@ def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
 def _change(change: dict[str, Any]) -> dict[str, Any]:
     causes = [f"{b['path']}: {value_text(b['before'], 40)} → {value_text(b['after'], 40)}" for b in change["because"]]
     more = [f"and {len(causes) - IN_TABLE} more"] if len(causes) > IN_TABLE else []
-    said = ([change["reason"]] if change["reason"] else []) + (["a return: no gate blocks it"] if change["is_return"] else [])
+    why = why_text(change)
     return {
         "mark": {"-": "−"}.get(MARKS[change["action"]], MARKS[change["action"]]).replace("~", "\\~").replace("+", "\\+"),
         "action": change["action"],
         "address": change["address"],
         "versions": versions_text(change),
-        "why": said + causes[:IN_TABLE] + more,
+        "why": ([why] if why else []) + causes[:IN_TABLE] + more,
         "steps": [step_text(s) for s in change["steps"]],
     }
 

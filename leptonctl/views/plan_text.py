@@ -12,6 +12,7 @@ from leptonctl.views.words import (
     MARKS,
     NOTHING,
     build_steps,
+    failed_gates,
     forecast as forecast_text,
     forecast_line,
     gate_cells,
@@ -20,6 +21,7 @@ from leptonctl.views.words import (
     step_text,
     summary_line,
     versions_text,
+    why_text,
 )
 
 MANY = 30
@@ -42,7 +44,7 @@ def _closing(plan: dict[str, Any], style: Style) -> str:
     if not has_effect(plan):
         return NOTHING
     gates = gates_line(plan)
-    failed = any(g["passed"] is False for c in plan["changes"] for g in c["gates"])
+    failed = any(map(failed_gates, plan["changes"]))
     lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan)), forecast_line(plan)]
     return "\n".join(line for line in lines if line)
 
@@ -56,7 +58,7 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
     blocks: list[str] = []
     for group in groups.values():
         # what a gate holds back is the point of the plan: never folded
-        first = [c for c in group if any(g["passed"] is False for g in c["gates"])]
+        first = [c for c in group if failed_gates(c)]
         first += [c for c in group if c not in first][: max(0, SHOWN - len(first))]
         rest = [c for c in group if c not in first]
         blocks += [_block(c, style, width) for c in first]
@@ -89,11 +91,9 @@ def _block(change: dict[str, Any], style: Style, width: int) -> str:
     head = f"{_mark(change['action'], style)} {style.bold(printable(change['address']))}"
     if versions:
         head += "  " + style.cyan(printable(versions))
-    said = [change["reason"]] if change["reason"] else []
-    if change["is_return"]:
-        said.append("a return: no gate blocks it")
-    if said:
-        head += "  " + style.dim(printable("; ".join(said)))
+    why = why_text(change)
+    if why:
+        head += "  " + style.dim(printable(why))
     lines = [head, _because(change["because"], style, width)]
     if change["steps"]:
         lines.append("    " + " · ".join(_step(s, style) for s in change["steps"]))

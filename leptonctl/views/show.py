@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from leptonctl.views.style import Style, figure, printable
+from leptonctl.views.records import metrics_text, short
+from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
 MOST_METRICS = 3
@@ -21,18 +22,7 @@ def render_text(obj: dict[str, Any], *, color: bool) -> str:
         pointer = current[address]
         name = printable(address) + (f"  {printable(pointer['version'])}" if pointer.get("version") else "")
         metrics = results.get(pointer["digest"], {}).get("metrics") or {}
-        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), style.dim(metrics_text(metrics))))
+        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), style.dim(metrics_text(metrics, MOST_METRICS))))
     head = ("ADDRESS", "DIGEST", "ARTIFACT", "METRICS")
     closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."
     return table(rows, head=head, color=color) + f"\n\n{closing}"
-
-
-def short(digest: str | None) -> str:
-    """Twelve hex digits, as people compare them."""
-    return digest.removeprefix("sha256:")[:12] if digest else "-"
-
-
-def metrics_text(metrics: dict[str, Any]) -> str:
-    """The first few numbers by name."""
-    numbers = [f"{printable(name)} {figure(value)}" for name, value in metrics.items() if isinstance(value, int | float)]
-    return ", ".join(numbers[:MOST_METRICS]) + (", …" if len(numbers) > MOST_METRICS else "")

@@ -50,6 +50,18 @@ def versions_text(change: dict[str, Any]) -> str:
     return f"{before or 'unbound'} → {after or 'unbound'}"
 
 
+def why_text(change: dict[str, Any]) -> str:
+    """The reason, less what the versions say already."""
+    versions = versions_text(change)
+    said = [change["reason"]] if change["reason"] and not (versions and versions in change["reason"]) else []
+    return "; ".join(said + (["a return: no gate blocks it"] if change["is_return"] else []))
+
+
+def failed_gates(change: dict[str, Any]) -> list[dict[str, Any]]:
+    """The gates known to hold this change back; none of a return."""
+    return [] if change["is_return"] else [g for g in change["gates"] if g["passed"] is False]
+
+
 def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """The steps that would be computed; a step shared by two addresses once."""
     seen: set[tuple[str, str]] = set()
@@ -100,9 +112,8 @@ def forecast_line(plan: dict[str, Any]) -> str:
 
 def gates_line(plan: dict[str, Any]) -> str:
     """What the gates will say, where that is worth a line of its own."""
-    gates = [g for c in plan["changes"] for g in c["gates"]]
-    failed = sum(g["passed"] is False for g in gates)
-    open_ = sum(g["passed"] is None for g in gates)
+    failed = sum(map(len, map(failed_gates, plan["changes"])))
+    open_ = sum(g["passed"] is None for c in plan["changes"] for g in c["gates"] if not c["is_return"])
     if failed:
         return f"{_count(failed, 'gate')} {'fails: the binding' if failed == 1 else 'fail: the bindings behind them'} would not move."
     return f"{_count(open_, 'gate')} {'is' if open_ == 1 else 'are'} decided after training." if open_ else ""

@@ -1,0 +1,148 @@
+import json
+import re
+
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.views.events import Console, JsonLines, Silent
+from tests.views.plans import BINDING, V1, V2, judged, span
+
+STARTED = ApplyStarted(command="apply", plan_id="sha256:p", steps=4, reuse=1)
+FINISHED = ApplyFinished(
+    ok=False,
+    prepared=0,
+    trained=1,
+    exported=1,
+    evaluated=1,
+    cross_validated=0,
+    compared=0,
+    bound=0,
+    failed=1,
+    skipped=1,
+    serial=12,
+    seconds=3.42,
+)
+REFUSED = Diagnostic(
+    id="gate-failed",
+    severity="error",
+    summary="A gate holds the binding",
+    detail="f1 dropped.",
+    span=span("env.yaml", 9, 3),
+    hint="loosen it",
+)
+EVENTS: tuple[Event, ...] = (
+    STARTED,
+    StepStarted(op="train", address=V2, key="sha256:t"),
+    StepProgress(op="train", address=V2, seconds=0.5, iteration=50, of=200, loss=0.41234567),
+    StepFinished(op="train", address=V2, key="sha256:t", seconds=1.2, metrics={"accuracy": 0.9312, "f1": 0.9}),
+    StepFailed(op="bind", address=BINDING, key=None, seconds=0.01, diagnostic=REFUSED, gate=True, judgements=judged()),
+    StepSkipped(op="evaluate", address=V1, key=None, because=f"train {V1}"),
+    FINISHED,
+)
+PLAIN = """\
+✓ train model/spam-filter@v2  1.2 s  accuracy 0.9312, f1 0.9
+✗ bind environment/prod/spam-filter  held by its gates  10 ms
+    ✓ accuracy  0.9312  ≥ 0.85
+    ✗ f1 drop     0.03  ≤ 0.01  (0.94 bound, 0.91 candidate)
+    ? flips             ≤ 0.05  (decided after training)
+    error[gate-failed]: A gate holds the binding
+    f1 dropped.
+    --> env.yaml:9:3
+    hint: loosen it
+- evaluate model/spam-filter@v1  skipped: train model/spam-filter@v1 failed
+
+Incomplete after 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 failed, 1 skipped. Serial 12.
+"""
+
+
+def test_piped_lines_hold_no_control_characters() -> None:
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=False)
+    for event in EVENTS:
+        console(event)
+    assert "".join(out) == PLAIN
+
+
+def test_piped_progress_comes_every_few_seconds_at_most() -> None:
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=False)
+    console(StepStarted(op="train", address=V2, key="k"))
+    for tenth in range(1, 121):
+        console(StepProgress(op="train", address=V2, seconds=tenth / 10, iteration=tenth, loss=1 / tenth))
+    assert out == [f"· train {V2}  5.0 s  iteration 50, loss 0.02\n", f"· train {V2}  10 s  iteration 100, loss 0.01\n"]
+
+
+def test_on_a_terminal_each_running_step_has_one_line_that_is_redrawn() -> None:
+    now = [100.0]
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=True, width=60, clock=lambda: now[0])
+    for event in EVENTS[:2]:
+        console(event)
+    console(StepStarted(op="export", address=V1, key="e"))
+    now[0] = 107.0
+    console(EVENTS[2])
+    console.refresh()
+    assert _screen(out) == [f"· train {V2}  7 s  iteration 50 of 200, lo…", f"· export {V1}  7 s"]
+    console(EVENTS[3])
+    assert _screen(out) == [f"✓ train {V2}  1.2 s  accuracy 0.9312, f1 0.9", f"· export {V1}  7 s"]
+    console(FINISHED)
+    assert _screen(out)[-1].startswith("Incomplete after 3.4 s")
+    assert not any(line.startswith("·") for line in _screen(out))
+    before = len(out)
+    console.refresh()
+    assert len(out) == before
+
+
+def _screen(out: list[str]) -> list[str]:
+    """What a terminal would show: plays "up N lines and clear below" and newlines."""
+    lines: list[str] = []
+    for piece in re.split(r"(\x1b\[\d+A\r\x1b\[J)", "".join(out)):
+        up = re.fullmatch(r"\x1b\[(\d+)A\r\x1b\[J", piece)
+        if up:
+            del lines[len(lines) - int(up[1]) :]
+        else:
+            lines += piece.split("\n")[:-1]
+    return lines
+
+
+def test_json_lines_hold_every_field_type_first() -> None:
+    out: list[str] = []
+    report = JsonLines(out.append)
+    for event in EVENTS:
+        report(event)
+    assert all(line.endswith("\n") and "\n" not in line[:-1] for line in out)
+    objects = [json.loads(line) for line in out]
+    assert [next(iter(o)) for o in objects] == ["type"] * len(EVENTS)
+    assert [o["type"] for o in objects] == [e.type for e in EVENTS]
+    assert objects[4]["diagnostic"]["id"] == "gate-failed"
+    assert objects[4]["judgements"][1]["passed"] is False
+    assert objects[-1]["trained"] == 1
+    assert objects[0] == {"type": "apply_started", "command": "apply", "plan_id": "sha256:p", "steps": 4, "reuse": 1}
+
+
+def test_the_last_line_names_what_was_done() -> None:
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=False)
+    console(ApplyStarted(command="rollback", plan_id="p", steps=1, reuse=0))
+    console(
+        ApplyFinished(
+            ok=True,
+            prepared=0,
+            trained=0,
+            exported=0,
+            evaluated=0,
+            cross_validated=0,
+            compared=0,
+            bound=1,
+            failed=0,
+            skipped=0,
+            serial=13,
+            seconds=0.2,
+        )
+    )
+    assert out[-1] == "\nRolled back in 0.2 s: 1 bound. Serial 13.\n"
+
+
+def test_silence() -> None:
+    report = Silent()
+    for event in EVENTS:
+        report(event)

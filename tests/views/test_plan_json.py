@@ -1,0 +1,48 @@
+import json
+
+from leptonctl.core.change import Keep
+from leptonctl.core.values import OPS
+from leptonctl.views.plan_json import plan_to_json
+from tests.views.plans import BINDING, V1, V2, binding, edited, everything, new_version, plan
+
+
+def test_every_key_of_the_contract_is_there() -> None:
+    shown = plan_to_json(everything())
+    assert list(shown) == [
+        "format_version", "plan_id", "effect_id", "prior", "changes", "drift", "diagnostics", "summary", "complete", "applyable",
+    ]  # fmt: skip
+    assert shown["prior"] == {"lineage": "line", "serial": 3}
+    assert json.loads(json.dumps(shown)) == shown
+
+
+def test_counters_are_integers_and_all_present() -> None:
+    summary = plan_to_json(plan())["summary"]
+    assert set(summary) == {"create", "update", "remove", "forget", "keep", "reuse", *OPS}
+    assert all(type(count) is int and count == 0 for count in summary.values())
+
+
+def test_kept_addresses_are_counted_and_not_listed() -> None:
+    shown = plan_to_json(plan(Keep(address=V1, before="sha256:1", after="sha256:1"), new_version()))
+    assert [c["address"] for c in shown["changes"]] == [V2]
+    assert (shown["summary"]["keep"], shown["summary"]["create"]) == (1, 1)
+
+
+def test_a_cause_names_its_place_and_a_step_its_forecast() -> None:
+    change = plan_to_json(plan(edited()))["changes"][0]
+    assert change["because"][0] == {"file": "models/spam.yaml", "line": 12, "column": 9, "path": "params.C", "before": 1.0, "after": 0.5}
+    assert change["steps"] == [{"op": "train", "key": "sha256:t1", "cached": True, "forecast_s": None}]
+    assert change["action"] == "update"
+
+
+def test_a_binding_carries_its_versions_and_gates() -> None:
+    shown = plan_to_json(plan(binding()))
+    change = shown["changes"][0]
+    assert (change["address"], change["before_version"], change["after_version"]) == (BINDING, "v1", "v2")
+    assert [(g["metric"], g["passed"]) for g in change["gates"]] == [("accuracy", True), ("f1", False), ("flips", None)]
+    assert shown["applyable"] is False
+
+
+def test_drift_is_classed() -> None:
+    assert plan_to_json(everything())["drift"] == [
+        {"address": "environment/prod", "class": "heal", "reason": "its server is not running", "recorded": "v1", "live": None}
+    ]

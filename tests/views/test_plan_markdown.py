@@ -1,0 +1,98 @@
+import dataclasses
+
+import pytest
+
+from leptonctl.core.change import Because, Plan
+from leptonctl.views.plan_markdown import MOST_BYTES, cell, code, prose, render
+from tests.views.plans import binding, edited, everything, new_version, plan
+
+NASTY = "a|b `x` <script>alert(1)</script> @octocat **b** [l](http://x) \n# h"
+
+
+def test_the_comment_is_found_by_its_marker_and_names_the_plan() -> None:
+    shown = render(everything())
+    assert shown.startswith("<!-- leptonctl-plan -->\n")
+    assert "**Plan: 1 to create, 2 to update" in shown
+    assert "plan_id `sha256:plan`" in shown
+    assert "effect_id `sha256:effect`" in shown
+
+
+def test_changes_and_gates_are_tables() -> None:
+    lines = render(everything()).splitlines()
+    assert "| \\+ create | `model/spam-filter@v2` | new | train ~4 s<br>export ~0.9 s<br>evaluate unknown |" in lines
+    assert "| ✗ f1 drop | `environment/prod/spam-filter` | 0.03 | ≤ 0.01  (0.94 bound, 0.91 candidate) |" in lines
+    assert "  - `params.C`: `1.0` → `0.5` at `models/spam.yaml:12:9`" in lines
+    assert lines.index("<details>") < lines.index("</details>")
+
+
+def test_what_a_gate_holds_back_stands_first() -> None:
+    rows = [line for line in render(plan(new_version(), edited(), binding())).splitlines() if line.startswith("| \\")]
+    assert "environment/prod/spam-filter" in rows[0]
+
+
+def test_an_empty_plan_says_so() -> None:
+    shown = render(plan())
+    assert "### leptonctl plan: nothing to do" in shown
+    assert "|---|" not in shown
+
+
+def test_names_and_values_cannot_become_markup() -> None:
+    because = (Because(path=NASTY, before=NASTY, after=NASTY),)
+    shown = render(plan(dataclasses.replace(edited(), reason=NASTY, because=because)))
+    row = next(line for line in shown.splitlines() if line.startswith("| \\~"))
+    assert row.replace("\\|", "").count("|") == 5
+    for line in shown.splitlines():
+        outside = _outside_code(line)
+        assert "script" not in outside
+        assert "@octocat" not in outside
+        assert "http" not in outside
+
+
+def _outside_code(line: str) -> str:
+    """What a Markdown reader sees outside code spans: a span ends at a run of as many backticks as began it."""
+    out, i = "", 0
+    while i < len(line):
+        if line[i] != "`":
+            out, i = out + line[i], i + 1
+            continue
+        run = len(line[i:]) - len(line[i:].lstrip("`"))
+        end = i + run
+        while end < len(line) and not (
+            line[end : end + run] == "`" * run and line[end : end + run + 1] != "`" * (run + 1) and line[end - 1] != "`"
+        ):
+            end += 1
+        assert end < len(line), f"a code span is left open: {line}"
+        i = end + run
+    return out
+
+
+@pytest.mark.parametrize(
+    ("text", "as_code"),
+    [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), ("``", "``` `` ```"), ("a\nb", "`a\\nb`"), ("", "")],
+)
+def test_code_spans_hold_any_text(text: str, as_code: str) -> None:
+    assert code(text) == as_code
+
+
+def test_pipes_in_cells_are_escaped_and_plain_words_stay_plain() -> None:
+    assert cell("a|b") == "`a\\|b`"
+    assert prose("its server is not running; 3 of 4") == "its server is not running; 3 of 4"
+    assert prose("see http://x") == "`see http://x`"
+    assert prose("1. first") == "`1. first`"
+
+
+@pytest.mark.parametrize("count", [10, 300, 3000])
+def test_the_comment_stays_below_the_limit_and_says_what_it_leaves_out(count: int) -> None:
+    because = tuple(Because(path=f"params.{NASTY}{i}", before="x" * 400, after="漢" * 400) for i in range(30))
+    changes = [dataclasses.replace(edited(), address=f"model/m{i}@v1", because=because) for i in range(count)]
+    shown = render(plan(*changes, binding()))
+    assert len(shown.encode()) < MOST_BYTES
+    assert f"{count + 1} to update" in shown
+    assert ("Left out here" in shown) == (count > 10)
+    assert "environment/prod/spam-filter" in shown
+    assert shown.rstrip().endswith("</sub>")
+
+
+def test_one_change_of_unbounded_size_still_fits() -> None:
+    huge: Plan = plan(dataclasses.replace(edited(), because=tuple(Because(path=f"p{i}", before=i, after=i + 1) for i in range(50_000))))
+    assert len(render(huge).encode()) < MOST_BYTES
