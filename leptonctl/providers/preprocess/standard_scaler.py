@@ -1,0 +1,27 @@
+"""Scales columns to mean 0 and variance 1."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Preprocessor, Schema
+
+PARAMS: dict[str, Schema] = {
+    "with_mean": {"type": "boolean", "default": True, "description": "Take the mean away."},
+    "with_std": {"type": "boolean", "default": True, "description": "Divide by the standard deviation."},
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler(**params)
+
+
+PREPROCESSOR = Preprocessor(
+    name="standard_scaler",
+    description="Takes the mean away and divides by the standard deviation, column by column.",
+    params=PARAMS,
+    build=build,
+    takes="number",
+    keeps=True,
+)

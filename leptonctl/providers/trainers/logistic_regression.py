@@ -1,0 +1,54 @@
+"""Logistic regression for two or more classes."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
+from leptonctl.spi import Progress, Schema, Trainer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PARAMS: dict[str, Schema] = {
+    "C": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Inverse of the strength of the penalty: smaller is stronger."},
+    "l1_ratio": {
+        "type": ["number", "null"],
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.0,
+        "description": "Mix of the penalties: 0 is L2, 1 is L1 (needs the solver liblinear or saga), between needs saga.",
+    },
+    "dual": {"type": "boolean", "default": False, "description": "Solve the dual problem; only for the solver liblinear with L2."},
+    "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Stop when the improvement falls below this."},
+    "fit_intercept": FIT_INTERCEPT,
+    "intercept_scaling": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1,
+        "description": "Scale of the intercept's column; only for the solver liblinear.",
+    },
+    "class_weight": CLASS_WEIGHT,
+    "solver": {
+        "enum": ["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"],
+        "default": "lbfgs",
+        "description": "How the loss is minimised.",
+    },
+    "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Most iterations of the solver."},
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(**params, random_state=seed)
+
+
+TRAINERS = (
+    Trainer(
+        name="logistic_regression",
+        task="classification",
+        description="Logistic regression: linear scores turned into probabilities.",
+        params=PARAMS,
+        build=build,
+    ),
+)

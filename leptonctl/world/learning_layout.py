@@ -1,0 +1,160 @@
+"""Which columns each preprocess step takes, and in what order the algorithm sees them. Owns the semantics of selectors; fits nothing.
+
+A frame is an ordered list of columns, each a place in a tensor. Tensors 0.. are the graph inputs, then one per step. The same
+slices cut numpy arrays in training and wire Gather and Concat in the exported graph, so the two cannot differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from leptonctl.spi import Preprocessor, ProviderError
+from leptonctl.world.learning_rows import Columns, as_number, as_text, kind_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Some columns of one tensor, in order."""
+
+    tensor: int
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The graph inputs: `numbers` are stacked in one FP32 `features` [N,k]; each of `texts` is a string input [N,1] of its own."""
+
+    numbers: tuple[str, ...]
+    texts: tuple[str, ...]
+
+    def arrays(self, columns: Columns) -> list[np.ndarray]:
+        """The input tensors in order: `features` when there is a number, then the texts."""
+        stacked = [np.column_stack([as_number(columns[name]) for name in self.numbers])] if self.numbers else []
+        return stacked + [as_text(columns[name]).reshape(-1, 1) for name in self.texts]
+
+    def place(self, name: str) -> tuple[int, int]:
+        """Tensor and position of a column."""
+        if name in self.numbers:
+            return 0, self.numbers.index(name)
+        return self.texts.index(name) + bool(self.numbers), 0
+
+    @property
+    def count(self) -> int:
+        return bool(self.numbers) + len(self.texts)
+
+
+@dataclass(slots=True)
+class Frame:
+    """The columns as they stand between two steps: their places in order, and where the named ones are."""
+
+    kinds: Mapping[str, str]
+    places: list[tuple[int, int]]
+    named: dict[str, tuple[int, int]]
+    vectorised: frozenset[str]
+
+    def select(self, columns: str | Sequence[str], step: str) -> list[tuple[int, int]]:
+        """The places a step takes. Selectors name columns in file order; `all` is the frame as it stands."""
+        if columns == "all":
+            return list(self.places)
+        names = _names(columns, self.kinds, self.vectorised)
+        if not isinstance(columns, str):
+            for name in names:
+                self._check(name, step)
+        return [self.named[name] for name in names if name in self.named]
+
+    def replace(self, taken: Sequence[tuple[int, int]], tensor: int, width: int, *, keeps: bool) -> None:
+        """The taken columns leave; the step's output comes first. `keeps`: it still answers to their names."""
+        gone = set(taken)
+        position = {place: index for index, place in enumerate(taken)}
+        kept = {name: (tensor, position[place]) for name, place in self.named.items() if place in gone and keeps and width == len(taken)}
+        self.named = {name: place for name, place in self.named.items() if place not in gone} | kept
+        self.places = [(tensor, index) for index in range(width)] + [place for place in self.places if place not in gone]
+
+    def names_at(self, places: Sequence[tuple[int, int]]) -> list[str]:
+        """The file columns among some places."""
+        wanted = set(places)
+        return [name for name in self.kinds if self.named.get(name) in wanted]
+
+    def _check(self, name: str, step: str) -> None:
+        if name in self.named:
+            return
+        if name in self.kinds:
+            raise ProviderError(
+                "A preprocess step takes a column that an earlier step replaced",
+                detail=f"{name} no longer stands under its name when {step} runs",
+                hint="take it with columns: all, or put this step first",
+                id="replaced-column",
+                column=name,
+            )
+        raise ProviderError(
+            "A preprocess step takes a column that the model does not have",
+            detail=f"{step} names {name}",
+            hint="columns: " + ", ".join(list(self.kinds)[:12]),
+            id="unknown-column",
+            column=name,
+        )
+
+
+def plan_inputs(columns: Columns, steps: Sequence[Mapping[str, Any]], preprocessors: Sequence[Preprocessor]) -> tuple[Inputs, Frame]:
+    """How the columns enter: a boolean is text when the first step that takes it is an encoder of text."""
+    kinds = {name: kind_of(values) for name, values in columns.items()}
+    vectorised = frozenset(
+        name
+        for step, found in zip(steps, preprocessors, strict=True)
+        if found.one_column and isinstance(step["columns"], list | tuple)
+        for name in step["columns"]
+    )
+    texts = []
+    for name, kind in kinds.items():
+        first = next(
+            (p for s, p in zip(steps, preprocessors, strict=True) if name in _names(s["columns"], kinds, vectorised)),
+            None,
+        )
+        if kind == "string" or (kind == "boolean" and first is not None and first.takes == "string"):
+            texts.append(name)
+    inputs = Inputs(numbers=tuple(name for name in kinds if name not in texts), texts=tuple(texts))
+    named = {name: inputs.place(name) for name in kinds}
+    return inputs, Frame(kinds=kinds, places=list(named.values()), named=named, vectorised=vectorised)
+
+
+def slices_of(places: Sequence[tuple[int, int]]) -> tuple[Slice, ...]:
+    """Neighbours of one tensor joined."""
+    joined: list[tuple[int, list[int]]] = []
+    for tensor, column in places:
+        if joined and joined[-1][0] == tensor:
+            joined[-1][1].append(column)
+        else:
+            joined.append((tensor, [column]))
+    return tuple(Slice(tensor=tensor, columns=tuple(columns)) for tensor, columns in joined)
+
+
+def take(tensors: Sequence[Any], slices: Sequence[Slice]) -> Any:  # noqa: ANN401
+    """The columns that slices name, side by side; sparse exactly when a scikit-learn ColumnTransformer would make it so."""
+    from scipy import sparse
+
+    parts = [_cut(tensors[piece.tensor], piece.columns) for piece in slices]
+    if not any(sparse.issparse(part) for part in parts):
+        return parts[0] if len(parts) == 1 else np.hstack(parts)
+    stored = sum(part.nnz if sparse.issparse(part) else part.size for part in parts)
+    total = sum(part.shape[0] * part.shape[1] for part in parts)
+    if total and stored / total < 0.3:  # noqa: PLR2004  ColumnTransformer's sparse_threshold
+        return sparse.hstack(parts).tocsr() if len(parts) > 1 else parts[0].tocsr()
+    return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
+
+
+def _cut(tensor: Any, columns: tuple[int, ...]) -> Any:  # noqa: ANN401
+    if columns == tuple(range(tensor.shape[1])):
+        return tensor
+    return tensor[:, list(columns)]
+
+
+def _names(columns: str | Sequence[str], kinds: Mapping[str, str], vectorised: frozenset[str]) -> list[str]:
+    if columns == "all":
+        return list(kinds)
+    if columns == "numeric":
+        return [name for name, kind in kinds.items() if kind == "number"]
+    if columns == "categorical":
+        return [name for name, kind in kinds.items() if kind != "number" and name not in vectorised]
+    return [columns] if isinstance(columns, str) else list(columns)

@@ -1,0 +1,77 @@
+"""One graph, one sequence of bytes: renames, sorts and strips an ONNX model so that equal models have equal digests. Computes nothing."""
+
+from collections.abc import Callable, Iterable
+
+import onnx
+from onnx import helper
+
+GRAPH_NAME = "model"
+PRODUCER = "leptonctl"
+ML_OPSET = 3
+
+
+def rename(nodes: Iterable[onnx.NodeProto], name: Callable[[str], str]) -> None:
+    """Give every tensor another name, inside subgraphs too. The empty name (an input left out) stays."""
+    for node in nodes:
+        node.input[:] = [name(n) if n else n for n in node.input]
+        node.output[:] = [name(n) if n else n for n in node.output]
+        for graph in _subgraphs(node):
+            for value in [*graph.input, *graph.output, *graph.value_info, *graph.initializer]:
+                value.name = name(value.name)
+            rename(graph.node, name)
+
+
+def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
+    """The same computation with names by order of use, sorted opsets, the lowest format version, no dates and no notes."""
+    graph = model.graph
+    kept = {value.name for value in [*graph.input, *graph.output]}
+    names: dict[str, str] = {}
+
+    def short(name: str) -> str:
+        return name if name in kept else names.setdefault(name, f"t{len(names)}")
+
+    rename(graph.node, short)
+    _strip(graph.node)
+    initializers = [i for i in graph.initializer if i.name in names]
+    for initializer in initializers:
+        initializer.name = short(initializer.name)
+        initializer.doc_string = ""
+    initializers.sort(key=lambda i: int(i.name[1:]))
+    domains = {"": opset} | {o.domain: o.version for o in model.opset_import if o.domain not in {"", "ai.onnx", "ai.onnx.ml"}}
+    if any(node.domain == "ai.onnx.ml" for node in _all_nodes(graph.node)):
+        domains["ai.onnx.ml"] = ML_OPSET
+    opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]
+    made = helper.make_graph(list(graph.node), GRAPH_NAME, list(graph.input), list(graph.output), initializers)
+    return helper.make_model(
+        made,
+        opset_imports=opsets,
+        ir_version=helper.find_min_ir_version_for(opsets),
+        producer_name=PRODUCER,
+    )
+
+
+def serialized(model: onnx.ModelProto) -> bytes:
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _strip(nodes: Iterable[onnx.NodeProto], prefix: str = "") -> None:
+    for index, node in enumerate(nodes):
+        node.name = f"{prefix}{node.op_type}_{index}"
+        node.doc_string = ""
+        attributes = sorted(node.attribute, key=lambda a: a.name)
+        del node.attribute[:]
+        node.attribute.extend(attributes)
+        for graph in _subgraphs(node):
+            graph.name, graph.doc_string = "body", ""
+            _strip(graph.node, f"{node.name}_")
+
+
+def _all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterable[onnx.NodeProto]:
+    for node in nodes:
+        yield node
+        for graph in _subgraphs(node):
+            yield from _all_nodes(graph.node)
+
+
+def _subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [attribute.g for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]

@@ -1,0 +1,41 @@
+"""The step `train`: prepared rows and train inputs in, the native model out. Registers nothing."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from leptonctl.core.values import Json, Result
+from leptonctl.world.bench import Bench, Made, Needs
+from leptonctl.world.learning import Fitted, fit
+from leptonctl.world.learning_native import dump_native
+from leptonctl.world.learning_rows import Rows, read_rows
+
+
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
+    rows = prepared(needs["prepare"], "train", cast("str", inputs["task"]), bench)
+    bench.progress(message=f"fitting {inputs['algorithm']} on {len(rows.y)} rows")
+    fitted = fit(cast("Mapping[str, Any]", inputs), rows.columns, rows.y, bench.progress)
+    return Made(
+        artifacts={"model.skops": bench.artifacts.put_artifact(dump_native(fitted))},
+        outputs={
+            "features": list(fitted.features),
+            "iterations": iterations(fitted),
+            "loss": list(fitted.losses) or None,
+            "warnings": list(fitted.warnings),
+        },
+    )
+
+
+def prepared(result: Result, side: str, task: str, bench: Bench) -> Rows:
+    """The `train` or `test` rows that a prepare step made."""
+    data = bench.artifacts.get_artifact(result.artifacts[f"{side}.parquet"])
+    return read_rows(data, cast("Mapping[str, Any]", result.outputs["contract"]), task)
+
+
+def iterations(fitted: Fitted) -> int | None:
+    """How many passes the algorithm made, where it counts them."""
+    import numpy as np
+
+    counted = getattr(fitted.estimator, "n_iter_", None)
+    if counted is None:
+        counted = len(fitted.losses) or None
+    return None if counted is None else int(np.max(counted))
