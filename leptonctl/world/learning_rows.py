@@ -1,7 +1,7 @@
 """Prepared rows as arrays. Owns the in-memory form of columns and targets; reads no file, checks no contract.
 
-number and integer: float32 [N], NaN for missing. boolean: float16 [N] of 0 and 1, NaN for missing. string: object [N] of str, "" for
-missing. The dtype alone tells what a column is, so rows can be cut (folds, samples) without carrying types along.
+number and integer: float32 [N], NaN for missing. boolean: int8 [N], 1, 0 and -1 for missing. string: object [N] of str, "" for missing.
+The dtype alone tells what a column is, so rows can be cut (folds, samples) without carrying types along.
 """
 
 import io
@@ -63,11 +63,13 @@ def kind_of(values: np.ndarray) -> str:
     """`number`, `boolean` or `string`, by dtype."""
     if values.dtype == object:
         return "string"
-    return "boolean" if values.dtype == np.float16 else "number"
+    return "boolean" if values.dtype == np.int8 else "number"
 
 
 def as_number(values: np.ndarray) -> np.ndarray:
     """A number or boolean column as float32, NaN for missing."""
+    if values.dtype == np.int8:
+        return np.where(values < 0, np.float32(np.nan), values.astype(np.float32))
     return values.astype(np.float32, copy=False)
 
 
@@ -75,12 +77,12 @@ def as_text(values: np.ndarray) -> np.ndarray:
     """A string or boolean column as objects of str, "" for missing."""
     if values.dtype == object:
         return values
-    return np.where(np.isnan(values), "", np.where(values != 0, "true", "false")).astype(object)
+    return np.array(["false", "true", ""], dtype=object)[values.astype(np.intp)]
 
 
 def _column(series: pl.Series, declared: str) -> np.ndarray:
     if declared == "boolean":
-        return series.cast(pl.Int8).cast(pl.Float32).fill_null(float("nan")).to_numpy().astype(np.float16)
+        return series.cast(pl.Int8).fill_null(-1).to_numpy()
     if declared == "string":
         return np.array(series.fill_null("").to_list(), dtype=object)
     return series.cast(pl.Float32).fill_null(float("nan")).to_numpy()

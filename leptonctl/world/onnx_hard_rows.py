@@ -51,7 +51,7 @@ def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
             for about, text in TEXTS:
                 yield name, text, f"{about} in {name}"
             continue
-        yield name, np.nan, f"a missing value in {name}"
+        yield name, -1 if kind == "boolean" else np.nan, f"a missing value in {name}"
         if kind == "number":
             largest = float(np.nanmax(np.abs(values), initial=1.0))
             for value in (1e6 * largest, -1e6 * largest, 0.0):

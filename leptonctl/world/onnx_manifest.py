@@ -9,7 +9,7 @@ import numpy as np
 from leptonctl.core.values import Json
 from leptonctl.spi import Prediction
 from leptonctl.world.learning import Fitted
-from leptonctl.world.learning_rows import Columns, count_rows, kind_of, take_rows
+from leptonctl.world.learning_rows import Columns, as_number, count_rows, kind_of, take_rows
 
 GOLDEN_ROWS = 16
 
@@ -59,7 +59,7 @@ def golden_rows(columns: Columns, answers: Prediction) -> np.ndarray:
     if answers.labels is not None:
         wanted += np.unique(answers.labels, return_index=True)[1].tolist()[: GOLDEN_ROWS // 2]
     for values in columns.values():
-        missing = np.flatnonzero(values == "" if kind_of(values) == "string" else np.isnan(values.astype(np.float32)))
+        missing = np.flatnonzero(values == "" if kind_of(values) == "string" else np.isnan(as_number(values)))
         wanted += missing[:1].tolist()
     wanted = list(dict.fromkeys(wanted))[: 3 * GOLDEN_ROWS // 4]
     wanted += np.linspace(0, count - 1, min(count, GOLDEN_ROWS)).astype(int).tolist()
@@ -87,7 +87,7 @@ def _input(name: str, values: np.ndarray) -> Json:
     if kind == "string":
         data = [text or None for text in values.tolist()]
         return {"name": name, "shape": [len(values)], "datatype": "BYTES", "data": data}
-    numbers = values.astype(np.float64).tolist()
+    numbers = as_number(values).astype(np.float64).tolist()
     if kind == "boolean":
         data = [None if value != value else bool(value) for value in numbers]  # noqa: PLR0124
         return {"name": name, "shape": [len(values)], "datatype": "BOOL", "data": data}
