@@ -1,4 +1,4 @@
-"""Runs an exported model on prepared rows and scores its answers. Owns no metric and reads no store; serving has its own twin for requests."""
+"""Runs an exported model on prepared rows and scores its answers. Owns no metric, reads no store; requests are the business of serving."""
 
 from __future__ import annotations
 
@@ -38,11 +38,8 @@ def open_session(onnx: bytes) -> ort.InferenceSession:
     return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
-def predict_onnx(onnx: bytes, manifest: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> Prediction:
-    """The model's answers to prepared rows, cast to float64.
-
-    `columns`: numbers and booleans float32 with NaN for missing, text object with "" for missing; filled already.
-    """
+def predict_onnx(onnx: bytes, manifest: Mapping[str, Any], columns: dict[str, np.ndarray]) -> Prediction:
+    """The model's answers to prepared rows, cast to float64. `columns` as learning_rows has them, filled already."""
     import numpy as np
 
     outputs = manifest["graph"]["outputs"]
@@ -64,30 +61,22 @@ def predict_onnx(onnx: bytes, manifest: Mapping[str, Any], columns: Mapping[str,
     return Prediction(values=values.astype(np.float64))
 
 
-def graph_inputs(manifest: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def graph_inputs(manifest: Mapping[str, Any], columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The tensors of the graph: one float32 matrix `features` where it has one, and one [N, 1] text tensor a string input."""
     import numpy as np
 
-    rows = len(next(iter(columns.values())))
+    from leptonctl.world.learning_rows import as_number, as_text, count_rows
+
     inputs: dict[str, np.ndarray] = {}
     if manifest["graph"]["features"]:
-        inputs["features"] = np.empty((rows, manifest["graph"]["features"]), dtype=np.float32)
+        inputs["features"] = np.empty((count_rows(columns), manifest["graph"]["features"]), dtype=np.float32)
     for column in manifest["columns"]:
         place, values = column["graph"], columns[column["name"]]
         if "index" in place:
-            inputs[place["input"]][:, place["index"]] = values
+            inputs[place["input"]][:, place["index"]] = as_number(values)
         else:
             inputs[place["input"]] = as_text(values).reshape(-1, 1)
     return inputs
-
-
-def as_text(values: np.ndarray) -> np.ndarray:
-    """A column as a graph's string input takes it: a boolean as "true" and "false", missing as ""."""
-    import numpy as np
-
-    if values.dtype == object:
-        return values
-    return np.where(np.isnan(values), "", np.where(values != 0, "true", "false")).astype(object)
 
 
 def resolve_scoring(y: np.ndarray, classes: Sequence[Any], positive: Json, average: str | None) -> Scoring:
@@ -144,10 +133,31 @@ def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scor
 
 
 def _judge(metric: Metric, y: np.ndarray, prediction: Prediction, scoring: Scoring) -> tuple[float | None, Json]:
-    value = metric.score(y, prediction, scoring) if metric.score else None
-    if value is not None and not math.isfinite(value):
-        raise ProviderError("Metric is not defined on these rows", detail="it is not a finite number", id="undefined-metric")
-    return value, metric.detail(y, prediction, scoring) if metric.detail else None
+    value, detail = None, None
+    _check_finite(metric, prediction)
+    if metric.score:
+        value = metric.score(y, prediction, scoring)
+        if not math.isfinite(value):
+            raise _undefined("it is not a finite number")
+    if metric.detail:
+        detail = metric.detail(y, prediction, scoring)
+    return value, detail
+
+
+def _check_finite(metric: Metric, prediction: Prediction) -> None:
+    """A model that takes no missing cells answers NaN to them; scikit-learn's metrics refuse that."""
+    import numpy as np
+
+    judged = prediction.values if prediction.values is not None else prediction.probabilities if metric.needs_probabilities else None
+    if judged is None:
+        return
+    bad = int((~np.isfinite(judged)).reshape(len(judged), -1).any(axis=1).sum())
+    if bad:
+        raise _undefined(f"the model gives no number for {bad} of {len(judged)} rows: missing cells reach it")
+
+
+def _undefined(why: str) -> ProviderError:
+    return ProviderError("Metric is not defined on these rows", detail=why, id="undefined-metric")
 
 
 def scoring_of(inputs: Mapping[str, Json], y: np.ndarray, classes: Sequence[Any]) -> tuple[list[Metric], Scoring]:

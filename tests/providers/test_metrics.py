@@ -158,3 +158,13 @@ def test_long_curves_are_thinned_to_the_documented_points(size):
     thinned = thin(x=np.arange(size, dtype=float))
     expected = list(range(size)) if size <= 201 else [round(i * (size - 1) / 200) for i in range(201)]
     assert thinned == {"x": [float(i) for i in expected], "points": size}
+
+
+def test_rows_without_an_answer_leave_metrics_out_with_the_reason():
+    y = np.array([1.0, 2.0, 3.0])
+    numbers, details = judged(y, Prediction(values=np.array([1.0, np.nan, 3.0])), ["mae"])
+    assert numbers == {}
+    assert details["notes"] == ["mae: the model gives no number for 1 of 3 rows: missing cells reach it"]
+    y, classes = np.array(["a", "b"]), ("a", "b")
+    unsure = Prediction(labels=y, probabilities=np.array([[np.nan, np.nan], [0.1, 0.9]]), classes=classes)
+    assert judged(y, unsure, ["accuracy", "log_loss"])[0] == {"accuracy": 1.0}

@@ -55,6 +55,6 @@ def columns_to_judge(prediction: Prediction, scoring: Scoring) -> list[tuple[Any
     return [(name, index) for index, name in enumerate(classes)]
 
 
-def plain(value: Any) -> str | int:  # noqa: ANN401
+def plain(value: Any) -> str | int:
     """A class as JSON."""
     return value if isinstance(value, str) else int(value)

@@ -1,0 +1,77 @@
+"""A node's story: what its digest is made of, where each part is written, what moved, and who built it. Writes nothing.
+
+Reads `{address, digest, recorded, fields: [{path, value, file, line, column}], changed: [{path, before, after, file, line,
+column}], steps: [{op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host, commit, seconds, metrics}]}`.
+`recorded` is the digest in the state, null where there is none; a field without `file` is a default; a step's `key` is
+null while it depends on bytes that are not built yet.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.views.records import metrics_text, short, when, who
+from leptonctl.views.style import Style, duration, printable, value_text
+from leptonctl.views.tables import table
+
+
+def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
+    """The blocks of the story, without a trailing newline."""
+    style = Style(color)
+    blocks = [
+        _head(story, style),
+        _changed(story, width, style, color=color),
+        _fields(story["fields"], width, style, color=color),
+        _steps(story["steps"], style, color=color, now=now),
+        _builds(story["builds"], style, color=color, now=now),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _head(story: Mapping[str, Any], style: Style) -> str:
+    lines = [f"{style.bold(printable(story['address']))}  {printable(story['digest'])}"]
+    if story["recorded"] is None:
+        lines.append("not recorded yet: an apply would create it")
+    elif story["recorded"] == story["digest"]:
+        lines.append("recorded with this digest: nothing to do")
+    else:
+        lines.append(f"recorded with another digest: {printable(story['recorded'])}")
+    return "\n".join(lines)
+
+
+def _changed(story: Mapping[str, Any], width: int, style: Style, *, color: bool) -> str:
+    cell = max((width - 50) // 2, 12)
+    rows = [
+        (style.yellow("~"), printable(c["path"]), value_text(c["before"], cell), "→", value_text(c["after"], cell), style.dim(place(c)))
+        for c in story["changed"]
+    ]
+    return "What changed since it was recorded\n" + table(rows, indent=2, color=color) if rows else ""
+
+
+def _fields(fields: list[Mapping[str, Any]], width: int, style: Style, *, color: bool) -> str:
+    rows = [(printable(f["path"]), value_text(f["value"], max(width - 50, 16), absent="null"), style.dim(place(f))) for f in fields]
+    return "What determines it\n" + table(rows, indent=2, color=color) if rows else ""
+
+
+def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: str | float | None) -> str:
+    rows = []
+    for step in steps:
+        key = short(step["key"]) if step["key"] else "known after its build"
+        done = (
+            f"done {when(step['at'], now)} in {duration(step['seconds'])} by {who(step)}"
+            if step["cached"]
+            else style.yellow("no result yet")
+        )
+        rows.append((step["op"].replace("_", "-"), key, done))
+    return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color) if rows else ""
+
+
+def _builds(builds: list[Mapping[str, Any]], style: Style, *, color: bool, now: str | float | None) -> str:
+    rows = [(when(b["at"], now), duration(b["seconds"]), who(b), style.dim(metrics_text(b.get("metrics")))) for b in builds]
+    return "Built\n" + table(rows, indent=2, color=color) if rows else ""
+
+
+def place(field: Mapping[str, Any]) -> str:
+    """`models/spam.yaml:4:12`, or where it comes from when nobody wrote it."""
+    if not field.get("file"):
+        return "default"
+    return ":".join(printable(str(part)) for part in (field["file"], field.get("line"), field.get("column")) if part is not None)

@@ -1,0 +1,66 @@
+"""Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
+
+An entry: `{serial, at, by, host, commit, command, environment?, changes: [{address, before, after, before_version,
+after_version, reason}], evidence: [gate as in plan --json] | null}`. A build: `{address, ops: [op], at, by, host?, commit?,
+seconds, metrics}`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.views.records import metrics_text, short, sort_key, when, who
+from leptonctl.views.style import Style, duration, printable
+from leptonctl.views.tables import table
+from leptonctl.views.words import gate_cells
+
+NOTHING = "Nothing has happened yet."
+
+
+def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | float | None = None) -> str:
+    """`{entries: […], builds: […]}` as blocks, newest first, without a trailing newline; last a line that says how to go back."""
+    style = Style(color)
+    changed, builds = history["entries"], history["builds"]
+    told = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in changed]
+    told += [(sort_key(b["at"]), 0, 0, _build(b, style, now)) for b in builds]
+    if not told:
+        return NOTHING
+    blocks = [text for *_, text in sorted(told, key=lambda item: item[:3], reverse=True)]
+    return "\n\n".join([*blocks, *_way_back(changed)])
+
+
+def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
+    head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
+    rows = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
+    lines = [head, table(rows, indent=4)]
+    gates = [gate_cells(gate) for gate in entry.get("evidence") or []]
+    if gates:
+        lines.append(table(gates, right=(2,), indent=6))
+    return "\n".join(line for line in lines if line)
+
+
+def move(change: Mapping[str, Any]) -> str:
+    """`v1 → v2` of a binding; `added`, `taken out` or the digests of anything else."""
+    before, after = change.get("before_version"), change.get("after_version")
+    if (before or after) and before != after:
+        return f"{printable(before or 'unbound')} → {printable(after or 'unbound')}"
+    if change["before"] is None or change["after"] is None:
+        return "added" if change["before"] is None else "taken out"
+    return f"{short(change['before'])} → {short(change['after'])}"
+
+
+def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> str:
+    done = ", ".join(op.replace("_", "-") for op in build["ops"])
+    head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
+    metrics = metrics_text(build.get("metrics"))
+    return f"{head}\n    {done} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
+
+
+def _way_back(entries: list[Mapping[str, Any]]) -> list[str]:
+    """How to undo the newest switch of a version, where one stands before it."""
+    for entry in sorted(entries, key=lambda e: e["serial"], reverse=True):
+        for change in entry["changes"]:
+            kind, _, rest = change["address"].partition("/")
+            if kind == "environment" and "/" in rest and change["before"] and change["after"]:
+                back = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
+                return [f"Last switch: #{entry['serial']}. `leptonctl rollback {printable(rest)}`{back}."]
+    return []

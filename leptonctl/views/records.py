@@ -1,0 +1,63 @@
+"""When, who, metrics and digests, each on one line: what the views of recorded things share. Reads JSON values, writes nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from leptonctl.views.style import duration, figure, printable
+
+SHORT = 12
+"""Hex digits of a digest that a person compares."""
+
+
+def when(at: str | float | None, now: str | float | None = None) -> str:
+    """`2026-11-21 18:12 UTC`, and how long ago when `now` is given. A time that cannot be read is shown as it stands."""
+    moment = _moment(at)
+    if moment is None:
+        return printable(str(at)) if at else "unknown"
+    text = moment.strftime("%Y-%m-%d %H:%M UTC")
+    present = _moment(now)
+    return text if present is None else f"{text} ({ago((present - moment).total_seconds())})"
+
+
+def ago(seconds: float) -> str:
+    """`just now`, `5 min ago`, `3 h ago`, `12 days ago`."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return "just now"
+    if seconds < 2 * 86400:
+        return f"{duration(seconds - seconds % 60).split(' min')[0]} min ago" if seconds < 3600 else f"{seconds // 3600:.0f} h ago"  # noqa: PLR2004
+    return f"{seconds // 86400:.0f} days ago"
+
+
+def sort_key(at: str | float | None) -> float:
+    """Seconds since 1970, 0 for what cannot be read."""
+    moment = _moment(at)
+    return moment.timestamp() if moment else 0.0
+
+
+def who(record: Mapping[str, Any]) -> str:
+    """`mara on build7, commit 1a2b3c4`, of what is known."""
+    by = " on ".join(printable(str(record[k])) for k in ("by", "host") if record.get(k))
+    commit = f"commit {printable(str(record['commit']))[:SHORT]}" if record.get("commit") else ""
+    return ", ".join(part for part in (by, commit) if part) or "unknown"
+
+
+def short(digest: str | None) -> str:
+    """The first digits of a digest."""
+    return printable(digest.removeprefix("sha256:"))[:SHORT] if digest else "none"
+
+
+def metrics_text(metrics: Mapping[str, Any] | None, most: int = 4) -> str:
+    """`accuracy 0.9312, f1 0.91, …`: the first few; folds' deviations are left to the JSON."""
+    shown = [f"{printable(name)} {figure(value)}" for name, value in (metrics or {}).items() if not name.endswith("_std")]
+    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
+
+
+def _moment(at: str | float | None) -> datetime | None:
+    try:
+        if isinstance(at, int | float):
+            return datetime.fromtimestamp(at, UTC)
+        moment = datetime.fromisoformat(at) if at else None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.astimezone(UTC) if moment and moment.tzinfo else moment.replace(tzinfo=UTC) if moment else None

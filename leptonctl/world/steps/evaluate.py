@@ -1,0 +1,47 @@
+"""The step `evaluate`: the metrics of an exported model on the evaluation rows of its dataset. Records nothing."""
+
+import json
+from typing import Any, cast
+
+from leptonctl.core.values import Json, Result
+from leptonctl.spi import ProviderError
+from leptonctl.world.bench import Artifacts, Bench, Made, Needs
+from leptonctl.world.learning_rows import Rows, read_rows
+from leptonctl.world.scoring import predict_onnx, score, scoring_of
+
+
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
+    rows = prepared_rows(needs["prepare"], "test.parquet", str(inputs["task"]), bench.artifacts)
+    if not len(rows.y):
+        raise ProviderError(
+            "Dataset has no evaluation rows",
+            detail="Its split puts every row into training, so there is nothing to measure the model on.",
+            hint="write `split: {test: 0.25}` in the dataset",
+            id="no-evaluation-rows",
+        )
+    onnx, manifest = exported_model(needs["export"], bench.artifacts)
+    bench.progress(message=f"scoring {len(rows.y)} rows")
+    prediction = predict_onnx(onnx, manifest, rows.columns)
+    metrics, scoring = scoring_of(inputs, rows.y, prediction.classes)
+    numbers, details = score(metrics, rows.y, prediction, scoring)
+    judged = inputs["task"] == "classification"
+    return Made(
+        outputs={
+            "metrics": cast("Json", numbers),
+            "evaluation": details,
+            "rows": len(rows.y),
+            "positive": scoring.positive if judged else None,
+            "average": scoring.average if judged else None,
+        }
+    )
+
+
+def prepared_rows(prepare: Result, name: str, task: str, artifacts: Artifacts) -> Rows:
+    """The rows of one side of a prepared dataset: `train.parquet` or `test.parquet`."""
+    return read_rows(artifacts.get_artifact(prepare.artifacts[name]), cast("dict[str, Any]", prepare.outputs["contract"]), task)
+
+
+def exported_model(export: Result, artifacts: Artifacts) -> tuple[bytes, dict[str, Any]]:
+    """The graph and its manifest."""
+    manifest = json.loads(artifacts.get_artifact(export.artifacts["manifest.json"]))
+    return artifacts.get_artifact(export.artifacts["model.onnx"]), manifest
