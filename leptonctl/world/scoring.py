@@ -71,12 +71,21 @@ def graph_inputs(manifest: Mapping[str, Any], columns: dict[str, np.ndarray]) ->
     if manifest["graph"]["features"]:
         inputs["features"] = np.empty((count_rows(columns), manifest["graph"]["features"]), dtype=np.float32)
     for column in manifest["columns"]:
-        place, values = column["graph"], columns[column["name"]]
+        place, values = column["graph"], _cells(columns[column["name"]], column["type"])
         if "index" in place:
             inputs[place["input"]][:, place["index"]] = as_number(values)
         else:
             inputs[place["input"]] = as_text(values).reshape(-1, 1)
     return inputs
+
+
+def _cells(values: np.ndarray, kind: str) -> np.ndarray:
+    """Raw input files give booleans as float32 0, 1 and NaN; prepared rows as int8 1, 0 and -1, which is what learners know."""
+    import numpy as np
+
+    if kind != "boolean" or values.dtype.kind != "f":
+        return values
+    return np.where(np.isnan(values), -1, values).astype(np.int8)
 
 
 def resolve_scoring(y: np.ndarray, classes: Sequence[Any], positive: Json, average: str | None) -> Scoring:

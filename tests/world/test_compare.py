@@ -129,3 +129,5 @@ def test_the_bound_version_fills_missing_cells_as_it_does_for_a_request():
     read = compare.columns_for(bound, {}, columns)
     assert (read["n"].tolist(), read["s"].tolist()) == ([3.0, 1.0], ["x", "é"])
     assert read["n"].dtype == np.float32
+    bound = {"columns": [{"name": "b", "type": "boolean", "fill": True, "hash": False}]}
+    assert compare.columns_for(bound, {}, {"b": np.array([0, -1, 1], dtype=np.int8)})["b"].tolist() == [0, 1, 1]

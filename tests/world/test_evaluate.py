@@ -110,3 +110,7 @@ def test_booleans_and_missing_cells_enter_as_the_manifest_says(tmp_path):
     answer = predict_onnx(onnx, manifest, rows.columns)
     assert answer.labels.tolist() == ["true", "false", ""]
     np.testing.assert_array_equal(answer.probabilities, [[0.5, 1.0], [np.nan, 0.0], [2.0, np.nan]])
+    flags = np.array([1, 0, np.nan], dtype=np.float32)
+    raw = predict_onnx(onnx, manifest, {"encoded": flags, "plain": flags, "n": np.array([0.5, np.nan, 2], dtype=np.float32)})
+    assert raw.labels.tolist() == answer.labels.tolist()
+    np.testing.assert_array_equal(raw.probabilities, answer.probabilities)

@@ -88,7 +88,8 @@ def columns_for(bound: Mapping[str, Any], candidate: Mapping[str, Any], columns:
 def filled(values: np.ndarray, fill: Json) -> np.ndarray:
     if fill is None:
         return values
-    missing = values == "" if kind_of(values) == "string" else np.isnan(values)
+    kind = kind_of(values)
+    missing = np.isnan(values) if kind == "number" else values < 0 if kind == "boolean" else values == ""
     return np.where(missing, cast("Any", fill), values).astype(values.dtype)
 
 
