@@ -117,12 +117,13 @@ def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
 
 def _sniffed(sample: str, path: Path) -> str:
     """The delimiter that gives every row of the sample one and the same number of cells, the most of them; else by the header."""
-    order = ("\t", *DELIMITERS) if ".tsv" in path.name.lower() else DELIMITERS
+    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return "\t"
     lines = list(io.StringIO(sample, newline=""))
     if len(sample) == SAMPLE_CHARACTERS and len(lines) > 1:
         del lines[-1]
-    best, most = order[0], (False, 1)
-    for delimiter in order:
+    best, most = DELIMITERS[0], (False, 1)
+    for delimiter in DELIMITERS:
         widths = _widths(lines, delimiter)
         score = (len(set(widths)) == 1, widths[0]) if widths else (False, 1)
         if score[1] > 1 and score > most:

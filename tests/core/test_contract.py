@@ -1,0 +1,136 @@
+"""Type inference, cells against columns, and the JSON form."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leptonctl.core.contract import (
+    Cells,
+    Column,
+    Contract,
+    hash_text,
+    infer_type,
+    is_missing,
+    key_mark,
+    matches,
+    missing_columns,
+    share,
+    violations,
+)
+
+
+@pytest.mark.parametrize(
+    ("present", "integers", "numbers", "booleans", "expected"),
+    [
+        (10, 10, 10, 0, "integer"),
+        (10, 9, 10, 0, "number"),
+        (10, 0, 0, 10, "boolean"),
+        (10, 0, 0, 9, "string"),
+        (0, 0, 0, 0, "number"),
+        (100, 95, 95, 0, "integer"),
+        (100, 50, 95, 0, "number"),
+        (100, 94, 94, 0, "string"),
+        (20, 19, 19, 0, "integer"),
+        (19, 18, 18, 0, "string"),
+    ],
+)
+def test_infer_type(present: int, integers: int, numbers: int, booleans: int, expected: str) -> None:
+    assert infer_type(Cells(present=present, integers=integers, numbers=numbers, booleans=booleans)) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        (Column(name="a", type="number"), 1, None),
+        (Column(name="a", type="number"), 1.5, None),
+        (Column(name="a", type="number"), "1.5", "is not a number"),
+        (Column(name="a", type="number"), True, "is not a number"),
+        (Column(name="a", type="number"), float("inf"), "is not a number"),
+        (Column(name="a", type="number"), 1e39, "is not a number"),
+        (Column(name="a", type="number"), 10**400, "is not a number"),
+        (Column(name="a", type="integer"), 2.0, None),
+        (Column(name="a", type="integer"), 2.5, "is not an integer"),
+        (Column(name="a", type="boolean"), False, None),
+        (Column(name="a", type="boolean"), 0, "is not a boolean"),
+        (Column(name="a", type="string"), 3, "is not a text"),
+        (Column(name="a", type="number", min=0, max=5), -0.1, "is below the minimum 0"),
+        (Column(name="a", type="number", min=0, max=5), 5, None),
+        (Column(name="a", type="number", min=0, max=5), 5.1, "is above the maximum 5"),
+        (Column(name="a", type="string", values=("y", "n")), "n", None),
+        (Column(name="a", type="string", values=("y", "n")), "N", "is not one of the allowed values"),
+        (Column(name="a", type="integer", values=(1, 2)), 2.0, None),
+        (Column(name="a", type="number", nullable=False), None, "is missing, which the contract does not allow"),
+        (Column(name="a", type="number", nullable=False), float("nan"), "is missing, which the contract does not allow"),
+        (Column(name="a", type="string", nullable=False), "", "is missing, which the contract does not allow"),
+        (Column(name="a", type="number", nullable=False, fill=0.0), None, None),
+        (Column(name="a", type="number", nullable=True, min=1), None, None),
+    ],
+)
+def test_violations(column: Column, value: object, expected: str | None) -> None:
+    assert violations(column, value) == expected
+
+
+def test_a_violation_never_names_the_value() -> None:
+    column = Column(name="a", type="string", values=("y",))
+    assert "secret" not in (violations(column, "secret") or "")
+
+
+@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.dictionaries(st.text(), st.integers())))
+def test_any_json_value_is_judged(value: object) -> None:
+    for kind in ("number", "integer", "boolean", "string"):
+        problem = violations(Column(name="a", type=kind, nullable=False), value)
+        assert (problem is None) == (not is_missing(value) and matches(kind, value))
+
+
+def test_json_round_trip_and_manifest_columns() -> None:
+    contract = Contract(
+        target="y",
+        target_type="string",
+        classes=("n", "y"),
+        columns=(
+            Column(name="money", type="number", nullable=False, fill=0.0, min=0, declared=True),
+            Column(name="wörd", type="string", values=("a", "b")),
+            Column(name="who", type="string", hash=True),
+        ),
+    )
+    written = json.loads(json.dumps(contract.to_json()))
+    assert Contract.from_json(written) == contract
+    assert set(written["columns"][0]) == {"name", "type", "nullable", "fill", "min", "max", "values", "hash", "declared"}
+    manifest = {**written, "task": "classification", "columns": [{**c, "graph": {"input": "features"}} for c in written["columns"]]}
+    for column in manifest["columns"]:
+        del column["declared"]
+    assert [c.name for c in Contract.from_json(manifest).columns] == ["money", "wörd", "who"]
+
+
+def test_checks_as_declared_now_replace_recorded_ones_but_not_on_private_columns() -> None:
+    contract = Contract(
+        target="y",
+        target_type="number",
+        classes=None,
+        columns=(Column(name="a", type="number", min=0), Column(name="b", type="string", hash=True)),
+    )
+    now = contract.with_checks({"a": {"max": 3}, "b": {"values": ["x"]}})
+    assert (now.columns[0].min, now.columns[0].max, now.columns[1].values) == (None, 3, None)
+
+
+def test_hash_and_mark_are_plain_hmac() -> None:
+    assert hash_text(b"k", "Jürgen") == hmac.new(b"k", "Jürgen".encode(), hashlib.sha256).hexdigest()
+    assert key_mark(b"k", "k1") == hmac.new(b"k", b"leptonctl key check k1", hashlib.sha256).hexdigest()
+    assert key_mark(b"k", "k1") != key_mark(b"other", "k1")
+
+
+@given(st.text())
+def test_share_lies_in_the_unit_interval(text: str) -> None:
+    assert 0 <= share(text) < 1
+
+
+def test_share_is_fixed_for_ever() -> None:
+    assert share("message-1") == int(hashlib.sha256(b"message-1").hexdigest()[:12], 16) / 2**48
+
+
+def test_missing_columns_keep_their_order() -> None:
+    assert missing_columns(["c", "a", "c", "b"], ["b"]) == ["c", "a"]
