@@ -7,14 +7,14 @@ import typer
 
 from leptonctl import pipeline
 from leptonctl.cli.options import Expect, Only, Rewind, Yes, terminal_of
-from leptonctl.cli.planned import consent_to_plan, conclude, plan_exit_code, show_plan
+from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan
 
 
 def plan(
     ctx: typer.Context,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, to be applied as it is.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the comment for a pull request.")] = False,  # noqa: FBT002
-    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")] = False,  # noqa: FBT002
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the comment for a pull request.")] = False,
+    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")] = False,
     only: Only = None,
 ) -> int:
     """Show what would change and why. Writes nothing and runs no project code."""
@@ -33,10 +33,10 @@ def build(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argum
 def apply(
     ctx: typer.Context,
     plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `leptonctl plan --out`.")] = None,
-    yes: Yes = False,  # noqa: FBT002
+    yes: Yes = False,
     only: Only = None,
     expect: Expect = None,
-    allow_rewind: Rewind = False,  # noqa: FBT002
+    allow_rewind: Rewind = False,
 ) -> int:
     """Build what has no result yet, then move the pointers. A saved plan is its own consent."""
     terminal = terminal_of(ctx)
@@ -52,9 +52,9 @@ def rollback(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]")],
     to: Annotated[int | None, typer.Option("--to", metavar="N", help="The deployment to return to; else the one before this.")] = None,
-    yes: Yes = False,  # noqa: FBT002
+    yes: Yes = False,
     expect: Expect = None,
-    allow_rewind: Rewind = False,  # noqa: FBT002
+    allow_rewind: Rewind = False,
 ) -> int:
     """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
     terminal = terminal_of(ctx)
@@ -70,9 +70,9 @@ def promote(
     model: Annotated[str, typer.Argument(metavar="MODEL")],
     source: Annotated[str, typer.Argument(metavar="FROM")],
     destination: Annotated[str, typer.Argument(metavar="TO")],
-    yes: Yes = False,  # noqa: FBT002
+    yes: Yes = False,
     expect: Expect = None,
-    allow_rewind: Rewind = False,  # noqa: FBT002
+    allow_rewind: Rewind = False,
 ) -> int:
     """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
     terminal = terminal_of(ctx)
@@ -87,7 +87,7 @@ def promote(
 def destroy(
     ctx: typer.Context,
     environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Without it: every environment.")] = None,
-    yes: Yes = False,  # noqa: FBT002
+    yes: Yes = False,
 ) -> int:
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
     terminal = terminal_of(ctx)

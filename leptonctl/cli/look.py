@@ -1,6 +1,7 @@
 """Commands that only look."""
 
 from pathlib import Path
+from time import time
 from typing import Annotated
 
 import typer
@@ -18,9 +19,8 @@ def show(ctx: typer.Context, plan_file: Annotated[Path | None, typer.Argument(me
         return terminal.show(pipeline.show(terminal.session()), render_text)
     from leptonctl.views.plan_text import render
 
-    width, verbose = terminal.width, terminal.verbose
     saved = pipeline.show_plan(terminal.session(), plan_file)
-    return terminal.show(saved, lambda plan, *, color: render(plan, color=color, width=width, verbose=verbose))
+    return terminal.show(saved, render, width=terminal.width, verbose=terminal.verbose)
 
 
 def status(ctx: typer.Context) -> int:
@@ -28,7 +28,7 @@ def status(ctx: typer.Context) -> int:
     from leptonctl.views.status import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.status(terminal.session()), render_text)
+    return terminal.show(pipeline.status(terminal.session()), render_text, width=terminal.width, now=time())
 
 
 def history(ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]")] = None) -> int:
@@ -36,7 +36,7 @@ def history(ctx: typer.Context, address: Annotated[str | None, typer.Argument(me
     from leptonctl.views.history import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.history(terminal.session(), address), render_text)
+    return terminal.show(pipeline.history(terminal.session(), address), render_text, now=time())
 
 
 def diff(ctx: typer.Context, a: Annotated[str, typer.Argument(metavar="A")], b: Annotated[str, typer.Argument(metavar="B")]) -> int:
@@ -44,7 +44,7 @@ def diff(ctx: typer.Context, a: Annotated[str, typer.Argument(metavar="A")], b: 
     from leptonctl.views.diff import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.diff(terminal.session(), a, b), render_text)
+    return terminal.show(pipeline.diff(terminal.session(), a, b), render_text, width=terminal.width)
 
 
 def explain(ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR")]) -> int:
@@ -52,4 +52,4 @@ def explain(ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="
     from leptonctl.views.explain import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.explain(terminal.session(), address), render_text)
+    return terminal.show(pipeline.explain(terminal.session(), address), render_text, width=terminal.width, now=time())

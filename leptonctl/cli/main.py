@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: Sequence[str], terminal: Terminal) -> int:
     command = root()
     try:
-        with command.make_context("leptonctl", list(given), obj=terminal) as ctx:
+        with command.make_context("leptonctl", list(given), obj=terminal, help_option_names=["-h", "--help"]) as ctx:
             if terminal.version:
                 write(sys.stdout, f"leptonctl {__version__}\n")
                 return OK
@@ -66,7 +66,7 @@ def _usage(problem: click.UsageError) -> Diagnostic:
     hint = getattr(problem, "hint", "") or f"`{command} --help` lists what it takes"
     if isinstance(problem, click.NoSuchOption):
         if problem.possibilities:
-            hint = f'did you mean "{sorted(problem.possibilities)[0]}"?'
+            hint = f'did you mean "{problem.possibilities[0]}"?'
         detail = f"`{command}` has no option {problem.option_name}."
         return error("unknown-option", "There is no such option", detail, hint=hint)
     if hasattr(problem, "hint"):
@@ -77,24 +77,27 @@ def _usage(problem: click.UsageError) -> Diagnostic:
 def _bug(bug: Exception, given: Sequence[str], directory: Path | None) -> Diagnostic:
     text = "".join(traceback.format_exception(bug))
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    log = _log_folder(directory or Path.cwd()) / f"bug-{moment}-{os.getpid()}.log"
     head = f"leptonctl {__version__}, Python {sys.version}\nat {moment}, arguments {list(given)!r}\n\n"
-    log.write_text(head + text, encoding="utf-8", errors="backslashreplace")
+    log = _write_log(directory or Path.cwd(), f"bug-{moment}-{os.getpid()}.log", head + text)
     detail = f"This is a bug in leptonctl, not a mistake of yours: {type(bug).__name__}. What it was doing is written to {log}."
     return error("internal", "leptonctl came upon something it does not know how to handle", detail, hint="report it with that file")
 
 
-def _log_folder(start: Path) -> Path:
-    """`.leptonctl/logs` of the project around `start`, or the folder for temporary files."""
-    for folder in (start, *start.absolute().parents):
-        if (folder / ".leptonctl").is_dir():
-            logs = folder / ".leptonctl" / "logs"
-            try:
-                logs.mkdir(exist_ok=True)
-            except OSError:
-                break
-            return logs if os.access(logs, os.W_OK) else Path(tempfile.gettempdir())
-    return Path(tempfile.gettempdir())
+def _write_log(start: Path, name: str, text: str) -> Path:
+    """Into `.leptonctl/logs` of the project around `start`, or where temporary files go."""
+    project = next((f for f in (start, *start.absolute().parents) if (f / ".leptonctl").is_dir()), None)
+    if project is not None:
+        try:
+            (project / ".leptonctl" / "logs").mkdir(exist_ok=True)
+            log = project / ".leptonctl" / "logs" / name
+            log.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            pass  # a read-only project: the log goes to the other place
+        else:
+            return log
+    log = Path(tempfile.gettempdir()) / name
+    log.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return log
 
 
 if __name__ == "__main__":

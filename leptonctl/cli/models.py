@@ -1,8 +1,7 @@
 """Commands that use built models."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,17 +10,10 @@ from leptonctl.cli.options import terminal_of
 from leptonctl.core.diagnostic import ERROR, OK
 
 
-class Format(str, Enum):
-    """How predictions are written."""
-
-    csv = "csv"
-    jsonl = "jsonl"
-
-
 def verify(
     ctx: typer.Context,
     address: Annotated[str, typer.Argument(metavar="MODEL@VERSION")],
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,  # noqa: FBT002
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,
 ) -> int:
     """Prove that a version is what was recorded: bytes, parity, golden rows."""
     from leptonctl.views.reports import verified
@@ -36,13 +28,13 @@ def predict(
     target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL")],
     source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The rows.")],
     output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Where to write; else standard output.")] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.csv,
+    form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="How to write.")] = "csv",
 ) -> int:
     """Predict the rows of a file with the very model that is served."""
-    from leptonctl.views.reports import predicted
+    from leptonctl.views.reports import described
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.predict(terminal.session(), target, source, output, form.value), predicted)
+    return terminal.show(pipeline.predict(terminal.session(), target, source, output, form), described)
 
 
 def serve(

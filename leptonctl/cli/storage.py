@@ -1,6 +1,7 @@
 """Commands about the store and the locks."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import click
 import typer
@@ -10,13 +11,15 @@ from leptonctl.cli.commands import Suggesting, one
 from leptonctl.cli.options import Yes, terminal_of
 
 
-def gc(ctx: typer.Context, yes: Yes = False) -> int:  # noqa: FBT002
+def gc(ctx: typer.Context, yes: Yes = False) -> int:
     """Free the space of what nothing needs. Declared versions, bindings and recent deployments stay."""
-    from leptonctl.views.reports import collectable, collected
+    from leptonctl.views.reports import described
 
     terminal = terminal_of(ctx)
-    consent = terminal.consent(lambda what: collectable(what, color=terminal.color), given=yes, needed=bool)
-    return terminal.show(pipeline.gc(terminal.session(), consent), collected)
+    consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
+        lambda what: described(what, color=terminal.color), given=yes, needed=bool
+    )
+    return terminal.show(pipeline.gc(terminal.session(), consent), described)
 
 
 def lock_list(ctx: typer.Context) -> int:
@@ -29,10 +32,10 @@ def lock_list(ctx: typer.Context) -> int:
 
 def lock_release(ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
     """Release a lock whose holder will not."""
-    from leptonctl.views.reports import released
+    from leptonctl.views.reports import described
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.release(terminal.session(), lock_id), released)
+    return terminal.show(pipeline.release(terminal.session(), lock_id), described)
 
 
 lock: click.Group = Suggesting(

@@ -60,9 +60,9 @@ class Terminal:
             return False
         return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
-    def show(self, value: Any, text: Callable[..., str], code: int = OK) -> int:  # noqa: ANN401 - any JSON value
-        """Print a value as JSON, or as `text(value, color=…)`; give the exit code back."""
-        self.say(json_text(value) if self.json else text(value, color=self.color))
+    def show(self, value: Any, text: Callable[..., str], code: int = OK, **more: Any) -> int:  # noqa: ANN401 - any JSON value
+        """Print a value as JSON, or as `text(value, color=…, …)`; give the exit code back."""
+        self.say(json_text(value) if self.json else text(value, color=self.color, **more))
         return code
 
     def say(self, text: str) -> None:

@@ -10,7 +10,16 @@ from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.plan_text import place
 from leptonctl.views.style import cut, printable, value_text
 from leptonctl.views.words import (
-    MARKS, failed_gates, forecast_line, gate_cells, gates_line, has_effect, step_text, summary_line, versions_text, why_text,
+    MARKS,
+    failed_gates,
+    forecast_line,
+    gate_cells,
+    gates_line,
+    has_effect,
+    step_text,
+    summary_line,
+    versions_text,
+    why_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ _LIST_OR_LINK = re.compile(r"://|www\.|^\d+[.)] ")
 def render(plan: Plan | dict[str, Any]) -> str:
     """The comment, below 60 kB in UTF-8: rows are left out until it fits, and it says how many."""
     shown = plan_to_json(plan) if isinstance(plan, Plan) else plan
-    limit = 400
+    limit = 200
     while True:
         text = _template().render(_bounded(shown, limit))
         if len(text.encode()) < MOST_BYTES or limit == 0:
@@ -93,7 +102,7 @@ def _change(change: dict[str, Any]) -> dict[str, Any]:
     more = [f"and {len(causes) - IN_TABLE} more"] if len(causes) > IN_TABLE else []
     why = why_text(change)
     return {
-        "mark": {"-": "−"}.get(MARKS[change["action"]], MARKS[change["action"]]).replace("~", "\\~").replace("+", "\\+"),
+        "mark": "" if change["action"] == "forget" else f"\\{MARKS[change['action']]}",
         "action": change["action"],
         "address": change["address"],
         "versions": versions_text(change),

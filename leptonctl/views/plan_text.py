@@ -13,7 +13,6 @@ from leptonctl.views.words import (
     NOTHING,
     build_steps,
     failed_gates,
-    forecast as forecast_text,
     forecast_line,
     gate_cells,
     gates_line,
@@ -22,6 +21,9 @@ from leptonctl.views.words import (
     summary_line,
     versions_text,
     why_text,
+)
+from leptonctl.views.words import (
+    forecast as forecast_text,
 )
 
 MANY = 30
@@ -35,7 +37,7 @@ def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: boo
     shown = plan_to_json(plan) if isinstance(plan, Plan) else plan
     style = Style(color)
     blocks = [*_changes(shown["changes"], style, width, verbose=verbose), _drift(shown["drift"], style, width)]
-    blocks.append(_notes(shown["diagnostics"], style))
+    blocks.append(notes(shown["diagnostics"], style))
     blocks.append(_closing(shown, style))
     return "\n\n".join(b for b in blocks if b)
 
@@ -148,7 +150,7 @@ def _drift(drift: list[dict[str, Any]], style: Style, width: int) -> str:
     return style.bold("Live differs from what is recorded:") + "\n" + table(rows, indent=2)
 
 
-def _notes(diagnostics: list[dict[str, Any]], style: Style) -> str:
+def notes(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:
     """Diagnostics on a line or two; the full form with carets is what `validate` prints."""
     paint = {"error": style.red, "warning": style.yellow, "note": style.cyan}
     lines = []

@@ -60,6 +60,8 @@ def text_width(text: str) -> int:
 
 def cut(text: str, columns: int) -> str:
     """At most `columns` wide, with an ellipsis where something was left out. For text without ANSI codes."""
+    # no text of interest has more than four characters a column; what has is cut early, and cheaply
+    text = text[: 4 * columns]
     if text_width(text) <= columns:
         return text
     kept, used = [], 1

@@ -25,6 +25,6 @@ def table(
     return "\n".join(lines)
 
 
-def _pad(cell: str, width: int, to_right: bool) -> str:  # noqa: FBT001 - one flag, one caller
+def _pad(cell: str, width: int, to_right: bool) -> str:
     gap = " " * (width - text_width(cell))
     return gap + cell if to_right else cell + gap

@@ -81,7 +81,7 @@ def has_effect(plan: dict[str, Any]) -> bool:
 
 
 def summary_line(plan: dict[str, Any]) -> str:
-    """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`"""
+    """The sum of it: `Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind`."""
     if not has_effect(plan):
         return NOTHING
     counts = plan["summary"]
