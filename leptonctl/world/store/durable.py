@@ -98,13 +98,13 @@ def link_new(path: Path, data: bytes, temporary: Path) -> bool:
     return False
 
 
-def sweep(folder: Path, older_than_s: float = DAY_S) -> None:
-    """Remove what crashed writers left in a folder of temporary files."""
+def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
+    """Remove files nobody has written for a while: what crashed writers left in a folder of temporary files."""
     limit = time.time() - older_than_s
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
-                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                if entry.name.startswith(prefix) and entry.stat(follow_symlinks=False).st_mtime < limit:
                     os.unlink(entry.path)
 
 
