@@ -1,0 +1,42 @@
+"""Graph outputs -> response bytes. The same outputs always give the same bytes; a number that is not finite becomes null."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from leptonctl.serving.model import Output
+
+_text = json.encoder.encode_basestring_ascii
+
+
+def head(name: str, version: str) -> str:
+    """How every answer of one model begins."""
+    return f'{{"model_name":{_text(name)},"model_version":{_text(version)},'
+
+
+def body(start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[Any], rows: int) -> bytes:
+    """An inference response. Raises ValueError when the graph gave another number of values than its shape says."""
+    parts = ",".join(_output(output, tensor, rows) for output, tensor in zip(outputs, tensors, strict=True))
+    echo = "" if request_id is None else f'"id":{_text(request_id)},'
+    return f'{start}{echo}"outputs":[{parts}]}}'.encode("ascii")
+
+
+def _output(output: Output, tensor: Any, rows: int) -> str:
+    values = tensor.reshape(-1).tolist()
+    if len(values) != rows * (output.width or 1):
+        msg = f"output {output.graph} has {len(values)} values for {rows} rows"
+        raise ValueError(msg)
+    if output.datatype == "BYTES":
+        data = ",".join(map(_text, values))
+    else:
+        data = ",".join(map(repr, values))
+        # repr writes nan and inf, which are no JSON; no finite number holds an n
+        if "n" in data:
+            data = ",".join(repr(value) if isfinite(value) else "null" for value in values)
+    shape = f"{rows},{output.width}" if output.width is not None else f"{rows}"
+    return f'{{"name":"{output.name}","shape":[{shape}],"datatype":"{output.datatype}","data":[{data}]}}'

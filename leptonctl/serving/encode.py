@@ -1,0 +1,237 @@
+"""Inputs of a request -> arrays for the graph, by the dataset's contract. Pure.
+
+Rows are counted from 1 in messages. Missing is JSON null, NaN or ""; a fill value stands in where the contract has one.
+Numbers are rounded to FP32 as the training data was; what is integral in the contract must be integral here.
+Values outside min, max or the allowed values are counted (and refused only by a strict deployment); a cell of a wrong
+type, a missing cell that may not be missing and a number that FP32 cannot hold are always refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leptonctl.core.contract import hash_text, is_missing
+from leptonctl.serving.manifest import FEATURES
+from leptonctl.serving.tensors import RANGES, BadRequest, read_inputs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from leptonctl.serving.manifest import Column
+    from leptonctl.serving.model import Float32, Intake
+    from leptonctl.serving.tensors import Given
+
+NUMBER = frozenset({int, float})
+TRUTH = frozenset({bool, int, float})
+TEXT = frozenset({str})
+WORDS = {bool: "a boolean", str: "text", list: "a list", dict: "an object", type(None): "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Cells of one column that break one check of the contract: how many, and the first row."""
+
+    column: str
+    check: str
+    count: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    feed: dict[str, Any]
+    rows: int
+    violations: tuple[Violation, ...]
+
+
+def encode(intake: Intake, request: dict[str, Any], *, hashed: bool = False) -> Encoded:
+    """The graph's feed. `hashed`: private columns come as they stand behind hashing (golden rows), not raw."""
+    given, rows = read_inputs(intake, request)
+    violations: list[Violation] = []
+    feed: dict[str, Any] = {}
+    if intake.numeric:
+        feed[FEATURES] = _features(intake, given, rows, violations)
+    for column in intake.texts:
+        cells = (_truths if column.type == "boolean" else _texts)(column, given[column.name], violations)
+        if column.hash and not hashed:
+            cells = _hash(intake.key, cells)
+        tensor = np.empty((rows, 1), dtype=object)
+        tensor[:, 0] = cells
+        feed[column.entry] = tensor
+    return Encoded(feed, rows, tuple(violations))
+
+
+def _features(intake: Intake, given: dict[str, Given], rows: int, violations: list[Violation]) -> Float32:
+    """The FP32 matrix [rows, k]."""
+    if intake.order is not None and FEATURES in given:
+        exact = _packed(intake, given[FEATURES], rows)
+    else:
+        cells = [_numbers(column, given[column.name]) for column in intake.numeric]
+        exact = _matrix([list(row) for row in zip(*cells, strict=True)], intake)
+    with np.errstate(over="ignore"):
+        matrix = exact.astype(np.float32)
+    within = (matrix >= intake.low) & (matrix <= intake.high)
+    if not within.all():
+        _bounds(intake, matrix, violations)
+    for column, allowed in intake.listed:
+        _count(column, "values", [cell == cell and cell not in allowed for cell in matrix[:, column.index or 0].tolist()], violations)
+    return matrix
+
+
+def _matrix(values: list[list[Any]], intake: Intake) -> NDArray[np.float64]:
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        for number, row in enumerate(values, 1):
+            for column, cell in zip(intake.numeric, row, strict=True):
+                if type(cell) is int and abs(cell) > 10**300:
+                    raise _beyond(column, number) from None
+        raise
+
+
+def _packed(intake: Intake, given: Given, rows: int) -> NDArray[np.float64]:
+    columns = list(intake.columns.values())
+    width = len(columns)
+    plain = set(map(type, given.data)) == {float} and given.datatype not in RANGES
+    if not plain or any(column.type == "integer" for column in columns):
+        cells = [_numbers(column, _part(given, place, width, rows)) for place, column in enumerate(columns)]
+        values = [list(row) for row in zip(*cells, strict=True)]
+    else:
+        values = [given.data[start : start + width] for start in range(0, rows * width, width)]
+    exact = _matrix(values, intake) if intake.order == tuple(range(width)) else _matrix(_reorder(values, intake), intake)
+    return exact
+
+
+def _part(given: Given, place: int, width: int, rows: int) -> Given:
+    return type(given)(given.datatype, given.data[place::width], rows)
+
+
+def _reorder(values: list[list[Any]], intake: Intake) -> list[list[Any]]:
+    names = list(intake.columns)
+    places = [names.index(column.name) for column in intake.numeric]
+    return [[row[place] for place in places] for row in values]
+
+
+def _bounds(intake: Intake, matrix: Float32, violations: list[Violation]) -> None:
+    """Why some cell is not within its bounds: missing (filled in here, in place), beyond FP32, or outside min and max."""
+    missing, infinite = np.isnan(matrix), np.isinf(matrix)
+    for place, column in enumerate(intake.numeric):
+        if infinite[:, place].any():
+            raise _beyond(column, _first(infinite[:, place]))
+        absent = missing[:, place]
+        cells = matrix[:, place]
+        if column.min is not None:
+            _count(column, "min", (cells < intake.low[place]).tolist(), violations)
+        if column.max is not None:
+            _count(column, "max", (cells > intake.high[place]).tolist(), violations)
+        if not absent.any():
+            continue
+        if column.fill is not None:
+            matrix[absent, place] = float(column.fill)
+        elif not column.nullable:
+            raise _absent(column, _first(absent))
+
+
+def _numbers(column: Column, given: Given) -> list[Any]:
+    """The cells of a number, integer or boolean column as numbers, NaN for missing."""
+    data = given.data
+    kinds = set(map(type, data))
+    if not kinds <= NUMBER:
+        accepted = TRUTH if column.type == "boolean" else NUMBER
+        row = next((number for number, cell in enumerate(data, 1) if type(cell) not in accepted and not is_missing(cell)), 0)
+        if row:
+            raise _wrong(column, row, data[row - 1])
+        data = [cell if type(cell) in accepted else nan for cell in data]
+    if column.type == "boolean":
+        row = next((number for number, cell in enumerate(data, 1) if cell not in (0, 1) and cell == cell), 0)
+        if row:
+            msg = f'column "{column.name}", row {row}: a boolean is true, false, 0 or 1'
+            raise BadRequest(msg)
+    if given.datatype in RANGES:
+        _whole(column, data, given.datatype, *RANGES[given.datatype])
+    elif column.type == "integer" and float in kinds:
+        _whole(column, data, "an integer")
+    return data
+
+
+def _whole(column: Column, data: list[Any], what: str, low: int | None = None, high: int | None = None) -> None:
+    for number, cell in enumerate(data, 1):
+        if cell != cell:  # NaN is a missing cell
+            continue
+        if (type(cell) is float and not cell.is_integer()) or (low is not None and high is not None and not low <= cell <= high):
+            msg = f'column "{column.name}", row {number}: the value is not {what}'
+            raise BadRequest(msg)
+
+
+def _truths(column: Column, given: Given, violations: list[Violation]) -> list[str]:
+    """A boolean column that an encoder takes: "true", "false", or "" for missing."""
+    fill = "" if column.fill is None else ("true" if column.fill else "false")
+    texts = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, given)]
+    if "" in texts and not column.nullable:
+        raise _absent(column, texts.index("") + 1)
+    if column.values is not None:
+        allowed = {"true" if value else "false" for value in column.values} | {""}
+        _count(column, "values", [text not in allowed for text in texts], violations)
+    return texts
+
+
+def _texts(column: Column, given: Given, violations: list[Violation]) -> list[str]:
+    """The cells of a string column, "" for missing."""
+    data = given.data
+    kinds = set(map(type, data))
+    if kinds != TEXT:
+        row = next((number for number, cell in enumerate(data, 1) if type(cell) is not str and not is_missing(cell)), 0)
+        if row:
+            raise _wrong(column, row, data[row - 1])
+        data = ["" if type(cell) is not str else cell for cell in data]
+    if column.values is not None:
+        allowed = {*column.values, ""}
+        _count(column, "values", [cell not in allowed for cell in data], violations)
+    if "" in data:
+        if column.fill is not None:
+            data = [cell or str(column.fill) for cell in data]
+        elif not column.nullable:
+            raise _absent(column, data.index("") + 1)
+    for number, cell in enumerate(data, 1):
+        if not cell.isascii() and not _valid(cell):
+            msg = f'column "{column.name}", row {number}: the text holds half of a surrogate pair'
+            raise BadRequest(msg)
+    return data
+
+
+def _hash(key: bytes | None, cells: list[str]) -> list[str]:
+    """As the reader hashed the training data; a missing cell stays missing."""
+    return [hash_text(key or b"", cell) if cell else "" for cell in cells]
+
+
+def _valid(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _first(mask: NDArray[np.bool_]) -> int:
+    return int(mask.argmax()) + 1
+
+
+def _count(column: Column, check: str, broken: list[bool], violations: list[Violation]) -> None:
+    if True in broken:
+        violations.append(Violation(column.name, check, broken.count(True), broken.index(True) + 1))
+
+
+def _wrong(column: Column, row: int, cell: Any) -> BadRequest:
+    return BadRequest(f'column "{column.name}", row {row}: a {column.type} is needed, not {WORDS.get(type(cell), "a number")}')
+
+
+def _absent(column: Column, row: int) -> BadRequest:
+    return BadRequest(f'column "{column.name}", row {row}: the value is missing, and the contract wants one')
+
+
+def _beyond(column: Column, row: int) -> BadRequest:
+    return BadRequest(f'column "{column.name}", row {row}: the value is outside the range of FP32')

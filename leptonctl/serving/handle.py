@@ -1,0 +1,142 @@
+"""A request -> a response: a pure function of the request's bytes and the deployment in force, for any HTTP front."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote
+
+from leptonctl.serving.infer import Broken, Incomputable, infer
+from leptonctl.serving.pages import dump
+from leptonctl.serving.tensors import BadRequest, parse
+
+if TYPE_CHECKING:
+    from leptonctl.serving.deployment import Deployment, Served
+    from leptonctl.serving.encode import Violation
+
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+"""Names in lower case."""
+
+JSON = (b"content-type", b"application/json")
+INDEX = "/v2/repository/index"
+MAX_BODY = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to count of one inference request. An unknown model has no name here: a client must not make series."""
+
+    model: str = ""
+    version: str = ""
+    rows: int = 0
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    seen: Seen | None = None
+
+
+def respond(deployment: Deployment, method: str, path: str, headers: Headers, body: bytes) -> Response:
+    """The response. `path` is without its query, percent-encoded or not; `body` is within the front's bound."""
+    served = deployment.infer.get(path)
+    if served is not None and method == "POST":
+        return _infer(deployment, served, headers, body)
+    if "%" in path:
+        path = unquote(path)
+        served = deployment.infer.get(path)
+        if served is not None and method == "POST":
+            return _infer(deployment, served, headers, body)
+    if served is not None:
+        return other_method(method, "POST, OPTIONS")
+    page = deployment.pages.get(path)
+    if page is not None:
+        return read(method, page)
+    if path == INDEX:
+        return _index(deployment, body) if method == "POST" else other_method(method, "POST, OPTIONS")
+    return _unknown(deployment, method, path)
+
+
+def read(method: str, body: bytes, content_type: bytes = JSON[1]) -> Response:
+    """A page for GET and HEAD, and the answer to every other method at its path."""
+    if method not in ("GET", "HEAD"):
+        return other_method(method, "GET, HEAD, OPTIONS")
+    headers = ((b"content-type", content_type), (b"content-length", b"%d" % len(body)))
+    return Response(200, headers, b"" if method == "HEAD" else body)
+
+
+def refuse(status: int, message: str, *more: tuple[bytes, bytes], seen: Seen | None = None) -> Response:
+    """An error: a JSON object with the one key `error`."""
+    body = dump({"error": message})
+    return Response(status, (JSON, (b"content-length", b"%d" % len(body)), *more), body, seen)
+
+
+def other_method(method: str, allow: str) -> Response:
+    if method == "OPTIONS":
+        return Response(204, ((b"allow", allow.encode()),), b"")
+    return refuse(405, f"this path takes {allow}", (b"allow", allow.encode()))
+
+
+def too_large(limit: int) -> Response:
+    return refuse(413, f"the body is larger than {limit} bytes", seen=Seen())
+
+
+def _infer(deployment: Deployment, served: Served, headers: Headers, body: bytes) -> Response:
+    try:
+        _check_type(headers)
+        answer = infer(served.model, served.start, body, strict=deployment.strict)
+    except Broken as problem:
+        return refuse(400, str(problem), seen=Seen(served.name, served.version, 0, problem.violations))
+    except BadRequest as problem:
+        return refuse(problem.status, str(problem), seen=Seen(served.name, served.version))
+    except Incomputable as problem:
+        return refuse(500, str(problem), seen=Seen(served.name, served.version))
+    seen = Seen(served.name, served.version, answer.rows, answer.violations)
+    return Response(200, (JSON, (b"content-length", b"%d" % len(answer.body))), answer.body, seen)
+
+
+def _check_type(headers: Headers) -> None:
+    """JSON or nothing said, not compressed."""
+    for name, value in headers:
+        if name == b"content-type":
+            kind, _, rest = value.strip().lower().partition(b";")
+            if kind.strip() != b"application/json" or (b"charset" in rest and b"utf-8" not in rest and b"utf8" not in rest):
+                msg = "send the request as Content-Type: application/json in UTF-8"
+                raise BadRequest(msg, 415)
+        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            msg = "send the body without Content-Encoding"
+            raise BadRequest(msg, 415)
+
+
+def _index(deployment: Deployment, body: bytes) -> Response:
+    """Every model of a deployment is ready, so the request's `ready` filters nothing out."""
+    try:
+        if body.strip():
+            parse(body)
+    except BadRequest as problem:
+        return refuse(problem.status, str(problem))
+    return Response(200, (JSON, (b"content-length", b"%d" % len(deployment.index))), deployment.index)
+
+
+def _unknown(deployment: Deployment, method: str, path: str) -> Response:
+    parts = path.split("/")
+    inference = method == "POST" and parts[-1] == "infer"
+    if path == "/v2/health/ready":
+        message = "no model is bound in this environment" if deployment.number else "no deployment is in force yet"
+        return refuse(503, message) if method in ("GET", "HEAD") else other_method(method, "GET, HEAD, OPTIONS")
+    if parts[:3] != ["", "v2", "models"] or len(parts) < len(["", "v2", "models", "NAME"]):
+        return refuse(404, "nothing stands at this path; GET /v2/models lists the models")
+    seen = Seen() if inference else None
+    if not deployment.number:
+        return refuse(503, "no deployment is in force yet", seen=seen)
+    served = deployment.models.get(parts[3])
+    if served is None:
+        return refuse(404, "no model of this name is served here; GET /v2/models lists the models", seen=seen)
+    if parts[4:5] == ["versions"] and parts[5:6] not in ([served.version], []):
+        return refuse(404, f"this version is not served here; the model is at version {json.dumps(served.version)}", seen=seen)
+    return refuse(404, "a model has no such path; see GET /v2/models/NAME, …/ready and POST …/infer", seen=seen)

@@ -1,0 +1,52 @@
+"""One inference request from body to body: encode, run, decode. The one path for clients and for golden rows. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leptonctl.serving import decode
+from leptonctl.serving.encode import Violation, encode
+from leptonctl.serving.tensors import BadRequest, parse, request_id, requested
+
+if TYPE_CHECKING:
+    from leptonctl.serving.model import LoadedModel
+
+
+class Incomputable(Exception):
+    """The graph failed on a request that its contract allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    body: bytes
+    rows: int
+    violations: tuple[Violation, ...]
+
+
+def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, hashed: bool = False) -> Answer:
+    """The answer to a request body; `start` begins it. Raises BadRequest, Incomputable."""
+    request = parse(body)
+    echo = request_id(request)
+    outputs = model.outputs
+    names = requested(request, [output.name for output in outputs])
+    if names is not None:
+        outputs = tuple(next(output for output in outputs if output.name == name) for name in names)
+    encoded = encode(model.intake, request, hashed=hashed)
+    if strict and encoded.violations:
+        raise Broken(encoded.violations)
+    try:
+        tensors = model.session.run([output.graph for output in outputs], encoded.feed)
+        return Answer(decode.body(start, echo, outputs, tensors, encoded.rows), encoded.rows, encoded.violations)
+    except Exception as problem:  # onnxruntime raises its own bare classes, one per status code
+        msg = "the model could not compute an answer for this request"
+        raise Incomputable(msg) from problem
+
+
+class Broken(BadRequest):
+    """A strict deployment refuses values outside the contract. `violations` are counted all the same."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        self.violations = violations
+        first = violations[0]
+        super().__init__(f'column "{first.column}", row {first.row}: the value breaks "{first.check}" of the contract')

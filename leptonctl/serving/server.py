@@ -1,0 +1,112 @@
+"""One server process: a socket, the HTTP front, the follower, and a clean end. Owns nothing of what is served."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from leptonctl.core.diagnostic import fail
+from leptonctl.serving.asgi import Front
+from leptonctl.serving.deployment import ReadSecret
+from leptonctl.serving.follow import Follower, Identity, Objects
+from leptonctl.serving.handle import MAX_BODY
+
+STOP_S = 10
+BACKLOG = 1024
+
+
+def serve(
+    objects: Objects,
+    *,
+    environment: str,
+    host: str,
+    port: int,
+    server_id: str,
+    read_secret: ReadSecret,
+    interval: float = 0.1,
+    max_body: int = MAX_BODY,
+    on_listen: Callable[[Identity], None] = lambda _who: None,
+    log: Callable[[str], None] = lambda _line: None,
+) -> None:
+    """Serve an environment until SIGTERM or SIGINT. Raises Failure when the address cannot be listened on.
+
+    `on_listen` is called once, when requests are accepted (the first deployment may still be loading: ready says so).
+    """
+    listener = listen(host, port)
+    who = Identity(
+        id=server_id,
+        environment=environment,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        url=_url(host, listener.getsockname()[1]),
+        started=time.time(),
+    )
+    follower = Follower(objects, who, read_secret, interval=interval, log=log)
+    front = Front(follower.current, follower.status, environment, max_body=max_body)
+    config = uvicorn.Config(
+        front,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=STOP_S,
+    )
+    follower.start()
+    try:
+        on_listen(who)
+        asyncio.run(Http(config).serve([listener]))
+    finally:
+        follower.stop()
+        log("stopped")
+
+
+class Http(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn does it, but a captured signal is not raised again at the end: what comes after it must still run."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises Failure: port-in-use, cannot-listen."""
+    hint = "choose another port under `platform:` of the environment, or stop the process that listens on this one"
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        # bound alone is not enough: two sockets may bind one address until one of them listens
+        listener.listen(BACKLOG)
+    except OSError as problem:
+        if listener is not None:
+            listener.close()
+        if problem.errno == errno.EADDRINUSE:
+            raise fail("port-in-use", "The port is in use", f"Another process listens on {host}:{port}.", hint=hint) from None
+        hint = "choose an address of this machine and a port above 1023 under `platform:` of the environment"
+        detail = f"{host}:{port}: {problem.strerror or problem}."
+        raise fail("cannot-listen", "The address cannot be listened on", detail, hint=hint) from None
+    return listener
+
+
+def _url(host: str, port: int) -> str:
+    reachable = socket.gethostname() if host in ("", "0.0.0.0", "::") else host
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
