@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from leptonctl.spi import ProviderError
 from leptonctl.world.scoring import ROWS_AT_ONCE, predict_onnx
 from leptonctl.world.steps import evaluate
+from leptonctl.world.steps.train import prepared as prepared_rows
 
 
 def cancer(rows=slice(None)):
@@ -106,7 +107,7 @@ def test_booleans_and_missing_cells_enter_as_the_manifest_says(tmp_path):
     train = pl.DataFrame({"encoded": [True, False, None], "plain": [True, False, None], "n": [0.5, None, 2.0], "y": ["a", "b", "a"]})
     train = train.with_columns(pl.col("n").cast(pl.Float32))
     shelf = Shelf()
-    rows = evaluate.prepared_rows(prepared(shelf, train, train), "train.parquet", "classification", shelf)
+    rows = prepared_rows(prepared(shelf, train, train), "train", "classification", bench(shelf, tmp_path))
     answer = predict_onnx(onnx, manifest, rows.columns)
     assert answer.labels.tolist() == ["true", "false", ""]
     np.testing.assert_array_equal(answer.probabilities, [[0.5, 1.0], [np.nan, 0.0], [2.0, np.nan]])

@@ -12,12 +12,13 @@ from leptonctl.spi import Prediction, ProviderError
 from leptonctl.world.bench import Artifacts, Bench, Made, Needs
 from leptonctl.world.learning_rows import ROW_ID, Columns, kind_of, take_rows
 from leptonctl.world.scoring import predict_onnx, score, scoring_of
-from leptonctl.world.steps.evaluate import exported_model, prepared_rows
+from leptonctl.world.steps.evaluate import exported_model
+from leptonctl.world.steps.train import prepared
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
     task, store = str(inputs["task"]), bench.artifacts
-    rows = prepared_rows(needs["prepare"], "test.parquet", task, store)
+    rows = prepared(needs["prepare"], "test", task, bench)
     learned = row_ids(needs["prepare"], store) | row_ids(needs["bound_prepare"], store)
     keep = np.array([row not in learned for row in rows.ids], dtype=bool)
     if not keep.any():

@@ -14,13 +14,13 @@ from leptonctl.world import learning
 from leptonctl.world.bench import Bench, Made, Needs
 from leptonctl.world.learning_rows import Columns, take_rows
 from leptonctl.world.scoring import score, scoring_of
-from leptonctl.world.steps.evaluate import prepared_rows
+from leptonctl.world.steps.train import prepared
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
     train = cast("dict[str, Any]", inputs["train"])
     count, seed = cast("int", inputs["folds"]), cast("int", inputs["seed"])
-    rows = prepared_rows(needs["prepare"], "train.parquet", train["task"], bench.artifacts)
+    rows = prepared(needs["prepare"], "train", train["task"], bench)
     classes = sorted(set(rows.y.tolist())) if train["task"] == "classification" else []
     metrics, scoring = scoring_of({**inputs, "task": train["task"]}, rows.y, classes)
     metrics = [metric for metric in metrics if metric.score]

@@ -6,12 +6,12 @@ from typing import Any, cast
 from leptonctl.core.values import Json, Result
 from leptonctl.spi import ProviderError
 from leptonctl.world.bench import Artifacts, Bench, Made, Needs
-from leptonctl.world.learning_rows import Rows, read_rows
 from leptonctl.world.scoring import predict_onnx, score, scoring_of
+from leptonctl.world.steps.train import prepared
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
-    rows = prepared_rows(needs["prepare"], "test.parquet", str(inputs["task"]), bench.artifacts)
+    rows = prepared(needs["prepare"], "test", str(inputs["task"]), bench)
     if not len(rows.y):
         raise ProviderError(
             "Dataset has no evaluation rows",
@@ -34,11 +34,6 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
             "average": scoring.average if judged else None,
         }
     )
-
-
-def prepared_rows(prepare: Result, name: str, task: str, artifacts: Artifacts) -> Rows:
-    """The rows of one side of a prepared dataset: `train.parquet` or `test.parquet`."""
-    return read_rows(artifacts.get_artifact(prepare.artifacts[name]), cast("dict[str, Any]", prepare.outputs["contract"]), task)
 
 
 def exported_model(export: Result, artifacts: Artifacts) -> tuple[bytes, dict[str, Any]]:
