@@ -82,7 +82,7 @@ class UnknownCommandError(click.UsageError):
     """No command has this name."""
 
     def __init__(self, name: str, known: Sequence[str], ctx: click.Context) -> None:
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        near = get_close_matches(name, known, n=1, cutoff=0.6)
         self.hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
         super().__init__(f'There is no command "{name}".', ctx)
 

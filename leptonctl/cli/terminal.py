@@ -11,7 +11,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from leptonctl.core.diagnostic import OK, Diagnostic, fail
+from leptonctl.core.diagnostic import OK, Diagnostic, Failure, fail
 
 if TYPE_CHECKING:
     from leptonctl.core.event import Reporter
@@ -44,8 +44,11 @@ class Terminal:
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """The texts of the project files that were read so far."""
-        return self._session.sources if self._session is not None else {}
+        """The texts of the project files; nothing where they cannot be read, since errors are shown with them."""
+        try:
+            return self._session.sources if self._session is not None else {}
+        except (Failure, OSError):
+            return {}
 
     @property
     def color(self) -> bool:

@@ -1,0 +1,168 @@
+"""Scenarios in one text file each: input files, commands, and what they must print. Plays them with the real command line.
+
+A case (`tests/cases/NAME.txt`) is free text, then sections that begin with `=== `:
+
+    === file PATH        writes a file ($PORT1 … $PORT9 become free ports, the same ones all through the case)
+    === rm PATH          removes a file
+    === run ARGUMENTS    runs `leptonctl ARGUMENTS` in the project's folder; what follows is its record:
+    === exit N           its exit code, when not 0
+    === stdout           what it printed, when anything
+    === stderr
+
+What differs from run to run is named: digests are numbered in the order they appear, times, dates, hosts and folders get
+a word. `python -m tests.golden --update [NAME …]` plays the cases again and writes what came out; review the diff.
+"""
+
+import getpass
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CASES = Path(__file__).parent / "cases"
+RECORD = ("exit", "stdout", "stderr")
+_HEAD = re.compile(r"^=== (file|rm|run|exit|stdout|stderr)\b ?(.*)$")
+_NAMED = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<date>"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC( \((just now|\d+ \w+ ago)\))?"), "<date>"),
+    (re.compile(r"\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?(?![\w/])"), "<time>"),
+    (re.compile(r'("(?:seconds|forecast_s|latency)": )\d[\d.e+-]*'), r"\1<time>"),
+    (re.compile(r'("?pid"?:? )\d+'), r"\1<pid>"),
+    (re.compile(r'("lineage": |lineage )"?[0-9a-f-]{8,}"?'), r"\1<lineage>"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One `=== ` line and the lines below it."""
+
+    word: str
+    rest: str
+    body: str
+
+
+@dataclass(slots=True)
+class Names:
+    """Gives what differs from run to run a name that does not, the same one wherever it appears in a case."""
+
+    folder: Path
+    ports: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def fill(self, text: str) -> str:
+        """Input text with real ports."""
+        return re.sub(r"\$PORT\d", lambda m: str(self._port(m[0])), text)
+
+    def _port(self, name: str) -> int:
+        if name not in self.ports:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.ports[name] = probe.getsockname()[1]
+        return self.ports[name]
+
+    def clean(self, text: str) -> str:
+        """Output text without anything of this run."""
+        for folder in {str(self.folder.resolve()), str(self.folder)}:
+            text = text.replace(folder, "$DIR")
+        for name, port in self.ports.items():
+            text = re.sub(rf"\b{port}\b", name, text)
+        text = re.sub(r"\b(sha256:)?([0-9a-f]{64}|[0-9a-f]{12})\b", self._digest, text)
+        for pattern, word in _NAMED:
+            text = pattern.sub(word, text)
+        text = text.replace(socket.gethostname(), "<host>")
+        text = re.sub(rf"\b(by |\"by\": \"){re.escape(getpass.getuser())}\b", r"\1<user>", text)
+        return "".join(line.rstrip() + "\n" for line in text.splitlines())
+
+    def _digest(self, found: re.Match[str]) -> str:
+        short = found[2][:12]
+        return f"{found[1] or ''}<{self.digests.setdefault(short, f'digest {len(self.digests) + 1}')}>"
+
+
+def sections(text: str) -> tuple[str, list[Section]]:
+    """The free text above the first section, and the sections."""
+    head: list[str] = []
+    found: list[tuple[str, str, list[str]]] = []
+    for line in text.splitlines(keepends=True):
+        start = _HEAD.match(line.rstrip("\n"))
+        if start:
+            found.append((start[1], start[2], []))
+        else:
+            (found[-1][2] if found else head).append(line)
+    return "".join(head), [Section(word=word, rest=rest, body="".join(body)) for word, rest, body in found]
+
+
+def play(text: str, folder: Path) -> str:
+    """The case as it comes out when it is played in this empty folder."""
+    head, parts = sections(text)
+    names = Names(folder)
+    out = [head]
+    try:
+        for part in parts:
+            if part.word in RECORD:
+                continue
+            out.append(f"=== {part.word} {part.rest}\n")
+            if part.word == "run":
+                out.append(_run(part.rest, folder, names))
+                continue
+            out.append(part.body)
+            target = folder / part.rest
+            if part.word == "rm":
+                target.unlink()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(names.fill(part.body).rstrip("\n") + "\n", encoding="utf-8")
+    finally:
+        if (folder / ".leptonctl" / "state").exists():
+            _leptonctl(["destroy", "--yes"], folder)
+    return "".join(out).rstrip("\n") + "\n"
+
+
+def _leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_"))}
+    environment |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "leptonctl", *arguments]
+    return subprocess.run(  # noqa: S603 - our own command line, arguments from our own files
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        check=False,
+        timeout=120,
+    )
+
+
+def _run(arguments: str, folder: Path, names: Names) -> str:
+    done = _leptonctl(shlex.split(names.fill(arguments)), folder)
+    out = [f"=== exit {done.returncode}\n"] if done.returncode else []
+    for word, printed in (("stdout", done.stdout), ("stderr", done.stderr)):
+        if printed:
+            out.append(f"=== {word}\n{names.clean(printed)}")
+    return "".join(out) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """`--update [NAME …]`: play the named cases, or all, and write what came out."""
+    if arguments[:1] != ["--update"]:
+        sys.stderr.write("usage: python -m tests.golden --update [NAME …]\n")
+        return 1
+    for case in sorted(CASES.glob("*.txt")):
+        if arguments[1:] and case.stem not in arguments[1:]:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            played = play(case.read_text(encoding="utf-8"), Path(folder))
+        if played != case.read_text(encoding="utf-8"):
+            case.write_text(played, encoding="utf-8")
+            sys.stdout.write(f"rewrote {case.name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""The schemas of machine output hold what is printed, describe every key, and refuse what breaks the contract."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from leptonctl.core.diagnostic import error, fail
+from leptonctl.views.events import event_to_json
+from leptonctl.views.plan_json import plan_to_json
+from leptonctl.views.reports import validation_to_json, versions
+from tests.views.plans import everything, plan
+from tests.views.test_events import EVENTS
+
+SCHEMAS = Path(__file__).parent.parent / "schemas" / "output"
+NAMES = sorted(f.name.removesuffix(".schema.json") for f in SCHEMAS.glob("*.schema.json"))
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def problems(name: str, value: object) -> list[str]:
+    return [f"{e.json_path}: {e.message}" for e in Draft7Validator(schema(name)).iter_errors(value)]
+
+
+def properties(of: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every property of a schema, however deep."""
+    if isinstance(of, dict):
+        for key, value in of.get("properties", {}).items():
+            yield f"{path}.{key}", value
+        for key, value in of.items():
+            yield from properties(value, f"{path}.{key}")
+    elif isinstance(of, list):
+        for index, value in enumerate(of):
+            yield from properties(value, f"{path}[{index}]")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_draft_07_and_describes_every_key(name: str) -> None:
+    loaded = schema(name)
+    Draft7Validator.check_schema(loaded)
+    assert loaded["$schema"] == "http://json-schema.org/draft-07/schema#"
+    assert loaded["$id"].endswith(f"/{name}.schema.json")
+    assert loaded["description"]
+    for path, prop in properties(loaded):
+        assert prop.get("description", "").endswith("."), path
+
+
+def test_readers_may_ignore_what_they_do_not_know() -> None:
+    for name in NAMES:
+        assert '"additionalProperties": false' not in (SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("shown", [plan(), everything()], ids=["empty", "everything"])
+def test_plans(shown: Any) -> None:  # noqa: ANN401 - a Plan
+    assert problems("plan", plan_to_json(shown)) == []
+
+
+@pytest.mark.parametrize("key", list(plan_to_json(plan())))
+def test_a_plan_without_a_key_of_the_contract_is_refused(key: str) -> None:
+    shown = plan_to_json(everything())
+    del shown[key]
+    assert problems("plan", shown)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.type)
+def test_events(event: Any) -> None:  # noqa: ANN401 - an Event
+    shown = event_to_json(event)
+    assert problems("apply_event", shown) == []
+    assert problems("apply_event", {k: v for k, v in shown.items() if k != list(shown)[-1]})
+
+
+def test_errors_and_validations() -> None:
+    failure = fail("unknown-dataset", "Model names a dataset that is not declared", hint="did you mean?")
+    assert problems("error", {"diagnostics": [d.to_json() for d in failure.diagnostics]}) == []
+    assert problems("validate", validation_to_json([error("x", "y")])) == []
+    assert validation_to_json([])["ok"] is True
+
+
+def test_versions() -> None:
+    assert problems("version", versions()) == []
+    assert versions()["libraries"]["scikit-learn"]
