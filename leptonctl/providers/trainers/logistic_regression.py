@@ -43,6 +43,38 @@ def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
     return LogisticRegression(**params, random_state=seed)
 
 
+class Watch:
+    """A scikit-learn callback that tells every iteration of the solver lbfgs and touches nothing."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.iteration = 0
+
+    def setup(self, estimator: Any, context: Any) -> None:  # noqa: ANN401
+        """Nothing to set up."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:  # noqa: ANN401
+        """Nothing to take down."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:  # noqa: ANN401
+        """Beginnings are not told."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:  # noqa: ANN401, ARG002
+        if context.task_name == "lbfgs-iter" and self.iteration < estimator.max_iter:
+            self.iteration += 1
+            self.progress(iteration=self.iteration, of=estimator.max_iter)
+
+
+def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+    if estimator.solver != "lbfgs":
+        return estimator.fit(features, target)
+    estimator.set_callbacks(Watch(progress))
+    try:
+        return estimator.fit(features, target)
+    finally:
+        del estimator._skl_callbacks  # noqa: SLF001
+
+
 TRAINERS = (
     Trainer(
         name="logistic_regression",
@@ -50,5 +82,6 @@ TRAINERS = (
         description="Logistic regression: linear scores turned into probabilities.",
         params=PARAMS,
         build=build,
+        fit=fit,
     ),
 )

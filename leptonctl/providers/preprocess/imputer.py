@@ -1,0 +1,40 @@
+"""Fills missing numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Preprocessor, Schema
+
+PARAMS: dict[str, Schema] = {
+    "strategy": {
+        "enum": ["mean", "median", "most_frequent", "constant"],
+        "default": "mean",
+        "description": "What a missing value is replaced by, column by column.",
+    },
+    "fill_value": {
+        "type": ["number", "null"],
+        "default": None,
+        "description": "The constant of the strategy constant; null is 0.",
+    },
+    "keep_empty_features": {
+        "type": "boolean",
+        "default": False,
+        "description": "Whether a column without any value in training is kept, filled with 0.",
+    },
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.impute import SimpleImputer
+
+    return SimpleImputer(**params)
+
+
+PREPROCESSOR = Preprocessor(
+    name="imputer",
+    description="Fills missing numbers with the mean, the median, the most frequent value or a constant.",
+    params=PARAMS,
+    build=build,
+    takes="number",
+    keeps=True,
+)

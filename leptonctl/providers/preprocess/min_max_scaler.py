@@ -1,0 +1,34 @@
+"""Scales columns to a range."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Preprocessor, Schema
+
+PARAMS: dict[str, Schema] = {
+    "feature_range": {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 2,
+        "maxItems": 2,
+        "default": [0, 1],
+        "description": "Where the smallest and the largest training value come to lie.",
+    },
+    "clip": {"type": "boolean", "default": False, "description": "Whether later values outside the range are cut to it."},
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.preprocessing import MinMaxScaler
+
+    return MinMaxScaler(**{**params, "feature_range": tuple(params["feature_range"])})
+
+
+PREPROCESSOR = Preprocessor(
+    name="min_max_scaler",
+    description="Maps the range of each column to another range.",
+    params=PARAMS,
+    build=build,
+    takes="number",
+    keeps=True,
+)

@@ -1,0 +1,46 @@
+"""Principal components."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Preprocessor, Schema
+
+PARAMS: dict[str, Schema] = {
+    "n_components": {
+        "anyOf": [
+            {"type": "integer", "minimum": 1},
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            {"type": "null"},
+        ],
+        "default": None,
+        "description": "How many components are kept: a count, a share of the variance, or null for all.",
+    },
+    "whiten": {"type": "boolean", "default": False, "description": "Whether components are scaled to variance 1."},
+    "svd_solver": {
+        "enum": ["auto", "full", "covariance_eigh", "arpack", "randomized"],
+        "default": "auto",
+        "description": "How the components are found.",
+    },
+    "tol": {"type": "number", "minimum": 0, "default": 0.0, "description": "Precision of the solver arpack."},
+    "iterated_power": {
+        "anyOf": [{"enum": ["auto"]}, {"type": "integer", "minimum": 0}],
+        "default": "auto",
+        "description": "Power iterations of the solver randomized.",
+    },
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.decomposition import PCA
+
+    return PCA(**params, random_state=seed)
+
+
+PREPROCESSOR = Preprocessor(
+    name="pca",
+    description="Replaces columns by their principal components.",
+    params=PARAMS,
+    build=build,
+    takes="number",
+    keeps=False,
+)

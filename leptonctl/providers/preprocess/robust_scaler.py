@@ -1,0 +1,36 @@
+"""Scales columns by median and quantiles, which outliers do not move."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Preprocessor, Schema
+
+PARAMS: dict[str, Schema] = {
+    "with_centering": {"type": "boolean", "default": True, "description": "Take the median away."},
+    "with_scaling": {"type": "boolean", "default": True, "description": "Divide by the distance of two quantiles."},
+    "quantile_range": {
+        "type": "array",
+        "items": {"type": "number", "minimum": 0, "maximum": 100},
+        "minItems": 2,
+        "maxItems": 2,
+        "default": [25.0, 75.0],
+        "description": "The two quantiles, in percent.",
+    },
+    "unit_variance": {"type": "boolean", "default": False, "description": "Scale so that normal data comes out with variance 1."},
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.preprocessing import RobustScaler
+
+    return RobustScaler(**{**params, "quantile_range": tuple(params["quantile_range"])})
+
+
+PREPROCESSOR = Preprocessor(
+    name="robust_scaler",
+    description="Takes the median away and divides by the distance of two quantiles.",
+    params=PARAMS,
+    build=build,
+    takes="number",
+    keeps=True,
+)

@@ -1,0 +1,40 @@
+"""Keeps the columns that tell most about the target, each judged alone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Preprocessor, Schema
+
+PARAMS: dict[str, Schema] = {
+    "score_func": {
+        "enum": ["auto", "f_classif", "f_regression", "chi2"],
+        "default": "auto",
+        "description": "How a column is judged; auto is f_classif for classes and f_regression for values, chi2 takes no negative numbers.",
+    },
+    "k": {"anyOf": [{"enum": ["all"]}, {"type": "integer", "minimum": 1}], "default": 10, "description": "How many columns are kept."},
+}
+
+
+def score_by_target(features: Any, target: Any) -> Any:  # noqa: ANN401
+    """f_regression for a target of floats, f_classif for classes."""
+    from sklearn.feature_selection import f_classif, f_regression
+
+    return f_regression(features, target) if target.dtype.kind == "f" else f_classif(features, target)
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn import feature_selection
+
+    name = params["score_func"]
+    return feature_selection.SelectKBest(score_by_target if name == "auto" else getattr(feature_selection, name), k=params["k"])
+
+
+PREPROCESSOR = Preprocessor(
+    name="select_k_best",
+    description="Keeps the columns with the best scores against the target.",
+    params=PARAMS,
+    build=build,
+    takes="number",
+    keeps=False,
+    supervised=True,
+)

@@ -1,0 +1,30 @@
+"""Linear regression with L1 and L2 penalties."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
+from leptonctl.spi import Schema, Trainer
+
+PARAMS: dict[str, Schema] = {
+    "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of both penalties together."},
+    "l1_ratio": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "Share of the L1 penalty: 0 is ridge, 1 is lasso."},
+    **COORDINATE_DESCENT,
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.linear_model import ElasticNet
+
+    return ElasticNet(**params, random_state=seed)
+
+
+TRAINERS = (
+    Trainer(
+        name="elastic_net",
+        task="regression",
+        description="Linear regression between ridge and lasso.",
+        params=PARAMS,
+        build=build,
+    ),
+)

@@ -1,0 +1,30 @@
+"""A forest of trees with random thresholds, for classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, forest, max_features
+from leptonctl.spi import Trainer
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(**params, random_state=seed, n_jobs=1)
+
+
+TRAINERS = (
+    Trainer(
+        name="extra_trees",
+        task="classification",
+        description="Many trees whose thresholds are drawn at random, averaged.",
+        params={
+            **forest(bootstrap=False),
+            "criterion": CLASS_CRITERION,
+            "max_features": max_features("sqrt"),
+            "class_weight": FOREST_CLASS_WEIGHT,
+        },
+        build=build,
+        splits=True,
+    ),
+)

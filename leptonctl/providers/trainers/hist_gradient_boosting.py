@@ -1,0 +1,131 @@
+"""Gradient boosting on binned features, for classes or for values; takes missing values as they are.
+
+The converter rounds thresholds to the nearest float32 and forgets the exponential of the losses poisson and gamma: both are mended here.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.spi import Schema, Trainer
+
+if TYPE_CHECKING:
+    import onnx
+
+BOOSTING: dict[str, Schema] = {
+    "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.1, "description": "Weight of each tree."},
+    "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Most boosting stages."},
+    "max_leaf_nodes": {"type": ["integer", "null"], "minimum": 2, "default": 31, "description": "Most leaves of a tree; null sets no limit."},
+    "max_depth": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Deepest level of a tree; null sets no limit."},
+    "min_samples_leaf": {"type": "integer", "minimum": 1, "default": 20, "description": "Fewest rows in a leaf."},
+    "l2_regularization": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of the penalty on the leaves' values."},
+    "max_features": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 1,
+        "default": 1.0,
+        "description": "Share of the features, drawn at random, that each split looks at.",
+    },
+    "max_bins": {"type": "integer", "minimum": 2, "maximum": 255, "default": 255, "description": "Most bins a feature is cut into."},
+    "early_stopping": {
+        "enum": ["auto", True, False],
+        "default": "auto",
+        "description": "Whether to stop early on rows set aside; auto does so above 10,000 rows.",
+    },
+    "validation_fraction": {
+        "anyOf": [{"type": "integer", "minimum": 1}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, {"type": "null"}],
+        "default": 0.1,
+        "description": "Rows set aside to stop early: a fraction, a count, or null to judge by the training rows.",
+    },
+    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 10, "description": "Stop when so many stages brought nothing."},
+    "tol": {"type": "number", "minimum": 0, "default": 1e-7, "description": "What counts as bringing something."},
+}
+LOG_LINK = {"poisson", "gamma"}
+
+
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(**params, random_state=seed)
+
+
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(**params, random_state=seed)
+
+
+def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":  # noqa: ANN401
+    """Thresholds become the largest float32 at or below the native ones, so `x <= threshold` is the same question for every float32 x;
+    a model that predicts the logarithm gets its exponential.
+    """
+    from onnx import helper
+
+    for node in model.graph.node:
+        if not node.op_type.startswith("TreeEnsemble"):
+            continue
+        values = next(a for a in node.attribute if a.name == "nodes_values")
+        values.floats[:] = _float32_below(_thresholds(estimator)).tolist()
+    if getattr(estimator, "loss", None) in LOG_LINK:
+        out = model.graph.output[0].name
+        for node in model.graph.node:
+            node.output[:] = ["logarithm" if name == out else name for name in node.output]
+        model.graph.node.append(helper.make_node("Exp", ["logarithm"], [out]))
+    return model
+
+
+def _thresholds(estimator: Any) -> list[float]:  # noqa: ANN401
+    """In the converter's order: stage by stage, class by class, node by node; 0 at leaves."""
+    return [
+        0.0 if node["is_leaf"] else float(node["num_threshold"])
+        for stage in estimator._predictors  # noqa: SLF001
+        for tree in stage
+        for node in tree.nodes
+    ]
+
+
+def _float32_below(values: list[float]) -> "Any":  # noqa: ANN401
+    import numpy as np
+
+    exact = np.array(values, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        near = exact.astype(np.float32)
+    return np.where(near.astype(np.float64) > exact, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+TRAINERS = (
+    Trainer(
+        name="hist_gradient_boosting",
+        task="classification",
+        description="Fast gradient boosting on binned features; takes missing values.",
+        params={**BOOSTING, "class_weight": CLASS_WEIGHT},
+        build=build_classifier,
+        repair=repair,
+        splits=True,
+        takes_missing=True,
+    ),
+    Trainer(
+        name="hist_gradient_boosting",
+        task="regression",
+        description="Fast gradient boosting on binned features; takes missing values.",
+        params={
+            "loss": {
+                "enum": ["squared_error", "absolute_error", "gamma", "poisson", "quantile"],
+                "default": "squared_error",
+                "description": "What is minimised.",
+            },
+            "quantile": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 1,
+                "default": None,
+                "description": "The quantile to estimate; needed by the loss quantile.",
+            },
+            **BOOSTING,
+        },
+        build=build_regressor,
+        repair=repair,
+        splits=True,
+        takes_missing=True,
+    ),
+)

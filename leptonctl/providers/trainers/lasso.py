@@ -1,0 +1,29 @@
+"""Linear regression with an L1 penalty."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
+from leptonctl.spi import Schema, Trainer
+
+PARAMS: dict[str, Schema] = {
+    "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of the penalty."},
+    **COORDINATE_DESCENT,
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.linear_model import Lasso
+
+    return Lasso(**params, random_state=seed)
+
+
+TRAINERS = (
+    Trainer(
+        name="lasso",
+        task="regression",
+        description="Linear regression that sets coefficients of little use to zero.",
+        params=PARAMS,
+        build=build,
+    ),
+)

@@ -1,0 +1,24 @@
+"""Ordinary least squares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT, POSITIVE
+from leptonctl.spi import Schema, Trainer
+
+PARAMS: dict[str, Schema] = {
+    "fit_intercept": FIT_INTERCEPT,
+    "tol": {"type": "number", "minimum": 0, "default": 1e-6, "description": "Precision of the solution for sparse features."},
+    "positive": POSITIVE,
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.linear_model import LinearRegression
+
+    return LinearRegression(**params, n_jobs=1)
+
+
+TRAINERS = (
+    Trainer(name="linear", task="regression", description="Linear regression by least squares.", params=PARAMS, build=build),
+)

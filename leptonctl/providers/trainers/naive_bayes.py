@@ -1,0 +1,32 @@
+"""Gaussian naive Bayes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.spi import Schema, Trainer
+
+PARAMS: dict[str, Schema] = {
+    "var_smoothing": {
+        "type": "number",
+        "minimum": 0,
+        "default": 1e-9,
+        "description": "Share of the largest variance that is added to all variances.",
+    },
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.naive_bayes import GaussianNB
+
+    return GaussianNB(**params)
+
+
+TRAINERS = (
+    Trainer(
+        name="naive_bayes",
+        task="classification",
+        description="Gaussian naive Bayes: each feature normal within each class, all independent.",
+        params=PARAMS,
+        build=build,
+    ),
+)

@@ -1,0 +1,44 @@
+"""A forest of trees on samples drawn with replacement, for classes or for values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, VALUE_CRITERION, forest, max_features
+from leptonctl.spi import Trainer
+
+
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(**params, random_state=seed, n_jobs=1)
+
+
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.ensemble import RandomForestRegressor
+
+    return RandomForestRegressor(**params, random_state=seed, n_jobs=1)
+
+
+TRAINERS = (
+    Trainer(
+        name="random_forest",
+        task="classification",
+        description="Many trees on random samples of rows and features, averaged.",
+        params={
+            **forest(bootstrap=True),
+            "criterion": CLASS_CRITERION,
+            "max_features": max_features("sqrt"),
+            "class_weight": FOREST_CLASS_WEIGHT,
+        },
+        build=build_classifier,
+        splits=True,
+    ),
+    Trainer(
+        name="random_forest",
+        task="regression",
+        description="Many trees on random samples of rows and features, averaged.",
+        params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
+        build=build_regressor,
+        splits=True,
+    ),
+)

@@ -1,0 +1,36 @@
+"""Linear regression with an L2 penalty."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT, POSITIVE
+from leptonctl.spi import Schema, Trainer
+
+PARAMS: dict[str, Schema] = {
+    "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of the penalty."},
+    "fit_intercept": FIT_INTERCEPT,
+    "max_iter": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Most iterations of an iterative solver; null is the solver's own limit.",
+    },
+    "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Precision of an iterative solver."},
+    "solver": {
+        "enum": ["auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"],
+        "default": "auto",
+        "description": "How the equations are solved; lbfgs is for positive: true.",
+    },
+    "positive": POSITIVE,
+}
+
+
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.linear_model import Ridge
+
+    return Ridge(**params, random_state=seed)
+
+
+TRAINERS = (
+    Trainer(name="ridge", task="regression", description="Linear regression whose coefficients are held small.", params=PARAMS, build=build),
+)

@@ -1,0 +1,43 @@
+"""Kernel support vector machines. For classes: with probabilities, by Platt's sigmoid fitted on five folds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.providers.trainers.svm_params import KERNEL
+from leptonctl.spi import Trainer
+
+
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.svm import SVC
+
+    return CalibratedClassifierCV(SVC(**params, random_state=seed), method="sigmoid", ensemble=False, n_jobs=1)
+
+
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+    from sklearn.svm import SVR
+
+    return SVR(**params)
+
+
+TRAINERS = (
+    Trainer(
+        name="svm",
+        task="classification",
+        description="Support vector machine with a kernel; probabilities by a sigmoid fitted on five folds.",
+        params={**KERNEL, "class_weight": CLASS_WEIGHT},
+        build=build_classifier,
+    ),
+    Trainer(
+        name="svm",
+        task="regression",
+        description="Support vector regression with a kernel.",
+        params={
+            **KERNEL,
+            "epsilon": {"type": "number", "minimum": 0, "default": 0.1, "description": "Errors smaller than this cost nothing."},
+        },
+        build=build_regressor,
+        tolerance=5e-4,
+    ),
+)

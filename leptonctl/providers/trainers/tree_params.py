@@ -1,0 +1,72 @@
+"""Parameter schemas that all tree learners share, word for word."""
+
+from typing import Any
+
+from leptonctl.spi import Schema
+
+TREE: dict[str, Schema] = {
+    "max_depth": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Deepest level of a tree; null grows until the leaves are pure.",
+    },
+    "min_samples_split": {
+        "anyOf": [{"type": "integer", "minimum": 2}, {"type": "number", "exclusiveMinimum": 0, "maximum": 1}],
+        "default": 2,
+        "description": "Fewest rows that a node needs to be split; a fraction is of all rows.",
+    },
+    "min_samples_leaf": {
+        "anyOf": [{"type": "integer", "minimum": 1}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}],
+        "default": 1,
+        "description": "Fewest rows in a leaf; a fraction is of all rows.",
+    },
+    "min_weight_fraction_leaf": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 0.5,
+        "default": 0.0,
+        "description": "Smallest share of the rows' total weight in a leaf.",
+    },
+    "max_leaf_nodes": {"type": ["integer", "null"], "minimum": 2, "default": None, "description": "Most leaves of a tree; null sets no limit."},
+    "min_impurity_decrease": {"type": "number", "minimum": 0, "default": 0.0, "description": "Split only when impurity falls by at least this."},
+    "ccp_alpha": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of pruning by cost and complexity; 0 prunes nothing."},
+}
+CLASS_CRITERION: Schema = {"enum": ["gini", "entropy", "log_loss"], "default": "gini", "description": "How the quality of a split is measured."}
+VALUE_CRITERION: Schema = {
+    "enum": ["squared_error", "absolute_error", "poisson"],
+    "default": "squared_error",
+    "description": "How the quality of a split is measured.",
+}
+FOREST_CLASS_WEIGHT: Schema = {
+    "enum": [None, "balanced", "balanced_subsample"],
+    "default": None,
+    "description": "Weight of the classes: balanced by their share of all rows, or of each tree's own sample.",
+}
+
+
+def max_features(default: Any) -> Schema:  # noqa: ANN401
+    """How many features a split looks at."""
+    return {
+        "anyOf": [
+            {"type": "integer", "minimum": 1},
+            {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            {"enum": ["sqrt", "log2", None]},
+        ],
+        "default": default,
+        "description": "Features that each split looks at: a count, a fraction, sqrt, log2, or null for all.",
+    }
+
+
+def forest(*, bootstrap: bool) -> dict[str, Schema]:
+    """What a forest has beside its trees."""
+    return {
+        "n_estimators": {"type": "integer", "minimum": 1, "default": 100, "description": "Number of trees."},
+        **TREE,
+        "bootstrap": {"type": "boolean", "default": bootstrap, "description": "Whether each tree sees a sample drawn with replacement."},
+        "max_samples": {
+            "anyOf": [{"type": "integer", "minimum": 1}, {"type": "number", "exclusiveMinimum": 0}, {"type": "null"}],
+            "default": None,
+            "description": "Rows drawn for each tree when bootstrap is on: a count, a fraction, or null for as many as there are.",
+        },
+    }
