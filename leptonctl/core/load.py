@@ -73,7 +73,9 @@ def _document(file: str, value: dict[str, Json], one: Parsed) -> Document | Diag
             "A document's kind is not known",
             f"leptonctl has no kind `{word}`",
             span=one.values["kind",],
-            hint=f'did you mean "{near[0]}"?' if near else did_you_mean(word, KINDS) + "; other tools' files go to `ignore:` of the Project",
+            hint=f'did you mean "{near[0]}"?'
+            if near
+            else did_you_mean(word, KINDS) + "; other tools' files go to `ignore:` of the Project",
         )
     return Document(
         kind=str(kind),

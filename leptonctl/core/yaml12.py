@@ -8,16 +8,17 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from yaml.error import Mark, MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Json, Path, Span
+from leptonctl.core.yaml12_errors import MAX_DEPTH, at_mark, first_line, mark_of, node_span, syntax, tab, too_deep
 
 try:
-    from yaml.cyaml import CParser as _Events
+    from yaml.cyaml import CParser as _Events  # type: ignore[attr-defined]
 except ImportError:  # libyaml is missing: slower, same nodes
     from yaml.composer import Composer
     from yaml.parser import Parser
@@ -34,7 +35,6 @@ except ImportError:  # libyaml is missing: slower, same nodes
             Composer.__init__(self)
 
 
-MAX_DEPTH = 64
 SPARE_NODES = 10_000
 LARGEST = 2**63 - 1
 BREAK = re.compile(r"\r\n|\n|\r")
@@ -95,16 +95,16 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
         reader = _Reader(rest)
         try:
             while reader.check_node():
-                node = reader.get_node()
-                documents.append(_Conversion(file, lines, len(text) + SPARE_NODES, "&" in text).document(node))
+                conversion = _Conversion(file, lines, len(text) + SPARE_NODES, "&" in text)
+                documents.append(conversion.document(reader.get_node()))
         except _TooDeepError as deep:
-            problems.append(_too_deep(_span(file, lines, deep.mark)))
+            problems.append(too_deep(at_mark(file, lines, deep.mark)))
             where = deep.mark.line
         except MarkedYAMLError as wrong:
-            problems.append(_syntax(file, lines, wrong))
-            where = (wrong.problem_mark or wrong.context_mark).line
+            problems.append(syntax(file, lines, wrong))
+            where = mark_of(wrong).line
         except YAMLError as wrong:
-            problems.append(error("yaml-syntax", "The file is not valid YAML", str(wrong).split("\n")[0], span=_first(file, lines)))
+            problems.append(error("yaml-syntax", "The file is not valid YAML", str(wrong).split("\n")[0], span=first_line(file, lines)))
             break
         else:
             break
@@ -119,10 +119,10 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
     return tuple(documents), tuple(problems)
 
 
-def compose(text: str) -> list[Node]:
+def compose(text: str) -> list[Any]:
     """The nodes of a text that is known to be good, for edits."""
     reader = _Reader(text)
-    nodes: list[Node] = []
+    nodes: list[Any] = []
     while reader.check_node():
         nodes.append(reader.get_node())
     return nodes
@@ -158,6 +158,10 @@ class _TooDeepError(Exception):
         super().__init__("too deep")
 
 
+class _TooManyError(Exception):
+    """The budget of values is used up."""
+
+
 class _Reader(_Events):
     """Composes nodes. In place of a resolved tag a node carries (may be plain, may be quoted)."""
 
@@ -190,18 +194,18 @@ class _Conversion:
         self.problems: list[Diagnostic] = []
         self.open: list[int] = []
 
-    def document(self, node: Node) -> Parsed:
+    def document(self, node: Any) -> Parsed:
         try:
             value = self.convert(node, ())
         except _TooDeepError as deep:
             value = None
-            self.problems.append(_too_deep(_span(self.file, self.lines, deep.mark)))
+            self.problems.append(too_deep(at_mark(self.file, self.lines, deep.mark)))
         except _TooManyError:
             value = None
             hint = "write the repeated parts once, as versions over a base block"
             detail = "aliases unfold to more values than the file has characters"
             last = [span for path, span in Places(self.file, self.at_keys).items() if len(path) == 1][-1:]
-            span = last[0] if last else _node_span(self.file, self.lines, node)
+            span = last[0] if last else node_span(self.file, self.lines, node)
             self.problems.append(error("too-many-aliases", "Aliases multiply without bound", detail, span=span, hint=hint))
         return Parsed(
             value=value,
@@ -277,7 +281,7 @@ class _Conversion:
                 hint = "write a plain name before the colon"
             self.report("bad-key", "A key is not text", "a list or a mapping cannot be a key", node, hint)
             return None
-        if node.value == "<<" and type(node.tag) is tuple and node.tag[0]:
+        if node.value == "<<" and not isinstance(node.tag, str) and node.tag[0]:
             hint = "write the keys out; in a Model, `versions` merge over the base block by themselves"
             self.report("merge-key", "Merge keys are not part of YAML 1.2", "`<<` is not supported", node, hint)
             return None
@@ -313,37 +317,7 @@ class _Conversion:
         self.report("bad-number", "A number is outside what can be stored", f"`{node.value[:40]}` {wrong}", node, "quote it if it is text")
 
     def report(self, id: str, summary: str, detail: str, node: Node, hint: str) -> None:  # noqa: A002
-        self.problems.append(error(id, summary, detail, span=_node_span(self.file, self.lines, node), hint=hint))
-
-
-class _TooManyError(Exception):
-    """The budget of values is used up."""
-
-
-class _Marked(Protocol):
-    line: int
-    column: int
-
-
-def _node_span(file: str, lines: list[str], node: Node) -> Span:
-    start, end = node.start_mark, node.end_mark
-    end_column = end.column + 1 if end.line == start.line else len(lines[start.line].rstrip()) + 1
-    return Span(file=file, line=start.line + 1, column=start.column + 1, end_column=max(end_column, start.column + 2))
-
-
-def _span(file: str, lines: list[str], mark: _Marked) -> Span:
-    """One character at a mark. The end of the text is shown at the end of its last written line."""
-    line, column = mark.line, mark.column
-    if line >= len(lines) or (not lines[line].strip() and line == len(lines) - 1):
-        line = min(line, len(lines) - 1)
-        while line > 0 and not lines[line].strip():
-            line -= 1
-        column = len(lines[line].rstrip())
-    return Span(file=file, line=line + 1, column=column + 1, end_column=column + 2)
-
-
-def _first(file: str, lines: list[str]) -> Span:
-    return Span(file=file, line=1, column=1, end_column=max(2, len(lines[0]) + 1))
+        self.problems.append(error(id, summary, detail, span=node_span(self.file, self.lines, node), hint=hint))
 
 
 def _line_start(text: str, line: int) -> int | None:
@@ -354,47 +328,6 @@ def _line_start(text: str, line: int) -> int | None:
         if count == line:
             return found.end()
     return None
-
-
-def _too_deep(span: Span) -> Diagnostic:
-    return error("too-deep", "The nesting is too deep", f"more than {MAX_DEPTH} levels", span=span, hint="flatten the value")
-
-
-# What libyaml says, in the order looked up -> what a person reads, and what to do.
-MESSAGES = (
-    ("found character that cannot start any token", "this character cannot start a value", "put the value in quotes"),
-    ("mapping values are not allowed", "a colon is not allowed here", "indent keys of one mapping alike, or quote a text that holds `: `"),
-    ("could not find expected ':'", "a key without its colon", "write `key: value`, with a space behind the colon"),
-    ("did not find expected key", "no key of this mapping can stand here", "indent the keys of one mapping alike; quote text after a quote"),
-    ("did not find expected '-'", "no item of this list can stand here", "indent the items of one list alike"),
-    ("did not find expected ',' or '}'", "a `{` is not closed", "add `,` or `}`"),
-    ("did not find expected ',' or ']'", "a `[` is not closed", "add `,` or `]`"),
-    ("found unexpected end of stream", "a quote is not closed", "close the quote"),
-    ("found undefined alias", "no anchor of this name stands before", "define it with `&name`, or quote the text"),
-    ("found duplicate anchor", "this anchor is defined twice", "give each anchor its own name"),
-    ("violates indentation", "a tab indents this line", "indent with spaces"),
-)
-
-
-def _syntax(file: str, lines: list[str], wrong: MarkedYAMLError) -> Diagnostic:
-    mark = wrong.problem_mark or wrong.context_mark
-    problem = (wrong.problem or wrong.context or "").split("\n")[0]
-    said = f"{wrong.context or ''} {problem}"
-    detail, hint = problem, "check quotes, colons and indentation on this line and the one before"
-    for fragment, plainly, remedy in MESSAGES:
-        if fragment in said:
-            detail, hint = plainly, remedy
-            break
-    span = _span(file, lines, mark)
-    if span.column <= len(lines[span.line - 1]) and lines[span.line - 1][span.column - 1 : span.column] == "\t":
-        return _tab(span)
-    if wrong.context_mark is not None and wrong.context_mark.line != mark.line:
-        detail += f" (begun at line {wrong.context_mark.line + 1})"
-    return error("yaml-syntax", "The file is not valid YAML", detail, span=span, hint=hint)
-
-
-def _tab(span: Span) -> Diagnostic:
-    return error("tab-indentation", "A tab indents a line", "YAML is indented with spaces", span=span, hint="replace the tab by spaces")
 
 
 def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
@@ -410,7 +343,7 @@ def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
     for line in bad:
         column = lines[line].index("\t") + 1
         if line not in inside:
-            found_tabs.append(_tab(Span(file=file, line=line + 1, column=column, end_column=column + 1)))
+            found_tabs.append(tab(Span(file=file, line=line + 1, column=column, end_column=column + 1)))
     return found_tabs
 
 

@@ -51,7 +51,7 @@ def _excerpt(at: Span, line: str, detail: str, paint: str, *, color: bool) -> li
     """The line with its number, and the carets below it with what is wrong beside them."""
     before, marked, after = line[: at.column - 1], line[at.column - 1 : at.end_column - 1], line[max(at.end_column, at.column) - 1 :]
     before, marked, after = _clean(before), _clean(marked), _clean(after).rstrip()
-    if _width(before) > WIDEST // 2:
+    if _width(before + marked + after) > WIDEST and _width(before) > WIDEST // 2:
         before = "…" + _last(before, WIDEST // 2 - 1)
     marked_room = WIDEST - _width(before)
     marked = _cut(marked, marked_room)

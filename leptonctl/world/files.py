@@ -122,8 +122,9 @@ def _ignored(text: str) -> re.Pattern[str] | None:
     globs: list[str] = []
     for document in parse(MARKER, text)[0]:
         value = document.value
-        if isinstance(value, dict) and value.get("kind") == "Project" and isinstance(value.get("ignore"), list):
-            globs += [str(glob) for glob in value["ignore"] if isinstance(glob, str) and glob.strip("/")]
+        listed = value.get("ignore") if isinstance(value, dict) and value.get("kind") == "Project" else None
+        if isinstance(listed, list):
+            globs += [glob for glob in listed if isinstance(glob, str) and glob.strip("/")]
     return re.compile("|".join(_expression(glob) for glob in globs)) if globs else None
 
 

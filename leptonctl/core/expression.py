@@ -1,0 +1,221 @@
+"""One template: checked, then evaluated in Jinja's sandbox. Imported only when a scalar holds a marker.
+
+Work and output are bounded: no calls, loops or powers; repetition and joining are measured before they are done.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes  # noqa: TID253
+from jinja2.environment import TemplateExpression  # noqa: TID253
+from jinja2.exceptions import UndefinedError  # noqa: TID253
+from jinja2.sandbox import SandboxedEnvironment  # noqa: TID253
+
+from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.values import Json
+
+LONGEST = 10_000
+LARGEST = 2**63 - 1
+FILTERS = (
+    "abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "replace", "round",
+    "sort", "string", "sum", "title", "trim", "unique", "upper",
+)  # fmt: skip
+TESTS = (
+    "defined",
+    "none",
+    "number",
+    "string",
+    "boolean",
+    "integer",
+    "float",
+    "mapping",
+    "sequence",
+    "in",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+)
+ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Dict, nodes.Pair,
+    nodes.Getattr, nodes.Getitem, nodes.Filter, nodes.Test, nodes.Keyword, nodes.CondExpr, nodes.Compare, nodes.Operand,
+    nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod,
+    nodes.Concat,
+)  # fmt: skip
+NOT_ALLOWED: dict[type[nodes.Node], str] = {
+    nodes.Call: "calls are not allowed",
+    nodes.Pow: "powers are not allowed",
+    nodes.Slice: "slices are not allowed",
+}
+
+
+class ExpressionError(ValueError):
+    """Why a template has no value. Carries the parts of a diagnostic but its place."""
+
+    def __init__(self, id: str, summary: str, detail: str, hint: str) -> None:  # noqa: A002
+        self.id, self.summary, self.detail, self.hint = id, summary, detail, hint
+        super().__init__(detail)
+
+
+class _Sandbox(SandboxedEnvironment):
+    """Looks up items only, never attributes, and measures what arithmetic would make."""
+
+    intercepted_binops = frozenset({"*", "+", "%"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            return self.undefined(obj=obj, name=argument)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "*" and not (_number(left) and _number(right)):
+            size, times = (left, right) if isinstance(right, int) else (right, left)
+            if hasattr(size, "__len__") and isinstance(times, int):
+                _fits(len(size) * times)
+        if operator == "%" and not _number(left):
+            raise _not_allowed("`%` is for numbers", "join texts with `~`")
+        return super().call_binop(context, operator, left, right)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _fits(length: int) -> None:
+    if length > LONGEST:
+        detail = f"more than {LONGEST} characters or items"
+        raise ExpressionError("template-too-large", "A template's value is too large", detail, "write the value itself")
+
+
+def _join(value: Any, d: str = "") -> str:
+    if not isinstance(value, list | tuple):
+        raise _not_allowed("`join` takes a list", "join texts with `~`")
+    texts = [_shown(item) for item in value]
+    _fits(sum(len(t) for t in texts) + len(texts) * len(str(d)))
+    return str(d).join(texts)
+
+
+def _replace(value: Any, old: str, new: str) -> str:
+    text, old, new = str(value), str(old), str(new)
+    _fits(len(text) + (text.count(old)) * len(new))
+    return text.replace(old, new)
+
+
+def _shown(value: Any) -> str:
+    """A value inside a longer text, written as YAML would."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, list | dict | tuple):
+        raise _not_allowed("a list or a mapping cannot be part of a text", "let the scalar be this one expression, or use `join`")
+    return str(value)
+
+
+@cache
+def _environment() -> _Sandbox:
+    environment = _Sandbox(undefined=StrictUndefined, finalize=_finalized, autoescape=False, keep_trailing_newline=True)
+    own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "string": _shown}
+    environment.filters = {name: own.get(name) or environment.filters[name] for name in FILTERS}
+    environment.tests = {name: test for name, test in environment.tests.items() if name in TESTS}
+    environment.globals = {}
+    return environment
+
+
+def _finalized(value: Any) -> Any:
+    return value if isinstance(value, StrictUndefined) else _shown(value)
+
+
+@cache
+def parsed(text: str) -> nodes.Template:
+    """The tree of a template that uses only what is allowed. Raises ExpressionError."""
+    if "{%" in text:
+        raise _not_allowed("statements are not allowed", "use an expression: `{{ a if condition else b }}`")
+    _fits(len(text))
+    try:
+        tree = _environment().parse(text)
+    except TemplateSyntaxError as wrong:
+        detail = (wrong.message or "").rstrip(".")
+        # Jinja names filters and tests that it lacks while it parses
+        if detail.startswith("No filter named"):
+            name = detail.split("'")[1]
+            raise _not_allowed(f"no filter `{name}`", did_you_mean(name, FILTERS)) from None
+        hint = 'write `"{{ vars.name }}"`'
+        raise ExpressionError("template-syntax", "A template is not a valid expression", detail, hint) from None
+    for node in tree.find_all(nodes.Node):
+        _check(node)
+    return tree
+
+
+def _check(node: nodes.Node) -> None:
+    if not isinstance(node, ALLOWED):
+        what = NOT_ALLOWED.get(type(node), f"{type(node).__name__.lower()} is not allowed")
+        raise _not_allowed(what, "templates take `vars`, operators and filters")
+    if isinstance(node, nodes.Name) and node.name != "vars":
+        hint = f'write "{{{{ vars.{node.name} }}}}" and declare `{node.name}` under `vars:` of the Project'
+        raise ExpressionError(
+            "unknown-var", "A template uses a variable that is not declared", f"no `{node.name}`; templates see `vars` only", hint
+        )
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        raise _not_allowed(f"no filter `{node.name}`", did_you_mean(node.name, FILTERS))
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        raise _not_allowed(f"no test `{node.name}`", did_you_mean(node.name, TESTS))
+
+
+def evaluated(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> Json:
+    """The value of a checked template: of any type when it is one whole expression, else text."""
+    try:
+        value = _value(text, tree, variables)
+    except ExpressionError:
+        raise
+    except UndefinedError as wrong:
+        raise _failed(str(wrong.message)) from None
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as wrong:
+        raise _failed(str(wrong).split("\n", maxsplit=1)[0] or type(wrong).__name__) from None
+    return _plain(value)
+
+
+def _value(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> Any:
+    environment = _environment()
+    parts = tree.body[0].nodes if len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) else []
+    if len(parts) == 1 and text.strip().startswith("{{") and text.strip().endswith("}}"):
+        inner = text.strip()[2:-2].removeprefix("-").removesuffix("-")
+        compiled: TemplateExpression = environment.compile_expression(inner, undefined_to_none=False)
+        return compiled(vars=variables)
+    return environment.from_string(text).render(vars=variables)
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, StrictUndefined):
+        raise _failed("the value is not defined")
+    if isinstance(value, str):
+        _fits(len(value))
+        return str(value)
+    if isinstance(value, list | tuple):
+        _fits(len(value))
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int) and abs(value) <= LARGEST:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise _failed("the value is no finite number, text, list or mapping")
+
+
+def _failed(detail: str) -> ExpressionError:
+    return ExpressionError("template-failed", "A template has no value", detail, "check the types of the `vars` that it uses")
+
+
+def _not_allowed(detail: str, hint: str) -> ExpressionError:
+    return ExpressionError("template-not-allowed", "A template uses what is not allowed", detail, hint)

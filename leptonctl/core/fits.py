@@ -1,0 +1,106 @@
+"""A quick yes to "does this value fit this schema?". Knows the words our schemas use; never says yes when it is not sure."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from leptonctl.core.values import Json
+
+SILENT = frozenset({"description", "default", "examples", "title", "$comment", "$id", "$schema"})
+
+
+def is_integer(value: object) -> bool:
+    """Written without a point: 200.0 is no integer here."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+TYPES: Mapping[str, Callable[[object], bool]] = {
+    "null": lambda v: v is None,
+    "boolean": lambda v: isinstance(v, bool),
+    "integer": is_integer,
+    "number": is_number,
+    "string": lambda v: isinstance(v, str),
+    "array": lambda v: isinstance(v, list),
+    "object": lambda v: isinstance(v, dict),
+}
+
+
+def same(left: Json, right: Json) -> bool:
+    """Equal as JSON: true is not 1."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return left == right
+
+
+def fits(value: Json, schema: Mapping[str, Any]) -> bool:
+    """True: it fits. False: it does not, or the schema has a word that is not known here."""
+    return all(word in SILENT or (check := CHECKS.get(word)) is not None and check(value, rule, schema) for word, rule in schema.items())
+
+
+def _type(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    return any(TYPES[name](value) for name in ([rule] if isinstance(rule, str) else rule))
+
+
+def _pattern(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    return not isinstance(value, str) or matches(rule, value)
+
+
+def matches(pattern: str, value: str) -> bool:
+    """As JSON Schema means it: `$` is the end of the text, not the place before a last line break."""
+    return re.search(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern, value) is not None
+
+
+def _unique(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    return not (rule and isinstance(value, list)) or repeated(value) is None
+
+
+def repeated(items: list[Json]) -> int | None:
+    """Where the first repeated item stands."""
+    return next((i for i, item in enumerate(items) if any(same(item, before) for before in items[:i])), None)
+
+
+def _items(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    return not isinstance(value, list) or (isinstance(rule, dict) and all(fits(item, rule) for item in value))
+
+
+def _properties(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    return not isinstance(value, dict) or all(fits(value[key], rule[key]) for key in rule if key in value)
+
+
+def _additional(value: Json, rule: Any, schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    if not isinstance(value, dict):
+        return True
+    extra = [key for key in value if key not in schema.get("properties", {})]
+    if isinstance(rule, dict):
+        return all(fits(value[key], rule) for key in extra)
+    return bool(rule) or not extra
+
+
+CHECKS: Mapping[str, Callable[[Json, Any, Mapping[str, Any]], bool]] = {
+    "type": _type,
+    "enum": lambda v, rule, _: any(same(v, option) for option in rule),
+    "const": lambda v, rule, _: same(v, rule),
+    "minimum": lambda v, rule, _: not is_number(v) or v >= rule,
+    "maximum": lambda v, rule, _: not is_number(v) or v <= rule,
+    "exclusiveMinimum": lambda v, rule, _: not is_number(v) or v > rule,
+    "exclusiveMaximum": lambda v, rule, _: not is_number(v) or v < rule,
+    "minLength": lambda v, rule, _: not isinstance(v, str) or len(v) >= rule,
+    "maxLength": lambda v, rule, _: not isinstance(v, str) or len(v) <= rule,
+    "minItems": lambda v, rule, _: not isinstance(v, list) or len(v) >= rule,
+    "maxItems": lambda v, rule, _: not isinstance(v, list) or len(v) <= rule,
+    "minProperties": lambda v, rule, _: not isinstance(v, dict) or len(v) >= rule,
+    "maxProperties": lambda v, rule, _: not isinstance(v, dict) or len(v) <= rule,
+    "pattern": _pattern,
+    "uniqueItems": _unique,
+    "items": _items,
+    "properties": _properties,
+    "additionalProperties": _additional,
+    "propertyNames": lambda v, rule, _: not isinstance(v, dict) or all(fits(key, rule) for key in v),
+    "required": lambda v, rule, _: not isinstance(v, dict) or all(key in v for key in rule),
+    "anyOf": lambda v, rule, _: any(fits(v, option) for option in rule),
+    "allOf": lambda v, rule, _: all(fits(v, option) for option in rule),
+}

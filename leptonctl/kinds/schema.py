@@ -1,0 +1,82 @@
+"""The JSON Schemas of the four kinds: what holds for all, and what the catalog adds for each algorithm and preprocess step. Pure."""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from leptonctl.core.available import not_available
+from leptonctl.core.catalog import Catalog
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.validate import validate
+from leptonctl.core.values import Document
+from leptonctl.kinds.checkers import CHECKS
+from leptonctl.kinds.schema_documents import DATASET, ENVIRONMENT, MODEL, PROJECT
+from leptonctl.kinds.schema_parts import nullable
+from leptonctl.spi import Schema
+
+BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}
+
+
+def base_schemas() -> dict[str, Schema]:
+    """Kind -> schema, without what depends on the catalog: what documents are checked against before they are resolved."""
+    return {kind: deepcopy(schema) for kind, schema in BASE.items()}
+
+
+def build_schemas(catalog: Catalog) -> dict[str, Schema]:
+    """Kind -> schema with the parameters of every algorithm and preprocess step, for editors and the reference."""
+    schemas = base_schemas()
+    model = schemas["Model"]
+    definitions: dict[str, Schema] = {}
+    for (task, name), trainer in sorted(catalog.trainers.items()):
+        definitions[f"{task}.{name}"] = _params(trainer.description, trainer.params)
+    for name, step in sorted(catalog.preprocessors.items()):
+        definitions[f"preprocess.{name}"] = _params(step.description, step.params)
+    model["definitions"] = definitions
+    tasks = sorted({task for task, _ in catalog.trainers})
+    model["allOf"] = [_for_task(task, catalog.names(catalog.trainers, task)) for task in tasks]
+    version = model["properties"]["versions"]["additionalProperties"]
+    for block in (model, version):
+        _name_known(block["properties"], catalog)
+    return schemas
+
+
+def _params(description: str, params: Mapping[str, Schema]) -> Schema:
+    """The parameters of one provider. Null is let through: in a version it removes a parameter."""
+    properties = {name: {**nullable(dict(schema)), "default": schema.get("default")} for name, schema in params.items()}
+    return {"description": description, "type": ["object", "null"], "properties": properties, "additionalProperties": False}
+
+
+def _for_task(task: str, names: tuple[str, ...]) -> Schema:
+    """Within a task, each algorithm brings its parameters, in the base block and in every version."""
+    rules = [_when("algorithm", name, f"{task}.{name}") for name in names]
+    return {
+        "if": {"properties": {"task": {"const": task}}, "required": ["task"]},
+        "then": {"allOf": rules, "properties": {"versions": {"additionalProperties": {"allOf": rules}}}},
+    }
+
+
+def _when(key: str, name: str, definition: str) -> Schema:
+    return {
+        "if": {"properties": {key: {"const": name}}, "required": [key]},
+        "then": {"properties": {"params": {"$ref": f"#/definitions/{definition}"}}},
+    }
+
+
+def _name_known(properties: dict[str, Any], catalog: Catalog) -> None:
+    """Offer the known names to editors; providers of other packages stay allowed."""
+    properties["algorithm"] = _offered(properties["algorithm"], sorted({name for _, name in catalog.trainers}))
+    step = properties["preprocess"]["items"]
+    step["properties"]["use"] = _offered(step["properties"]["use"], sorted(catalog.preprocessors))
+    step["allOf"] = [_when("use", name, f"preprocess.{name}") for name in sorted(catalog.preprocessors)]
+    metrics = properties["evaluate"]["properties"]["metrics"]
+    metrics["items"] = _offered(metrics["items"], sorted({name for _, name in catalog.metrics}))
+
+
+def _offered(schema: Schema, names: list[str]) -> Schema:
+    return {**schema, "anyOf": [{"enum": names}, {}]}
+
+
+def check(documents: Iterable[Document]) -> tuple[Diagnostic, ...]:
+    """What is wrong with the documents before they are resolved, and what they use that is not built yet."""
+    given = tuple(documents)
+    return (*validate(given, BASE, CHECKS), *not_available(given))

@@ -1,0 +1,312 @@
+"""Every key of the four kinds, as JSON Schema. Data only; what depends on the catalog is added by `schema`."""
+
+from leptonctl.core.explain_schema import NAME_PATTERN
+from leptonctl.kinds.schema_parts import (
+    DIGEST_PATTERN,
+    SCALAR,
+    block,
+    choice,
+    document,
+    flag,
+    forbidden,
+    kind,
+    name,
+    number,
+    secret,
+    table,
+    text,
+    texts,
+    versioned,
+    whole,
+)
+from leptonctl.spi import Schema
+
+DESCRIPTION = text("What it is for, in a sentence. No part of any digest.")
+
+PROJECT = document(
+    "Project",
+    "Marks the project folder (leptonctl.yaml at its root) and holds what is true for all of it.",
+    {
+        "kind": kind("Project"),
+        "name": name("project"),
+        "description": DESCRIPTION,
+        "format": choice("Fixes defaults and trainer epochs, so that an upgrade of leptonctl alone moves no digest.", [1], default=1),
+        "state": text(
+            "Where the pointers are kept: a folder, or `s3://bucket/prefix`, `gs://…`, `az://…`, `postgresql://…`.",
+            minLength=1,
+            default=".leptonctl/state",
+            examples=["s3://ml-state/mail"],
+        ),
+        "store": text(
+            "Where artifacts and results are kept: a folder, or `s3://…`, `gs://…`, `az://…`.",
+            minLength=1,
+            default=".leptonctl/store",
+            examples=["s3://ml-store/mail"],
+        ),
+        "executor": block(
+            "Where steps run.",
+            {
+                "type": choice("`local`: worker processes on this machine.", ["local", "ray"], default="local"),
+                "parallelism": whole("Steps that run at the same time.", minimum=1, maximum=256, default=2),
+            },
+        ),
+        "vars": {
+            "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of the other documents. No templates or secrets here.',
+            "type": "object",
+            "examples": [{"max_iter": 200}],
+        },
+        "allow": {
+            "description": "What the project may do beyond declaring. `command`: models may run their own training command.",
+            "type": "array",
+            "items": choice("A permission.", ["command"]),
+            "uniqueItems": True,
+            "default": [],
+        },
+        "roots": texts("Folders outside the project in which data may lie.", "A folder.", default=[], examples=[["/data/mail"]]),
+        "ignore": texts(
+            "Globs of YAML files and folders that are not leptonctl's; `**` stands for any number of folders.",
+            "A glob relative to the project folder.",
+            default=[],
+            examples=[["charts/**", "mkdocs.yml"]],
+        ),
+    },
+    ["name"],
+)
+
+COLUMN = block(
+    "What is promised of one column. What is left out is inferred.",
+    {
+        "type": choice("What its cells hold.", ["number", "integer", "boolean", "string"]),
+        "min": number("Smallest value allowed."),
+        "max": number("Largest value allowed."),
+        "values": {
+            "description": "All values allowed.",
+            "type": "array",
+            "items": {"description": "A value.", "type": SCALAR},
+            "minItems": 1,
+            "uniqueItems": True,
+        },
+        "missing": {"description": "Fill value for missing cells, in the data and in requests.", "type": SCALAR},
+        "nullable": {"description": "Whether a cell may be missing. Inferred from the data when left out.", "type": "boolean"},
+        "unique": flag("No two rows may have the same value.", default=False),
+        "description": text("What the column means."),
+    },
+)
+COLUMN["type"] = ["object", "null"]
+
+DIGEST = text("Digest of the file's bytes, written by `leptonctl pin`. Pins the version to exactly this content.", pattern=DIGEST_PATTERN)
+
+SPLIT = block(
+    "How rows are divided into training and test rows.",
+    {
+        "test": number("Share of the rows that are for testing.", exclusiveMinimum=0, exclusiveMaximum=1, default=0.25),
+        "seed": whole("Seed of the random split.", minimum=0, maximum=2**32 - 1, default=0),
+        "stratify": {
+            "description": "Keep the shares of the classes alike on both sides. Left out: true for classification.",
+            "type": "boolean",
+        },
+        "by": text("Split by a stable hash of this column: a row never changes side as the data grows.", minLength=1),
+        "column": text("Column whose cells say `train` or `test`.", minLength=1),
+    },
+    dependencies={
+        "by": {"properties": {k: forbidden(f"`{k}` cannot stand beside `by`") for k in ("seed", "stratify", "column")}},
+        "column": {"properties": {k: forbidden(f"`{k}` cannot stand beside `column`") for k in ("test", "seed", "stratify")}},
+    },
+    examples=[{"test": 0.25, "seed": 7, "stratify": True}, {"test": 0.25, "by": "message_id"}, {"column": "part"}],
+)
+
+_DATASET: dict[str, Schema] = {
+    "kind": kind("Dataset"),
+    "name": name("dataset"),
+    "description": DESCRIPTION,
+    "source": text(
+        "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines.", minLength=1, examples=["data/mail.csv"]
+    ),
+    "digest": DIGEST,
+    "encoding": text("Encoding of a text file.", minLength=1, default="utf-8", examples=["latin-1"]),
+    "delimiter": text("What separates the cells of a CSV line. Found by itself when left out.", minLength=1, maxLength=1, examples=[";"]),
+    "missing_values": {
+        "description": "Texts read as missing in every column.",
+        "type": "array",
+        "items": text("A text."),
+        "uniqueItems": True,
+        "examples": [["", "NA", "?"]],
+    },
+    "target": text("The column to predict.", minLength=1),
+    "columns": table(
+        "The contract: checked when data is read, at training and on every request.",
+        COLUMN,
+        examples=[{"age": {"type": "integer", "min": 0, "max": 130}}],
+    ),
+    "privacy": block(
+        "Columns that must not be learned from or stored as they are.",
+        {
+            "drop": texts("Columns that are left out.", "A column."),
+            "hash": texts("Columns whose cells are replaced by a keyed hash (HMAC).", "A column."),
+            "key": secret("The key of the hash."),
+            "key_id": text("Name of the key. Part of the identity of the prepared rows; the key itself is not.", minLength=1),
+        },
+        dependencies={"hash": ["key", "key_id"]},
+    ),
+    "split": SPLIT,
+    "test": block(
+        "A separate file of test rows, in place of `split`.",
+        {"source": text("The file of test rows, relative to the project folder.", minLength=1), "digest": DIGEST},
+        required=["source"],
+    ),
+}
+DATASET = document(
+    "Dataset",
+    "Data to learn from: where it lies, what is promised of its columns, and how it is split.",
+    {
+        **_DATASET,
+        "versions": versioned(
+            "The versions by name, at least one. A version overrides any key of the base block; null removes one.", _DATASET
+        ),
+    },
+    ["name", "versions"],
+)
+
+PREPROCESS_STEP = block(
+    "One step, applied to some columns; the others pass through.",
+    {
+        "columns": {
+            "description": "`numeric`, `categorical`, `all`, or a list of column names.",
+            "anyOf": [
+                {"enum": ["numeric", "categorical", "all"]},
+                {"type": "array", "items": text("A column.", minLength=1), "minItems": 1, "uniqueItems": True},
+            ],
+            "default": "all",
+        },
+        "use": text("Name of the step.", minLength=1),
+        "params": {"description": "Its parameters, with scikit-learn's names.", "type": "object", "default": {}},
+    },
+    required=["use"],
+)
+
+_MODEL: dict[str, Schema] = {
+    "kind": kind("Model"),
+    "name": name("model"),
+    "description": DESCRIPTION,
+    "labels": table("Labels of your own. No part of any digest.", {"description": "A label.", "type": SCALAR}, examples=[{"team": "mail"}]),
+    "dataset": text("The dataset and its version, `NAME@VERSION`.", pattern="^[^@]+(@[^@]+)?$", examples=["mail@2024-06"]),
+    "task": choice("What is learned.", ["classification", "regression", "clustering", "anomaly"]),
+    "seed": whole("Seed of all randomness in training.", minimum=0, maximum=2**32 - 1, default=0),
+    "revision": whole("Raise it to train the same recipe again.", minimum=1, default=1),
+    "features": texts("Columns to learn from. Left out: all but the target.", "A column.", minItems=1),
+    "preprocess": {
+        "description": "Steps before the algorithm, in order. Part of the model: the same in training and in serving.",
+        "type": "array",
+        "items": PREPROCESS_STEP,
+        "default": [],
+        "examples": [[{"columns": "numeric", "use": "standard_scaler"}]],
+    },
+    "algorithm": text("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
+    "params": {"description": "Parameters of the algorithm, with scikit-learn's names.", "type": "object", "default": {}},
+    "import": text("A finished ONNX file, in place of an algorithm.", minLength=1, examples=["vendor/filter.onnx"]),
+    "command": {
+        "description": "A training command of your own, in place of an algorithm. Needs `allow: [command]` in the Project.",
+        "type": "array",
+        "items": text("The program, or one of its arguments."),
+        "minItems": 1,
+        "examples": [["python", "train.py"]],
+    },
+    "warm_start": text("A version of this model to start the training from.", minLength=1, examples=["v1"]),
+    "evaluate": block(
+        "How versions are judged, on the test rows. No part of the model's digest.",
+        {
+            "metrics": texts("Names of the metrics. Left out: the usual ones of the task.", "A metric.", minItems=1),
+            "cross_validation": whole("Number of folds on the training rows. Left out: none.", minimum=2, maximum=100),
+            "positive": {"description": "The positive class of binary metrics. Left out: the last of the sorted classes.", "type": SCALAR},
+            "average": choice(
+                "How a metric is averaged over classes. Left out: binary, over two classes macro.", ["binary", "macro", "micro", "weighted"]
+            ),
+        },
+        examples=[{"metrics": ["accuracy", "f1"], "cross_validation": 5}],
+    ),
+    "export": block(
+        "How the ONNX file is written.", {"opset": whole("Version of the ONNX operator set.", minimum=17, maximum=21, default=18)}
+    ),
+}
+MODEL = document(
+    "Model",
+    "A model and its versions: what it learns from, and how.",
+    {
+        **_MODEL,
+        "versions": versioned(
+            "The versions by name, at least one. A version overrides any key of the base block; null removes one. All are built.", _MODEL
+        ),
+    },
+    ["name", "versions"],
+)
+
+VERSION = text("Version of the model.", pattern=NAME_PATTERN)
+BINDING = {
+    "description": "The version that serves: its name, or a mapping with more to say.",
+    "anyOf": [
+        VERSION,
+        block(
+            "The version that serves, and what runs beside it.",
+            {
+                "version": VERSION,
+                "canary": block(
+                    "A second version that answers some of the requests.",
+                    {"version": VERSION, "percent": number("Share of the requests.", minimum=0, maximum=100)},
+                    required=["version", "percent"],
+                ),
+                "shadow": text("A version that sees all requests and answers none.", pattern=NAME_PATTERN),
+            },
+            required=["version"],
+        ),
+    ],
+}
+GATE = block(
+    "Limits on one metric.",
+    {
+        "min": number("Smallest value that passes."),
+        "max": number("Largest value that passes."),
+        "max_drop": number("How much worse than the version bound now it may be.", minimum=0),
+    },
+    minProperties=1,
+)
+
+ENVIRONMENT = document(
+    "Environment",
+    "A place where models serve: which version of each, where it runs, and what a version must show to get in.",
+    {
+        "kind": kind("Environment"),
+        "name": name("environment"),
+        "description": DESCRIPTION,
+        "protected": flag("What it has served is sealed, and only pinned data gets in.", default=False),
+        "require_commit": flag("Refuse an apply whose declared files are not all committed.", default=False),
+        "switch": choice("`together`: all bindings move or none does.", ["together"]),
+        "requests": choice(
+            "Whether a request with values outside min and max is answered or refused.", ["lenient", "strict"], default="lenient"
+        ),
+        "platform": block(
+            "Where it runs.",
+            {
+                "type": choice("`server`: leptonctl's own inference server.", ["server", "bundle", "kserve"], default="server"),
+                "host": text("Address to listen on.", minLength=1, default="127.0.0.1"),
+                "port": whole("Port to listen on.", minimum=1, maximum=65535, default=8080),
+            },
+        ),
+        "models": table("Model name -> version.", BINDING, propertyNames={"pattern": NAME_PATTERN}, examples=[{"spam-filter": "v1"}]),
+        "gates": {
+            "description": "What a version must show to be bound here: a mapping from metrics to limits, or a list of such mappings by model.",
+            "anyOf": [
+                table("Metric -> limits, for every model. `flips` is the share of test rows whose label changes.", GATE),
+                {
+                    "type": "array",
+                    "items": table(
+                        "Metric -> limits, for some models.",
+                        GATE,
+                        properties={"models": text("Glob of model names.", minLength=1, default="*")},
+                    ),
+                },
+            ],
+            "examples": [{"accuracy": {"min": 0.85}, "f1": {"max_drop": 0.01}, "flips": {"max": 0.05}}],
+        },
+    },
+    ["name"],
+)

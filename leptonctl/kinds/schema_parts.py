@@ -1,0 +1,124 @@
+"""Pieces that the schemas of several kinds share, and how a base block becomes an override. Data only."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from leptonctl.core.explain_schema import NAME_PATTERN
+from leptonctl.spi import Schema
+
+MAJOR: Final = "v1"
+SITE: Final = f"https://leptonctl.dev/schemas/{MAJOR}/"
+DIGEST_PATTERN: Final = "^sha256:[0-9a-f]{64}$"
+SCALAR: Final = ["string", "number", "boolean"]
+
+
+def text(description: str, **more: Any) -> Schema:  # noqa: ANN401
+    return {"description": description, "type": "string", **more}
+
+
+def flag(description: str, *, default: bool) -> Schema:
+    return {"description": description, "type": "boolean", "default": default}
+
+
+def number(description: str, **more: Any) -> Schema:  # noqa: ANN401
+    return {"description": description, "type": "number", **more}
+
+
+def whole(description: str, **more: Any) -> Schema:  # noqa: ANN401
+    return {"description": description, "type": "integer", **more}
+
+
+def choice(description: str, options: list[Any], **more: Any) -> Schema:  # noqa: ANN401
+    return {"description": description, "enum": options, **more}
+
+
+def texts(description: str, what: str, **more: Any) -> Schema:  # noqa: ANN401
+    """A list of distinct texts."""
+    return {"description": description, "type": "array", "items": text(what, minLength=1), "uniqueItems": True, **more}
+
+
+def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:  # noqa: ANN401
+    """A mapping with these keys and no others."""
+    return {"description": description, "type": "object", "properties": dict(properties), "additionalProperties": False, **more}
+
+
+def table(description: str, of: Schema, **more: Any) -> Schema:  # noqa: ANN401
+    """A mapping from names of the user's choice."""
+    return {"description": description, "type": "object", "additionalProperties": of, **more}
+
+
+def forbidden(why: str) -> Schema:
+    """A key that cannot stand beside another; `$comment` is the sentence shown."""
+    return {"not": {}, "$comment": why}
+
+
+def name(what: str) -> Schema:
+    return text(
+        f"Name of the {what}: lower-case letters, digits, `.`, `_` and `-`; unique among documents of its kind.", pattern=NAME_PATTERN
+    )
+
+
+def kind(value: str) -> Schema:
+    return {"description": "What this document declares.", "const": value}
+
+
+def secret(description: str) -> Schema:
+    """Where a secret is to be found: the only form in which one may be written."""
+    return block(
+        description,
+        {
+            "secret": block(
+                "Where the secret is read from when it is needed; it is never stored.",
+                {
+                    "env": text("Environment variable that holds it.", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["LEPTON_HASH_KEY"]),
+                    "file": text("File that holds it.", minLength=1, examples=["/run/secrets/hash-key"]),
+                },
+                minProperties=1,
+                maxProperties=1,
+            )
+        },
+        required=["secret"],
+        **{"$comment": "secret"},
+    )
+
+
+def versioned(description: str, properties: Mapping[str, Schema], only_base: tuple[str, ...] = ("kind", "name")) -> Schema:
+    """The `versions` mapping: every key of the base block, each of which may be null to remove it."""
+    of = {key: nullable(schema) for key, schema in properties.items() if key not in only_base}
+    entry = block("One version: only what differs from the base block.", of)
+    entry["type"] = ["object", "null"]
+    return table(description, entry, propertyNames={"pattern": NAME_PATTERN}, minProperties=1)
+
+
+def nullable(schema: Schema) -> Schema:
+    """The schema as an override: null removes the key, at every depth of mappings. Nothing is required, nothing has a default."""
+    out = {key: value for key, value in schema.items() if key not in {"default", "required", "dependencies", "minProperties"}}
+    if schema.get("$comment") == "secret":
+        out["required"] = schema["required"]
+    elif "properties" in schema:
+        out["properties"] = {key: nullable(value) for key, value in schema["properties"].items()}
+    if isinstance(schema.get("additionalProperties"), dict):
+        out["additionalProperties"] = nullable(schema["additionalProperties"])
+    if "type" in schema:
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        out["type"] = kinds if "null" in kinds else [*kinds, "null"]
+    if "enum" in schema and None not in schema["enum"]:
+        out["enum"] = [*schema["enum"], None]
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            out[word] = [*schema[word], {"type": "null"}]
+    return out
+
+
+def document(kind_name: str, description: str, properties: Mapping[str, Schema], required: list[str]) -> Schema:
+    """The schema of one kind."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"{SITE}{kind_name.lower()}.schema.json",
+        "title": kind_name,
+        "description": description,
+        "type": "object",
+        "properties": dict(properties),
+        "required": ["kind", *required],
+        "additionalProperties": False,
+    }

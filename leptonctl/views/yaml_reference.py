@@ -1,0 +1,83 @@
+"""The schemas -> the YAML reference as Markdown. Decides nothing, writes nothing."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from leptonctl.core.explain_schema import describe
+
+INTRODUCTION = """# YAML reference
+
+Every key of the four kinds. Written by `python -m leptonctl.world.schemas` from the schemas in `schemas/`, which editors can use too:
+
+```yaml
+# yaml-language-server: $schema=https://leptonctl.dev/schemas/v1/model.schema.json
+```
+
+A key in **bold** is required. `versions.*` takes every key of the base block; a mapping is merged key by key, null removes a key.
+Any scalar but names may be a template, `"{{ vars.NAME }}"`; a scalar that is one whole expression keeps the type of its value.
+"""
+HEAD = "| key | value | default | meaning |\n| --- | --- | --- | --- |"
+
+
+def render(schemas: Mapping[str, Mapping[str, Any]]) -> str:
+    """One chapter a kind, then the parameters of every algorithm and preprocess step."""
+    parts = [INTRODUCTION]
+    for kind, schema in schemas.items():
+        rows = "\n".join(_rows(schema, ""))
+        parts.append(f"## {kind}\n\n{schema['description']}\n\n{HEAD}\n{rows}\n")
+    definitions = schemas.get("Model", {}).get("definitions", {})
+    for heading, group in (
+        ("Preprocess steps", "preprocess"),
+        ("Algorithms for classification", "classification"),
+        ("Algorithms for regression", "regression"),
+    ):
+        chapters = [_parameters(name, definition) for name, definition in definitions.items() if name.startswith(group + ".")]
+        if chapters:
+            parts.append(f"## {heading}\n\n" + "\n".join(chapters))
+    return "\n".join(parts)
+
+
+def _parameters(name: str, definition: Mapping[str, Any]) -> str:
+    title = f"### {name.partition('.')[2]}\n\n{definition['description']}\n"
+    rows = "\n".join(_rows(definition, ""))
+    return f"{title}\n{HEAD}\n{rows}\n" if rows else f"{title}\nIt takes no parameters.\n"
+
+
+def _rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in schema.get("properties", {}).items():
+        if "not" in value:
+            continue
+        yield _row(prefix + key, value, required=key in schema.get("required", ()))
+        if key != "versions":
+            yield from _below(value, prefix + key)
+
+
+def _below(value: Mapping[str, Any], path: str) -> Iterator[str]:
+    """The keys inside a mapping, a table, or the items of a list."""
+    yield from _rows(value, f"{path}.")
+    inner = value.get("additionalProperties")
+    if isinstance(inner, dict) and ("properties" in inner or "anyOf" in inner):
+        yield from _below(inner, f"{path}.*")
+    items = value.get("items")
+    if isinstance(items, dict):
+        yield from _below(items, f"{path}[]") if "properties" in items or "additionalProperties" in items else ()
+    for option in value.get("anyOf", ()):
+        yield from _below(option, path)
+
+
+def _row(path: str, value: Mapping[str, Any], *, required: bool) -> str:
+    shown = f"**`{path}`**" if required else f"`{path}`"
+    default = f"`{json.dumps(value['default'], ensure_ascii=False)}`" if "default" in value else ""
+    return f"| {shown} | {_cell(_form(value))} | {_cell(default)} | {_cell(value.get('description', ''))} |"
+
+
+def _form(value: Mapping[str, Any]) -> str:
+    kinds = value.get("type")
+    words = describe(value) if {"type", "enum", "const", "anyOf", "oneOf"} & set(value) else "any value"
+    empty = None in value.get("enum", ()) or (isinstance(kinds, list) and "null" in kinds)
+    return words + (" or null" if empty else "")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
