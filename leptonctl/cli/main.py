@@ -2,10 +2,7 @@
 
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -75,6 +72,10 @@ def _usage(problem: click.UsageError) -> Diagnostic:
 
 
 def _bug(bug: Exception, given: Sequence[str], directory: Path | None) -> Diagnostic:
+    # imported here: they would cost every run 10 ms
+    import traceback
+    from datetime import UTC, datetime
+
     text = "".join(traceback.format_exception(bug))
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     head = f"leptonctl {__version__}, Python {sys.version}\nat {moment}, arguments {list(given)!r}\n\n"
@@ -95,6 +96,8 @@ def _write_log(start: Path, name: str, text: str) -> Path:
             pass  # a read-only project: the log goes to the other place
         else:
             return log
+    import tempfile
+
     log = Path(tempfile.gettempdir()) / name
     log.write_text(text, encoding="utf-8", errors="backslashreplace")
     return log

@@ -7,7 +7,7 @@ import click
 import typer
 
 from leptonctl import pipeline
-from leptonctl.cli.commands import Suggesting, one
+from leptonctl.cli.commands import Suggesting, global_options, one
 from leptonctl.cli.options import Yes, terminal_of
 
 
@@ -42,5 +42,7 @@ lock: click.Group = Suggesting(
     name="lock",
     help="List the locks, or release one.",
     rich_markup_mode=None,
+    no_args_is_help=False,
+    params=global_options(),
     commands={"list": one("list", lock_list), "release": one("release", lock_release)},
 )

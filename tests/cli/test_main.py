@@ -1,0 +1,127 @@
+"""The error door: whatever goes wrong leaves as a diagnostic and an exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leptonctl.cli import commands, project
+from leptonctl.cli.main import main
+from leptonctl.core.diagnostic import fail
+
+
+def broken(_ctx: object) -> int:
+    msg = "spilled\x1b[31m"
+    raise ZeroDivisionError(msg)
+
+
+def interrupted(_ctx: object) -> int:
+    raise KeyboardInterrupt
+
+
+def invalid(_ctx: object) -> int:
+    raise fail("unknown-dataset", "Model names a dataset that is not declared", "no such thing", exit_code=3)
+
+
+def put(monkeypatch: pytest.MonkeyPatch, function: object) -> None:
+    """Let `leptonctl version` fail in this way."""
+
+    def version(ctx: commands.typer.Context) -> int:
+        return function(ctx)  # type: ignore[operator, no-any-return]
+
+    monkeypatch.setattr(project, "version", version)
+
+
+def test_a_bug_is_one_paragraph_and_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".leptonctl").mkdir()
+    put(monkeypatch, broken)
+    assert main(["version", "-C", str(tmp_path)]) == 7
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "error[internal]" in shown.err
+    assert "Traceback" not in shown.err
+    log = next((tmp_path / ".leptonctl" / "logs").iterdir())
+    assert str(log) in shown.err
+    assert "ZeroDivisionError: spilled" in log.read_text(encoding="utf-8")
+
+
+def test_a_bug_outside_a_project_is_logged_with_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    put(monkeypatch, broken)
+    assert main(["-C", str(tmp_path), "version", "--json"]) == 7
+    assert json.loads(capsys.readouterr().out)["diagnostics"][0]["id"] == "internal"
+    assert len(list((tmp_path / "tmp").iterdir())) == 1
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    put(monkeypatch, interrupted)
+    assert main(["version"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_a_failure_gives_its_own_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    put(monkeypatch, invalid)
+    assert main(["version"]) == 3
+    assert "error[unknown-dataset]: Model names a dataset that is not declared\n  no such thing\n" in capsys.readouterr().err
+    assert main(["--json", "version"]) == 3
+    assert json.loads(capsys.readouterr().out)["diagnostics"][0]["detail"] == "no such thing"
+
+
+@pytest.mark.parametrize("arguments", [["version", "--json"], ["--json", "version"], ["--no-color", "version", "--json", "-v"]])
+def test_global_options_stand_anywhere(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["version"]
+
+
+@pytest.mark.parametrize("name", list(commands.COMMANDS))
+def test_every_command_has_help_with_the_global_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"leptonctl {name}" in shown
+    assert "--directory DIR" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "id_"),
+    [
+        (["plna"], "unknown-command"), (["--vresion"], "unknown-option"), (["plan", "--jsn"], "unknown-option"), (["explain"], "usage"),
+        (["lock", "lisst"], "unknown-command"), (["lock"], "usage"), (["predict", "m@v", "--input", "x", "--format", "xml"], "usage"),
+    ],
+)  # fmt: skip
+def test_usage_errors_are_exit_1(arguments: list[str], id_: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 1
+    assert f"error[{id_}]" in capsys.readouterr().err
+    assert main([*arguments, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert [d["id"] for d in found] == [id_]
+    assert found[0]["hint"]
+
+
+def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 1
+    assert "Commands:" in capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert main(["--version"]) == 0
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "leptonctl", "version"], stdout=write, stderr=subprocess.PIPE, check=False)  # noqa: S603
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from leptonctl.cli.main import main; main(['--help']); "
+        "print([m for m in ('rich', 'numpy', 'yaml', 'jinja2', 'jsonschema', 'leptonctl.pipeline') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.splitlines()[-1] == "[]"
