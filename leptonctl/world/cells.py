@@ -37,7 +37,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Rows of a table that break one rule of one column. `check` is the rule's word, `what` its sentence behind "N cells"."""
+    """Rows of a table that break one rule of one column. `check` is the rule's word, `what` completes "N cells are"."""
 
     table: Table
     column: str
@@ -87,7 +87,7 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
         return as_text(table, name), []
     if kind == "boolean":
         values, wrong = _booleans(cells, tokens=table.tokens)
-        return values, list(_faults(table, name, [("type", "that are not a boolean", wrong)]))
+        return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
     numbers, wrong = _numbers(cells, tokens=table.tokens)
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
@@ -98,7 +98,7 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
         large = numbers.is_infinite().fill_null(value=False)
     if single:
         large = large | numbers.cast(pl.Float32, strict=False).is_infinite().fill_null(value=False)
-    found = [("type", f"that are not {ARTICLES[kind]}", wrong), ("range", f"too large for {ARTICLES[kind]}", large)]
+    found = [("type", f"not {ARTICLES[kind]}", wrong), ("range", f"too large for {ARTICLES[kind]}", large)]
     return values, list(_faults(table, name, found))
 
 
@@ -146,18 +146,27 @@ def check(table: Table, column: Column, values: pl.Series, declared: Mapping[str
     if column.max is not None and values.dtype.is_numeric():
         found.append(("max", f"above the maximum {column.max}", values > column.max))
     if column.values is not None:
-        allowed = pl.Series(list(column.values), dtype=pl.Float64 if values.dtype.is_numeric() else values.dtype, strict=False)
+        dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
+        allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        found.append(("values", "that are none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
+        found.append(("values", "none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
     if declared.get("unique"):
         repeated = ~values.is_first_distinct() & values.is_not_null()
-        found.append(("unique", "that repeat an earlier row's", repeated))
+        found.append(("unique", "the same as in an earlier row", repeated))
     return list(_faults(table, column.name, found))
 
 
 def declared_column(name: str, kind: ColumnType, declared: Mapping[str, Any]) -> Column:
     """A column with the checks that YAML declares; allowed values of a text column are texts."""
     column = Column(name=name, type=kind, fill=declared.get("missing"), declared=bool(declared), **checks(declared))
+    if kind in ("string", "boolean") and not (column.min is None and column.max is None):
+        raise ProviderError(
+            "A range is declared for a column without order",
+            detail=f'Column "{name}" has `min` or `max`, and its type is {kind}.',
+            hint="declare `type: number`, or drop `min` and `max`",
+            id="range-type",
+            column=name,
+        )
     if kind == "string" and column.values is not None:
         texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in column.values)
         return Column(name=name, type=kind, fill=column.fill, declared=True, values=texts)
@@ -170,7 +179,7 @@ def contract_error(faults: Sequence[Fault]) -> ProviderError:
     sentences = []
     for fault in faults:
         lines = ", ".join(str(line) for line in fault.lines()) + (", …" if fault.count > SHOWN_LINES else "")
-        cells = "1 cell" if fault.count == 1 else f"{fault.count} cells"
+        cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
         sentences.append(f'{fault.table.name}: column "{fault.column}": {cells} {fault.what} (line {lines})')
     stray = any(fault.check == "type" for fault in faults)
     return ProviderError(

@@ -85,7 +85,7 @@ def _by_hash(table: Table, name: str, test: float) -> tuple[np.ndarray, np.ndarr
 
 def _by_column(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
     texts = as_text(table, name)
-    _refuse(table, name, 'that are neither "train" nor "test"', ~texts.is_in(["train", "test"]).fill_null(value=False))
+    _refuse(table, name, 'neither "train" nor "test"', ~texts.is_in(["train", "test"]).fill_null(value=False))
     mask = (texts == "test").to_numpy()
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
