@@ -27,7 +27,7 @@ def plan(
 def build(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...")] = None) -> int:
     """Train and evaluate into the store; move nothing. What is built now is what an apply will bind."""
     terminal = terminal_of(ctx)
-    return conclude(terminal, pipeline.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()))
+    return conclude(terminal, pipeline.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()), "build")
 
 
 def apply(
@@ -45,7 +45,7 @@ def apply(
         terminal.session(), plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind,
         consent=consent, reporter=terminal.reporter(),
     )  # fmt: skip
-    return conclude(terminal, outcome)
+    return conclude(terminal, outcome, "apply")
 
 
 def rollback(
@@ -62,7 +62,7 @@ def rollback(
     outcome = pipeline.rollback(
         terminal.session(), target, to, expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter()
     )
-    return conclude(terminal, outcome)
+    return conclude(terminal, outcome, "rollback")
 
 
 def promote(
@@ -81,7 +81,7 @@ def promote(
         terminal.session(), model, source, destination,
         expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter(),
     )  # fmt: skip
-    return conclude(terminal, outcome)
+    return conclude(terminal, outcome, "promote")
 
 
 def destroy(
@@ -92,4 +92,4 @@ def destroy(
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    return conclude(terminal, pipeline.destroy(terminal.session(), environment, consent=consent, reporter=terminal.reporter()))
+    return conclude(terminal, pipeline.destroy(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")

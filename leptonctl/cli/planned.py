@@ -5,6 +5,7 @@ from collections.abc import Callable
 from leptonctl.cli.terminal import Terminal, json_text
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import CHANGES, GATE, OK
+from leptonctl.core.event import ApplyFinished
 from leptonctl.pipeline import Outcome
 
 
@@ -41,11 +42,23 @@ def consent_to_plan(terminal: Terminal, *, given: bool) -> Callable[[Plan], bool
     return terminal.consent(lambda plan: plan_text(terminal, plan), given=given, needed=lambda plan: plan.has_effect)
 
 
-def conclude(terminal: Terminal, outcome: Outcome) -> int:
+def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
     """What is left to say after the reporter's last line."""
     terminal.close()
-    if outcome.finished is None and outcome.plan.has_effect:
+    if outcome.finished is None:
         terminal.aside("Nothing was changed.")
+    elif not terminal.json:
+        terminal.say(_without_steps(terminal, outcome.plan, outcome.finished, command))
     if outcome.commit_hint:
         terminal.aside(f"\nTo keep Git the truth:\n  {outcome.commit_hint}")
     return outcome.exit_code
+
+
+def _without_steps(terminal: Terminal, plan: Plan, finished: ApplyFinished, command: str) -> str:
+    """The last words where no step was done, of which the reporter says nothing."""
+    from leptonctl.views.events import closing, did_anything
+    from leptonctl.views.style import Style
+
+    if did_anything(finished):
+        return ""
+    return closing(finished, command, Style(terminal.color)) if plan.has_effect else plan_text(terminal, plan)

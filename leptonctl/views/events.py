@@ -106,7 +106,7 @@ class Console:
             return []
         if isinstance(event, ApplyFinished):
             self._running.clear()
-            return ["", *_closing(event, self._command, self._style)]
+            return ["", closing(event, self._command, self._style)] if did_anything(event) else []
         key = (event.op, event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
@@ -175,12 +175,18 @@ def _failed(event: StepFailed, name: str, style: Style) -> list[str]:
     return lines
 
 
-def _closing(event: ApplyFinished, command: str, style: Style) -> list[str]:
+def did_anything(event: ApplyFinished) -> bool:
+    """Some step was done, failed or skipped."""
+    return not event.ok or any(getattr(event, field) for field, _ in DONE)
+
+
+def closing(event: ApplyFinished, command: str, style: Style) -> str:
+    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.`"""
     counts: dict[str, int] = {word: getattr(event, field) for field, word in DONE}
-    did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "nothing was left to do"
+    did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "no step was needed"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
-    return [f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}. Serial {event.serial}."]
+    return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}. Serial {event.serial}."
 
 
 def _name(op: str, address: str) -> str:

@@ -142,6 +142,17 @@ def test_the_last_line_names_what_was_done() -> None:
     assert out[-1] == "\nRolled back in 0.2 s: 1 bound. Serial 13.\n"
 
 
+def test_where_no_step_was_done_the_last_words_are_left_to_the_plan() -> None:
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=False)
+    console(ApplyStarted(command="apply", plan_id="p", steps=0, reuse=0))
+    nothing = dict.fromkeys(
+        ("prepared", "trained", "exported", "evaluated", "cross_validated", "compared", "bound", "failed", "skipped"), 0
+    )
+    console(ApplyFinished(ok=True, serial=13, seconds=0.2, **nothing))
+    assert out == []
+
+
 def test_silence() -> None:
     report = Silent()
     for event in EVENTS:
