@@ -88,8 +88,14 @@ class Contract:
         )
 
     def with_checks(self, declared: Mapping[str, Mapping[str, Any]]) -> "Contract":
-        """The same with min, max and values as declared now: these are no part of the prepare key, so a result may hold older ones."""
-        return replace(self, columns=tuple(c if c.hash else replace(c, **checks(declared.get(c.name, {}))) for c in self.columns))
+        """The same with the checks as they are declared now: they are no part of the prepare key, so a result may hold older ones."""
+        return replace(self, columns=tuple(_rechecked(c, declared.get(c.name) or {}) for c in self.columns))
+
+
+def _rechecked(column: Column, declared: Mapping[str, Any]) -> Column:
+    nullable = declared.get("nullable")
+    allowed = column.nullable if nullable is None or column.fill is not None else bool(nullable)
+    return replace(column, nullable=allowed, **({} if column.hash else checks(declared)))
 
 
 def checks(declared: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,17 +43,17 @@ def _random(split: Mapping[str, Any], target: pl.Series) -> tuple[np.ndarray, np
 
     rows = np.arange(len(target))
     wanted = split.get("stratify")
-    problem = _stratify_problem(split["test"], target)
+    # a share below one, or a number of rows
+    test = int(split["test"]) if split["test"] >= 1 else split["test"]
+    problem = _stratify_problem(test, target)
     stratified = problem is None and _has_classes(target) if wanted is None else bool(wanted)
     if stratified and problem is not None:
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
-        train, test = train_test_split(
-            rows, test_size=split["test"], random_state=split["seed"], stratify=target.to_numpy() if stratified else None
-        )
+        train, held = train_test_split(rows, test_size=test, random_state=split["seed"], stratify=target.to_numpy() if stratified else None)
     except ValueError as error:
-        raise _impossible(f"{len(rows)} rows cannot be split with test: {split['test']}.", "change `split.test`, or add rows") from error
-    return train, test, stratified
+        raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
+    return train, held, stratified
 
 
 def _has_classes(target: pl.Series) -> bool:
@@ -64,7 +64,7 @@ def _stratify_problem(test: float, target: pl.Series) -> str | None:
     """Why the classes cannot be shared out evenly, before scikit-learn says it in its own words."""
     size = len(target)
     counts = target.value_counts()["count"]
-    rare = int((counts < 2).sum())  # noqa: PLR2004
+    rare = int((counts < 2).sum())
     if rare:
         return f"{rare} of {len(counts)} classes have one row only, and a stratified split needs two of each."
     test_rows = int(test) if test >= 1 else int(np.ceil(test * size))

@@ -79,7 +79,11 @@ def test_a_violation_never_names_the_value() -> None:
     assert "secret" not in (violations(column, "secret") or "")
 
 
-@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.dictionaries(st.text(), st.integers())))
+@given(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.dictionaries(st.text(), st.integers())
+    )
+)
 def test_any_json_value_is_judged(value: object) -> None:
     for kind in ("number", "integer", "boolean", "string"):
         problem = violations(Column(name="a", type=kind, nullable=False), value)
@@ -113,8 +117,9 @@ def test_checks_as_declared_now_replace_recorded_ones_but_not_on_private_columns
         classes=None,
         columns=(Column(name="a", type="number", min=0), Column(name="b", type="string", hash=True)),
     )
-    now = contract.with_checks({"a": {"max": 3}, "b": {"values": ["x"]}})
-    assert (now.columns[0].min, now.columns[0].max, now.columns[1].values) == (None, 3, None)
+    now = contract.with_checks({"a": {"max": 3, "nullable": False}, "b": {"values": ["x"]}})
+    assert (now.columns[0].min, now.columns[0].max, now.columns[0].nullable) == (None, 3, False)
+    assert now.columns[1] == contract.columns[1]
 
 
 def test_hash_and_mark_are_plain_hmac() -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from leptonctl.spi import ProviderError
@@ -113,14 +115,16 @@ def failure(project: Path, content: str | bytes, **fields: Any) -> ProviderError
 
 @pytest.mark.parametrize("stratify", [True, False])
 @pytest.mark.parametrize("seed", [0, 7])
-@pytest.mark.parametrize("test", [0.25, 0.3, 10])
+@pytest.mark.parametrize("test", [0.25, 0.3, 10, 10.0])
 def test_random_split_is_that_of_scikit_learn(tmp_path: Path, stratify: bool, seed: int, test: float) -> None:
     rows = table(57)
     made = prepare(tmp_path, write(tmp_path, rows), split={"method": "random", "test": test, "seed": seed, "stratify": stratify})
     with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
         plain = list(csv.DictReader(file))
     target = [row["y"] for row in plain]
-    train, held = train_test_split(plain, test_size=test, random_state=seed, stratify=target if stratify else None)
+    train, held = train_test_split(
+        plain, test_size=test if test < 1 else int(test), random_state=seed, stratify=target if stratify else None
+    )
     for side, expected in ((made.train, train), (made.test, held)):
         assert side.columns["id"].tolist() == [row["id"] for row in expected]
         assert side.target.tolist() == [row["y"] for row in expected]
@@ -136,7 +140,9 @@ def test_random_split_is_that_of_scikit_learn(tmp_path: Path, stratify: bool, se
 
 
 def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
-    made = prepare(tmp_path, write(tmp_path, table()), columns={"a": {"type": "number", "min": 0, "missing": 0.5}, "y": {"values": ["y", "n"]}})
+    made = prepare(
+        tmp_path, write(tmp_path, table()), columns={"a": {"type": "number", "min": 0, "missing": 0.5}, "y": {"values": ["y", "n"]}}
+    )
     assert made.contract["target_type"] == "string"
     assert made.contract["classes"] == ["n", "y"]
     assert [(c["name"], c["type"], c["nullable"], c["declared"]) for c in made.contract["columns"]] == [
@@ -307,7 +313,9 @@ def test_privacy_leaves_no_raw_value(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }  # fmt: skip
     expected = {hmac.new(b"k3y", f"Kontö-{i}".encode(), hashlib.sha256).hexdigest() for i in range(9)} | {""}
     assert set(made.train.columns["account"].tolist()) <= expected
-    everything = json.dumps(made.outputs).encode() + b"".join(json.dumps(made.frame(s).drop("__row__").to_dicts(), ensure_ascii=False).encode() for s in ("train", "test"))
+    everything = json.dumps(made.outputs).encode() + b"".join(
+        json.dumps(made.frame(s).drop("__row__").to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
+    )
     everything += b"".join(made.data.values())
     for word in ("sender-", "Kontö-", "Kont", "k3y"):
         assert word.encode() not in everything
@@ -367,6 +375,7 @@ def test_all_violations_come_at_once_with_counts_and_lines(tmp_path: Path) -> No
     assert 'bad.csv: column "y": 1 cell is missing where the contract wants one (line 65)' in said
 
 
+FOLDS = {"method": "column", "column": "f"}
 BODY = "".join(f"{i},{i}.5,{'pq'[i % 2]}\n" for i in range(30))
 BAD = [
     # what is wrong, header and last rows, step fields, id, line, column
@@ -405,8 +414,8 @@ BAD = [
     ("fill of another type", f"a,b,y\n{BODY}", {"columns": {"a": {"missing": "none"}}}, "fill-type", None, "a"),
     ("a range on texts", f"a,b,y\n{BODY}", {"columns": {"y": {"min": 0}}}, "range-type", None, "y"),
     ("a value of another type", f"a,b,y\n{BODY}", {"columns": {"a": {"values": ["one", 0]}}}, "data-contract", 3, "a"),
-    ("neither train nor test", f"a,f,y\n1,train,p\n2,test,q\n3,Test,p\n", {"split": {"method": "column", "column": "f"}}, "data-contract", 4, "f"),
-    ("no test row", "a,f,y\n1,train,p\n2,train,q\n", {"split": {"method": "column", "column": "f"}}, "empty-split", None, None),
+    ("neither train nor test", "a,f,y\n1,train,p\n2,test,q\n3,Test,p\n", {"split": FOLDS}, "data-contract", 4, "f"),
+    ("no test row", "a,f,y\n1,train,p\n2,train,q\n", {"split": FOLDS}, "empty-split", None, None),
     ("no value to split by", f"a,b,y\n{BODY},1,p\n", {"split": {"method": "hash", "test": 0.2, "by": "a"}}, "data-contract", 32, "a"),
     ("a class of one row", f"a,b,y\n{BODY}1,1,rare\n", {}, "split-impossible", None, None),
     ("more classes than test rows", f"a,b,y\n{BODY}", {"split": {**RANDOM, "test": 1}}, "split-impossible", None, None),
@@ -456,7 +465,13 @@ def test_columns_that_say_nothing_are_warned_of(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("targets", "stratified"),
-    [(["p", "q"] * 20, True), (["0", "1"] * 20, True), ([str(i) for i in range(40)], False), (["0.5", "1.5"] * 20, False), (["p", "q"] * 20 + ["r"], False)],
+    [
+        (["p", "q"] * 20, True),
+        (["0", "1"] * 20, True),
+        ([str(i) for i in range(40)], False),
+        (["0.5", "1.5"] * 20, False),
+        (["p", "q"] * 20 + ["r"], False),
+    ],
 )
 def test_stratify_by_default_where_it_makes_sense(tmp_path: Path, targets: list[str], stratified: bool) -> None:
     rows = [{"a": str(i), "y": target} for i, target in enumerate(targets)]
@@ -464,7 +479,12 @@ def test_stratify_by_default_where_it_makes_sense(tmp_path: Path, targets: list[
 
 
 def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
-    rows = [{"a": "1", "c": "x", "d": "y"}, {"a": "1.0", "c": "x", "d": "y"}, {"a": "1", "c": "xy", "d": ""}, {"a": "1", "c": "", "d": "xy"}]
+    rows = [
+        {"a": "1", "c": "x", "d": "y"},
+        {"a": "1.0", "c": "x", "d": "y"},
+        {"a": "1", "c": "xy", "d": ""},
+        {"a": "1", "c": "", "d": "xy"},
+    ]
     rows += [{"a": "0", "c": "-", "d": "1:x"}, {"a": "-0", "c": "-", "d": "1:x"}, {"a": "", "c": "-", "d": "1:x"}]
     rows = [{**row, "y": "t", "f": "train"} for row in rows] + [{"a": "1", "c": "x", "d": "y", "y": "u", "f": "test"}]
     split = {"method": "column", "column": "f"}
@@ -477,6 +497,76 @@ def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
     # the order of columns in the file is no content, and neither is an integer column that became a number column
     again = prepare(tmp_path, write(tmp_path, [dict(reversed(row.items())) for row in rows if row["a"] not in ("1.0", "-0")]), split=split)
     assert set(again.train.ids.tolist()) == set(ids)
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+REAL = [
+    ("spam-filter/data/mail-2002-07.csv", "is_spam", "string"),
+    ("car-mileage/data/cars.csv", "mpg", "number"),
+    ("text/data/messages.csv", "topic", "string"),
+    ("two-ten-two/data/train.csv", "moon", "string"),
+]
+
+
+@pytest.mark.parametrize(("name", "target", "kind"), REAL, ids=[case[0].split("/")[0] for case in REAL])
+def test_real_tables_against_the_standard_library(name: str, target: str, kind: str) -> None:
+    stratify = kind == "string"
+    made = prepare(EXAMPLES, name, target=target, split={"method": "random", "test": 0.25, "seed": 3, "stratify": stratify})
+    with (EXAMPLES / name).open(newline="", encoding="utf-8") as file:
+        plain = list(csv.DictReader(file))
+    sides = train_test_split(plain, test_size=0.25, random_state=3, stratify=[row[target] for row in plain] if stratify else None)
+    assert made.contract["target_type"] == kind
+    for side, expected in zip((made.train, made.test), sides, strict=True):
+        assert side.target.tolist() == [row[target] if kind == "string" else float(row[target]) for row in expected]
+        for column, cells in side.columns.items():
+            texts = [row[column] for row in expected]
+            if made.columns[column]["type"] == "string":
+                assert cells.tolist() == texts
+            else:
+                numbers = np.array([float(text or "nan") for text in texts]).astype(np.float32)
+                assert np.array_equal(cells, numbers, equal_nan=True)
+                assert made.columns[column]["nullable"] or not np.isnan(numbers).any()
+
+
+WORDS = st.sampled_from(
+    ["1", "2", "2.5", "-0", "1e400", "1e39", "NA", "", "x", "true", "É", " 3 ", "inf", "99999999999999999999", "a\nb", "train", "test"]
+)
+SPLITS = st.sampled_from(
+    [
+        RANDOM,
+        {**RANDOM, "stratify": None},
+        {"method": "hash", "test": 0.5, "by": "a"},
+        {"method": "column", "column": "b"},
+        {**RANDOM, "test": 3},
+    ]
+)
+KINDS = st.sampled_from(
+    [{}, {"type": "number"}, {"type": "integer"}, {"type": "boolean"}, {"type": "string"}, {"min": 0}, {"missing": 0}, {"unique": True}]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=12), split=SPLITS, a=KINDS, y=KINDS)
+def test_any_table_is_prepared_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], split: dict[str, Any], a: dict[str, Any], y: dict[str, Any]
+) -> None:
+    project = tmp_path_factory.mktemp("any")
+    write(project, [dict(zip(("a", "b", "y"), row, strict=True)) for row in rows])
+    try:
+        made = prepare(project, "t.csv", split=split, columns={"a": a, "y": y})
+    except ProviderError as error:
+        assert error.id
+        assert error.detail
+        assert error.hint
+        return
+    assert made.train.size + made.test.size == len(rows)
+    assert min(made.train.size, made.test.size) > 0
+    assert len(set(made.columns) & {"a", "b"}) == len(made.columns) > 0
+    for side in (made.train, made.test):
+        for name, cells in side.columns.items():
+            missing = cells == "" if cells.dtype == object else np.isnan(cells)
+            assert made.columns[name]["nullable"] or not missing.any()
+            assert cells.dtype == object or not np.isinf(cells).any()
 
 
 SCRIPT = """

@@ -105,7 +105,9 @@ def test_read_input_fills_hashes_and_ignores_other_columns(tmp_path: Path) -> No
         ([["x", "1", "", "3", "true", "a"]], None, "missing-secret", None, "who"),
     ],
 )
-def test_bad_input_has_its_place(tmp_path: Path, rows: list[list[str]], key: bytes | None, problem: str, line: int | None, name: str) -> None:
+def test_bad_input_has_its_place(
+    tmp_path: Path, rows: list[list[str]], key: bytes | None, problem: str, line: int | None, name: str
+) -> None:
     path = raw(tmp_path, rows)
     with pytest.raises(ProviderError) as caught:
         read_input(path, CSV, PLAIN, CONTRACT, key=key, name="given.csv")

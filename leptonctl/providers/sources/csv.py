@@ -141,7 +141,7 @@ def _widths(lines: list[str], delimiter: str) -> list[int]:
                 break
         else:
             # the sample may end within a quoted cell
-            return widths[:-1] if len(widths) > 2 else widths  # noqa: PLR2004
+            return widths[:-1] if len(widths) > 2 else widths
     except csv.Error:
         return []
     return widths

@@ -22,7 +22,7 @@ def columns(path: Path, _options: SourceOptions) -> list[str]:
         names = list(pl.read_parquet_schema(path))
     except OSError as problem:
         raise unreadable(path, problem) from problem
-    except pl.exceptions.PolarsError as problem:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
         raise _damaged(path) from problem
     check_header(names, path, 1)
     return names
@@ -35,7 +35,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     names = columns(path, options)
     try:
         table = pl.read_parquet(path, glob=False, hive_partitioning=False)
-    except pl.exceptions.PolarsError as problem:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
         raise _damaged(path) from problem
     if not names or table.height == 0:
         raise empty(path, "has no rows")
