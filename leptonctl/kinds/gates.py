@@ -4,11 +4,33 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from leptonctl.core.change import Gate, Judgement
+from leptonctl.core.graph import Keys
+from leptonctl.core.record import State
 from leptonctl.core.values import Json, Result
-from leptonctl.kinds.environment import FLIPS
+from leptonctl.kinds.configuration import Configuration, bound_now
+from leptonctl.kinds.environment import FLIPS, Binding
 
 GreaterIsBetter = Callable[[str], bool]
 NOTHING_BOUND = "nothing is bound yet"
+
+
+def judgements(
+    binding: Binding, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result]
+) -> tuple[Judgement, ...]:
+    """The gates of one binding against the evidence that exists."""
+    task, model = binding.model.task, binding.model.address
+    evaluations = [keys.of(model, "evaluate")]
+    if binding.needs_evaluation:
+        evaluations.append(keys.of(binding.address, "evaluate"))
+    bound = bound_now(binding.address, state)
+    digest = next(node.digest for node in configuration.built if node.address == model)
+    return judge(
+        binding.gates,
+        evaluations=[results.get(key) if key else None for key in evaluations],
+        comparison=results.get(keys.of(binding.address, "compare") or ""),
+        compares=bound is not None and bound.digest != digest,
+        greater_is_better=lambda metric: configuration.catalog.metrics[task, metric].greater_is_better is not False,
+    )
 
 
 def judge(

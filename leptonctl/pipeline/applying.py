@@ -1,0 +1,240 @@
+"""The straight line of apply and build: plan -> claim -> steps -> pointers -> environments. Performs nothing that the plan does not list."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from leptonctl.core.change import Plan
+from leptonctl.core.diagnostic import ERROR, INTERRUPTED, OK, STALE, Failure, fail, has_errors
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
+from leptonctl.core.graph import resolve_keys
+from leptonctl.core.record import Entry, State
+from leptonctl.core.values import Json, Op, Span
+from leptonctl.kinds.live import recovered
+from leptonctl.pipeline.binding import Environments
+from leptonctl.pipeline.entries import built_entries
+from leptonctl.pipeline.outcome import Outcome, exit_code
+from leptonctl.pipeline.planning import Planned, check_saved, make, read_saved
+from leptonctl.pipeline.session import Session
+from leptonctl.world.claims import Moved, claimed, holds, set_phase
+from leptonctl.world.execute import Building, Built
+from leptonctl.world.executors.local import LocalExecutor
+from leptonctl.world.owner import current_owner
+from leptonctl.world.store.durable import ensure_dot_folder
+
+RETRIES = 5
+Consent = Callable[[Plan], bool]
+COUNTED: Mapping[str, Op] = {
+    "prepared": "prepare", "trained": "train", "exported": "export", "evaluated": "evaluate",
+    "cross_validated": "cross_validate", "compared": "compare",
+}  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One apply or build under way."""
+
+    session: Session
+    planned: Planned
+    reporter: Reporter
+    command: str
+    owner: Mapping[str, Json]
+    started: float = field(default_factory=time.monotonic)
+    built: Built = field(default_factory=Built)
+    codes: list[int] = field(default_factory=list)
+    bound: int = 0
+    held: int = 0
+    skipped: int = 0
+
+    def begin(self, *, binds: bool) -> None:
+        """Tell how much will be done."""
+        summary = self.planned.plan.summary
+        steps = sum(summary[op] for op in (*COUNTED.values(), *(["bind"] if binds else [])))
+        self.reporter(ApplyStarted(command=self.command, plan_id=self.planned.plan.plan_id, steps=steps, reuse=summary["reuse"]))
+
+    def build(self) -> None:
+        """Do the steps; what fails is counted, Ctrl-C is raised again."""
+        planned, session = self.planned, self.session
+        building = Building(
+            store=session.store,
+            executor=lambda: LocalExecutor(session.root, session.store_uri, session.parallelism, session.root / ".leptonctl" / "logs"),
+            reporter=self.reporter,
+            owner=self.owner,
+            keys=planned.keys.by_place,
+            current=planned.state.current if planned.state else {},
+            locate=self._locate,
+            parallelism=session.parallelism,
+            built=self.built,
+            known=dict(planned.results),
+        )
+        building.run(planned.plan.moving)
+        if self.built.failed:
+            self.codes.append(ERROR)
+
+    def finish(self, serial: int) -> Outcome:
+        """The last event and the exit code."""
+        code = exit_code(self.codes)
+        done = self.built.done
+        finished = ApplyFinished(
+            ok=code == OK,
+            **{name: done.count(op) for name, op in COUNTED.items()},
+            bound=self.bound,
+            failed=len(self.built.failed) + self.held,
+            skipped=len(self.built.skipped) + self.skipped,
+            serial=serial,
+            seconds=round(time.monotonic() - self.started, 3),
+        )
+        self.reporter(finished)
+        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
+
+    def _locate(self, address: str, op: str, problem: Mapping[str, Json]) -> Span | None:
+        """Where an error of a step is shown: a column's name where the YAML writes it, else the version."""
+        node = next((n for n in self.planned.nodes if n.address == address), None)
+        if node is None:
+            return None
+        column = problem.get("column")
+        named = (("columns", column), ("data", "columns", column), ("target",), ("data", "target"), ("preprocess",)) if column else ()
+        for path in named:
+            if path in node.origins and (path[-1] == column or node.recipe.get("target") == column):
+                return node.origins[path]
+        return node.span
+
+
+def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> Outcome:
+    """Train and evaluate into the store; move no pointer."""
+    ensure_dot_folder(session.root)
+    run = Run(session=session, planned=make(session, addresses=only), reporter=reporter, command="build", owner=owner_of(session))
+    run.begin(binds=False)
+    try:
+        run.build()
+    except KeyboardInterrupt:
+        run.codes.append(INTERRUPTED)
+    return run.finish(run.planned.plan.serial)
+
+
+def apply(  # noqa: PLR0913
+    session: Session,
+    *,
+    plan_file: Path | None = None,
+    only: Sequence[str] = (),
+    expect: str | None = None,
+    allow_rewind: bool = False,
+    consent: Consent,
+    reporter: Reporter,
+    command: str = "apply",
+) -> Outcome:
+    """Build what has no result yet, then move the pointers. Replans while pointers move that are not its own."""
+    saved = read_saved(plan_file) if plan_file is not None else None
+    agreed: str | None = None
+    recover(session)
+    for _ in range(RETRIES):
+        planned = make(session, addresses=only or (saved or {}).get("only", ()), allow_rewind=allow_rewind)
+        made = planned.plan
+        if saved is not None:
+            check_saved(saved, made)
+        if expect is not None and made.effect_id != expect:
+            raise fail("stale-effect", "What would move is not what was expected", f"effect {made.effect_id}", hint="plan again", exit_code=STALE)
+        if has_errors(made.diagnostics):
+            raise Failure(made.diagnostics, STALE if any(d.id == "rewind" for d in made.diagnostics) else ERROR)
+        if not made.has_effect:
+            return _nothing(session, planned, reporter, command)
+        if agreed != made.effect_id and not consent(made):
+            return Outcome(plan=made, exit_code=ERROR)
+        agreed = made.effect_id
+        with suppress(Moved):
+            return _claimed(session, planned, reporter, command, saved is not None)
+    raise fail("stale-plan", "Other applies move the same addresses all the time", hint="apply again later", exit_code=STALE)
+
+
+def recover(session: Session) -> None:
+    """Complete from the head, or drop, every switch whose apply died half-way."""
+    state = session.pointers.read()
+    if state is None:
+        return
+    dead = {name for name, pending in state.pending.items() if not _running(pending, state.applies)}
+    if not dead:
+        return
+    heads = {name: head[0] if (head := session.store.head(name)) else None for name in dead}
+    record: dict[str, Json] = {"command": "recover", **{k: owner_of(session)[v] for k, v in (("by", "user"), ("host", "host"), ("commit", "commit"))}}
+
+    def move(now: State) -> State:
+        rest = {n: p for n, p in now.pending.items() if n not in dead}
+        mended = recovered(replace(now, pending={n: p for n, p in now.pending.items() if n in dead}), heads)
+        return replace(mended, pending={**mended.pending, **rest})
+
+    session.pointers.move(move, record)
+
+
+def _running(pending: Mapping[str, Json], applies: Mapping[str, dict[str, Json]]) -> bool:
+    claim = applies.get(str(pending.get("claim")))
+    return claim is not None and holds(claim)
+
+
+def _nothing(session: Session, planned: Planned, reporter: Reporter, command: str) -> Outcome:
+    run = Run(session=session, planned=planned, reporter=reporter, command=command, owner={})
+    run.begin(binds=True)
+    return run.finish(planned.plan.serial)
+
+
+def _claimed(session: Session, planned: Planned, reporter: Reporter, command: str, from_file: bool) -> Outcome:  # noqa: FBT001
+    """Everything between the claim and its release."""
+    ensure_dot_folder(session.root)
+    session.pointers.begin()
+    moving = [c for c in planned.plan.moving if c.address not in planned.prerequisites]
+    healed = [d.address for d in planned.plan.drift if d.drift_class == "heal"]
+    owner = owner_of(session, command)
+    check = {c.address: c.before for c in moving}
+    returns = [c.address for c in moving if c.is_return]
+    with claimed(session.pointers, owner, [*check, *healed], returns, check) as claim:
+        run = Run(session=session, planned=planned, reporter=reporter, command=command, owner=owner)
+        run.begin(binds=True)
+        try:
+            run.build()
+            set_phase(session.pointers, claim, "binding")
+            _record(run)
+            environments = Environments(run=run, claim=claim, commit=planned.checkout.commit)
+            environments.move()
+        except KeyboardInterrupt:
+            run.codes.append(INTERRUPTED)
+    state = session.pointers.read()
+    return run.finish(state.serial if state else 0)
+
+
+def _record(run: Run) -> None:
+    """Move the pointers of datasets and models whose steps all have results, and drop the forgotten ones, in one write."""
+    planned = run.planned
+    results = {**planned.results, **{r.key: r for r in run.built.results.values()}}
+    current = planned.state.current if planned.state else {}
+    keys = resolve_keys(planned.nodes, current, results)
+    entries: dict[str, Entry | None] = built_entries(planned, run.built, keys, results)
+    if not entries:
+        return
+    wanted = {c.address: c.before for c in planned.plan.moving}
+
+    def move(state: State) -> State:
+        still = {a: e for a, e in entries.items() if _digest(state.current.get(a)) == wanted[a]}
+        return state.moved(still) if still else state
+
+    run.session.pointers.move(move, history_of(run))
+
+
+def history_of(run: Run) -> dict[str, Json]:
+    """Who, why and from which commit, for a history record."""
+    owner = run.owner
+    return {"command": run.command, "by": owner.get("user"), "host": owner.get("host"), "commit": owner.get("commit")}
+
+
+def _digest(entry: Entry | None) -> str | None:
+    return entry.digest if entry else None
+
+
+def owner_of(session: Session, command: str = "") -> dict[str, Json]:
+    """Who acts: this process, and the commit it acts from."""
+    from leptonctl.world import git
+
+    commit = git.head(session.root)
+    return current_owner(command or " ".join(["leptonctl", *sys.argv[1:]]), commit.hash if commit else None)
+

@@ -1,0 +1,199 @@
+"""The straight line to a plan: project -> nodes -> changes -> plan. Reads the world first; writes nothing but a cache and `--out`."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from leptonctl import __version__
+from leptonctl.core.change import Change, Drift, Keep, Plan
+from leptonctl.core.diagnostic import INVALID, STALE, Diagnostic, Failure, did_you_mean, error, fail, has_errors
+from leptonctl.core.diff import diff
+from leptonctl.core.graph import Keys, resolve_keys
+from leptonctl.core.observed import Checkout, Live
+from leptonctl.core import plan as planning
+from leptonctl.core.plan import make_plan, wanted_keys, with_steps
+from leptonctl.core.record import State
+from leptonctl.core.values import Json, Node, Result
+from leptonctl.kinds import rules
+from leptonctl.kinds.configuration import Configuration, all_nodes, is_return
+from leptonctl.kinds.gates import judgements
+from leptonctl.kinds.live import drift, interrupted, recovered
+from leptonctl.pipeline.session import Session
+from leptonctl.pipeline.variables import variable_becauses
+from leptonctl.world import observe
+from leptonctl.world.pointers import now
+
+PLAN_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan with all it was made from, for apply."""
+
+    plan: Plan
+    state: State | None
+    nodes: tuple[Node, ...]
+    keys: Keys
+    results: dict[str, Result]
+    live: Mapping[str, Live]
+    checkout: Checkout
+    prerequisites: frozenset[str]
+    configuration: Configuration
+
+
+def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None) -> Plan:
+    """What would change and why. Failure (exit 3) when the configuration is invalid. `out`: also save it."""
+    planned = make(session, addresses=only)
+    if out is not None:
+        save(planned.plan, out)
+    return planned.plan
+
+
+def make(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False) -> Planned:
+    """The plan for these addresses (none: all)."""
+    configuration = session.configuration
+    state = session.pointers.read()
+    live = observe.live(state, session.store, session.root)
+    recorded = recovered(state, {name: one.head for name, one in live.items()}) if state else None
+    lost = observe.lost_artifacts(recorded, session.store)
+    nodes, keys, results, changes = _settle(session, configuration, recorded, lost)
+    prerequisites: frozenset[str] = frozenset()
+    if addresses:
+        changes, prerequisites = only_known(changes, nodes, addresses)
+    changes = with_steps(changes, nodes, keys, recorded, results, lost)
+    changes = tuple(_judged(c, configuration, keys, recorded, results) for c in changes)
+    changes = tuple(variable_becauses(c, session.documents) for c in changes)
+    checkout = _checkout(session, configuration, recorded, changes)
+    diagnostics = _rules(configuration, nodes, changes, recorded, checkout, allow_rewind=allow_rewind)
+    drifts: list[Drift] = list(interrupted(state, live)) if state else []
+    drifts += drift(recorded, live, configuration.datasets, session.facts, time.time())
+    if addresses:
+        drifts = [d for d in drifts if any(d.address == a or a.startswith(d.address + "/") for a in addresses)]
+    made = make_plan(
+        state=state,
+        changes=changes,
+        drift=drifts,
+        diagnostics=diagnostics,
+        configuration={node.address: node.digest for node in nodes},
+        data={key[0]: seen.digest for key, seen in session.facts.items()},
+        live=observe.live_digest(live),
+        tool=__version__,
+    )
+    return Planned(
+        plan=made, state=recorded, nodes=nodes, keys=keys, results=results, live=live, checkout=checkout,
+        prerequisites=prerequisites, configuration=configuration,
+    )  # fmt: skip
+
+
+def only_known(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """The changes at the named addresses; Failure when one is not known."""
+    known = {node.address for node in nodes} | {c.address for c in changes}
+    wanted = [full_address(a, known) for a in addresses]
+    unknown = [
+        error("unknown-address", "No such address", f"{a} is neither declared nor recorded", hint=did_you_mean(a, known))
+        for a in wanted
+        if a not in known and not any(k.startswith(a + "/") or k.startswith(a + "@") for k in known)
+    ]
+    if unknown:
+        raise Failure(unknown)
+    expanded = [k for a in wanted for k in known if k == a or k.startswith(a + "/") or k.startswith(a + "@")]
+    return planning.only(changes, nodes, expanded)
+
+
+def full_address(written: str, known: set[str]) -> str:
+    """`m@v` means `model/m@v`, `prod/m` means `environment/prod/m`, wherever that is clear."""
+    for prefix in ("", "model/", "environment/", "dataset/"):
+        if prefix + written in known or any(k.startswith(prefix + written + "@") for k in known):
+            return prefix + written
+    return written
+
+
+def _settle(
+    session: Session, configuration: Configuration, state: State | None, lost: frozenset[str]
+) -> tuple[tuple[Node, ...], Keys, dict[str, Result], tuple[Change, ...]]:
+    """Nodes, keys and changes with every result that decides them: asked for until nothing new is wanted."""
+    results: dict[str, Result] = {}
+    asked: set[str] = set()
+    current = state.current if state else {}
+    while True:
+        nodes = all_nodes(configuration, state, results)
+        keys = resolve_keys(nodes, current, results)
+        changes = diff(nodes, current, keys, lost)
+        missing = wanted_keys(nodes, changes, keys, current) - asked
+        if not missing:
+            return nodes, keys, results, changes
+        asked |= missing
+        results.update(session.store.results(missing))
+
+
+def _judged(change: Change, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result]) -> Change:
+    """A binding's change with its gates judged, and whether it is a return."""
+    binding = next((b for b in configuration.bindings if b.address == change.address), None)
+    if binding is None or isinstance(change, Keep):
+        return change
+    returning = is_return(binding, configuration, state, results)
+    found = judgements(binding, configuration, keys, state, results)
+    unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in found if j.passed is None)
+    reason = f"return to {change.after_version}, served here before" if returning else change.reason
+    return replace(change, judgements=found, is_return=returning, reason=reason, known_after_apply=(*change.known_after_apply, *unknown))
+
+
+def _checkout(session: Session, configuration: Configuration, state: State | None, changes: Sequence[Change]) -> Checkout:
+    """The commit, looked at only when a protected environment would move: Git costs milliseconds."""
+    guarded = [e for e in configuration.environments.values() if e.protected]
+    moving = {c.address for c in changes if not isinstance(c, Keep)}
+    if not any(a.startswith(e.address) for e in guarded for a in moving):
+        return observe.checkout(session.root, (), ()) if moving else Checkout()
+    commits = [c for e in guarded if state and isinstance(c := state.environments.get(e.name, {}).get("commit"), str)]
+    return observe.checkout(session.root, sorted(session.sources), commits)
+
+
+def _rules(
+    configuration: Configuration, nodes: Sequence[Node], changes: Sequence[Change], state: State | None, checkout: Checkout, *, allow_rewind: bool
+) -> tuple[Diagnostic, ...]:
+    problems: list[Diagnostic] = []
+    if state is not None:
+        problems += rules.sealed(nodes, state)
+    problems += rules.protection(configuration.environments, changes, state)
+    if has_errors(problems):
+        raise Failure(problems, INVALID)
+    going_back = list(rules.rewind(configuration.environments, changes, state, checkout))
+    if allow_rewind:
+        going_back = [p for p in going_back if not p.id.startswith("rewind")]
+    return tuple(going_back)
+
+
+def save(made: Plan, out: Path) -> None:
+    """Write a plan that `apply` can be given: what it is bound to, and its text for people."""
+    from leptonctl.views.plan_json import plan_to_json
+
+    saved = {"format_version": "1", "saved_at": now(), "expires": time.time() + PLAN_HOURS * 3600, "binding": dict(made.binding), "plan": plan_to_json(made)}
+    out.write_text(json.dumps(saved, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_saved(file: Path) -> dict[str, Any]:
+    """A saved plan. Failure when the file is none."""
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as reason:
+        raise fail("bad-plan", "The saved plan cannot be read", f"{file}: {reason}", hint="make it with `leptonctl plan --out FILE`") from reason
+    if not isinstance(saved, dict) or "binding" not in saved or "plan" not in saved:
+        raise fail("bad-plan", "The file is not a saved plan", str(file), hint="make it with `leptonctl plan --out FILE`")
+    return cast("dict[str, Any]", saved)
+
+
+def check_saved(saved: Mapping[str, Any], made: Plan) -> None:
+    """Failure (exit 5) when the saved plan has expired or anything it is bound to has moved, naming which."""
+    if time.time() > float(saved.get("expires", 0)):
+        raise fail("stale-plan", "The saved plan has expired", f"it was made at {saved.get('saved_at')}", hint="plan again", exit_code=STALE)
+    moved = [part for part, value in made.binding.items() if saved["binding"].get(part) != value]
+    if moved:
+        raise fail("stale-plan", "What the saved plan was made from has moved", f"moved: {', '.join(moved)}", hint="plan again and review it", exit_code=STALE)
+
+
+def show_plan(_: Session, file: Path) -> dict[str, Json]:
+    """The plan inside a saved plan file, in the form of `plan --json`."""
+    return cast("dict[str, Json]", read_saved(file)["plan"])

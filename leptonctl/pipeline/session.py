@@ -1,0 +1,133 @@
+"""One command's view of a project: its files read once, resolved once, with its store and state opened when asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, cast
+
+from leptonctl.core.catalog import Catalog
+from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
+from leptonctl.core.load import load
+from leptonctl.core.observed import SourceFacts, SourceKey
+from leptonctl.core.resolve import Project, resolve
+from leptonctl.core.template import render
+from leptonctl.core.validate import not_available, validate
+from leptonctl.core.values import KINDS, Document
+from leptonctl.kinds.checkers import CHECKS
+from leptonctl.kinds.configuration import Configuration, configure
+from leptonctl.kinds.dataset import source_keys
+from leptonctl.world.catalog import Loaded, load_catalog
+from leptonctl.world.digests import Digests
+from leptonctl.world.files import find_root, read_project
+from leptonctl.world.observe import source_facts
+from leptonctl.world.pointers import Pointers
+from leptonctl.world.schemas import load_schema
+from leptonctl.world.state.store import open_state
+from leptonctl.world.store.store import Store, open_store
+
+SCHEMAS: Mapping[str, dict[str, Any]] = Loaded({kind: partial(load_schema, kind) for kind in KINDS})
+STATE, STORE = ".leptonctl/state", ".leptonctl/store"
+
+
+@dataclass(kw_only=True)
+class Session:
+    """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, directory: Path | None) -> "Session":
+        """The project around a folder (default: the working folder)."""
+        start = (directory or Path.cwd()).resolve()
+        if not start.is_dir():
+            raise fail("no-folder", "The folder does not exist", str(start), hint="give an existing folder to -C")
+        root = find_root(start)
+        if root is None:
+            detail = f"no leptonctl.yaml with `kind: Project` in {start} or above"
+            raise fail("no-project", "This is not a leptonctl project", detail, hint="leptonctl init", exit_code=INVALID)
+        return cls(root=root)
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
+        return read_project(self.root)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The texts of the project's YAML files."""
+        return self._read[0]
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """The documents as written: templates are not filled in."""
+        return self._loaded[0]
+
+    @cached_property
+    def _loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+        documents, problems = load(self.sources)
+        return documents, (*self._read[1], *problems)
+
+    @cached_property
+    def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+        """The documents filled in and checked against their schemas, with everything that is wrong so far."""
+        documents, problems = self._loaded
+        if has_errors(problems):
+            return documents, problems
+        documents, unfilled = render(documents)
+        wrong = () if has_errors(unfilled) else (*validate(documents, SCHEMAS, CHECKS), *not_available(documents))
+        return documents, (*problems, *unfilled, *wrong)
+
+    @cached_property
+    def project(self) -> Project:
+        documents, problems = self.checked
+        refuse(problems)
+        project, wrong = resolve(documents)
+        refuse(wrong)
+        assert project is not None
+        return project
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return load_catalog(self.root / ".leptonctl" / "cache" / "providers.json")
+
+    @cached_property
+    def facts(self) -> dict[SourceKey, SourceFacts]:
+        """What was seen of the data files."""
+        digests = Digests(self.root / ".leptonctl" / "cache" / "digests.json")
+        return source_facts(source_keys(self.project), self.root, self.project.roots, self.catalog, digests)
+
+    @cached_property
+    def resolved(self) -> tuple[Configuration, tuple[Diagnostic, ...]]:
+        """Everything declared, with what is wrong with it."""
+        return configure(self.project, self.catalog, self.facts)
+
+    @property
+    def configuration(self) -> Configuration:
+        """Everything declared; Failure when anything is wrong."""
+        configuration, problems = self.resolved
+        refuse(problems)
+        return configuration
+
+    @property
+    def store_uri(self) -> str:
+        return str(self.project.settings.get("store") or STORE)
+
+    @property
+    def parallelism(self) -> int:
+        executor = self.project.settings.get("executor")
+        return int(cast("int", executor.get("parallelism", 2))) if isinstance(executor, dict) else 2
+
+    @cached_property
+    def store(self) -> Store:
+        return open_store(self.store_uri, self.root)
+
+    @cached_property
+    def pointers(self) -> Pointers:
+        states = open_state(str(self.project.settings.get("state") or STATE), self.root)
+        return Pointers(states=states, store=self.store, project=self.project.name)
+
+
+def refuse(problems: tuple[Diagnostic, ...]) -> None:
+    """Failure with exit 3 when there is an error among them."""
+    if has_errors(problems):
+        raise Failure(problems, INVALID)

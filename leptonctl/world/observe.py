@@ -1,0 +1,88 @@
+"""Looks at the world before planning and hands it over as values: files, results, live servers, the commit. Changes nothing but a cache."""
+
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from leptonctl.core.catalog import Catalog
+from leptonctl.core.observed import Checkout, Live, SourceFacts, SourceKey
+from leptonctl.core.record import State
+from leptonctl.core.values import Json
+from leptonctl.spi import ProviderError, SourceOptions
+from leptonctl.world import git
+from leptonctl.world.digests import Digests, inside
+from leptonctl.world.store.store import Store
+
+PROBE_S = 1.0
+
+
+def source_facts(keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests) -> dict[SourceKey, SourceFacts]:
+    """The content digest and the header of every file that a dataset names."""
+    found = {key: _facts(key, root, roots, catalog, digests) for key in dict.fromkeys(keys)}
+    digests.save()
+    return found
+
+
+def _facts(key: SourceKey, root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests) -> SourceFacts:
+    path, encoding, delimiter = key
+    source = catalog.source_for(path)
+    try:
+        file = inside(root, path, roots)
+        content = digests.digest(file)
+    except ProviderError as problem:
+        return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
+    if source is None:
+        return SourceFacts(digest=content)
+    try:
+        columns = digests.columns(file, source, SourceOptions(encoding=encoding, delimiter=delimiter))
+    except ProviderError:
+        # what is wrong inside the file is reported with its line when it is read
+        return SourceFacts(digest=content)
+    return SourceFacts(digest=content, columns=tuple(columns))
+
+
+def host_name() -> str:
+    """How this host is named in state and store."""
+    return socket.gethostname()
+
+
+def live(state: State | None, store: Store, root: Path) -> dict[str, Live]:
+    """What serves each recorded environment now."""
+    return {name: _live(name, record, store, root) for name, record in state.environments.items()} if state else {}
+
+
+def _live(name: str, record: Mapping[str, Any], store: Store, root: Path) -> Live:
+    from leptonctl.world import live as servers
+
+    url = record.get("url")
+    here = record.get("host") == host_name()
+    status = servers.probe(str(url), PROBE_S) if url and here else None
+    known = servers.server_record(root, name) if here else None
+    head = store.head(name)
+    return Live(
+        here=here,
+        running=known is not None and servers.is_running(known),
+        status=status,
+        head=head[0] if head else None,
+        servers=tuple(store.servers(name)),
+    )
+
+
+def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:
+    """The commit at hand, the declared files that it does not hold, and which of `commits` it contains."""
+    commit = git.head(root, files)
+    if commit is None:
+        return Checkout(contains=dict.fromkeys(commits))
+    return Checkout(commit=commit.hash, dirty=commit.dirty, contains={c: git.contains(root, c, commit.hash) for c in commits})
+
+
+def lost_artifacts(state: State | None, store: Store) -> frozenset[str]:
+    """Artifacts that state points at and the store does not hold."""
+    named = {entry.artifact for entry in state.current.values() if entry.artifact is not None} if state else set()
+    return frozenset(digest for digest in named if not store.has_artifact(digest))
+
+
+def live_digest(live: Mapping[str, Live]) -> Json:
+    """What of the live servers binds a saved plan: which deployment is in force where."""
+    return {name: (one.status or {}).get("deployment") if one.status else None for name, one in live.items()}

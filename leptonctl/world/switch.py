@@ -1,0 +1,252 @@
+"""Switches one environment in one move: pending, deployment record, servers ready, head, binding. Old set serves on when anything fails."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from leptonctl.core.diagnostic import Diagnostic, Failure, error, fail
+from leptonctl.core.observed import Live
+from leptonctl.core.record import Entry, State
+from leptonctl.core.values import Json
+from leptonctl.kinds.live import HEARTBEAT_S, completed
+from leptonctl.world import live as servers
+from leptonctl.world.claims import Claim, lock_environment, unlocked
+from leptonctl.world.observe import host_name
+from leptonctl.world.pointers import Pointers, now
+from leptonctl.world.store.store import Store
+
+READY_S = 60.0
+SWAP_S = 10.0
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an environment should be after the switch.
+
+    bindings: address -> the entry to write (None: unbound). environment: its own entry (None: it is no longer declared).
+    platform, protected, requests: as declared. seals: model versions to seal. evidence: for the history.
+    """
+
+    name: str
+    bindings: Mapping[str, Entry | None]
+    environment: Entry | None
+    platform: Mapping[str, Json]
+    protected: bool
+    requests: str
+    seals: Mapping[str, dict[str, Json]]
+    before: Mapping[str, tuple[str | None, str | None]]
+    evidence: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """The means of a switch. `store_uri` is what a started server is told to follow."""
+
+    pointers: Pointers
+    store: Store
+    root: Path
+    store_uri: str
+    claim: Claim
+    command: str
+    commit: str | None
+    progress: Callable[[str], None]
+
+    def lock(self, name: str) -> State:
+        """Hold the environment from the gate to the bind."""
+        return self.pointers.move(lambda state: lock_environment(state, name, self.claim))
+
+    def unlock(self, name: str) -> None:
+        """Give the environment back without a switch."""
+        self.pointers.move(lambda state: unlocked(state, name, self.claim))
+
+    def run(self, target: Target, live: Live | None) -> State:
+        """Carry the switch through; the environment is locked. Failure leaves head and pointers as they were."""
+        state = self.pointers.read()
+        assert state is not None
+        stale = moved_since(state, target)
+        if stale:
+            raise fail("stale-binding", "What this plan would replace has moved meanwhile", ", ".join(stale), hint="plan again", exit_code=5)
+        record = self._record(target, state)
+        number = cast("int", record["deployment"])
+        pending = self._pending(target, state, number)
+        self.pointers.move(lambda s: replace(s, pending={**s.pending, target.name: pending}))
+        try:
+            self._serve(target, record, live)
+        except BaseException:
+            self.pointers.move(lambda s: replace(s, pending={n: p for n, p in s.pending.items() if n != target.name}))
+            raise
+        history: dict[str, Json] = {
+            "command": self.command, "by": self.claim.owner.get("user"), "host": self.claim.owner.get("host"), "commit": self.commit,
+            "environment": target.name, "deployment": number, "evidence": target.evidence,
+        }  # fmt: skip
+        return self.pointers.move(lambda s: unlocked(completed(s, target.name), target.name, self.claim) if target.name in s.pending else s, history)
+
+    def heal(self, target: Target) -> None:
+        """Start the server again; the set it serves is the head's."""
+        self.progress("starting the server")
+        self._start(target)
+
+    def _record(self, target: Target, state: State) -> dict[str, Json]:
+        """Write the immutable deployment record under the next free number."""
+        prefix = f"environment/{target.name}/"
+        entries = {a: e for a, e in {**state.entries(prefix), **target.bindings}.items() if e is not None}
+        platform = target.platform
+        record: dict[str, Json] = {
+            "format_version": "1",
+            "environment": target.name,
+            "serial": state.serial + 1,
+            "lineage": state.lineage,
+            "at": now(),
+            "by": self.claim.owner.get("user"),
+            "commit": self.commit,
+            "url": url_of(platform),
+            "requests": target.requests,
+            "models": {address.removeprefix(prefix): self._model(entry) for address, entry in sorted(entries.items())},
+        }
+        number = max([*self.store.deployments(target.name), cast("int", state.environments.get(target.name, {}).get("deployment") or 0)]) + 1
+        while not self.store.put_deployment(target.name, number, {**record, "deployment": number}):
+            number += 1
+        return {**record, "deployment": number}
+
+    def _model(self, entry: Entry) -> Json:
+        export = self.store.get_result(entry.steps["export"])
+        if export is None:
+            raise fail("missing-artifact", "A bound artifact is not in the store", str(entry.artifact), hint="leptonctl build")
+        evaluate = self.store.get_result(entry.steps["evaluate"]) if "evaluate" in entry.steps else None
+        metrics = evaluate.outputs.get("metrics") if evaluate else None
+        return {
+            "version": entry.version,
+            "digest": entry.digest,
+            "artifact": entry.artifact,
+            "artifacts": dict(export.artifacts),
+            "metrics": metrics or {},
+        }
+
+    def _pending(self, target: Target, state: State, number: int) -> dict[str, Json]:
+        """All that completes the switch after a crash: the entries, the environment's record and the seals."""
+        entries: dict[str, Entry | None] = {**target.bindings, f"environment/{target.name}": target.environment}
+        at = now()
+        stamped = {a: replace(e, deployment=number if e.version is not None else None, at=at) if e is not None else None for a, e in entries.items()}
+        return {
+            "deployment": number,
+            "claim": self.claim.id,
+            "owner": dict(self.claim.owner),
+            "entries": {a: _entry_json(e) for a, e in stamped.items()},
+            "environment": self._environment(target, state, number, stamped),
+            "sealed": cast("Json", dict(target.seals)),
+        }
+
+    def _environment(self, target: Target, state: State, number: int, entries: Mapping[str, Entry | None]) -> Json:
+        if target.environment is None:
+            return None
+        old = state.environments.get(target.name, {})
+        served = {m: dict(v) for m, v in cast("dict[str, dict[str, Json]]", old.get("served") or {}).items()}
+        for address, entry in entries.items():
+            if entry is not None and entry.artifact is not None and entry.version is not None:
+                model = address.rpartition("/")[2]
+                served.setdefault(model, {})[entry.artifact] = {"version": entry.version, "digest": entry.digest, "deployment": number}
+        return {
+            "platform": dict(target.platform),
+            "protected": target.protected,
+            "requests": target.requests,
+            "host": old.get("host") or host_name(),
+            "url": url_of(target.platform),
+            "deployment": number,
+            "commit": self.commit or old.get("commit"),
+            "served": cast("Json", served),
+        }
+
+    def _serve(self, target: Target, record: Mapping[str, Json], live: Live | None) -> None:
+        """Stage, wait until every registered server is ready, move the head, wait for the swap."""
+        name, number = target.name, cast("int", record["deployment"])
+        mark: dict[str, Json] = {"deployment": number, "serial": record["serial"]}
+        self.store.stage(name, mark)
+        here = live is None or live.here
+        if target.environment is None:
+            self._head(name, mark)
+            if here:
+                servers.stop_server(root=self.root, environment=name)
+            return
+        if here and record["models"]:
+            self._start(target)
+        self._wait(name, number, lambda s: number in _numbers(s.get("ready")), READY_S, "ready")
+        self._head(name, mark)
+        self._wait(name, number, lambda s: s.get("deployment") == number, SWAP_S, "serving")
+
+    def _head(self, name: str, mark: Mapping[str, Json]) -> None:
+        head = self.store.head(name)
+        if not self.store.move_head(name, mark, head[1] if head else None):
+            raise fail("stale-head", "Another apply moved this environment meanwhile", f"environment/{name}", hint="plan again", exit_code=5)
+
+    def _wait(self, name: str, number: int, done: Callable[[Mapping[str, Json]], bool], timeout: float, what: str) -> None:
+        """Until all servers with a fresh heartbeat are so. Failure when one refuses the set or time runs out."""
+        deadline = time.monotonic() + timeout
+        told = time.monotonic()
+        while True:
+            alive = [s for s in self.store.servers(name) if not s.get("stopped") and time.time() - float(s.get("heartbeat") or 0) < HEARTBEAT_S]
+            for server in alive:
+                refused = (server.get("failed") or {}).get(str(number))
+                if refused:
+                    raise fail("not-ready", "A server refuses the new set; the old one serves on", f"{server.get('id')}: {refused}", hint="leptonctl status")
+            if all(done(s) for s in alive):
+                return
+            if time.monotonic() > deadline:
+                late = ", ".join(str(s.get("id")) for s in alive if not done(s))
+                raise fail("not-ready", "A server did not get ready in time; the old set serves on", f"not {what} after {timeout:.0f} s: {late}", hint="see its log, then apply again")
+            if time.monotonic() - told > 1:
+                told = time.monotonic()
+                self.progress(f"waiting for {len(alive)} server{'s' if len(alive) != 1 else ''} to be {what}")
+            time.sleep(POLL_S)
+
+    def _start(self, target: Target) -> None:
+        """This host's server, at the declared address: started unless it answers there already."""
+        platform = target.platform
+        host, port = str(platform["host"]), int(cast("int", platform["port"]))
+        known = servers.server_record(self.root, target.name)
+        running = known is not None and servers.is_running(known)
+        status = servers.probe(url_of(platform), 1.0)
+        if status is not None and status.get("environment") == target.name:
+            return
+        if status is not None or not servers.port_free(host, port):
+            what = f"environment {status.get('environment')} of another project" if status else "another program"
+            raise fail("port-in-use", "The port of this environment is taken", f"{host}:{port} is used by {what}", hint="choose another port, or stop what uses it")
+        if running:
+            servers.stop_server(root=self.root, environment=target.name)
+        self.progress("starting the server")
+        servers.start_server(root=self.root, environment=target.name, store_uri=self.store_uri, host=host, port=port)
+
+
+def moved_since(state: State, target: Target) -> list[str]:
+    """Addresses whose pointer is no longer what the plan saw."""
+    found = []
+    for address, before in target.before.items():
+        entry = state.current.get(address)
+        if ((entry.digest, entry.version) if entry else (None, None)) != before:
+            found.append(address)
+    return found
+
+
+def url_of(platform: Mapping[str, Json]) -> str:
+    """Where clients reach the server of a platform block."""
+    host = str(platform.get("host"))
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{shown}:{platform.get('port')}"
+
+
+def problem_of(failure: Failure) -> Diagnostic:
+    """The first error that a failure carries."""
+    return failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
+
+
+def _numbers(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else ()
+
+
+def _entry_json(entry: Entry | None) -> Json:
+    if entry is None:
+        return None
+    given = {name: getattr(entry, name) for name in entry.__slots__}
+    return {name: dict(v) if isinstance(v, Mapping) else v for name, v in given.items()}
