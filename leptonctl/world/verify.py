@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Literal, TypeAlias, cast
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Json, Result
 from leptonctl.world.bench import Artifacts, Bench
+from leptonctl.world.executors.worker import die_with
 
 Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
 """The inputs and the recorded result of `prepare`, `train` and `export` of one version."""
@@ -257,19 +257,10 @@ def _untold(*, message: str = "", iteration: int | None = None, of: int | None =
     """A rebuild shows its verdict, not its progress."""
 
 
-def _end_with_parent() -> None:
-    """Input that ends means that whoever asked is gone."""
-    while os.read(0, 4096):
-        pass
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
-
-
 def main() -> None:
-    """One order as a line of JSON on standard input, one answer on standard output."""
+    """One order as a line of JSON on standard input, one answer on standard output. The end of the input is the end of the work."""
     order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    die_with(sys.stdin.fileno())
     answer, sys.stdout = sys.stdout, sys.stderr  # nothing a library prints may enter the answer
     try:
         made = _build_again(order)
