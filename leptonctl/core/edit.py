@@ -76,7 +76,7 @@ class _Source:
             raise _refused(document, (), "the text has syntax errors")
         self.index = self._index()
         self.root: Any = compose(text)[self.index]
-        self.starts = [0, *(found.end() for found in BREAK.finditer(text))]
+        self.starts: list[int] = [0, *(found.end() for found in BREAK.finditer(text))]
         self.newline = "\r\n" if "\r\n" in text else "\n"
 
     def _index(self) -> int:
@@ -105,13 +105,14 @@ class _Source:
         return node, key
 
     def start(self, node: Any) -> int:  # noqa: ANN401
-        return self.starts[node.start_mark.line] + int(node.start_mark.column)
+        return self.starts[int(node.start_mark.line)] + int(node.start_mark.column)
 
     def end(self, node: Any) -> int:  # noqa: ANN401
         """Behind the last character written of a node, without the blank lines that follow a block."""
         leaf = _last_leaf(node)
-        end = self.starts[leaf.end_mark.line] + int(leaf.end_mark.column)
-        return len(self.text[:end].rstrip()) if isinstance(leaf, ScalarNode) and leaf.style in {"|", ">"} else end
+        end = self.starts[int(leaf.end_mark.line)] + int(leaf.end_mark.column)
+        several = isinstance(leaf, ScalarNode) and leaf.style in {"|", ">"}
+        return len(self.text[:end].rstrip()) if several else end
 
     def line_end(self, offset: int) -> int:
         """Where the line that holds `offset` ends, before its line break."""
@@ -119,7 +120,7 @@ class _Source:
         return found.start() if found else len(self.text)
 
     def line_start(self, node: Any) -> int:  # noqa: ANN401
-        return self.starts[node.start_mark.line]
+        return self.starts[int(node.start_mark.line)]
 
 
 def _last_leaf(node: Any) -> Any:  # noqa: ANN401

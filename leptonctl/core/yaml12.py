@@ -15,7 +15,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Json, Path, Span
-from leptonctl.core.yaml12_errors import MAX_DEPTH, at_mark, first_line, mark_of, node_span, syntax, tab, too_deep
+from leptonctl.core.yaml12_errors import MAX_DEPTH, at_mark, bad_character, mark_of, node_span, syntax, syntax_at_start, tab, too_deep
 
 try:
     from yaml.cyaml import CParser as _Events  # type: ignore[attr-defined]
@@ -90,7 +90,7 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
     lines = BREAK.split(text)
     documents: list[Parsed] = []
     problems: list[Diagnostic] = []
-    rest = text
+    rest, began = text, 0
     while True:
         reader = _Reader(rest)
         try:
@@ -103,20 +103,23 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
         except MarkedYAMLError as wrong:
             problems.append(syntax(file, lines, wrong))
             where = mark_of(wrong).line
-        except YAMLError as wrong:
-            problems.append(error("yaml-syntax", "The file is not valid YAML", str(wrong).split("\n")[0], span=first_line(file, lines)))
+        except YAMLError:
+            # libyaml's reader refuses single characters without a mark
+            problems.append(bad_character(file, text) or syntax_at_start(file, lines))
             break
         else:
             break
-        start = _line_start(text, where + 1)
+        # an open bracket is noticed only at the next `---`, which begins a document of its own
+        start = _line_start(text, where if where > began else where + 1)
         following = NEXT_DOCUMENT.search(text, start) if start is not None else None
         if following is None:
             break
         # blank lines keep the positions of what follows
-        rest = "\n" * (len(BREAK.findall(text, 0, following.start()))) + text[following.start() :]
+        began = len(BREAK.findall(text, 0, following.start()))
+        rest = "\n" * began + text[following.start() :]
     if "\t" in text and not problems:
         problems += _tabs(file, text, lines)
-    return tuple(documents), tuple(problems)
+    return tuple(documents), tuple(dict.fromkeys(problems))
 
 
 def compose(text: str) -> list[Any]:

@@ -1,5 +1,6 @@
 """What is wrong with the syntax of a YAML text: libyaml's words and marks -> sentences and places. Parses nothing."""
 
+import re
 from typing import Protocol
 
 from yaml.error import MarkedYAMLError
@@ -9,6 +10,8 @@ from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Span
 
 MAX_DEPTH = 64
+# YAML 1.2 refuses the first kind; the last three count as line ends for libyaml but not for YAML 1.2, so positions would be wrong
+BAD_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\x85\u2028\u2029]")
 
 
 class Marked(Protocol):
@@ -36,9 +39,24 @@ def at_mark(file: str, lines: list[str], mark: Marked) -> Span:
     return Span(file=file, line=line + 1, column=column + 1, end_column=column + 2)
 
 
-def first_line(file: str, lines: list[str]) -> Span:
-    """The first line of a file."""
-    return Span(file=file, line=1, column=1, end_column=max(2, len(lines[0]) + 1))
+def bad_character(file: str, text: str) -> Diagnostic | None:
+    """The first character that may not stand in a YAML text."""
+    bad = BAD_CHARACTER.search(text)
+    if bad is None:
+        return None
+    line = text.count("\n", 0, bad.start()) + 1
+    column = bad.start() - text.rfind("\n", 0, bad.start())
+    span = Span(file=file, line=line, column=column, end_column=column + 1)
+    code = f"{ord(bad.group()):04X}"
+    hint = f'remove it, or write it as "\\u{code.lower()}" inside double quotes'
+    return error("bad-character", "A control character stands in a project file", f"U+{code} may not stand in YAML", span=span, hint=hint)
+
+
+def syntax_at_start(file: str, lines: list[str]) -> Diagnostic:
+    """What libyaml refuses without saying where."""
+    span = Span(file=file, line=1, column=1, end_column=max(2, len(lines[0]) + 1))
+    hint = "save the file as UTF-8 text"
+    return error("yaml-syntax", "The file is not valid YAML", "a character cannot be read", span=span, hint=hint)
 
 
 def too_deep(span: Span) -> Diagnostic:

@@ -8,12 +8,11 @@ from pathlib import Path
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Span
 from leptonctl.core.yaml12 import parse
+from leptonctl.core.yaml12_errors import bad_character
 
 MARKER = "leptonctl.yaml"
 LARGEST = 32 * 2**20
 IS_PROJECT = re.compile(r"""^kind\s*:\s*["']?Project["']?\s*(?:#.*)?$""", re.MULTILINE)
-# YAML 1.2 refuses the first kind; the last three count as line ends for libyaml but not for YAML 1.2, so positions would be wrong
-BAD_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff\x85\u2028\u2029]")
 NEVER = frozenset({"node_modules", "__pycache__"})
 
 
@@ -93,14 +92,7 @@ def _read(path: str, shown: str) -> str | Diagnostic:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         return _undecodable(data, wrong, shown)
-    bad = BAD_CHARACTER.search(text)
-    if bad is None:
-        return text
-    line = text.count("\n", 0, bad.start()) + 1
-    column = bad.start() - text.rfind("\n", 0, bad.start())
-    detail = f"U+{ord(bad.group()):04X} may not stand in YAML"
-    hint = f'remove it, or write it as "\\u{ord(bad.group()):04x}" inside double quotes'
-    return error("bad-character", "A control character stands in a project file", detail, span=_at(shown, line, column), hint=hint)
+    return bad_character(shown, text) or text
 
 
 def _undecodable(data: bytes, wrong: UnicodeDecodeError, shown: str) -> Diagnostic:
