@@ -34,7 +34,8 @@ def predict(
     from leptonctl.views.reports import described
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.predict(terminal.session(), target, source, output, form), described)
+    report = pipeline.predict(terminal.session(), target, source, output, form)
+    return terminal.show(report, (lambda obj, *, color: str(obj["text"])) if output is None else described)  # noqa: ARG005
 
 
 def serve(

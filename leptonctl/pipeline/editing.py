@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, did_you_mean, error, fail
@@ -12,6 +11,7 @@ from leptonctl.core.values import Document, Json
 from leptonctl.pipeline.applying import Consent, apply
 from leptonctl.pipeline.outcome import Outcome
 from leptonctl.pipeline.session import Session
+from leptonctl.world.edits import write_text
 
 
 def pin(session: Session, addresses: Sequence[str]) -> dict[str, Json]:
@@ -60,7 +60,7 @@ def _pinned(session: Session, address: str, version: str, at: tuple[str, ...], d
         holder = at[:-1]
     text = session.sources[document.file]
     raw = _raw(session, document)
-    _write(session.root / document.file, insert_key(text, raw, holder, "digest", digest))
+    write_text(session.root / document.file, insert_key(text, raw, holder, "digest", digest))
     span = document.at(*holder, "source")
     return {"address": address, "file": document.file, "line": span.line, "digest": digest}
 
@@ -161,17 +161,17 @@ def _bind(  # noqa: PLR0913, PLR0917
     file = session.root / document.file
     before = session.sources[document.file]
     for model, version in bindings.items():
-        _write(file, _edited(session, document, model, version))
+        write_text(file, _edited(session, document, model, version))
         session = Session(root=session.root)
         document = session.project.environments[environment]
     only = [f"environment/{environment}/{model}" for model in bindings] or [f"environment/{environment}"]
     try:
         outcome = apply(session, only=only, consent=consent, reporter=reporter, expect=expect, allow_rewind=allow_rewind, command=command)
     except BaseException:
-        _write(file, before)
+        write_text(file, before)
         raise
     if outcome.exit_code != 0 and bindings:
-        _write(file, before)
+        write_text(file, before)
         return outcome
     return replace(outcome, commit_hint=f"git commit -m {_quoted(message)} -- {document.file}" if bindings else "")
 
@@ -191,12 +191,6 @@ def _edited(session: Session, document: Document, model: str, version: str) -> s
 def _raw(session: Session, document: Document) -> Document:
     """The document as written, before templates were filled in."""
     return next(d for d in session.documents if d.kind == document.kind and d.name == document.name)
-
-
-def _write(file: Path, text: str) -> None:
-    from leptonctl.world.files import write_text
-
-    write_text(file, text)
 
 
 def _quoted(message: str) -> str:

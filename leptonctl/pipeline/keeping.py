@@ -1,5 +1,6 @@
 """Commands that prove, serve, undo and tidy: validate, verify, predict, serve, destroy, gc, locks, schema."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from leptonctl.core.change import Plan, Remove
-from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, did_you_mean, fail, has_errors
+from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, did_you_mean, fail, has_errors
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFinished
 from leptonctl.core.plan import make_plan
 from leptonctl.core.record import State
@@ -16,8 +17,10 @@ from leptonctl.pipeline.applying import Consent, owner_of
 from leptonctl.pipeline.outcome import Outcome
 from leptonctl.pipeline.planning import full_address, make
 from leptonctl.pipeline.session import SCHEMAS, Session
+from leptonctl.spi import ProviderError, SourceOptions
 from leptonctl.world import live as servers
 from leptonctl.world.claims import claimed, listed, lock_environment
+from leptonctl.world.secrets import read_secret
 
 KEPT_DEPLOYMENTS = 10
 YOUNG_S = 24 * 3600.0
@@ -73,11 +76,42 @@ def verify(session: Session, address: str, rebuild: bool, reporter: Reporter) ->
 
 
 def predict(session: Session, target: str, source: Path, output: Path | None, form: str) -> dict[str, Json]:
-    """Predictions of a version, or of what an environment binds, for every row of a file."""
-    from leptonctl.world.predict import predict_to
+    """Predictions of a version, or of what an environment binds, for every row of a file: written to `output`, else under `text`."""
+    import io
+
+    from leptonctl.world.predict import predict_file, write_csv, write_jsonl
 
     export = _exported(session, target)
-    return predict_to(session, export, source, output, form)
+    manifest = json.loads(session.store.get_artifact(export.artifacts["manifest.json"]))
+    reader = session.catalog.source_for(source.name)
+    if reader is None:
+        raise fail("unknown-format", "No source reads files with this ending", str(source), hint="give a .csv, .parquet or .jsonl file")
+    if not source.is_file():
+        raise fail("missing-file", "The input file does not exist", str(source), hint="give a file to --input")
+    write = write_csv if form == "csv" else write_jsonl
+    text = io.StringIO()
+    try:
+        onnx = session.store.get_artifact(export.artifacts["model.onnx"])
+        made = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
+    except ProviderError as problem:
+        raise from_provider(problem) from problem
+    write(made, text)
+    report: dict[str, Json] = {"target": target, "artifact": export.artifacts["model.onnx"], "rows": made.rows, "output": str(output) if output else None}
+    if output is None:
+        return {**report, "text": text.getvalue()}
+    output.write_text(text.getvalue(), encoding="utf-8")
+    return report
+
+
+def _privacy_key(session: Session, manifest: Mapping[str, Any]) -> bytes | None:
+    privacy = manifest.get("privacy")
+    return read_secret(privacy["key"], session.root) if privacy and privacy.get("hash") else None
+
+
+def from_provider(problem: ProviderError) -> Failure:
+    """A provider's complaint as a failure; places in data files go into the detail."""
+    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line else ""
+    return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
 
 
 def _exported(session: Session, target: str) -> Result:

@@ -67,7 +67,7 @@ def _environment(name: str, state: State, live: Live, store: Store) -> Json:
     record = state.environments[name]
     prefix = f"environment/{name}/"
     entries = state.entries(prefix)
-    served = cast("dict[str, dict[str, Json]]", (live.status or {}).get("models") or {})
+    served = {str(m["name"]): m for m in cast("list[dict[str, Json]]", (live.status or {}).get("models") or [])}
     models = [_model(address.removeprefix(prefix), entry, served, live, state, store) for address, entry in sorted(entries.items())]
     healthy = all(cast("dict[str, Json]", m)["drift"] is None for m in models) if live.status is not None else None if not live.here else False
     servers: list[Json] = [
