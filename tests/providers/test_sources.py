@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -284,6 +285,23 @@ def test_damaged_parquet(tmp_path: Path, content: bytes) -> None:
         with pytest.raises(ProviderError) as caught:
             use(path, PLAIN)
         assert caught.value.id == "unreadable-file"
+
+
+def test_any_damage_to_a_parquet_header_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"a": list(range(200)), "s": [f"täxt{i % 50}" for i in range(200)]}).write_parquet(path)
+    whole, told = path.read_bytes(), 0
+    for seed in range(200):
+        chance, damaged = random.Random(seed), bytearray(whole)
+        for _ in range(3):
+            damaged[-chance.randrange(1, 600)] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            PARQUET.columns(path, PLAIN)
+        except ProviderError as error:
+            assert error.id in ("unreadable-file", "empty-column-name", "duplicate-column")  # noqa: PT017
+            told += 1
+    assert told > 100
 
 
 def test_parquet_without_rows(tmp_path: Path) -> None:
