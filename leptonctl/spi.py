@@ -68,6 +68,7 @@ class Trainer:
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
+    takes_sparse: False when a model fitted on a sparse matrix cannot be exported.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Trainer:
     tolerance: float | None = None
     splits: bool = False
     takes_missing: bool = False
+    takes_sparse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,9 @@ from leptonctl.world.catalog import load_catalog
 from leptonctl.world.learning_layout import Frame, Inputs, Slice, plan_inputs, slices_of, take
 from leptonctl.world.learning_rows import Columns, count_rows, pick_columns
 
+# str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
+SMALL = str.maketrans({"İ": "i", "Σ": "σ"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedStep:
@@ -27,11 +30,15 @@ class FittedStep:
     transformer: Any
     takes: tuple[Slice, ...]
     width: int
+    sparse: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many."""
+    """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many.
+
+    `sparse`, here and in steps: whether they were fitted on a sparse matrix; later rows come the same way.
+    """
 
     trainer: Trainer
     features: tuple[str, ...]
@@ -39,13 +46,17 @@ class Fitted:
     steps: tuple[FittedStep, ...]
     final: tuple[Slice, ...]
     width: int
+    sparse: bool
     estimator: Any
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def predict(self, columns: Columns) -> Prediction:
         """The native answer. Raises ValueError where scikit-learn does (missing values, numbers beyond float32)."""
-        matrix = self.matrix(columns)
+        return self.answer(self.matrix(columns))
+
+    def answer(self, matrix: Any) -> Prediction:  # noqa: ANN401
+        """The algorithm's answer to what it sees."""
         if not self.trainer.takes_missing and holds_nan(matrix):
             msg = "missing values"
             raise ValueError(msg)
@@ -61,8 +72,9 @@ class Fitted:
         tensors: list[Any] = self.inputs.arrays(columns)
         with quiet():
             for step in self.steps:
-                tensors.append(_float32(step.transformer.transform(_shaped(take(tensors, step.takes), step.transformer, step.preprocessor))))
-        return _shaped(take(tensors, self.final), self.estimator, None)
+                taken = take(tensors, step.takes, sparse=step.sparse)
+                tensors.append(_float32(step.transformer.transform(_texts(taken, step.transformer, step.preprocessor))))
+        return take(tensors, self.final, sparse=self.sparse)
 
 
 def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
@@ -80,7 +92,7 @@ def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progre
         fitted = _fit_steps(steps, preprocessors, frame, tensors, y, seed)
         matrix = _final_matrix(trainer, frame, tensors)
         estimator = trainer.build(filled(trainer.params, train_inputs.get("params")), seed)
-        matrix = _shaped(matrix, estimator, None)
+        matrix = _fitting(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         estimator = _guarded(trainer.name, lambda: _fit_estimator(trainer, estimator, matrix, y, recording(progress, losses)))
     return Fitted(
         trainer=trainer,
@@ -89,6 +101,7 @@ def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progre
         steps=fitted,
         final=slices_of(frame.places),
         width=int(matrix.shape[1]),
+        sparse=not isinstance(matrix, np.ndarray),
         estimator=estimator,
         losses=tuple(losses),
         warnings=tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in caught)),
@@ -161,13 +174,14 @@ def _fit_steps(
         _check_kind(found, frame, places, tensors)
         transformer = found.build(filled(found.params, step.get("params")), seed)
         taken = slices_of(places)
-        matrix = _shaped(take(tensors, taken), transformer, found)
+        matrix = _texts(_fitting(take(tensors, taken), transformer), transformer, found)
         _check_missing(found.name, transformer, matrix, frame.names_at(places))
         target = y if found.supervised else None
         out = _float32(_guarded(found.name, lambda t=transformer, m=matrix, y=target: t.fit_transform(m, y)))
         frame.replace(places, len(tensors), int(out.shape[1]), keeps=found.keeps)
         tensors.append(out)
-        fitted.append(FittedStep(preprocessor=found, transformer=transformer, takes=taken, width=int(out.shape[1])))
+        sparse = not isinstance(matrix, np.ndarray)
+        fitted.append(FittedStep(preprocessor=found, transformer=transformer, takes=taken, width=int(out.shape[1]), sparse=sparse))
     return tuple(fitted)
 
 
@@ -263,15 +277,23 @@ def _guarded(name: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
         ) from problem
 
 
-def _shaped(matrix: Any, taker: Any, found: Preprocessor | None) -> Any:  # noqa: ANN401
-    """As the taker wants it: text of one column as a list of str for a vectoriser, dense where sparse is not taken."""
-    if found is not None and found.one_column:
-        return matrix[:, 0]
-    if isinstance(matrix, np.ndarray):
+def _texts(matrix: Any, transformer: Any, found: Preprocessor) -> Any:  # noqa: ANN401
+    """One column of texts for a vectoriser; all else as it is."""
+    if not found.one_column:
         return matrix
+    texts = matrix[:, 0]
+    return np.array([text.translate(SMALL) for text in texts], dtype=object) if getattr(transformer, "lowercase", False) else texts
+
+
+def _fitting(matrix: Any, taker: Any) -> Any:  # noqa: ANN401
+    """Dense where the taker does not take sparse."""
     from sklearn.utils import get_tags
 
-    return matrix if get_tags(taker).input_tags.sparse else matrix.toarray()
+    return matrix if isinstance(matrix, np.ndarray) or get_tags(taker).input_tags.sparse else _dense(matrix)
+
+
+def _dense(matrix: Any) -> Any:  # noqa: ANN401
+    return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
 def _is_text(tensor: Any) -> bool:  # noqa: ANN401

@@ -13,6 +13,8 @@ import numpy as np
 from leptonctl.spi import Preprocessor, ProviderError
 from leptonctl.world.learning_rows import Columns, as_number, as_text, kind_of
 
+SPARSE_BELOW = 0.3  # ColumnTransformer's sparse_threshold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
@@ -130,18 +132,22 @@ def slices_of(places: Sequence[tuple[int, int]]) -> tuple[Slice, ...]:
     return tuple(Slice(tensor=tensor, columns=tuple(columns)) for tensor, columns in joined)
 
 
-def take(tensors: Sequence[Any], slices: Sequence[Slice]) -> Any:  # noqa: ANN401
-    """The columns that slices name, side by side; sparse exactly when a scikit-learn ColumnTransformer would make it so."""
-    from scipy import sparse
+def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None = None) -> Any:  # noqa: ANN401
+    """The columns that slices name, side by side. `sparse` says what the fit decided; None decides as a ColumnTransformer does."""
+    from scipy.sparse import hstack, issparse
 
     parts = [_cut(tensors[piece.tensor], piece.columns) for piece in slices]
-    if not any(sparse.issparse(part) for part in parts):
-        return parts[0] if len(parts) == 1 else np.hstack(parts)
-    stored = sum(part.nnz if sparse.issparse(part) else part.size for part in parts)
-    total = sum(part.shape[0] * part.shape[1] for part in parts)
-    if total and stored / total < 0.3:  # noqa: PLR2004  ColumnTransformer's sparse_threshold
-        return sparse.hstack(parts).tocsr() if len(parts) > 1 else parts[0].tocsr()
-    return np.hstack([part.toarray() if sparse.issparse(part) else part for part in parts])
+    if sparse is None:
+        sparse = any(issparse(part) for part in parts) and _density(parts) < SPARSE_BELOW
+    if sparse:
+        return hstack(parts).tocsr()
+    dense = [part.toarray() if issparse(part) else part for part in parts]
+    return dense[0] if len(dense) == 1 else np.hstack(dense)
+
+
+def _density(parts: Sequence[Any]) -> float:
+    stored = sum(part.size for part in parts)
+    return stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts))
 
 
 def _cut(tensor: Any, columns: tuple[int, ...]) -> Any:  # noqa: ANN401

@@ -18,6 +18,10 @@ from leptonctl.world.learning_layout import Inputs, Slice
 
 FORMAT = "1"
 TRUSTED = (
+    "numpy.dtype",
+    "leptonctl.providers.preprocess.select_k_best.score_by_target",
+    "scipy.sparse._csr.csr_array",
+    "scipy.sparse._csr.csr_matrix",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogLink",
@@ -28,6 +32,11 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.feature_selection._univariate_selection.f_regression",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
@@ -45,6 +54,7 @@ def dump_native(fitted: Fitted) -> bytes:
         "takes": [[asdict(piece) for piece in step.takes] for step in fitted.steps],
         "uses": [step.preprocessor.name for step in fitted.steps],
         "widths": [step.width for step in fitted.steps],
+        "sparse": [*(step.sparse for step in fitted.steps), fitted.sparse],
         "final": [asdict(piece) for piece in fitted.final],
         "width": fitted.width,
     }
@@ -71,8 +81,10 @@ def load_native(data: bytes, train_inputs: Mapping[str, Any]) -> Fitted:
     layout = json.loads(content["layout"])
     by_name = {preprocessor.name: preprocessor for preprocessor in found}
     steps = tuple(
-        FittedStep(preprocessor=by_name[use], transformer=transformer, takes=_slices(takes), width=width)
-        for use, transformer, takes, width in zip(layout["uses"], content["steps"], layout["takes"], layout["widths"], strict=True)
+        FittedStep(preprocessor=by_name[use], transformer=transformer, takes=_slices(takes), width=width, sparse=sparse)
+        for use, transformer, takes, width, sparse in zip(
+            layout["uses"], content["steps"], layout["takes"], layout["widths"], layout["sparse"][:-1], strict=True
+        )
     )
     return Fitted(
         trainer=trainer,
@@ -81,6 +93,7 @@ def load_native(data: bytes, train_inputs: Mapping[str, Any]) -> Fitted:
         steps=steps,
         final=_slices(layout["final"]),
         width=layout["width"],
+        sparse=layout["sparse"][-1],
         estimator=content["estimator"],
     )
 

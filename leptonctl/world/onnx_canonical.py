@@ -8,6 +8,7 @@ from onnx import helper
 GRAPH_NAME = "model"
 PRODUCER = "leptonctl"
 ML_OPSET = 3
+EXTENSION_OPSET = 1  # com.microsoft, whose Tokenizer text models need
 
 
 def rename(nodes: Iterable[onnx.NodeProto], name: Callable[[str], str]) -> None:
@@ -37,15 +38,15 @@ def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         initializer.name = short(initializer.name)
         initializer.doc_string = ""
     initializers.sort(key=lambda i: int(i.name[1:]))
-    domains = {"": opset} | {o.domain: o.version for o in model.opset_import if o.domain not in {"", "ai.onnx", "ai.onnx.ml"}}
-    if any(node.domain == "ai.onnx.ml" for node in _all_nodes(graph.node)):
-        domains["ai.onnx.ml"] = ML_OPSET
+    versions = {"": opset, "ai.onnx.ml": ML_OPSET}
+    used = {"", *(node.domain for node in _all_nodes(graph.node))}
+    domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in used}
     opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]
     made = helper.make_graph(list(graph.node), GRAPH_NAME, list(graph.input), list(graph.output), initializers)
     return helper.make_model(
         made,
         opset_imports=opsets,
-        ir_version=helper.find_min_ir_version_for(opsets),
+        ir_version=helper.find_min_ir_version_for(opsets, ignore_unknown=True),
         producer_name=PRODUCER,
     )
 

@@ -53,10 +53,11 @@ class Wiring:
         return [prefix + name for name in outputs]
 
 
-def build_graph(fitted: Fitted, opset: int) -> tuple[onnx.ModelProto, list[str]]:
+def build_graph(fitted: Fitted, opset: int, *, wide: bool = False) -> tuple[onnx.ModelProto, list[str]]:
     """The canonical model and which converter faults were repaired in it.
 
-    Inputs: `features` and `s0`, `s1` …; outputs: `label` and `probabilities`, or `prediction`.
+    Inputs: `features` and `s0`, `s1` …; outputs: `label` and `probabilities`, or `prediction`. `wide`: the algorithm computes in
+    float64 inside, for those whose float32 arithmetic is too coarse (distances of far rows, sums of large terms).
     """
     wiring = Wiring()
     inputs = graph_inputs(fitted)
@@ -65,7 +66,7 @@ def build_graph(fitted: Fitted, opset: int) -> tuple[onnx.ModelProto, list[str]]
         tensors.append(_add_step(wiring, step, _gather(wiring, tensors, widths, step.takes), opset))
         widths.append(step.width)
     matrix = _gather(wiring, tensors, widths, fitted.final)
-    outputs, repairs = _add_estimator(wiring, fitted, matrix, opset)
+    outputs, repairs = _add_estimator(wiring, fitted, matrix, opset, wide=wide)
     graph = helper.make_graph(wiring.nodes, "model", inputs, outputs, wiring.initializers)
     model = canonical(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), opset)
     onnx.checker.check_model(model)
@@ -102,25 +103,29 @@ def _add_step(wiring: Wiring, step: FittedStep, source: str, opset: int) -> str:
     return wiring.splice(model, [source], [model.graph.output[0].name])[0]
 
 
-def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int) -> tuple[list[onnx.ValueInfoProto], list[str]]:
+def _add_estimator(
+    wiring: Wiring, fitted: Fitted, source: str, opset: int, *, wide: bool
+) -> tuple[list[onnx.ValueInfoProto], list[str]]:
     trainer, estimator = fitted.trainer, fitted.estimator
     options = {"zipmap": False} if trainer.task == "classification" else {}
     options |= trainer.export_options(estimator) if trainer.export_options else {}
-    model = _convert(trainer.name, estimator, "number", fitted.width, options, opset)
-    repairs = []
+    model = _convert(trainer.name, estimator, "double" if wide else "number", fitted.width, options, opset)
+    repairs = [f"{trainer.name}: computed in float64"] if wide else []
     if trainer.repair is not None:
         before = model.SerializeToString(deterministic=True)
         model = trainer.repair(model, estimator)
         if model.SerializeToString(deterministic=True) != before:
             repairs.append(f"{trainer.name}: a known converter fault was corrected")
+    if wide:
+        source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
     found = wiring.splice(model, [source], [value.name for value in model.graph.output])
     if trainer.task == "regression":
-        wiring.nodes.append(helper.make_node("Identity", [found[0]], ["prediction"]))
+        wiring.nodes.append(helper.make_node("Cast", [found[0]], ["prediction"], to=TensorProto.FLOAT))
         return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["N", 1])], repairs
     classes = estimator.classes_
     kind = TensorProto.INT64 if classes.dtype.kind in "iu" else TensorProto.STRING
     wiring.nodes.append(helper.make_node("Identity", [found[0]], ["label"]))
-    wiring.nodes.append(helper.make_node("Identity", [found[1]], ["probabilities"]))
+    wiring.nodes.append(helper.make_node("Cast", [found[1]], ["probabilities"], to=TensorProto.FLOAT))
     outputs = [
         helper.make_tensor_value_info("label", kind, ["N"]),
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(classes)]),
@@ -130,9 +135,9 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int) -> t
 
 def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[str, Any], opset: int) -> onnx.ModelProto:  # noqa: ANN401
     from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
-    kind = FloatTensorType if takes == "number" else StringTensorType
+    kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
     try:
         return convert_sklearn(
             fitted,

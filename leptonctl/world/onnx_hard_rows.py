@@ -13,6 +13,8 @@ from leptonctl.world.learning_rows import Columns, count_rows, kind_of, take_row
 from leptonctl.world.onnx_scalers import EXACT
 
 THRESHOLDS = 256
+FAR = 1e4
+HUGE = "a huge value"
 ULPS = (-2, -1, 0, 1, 2)
 TEXTS = (
     ("missing text", ""),
@@ -24,10 +26,11 @@ TEXTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HardRows:
-    """The rows, and what each one tries."""
+    """The rows, what each one tries, and which (by index) hold a huge value."""
 
     columns: Columns
     about: tuple[str, ...]
+    huge: tuple[int, ...] = ()
 
 
 def hard_rows(fitted: Fitted, model: onnx.ModelProto, columns: Columns) -> HardRows:
@@ -41,7 +44,8 @@ def hard_rows(fitted: Fitted, model: onnx.ModelProto, columns: Columns) -> HardR
     changed = {name: values.copy() for name, values in base.items()}
     for row, (name, value, _) in enumerate(changes):
         changed[name][row] = value
-    return HardRows(columns=changed, about=tuple(about for _, _, about in changes))
+    about = tuple(about for _, _, about in changes)
+    return HardRows(columns=changed, about=about, huge=tuple(row for row, text in enumerate(about) if text.startswith(HUGE)))
 
 
 def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
@@ -54,8 +58,8 @@ def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
         yield name, -1 if kind == "boolean" else np.nan, f"a missing value in {name}"
         if kind == "number":
             largest = float(np.nanmax(np.abs(values), initial=1.0))
-            for value in (1e6 * largest, -1e6 * largest, 0.0):
-                yield name, np.float32(value), f"{'zero' if value == 0 else 'a huge value'} in {name}"
+            for value in (FAR * largest, -FAR * largest, 0.0):
+                yield name, np.float32(value), f"{'zero' if value == 0 else HUGE} in {name}"
 
 
 def _threshold_cells(fitted: Fitted, model: onnx.ModelProto) -> Iterator[tuple[str, object, str]]:

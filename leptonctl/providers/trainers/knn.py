@@ -45,6 +45,7 @@ TRAINERS = (
         params=PARAMS,
         build=build_classifier,
         refuse=refuse,
+        takes_sparse=False,
     ),
     Trainer(
         name="knn",
@@ -53,5 +54,6 @@ TRAINERS = (
         params=PARAMS,
         build=build_regressor,
         refuse=refuse,
+        takes_sparse=False,
     ),
 )

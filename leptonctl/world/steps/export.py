@@ -1,6 +1,7 @@
 """The step `export`: the native model in; the canonical ONNX graph, its manifest and golden rows out, once both agree. Registers nothing."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from leptonctl.world.onnx_canonical import serialized
 from leptonctl.world.onnx_graph import build_graph
 from leptonctl.world.onnx_hard_rows import HardRows, hard_rows
 from leptonctl.world.onnx_manifest import as_json, golden, manifest
-from leptonctl.world.onnx_parity import Parity, compare, default_tolerance, parity_json, run_graph
+from leptonctl.world.onnx_parity import Parity, compare, default_tolerance, parity_json, run_graph, runtime_errors, unstable_rows
 from leptonctl.world.scoring import open_session
 from leptonctl.world.steps.train import prepared
 
@@ -68,32 +69,58 @@ def refuse_untruthful(train: Mapping[str, Any]) -> None:
 
 
 def export(fitted: Fitted, seen: Rows, unseen: Rows, *, opset: int = OPSET, tolerance: float | None = None) -> Exported:
-    """Convert, compare with the native model on the unseen rows and on hard rows, and record golden answers."""
+    """Convert, compare with the native model on the unseen rows and on hard rows, and record golden answers.
+
+    What differs is converted once more with the algorithm in float64; what still differs is refused.
+    """
     judged = pick_columns(unseen.columns if len(unseen.y) else seen.columns, fitted.features)
-    model, repairs = build_graph(fitted, opset)
-    data = serialized(model)
-    session = open_session(data)
+    if not count_rows(judged):
+        raise ProviderError("There is no row to compare the export with", hint="check the split and the source", id="no-rows")
     limit = default_tolerance(fitted, tolerance)
     scale = float(np.std(seen.y)) if fitted.trainer.task == "regression" else 0.0
-    hard = hard_rows(fitted, model, judged)
-    test_parity = compare(fitted, session, judged, scale=scale, tolerance=limit)
-    hard_parity = compare(fitted, session, hard.columns, scale=scale, tolerance=limit)
-    if test_parity.wrong or hard_parity.wrong:
-        raise _mismatch(fitted, test_parity, hard_parity, hard, limit)
-    return Exported(
-        onnx=data,
-        parity=parity_json(test_parity, hard_parity, limit, repairs),
-        golden=golden(fitted, *_answered(fitted, session, judged)),
-    )
+    first = _attempt(fitted, judged, scale, limit, opset)
+    attempt = first
+    if first.wrong:
+        with suppress(ProviderError, *runtime_errors()):
+            attempt = _attempt(fitted, judged, scale, limit, opset, wide=True)
+    if attempt.wrong:
+        raise _mismatch(fitted, first, limit)
+    answers = run_graph(open_session(attempt.onnx), fitted, judged)
+    parity = parity_json(attempt.test, attempt.hard, limit, attempt.repairs)
+    return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, judged, answers))
 
 
-def _answered(fitted: Fitted, session: Any, columns: Columns) -> tuple[Columns, Any]:  # noqa: ANN401
-    if not count_rows(columns):
-        raise ProviderError("There is no row to compare the export with", hint="check the split and the source", id="no-rows")
-    return columns, run_graph(session, fitted, columns)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One conversion and how it compared."""
+
+    onnx: bytes
+    repairs: list[str]
+    test: Parity
+    hard: Parity
+    rows: HardRows
+
+    @property
+    def wrong(self) -> bool:
+        return bool(self.test.wrong or self.hard.wrong)
 
 
-def _mismatch(fitted: Fitted, test: Parity, hard: Parity, rows: HardRows, limit: float) -> ProviderError:
+def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset: int, *, wide: bool = False) -> Attempt:
+    model, repairs = build_graph(fitted, opset, wide=wide)
+    data = serialized(model)
+    session = open_session(data)
+    rows = hard_rows(fitted, model, columns)
+    hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit)
+    suspects = sorted(set(hard.wrong) & set(rows.huge))
+    unstable = unstable_rows(fitted, rows.columns, suspects, scale=scale, tolerance=limit)
+    if unstable:
+        hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit, skip=unstable)
+    test = compare(fitted, session, columns, scale=scale, tolerance=limit)
+    return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, rows=rows)
+
+
+def _mismatch(fitted: Fitted, attempt: Attempt, limit: float) -> ProviderError:
+    test, hard, rows = attempt.test, attempt.hard, attempt.rows
     named = [f"evaluation row {row + 1}" for row in test.wrong[:5]] + [rows.about[row] for row in hard.wrong[:5]]
     count = len(test.wrong) + len(hard.wrong)
     off = max(test.max_probability_diff, hard.max_probability_diff, test.max_value_diff, hard.max_value_diff)
