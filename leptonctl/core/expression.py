@@ -17,6 +17,7 @@ from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.values import Json
 
 LONGEST = 10_000
+DEEPEST = 50
 LARGEST = 2**63 - 1
 FILTERS = (
     "abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "replace", "round",
@@ -150,8 +151,15 @@ def parsed(text: str) -> nodes.Template:
             raise _not_allowed(f"no filter `{name}`", did_you_mean(name, FILTERS)) from None
         hint = 'write `"{{ vars.name }}"`'
         raise ExpressionError("template-syntax", "A template is not a valid expression", detail, hint) from None
-    for node in tree.find_all(nodes.Node):
+    except RecursionError:
+        raise _too_deep() from None
+    todo: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while todo:
+        node, depth = todo.pop()
+        if depth > DEEPEST:
+            raise _too_deep()
         _check(node)
+        todo += ((child, depth + 1) for child in node.iter_child_nodes())
     return tree
 
 
@@ -178,7 +186,7 @@ def evaluated(text: str, tree: nodes.Template, variables: Mapping[str, Json]) ->
         raise
     except UndefinedError as wrong:
         raise _failed(str(wrong.message)) from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as wrong:
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as wrong:
         raise _failed(str(wrong).split("\n", maxsplit=1)[0] or type(wrong).__name__) from None
     return _plain(value)
 
@@ -211,6 +219,11 @@ def _plain(value: Any) -> Json:
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise _failed("the value is no finite number, text, list or mapping")
+
+
+def _too_deep() -> ExpressionError:
+    detail = f"the expression nests more than {DEEPEST} levels"
+    return ExpressionError("template-too-large", "A template's value is too large", detail, "write the value itself")
 
 
 def _failed(detail: str) -> ExpressionError:

@@ -21,7 +21,7 @@ def find_root(start: Path) -> Path | None:
     here = start.resolve()
     for folder in (here, *here.parents):
         try:
-            text = (folder / MARKER).read_bytes().decode("utf-8", "replace")
+            text = (folder / MARKER).read_bytes().decode("utf-8-sig", "replace")
         except OSError:
             continue
         if IS_PROJECT.search(text):
