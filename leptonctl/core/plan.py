@@ -41,7 +41,9 @@ def with_steps(
     by_address = {node.address: node for node in nodes}
     current = {a: e for a, e in state.current.items() if e.artifact not in lost} if state else {}
     return tuple(
-        change if isinstance(change, Keep) or change.address not in by_address else _planned(change, by_address[change.address], keys, current, results)
+        change
+        if isinstance(change, Keep) or change.address not in by_address
+        else _planned(change, by_address[change.address], keys, current, results)
         for change in changes
     )
 
@@ -61,7 +63,7 @@ def only(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[s
     return tuple(c for c in changes if c.address in named or c.address in below), frozenset(below)
 
 
-def make_plan(  # noqa: PLR0913
+def make_plan(
     *,
     state: State | None,
     changes: Sequence[Change],
@@ -102,7 +104,11 @@ def make_plan(  # noqa: PLR0913
 
 def effect_id(moving: Iterable[Change]) -> str:
     """What would move, whatever is cached by now: address, digests before and after, and the steps by declaration."""
-    return digest(sorted([c.address, c.before, c.after, c.before_version, c.after_version, sorted(s.spec for s in c.steps)] for c in moving))
+    rows: list[Json] = [
+        [c.address, c.before, c.after, c.before_version, c.after_version, cast("Json", sorted(s.spec for s in c.steps))]
+        for c in sorted(moving, key=lambda c: c.address)
+    ]
+    return digest(rows)
 
 
 def _planned(change: Change, node: Node, keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]) -> Change:
@@ -129,7 +135,9 @@ def forecast_seconds(step: Step, node: Node, current: Mapping[str, Entry]) -> fl
         return None
     family = node.address.rpartition("@")[0] or node.address
     algorithm = node.recipe.get("algorithm")
-    near = [e for a, e in current.items() if step.op in e.seconds and a.rpartition("@")[0] == family and e.recipe.get("algorithm") == algorithm]
+    near = [
+        e for a, e in current.items() if step.op in e.seconds and a.rpartition("@")[0] == family and e.recipe.get("algorithm") == algorithm
+    ]
     far = [e for e in current.values() if step.op in e.seconds and algorithm is not None and e.recipe.get("algorithm") == algorithm]
     for entries in (near, far):
         if entries:

@@ -83,7 +83,7 @@ def to_json(state: State) -> dict[str, Json]:
 def from_json(value: Mapping[str, Json]) -> State:
     """The state of a JSON object of this format. Raises ValueError for another major format."""
     version = str(value.get("format_version"))
-    if version.split(".")[0] != FORMAT.split(".")[0]:
+    if version.split(".", maxsplit=1)[0] != FORMAT.split(".", maxsplit=1)[0]:
         msg = f"state format {version} is not known to this version of leptonctl, which reads {FORMAT}"
         raise ValueError(msg)
     current = cast("dict[str, dict[str, Json]]", value["current"])

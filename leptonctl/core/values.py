@@ -13,6 +13,18 @@ OPS: tuple[Op, ...] = ("prepare", "train", "export", "evaluate", "cross_validate
 KINDS = ("Project", "Dataset", "Model", "Environment")
 
 
+def value_at(value: Json, path: Path) -> Json:
+    """The part of a JSON value at a path; None when it is absent."""
+    for part in path:
+        if isinstance(value, dict) and isinstance(part, str):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """A place in a project file. Lines and columns count from 1; `end_column` is exclusive and on the same line."""

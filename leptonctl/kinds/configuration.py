@@ -36,9 +36,7 @@ class Configuration:
             yield from environment.bindings
 
 
-def configure(
-    project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
-) -> tuple[Configuration, tuple[Diagnostic, ...]]:
+def configure(project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Configuration, tuple[Diagnostic, ...]]:
     """Resolve datasets, models and environments, with all that is wrong at once."""
     datasets, wrong_data = dataset_kind.datasets(project, catalog, facts)
     models, wrong_models = model_kind.models(project, datasets, catalog)
@@ -90,6 +88,7 @@ def artifact_of(model: Model, configuration: Configuration, state: State | None,
     """The digest of the version's ONNX bytes, from results or from state; None when it is not built."""
     node = next(n for n in configuration.built if n.address == model.address)
     export = next(step for step in node.steps if step.op == "export")
+    assert export.key is not None
     if export.key in results:
         return results[export.key].artifacts.get("model.onnx")
     entry = state.current.get(model.address) if state else None

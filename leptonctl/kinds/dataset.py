@@ -107,7 +107,7 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
 
 def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
     """Recipe path -> where it is written, for because-chains."""
-    renamed = {("source",): ("source",), ("digest",): ("source", "digest"), ("test", "source"): ("test_source",)}
+    renamed: dict[Path, Path] = {("source",): ("source",), ("digest",): ("source", "digest"), ("test", "source"): ("test_source",)}
     return {(*prefix, *renamed.get(path, path)): span for path, span in declared.origins.items()}
 
 
@@ -148,7 +148,11 @@ def _source(
     provider = catalog.source_for(path)
     if provider is None:
         known = ", ".join(sorted(s for source in catalog.sources.values() for s in source.suffixes))
-        return None, None, [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint="rename the file")]
+        return (
+            None,
+            None,
+            [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint="rename the file")],
+        )
     key = _source_key(declared, path)
     seen = facts.get(key, SourceFacts())
     content = pin if isinstance(pin, str) else seen.digest
@@ -208,7 +212,15 @@ def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> lis
         if name not in columns:
             span = declared.key_at(*path) if path[0] == "columns" else declared.at(*path)
             detail = "the data has no column of this name"
-            problems.append(error("unknown-column", "Dataset names a column that the data does not have", detail, span=span, hint=did_you_mean(name, columns)))
+            problems.append(
+                error(
+                    "unknown-column",
+                    "Dataset names a column that the data does not have",
+                    detail,
+                    span=span,
+                    hint=did_you_mean(name, columns),
+                )
+            )
     return problems
 
 

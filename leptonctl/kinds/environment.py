@@ -167,12 +167,28 @@ def _bindings(
         document = project.models.get(name)
         if document is None:
             hint = did_you_mean(name, project.models)
-            problems.append(error("unknown-model", "Environment names a model that is not declared", "no document `kind: Model` has this name", span=declared.key_at("models", name), hint=hint))
+            problems.append(
+                error(
+                    "unknown-model",
+                    "Environment names a model that is not declared",
+                    "no document `kind: Model` has this name",
+                    span=declared.key_at("models", name),
+                    hint=hint,
+                )
+            )
             continue
         known = cast("dict[str, Json]", document.value.get("versions") or {})
         if version not in known:
             detail = f"model {name} has no version of this name"
-            problems.append(error("unknown-version", "Environment names a version that is not declared", detail, span=span, hint=did_you_mean(str(version), known)))
+            problems.append(
+                error(
+                    "unknown-version",
+                    "Environment names a version that is not declared",
+                    detail,
+                    span=span,
+                    hint=did_you_mean(str(version), known),
+                )
+            )
             continue
         model = models.get(f"{name}@{version}")
         if model is not None:
@@ -198,23 +214,60 @@ def _gates(declared: Declared, model: Model, catalog: Catalog, problems: list[Di
                 yield from _metric_gates(declared, (*at, metric), metric, rules, model, catalog, problems)
 
 
-def _metric_gates(  # noqa: PLR0913, PLR0917
-    declared: Declared, at: tuple[str | int, ...], metric: str, rules: dict[str, Json], model: Model, catalog: Catalog, problems: list[Diagnostic]
+def _metric_gates(
+    declared: Declared,
+    at: tuple[str | int, ...],
+    metric: str,
+    rules: dict[str, Json],
+    model: Model,
+    catalog: Catalog,
+    problems: list[Diagnostic],
 ) -> Iterator[Gate]:
     known = (*catalog.names(catalog.metrics, model.task), FLIPS)
     provider = catalog.metrics.get((model.task, metric))
     if metric not in known:
         elsewhere = sorted(task for task, name in catalog.metrics if name == metric)
-        detail = f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}" if elsewhere else f"no metric for {model.task} has this name"
-        _once(problems, error("unknown-metric", "Gate names a metric that this model does not have", detail, span=declared.key_at(*at), hint=did_you_mean(metric, known)))
+        detail = (
+            f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}"
+            if elsewhere
+            else f"no metric for {model.task} has this name"
+        )
+        _once(
+            problems,
+            error(
+                "unknown-metric",
+                "Gate names a metric that this model does not have",
+                detail,
+                span=declared.key_at(*at),
+                hint=did_you_mean(metric, known),
+            ),
+        )
         return
     if provider is not None and provider.score is None:
-        _once(problems, error("no-number", "Gate names a curve or matrix", f"{metric} is not one number", span=declared.key_at(*at), hint="gate a metric that is a number"))
+        _once(
+            problems,
+            error(
+                "no-number",
+                "Gate names a curve or matrix",
+                f"{metric} is not one number",
+                span=declared.key_at(*at),
+                hint="gate a metric that is a number",
+            ),
+        )
         return
     for rule, limit in rules.items():
         if rule not in RULES or (metric == FLIPS and rule != "max"):
             hint = "flips take `max`" if metric == FLIPS else did_you_mean(rule, RULES)
-            _once(problems, error("unknown-rule", "Gate has a rule that does not exist", f"`{rule}` on {metric}", span=declared.key_at(*at, rule), hint=hint))
+            _once(
+                problems,
+                error(
+                    "unknown-rule",
+                    "Gate has a rule that does not exist",
+                    f"`{rule}` on {metric}",
+                    span=declared.key_at(*at, rule),
+                    hint=hint,
+                ),
+            )
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
             yield Gate(metric=metric, rule=rule, limit=float(limit), span=declared.at(*at, rule))
 

@@ -13,7 +13,9 @@ from leptonctl.kinds.dataset import Dataset
 HEARTBEAT_S = 15.0
 
 
-def drift(state: State | None, live: Mapping[str, Live], datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts], now: float) -> Iterator[Drift]:
+def drift(
+    state: State | None, live: Mapping[str, Live], datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts], now: float
+) -> Iterator[Drift]:
     """One line for every difference. `now`: seconds since 1970, to tell fresh heartbeats from old ones."""
     for name, one in live.items():
         if state is not None:
@@ -70,7 +72,9 @@ def _environment(name: str, live: Live, state: State, now: float) -> Iterator[Dr
         reason = "the server serves another deployment than the one recorded"
         yield Drift(address=address, drift_class="heal", reason=reason, recorded=wanted, live=live.status.get("deployment"))
     elif not live.here and not any(_fresh(s, now) for s in live.servers):
-        yield Drift(address=address, drift_class="unobserved", reason="no server of this environment can be seen from here", recorded=wanted)
+        yield Drift(
+            address=address, drift_class="unobserved", reason="no server of this environment can be seen from here", recorded=wanted
+        )
     for server in live.servers:
         if not server.get("stopped") and not _fresh(server, now) and not (live.here and live.status is None):
             seconds = int(now - float(cast("float", server.get("heartbeat") or 0)))

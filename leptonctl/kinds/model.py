@@ -74,14 +74,14 @@ def node(model: Model, dataset_key: str) -> Node:
         span=model.declared.span,
         steps=(*own, *(step for op, step in steps.items() if op != "prepare")),
         needs=(model.dataset.address,),
-        metadata={"metrics": list(model.metrics), "folds": model.folds, "pinned": model.dataset.pinned},
+        metadata={"metrics": cast("Json", list(model.metrics)), "folds": model.folds, "pinned": model.dataset.pinned},
     )
 
 
 def evaluate_step(model: Model, metrics: tuple[str, ...], address: str) -> Step:
     """Evaluation of the exported model with these metrics, keyed by artifact and rows, listed under `address`."""
     steps = _steps(model, evaluation=False)
-    fields: dict[str, Json] = {**model.scoring, "metrics": sorted(metrics)}
+    fields: dict[str, Json] = {**model.scoring, "metrics": cast("Json", sorted(metrics))}
     return Step(
         op="evaluate",
         address=address,
@@ -99,9 +99,7 @@ def _steps(model: Model, *, evaluation: bool = True) -> dict[str, Step]:
     train_fields: dict[str, Json] = {"prepare": prepare.key, **model.train_key_fields}
     train_key = digest({"op": "train", **train_fields})
     data = {"prepare": _prepare_place(model)}
-    train = Step(
-        op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, inputs=model.train, needs=data
-    )
+    train = Step(op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, inputs=model.train, needs=data)
     export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
     export_key = digest({"op": "export", **export_fields})
     export = Step(
@@ -110,7 +108,13 @@ def _steps(model: Model, *, evaluation: bool = True) -> dict[str, Step]:
         key=export_key,
         spec=export_key,
         fields=export_fields,
-        inputs={"task": model.task, "opset": model.opset, "tolerance": None, "train": model.train, "privacy": model.dataset.inputs["privacy"]},
+        inputs={
+            "task": model.task,
+            "opset": model.opset,
+            "tolerance": None,
+            "train": model.train,
+            "privacy": model.dataset.inputs["privacy"],
+        },
         needs={**data, "train": (model.address, "train")},
         exposes=("artifacts.model.onnx",),
     )
@@ -123,7 +127,7 @@ def _steps(model: Model, *, evaluation: bool = True) -> dict[str, Step]:
 
 
 def _cross_validate(model: Model, train_key: str) -> Step:
-    how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": sorted(model.metrics)}
+    how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": cast("Json", sorted(model.metrics))}
     fields = {"train": train_key, **how}
     key = digest({"op": "cross_validate", **fields})
     return Step(
@@ -157,7 +161,15 @@ def _model(
     elif trainer is None:
         known = catalog.names(catalog.trainers, task)
         detail = f"no trainer for {task} has this name"
-        problems.append(error("unknown-algorithm", "Model names an algorithm that does not exist", detail, span=declared.at("algorithm"), hint=did_you_mean(str(algorithm), known)))
+        problems.append(
+            error(
+                "unknown-algorithm",
+                "Model names an algorithm that does not exist",
+                detail,
+                span=declared.at("algorithm"),
+                hint=did_you_mean(str(algorithm), known),
+            )
+        )
     metrics, evaluate = _metrics(declared, task, catalog, problems)
     preprocess = _preprocess(declared, dataset, catalog, problems)
     features = _features(declared, dataset, problems)
@@ -168,7 +180,15 @@ def _model(
     if wrong:
         return None, problems
     if trainer.refuse is not None and (why := trainer.refuse(params)):
-        problems.append(error("cannot-export", "These parameters cannot be exported truthfully", why, span=declared.key_at("params"), hint="change the parameter"))
+        problems.append(
+            error(
+                "cannot-export",
+                "These parameters cannot be exported truthfully",
+                why,
+                span=declared.key_at("params"),
+                hint="change the parameter",
+            )
+        )
     seed, revision = fields.get("seed", 0), fields.get("revision", 1)
     common: dict[str, Json] = {
         "task": task,
@@ -205,7 +225,15 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
     fitting = sorted(t for t, name in catalog.trainers if name == declared.fields.get("algorithm"))
     if len(fitting) == 1:
         return fitting[0]
-    problems.append(error("missing-task", "Model names no task", "the algorithm does not tell it", span=declared.span, hint="add `task: classification` or `task: regression`"))
+    problems.append(
+        error(
+            "missing-task",
+            "Model names no task",
+            "the algorithm does not tell it",
+            span=declared.span,
+            hint="add `task: classification` or `task: regression`",
+        )
+    )
     return None
 
 
@@ -219,17 +247,40 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
     document = project.datasets.get(name)
     if document is None:
         hint = did_you_mean(name, project.datasets)
-        problems.append(error("unknown-dataset", "Model names a dataset that is not declared", "no document `kind: Dataset` has this name", span=span, hint=hint))
+        problems.append(
+            error(
+                "unknown-dataset",
+                "Model names a dataset that is not declared",
+                "no document `kind: Dataset` has this name",
+                span=span,
+                hint=hint,
+            )
+        )
         return None
     known = list(cast("dict[str, Json]", document.value.get("versions") or {}))
     if not version and len(known) == 1:
         version = known[0]
     if not version:
-        problems.append(error("missing-dataset-version", "Model names no dataset version", span=span, hint=f"write `dataset: {name}@{known[-1]}`" if known else ""))
+        problems.append(
+            error(
+                "missing-dataset-version",
+                "Model names no dataset version",
+                span=span,
+                hint=f"write `dataset: {name}@{known[-1]}`" if known else "",
+            )
+        )
         return None
     if version not in known:
         detail = f"dataset {name} has no version of this name"
-        problems.append(error("unknown-dataset-version", "Model names a dataset version that is not declared", detail, span=span, hint=did_you_mean(version, known)))
+        problems.append(
+            error(
+                "unknown-dataset-version",
+                "Model names a dataset version that is not declared",
+                detail,
+                span=span,
+                hint=did_you_mean(version, known),
+            )
+        )
         return None
     return datasets.get(f"{name}@{version}")
 
@@ -245,7 +296,9 @@ def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Dia
         if name not in known:
             detail = f"no metric for {task} has this name"
             span = declared.at("evaluate", "metrics", index)
-            problems.append(error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known)))
+            problems.append(
+                error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known))
+            )
     return tuple(sorted({str(name) for name in written})), evaluate
 
 
@@ -260,7 +313,15 @@ def _preprocess(
         provider = catalog.preprocessors.get(str(item.get("use")))
         if provider is None:
             hint = did_you_mean(str(item.get("use")), catalog.preprocessors)
-            problems.append(error("unknown-preprocessor", "Model names a preprocess step that does not exist", "no preprocessor has this name", span=declared.at(*at, "use"), hint=hint))
+            problems.append(
+                error(
+                    "unknown-preprocessor",
+                    "Model names a preprocess step that does not exist",
+                    "no preprocessor has this name",
+                    span=declared.at(*at, "use"),
+                    hint=hint,
+                )
+            )
             continue
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
@@ -269,7 +330,15 @@ def _preprocess(
         if wrong:
             continue
         if provider.refuse is not None and (why := provider.refuse(params)):
-            problems.append(error("cannot-export", "These parameters cannot be exported truthfully", why, span=declared.key_at(*at, "params"), hint="change the parameter"))
+            problems.append(
+                error(
+                    "cannot-export",
+                    "These parameters cannot be exported truthfully",
+                    why,
+                    span=declared.key_at(*at, "params"),
+                    hint="change the parameter",
+                )
+            )
         defaults = {name: schema.get("default") for name, schema in provider.params.items()}
         changed = {k: v for k, v in params.items() if v != defaults[k] or type(v) is not type(defaults[k])}
         named: dict[str, Json] = {"use": provider.name, "columns": columns}
@@ -279,8 +348,18 @@ def _preprocess(
 
 def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
     if isinstance(columns, str) and columns not in SELECTORS:
-        hint = f"write a list: `columns: [{columns}]`" if dataset and columns in (dataset.columns or ()) else did_you_mean(columns, SELECTORS)
-        problems.append(error("unknown-selector", "Not a column selector", "selectors are numeric, categorical and all; names go in a list", span=declared.at(*at), hint=hint))
+        hint = (
+            f"write a list: `columns: [{columns}]`" if dataset and columns in (dataset.columns or ()) else did_you_mean(columns, SELECTORS)
+        )
+        problems.append(
+            error(
+                "unknown-selector",
+                "Not a column selector",
+                "selectors are numeric, categorical and all; names go in a list",
+                span=declared.at(*at),
+                hint=hint,
+            )
+        )
     if isinstance(columns, list):
         for index, name in enumerate(columns):
             _check_feature(declared, (*at, index), str(name), dataset, problems)
@@ -305,7 +384,11 @@ def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | N
     if name in features:
         return
     detail = "this column is the target, dropped or used for the split" if name in withheld else "the data has no column of this name"
-    problems.append(error("unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)))
+    problems.append(
+        error(
+            "unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)
+        )
+    )
 
 
 def _params(

@@ -54,7 +54,9 @@ def protection(environments: Mapping[str, Environment], changes: Sequence[Change
                 )
 
 
-def rewind(environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None, checkout: Checkout) -> Iterator[Diagnostic]:
+def rewind(
+    environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None, checkout: Checkout
+) -> Iterator[Diagnostic]:
     """A protected environment refuses a commit that does not contain the last applied one; unknown ancestry is a note."""
     for environment in environments.values():
         record = state.environments.get(environment.name, {}) if state else {}
@@ -64,7 +66,11 @@ def rewind(environments: Mapping[str, Environment], changes: Sequence[Change], s
         if environment.require_commit and (checkout.commit is None or checkout.dirty):
             returns = all(c.is_return for c in changes if c.address.startswith(environment.address + "/") and not isinstance(c, Keep))
             if not returns:
-                what = f"not committed: {', '.join(checkout.dirty[:5])}" if checkout.commit else "the project is in no Git repository with a commit"
+                what = (
+                    f"not committed: {', '.join(checkout.dirty[:5])}"
+                    if checkout.commit
+                    else "the project is in no Git repository with a commit"
+                )
                 at = environment.declared.at("require_commit")
                 yield error("uncommitted", "This environment takes committed files only", what, span=at, hint="commit, then apply")
         last = record.get("commit")

@@ -1,20 +1,38 @@
 """The straight line of every command, and the only wiring: session -> planning -> applying; looking, editing and keeping beside it."""
 
+from typing import TYPE_CHECKING
+
 from leptonctl.pipeline.outcome import Outcome
 from leptonctl.pipeline.session import Session
 
-__all__ = ["Outcome", "Session", *(_HOMES := {
-    "plan": "planning", "show_plan": "planning", "apply": "applying", "build": "applying", "show": "looking", "status": "looking",
-    "history": "looking", "diff": "looking", "explain": "looking", "pin": "editing", "rollback": "editing", "promote": "editing",
-    "validate": "keeping", "schema": "keeping", "verify": "keeping", "predict": "keeping", "serve": "keeping", "destroy": "keeping",
-    "gc": "keeping", "locks": "keeping", "release": "keeping", "init": "starting",
-})]  # fmt: skip
+if TYPE_CHECKING:
+    from leptonctl.pipeline.applying import apply, build
+    from leptonctl.pipeline.editing import pin, promote, rollback
+    from leptonctl.pipeline.keeping import destroy, gc, locks, predict, release, schema, serve, validate, verify
+    from leptonctl.pipeline.looking import diff, explain, history, show, status
+    from leptonctl.pipeline.planning import plan, show_plan
+    from leptonctl.pipeline.starting import init
+
+__all__ = [
+    "Outcome", "Session", "apply", "build", "destroy", "diff", "explain", "gc", "history", "init", "locks", "pin", "plan", "predict",
+    "promote", "release", "rollback", "schema", "serve", "show", "show_plan", "status", "validate", "verify",
+]  # fmt: skip
+
+HOMES = {
+    "applying": ("apply", "build"),
+    "editing": ("pin", "promote", "rollback"),
+    "keeping": ("destroy", "gc", "locks", "predict", "release", "schema", "serve", "validate", "verify"),
+    "looking": ("diff", "explain", "history", "show", "status"),
+    "planning": ("plan", "show_plan"),
+    "starting": ("init",),
+}
 
 
 def __getattr__(name: str) -> object:
     """Load the module of a command when it is used: a plan pays for planning alone."""
     from importlib import import_module
 
-    if name not in _HOMES:
-        raise AttributeError(name)
-    return getattr(import_module(f"leptonctl.pipeline.{_HOMES[name]}"), name)
+    for home, commands in HOMES.items():
+        if name in commands:
+            return getattr(import_module(f"leptonctl.pipeline.{home}"), name)
+    raise AttributeError(name)

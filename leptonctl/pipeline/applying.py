@@ -12,7 +12,7 @@ from leptonctl.core.diagnostic import ERROR, INTERRUPTED, OK, STALE, Failure, fa
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
 from leptonctl.core.graph import resolve_keys
 from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json, Op, Span
+from leptonctl.core.values import Json, Op, Span, value_at
 from leptonctl.kinds.live import recovered
 from leptonctl.pipeline.binding import Environments
 from leptonctl.pipeline.entries import built_entries
@@ -90,16 +90,17 @@ class Run:
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
 
-    def _locate(self, address: str, op: str, problem: Mapping[str, Json]) -> Span | None:
+    def _locate(self, address: str, problem: Mapping[str, Json]) -> Span | None:
         """Where an error of a step is shown: a column's name where the YAML writes it, else the version."""
         node = next((n for n in self.planned.nodes if n.address == address), None)
         if node is None:
             return None
         column = problem.get("column")
-        named = (("columns", column), ("data", "columns", column), ("target",), ("data", "target"), ("preprocess",)) if column else ()
-        for path in named:
-            if path in node.origins and (path[-1] == column or node.recipe.get("target") == column):
-                return node.origins[path]
+        if isinstance(column, str):
+            for path, span in node.origins.items():
+                # a column's name written as a key of the contract, or as a cell of some list or scalar
+                if path[-2:] == ("columns", column) or (path and value_at(node.recipe, path) == column):
+                    return span
         return node.span
 
 
@@ -115,7 +116,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     return run.finish(run.planned.plan.serial)
 
 
-def apply(  # noqa: PLR0913
+def apply(
     session: Session,
     *,
     plan_file: Path | None = None,
@@ -131,12 +132,14 @@ def apply(  # noqa: PLR0913
     agreed: str | None = None
     recover(session)
     for _ in range(RETRIES):
-        planned = make(session, addresses=only or (saved or {}).get("only", ()), allow_rewind=allow_rewind)
+        planned = make(session, addresses=(saved or {}).get("only", only), allow_rewind=allow_rewind)
         made = planned.plan
         if saved is not None:
             check_saved(saved, made)
         if expect is not None and made.effect_id != expect:
-            raise fail("stale-effect", "What would move is not what was expected", f"effect {made.effect_id}", hint="plan again", exit_code=STALE)
+            raise fail(
+                "stale-effect", "What would move is not what was expected", f"effect {made.effect_id}", hint="plan again", exit_code=STALE
+            )
         if has_errors(made.diagnostics):
             raise Failure(made.diagnostics, STALE if any(d.id == "rewind" for d in made.diagnostics) else ERROR)
         if not made.has_effect:
@@ -145,7 +148,7 @@ def apply(  # noqa: PLR0913
             return Outcome(plan=made, exit_code=ERROR)
         agreed = made.effect_id
         with suppress(Moved):
-            return _claimed(session, planned, reporter, command, saved is not None)
+            return _claimed(session, planned, reporter, command)
     raise fail("stale-plan", "Other applies move the same addresses all the time", hint="apply again later", exit_code=STALE)
 
 
@@ -158,7 +161,10 @@ def recover(session: Session) -> None:
     if not dead:
         return
     heads = {name: head[0] if (head := session.store.head(name)) else None for name in dead}
-    record: dict[str, Json] = {"command": "recover", **{k: owner_of(session)[v] for k, v in (("by", "user"), ("host", "host"), ("commit", "commit"))}}
+    record: dict[str, Json] = {
+        "command": "recover",
+        **{k: owner_of(session)[v] for k, v in (("by", "user"), ("host", "host"), ("commit", "commit"))},
+    }
 
     def move(now: State) -> State:
         rest = {n: p for n, p in now.pending.items() if n not in dead}
@@ -179,7 +185,7 @@ def _nothing(session: Session, planned: Planned, reporter: Reporter, command: st
     return run.finish(planned.plan.serial)
 
 
-def _claimed(session: Session, planned: Planned, reporter: Reporter, command: str, from_file: bool) -> Outcome:  # noqa: FBT001
+def _claimed(session: Session, planned: Planned, reporter: Reporter, command: str) -> Outcome:
     """Everything between the claim and its release."""
     ensure_dot_folder(session.root)
     session.pointers.begin()
@@ -237,4 +243,3 @@ def owner_of(session: Session, command: str = "") -> dict[str, Json]:
 
     commit = git.head(session.root)
     return current_owner(command or " ".join(["leptonctl", *sys.argv[1:]]), commit.hash if commit else None)
-

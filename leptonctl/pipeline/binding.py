@@ -71,7 +71,9 @@ class Environments:
         for change, found in ready:
             self.run.bound += 1
             seconds = round(time.monotonic() - started, 3)
-            self.run.reporter(StepFinished(op="bind", address=change.address, key=None, seconds=seconds, judgements=found, message=_move(change)))
+            self.run.reporter(
+                StepFinished(op="bind", address=change.address, key=None, seconds=seconds, judgements=found, message=_move(change))
+            )
 
     def _gated(
         self, bindings: list[Change], state: State, keys: Keys, results: Mapping[str, Result]
@@ -149,7 +151,9 @@ class Environments:
         prepare = binding.model.dataset.prepare(stratify=binding.model.task == "classification").key
         steps = {"prepare": prepare or (data.steps["prepare"] if data else ""), **made.steps}
         recipe: dict[str, Json] = {"model": binding.model.declared.name, "version": binding.model.declared.version}
-        return replace(made, steps=steps, version=binding.model.declared.version, recipe=recipe, reads={}, seconds={}, metadata={}, effect=True)
+        return replace(
+            made, steps=steps, version=binding.model.declared.version, recipe=recipe, reads={}, seconds={}, metadata={}, effect=True
+        )
 
     def _environment_entry(self, environment: Environment | None) -> Entry | None:
         if environment is None:

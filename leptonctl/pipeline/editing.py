@@ -65,15 +65,21 @@ def _pinned(session: Session, address: str, version: str, at: tuple[str, ...], d
     return {"address": address, "file": document.file, "line": span.line, "digest": digest}
 
 
-def _repinned(address: str, span: Any, seen: str | None) -> Diagnostic:  # noqa: ANN401
+def _repinned(address: str, span: Any, seen: str | None) -> Diagnostic:
     what = f"the file now has {seen}" if seen else "the file is gone"
     return replace(
-        error("pinned-already", "A pinned source has other bytes now", f"{address}: {what}; its digest is kept", span=span, hint="declare a new version for the new data"),
+        error(
+            "pinned-already",
+            "A pinned source has other bytes now",
+            f"{address}: {what}; its digest is kept",
+            span=span,
+            hint="declare a new version for the new data",
+        ),
         severity="warning",
     )
 
 
-def promote(  # noqa: PLR0913
+def promote(
     session: Session, model: str, source: str, destination: str, *, consent: Consent, reporter: Reporter,
     expect: str | None = None, allow_rewind: bool = False,
 ) -> Outcome:  # fmt: skip
@@ -82,12 +88,31 @@ def promote(  # noqa: PLR0913
         _environment(session, name)
     bound = _written(session, source, model)
     if bound is None:
-        raise fail("not-bound", "The environment does not bind this model", f"{source} has no {model}", hint=f"bind it under `models:` of {source}")
-    return _bind(session, destination, {model: bound}, f"Promote {model} {bound} from {source} to {destination}", "promote", consent, reporter, expect, allow_rewind)
+        raise fail(
+            "not-bound", "The environment does not bind this model", f"{source} has no {model}", hint=f"bind it under `models:` of {source}"
+        )
+    return _bind(
+        session,
+        destination,
+        {model: bound},
+        f"Promote {model} {bound} from {source} to {destination}",
+        "promote",
+        consent,
+        reporter,
+        expect,
+        allow_rewind,
+    )
 
 
-def rollback(  # noqa: PLR0913
-    session: Session, target: str, to: int | None, *, consent: Consent, reporter: Reporter, expect: str | None = None, allow_rewind: bool = False
+def rollback(
+    session: Session,
+    target: str,
+    to: int | None,
+    *,
+    consent: Consent,
+    reporter: Reporter,
+    expect: str | None = None,
+    allow_rewind: bool = False,
 ) -> Outcome:
     """Bind in the YAML what an earlier deployment of the environment bound, then apply. Trains nothing."""
     name, _, model = target.removeprefix("environment/").partition("/")
@@ -95,7 +120,12 @@ def rollback(  # noqa: PLR0913
     record = _earlier(session, name, model, to)
     served = cast("dict[str, dict[str, Json]]", record["models"])
     if model and model not in served:
-        raise fail("not-bound", "That deployment did not bind this model", f"deployment {record['deployment']} of {name} has no {model}", hint=f"leptonctl history environment/{name}")
+        raise fail(
+            "not-bound",
+            "That deployment did not bind this model",
+            f"deployment {record['deployment']} of {name} has no {model}",
+            hint=f"leptonctl history environment/{name}",
+        )
     wanted = {m: str(v["version"]) for m, v in served.items() if not model or m == model}
     moving = {m: v for m, v in wanted.items() if _written(session, name, m) != v}
     what = ", ".join(f"{m} {v}" for m, v in (moving or wanted).items())
@@ -111,7 +141,12 @@ def _earlier(session: Session, name: str, model: str, to: int | None) -> dict[st
         record = session.store.deployment(name, to)
         if record is None:
             known = ", ".join(map(str, session.store.deployments(name)))
-            raise fail("unknown-deployment", "No such deployment", f"{name} has deployments {known or 'none'}", hint=f"leptonctl history environment/{name}")
+            raise fail(
+                "unknown-deployment",
+                "No such deployment",
+                f"{name} has deployments {known or 'none'}",
+                hint=f"leptonctl history environment/{name}",
+            )
         return record
     now = session.store.deployment(name, number)
     done = _in_force(session, name)
@@ -119,7 +154,12 @@ def _earlier(session: Session, name: str, model: str, to: int | None) -> dict[st
         record = session.store.deployment(name, earlier)
         if record and now and _bound(record, model) != _bound(now, model) and _bound(record, model):
             return record
-    raise fail("nothing-earlier", "There is nothing to return to", f"{target_of(name, model)} has bound nothing else before", hint=f"leptonctl history environment/{name}")
+    raise fail(
+        "nothing-earlier",
+        "There is nothing to return to",
+        f"{target_of(name, model)} has bound nothing else before",
+        hint=f"leptonctl history environment/{name}",
+    )
 
 
 def _in_force(session: Session, name: str) -> set[int]:
@@ -152,9 +192,9 @@ def _written(session: Session, environment: str, model: str) -> str | None:
     return str(version) if version is not None else None
 
 
-def _bind(  # noqa: PLR0913, PLR0917
+def _bind(
     session: Session, environment: str, bindings: Mapping[str, str], message: str, command: str, consent: Consent, reporter: Reporter,
-    expect: str | None, allow_rewind: bool,  # noqa: FBT001
+    expect: str | None, allow_rewind: bool,
 ) -> Outcome:  # fmt: skip
     """Edit the bindings, apply them; put the file back when nothing was applied."""
     document = session.project.environments[environment]
@@ -182,7 +222,14 @@ def _edited(session: Session, document: Document, model: str, version: str) -> s
     models = cast("dict[str, Json]", raw.value.get("models") or {})
     if model not in models:
         if "models" not in raw.value:
-            raise fail("not-bound", "The environment has no `models:` block to edit", document.name, span=document.at(), hint="add `models:`", exit_code=INVALID)
+            raise fail(
+                "not-bound",
+                "The environment has no `models:` block to edit",
+                document.name,
+                span=document.at(),
+                hint="add `models:`",
+                exit_code=INVALID,
+            )
         return insert_key(text, raw, ("models",), model, version)
     at = ("models", model, "version") if isinstance(models[model], dict) else ("models", model)
     return set_scalar(text, raw, at, version)

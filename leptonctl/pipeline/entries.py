@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 from leptonctl.core.change import Forget
 from leptonctl.core.graph import Keys, part_of
@@ -45,7 +44,14 @@ def entry_of(node: Node, keys: Keys, results: Mapping[str, Result], old: Entry |
             continue
         reads.update({f"{step.op}.{part}": part_of(result, part) for part in step.exposes})
         seconds[step.op] = result.seconds
-        artifact = cast("str | None", result.artifacts.get("model.onnx")) if step.op == "export" else artifact
+        artifact = result.artifacts.get("model.onnx") if step.op == "export" else artifact
     return Entry(
-        digest=node.digest, artifact=artifact, steps=steps, recipe=node.recipe, reads=reads, seconds=seconds, metadata=node.metadata, effect=node.effect
+        digest=node.digest,
+        artifact=artifact,
+        steps=steps,
+        recipe=node.recipe,
+        reads=reads,
+        seconds=seconds,
+        metadata=node.metadata,
+        effect=node.effect,
     )

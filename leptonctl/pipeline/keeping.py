@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,7 +45,7 @@ def schema(kind: str | None) -> dict[str, Json]:
     return SCHEMAS[name]
 
 
-def verify(session: Session, address: str, rebuild: bool, reporter: Reporter) -> dict[str, Json]:  # noqa: ARG001, FBT001
+def verify(session: Session, address: str, rebuild: bool, reporter: Reporter) -> dict[str, Json]:  # noqa: ARG001
     """Prove that the artifacts are the recorded bytes and answer as recorded; with `rebuild` that the recipe gives them again."""
     from leptonctl.world import verify as proof
 
@@ -57,7 +58,12 @@ def verify(session: Session, address: str, rebuild: bool, reporter: Reporter) ->
     found = session.store.results(key for _, key in wanted.values() if key)
     missing = [op for op, (_, key) in wanted.items() if key not in found]
     if missing:
-        raise fail("not-built", "This version is not built", f"{node.address} has no result for {missing[0]}", hint=f"leptonctl build {node.address}")
+        raise fail(
+            "not-built",
+            "This version is not built",
+            f"{node.address} has no result for {missing[0]}",
+            hint=f"leptonctl build {node.address}",
+        )
     results = {op: found[key] for op, (_, key) in wanted.items() if key}
     checks = proof.verify_artifacts(results.values(), session.store)
     answer: dict[str, Json] = {
@@ -96,7 +102,12 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
     except ProviderError as problem:
         raise from_provider(problem) from problem
     write(made, text)
-    report: dict[str, Json] = {"target": target, "artifact": export.artifacts["model.onnx"], "rows": made.rows, "output": str(output) if output else None}
+    report: dict[str, Json] = {
+        "target": target,
+        "artifact": export.artifacts["model.onnx"],
+        "rows": made.rows,
+        "output": str(output) if output else None,
+    }
     if output is None:
         return {**report, "text": text.getvalue()}
     output.write_text(text.getvalue(), encoding="utf-8")
@@ -143,10 +154,22 @@ def serve(session: Session, environment: str, host: str | None, port: int | None
 
     declared = session.configuration.environments.get(environment)
     if declared is None:
-        raise fail("unknown-environment", "No such environment", f"{environment} is not declared", hint=did_you_mean(environment, session.configuration.environments))
+        raise fail(
+            "unknown-environment",
+            "No such environment",
+            f"{environment} is not declared",
+            hint=did_you_mean(environment, session.configuration.environments),
+        )
     host = host or str(declared.platform["host"])
     port = port or int(cast("int", declared.platform["port"]))
-    run(store=session.store_uri, root=session.root, environment=environment, host=host, port=port, server_id=f"{default_id(session.root)}-{port}")
+    run(
+        store=session.store_uri,
+        root=session.root,
+        environment=environment,
+        host=host,
+        port=port,
+        server_id=f"{default_id(session.root)}-{port}",
+    )
     return OK
 
 
@@ -155,9 +178,14 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
     state = session.pointers.read()
     names = sorted(state.environments) if state else []
     if environment is not None and environment not in names:
-        raise fail("unknown-environment", "No such environment is recorded", environment, hint=did_you_mean(environment, names) or "leptonctl status")
+        raise fail(
+            "unknown-environment",
+            "No such environment is recorded",
+            environment,
+            hint=did_you_mean(environment, names) or "leptonctl status",
+        )
     wanted = [environment] if environment is not None else names
-    plan = _removal(session, state, wanted)
+    plan = _removal(state, wanted)
     if not plan.has_effect:
         return Outcome(plan=plan, exit_code=OK)
     if not consent(plan):
@@ -167,10 +195,16 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
     reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=len(plan.moving), reuse=0))
     with claimed(session.pointers, owner, [c.address for c in plan.moving]) as claim:
         for name in wanted:
-            session.pointers.move(lambda s, name=name: lock_environment(s, name, claim))
+            session.pointers.move(partial(lock_environment, environment=name, claim=claim))
             servers.stop_server(root=session.root, environment=name)
-            record: dict[str, Json] = {"command": "destroy", "by": owner.get("user"), "host": owner.get("host"), "commit": owner.get("commit"), "environment": name}
-            session.pointers.move(lambda s, name=name: _without(s, name), record)
+            record: dict[str, Json] = {
+                "command": "destroy",
+                "by": owner.get("user"),
+                "host": owner.get("host"),
+                "commit": owner.get("commit"),
+                "environment": name,
+            }
+            session.pointers.move(partial(_without, name=name), record)
             for change in plan.moving:
                 if change.address.startswith(f"environment/{name}/"):
                     reporter(StepFinished(op="bind", address=change.address, key=None, seconds=0.0, message="unbound"))
@@ -184,7 +218,7 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
     return Outcome(plan=plan, exit_code=OK, finished=finished)
 
 
-def _removal(session: Session, state: State | None, names: list[str]) -> Plan:
+def _removal(state: State | None, names: list[str]) -> Plan:
     """The plan of a destroy: every address of the environments, removed."""
     changes = [
         Remove(address=address, reason="destroyed", before=entry.digest, before_version=entry.version)
@@ -253,7 +287,11 @@ def release(session: Session, lock_id: str) -> dict[str, Json]:
     def move(state: State) -> State:
         applies = {name: record for name, record in state.applies.items() if name != lock_id}
         environment = lock_id.removeprefix("environment/")
-        kept = {n: r for n, r in state.locks.items() if not (lock_id.startswith("environment/") and n == environment) and r.get("claim") != lock_id}
+        kept = {
+            n: r
+            for n, r in state.locks.items()
+            if not (lock_id.startswith("environment/") and n == environment) and r.get("claim") != lock_id
+        }
         return replace(state, applies=applies, locks=kept)
 
     session.pointers.move(move)

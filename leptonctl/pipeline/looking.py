@@ -69,9 +69,17 @@ def _environment(name: str, state: State, live: Live, store: Store) -> Json:
     entries = state.entries(prefix)
     served = {str(m["name"]): m for m in cast("list[dict[str, Json]]", (live.status or {}).get("models") or [])}
     models = [_model(address.removeprefix(prefix), entry, served, live, state, store) for address, entry in sorted(entries.items())]
-    healthy = all(cast("dict[str, Json]", m)["drift"] is None for m in models) if live.status is not None else None if not live.here else False
+    healthy = (
+        all(cast("dict[str, Json]", m)["drift"] is None for m in models) if live.status is not None else None if not live.here else False
+    )
     servers: list[Json] = [
-        {"id": s.get("id"), "url": s.get("url"), "deployment": s.get("deployment"), "stopped": bool(s.get("stopped")), "heartbeat": s.get("heartbeat")}
+        {
+            "id": s.get("id"),
+            "url": s.get("url"),
+            "deployment": s.get("deployment"),
+            "stopped": bool(s.get("stopped")),
+            "heartbeat": s.get("heartbeat"),
+        }
         for s in live.servers
     ]
     return {
@@ -140,8 +148,14 @@ def _builds(store: Store) -> list[dict[str, Json]]:
         row = rows.setdefault(
             key,
             {
-                "address": recorded.address, "ops": [], "at": provenance.get("at"), "by": provenance.get("by"), "host": provenance.get("host"),
-                "commit": provenance.get("commit"), "seconds": 0.0, "metrics": {},
+                "address": recorded.address,
+                "ops": [],
+                "at": provenance.get("at"),
+                "by": provenance.get("by"),
+                "host": provenance.get("host"),
+                "commit": provenance.get("commit"),
+                "seconds": 0.0,
+                "metrics": {},
             },  # fmt: skip
         )
         cast("list[Json]", row["ops"]).append(result.op)
@@ -158,7 +172,9 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
     planned = make(session)
     nodes = {node.address: node for node in planned.nodes}
     first, second = (_node(name, nodes) for name in (a, b))
-    keys = {n.address: {s.op: k for s in n.steps if (k := planned.keys.of(n.address, s.op))} for n in (first, second)}
+    keys: dict[str, dict[str, str]] = {
+        n.address: {s.op: k for s in n.steps if (k := planned.keys.of(n.address, s.op))} for n in (first, second)
+    }
     found = session.store.results(k for steps in keys.values() for k in steps.values())
     one, two = (joined(keys[n.address], found) for n in (first, second))
     left, right = (cast("dict[str, Json]", x["metrics"]) for x in (one, two))

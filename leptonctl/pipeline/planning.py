@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from leptonctl import __version__
+from leptonctl.core import plan as planning
 from leptonctl.core.change import Change, Drift, Keep, Plan
 from leptonctl.core.diagnostic import INVALID, STALE, Diagnostic, Failure, did_you_mean, error, fail, has_errors
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.observed import Checkout, Live
-from leptonctl.core import plan as planning
 from leptonctl.core.plan import make_plan, wanted_keys, with_steps
 from leptonctl.core.record import State
 from leptonctl.core.values import Json, Node, Result
@@ -48,7 +48,7 @@ def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None)
     """What would change and why. Failure (exit 3) when the configuration is invalid. `out`: also save it."""
     planned = make(session, addresses=only)
     if out is not None:
-        save(planned.plan, out)
+        save(planned.plan, out, only)
     return planned.plan
 
 
@@ -152,7 +152,13 @@ def _checkout(session: Session, configuration: Configuration, state: State | Non
 
 
 def _rules(
-    configuration: Configuration, nodes: Sequence[Node], changes: Sequence[Change], state: State | None, checkout: Checkout, *, allow_rewind: bool
+    configuration: Configuration,
+    nodes: Sequence[Node],
+    changes: Sequence[Change],
+    state: State | None,
+    checkout: Checkout,
+    *,
+    allow_rewind: bool,
 ) -> tuple[Diagnostic, ...]:
     problems: list[Diagnostic] = []
     if state is not None:
@@ -166,11 +172,14 @@ def _rules(
     return tuple(going_back)
 
 
-def save(made: Plan, out: Path) -> None:
+def save(made: Plan, out: Path, addresses: Sequence[str]) -> None:
     """Write a plan that `apply` can be given: what it is bound to, and its text for people."""
     from leptonctl.views.plan_json import plan_to_json
 
-    saved = {"format_version": "1", "saved_at": now(), "expires": time.time() + PLAN_HOURS * 3600, "binding": dict(made.binding), "plan": plan_to_json(made)}
+    saved = {
+        "format_version": "1", "saved_at": now(), "expires": time.time() + PLAN_HOURS * 3600, "only": list(addresses),
+        "binding": dict(made.binding), "plan": plan_to_json(made),
+    }  # fmt: skip
     out.write_text(json.dumps(saved, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -179,7 +188,9 @@ def read_saved(file: Path) -> dict[str, Any]:
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValueError) as reason:
-        raise fail("bad-plan", "The saved plan cannot be read", f"{file}: {reason}", hint="make it with `leptonctl plan --out FILE`") from reason
+        raise fail(
+            "bad-plan", "The saved plan cannot be read", f"{file}: {reason}", hint="make it with `leptonctl plan --out FILE`"
+        ) from reason
     if not isinstance(saved, dict) or "binding" not in saved or "plan" not in saved:
         raise fail("bad-plan", "The file is not a saved plan", str(file), hint="make it with `leptonctl plan --out FILE`")
     return cast("dict[str, Any]", saved)
@@ -188,10 +199,18 @@ def read_saved(file: Path) -> dict[str, Any]:
 def check_saved(saved: Mapping[str, Any], made: Plan) -> None:
     """Failure (exit 5) when the saved plan has expired or anything it is bound to has moved, naming which."""
     if time.time() > float(saved.get("expires", 0)):
-        raise fail("stale-plan", "The saved plan has expired", f"it was made at {saved.get('saved_at')}", hint="plan again", exit_code=STALE)
+        raise fail(
+            "stale-plan", "The saved plan has expired", f"it was made at {saved.get('saved_at')}", hint="plan again", exit_code=STALE
+        )
     moved = [part for part, value in made.binding.items() if saved["binding"].get(part) != value]
     if moved:
-        raise fail("stale-plan", "What the saved plan was made from has moved", f"moved: {', '.join(moved)}", hint="plan again and review it", exit_code=STALE)
+        raise fail(
+            "stale-plan",
+            "What the saved plan was made from has moved",
+            f"moved: {', '.join(moved)}",
+            hint="plan again and review it",
+            exit_code=STALE,
+        )
 
 
 def show_plan(_: Session, file: Path) -> dict[str, Json]:

@@ -1,6 +1,7 @@
 """One command's view of a project: its files read once, resolved once, with its store and state opened when asked for."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from leptonctl.world.observe import source_facts
 from leptonctl.world.pointers import Pointers
 from leptonctl.world.schemas import load_schema
 from leptonctl.world.state.store import open_state
+from leptonctl.world.store.durable import ensure_dot_folder
 from leptonctl.world.store.store import Store, open_store
 
 SCHEMAS: Mapping[str, dict[str, Any]] = Loaded({kind: partial(load_schema, kind) for kind in KINDS})
@@ -87,13 +89,20 @@ class Session:
         return project
 
     @cached_property
+    def cache(self) -> Path:
+        """The folder for what may be lost. `.leptonctl` keeps itself out of Git before anything is written into it."""
+        with suppress(OSError):
+            ensure_dot_folder(self.root)
+        return self.root / ".leptonctl" / "cache"
+
+    @cached_property
     def catalog(self) -> Catalog:
-        return load_catalog(self.root / ".leptonctl" / "cache" / "providers.json")
+        return load_catalog(self.cache / "providers.json")
 
     @cached_property
     def facts(self) -> dict[SourceKey, SourceFacts]:
         """What was seen of the data files."""
-        digests = Digests(self.root / ".leptonctl" / "cache" / "digests.json")
+        digests = Digests(self.cache / "digests.json")
         return source_facts(source_keys(self.project), self.root, self.project.roots, self.catalog, digests)
 
     @cached_property

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from leptonctl.core.change import Because, Change
 from leptonctl.core.template import is_template, vars_used
-from leptonctl.core.values import Document, Json, Path, Span
+from leptonctl.core.values import Document, Json, Span, value_at
 
 
 def variable_becauses(change: Change, documents: Sequence[Document]) -> Change:
@@ -36,18 +36,7 @@ def _written_at(span: Span, documents: Sequence[Document]) -> Json:
             continue
         for path, place in document.values.items():
             if place == span:
-                value = _at(document.value, path)
+                value = value_at(document.value, path)
                 if isinstance(value, str):
                     return value
     return None
-
-
-def _at(value: Json, path: Path) -> Json:
-    for part in path:
-        if isinstance(value, dict) and isinstance(part, str):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value

@@ -74,7 +74,9 @@ def load_catalog(cache_file: Path | None = None) -> Catalog:
     )
 
 
-def _by_task(group: str, table: Mapping[str, tuple[str, ...]], third: Mapping[str, list[list[str]]]) -> dict[tuple[str, str], Callable[[], Any]]:
+def _by_task(
+    group: str, table: Mapping[str, tuple[str, ...]], third: Mapping[str, list[list[str]]]
+) -> dict[tuple[str, str], Callable[[], Any]]:
     found: dict[tuple[str, str], Callable[[], Any]] = {}
     for name, target in third.get(group, []):
         task, _, short = name.partition(".")
@@ -93,11 +95,11 @@ def _by_name(group: str, names: tuple[str, ...], third: Mapping[str, list[list[s
 
 
 @cache
-def _pick(module: str, attribute: str, task: str) -> Any:  # noqa: ANN401
+def _pick(module: str, attribute: str, task: str) -> Any:
     return next(provider for provider in getattr(import_module(module), attribute) if provider.task == task)
 
 
-def _load(target: str) -> Any:  # noqa: ANN401
+def _load(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
 
@@ -114,9 +116,7 @@ def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:
             pass
     from importlib.metadata import entry_points
 
-    groups = {
-        group: sorted([e.name, e.value] for e in entry_points(group=f"leptonctl.{group}")) for group in ATTRIBUTES
-    }
+    groups = {group: sorted([e.name, e.value] for e in entry_points(group=f"leptonctl.{group}")) for group in ATTRIBUTES}
     if cache_file is not None:
         try:
             cache_file.parent.mkdir(parents=True, exist_ok=True)

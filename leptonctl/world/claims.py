@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import cast
 
 from leptonctl.core.diagnostic import LOCKED, Failure, fail
 from leptonctl.core.record import State
@@ -32,7 +33,11 @@ class Claim:
 
 @contextmanager
 def claimed(
-    pointers: Pointers, owner: Mapping[str, Json], addresses: Collection[str], returns: Collection[str] = (), check: Mapping[str, str | None] | None = None
+    pointers: Pointers,
+    owner: Mapping[str, Json],
+    addresses: Collection[str],
+    returns: Collection[str] = (),
+    check: Mapping[str, str | None] | None = None,
 ) -> Iterator[Claim]:
     """Register the addresses for as long as the block runs. Failure `lock-held` (exit 4) when somebody else moves one of them.
 
@@ -99,7 +104,13 @@ def locked(address: str, record: Mapping[str, Json]) -> Failure:
     """The failure that names the holder."""
     owner = record.get("owner")
     who = describe(owner) if isinstance(owner, dict) else "somebody"
-    return fail("lock-held", "Another apply moves the same addresses", f"{address} is held by {who}", hint="wait for it, or see `leptonctl lock list`", exit_code=LOCKED)
+    return fail(
+        "lock-held",
+        "Another apply moves the same addresses",
+        f"{address} is held by {who}",
+        hint="wait for it, or see `leptonctl lock list`",
+        exit_code=LOCKED,
+    )
 
 
 def listed(state: State) -> list[dict[str, Json]]:
@@ -108,7 +119,15 @@ def listed(state: State) -> list[dict[str, Json]]:
     for claim_id, record in state.applies.items():
         rows.append({"id": claim_id, "kind": "apply", "addresses": record.get("addresses"), "phase": record.get("phase"), **_shown(record)})
     for environment, record in state.locks.items():
-        rows.append({"id": f"environment/{environment}", "kind": "environment", "addresses": [f"environment/{environment}"], "phase": "binding", **_shown(record)})
+        rows.append(
+            {
+                "id": f"environment/{environment}",
+                "kind": "environment",
+                "addresses": [f"environment/{environment}"],
+                "phase": "binding",
+                **_shown(record),
+            }
+        )
     return rows
 
 
@@ -128,7 +147,7 @@ def _registered(state: State, claim: Claim, check: Mapping[str, str | None]) -> 
             raise Moved(address)
     record: dict[str, Json] = {
         "owner": dict(claim.owner),
-        "addresses": sorted(claim.addresses),
+        "addresses": cast("Json", sorted(claim.addresses)),
         "phase": "building",
         "lease_until": time.time() + LEASE_S,
     }

@@ -48,7 +48,7 @@ class Building:
     owner: Mapping[str, Json]
     keys: Mapping[Place, str | None]
     current: Mapping[str, Entry]
-    locate: Callable[[str, str, Mapping[str, Json]], Span | None]
+    locate: Callable[[str, Mapping[str, Json]], Span | None]
     parallelism: int
     built: Built = field(default_factory=Built)
     known: dict[str, Result] = field(default_factory=dict)
@@ -161,8 +161,13 @@ class Building:
         if isinstance(outcome, Progressed):
             self.reporter(
                 StepProgress(
-                    op=planned.op, address=planned.address, seconds=outcome.seconds, message=outcome.message,
-                    iteration=outcome.iteration, of=outcome.of, loss=outcome.loss,
+                    op=planned.op,
+                    address=planned.address,
+                    seconds=outcome.seconds,
+                    message=outcome.message,
+                    iteration=outcome.iteration,
+                    of=outcome.of,
+                    loss=outcome.loss,
                 )  # fmt: skip
             )
             return
@@ -200,13 +205,13 @@ class Building:
                 str(told["id"]) or "step-failed",
                 str(told["summary"]),
                 f"{told['detail']}{where}",
-                span=self.locate(planned.address, planned.op, given),
+                span=self.locate(planned.address, given),
                 hint=str(told["hint"]),
             )
             seconds = outcome.seconds
         else:
             hint = "run again: only this step is repeated"
-            problem = error("step-lost", "A step did not come to an end", outcome.why, span=self.locate(planned.address, planned.op, {}), hint=hint)
+            problem = error("step-lost", "A step did not come to an end", outcome.why, span=self.locate(planned.address, {}), hint=hint)
             seconds = 0.0
         self._open.discard((planned.address, planned.op))
         self.built.failed[planned.address, planned.op] = problem
@@ -219,7 +224,12 @@ class Building:
 
     def _lost_need(self, planned: PlannedStep) -> None:
         """Nothing runs and a need has no result: what an earlier plan saw is gone."""
-        problem = error("missing-result", "A result that this step reads is not in the store", f"{planned.op} of {planned.address}", hint="run plan again")
+        problem = error(
+            "missing-result",
+            "A result that this step reads is not in the store",
+            f"{planned.op} of {planned.address}",
+            hint="run plan again",
+        )
         self.built.failed[planned.address, planned.op] = problem
         self._tell(StepFailed(op=planned.op, address=planned.address, key=planned.key, seconds=0.0, diagnostic=problem))
 

@@ -17,7 +17,9 @@ from leptonctl.world.store.store import Store
 PROBE_S = 1.0
 
 
-def source_facts(keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests) -> dict[SourceKey, SourceFacts]:
+def source_facts(
+    keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests
+) -> dict[SourceKey, SourceFacts]:
     """The content digest and the header of every file that a dataset names."""
     found = {key: _facts(key, root, roots, catalog, digests) for key in dict.fromkeys(keys)}
     digests.save()

@@ -61,7 +61,12 @@ class Pointers:
         while True:
             raw = self.states.read()
             if raw is None:
-                raise fail("missing-state", "The state went away while it was used", self.states.describe(), hint="put the state back and run again")
+                raise fail(
+                    "missing-state",
+                    "The state went away while it was used",
+                    self.states.describe(),
+                    hint="put the state back and run again",
+                )
             before = from_json(raw)
             after = change(before)
             if after is before:

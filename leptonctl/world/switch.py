@@ -68,7 +68,9 @@ class Switch:
         assert state is not None
         stale = moved_since(state, target)
         if stale:
-            raise fail("stale-binding", "What this plan would replace has moved meanwhile", ", ".join(stale), hint="plan again", exit_code=5)
+            raise fail(
+                "stale-binding", "What this plan would replace has moved meanwhile", ", ".join(stale), hint="plan again", exit_code=5
+            )
         record = self._record(target, state)
         number = cast("int", record["deployment"])
         pending = self._pending(target, state, number)
@@ -82,7 +84,9 @@ class Switch:
             "command": self.command, "by": self.claim.owner.get("user"), "host": self.claim.owner.get("host"), "commit": self.commit,
             "environment": target.name, "deployment": number, "evidence": target.evidence,
         }  # fmt: skip
-        return self.pointers.move(lambda s: unlocked(completed(s, target.name), target.name, self.claim) if target.name in s.pending else s, history)
+        return self.pointers.move(
+            lambda s: unlocked(completed(s, target.name), target.name, self.claim) if target.name in s.pending else s, history
+        )
 
     def heal(self, target: Target) -> None:
         """Start the server again; the set it serves is the head's."""
@@ -106,7 +110,9 @@ class Switch:
             "requests": target.requests,
             "models": {address.removeprefix(prefix): self._model(entry) for address, entry in sorted(entries.items())},
         }
-        number = max([*self.store.deployments(target.name), cast("int", state.environments.get(target.name, {}).get("deployment") or 0)]) + 1
+        number = (
+            max([*self.store.deployments(target.name), cast("int", state.environments.get(target.name, {}).get("deployment") or 0)]) + 1
+        )
         while not self.store.put_deployment(target.name, number, {**record, "deployment": number}):
             number += 1
         return {**record, "deployment": number}
@@ -127,9 +133,16 @@ class Switch:
 
     def _pending(self, target: Target, state: State, number: int) -> dict[str, Json]:
         """All that completes the switch after a crash: the entries, the environment's record and the seals."""
-        entries: dict[str, Entry | None] = {**target.bindings, f"environment/{target.name}": target.environment}
+        address = f"environment/{target.name}"
+        entries: dict[str, Entry | None] = dict(target.bindings)
+        recorded = state.current.get(address)
+        if target.environment is None or recorded is None or recorded.digest != target.environment.digest:
+            entries[address] = target.environment
         at = now()
-        stamped = {a: replace(e, deployment=number if e.version is not None else None, at=at) if e is not None else None for a, e in entries.items()}
+        stamped = {
+            a: replace(e, deployment=number if e.version is not None else None, at=at) if e is not None else None
+            for a, e in entries.items()
+        }
         return {
             "deployment": number,
             "claim": self.claim.id,
@@ -179,23 +192,37 @@ class Switch:
     def _head(self, name: str, mark: Mapping[str, Json]) -> None:
         head = self.store.head(name)
         if not self.store.move_head(name, mark, head[1] if head else None):
-            raise fail("stale-head", "Another apply moved this environment meanwhile", f"environment/{name}", hint="plan again", exit_code=5)
+            raise fail(
+                "stale-head", "Another apply moved this environment meanwhile", f"environment/{name}", hint="plan again", exit_code=5
+            )
 
     def _wait(self, name: str, number: int, done: Callable[[Mapping[str, Json]], bool], timeout: float, what: str) -> None:
         """Until all servers with a fresh heartbeat are so. Failure when one refuses the set or time runs out."""
         deadline = time.monotonic() + timeout
         told = time.monotonic()
         while True:
-            alive = [s for s in self.store.servers(name) if not s.get("stopped") and time.time() - float(s.get("heartbeat") or 0) < HEARTBEAT_S]
+            alive = [
+                s for s in self.store.servers(name) if not s.get("stopped") and time.time() - float(s.get("heartbeat") or 0) < HEARTBEAT_S
+            ]
             for server in alive:
                 refused = (server.get("failed") or {}).get(str(number))
                 if refused:
-                    raise fail("not-ready", "A server refuses the new set; the old one serves on", f"{server.get('id')}: {refused}", hint="leptonctl status")
+                    raise fail(
+                        "not-ready",
+                        "A server refuses the new set; the old one serves on",
+                        f"{server.get('id')}: {refused}",
+                        hint="leptonctl status",
+                    )
             if all(done(s) for s in alive):
                 return
             if time.monotonic() > deadline:
                 late = ", ".join(str(s.get("id")) for s in alive if not done(s))
-                raise fail("not-ready", "A server did not get ready in time; the old set serves on", f"not {what} after {timeout:.0f} s: {late}", hint="see its log, then apply again")
+                raise fail(
+                    "not-ready",
+                    "A server did not get ready in time; the old set serves on",
+                    f"not {what} after {timeout:.0f} s: {late}",
+                    hint="see its log, then apply again",
+                )
             if time.monotonic() - told > 1:
                 told = time.monotonic()
                 self.progress(f"waiting for {len(alive)} server{'s' if len(alive) != 1 else ''} to be {what}")
@@ -208,11 +235,16 @@ class Switch:
         known = servers.server_record(self.root, target.name)
         running = known is not None and servers.is_running(known)
         status = servers.probe(url_of(platform), 1.0)
-        if status is not None and status.get("environment") == target.name:
+        if status is not None and status.get("id") in {s.get("id") for s in self.store.servers(target.name)}:
             return
         if status is not None or not servers.port_free(host, port):
             what = f"environment {status.get('environment')} of another project" if status else "another program"
-            raise fail("port-in-use", "The port of this environment is taken", f"{host}:{port} is used by {what}", hint="choose another port, or stop what uses it")
+            raise fail(
+                "port-in-use",
+                "The port of this environment is taken",
+                f"{host}:{port} is used by {what}",
+                hint="choose another port, or stop what uses it",
+            )
         if running:
             servers.stop_server(root=self.root, environment=target.name)
         self.progress("starting the server")
