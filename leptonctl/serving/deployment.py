@@ -50,6 +50,7 @@ class Deployment:
     environment: str
     number: int = 0
     serial: int = 0
+    lineage: str | None = None
     strict: bool = False
     models: Mapping[str, Served] = field(default_factory=dict)
     pages: Mapping[str, bytes] = field(default_factory=dict)
@@ -91,6 +92,7 @@ def prepare(record: Mapping[str, Any], supply: Supply) -> Deployment:
         environment=str(record["environment"]),
         number=int(record["deployment"]),
         serial=int(record["serial"]),
+        lineage=record.get("lineage"),
         strict=record.get("requests") == "strict",
         models=models,
         pages=metadata_pages(sorted(models)) | {path: page for served in models.values() for path, page in _pages(served).items()},

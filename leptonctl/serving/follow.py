@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -17,8 +17,8 @@ from leptonctl.serving.deployment import Deployment, ReadSecret, Supply, binding
 from leptonctl.serving.manifest import BadModel
 
 HEARTBEAT_S = 2.0
-# a deployment that could not be taken may become good: a secret is set, an artifact is restored
-RETRY_S = 5.0
+# a deployment that could not be taken may become good: a secret is set, an artifact is restored; less and less often
+RETRY_S, RETRY_MOST_S = 5.0, 300.0
 # how far back a starting server looks for since when its models serve, and for a deployment to fall back to
 LOOK_BACK = 100
 
@@ -75,7 +75,7 @@ class Follower:
     ) -> None:
         self._objects, self._who, self._read_secret, self._interval, self._say = objects, who, read_secret, interval, log
         self._standing = Standing(current=no_deployment(who.environment))
-        self._tried: dict[int, float] = {}
+        self._tried: dict[int, tuple[float, float]] = {}
         self._trouble = ""
         self._changed, self._stopping = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._follow, self._beat)]
@@ -85,6 +85,8 @@ class Follower:
         return self._standing.current
 
     def start(self) -> None:
+        """Register, then follow. Registered first: an apply that finds no server moves the head without waiting for one."""
+        self._report()
         for thread in self._threads:
             thread.start()
 
@@ -103,6 +105,7 @@ class Follower:
             "environment": who.environment,
             "deployment": standing.current.number,
             "serial": standing.current.serial,
+            "lineage": standing.current.lineage,
             **{key: getattr(who, key) for key in ("id", "host", "pid", "url", "started")},
             "models": [{"name": name, **model} for name, model in _models(standing.current).items()],
             "ready": _ready(standing),
@@ -121,7 +124,8 @@ class Follower:
 
     def _is_due(self, pointer: Pointer) -> bool:
         """A deployment that failed is tried again only after a while."""
-        return time.monotonic() - self._tried.get(pointer.deployment, -RETRY_S) >= RETRY_S
+        at, pause = self._tried.get(pointer.deployment, (0.0, 0.0))
+        return time.monotonic() >= at + pause
 
     def _stage(self, staged: Pointer) -> None:
         prepared = self._standing.prepared
@@ -167,7 +171,8 @@ class Follower:
             since = {identity(m.name, {"digest": m.digest, "artifact": m.artifact}): m.since for m in current.models.values()}
             return prepare(record, self._supply(since or self._since(pointer, record)))
         except BadModel as problem:
-            self._tried[number] = time.monotonic()
+            _, pause = self._tried.get(number, (0.0, RETRY_S / 2))
+            self._tried[number] = (time.monotonic(), min(2 * pause, RETRY_MOST_S))
             if self._standing.failed.get(number) != str(problem):
                 self._move(replace(self._standing, failed={**self._standing.failed, number: str(problem)}))
                 self._say(f"deployment {number} is refused: {problem}")
@@ -206,19 +211,27 @@ class Follower:
             raise BadModel(msg)
         return record
 
-    def _in_force_before(self, head: Pointer) -> list[dict[str, Any]]:
-        """The records before the head, newest first, without those that never came into force: their serial was used again."""
-        found: list[dict[str, Any]] = []
-        serial = head.serial
-        for number in range(head.deployment - 1, max(0, head.deployment - LOOK_BACK), -1):
-            try:
-                record = self._record(number)
-            except BadModel:
-                continue
-            if int(record["serial"]) < serial:
-                serial = int(record["serial"])
-                found.append(record)
-        return found
+    def _in_force_before(self, head: Pointer) -> Iterator[dict[str, Any]]:
+        """The records before the head that were in force, newest first.
+
+        A record names the one before it as `previous`. Where it does not, one whose serial was used again never was in force.
+        """
+        number, serial, later = head.deployment, head.serial, self._readable(head.deployment)
+        for _ in range(LOOK_BACK):
+            linked = later is not None and "previous" in later
+            number = int(later["previous"] or 0) if later is not None and linked else number - 1
+            if number < 1:
+                return
+            later = self._readable(number)
+            if later is not None and (linked or int(later["serial"]) < serial):
+                serial = int(later["serial"])
+                yield later
+
+    def _readable(self, number: int) -> dict[str, Any] | None:
+        try:
+            return self._record(number)
+        except BadModel:
+            return None
 
     def _since(self, pointer: Pointer, record: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
         """From when on each model of the record has served without a break, by the records before it."""
@@ -271,6 +284,7 @@ def server_record(who: Identity, standing: Standing, now: float, *, stopped: boo
         "stopped": stopped,
         "deployment": standing.current.number,
         "serial": standing.current.serial,
+        "lineage": standing.current.lineage,
         "ready": _ready(standing),
         "failed": _failed(standing),
         "note": standing.note,

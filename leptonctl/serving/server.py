@@ -58,6 +58,7 @@ def serve(
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        log_level="error",
         access_log=False,
         server_header=False,
         date_header=False,

@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ class Detached(subprocess.Popen[bytes]):
 
 def server_folder(root: Path, environment: str) -> Path:
     return root / ".leptonctl" / "servers" / environment
+
+
+def default_id(root: Path) -> str:
+    """Names the server of one project folder on one host: a restart takes its place, a second folder has its own."""
+    host = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in socket.gethostname()).strip("-")
+    return f"{host or 'host'}-{sha256(os.fsencode(root.resolve())).hexdigest()[:8]}"
 
 
 def start_server(*, root: Path, environment: str, store_uri: str, host: str, port: int, timeout: float = START_S) -> Started:
@@ -97,11 +104,18 @@ def process_mark(pid: int) -> dict[str, Any]:
     """What tells this process from a later one of the same pid. `start` is None when there is no such process."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+        handle = os.pidfd_open(pid)
+    except OSError:  # no such process, or the number is that of a thread now
         return {"pid": pid, "start": None, "boot": boot}
-    # a zombie has ended and only waits for its parent
-    return {"pid": pid, "start": None if fields[0] in (b"Z", b"X") else int(fields[19]), "boot": boot}
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        # a zombie whose threads have all ended only waits for its parent; before that it still holds its port
+        ended = bool(select.select([handle], [], [], 0)[0])
+    except (FileNotFoundError, ProcessLookupError):
+        ended = True
+    finally:
+        os.close(handle)
+    return {"pid": pid, "start": None if ended else int(fields[19]), "boot": boot}
 
 
 def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:
@@ -151,7 +165,7 @@ def _stop(record: dict[str, Any], timeout: float) -> bool:
     """Signals go through a process handle, which cannot come to mean another process between the check and the signal."""
     try:
         handle = os.pidfd_open(int(record["pid"]))
-    except ProcessLookupError:
+    except OSError:
         return False
     try:
         if not is_running(record):

@@ -2,12 +2,9 @@
 
 import argparse
 import json
-import os
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,12 @@ from leptonctl.core.diagnostic import ERROR, OK, Failure
 from leptonctl.serving.follow import Identity
 from leptonctl.serving.server import serve
 from leptonctl.spi import ProviderError
-from leptonctl.world.live import process_mark
+from leptonctl.world.live import default_id, process_mark
 from leptonctl.world.secrets import read_secret
 from leptonctl.world.store.durable import make_folder
 from leptonctl.world.store.objects import open_objects
+
+__all__ = ["default_id", "main", "run"]
 
 
 def run(*, store: str, root: Path, environment: str, host: str, port: int, server_id: str, record: Path | None = None) -> None:
@@ -49,12 +48,6 @@ def run(*, store: str, root: Path, environment: str, host: str, port: int, serve
         on_listen=listening,
         log=lambda line: print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", file=sys.stderr, flush=True),
     )
-
-
-def default_id(root: Path) -> str:
-    """Names the server of one project folder on one host: a restart takes its place, a second folder has its own."""
-    host = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in socket.gethostname()).strip("-")
-    return f"{host or 'host'}-{sha256(os.fsencode(root.resolve())).hexdigest()[:8]}"
 
 
 def write_record(path: Path, who: Identity) -> None:

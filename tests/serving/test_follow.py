@@ -199,6 +199,30 @@ def test_a_start_without_a_good_head_falls_back_to_what_was_in_force(shop):
     assert (follower.current().number, follower.status()["note"], told(follower)["failed"]) == (5, "", {})
 
 
+def test_a_fall_back_follows_the_chain_of_what_was_in_force(shop):
+    good, bad = shop.put_model("v1", filter_model()), shop.put_model("v2", broken_golden())
+    shop.deploy(1, 1, {"m": good}, previous=None)
+    shop.record(2, 2, {"m": shop.put_model("v3", filter_model((2.0, 0.0, 0.0)))}, previous=1)  # staged, never taken
+    shop.deploy(3, 5, {"m": bad}, previous=1)
+    shop.deploy(4, 6, {"m": bad}, previous=3)
+    follower = a_follower(shop)
+    follower.step()
+    assert (follower.current().number, versions(follower)) == (1, {"m": "v1"})
+
+
+def test_a_failed_deployment_is_tried_again_less_and_less_often(shop, monkeypatch):
+    monkeypatch.setattr(follow, "RETRY_S", 0.2)
+    shop.deploy(1, 1, {"m": shop.put_model("v2", broken_golden())})
+    looked = []
+    follower = a_follower(shop)
+    prepare = follower._prepare
+    monkeypatch.setattr(follower, "_prepare", lambda pointer: looked.append(pointer) or prepare(pointer))
+    deadline = follow.time.monotonic() + 0.5
+    while follow.time.monotonic() < deadline:
+        follower.step()
+    assert len(looked) == 2
+
+
 def test_the_key_of_hashed_columns_must_be_there_and_the_right_one(shop):
     shop.mark_key()
     shop.deploy(1, 1, {"m": shop.put_model("v1", mixed_model())})

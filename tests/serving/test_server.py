@@ -100,7 +100,7 @@ def test_one_line_says_where_it_listens(server):
 def test_status_names_what_serves(server, shop):
     status = server.status()
     assert status.keys() == {
-        "format_version", "environment", "deployment", "serial", "id", "host", "pid", "url", "started", "models", "ready", "failed", "note",
+        "format_version", "environment", "deployment", "serial", "lineage", "id", "host", "pid", "url", "started", "models", "ready", "failed", "note",
     }  # fmt: skip
     assert (status["environment"], status["serial"], status["id"], status["pid"]) == ("prod", 1, "one", server.popen.pid)
     assert [model["name"] for model in status["models"]] == ["m", "mixed"]
