@@ -22,7 +22,8 @@ def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> l
     from deepdiff import DeepDiff
 
     flat_a, flat_b = _flat(dict(recipe_a)), _flat(dict(recipe_b))
-    found = DeepDiff(flat_a, flat_b, view="tree", ignore_order=False, max_diffs=None)
+    # at its default threshold DeepDiff reports two recipes with little in common as one change of the whole
+    found = DeepDiff(flat_a, flat_b, view="tree", threshold_to_diff_deeper=0)
     paths = {node.path(output_format="list")[0] for nodes in found.values() for node in nodes}
     return [{"path": path, "a": flat_a.get(path), "b": flat_b.get(path)} for path in sorted(paths)]
 

@@ -1,7 +1,7 @@
 """Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
 
-An entry: `{serial, at, by, host, commit, command, environment?, changes: [{address, before, after, before_version,
-after_version, reason}], evidence: [gate as in plan --json] | null}`. A build: `{address, ops: [op], at, by, host?, commit?,
+An entry: `{serial, at, by, host, commit, command, changes: [{address, before, after, before_version, after_version, reason?}],
+evidence: [gate as in plan --json, with its binding's address] | null}`. A build: `{address, ops: [op], at, by, host?, commit?,
 seconds, metrics}`.
 """
 
@@ -30,11 +30,14 @@ def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | f
 
 def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
     head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
-    rows = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
-    lines = [head, table(rows, indent=4)]
-    gates = [gate_cells(gate) for gate in entry.get("evidence") or []]
+    moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
+    lines = [head, table(moves, indent=4)]
+    gates = entry.get("evidence") or []
     if gates:
-        lines.append(table(gates, right=(2,), indent=6))
+        # whose gate it was matters only where several bindings moved at once
+        several = len({gate.get("address") for gate in gates}) > 1
+        rows = [(*gate_cells(gate), printable(gate["address"]) if several else "") for gate in gates]
+        lines.append(table(rows, right=(2,), indent=6))
     return "\n".join(line for line in lines if line)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import metrics_text, short, when
+from leptonctl.views.records import SHORT, metrics_text, short, when
 from leptonctl.views.style import Style, cut, printable
 from leptonctl.views.tables import table
 
@@ -24,7 +24,9 @@ def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 
 
 def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None) -> str:
     head = [style.bold(printable(environment["name"])), *([printable(environment["url"])] if environment.get("url") else [])]
-    lines = ["  ".join([*head, _health(environment.get("healthy"), style)])]
+    protected = [style.dim("protected")] if environment.get("protected") else []
+    commit = [style.dim(f"commit {printable(str(environment['commit']))[:SHORT]}")] if environment.get("commit") else []
+    lines = ["  ".join([*head, _health(environment.get("healthy"), style), *protected, *commit])]
     models = environment["models"]
     if not models:
         return "\n".join([*lines, "  no model is bound"])
@@ -57,23 +59,22 @@ def _metrics(model: Mapping[str, Any], models: list[Mapping[str, Any]], width: i
     return cut(metrics_text(model.get("metrics")), max(width - taken, 24))
 
 
-def _health(healthy: bool | None, style: Style) -> str:  # noqa: FBT001 - the JSON's three-valued field
+def _health(healthy: bool | None, style: Style) -> str:
     if healthy is None:
         return style.dim("not observed from here")
     return style.green("healthy") if healthy else style.red("not healthy")
 
 
 def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
-    """One line for each way in which the server differs from what is recorded."""
+    """One line for each way in which the server differs from what is recorded: a text, or `{class, reason}`, or several."""
     drift = model.get("drift")
     found = drift if isinstance(drift, list) else [drift] if drift else []
     lines = []
     for item in found:
-        reason = item["reason"] if isinstance(item, Mapping) else str(item)
-        remedy = REMEDIES.get(item.get("class", ""), "") if isinstance(item, Mapping) else ""
-        lines.append(
-            f"  {style.yellow('!')} {printable(model['name'])}: {printable(reason)}{_served(model)}{f'; {remedy}' if remedy else ''}"
-        )
+        told = item if isinstance(item, Mapping) else {"reason": item}
+        remedy = REMEDIES.get(told.get("class", ""), "`leptonctl plan` says what mends it")
+        line = f"  {style.yellow('!')} {printable(model['name'])}: {printable(told['reason'])}{_served(model)}"
+        lines.append(line + (f"; {remedy}" if remedy else ""))
     return lines
 
 

@@ -48,7 +48,7 @@ def predict_file(
 
     rows = read_input(path, source, options, manifest, key=key, name=name)
     answer = predict_onnx(onnx, manifest, dict(rows.columns))
-    # the graph computes in float32: its own digits are the shortest that read back equal
+    # the graph computes in float32, and that is what the server answers with
     return Predictions(
         rows=rows.size,
         classes=answer.classes,
@@ -80,13 +80,12 @@ def _rows(predictions: Predictions) -> Iterator[tuple[str | int | None, list[flo
     """Label and numbers of each row."""
     if predictions.values is not None:
         for value in predictions.values:
-            yield None, [_shortest(value)]
+            yield None, [_number(value)]
     elif predictions.labels is not None and predictions.probabilities is not None:
         for label, numbers in zip(predictions.labels.tolist(), predictions.probabilities, strict=True):
-            yield label, [_shortest(n) for n in numbers]
+            yield label, [_number(n) for n in numbers]
 
 
-def _shortest(value: np.float32) -> float | None:
-    """The float64 whose shortest text reads back as this float32; None when it is not finite."""
-    number = float(str(value))
-    return number if number - number == 0 else None
+def _number(value: np.float32) -> float | None:
+    """The same digits as in an answer over HTTP, which read back as this float32; None when it is not finite."""
+    return float(value) if value - value == 0 else None

@@ -165,8 +165,8 @@ def _in_fresh_process(order: dict[str, Json]) -> dict[str, Any]:
         env=environment,
         start_new_session=True,
     )
-    assert worker.stdin is not None  # noqa: S101 - piped above
-    assert worker.stdout is not None  # noqa: S101
+    assert worker.stdin is not None
+    assert worker.stdout is not None
     try:
         worker.stdin.write(json.dumps(order).encode() + b"\n")
         worker.stdin.flush()

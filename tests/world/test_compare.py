@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import sklearn.metrics as sk
-from exported import Shelf, bench, exported, frame_of, prepared
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from leptonctl.spi import Prediction, ProviderError
 from leptonctl.world.steps import compare
+from tests.world.exported import Shelf, bench, exported, frame_of, prepared
 
 CLASSIFICATION = {"task": "classification", "metrics": ["accuracy", "roc_auc", "confusion_matrix"], "positive": None, "average": None}
 
@@ -85,20 +85,20 @@ def test_a_regression_has_no_flips_for_a_gate_to_pass(tmp_path):
     assert set(out["metrics"]) == {"mae", "mse", "rmse", "r2", "mape"}
 
 
-def test_nothing_left_to_compare_on(tmp_path):
+def test_nothing_left_to_compare_on_is_evidence_that_no_gate_passes(tmp_path):
     shelf, frame = Shelf(), cancer()
     export, _ = exported(shelf, frame, ["c0"], max_iter=5000)
-    with pytest.raises(ProviderError) as refused:
-        run(
-            shelf,
-            tmp_path,
-            prepare=prepared(shelf, frame[:300], frame[300:]),
-            export=export,
-            bound_prepare=prepared(shelf, frame[300:], frame[:300]),
-            bound_export=export,
-        )
-    assert refused.value.id == "no-rows-to-compare"
-    assert "269" in refused.value.detail
+    out = run(
+        shelf,
+        tmp_path,
+        prepare=prepared(shelf, frame[:300], frame[300:]),
+        export=export,
+        bound_prepare=prepared(shelf, frame[300:], frame[:300]),
+        bound_export=export,
+    )
+    assert (out["rows"], out["excluded"], out["metrics"]) == (0, 269, {})
+    assert out["flips"] == {"rows": 0, "changed": 0, "share": None}
+    assert "all 269 evaluation rows" in out["notes"][0]
 
 
 def test_a_bound_version_that_needs_a_column_the_candidate_lacks(tmp_path):

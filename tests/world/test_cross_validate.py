@@ -3,16 +3,17 @@
 import numpy as np
 import polars as pl
 import pytest
-from exported import Shelf, bench, prepared
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold, cross_validate as sk_cross_validate
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import cross_validate as sk_cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from leptonctl.spi import ProviderError
 from leptonctl.world.catalog import load_catalog
 from leptonctl.world.steps import cross_validate
+from tests.world.exported import Shelf, bench, prepared
 
 
 def train_inputs(task, algorithm, preprocess=(), **params):

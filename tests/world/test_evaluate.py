@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 import sklearn.metrics as sk
-from exported import Shelf, bench, exported, frame_of, prepared
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from leptonctl.spi import ProviderError
 from leptonctl.world.scoring import ROWS_AT_ONCE, predict_onnx
 from leptonctl.world.steps import evaluate
 from leptonctl.world.steps.train import prepared as prepared_rows
+from tests.world.exported import Shelf, bench, exported, frame_of, prepared
 
 
 def cancer(rows=slice(None)):

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from exported import Shelf, bench, frame_of
-from exported import prepared as prepared_rows
 from sklearn.datasets import load_breast_cancer
 
 from leptonctl.core.diagnostic import Failure
@@ -23,6 +21,8 @@ from leptonctl.world.digests import digest_of
 from leptonctl.world.provenance import provenance
 from leptonctl.world.steps import export, prepare, train
 from leptonctl.world.verify import rebuild, verify_artifacts
+from tests.world.exported import Shelf, bench, frame_of
+from tests.world.exported import prepared as prepared_rows
 
 SCALER = {"use": "standard_scaler", "columns": "numeric", "params": {"with_mean": True, "with_std": True}}
 

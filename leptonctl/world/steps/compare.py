@@ -21,19 +21,23 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
     rows = prepared(needs["prepare"], "test", task, bench)
     learned = row_ids(needs["prepare"], store) | row_ids(needs["bound_prepare"], store)
     keep = np.array([row not in learned for row in rows.ids], dtype=bool)
+    excluded = len(keep) - int(keep.sum())
     if not keep.any():
-        raise ProviderError(
-            "No rows are left to compare on",
-            detail=f"All {len(keep)} evaluation rows of the candidate stand in the training rows of one of the two versions.",
-            hint="split by a stable hash, so that no row changes side as data grows: `split: {test: 0.25, by: COLUMN}`",
-            id="no-rows-to-compare",
-        )
+        return Made(outputs=nothing_left(excluded))
     y, columns = rows.y[keep], take_rows(rows.columns, keep)
     bench.progress(message=f"comparing on {len(y)} rows")
     (onnx, manifest), (old_onnx, old_manifest) = exported_model(needs["export"], store), exported_model(needs["bound_export"], store)
     bound = predict_onnx(old_onnx, old_manifest, columns_for(old_manifest, manifest, columns))
     candidate = predict_onnx(onnx, manifest, columns)
-    return Made(outputs={"rows": len(y), "excluded": len(keep) - len(y), **compare(inputs, y, bound, candidate)})
+    return Made(outputs={"rows": len(y), "excluded": excluded, **compare(inputs, y, bound, candidate)})
+
+
+def nothing_left(excluded: int) -> dict[str, Json]:
+    """No row is fair to both. That is evidence too: a gate that needs the comparison cannot pass."""
+    note = (
+        f"all {excluded} evaluation rows of the candidate stand in training rows of one of the two; `split: {{by: COLUMN}}` prevents that"
+    )
+    return {"rows": 0, "excluded": excluded, "metrics": {}, "flips": {"rows": 0, "changed": 0, "share": None}, "notes": [note]}
 
 
 def row_ids(prepare: Result, artifacts: Artifacts) -> frozenset[bytes]:

@@ -1,0 +1,67 @@
+"""`history` as text: newest first, who and why, and the way back."""
+
+from leptonctl.views.history import NOTHING, render_text
+
+A, B = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
+SWITCH = {
+    "serial": 40, "at": "2026-11-21T15:12:39Z", "by": "mara", "host": "build7", "commit": "1a2b3c4d5e6f7890", "command": "apply",
+    "environment": "prod",
+    "changes": [{"address": "environment/prod/spam-filter", "before": A, "after": B, "before_version": "v1", "after_version": "v2",
+                 "reason": "version switched"}],
+    "evidence": [
+        {"address": "environment/prod/spam-filter", "metric": "accuracy", "rule": "min", "limit": 0.85, "value": 0.9312, "bound": None,
+         "candidate": 0.9312, "passed": True, "note": ""},
+        {"address": "environment/prod/spam-filter", "metric": "f1", "rule": "max_drop", "limit": 0.01, "value": -0.004, "bound": 0.9,
+         "candidate": 0.904, "passed": True, "note": ""},
+    ],
+}  # fmt: skip
+FIRST = {
+    "serial": 39, "at": "2026-11-21T15:00:00Z", "by": "ci", "host": None, "commit": None, "command": "apply",
+    "changes": [
+        {"address": "dataset/mail@2024-06", "before": None, "after": A, "before_version": None, "after_version": None},
+        {"address": "environment/prod/old", "before": A, "after": None, "before_version": "v1", "after_version": None},
+        {"address": "model/spam-filter@v1", "before": A, "after": B, "before_version": None, "after_version": None},
+    ],
+    "evidence": None,
+}  # fmt: skip
+BUILD = {
+    "address": "model/spam-filter@v2", "ops": ["train", "export", "cross_validate"], "at": "2026-11-21T15:10:00Z", "by": "mara",
+    "seconds": 12.3, "metrics": {"accuracy": 0.9312, "cv_accuracy_mean": 0.92, "cv_accuracy_std": 0.01},
+}  # fmt: skip
+
+
+def test_changes_and_builds_newest_first():
+    assert (
+        render_text({"entries": [FIRST, SWITCH], "builds": [BUILD]}, now="2026-11-25T15:12:39Z")
+        == """\
+#40  2026-11-21 15:12 UTC (4 days ago)  apply  by mara on build7, commit 1a2b3c4d5e6f
+    environment/prod/spam-filter  v1 → v2  version switched
+      ✓  accuracy  0.9312  ≥ 0.85
+      ✓  f1 drop   -0.004  ≤ 0.01  (0.9 bound, 0.904 candidate)
+
+built  2026-11-21 15:10 UTC (4 days ago)  model/spam-filter@v2  by mara
+    train, export, cross-validate in 12 s: accuracy 0.9312, cv_accuracy_mean 0.92
+
+#39  2026-11-21 15:00 UTC (4 days ago)  apply  by ci
+    dataset/mail@2024-06  added
+    environment/prod/old  v1 → unbound
+    model/spam-filter@v1  ab12ab12ab12 → cd34cd34cd34
+
+Last switch: #40. `leptonctl rollback prod/spam-filter` brings v1 back."""
+    )
+
+
+def test_several_bindings_name_whose_gate_it_was():
+    other = {**SWITCH["evidence"][0], "address": "environment/prod/other"}
+    text = render_text({"entries": [{**SWITCH, "evidence": [SWITCH["evidence"][0], other]}], "builds": []})
+    assert "≥ 0.85  environment/prod/spam-filter\n" in text
+    assert "≥ 0.85  environment/prod/other\n" in text
+
+
+def test_a_first_binding_has_no_way_back():
+    first = {**SWITCH, "changes": [{**SWITCH["changes"][0], "before": None, "before_version": None}], "evidence": None}
+    assert render_text({"entries": [first], "builds": []}).endswith("environment/prod/spam-filter  unbound → v2  version switched")
+
+
+def test_nothing_yet():
+    assert render_text({"entries": [], "builds": []}) == NOTHING

@@ -1,0 +1,65 @@
+"""`status` as text: the operator's first look."""
+
+from leptonctl.views.status import NOTHING, render_text
+
+A, B = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
+
+SPAM = {
+    "name": "spam-filter", "version": "v2", "digest": A, "artifact": A, "since": "2026-11-21T15:12:39+00:00", "serial": 40,
+    "metrics": {"accuracy": 0.931234, "f1": 0.9, "cv_accuracy_std": 0.01}, "live_digest": A, "live_artifact": A, "live_since": None, "drift": None,
+}  # fmt: skip
+WIDE = {**SPAM, "name": "分類", "version": "2024-06", "artifact": B, "serial": 4, "metrics": {}}
+PROD = {
+    "name": "prod",
+    "url": "http://127.0.0.1:8080",
+    "healthy": True,
+    "protected": True,
+    "commit": "1a2b3c4d5e6f7890",
+    "models": [SPAM, WIDE],
+}
+
+
+def test_who_serves_what_since_when():
+    status = {"environments": [PROD, {"name": "staging", "url": None, "healthy": None, "models": []}]}
+    assert (
+        render_text(status, now="2026-11-21T18:13:00Z")
+        == """\
+prod  http://127.0.0.1:8080  healthy  protected  commit 1a2b3c4d5e6f
+  model        version  since                           serial  artifact      metrics
+  spam-filter  v2       2026-11-21 15:12 UTC (3 h ago)     #40  ab12ab12ab12  accuracy 0.9312, f1 0.9
+  分類         2024-06  2026-11-21 15:12 UTC (3 h ago)      #4  cd34cd34cd34
+
+staging  not observed from here
+  no model is bound"""
+    )
+
+
+def test_drift_stands_below_the_table_with_its_remedy():
+    drifted = {
+        **SPAM,
+        "live_artifact": B,
+        "live_since": "2026-11-21T14:00:00Z",
+        "drift": {"class": "heal", "reason": "serves another artifact"},
+    }
+    plain = {**WIDE, "live_artifact": None, "drift": "not running"}
+    lines = render_text({"environments": [{**PROD, "healthy": False, "models": [drifted, plain]}]}).split("\n")
+    assert lines[0].split("  ")[2] == "not healthy"
+    assert lines[-2:] == [
+        "  ! spam-filter: serves another artifact (serves cd34cd34cd34 since 2026-11-21 14:00 UTC); `leptonctl apply` mends it",
+        "  ! 分類: not running; `leptonctl plan` says what mends it",
+    ]
+
+
+def test_a_decision_is_left_to_a_person():
+    aborted = {**SPAM, "drift": [{"class": "decision", "reason": "the server aborted the canary"}]}
+    text = render_text({"environments": [{**PROD, "models": [aborted]}]})
+    assert text.endswith("! spam-filter: the server aborted the canary; yours to decide: make the YAML agree, or apply again")
+
+
+def test_nothing_is_bound():
+    assert render_text({"environments": []}) == NOTHING
+
+
+def test_control_characters_from_a_record_are_written_out():
+    text = render_text({"environments": [{**PROD, "url": "http://x\x1b[2J", "models": []}]}, color=False)
+    assert "\x1b" not in text
