@@ -8,6 +8,7 @@ from leptonctl.spi import Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
+    import onnx
 
 BOOSTING: dict[str, Schema] = {
     "learning_rate": {"type": "number", "minimum": 0, "default": 0.1, "description": "Weight of each tree."},
@@ -62,6 +63,16 @@ def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: 
     return estimator.fit(features, target, monitor=watch)
 
 
+def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":  # noqa: ANN401
+    """The converter writes one starting value for `init: zero` where a model of many classes needs as many; zeros need none."""
+    if estimator.init == "zero":
+        for node in model.graph.node:
+            kept = [attribute for attribute in node.attribute if attribute.name != "base_values"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    return model
+
+
 TRAINERS = (
     Trainer(
         name="gradient_boosting",
@@ -77,6 +88,7 @@ TRAINERS = (
         },
         build=build_classifier,
         fit=fit,
+        repair=repair,
         splits=True,
     ),
     Trainer(
@@ -100,6 +112,7 @@ TRAINERS = (
         },
         build=build_regressor,
         fit=fit,
+        repair=repair,
         splits=True,
     ),
 )

@@ -1,13 +1,13 @@
-"""Linear models by stochastic gradient descent in mini-batches, for classes or for values. Tells its loss after every epoch.
+"""Linear models by stochastic gradient descent in real mini-batches, for classes or for values. Tells its loss after every epoch.
 
-The epochs are our own, so that a loss can be shown and a batch size chosen. In each: rows in a new order drawn from the seed, cut into
-batches of `batch_size`, one `partial_fit` per batch (which steps row by row and carries the learning rate on). Training stops when
-the loss over all rows has not fallen by `tol` in `n_iter_no_change` epochs.
+scikit-learn's own SGD steps row by row and knows no batch size, so the steps are ours (sgd_steps); the fitted model is a plain
+SGDClassifier or SGDRegressor. More than two classes: one against the rest, as there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers import sgd_steps
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT
 from leptonctl.spi import Progress, Schema, Trainer
 
@@ -24,7 +24,7 @@ COMMON: dict[str, Schema] = {
     "eta0": {"type": "number", "exclusiveMinimum": 0, "default": 0.01, "description": "First learning rate of the schedules constant and invscaling."},
     "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 5, "description": "Stop when so many epochs brought nothing."},
     "average": {"type": "boolean", "default": False, "description": "Whether the result is the mean of the weights of all steps."},
-    "batch_size": {"type": "integer", "minimum": 1, "default": 32, "description": "Rows of a mini-batch."},
+    "batch_size": {"type": "integer", "minimum": 1, "default": 32, "description": "Rows of a mini-batch: each step follows their mean gradient."},
 }
 SCHEDULES = ["constant", "optimal", "invscaling"]
 
@@ -40,70 +40,52 @@ def learning_rate(default: str, power_t: float) -> dict[str, Schema]:
 def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
     from sklearn.linear_model import SGDClassifier
 
-    estimator = SGDClassifier(**{k: v for k, v in params.items() if k != "batch_size"}, shuffle=False, random_state=seed, n_jobs=1)
-    return _with_batches(estimator, params["batch_size"])
+    return _with_batches(SGDClassifier(**_theirs(params), random_state=seed, n_jobs=1), params)
 
 
 def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
     from sklearn.linear_model import SGDRegressor
 
-    estimator = SGDRegressor(**{k: v for k, v in params.items() if k != "batch_size"}, shuffle=False, random_state=seed)
-    return _with_batches(estimator, params["batch_size"])
+    return _with_batches(SGDRegressor(**_theirs(params), random_state=seed), params)
 
 
 def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
     import numpy as np
-    from sklearn.metrics import log_loss
 
-    classes = np.unique(target)
-
-    def loss() -> float:
-        return float(log_loss(target, estimator.predict_proba(features).astype(np.float64), labels=classes))
-
-    return _epochs(estimator, features, target, progress, loss, {"classes": classes})
-
-
-def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
-    import numpy as np
-
-    def loss() -> float:
-        return float(np.mean((estimator.predict(features) - target) ** 2) / 2)
-
-    return _epochs(estimator, features, target, progress, loss, {})
-
-
-def _with_batches(estimator: Any, batch_size: int) -> Any:  # noqa: ANN401
-    estimator.batch_size_ = batch_size
+    classes, places = np.unique(target, return_inverse=True)
+    two = len(classes) == 2  # noqa: PLR2004
+    sides = np.where(places[:, None] == (np.array([1]) if two else np.arange(len(classes))), 1.0, -1.0)
+    loss = sgd_steps.log_loss if estimator.loss == "log_loss" else sgd_steps.modified_huber
+    done = _descend(estimator, features, sides, loss, progress)
+    estimator.classes_, estimator.coef_, estimator.intercept_ = classes, done.weights.T.copy(), done.intercepts
     return estimator
 
 
-def _epochs(
-    estimator: Any,  # noqa: ANN401
-    features: "np.ndarray",
-    target: "np.ndarray",
-    progress: Progress,
-    loss: Callable[[], float],
-    first: Mapping[str, Any],
-) -> Any:  # noqa: ANN401
-    import numpy as np
+def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+    losses = {
+        "squared_error": sgd_steps.squared_error,
+        "huber": sgd_steps.huber(estimator.epsilon),
+        "epsilon_insensitive": sgd_steps.epsilon_insensitive(estimator.epsilon),
+        "squared_epsilon_insensitive": sgd_steps.squared_epsilon_insensitive(estimator.epsilon),
+    }
+    done = _descend(estimator, features, target.reshape(-1, 1), losses[estimator.loss], progress)
+    estimator.coef_, estimator.intercept_ = done.weights[:, 0].copy(), done.intercepts
+    return estimator
 
-    order = np.random.RandomState(estimator.random_state)
-    best, waited = np.inf, 0
-    for epoch in range(1, estimator.max_iter + 1):
-        rows = order.permutation(len(target))
-        for start in range(0, len(rows), estimator.batch_size_):
-            batch = rows[start : start + estimator.batch_size_]
-            estimator.partial_fit(features[batch], target[batch], **first)
-        now = loss()
-        if not np.isfinite(now):
-            msg = "the loss is no longer finite: scale the features (standard_scaler) or lower eta0"
-            raise ValueError(msg)
-        progress(iteration=epoch, of=estimator.max_iter, loss=now)
-        waited = waited + 1 if estimator.tol is not None and now > best - estimator.tol else 0
-        best = min(best, now)
-        if waited >= estimator.n_iter_no_change:
-            break
-    estimator.n_iter_ = epoch
+
+def _descend(estimator: Any, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Pair, progress: Progress) -> sgd_steps.Descent:  # noqa: ANN401
+    params = estimator.get_params() | {"batch_size": estimator.batch_size_}
+    done = sgd_steps.descend(features, targets, loss, params, estimator.random_state, progress)
+    estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], done.epochs, float(done.seen + 1)
+    return done
+
+
+def _theirs(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if name != "batch_size"}
+
+
+def _with_batches(estimator: Any, params: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    estimator.batch_size_ = params["batch_size"]
     return estimator
 
 

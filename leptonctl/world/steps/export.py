@@ -81,7 +81,7 @@ def export(fitted: Fitted, seen: Rows, unseen: Rows, *, opset: int = OPSET, tole
     first = _attempt(fitted, judged, scale, limit, opset)
     attempt = first
     if first.wrong:
-        with suppress(ProviderError, *runtime_errors()):
+        with suppress(ProviderError):
             attempt = _attempt(fitted, judged, scale, limit, opset, wide=True)
     if attempt.wrong:
         raise _mismatch(fitted, first, limit)
@@ -108,7 +108,7 @@ class Attempt:
 def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset: int, *, wide: bool = False) -> Attempt:
     model, repairs = build_graph(fitted, opset, wide=wide)
     data = serialized(model)
-    session = open_session(data)
+    session = _open(fitted, data)
     rows = hard_rows(fitted, model, columns)
     hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit)
     suspects = sorted(set(hard.wrong) & set(rows.huge))
@@ -117,6 +117,18 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
         hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit, skip=unstable)
     test = compare(fitted, session, columns, scale=scale, tolerance=limit)
     return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, rows=rows)
+
+
+def _open(fitted: Fitted, data: bytes) -> Any:  # noqa: ANN401
+    try:
+        return open_session(data)
+    except runtime_errors() as problem:
+        raise ProviderError(
+            "The exported graph cannot be run",
+            detail=f"{fitted.trainer.name}: {' '.join(str(problem).split())[:300]}",
+            hint="change its parameters, or use another algorithm or step",
+            id="export-failed",
+        ) from problem
 
 
 def _mismatch(fitted: Fitted, attempt: Attempt, limit: float) -> ProviderError:
