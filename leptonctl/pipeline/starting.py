@@ -63,7 +63,7 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
         "target": guess.target,
         "task": guess.task,
         "algorithm": guess.algorithm,
-        "columns": {name: kind for name, kind in table.types.items()},
+        "columns": cast("Json", dict(table.types)),
         "missing": {name: count for name, count in table.missing.items() if count},
         "left out": list(guess.ids),
         "port": port,
@@ -120,12 +120,9 @@ def _guess(directory: Path, path: str, target: str | None, table: Profile) -> _G
 
 
 def _is_id(kind: ColumnType, table: Profile, name: str) -> bool:
-    many = table.distinct[name] > 0.9 * table.rows
-    return (
-        kind in {"string", "integer"}
-        and many
-        and ((kind == "string" and table.length[name] < LONG_TEXT) or name.lower() in {"id", "index", "rowid", ""})
-    )
+    if kind not in {"string", "integer"} or table.distinct[name] <= 0.9 * table.rows:  # noqa: PLR2004 - nearly every row has its own
+        return False
+    return (kind == "string" and table.length[name] < LONG_TEXT) or name.lower() in {"id", "index", "rowid"}
 
 
 def _preprocess(features: Mapping[str, ColumnType], table: Profile) -> list[str]:
@@ -145,11 +142,8 @@ def _preprocess(features: Mapping[str, ColumnType], table: Profile) -> list[str]
 
 def _scalar(text: str) -> str:
     """A YAML scalar that reads back as this text."""
-    return (
-        text
-        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ -]*[A-Za-z0-9_]|[A-Za-z_]", text) and text not in {"null", "true", "false"}
-        else _quoted(text)
-    )
+    plain = re.fullmatch(r"[A-Za-z_]([A-Za-z0-9_ -]*[A-Za-z0-9_])?", text)
+    return text if plain and text not in {"null", "true", "false"} else _quoted(text)
 
 
 def _quoted(text: str) -> str:
