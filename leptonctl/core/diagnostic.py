@@ -72,7 +72,7 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or what is known when nothing is near, or nothing when nothing is known."""
     names = sorted(known)
-    near = get_close_matches(word, names, n=1, cutoff=0.6)
+    near = [name for name in names if name.lower() == word.lower()] or get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f'did you mean "{near[0]}"?'
     return "known: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "") if names else ""

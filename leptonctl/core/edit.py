@@ -86,7 +86,7 @@ class _Source:
                 return index
         raise _refused(self.document, (), "the text does not hold this document")
 
-    def value(self) -> Any:  # noqa: ANN401
+    def value(self) -> Any:
         return deepcopy(self.parsed[self.index].value)
 
     def find(self, path: Path) -> tuple[Any, Any]:
@@ -104,10 +104,10 @@ class _Source:
             key, node = pair
         return node, key
 
-    def start(self, node: Any) -> int:  # noqa: ANN401
+    def start(self, node: Any) -> int:
         return self.starts[int(node.start_mark.line)] + int(node.start_mark.column)
 
-    def end(self, node: Any) -> int:  # noqa: ANN401
+    def end(self, node: Any) -> int:
         """Behind the last character written of a node, without the blank lines that follow a block."""
         leaf = _last_leaf(node)
         end = self.starts[int(leaf.end_mark.line)] + int(leaf.end_mark.column)
@@ -119,18 +119,18 @@ class _Source:
         found = BREAK.search(self.text, offset)
         return found.start() if found else len(self.text)
 
-    def line_start(self, node: Any) -> int:  # noqa: ANN401
+    def line_start(self, node: Any) -> int:
         return self.starts[int(node.start_mark.line)]
 
 
-def _last_leaf(node: Any) -> Any:  # noqa: ANN401
+def _last_leaf(node: Any) -> Any:
     while isinstance(node, MappingNode | SequenceNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(node, MappingNode) else last
     return node
 
 
-def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:  # noqa: ANN401
+def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:
     """Ways to add an entry, the nicest first."""
     text = source.text
     start, end = source.start(node), source.end(node)
@@ -150,7 +150,7 @@ def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:  # noq
         yield text[:first] + f"{entry}{source.newline}{indent}" + text[first:]
 
 
-def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:  # noqa: ANN401
+def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:
     """Ways to remove an entry, the nicest first."""
     text, pairs = source.text, node.value
     key, value = pairs[index]
@@ -168,7 +168,7 @@ def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:  # noqa:
         yield text[: source.end(pairs[index - 1][1])] + text[end:]
 
 
-def _first_right(candidates: Any, source: _Source, expected: Json, path: Path) -> str:  # noqa: ANN401
+def _first_right(candidates: Any, source: _Source, expected: Json, path: Path) -> str:
     """The first candidate that reads back as `expected`, all other documents unchanged."""
     wanted = [encode(one.value) for one in source.parsed]
     wanted[source.index] = encode(expected)
@@ -179,13 +179,13 @@ def _first_right(candidates: Any, source: _Source, expected: Json, path: Path) -
     raise _refused(source.document, path, "the edit would change more than was meant")
 
 
-def _get(value: Any, path: Path) -> Any:  # noqa: ANN401
+def _get(value: Any, path: Path) -> Any:
     for part in path:
         value = value[part]
     return value
 
 
-def _put(value: Any, path: Path, new: Json) -> None:  # noqa: ANN401
+def _put(value: Any, path: Path, new: Json) -> None:
     _get(value, path[:-1])[path[-1]] = new
 
 

@@ -1,6 +1,6 @@
 """One jsonschema error -> what a person reads: an id, a sentence, a hint. Knows no documents and no places."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ from leptonctl.core.fits import TYPES, repeated
 from leptonctl.core.values import Json, Path
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,62}$"
+SHOWN = 40
 TRUTHY = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 TYPE_WORDS = {
     "string": "text",
@@ -25,9 +26,9 @@ class SchemaError(Protocol):
     """The part of jsonschema.ValidationError that is read here."""
 
     @property
-    def absolute_path(self) -> Any: ...  # noqa: ANN401
+    def absolute_path(self) -> Any: ...
     @property
-    def absolute_schema_path(self) -> Any: ...  # noqa: ANN401
+    def absolute_schema_path(self) -> Any: ...
 
     validator: Any
     validator_value: Any
@@ -60,24 +61,8 @@ def explain(wrong: SchemaError, what: str, *, parameters: bool = False) -> Itera
         yield from _missing(wrong, path, what)
     elif "propertyNames" in wrong.absolute_schema_path:
         yield _bad_name(str(wrong.instance), (*path, wrong.instance), on_key=True)
-    elif word == "not":
-        detail = wrong.schema.get("$comment", "this key cannot stand here")
-        yield Mistake(
-            id="not-allowed", summary="Two keys exclude each other", detail=detail, path=path, hint="remove one of the two", on_key=True
-        )
-    elif word == "type":
-        yield _wrong_type(wrong, path)
-    elif word in {"enum", "const"}:
-        yield _not_allowed(wrong, path)
-    elif word in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}:
-        detail = f"{_named(path)} must be {describe(wrong.schema)}, not {_shown(wrong.instance)}"
-        yield Mistake(id="out-of-range", summary="A number is out of range", detail=detail, path=path, hint=_example(wrong.schema))
-    elif word == "pattern":
-        yield _bad_text(wrong, path)
-    elif word == "uniqueItems":
-        yield _repeated(wrong, path)
     else:
-        yield _wrong_length(wrong, path)
+        yield SINGLE.get(word, _wrong_length)(wrong, path)
 
 
 def describe(schema: Mapping[str, Any]) -> str:
@@ -140,7 +125,7 @@ def _shown(value: Json) -> str:
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
     text = str(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def _named(path: Path) -> str:
@@ -158,14 +143,14 @@ def _unknown(wrong: SchemaError, path: Path, what: str, *, parameters: bool) -> 
         if key in known:
             continue
         hint = did_you_mean(key, known)
-        if parameters and not path:
-            detail = f"{what} has no parameter `{key}`"
+        if inner == "params" or (parameters and not path):
+            detail = f"{what if parameters else '`params`'} has no parameter `{key}`"
             yield Mistake(
                 id="unknown-parameter", summary="A parameter is not known", detail=detail, path=(*path, key), hint=hint, on_key=True
             )
             continue
         owner = f"`{inner}`" if inner else what
-        if len(path) == 2 and path[0] == "versions":  # noqa: PLR2004
+        if path[:1] == ("versions",) and path[1:] == path[-1:]:
             owner = f"a version of a {what}"
         detail = f"{owner} has no key `{key}`"
         yield Mistake(id="unknown-key", summary="A key is not known", detail=detail, path=(*path, key), hint=hint, on_key=True)
@@ -185,8 +170,19 @@ def _missing(wrong: SchemaError, path: Path, what: str) -> Iterator[Mistake]:
 
 
 def _first_lower(sentence: str) -> str:
-    first = sentence.split(". ")[0].split(": ")[0].rstrip(".")
+    first = sentence.partition(". ")[0].partition(": ")[0].rstrip(".")
     return "(" + first[:1].lower() + first[1:] + ")"
+
+
+def _excluded(wrong: SchemaError, path: Path) -> Mistake:
+    detail = wrong.schema.get("$comment", "this key cannot stand here")
+    hint = "remove one of the two"
+    return Mistake(id="not-allowed", summary="Two keys exclude each other", detail=detail, path=path, hint=hint, on_key=True)
+
+
+def _out_of_range(wrong: SchemaError, path: Path) -> Mistake:
+    detail = f"{_named(path)} must be {describe(wrong.schema)}, not {_shown(wrong.instance)}"
+    return Mistake(id="out-of-range", summary="A number is out of range", detail=detail, path=path, hint=_example(wrong.schema))
 
 
 def _wrong_type(wrong: SchemaError, path: Path) -> Mistake:
@@ -211,21 +207,29 @@ def _wrong_type(wrong: SchemaError, path: Path) -> Mistake:
 
 def _type_hint(value: Json, schema: Mapping[str, Any]) -> str:
     kinds = [kind for option in (schema, *schema.get("anyOf", ())) for kind in _kinds(option)]
+    hint = ""
     if value is None:
-        return "give it a value, or remove the key"
-    if "string" in kinds and isinstance(value, bool | int | float):
-        return f'quote it: "{_shown(value)}"'
-    if "boolean" in kinds and isinstance(value, str):
+        hint = "give it a value, or remove the key"
+    elif isinstance(value, str):
+        hint = _text_hint(value, kinds)
+    elif "string" in kinds and isinstance(value, bool | int | float):
+        hint = f'quote it: "{_shown(value)}"'
+    elif "integer" in kinds and isinstance(value, float) and value.is_integer():
+        hint = f"write {int(value)}"
+    elif "array" in kinds and isinstance(value, int | float):
+        hint = f"write a list: [{_shown(value)}]"
+    return hint or _example(schema)
+
+
+def _text_hint(value: str, kinds: list[str]) -> str:
+    """What text that should be something else may have meant."""
+    if "boolean" in kinds:
         said = TRUTHY.get(value.lower(), "")
         return f"write {said}: YAML 1.2 reads `{value}` as text" if said else "write true or false, without quotes"
-    if isinstance(value, str) and ("integer" in kinds or "number" in kinds):
-        number = value.replace(".", "", 1).removeprefix("-")
-        return f"remove the quotes: {value}" if number.isascii() and number.isdigit() else _example(schema)
-    if "integer" in kinds and isinstance(value, float) and value.is_integer():
-        return f"write {int(value)}"
-    if "array" in kinds and isinstance(value, str | int | float):
-        return f"write a list: [{_shown(value)}]"
-    return _example(schema)
+    number = value.replace(".", "", 1).removeprefix("-")
+    if {"integer", "number"} & set(kinds) and number.isascii() and number.isdigit():
+        return f"remove the quotes: {value}"
+    return f"write a list: [{_shown(value)}]" if "array" in kinds else ""
 
 
 def _kinds(schema: Mapping[str, Any]) -> list[str]:
@@ -238,15 +242,14 @@ def _example(schema: Mapping[str, Any]) -> str:
     if examples and isinstance(examples[0], str | int | float):
         return f"for example {_shown(examples[0])}"
     default = schema.get("default")
-    return f"the default is {_shown(default)}" if isinstance(default, str | int | float) else ""
+    return f"the default is {_shown(default)}" if isinstance(default, str | int | float) else f"write {describe(schema)}"
 
 
 def _not_allowed(wrong: SchemaError, path: Path) -> Mistake:
     options = wrong.schema["enum"] if "enum" in wrong.schema else [wrong.schema["const"]]
-    hint = did_you_mean(wrong.instance, [o for o in options if isinstance(o, str)]) if isinstance(wrong.instance, str) else ""
-    if hint.startswith("known:"):
-        hint = ""
-    detail = f"{_named(path)} must be {describe(wrong.schema)}, not {_kind_of(wrong.instance) if isinstance(wrong.instance, list | dict) else _shown(wrong.instance)}"
+    near = did_you_mean(wrong.instance, [o for o in options if isinstance(o, str)]) if isinstance(wrong.instance, str) else ""
+    hint = near if near.startswith("did") else _example(wrong.schema)
+    detail = f"{_named(path)} must be {describe(wrong.schema)}, not {_shown(wrong.instance)}"
     return Mistake(id="not-allowed", summary="A value is not one of those allowed", detail=detail, path=path, hint=hint)
 
 
@@ -257,7 +260,7 @@ def _bad_text(wrong: SchemaError, path: Path) -> Mistake:
     if path and path[-1] == "digest":
         detail = "a digest is `sha256:` and 64 hex digits"
         return Mistake(id="bad-digest", summary="A digest is malformed", detail=detail, path=path, hint="run `leptonctl pin` to write it")
-    hint = f"for example {examples[0]}" if examples else ""
+    hint = f"for example {examples[0]}" if examples else "see the YAML reference"
     return Mistake(
         id="bad-format",
         summary="A text does not have the right form",
@@ -270,7 +273,7 @@ def _bad_text(wrong: SchemaError, path: Path) -> Mistake:
 def _bad_name(name: str, path: Path, *, on_key: bool = False) -> Mistake:
     detail = "a name is 1 to 63 lower-case letters, digits, `.`, `_`, `-`, and begins with a letter or digit"
     better = "".join(c if c in "abcdefghijklmnopqrstuvwxyz0123456789._-" else "-" for c in name.lower()).strip("-._")[:63]
-    hint = f"write {better}" if better else ""
+    hint = f"write {better}" if better else "for example v1"
     return Mistake(id="bad-name", summary="A name has characters that are not allowed", detail=detail, path=path, hint=hint, on_key=on_key)
 
 
@@ -283,11 +286,12 @@ def _repeated(wrong: SchemaError, path: Path) -> Mistake:
 
 def _wrong_length(wrong: SchemaError, path: Path) -> Mistake:
     limit = wrong.validator_value
-    bound = "at least" if str(wrong.validator).startswith("min") else "at most"
+    least = str(wrong.validator).startswith("min")
     noun = {"Length": "character", "Items": "item", "Properties": "entry"}.get(str(wrong.validator)[3:], "part")
     plural = noun if limit == 1 else {"entry": "entries"}.get(noun, noun + "s")
-    detail = f"{_named(path)} must have {bound} {limit} {plural}"
-    return Mistake(id="wrong-length", summary="A value is too short or too long", detail=detail, path=path, hint=_example(wrong.schema))
+    detail = f"{_named(path)} must have {'at least' if least else 'at most'} {limit} {plural}"
+    hint = f"{'add' if least else 'remove'} {'an' if noun[0] in 'ei' else 'a'} {noun}" + (", or remove the key" if least else "")
+    return Mistake(id="wrong-length", summary="A value is too short or too long", detail=detail, path=path, hint=hint)
 
 
 def _branch(wrong: SchemaError, what: str, *, parameters: bool) -> Iterator[Mistake]:
@@ -321,3 +325,18 @@ def _is_meant(errors: list[SchemaError], schema: Mapping[str, Any], value: Json,
         return False
     fitting = any(TYPES[name](value) for name in ([kinds] if isinstance(kinds, str) else kinds))
     return fitting and not any(e.validator == "type" and len(tuple(e.absolute_path)) == depth for e in errors)
+
+
+SINGLE: Mapping[str, Callable[[SchemaError, Path], Mistake]] = {
+    "not": _excluded,
+    "type": _wrong_type,
+    "enum": _not_allowed,
+    "const": _not_allowed,
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
+    "exclusiveMinimum": _out_of_range,
+    "exclusiveMaximum": _out_of_range,
+    "multipleOf": _out_of_range,
+    "pattern": _bad_text,
+    "uniqueItems": _repeated,
+}

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes  # noqa: TID253
-from jinja2.environment import TemplateExpression  # noqa: TID253
 from jinja2.exceptions import UndefinedError  # noqa: TID253
 from jinja2.sandbox import SandboxedEnvironment  # noqa: TID253
 
@@ -196,7 +195,7 @@ def _value(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> An
     parts = tree.body[0].nodes if len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) else []
     if len(parts) == 1 and text.strip().startswith("{{") and text.strip().endswith("}}"):
         inner = text.strip()[2:-2].removeprefix("-").removesuffix("-")
-        compiled: TemplateExpression = environment.compile_expression(inner, undefined_to_none=False)
+        compiled = environment.compile_expression(inner, undefined_to_none=False)
         return compiled(vars=variables)
     return environment.from_string(text).render(vars=variables)
 

@@ -38,14 +38,14 @@ def same(left: Json, right: Json) -> bool:
 
 def fits(value: Json, schema: Mapping[str, Any]) -> bool:
     """True: it fits. False: it does not, or the schema has a word that is not known here."""
-    return all(word in SILENT or (check := CHECKS.get(word)) is not None and check(value, rule, schema) for word, rule in schema.items())
+    return all(word in SILENT or ((check := CHECKS.get(word)) is not None and check(value, rule, schema)) for word, rule in schema.items())
 
 
-def _type(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+def _type(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
     return any(TYPES[name](value) for name in ([rule] if isinstance(rule, str) else rule))
 
 
-def _pattern(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+def _pattern(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
     return not isinstance(value, str) or matches(rule, value)
 
 
@@ -54,7 +54,7 @@ def matches(pattern: str, value: str) -> bool:
     return re.search(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern, value) is not None
 
 
-def _unique(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+def _unique(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
     return not (rule and isinstance(value, list)) or repeated(value) is None
 
 
@@ -63,15 +63,15 @@ def repeated(items: list[Json]) -> int | None:
     return next((i for i, item in enumerate(items) if any(same(item, before) for before in items[:i])), None)
 
 
-def _items(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+def _items(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
     return not isinstance(value, list) or (isinstance(rule, dict) and all(fits(item, rule) for item in value))
 
 
-def _properties(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+def _properties(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
     return not isinstance(value, dict) or all(fits(value[key], rule[key]) for key in rule if key in value)
 
 
-def _additional(value: Json, rule: Any, schema: Mapping[str, Any]) -> bool:  # noqa: ANN401
+def _additional(value: Json, rule: Any, schema: Mapping[str, Any]) -> bool:
     if not isinstance(value, dict):
         return True
     extra = [key for key in value if key not in schema.get("properties", {})]

@@ -6,6 +6,7 @@ Skipped: documents with `apiVersion` (Kubernetes'), and all of a folder in which
 import gc
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
@@ -29,38 +30,47 @@ def load(files: Mapping[str, str]) -> tuple[tuple[Document, ...], tuple[Diagnost
 
 
 def _load(files: Mapping[str, str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    read = [_read(file, files[file]) for file in sorted(files)]
+    ours = {one.folder for one in read if one.ours}
+    documents = [document for one in read for document in one.documents]
+    problems = [problem for one in read for problem in (*one.problems, *(one.doubtful if one.folder in ours else ()))]
+    problems += _duplicates(documents)
+    problems += _projects(documents, broken=bool(problems))
+    return tuple(documents), tuple(problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """What one file holds. `doubtful` are problems of what may belong to another tool: they count only in a folder of ours."""
+
+    folder: str
+    ours: bool
+    documents: list[Document]
+    problems: list[Diagnostic]
+    doubtful: list[Diagnostic]
+
+
+def _read(file: str, text: str) -> _File:
     documents: list[Document] = []
     problems: list[Diagnostic] = []
-    later: list[tuple[str, tuple[Diagnostic, ...]]] = []
-    ours: set[str] = set()
-    for file in sorted(files):
-        text, folder = files[file], file.rpartition("/")[0]
-        parsed, syntax = parse(file, text)
-        for one in parsed:
-            value = one.value
-            if isinstance(value, dict) and "apiVersion" in value:
-                continue
-            if not isinstance(value, dict) or "kind" not in value:
-                if value is not None or one.problems:
-                    later.append((folder, (*one.problems, *_missing_kind(file, one))))
-                continue
-            problems += one.problems
-            document = _document(file, value, one)
-            if isinstance(document, Diagnostic):
-                problems.append(document)
-            else:
-                ours.add(folder)
-                documents.append(document)
-        if syntax and SAYS_KIND.search(text) and not FOREIGN.search(text):
-            ours.add(folder)
-        if syntax:
-            later.append((folder, syntax))
-    for folder, found in later:
-        if folder in ours:
-            problems += found
-    problems += _duplicates(documents)
-    problems += _projects(documents, broken=any(d.severity == "error" for d in problems))
-    return tuple(documents), tuple(problems)
+    parsed, syntax = parse(file, text)
+    doubtful: list[Diagnostic] = list(syntax)
+    for one in parsed:
+        value = one.value
+        if isinstance(value, dict) and "apiVersion" in value:
+            continue
+        if not isinstance(value, dict) or "kind" not in value:
+            doubtful += (*one.problems, *_missing_kind(file, one))
+            continue
+        problems += one.problems
+        document = _document(file, value, one)
+        if isinstance(document, Diagnostic):
+            problems.append(document)
+        else:
+            documents.append(document)
+    # what could not be read counts as ours when it looks so
+    ours = bool(documents) or (bool(doubtful) and SAYS_KIND.search(text) is not None and FOREIGN.search(text) is None)
+    return _File(folder=file.rpartition("/")[0], ours=ours, documents=documents, problems=problems, doubtful=doubtful)
 
 
 def _document(file: str, value: dict[str, Json], one: Parsed) -> Document | Diagnostic:
@@ -88,7 +98,8 @@ def _document(file: str, value: dict[str, Json], one: Parsed) -> Document | Diag
 
 
 def _missing_kind(file: str, one: Parsed) -> tuple[Diagnostic, ...]:
-    if one.problems and one.value is None:
+    # an empty document, or one of which nothing could be read
+    if one.value is None:
         return ()
     at = one.values[()]
     return (

@@ -50,10 +50,10 @@ def vars_used(text: str) -> frozenset[str]:
 
 def names(tree: "nodes.Node") -> Iterator[tuple[tuple[str | int, ...], bool]]:
     """Every path below `vars` in a tree, and whether it may be undefined (it stands below `default` or `is defined`)."""
-    yield from _names(tree, False)  # noqa: FBT003
+    yield from _names(tree, spared=False)
 
 
-def _names(node: "nodes.Node", spared: bool) -> Iterator[tuple[tuple[str | int, ...], bool]]:  # noqa: FBT001
+def _names(node: "nodes.Node", *, spared: bool) -> Iterator[tuple[tuple[str | int, ...], bool]]:
     from jinja2 import nodes
 
     spared = spared or (isinstance(node, nodes.Filter | nodes.Test) and node.name in {"default", "d", "defined"})
@@ -63,7 +63,7 @@ def _names(node: "nodes.Node", spared: bool) -> Iterator[tuple[tuple[str | int, 
             yield path, spared
         return
     for child in node.iter_child_nodes():
-        yield from _names(child, spared)
+        yield from _names(child, spared=spared)
 
 
 def _chain(node: "nodes.Node") -> tuple[str | int, ...] | None:
@@ -134,12 +134,10 @@ class _Rendering:
     def missing(self, path: tuple[str | int, ...]) -> "_Wrong | None":
         here: Any = self.variables
         for depth, part in enumerate(path):
-            shown = ".".join(str(p) for p in (ROOT, *path[: depth + 1]))
-            if isinstance(here, dict) and part in here:
+            try:
                 here = here[part]
-            elif isinstance(here, list) and isinstance(part, int) and -len(here) <= part < len(here):
-                here = here[part]
-            else:
+            except (LookupError, TypeError):
+                shown = ".".join(str(p) for p in (ROOT, *path[: depth + 1]))
                 near = did_you_mean(str(part), here) if isinstance(here, dict) else ""
                 near = near or f"declare `{path[0]}` under `vars:` of the Project"
                 return _Wrong(

@@ -55,12 +55,14 @@ def check_value(value: Json, schema: Mapping[str, Any], document: Placed, path: 
 
 def _placed(mistake: Mistake, document: Placed, prefix: Path) -> Diagnostic:
     path = (*prefix, *mistake.path)
-    if mistake.on_key:
-        # the document itself has no key: what it lacks is shown where it says what it is
-        span = document.key_at(*path) if path else document.at("kind")
-    else:
-        span = document.at(*path)
-    return error(mistake.id, mistake.summary, mistake.detail, span=span, hint=mistake.hint)
+    return error(mistake.id, mistake.summary, mistake.detail, span=_span(mistake, document, path), hint=mistake.hint)
+
+
+def _span(mistake: Mistake, document: Placed, path: Path) -> Span:
+    if not mistake.on_key:
+        return document.at(*path)
+    # the document itself has no key: what it lacks is shown where it says what it is
+    return document.key_at(*path) if path else document.at("kind")
 
 
 def _mistakes(value: Json, schema: Mapping[str, Any], what: str, *, parameters: bool = False) -> Iterator[Mistake]:
@@ -69,7 +71,7 @@ def _mistakes(value: Json, schema: Mapping[str, Any], what: str, *, parameters: 
 
 
 @cache
-def _validator_class() -> Any:  # noqa: ANN401
+def _validator_class() -> Any:
     """Draft 7 with our idea of an integer, of `$`, and of equality."""
     from jsonschema import Draft7Validator, TypeChecker, ValidationError
     from jsonschema.validators import extend
@@ -78,15 +80,15 @@ def _validator_class() -> Any:  # noqa: ANN401
         if isinstance(value, str) and not matches(rule, value):
             yield ValidationError(f"{value!r} does not match {rule!r}")
 
-    def unique(_validator: object, rule: bool, value: Any, _schema: object) -> Iterator[ValidationError]:  # noqa: ANN401, FBT001
+    def unique(_validator: object, rule: bool, value: Any, _schema: object) -> Iterator[ValidationError]:
         if rule and isinstance(value, list) and repeated(value) is not None:
             yield ValidationError("items repeat")
 
-    def enum(_validator: object, rule: list[Json], value: Any, _schema: object) -> Iterator[ValidationError]:  # noqa: ANN401
+    def enum(_validator: object, rule: list[Json], value: Any, _schema: object) -> Iterator[ValidationError]:
         if not any(same(value, option) for option in rule):
             yield ValidationError(f"{value!r} is not one of {rule!r}")
 
-    def checked(test: Callable[[object], bool]) -> Any:  # noqa: ANN401
+    def checked(test: Callable[[object], bool]) -> Any:
         return lambda _checker, value: test(value)
 
     types = TypeChecker({name: checked(test) for name, test in TYPES.items()})

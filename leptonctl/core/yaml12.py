@@ -37,6 +37,8 @@ except ImportError:  # libyaml is missing: slower, same nodes
 
 SPARE_NODES = 10_000
 LARGEST = 2**63 - 1
+# more digits than 64 bits have, leading zeros included; int() takes quadratic time
+DIGITS = 30
 BREAK = re.compile(r"\r\n|\n|\r")
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -138,7 +140,7 @@ def plain(text: str) -> Json:
     if text[0] not in "0123456789+-.":
         return text
     if INTEGER.fullmatch(text):
-        number = int(text, 0) if text[:2] in ("0o", "0x") else int(text) if len(text) < 30 else LARGEST + 1
+        number = int(text, 0) if text[:2] in ("0o", "0x") else int(text) if len(text) <= DIGITS else LARGEST + 1
         if abs(number) > LARGEST:
             msg = "is larger than 64 bits"
             raise ValueError(msg)
@@ -190,7 +192,7 @@ class _Conversion:
 
     __slots__ = ("at_keys", "at_values", "budget", "file", "has_anchors", "lines", "open", "problems")
 
-    def __init__(self, file: str, lines: list[str], budget: int, has_anchors: bool) -> None:  # noqa: FBT001
+    def __init__(self, file: str, lines: list[str], budget: int, has_anchors: bool) -> None:
         self.file, self.lines, self.budget, self.has_anchors = file, lines, budget, has_anchors
         self.at_keys: dict[Path, tuple[int, int, int]] = {}
         self.at_values: dict[Path, tuple[int, int, int]] = {}

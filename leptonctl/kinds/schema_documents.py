@@ -51,7 +51,7 @@ PROJECT = document(
             },
         ),
         "vars": {
-            "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of the other documents. No templates or secrets here.',
+            "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of other documents. No templates or secrets here.',
             "type": "object",
             "examples": [{"max_iter": 200}],
         },
@@ -293,7 +293,7 @@ ENVIRONMENT = document(
         ),
         "models": table("Model name -> version.", BINDING, propertyNames={"pattern": NAME_PATTERN}, examples=[{"spam-filter": "v1"}]),
         "gates": {
-            "description": "What a version must show to be bound here: a mapping from metrics to limits, or a list of such mappings by model.",
+            "description": "What a version must show to be bound here: a mapping from metrics to limits, or a list of such by model.",
             "anyOf": [
                 table("Metric -> limits, for every model. `flips` is the share of test rows whose label changes.", GATE),
                 {

@@ -12,7 +12,7 @@ DIGEST_PATTERN: Final = "^sha256:[0-9a-f]{64}$"
 SCALAR: Final = ["string", "number", "boolean"]
 
 
-def text(description: str, **more: Any) -> Schema:  # noqa: ANN401
+def text(description: str, **more: Any) -> Schema:
     return {"description": description, "type": "string", **more}
 
 
@@ -20,29 +20,29 @@ def flag(description: str, *, default: bool) -> Schema:
     return {"description": description, "type": "boolean", "default": default}
 
 
-def number(description: str, **more: Any) -> Schema:  # noqa: ANN401
+def number(description: str, **more: Any) -> Schema:
     return {"description": description, "type": "number", **more}
 
 
-def whole(description: str, **more: Any) -> Schema:  # noqa: ANN401
+def whole(description: str, **more: Any) -> Schema:
     return {"description": description, "type": "integer", **more}
 
 
-def choice(description: str, options: list[Any], **more: Any) -> Schema:  # noqa: ANN401
+def choice(description: str, options: list[Any], **more: Any) -> Schema:
     return {"description": description, "enum": options, **more}
 
 
-def texts(description: str, what: str, **more: Any) -> Schema:  # noqa: ANN401
+def texts(description: str, what: str, **more: Any) -> Schema:
     """A list of distinct texts."""
     return {"description": description, "type": "array", "items": text(what, minLength=1), "uniqueItems": True, **more}
 
 
-def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:  # noqa: ANN401
+def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:
     """A mapping with these keys and no others."""
     return {"description": description, "type": "object", "properties": dict(properties), "additionalProperties": False, **more}
 
 
-def table(description: str, of: Schema, **more: Any) -> Schema:  # noqa: ANN401
+def table(description: str, of: Schema, **more: Any) -> Schema:
     """A mapping from names of the user's choice."""
     return {"description": description, "type": "object", "additionalProperties": of, **more}
 

@@ -101,5 +101,5 @@ def _last(text: str, room: int) -> str:
     return kept
 
 
-def _in(text: str, code: str, color: bool) -> str:  # noqa: FBT001
+def _in(text: str, code: str, color: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if color and text else text

@@ -38,9 +38,9 @@ def read_project(root: Path) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
     files: dict[str, str] = {}
     problems: list[Diagnostic] = []
     ignored: re.Pattern[str] | None = None
-    marker = os.path.join(root, MARKER)  # noqa: PTH118
-    if os.path.isfile(marker):  # noqa: PTH113
-        text = _read(marker, MARKER)
+    marker = root / MARKER
+    if marker.is_file():
+        text = _read(str(marker), MARKER)
         if isinstance(text, str):
             ignored = _ignored(text)
     for path in sorted(_walk(str(root), "", ignored)):

@@ -11,9 +11,7 @@ from typing import Any
 
 from leptonctl.core.catalog import Catalog
 from leptonctl.core.values import KINDS
-from leptonctl.kinds.schema import base_schemas, build_schemas
 from leptonctl.spi import Schema
-from leptonctl.views.yaml_reference import render
 from leptonctl.world.catalog import load_catalog
 
 PACKAGE = Path(__file__).parent.parent
@@ -51,6 +49,10 @@ def write_schemas(folder: Path) -> None:
 
 def derived(catalog: Catalog) -> dict[str, str]:
     """Path below the checkout -> text of every derived file."""
+    # every command imports this module for `load_schema`; what writes is wanted in a checkout only
+    from leptonctl.kinds.schema import base_schemas, build_schemas
+    from leptonctl.views.yaml_reference import render
+
     schemas = build_schemas(catalog)
     files = {
         f"schemas/{kind.lower()}.schema.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for kind, schema in schemas.items()
@@ -99,7 +101,7 @@ def _tightened(code: str, name: str) -> str:
     return f"{constants}\n\n{code.rstrip()}\n\n"
 
 
-def _bare(schema: Any, *, is_table: bool = False) -> Any:  # noqa: ANN401
+def _bare(schema: Any, *, is_table: bool = False) -> Any:
     """The schema without prose. `const` becomes `enum`, which the compiler knows without messages."""
     if isinstance(schema, list):
         return [_bare(item) for item in schema]
