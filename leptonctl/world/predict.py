@@ -7,13 +7,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from leptonctl.spi import Source, SourceOptions
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
+
+    from leptonctl.spi import Source, SourceOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from leptonctl.core.diagnostic import did_you_mean
-from leptonctl.core.values import Json
 from leptonctl.spi import Metric, Prediction, ProviderError, Scoring
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy as np
     import onnxruntime as ort
+
+    from leptonctl.core.values import Json
 
 ROWS_AT_ONCE = 4096
 
