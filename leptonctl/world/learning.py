@@ -5,9 +5,10 @@ same float32 columns, with string columns kept apart from the numbers instead of
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ import numpy as np
 from leptonctl.core.catalog import Catalog
 from leptonctl.spi import Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 from leptonctl.world.catalog import load_catalog
+from leptonctl.world.learning_checks import check_complete, check_encoded, check_kinds, check_target, holds_nan
 from leptonctl.world.learning_layout import Frame, Inputs, Slice, plan_inputs, slices_of, take
-from leptonctl.world.learning_rows import Columns, count_rows, pick_columns
+from leptonctl.world.learning_rows import Columns, pick_columns
 
 # str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
-SMALL = str.maketrans({"İ": "i", "Σ": "σ"})
+SMALL = str.maketrans({"İ": "i", "Σ": "σ"})  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Fitted:
         """The native answer. Raises ValueError where scikit-learn does (missing values, numbers beyond float32)."""
         return self.answer(self.matrix(columns))
 
-    def answer(self, matrix: Any) -> Prediction:  # noqa: ANN401
+    def answer(self, matrix: Any) -> Prediction:
         """The algorithm's answer to what it sees."""
         if not self.trainer.takes_missing and holds_nan(matrix):
             msg = "missing values"
@@ -67,7 +69,7 @@ class Fitted:
             probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
         return Prediction(labels=labels, probabilities=probabilities, classes=tuple(self.estimator.classes_.tolist()))
 
-    def matrix(self, columns: Columns) -> Any:  # noqa: ANN401
+    def matrix(self, columns: Columns) -> Any:
         """What the algorithm sees."""
         tensors: list[Any] = self.inputs.arrays(columns)
         with quiet():
@@ -81,7 +83,7 @@ def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progre
     """Fit what the train inputs of docs/formats.md describe on these rows."""
     trainer, preprocessors = providers_of(train_inputs)
     chosen = pick_columns(columns, train_inputs.get("features"))
-    _check_target(trainer, y)
+    check_target(trainer, y)
     steps = train_inputs.get("preprocess") or []
     seed = int(train_inputs["seed"])
     inputs, frame = plan_inputs(chosen, steps, preprocessors)
@@ -93,7 +95,7 @@ def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progre
         matrix = _final_matrix(trainer, frame, tensors)
         estimator = trainer.build(filled(trainer.params, train_inputs.get("params")), seed)
         matrix = _fitting(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
-        estimator = _guarded(trainer.name, lambda: _fit_estimator(trainer, estimator, matrix, y, recording(progress, losses)))
+        estimator = _guarded(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, recording(progress, losses)))
     return Fitted(
         trainer=trainer,
         features=tuple(chosen),
@@ -129,10 +131,6 @@ def filled(declared: Mapping[str, Schema], given: Mapping[str, Any] | None) -> d
     return {name: schema["default"] for name, schema in declared.items()} | dict(given or {})
 
 
-def holds_nan(matrix: Any) -> bool:  # noqa: ANN401
-    return bool(np.isnan(getattr(matrix, "data", matrix) if not isinstance(matrix, np.ndarray) else matrix).any())
-
-
 def recording(progress: Progress, losses: list[float]) -> Progress:
     """The same progress, which also keeps every loss."""
 
@@ -144,18 +142,12 @@ def recording(progress: Progress, losses: list[float]) -> Progress:
     return tell
 
 
-class quiet(warnings.catch_warnings):  # type: ignore[type-arg]  # noqa: N801
+@contextmanager
+def quiet() -> Iterator[None]:
     """No warning and no floating-point message inside: rows at the edge of float32 are expected."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        self._state = np.errstate(all="ignore")
-        self._state.__enter__()
-
-    def __exit__(self, *problem: object) -> None:
-        self._state.__exit__(*problem)  # type: ignore[arg-type]
-        super().__exit__(*problem)
+        yield
 
 
 def _fit_steps(
@@ -166,18 +158,21 @@ def _fit_steps(
     y: np.ndarray,
     seed: int,
 ) -> tuple[FittedStep, ...]:
+    from sklearn.utils import get_tags
+
     fitted = []
     for step, found in zip(steps, preprocessors, strict=True):
         places = frame.select(step["columns"], found.name)
         if not places:
             continue
-        _check_kind(found, frame, places, tensors)
+        check_kinds(found, frame, places, tensors)
         transformer = found.build(filled(found.params, step.get("params")), seed)
         taken = slices_of(places)
         matrix = _texts(_fitting(take(tensors, taken), transformer), transformer, found)
-        _check_missing(found.name, transformer, matrix, frame.names_at(places))
+        if found.takes == "number" and not get_tags(transformer).input_tags.allow_nan:
+            check_complete(found.name, matrix, frame, places)
         target = y if found.supervised else None
-        out = _float32(_guarded(found.name, lambda t=transformer, m=matrix, y=target: t.fit_transform(m, y)))
+        out = _float32(_guarded(found.name, partial(transformer.fit_transform, matrix, target)))
         frame.replace(places, len(tensors), int(out.shape[1]), keeps=found.keeps)
         tensors.append(out)
         sparse = not isinstance(matrix, np.ndarray)
@@ -185,85 +180,21 @@ def _fit_steps(
     return tuple(fitted)
 
 
-def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Any, y: np.ndarray, progress: Progress) -> Any:  # noqa: ANN401
+def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Any, y: np.ndarray, progress: Progress) -> Any:
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress)
     return estimator.fit(matrix, y)
 
 
-def _final_matrix(trainer: Trainer, frame: Frame, tensors: list[Any]) -> Any:  # noqa: ANN401
-    texts = [name for name in frame.kinds if name in frame.named and _is_text(tensors[frame.named[name][0]])]
-    if texts:
-        raise ProviderError(
-            "A text column reaches the algorithm without an encoder",
-            detail=f"{', '.join(texts)} {'holds' if len(texts) == 1 else 'hold'} text and {trainer.name} takes numbers",
-            hint="add - {columns: categorical, use: one_hot} to preprocess:, or leave the columns out with features:",
-            id="unencoded-column",
-            column=texts[0],
-        )
-    if not frame.places:
-        raise ProviderError(
-            "The model has no input column",
-            detail="no feature is left for the algorithm",
-            hint="name columns under features:",
-            id="no-features",
-        )
+def _final_matrix(trainer: Trainer, frame: Frame, tensors: list[Any]) -> Any:
+    check_encoded(trainer.name, frame, tensors)
     matrix = take(tensors, slices_of(frame.places))
-    if not trainer.takes_missing and holds_nan(matrix):
-        empty = np.isnan(matrix).any(axis=0) if isinstance(matrix, np.ndarray) else np.zeros(0, dtype=bool)
-        raise _missing(trainer.name, frame.names_at([frame.places[i] for i in np.flatnonzero(empty)]))
+    if not trainer.takes_missing:
+        check_complete(trainer.name, matrix, frame, frame.places)
     return matrix
 
 
-def _check_kind(found: Preprocessor, frame: Frame, places: Sequence[tuple[int, int]], tensors: Sequence[Any]) -> None:
-    if found.one_column and len(places) != 1:
-        raise ProviderError(
-            "A preprocess step takes exactly one column",
-            detail=f"{found.name} was given {len(places)} columns",
-            hint=f"write one {found.name} step for each column",
-            id="one-column-step",
-        )
-    wrong = [place for place in places if _is_text(tensors[place[0]]) != (found.takes == "string")]
-    if wrong:
-        names = frame.names_at(wrong)
-        raise ProviderError(
-            "A preprocess step takes columns of another type",
-            detail=f"{found.name} takes {'text' if found.takes == 'string' else 'numbers'}, which {', '.join(names) or 'its input'} is not",
-            hint="columns: numeric takes number and integer columns, columns: categorical takes string and boolean columns",
-            id="wrong-column-type",
-            column=names[0] if names else None,
-        )
-
-
-def _check_missing(name: str, transformer: Any, matrix: Any, names: Sequence[str]) -> None:  # noqa: ANN401
-    from sklearn.utils import get_tags
-
-    if _is_text(matrix) or get_tags(transformer).input_tags.allow_nan or not holds_nan(matrix):
-        return
-    raise _missing(name, names)
-
-
-def _missing(taker: str, names: Sequence[str]) -> ProviderError:
-    return ProviderError(
-        "Missing values reach a step that cannot take them",
-        detail=f"{taker} takes no missing values" + (f"; they stand in {', '.join(names)}" if names else ""),
-        hint="put - {columns: numeric, use: imputer} before it, or give the columns a missing: fill value",
-        id="missing-values",
-        column=names[0] if names else None,
-    )
-
-
-def _check_target(trainer: Trainer, y: np.ndarray) -> None:
-    if trainer.task == "classification" and len(np.unique(y)) < 2:  # noqa: PLR2004
-        raise ProviderError(
-            "The training rows hold fewer than two classes",
-            detail=f"{len(y)} rows, {len(np.unique(y))} class",
-            hint="check the target column and the split",
-            id="one-class",
-        )
-
-
-def _guarded(name: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _guarded(name: str, work: Callable[[], Any]) -> Any:
     """What scikit-learn refuses about parameters or data, said as a user's mistake."""
     try:
         return work()
@@ -277,7 +208,7 @@ def _guarded(name: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401
         ) from problem
 
 
-def _texts(matrix: Any, transformer: Any, found: Preprocessor) -> Any:  # noqa: ANN401
+def _texts(matrix: Any, transformer: Any, found: Preprocessor) -> Any:
     """One column of texts for a vectoriser; all else as it is."""
     if not found.one_column:
         return matrix
@@ -285,28 +216,21 @@ def _texts(matrix: Any, transformer: Any, found: Preprocessor) -> Any:  # noqa: 
     return np.array([text.translate(SMALL) for text in texts], dtype=object) if getattr(transformer, "lowercase", False) else texts
 
 
-def _fitting(matrix: Any, taker: Any) -> Any:  # noqa: ANN401
+def _fitting(matrix: Any, taker: Any) -> Any:
     """Dense where the taker does not take sparse."""
     from sklearn.utils import get_tags
 
     return matrix if isinstance(matrix, np.ndarray) or get_tags(taker).input_tags.sparse else _dense(matrix)
 
 
-def _dense(matrix: Any) -> Any:  # noqa: ANN401
+def _dense(matrix: Any) -> Any:
     return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
-def _is_text(tensor: Any) -> bool:  # noqa: ANN401
-    return bool(tensor.dtype == object)
-
-
-def _float32(values: Any) -> Any:  # noqa: ANN401
+def _float32(values: Any) -> Any:
     return values.astype(np.float32, copy=False)
 
 
 @cache
 def _catalog() -> Catalog:
     return load_catalog()
-
-
-__all__ = ["Fitted", "FittedStep", "count_rows", "fit", "holds_nan", "providers_of", "quiet", "recording"]

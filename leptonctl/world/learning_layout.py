@@ -132,7 +132,7 @@ def slices_of(places: Sequence[tuple[int, int]]) -> tuple[Slice, ...]:
     return tuple(Slice(tensor=tensor, columns=tuple(columns)) for tensor, columns in joined)
 
 
-def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None = None) -> Any:  # noqa: ANN401
+def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None = None) -> Any:
     """The columns that slices name, side by side. `sparse` says what the fit decided; None decides as a ColumnTransformer does."""
     from scipy.sparse import hstack, issparse
 
@@ -147,10 +147,10 @@ def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None
 
 def _density(parts: Sequence[Any]) -> float:
     stored = sum(part.size for part in parts)
-    return stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts))
+    return float(stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts)))
 
 
-def _cut(tensor: Any, columns: tuple[int, ...]) -> Any:  # noqa: ANN401
+def _cut(tensor: Any, columns: tuple[int, ...]) -> Any:
     if columns == tuple(range(tensor.shape[1])):
         return tensor
     return tensor[:, list(columns)]

@@ -59,7 +59,11 @@ def dump_native(fitted: Fitted) -> bytes:
         "final": [asdict(piece) for piece in fitted.final],
         "width": fitted.width,
     }
-    content = {"layout": json.dumps(layout, sort_keys=True), "steps": [step.transformer for step in fitted.steps], "estimator": fitted.estimator}
+    content = {
+        "layout": json.dumps(layout, sort_keys=True),
+        "steps": [step.transformer for step in fitted.steps],
+        "estimator": fitted.estimator,
+    }
     return _canonical_zip(dumps(content))
 
 

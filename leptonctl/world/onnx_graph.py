@@ -35,7 +35,7 @@ class Wiring:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:  # noqa: ANN401
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
         out = self.fresh()
         self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
         return out
@@ -103,9 +103,7 @@ def _add_step(wiring: Wiring, step: FittedStep, source: str, opset: int) -> str:
     return wiring.splice(model, [source], [model.graph.output[0].name])[0]
 
 
-def _add_estimator(
-    wiring: Wiring, fitted: Fitted, source: str, opset: int, *, wide: bool
-) -> tuple[list[onnx.ValueInfoProto], list[str]]:
+def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, wide: bool) -> tuple[list[onnx.ValueInfoProto], list[str]]:
     trainer, estimator = fitted.trainer, fitted.estimator
     options = {"zipmap": False} if trainer.task == "classification" else {}
     options |= trainer.export_options(estimator) if trainer.export_options else {}
@@ -133,13 +131,13 @@ def _add_estimator(
     return outputs, repairs
 
 
-def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[str, Any], opset: int) -> onnx.ModelProto:  # noqa: ANN401
+def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[str, Any], opset: int) -> onnx.ModelProto:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
     kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
     try:
-        return convert_sklearn(
+        model: onnx.ModelProto = convert_sklearn(
             fitted,
             name="part",
             initial_types=[("x", kind([None, width]))],
@@ -153,3 +151,4 @@ def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[st
             hint="change its parameters, or use another algorithm or step",
             id="export-failed",
         ) from problem
+    return model

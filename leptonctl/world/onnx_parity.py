@@ -86,9 +86,7 @@ def compare(
     rows = count_rows(columns)
     native, kept = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
     if not len(kept):
-        return Parity(
-            compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, wrong=()
-        )
+        return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, wrong=())
     exported = run_graph(session, fitted, take_rows(columns, kept))
     judged = _values(native, exported, scale, tolerance) if native.values is not None else _classes(native, exported, tolerance)
     bad, differ, ties, probability, value = judged

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Operation = tuple[str, np.ndarray]
 
 
-def _standard(scaler: Any) -> list[Operation]:  # noqa: ANN401
+def _standard(scaler: Any) -> list[Operation]:
     done: list[Operation] = []
     if scaler.with_mean:
         done.append(("Sub", scaler.mean_.astype(np.float32)))
@@ -24,7 +24,7 @@ def _standard(scaler: Any) -> list[Operation]:  # noqa: ANN401
     return done
 
 
-def _robust(scaler: Any) -> list[Operation]:  # noqa: ANN401
+def _robust(scaler: Any) -> list[Operation]:
     done: list[Operation] = []
     if scaler.with_centering:
         done.append(("Sub", scaler.center_))
@@ -33,7 +33,7 @@ def _robust(scaler: Any) -> list[Operation]:  # noqa: ANN401
     return done
 
 
-def _min_max(scaler: Any) -> list[Operation]:  # noqa: ANN401
+def _min_max(scaler: Any) -> list[Operation]:
     done: list[Operation] = [("Mul", scaler.scale_), ("Add", scaler.min_)]
     if scaler.clip:
         done.append(("Clip", np.array(scaler.feature_range, dtype=np.float32)))
@@ -43,7 +43,7 @@ def _min_max(scaler: Any) -> list[Operation]:  # noqa: ANN401
 EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max}
 
 
-def exact_nodes(wiring: "Wiring", scaler: Any, source: str) -> str:  # noqa: ANN401
+def exact_nodes(wiring: "Wiring", scaler: Any, source: str) -> str:
     """Add the scaler's nodes; returns its output."""
     for kind, constant in EXACT[type(scaler).__name__](scaler):
         if kind == "Clip":

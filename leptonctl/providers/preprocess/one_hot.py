@@ -19,7 +19,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     import numpy as np
     from sklearn.preprocessing import OneHotEncoder
 

@@ -30,7 +30,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.decomposition import PCA
 
     return PCA(**params, random_state=seed)

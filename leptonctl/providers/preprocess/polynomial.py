@@ -12,7 +12,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.preprocessing import PolynomialFeatures
 
     return PolynomialFeatures(**params)

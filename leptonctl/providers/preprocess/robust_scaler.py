@@ -20,7 +20,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.preprocessing import RobustScaler
 
     return RobustScaler(**{**params, "quantile_range": tuple(params["quantile_range"])})

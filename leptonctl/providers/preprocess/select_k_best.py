@@ -15,14 +15,14 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def score_by_target(features: Any, target: Any) -> Any:  # noqa: ANN401
+def score_by_target(features: Any, target: Any) -> Any:
     """f_regression for a target of floats, f_classif for classes."""
     from sklearn.feature_selection import f_classif, f_regression
 
     return f_regression(features, target) if target.dtype.kind == "f" else f_classif(features, target)
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn import feature_selection
 
     name = params["score_func"]

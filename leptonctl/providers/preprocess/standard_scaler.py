@@ -11,7 +11,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.preprocessing import StandardScaler
 
     return StandardScaler(**params)

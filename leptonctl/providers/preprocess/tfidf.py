@@ -28,7 +28,12 @@ PARAMS: dict[str, Schema] = {
     },
     "max_df": {"anyOf": COUNT_OR_SHARE, "default": 1.0, "description": "Leave out words in more rows than this: a count or a share."},
     "min_df": {"anyOf": COUNT_OR_SHARE, "default": 1, "description": "Leave out words in fewer rows than this: a count or a share."},
-    "max_features": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Keep only so many of the most frequent words."},
+    "max_features": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Keep only so many of the most frequent words.",
+    },
     "binary": {"type": "boolean", "default": False, "description": "Whether a word counts once per row however often it stands there."},
     "norm": {"enum": ["l1", "l2", None], "default": "l2", "description": "What each row is scaled to: sum 1, length 1, or not at all."},
     "use_idf": {"type": "boolean", "default": True, "description": "Whether words of many rows weigh less."},
@@ -42,14 +47,14 @@ PARAMS: dict[str, Schema] = {
 TOKEN = r"[\p{L}\p{N}_][\p{L}\p{N}_]+"  # noqa: S105
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(**{**params, "ngram_range": tuple(params["ngram_range"])}, dtype=np.float32)
 
 
-def export_options(_fitted: Any) -> dict[str, Any]:  # noqa: ANN401
+def export_options(_fitted: Any) -> dict[str, Any]:
     return {"tokenexp": TOKEN, "locale": "C.UTF-8"}
 
 

@@ -7,16 +7,20 @@ from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, TREE, VALUE_CRITERION, max_features
 from leptonctl.spi import Schema, Trainer
 
-SPLITTER: Schema = {"enum": ["best", "random"], "default": "best", "description": "Whether a split is the best one or the best of random ones."}
+SPLITTER: Schema = {
+    "enum": ["best", "random"],
+    "default": "best",
+    "description": "Whether a split is the best one or the best of random ones.",
+}
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.tree import DecisionTreeClassifier
 
     return DecisionTreeClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.tree import DecisionTreeRegressor
 
     return DecisionTreeRegressor(**params, random_state=seed)
@@ -27,7 +31,13 @@ TRAINERS = (
         name="decision_tree",
         task="classification",
         description="One tree of yes-or-no questions about the features.",
-        params={"criterion": CLASS_CRITERION, "splitter": SPLITTER, **TREE, "max_features": max_features(None), "class_weight": CLASS_WEIGHT},
+        params={
+            "criterion": CLASS_CRITERION,
+            "splitter": SPLITTER,
+            **TREE,
+            "max_features": max_features(None),
+            "class_weight": CLASS_WEIGHT,
+        },
         build=build_classifier,
         splits=True,
     ),

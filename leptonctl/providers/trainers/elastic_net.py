@@ -8,12 +8,18 @@ from leptonctl.spi import Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of both penalties together."},
-    "l1_ratio": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "Share of the L1 penalty: 0 is ridge, 1 is lasso."},
+    "l1_ratio": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.5,
+        "description": "Share of the L1 penalty: 0 is ridge, 1 is lasso.",
+    },
     **COORDINATE_DESCENT,
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.linear_model import ElasticNet
 
     return ElasticNet(**params, random_state=seed)

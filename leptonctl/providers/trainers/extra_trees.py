@@ -7,7 +7,7 @@ from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLA
 from leptonctl.spi import Trainer
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
     return ExtraTreesClassifier(**params, random_state=seed, n_jobs=1)

@@ -41,29 +41,29 @@ BOOSTING: dict[str, Schema] = {
 }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import GradientBoostingClassifier
 
     return GradientBoostingClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import GradientBoostingRegressor
 
     return GradientBoostingRegressor(**params, random_state=seed)
 
 
-def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
     """`estimator.fit` with its own monitor, which sees every stage and changes none."""
 
-    def watch(stage: int, boosting: Any, _local: Mapping[str, Any]) -> bool:  # noqa: ANN401
+    def watch(stage: int, boosting: Any, _local: Mapping[str, Any]) -> bool:
         progress(iteration=stage + 1, of=boosting.n_estimators, loss=float(boosting.train_score_[stage]))
         return False
 
     return estimator.fit(features, target, monitor=watch)
 
 
-def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":  # noqa: ANN401
+def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":
     """The converter writes one starting value for `init: zero` where a model of many classes needs as many; zeros need none."""
     if estimator.init == "zero":
         for node in model.graph.node:

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 BOOSTING: dict[str, Schema] = {
     "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.1, "description": "Weight of each tree."},
     "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Most boosting stages."},
-    "max_leaf_nodes": {"type": ["integer", "null"], "minimum": 2, "default": 31, "description": "Most leaves of a tree; null sets no limit."},
-    "max_depth": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Deepest level of a tree; null sets no limit."},
+    "max_leaf_nodes": {
+        "type": ["integer", "null"],
+        "minimum": 2,
+        "default": 31,
+        "description": "Most leaves of a tree; null sets no limit.",
+    },
+    "max_depth": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Deepest level of a tree; null sets no limit.",
+    },
     "min_samples_leaf": {"type": "integer", "minimum": 1, "default": 20, "description": "Fewest rows in a leaf."},
     "l2_regularization": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of the penalty on the leaves' values."},
     "max_features": {
@@ -43,19 +53,19 @@ BOOSTING: dict[str, Schema] = {
 LOG_LINK = {"poisson", "gamma"}
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(**params, random_state=seed)
 
 
-def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":  # noqa: ANN401
+def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":
     """Thresholds become the largest float32 at or below the native ones, so `x <= threshold` is the same question for every float32 x;
     a model that predicts the logarithm gets its exponential.
     """
@@ -74,7 +84,7 @@ def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":  # no
     return model
 
 
-def _thresholds(estimator: Any) -> list[float]:  # noqa: ANN401
+def _thresholds(estimator: Any) -> list[float]:
     """In the converter's order: stage by stage, class by class, node by node; 0 at leaves."""
     return [
         0.0 if node["is_leaf"] else float(node["num_threshold"])
@@ -84,7 +94,7 @@ def _thresholds(estimator: Any) -> list[float]:  # noqa: ANN401
     ]
 
 
-def _float32_below(values: list[float]) -> "Any":  # noqa: ANN401
+def _float32_below(values: list[float]) -> "Any":
     import numpy as np
 
     exact = np.array(values, dtype=np.float64)

@@ -12,20 +12,33 @@ PARAMS: dict[str, Schema] = {
         "default": "uniform",
         "description": "Whether all neighbours count alike; distance cannot be exported truthfully and is refused.",
     },
-    "algorithm": {"enum": ["auto", "ball_tree", "kd_tree", "brute"], "default": "auto", "description": "How neighbours are found in training."},
+    "algorithm": {
+        "enum": ["auto", "ball_tree", "kd_tree", "brute"],
+        "default": "auto",
+        "description": "How neighbours are found in training.",
+    },
     "leaf_size": {"type": "integer", "minimum": 1, "default": 30, "description": "Rows in a leaf of the search trees."},
-    "p": {"type": "number", "exclusiveMinimum": 0, "default": 2, "description": "Power of the metric minkowski: 1 is manhattan, 2 is euclidean."},
-    "metric": {"enum": ["minkowski", "euclidean", "manhattan"], "default": "minkowski", "description": "How the distance of two rows is measured."},
+    "p": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 2,
+        "description": "Power of the metric minkowski: 1 is manhattan, 2 is euclidean.",
+    },
+    "metric": {
+        "enum": ["minkowski", "euclidean", "manhattan"],
+        "default": "minkowski",
+        "description": "How the distance of two rows is measured.",
+    },
 }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.neighbors import KNeighborsClassifier
 
     return KNeighborsClassifier(**params, n_jobs=1)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.neighbors import KNeighborsRegressor
 
     return KNeighborsRegressor(**params, n_jobs=1)

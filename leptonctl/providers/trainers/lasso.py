@@ -12,7 +12,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.linear_model import Lasso
 
     return Lasso(**params, random_state=seed)

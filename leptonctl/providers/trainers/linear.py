@@ -13,12 +13,10 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.linear_model import LinearRegression
 
     return LinearRegression(**params, n_jobs=1)
 
 
-TRAINERS = (
-    Trainer(name="linear", task="regression", description="Linear regression by least squares.", params=PARAMS, build=build),
-)
+TRAINERS = (Trainer(name="linear", task="regression", description="Linear regression by least squares.", params=PARAMS, build=build),)

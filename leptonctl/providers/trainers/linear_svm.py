@@ -7,11 +7,24 @@ from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCE
 from leptonctl.spi import Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
-    "penalty": {"enum": ["l1", "l2"], "default": "l2", "description": "Which norm of the coefficients is held small; l1 needs the loss squared_hinge."},
+    "penalty": {
+        "enum": ["l1", "l2"],
+        "default": "l2",
+        "description": "Which norm of the coefficients is held small; l1 needs the loss squared_hinge.",
+    },
     "loss": {"enum": ["hinge", "squared_hinge"], "default": "squared_hinge", "description": "What a row on the wrong side costs."},
-    "dual": {"enum": ["auto", True, False], "default": "auto", "description": "Whether to solve the dual problem; auto chooses by the data."},
+    "dual": {
+        "enum": ["auto", True, False],
+        "default": "auto",
+        "description": "Whether to solve the dual problem; auto chooses by the data.",
+    },
     "tol": {"type": "number", "exclusiveMinimum": 0, "default": 0.0001, "description": "Stop when the violation falls below this."},
-    "C": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Inverse of the strength of the penalty: smaller is stronger."},
+    "C": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Inverse of the strength of the penalty: smaller is stronger.",
+    },
     "fit_intercept": FIT_INTERCEPT,
     "intercept_scaling": {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "Scale of the intercept's column."},
     "class_weight": CLASS_WEIGHT,
@@ -19,7 +32,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import LinearSVC
 

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 PARAMS: dict[str, Schema] = {
-    "C": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Inverse of the strength of the penalty: smaller is stronger."},
+    "C": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Inverse of the strength of the penalty: smaller is stronger.",
+    },
     "l1_ratio": {
         "type": ["number", "null"],
         "minimum": 0,
@@ -37,7 +42,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(**params, random_state=seed)
@@ -50,22 +55,22 @@ class Watch:
         self.progress = progress
         self.iteration = 0
 
-    def setup(self, estimator: Any, context: Any) -> None:  # noqa: ANN401
+    def setup(self, estimator: Any, context: Any) -> None:
         """Nothing to set up."""
 
-    def teardown(self, estimator: Any, context: Any) -> None:  # noqa: ANN401
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Nothing to take down."""
 
-    def on_fit_task_begin(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:  # noqa: ANN401
+    def on_fit_task_begin(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:
         """Beginnings are not told."""
 
-    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:  # noqa: ANN401, ARG002
+    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:  # noqa: ARG002
         if context.task_name == "lbfgs-iter" and self.iteration < estimator.max_iter:
             self.iteration += 1
             self.progress(iteration=self.iteration, of=estimator.max_iter)
 
 
-def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
     if estimator.solver != "lbfgs":
         return estimator.fit(features, target)
     estimator.set_callbacks(Watch(progress))

@@ -40,7 +40,11 @@ PARAMS: dict[str, Schema] = {
     "shuffle": {"type": "boolean", "default": True, "description": "Whether rows are shuffled in every epoch."},
     "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "What counts as an improvement of the loss."},
     "momentum": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.9, "description": "Momentum of the solver sgd."},
-    "nesterovs_momentum": {"type": "boolean", "default": True, "description": "Whether the momentum is Nesterov's; only for the solver sgd."},
+    "nesterovs_momentum": {
+        "type": "boolean",
+        "default": True,
+        "description": "Whether the momentum is Nesterov's; only for the solver sgd.",
+    },
     "early_stopping": {"type": "boolean", "default": False, "description": "Whether to set rows aside and stop when they stop improving."},
     "validation_fraction": {
         "type": "number",
@@ -50,7 +54,13 @@ PARAMS: dict[str, Schema] = {
         "description": "Share of the rows set aside to stop early.",
     },
     "beta_1": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.9, "description": "Decay of the first moment of adam."},
-    "beta_2": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.999, "description": "Decay of the second moment of adam."},
+    "beta_2": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "default": 0.999,
+        "description": "Decay of the second moment of adam.",
+    },
     "epsilon": {"type": "number", "exclusiveMinimum": 0, "default": 1e-8, "description": "Keeps adam from dividing by zero."},
     "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 10, "description": "Stop when so many epochs brought nothing."},
     "max_fun": {"type": "integer", "minimum": 1, "default": 15000, "description": "Most evaluations of the loss by the solver lbfgs."},
@@ -58,26 +68,26 @@ PARAMS: dict[str, Schema] = {
 AFTER_EPOCH = "_update_no_improvement_count"
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.neural_network import MLPClassifier
 
     return MLPClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.neural_network import MLPRegressor
 
     return MLPRegressor(**params, random_state=seed)
 
 
-def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
     """`estimator.fit`, watched: scikit-learn calls one method of the estimator after every epoch, and this instance's tells first.
 
     The numbers are untouched, and the watch is taken off before the model is stored.
     """
     after_epoch = getattr(estimator, AFTER_EPOCH)
 
-    def watched(*arguments: Any, **named: Any) -> None:  # noqa: ANN401
+    def watched(*arguments: Any, **named: Any) -> None:
         progress(iteration=estimator.n_iter_, of=estimator.max_iter, loss=float(estimator.loss_))
         after_epoch(*arguments, **named)
 

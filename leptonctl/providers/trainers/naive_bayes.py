@@ -15,7 +15,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.naive_bayes import GaussianNB
 
     return GaussianNB(**params)

@@ -7,13 +7,13 @@ from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLA
 from leptonctl.spi import Trainer
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
     return RandomForestClassifier(**params, random_state=seed, n_jobs=1)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor(**params, random_state=seed, n_jobs=1)

@@ -25,12 +25,14 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.linear_model import Ridge
 
     return Ridge(**params, random_state=seed)
 
 
 TRAINERS = (
-    Trainer(name="ridge", task="regression", description="Linear regression whose coefficients are held small.", params=PARAMS, build=build),
+    Trainer(
+        name="ridge", task="regression", description="Linear regression whose coefficients are held small.", params=PARAMS, build=build
+    ),
 )

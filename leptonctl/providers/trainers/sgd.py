@@ -20,11 +20,26 @@ COMMON: dict[str, Schema] = {
     "l1_ratio": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.15, "description": "Share of the L1 penalty in elasticnet."},
     "fit_intercept": FIT_INTERCEPT,
     "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Most epochs."},
-    "tol": {"type": ["number", "null"], "minimum": 0, "default": 0.001, "description": "What counts as an improvement of the loss; null never stops early."},
-    "eta0": {"type": "number", "exclusiveMinimum": 0, "default": 0.01, "description": "First learning rate of the schedules constant and invscaling."},
+    "tol": {
+        "type": ["number", "null"],
+        "minimum": 0,
+        "default": 0.001,
+        "description": "What counts as an improvement of the loss; null never stops early.",
+    },
+    "eta0": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 0.01,
+        "description": "First learning rate of the schedules constant and invscaling.",
+    },
     "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 5, "description": "Stop when so many epochs brought nothing."},
     "average": {"type": "boolean", "default": False, "description": "Whether the result is the mean of the weights of all steps."},
-    "batch_size": {"type": "integer", "minimum": 1, "default": 32, "description": "Rows of a mini-batch: each step follows their mean gradient."},
+    "batch_size": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 32,
+        "description": "Rows of a mini-batch: each step follows their mean gradient.",
+    },
 }
 SCHEDULES = ["constant", "optimal", "invscaling"]
 
@@ -37,19 +52,19 @@ def learning_rate(default: str, power_t: float) -> dict[str, Schema]:
     }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.linear_model import SGDClassifier
 
     return _with_batches(SGDClassifier(**_theirs(params), random_state=seed, n_jobs=1), params)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.linear_model import SGDRegressor
 
     return _with_batches(SGDRegressor(**_theirs(params), random_state=seed), params)
 
 
-def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
     import numpy as np
 
     classes, places = np.unique(target, return_inverse=True)
@@ -61,7 +76,7 @@ def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray",
     return estimator
 
 
-def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:  # noqa: ANN401
+def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
     losses = {
         "squared_error": sgd_steps.squared_error,
         "huber": sgd_steps.huber(estimator.epsilon),
@@ -73,7 +88,7 @@ def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", 
     return estimator
 
 
-def _descend(estimator: Any, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Pair, progress: Progress) -> sgd_steps.Descent:  # noqa: ANN401
+def _descend(estimator: Any, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Pair, progress: Progress) -> sgd_steps.Descent:
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
     done = sgd_steps.descend(features, targets, loss, params, estimator.random_state, progress)
     estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], done.epochs, float(done.seen + 1)
@@ -84,7 +99,7 @@ def _theirs(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name != "batch_size"}
 
 
-def _with_batches(estimator: Any, params: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def _with_batches(estimator: Any, params: Mapping[str, Any]) -> Any:
     estimator.batch_size_ = params["batch_size"]
     return estimator
 
@@ -95,7 +110,11 @@ TRAINERS = (
         task="classification",
         description="Linear classifier by stochastic gradient descent in mini-batches.",
         params={
-            "loss": {"enum": ["log_loss", "modified_huber"], "default": "log_loss", "description": "What is minimised; both give probabilities."},
+            "loss": {
+                "enum": ["log_loss", "modified_huber"],
+                "default": "log_loss",
+                "description": "What is minimised; both give probabilities.",
+            },
             **COMMON,
             **learning_rate("optimal", 0.5),
         },

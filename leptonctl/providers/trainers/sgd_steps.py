@@ -26,7 +26,7 @@ class Descent:
     seen: int
 
 
-def descend(features: Any, targets: "np.ndarray", loss: Pair, params: Mapping[str, Any], seed: int, progress: Progress) -> Descent:  # noqa: ANN401
+def descend(features: Any, targets: "np.ndarray", loss: Pair, params: Mapping[str, Any], seed: int, progress: Progress) -> Descent:
     """Epochs over rows in an order drawn from the seed, until the loss has not fallen by `tol` in `n_iter_no_change` of them.
 
     `targets` is [rows, outputs]; `loss` gives value and derivative by the score for each (score, target).
@@ -139,7 +139,8 @@ def _rate(params: Mapping[str, Any], loss: Pair) -> Callable[[int], float]:
 
 def _penalised(weights: "np.ndarray", eta: float, params: Mapping[str, Any]) -> "np.ndarray":
     share = {"l2": 1.0, "l1": 0.0, "elasticnet": 1 - params["l1_ratio"], None: 0.0}[params["penalty"]]
-    return weights * max(0.0, 1 - eta * params["alpha"] * share)
+    shrink: float = max(0.0, 1 - eta * params["alpha"] * share)
+    return weights * shrink
 
 
 def _sparsened(weights: "np.ndarray", eta: float, params: Mapping[str, Any]) -> "np.ndarray":
@@ -148,4 +149,5 @@ def _sparsened(weights: "np.ndarray", eta: float, params: Mapping[str, Any]) -> 
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": params["l1_ratio"], None: 0.0}[params["penalty"]]
     if not share:
         return weights
-    return np.sign(weights) * np.maximum(0, np.abs(weights) - eta * params["alpha"] * share)
+    shrunk: np.ndarray = np.sign(weights) * np.maximum(0, np.abs(weights) - eta * params["alpha"] * share)
+    return shrunk

@@ -12,7 +12,12 @@ POSITIVE: Schema = {"type": "boolean", "default": False, "description": "Whether
 COORDINATE_DESCENT: dict[str, Schema] = {
     "fit_intercept": FIT_INTERCEPT,
     "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Most passes over the coefficients."},
-    "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Stop when the duality gap, relative to the target, falls below this."},
+    "tol": {
+        "type": "number",
+        "minimum": 0,
+        "default": 0.0001,
+        "description": "Stop when the duality gap, relative to the target, falls below this.",
+    },
     "positive": POSITIVE,
     "selection": {
         "enum": ["cyclic", "random"],

@@ -8,14 +8,14 @@ from leptonctl.providers.trainers.svm_params import KERNEL
 from leptonctl.spi import Trainer
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import SVC
 
     return CalibratedClassifierCV(SVC(**params, random_state=seed), method="sigmoid", ensemble=False, n_jobs=1)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401, ARG001
+def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
     from sklearn.svm import SVR
 
     return SVR(**params)

@@ -3,7 +3,12 @@
 from leptonctl.spi import Schema
 
 KERNEL: dict[str, Schema] = {
-    "C": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Inverse of the strength of the penalty: smaller is stronger."},
+    "C": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Inverse of the strength of the penalty: smaller is stronger.",
+    },
     "kernel": {"enum": ["linear", "poly", "rbf", "sigmoid"], "default": "rbf", "description": "How two rows are compared."},
     "degree": {"type": "integer", "minimum": 0, "default": 3, "description": "Degree of the kernel poly."},
     "gamma": {

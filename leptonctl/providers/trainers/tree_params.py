@@ -28,11 +28,30 @@ TREE: dict[str, Schema] = {
         "default": 0.0,
         "description": "Smallest share of the rows' total weight in a leaf.",
     },
-    "max_leaf_nodes": {"type": ["integer", "null"], "minimum": 2, "default": None, "description": "Most leaves of a tree; null sets no limit."},
-    "min_impurity_decrease": {"type": "number", "minimum": 0, "default": 0.0, "description": "Split only when impurity falls by at least this."},
-    "ccp_alpha": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of pruning by cost and complexity; 0 prunes nothing."},
+    "max_leaf_nodes": {
+        "type": ["integer", "null"],
+        "minimum": 2,
+        "default": None,
+        "description": "Most leaves of a tree; null sets no limit.",
+    },
+    "min_impurity_decrease": {
+        "type": "number",
+        "minimum": 0,
+        "default": 0.0,
+        "description": "Split only when impurity falls by at least this.",
+    },
+    "ccp_alpha": {
+        "type": "number",
+        "minimum": 0,
+        "default": 0.0,
+        "description": "Strength of pruning by cost and complexity; 0 prunes nothing.",
+    },
 }
-CLASS_CRITERION: Schema = {"enum": ["gini", "entropy", "log_loss"], "default": "gini", "description": "How the quality of a split is measured."}
+CLASS_CRITERION: Schema = {
+    "enum": ["gini", "entropy", "log_loss"],
+    "default": "gini",
+    "description": "How the quality of a split is measured.",
+}
 VALUE_CRITERION: Schema = {
     "enum": ["squared_error", "absolute_error", "poisson"],
     "default": "squared_error",
@@ -45,7 +64,7 @@ FOREST_CLASS_WEIGHT: Schema = {
 }
 
 
-def max_features(default: Any) -> Schema:  # noqa: ANN401
+def max_features(default: Any) -> Schema:
     """How many features a split looks at."""
     return {
         "anyOf": [

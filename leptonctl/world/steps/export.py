@@ -1,4 +1,4 @@
-"""The step `export`: the native model in; the canonical ONNX graph, its manifest and golden rows out, once both agree. Registers nothing."""
+"""The step `export`: the native model in; canonical ONNX, manifest and golden rows out, once both agree. Records nothing."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -119,7 +119,7 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
     return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, rows=rows)
 
 
-def _open(fitted: Fitted, data: bytes) -> Any:  # noqa: ANN401
+def _open(fitted: Fitted, data: bytes) -> Any:
     try:
         return open_session(data)
     except runtime_errors() as problem:

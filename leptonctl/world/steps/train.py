@@ -1,13 +1,15 @@
-"""The step `train`: prepared rows and train inputs in, the native model out. Registers nothing."""
+"""The step `train`: prepared rows and train inputs in, the native model out. Records nothing."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from leptonctl.core.values import Json, Result
 from leptonctl.world.bench import Bench, Made, Needs
 from leptonctl.world.learning import Fitted, fit
 from leptonctl.world.learning_native import dump_native
 from leptonctl.world.learning_rows import Rows, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
