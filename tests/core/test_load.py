@@ -3,6 +3,8 @@
 import gc
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -203,3 +205,31 @@ def _dump(value: Json) -> str:
     Dumper.add_representer(float, lambda d, v: d.represent_scalar("tag:yaml.org,2002:float", repr(v)))
     assert not isinstance(value, float) or math.isfinite(value)
     return yaml.dump(value, Dumper=Dumper, allow_unicode=True, default_flow_style=False, width=10_000)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text("ab:-[]{}#&*!|>'\"% \n\t,?0.<~@`", max_size=40), head=st.booleans())
+def test_no_text_breaks_the_loader(text: str, head: bool) -> None:  # noqa: FBT001
+    body = ("kind: Model\nname: m\n" if head else "") + text
+    _, problems = load({"leptonctl.yaml": PROJECT, "m.yaml": body})
+    count = body.count("\n") + 1
+    for problem in problems:
+        assert problem.span is not None
+        assert problem.hint
+        assert 1 <= problem.span.line <= count
+        assert 1 <= problem.span.column < problem.span.end_column
+
+
+def test_the_pure_parser_reads_the_same() -> None:
+    texts = ["a: [1, 'b', {c: .5}]\nd: |\n  e\n  f\n", "é: 日\n---\n- x: !!str 5\n", "a: 1\na: 2\n", "x: [\n---\ny: 1\n", "a: &x [*x]\n"]
+    code = (
+        "import sys\n"
+        "if sys.argv[1] == 'pure': sys.modules['yaml.cyaml'] = None\n"
+        "from leptonctl.core.yaml12 import parse, _Events\n"
+        "assert (_Events.__name__ == '_Events') == (sys.argv[1] == 'pure')\n"
+        f"for text in {texts!r}:\n"
+        "    parsed, problems = parse('x', text)\n"
+        "    print([(p.value, dict(p.keys), [d.id for d in p.problems]) for p in parsed], [(d.id, d.span.line) for d in problems])\n"
+    )
+    out = [subprocess.run([sys.executable, "-c", code, which], check=True, capture_output=True, text=True).stdout for which in ("c", "pure")]
+    assert out[0] == out[1]
