@@ -20,7 +20,8 @@ SPLIT = {"test": 0.25, "seed": 0}
 class Dataset:
     """One resolved dataset version: what `prepare` needs, and the columns if the file's header could be read.
 
-    `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written.
+    `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written: `steps` has the
+    step for both answers.
     """
 
     address: str
@@ -28,6 +29,7 @@ class Dataset:
     inputs: dict[str, Json]
     columns: tuple[str, ...] | None
     pinned: bool
+    steps: Mapping[bool, Step]
 
     @property
     def target(self) -> str:
@@ -35,15 +37,18 @@ class Dataset:
 
     def prepare(self, *, stratify: bool) -> Step:
         """The `prepare` step, for models that want their split stratified or not when the dataset leaves it open."""
-        inputs = dict(self.inputs)
-        split = dict(cast("dict[str, Json]", inputs["split"]))
-        if split["method"] == "random" and split["stratify"] is None:
-            split["stratify"] = stratify
-        inputs["split"] = split
-        fields = key_fields(inputs)
-        key = digest({"op": "prepare", **fields})
-        exposes = ("outputs.rows_digest.train", "outputs.rows_digest.test")
-        return Step(op="prepare", address=self.address, key=key, spec=key, fields=fields, inputs=inputs, exposes=exposes)
+        return self.steps[stratify]
+
+
+def _prepare(address: str, inputs: dict[str, Json], *, stratify: bool) -> Step:
+    split = dict(cast("dict[str, Json]", inputs["split"]))
+    if split["method"] == "random" and split["stratify"] is None:
+        split["stratify"] = stratify
+    inputs = {**inputs, "split": split}
+    fields = key_fields(inputs)
+    key = digest({"op": "prepare", **fields})
+    exposes = ("outputs.rows_digest.train", "outputs.rows_digest.test")
+    return Step(op="prepare", address=address, key=key, spec=key, fields=fields, inputs=inputs, exposes=exposes)
 
 
 def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
@@ -136,7 +141,8 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
     problems += _unknown_columns(declared, columns)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
     address = f"dataset/{declared.name}@{declared.version}"
-    return Dataset(address=address, declared=declared, inputs=inputs, columns=columns, pinned=pinned), problems
+    steps = {stratify: _prepare(address, inputs, stratify=stratify) for stratify in (False, True)}
+    return Dataset(address=address, declared=declared, inputs=inputs, columns=columns, pinned=pinned, steps=steps), problems
 
 
 def _source(

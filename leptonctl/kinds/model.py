@@ -78,15 +78,15 @@ def node(model: Model, dataset_key: str) -> Node:
     )
 
 
-def evaluate_step(model: Model, metrics: tuple[str, ...], address: str) -> Step:
+def evaluate_step(model: Model, metrics: tuple[str, ...], address: str, export_key: str | None = None) -> Step:
     """Evaluation of the exported model with these metrics, keyed by artifact and rows, listed under `address`."""
-    steps = _steps(model, evaluation=False)
+    export_key = export_key or _steps(model)["export"].key
     fields: dict[str, Json] = {**model.scoring, "metrics": cast("Json", sorted(metrics))}
     return Step(
         op="evaluate",
         address=address,
         key=None,
-        spec=digest({"op": "evaluate", "of": steps["export"].key, **fields}),
+        spec=digest({"op": "evaluate", "of": export_key, **fields}),
         fields=fields,
         reads=("export.artifacts.model.onnx", "prepare.outputs.rows_digest.test"),
         inputs=fields,
@@ -94,7 +94,7 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], address: str) -> Step:
     )
 
 
-def _steps(model: Model, *, evaluation: bool = True) -> dict[str, Step]:
+def _steps(model: Model) -> dict[str, Step]:
     prepare = model.dataset.prepare(stratify=model.task == "classification")
     train_fields: dict[str, Json] = {"prepare": prepare.key, **model.train_key_fields}
     train_key = digest({"op": "train", **train_fields})
@@ -118,11 +118,10 @@ def _steps(model: Model, *, evaluation: bool = True) -> dict[str, Step]:
         needs={**data, "train": (model.address, "train")},
         exposes=("artifacts.model.onnx",),
     )
-    steps = {"prepare": prepare, "train": train, "export": export}
-    if evaluation:
-        steps["evaluate"] = evaluate_step(model, model.metrics, model.address)
-        if model.folds is not None:
-            steps["cross_validate"] = _cross_validate(model, train_key)
+    evaluate = evaluate_step(model, model.metrics, model.address, export_key)
+    steps = {"prepare": prepare, "train": train, "export": export, "evaluate": evaluate}
+    if model.folds is not None:
+        steps["cross_validate"] = _cross_validate(model, train_key)
     return steps
 
 

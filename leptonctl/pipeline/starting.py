@@ -120,7 +120,7 @@ def _guess(directory: Path, path: str, target: str | None, table: Profile) -> _G
 
 
 def _is_id(kind: ColumnType, table: Profile, name: str) -> bool:
-    if kind not in {"string", "integer"} or table.distinct[name] <= 0.9 * table.rows:  # noqa: PLR2004 - nearly every row has its own
+    if kind not in {"string", "integer"} or table.distinct[name] <= 0.9 * table.rows:
         return False
     return (kind == "string" and table.length[name] < LONG_TEXT) or name.lower() in {"id", "index", "rowid"}
 
