@@ -19,6 +19,7 @@ from leptonctl.world.store.objects import Lease, Objects
 PROCESSES = 8
 CHILD = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); run, *given = pickle.load(sys.stdin.buffer); run(*given)"
 BYTES = bytes(range(256)) * 4096
+CLOCKS_APART_S = 600.0
 
 
 def check_store(open_objects: Callable[[], Objects], *, rounds: int = 20) -> None:
@@ -31,6 +32,7 @@ def check_store(open_objects: Callable[[], Objects], *, rounds: int = 20) -> Non
     _check_leases(objects, open_objects)
     _check_creating_at_once(objects, open_objects, rounds)
     _check_swapping_at_once(objects, open_objects, rounds)
+    _check_leasing_at_once(open_objects, rounds)
 
 
 def check_state(open_state: Callable[[], StateStore], *, rounds: int = 20) -> None:
@@ -70,6 +72,7 @@ def _check_objects(objects: Objects) -> None:
     objects.put("new/by-put", b"four")
     _require(_bytes(objects, "a/b") == b"three" and _bytes(objects, "new/by-put") == b"four", "put writes over and anew")
     _require(objects.get_many(["a/b", "no", "new/by-put"]) == {"a/b": b"three", "new/by-put": b"four"}, "get_many gives what exists")
+    _require(objects.get_many(["kinds/large", "kinds/empty"]) == {"kinds/large": BYTES, "kinds/empty": b""}, "get_many gives all bytes")
     _require(objects.present(["a/b", "no", "a"]) == {"a/b"}, "present names what exists")
     objects.delete("a/b")
     objects.delete("a/b")
@@ -105,7 +108,7 @@ def _check_listing(objects: Objects) -> None:
     _require(set(objects.list("list")) < set(objects.list("")), "a listing of all has all")
     entries = {entry.path: entry for entry in objects.entries("list/b")}
     _require(sorted(entries) == objects.list("list/b"), "entries are those of the listing")
-    _require(all(e.size == len(b"12345") and abs(e.modified - time.time()) < 600 for e in entries.values()), "entries have size and time")
+    _require(all(e.size == len(b"12345") and _is_recent(e.modified) for e in entries.values()), "entries have size and time")
 
 
 def _check_reopened(open_objects: Callable[[], Objects]) -> None:
@@ -165,6 +168,10 @@ def _check_swapping_at_once(objects: Objects, open_objects: Callable[[], Objects
     _require(_bytes(objects, "counter") == str(PROCESSES * rounds).encode(), "no update is lost")
 
 
+def _check_leasing_at_once(open_objects: Callable[[], Objects], rounds: int) -> None:
+    _at_once([(_work_alone, open_objects, rounds)] * PROCESSES)
+
+
 def _create_all(open_objects: Callable[[], Objects], number: int, rounds: int) -> None:
     objects = open_objects()
     for turn in range(rounds):
@@ -180,6 +187,16 @@ def _count_up(open_objects: Callable[[], Objects], rounds: int) -> None:
             _require(found is not None, "an object that is replaced is never absent")
             if found is not None and objects.replace("counter", str(int(found[0]) + 1).encode(), found[1]) is not None:
                 break
+
+
+def _work_alone(open_objects: Callable[[], Objects], rounds: int) -> None:
+    objects = open_objects()
+    for _ in range(rounds):
+        while (lease := objects.lease("group/alone", {"pid": os.getpid()}, 30.0)) is None:
+            time.sleep(0.001)
+        with lease:
+            _require(objects.create("inside", b""), "one process at a time holds a lease")
+            objects.delete("inside")
 
 
 def _swap_states(open_state: Callable[[], StateStore], rounds: int) -> None:
@@ -219,7 +236,8 @@ def _require_raises(kind: type[Exception], what: str, act: Callable[..., object]
         act(*given)
     except kind:
         return
-    _require(False, f"{what} ({kind.__name__})")
+    msg = f"not kept: {what} ({kind.__name__})"
+    raise AssertionError(msg)
 
 
 def _within(seconds: float, holds: Callable[[], bool], what: str) -> None:
@@ -227,6 +245,10 @@ def _within(seconds: float, holds: Callable[[], bool], what: str) -> None:
     while not holds():
         _require(time.monotonic() < deadline, f"{what} (within {seconds} s)")
         time.sleep(0.02)
+
+
+def _is_recent(moment: float) -> bool:
+    return abs(moment - time.time()) < CLOCKS_APART_S
 
 
 def _bytes(objects: Objects, path: str) -> bytes | None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from leptonctl.world.executors.task import Completed, Executor, Failed, Lost, Ou
 from leptonctl.world.owner import process_started
 from leptonctl.world.store.store import open_store
 
-TOY = '''
+TOY = """
 import ctypes, os, signal, subprocess, sys, time
 from leptonctl.core.diagnostic import fail
 from leptonctl.spi import ProviderError
@@ -64,7 +65,7 @@ def run(inputs, needs, bench):
         end = time.monotonic() + inputs["seconds"]
         count = 0
         while time.monotonic() < end:
-            bench.progress(message="x" * 9000, iteration=count, of=10, loss=float("inf"))
+            bench.progress(message="\\u00e9" * 9000, iteration=count, of=10, loss=float("inf"))
             count += 1
         bench.progress(message="last", iteration=count, loss=0.5)
         time.sleep(inputs["rest"])
@@ -80,7 +81,7 @@ def run(inputs, needs, bench):
         bench.progress(iteration=os.getpid())
         ctypes.PyDLL(None).sleep(600)
     raise AssertionError(do)
-'''
+"""
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def executor(project: Path) -> Iterator[LocalExecutor]:
         yield executor
 
 
-def task(id: str, do: str, op: Op = "train", **inputs: Json) -> Task:  # noqa: A002
+def task(id: str, do: str, op: Op = "train", **inputs: Json) -> Task:
     return Task(id=id, op=op, inputs={"do": do, **inputs})
 
 
@@ -252,6 +253,18 @@ def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None
     assert isinstance(two, Completed)
 
 
+def test_a_worker_that_cannot_start_says_so_once_a_task(project: Path) -> None:
+    with LocalExecutor(project, "s3://bucket/prefix", 1, project / "logs") as executor:
+        executor.submit(task("one", "echo"))
+        executor.submit(task("two", "echo"))
+        lost = ended(executor, 2)
+    assert [o.id for o in lost] == ["one", "two"]
+    for outcome in lost:
+        assert isinstance(outcome, Lost)
+        assert "exit code 1" in outcome.why
+        assert "not-available" in outcome.log
+
+
 def test_progress_comes_at_once_and_ten_times_a_second(executor: LocalExecutor) -> None:
     executor.submit(task("warm", "echo", text="x"))
     ended(executor)
@@ -270,7 +283,7 @@ def test_progress_comes_at_once_and_ten_times_a_second(executor: LocalExecutor) 
 def test_a_step_does_not_wait_for_somebody_to_read_its_progress(executor: LocalExecutor) -> None:
     executor.submit(task("warm", "echo", text="x"))
     ended(executor)
-    fcntl.fcntl(executor._slots[0].events, fcntl.F_SETPIPE_SZ, 4096)  # noqa: SLF001  full after a few messages
+    fcntl.fcntl(executor._slots[0].events, fcntl.F_SETPIPE_SZ, 4096)  # full after a few messages
     executor.submit(task("long", "progress", seconds=0.8, rest=0.0))
     time.sleep(2.0)
     (done,) = ended(executor)
@@ -348,12 +361,15 @@ def test_no_worker_outlives_its_executor(project: Path, sent: signal.Signals, do
 def test_an_executor_killed_while_a_worker_starts_leaves_none(project: Path) -> None:
     for delay in (0.0, 0.02, 0.05, 0.1, 0.15):
         parent = subprocess.Popen([sys.executable, "-c", PARENT, str(project), "sleep"], start_new_session=True)
-        logs = project / "logs"
-        assert wait_for(lambda pid=parent.pid: any(logs.glob(f"worker-{pid}-*.log")))
+        assert wait_for(partial(has_log, project / "logs", parent.pid))
         time.sleep(delay)
         parent.kill()
         parent.wait()
     assert wait_for(lambda: workers_of(project) == [])
+
+
+def has_log(logs: Path, pid: int) -> bool:
+    return any(logs.glob(f"worker-{pid}-*.log"))
 
 
 def workers_of(project: Path) -> list[int]:

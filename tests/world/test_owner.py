@@ -45,7 +45,7 @@ def test_without_a_start_only_the_number_counts() -> None:
 
 def test_an_owner_is_described_in_one_line() -> None:
     now = datetime.now(UTC)
-    owner = {"user": "anna", "host": "host", "pid": 123, "command": "leptonctl apply", "commit": "abc1234def", "since": now.isoformat()}
+    owner = {**current_owner("leptonctl apply", "abc1234def"), "user": "anna", "host": "host", "pid": 123, "since": now.isoformat()}
     clock = now.astimezone().strftime("%H:%M:%S")
     assert describe(owner) == f"anna@host pid 123: leptonctl apply, commit abc1234, since {clock}"
     before = now - timedelta(days=3)

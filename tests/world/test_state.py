@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.values import Json
 from leptonctl.testing import check_state
 from leptonctl.world.state.folder import FolderState
 from leptonctl.world.state.store import StateStore, open_state
 
 
-def at(revision: int) -> dict[str, object]:
+def at(revision: int) -> dict[str, Json]:
     return {"format_version": "1", "revision": revision, "current": {}}
 
 
@@ -27,7 +28,7 @@ def state(tmp_path: Path) -> StateStore:
 
 
 def test_the_folder_back_end_conforms(tmp_path: Path) -> None:
-    check_state(functools.partial(FolderState, folder=tmp_path / "deep" / "state"), rounds=10)
+    check_state(functools.partial(FolderState, folder=tmp_path / "deep" / "state"), rounds=5)
 
 
 def test_reading_writes_nothing(state: StateStore, tmp_path: Path) -> None:

@@ -82,19 +82,12 @@ class LocalExecutor:
 
     def _hand_out(self) -> None:
         while self._queue:
-            slot = self._idle()
+            slot = next((slot for slot in self._slots if slot.task is None), None)
             if slot is None and len(self._slots) < self._parallelism:
                 slot = self._start()
             if slot is None:
                 return
             slot.give(self._queue.popleft())
-
-    def _idle(self) -> Slot | None:
-        for slot in [slot for slot in self._slots if slot.task is None]:
-            if slot.is_alive():
-                return slot
-            self._bury(slot)  # it died between two tasks: no task is lost
-        return None
 
     def _start(self) -> Slot:
         if self._started == 0:
@@ -121,12 +114,15 @@ class LocalExecutor:
         return bool(readable)
 
     def _take_in(self, slot: Slot, message: dict[str, Any]) -> None:
+        if message["type"] == "begun":
+            slot.begun = True
+            return
         id_, seconds = message["id"], message["seconds"]
         if message["type"] == "progressed":
             said = {name: message[name] for name in ("message", "iteration", "of", "loss")}
             self._ready.append(Progressed(id=id_, seconds=seconds, **said))
             return
-        slot.task = None
+        slot.task, slot.served = None, slot.served + 1
         if message["type"] == "failed":
             self._ready.append(Failed(id=id_, error=message["error"], seconds=seconds))
         else:
@@ -137,7 +133,11 @@ class LocalExecutor:
         """A worker has died: its task is lost, its slot is free for a new one."""
         self._slots.remove(slot)
         code = slot.kill()
-        if slot.task is not None:
+        if slot.task is None:
+            return
+        if slot.served and not slot.begun:
+            self._queue.appendleft(slot.task)  # it died before it took the task: another one can
+        else:
             self._ready.append(Lost(id=slot.task.id, why=_reason(code), log=slot.log_tail()))
 
 

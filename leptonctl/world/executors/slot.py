@@ -22,10 +22,11 @@ THREAD_VARIABLES = (
 
 
 class Slot:
-    """A living worker and the task it has, if any."""
+    """A living worker and the task it has, if any. `begun`: it has said so; `served`: how many it has ended before."""
 
     def __init__(self, greeting: Mapping[str, Any], log: Path) -> None:
         self.task: Task | None = None
+        self.begun, self.served = False, 0
         self.events, self._control, self._life = -1, -1, -1
         self._partial = b""
         self._log = log
@@ -35,7 +36,7 @@ class Slot:
 
     def give(self, task: Task) -> None:
         """Hand over a task. A worker that has died meanwhile shows at the end of its events."""
-        self.task = task
+        self.task, self.begun = task, False
         self._log_start = self._log.stat().st_size
         needs = {role: result_to_json(result) for role, result in task.needs.items()}
         self._write({"id": task.id, "op": task.op, "inputs": dict(task.inputs), "needs": needs})
@@ -47,9 +48,6 @@ class Slot:
             return None
         *lines, self._partial = (self._partial + data).split(b"\n")
         return [json.loads(line) for line in lines]
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
 
     def finish(self, grace_s: float) -> None:
         """Let an idle worker end by itself, then see that it has."""

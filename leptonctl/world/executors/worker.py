@@ -170,7 +170,8 @@ def main(control: int, events: int, life: int) -> None:
         provenance()  # looked up once, before a step's time is taken
         for line in lines:
             task = json.loads(line)
-            print(f"--- {task['op']} {task['id']}")
+            sys.stdout.write(f"--- {task['op']} {task['id']}\n")  # the log
+            out.send({"type": "begun"})
             out.send(run_task(task, steps, project, store, _progress_of(task["id"], out)))
 
 

@@ -24,7 +24,7 @@ def ensure_dot_folder(root: Path) -> Path:
 def make_folder(folder: Path) -> None:
     """Make a folder and its missing parents, durably. A `.leptonctl` on the way gets its `.gitignore` first."""
     dot = next((p for p in (folder, *folder.parents) if p.name == DOT_FOLDER), None)
-    if dot is not None and not (dot / ".gitignore").exists():
+    if dot is not None:
         _make(dot)
         _ignore_all(dot)
     _make(folder)
@@ -105,7 +105,7 @@ def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
         for entry in entries:
             with suppress(FileNotFoundError):
                 if entry.name.startswith(prefix) and entry.stat(follow_symlinks=False).st_mtime < limit:
-                    os.unlink(entry.path)
+                    Path(entry.path).unlink()
 
 
 @contextmanager
@@ -135,13 +135,12 @@ def _make(folder: Path) -> None:
 
 def _ignore_all(dot: Path) -> None:
     """Not by `write_temporary`: the temporary file must not be the first thing in the folder."""
+    handle = os.open(dot / ".gitignore", os.O_WRONLY | os.O_CREAT, 0o644)
     try:
-        handle = os.open(dot / ".gitignore", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:
-        return
-    try:
-        os.write(handle, b"*\n")
-        os.fsync(handle)
+        # empty: it is new, or its first writer was killed; two writers write the same
+        if os.fstat(handle).st_size == 0:
+            os.write(handle, b"*\n")
+            os.fsync(handle)
+            fsync_folder(dot)
     finally:
         os.close(handle)
-    fsync_folder(dot)

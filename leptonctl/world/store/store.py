@@ -96,10 +96,6 @@ class Store:
             for path, data in self.objects.get_many(paths[start : start + 1000]).items():
                 yield decode_result(data, path)
 
-    def step_lease(self, key: str, owner: dict[str, Json]) -> Lease | None:
-        """Saves double work, never needed for correctness. None: somebody else is building this key."""
-        return self.objects.lease(f"step/{_hex(key)}", owner, LEASE_S)
-
     # --- marks -----------------------------------------------------------------------------------------------------
 
     def check_key(self, key_id: str, mark: str) -> bool:
@@ -173,14 +169,14 @@ class Store:
     def remove_server(self, env: str, id: str) -> None:  # noqa: A002
         self.objects.delete(_named("servers", env, id))
 
-    # --- leases of environments ------------------------------------------------------------------------------------
+    # --- leases ----------------------------------------------------------------------------------------------------
 
-    def environment_lease(self, env: str, owner: dict[str, Json]) -> Lease | None:
-        """Held from the gate to the bind. None: another holds it, and `leases` says who."""
-        return self.objects.lease(f"environment/{_segment(env)}", owner, LEASE_S)
+    def step_lease(self, key: str, owner: dict[str, Json]) -> Lease | None:
+        """Saves double work, never needed for correctness. None: somebody else is building this key."""
+        return self.objects.lease(f"step/{_hex(key)}", owner, LEASE_S)
 
     def leases(self, prefix: str = "") -> dict[str, dict[str, Json]]:
-        """Owners of all leases held now: `environment/ENV`, `step/KEY`."""
+        """Owners of all leases held now, by name: `step/KEY`."""
         return self.objects.leases(prefix)
 
     def break_lease(self, name: str) -> bool:
