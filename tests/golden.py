@@ -126,7 +126,7 @@ def _leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProces
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_"))}
     environment |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "leptonctl", *arguments]
-    return subprocess.run(  # noqa: S603 - our own command line, arguments from our own files
+    return subprocess.run(
         command,
         cwd=folder,
         env=environment,

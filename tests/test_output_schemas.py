@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft7Validator
 
 from leptonctl.core.diagnostic import error, fail
 from leptonctl.views.events import event_to_json
@@ -25,6 +24,8 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def problems(name: str, value: object) -> list[str]:
+    from jsonschema import Draft7Validator
+
     return [f"{e.json_path}: {e.message}" for e in Draft7Validator(schema(name)).iter_errors(value)]
 
 
@@ -42,6 +43,8 @@ def properties(of: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_draft_07_and_describes_every_key(name: str) -> None:
+    from jsonschema import Draft7Validator
+
     loaded = schema(name)
     Draft7Validator.check_schema(loaded)
     assert loaded["$schema"] == "http://json-schema.org/draft-07/schema#"
@@ -57,7 +60,7 @@ def test_readers_may_ignore_what_they_do_not_know() -> None:
 
 
 @pytest.mark.parametrize("shown", [plan(), everything()], ids=["empty", "everything"])
-def test_plans(shown: Any) -> None:  # noqa: ANN401 - a Plan
+def test_plans(shown: Any) -> None:
     assert problems("plan", plan_to_json(shown)) == []
 
 
@@ -69,7 +72,7 @@ def test_a_plan_without_a_key_of_the_contract_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.type)
-def test_events(event: Any) -> None:  # noqa: ANN401 - an Event
+def test_events(event: Any) -> None:
     shown = event_to_json(event)
     assert problems("apply_event", shown) == []
     assert problems("apply_event", {k: v for k, v in shown.items() if k != list(shown)[-1]})

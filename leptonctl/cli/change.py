@@ -20,7 +20,7 @@ def plan(
     """Show what would change and why. Writes nothing and runs no project code."""
     terminal = terminal_of(ctx)
     planned = pipeline.plan(terminal.session(), only=only or (), out=out)
-    show_plan(terminal, planned, markdown=markdown)
+    show_plan(terminal, planned, markdown=markdown, saved=out)
     return plan_exit_code(planned, detailed=detailed_exitcode)
 
 

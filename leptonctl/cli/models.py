@@ -31,11 +31,10 @@ def predict(
     form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="How to write.")] = "csv",
 ) -> int:
     """Predict the rows of a file with the very model that is served."""
-    from leptonctl.views.reports import described
+    from leptonctl.views.reports import predicted
 
     terminal = terminal_of(ctx)
-    report = pipeline.predict(terminal.session(), target, source, output, form)
-    return terminal.show(report, (lambda obj, *, color: str(obj["text"])) if output is None else described)  # noqa: ARG005
+    return terminal.show(pipeline.predict(terminal.session(), target, source, output, form), predicted)
 
 
 def serve(

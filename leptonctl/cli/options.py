@@ -19,5 +19,5 @@ Rewind: TypeAlias = Annotated[
 def terminal_of(ctx: typer.Context) -> Terminal:
     """The terminal of this run."""
     found = ctx.find_object(Terminal)
-    assert found is not None, "main() hands every command a Terminal"  # noqa: S101 - an invariant, not a check of input
+    assert found is not None, "main() hands every command a Terminal"
     return found

@@ -1,6 +1,7 @@
 """What the commands around a plan share: showing it, asking for consent, the exit code, the last words."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from leptonctl.cli.terminal import Terminal, json_text
 from leptonctl.core.change import Plan
@@ -9,8 +10,8 @@ from leptonctl.core.event import ApplyFinished
 from leptonctl.pipeline import Outcome
 
 
-def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False) -> None:
-    """The plan in the form that was asked for."""
+def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: Path | None = None) -> None:
+    """The plan in the form that was asked for, and where it was saved."""
     if terminal.json:
         from leptonctl.views.plan_json import plan_to_json
 
@@ -21,6 +22,7 @@ def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False) -> None
         terminal.say(render_markdown(plan))
     else:
         terminal.say(plan_text(terminal, plan))
+        terminal.say(f"\nSaved: `leptonctl apply {saved}` does exactly this." if saved else "")
 
 
 def plan_text(terminal: Terminal, plan: Plan) -> str:

@@ -44,12 +44,11 @@ def schema(ctx: typer.Context, kind: Annotated[str | None, typer.Argument(metava
 
 def pin(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...")] = None) -> int:
     """Write the digests of data files into the YAML. Never changes one that is there: it proposes a new version."""
-    from leptonctl.views.reports import pinned
+    from leptonctl.views.reports import has_error, pinned
 
     terminal = terminal_of(ctx)
     done = pipeline.pin(terminal.session(), addresses or ())
-    failed = any(d["severity"] == "error" for d in done["diagnostics"])
-    return terminal.show(done, pinned, ERROR if failed else OK)
+    return terminal.show(done, pinned, ERROR if has_error(done) else OK)
 
 
 def version(ctx: typer.Context) -> int:

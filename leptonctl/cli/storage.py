@@ -1,7 +1,6 @@
 """Commands about the store and the locks."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
@@ -10,16 +9,19 @@ from leptonctl import pipeline
 from leptonctl.cli.commands import Suggesting, global_options, one
 from leptonctl.cli.options import Yes, terminal_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 
 def gc(ctx: typer.Context, yes: Yes = False) -> int:
     """Free the space of what nothing needs. Declared versions, bindings and recent deployments stay."""
-    from leptonctl.views.reports import described
+    from leptonctl.views.reports import collectable, collected
 
     terminal = terminal_of(ctx)
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
-        lambda what: described(what, color=terminal.color), given=yes, needed=bool
+        lambda what: collectable(what, color=terminal.color), given=yes, needed=bool
     )
-    return terminal.show(pipeline.gc(terminal.session(), consent), described)
+    return terminal.show(pipeline.gc(terminal.session(), consent), collected)
 
 
 def lock_list(ctx: typer.Context) -> int:

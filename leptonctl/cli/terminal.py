@@ -63,7 +63,7 @@ class Terminal:
             return False
         return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
-    def show(self, value: Any, text: Callable[..., str], code: int = OK, **more: Any) -> int:  # noqa: ANN401 - any JSON value
+    def show(self, value: Any, text: Callable[..., str], code: int = OK, **more: Any) -> int:
         """Print a value as JSON, or as `text(value, color=…, …)`; give the exit code back."""
         self.say(json_text(value) if self.json else text(value, color=self.color, **more))
         return code
@@ -112,7 +112,7 @@ class Terminal:
 
         def ask(what: T) -> bool:
             if not self.json:
-                self.say(text(what) + "\n")
+                write(sys.stdout, text(what) + "\n\n")
             if given or not needed(what):
                 return True
             if self.json or not sys.stdin.isatty():
@@ -129,7 +129,7 @@ class Terminal:
 
 def _yes() -> bool:
     try:
-        answer = input("\nGo on? Only “yes” does: ")
+        answer = input("Go on? Only “yes” does: ")
     except EOFError:
         return False
     return answer.strip() == "yes"

@@ -30,7 +30,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     return {"type": event.type} | {f.name: _plain(getattr(event, f.name)) for f in fields(event)}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - event fields of any type to JSON
+def _plain(value: Any) -> Any:
     if isinstance(value, Diagnostic):
         return value.to_json()
     if isinstance(value, tuple):
@@ -96,7 +96,7 @@ class Console:
 
     def _live(self, key: tuple[str, str]) -> str:
         began, said = self._running[key]
-        seconds = f"  {duration(int(self._clock() - began))}" if self._clock else ""
+        seconds = f"  {duration(max(1, int(self._clock() - began)))}" if self._clock else ""
         text = cut(f"{_name(*key)}{seconds}" + (f"  {said}" if said else ""), self._width - 3)
         return f"{self._style.cyan('·')} {text}"
 

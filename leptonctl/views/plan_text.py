@@ -128,6 +128,8 @@ def gates_table(gates: Iterable[dict[str, Any]], style: Style, *, indent: int) -
     for gate in gates:
         verdict, metric, measured, limit = gate_cells(gate)
         rows.append((f"{paint[verdict](verdict)} {printable(metric)}", measured, printable(limit)))
+    if not any(measured for _, measured, _ in rows):
+        return table([(metric, limit) for metric, _, limit in rows], indent=indent)
     return table(rows, indent=indent, right=(1,))
 
 

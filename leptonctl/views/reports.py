@@ -43,11 +43,48 @@ def pinned(obj: Mapping[str, Any], *, color: bool) -> str:
     return "\n\n".join(part for part in (said if rows or not findings else "", findings) if part)
 
 
+def has_error(obj: Mapping[str, Any]) -> bool:
+    """Whether the diagnostics of a JSON object hold an error."""
+    return any(d["severity"] == "error" for d in obj["diagnostics"])
+
+
 def verified(obj: Mapping[str, Any], *, color: bool) -> str:
     """The verdict, then what it rests on."""
     style = Style(color)
     verdict = style.green("✓ verified") if obj["ok"] else style.red("✗ not what was recorded")
     return f"{verdict}\n{outline({k: v for k, v in obj.items() if k != 'ok'}, style, indent=2)}"
+
+
+def predicted(obj: Mapping[str, Any], *, color: bool) -> str:
+    """The predictions themselves, or where they were written."""
+    del color
+    if obj.get("text") is not None:
+        return str(obj["text"])
+    return f"Predicted {obj['rows']} rows with {printable(str(obj['target']))}: {printable(str(obj['output']))}"
+
+
+def collectable(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What a collection would delete."""
+    del color
+    return (
+        f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) that nothing needs would be deleted; {obj['kept']} are needed and stay."
+    )
+
+
+def collected(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What a collection did."""
+    if obj["done"]:
+        return Style(color).green(f"Freed {size_text(obj['bytes'])}: {obj['artifacts']} artifacts deleted, their records stay.")
+    return "Nothing was deleted." if obj["artifacts"] else f"Nothing to free: all {obj['kept']} artifacts are needed or too young."
+
+
+def size_text(size: float) -> str:
+    """`812 B`, `14.2 kB`, `3.1 MB`."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004 - a thousand of a unit is one of the next
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
 
 
 def described(obj: Mapping[str, Any], *, color: bool) -> str:
@@ -109,7 +146,7 @@ def _title(key: str) -> str:
     return printable(key.replace("_", " "))
 
 
-def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def _scalar(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "-" if value is None or value in ([], {}) else value_text(value, 100)

@@ -113,7 +113,7 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_reader_that_goes_away_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-m", "leptonctl", "version"], stdout=write, stderr=subprocess.PIPE, check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-m", "leptonctl", "version"], stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -123,5 +123,5 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from leptonctl.cli.main import main; main(['--help']); "
         "print([m for m in ('rich', 'numpy', 'yaml', 'jinja2', 'jsonschema', 'leptonctl.pipeline') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
