@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path
 
-ROADMAP = "see the list of what is not yet built in docs/concepts.md"
+# key -> what cannot be done, and what to do instead
 MODEL_KEYS = {
-    "import": "finished ONNX files cannot be imported yet",
-    "warm_start": "training cannot start from another version yet",
-    "command": "training commands of your own cannot run yet",
+    "import": ("finished ONNX files cannot be imported yet", "remove the key and name an `algorithm`"),
+    "warm_start": ("training cannot start from another version yet", "remove the key: the version is trained from the beginning"),
+    "command": ("training commands of your own cannot run yet", "remove the key and name an `algorithm`"),
 }
 TASKS = ("clustering", "anomaly")
 REMOTE = ("s3://", "gs://", "az://", "postgresql://", "postgres://")
@@ -20,7 +20,7 @@ def not_available(documents: Iterable[Document]) -> tuple[Diagnostic, ...]:
     return tuple(found for document in documents for found in FINDERS[document.kind](document))
 
 
-def _unbuilt(document: Document, path: Path, detail: str, hint: str = ROADMAP, *, on_key: bool = False) -> Diagnostic:
+def _unbuilt(document: Document, path: Path, detail: str, hint: str, *, on_key: bool = False) -> Diagnostic:
     span = document.key_at(*path) if on_key else document.at(*path)
     return error("not-available", "This is not built yet", detail, span=span, hint=hint)
 
@@ -37,7 +37,7 @@ def _project(document: Document) -> Iterator[Diagnostic]:
     allow = document.value.get("allow")
     for index, permission in enumerate(allow if isinstance(allow, list) else []):
         if permission == "command":
-            yield _unbuilt(document, ("allow", index), MODEL_KEYS["command"])
+            yield _unbuilt(document, ("allow", index), MODEL_KEYS["command"][0], "remove it from `allow`")
 
 
 def _model(document: Document) -> Iterator[Diagnostic]:
@@ -49,9 +49,9 @@ def _model(document: Document) -> Iterator[Diagnostic]:
 
 
 def _model_block(document: Document, path: Path, block: dict[str, Json]) -> Iterator[Diagnostic]:
-    for key, detail in MODEL_KEYS.items():
+    for key, (detail, hint) in MODEL_KEYS.items():
         if block.get(key) is not None:
-            yield _unbuilt(document, (*path, key), detail, on_key=True)
+            yield _unbuilt(document, (*path, key), detail, hint, on_key=True)
     if block.get("task") in TASKS:
         yield _unbuilt(document, (*path, "task"), f"the task {block['task']} has no algorithms yet", "use classification or regression")
 
