@@ -8,6 +8,7 @@ seconds, metrics}`.
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.core.values import OPS
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
 from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
@@ -52,7 +53,7 @@ def move(change: Mapping[str, Any]) -> str:
 
 
 def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> str:
-    done = ", ".join(op.replace("_", "-") for op in build["ops"])
+    done = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=OPS.index))
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
     metrics = metrics_text(build.get("metrics"))
     return f"{head}\n    {done} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")

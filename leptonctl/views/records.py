@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from leptonctl.views.style import duration, figure, printable
+from leptonctl.views.style import duration, figure, printable, text_width
 
 SHORT = 12
 """Hex digits of a digest that a person compares."""
@@ -47,10 +47,17 @@ def short(digest: str | None) -> str:
     return printable(digest.removeprefix("sha256:"))[:SHORT] if digest else "none"
 
 
-def metrics_text(metrics: Mapping[str, Any] | None, most: int = 4) -> str:
-    """`accuracy 0.9312, f1 0.91, …`: the first few; folds' deviations are left to the JSON."""
+def metrics_text(metrics: Mapping[str, Any] | None, most: int = 4, columns: int | None = None) -> str:
+    """`accuracy 0.9312, f1 0.91, …`: the first few, whole ones only; folds' deviations are left to the JSON."""
     shown = [f"{printable(name)} {figure(value)}" for name, value in (metrics or {}).items() if not name.endswith("_std")]
-    return ", ".join(shown[:most]) + (", …" if len(shown) > most else "")
+    told = shown[:most]
+    while told and columns is not None and text_width(_listed(told, shown)) > columns:
+        told.pop()
+    return _listed(told, shown) if told else ""
+
+
+def _listed(told: list[str], shown: list[str]) -> str:
+    return ", ".join(told) + (", …" if len(told) < len(shown) else "")
 
 
 def _moment(at: str | float | None) -> datetime | None:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.views.records import SHORT, metrics_text, short, when
-from leptonctl.views.style import Style, cut, printable
+from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import table
 
 NOTHING = "No environment is bound yet. `leptonctl plan` shows what would be."
+LEAST = 24
+"""Columns that metrics may always take."""
 REMEDIES = {
     "heal": "`leptonctl apply` mends it",
     "decision": "yours to decide: make the YAML agree, or apply again",
@@ -23,40 +25,22 @@ def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 
 
 
 def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None) -> str:
-    head = [style.bold(printable(environment["name"])), *([printable(environment["url"])] if environment.get("url") else [])]
-    protected = [style.dim("protected")] if environment.get("protected") else []
-    commit = [style.dim(f"commit {printable(str(environment['commit']))[:SHORT]}")] if environment.get("commit") else []
-    lines = ["  ".join([*head, _health(environment.get("healthy"), style), *protected, *commit])]
     models = environment["models"]
+    head = [style.bold(printable(environment["name"])), *([printable(environment["url"])] if environment.get("url") else [])]
+    if models or environment.get("healthy"):
+        # nothing need run where nothing is bound
+        head.append(_health(environment.get("healthy"), style))
+    head += [style.dim("protected")] if environment.get("protected") else []
+    head += [style.dim(f"commit {printable(str(environment['commit']))[:SHORT]}")] if environment.get("commit") else []
     if not models:
-        return "\n".join([*lines, "  no model is bound"])
-    rows = [
-        (
-            printable(m["name"]),
-            printable(m["version"]),
-            when(m["since"], now),
-            f"#{m['serial']}",
-            short(m["artifact"]),
-            _metrics(m, models, width, now),
-        )
-        for m in models
-    ]
-    lines.append(table(rows, head=("model", "version", "since", "serial", "artifact", "metrics"), right=(3,), indent=2, color=color))
+        return "  ".join(head) + "\n  no model is bound"
+    rows = [(printable(m["name"]), printable(m["version"]), when(m["since"], now), f"#{m['serial']}", short(m["artifact"])) for m in models]
+    names = ("model", "version", "since", "serial", "artifact")
+    left = max(width - 4 - max(map(text_width, table([names, *rows]).split("\n"))), LEAST)
+    cells = [(*row, metrics_text(m.get("metrics"), columns=left)) for row, m in zip(rows, models, strict=True)]
+    lines = ["  ".join(head), table(cells, head=(*names, "metrics"), right=(3,), indent=2, color=color)]
     lines.extend(line for m in models for line in _drift(m, style))
     return "\n".join(lines)
-
-
-def _metrics(model: Mapping[str, Any], models: list[Mapping[str, Any]], width: int, now: str | float | None) -> str:
-    taken = (
-        2
-        + max(len(m["name"]) for m in models)
-        + max(7, *(len(m["version"]) for m in models))
-        + len(when(model["since"], now))
-        + 6
-        + 12
-        + 10
-    )
-    return cut(metrics_text(model.get("metrics")), max(width - taken, 24))
 
 
 def _health(healthy: bool | None, style: Style) -> str:

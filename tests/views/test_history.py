@@ -25,7 +25,7 @@ FIRST = {
     "evidence": None,
 }  # fmt: skip
 BUILD = {
-    "address": "model/spam-filter@v2", "ops": ["train", "export", "cross_validate"], "at": "2026-11-21T15:10:00Z", "by": "mara",
+    "address": "model/spam-filter@v2", "ops": ["export", "cross_validate", "train"], "at": "2026-11-21T15:10:00Z", "by": "mara",
     "seconds": 12.3, "metrics": {"accuracy": 0.9312, "cv_accuracy_mean": 0.92, "cv_accuracy_std": 0.01},
 }  # fmt: skip
 

@@ -37,4 +37,7 @@ def test_metrics_and_digests_are_cut_short():
     many = {"a": 0.5, "a_std": 0.1, "b": 1.0, "c": 123456.0, "d": 0.1, "e": 0.2}
     assert metrics_text(many) == "a 0.5, b 1, c 1.235e+05, d 0.1, …"
     assert metrics_text(None) == ""
+    assert metrics_text({"accuracy": 0.9312, "f1": 0.91}, columns=15) == ""
+    assert metrics_text({"accuracy": 0.9312, "f1": 0.91}, columns=18) == "accuracy 0.9312, …"
+    assert metrics_text({"accuracy": 0.9312}, columns=15) == "accuracy 0.9312"
     assert (short("sha256:0123456789abcdef"), short(None)) == ("0123456789ab", "none")

@@ -29,7 +29,7 @@ prod  http://127.0.0.1:8080  healthy  protected  commit 1a2b3c4d5e6f
   spam-filter  v2       2026-11-21 15:12 UTC (3 h ago)     #40  ab12ab12ab12  accuracy 0.9312, f1 0.9
   分類         2024-06  2026-11-21 15:12 UTC (3 h ago)      #4  cd34cd34cd34
 
-staging  not observed from here
+staging
   no model is bound"""
     )
 
@@ -54,6 +54,16 @@ def test_a_decision_is_left_to_a_person():
     aborted = {**SPAM, "drift": [{"class": "decision", "reason": "the server aborted the canary"}]}
     text = render_text({"environments": [{**PROD, "models": [aborted]}]})
     assert text.endswith("! spam-filter: the server aborted the canary; yours to decide: make the YAML agree, or apply again")
+
+
+def test_no_figure_is_cut_in_two():
+    many = {**SPAM, "metrics": {"accuracy": 0.931234, "balanced_accuracy": 0.91234, "precision": 0.9}}
+    assert render_text({"environments": [{**PROD, "models": [many]}]}, width=90).endswith("ab12ab12ab12  accuracy 0.9312, …")
+
+
+def test_an_environment_that_cannot_be_reached_is_not_called_ill():
+    text = render_text({"environments": [{**PROD, "healthy": None}]})
+    assert text.startswith("prod  http://127.0.0.1:8080  not observed from here  protected")
 
 
 def test_nothing_is_bound():
