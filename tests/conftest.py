@@ -1,0 +1,41 @@
+"""One thread for every numeric library, and projects whose servers end with the test."""
+
+import os
+
+# before numpy loads anywhere: small fits take many times as long with more threads than cores
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import projects
+import pytest
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """`example(name)`: a copy of an example with free ports; its servers stop at the end."""
+    made: list[Path] = []
+
+    def copy(name: str, ports: tuple[int, ...] = ()) -> Path:
+        made.append(projects.copy_example(name, tmp_path, ports))
+        return made[-1]
+
+    yield copy
+    for root in made:
+        projects.stop_servers(root)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """`tiny(models=…, environments=…)`: a project of small models; its servers stop at the end."""
+    made: list[Path] = []
+
+    def make(*arguments, **more) -> Path:
+        made.append(projects.tiny_project(tmp_path, *arguments, **more))
+        return made[-1]
+
+    yield make
+    for root in made:
+        projects.stop_servers(root)

@@ -1,0 +1,213 @@
+"""Projects in temporary folders, and the command line run in them as a user does. Free ports only; servers are stopped by who started them."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+COMMAND = (sys.executable, "-m", "leptonctl")
+MODEL = """\
+kind: Model
+name: {name}
+dataset: points@first
+task: classification
+preprocess: [{{columns: numeric, use: standard_scaler}}]
+algorithm: logistic_regression
+versions:
+"""
+
+
+def free_port() -> int:
+    """A port nobody listens on, below the range that outgoing connections use."""
+    while True:
+        port = random.randint(20000, 32700)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables a command runs with."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NO_COLOR": "1", **more}
+
+
+def run(*arguments: str, cwd: Path, timeout: float = 120, input: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`leptonctl ARGUMENTS` in a folder, run to its end. More keywords are environment variables."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        timeout=timeout,
+        input=input,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def start(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
+    """`leptonctl ARGUMENTS` in a process group of its own, left running. The caller ends it."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments], cwd=cwd, env=environment(**variables),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def events(output: str) -> list[dict]:
+    """The JSON lines of `apply --json`."""
+    return [json.loads(line) for line in output.splitlines() if line.strip()]
+
+
+def finished(process: subprocess.CompletedProcess[str]) -> dict:
+    """The last event of an apply or build."""
+    last = events(process.stdout)[-1]
+    assert last["type"] == "apply_finished", process.stdout + process.stderr
+    return last
+
+
+def state_of(root: Path) -> dict:
+    """`show --json`, which must work."""
+    shown = run("show", "--json", cwd=root)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    return json.loads(shown.stdout)
+
+
+def served(root: Path, name: str) -> dict:
+    """What `status --json` says of one environment."""
+    status = run("status", "--json", cwd=root)
+    assert status.returncode == 0, status.stdout + status.stderr
+    return next(e for e in json.loads(status.stdout)["environments"] if e["name"] == name)
+
+
+def ask(url: str, body: Mapping | None = None, timeout: float = 5) -> dict:
+    """A JSON answer of a server: GET, or POST when there is a body."""
+    data = json.dumps(body).encode() if body is not None else None
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, data=data), timeout=timeout) as answer:
+        return json.loads(answer.read())
+
+
+def copy_example(name: str, folder: Path, ports: Sequence[int] = ()) -> Path:
+    """A copy of an example in `folder/name` whose environments have free ports (those given first, in the order of the files)."""
+    root = folder / name
+    shutil.copytree(EXAMPLES / name, root, ignore=shutil.ignore_patterns(".leptonctl", "__pycache__"))
+    left = list(ports)
+    for file in sorted(root.rglob("*.y*ml")):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"port: \d+", lambda _: f"port: {left.pop(0) if left else free_port()}", text), encoding="utf-8")
+    return root
+
+
+def points(rows: int = 80, seed: int = 1) -> str:
+    """A table of two numbers and the side of a line they lie on, a few of them on the wrong one."""
+    draw = random.Random(seed)
+    lines = ["x,y,side"]
+    for _ in range(rows):
+        x, y = draw.uniform(0, 10), draw.uniform(0, 10)
+        lines.append(f"{x:.3f},{y:.3f},{'above' if y + draw.uniform(-1, 1) > x else 'below'}")
+    return "\n".join(lines) + "\n"
+
+
+def tiny_project(
+    folder: Path,
+    models: Mapping[str, Mapping[str, str]] | None = None,
+    environments: Mapping[str, str] | None = None,
+    *,
+    rows: int = 80,
+    project: str = "",
+) -> Path:
+    """A project of small models in `folder/project`.
+
+    models: name -> version -> the rest of its line as YAML flow (`{}`). environments: name -> further lines of its document, with
+    its models; `platform:` is added with a free port. project: further lines of leptonctl.yaml.
+    """
+    root = folder / "project"
+    (root / "data").mkdir(parents=True)
+    (root / "data" / "points.csv").write_text(points(rows), encoding="utf-8")
+    (root / "leptonctl.yaml").write_text(f"kind: Project\nname: tiny\nformat: 1\n{project}", encoding="utf-8")
+    (root / "data.yaml").write_text(
+        "kind: Dataset\nname: points\ntarget: side\nversions:\n  first: {source: data/points.csv}\n", encoding="utf-8"
+    )
+    if models is None:
+        models = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}"}}
+    if environments is None:
+        environments = {"dev": "models: {line: v1}"}
+    for name, versions in models.items():
+        text = MODEL.format(name=name) + "".join(f"  {version}: {rest}\n" for version, rest in versions.items())
+        (root / f"model-{name}.yaml").write_text(text, encoding="utf-8")
+    for name, lines in environments.items():
+        platform = f"platform: {{type: server, host: 127.0.0.1, port: {free_port()}}}"
+        (root / f"environment-{name}.yaml").write_text(f"kind: Environment\nname: {name}\n{platform}\n{lines}\n", encoding="utf-8")
+    return root
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace a text that stands in the file exactly once."""
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run git in a project, as somebody with a name."""
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    done = subprocess.run(["git", *who, *arguments], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def commit(root: Path, message: str = "Change") -> str:
+    """Commit everything (the first time: make the repository); the new commit's hash."""
+    if not (root / ".git").exists():
+        git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "--allow-empty", "-m", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+def processes(root: Path) -> dict[int, str]:
+    """The living processes that name this folder in their command line or work in it: pid -> command line."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            folder = os.readlink(entry / "cwd")
+        except OSError:
+            continue
+        if command and (str(root) in command or Path(folder).is_relative_to(root)):
+            found[int(entry.name)] = command
+    return found
+
+
+def workers(root: Path) -> dict[int, str]:
+    """The processes of a project that are not its servers."""
+    return {pid: command for pid, command in processes(root).items() if "leptonctl.world.serve" not in command}
+
+
+def stop_servers(root: Path) -> None:
+    """Undo the effects of a project, then kill what still works in its folder."""
+    if (root / "leptonctl.yaml").exists() and (root / ".leptonctl" / "servers").exists():
+        run("destroy", "--yes", cwd=root)
+    for pid in processes(root):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    deadline = time.monotonic() + 5
+    while processes(root) and time.monotonic() < deadline:
+        time.sleep(0.05)
