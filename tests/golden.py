@@ -74,7 +74,7 @@ class Names:
         text = re.sub(r"\b(sha256:)?([0-9a-f]{64}|[0-9a-f]{12})\b", self._digest, text)
         for pattern, word in _NAMED:
             text = pattern.sub(word, text)
-        text = text.replace(socket.gethostname(), "<host>")
+        text = re.sub(rf"(?<!\w){re.escape(socket.gethostname())}(?!\w)", "<host>", text)
         text = re.sub(rf"\b(by |\"by\": \"){re.escape(getpass.getuser())}\b", r"\1<user>", text)
         return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
@@ -118,11 +118,11 @@ def play(text: str, folder: Path) -> str:
                 target.write_text(names.fill(part.body).rstrip("\n") + "\n", encoding="utf-8")
     finally:
         if (folder / ".leptonctl" / "state").exists():
-            _leptonctl(["destroy", "--yes"], folder)
+            leptonctl(["destroy", "--yes"], folder)
     return "".join(out).rstrip("\n") + "\n"
 
 
-def _leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_"))}
     environment |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
     command = [sys.executable, "-m", "leptonctl", *arguments]
@@ -140,7 +140,7 @@ def _leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProces
 
 
 def _run(arguments: str, folder: Path, names: Names) -> str:
-    done = _leptonctl(shlex.split(names.fill(arguments)), folder)
+    done = leptonctl(shlex.split(names.fill(arguments)), folder)
     out = [f"=== exit {done.returncode}\n"] if done.returncode else []
     for word, printed in (("stdout", done.stdout), ("stderr", done.stderr)):
         if printed:

@@ -11,6 +11,7 @@ from leptonctl.core.diagnostic import error, fail
 from leptonctl.views.events import event_to_json
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.reports import validation_to_json, versions
+from tests.golden import Names, leptonctl
 from tests.views.plans import everything, plan
 from tests.views.test_events import EVENTS
 
@@ -88,3 +89,69 @@ def test_errors_and_validations() -> None:
 def test_versions() -> None:
     assert problems("version", versions()) == []
     assert versions()["libraries"]["scikit-learn"]
+
+
+PROJECT = """\
+kind: Project
+name: demo
+format: 1
+---
+kind: Dataset
+name: points
+target: side
+versions:
+  "1": {source: points.csv}
+---
+kind: Model
+name: sides
+dataset: points@1
+task: classification
+algorithm: logistic_regression
+evaluate: {metrics: [accuracy, confusion_matrix]}
+versions:
+  v1: {}
+  v2: {params: {C: 0.5}}
+---
+kind: Environment
+name: staging
+platform: {type: server, host: 127.0.0.1, port: $PORT1}
+models: {sides: v1}
+gates: {accuracy: {min: 0.5}}
+"""
+COMMANDS = {
+    "plan --json": "plan", "validate --json": "validate", "status --json": "status", "show --json": "show", "history --json": "history",
+    "diff sides@v1 sides@v2 --json": "diff", "explain sides@v1 --json": "explain", "explain points@1 --json": "explain",
+    "explain staging/sides --json": "explain", "verify sides@v1 --json": "verify", "predict sides@v1 --input points.csv --json": "predict",
+    "predict staging/sides --input points.csv --output out.csv --json": "predict", "lock list --json": "locks", "gc --json": "gc",
+    "version --json": "version", "plan --json --only nothing": "error", "show plan.json --json": "plan", "pin --json": "pin", "pin --json points@1": "pin",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project that is applied and served; the lines that `apply --json` printed lie beside it."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "leptonctl.yaml").write_text(Names(folder).fill(PROJECT), encoding="utf-8")
+    rows = [f"{x / 40},{x * 7 % 11},{'left' if x < 20 else 'right'}" for x in range(40)]
+    (folder / "points.csv").write_text("\n".join(["x,y,side", *rows]) + "\n", encoding="utf-8")
+    assert leptonctl(["plan", "--out", "plan.json"], folder).returncode == 0
+    done = leptonctl(["apply", "--yes", "--json"], folder)
+    (folder / "applied.jsonl").write_text(done.stdout, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield folder
+    leptonctl(["destroy", "--yes"], folder)
+
+
+def test_apply_prints_events_the_last_one_with_the_sum(project: Path) -> None:
+    events = [json.loads(line) for line in (project / "applied.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [p for event in events for p in problems("apply_event", event)] == []
+    assert (events[0]["type"], events[-1]["type"]) == ("apply_started", "apply_finished")
+    assert (events[-1]["ok"], events[-1]["trained"], events[-1]["bound"]) == (True, 2, 1)
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_what_commands_print(command: str, project: Path) -> None:
+    done = leptonctl(command.split(), project)
+    assert done.stderr == ""
+    assert (done.returncode != 0) == (COMMANDS[command] == "error")
+    assert problems(COMMANDS[command], json.loads(done.stdout)) == []

@@ -186,7 +186,8 @@ def closing(event: ApplyFinished, command: str, style: Style) -> str:
     did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "no step was needed"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
-    return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}. Serial {event.serial}."
+    serial = "" if command == "build" else f" Serial {event.serial}."
+    return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}.{serial}"
 
 
 def _name(op: str, address: str) -> str:

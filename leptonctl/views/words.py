@@ -54,7 +54,9 @@ def why_text(change: dict[str, Any]) -> str:
     """The reason, less what the versions say already."""
     versions = versions_text(change)
     said = [change["reason"]] if change["reason"] and not (versions and versions in change["reason"]) else []
-    return "; ".join(said + (["a return: no gate blocks it"] if change["is_return"] else []))
+    if change["is_return"]:
+        said.append("no gate blocks a return" if said else "a return: no gate blocks it")
+    return "; ".join(said)
 
 
 def failed_gates(change: dict[str, Any]) -> list[dict[str, Any]]:
