@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import onnxruntime as ort
 
     from leptonctl.core.values import Json
+    from leptonctl.world.learning import Fitted
 
 ROWS_AT_ONCE = 4096
 
@@ -40,8 +41,23 @@ def open_session(onnx: bytes) -> ort.InferenceSession:
     return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
-def predict_onnx(onnx: bytes, manifest: Mapping[str, Any], columns: dict[str, np.ndarray]) -> Prediction:
-    """The model's answers to prepared rows, cast to float64. `columns` as learning_rows has them, filled already."""
+def native_dtype(fitted: Fitted) -> str | None:
+    """The dtype of the native model's probabilities: scikit-learn's log_loss clips at its precision. None for a regression."""
+    import numpy as np
+
+    from leptonctl.world.learning import quiet
+
+    if fitted.trainer.task != "classification":
+        return None
+    with quiet():
+        return str(fitted.estimator.predict_proba(np.zeros((1, fitted.width), dtype=np.float32)).dtype)
+
+
+def predict_onnx(onnx: bytes, manifest: Mapping[str, Any], columns: dict[str, np.ndarray], dtype: str = "float64") -> Prediction:
+    """The model's answers to prepared rows, probabilities cast to `dtype`, values to float64.
+
+    `columns` as learning_rows has them, filled already.
+    """
     import numpy as np
 
     outputs = manifest["graph"]["outputs"]
@@ -56,9 +72,9 @@ def predict_onnx(onnx: bytes, manifest: Mapping[str, Any], columns: dict[str, np
     if manifest["task"] == "classification":
         classes = tuple(manifest["classes"])
         if not parts:
-            return Prediction(labels=np.empty(0, dtype=object), probabilities=np.empty((0, len(classes))), classes=classes)
+            return Prediction(labels=np.empty(0, dtype=object), probabilities=np.empty((0, len(classes)), dtype=dtype), classes=classes)
         labels = np.concatenate([part[0].reshape(-1) for part in parts])
-        return Prediction(labels=labels, probabilities=np.concatenate([part[1] for part in parts]).astype(np.float64), classes=classes)
+        return Prediction(labels=labels, probabilities=np.concatenate([part[1] for part in parts]).astype(dtype), classes=classes)
     values = np.concatenate([part[0].reshape(-1) for part in parts]) if parts else np.empty(0)
     return Prediction(values=values.astype(np.float64))
 

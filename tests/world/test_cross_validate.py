@@ -114,3 +114,14 @@ def test_a_missing_cell_in_a_held_out_fold_is_told_in_words(tmp_path):
     with pytest.raises(ProviderError) as refused:
         run(tmp_path, train_inputs("classification", "logistic_regression"), holed)
     assert refused.value.id == "missing-values"
+
+
+def test_saturated_probabilities_are_clipped_as_scikit_learn_clips_them(tmp_path):
+    """Far too little regularisation: some float32 probabilities are exactly 0, and log_loss hangs on the precision they are clipped at."""
+    x, y, frame = cancer()
+    scaler = {"use": "standard_scaler", "columns": "numeric", "params": {"with_mean": True, "with_std": True}}
+    train = train_inputs("classification", "logistic_regression", [scaler], C=1e6, max_iter=2000)
+    out = run(tmp_path, train, frame, metrics=["log_loss"])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1e6, max_iter=2000, random_state=7))
+    expected = -sk_cross_validate(model, x, y, cv=StratifiedKFold(5, shuffle=True, random_state=7), scoring="neg_log_loss")["test_score"]
+    assert [fold["log_loss"] for fold in out["evaluation"]["folds"]] == pytest.approx(expected.tolist(), rel=1e-4)

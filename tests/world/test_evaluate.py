@@ -1,5 +1,6 @@
 """`evaluate` on exported models against the native model and scikit-learn's figures."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -115,3 +116,15 @@ def test_booleans_and_missing_cells_enter_as_the_manifest_says(tmp_path):
     raw = predict_onnx(onnx, manifest, {"encoded": flags, "plain": flags, "n": np.array([0.5, np.nan, 2], dtype=np.float32)})
     assert raw.labels.tolist() == answer.labels.tolist()
     np.testing.assert_array_equal(raw.probabilities, answer.probabilities)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_log_loss_is_clipped_at_the_precision_of_the_native_model(tmp_path, dtype):
+    """A sure and wrong answer: exactly 0 in float32, so what it costs is the precision it is clipped at."""
+    shelf, train = Shelf(), frame_of(np.array([[-9.0], [9.0]] * 20), ["a", "b"] * 20)
+    export, _ = exported(shelf, train, ["c0"], C=1e9)
+    export = dataclasses.replace(export, outputs={"native_dtype": dtype})
+    wrong = frame_of(np.array([[5000.0]]), ["a"])
+    prepare = prepared(shelf, train, wrong)
+    made = evaluate.run({"task": "classification", "metrics": ["log_loss"]}, {"prepare": prepare, "export": export}, bench(shelf, tmp_path))
+    assert made.outputs["metrics"]["log_loss"] == pytest.approx(-np.log(np.finfo(dtype).eps), rel=1e-5)

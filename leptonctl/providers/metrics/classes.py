@@ -36,7 +36,7 @@ def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> dict[s
 
 
 def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
-    """Probabilities as float64 within [0, 1] (float32 may leave it by one ulp), once every class of the rows has a column."""
+    """Probabilities within [0, 1] (float32 may leave it by one ulp), once every class of the rows has a column."""
     import numpy as np
 
     if prediction.probabilities is None:
@@ -44,7 +44,8 @@ def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
     unknown = sorted(set(y.tolist()) - set(prediction.classes))
     if unknown:
         raise undefined(f"the model does not know the class {unknown[0]!s} of these rows")
-    return np.clip(prediction.probabilities.astype(np.float64), 0.0, 1.0)
+    inside: np.ndarray = np.clip(prediction.probabilities, 0.0, 1.0)
+    return inside
 
 
 def columns_to_judge(prediction: Prediction, scoring: Scoring) -> list[tuple[Any, int]]:

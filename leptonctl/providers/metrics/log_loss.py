@@ -17,7 +17,7 @@ def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
 
     judged = probabilities(y, prediction)
     with warnings.catch_warnings():
-        # float32 rows sum to one within 1e-7, scikit-learn asks float64 for 1.5e-8; it warns and scales nothing, and so do we
+        # float32 answers cast to float64 sum to one within 1e-7, scikit-learn asks for 1.5e-8; it warns and scales nothing
         warnings.simplefilter("ignore", UserWarning)
         return float(log_loss(y, judged, labels=list(prediction.classes)))
 

@@ -12,7 +12,7 @@ from leptonctl.spi import Prediction, ProviderError
 from leptonctl.world.bench import Artifacts, Bench, Made, Needs
 from leptonctl.world.learning_rows import ROW_ID, Columns, kind_of, take_rows
 from leptonctl.world.scoring import predict_onnx, score, scoring_of
-from leptonctl.world.steps.evaluate import exported_model
+from leptonctl.world.steps.evaluate import dtype_of, exported_model
 from leptonctl.world.steps.train import prepared
 
 
@@ -27,8 +27,8 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
     y, columns = rows.y[keep], take_rows(rows.columns, keep)
     bench.progress(message=f"comparing on {len(y)} rows")
     (onnx, manifest), (old_onnx, old_manifest) = exported_model(needs["export"], store), exported_model(needs["bound_export"], store)
-    bound = predict_onnx(old_onnx, old_manifest, columns_for(old_manifest, manifest, columns))
-    candidate = predict_onnx(onnx, manifest, columns)
+    bound = predict_onnx(old_onnx, old_manifest, columns_for(old_manifest, manifest, columns), dtype_of(needs["bound_export"]))
+    candidate = predict_onnx(onnx, manifest, columns, dtype_of(needs["export"]))
     return Made(outputs={"rows": len(y), "excluded": excluded, **compare(inputs, y, bound, candidate)})
 
 

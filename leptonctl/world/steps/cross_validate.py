@@ -4,6 +4,7 @@ Preprocessing and model are fitted anew on the other folds, as scikit-learn pipe
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from leptonctl.spi import Prediction, ProviderError
 from leptonctl.world import learning
 from leptonctl.world.bench import Bench, Made, Needs
 from leptonctl.world.learning_rows import Columns, take_rows
-from leptonctl.world.scoring import score, scoring_of
+from leptonctl.world.scoring import native_dtype, score, scoring_of
 from leptonctl.world.steps.train import prepared
 
 
@@ -39,7 +40,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
 def predicted(fitted: learning.Fitted, columns: Columns, fold: int) -> Prediction:
     """The native answer on a held-out fold, which may have a missing cell where the fitted rows had none."""
     try:
-        return fitted.predict(columns)
+        answer = fitted.predict(columns)
     except ValueError as problem:
         raise ProviderError(
             "Missing values reach a step that cannot take them",
@@ -47,6 +48,9 @@ def predicted(fitted: learning.Fitted, columns: Columns, fold: int) -> Predictio
             hint="put - {columns: numeric, use: imputer} before it, or give the columns a missing: fill value",
             id="missing-values",
         ) from problem
+    if answer.probabilities is None:
+        return answer
+    return replace(answer, probabilities=answer.probabilities.astype(native_dtype(fitted)))
 
 
 def splits(y: np.ndarray, task: str, count: int, seed: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:

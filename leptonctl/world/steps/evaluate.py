@@ -19,9 +19,9 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
             hint="write `split: {test: 0.25}` in the dataset",
             id="no-evaluation-rows",
         )
-    onnx, manifest = exported_model(needs["export"], bench.artifacts)
     bench.progress(message=f"scoring {len(rows.y)} rows")
-    prediction = predict_onnx(onnx, manifest, rows.columns)
+    onnx, manifest = exported_model(needs["export"], bench.artifacts)
+    prediction = predict_onnx(onnx, manifest, rows.columns, dtype_of(needs["export"]))
     metrics, scoring = scoring_of(inputs, rows.y, prediction.classes)
     numbers, details = score(metrics, rows.y, prediction, scoring)
     judged = inputs["task"] == "classification"
@@ -40,3 +40,8 @@ def exported_model(export: Result, artifacts: Artifacts) -> tuple[bytes, dict[st
     """The graph and its manifest."""
     manifest = json.loads(artifacts.get_artifact(export.artifacts["manifest.json"]))
     return artifacts.get_artifact(export.artifacts["model.onnx"]), manifest
+
+
+def dtype_of(export: Result) -> str:
+    """The dtype of the native model's probabilities, to which the graph's float32 is cast for the metrics."""
+    return cast("str | None", export.outputs.get("native_dtype")) or "float64"

@@ -18,7 +18,7 @@ from leptonctl.world.onnx_graph import build_graph
 from leptonctl.world.onnx_hard_rows import HardRows, hard_rows
 from leptonctl.world.onnx_manifest import as_json, golden, manifest
 from leptonctl.world.onnx_parity import Parity, compare, default_tolerance, parity_json, run_graph, runtime_errors, unstable_rows
-from leptonctl.world.scoring import open_session
+from leptonctl.world.scoring import native_dtype, open_session
 from leptonctl.world.steps.train import prepared
 
 OPSET = 18
@@ -47,7 +47,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
     put = bench.artifacts.put_artifact
     return Made(
         artifacts={"model.onnx": put(made.onnx), "manifest.json": put(as_json(described)), "golden.json": put(as_json(made.golden))},
-        outputs={"parity": dict(made.parity), "size": len(made.onnx)},
+        outputs={"parity": dict(made.parity), "size": len(made.onnx), "native_dtype": native_dtype(fitted)},
     )
 
 
