@@ -8,12 +8,14 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leptonctl.serving import metrics
-from leptonctl.serving.deployment import Deployment
 from leptonctl.serving.handle import MAX_BODY, Response, read, refuse, respond, too_large
 from leptonctl.serving.pages import dump
+
+if TYPE_CHECKING:
+    from leptonctl.serving.deployment import Deployment
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -50,7 +52,7 @@ class Front:
         started = perf_counter()
         try:
             response = too_large(self._max_body) if body is None else await self._respond(scope, body)
-        except Exception:
+        except Exception:  # noqa: BLE001 (the last door: a client gets an answer, the log the trace)
             _log.exception("a bug in the server: %s %s", scope["method"], scope["raw_path"])
             response = refuse(500, "the server failed on this request; its log says why")
         if response.seen is not None:

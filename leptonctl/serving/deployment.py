@@ -16,7 +16,7 @@ from leptonctl.core.contract import key_mark
 from leptonctl.serving import decode
 from leptonctl.serving.golden import replay
 from leptonctl.serving.manifest import BadModel
-from leptonctl.serving.model import LoadedModel, load_model
+from leptonctl.serving.model import LoadedModel, load_model, with_checks
 from leptonctl.serving.pages import metadata_pages, model_pages
 
 FILES = ("model.onnx", "manifest.json", "golden.json")
@@ -26,7 +26,7 @@ Fetch: TypeAlias = Callable[[str], bytes | None]
 ReadSecret: TypeAlias = Callable[[Mapping[str, Any]], bytes]
 """A typed secret as YAML wrote it -> its value. Raises when there is none."""
 Loaded: TypeAlias = Mapping[tuple[str, ...], LoadedModel]
-"""The digests of a model's files -> the model: how deployments share what did not change."""
+"""The digests of a model's files, and its checks -> the model: how deployments share what did not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +123,10 @@ def identity(name: str, binding: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _serve(name: str, binding: Mapping[str, Any], at: str, supply: Supply) -> Served:
-    files = tuple(str(binding["artifacts"].get(file, "")) for file in FILES)
-    model = supply.known.get(files) or _load(dict(zip(FILES, files, strict=True)), supply)
+    checks = binding.get("checks") or {}
+    digests = tuple(str(binding["artifacts"].get(file, "")) for file in FILES)
+    files = (*digests, json.dumps(checks, sort_keys=True))
+    model = supply.known.get(files) or _load(dict(zip(FILES, digests, strict=True)), checks, supply)
     served = identity(name, binding)
     version = str(binding["version"])
     return Served(
@@ -139,12 +141,13 @@ def _serve(name: str, binding: Mapping[str, Any], at: str, supply: Supply) -> Se
     )
 
 
-def _load(digests: Mapping[str, str], supply: Supply) -> LoadedModel:
+def _load(digests: Mapping[str, str], checks: Mapping[str, Any], supply: Supply) -> LoadedModel:
     onnx, manifest, golden = (_artifact(file, digests[file], supply.fetch) for file in FILES)
     described = _json("manifest.json", manifest)
-    model = load_model(onnx, described, key=_key(described, supply), loaded_at=supply.now)
+    key = _key(described, supply)
+    model = load_model(onnx, described, key=key, loaded_at=supply.now)
     replay(model, _json("golden.json", golden))
-    return model
+    return with_checks(model, described, checks, key) if checks else model
 
 
 def _artifact(file: str, digest: str, fetch: Fetch) -> bytes:

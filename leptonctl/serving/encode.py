@@ -8,6 +8,7 @@ type, a missing cell that may not be missing and a number that FP32 cannot hold 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,17 @@ import numpy as np
 
 from leptonctl.core.contract import hash_text, is_missing
 from leptonctl.serving.manifest import FEATURES
-from leptonctl.serving.tensors import RANGES, BadRequest, read_inputs
+from leptonctl.serving.tensors import RANGES, BadRequest, Given, read_inputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from leptonctl.serving.manifest import Column
     from leptonctl.serving.model import Float32, Intake
-    from leptonctl.serving.tensors import Given
 
+    Float64 = NDArray[np.float64]
+
+BEYOND = 2**1023
 NUMBER = frozenset({int, float})
 TRUTH = frozenset({bool, int, float})
 TEXT = frozenset({str})
@@ -67,53 +70,45 @@ def encode(intake: Intake, request: dict[str, Any], *, hashed: bool = False) -> 
 
 def _features(intake: Intake, given: dict[str, Given], rows: int, violations: list[Violation]) -> Float32:
     """The FP32 matrix [rows, k]."""
-    if intake.order is not None and FEATURES in given:
+    if intake.packed and FEATURES in given:
         exact = _packed(intake, given[FEATURES], rows)
     else:
-        cells = [_numbers(column, given[column.name]) for column in intake.numeric]
-        exact = _matrix([list(row) for row in zip(*cells, strict=True)], intake)
+        exact = _matrix(intake, [_numbers(column, given[column.name]) for column in intake.numeric])
     with np.errstate(over="ignore"):
-        matrix = exact.astype(np.float32)
+        matrix = exact.astype(np.float32, order="C")
     within = (matrix >= intake.low) & (matrix <= intake.high)
     if not within.all():
         _bounds(intake, matrix, violations)
     for column, allowed in intake.listed:
-        _count(column, "values", [cell == cell and cell not in allowed for cell in matrix[:, column.index or 0].tolist()], violations)
+        cells = matrix[:, column.index or 0].tolist()
+        _count(column, "values", [cell == cell and cell not in allowed for cell in cells], violations)  # noqa: PLR0124
     return matrix
 
 
-def _matrix(values: list[list[Any]], intake: Intake) -> NDArray[np.float64]:
+def _matrix(intake: Intake, cells: list[list[Any]]) -> Float64:
+    """Cells by column, in the order of `features`, as rows."""
     try:
-        return np.array(values, dtype=np.float64)
+        return np.array(cells, dtype=np.float64).T
     except OverflowError:
-        for number, row in enumerate(values, 1):
-            for column, cell in zip(intake.numeric, row, strict=True):
-                if type(cell) is int and abs(cell) > 10**300:
-                    raise _beyond(column, number) from None
+        for column, data in zip(intake.numeric, cells, strict=True):
+            row = next((number for number, cell in enumerate(data, 1) if type(cell) is int and abs(cell) > BEYOND), 0)
+            if row:
+                raise _beyond(column, row) from None
         raise
 
 
-def _packed(intake: Intake, given: Given, rows: int) -> NDArray[np.float64]:
-    columns = list(intake.columns.values())
+def _packed(intake: Intake, given: Given, rows: int) -> Float64:
+    columns, data = list(intake.columns.values()), given.data
     width = len(columns)
-    plain = set(map(type, given.data)) == {float} and given.datatype not in RANGES
-    if not plain or any(column.type == "integer" for column in columns):
-        cells = [_numbers(column, _part(given, place, width, rows)) for place, column in enumerate(columns)]
-        values = [list(row) for row in zip(*cells, strict=True)]
-    else:
-        values = [given.data[start : start + width] for start in range(0, rows * width, width)]
-    exact = _matrix(values, intake) if intake.order == tuple(range(width)) else _matrix(_reorder(values, intake), intake)
-    return exact
-
-
-def _part(given: Given, place: int, width: int, rows: int) -> Given:
-    return type(given)(given.datatype, given.data[place::width], rows)
-
-
-def _reorder(values: list[list[Any]], intake: Intake) -> list[list[Any]]:
-    names = list(intake.columns)
-    places = [names.index(column.name) for column in intake.numeric]
-    return [[row[place] for place in places] for row in values]
+    if given.datatype not in RANGES and set(map(type, data)) <= NUMBER:
+        with suppress(OverflowError):
+            packed = np.array(data, dtype=np.float64).reshape(rows, width)
+            whole = packed[:, intake.whole]
+            if ((whole == np.rint(whole)) | np.isnan(whole)).all():
+                return packed[:, intake.places]
+    # what is unusual or wrong is looked at column by column, so that it can be named
+    parts = [_numbers(column, Given(given.datatype, data[place::width], rows)) for place, column in enumerate(columns)]
+    return _matrix(intake, [parts[place] for place in intake.places])
 
 
 def _bounds(intake: Intake, matrix: Float32, violations: list[Violation]) -> None:
@@ -147,7 +142,7 @@ def _numbers(column: Column, given: Given) -> list[Any]:
             raise _wrong(column, row, data[row - 1])
         data = [cell if type(cell) in accepted else nan for cell in data]
     if column.type == "boolean":
-        row = next((number for number, cell in enumerate(data, 1) if cell not in (0, 1) and cell == cell), 0)
+        row = next((number for number, cell in enumerate(data, 1) if cell not in (0, 1) and cell == cell), 0)  # noqa: PLR0124
         if row:
             msg = f'column "{column.name}", row {row}: a boolean is true, false, 0 or 1'
             raise BadRequest(msg)
@@ -160,7 +155,7 @@ def _numbers(column: Column, given: Given) -> list[Any]:
 
 def _whole(column: Column, data: list[Any], what: str, low: int | None = None, high: int | None = None) -> None:
     for number, cell in enumerate(data, 1):
-        if cell != cell:  # NaN is a missing cell
+        if cell != cell:  # noqa: PLR0124 (NaN, a missing cell; math.isnan does not take every integer)
             continue
         if (type(cell) is float and not cell.is_integer()) or (low is not None and high is not None and not low <= cell <= high):
             msg = f'column "{column.name}", row {number}: the value is not {what}'
@@ -170,7 +165,7 @@ def _whole(column: Column, data: list[Any], what: str, low: int | None = None, h
 def _truths(column: Column, given: Given, violations: list[Violation]) -> list[str]:
     """A boolean column that an encoder takes: "true", "false", or "" for missing."""
     fill = "" if column.fill is None else ("true" if column.fill else "false")
-    texts = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, given)]
+    texts = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, given)]  # noqa: PLR0124
     if "" in texts and not column.nullable:
         raise _absent(column, texts.index("") + 1)
     if column.values is not None:

@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from leptonctl.serving.deployment import Deployment, ReadSecret, Supply, bindings, identity, no_deployment, prepare
+from leptonctl.serving.deployment import Deployment, Supply, bindings, identity, no_deployment, prepare
 from leptonctl.serving.manifest import BadModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from leptonctl.serving.deployment import ReadSecret
 
 HEARTBEAT_S = 2.0
 # a deployment that could not be taken may become good: a secret is set, an artifact is restored; less and less often
@@ -164,9 +168,7 @@ class Follower:
         """The deployment, or None and its failure reported."""
         number, current = pointer.deployment, self._standing.current
         try:
-            if pointer.serial < current.serial:
-                msg = f"its serial {pointer.serial} is lower than {current.serial}, which is in force"
-                raise BadModel(msg)
+            _check_serial(pointer, current)
             record = self._record(number)
             since = {identity(m.name, {"digest": m.digest, "artifact": m.artifact}): m.since for m in current.models.values()}
             return prepare(record, self._supply(since or self._since(pointer, record)))
@@ -268,11 +270,18 @@ class Follower:
         """A store that fails for a while must not end a server that serves; its trouble is told once."""
         try:
             act()
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 (every back end raises its own)
             trouble = f"{what}: {type(problem).__name__}: {problem}"
             if trouble != self._trouble:
                 self._say(trouble)
             self._trouble = trouble
+
+
+def _check_serial(pointer: Pointer, current: Deployment) -> None:
+    """The fence: whoever switches with an older view of the state than the one in force is refused."""
+    if pointer.serial < current.serial:
+        msg = f"its serial {pointer.serial} is lower than {current.serial}, which is in force"
+        raise BadModel(msg)
 
 
 def server_record(who: Identity, standing: Standing, now: float, *, stopped: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from math import isclose
+from math import isclose, isfinite
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.serving import decode
@@ -52,7 +52,7 @@ def _equal(before: Any, now: Any) -> bool:
     if isinstance(before, float) and isinstance(now, float):
         return before == now or isclose(before, now, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     if isinstance(before, float) and now is None:
-        return before != before or before in (float("inf"), float("-inf"))
+        return not isfinite(before)
     numbers = isinstance(before, int | float) and isinstance(now, float)
     return isclose(before, now, rel_tol=TOLERANCE, abs_tol=TOLERANCE) if numbers else bool(before == now)
 

@@ -10,6 +10,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+PROC = Path("/proc")
 PREFIX = "leptonctl_"
 OK = 200
 
@@ -122,18 +124,15 @@ def _process() -> Iterator[tuple[str, str, str, Iterable[str]]]:
     seconds = time.process_time()
     yield "process_cpu_seconds_total", "counter", "CPU time used.", [f"process_cpu_seconds_total {seconds:.2f}"]
     with suppress(OSError, ValueError, IndexError):  # what the system does not show is left out
-        with open("/proc/self/statm", "rb") as file:
-            resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        resident = int((PROC / "self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         name = "process_resident_memory_bytes"
         yield name, "gauge", "Resident memory.", [f"{name} {resident}"]
-        handles = len(os.listdir("/proc/self/fd"))
+        handles = sum(1 for _ in (PROC / "self/fd").iterdir())
         yield "process_open_fds", "gauge", "Open file descriptors.", [f"process_open_fds {handles}"]
         yield "process_start_time_seconds", "gauge", "Start of the process.", [f"process_start_time_seconds {_started():.2f}"]
 
 
 def _started() -> float:
-    with open("/proc/self/stat", "rb") as file:
-        ticks = int(file.read().rpartition(b")")[2].split()[19])
-    with open("/proc/stat", "rb") as file:
-        booted = next(int(line.split()[1]) for line in file if line.startswith(b"btime"))
+    ticks = int((PROC / "self/stat").read_bytes().rpartition(b")")[2].split()[19])
+    booted = next(int(line.split()[1]) for line in (PROC / "stat").read_bytes().splitlines() if line.startswith(b"btime"))
     return booted + ticks / os.sysconf("SC_CLK_TCK")

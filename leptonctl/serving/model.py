@@ -1,16 +1,18 @@
 """One loaded model: its onnxruntime session and its compiled contract. Knows no name, no version and no HTTP."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 from numpy.typing import NDArray
 
-from leptonctl.core.contract import LARGEST_FLOAT32
+from leptonctl.core.contract import LARGEST_FLOAT32, Contract
 from leptonctl.serving.manifest import FEATURES, BadModel, Column, Manifest, read_manifest
 
 Float32 = NDArray[np.float32]
+CHECKED = ("min", "max", "values", "nullable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,8 @@ class Output:
 class Intake:
     """A manifest compiled for encoding.
 
-    `low` and `high` bound each place of `features` as FP32: the declared range, else the finite range. `order` is the
-    place in `features` of each column in the order of the contract, for the packed form; None when that is not accepted.
+    `low` and `high` bound each place of `features` as FP32: the declared range, else the finite range. `packed` says whether
+    one tensor of all columns is accepted; in it `places` are the columns of `features` in order, `whole` the integer columns.
     `listed` holds the allowed values of the columns that have a list of them, rounded like the cells.
     """
 
@@ -38,7 +40,9 @@ class Intake:
     low: Float32
     high: Float32
     listed: tuple[tuple[Column, frozenset[float]], ...]
-    order: tuple[int, ...] | None
+    packed: bool
+    places: tuple[int, ...]
+    whole: tuple[int, ...]
     key: bytes | None
 
 
@@ -77,6 +81,17 @@ def load_model(onnx: bytes, manifest: Any, *, key: bytes | None = None, loaded_a
     return LoadedModel(session=session, manifest=read, intake=intake, outputs=_outputs(session, read), loaded_at=loaded_at)
 
 
+def with_checks(model: LoadedModel, manifest: Mapping[str, Any], checks: Mapping[str, Any], key: bytes | None) -> LoadedModel:
+    """The model with the contract's checks as declared at the bind instead of those of its build."""
+    columns = Contract.from_json(manifest).with_checks(checks).columns
+    merged = [
+        {**written, **{k: v for k, v in column.to_json().items() if k in CHECKED}}
+        for written, column in zip(manifest["columns"], columns, strict=True)
+    ]
+    read = read_manifest({**manifest, "columns": merged})
+    return replace(model, manifest=read, intake=compile_intake(read, key))
+
+
 def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
     """The manifest in the form that encoding wants."""
     numeric = tuple(sorted((c for c in manifest.columns if c.index is not None), key=lambda c: c.index or 0))
@@ -97,7 +112,9 @@ def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
             listed=tuple(
                 (column, frozenset(np.array(column.values, np.float32).tolist())) for column in numeric if column.values is not None
             ),
-            order=tuple(column.index or 0 for column in manifest.columns) if packed else None,
+            packed=packed,
+            places=tuple(manifest.columns.index(column) for column in numeric),
+            whole=tuple(place for place, column in enumerate(manifest.columns) if column.type == "integer"),
             key=key,
         )
 

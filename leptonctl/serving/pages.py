@@ -42,7 +42,7 @@ def model_pages(name: str, version: str, digest: str, artifact: str, model: Load
         }
     )
     ready = dump({"name": name, "ready": True})
-    return {path: metadata for path in paths} | {f"{path}/ready": ready for path in paths}
+    return dict.fromkeys(paths, metadata) | {f"{path}/ready": ready for path in paths}
 
 
 def dump(value: Any) -> bytes:
@@ -59,4 +59,4 @@ def _parameters(digest: str, artifact: str, model: LoadedModel) -> dict[str, Any
     parameters: dict[str, Any] = {"digest": digest, "artifact": artifact, "task": manifest.task, "target": manifest.target}
     if manifest.classes is not None:
         parameters["classes"] = json.dumps(list(manifest.classes), ensure_ascii=False)
-    return parameters | {"packed_features": model.intake.order is not None}
+    return parameters | {"packed_features": model.intake.packed}

@@ -6,8 +6,7 @@ Owns the form of an inference request (Open Inference Protocol v2). Knows nothin
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leptonctl.serving.manifest import FEATURES
 
@@ -26,6 +25,7 @@ NUMERIC = FLOATS | RANGES.keys()
 ACCEPTED = {"number": NUMERIC, "integer": NUMERIC, "boolean": NUMERIC | {"BOOL"}, "string": frozenset({"BYTES"})}
 NATURAL = {"number": "FP32", "integer": "FP32", "boolean": "BOOL", "string": "BYTES"}
 VECTOR, MATRIX = 1, 2
+SHOWN = 64
 
 _decode = json.JSONDecoder().decode
 
@@ -38,8 +38,7 @@ class BadRequest(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """One input as it came: `data` is flat and as long as `rows` (times the width, for the packed form)."""
 
     datatype: str
@@ -107,7 +106,7 @@ def read_inputs(intake: Intake, request: dict[str, Any]) -> tuple[dict[str, Give
     if type(inputs) is not list or not inputs:
         msg = '"inputs" must be a list with one input per column'
         raise BadRequest(msg)
-    columns, packed = intake.columns, intake.order is not None
+    columns, packed = intake.columns, intake.packed
     given: dict[str, Given] = {}
     rows = -1
     for item in inputs:
@@ -120,6 +119,17 @@ def read_inputs(intake: Intake, request: dict[str, Any]) -> tuple[dict[str, Give
             raise BadRequest(msg)
         column = columns.get(name)
         if column is not None:
+            data, shape = item.get("data"), item.get("shape")
+            # most inputs are like the one before them: a flat vector of the natural datatype and the same length
+            if (
+                type(data) is list
+                and len(data) == rows
+                and shape == [rows]
+                and type(shape[0]) is int
+                and item.get("datatype") == NATURAL[column.type]
+            ):
+                given[name] = Given(NATURAL[column.type], data, rows)
+                continue
             found = _column_input(item, column)
         elif packed and name == FEATURES and len(inputs) == 1:
             found = _packed_input(item, len(columns))
@@ -208,7 +218,7 @@ def _short(value: int) -> str:
 def _quote(value: Any) -> str:
     if type(value) is not str:
         return "nothing" if value is None else "what is not a string"
-    return json.dumps(value if len(value) <= 64 else value[:64] + "…", ensure_ascii=False)
+    return json.dumps(value if len(value) <= SHOWN else value[:SHOWN] + "…", ensure_ascii=False)
 
 
 def _list(names: Sequence[str], most: int = 12) -> str:

@@ -110,12 +110,12 @@ def process_mark(pid: int) -> dict[str, Any]:
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         # a zombie whose threads have all ended only waits for its parent; before that it still holds its port
-        ended = bool(select.select([handle], [], [], 0)[0])
+        start = None if select.select([handle], [], [], 0)[0] else int(fields[19])
     except (FileNotFoundError, ProcessLookupError):
-        ended = True
+        start = None
     finally:
         os.close(handle)
-    return {"pid": pid, "start": None if ended else int(fields[19]), "boot": boot}
+    return {"pid": pid, "start": start, "boot": boot}
 
 
 def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:

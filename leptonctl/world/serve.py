@@ -36,7 +36,7 @@ def run(*, store: str, root: Path, environment: str, host: str, port: int, serve
     def listening(who: Identity) -> None:
         if record is not None:
             write_record(record, who)
-        print(f"serving {environment} at {who.url} as {who.id}", flush=True)
+        print(f"serving {environment} at {who.url} as {who.id}", flush=True)  # noqa: T201 (the one line on standard output)
 
     serve(
         open_objects(store, root),
@@ -46,7 +46,7 @@ def run(*, store: str, root: Path, environment: str, host: str, port: int, serve
         server_id=server_id,
         read_secret=secret,
         on_listen=listening,
-        log=lambda line: print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}", file=sys.stderr, flush=True),
+        log=lambda line: _say(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"),
     )
 
 
@@ -57,6 +57,12 @@ def write_record(path: Path, who: Identity) -> None:
     temporary = path.with_suffix(f".{who.pid}")
     temporary.write_text(json.dumps(value), encoding="utf-8")
     temporary.replace(path)
+
+
+def _say(line: str) -> None:
+    """Standard error is the log of a server process."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except Failure as failure:
         for problem in failure.diagnostics:
-            print(f"error[{problem.id}]: {problem.summary}\n  {problem.detail}\n  hint: {problem.hint}", file=sys.stderr)
+            _say(f"error[{problem.id}]: {problem.summary}\n  {problem.detail}\n  hint: {problem.hint}")
         return ERROR
     return OK
 

@@ -133,7 +133,7 @@ def other_manifest():
     [
         (broken_golden, 'm: golden row 1: output "probabilities" is not what was recorded at build'),
         (flipped_golden, 'm: golden row 1: output "label" is not what was recorded at build'),
-        (other_graph, 'm: the golden rows are refused: the model could not compute'),
+        (other_graph, "m: the golden rows are refused: the model could not compute"),
         (no_graph, "m: onnxruntime does not load model.onnx: "),
         (other_manifest, "m: manifest.json does not lead every column"),
         (lambda: (filter_model()[0], {}, {}), "m: manifest.json is not readable"),

@@ -18,7 +18,9 @@ numbers = st.one_of(st.integers(-3, 3), st.integers(), st.floats(), st.integers(
 cells = st.one_of(st.none(), st.booleans(), numbers, st.text(max_size=8), st.text(alphabet="\ud800\udfff\0é", max_size=3))
 anything = st.recursive(
     cells,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["name", "shape", "data", "datatype", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["name", "shape", "data", "datatype", "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 shapes = st.lists(st.integers(-1, 3) | anything, max_size=3) | anything
@@ -65,7 +67,9 @@ def check(served, model, body):
     response = respond(served, "POST", f"/v2/models/{model}/infer", [(b"content-type", b"application/json")], body)
     assert response.status in (200, 400)
     value = json.loads(response.body, parse_constant=lambda name: pytest.fail(f"{name} in an answer"))
-    assert list(value) == (["error"] if response.status == 400 else ["model_name", "model_version", *(["id"] if "id" in value else []), "outputs"])
+    assert list(value) == (
+        ["error"] if response.status == 400 else ["model_name", "model_version", *(["id"] if "id" in value else []), "outputs"]
+    )
     assert respond(served, "POST", f"/v2/models/{model}/infer", [], body) == response
     return response.status
 

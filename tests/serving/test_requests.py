@@ -3,10 +3,9 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from serving_models import KEY, Shop, column, digest_of, filter_model, golden, graph, manifest, mixed_model, request
-
-import numpy as np
 
 from leptonctl.serving.deployment import Supply, no_deployment, prepare
 from leptonctl.serving.handle import respond
@@ -104,7 +103,9 @@ def test_mixed_columns_hash_and_fill(served):
     assert status == 200
     # subject + urgent * 10 + known + size / 10 + account (0.125: not in the table)
     assert outputs["prediction"] == pytest.approx([3 + 10 + 0.5 + 5.0, 4 + 1 + 0.2 + 0.125, 0.125 + 10 - 1 + 100 + 0.125], rel=1e-6)
-    numbers = asked | {"inputs": [{**item, "datatype": "INT8", "data": [1, 0, 1]} if item["name"] == "urgent" else item for item in asked["inputs"]]}
+    numbers = asked | {
+        "inputs": [{**item, "datatype": "INT8", "data": [1, 0, 1]} if item["name"] == "urgent" else item for item in asked["inputs"]]
+    }
     assert ask(served, numbers, "mixed") == (200, outputs)
 
 
@@ -301,7 +302,17 @@ def test_metadata(served):
 
 
 def test_other_paths_and_methods(served):
-    for path in ("/", "/v3", "/v2/", "/v2/models/", "/v2/models/none", "/v2/models/mixed/none", "/v2/models/mixed/versions", "/v2/../etc", "/%ff"):
+    for path in (
+        "/",
+        "/v3",
+        "/v2/",
+        "/v2/models/",
+        "/v2/models/none",
+        "/v2/models/mixed/none",
+        "/v2/models/mixed/versions",
+        "/v2/../etc",
+        "/%ff",
+    ):
         status, error = get(served, path)
         assert (status, list(error)) == (404, ["error"]), path
     status, error = get(served, "/v2/models/mixed/versions/v9/infer", "POST")
@@ -323,7 +334,12 @@ def test_without_a_deployment_nothing_is_ready():
     empty = no_deployment("prod")
     assert get(empty, "/v2/health/live")[0] == 200
     assert get(empty, "/v2/models") == (200, {"models": []})
-    for path, method in (("/v2/health/ready", "GET"), ("/v2/models/m", "GET"), ("/v2/models/m/infer", "POST"), ("/v2/models/m/ready", "GET")):
+    for path, method in (
+        ("/v2/health/ready", "GET"),
+        ("/v2/models/m", "GET"),
+        ("/v2/models/m/infer", "POST"),
+        ("/v2/models/m/ready", "GET"),
+    ):
         status, error = get(empty, path, method)
         assert (status, list(error)) == (503, ["error"])
 
@@ -332,7 +348,11 @@ def test_integer_labels_and_a_column_called_features(tmp_path):
     onnx = graph([1.0, 1.0], labels=[0, 1])
     columns = [column("b", "number", "features", 1), column("features", "number", "features", 0)]
     asked = request(b=[1.0], features=[2.0])
-    model = onnx, manifest(columns, target_type="integer", classes=[0, 1]), golden(onnx, asked, {"features": np.array([[2, 1]], np.float32)})
+    model = (
+        onnx,
+        manifest(columns, target_type="integer", classes=[0, 1]),
+        golden(onnx, asked, {"features": np.array([[2, 1]], np.float32)}),
+    )
     served = deployment(tmp_path, m=model)
     status, outputs = ask(served, asked, "m")
     assert (status, outputs["label"]) == (200, [1])

@@ -144,7 +144,9 @@ def test_bodies_are_bounded(server):
     status, body = server.get(PATH, "POST", b" " * (limit + 1), JSON)
     assert (status, list(json.loads(body))) == (413, ["error"])
     assert server.get(PATH, "POST", b" " * limit, JSON)[0] == 400
-    chunked = (b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n") + b"100000\r\n" + b" " * 2**20 + b"\r\n"
+    chunked = (
+        (b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n") + b"100000\r\n" + b" " * 2**20 + b"\r\n"
+    )
     chunked += (b"100000\r\n" + b" " * 2**20 + b"\r\n") * 16 + b"0\r\n\r\n"
     assert server.raw(chunked).startswith(b"HTTP/1.1 413 ")
     head = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"
@@ -182,7 +184,13 @@ def test_odd_http_is_never_a_5xx(server, data):
 def test_head_options_and_keep_alive(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
-        for method, path, status in (("HEAD", "/v2", 200), ("OPTIONS", PATH, 204), ("HEAD", "/metrics", 200), ("GET", "/v2", 200), ("PUT", "/v2", 405)):
+        for method, path, status in (
+            ("HEAD", "/v2", 200),
+            ("OPTIONS", PATH, 204),
+            ("HEAD", "/metrics", 200),
+            ("GET", "/v2", 200),
+            ("PUT", "/v2", 405),
+        ):
             connection.request(method, path)
             answer = connection.getresponse()
             body = answer.read()
