@@ -32,6 +32,8 @@ def _change(node: Node, entry: Entry | None, keys: Keys, lost: frozenset[str]) -
     if moved and not node.effect:
         reason = f"{' and '.join(op.replace('_', '-') for op in moved)} asked for anew"
         return Update(reason=reason, because=tuple(_metadata_becauses(entry, node)), **both)  # type: ignore[arg-type]
+    if node.effect and node.version is not None and node.metadata != entry.metadata:
+        return Update(reason="the checks on its requests changed", **both)  # type: ignore[arg-type]
     return Keep(**both)  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from leptonctl.core.values import Json, Node, Path, Span, Step
 
 # only these contract fields change a value; the others are checks
 VALUE_FIELDS = ("type", "missing")
+CHECK_FIELDS = ("min", "max", "values", "nullable")
 SPLIT = {"test": 0.25, "seed": 0}
 
 
@@ -34,6 +35,13 @@ class Dataset:
     @property
     def target(self) -> str:
         return str(self.inputs["target"])
+
+    @property
+    def checks(self) -> dict[str, Json]:
+        """The contract's checks on requests, by column: in no key, so a server gets them with the binding."""
+        columns = cast("dict[str, dict[str, Json]]", self.inputs["columns"])
+        found = {name: {k: v for k, v in spec.items() if k in CHECK_FIELDS} for name, spec in columns.items()}
+        return {name: cast("Json", checks) for name, checks in found.items() if checks}
 
     def prepare(self, *, stratify: bool) -> Step:
         """The `prepare` step, for models that want their split stratified or not when the dataset leaves it open."""

@@ -121,6 +121,7 @@ def binding_node(binding: Binding, model_digest: str, bound: Bound | None, *, is
         needs=(model.address, f"environment/{binding.environment}"),
         effect=True,
         version=model.declared.version,
+        metadata={"checks": model.dataset.checks},
     )
 
 

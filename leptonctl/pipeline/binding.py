@@ -1,4 +1,4 @@
-"""Moves the environments of an apply: judges the gates, composes the new set, switches. One environment's failure leaves the others alone."""
+"""Moves the environments of an apply: judges the gates, composes the new set, switches. One failing leaves the others alone."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -151,8 +151,9 @@ class Environments:
         prepare = binding.model.dataset.prepare(stratify=binding.model.task == "classification").key
         steps = {"prepare": prepare or (data.steps["prepare"] if data else ""), **made.steps}
         recipe: dict[str, Json] = {"model": binding.model.declared.name, "version": binding.model.declared.version}
+        metadata: dict[str, Json] = {"checks": binding.model.dataset.checks}
         return replace(
-            made, steps=steps, version=binding.model.declared.version, recipe=recipe, reads={}, seconds={}, metadata={}, effect=True
+            made, steps=steps, version=binding.model.declared.version, recipe=recipe, reads={}, seconds={}, metadata=metadata, effect=True
         )
 
     def _environment_entry(self, environment: Environment | None) -> Entry | None:

@@ -137,7 +137,8 @@ def _judged(change: Change, configuration: Configuration, keys: Keys, state: Sta
     returning = is_return(binding, configuration, state, results)
     found = judgements(binding, configuration, keys, state, results)
     unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in found if j.passed is None)
-    reason = f"return to {change.after_version}, served here before" if returning else change.reason
+    moves = (change.before, change.before_version) != (change.after, change.after_version)
+    reason = f"return to {change.after_version}, served here before" if returning and moves else change.reason
     return replace(change, judgements=found, is_return=returning, reason=reason, known_after_apply=(*change.known_after_apply, *unknown))
 
 

@@ -129,6 +129,7 @@ class Switch:
             "artifact": entry.artifact,
             "artifacts": dict(export.artifacts),
             "metrics": metrics or {},
+            "checks": entry.metadata.get("checks") or {},
         }
 
     def _pending(self, target: Target, state: State, number: int) -> dict[str, Json]:
