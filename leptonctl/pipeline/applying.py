@@ -1,4 +1,4 @@
-"""The straight line of apply and build: plan -> claim -> steps -> pointers -> environments. Performs nothing that the plan does not list."""
+"""The straight line of apply and build: plan -> claim -> steps -> pointers -> environments. Performs nothing the plan does not list."""
 
 import sys
 import time

@@ -253,11 +253,18 @@ def _stale(change: Change) -> Diagnostic:
 def _evidence(change: Change, found: tuple[Judgement, ...]) -> Json:
     return [
         {
-            "address": change.address, "metric": j.gate.metric, "rule": j.gate.rule, "limit": j.gate.limit, "passed": j.passed, "value": j.value,
-            "bound": j.bound, "candidate": j.candidate, "note": j.note,
+            "address": change.address,
+            "metric": j.gate.metric,
+            "rule": j.gate.rule,
+            "limit": j.gate.limit,
+            "passed": j.passed,
+            "value": j.value,
+            "bound": j.bound,
+            "candidate": j.candidate,
+            "note": j.note,
         }
         for j in found
-    ]  # fmt: skip
+    ]
 
 
 def _move(change: Change) -> str:

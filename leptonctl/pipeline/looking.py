@@ -156,7 +156,7 @@ def _builds(store: Store) -> list[dict[str, Json]]:
                 "commit": provenance.get("commit"),
                 "seconds": 0.0,
                 "metrics": {},
-            },  # fmt: skip
+            },
         )
         cast("list[Json]", row["ops"]).append(result.op)
         row["seconds"] = round(cast("float", row["seconds"]) + result.seconds, 3)

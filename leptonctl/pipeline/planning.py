@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -68,6 +68,7 @@ def make(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool 
     changes = tuple(variable_becauses(c, session.documents) for c in changes)
     checkout = _checkout(session, configuration, recorded, changes)
     diagnostics = _rules(configuration, nodes, changes, recorded, checkout, allow_rewind=allow_rewind)
+    diagnostics = (*diagnostics, *_ports(session, configuration, recorded, live, changes))
     drifts: list[Drift] = list(interrupted(state, live)) if state else []
     drifts += drift(recorded, live, configuration.datasets, session.facts, time.time())
     if addresses:
@@ -95,11 +96,11 @@ def only_known(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequ
     unknown = [
         error("unknown-address", "No such address", f"{a} is neither declared nor recorded", hint=did_you_mean(a, known))
         for a in wanted
-        if a not in known and not any(k.startswith(a + "/") or k.startswith(a + "@") for k in known)
+        if a not in known and not any(k.startswith((a + "/", a + "@")) for k in known)
     ]
     if unknown:
         raise Failure(unknown)
-    expanded = [k for a in wanted for k in known if k == a or k.startswith(a + "/") or k.startswith(a + "@")]
+    expanded = [k for a in wanted for k in known if k == a or k.startswith((a + "/", a + "@"))]
     return planning.only(changes, nodes, expanded)
 
 
@@ -171,6 +172,26 @@ def _rules(
     if allow_rewind:
         going_back = [p for p in going_back if not p.id.startswith("rewind")]
     return tuple(going_back)
+
+
+def _ports(
+    session: Session, configuration: Configuration, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]
+) -> Iterator[Diagnostic]:
+    """Environments that this host would have to start a server for, at an address that something else uses."""
+    moving = [c.address for c in changes if not isinstance(c, Keep)]
+    for environment in configuration.environments.values():
+        one = live.get(environment.name)
+        recorded = state.environments.get(environment.name, {}) if state else {}
+        elsewhere = one is not None and not one.here
+        in_place = one is not None and bool(one.status) and recorded.get("platform") == environment.platform
+        if elsewhere or in_place or not any(a.startswith(environment.address + "/") for a in moving):
+            continue
+        host, port = str(environment.platform["host"]), int(cast("int", environment.platform["port"]))
+        taken = observe.port_problem(environment.name, host, port, session.store)
+        if taken is not None:
+            hint = "choose another port, or stop what uses it"
+            span = environment.declared.at("platform", "port")
+            yield error("port-in-use", "The port of this environment is taken", taken, span=span, hint=hint)
 
 
 def save(made: Plan, out: Path, addresses: Sequence[str]) -> None:

@@ -126,6 +126,12 @@ def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:
     return stopped
 
 
+def url_of(host: str, port: int) -> str:
+    """Where clients of this host reach a server that listens there."""
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
 def probe(url: str, timeout: float = 1.0) -> dict[str, Any] | None:
     """The status page of a server, or None when nobody answers as one."""
     from urllib.error import URLError

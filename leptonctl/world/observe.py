@@ -88,3 +88,17 @@ def lost_artifacts(state: State | None, store: Store) -> frozenset[str]:
 def live_digest(live: Mapping[str, Live]) -> Json:
     """What of the live servers binds a saved plan: which deployment is in force where."""
     return {name: (one.status or {}).get("deployment") if one.status else None for name, one in live.items()}
+
+
+def port_problem(environment: str, host: str, port: int, store: Store) -> str | None:
+    """Who keeps this host from serving an environment at an address; None when it is free or its own server answers there."""
+    from leptonctl.world import live as servers
+
+    if servers.port_free(host, port):
+        return None
+    status = servers.probe(servers.url_of(host, port), PROBE_S)
+    if status is None:
+        return f"{host}:{port} is used by another program"
+    if status.get("id") in {server.get("id") for server in store.servers(environment)} and status.get("environment") == environment:
+        return None
+    return f"{host}:{port} is used by the server of environment {status.get('environment')} of another project"

@@ -13,7 +13,7 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.live import HEARTBEAT_S, completed
 from leptonctl.world import live as servers
 from leptonctl.world.claims import Claim, lock_environment, unlocked
-from leptonctl.world.observe import host_name
+from leptonctl.world.observe import host_name, port_problem
 from leptonctl.world.pointers import Pointers, now
 from leptonctl.world.store.store import Store
 
@@ -106,7 +106,7 @@ class Switch:
             "at": now(),
             "by": self.claim.owner.get("user"),
             "commit": self.commit,
-            "url": url_of(platform),
+            "url": servers.url_of(str(platform["host"]), int(cast("int", platform["port"]))),
             "requests": target.requests,
             "models": {address.removeprefix(prefix): self._model(entry) for address, entry in sorted(entries.items())},
         }
@@ -167,7 +167,7 @@ class Switch:
             "protected": target.protected,
             "requests": target.requests,
             "host": old.get("host") or host_name(),
-            "url": url_of(target.platform),
+            "url": servers.url_of(str(target.platform["host"]), int(cast("int", target.platform["port"]))),
             "deployment": number,
             "commit": self.commit or old.get("commit"),
             "served": cast("Json", served),
@@ -235,17 +235,11 @@ class Switch:
         host, port = str(platform["host"]), int(cast("int", platform["port"]))
         known = servers.server_record(self.root, target.name)
         running = known is not None and servers.is_running(known)
-        status = servers.probe(url_of(platform), 1.0)
-        if status is not None and status.get("id") in {s.get("id") for s in self.store.servers(target.name)}:
+        taken = port_problem(target.name, host, port, self.store)
+        if taken is not None:
+            raise fail("port-in-use", "The port of this environment is taken", taken, hint="choose another port, or stop what uses it")
+        if not servers.port_free(host, port):
             return
-        if status is not None or not servers.port_free(host, port):
-            what = f"environment {status.get('environment')} of another project" if status else "another program"
-            raise fail(
-                "port-in-use",
-                "The port of this environment is taken",
-                f"{host}:{port} is used by {what}",
-                hint="choose another port, or stop what uses it",
-            )
         if running:
             servers.stop_server(root=self.root, environment=target.name)
         self.progress("starting the server")
@@ -260,13 +254,6 @@ def moved_since(state: State, target: Target) -> list[str]:
         if ((entry.digest, entry.version) if entry else (None, None)) != before:
             found.append(address)
     return found
-
-
-def url_of(platform: Mapping[str, Json]) -> str:
-    """Where clients reach the server of a platform block."""
-    host = str(platform.get("host"))
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    return f"http://{shown}:{platform.get('port')}"
 
 
 def problem_of(failure: Failure) -> Diagnostic:
