@@ -69,9 +69,9 @@ def _environment(name: str, state: State, live: Live, store: Store) -> Json:
     entries = state.entries(prefix)
     served = {str(m["name"]): m for m in cast("list[dict[str, Json]]", (live.status or {}).get("models") or [])}
     models = [_model(address.removeprefix(prefix), entry, served, live, state, store) for address, entry in sorted(entries.items())]
-    healthy = (
-        all(cast("dict[str, Json]", m)["drift"] is None for m in models) if live.status is not None else None if not live.here else False
-    )
+    healthy: bool | None = None
+    if models and live.here:
+        healthy = live.status is not None and all(cast("dict[str, Json]", m)["drift"] is None for m in models)
     servers: list[Json] = [
         {
             "id": s.get("id"),
