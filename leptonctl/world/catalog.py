@@ -6,7 +6,7 @@ Looking up entry points costs about 40 ms, so their table is cached beside the i
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -80,17 +80,17 @@ def _by_task(
     found: dict[tuple[str, str], Callable[[], Any]] = {}
     for name, target in third.get(group, []):
         task, _, short = name.partition(".")
-        found[(task, short)] = lambda target=target: _load(target)
+        found[(task, short)] = partial(_load, target)
     for task, names in table.items():
         for name in names:
-            found[(task, name)] = lambda task=task, name=name: _pick(f"leptonctl.providers.{group}.{name}", ATTRIBUTES[group], task)
+            found[(task, name)] = partial(_pick, f"leptonctl.providers.{group}.{name}", ATTRIBUTES[group], task)
     return found
 
 
 def _by_name(group: str, names: tuple[str, ...], third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
-    found: dict[str, Callable[[], Any]] = {name: (lambda target=target: _load(target)) for name, target in third.get(group, [])}
+    found: dict[str, Callable[[], Any]] = {name: partial(_load, target) for name, target in third.get(group, [])}
     for name in names:
-        found[name] = lambda name=name: getattr(import_module(f"leptonctl.providers.{group}.{name}"), ATTRIBUTES[group])
+        found[name] = partial(_load, f"leptonctl.providers.{group}.{name}:{ATTRIBUTES[group]}")
     return found
 
 

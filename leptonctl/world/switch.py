@@ -98,8 +98,10 @@ class Switch:
         prefix = f"environment/{target.name}/"
         entries = {a: e for a, e in {**state.entries(prefix), **target.bindings}.items() if e is not None}
         platform = target.platform
+        head = self.store.head(target.name)
         record: dict[str, Json] = {
             "format_version": "1",
+            "previous": cast("Json", head[0].get("deployment")) if head else None,
             "environment": target.name,
             "serial": state.serial + 1,
             "lineage": state.lineage,
