@@ -92,11 +92,16 @@ def served(root: Path, name: str) -> dict:
     return next(e for e in json.loads(status.stdout)["environments"] if e["name"] == name)
 
 
+def environment_of(root: Path, name: str) -> dict:
+    """An environment's record in the state file."""
+    return json.loads((root / ".leptonctl" / "state" / "state.json").read_text())["environments"][name]
+
+
 def ask(url: str, body: Mapping | None = None, timeout: float = 5) -> dict:
     """A JSON answer of a server: GET, or POST when there is a body."""
     data = json.dumps(body).encode() if body is not None else None
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(url, data=data), timeout=timeout) as answer:
+    with opener.open(urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}), timeout=timeout) as answer:
         return json.loads(answer.read())
 
 

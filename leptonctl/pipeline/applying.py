@@ -19,7 +19,7 @@ from leptonctl.pipeline.entries import built_entries
 from leptonctl.pipeline.outcome import Outcome, exit_code
 from leptonctl.pipeline.planning import Planned, check_saved, make, read_saved
 from leptonctl.pipeline.session import Session
-from leptonctl.world.claims import Moved, claimed, holds, set_phase
+from leptonctl.world.claims import Moved, claimed, holds, set_phase, without_dead
 from leptonctl.world.execute import Building, Built
 from leptonctl.world.executors.local import LocalExecutor
 from leptonctl.world.owner import current_owner
@@ -153,25 +153,29 @@ def apply(
 
 
 def recover(session: Session) -> None:
-    """Complete from the head, or drop, every switch whose apply died half-way."""
+    """Complete from the head, or drop, every switch whose apply died half-way; drop the claims and locks of the dead."""
     state = session.pointers.read()
     if state is None:
         return
-    dead = {name for name, pending in state.pending.items() if not _running(pending, state.applies)}
-    if not dead:
-        return
-    heads = {name: head[0] if (head := session.store.head(name)) else None for name in dead}
-    record: dict[str, Json] = {
-        "command": "recover",
-        **{k: owner_of(session)[v] for k, v in (("by", "user"), ("host", "host"), ("commit", "commit"))},
-    }
+    for name, pending in state.pending.items():
+        if not _running(pending, state.applies):
+            _recover(session, name, pending)
+    session.pointers.move(without_dead)
+
+
+def _recover(session: Session, name: str, pending: Mapping[str, Json]) -> None:
+    """One environment's switch. The history tells it as the apply that began it would have."""
+    head = session.store.head(name)
 
     def move(now: State) -> State:
-        rest = {n: p for n, p in now.pending.items() if n not in dead}
-        mended = recovered(replace(now, pending={n: p for n, p in now.pending.items() if n in dead}), heads)
-        return replace(mended, pending={**mended.pending, **rest})
+        if now.pending.get(name) != pending:
+            return now
+        others = {n: p for n, p in now.pending.items() if n != name}
+        mended = recovered(replace(now, pending={name: dict(pending)}), {name: head[0] if head else None})
+        return replace(mended, pending=others)
 
-    session.pointers.move(move, record)
+    begun = pending.get("history")
+    session.pointers.move(move, {**(begun if isinstance(begun, dict) else {}), "recovered_by": owner_of(session).get("user")})
 
 
 def _running(pending: Mapping[str, Json], applies: Mapping[str, dict[str, Json]]) -> bool:

@@ -100,6 +100,15 @@ def unlocked(state: State, environment: str, claim: Claim) -> State:
     return replace(state, locks={name: lock for name, lock in state.locks.items() if name != environment})
 
 
+def without_dead(state: State) -> State:
+    """The state without claims and locks that are no longer in force; the same state when there are none."""
+    applies = {name: record for name, record in state.applies.items() if holds(record)}
+    locks = {name: lock for name, lock in state.locks.items() if holds(lock)}
+    if len(applies) == len(state.applies) and len(locks) == len(state.locks):
+        return state
+    return replace(state, applies=applies, locks=locks)
+
+
 def locked(address: str, record: Mapping[str, Json]) -> Failure:
     """The failure that names the holder."""
     owner = record.get("owner")

@@ -20,6 +20,7 @@ from leptonctl.world.store.store import Store
 READY_S = 60.0
 SWAP_S = 10.0
 POLL_S = 0.02
+LOCK_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +56,26 @@ class Switch:
     progress: Callable[[str], None]
 
     def lock(self, name: str) -> State:
-        """Hold the environment from the gate to the bind."""
-        return self.pointers.move(lambda state: lock_environment(state, name, self.claim))
+        """Hold the environment from the gate to the bind. An apply that switches it for other addresses is soon done: it is waited for."""
+        deadline = time.monotonic() + READY_S + SWAP_S
+        told = False
+        while True:
+            try:
+                return self.pointers.move(lambda state: lock_environment(state, name, self.claim))
+            except Failure as held:
+                if time.monotonic() > deadline:
+                    raise
+                if not told:
+                    self.progress(f"waiting: {problem_of(held).detail}")
+                told = True
+                time.sleep(LOCK_POLL_S)
 
     def unlock(self, name: str) -> None:
         """Give the environment back without a switch."""
         self.pointers.move(lambda state: unlocked(state, name, self.claim))
 
     def run(self, target: Target, live: Live | None) -> State:
-        """Carry the switch through; the environment is locked. Failure leaves head and pointers as they were."""
+        """Carry the switch through; the environment is locked. Until the head moves a failure leaves everything as it was."""
         state = self.pointers.read()
         assert state is not None
         stale = moved_since(state, target)
@@ -73,20 +85,26 @@ class Switch:
             )
         record = self._record(target, state)
         number = cast("int", record["deployment"])
-        pending = self._pending(target, state, number)
-        self.pointers.move(lambda s: replace(s, pending={**s.pending, target.name: pending}))
-        try:
-            self._serve(target, record, live)
-        except BaseException:
-            self.pointers.move(lambda s: replace(s, pending={n: p for n, p in s.pending.items() if n != target.name}))
-            raise
         history: dict[str, Json] = {
             "command": self.command, "by": self.claim.owner.get("user"), "host": self.claim.owner.get("host"), "commit": self.commit,
             "environment": target.name, "deployment": number, "evidence": target.evidence,
         }  # fmt: skip
-        return self.pointers.move(
-            lambda s: unlocked(completed(s, target.name), target.name, self.claim) if target.name in s.pending else s, history
-        )
+        pending = {**self._pending(target, state, number), "history": history}
+        self.pointers.move(lambda s: replace(s, pending={**s.pending, target.name: pending}))
+        try:
+            self._serve(target, record, live)
+        except BaseException:
+            head = self.store.head(target.name)
+            if head is not None and head[0].get("deployment") == number:
+                # servers follow the head: what it names is bound, whatever cut this short
+                self._complete(target.name, history)
+            else:
+                self.pointers.move(lambda s: replace(s, pending={n: p for n, p in s.pending.items() if n != target.name}))
+            raise
+        return self._complete(target.name, history)
+
+    def _complete(self, name: str, history: Mapping[str, Json]) -> State:
+        return self.pointers.move(lambda s: unlocked(completed(s, name), name, self.claim) if name in s.pending else s, history)
 
     def heal(self, target: Target) -> None:
         """Start the server again; the set it serves is the head's."""
@@ -103,6 +121,7 @@ class Switch:
             "format_version": "1",
             "previous": cast("Json", head[0].get("deployment")) if head else None,
             "environment": target.name,
+            "previous": head[0].get("deployment") if head else None,
             "serial": state.serial + 1,
             "lineage": state.lineage,
             "at": now(),
@@ -190,7 +209,11 @@ class Switch:
             self._start(target)
         self._wait(name, number, lambda s: number in _numbers(s.get("ready")), READY_S, "ready")
         self._head(name, mark)
-        self._wait(name, number, lambda s: s.get("deployment") == number, SWAP_S, "serving")
+        try:
+            self._wait(name, number, lambda s: s.get("deployment") == number, SWAP_S, "serving")
+        except Failure as late:
+            # the head has moved: the binding is a fact, and a server that lags shows as drift
+            self.progress(problem_of(late).detail)
 
     def _head(self, name: str, mark: Mapping[str, Json]) -> None:
         head = self.store.head(name)

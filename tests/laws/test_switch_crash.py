@@ -1,0 +1,164 @@
+"""SIGKILL between the writes of a switch (pending, record, staged, ready, head, state): the servers serve on, the next apply completes the
+binding from the head and never goes back (law 8)."""
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from projects import ask, environment_of, processes, run, served, start, state_of, stop_servers, tiny_project
+
+from leptonctl.core.record import State, from_json
+
+ROUNDS = 5 if os.environ.get("LEPTONCTL_SOAK") else 1
+POINTS = ("record", "pending", "staged", "ready", "head", "state")
+# the versions answer this row differently enough to be told apart
+ROW = {"inputs": [{"name": n, "datatype": "FP32", "shape": [1], "data": [v]} for n, v in (("x", 2.0), ("y", 3.0))]}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("switch")
+    project = tiny_project(folder, {"line": {"v1": "{}", "v2": "{params: {C: 0.01}}", "v3": "{params: {C: 20.0}}"}})
+    first = run("apply", "--yes", cwd=project)
+    assert first.returncode == 0, first.stdout + first.stderr
+    yield project
+    stop_servers(project)
+
+
+class Asking(threading.Thread):
+    """Asks the server all the time; keeps what went wrong and the versions that answered."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url, self.failed, self.answers, self.over = url, [], 0, threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.01):
+            try:
+                answer = ask(f"{self.url}/v2/models/line/infer", ROW)
+                assert answer["outputs"]
+                self.answers += 1
+            except Exception as problem:
+                self.failed.append(repr(problem))
+
+
+def read_state(root: Path) -> State:
+    return from_json(json.loads((root / ".leptonctl" / "state" / "state.json").read_text()))
+
+
+def read_json(file: Path) -> dict:
+    try:
+        return json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def reached(root: Path, point: str, number: int) -> bool:
+    """Whether the switch to deployment `number` of dev has come to this write."""
+    store = root / ".leptonctl" / "store"
+    if point == "record":
+        return (store / "deployments" / "dev" / f"{number:08d}").exists()
+    if point in ("staged", "head"):
+        return read_json(store / "deployments" / "dev" / point).get("deployment") == number
+    if point == "ready":
+        return any(number in read_json(file).get("ready", ()) for file in (store / "servers" / "dev").iterdir())
+    state = read_state(root)
+    if point == "pending":
+        return state.pending.get("dev", {}).get("deployment") == number
+    return state.environments["dev"]["deployment"] == number
+
+
+def bind(root: Path, version: str) -> None:
+    file = root / "environment-dev.yaml"
+    file.write_text(re.sub(r"line: v\d", f"line: {version}", file.read_text()))
+
+
+def kill_at(root: Path, arrived: Callable[[], bool]) -> None:
+    process = start("apply", "--yes", "--json", cwd=root)
+    while not arrived() and process.poll() is None:
+        time.sleep(0.0002)
+    process.kill()
+    process.communicate()
+
+
+def newest(root: Path) -> int:
+    return max(int(f.name) for f in (root / ".leptonctl" / "store" / "deployments" / "dev").iterdir() if f.name.isdigit())
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("attempt", range(ROUNDS))
+def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
+    asking = Asking(environment_of(root, "dev")["url"])
+    before = state_of(root)["current"]["environment/dev/line"]["version"]
+    after = "v2" if before == "v1" else "v1"
+    number = newest(root) + 1
+    servers = processes(root)
+    bind(root, after)
+    asking.start()
+    kill_at(root, lambda: reached(root, point, number))
+    assert reached(root, point, number)
+    moved = reached(root, "head", number)
+    entry = read_state(root).current["environment/dev/line"]
+    assert entry.version in (before, after)
+    if point in ("record", "pending", "staged", "ready"):
+        assert entry.version == before
+    # a look changes nothing, and says where this is going
+    plan = run("plan", "--detailed-exitcode", "--json", cwd=root)
+    assert plan.returncode == (0 if reached(root, "state", number) else 2), plan.stdout
+    completed = run("apply", "--yes", "--json", cwd=root)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    state = read_state(root)
+    assert state.current["environment/dev/line"].version == after
+    assert not state.pending
+    assert not state.locks
+    assert not state.applies
+    if moved:
+        assert (state.environments["dev"]["deployment"], newest(root)) == (number, number), "completed, not switched again"
+    else:
+        assert state.environments["dev"]["deployment"] == newest(root) > number
+    shown = served(root, "dev")
+    assert shown["models"][0]["live_artifact"] == state.current["environment/dev/line"].artifact
+    assert processes(root) == servers
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+    asking.over.set()
+    asking.join()
+    assert not asking.failed
+    assert asking.answers > 20
+    newest_entry = json.loads(run("history", "environment/dev", "--json", cwd=root).stdout)["entries"][0]
+    assert newest_entry["command"] == "apply"
+    assert [(c["before_version"], c["after_version"]) for c in newest_entry["changes"]] == [(before, after)]
+
+
+def test_the_other_way_round_after_the_head_moved(root: Path) -> None:
+    """The YAML goes back while the binding is cut off: the interrupted switch is completed first, then this one is a return."""
+    before = state_of(root)["current"]["environment/dev/line"]["version"]
+    after = "v2" if before == "v1" else "v1"
+    number = newest(root) + 1
+    bind(root, after)
+    kill_at(root, lambda: reached(root, "head", number))
+    bind(root, before)
+    back = run("apply", "--yes", "--json", cwd=root)
+    assert back.returncode == 0, back.stdout + back.stderr
+    state = read_state(root)
+    assert state.current["environment/dev/line"].version == before
+    assert state.environments["dev"]["deployment"] == number + 1
+
+
+def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
+    """What came into force through a crash is a place to roll back to like any other."""
+    for version in ("v1", "v2"):
+        bind(root, version)
+        assert run("apply", "--yes", cwd=root).returncode == 0
+    number = newest(root) + 1
+    bind(root, "v3")
+    kill_at(root, lambda: reached(root, "head", number))
+    bind(root, "v1")
+    assert run("apply", "--yes", cwd=root).returncode == 0
+    rolled = run("rollback", "dev", "--yes", cwd=root)
+    assert rolled.returncode == 0, rolled.stdout + rolled.stderr
+    assert read_state(root).current["environment/dev/line"].version == "v3"
