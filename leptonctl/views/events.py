@@ -69,6 +69,7 @@ class Console:
         self._said: dict[tuple[str, str], float] = {}
         self._drawn = 0
         self._command = ""
+        self._held = 0
         self._lock = Lock()
 
     def __call__(self, event: Event) -> None:
@@ -106,7 +107,7 @@ class Console:
             return []
         if isinstance(event, ApplyFinished):
             self._running.clear()
-            return ["", closing(event, self._command, self._style)] if did_anything(event) else []
+            return ["", closing(event, self._command, self._style, held=self._held)] if did_anything(event) else []
         key = (event.op, event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
@@ -114,6 +115,7 @@ class Console:
         if isinstance(event, StepProgress):
             return self._progress(event, key)
         self._running.pop(key, None)
+        self._held += isinstance(event, StepFailed) and event.gate
         return _ended(event, self._style)
 
     def _progress(self, event: StepProgress, key: tuple[str, str]) -> list[str]:
@@ -180,9 +182,10 @@ def did_anything(event: ApplyFinished) -> bool:
     return not event.ok or any(getattr(event, field) for field, _ in DONE)
 
 
-def closing(event: ApplyFinished, command: str, style: Style) -> str:
-    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.`"""
+def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) -> str:
+    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates did not fail."""
     counts: dict[str, int] = {word: getattr(event, field) for field, word in DONE}
+    counts |= {"failed": event.failed - held, "held by gates": held}
     did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "no step was needed"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"

@@ -50,7 +50,7 @@ PLAIN = """\
     hint: loosen it
 - evaluate model/spam-filter@v1  skipped: train model/spam-filter@v1 failed
 
-Incomplete after 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 failed, 1 skipped. Serial 12.
+Incomplete after 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 skipped, 1 held by gates. Serial 12.
 """
 
 

@@ -1,0 +1,89 @@
+"""What a person sees on a real terminal: colour, the question, the answer."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = """\
+kind: Project
+name: demo
+format: 1
+---
+kind: Dataset
+name: points
+target: side
+versions:
+  "1": {source: points.csv}
+"""
+
+
+def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **environment: str) -> tuple[int, str]:
+    """Run the command line behind a pseudo-terminal, type when it asks, and give back its exit code and screen text."""
+    leader, follower = pty.openpty()
+    kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR"}}
+    command = [sys.executable, "-m", "leptonctl", *arguments]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=kept | {"TERM": "xterm", "PYTHONUTF8": "1"} | environment,
+        # a session of its own with this terminal, so that Ctrl-C is a signal
+        preexec_fn=lambda: os.login_tty(follower),
+    ) as running:
+        os.close(follower)
+        out = b""
+        while select.select([leader], [], [], 60)[0]:
+            try:
+                out += os.read(leader, 65536)
+            except OSError:
+                break  # the other side is closed
+            if typed and b"Go on?" in out:
+                os.write(leader, typed)
+                typed = b""
+        code = running.wait(60)
+    os.close(leader)
+    return code, out.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "leptonctl.yaml").write_text(PROJECT, encoding="utf-8")
+    (tmp_path / "points.csv").write_text("x,side\n" + "0.1,l\n0.9,r\n" * 8, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("typed", [b"no\n", b"y\n", b"\x04"], ids=["no", "y", "end of input"])
+def test_only_yes_is_consent(typed: bytes, project: Path) -> None:
+    code, screen = on_a_terminal(["apply"], project, typed)
+    assert code == 1
+    assert "Go on? Only “yes” does: " in screen
+    assert screen.rstrip().endswith("Nothing was changed.")
+    assert not (project / ".leptonctl" / "state").exists()
+
+
+def test_yes_is_consent_and_the_live_part_ends_in_finished_lines(project: Path) -> None:
+    code, screen = on_a_terminal(["apply"], project, b"yes\n")
+    assert code == 0
+    assert re.search(r"\x1b\[\d+A\r", screen.replace("\n", ""))
+    assert re.search(r"✓\x1b\[0m prepare dataset/points@1", screen)
+    assert re.search(r"Applied in [\d.]+ m?s\x1b\[0m", screen)
+
+
+def test_an_interrupt_at_the_question_is_130(project: Path) -> None:
+    code, screen = on_a_terminal(["apply"], project, b"\x03")
+    assert code == 130
+    assert screen.rstrip().endswith("Interrupted.")
+    assert "Traceback" not in screen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"), [(["plan"], {"NO_COLOR": "1"}), (["plan", "--no-color"], {}), (["plan"], {"TERM": "dumb"})]
+)
+def test_color_is_left_out_when_it_is_not_wanted(arguments: list[str], environment: dict[str, str], project: Path) -> None:
+    assert "\x1b" not in on_a_terminal(arguments, project, **environment)[1]
+    assert "\x1b[32m+\x1b[0m" in on_a_terminal(["plan"], project)[1]
