@@ -121,7 +121,6 @@ class Switch:
             "format_version": "1",
             "previous": cast("Json", head[0].get("deployment")) if head else None,
             "environment": target.name,
-            "previous": head[0].get("deployment") if head else None,
             "serial": state.serial + 1,
             "lineage": state.lineage,
             "at": now(),
