@@ -33,7 +33,7 @@ def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **envi
         cwd=folder,
         env=kept | {"TERM": "xterm", "PYTHONUTF8": "1"} | environment,
         # a session of its own with this terminal, so that Ctrl-C is a signal
-        preexec_fn=lambda: os.login_tty(follower),
+        preexec_fn=lambda: os.login_tty(follower),  # noqa: PLW1509 - one thread here
     ) as running:
         os.close(follower)
         out = b""
