@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# an installed package has its bytecode; so has a checkout after its first run, unless the environment forbids it
+ENVIRONMENT = {**{k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}, **THREADS}
 LEPTONCTL = (sys.executable, "-m", "leptonctl")
 PLAIN_FIT = """
 import csv, numpy as np
@@ -36,7 +38,7 @@ print(make_pipeline(StandardScaler(), LogisticRegression()).fit(a, ya).score(b, 
 def cost(command: Sequence[str], folder: Path) -> tuple[float, float, float]:
     """CPU seconds, wall seconds and peak MiB of one finished process."""
     started = time.monotonic()
-    process = subprocess.Popen(command, cwd=folder, env={**os.environ, **THREADS}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _, status, used = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     said = process.stderr.read().decode() if process.stderr else ""
