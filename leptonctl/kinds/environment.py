@@ -1,13 +1,13 @@
 """Environment documents to nodes: one for the environment, one for each binding with its gates and their evidence. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import cast
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.catalog import Catalog
-from leptonctl.core.change import Gate
+from leptonctl.core.change import Change, Gate, PlannedStep, Remove
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.resolve import Declared, Project, whole
 from leptonctl.core.values import Json, Node, Op, Span, Step
@@ -129,6 +129,15 @@ def bind_step(address: str, model_digest: str | None, version: str | None) -> St
     """The move of the pointer itself. Never cached: it has no result, only an effect."""
     fields: dict[str, Json] = {"address": address, "digest": model_digest, "version": version}
     return Step(op="bind", address=address, key=None, spec=digest({"op": "bind", **fields}), fields=fields)
+
+
+def unbound(change: Change) -> Change:
+    """The removal of a binding with the move of its pointer as a step; every other change as it is."""
+    if not isinstance(change, Remove) or change.before_version is None:
+        return change
+    step = bind_step(change.address, None, None)
+    planned = PlannedStep(op=step.op, address=change.address, key=None, spec=step.spec, cached=False, step=step)
+    return replace(change, steps=(planned,))
 
 
 def _evidence(binding: Binding, bound: Bound | None) -> Iterator[Step]:

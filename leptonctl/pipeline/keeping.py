@@ -14,6 +14,7 @@ from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFini
 from leptonctl.core.plan import make_plan
 from leptonctl.core.record import State
 from leptonctl.core.values import Json, Node, Result
+from leptonctl.kinds.environment import unbound
 from leptonctl.pipeline.applying import Consent, owner_of
 from leptonctl.pipeline.outcome import Outcome
 from leptonctl.pipeline.planning import full_address, make
@@ -192,7 +193,7 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
         return Outcome(plan=plan, exit_code=ERROR)
     started = time.monotonic()
     owner = owner_of(session, "leptonctl destroy")
-    reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=len(plan.moving), reuse=0))
+    reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
     with claimed(session.pointers, owner, [c.address for c in plan.moving]) as claim:
         for name in wanted:
             session.pointers.move(partial(lock_environment, environment=name, claim=claim))
@@ -221,7 +222,7 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
 def _removal(state: State | None, names: list[str]) -> Plan:
     """The plan of a destroy: every address of the environments, removed."""
     changes = [
-        Remove(address=address, reason="destroyed", before=entry.digest, before_version=entry.version)
+        unbound(Remove(address=address, reason="destroyed", before=entry.digest, before_version=entry.version))
         for name in names
         for address, entry in (state.current if state else {}).items()
         if address == f"environment/{name}" or address.startswith(f"environment/{name}/")

@@ -19,6 +19,7 @@ from leptonctl.core.record import State
 from leptonctl.core.values import Json, Node, Result
 from leptonctl.kinds import rules
 from leptonctl.kinds.configuration import Configuration, all_nodes, is_return
+from leptonctl.kinds.environment import unbound
 from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.live import drift, interrupted, recovered
 from leptonctl.pipeline.session import Session
@@ -64,7 +65,7 @@ def make(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool 
     if addresses:
         changes, prerequisites = only_known(changes, nodes, addresses)
     changes = with_steps(changes, nodes, keys, recorded, results, lost)
-    changes = tuple(_judged(c, configuration, keys, recorded, results) for c in changes)
+    changes = tuple(_judged(unbound(c), configuration, keys, recorded, results) for c in changes)
     changes = tuple(variable_becauses(c, session.documents) for c in changes)
     checkout = _checkout(session, configuration, recorded, changes)
     diagnostics = _rules(configuration, nodes, changes, recorded, checkout, allow_rewind=allow_rewind)
