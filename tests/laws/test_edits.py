@@ -1,8 +1,6 @@
 """One edit of an applied project at a time: exactly these steps and no others, or exactly this refusal; after apply nothing is left."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import matrix
@@ -11,6 +9,7 @@ import pytest
 from matrix import Case, append, both, rename, swap, touch, write
 
 from leptonctl.cli.main import main
+from leptonctl.core.diagnostic import GATE
 
 LINE, TREE, DATA, PLACES, PROJECT = "models/line.yaml", "models/tree.yaml", "data.yaml", "environments.yaml", "leptonctl.yaml"
 BUILT = "train export evaluate"
@@ -209,23 +208,6 @@ DONE = {
 CASES = [*SAME, *JUDGED, *LEARNED, *READ, *SERVED, *REFUSED]
 
 
-@pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project, applied; its servers run until the last test."""
-    root = tmp_path_factory.mktemp("matrix") / "applied"
-    matrix.write_project(root)
-    done = projects.run("apply", "--yes", cwd=root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield root
-    projects.stop_servers(root)
-
-
-@pytest.fixture
-def copy(applied: Path, tmp_path: Path) -> Path:
-    """The applied project in a folder of its own. Its state still names the servers of the first, which are asked and never touched."""
-    return Path(shutil.copytree(applied, tmp_path / "copy"))
-
-
 def plan(root: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]:
     """`plan --json --detailed-exitcode` in this process: one of them takes milliseconds."""
     code = main(["-C", str(root), "plan", "--json", "--detailed-exitcode"])
@@ -255,27 +237,17 @@ def test_an_edit_plans_exactly_its_steps(case: Case, copy: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.moves and (case.name in APPLIED or SOAK)], ids=lambda case: case.name)
-def test_an_edit_applies_exactly_its_plan(case: Case, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if case.binds:
-        matrix.own_servers(copy)
-        started = projects.run("apply", "--yes", cwd=copy)
-        assert started.returncode == 0, started.stdout + started.stderr
-    try:
-        case.edit(copy)
-        _, made = plan(copy, capsys)
-        applied = projects.run("apply", "--yes", "--json", cwd=copy)
-        finished = projects.finished(applied)
-        code, left = plan(copy, capsys)
-    finally:
-        if case.binds:
-            projects.stop_servers(copy)
+def test_an_edit_applies_exactly_its_plan(case: Case, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    root = request.getfixturevalue("served_copy" if case.binds else "copy")
+    case.edit(root)
+    _, made = plan(root, capsys)
+    applied = projects.run("apply", "--yes", "--json", cwd=root)
+    finished = projects.finished(applied)
+    code, left = plan(root, capsys)
     assert applied.returncode == (case.exit_code or 0), applied.stdout
-    done = {word: made["summary"][op] for op, word in DONE.items()}
-    if case.exit_code == 6:
+    if case.exit_code == GATE:
         assert finished["failed"] == 1
-        assert (code, left["summary"]) == (6, made["summary"])
+        assert (code, left["summary"]) == (GATE, made["summary"])
         return
-    assert {name: finished[name] for name in done} == done
-    assert left["changes"] == []
-    assert left["drift"] == []
-    assert code == 0
+    assert {word: finished[word] for word in DONE.values()} == {word: made["summary"][op] for op, word in DONE.items()}
+    assert (left["changes"], left["drift"], code) == ([], [], 0)

@@ -1,0 +1,36 @@
+"""One applied project for all tests of edits, and copies of it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import matrix
+import projects
+import pytest
+
+
+@pytest.fixture(scope="package")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The project of `matrix`, applied; its servers run until the last test."""
+    root = tmp_path_factory.mktemp("matrix") / "applied"
+    matrix.write_project(root)
+    done = projects.run("apply", "--yes", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield root
+    projects.stop_servers(root)
+
+
+@pytest.fixture
+def copy(applied: Path, tmp_path: Path) -> Path:
+    """The applied project in a folder of its own. Its state still names the servers of the first, which are asked and never touched."""
+    return Path(shutil.copytree(applied, tmp_path / "copy"))
+
+
+@pytest.fixture
+def served_copy(copy: Path) -> Iterator[Path]:
+    """A copy with servers of its own."""
+    matrix.own_servers(copy)
+    started = projects.run("apply", "--yes", cwd=copy)
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield copy
+    projects.stop_servers(copy)
