@@ -14,6 +14,7 @@ from leptonctl.core.values import Node, Result
 from leptonctl.kinds import dataset as dataset_kind
 from leptonctl.kinds import environment as environment_kind
 from leptonctl.kinds import model as model_kind
+from leptonctl.kinds import model_steps
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.environment import Binding, Bound, Environment
 from leptonctl.kinds.model import Model
@@ -106,5 +107,5 @@ def _built(datasets: Mapping[str, Dataset], models: Mapping[str, Model]) -> tupl
         node = dataset_kind.node(dataset, stratify=stratified.get(dataset.address, False))
         keys[dataset.address] = node.digest
         nodes.append(node)
-    nodes += [model_kind.node(model, keys[model.dataset.address]) for model in models.values()]
+    nodes += [model_steps.node(model, keys[model.dataset.address]) for model in models.values()]
     return tuple(nodes)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import cast
 
 from leptonctl.core.canonical import digest
@@ -11,10 +10,9 @@ from leptonctl.core.change import Change, Gate, PlannedStep, Remove
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.resolve import Declared, Project, whole
 from leptonctl.core.values import Json, Node, Op, Span, Step
-from leptonctl.kinds.model import Model, evaluate_step
-
-FLIPS = "flips"
-RULES = ("min", "max", "max_drop")
+from leptonctl.kinds.gate_rules import FLIPS, gates_of
+from leptonctl.kinds.model import Model
+from leptonctl.kinds.model_steps import evaluate_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,89 +200,10 @@ def _bindings(
             continue
         model = models.get(f"{name}@{version}")
         if model is not None:
-            gates = tuple(_gates(declared, model, catalog, problems))
+            gates = tuple(gates_of(declared, model, catalog, problems))
             yield Binding(
                 address=f"environment/{declared.name}/{name}", environment=declared.name, model=model, gates=gates, declared=declared
             )
-
-
-def _gates(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
-    written = declared.fields.get("gates")
-    blocks: list[tuple[tuple[str | int, ...], dict[str, Json]]] = []
-    if isinstance(written, dict):
-        blocks.append((("gates",), written))
-    elif isinstance(written, list):
-        blocks += [(("gates", i), cast("dict[str, Json]", block)) for i, block in enumerate(written)]
-    for at, block in blocks:
-        pattern = block.get("models") if isinstance(block.get("models"), str) else "*"
-        if not fnmatchcase(model.declared.name, str(pattern)):
-            continue
-        for metric, rules in block.items():
-            if metric != "models" and isinstance(rules, dict):
-                yield from _metric_gates(declared, (*at, metric), metric, rules, model, catalog, problems)
-
-
-def _metric_gates(
-    declared: Declared,
-    at: tuple[str | int, ...],
-    metric: str,
-    rules: dict[str, Json],
-    model: Model,
-    catalog: Catalog,
-    problems: list[Diagnostic],
-) -> Iterator[Gate]:
-    known = (*catalog.names(catalog.metrics, model.task), FLIPS)
-    provider = catalog.metrics.get((model.task, metric))
-    if metric not in known:
-        elsewhere = sorted(task for task, name in catalog.metrics if name == metric)
-        detail = (
-            f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}"
-            if elsewhere
-            else f"no metric for {model.task} has this name"
-        )
-        _once(
-            problems,
-            error(
-                "unknown-metric",
-                "Gate names a metric that this model does not have",
-                detail,
-                span=declared.key_at(*at),
-                hint=did_you_mean(metric, known),
-            ),
-        )
-        return
-    if provider is not None and provider.score is None:
-        _once(
-            problems,
-            error(
-                "no-number",
-                "Gate names a curve or matrix",
-                f"{metric} is not one number",
-                span=declared.key_at(*at),
-                hint="gate a metric that is a number",
-            ),
-        )
-        return
-    for rule, limit in rules.items():
-        if rule not in RULES or (metric == FLIPS and rule != "max"):
-            hint = "flips take `max`" if metric == FLIPS else did_you_mean(rule, RULES)
-            _once(
-                problems,
-                error(
-                    "unknown-rule",
-                    "Gate has a rule that does not exist",
-                    f"`{rule}` on {metric}",
-                    span=declared.key_at(*at, rule),
-                    hint=hint,
-                ),
-            )
-        elif isinstance(limit, int | float) and not isinstance(limit, bool):
-            yield Gate(metric=metric, rule=rule, limit=float(limit), span=declared.at(*at, rule))
-
-
-def _once(problems: list[Diagnostic], problem: Diagnostic) -> None:
-    if problem not in problems:
-        problems.append(problem)
 
 
 def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], list[Diagnostic]]:

@@ -8,7 +8,8 @@ from leptonctl.core.graph import Keys
 from leptonctl.core.record import State
 from leptonctl.core.values import Json, Result
 from leptonctl.kinds.configuration import Configuration, bound_now
-from leptonctl.kinds.environment import FLIPS, Binding
+from leptonctl.kinds.environment import Binding
+from leptonctl.kinds.gate_rules import FLIPS
 
 GreaterIsBetter = Callable[[str], bool]
 NOTHING_BOUND = "nothing is bound yet"

@@ -1,107 +1,30 @@
 """The straight line of apply and build: plan -> claim -> steps -> pointers -> environments. Performs nothing the plan does not list."""
 
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from leptonctl.core.change import Plan
-from leptonctl.core.diagnostic import ERROR, INTERRUPTED, OK, STALE, Failure, fail, has_errors
-from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
+from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors
+from leptonctl.core.event import Reporter
 from leptonctl.core.graph import resolve_keys
 from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json, Op, Span, value_at
+from leptonctl.core.values import Json
 from leptonctl.kinds.live import recovered
 from leptonctl.pipeline.binding import Environments
 from leptonctl.pipeline.entries import built_entries
-from leptonctl.pipeline.outcome import Outcome, exit_code
+from leptonctl.pipeline.outcome import Outcome
 from leptonctl.pipeline.planning import Planned, check_saved, make, read_saved
+from leptonctl.pipeline.run import Run, history_of
 from leptonctl.pipeline.session import Session
 from leptonctl.world.claims import Moved, claimed, holds, set_phase, without_dead
-from leptonctl.world.execute import Building, Built
-from leptonctl.world.executors.local import LocalExecutor
 from leptonctl.world.owner import current_owner
 from leptonctl.world.store.durable import ensure_dot_folder
 
 RETRIES = 5
 Consent = Callable[[Plan], bool]
-COUNTED: Mapping[str, Op] = {
-    "prepared": "prepare", "trained": "train", "exported": "export", "evaluated": "evaluate",
-    "cross_validated": "cross_validate", "compared": "compare",
-}  # fmt: skip
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """One apply or build under way."""
-
-    session: Session
-    planned: Planned
-    reporter: Reporter
-    command: str
-    owner: Mapping[str, Json]
-    started: float = field(default_factory=time.monotonic)
-    built: Built = field(default_factory=Built)
-    codes: list[int] = field(default_factory=list)
-    bound: int = 0
-    held: int = 0
-    skipped: int = 0
-
-    def begin(self, *, binds: bool) -> None:
-        """Tell how much will be done."""
-        summary = self.planned.plan.summary
-        steps = sum(summary[op] for op in (*COUNTED.values(), *(["bind"] if binds else [])))
-        self.reporter(ApplyStarted(command=self.command, plan_id=self.planned.plan.plan_id, steps=steps, reuse=summary["reuse"]))
-
-    def build(self) -> None:
-        """Do the steps; what fails is counted, Ctrl-C is raised again."""
-        planned, session = self.planned, self.session
-        building = Building(
-            store=session.store,
-            executor=lambda: LocalExecutor(session.root, session.store_uri, session.parallelism, session.root / ".leptonctl" / "logs"),
-            reporter=self.reporter,
-            owner=self.owner,
-            keys=planned.keys.by_place,
-            current=planned.state.current if planned.state else {},
-            locate=self._locate,
-            parallelism=session.parallelism,
-            built=self.built,
-            known=dict(planned.results),
-        )
-        building.run(planned.plan.moving)
-        if self.built.failed:
-            self.codes.append(ERROR)
-
-    def finish(self, serial: int) -> Outcome:
-        """The last event and the exit code."""
-        code = exit_code(self.codes)
-        done = self.built.done
-        finished = ApplyFinished(
-            ok=code == OK,
-            **{name: done.count(op) for name, op in COUNTED.items()},
-            bound=self.bound,
-            failed=len(self.built.failed) + self.held,
-            skipped=len(self.built.skipped) + self.skipped,
-            serial=serial,
-            seconds=round(time.monotonic() - self.started, 3),
-        )
-        self.reporter(finished)
-        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
-
-    def _locate(self, address: str, problem: Mapping[str, Json]) -> Span | None:
-        """Where an error of a step is shown: a column's name where the YAML writes it, else the version."""
-        node = next((n for n in self.planned.nodes if n.address == address), None)
-        if node is None:
-            return None
-        column = problem.get("column")
-        if isinstance(column, str):
-            for path, span in node.origins.items():
-                # a column's name written as a key of the contract, or as a cell of some list or scalar
-                if path[-2:] == ("columns", column) or (path and value_at(node.recipe, path) == column):
-                    return span
-        return node.span
 
 
 def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> Outcome:
@@ -229,12 +152,6 @@ def _record(run: Run) -> None:
         return state.moved(still) if still else state
 
     run.session.pointers.move(move, history_of(run))
-
-
-def history_of(run: Run) -> dict[str, Json]:
-    """Who, why and from which commit, for a history record."""
-    owner = run.owner
-    return {"command": run.command, "by": owner.get("user"), "host": owner.get("host"), "commit": owner.get("commit")}
 
 
 def _digest(entry: Entry | None) -> str | None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from leptonctl.core.change import Change, Judgement, Remove
 from leptonctl.core.diagnostic import ERROR, GATE, STALE, Diagnostic, Failure, error
@@ -14,19 +14,17 @@ from leptonctl.core.values import Json, Node, Result
 from leptonctl.kinds.environment import Binding, Environment
 from leptonctl.kinds.gates import judgements
 from leptonctl.pipeline.entries import entry_of
+from leptonctl.pipeline.run import Run
 from leptonctl.world.claims import Claim
 from leptonctl.world.pointers import now
 from leptonctl.world.switch import Switch, Target, moved_since, problem_of
-
-if TYPE_CHECKING:
-    from leptonctl.pipeline.applying import Run
 
 
 @dataclass(slots=True, kw_only=True)
 class Environments:
     """The environment part of one apply."""
 
-    run: "Run"
+    run: Run
     claim: Claim
     commit: str | None
 

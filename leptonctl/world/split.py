@@ -39,7 +39,7 @@ def split_rows(split: Mapping[str, Any], table: Table, target: pl.Series) -> tup
 
 def _random(split: Mapping[str, Any], target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
     """scikit-learn's own split of the row numbers."""
-    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
+    from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(target))
     wanted = split.get("stratify")
