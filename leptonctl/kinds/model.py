@@ -102,8 +102,7 @@ def _model(
         "seed": seed,
         "revision": revision,
     }
-    defaults = {name: schema.get("default") for name, schema in trainer.params.items()}
-    changed = {k: v for k, v in params.items() if v != defaults[k] or type(v) is not type(defaults[k])}
+    changed = _changed(params, trainer.params)
     export = cast("dict[str, Json]", fields.get("export") or {})
     folds = evaluate.get("cross_validation")
     return Model(
@@ -242,8 +241,7 @@ def _preprocess(
                     hint="change the parameter",
                 )
             )
-        defaults = {name: schema.get("default") for name, schema in provider.params.items()}
-        changed = {k: v for k, v in params.items() if v != defaults[k] or type(v) is not type(defaults[k])}
+        changed = _changed(params, provider.params)
         named: dict[str, Json] = {"use": provider.name, "columns": columns}
         steps.append(({**named, "params": params}, {**named, "epoch": provider.epoch, "params": changed}))
     return steps if len(problems) == count else None
@@ -305,6 +303,12 @@ def _params(
     problems = check_value(given, schema, declared, at, what=what)
     params = {name: _typed(given[name] if name in given else s.get("default"), s) for name, s in schemas.items()}
     return params, tuple(problems)
+
+
+def _changed(params: Mapping[str, Json], schemas: Mapping[str, Any]) -> dict[str, Json]:
+    """The parameters that differ from the shipped defaults: only these enter keys, so a default may be written out."""
+    defaults = {name: _typed(schema.get("default"), schema) for name, schema in schemas.items()}
+    return {name: value for name, value in params.items() if value != defaults[name] or type(value) is not type(defaults[name])}
 
 
 def _typed(value: Json, schema: Mapping[str, Any]) -> Json:
