@@ -312,8 +312,11 @@ def _changed(params: Mapping[str, Json], schemas: Mapping[str, Any]) -> dict[str
 
 
 def _typed(value: Json, schema: Mapping[str, Any]) -> Json:
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
+    """A whole number as a float where the schema takes numbers but no integers, so that 1 and 1.0 are one parameter."""
+    kinds: set[str] = set()
+    for alternative in (schema, *schema.get("anyOf", ())):
+        written = alternative.get("type", [])
+        kinds.update([written] if isinstance(written, str) else written)
     if isinstance(value, int) and not isinstance(value, bool) and "number" in kinds and "integer" not in kinds:
         return float(value)
     return value

@@ -192,7 +192,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
 
 
 def _recipe(node: Node) -> dict[str, Any]:
-    return {name: value for name, value in node.recipe.items() if name != "data"}
+    return {name: value for name, value in node.recipe.items() if name != "data" and value not in ({}, [])}
 
 
 def _flips(session: Session, a: Node, b: Node, keys: Mapping[str, Mapping[str, str]], found: Mapping[str, Result]) -> Json:
