@@ -109,11 +109,16 @@ def copy_example(name: str, folder: Path, ports: Sequence[int] = ()) -> Path:
     """A copy of an example in `folder/name` whose environments have free ports (those given first, in the order of the files)."""
     root = folder / name
     shutil.copytree(EXAMPLES / name, root, ignore=shutil.ignore_patterns(".leptonctl", "__pycache__"))
+    new_ports(root, ports)
+    return root
+
+
+def new_ports(root: Path, ports: Sequence[int] = ()) -> None:
+    """Write free ports into the environments of a project (those given first, in the order of the files)."""
     left = list(ports)
     for file in sorted(root.rglob("*.y*ml")):
         text = file.read_text(encoding="utf-8")
         file.write_text(re.sub(r"port: \d+", lambda _: f"port: {left.pop(0) if left else free_port()}", text), encoding="utf-8")
-    return root
 
 
 def points(rows: int = 80, seed: int = 1) -> str:

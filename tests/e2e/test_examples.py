@@ -1,0 +1,107 @@
+"""Every example, applied from a copy as its README says: what it measures, what it serves, how it ends."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import projects
+import pytest
+import rows
+
+# one row of each example as a request, and the environment and model that answer it
+REQUESTS: dict[str, tuple[str, str, list[tuple[str, str, object]]]] = {
+    "two-ten-two": ("dev", "two-ten-two", [("x", "FP32", 0.0), ("y", "FP32", 1.0)]),
+    "car-mileage": (
+        "prod",
+        "mileage",
+        [
+            ("cylinders", "FP32", 4), ("displacement", "FP32", 97), ("horsepower", "FP32", None), ("weight", "FP32", 2130),
+            ("acceleration", "FP32", 14.5), ("year", "FP32", 1971), ("origin", "BYTES", "Japan"),
+        ],
+    ),  # fmt: skip
+    "text": ("prod", "topic", [("message", "BYTES", "Το δέμα μου δεν έφτασε")]),
+}  # fmt: skip
+
+
+def documented(root: Path) -> dict[str, dict[str, float]]:
+    """The table of figures in an example's README: version -> metric -> value."""
+    lines = [
+        [cell.strip() for cell in line.strip(" |").split("|")] for line in (root / "README.md").read_text().splitlines() if "|" in line
+    ]
+    head = [cell.split()[0] for cell in lines[0] if cell]
+    return {cells[0].split()[0]: dict(zip(head, map(float, cells[1:]), strict=True)) for cells in lines[2:]}
+
+
+def measured(root: Path, version: str) -> dict[str, float]:
+    """The metrics of a model version, by `show --json`."""
+    shown = projects.state_of(root)
+    address = next(a for a in shown["current"] if a.startswith("model/") and a.endswith(f"@{version}"))
+    return shown["results"][shown["current"][address]["digest"]]["metrics"]
+
+
+def check_life(root: Path, environment: str, url_of: str, body: dict, applied: Callable[[dict], None]) -> dict:
+    """Plan 2, apply, plan 0, healthy, an answer, destroy, process gone. The answer."""
+    before = projects.run("plan", "--detailed-exitcode", cwd=root)
+    assert before.returncode == 2, before.stdout + before.stderr
+    done = projects.run("apply", "--yes", "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    applied(projects.finished(done))
+    after = projects.run("plan", "--detailed-exitcode", cwd=root)
+    assert after.returncode == 0, after.stdout + after.stderr
+    status = projects.served(root, environment)
+    assert status["healthy"] is True
+    assert [model["drift"] for model in status["models"]] == [None]
+    answer = projects.ask(f"{status['url']}/v2/models/{url_of}/infer", body)
+    record = json.loads((root / ".leptonctl" / "servers" / environment / "server.json").read_text())
+    assert record["pid"] in projects.processes(root)
+    gone = projects.run("destroy", "--yes", cwd=root)
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert projects.processes(root) == {}
+    return answer
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_an_example_lives_and_ends(name: str, example: Callable[[str], Path]) -> None:
+    root = example(name)
+    environment, model, cells = REQUESTS[name]
+    body = {"inputs": [{"name": n, "datatype": kind, "shape": [1], "data": [value]} for n, kind, value in cells]}
+    figures = documented(root) if name != "two-ten-two" else {"v1": dict(re.findall(r"(\w+) (0\.\d+)", (root / "README.md").read_text()))}
+
+    def applied(finished: dict) -> None:
+        assert (finished["trained"], finished["exported"], finished["evaluated"]) == (len(figures),) * 3
+        assert (finished["bound"], finished["failed"], finished["skipped"]) == (1, 0, 0)
+
+    answer = check_life(root, environment, model, body, applied)
+    data = {output["name"]: output["data"] for output in answer["outputs"]}
+    expected = {"two-ten-two": {"label": ["upper"]}, "text": {"label": ["delivery"]}}
+    if name in expected:
+        assert data["label"] == expected[name]["label"]
+    else:
+        assert 20 < data["prediction"][0] < 40
+    for version, metrics in figures.items():
+        found = measured(root, version)
+        assert {m: found[m] for m in metrics} == pytest.approx({m: float(v) for m, v in metrics.items()}, abs=0.006)
+    proof = projects.run("verify", f"{model}@v1", "--rebuild", "--json", cwd=root)
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert json.loads(proof.stdout)["rebuild"]["verdict"] == "identical"
+
+
+def test_the_spam_example_lives_and_ends(built: SimpleNamespace, spam: Path) -> None:
+    """What `build` made is what apply binds."""
+    names, test = rows.spam_test_rows(spam)
+
+    def applied(finished: dict) -> None:
+        assert (built.finished["trained"], built.finished["exported"], built.finished["evaluated"]) == (2, 2, 2)
+        assert (finished["trained"], finished["exported"], finished["evaluated"]) == (0, 0, 0)
+        assert (finished["bound"], finished["failed"], finished["skipped"]) == (2, 0, 0)
+
+    answer = check_life(spam, "prod", "spam-filter", json.loads(rows.request(names, test[:1])), applied)
+    assert answer["model_version"] == "v1"
+    for version, metrics in documented(spam).items():
+        found = measured(spam, version)
+        assert {m: found[m] for m in metrics} == pytest.approx(metrics, abs=0.00006)
+    proof = projects.run("verify", "spam-filter@v2", "--rebuild", "--json", cwd=spam)
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert json.loads(proof.stdout)["rebuild"]["verdict"] == "identical"
