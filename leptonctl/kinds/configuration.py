@@ -55,16 +55,16 @@ def configure(project: Project, catalog: Catalog, facts: Mapping[SourceKey, Sour
 
 def all_nodes(configuration: Configuration, state: State | None, results: Mapping[str, Result]) -> tuple[Node, ...]:
     """Every node in order. Which evidence a binding needs depends on what is bound and on what this environment served before."""
-    digests = {node.address: node.digest for node in configuration.built}
+    built = {node.address: node for node in configuration.built}
     nodes = list(configuration.built)
     for environment in configuration.environments.values():
         nodes.append(environment_kind.node(environment))
         for binding in environment.bindings:
             bound = bound_now(binding.address, state)
-            after = digests[binding.model.address]
-            same = bound is not None and bound.digest == after
+            node = built[binding.model.address]
+            same = bound is not None and bound.digest == node.digest
             returning = is_return(binding, configuration, state, results)
-            nodes.append(environment_kind.binding_node(binding, after, None if same else bound, is_return=returning))
+            nodes.append(environment_kind.binding_node(binding, node, None if same else bound, is_return=returning))
     return in_order(nodes)
 
 

@@ -96,7 +96,7 @@ def datasets(
     for document in project.datasets.values():
         for declared in versions(document):
             dataset, wrong = _dataset(declared, catalog, facts)
-            problems += wrong
+            problems += (p for p in wrong if p not in problems)
             if dataset is not None:
                 found[f"{declared.name}@{declared.version}"] = dataset
     return found, tuple(problems)

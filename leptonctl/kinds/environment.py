@@ -9,10 +9,10 @@ from leptonctl.core.catalog import Catalog
 from leptonctl.core.change import Change, Gate, PlannedStep, Remove
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.resolve import Declared, Project, whole
-from leptonctl.core.values import Json, Node, Op, Span, Step
+from leptonctl.core.values import Json, Node, Span, Step
 from leptonctl.kinds.gate_rules import FLIPS, gates_of
 from leptonctl.kinds.model import Model
-from leptonctl.kinds.model_steps import evaluate_step
+from leptonctl.kinds.model_steps import evaluate_step, step_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +105,20 @@ def node(environment: Environment) -> Node:
     )
 
 
-def binding_node(binding: Binding, model_digest: str, bound: Bound | None, *, is_return: bool) -> Node:
-    """The binding as a node whose digest is the bound version's. Evidence steps only where gates ask for them and it is no return."""
+def binding_node(binding: Binding, built: Node, bound: Bound | None, *, is_return: bool) -> Node:
+    """The binding as a node whose digest is the bound version's. Evidence steps only where gates ask for them and it is no return.
+
+    `built` is the version's node; `bound` is what is bound now, None when that is nothing else.
+    """
     model = binding.model
-    evidence = () if is_return else tuple(_evidence(binding, bound))
+    evidence = () if is_return else tuple(_evidence(binding, step_of(built, "export"), bound))
     return Node(
         address=binding.address,
-        digest=model_digest,
+        digest=built.digest,
         recipe={"model": model.declared.name, "version": model.declared.version},
         origins={("version",): _version_span(binding)},
         span=_version_span(binding),
-        steps=(*evidence, bind_step(binding.address, model_digest, model.declared.version)),
+        steps=(*evidence, bind_step(binding.address, built.digest, model.declared.version)),
         needs=(model.address, f"environment/{binding.environment}"),
         effect=True,
         version=model.declared.version,
@@ -138,14 +141,13 @@ def unbound(change: Change) -> Change:
     return replace(change, steps=(planned,))
 
 
-def _evidence(binding: Binding, bound: Bound | None) -> Iterator[Step]:
+def _evidence(binding: Binding, export: Step, bound: Bound | None) -> Iterator[Step]:
     model = binding.model
     if binding.needs_evaluation:
-        yield evaluate_step(model, binding.needs_evaluation, binding.address)
+        yield evaluate_step(model, binding.needs_evaluation, binding.address, export)
     if bound is None or not binding.needs_comparison:
         return
     fields: dict[str, Json] = {**model.scoring, "metrics": list(binding.compared_metrics)}
-    needs: dict[str, tuple[str, Op]] = {"prepare": (model.dataset.address, "prepare"), "export": (model.address, "export")}
     yield Step(
         op="compare",
         address=binding.address,
@@ -160,7 +162,7 @@ def _evidence(binding: Binding, bound: Bound | None) -> Iterator[Step]:
             "bound_prepare.outputs.rows_digest.train",
         ),
         inputs=fields,
-        needs=needs,
+        needs={"prepare": export.needs["prepare"], "export": (model.address, "export")},
         given={"bound_prepare": bound.steps["prepare"], "bound_export": bound.steps["export"]},
     )
 

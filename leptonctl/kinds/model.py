@@ -7,7 +7,7 @@ from typing import Any, cast
 from leptonctl.core.catalog import Catalog
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.resolve import Declared, Project, versions
-from leptonctl.core.values import Json, Path
+from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
 
 OPSET = 18
@@ -29,6 +29,11 @@ class Model:
     folds: int | None
     positive: Json
     average: Json
+
+    @property
+    def prepare(self) -> Step:
+        """The step that makes its rows: split by class for a classification where the dataset leaves it open."""
+        return self.dataset.prepare(stratify=self.task == "classification")
 
     @property
     def scoring(self) -> dict[str, Json]:

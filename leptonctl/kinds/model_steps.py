@@ -1,8 +1,10 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
+from dataclasses import replace
 from typing import cast
 
 from leptonctl.core.canonical import digest
+from leptonctl.core.graph import Place
 from leptonctl.core.values import Json, Node, Op, Step
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model import Model
@@ -11,11 +13,11 @@ from leptonctl.kinds.model import Model
 def node(model: Model, dataset_key: str) -> Node:
     """The version as a node. Its digest covers prepare, train and export; evaluation has keys of its own.
 
-    `dataset_key` is the prepare key of the dataset's own node: a prepare step is listed here only when this model's differs.
+    `dataset_key` is the prepare key of the dataset's own node: where this model's differs, it has a prepare step of its own.
     """
-    steps = _steps(model)
-    prepare, train, export = steps["prepare"], steps["train"], steps["export"]
-    own = [prepare] if prepare.key != dataset_key else []
+    shared = model.prepare.key == dataset_key
+    prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
+    train, export, *evaluations = _steps(model, (prepare.address, "prepare"))
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": prepare.fields,
@@ -31,33 +33,37 @@ def node(model: Model, dataset_key: str) -> Node:
         recipe=recipe,
         origins=origins,
         span=model.declared.span,
-        steps=(*own, *(step for op, step in steps.items() if op != "prepare")),
+        steps=(*(() if shared else (prepare,)), train, export, *evaluations),
         needs=(model.dataset.address,),
         metadata={"metrics": cast("Json", list(model.metrics)), "folds": model.folds, "pinned": model.dataset.pinned},
     )
 
 
-def evaluate_step(model: Model, metrics: tuple[str, ...], address: str, export_key: str | None = None) -> Step:
-    """Evaluation of the exported model with these metrics, keyed by artifact and rows, listed under `address`."""
-    export_key = export_key or _steps(model)["export"].key
+def step_of(node: Node, op: Op) -> Step:
+    """The step of a version's node that does this."""
+    return next(step for step in node.steps if step.op == op)
+
+
+def evaluate_step(model: Model, metrics: tuple[str, ...], address: str, export: Step) -> Step:
+    """Evaluation of what `export` made with these metrics, keyed by artifact and rows, listed under `address`."""
     fields: dict[str, Json] = {**model.scoring, "metrics": cast("Json", sorted(metrics))}
     return Step(
         op="evaluate",
         address=address,
         key=None,
-        spec=digest({"op": "evaluate", "of": export_key, **fields}),
+        spec=digest({"op": "evaluate", "of": export.key, **fields}),
         fields=fields,
         reads=("export.artifacts.model.onnx", "prepare.outputs.rows_digest.test"),
         inputs=fields,
-        needs={"prepare": _prepare_place(model), "export": (model.address, "export")},
+        needs={"prepare": export.needs["prepare"], "export": (model.address, "export")},
     )
 
 
-def _steps(model: Model) -> dict[str, Step]:
-    prepare = model.dataset.prepare(stratify=model.task == "classification")
-    train_fields: dict[str, Json] = {"prepare": prepare.key, **model.train_key_fields}
+def _steps(model: Model, rows: Place) -> list[Step]:
+    """Train, export, evaluate and cross_validate; `rows` is the prepare step that they read."""
+    train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
     train_key = digest({"op": "train", **train_fields})
-    data = {"prepare": _prepare_place(model)}
+    data = {"prepare": rows}
     train = Step(op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, inputs=model.train, needs=data)
     export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
     export_key = digest({"op": "export", **export_fields})
@@ -77,14 +83,12 @@ def _steps(model: Model) -> dict[str, Step]:
         needs={**data, "train": (model.address, "train")},
         exposes=("artifacts.model.onnx",),
     )
-    evaluate = evaluate_step(model, model.metrics, model.address, export_key)
-    steps = {"prepare": prepare, "train": train, "export": export, "evaluate": evaluate}
-    if model.folds is not None:
-        steps["cross_validate"] = _cross_validate(model, train_key)
-    return steps
+    evaluate = evaluate_step(model, model.metrics, model.address, export)
+    folds = [] if model.folds is None else [_cross_validate(model, train_key, rows)]
+    return [train, export, evaluate, *folds]
 
 
-def _cross_validate(model: Model, train_key: str) -> Step:
+def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:
     how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": cast("Json", sorted(model.metrics))}
     fields = {"train": train_key, **how}
     key = digest({"op": "cross_validate", **fields})
@@ -95,9 +99,5 @@ def _cross_validate(model: Model, train_key: str) -> Step:
         spec=key,
         fields=fields,
         inputs={**how, "seed": model.train["seed"], "train": model.train},
-        needs={"prepare": _prepare_place(model)},
+        needs={"prepare": rows},
     )
-
-
-def _prepare_place(model: Model) -> tuple[str, Op]:
-    return model.dataset.address, "prepare"

@@ -54,8 +54,7 @@ def verify(session: Session, address: str, rebuild: bool, reporter: Reporter) ->
     node = _model_node(address, planned.nodes)
     model = session.configuration.models[node.address.removeprefix("model/")]
     steps = {step.op: (step, planned.keys.of(node.address, step.op)) for step in node.steps}
-    prepare = model.dataset.prepare(stratify=model.task == "classification")
-    wanted = {"prepare": (prepare, prepare.key), **{op: steps[op] for op in ("train", "export")}}
+    wanted = {"prepare": (model.prepare, model.prepare.key), **{op: steps[op] for op in ("train", "export")}}
     found = session.store.results(key for _, key in wanted.values() if key)
     missing = [op for op, (_, key) in wanted.items() if key not in found]
     if missing:

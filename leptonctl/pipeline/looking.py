@@ -202,7 +202,7 @@ def _flips(session: Session, a: Node, b: Node, keys: Mapping[str, Mapping[str, s
     models = [session.configuration.models.get(n.address.removeprefix("model/")) for n in (a, b)]
     if models[0] is None or models[1] is None:
         return None
-    prepared = [session.store.get_result(m.dataset.prepare(stratify=m.task == "classification").key or "") for m in models if m]
+    prepared = [session.store.get_result(m.prepare.key or "") for m in models if m]
     exported = [found.get(keys[n.address].get("export", "")) for n in (a, b)]
     if any(one is None for one in (*prepared, *exported)):
         return None
