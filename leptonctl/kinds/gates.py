@@ -1,6 +1,7 @@
 """Gates against evidence: a pure judgement, the same at plan time and before the bind."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from leptonctl.core.change import Gate, Judgement
@@ -13,25 +14,27 @@ from leptonctl.kinds.gate_rules import FLIPS
 
 GreaterIsBetter = Callable[[str], bool]
 NOTHING_BOUND = "nothing is bound yet"
+NOT_NEEDED = "a return needs no evidence"
 
 
 def judgements(
-    binding: Binding, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result]
+    binding: Binding, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result], *, is_return: bool
 ) -> tuple[Judgement, ...]:
-    """The gates of one binding against the evidence that exists."""
+    """The gates of one binding against the evidence that exists. No more is made for a return."""
     task, model = binding.model.task, binding.model.address
     evaluations = [keys.of(model, "evaluate")]
     if binding.needs_evaluation:
         evaluations.append(keys.of(binding.address, "evaluate"))
     bound = bound_now(binding.address, state)
     digest = next(node.digest for node in configuration.built if node.address == model)
-    return judge(
+    found = judge(
         binding.gates,
         evaluations=[results.get(key) if key else None for key in evaluations],
         comparison=results.get(keys.of(binding.address, "compare") or ""),
         compares=bound is not None and bound.digest != digest,
         greater_is_better=lambda metric: configuration.catalog.metrics[task, metric].greater_is_better is not False,
     )
+    return tuple(replace(j, note=NOT_NEEDED) if is_return and j.passed is None else j for j in found)
 
 
 def judge(

@@ -89,7 +89,7 @@ class Environments:
                 self._skip(change, obstacle)
                 held.append(change)
                 continue
-            found = judgements(binding, self.run.planned.configuration, keys, state, results)
+            found = judgements(binding, self.run.planned.configuration, keys, state, results, is_return=change.is_return)
             stale = moved_since(state, self._expecting(change))
             problem = _stale(change) if stale else None if change.is_return else _refusal(change, found)
             if problem is None:
@@ -145,9 +145,7 @@ class Environments:
         binding = self._binding(change.address)
         node = self._node(binding.model.address)
         made = entry_of(node, keys, results, state.current.get(node.address))
-        data = state.current.get(binding.model.dataset.address)
-        prepare = binding.model.dataset.prepare(stratify=binding.model.task == "classification").key
-        steps = {"prepare": prepare or (data.steps["prepare"] if data else ""), **made.steps}
+        steps = {"prepare": str(binding.model.prepare.key), **made.steps}
         recipe: dict[str, Json] = {"model": binding.model.declared.name, "version": binding.model.declared.version}
         metadata: dict[str, Json] = {"checks": binding.model.dataset.checks}
         return replace(

@@ -137,7 +137,7 @@ def _judged(change: Change, configuration: Configuration, keys: Keys, state: Sta
     if binding is None or isinstance(change, Keep):
         return change
     returning = is_return(binding, configuration, state, results)
-    found = judgements(binding, configuration, keys, state, results)
+    found = judgements(binding, configuration, keys, state, results, is_return=returning)
     unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in found if j.passed is None)
     moves = (change.before, change.before_version) != (change.after, change.after_version)
     reason = f"return to {change.after_version}, served here before" if returning and moves else change.reason

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 CONNECTIONS = 8
@@ -51,7 +52,7 @@ class Load:
         self.answers: list[tuple[int, int, str, float, float]] = []
         self.failures: list[str] = []
 
-    def __enter__(self) -> "Load":
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"first answer\n"
@@ -73,7 +74,7 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reque
 
 
 async def _connection(
-    url: str, turn: Iterator[int], requests: list[bytes], stop: asyncio.Event, found: list[tuple], failures: list[str]
+    url: str, turn: Iterator[int], requests: list[bytes], stop: asyncio.Event, begun: asyncio.Event, found: list[tuple], failures: list[str]
 ) -> None:
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -87,27 +88,29 @@ async def _connection(
                 failures.append(f"{type(problem).__name__}: {problem}")
                 return
             found.append((which, status, digest(answer), sent, time.monotonic()))
+            begun.set()
             await asyncio.sleep(PAUSE_S)
     finally:
+        begun.set()
         writer.close()
 
 
-async def _main(url: str, bodies: list[str], out: Path) -> None:
-    address, stop = urlsplit(url), asyncio.Event()
+async def _main(url: str, bodies: list[str]) -> dict[str, list]:
+    address, stop, begun = urlsplit(url), asyncio.Event(), asyncio.Event()
     head = f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\nContent-Length: "
     requests = [f"{head}{len(body.encode())}\r\n\r\n{body}".encode() for body in bodies]
     found: list[tuple] = []
     failures: list[str] = []
     turn = itertools.count()
-    running = [asyncio.create_task(_connection(url, turn, requests, stop, found, failures)) for _ in range(CONNECTIONS)]
-    while not found and not failures:
-        await asyncio.sleep(0.01)
+    running = [asyncio.create_task(_connection(url, turn, requests, stop, begun, found, failures)) for _ in range(CONNECTIONS)]
+    await begun.wait()
     print("first answer", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     stop.set()
     await asyncio.gather(*running)
-    out.write_text(json.dumps({"answers": found, "failures": failures}), encoding="utf-8")
+    return {"answers": found, "failures": failures}
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")), Path(sys.argv[3])))
+    report = asyncio.run(_main(sys.argv[1], json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))))
+    Path(sys.argv[3]).write_text(json.dumps(report), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SEED = 7
@@ -29,6 +29,12 @@ def request(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     columns = zip(names, zip(*rows, strict=True), strict=True)
     inputs = [{"name": n, "shape": [len(rows)], "datatype": "FP32", "data": [float(cell) for cell in cells]} for n, cells in columns]
     return json.dumps({"inputs": inputs}).encode()
+
+
+def one_row(cells: Mapping[str, object]) -> dict[str, object]:
+    """A request for one row of numbers and texts; None is missing."""
+    kinds = {name: "BYTES" if isinstance(cell, str) else "FP32" for name, cell in cells.items()}
+    return {"inputs": [{"name": name, "shape": [1], "datatype": kinds[name], "data": [cell]} for name, cell in cells.items()]}
 
 
 def packed(rows: Sequence[Sequence[str]]) -> bytes:

@@ -11,17 +11,12 @@ import pytest
 import rows
 
 # one row of each example as a request, and the environment and model that answer it
-REQUESTS: dict[str, tuple[str, str, list[tuple[str, str, object]]]] = {
-    "two-ten-two": ("dev", "two-ten-two", [("x", "FP32", 0.0), ("y", "FP32", 1.0)]),
-    "car-mileage": (
-        "prod",
-        "mileage",
-        [
-            ("cylinders", "FP32", 4), ("displacement", "FP32", 97), ("horsepower", "FP32", None), ("weight", "FP32", 2130),
-            ("acceleration", "FP32", 14.5), ("year", "FP32", 1971), ("origin", "BYTES", "Japan"),
-        ],
-    ),  # fmt: skip
-    "text": ("prod", "topic", [("message", "BYTES", "Το δέμα μου δεν έφτασε")]),
+REQUESTS: dict[str, tuple[str, str, dict[str, object]]] = {
+    "two-ten-two": ("dev", "two-ten-two", {"x": 0.0, "y": 1.0}),
+    "car-mileage": ("prod", "mileage", {
+        "cylinders": 4, "displacement": 97, "horsepower": None, "weight": 2130, "acceleration": 14.5, "year": 1971, "origin": "Japan",
+    }),
+    "text": ("prod", "topic", {"message": "Το δέμα μου δεν έφτασε"}),
 }  # fmt: skip
 
 
@@ -66,7 +61,7 @@ def check_life(root: Path, environment: str, url_of: str, body: dict, applied: C
 def test_an_example_lives_and_ends(name: str, example: Callable[[str], Path]) -> None:
     root = example(name)
     environment, model, cells = REQUESTS[name]
-    body = {"inputs": [{"name": n, "datatype": kind, "shape": [1], "data": [value]} for n, kind, value in cells]}
+    body = rows.one_row(cells)
     figures = documented(root) if name != "two-ten-two" else {"v1": dict(re.findall(r"(\w+) (0\.\d+)", (root / "README.md").read_text()))}
 
     def applied(finished: dict) -> None:
