@@ -118,7 +118,7 @@ def _claimed(session: Session, planned: Planned, reporter: Reporter, command: st
     session.pointers.begin()
     moving = [c for c in planned.plan.moving if c.address not in planned.prerequisites]
     healed = [d.address for d in planned.plan.drift if d.drift_class == "heal"]
-    owner = owner_of(session, command)
+    owner = owner_of(session)
     check = {c.address: c.before for c in moving}
     returns = [c.address for c in moving if c.is_return]
     with claimed(session.pointers, owner, [*check, *healed], returns, check) as claim:

@@ -127,6 +127,12 @@ class Building:
         lease = self.store.step_lease(key, dict(self.owner))
         if lease is None:
             return False
+        # its last holder may have come to the end between our look and this lease
+        existing = self.store.get_result(key)
+        if existing is not None:
+            lease.release()
+            self._finish(planned, existing, 0.0, adopted=not planned.cached)
+            return True
         task = f"{place[0]} {place[1]}"
         self._leases[task] = lease
         self._running[task] = (planned, key)

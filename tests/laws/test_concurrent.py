@@ -1,0 +1,137 @@
+"""Eight applies at once: on overlapping addresses one works and the others name it; on different addresses all work (law 5)."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from projects import events, run, start, state_of
+
+APPLIES = 8
+# slow enough that the first is still at work when the last of eight asks
+SLOW = "{algorithm: mlp, params: {hidden_layer_sizes: [100], max_iter: 3000, n_iter_no_change: 1000000, tol: 0}}"
+
+
+def wait_for(ready: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def raw_state(root: Path) -> dict:
+    try:
+        return json.loads((root / ".leptonctl" / "state" / "state.json").read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def holders(root: Path) -> list[dict]:
+    listed = run("lock", "list", "--json", cwd=root)
+    assert listed.returncode == 0, listed.stdout + listed.stderr
+    return json.loads(listed.stdout)["locks"]
+
+
+def chain(root: Path) -> list[dict]:
+    """The history records from the first to the newest; every link must be there."""
+    store, head, found = root / ".leptonctl" / "store" / "history", raw_state(root)["history"], []
+    while head is not None:
+        found.append(json.loads((store / f"{head['serial']:08d}-{head['id']}").read_text()))
+        head = found[-1]["previous"]
+    return found[::-1]
+
+
+def test_overlapping_applies(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": SLOW}})
+    running = [start("apply", "--yes", "--json", cwd=root) for _ in range(APPLIES)]
+    ended = [(process, *process.communicate(timeout=120)) for process in running]
+    codes = [process.returncode for process, _, _ in ended]
+    assert sorted(codes) == [0] + [4] * (APPLIES - 1), [out + err for _, out, err in ended]
+    winner = next(process for process, _, _ in ended if process.returncode == 0)
+    for process, out, _ in ended:
+        if process.returncode == 4:
+            (problem,) = json.loads(out)["diagnostics"]
+            assert problem["id"] == "lock-held"
+            assert re.search(rf"held by \S+@\S+ pid {winner.pid}: leptonctl apply", problem["detail"])
+    assert [record["serial"] for record in chain(root)] == list(range(1, raw_state(root)["serial"] + 1))
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+
+
+def test_side_by_side(tiny: Callable[..., Path]) -> None:
+    """Eight models of one environment, each applied by its own command, all at once."""
+    names = [f"m{number}" for number in range(APPLIES)]
+    root = tiny(
+        {name: {"v1": f"{{params: {{C: {number + 1}}}}}"} for number, name in enumerate(names)},
+        {"dev": f"models: {{{', '.join(f'{n}: v1' for n in names)}}}"},
+    )
+    running = [start("apply", "--yes", "--json", "--only", f"model/{n}", "--only", f"dev/{n}", cwd=root) for n in names]
+    ended = [(process, *process.communicate(timeout=240)) for process in running]
+    assert [process.returncode for process, _, _ in ended] == [0] * APPLIES, [out[-3000:] + err for p, out, err in ended if p.returncode]
+    trained = [
+        e["key"]
+        for _, out, _ in ended
+        for e in events(out)
+        if e["type"] == "step_finished" and e["op"] in ("prepare", "train") and not e["adopted"]
+    ]
+    assert len(trained) == len(set(trained)) == APPLIES + 1, "each model once, the data once"
+    current = state_of(root)["current"]
+    assert {f"model/{n}@v1" for n in names} | {f"environment/dev/{n}" for n in names} <= set(current)
+    records = chain(root)
+    assert [record["serial"] for record in records] == list(range(1, raw_state(root)["serial"] + 1))
+    moved = [c["address"] for record in records for c in record["changes"]]
+    assert sorted(a for a in moved if a.startswith(("model/", "environment/dev/"))) == sorted(
+        a for n in names for a in (f"model/{n}@v1", f"environment/dev/{n}")
+    )
+    deployments = [record["deployment"] for record in records if record.get("deployment")]
+    assert deployments == sorted(set(deployments))
+    assert holders(root) == []
+    rest = run("apply", "--yes", cwd=root)
+    assert rest.returncode == 0, rest.stdout + rest.stderr
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+
+
+def test_the_dead_hold_nothing(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": SLOW}})
+    process = start("apply", "--yes", "--json", cwd=root)
+    wait_for(lambda: bool(raw_state(root).get("applies")))
+    (held,) = holders(root)
+    assert held["held"] is True
+    assert held["phase"] == "building"
+    assert held["owner"]["pid"] == process.pid
+    process.kill()
+    process.communicate()
+    (left,) = holders(root)
+    assert left["held"] is False
+    began = time.monotonic()
+    over = run("apply", "--yes", "--json", cwd=root)
+    assert over.returncode == 0, over.stdout + over.stderr
+    assert events(over.stdout)[-1]["trained"] == 1
+    assert time.monotonic() - began < 40
+    assert holders(root) == []
+
+
+def test_release(tiny: Callable[..., Path]) -> None:
+    """A released claim lets another in; who held it finishes its work and cannot overwrite what has moved meanwhile."""
+    root = tiny({"line": {"v1": SLOW}})
+    process = start("apply", "--yes", "--json", cwd=root)
+    wait_for(lambda: bool(raw_state(root).get("applies")))
+    (held,) = holders(root)
+    refused = run("apply", "--yes", cwd=root)
+    assert refused.returncode == 4, refused.stdout + refused.stderr
+    unknown = run("lock", "release", "nobody", cwd=root)
+    assert unknown.returncode == 1
+    assert "unknown-lock" in unknown.stderr
+    released = run("lock", "release", held["id"], cwd=root)
+    assert released.returncode == 0, released.stdout + released.stderr
+    assert str(process.pid) in released.stdout
+    second = run("apply", "--yes", "--json", cwd=root)
+    out, err = process.communicate(timeout=120)
+    assert {second.returncode, process.returncode} <= {0, 5}, second.stdout + out + err
+    assert 0 in (second.returncode, process.returncode)
+    trained = [
+        e for text in (out, second.stdout) for e in events(text) if e["type"] == "step_finished" and e["op"] == "train" and not e["adopted"]
+    ]
+    assert len(trained) == 1, "the step's own lease still keeps it from being done twice"
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+    assert [record["serial"] for record in chain(root)] == list(range(1, raw_state(root)["serial"] + 1))

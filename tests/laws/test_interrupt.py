@@ -1,0 +1,105 @@
+"""Ctrl-C in a long training, as a terminal sends it: exit 130 at once, nothing left behind, and the next run goes on."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from projects import events, run, start, workers
+
+PATIENCE_S = 2.0
+LONG = {
+    "forest": "{algorithm: random_forest, params: {n_estimators: 200000}}",
+    "sgd": "{algorithm: sgd, params: {max_iter: 2000000, tol: 0, n_iter_no_change: 2000000}}",
+    "mlp": "{algorithm: mlp, params: {hidden_layer_sizes: [200, 200], max_iter: 1000000, n_iter_no_change: 1000000, tol: 0}}",
+}
+
+
+def wait_for_step(process, op: str) -> None:
+    """Read the events until a step of this op has been under way for a moment."""
+    for line in process.stdout:
+        if json.loads(line)["type"] == "step_started" and json.loads(line)["op"] == op:
+            break
+    else:
+        pytest.fail(process.stderr.read())
+    time.sleep(1)
+
+
+def gone(root: Path) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while workers(root) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not workers(root)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_once(tiny: Callable[..., Path], name: str) -> None:
+    root = tiny({"line": {"v1": LONG[name], "v2": "{}"}}, {"dev": "models: {line: v2}"})
+    process = start("apply", "--yes", "--json", "--only", "model/line@v1", cwd=root)
+    wait_for_step(process, "train")
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    took = time.monotonic() - began
+    assert process.returncode == 130, out + err
+    assert took < PATIENCE_S, took
+    assert gone(root), workers(root)
+    assert "Traceback" not in err
+    last = events(out)[-1]
+    assert (last["type"], last["ok"], last["trained"]) == ("apply_finished", False, 0)
+    assert json.loads((root / ".leptonctl" / "state" / "state.json").read_text())["applies"] == {}
+    # what was interrupted is not in the way of anything
+    (root / "model-line.yaml").write_text((root / "model-line.yaml").read_text().replace(LONG[name], "{params: {C: 3.0}}"))
+    again = run("apply", "--yes", "--json", cwd=root)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert events(again.stdout)[-1]["prepared"] == 0, "what was finished before is not repeated"
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+
+
+def test_twice(tiny: Callable[..., Path]) -> None:
+    """An impatient second Ctrl-C ends it at once; the claim it may leave behind is that of a dead process."""
+    root = tiny({"line": {"v1": LONG["forest"]}})
+    process = start("apply", "--yes", "--json", cwd=root)
+    wait_for_step(process, "train")
+    began = time.monotonic()
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.01)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, out + err
+    assert time.monotonic() - began < PATIENCE_S
+    assert "Traceback" not in err, err
+    assert gone(root), workers(root)
+    (root / "model-line.yaml").write_text((root / "model-line.yaml").read_text().replace(LONG["forest"], "{}"))
+    again = run("apply", "--yes", cwd=root)
+    assert again.returncode == 0, again.stdout + again.stderr
+
+
+def test_build_and_plain_output(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": LONG["sgd"]}})
+    process = start("build", cwd=root)
+    deadline = time.monotonic() + 20
+    while not workers(root).keys() - {process.pid} and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert gone(root), workers(root)
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8])
+def test_at_the_very_beginning(tiny: Callable[..., Path], delay: float) -> None:
+    root = tiny()
+    process = start("plan", cwd=root)
+    time.sleep(delay)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode in (0, 130, -signal.SIGINT), out + err
+    # before our first line has run it is Python itself that complains
+    assert "leptonctl" not in err, err
