@@ -20,8 +20,3 @@ def encode(value: Json) -> bytes:
 def digest(value: Json) -> str:
     """`sha256:<64 hex digits>` of the canonical encoding."""
     return "sha256:" + hashlib.sha256(encode(value)).hexdigest()
-
-
-def digest_bytes(data: bytes) -> str:
-    """`sha256:<64 hex digits>` of raw bytes."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()

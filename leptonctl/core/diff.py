@@ -11,7 +11,7 @@ from leptonctl.core.values import Json, Node, Path, Span
 def diff(nodes: Sequence[Node], current: Mapping[str, Entry], keys: Keys, lost: frozenset[str] = frozenset()) -> tuple[Change, ...]:
     """One change an address, in the order of the nodes, vanished addresses last (dependants first). Steps are added by the plan.
 
-    `lost`: artifacts that state names and the store lacks.
+    `lost`: addresses in place whose results are gone from the store.
     """
     declared = {node.address for node in nodes}
     gone = sorted((a for a in current if a not in declared), key=lambda a: (a.count("/") * -1, a))
@@ -26,8 +26,8 @@ def _change(node: Node, entry: Entry | None, keys: Keys, lost: frozenset[str]) -
     if entry.digest != node.digest or entry.version != node.version:
         because = tuple(becauses(dict(entry.recipe), node))
         return Update(reason=_reason(node, entry), because=because, **both)  # type: ignore[arg-type]
-    if entry.artifact is not None and entry.artifact in lost:
-        return Update(reason="its artifact is missing from the store", **both)  # type: ignore[arg-type]
+    if node.address in lost:
+        return Update(reason="what was built for it is missing from the store", **both)  # type: ignore[arg-type]
     moved = [step.op for step in node.steps if step.op != "bind" and keys.of(node.address, step.op) != entry.steps.get(step.op)]
     if moved and not node.effect:
         reason = f"{' and '.join(op.replace('_', '-') for op in moved)} asked for anew"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from leptonctl.core.values import Json, Result
+from leptonctl.core.values import Json
 
 SourceKey: TypeAlias = tuple[str, str, str | None]
 """(project-relative path, encoding, delimiter)."""
@@ -41,14 +41,3 @@ class Checkout:
     commit: str | None = None
     dirty: tuple[str, ...] = ()
     contains: Mapping[str, bool | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """All of it. `results` holds what exists among the keys asked for; `lost` the artifacts that state names and the store lacks."""
-
-    sources: Mapping[SourceKey, SourceFacts] = field(default_factory=dict)
-    results: Mapping[str, Result] = field(default_factory=dict)
-    live: Mapping[str, Live] = field(default_factory=dict)
-    checkout: Checkout = field(default_factory=Checkout)
-    lost: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.change import Because, Change, Drift, Keep, Plan, PlannedStep
+from leptonctl.core.change import Change, Drift, Keep, Plan, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.graph import Keys, needed_key
 from leptonctl.core.record import Entry, State
@@ -30,22 +30,30 @@ def wanted_keys(nodes: Sequence[Node], changes: Sequence[Change], keys: Keys, cu
 
 
 def with_steps(
-    changes: Sequence[Change],
-    nodes: Sequence[Node],
-    keys: Keys,
-    state: State | None,
-    results: Mapping[str, Result],
-    lost: frozenset[str] = frozenset(),
+    changes: Sequence[Change], nodes: Sequence[Node], keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]
 ) -> tuple[Change, ...]:
-    """Each moving change with its steps, and what of it is known only after apply. `lost` as in `diff`."""
+    """Each moving change with its steps, and what of it is known only after apply. `current`: what stands and need not be done again."""
     by_address = {node.address: node for node in nodes}
-    current = {a: e for a, e in state.current.items() if e.artifact not in lost} if state else {}
     return tuple(
         change
         if isinstance(change, Keep) or change.address not in by_address
         else _planned(change, by_address[change.address], keys, current, results)
         for change in changes
     )
+
+
+def unmet(
+    changes: Sequence[Change], nodes: Sequence[Node], keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]
+) -> frozenset[str]:
+    """Addresses in place whose results are gone although a listed step reads them: they have to be built again first."""
+    steps = [planned.step for change in changes for planned in change.steps if not planned.cached and planned.step is not None]
+    listed = {(planned.address, planned.op) for change in changes for planned in change.steps}
+    makers = {key: node.address for node in nodes for s in node.steps if (key := keys.of(node.address, s.op)) is not None}
+    found: set[str] = set()
+    for step in steps:
+        found.update(address for address, op in step.needs.values() if (address, op) not in listed and keys.of(address, op) not in results)
+        found.update(makers[key] for key in step.given.values() if key not in results and key in makers)
+    return frozenset(found & current.keys())
 
 
 def only(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
@@ -143,8 +151,3 @@ def forecast_seconds(step: Step, node: Node, current: Mapping[str, Entry]) -> fl
         if entries:
             return round(max(float(e.seconds[step.op]) for e in entries), 3)
     return None
-
-
-def with_because(change: Change, more: Iterable[Because]) -> Change:
-    """The change with further causes, in front of its own."""
-    return replace(change, because=(*more, *change.because))

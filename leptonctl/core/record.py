@@ -1,6 +1,6 @@
 """State as a value: small pointers, and the pure moves from one state to the next. Never reads a clock: times are handed in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -54,6 +54,10 @@ class State:
 
     def entries(self, prefix: str) -> dict[str, Entry]:
         return {address: entry for address, entry in self.current.items() if address.startswith(prefix)}
+
+    def without(self, lost: Collection[str]) -> "State":
+        """The state less the built things among these addresses. What is bound stays known: it is what a binding is compared with."""
+        return replace(self, current={a: e for a, e in self.current.items() if e.effect or a not in lost})
 
     def moved(self, entries: Mapping[str, Entry | None]) -> "State":
         """The pointers set (or dropped, for None), as one change: serial + 1."""

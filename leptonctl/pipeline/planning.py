@@ -14,7 +14,7 @@ from leptonctl.core.diagnostic import INVALID, STALE, Diagnostic, Failure, did_y
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.observed import Checkout, Live
-from leptonctl.core.plan import make_plan, wanted_keys, with_steps
+from leptonctl.core.plan import make_plan, unmet, wanted_keys, with_steps
 from leptonctl.core.record import State
 from leptonctl.core.values import Json, Node, Result
 from leptonctl.kinds import rules
@@ -59,13 +59,11 @@ def make(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool 
     state = session.pointers.read()
     live = observe.live(state, session.store, session.root)
     recorded = recovered(state, {name: one.head for name, one in live.items()}) if state else None
-    lost = observe.lost_artifacts(recorded, session.store)
-    nodes, keys, results, changes = _settle(session, configuration, recorded, lost)
+    nodes, keys, results, changes, sound = _settle(session, configuration, recorded)
     prerequisites: frozenset[str] = frozenset()
     if addresses:
         changes, prerequisites = only_known(changes, nodes, addresses)
-    changes = with_steps(changes, nodes, keys, recorded, results, lost)
-    changes = tuple(_judged(unbound(c), configuration, keys, recorded, results) for c in changes)
+    changes = tuple(_judged(unbound(c), configuration, keys, sound, results) for c in changes)
     changes = tuple(variable_becauses(c, session.documents) for c in changes)
     checkout = _checkout(session, configuration, recorded, changes)
     diagnostics = _rules(configuration, nodes, changes, recorded, checkout, allow_rewind=allow_rewind)
@@ -114,21 +112,31 @@ def full_address(written: str, known: set[str]) -> str:
 
 
 def _settle(
-    session: Session, configuration: Configuration, state: State | None, lost: frozenset[str]
-) -> tuple[tuple[Node, ...], Keys, dict[str, Result], tuple[Change, ...]]:
-    """Nodes, keys and changes with every result that decides them: asked for until nothing new is wanted."""
+    session: Session, configuration: Configuration, state: State | None
+) -> tuple[tuple[Node, ...], Keys, dict[str, Result], tuple[Change, ...], State | None]:
+    """Nodes, keys and changes with every result that decides them: asked for until nothing new is wanted.
+
+    The state given back is the one they were made from: less what stands on results that are gone.
+    """
     results: dict[str, Result] = {}
     asked: set[str] = set()
-    current = state.current if state else {}
+    lost = observe.lost(state, session.store)
     while True:
-        nodes = all_nodes(configuration, state, results)
+        sound = state.without(lost) if state else None
+        current = sound.current if sound else {}
+        nodes = all_nodes(configuration, sound, results)
         keys = resolve_keys(nodes, current, results)
-        changes = diff(nodes, current, keys, lost)
+        changes = diff(nodes, state.current if state else {}, keys, lost)
         missing = wanted_keys(nodes, changes, keys, current) - asked
-        if not missing:
-            return nodes, keys, results, changes
-        asked |= missing
-        results.update(session.store.results(missing))
+        if missing:
+            asked |= missing
+            results.update(session.store.results(missing))
+            continue
+        changes = with_steps(changes, nodes, keys, current, results)
+        gone = unmet(changes, nodes, keys, current, results)
+        if not gone:
+            return nodes, keys, results, changes, sound
+        lost |= gone
 
 
 def _judged(change: Change, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result]) -> Change:

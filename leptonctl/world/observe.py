@@ -79,10 +79,11 @@ def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checko
     return Checkout(commit=commit.hash, dirty=commit.dirty, contains={c: git.contains(root, c, commit.hash) for c in commits})
 
 
-def lost_artifacts(state: State | None, store: Store) -> frozenset[str]:
-    """Artifacts that state points at and the store does not hold."""
-    named = {entry.artifact for entry in state.current.values() if entry.artifact is not None} if state else set()
-    return frozenset(digest for digest in named if not store.has_artifact(digest))
+def lost(state: State | None, store: Store) -> frozenset[str]:
+    """Addresses whose artifact the store does not hold."""
+    named = {a: entry.artifact for a, entry in state.current.items() if entry.artifact is not None} if state else {}
+    gone = {digest for digest in set(named.values()) if not store.has_artifact(digest)}
+    return frozenset(a for a, digest in named.items() if digest in gone)
 
 
 def live_digest(live: Mapping[str, Live]) -> Json:
