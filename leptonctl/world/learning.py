@@ -76,7 +76,7 @@ class Fitted:
             for step in self.steps:
                 taken = take(tensors, step.takes, sparse=step.sparse)
                 tensors.append(_float32(step.transformer.transform(_texts(taken, step.transformer, step.preprocessor))))
-        return take(tensors, self.final, sparse=self.sparse)
+        return take(tensors, self.final, sparse=self.sparse, whole=True)
 
 
 def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
@@ -188,7 +188,7 @@ def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Any, y: np.ndarray,
 
 def _final_matrix(trainer: Trainer, frame: Frame, tensors: list[Any]) -> Any:
     check_encoded(trainer.name, frame, tensors)
-    matrix = take(tensors, slices_of(frame.places))
+    matrix = take(tensors, slices_of(frame.places), whole=True)
     if not trainer.takes_missing:
         check_complete(trainer.name, matrix, frame, frame.places)
     return matrix

@@ -56,7 +56,8 @@ def check_complete(taker: str, matrix: Any, frame: Frame, places: Sequence[tuple
         return
     names: list[str] = []
     if isinstance(matrix, np.ndarray):
-        names = frame.names_at([place for place, empty in zip(places, np.isnan(matrix).any(axis=0), strict=True) if empty])
+        empty = np.flatnonzero(np.isnan(matrix).any(axis=0)).tolist()
+        names = frame.names_at([places[column] for column in empty])
     raise ProviderError(
         "Missing values reach a step that cannot take them",
         detail=f"{taker} takes no missing values" + (f"; they stand in {', '.join(names)}" if names else ""),

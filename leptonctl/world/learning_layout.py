@@ -132,11 +132,14 @@ def slices_of(places: Sequence[tuple[int, int]]) -> tuple[Slice, ...]:
     return tuple(Slice(tensor=tensor, columns=tuple(columns)) for tensor, columns in joined)
 
 
-def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None = None) -> Any:
-    """The columns that slices name, side by side. `sparse` says what the fit decided; None decides as a ColumnTransformer does."""
+def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None = None, whole: bool = False) -> Any:
+    """The columns that slices name, side by side. `sparse` says what the fit decided; None decides as a ColumnTransformer does.
+
+    `whole`: a tensor taken whole is not copied. A copy by columns has another order in memory, and BLAS rounds by that order.
+    """
     from scipy.sparse import hstack, issparse
 
-    parts = [_cut(tensors[piece.tensor], piece.columns) for piece in slices]
+    parts = [_cut(tensors[piece.tensor], piece.columns, whole=whole) for piece in slices]
     if sparse is None:
         sparse = any(issparse(part) for part in parts) and _density(parts) < SPARSE_BELOW
     if sparse:
@@ -150,8 +153,8 @@ def _density(parts: Sequence[Any]) -> float:
     return float(stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts)))
 
 
-def _cut(tensor: Any, columns: tuple[int, ...]) -> Any:
-    if columns == tuple(range(tensor.shape[1])):
+def _cut(tensor: Any, columns: tuple[int, ...], *, whole: bool) -> Any:
+    if whole and columns == tuple(range(tensor.shape[1])):
         return tensor
     return tensor[:, list(columns)]
 

@@ -59,6 +59,8 @@ def dump_native(fitted: Fitted) -> bytes:
         "final": [asdict(piece) for piece in fitted.final],
         "width": fitted.width,
     }
+    for step in fitted.steps:
+        vars(step.transformer).pop("_stop_words_id", None)  # a memory address that vectorisers leave on themselves
     content = {
         "layout": json.dumps(layout, sort_keys=True),
         "steps": [step.transformer for step in fitted.steps],

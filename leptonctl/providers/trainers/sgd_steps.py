@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Pair = Callable[["np.ndarray", "np.ndarray"], "tuple[np.ndarray, np.ndarray]"]
+DIVERGED = 1e9  # times the loss of a model that has learnt nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ def descend(features: Any, targets: "np.ndarray", loss: Pair, params: Mapping[st
     rows, outputs = targets.shape
     weights, intercepts = np.zeros((features.shape[1], outputs)), np.zeros(outputs)
     mean_weights, mean_intercepts = weights.copy(), intercepts.copy()
+    first = float(loss(np.zeros_like(targets), targets)[0].mean())
     order = np.random.RandomState(seed)
     rate = _rate(params, loss)
     best, waited, steps, seen, epoch = np.inf, 0, 0, 0, 0
@@ -55,8 +57,8 @@ def descend(features: Any, targets: "np.ndarray", loss: Pair, params: Mapping[st
             mean_weights += (weights - mean_weights) / steps
             mean_intercepts += (intercepts - mean_intercepts) / steps
         now = float(loss(features @ weights + intercepts, targets)[0].mean())
-        if not np.isfinite(now):
-            msg = "the loss is no longer finite: scale the features (standard_scaler) or lower eta0"
+        if not now <= DIVERGED * first:
+            msg = "the loss grows without end: scale the features (standard_scaler) or lower eta0"
             raise ValueError(msg)
         progress(iteration=epoch, of=params["max_iter"], loss=now)
         waited = waited + 1 if params["tol"] is not None and now > best - params["tol"] else 0
