@@ -143,15 +143,14 @@ class Plan:
     def summary(self) -> dict[str, int]:
         """Counts: addresses by action, uncached steps by op, cached steps as `reuse`. Every counter is present."""
         counts = dict.fromkeys(SUMMARY, 0)
-        seen: set[tuple[str, str]] = set()
+        seen: set[str] = set()
         for change in self.changes:
             counts[change.action] += 1
             for step in change.steps:
                 # two versions of equal recipe share one step
-                if step.key is not None and (step.op, step.key) in seen:
+                if step.spec in seen:
                     continue
-                if step.key is not None:
-                    seen.add((step.op, step.key))
+                seen.add(step.spec)
                 counts["reuse" if step.cached else step.op] += 1
         return counts
 

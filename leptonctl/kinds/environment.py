@@ -10,7 +10,7 @@ from leptonctl.core.change import Change, Gate, PlannedStep, Remove
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.resolve import Declared, Project, whole
 from leptonctl.core.values import Json, Node, Span, Step
-from leptonctl.kinds.gate_rules import FLIPS, gates_of
+from leptonctl.kinds.gate_rules import FLIPS, gates_of, guarding_nothing
 from leptonctl.kinds.model import Model
 from leptonctl.kinds.model_steps import evaluate_step, step_of
 
@@ -66,6 +66,10 @@ class Environment:
     def address(self) -> str:
         return f"environment/{self.name}"
 
+    def holds(self, address: str) -> bool:
+        """Whether it is this environment or one of its bindings."""
+        return address == self.address or address.startswith(self.address + "/")
+
 
 def environments(project: Project, models: Mapping[str, Model], catalog: Catalog) -> tuple[dict[str, Environment], tuple[Diagnostic, ...]]:
     """All environments by name, and what is wrong with them: references, gates, ports."""
@@ -75,6 +79,7 @@ def environments(project: Project, models: Mapping[str, Model], catalog: Catalog
         declared = whole(document)
         platform, wrong = _platform(declared, catalog)
         problems += wrong
+        problems += guarding_nothing(declared, project.models)
         bindings = _bindings(declared, project, models, catalog, problems)
         fields = declared.fields
         found[declared.name] = Environment(

@@ -1,6 +1,6 @@
 """The `gates:` of an environment, read for one model. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from typing import cast
 
@@ -8,7 +8,7 @@ from leptonctl.core.catalog import Catalog
 from leptonctl.core.change import Gate
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.resolve import Declared
-from leptonctl.core.values import Json
+from leptonctl.core.values import Json, Path
 from leptonctl.kinds.model import Model
 
 FLIPS = "flips"
@@ -17,19 +17,33 @@ RULES = ("min", "max", "max_drop")
 
 def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
     """The gates of an environment that guard this model. What is wrong with them is added to `problems`, once."""
-    written = declared.fields.get("gates")
-    blocks: list[tuple[tuple[str | int, ...], dict[str, Json]]] = []
-    if isinstance(written, dict):
-        blocks.append((("gates",), written))
-    elif isinstance(written, list):
-        blocks += [(("gates", i), cast("dict[str, Json]", block)) for i, block in enumerate(written)]
-    for at, block in blocks:
-        pattern = block.get("models") if isinstance(block.get("models"), str) else "*"
-        if not fnmatchcase(model.declared.name, str(pattern)):
+    for at, pattern, block in _blocks(declared):
+        if not fnmatchcase(model.declared.name, pattern):
             continue
         for metric, rules in block.items():
-            if metric != "models" and isinstance(rules, dict):
+            if isinstance(rules, dict):
                 yield from _metric_gates(declared, (*at, metric), metric, rules, model, catalog, problems)
+
+
+def guarding_nothing(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
+    """Gates for models that nobody declares: a slip of the pen would leave the door open."""
+    for at, pattern, _ in _blocks(declared):
+        if pattern != "*" and not any(fnmatchcase(name, pattern) for name in models):
+            detail = f"gates are set for `{pattern}`, and no model is called so"
+            span = declared.at(*at, "models")
+            yield error(
+                "unknown-model", "Environment names a model that is not declared", detail, span=span, hint=did_you_mean(pattern, models)
+            )
+
+
+def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
+    """Where each group of gates is written, the glob of the models it is for, and what it says by metric."""
+    written = declared.fields.get("gates")
+    if isinstance(written, dict):
+        yield ("gates",), "*", written
+    elif isinstance(written, list):
+        for index, block in enumerate(cast("list[dict[str, Json]]", written)):
+            yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
 
 
 def _metric_gates(
@@ -41,9 +55,8 @@ def _metric_gates(
     catalog: Catalog,
     problems: list[Diagnostic],
 ) -> Iterator[Gate]:
-    known = (*catalog.names(catalog.metrics, model.task), FLIPS)
     provider = catalog.metrics.get((model.task, metric))
-    if metric not in known:
+    if provider is None and metric != FLIPS:
         elsewhere = sorted(task for task, name in catalog.metrics if name == metric)
         detail = (
             f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}"
@@ -57,7 +70,7 @@ def _metric_gates(
                 "Gate names a metric that this model does not have",
                 detail,
                 span=declared.key_at(*at),
-                hint=did_you_mean(metric, known),
+                hint=did_you_mean(metric, _numbers(model, catalog)),
             ),
         )
         return
@@ -69,25 +82,30 @@ def _metric_gates(
                 "Gate names a curve or matrix",
                 f"{metric} is not one number",
                 span=declared.key_at(*at),
-                hint="gate a metric that is a number",
+                hint=did_you_mean(metric, _numbers(model, catalog)),
             ),
         )
         return
     for rule, limit in rules.items():
         if rule not in RULES or (metric == FLIPS and rule != "max"):
-            hint = "flips take `max`" if metric == FLIPS else did_you_mean(rule, RULES)
+            hint = "write `max`: the largest share of rows whose label may change" if metric == FLIPS else did_you_mean(rule, RULES)
             _once(
                 problems,
                 error(
                     "unknown-rule",
                     "Gate has a rule that does not exist",
-                    f"`{rule}` on {metric}",
+                    f"a gate on {metric} has no `{rule}`",
                     span=declared.key_at(*at, rule),
                     hint=hint,
                 ),
             )
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
             yield Gate(metric=metric, rule=rule, limit=float(limit), span=declared.at(*at, rule))
+
+
+def _numbers(model: Model, catalog: Catalog) -> list[str]:
+    """What a gate may guard."""
+    return [FLIPS, *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
 
 
 def _once(problems: list[Diagnostic], problem: Diagnostic) -> None:

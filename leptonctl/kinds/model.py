@@ -11,7 +11,6 @@ from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
 
 OPSET = 18
-SELECTORS = ("numeric", "categorical", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +64,9 @@ def _model(
     algorithm = fields.get("algorithm")
     trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
     if algorithm is None:
-        problems.append(error("missing-algorithm", "Model names no algorithm", span=declared.span, hint="add `algorithm: NAME`"))
+        problems.append(_no_algorithm(declared))
     elif trainer is None:
-        known = catalog.names(catalog.trainers, task)
-        detail = f"no trainer for {task} has this name"
-        problems.append(
-            error(
-                "unknown-algorithm",
-                "Model names an algorithm that does not exist",
-                detail,
-                span=declared.at("algorithm"),
-                hint=did_you_mean(str(algorithm), known),
-            )
-        )
+        problems.append(_unknown_algorithm(declared, str(algorithm), task, catalog))
     metrics, evaluate = _metrics(declared, task, catalog, problems)
     preprocess = _preprocess(declared, dataset, catalog, problems)
     features = _features(declared, dataset, problems)
@@ -125,22 +114,37 @@ def _model(
     ), problems
 
 
+def _no_algorithm(declared: Declared) -> Diagnostic:
+    detail = "no `algorithm` says how it learns"
+    return error("missing-algorithm", "Model names no algorithm", detail, span=declared.lacking("algorithm"), hint="add `algorithm: NAME`")
+
+
+def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
+    elsewhere = sorted(known for known, name in catalog.trainers if name == algorithm)
+    detail = f"no trainer{f' for {task}' if task else ''} has this name"
+    if task and elsewhere:
+        detail = f"{algorithm} is for {' and '.join(elsewhere)}, this model's task is {task}"
+    known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
+    hint = did_you_mean(algorithm, known)
+    summary = "Model names an algorithm that does not exist"
+    return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
+
+
 def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> str | None:
-    task = declared.fields.get("task")
+    task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
     if isinstance(task, str):
         return task
-    fitting = sorted(t for t, name in catalog.trainers if name == declared.fields.get("algorithm"))
+    fitting = sorted(t for t, name in catalog.trainers if name == algorithm)
     if len(fitting) == 1:
         return fitting[0]
-    problems.append(
-        error(
-            "missing-task",
-            "Model names no task",
-            "the algorithm does not tell it",
-            span=declared.span,
-            hint="add `task: classification` or `task: regression`",
-        )
-    )
+    if algorithm is None:
+        problems.append(_no_algorithm(declared))
+    elif not fitting:
+        problems.append(_unknown_algorithm(declared, str(algorithm), None, catalog))
+    else:
+        detail = f"{algorithm} is for {' and '.join(fitting)}"
+        hint = " or ".join(f"`task: {t}`" for t in fitting)
+        problems.append(error("missing-task", "Model names no task", detail, span=declared.lacking("task"), hint=f"add {hint}"))
     return None
 
 
@@ -148,7 +152,10 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
     written = declared.fields.get("dataset")
     span = declared.at("dataset")
     if not isinstance(written, str):
-        problems.append(error("missing-dataset", "Model names no dataset", span=declared.span, hint="add `dataset: NAME@VERSION`"))
+        detail = "no `dataset` says what it learns from"
+        problems.append(
+            error("missing-dataset", "Model names no dataset", detail, span=declared.lacking("dataset"), hint="add `dataset: NAME@VERSION`")
+        )
         return None
     name, _, version = written.partition("@")
     document = project.datasets.get(name)
@@ -172,6 +179,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
             error(
                 "missing-dataset-version",
                 "Model names no dataset version",
+                f"dataset {name} has {len(known)} versions",
                 span=span,
                 hint=f"write `dataset: {name}@{known[-1]}`" if known else "",
             )
@@ -201,7 +209,10 @@ def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Dia
         return tuple(name for name in known if catalog.metrics[(task, name)].default), evaluate
     for index, name in enumerate(written):
         if name not in known:
+            elsewhere = sorted(other for other, there in catalog.metrics if there == name)
             detail = f"no metric for {task} has this name"
+            if elsewhere:
+                detail = f"{name} is for {' and '.join(elsewhere)}, this model's task is {task}"
             span = declared.at("evaluate", "metrics", index)
             problems.append(
                 error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known))
@@ -253,19 +264,6 @@ def _preprocess(
 
 
 def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
-    if isinstance(columns, str) and columns not in SELECTORS:
-        hint = (
-            f"write a list: `columns: [{columns}]`" if dataset and columns in (dataset.columns or ()) else did_you_mean(columns, SELECTORS)
-        )
-        problems.append(
-            error(
-                "unknown-selector",
-                "Not a column selector",
-                "selectors are numeric, categorical and all; names go in a list",
-                span=declared.at(*at),
-                hint=hint,
-            )
-        )
     if isinstance(columns, list):
         for index, name in enumerate(columns):
             _check_feature(declared, (*at, index), str(name), dataset, problems)
@@ -283,18 +281,25 @@ def _features(declared: Declared, dataset: Dataset | None, problems: list[Diagno
 def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
     if dataset is None or dataset.columns is None:
         return
-    privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
-    split = cast("dict[str, Json]", dataset.inputs["split"])
-    withheld = {dataset.target, *privacy.get("drop", []), *(str(split[k]) for k in ("by", "column") if k in split)}
+    withheld = _withheld(dataset)
     features = [c for c in dataset.columns if c not in withheld]
     if name in features:
         return
-    detail = "this column is the target, dropped or used for the split" if name in withheld else "the data has no column of this name"
+    detail = withheld.get(name, "the data has no column of this name")
     problems.append(
         error(
             "unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)
         )
     )
+
+
+def _withheld(dataset: Dataset) -> dict[str, str]:
+    """The columns that are no features, and why."""
+    privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
+    split = cast("dict[str, Json]", dataset.inputs["split"])
+    why = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
+    why |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
+    return {**why, dataset.target: "this column is the target"}
 
 
 def _params(

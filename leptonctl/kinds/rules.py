@@ -60,7 +60,7 @@ def rewind(
     """A protected environment refuses a commit that does not contain the last applied one; unknown ancestry is a note."""
     for environment in environments.values():
         record = state.environments.get(environment.name, {}) if state else {}
-        moves = any(c.address.startswith(environment.address) and not isinstance(c, Keep) for c in changes)
+        moves = any(environment.holds(c.address) and not isinstance(c, Keep) for c in changes)
         if not environment.protected or not moves:
             continue
         if environment.require_commit and (checkout.commit is None or checkout.dirty):

@@ -62,7 +62,8 @@ def make(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool 
     nodes, keys, results, changes, sound = _settle(session, configuration, recorded)
     prerequisites: frozenset[str] = frozenset()
     if addresses:
-        changes, prerequisites = only_known(changes, nodes, addresses)
+        addresses = expanded(addresses, {node.address for node in nodes} | {c.address for c in changes})
+        changes, prerequisites = planning.only(changes, nodes, addresses)
     changes = tuple(_judged(unbound(c), configuration, keys, sound, results) for c in changes)
     changes = tuple(variable_becauses(c, session.documents) for c in changes)
     checkout = _checkout(session, configuration, recorded, changes)
@@ -88,9 +89,8 @@ def make(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool 
     )  # fmt: skip
 
 
-def only_known(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
-    """The changes at the named addresses; Failure when one is not known."""
-    known = {node.address for node in nodes} | {c.address for c in changes}
+def expanded(addresses: Sequence[str], known: set[str]) -> list[str]:
+    """The known addresses that are meant: a model is its versions, an environment its bindings. Failure when one is not known."""
     wanted = [full_address(a, known) for a in addresses]
     unknown = [
         error("unknown-address", "No such address", f"{a} is neither declared nor recorded", hint=did_you_mean(a, known))
@@ -99,16 +99,22 @@ def only_known(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequ
     ]
     if unknown:
         raise Failure(unknown)
-    expanded = [k for a in wanted for k in known if k == a or k.startswith((a + "/", a + "@"))]
-    return planning.only(changes, nodes, expanded)
+    return sorted(k for k in known if any(k == a or k.startswith((a + "/", a + "@")) for a in wanted))
 
 
 def full_address(written: str, known: set[str]) -> str:
-    """`m@v` means `model/m@v`, `prod/m` means `environment/prod/m`, wherever that is clear."""
-    for prefix in ("", "model/", "environment/", "dataset/"):
-        if prefix + written in known or any(k.startswith(prefix + written + "@") for k in known):
-            return prefix + written
-    return written
+    """`m@v` means `model/m@v`, `prod/m` means `environment/prod/m`. Failure where that is not clear."""
+
+    def known_as(address: str) -> bool:
+        return address in known or any(k.startswith(address + "@") for k in known)
+
+    meant = [prefix + written for prefix in ("model/", "environment/", "dataset/") if known_as(prefix + written)]
+    if known_as(written) or not meant:
+        return written
+    if len(meant) > 1:
+        detail = f"{written} may be {' or '.join(meant)}"
+        raise fail("ambiguous-address", "More than one thing has this name", detail, hint=f"write {meant[0]}")
+    return meant[0]
 
 
 def _settle(
@@ -156,7 +162,7 @@ def _checkout(session: Session, configuration: Configuration, state: State | Non
     """The commit, looked at only when a protected environment would move: Git costs milliseconds."""
     guarded = [e for e in configuration.environments.values() if e.protected]
     moving = {c.address for c in changes if not isinstance(c, Keep)}
-    if not any(a.startswith(e.address) for e in guarded for a in moving):
+    if not any(e.holds(a) for e in guarded for a in moving):
         return observe.checkout(session.root, (), ()) if moving else Checkout()
     commits = [c for e in guarded if state and isinstance(c := state.environments.get(e.name, {}).get("commit"), str)]
     return observe.checkout(session.root, sorted(session.sources), commits)

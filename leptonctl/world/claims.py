@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -189,11 +189,9 @@ def _released(state: State, claim_id: str) -> State:
 
 def _renew(pointers: Pointers, claim_id: str, stop: threading.Event) -> None:
     while not stop.wait(RENEW_S):
-        try:
+        # should it fail for long, the lease runs out and the compare-and-swap stays the fence
+        with suppress(Failure, OSError):
             pointers.move(lambda state: _renewed(state, claim_id))
-        except (Failure, OSError):
-            # the lease runs out and the compare-and-swap stays the fence
-            return
 
 
 def _renewed(state: State, claim_id: str) -> State:

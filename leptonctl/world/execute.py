@@ -118,12 +118,15 @@ class Building:
         needs = {role: found for role in (*step.needs, *step.given) if (found := self._need(step, role)) is not None}
         key = planned.key or self._key(step, needs)
         place = (planned.address, planned.op)
-        existing = self.known.get(key) or self.store.get_result(key)
+        existing = self.known.get(key)
+        if existing is None:
+            # looked up only when it could start: thousands may wait, and each is asked for many times a second
+            if len(self._running) >= self.parallelism or any(k == key for _, k in self._running.values()):
+                return False
+            existing = self.store.get_result(key)
         if existing is not None:
             self._finish(planned, existing, 0.0, adopted=not planned.cached)
             return True
-        if len(self._running) >= self.parallelism or any(k == key for _, k in self._running.values()):
-            return False
         lease = self.store.step_lease(key, dict(self.owner))
         if lease is None:
             return False
