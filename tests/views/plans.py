@@ -14,7 +14,7 @@ def span(file: str, line: int, column: int) -> Span:
 
 
 def step(op: Op, address: str, key: str | None, *, cached: bool = False, forecast_s: float | None = None) -> PlannedStep:
-    return PlannedStep(op=op, address=address, key=key, spec=f"spec of {op} {address}", cached=cached, forecast_s=forecast_s)
+    return PlannedStep(op=op, address=address, key=key, spec=key or f"{op} of {address}", cached=cached, forecast_s=forecast_s)
 
 
 def judged() -> tuple[Judgement, ...]:
