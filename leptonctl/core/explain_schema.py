@@ -177,7 +177,7 @@ def _first_lower(sentence: str) -> str:
 def _excluded(wrong: SchemaError, path: Path) -> Mistake:
     detail = wrong.schema.get("$comment", "this key cannot stand here")
     hint = "remove one of the two"
-    return Mistake(id="not-allowed", summary="Two keys exclude each other", detail=detail, path=path, hint=hint, on_key=True)
+    return Mistake(id="exclusive-keys", summary="Two keys exclude each other", detail=detail, path=path, hint=hint, on_key=True)
 
 
 def _out_of_range(wrong: SchemaError, path: Path) -> Mistake:
@@ -201,12 +201,12 @@ def _wrong_type(wrong: SchemaError, path: Path) -> Mistake:
         return Mistake(
             id="misplaced-secret", summary="A secret stands where none may", detail=detail, path=path, hint="write the value itself"
         )
-    detail = f"{_named(path)} must be {describe(schema)}, not {_kind_of(value)}"
+    detail = f"{_named(path)} must be {describe(schema)}, not {_kind_of(value)}" if value is not None else f"{_named(path)} has no value"
     return Mistake(id="wrong-type", summary="A value has the wrong type", detail=detail, path=path, hint=_type_hint(value, schema))
 
 
 def _type_hint(value: Json, schema: Mapping[str, Any]) -> str:
-    kinds = [kind for option in (schema, *schema.get("anyOf", ())) for kind in _kinds(option)]
+    kinds = _any_kind(schema)
     hint = ""
     if value is None:
         hint = "give it a value, or remove the key"
@@ -216,6 +216,8 @@ def _type_hint(value: Json, schema: Mapping[str, Any]) -> str:
         hint = f'quote it: "{_shown(value)}"'
     elif "integer" in kinds and isinstance(value, float) and value.is_integer():
         hint = f"write {int(value)}"
+    elif "integer" in kinds and isinstance(value, float):
+        hint = "write a whole number"
     elif "array" in kinds and isinstance(value, int | float):
         hint = f"write a list: [{_shown(value)}]"
     return hint or _example(schema)
@@ -232,6 +234,10 @@ def _text_hint(value: str, kinds: list[str]) -> str:
     return f"write a list: [{_shown(value)}]" if "array" in kinds else ""
 
 
+def _any_kind(schema: Mapping[str, Any]) -> list[str]:
+    return [kind for option in (schema, *schema.get("anyOf", ())) for kind in _kinds(option)]
+
+
 def _kinds(schema: Mapping[str, Any]) -> list[str]:
     kinds = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else list(kinds)
@@ -239,10 +245,22 @@ def _kinds(schema: Mapping[str, Any]) -> list[str]:
 
 def _example(schema: Mapping[str, Any]) -> str:
     examples = schema.get("examples")
-    if examples and isinstance(examples[0], str | int | float):
-        return f"for example {_shown(examples[0])}"
+    if examples:
+        return f"for example {flow(examples[0])}"
+    options = schema.get("enum", ())
+    if len(options) == 1:
+        return f"write {_shown(options[0])}"
     default = schema.get("default")
     return f"the default is {_shown(default)}" if isinstance(default, str | int | float) else f"write {describe(schema)}"
+
+
+def flow(value: Json) -> str:
+    """A value as YAML on one line, for a hint."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(flow(item) for item in value) + "]"
+    return _shown(value)
 
 
 def _not_allowed(wrong: SchemaError, path: Path) -> Mistake:
@@ -291,6 +309,8 @@ def _wrong_length(wrong: SchemaError, path: Path) -> Mistake:
     plural = noun if limit == 1 else {"entry": "entries"}.get(noun, noun + "s")
     detail = f"{_named(path)} must have {'at least' if least else 'at most'} {limit} {plural}"
     hint = f"{'add' if least else 'remove'} {'an' if noun[0] in 'ei' else 'a'} {noun}" + (", or remove the key" if least else "")
+    if least and noun == "entry" and wrong.schema.get("examples"):
+        hint = _example(wrong.schema)
     return Mistake(id="wrong-length", summary="A value is too short or too long", detail=detail, path=path, hint=hint)
 
 
@@ -308,8 +328,12 @@ def _branch(wrong: SchemaError, what: str, *, parameters: bool) -> Iterator[Mist
     path: Path = tuple(wrong.absolute_path)
     options = [o for schema in wrong.validator_value for o in schema.get("enum", []) if isinstance(o, str)]
     hint = did_you_mean(wrong.instance, options) if options and isinstance(wrong.instance, str) else ""
+    if not hint.startswith("did") and "array" in _any_kind(wrong.schema):
+        hint = ""
     shown = f"`{wrong.instance}`" if isinstance(wrong.instance, str) else _kind_of(wrong.instance)
-    detail = f"{_named(path)} must be {describe(wrong.schema)}, not {shown}"
+    detail = (
+        f"{_named(path)} must be {describe(wrong.schema)}, not {shown}" if wrong.instance is not None else f"{_named(path)} has no value"
+    )
     yield Mistake(
         id="wrong-type",
         summary="A value has the wrong type",

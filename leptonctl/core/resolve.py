@@ -36,6 +36,13 @@ class Declared:
         """Where the key of the field at `path` stands."""
         return self.keys.get(path) or self.at(*path)
 
+    def lacking(self, key: str) -> Span:
+        """Where a key that is written nowhere is missed: at the document's name when no version has it, else at this version."""
+        overrides = self.document.value.get("versions")
+        others = overrides.values() if isinstance(overrides, dict) else ()
+        written = any(isinstance(other, dict) and other.get(key) is not None for other in others)
+        return self.span if written else self.document.at("name")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:

@@ -92,6 +92,11 @@ MESSAGES = (
 )
 
 
+# what is better shown where it begins than where libyaml stopped
+FROM_THE_BEGINNING = ("a key without its colon", "a `{` is not closed", "a `[` is not closed", "a quote is not closed")
+QUOTES = ("'", '"')
+
+
 def syntax(file: str, lines: list[str], wrong: MarkedYAMLError) -> Diagnostic:
     """libyaml's error as a diagnostic."""
     mark = mark_of(wrong)
@@ -105,9 +110,31 @@ def syntax(file: str, lines: list[str], wrong: MarkedYAMLError) -> Diagnostic:
     span = at_mark(file, lines, mark)
     if span.column <= len(lines[span.line - 1]) and lines[span.line - 1][span.column - 1 : span.column] == "\t":
         return tab(span)
-    if wrong.context_mark is not None and wrong.context_mark.line != mark.line:
-        detail += f" (begun at line {wrong.context_mark.line + 1})"
+    begun = wrong.context_mark
+    if begun is not None and begun.line != mark.line:
+        if detail in FROM_THE_BEGINNING:
+            detail, span = f"{detail} (noticed at line {span.line})", at_mark(file, lines, begun)
+        else:
+            detail += f" (begun at line {begun.line + 1})"
+    if said.endswith("did not find expected key") or "did not find expected ','" in said:
+        detail, hint, span = _behind_a_quote(file, lines, mark) or (detail, hint, span)
     return error("yaml-syntax", "The file is not valid YAML", detail, span=span, hint=hint)
+
+
+def _behind_a_quote(file: str, lines: list[str], mark: Marked) -> tuple[str, str, Span] | None:
+    """What to say of a value that goes on behind its closing quote: most often the quote was meant to open."""
+    before = lines[mark.line][: mark.column].rstrip() if mark.line < len(lines) else ""
+    if not before.endswith(QUOTES):
+        return None
+    quote, head = before[-1], before[:-1]
+    if quote in head:
+        return "nothing can stand behind a quoted text", "put all of the value in quotes", at_mark(file, lines, mark)
+    line = next((number for number in range(mark.line - 1, -1, -1) if quote in lines[number]), None)
+    if line is None:
+        return None
+    column = lines[line].rindex(quote)
+    span = Span(file=file, line=line + 1, column=column + 1, end_column=column + 2)
+    return f"this quote is closed at line {mark.line + 1} only", "close the quote on its own line", span
 
 
 def tab(span: Span) -> Diagnostic:

@@ -128,7 +128,10 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
     fields, problems = declared.fields, []
     target = fields.get("target")
     if not isinstance(target, str):
-        problems.append(error("missing-target", "Dataset names no target column", span=declared.span, hint="add `target: COLUMN`"))
+        detail = "no `target` says which column to predict"
+        problems.append(
+            error("missing-target", "Dataset names no target column", detail, span=declared.lacking("target"), hint="add `target: COLUMN`")
+        )
     source, columns, wrong = _source(declared, ("source",), fields.get("source"), fields.get("digest"), catalog, facts)
     problems += wrong
     test = _test(declared)
@@ -158,15 +161,14 @@ def _source(
 ) -> tuple[dict[str, Json] | None, tuple[str, ...] | None, list[Diagnostic]]:
     span = declared.at(*at)
     if not isinstance(path, str):
-        return None, None, [error("missing-source", "Dataset version names no source file", span=span, hint="add `source: PATH`")]
+        detail = "no `source` says where the data lies"
+        span = declared.lacking("source")
+        return None, None, [error("missing-source", "Dataset version names no source file", detail, span=span, hint="add `source: PATH`")]
     provider = catalog.source_for(path)
     if provider is None:
         known = ", ".join(sorted(s for source in catalog.sources.values() for s in source.suffixes))
-        return (
-            None,
-            None,
-            [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint="rename the file")],
-        )
+        hint = "save the data as CSV, JSON Lines or Parquet"
+        return None, None, [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint=hint)]
     key = _source_key(declared, path)
     seen = facts.get(key, SourceFacts())
     content = pin if isinstance(pin, str) else seen.digest

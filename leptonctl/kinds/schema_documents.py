@@ -161,7 +161,9 @@ DATASET = document(
     {
         **_DATASET,
         "versions": versioned(
-            "The versions by name, at least one. A version overrides any key of the base block; null removes one.", _DATASET
+            "The versions by name, at least one. A version overrides any key of the base block; null removes one.",
+            _DATASET,
+            {"2024-06": {"source": "data/mail-2024-06.csv"}},
         ),
     },
     ["name", "versions"],
@@ -234,7 +236,9 @@ MODEL = document(
     {
         **_MODEL,
         "versions": versioned(
-            "The versions by name, at least one. A version overrides any key of the base block; null removes one. All are built.", _MODEL
+            "The versions by name, at least one. A version overrides any key of the base block; null removes one. All are built.",
+            _MODEL,
+            {"v1": {"params": {"C": 1.0}}},
         ),
     },
     ["name", "versions"],
@@ -268,6 +272,7 @@ GATE = block(
         "max_drop": number("How much worse than the version bound now it may be.", minimum=0),
     },
     minProperties=1,
+    examples=[{"min": 0.85}],
 )
 
 ENVIRONMENT = document(

@@ -82,12 +82,14 @@ def secret(description: str) -> Schema:
     )
 
 
-def versioned(description: str, properties: Mapping[str, Schema], only_base: tuple[str, ...] = ("kind", "name")) -> Schema:
+def versioned(
+    description: str, properties: Mapping[str, Schema], examples: Mapping[str, Any], only_base: tuple[str, ...] = ("kind", "name")
+) -> Schema:
     """The `versions` mapping: every key of the base block, each of which may be null to remove it."""
     of = {key: nullable(schema) for key, schema in properties.items() if key not in only_base}
     entry = block("One version: only what differs from the base block.", of)
     entry["type"] = ["object", "null"]
-    return table(description, entry, propertyNames={"pattern": NAME_PATTERN}, minProperties=1)
+    return table(description, entry, propertyNames={"pattern": NAME_PATTERN}, minProperties=1, examples=[examples])
 
 
 def nullable(schema: Schema) -> Schema:
