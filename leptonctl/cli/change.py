@@ -24,7 +24,10 @@ def plan(
     return plan_exit_code(planned, detailed=detailed_exitcode)
 
 
-def build(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...")] = None) -> int:
+def build(
+    ctx: typer.Context,
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these addresses; else everything.")] = None,
+) -> int:
     """Train and evaluate into the store; move nothing. What is built now is what an apply will bind."""
     terminal = terminal_of(ctx)
     return conclude(terminal, pipeline.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()), "build")
@@ -50,7 +53,7 @@ def apply(
 
 def rollback(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]")],
+    target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]", help="The environment, or one binding of it.")],
     to: Annotated[int | None, typer.Option("--to", metavar="N", help="The deployment to return to; else the one before this.")] = None,
     yes: Yes = False,
     expect: Expect = None,
@@ -67,9 +70,9 @@ def rollback(
 
 def promote(
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL")],
-    source: Annotated[str, typer.Argument(metavar="FROM")],
-    destination: Annotated[str, typer.Argument(metavar="TO")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment that binds the wanted version.")],
+    destination: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to bind it too.")],
     yes: Yes = False,
     expect: Expect = None,
     allow_rewind: Rewind = False,

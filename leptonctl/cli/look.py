@@ -10,7 +10,10 @@ from leptonctl import pipeline
 from leptonctl.cli.options import terminal_of
 
 
-def show(ctx: typer.Context, plan_file: Annotated[Path | None, typer.Argument(metavar="[PLANFILE]")] = None) -> int:
+def show(
+    ctx: typer.Context,
+    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `leptonctl plan --out`.")] = None,
+) -> int:
     """Show the recorded state with its results, or a saved plan."""
     terminal = terminal_of(ctx)
     if plan_file is None:
@@ -31,7 +34,9 @@ def status(ctx: typer.Context) -> int:
     return terminal.show(pipeline.status(terminal.session()), render_text, width=terminal.width, now=time())
 
 
-def history(ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]")] = None) -> int:
+def history(
+    ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]", help="Only this address; else all.")] = None
+) -> int:
     """List every change of a pointer: who, when, from which commit, with what evidence."""
     from leptonctl.views.history import render_text
 
@@ -39,7 +44,11 @@ def history(ctx: typer.Context, address: Annotated[str | None, typer.Argument(me
     return terminal.show(pipeline.history(terminal.session(), address), render_text, now=time())
 
 
-def diff(ctx: typer.Context, a: Annotated[str, typer.Argument(metavar="A")], b: Annotated[str, typer.Argument(metavar="B")]) -> int:
+def diff(
+    ctx: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help="A version, such as spam-filter@v1.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")],
+) -> int:
     """Compare two versions: fields, metrics, flips, size, latency, data."""
     from leptonctl.views.diff import render_text
 
@@ -47,7 +56,9 @@ def diff(ctx: typer.Context, a: Annotated[str, typer.Argument(metavar="A")], b: 
     return terminal.show(pipeline.diff(terminal.session(), a, b), render_text, width=terminal.width)
 
 
-def explain(ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR")]) -> int:
+def explain(
+    ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR", help="A version, an environment or a binding.")]
+) -> int:
     """Say what a digest is made of and why it changed, to file and line."""
     from leptonctl.views.explain import render_text
 

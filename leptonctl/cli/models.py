@@ -12,7 +12,7 @@ from leptonctl.core.diagnostic import ERROR, OK
 
 def verify(
     ctx: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="MODEL@VERSION")],
+    address: Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="The version.")],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,
 ) -> int:
     """Prove that a version is what was recorded: bytes, parity, golden rows."""
@@ -25,7 +25,7 @@ def verify(
 
 def predict(
     ctx: typer.Context,
-    target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL")],
+    target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds.")],
     source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The rows.")],
     output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Where to write; else standard output.")] = None,
     form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="How to write.")] = "csv",
@@ -39,7 +39,7 @@ def predict(
 
 def serve(
     ctx: typer.Context,
-    environment: Annotated[str, typer.Argument(metavar="ENV")],
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")],
     host: Annotated[str | None, typer.Option("--host", help="Listen here instead of where the YAML says.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the YAML's.", min=0, max=65535)] = None,
 ) -> int:

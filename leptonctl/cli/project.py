@@ -36,13 +36,19 @@ def validate(ctx: typer.Context) -> int:
     return code
 
 
-def schema(ctx: typer.Context, kind: Annotated[str | None, typer.Argument(metavar="[KIND]")] = None) -> int:
+def schema(
+    ctx: typer.Context,
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Project, Dataset, Model or Environment.")] = None,
+) -> int:
     """Print the JSON Schema of a kind, or of any document; editors read it."""
     terminal_of(ctx).say(json_text(pipeline.schema(kind)))
     return OK
 
 
-def pin(ctx: typer.Context, addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...")] = None) -> int:
+def pin(
+    ctx: typer.Context,
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these dataset versions; else all.")] = None,
+) -> int:
     """Write the digests of data files into the YAML. Never changes one that is there: it proposes a new version."""
     from leptonctl.views.reports import has_error, pinned
 

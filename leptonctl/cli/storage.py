@@ -32,7 +32,9 @@ def lock_list(ctx: typer.Context) -> int:
     return terminal.show({"locks": pipeline.locks(terminal.session())}, locks)
 
 
-def lock_release(ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID")]) -> int:
+def lock_release(
+    ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID", help="As `leptonctl lock list` names it.")]
+) -> int:
     """Release a lock whose holder will not."""
     from leptonctl.views.reports import described
 
