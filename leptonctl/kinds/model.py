@@ -70,11 +70,11 @@ def _model(
     metrics, evaluate = _metrics(declared, task, catalog, problems)
     preprocess = _preprocess(declared, dataset, catalog, problems)
     features = _features(declared, dataset, problems)
-    if trainer is None or dataset is None or preprocess is None:
+    if trainer is None:
         return None, problems
     params, wrong = _params(fields.get("params"), trainer.params, ("params",), declared, f"algorithm {trainer.name}")
     problems += wrong
-    if wrong:
+    if wrong or dataset is None or preprocess is None:
         return None, problems
     if trainer.refuse is not None and (why := trainer.refuse(params)):
         problems.append(
