@@ -6,10 +6,12 @@ import re
 import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+INTERRUPT = b"\x03"
 PROJECT = """\
 kind: Project
 name: demo
@@ -36,15 +38,20 @@ def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **envi
         preexec_fn=lambda: os.login_tty(follower),  # noqa: PLW1509 - one thread here
     ) as running:
         os.close(follower)
-        out = b""
-        while select.select([leader], [], [], 60)[0]:
-            try:
-                out += os.read(leader, 65536)
-            except OSError:
-                break  # the other side is closed
-            if typed and b"Go on?" in out:
+        out, asked, deadline = b"", False, time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if select.select([leader], [], [], 1)[0]:
+                try:
+                    out += os.read(leader, 65536)
+                except OSError:
+                    break  # the other side is closed
+                if typed and b"Go on?" in out and not asked:
+                    asked = bool(os.write(leader, typed))
+            elif asked and typed == INTERRUPT:
+                # between the question and the read, Python notes an interrupt without ending the read
                 os.write(leader, typed)
-                typed = b""
+        else:
+            running.kill()
         code = running.wait(60)
     os.close(leader)
     return code, out.decode().replace("\r\n", "\n")
@@ -75,7 +82,7 @@ def test_yes_is_consent_and_the_live_part_ends_in_finished_lines(project: Path) 
 
 
 def test_an_interrupt_at_the_question_is_130(project: Path) -> None:
-    code, screen = on_a_terminal(["apply"], project, b"\x03")
+    code, screen = on_a_terminal(["apply"], project, INTERRUPT)
     assert code == 130
     assert screen.rstrip().endswith("Interrupted.")
     assert "Traceback" not in screen
