@@ -1,0 +1,120 @@
+"""The command line -> docs/commands.md. Run as `python -m leptonctl.cli.reference`. Knows no command by itself."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from leptonctl.cli.commands import COMMANDS, global_options, root
+from leptonctl.core.diagnostic import BUG, CHANGES, ERROR, GATE, INTERRUPTED, INVALID, LOCKED, OK, STALE
+
+CHECKOUT = Path(__file__).parent.parent.parent
+INTRODUCTION = """# Commands
+
+Written by `python -m leptonctl.cli.reference` from the command line itself; `leptonctl COMMAND --help` says the same.
+`python -m leptonctl` works too.
+
+An **address** names a declared thing: `dataset/mail@2024-06`, `model/spam-filter@v2`, `environment/prod`, `environment/prod/spam-filter`.
+`spam-filter@v2` means `model/spam-filter@v2`, and `prod/spam-filter` means `environment/prod/spam-filter`, wherever that is clear.
+"""
+GLOBAL = """## Global options
+
+They stand before or after the command.
+"""
+JSON = """With `--json`, standard output is JSON of a fixed form (`schemas/output`, draft-07): one object, or one event a line for the
+commands that do steps. Errors are one object `{"diagnostics": […]}`.
+"""
+EXIT_CODES = {
+    OK: "fine",
+    ERROR: "error: wrong usage, data that breaks its contract, a failed step, bytes that do not verify, no consent given",
+    CHANGES: "changes are pending (only with `--detailed-exitcode`)",
+    INVALID: "the configuration is invalid",
+    LOCKED: "somebody else holds the lock, or is at work on the same addresses",
+    STALE: "stale: what the plan was made from has moved",
+    GATE: "a gate failed, or is known at plan time to fail",
+    BUG: "a bug in leptonctl; a log was written",
+    INTERRUPTED: "interrupted: Ctrl-C once stops the running steps cleanly, twice at once",
+}
+PRECEDENCE = "When several apply, the first of 7, 130, 3, 4, 5, 1, 6, 2 is given.\n"
+EVENTS = "apply_event"
+BAR = r"\|"
+# command -> schema of what --json prints
+OUTPUTS = {
+    "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS, "destroy": EVENTS,
+    "show": "show", "status": "status", "history": "history", "diff": "diff", "explain": "explain", "pin": "pin", "verify": "verify",
+    "predict": "predict", "gc": "gc", "lock list": "locks", "version": "version",
+}  # fmt: skip
+
+
+def reference() -> str:
+    """The whole page."""
+    group = root()
+    context = click.Context(group, info_name="leptonctl")
+    rows = [f"| [`{name}`](#leptonctl-{name}) | {summary} |" for name, (_, summary) in COMMANDS.items()]
+    codes = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]
+    parts = [
+        INTRODUCTION,
+        _table("| command | does |", rows),
+        f"{GLOBAL}\n{_table('| option | meaning |', [_row(option) for option in global_options(root=True)])}\n{JSON}",
+        f"## Exit codes\n\n{_table('| code | meaning |', codes)}\n{PRECEDENCE}",
+        *(chapter for name in COMMANDS for chapter in _chapters(group, name, context, "leptonctl")),
+    ]
+    return "\n".join(parts)
+
+
+def _chapters(group: click.Group, name: str, parent: click.Context, path: str) -> Iterator[str]:
+    """A command, then the commands below it."""
+    command = group.get_command(parent, name)
+    assert command is not None, "the names are those of the group"
+    context = click.Context(command, parent=parent, info_name=name)
+    title = f"{path} {name}"
+    usage = " ".join([title, *command.collect_usage_pieces(context)])
+    yield f"## {title}\n\n```\n{usage}\n```\n\n{command.help}\n{_parameters(command, title)}"
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            yield from _chapters(command, below, context, title)
+
+
+def _parameters(command: click.Command, title: str) -> str:
+    """The command's own arguments and options, and the schema of its JSON output."""
+    everywhere = {option.name for option in global_options()}
+    rows = [_row(param) for param in command.params if param.name not in everywhere]
+    table = "\n" + _table("| argument or option | meaning |", rows) if rows else ""
+    output = OUTPUTS.get(title.removeprefix("leptonctl "))
+    schema = f"[schemas/output/{output}.schema.json](../schemas/output/{output}.schema.json)"
+    return table + (f"\n`--json`: {schema}\n" if output else "")
+
+
+def _row(param: click.Parameter) -> str:
+    """One line of a table: how it is written, what it means, what holds without it."""
+    written = param.metavar or ""
+    if isinstance(param, click.Option):
+        value = param.metavar or _value(param)
+        written = ", ".join(param.opts) + (f" {value}" if value else "")
+    text = str(getattr(param, "help", "") or "")
+    required = " Required." if param.required and isinstance(param, click.Option) else ""
+    default = f" Default: `{param.default}`." if isinstance(param.default, str | int) and not isinstance(param.default, bool) else ""
+    return f"| `{written.replace('|', BAR)}` | {text}{required}{default} |"
+
+
+def _value(option: click.Option) -> str:
+    """What stands behind an option that names no metavar."""
+    if option.is_flag:
+        return ""
+    if isinstance(option.type, click.Choice):
+        return "|".join(option.type.choices)
+    return option.type.name.upper().removesuffix(" RANGE")
+
+
+def _table(head: str, rows: list[str]) -> str:
+    return "\n".join([head, "| --- | --- |", *rows]) + "\n"
+
+
+def write(checkout: Path) -> None:
+    """Write the page into a checkout."""
+    (checkout / "docs" / "commands.md").write_text(reference(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT)
