@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from leptonctl.core.change import Change, Judgement, Remove
@@ -19,14 +19,17 @@ from leptonctl.world.claims import Claim
 from leptonctl.world.pointers import now
 from leptonctl.world.switch import Switch, Target, moved_since, problem_of
 
+Judged = tuple[Change, tuple[Judgement, ...]]
+
 
 @dataclass(slots=True, kw_only=True)
 class Environments:
-    """The environment part of one apply."""
+    """The environment part of one apply. `refused`: environment -> what its gates held."""
 
     run: Run
     claim: Claim
     commit: str | None
+    refused: dict[str, list[Judged]] = field(default_factory=dict)
 
     def move(self) -> None:
         """Every environment with something to do, declared ones first."""
@@ -53,6 +56,8 @@ class Environments:
             own = [c for c in changes if c not in bindings]
             if ready or own:
                 self._switched(name, switch, ready, state, keys, results, started)
+            elif self.refused.get(name):
+                switch.refuse(self._target(name, [], state, keys, results))
             elif not changes:
                 switch.heal(self._target(name, [], state, keys, results))
         except Failure as failure:
@@ -61,7 +66,7 @@ class Environments:
             switch.unlock(name)
 
     def _switched(
-        self, name: str, switch: Switch, ready: list[tuple[Change, tuple[Judgement, ...]]], state: State, keys: Keys,
+        self, name: str, switch: Switch, ready: list[Judged], state: State, keys: Keys,
         results: Mapping[str, Result], started: float,
     ) -> None:  # fmt: skip
         target = self._target(name, ready, state, keys, results)
@@ -73,11 +78,9 @@ class Environments:
                 StepFinished(op="bind", address=change.address, key=None, seconds=seconds, judgements=found, message=_move(change))
             )
 
-    def _gated(
-        self, bindings: list[Change], state: State, keys: Keys, results: Mapping[str, Result]
-    ) -> Iterator[tuple[Change, tuple[Judgement, ...]]]:
+    def _gated(self, bindings: list[Change], state: State, keys: Keys, results: Mapping[str, Result]) -> Iterator[Judged]:
         """The bindings that may move, with their evidence. What is held is told and counted."""
-        ready: list[tuple[Change, tuple[Judgement, ...]]] = []
+        ready: list[Judged] = []
         held: list[Change] = []
         for change in bindings:
             if isinstance(change, Remove):
@@ -96,6 +99,8 @@ class Environments:
                 ready.append((change, found))
             else:
                 self._hold(change, problem, found, STALE if stale else GATE)
+                if not stale:
+                    self.refused.setdefault(_name(change.address), []).append((change, found))
                 held.append(change)
         environment = self.run.planned.configuration.environments.get(_name(bindings[0].address)) if bindings else None
         if held and environment is not None and environment.together:
@@ -119,13 +124,11 @@ class Environments:
         in_place = export in results or (entry is not None and entry.steps.get("export") == export)
         return None if in_place else f"export of {model}"
 
-    def _target(
-        self, name: str, ready: list[tuple[Change, tuple[Judgement, ...]]], state: State, keys: Keys, results: Mapping[str, Result]
-    ) -> Target:
+    def _target(self, name: str, ready: list[Judged], state: State, keys: Keys, results: Mapping[str, Result]) -> Target:
         environment = self.run.planned.configuration.environments.get(name)
         entries = {change.address: self._entry(change, state, keys, results) for change, _ in ready}
         recorded = state.environments.get(name, {})
-        evidence: list[Json] = [_evidence(change, found) for change, found in ready if found]
+        refused = self.refused.get(name, [])
         return Target(
             name=name,
             bindings=entries,
@@ -135,7 +138,8 @@ class Environments:
             requests=environment.requests if environment else "lenient",
             seals=self._seals(environment, entries, state),
             before={change.address: (change.before, change.before_version) for change, _ in ready},
-            evidence=[gate for item in evidence for gate in cast("list[Json]", item)],
+            evidence=[gate for change, found in (*ready, *refused) for gate in _evidence(change, found)],
+            held=[_held(change) for change, _ in refused],
         )
 
     def _entry(self, change: Change, state: State, keys: Keys, results: Mapping[str, Result]) -> Entry | None:
@@ -246,7 +250,13 @@ def _stale(change: Change) -> Diagnostic:
     return error("stale-binding", "The binding moved meanwhile", detail, hint="plan again")
 
 
-def _evidence(change: Change, found: tuple[Judgement, ...]) -> Json:
+def _held(change: Change) -> Json:
+    """What was to move and did not, in the form of a history record's `changes`."""
+    versions: dict[str, Json] = {"before_version": change.before_version, "after_version": change.after_version}
+    return {"address": change.address, "before": change.before, "after": change.after, **versions}
+
+
+def _evidence(change: Change, found: tuple[Judgement, ...]) -> list[Json]:
     return [
         {
             "address": change.address,

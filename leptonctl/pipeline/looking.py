@@ -117,19 +117,23 @@ def _environment_of(entry: Entry, state: State) -> str:
 
 
 def history(session: Session, address: str | None) -> dict[str, Json]:
-    """Every pointer change and every build, newest first; of one address when it is given."""
+    """Every pointer change, every refusal by a gate and every build, newest first; of one address when it is given."""
     state = session.pointers.read()
     if state is None:
         return {"entries": [], "builds": []}
     builds = _builds(session.store)
-    known = {*state.current, *(str(b["address"]) for b in builds)}
-    wanted = full_address(address, known) if address else None
     head = (cast("int", state.history["serial"]), str(state.history["id"])) if state.history else None
+    records = list(session.store.history(head))
+    # what is gone, or was never let in, has a history too
+    told = {str(c["address"]) for record in records for c in (*record.get("changes", ()), *record.get("held", ()))}
+    wanted = full_address(address, {*state.current, *told, *(str(b["address"]) for b in builds)}) if address else None
     entries = []
-    for record in session.store.history(head):
-        changes = [c for c in record.get("changes", []) if wanted is None or _concerns(c["address"], wanted)]
-        if changes:
-            entries.append({**record, "changes": changes})
+    for record in records:
+        changes, held = (
+            [c for c in record.get(name, []) if wanted is None or _concerns(c["address"], wanted)] for name in ("changes", "held")
+        )
+        if changes or held:
+            entries.append({**record, "changes": changes, **({"held": held} if held else {})})
     if wanted is not None:
         builds = [b for b in builds if _concerns(str(b["address"]), wanted)]
     return {"entries": cast("Json", entries), "builds": cast("Json", builds)}

@@ -1,8 +1,8 @@
 """Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
 
 An entry: `{serial, at, by, host, commit, command, changes: [{address, before, after, before_version, after_version, reason?}],
-evidence: [gate as in plan --json, with its binding's address] | null}`. A build: `{address, ops: [op], at, by, host?, commit?,
-seconds, metrics}`.
+evidence: [gate as in plan --json, with its binding's address] | null, held?: [as changes: what gates refused]}`. A build:
+`{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | f
 def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
     head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
+    moves += [(printable(c["address"]), move(c), style.red("held by its gates")) for c in entry.get("held") or []]
     lines = [head, table(moves, indent=4)]
     gates = entry.get("evidence") or []
     if gates:

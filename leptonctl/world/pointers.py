@@ -1,4 +1,4 @@
-"""Reads and moves the state: compare-and-swap with retry, one history record for every pointer change. Decides nothing."""
+"""Reads and moves the state: compare-and-swap with retry, a history record for every pointer change and refusal. Decides nothing."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -74,6 +74,15 @@ class Pointers:
             after = replace(after, revision=before.revision + 1)
             if after.serial != before.serial:
                 after = self._with_history(before, after, record or {})
+            if self.states.swap(before.revision, to_json(after)):
+                return after
+
+    def note(self, record: Mapping[str, Json]) -> State:
+        """Add a record to the history though no pointer moves: the serial stays."""
+        while True:
+            before = self.read()
+            assert before is not None, "there is something to tell of"
+            after = self._with_history(before, replace(before, revision=before.revision + 1), record)
             if self.states.swap(before.revision, to_json(after)):
                 return after
 

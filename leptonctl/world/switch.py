@@ -28,7 +28,7 @@ class Target:
     """What an environment should be after the switch.
 
     bindings: address -> the entry to write (None: unbound). environment: its own entry (None: it is no longer declared).
-    platform, protected, requests: as declared. seals: model versions to seal. evidence: for the history.
+    platform, protected, requests: as declared. seals: model versions to seal. evidence, held: for the history.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Target:
     seals: Mapping[str, dict[str, Json]]
     before: Mapping[str, tuple[str | None, str | None]]
     evidence: Json = None
+    held: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +86,7 @@ class Switch:
             )
         record = self._record(target, state)
         number = cast("int", record["deployment"])
-        history: dict[str, Json] = {
-            "command": self.command, "by": self.claim.owner.get("user"), "host": self.claim.owner.get("host"), "commit": self.commit,
-            "environment": target.name, "deployment": number, "evidence": target.evidence,
-        }  # fmt: skip
+        history = {**self._told(target), "deployment": number}
         pending = {**self._pending(target, state, number), "history": history}
         self.pointers.move(lambda s: replace(s, pending={**s.pending, target.name: pending}))
         try:
@@ -105,6 +103,16 @@ class Switch:
 
     def _complete(self, name: str, history: Mapping[str, Json]) -> State:
         return self.pointers.move(lambda s: unlocked(completed(s, name), name, self.claim) if name in s.pending else s, history)
+
+    def refuse(self, target: Target) -> None:
+        """Tell the history that the gates let nothing through."""
+        self.pointers.note(self._told(target))
+
+    def _told(self, target: Target) -> dict[str, Json]:
+        """Who, why and what the gates said, for a history record."""
+        owner = self.claim.owner
+        told: dict[str, Json] = {"command": self.command, "by": owner.get("user"), "host": owner.get("host"), "commit": self.commit}
+        return {**told, "environment": target.name, "evidence": target.evidence, **({"held": list(target.held)} if target.held else {})}
 
     def heal(self, target: Target) -> None:
         """Start the server again; the set it serves is the head's."""

@@ -51,6 +51,18 @@ Last switch: #40. `leptonctl rollback prod/spam-filter` brings v1 back."""
     )
 
 
+def test_what_gates_held_is_told_with_its_evidence():
+    refused = {**SWITCH["evidence"][0], "value": 0.8, "candidate": 0.8, "passed": False}
+    text = render_text({"entries": [{**SWITCH, "changes": [], "held": SWITCH["changes"], "evidence": [refused]}], "builds": []})
+    assert (
+        text
+        == """\
+#40  2026-11-21 15:12 UTC  apply  by mara on build7, commit 1a2b3c4d5e6f
+    environment/prod/spam-filter  v1 → v2  held by its gates
+      ✗  accuracy  0.8  ≥ 0.85"""
+    )
+
+
 def test_several_bindings_name_whose_gate_it_was():
     other = {**SWITCH["evidence"][0], "address": "environment/prod/other"}
     text = render_text({"entries": [{**SWITCH, "evidence": [SWITCH["evidence"][0], other]}], "builds": []})
