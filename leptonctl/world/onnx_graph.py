@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from leptonctl.spi import ProviderError
-from leptonctl.world.learning import Fitted, FittedStep
+from leptonctl.world.learning import Fitted, FittedStep, quiet
 from leptonctl.world.learning_layout import Slice
 from leptonctl.world.onnx_canonical import ML_OPSET, canonical, rename
 from leptonctl.world.onnx_scalers import EXACT, exact_nodes
@@ -137,13 +137,14 @@ def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[st
 
     kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
     try:
-        model: onnx.ModelProto = convert_sklearn(
-            fitted,
-            name="part",
-            initial_types=[("x", kind([None, width]))],
-            target_opset={"": opset, "ai.onnx.ml": ML_OPSET},
-            options={id(fitted): dict(options)} if options else None,
-        )
+        with quiet():
+            model: onnx.ModelProto = convert_sklearn(
+                fitted,
+                name="part",
+                initial_types=[("x", kind([None, width]))],
+                target_opset={"": opset, "ai.onnx.ml": ML_OPSET},
+                options={id(fitted): dict(options)} if options else None,
+            )
     except (RuntimeError, NotImplementedError, ValueError, TypeError, NameError) as problem:
         raise ProviderError(
             "This model cannot be exported to ONNX",
