@@ -113,7 +113,7 @@ def test_integer_classes_and_values_have_their_own_outputs(tmp_path):
     golden = json.loads(files["golden.json"])
     assert golden["response"]["outputs"][0]["datatype"] == "INT64"
     assert json.loads(files["manifest.json"])["classes"] == [0, 1]
-    made, files, unseen = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
+    made, files, _ = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
     (output,) = json.loads(files["golden.json"])["response"]["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("prediction", "FP32", [16])
     assert json.loads(files["manifest.json"])["graph"]["outputs"] == {"prediction": "prediction"}
@@ -210,7 +210,7 @@ def test_hard_rows_try_thresholds_gaps_unknown_words_and_far_values():
 
 
 def test_a_graph_that_answers_otherwise_is_refused_with_its_rows():
-    fitted, seen, unseen = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"))
+    fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"))
     other, _, _ = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"), params={"C": 0.5})
     session = open_session(serialized(build_graph(other, 18)[0]))
     parity = compare(fitted, session, unseen.columns, scale=0.0, tolerance=1e-4)
