@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path, Span
 
 # overriding one of these makes the base block's params meaningless
@@ -72,14 +71,12 @@ class Project:
         return tuple(cast("list[str]", self.settings.get("roots") or []))
 
 
-def resolve(documents: Iterable[Document]) -> tuple[Project | None, tuple[Diagnostic, ...]]:
-    """Sort the documents by kind. The loader has refused doubles already."""
+def resolve(documents: Iterable[Document]) -> Project:
+    """Sort the documents by kind. The loader has seen to it that there is one Project, and no name twice."""
     by_kind: dict[str, dict[str, Document]] = {"Project": {}, "Dataset": {}, "Model": {}, "Environment": {}}
     for document in documents:
         by_kind[document.kind][document.name] = document
-    if not by_kind["Project"]:
-        return None, (error("no-project", "No project is declared", hint="put `kind: Project` and `name:` into leptonctl.yaml"),)
-    document = next(iter(by_kind["Project"].values()))
+    (document,) = by_kind["Project"].values()
     return Project(
         name=document.name,
         settings=document.value,
@@ -87,7 +84,7 @@ def resolve(documents: Iterable[Document]) -> tuple[Project | None, tuple[Diagno
         datasets=by_kind["Dataset"],
         models=by_kind["Model"],
         environments=by_kind["Environment"],
-    ), ()
+    )
 
 
 def versions(document: Document) -> tuple[Declared, ...]:
@@ -148,7 +145,7 @@ def _merge(
             merged[key] = _merge(old, new, document, ((*below, key), (*over, key), (*here, key)), places)
         else:
             merged[key] = _without_nulls(new)
-            _note(new, document, (*over, key), (*here, key), places)
+            _note(merged[key], document, (*over, key), (*here, key), places)
     return merged
 
 

@@ -83,10 +83,7 @@ class Session:
     def project(self) -> Project:
         documents, problems = self.checked
         refuse(problems)
-        project, wrong = resolve(documents)
-        refuse(wrong)
-        assert project is not None
-        return project
+        return resolve(documents)
 
     @cached_property
     def cache(self) -> Path:

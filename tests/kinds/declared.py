@@ -63,8 +63,7 @@ def configured(text: str, facts: Mapping[str, SourceFacts] | None = None) -> tup
     problems = (*problems, *unfilled, *validate(documents, SCHEMAS, CHECKS))
     if has_errors(problems):
         return None, problems
-    project, wrong = resolve(documents)
-    assert project is not None, wrong
+    project = resolve(documents)
     given = facts or {}
     return configure(project, CATALOG, {key: given.get(key[0], seen(key)) for key in source_keys(project)})
 
