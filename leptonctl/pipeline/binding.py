@@ -11,6 +11,7 @@ from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSki
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json, Node, Result
+from leptonctl.kinds.configuration import is_return
 from leptonctl.kinds.environment import Binding, Environment
 from leptonctl.kinds.gates import judgements
 from leptonctl.pipeline.entries import entry_of
@@ -48,7 +49,7 @@ class Environments:
         try:
             state = switch.lock(name)
         except Failure as held:
-            self._all_failed(bindings or changes, held, started)
+            self._all_failed(name, bindings or changes, held, started)
             return
         try:
             keys, results = self._evidence(state)
@@ -61,7 +62,7 @@ class Environments:
             elif not changes:
                 switch.heal(self._target(name, [], state, keys, results))
         except Failure as failure:
-            self._all_failed(bindings or changes, failure, started)
+            self._all_failed(name, bindings or changes, failure, started)
         finally:
             switch.unlock(name)
 
@@ -92,9 +93,11 @@ class Environments:
                 self._skip(change, obstacle)
                 held.append(change)
                 continue
-            found = judgements(binding, self.run.planned.configuration, keys, state, results, is_return=change.is_return)
+            # asked again: an artifact that was lost and built anew may have come out as other bytes
+            returning = is_return(binding, self.run.planned.configuration, state, results)
+            found = judgements(binding, self.run.planned.configuration, keys, state, results, is_return=returning)
             stale = moved_since(state, self._expecting(change))
-            problem = _stale(change) if stale else None if change.is_return else _refusal(change, found)
+            problem = _stale(change) if stale else None if returning else _refusal(change, found)
             if problem is None:
                 ready.append((change, found))
             else:
@@ -215,12 +218,13 @@ class Environments:
             StepFailed(op="bind", address=change.address, key=None, seconds=0.0, diagnostic=problem, gate=code == GATE, judgements=found)
         )
 
-    def _all_failed(self, changes: list[Change], failure: Failure, started: float) -> None:
+    def _all_failed(self, name: str, changes: list[Change], failure: Failure, started: float) -> None:
         self.run.codes.append(failure.exit_code or ERROR)
-        for change in changes:
+        # where nothing was to move it is the healing that failed
+        for address in [change.address for change in changes] or [f"environment/{name}"]:
             self.run.held += 1
             seconds = round(time.monotonic() - started, 3)
-            self.run.reporter(StepFailed(op="bind", address=change.address, key=None, seconds=seconds, diagnostic=problem_of(failure)))
+            self.run.reporter(StepFailed(op="bind", address=address, key=None, seconds=seconds, diagnostic=problem_of(failure)))
 
 
 def _refusal(change: Change, found: tuple[Judgement, ...]) -> Diagnostic | None:

@@ -28,6 +28,7 @@ from leptonctl.world import observe
 from leptonctl.world.pointers import now
 
 PLAN_HOURS = 24
+SAVED: Mapping[str, type | tuple[type, ...]] = {"binding": dict, "plan": dict, "only": list, "expires": (int, float), "saved_at": str}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,17 +229,15 @@ def read_saved(file: Path) -> dict[str, Any]:
         raise fail(
             "bad-plan", "The saved plan cannot be read", f"{file}: {reason}", hint="make it with `leptonctl plan --out FILE`"
         ) from reason
-    if not isinstance(saved, dict) or "binding" not in saved or "plan" not in saved:
+    if not isinstance(saved, dict) or not all(isinstance(saved.get(name), kind) for name, kind in SAVED.items()):
         raise fail("bad-plan", "The file is not a saved plan", str(file), hint="make it with `leptonctl plan --out FILE`")
     return cast("dict[str, Any]", saved)
 
 
 def check_saved(saved: Mapping[str, Any], made: Plan) -> None:
     """Failure (exit 5) when the saved plan has expired or anything it is bound to has moved, naming which."""
-    if time.time() > float(saved.get("expires", 0)):
-        raise fail(
-            "stale-plan", "The saved plan has expired", f"it was made at {saved.get('saved_at')}", hint="plan again", exit_code=STALE
-        )
+    if time.time() > saved["expires"]:
+        raise fail("stale-plan", "The saved plan has expired", f"it was made at {saved['saved_at']}", hint="plan again", exit_code=STALE)
     moved = [part for part, value in made.binding.items() if saved["binding"].get(part) != value]
     if moved:
         raise fail(

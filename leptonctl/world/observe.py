@@ -51,15 +51,18 @@ def host_name() -> str:
 
 def live(state: State | None, store: Store, root: Path) -> dict[str, Live]:
     """What serves each recorded environment now."""
-    return {name: _live(name, record, store, root) for name, record in state.environments.items()} if state else {}
+    return {name: _live(name, record, state.lineage, store, root) for name, record in state.environments.items()} if state else {}
 
 
-def _live(name: str, record: Mapping[str, Any], store: Store, root: Path) -> Live:
+def _live(name: str, record: Mapping[str, Any], lineage: str, store: Store, root: Path) -> Live:
     from leptonctl.world import live as servers
 
     url = record.get("url")
     here = record.get("host") == host_name()
     status = servers.probe(str(url), PROBE_S) if url and here else None
+    if status is not None and (status["environment"] != name or status.get("lineage") not in (None, "", lineage)):
+        # another project's server has the port now
+        status = None
     known = servers.server_record(root, name) if here else None
     head = store.head(name)
     return Live(

@@ -1,0 +1,267 @@
+"""What differs from the state out there, each as its own line: healed, noted or said to be unobserved (law 10). What is lost is told, never guessed."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from projects import (
+    ask,
+    edit,
+    environment_of,
+    finished,
+    free_port,
+    points,
+    processes,
+    run,
+    served,
+    start,
+    state_of,
+    stop_servers,
+    tiny_project,
+)
+
+ROW = {"inputs": [{"name": n, "datatype": "FP32", "shape": [1], "data": [v]} for n, v in (("x", 2.0), ("y", 3.0))]}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tiny_project(tmp_path_factory.mktemp("built"))
+    done = run("build", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project / ".leptonctl" / "store"
+
+
+@pytest.fixture
+def root(tmp_path: Path, built: Path) -> Iterator[Path]:
+    project = tiny_project(tmp_path)
+    shutil.copytree(built, project / ".leptonctl" / "store")
+    assert run("pin", cwd=project).returncode == 0
+    done = run("apply", "--yes", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield project
+    stop_servers(project)
+
+
+def plan(root: Path, code: int) -> dict:
+    shown = run("plan", "--detailed-exitcode", "--json", cwd=root)
+    assert shown.returncode == code, shown.stdout + shown.stderr
+    return json.loads(shown.stdout)
+
+
+def kill_server(root: Path) -> int:
+    (pid,) = processes(root)
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while processes(root) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return pid
+
+
+def state_file(root: Path) -> Path:
+    return root / ".leptonctl" / "state" / "state.json"
+
+
+def test_a_server_that_died_is_started_again(root: Path) -> None:
+    url = environment_of(root, "dev")["url"]
+    before = ask(f"{url}/v2/models/line/infer", ROW)["outputs"]
+    dead = kill_server(root)
+    shown = plan(root, 2)
+    assert shown["changes"] == []
+    assert [(d["address"], d["class"]) for d in shown["drift"]] == [("environment/dev", "heal")]
+    assert served(root, "dev")["healthy"] is False
+    healed = run("apply", "--yes", "--json", cwd=root)
+    assert healed.returncode == 0, healed.stdout + healed.stderr
+    assert finished(healed)["bound"] == 0
+    assert set(processes(root)) != {dead}
+    assert ask(f"{url}/v2/models/line/infer", ROW)["outputs"] == before
+    assert served(root, "dev")["healthy"] is True
+    assert plan(root, 0)["drift"] == []
+
+
+def test_another_program_on_the_port_is_not_taken_for_the_server(root: Path, tmp_path: Path, built: Path) -> None:
+    """Even another project's server, with an environment, a model and a deployment number of the same names."""
+    other = tiny_project(tmp_path / "other")
+    shutil.copytree(built, other / ".leptonctl" / "store")
+    kill_server(root)
+    port = environment_of(root, "dev")["url"].rpartition(":")[2]
+    platform = (other / "environment-dev.yaml").read_text().partition("port: ")[2].partition("}")[0]
+    edit(other / "environment-dev.yaml", f"port: {platform}", f"port: {port}")
+    try:
+        assert run("apply", "--yes", cwd=other).returncode == 0
+        shown = plan(root, 2)
+        assert [(d["address"], d["class"]) for d in shown["drift"]] == [("environment/dev", "heal")]
+        assert served(root, "dev")["healthy"] is False
+        taken = run("apply", "--yes", "--json", cwd=root)
+        assert taken.returncode == 1, taken.stdout + taken.stderr
+        assert "port-in-use" in taken.stdout
+    finally:
+        stop_servers(other)
+    assert run("apply", "--yes", cwd=root).returncode == 0
+    assert plan(root, 0)["drift"] == []
+
+
+def test_an_overwritten_pinned_file_is_a_note(root: Path) -> None:
+    (root / "data" / "points.csv").write_text(points(seed=5))
+    shown = plan(root, 0)
+    assert [(d["address"], d["class"]) for d in shown["drift"]] == [("dataset/points@first", "note")]
+    (root / "data" / "points.csv").unlink()
+    assert [(d["address"], d["class"]) for d in plan(root, 0)["drift"]] == [("dataset/points@first", "note")]
+    nothing = run("apply", "--yes", "--json", cwd=root)
+    assert nothing.returncode == 0, nothing.stdout + nothing.stderr
+    # what is pinned can still be trained: the prepared rows are in the store
+    model = root / "model-line.yaml"
+    model.write_text(model.read_text() + "  v3: {params: {C: 4.0}}\n")
+    more = run("apply", "--yes", "--json", cwd=root)
+    assert more.returncode == 0, more.stdout + more.stderr
+    assert (finished(more)["prepared"], finished(more)["trained"]) == (0, 1)
+
+
+def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
+    """This host neither starts nor heals it; a heartbeat in the store is seen from anywhere."""
+    state = json.loads(state_file(root).read_text())
+    state["environments"]["dev"]["host"] = "elsewhere"
+    state_file(root).write_text(json.dumps(state))
+    assert plan(root, 0)["drift"] == []
+    kill_server(root)
+    server = next((root / ".leptonctl" / "store" / "servers" / "dev").iterdir())
+    record = json.loads(server.read_text())
+    server.write_text(json.dumps({**record, "heartbeat": record["heartbeat"] - 60}))
+    shown = plan(root, 0)
+    assert "unobserved" in [d["class"] for d in shown["drift"]]
+    assert "heal" not in [d["class"] for d in shown["drift"]]
+    nothing = run("apply", "--yes", cwd=root)
+    assert nothing.returncode == 0, nothing.stdout + nothing.stderr
+    assert processes(root) == {}
+    # a binding moves there by the store alone: with no living server the head moves at once
+    edit(root / "environment-dev.yaml", "line: v1", "line: v2")
+    moved = run("apply", "--yes", "--json", cwd=root)
+    assert moved.returncode == 0, moved.stdout + moved.stderr
+    assert processes(root) == {}
+    port = free_port()
+    serving = start("serve", "dev", "--port", str(port), cwd=root)
+    try:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if ask(f"http://127.0.0.1:{port}/v2/models/line")["versions"]:
+                    break
+            except OSError:
+                time.sleep(0.1)
+        assert ask(f"http://127.0.0.1:{port}/leptonctl/v1/status")["models"][0]["version"] == "v2"
+    finally:
+        os.killpg(serving.pid, signal.SIGTERM)
+        serving.communicate(timeout=20)
+
+
+def lose(root: Path, digest: str) -> None:
+    name = digest.removeprefix("sha256:")
+    (root / ".leptonctl" / "store" / "artifacts" / name[:2] / name).unlink()
+
+
+def result(root: Path, key: str, number: str = "") -> Path:
+    return root / ".leptonctl" / "store" / "results" / f"{key.removeprefix('sha256:')}{number}"
+
+
+def mend(root: Path, address: str, *ops: str) -> dict:
+    """Plan names the loss and lists exactly these steps; apply does them."""
+    change = next(c for c in plan(root, 2)["changes"] if c["address"] == address)
+    assert "missing from the store" in change["reason"]
+    assert [s["op"] for s in change["steps"] if not s["cached"]] == list(ops)
+    mended = run("apply", "--yes", "--json", cwd=root)
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    plan(root, 0)
+    return finished(mended)
+
+
+def test_a_lost_artifact_is_built_again(root: Path) -> None:
+    """The same bytes come out, so the record that names them is in force again."""
+    entry = state_of(root)["current"]["model/line@v1"]
+    lose(root, entry["artifact"])
+    done = mend(root, "model/line@v1", "export", "evaluate")
+    assert (done["trained"], done["exported"], done["evaluated"]) == (0, 1, 0)
+    assert not result(root, entry["steps"]["export"], ".2").exists()
+    assert state_of(root)["current"]["model/line@v1"]["artifact"] == entry["artifact"]
+    assert ask(f"{environment_of(root, 'dev')['url']}/v2/models/line/infer", ROW)["outputs"]
+
+
+def test_a_lost_native_model_is_trained_again(root: Path) -> None:
+    entry = state_of(root)["current"]["model/line@v2"]
+    lose(root, json.loads(result(root, entry["steps"]["train"]).read_text())["artifacts"]["model.skops"])
+    plan(root, 0)  # only an export reads it
+    lose(root, entry["artifact"])
+    done = mend(root, "model/line@v2", "train", "export", "evaluate")
+    assert (done["trained"], done["exported"], done["evaluated"]) == (1, 1, 0)
+
+
+def test_other_bytes_are_another_artifact(root: Path) -> None:
+    """Where the rebuilt model is another one (here: its native model was exchanged) it is recorded beside the old, evaluated and gated."""
+    edit(root / "environment-dev.yaml", "models: {line: v1}", "models: {line: v1}\ngates:\n  accuracy: {min: 0.5}")
+    current = state_of(root)["current"]
+    entry, other = current["model/line@v1"], current["model/line@v2"]
+    record = json.loads(result(root, entry["steps"]["train"]).read_text())
+    native = json.loads(result(root, other["steps"]["train"]).read_text())["artifacts"]
+    result(root, entry["steps"]["train"]).write_text(json.dumps({**record, "artifacts": native}))
+    lose(root, entry["artifact"])
+    done = mend(root, "model/line@v1", "export", "evaluate")
+    assert (done["trained"], done["exported"], done["bound"]) == (0, 1, 1)
+    assert result(root, entry["steps"]["export"], ".2").exists()
+    now = state_of(root)["current"]
+    assert now["model/line@v1"]["artifact"] == now["environment/dev/line"]["artifact"] != entry["artifact"]
+    assert now["model/line@v1"]["steps"]["evaluate"] == other["steps"]["evaluate"], (
+        "what was measured on these bytes counts, not the old figures"
+    )
+    newest = json.loads(run("history", "--json", cwd=root).stdout)["entries"][0]
+    assert [(g["address"], g["passed"]) for g in newest["evidence"]] == [("environment/dev/line", True)]
+    assert served(root, "dev")["models"][0]["live_artifact"] == now["model/line@v1"]["artifact"]
+
+
+@pytest.mark.parametrize("loss", ["folder", "file", "empty", "half", "list", "newer"])
+def test_a_lost_or_broken_state_is_an_error(root: Path, loss: str) -> None:
+    """Never "create everything": exit 1, the way out is named, nothing is written."""
+    file = state_file(root)
+    good = file.read_text()
+    if loss == "folder":
+        shutil.rmtree(file.parent)
+    elif loss == "file":
+        file.unlink()
+    else:
+        broken = {
+            "empty": "",
+            "half": good[: len(good) // 2],
+            "list": "[]",
+            "newer": good.replace('"format_version": "1', '"format_version": "9'),
+        }
+        file.write_text(broken[loss])
+    listing = sorted(p for p in (root / ".leptonctl" / "store").rglob("*") if "servers" not in p.parts and ".temporary" not in p.parts)
+    for command in (
+        ["plan"],
+        ["apply", "--yes"],
+        ["status"],
+        ["show"],
+        ["rollback", "dev", "--yes"],
+        ["destroy", "--yes"],
+        ["lock", "list"],
+    ):
+        done = run(*command, cwd=root)
+        assert done.returncode == 1, (command, done.stdout, done.stderr)
+        assert "hint:" in done.stderr
+        assert "state" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "to create" not in done.stdout
+    assert (
+        sorted(p for p in (root / ".leptonctl" / "store").rglob("*") if "servers" not in p.parts and ".temporary" not in p.parts) == listing
+    )
+    backup = file.with_name("state.json.backup")
+    if backup.exists():
+        assert f"cp {backup} {file}" in run("plan", cwd=root).stderr
+        shutil.copyfile(backup, file)
+        assert run("apply", "--yes", cwd=root).returncode == 0
+    else:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(good)
+    plan(root, 0)

@@ -1,0 +1,353 @@
+"""What prod has seen is sealed, and prod moves only forwards, from pinned data and committed files (law 11). A saved plan holds or is refused (law 3)."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from projects import commit, edit, finished, git, points, processes, run, state_of, stop_servers, tiny_project
+
+MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
+PROD = "protected: true\nmodels: {line: v1}"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tiny_project(tmp_path_factory.mktemp("built"), MODELS)
+    done = run("build", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project / ".leptonctl" / "store"
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, built: Path) -> Iterator[Path]:
+    """A project whose versions are built; nothing is pinned, committed or applied."""
+    project = tiny_project(tmp_path, MODELS, {"prod": PROD}, project="vars: {strength: 1.0}\n")
+    shutil.copytree(built, project / ".leptonctl" / "store")
+    yield project
+    stop_servers(project)
+
+
+@pytest.fixture
+def root(fresh: Path) -> Path:
+    """prod serves v1, pinned and committed."""
+    assert run("pin", cwd=fresh).returncode == 0
+    commit(fresh, "v1")
+    apply(fresh)
+    return fresh
+
+
+def apply(root: Path, *options: str, code: int = 0) -> dict:
+    done = run("apply", "--yes", "--json", *options, cwd=root)
+    assert done.returncode == code, done.stdout + done.stderr
+    return finished(done) if code in (0, 6) else json.loads(done.stdout)
+
+
+def refused(root: Path, *arguments: str, code: int, id: str) -> dict:
+    """The one diagnostic of a refused command."""
+    done = run(*arguments, "--json", cwd=root)
+    assert done.returncode == code, done.stdout + done.stderr
+    (problem,) = [d for d in json.loads(done.stdout)["diagnostics"] if d["severity"] == "error"]
+    assert problem["id"] == id
+    assert problem["hint"]
+    return problem
+
+
+def bind(root: Path, before: str, after: str, message: str = "") -> str:
+    edit(root / "environment-prod.yaml", f"line: {before}", f"line: {after}")
+    return commit(root, message or f"bind {after}")
+
+
+def bound(root: Path) -> str:
+    return state_of(root)["current"]["environment/prod/line"]["version"]
+
+
+# --- seals -------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sealed_version_keeps_its_own_block(root: Path) -> None:
+    edit(root / "model-line.yaml", "v1: {}", "v1: {params: {C: 9.0}}")
+    for command in (["plan"], ["apply", "--yes"], ["build"]):
+        problem = refused(root, *command, code=3, id="sealed-version")
+    line = (root / "model-line.yaml").read_text().splitlines().index("  v1: {params: {C: 9.0}}") + 1
+    assert (problem["file"], problem["line"]) == ("model-line.yaml", line)
+    assert f"model-line.yaml:{line}" in problem["detail"]
+    assert "params.C" in problem["detail"]
+    assert "9" in problem["detail"]
+    assert "new version" in problem["hint"]
+    # a person sees the line with the mark under it
+    assert "v1: {params: {C: 9.0}}" in run("plan", cwd=root).stderr
+    edit(root / "model-line.yaml", "v1: {params: {C: 9.0}}", "v1: {}")
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+
+
+def test_a_sealed_version_is_guarded_through_the_base_block_and_vars(root: Path) -> None:
+    model = root / "model-line.yaml"
+    edit(model, "algorithm: logistic_regression\n", "algorithm: logistic_regression\nseed: 5\n")
+    problem = refused(root, "plan", code=3, id="sealed-version")
+    assert "seed" in problem["detail"]
+    assert (problem["file"], problem["line"]) == ("model-line.yaml", model.read_text().splitlines().index("seed: 5") + 1)
+    edit(model, "seed: 5\n", 'params: {C: "{{ vars.strength }}"}\n')
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0, "written otherwise, the same recipe"
+    edit(root / "leptonctl.yaml", "strength: 1.0", "strength: 2.5")
+    problem = refused(root, "plan", code=3, id="sealed-version")
+    assert "params.C" in problem["detail"]
+    assert "2.5" in problem["detail"]
+    edit(root / "leptonctl.yaml", "strength: 2.5", "strength: 1.0")
+    # the data it was trained on is part of its recipe too
+    edit(root / "data.yaml", "target: side\n", "target: side\nsplit: {seed: 3}\n")
+    problem = refused(root, "plan", code=3, id="sealed-version")
+    assert "data.yaml:" in problem["detail"]
+
+
+def test_a_seal_outlives_its_binding(root: Path) -> None:
+    bind(root, "v1", "v2")
+    apply(root)
+    edit(root / "model-line.yaml", "v1: {}", "v1: {params: {C: 9.0}}")
+    refused(root, "apply", "--yes", code=3, id="sealed-version")
+    edit(root / "model-line.yaml", "v1: {params: {C: 9.0}}", "v1: {description: The first of them}")
+    edit(root / "model-line.yaml", "v3: {params: {C: 0.25}}", "v3: {params: {C: 0.75}}")
+    commit(root, "names are free, and so is what prod has never served")
+    apply(root)
+
+
+# --- data --------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_prod_binds_pinned_data_only(fresh: Path) -> None:
+    commit(fresh, "not pinned")
+    problem = refused(fresh, "apply", "--yes", code=3, id="unpinned-data")
+    assert problem["file"] == "environment-prod.yaml"
+    assert "leptonctl pin dataset/points@first" in problem["hint"]
+    assert run("pin", "points@first", cwd=fresh).returncode == 0
+    commit(fresh, "pinned")
+    apply(fresh)
+
+
+# --- rewind ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_older_commit_is_refused(root: Path) -> None:
+    first = git(root, "rev-parse", "HEAD")
+    bind(root, "v1", "v2")
+    apply(root)
+    git(root, "checkout", "-q", first)
+    problem = refused(root, "apply", "--yes", code=5, id="rewind")
+    assert first[:12] in problem["detail"]
+    assert "--allow-rewind" in problem["hint"]
+    assert bound(root) == "v2"
+    shown = json.loads(run("plan", "--json", cwd=root).stdout)
+    assert shown["applyable"] is False
+    assert "rewind" in [d["id"] for d in shown["diagnostics"]]
+    apply(root, "--allow-rewind")
+    assert bound(root) == "v1"
+
+
+def test_a_branch_beside_is_refused_and_a_merge_passes(root: Path) -> None:
+    git(root, "branch", "side")
+    bind(root, "v1", "v2")
+    apply(root)
+    git(root, "checkout", "-q", "side")
+    bind(root, "v1", "v3")
+    refused(root, "apply", "--yes", code=5, id="rewind")
+    git(root, "merge", "-q", "-X", "ours", "--no-edit", "main")
+    apply(root)
+    assert bound(root) == "v3"
+
+
+def test_a_revert_passes(root: Path) -> None:
+    bind(root, "v1", "v2")
+    apply(root)
+    git(root, "revert", "--no-edit", "HEAD")
+    assert apply(root)["bound"] == 1
+    assert bound(root) == "v1"
+
+
+def test_other_environments_are_not_asked(root: Path) -> None:
+    """`prod-eu` begins like `prod` and is none of its business."""
+    first = git(root, "rev-parse", "HEAD")
+    bind(root, "v1", "v2")
+    apply(root)
+    git(root, "checkout", "-q", first)
+    port = (root / "environment-prod.yaml").read_text().partition("port: ")[2].partition("}")[0]
+    text = (
+        (root / "environment-prod.yaml")
+        .read_text()
+        .replace("name: prod", "name: prod-eu")
+        .replace("protected: true\n", "")
+        .replace(port, str(int(port) + 1))
+    )
+    (root / "environment-prod-eu.yaml").write_text(text)
+    apply(root, "--only", "environment/prod-eu")
+    assert bound(root) == "v2"
+
+
+def test_without_a_repository_it_is_a_note(fresh: Path) -> None:
+    assert run("pin", cwd=fresh).returncode == 0
+    apply(fresh)
+    edit(fresh / "environment-prod.yaml", "line: v1", "line: v2")
+    apply(fresh)
+    commit(fresh, "at last")
+    edit(fresh / "environment-prod.yaml", "line: v2", "line: v1")
+    apply(fresh)
+    shutil.rmtree(fresh / ".git")
+    edit(fresh / "environment-prod.yaml", "line: v1", "line: v3")
+    shown = json.loads(run("plan", "--json", cwd=fresh).stdout)
+    assert [(d["id"], d["severity"]) for d in shown["diagnostics"]] == [("rewind-unknown", "note")]
+    apply(fresh)
+    assert bound(fresh) == "v3"
+
+
+def test_require_commit(fresh: Path) -> None:
+    assert run("pin", cwd=fresh).returncode == 0
+    edit(fresh / "environment-prod.yaml", "protected: true", "protected: true\nrequire_commit: true")
+    problem = refused(fresh, "apply", "--yes", code=1, id="uncommitted")
+    assert problem["file"] == "environment-prod.yaml"
+    commit(fresh, "all of it")
+    apply(fresh)
+    edit(fresh / "environment-prod.yaml", "line: v1", "line: v2")
+    assert "environment-prod.yaml" in refused(fresh, "apply", "--yes", code=1, id="uncommitted")["detail"]
+    commit(fresh, "v2")
+    apply(fresh)
+    # a return is not held up by that rule
+    edit(fresh / "environment-prod.yaml", "line: v2", "line: v1")
+    assert apply(fresh)["bound"] == 1
+
+
+# --- protection itself -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_protected_environment_does_not_vanish(root: Path) -> None:
+    text = (root / "environment-prod.yaml").read_text()
+    (root / "environment-prod.yaml").unlink()
+    commit(root, "gone")
+    problem = refused(root, "apply", "--yes", code=3, id="protected-environment")
+    assert "prod" in problem["detail"]
+    assert bound(root) == "v1"
+    (root / "environment-prod.yaml").write_text(text.replace("protected: true", "protected: false"))
+    commit(root, "open")
+    apply(root)
+    (root / "environment-prod.yaml").unlink()
+    commit(root, "gone")
+    apply(root)
+    assert "environment/prod" not in state_of(root)["current"]
+
+
+def test_protection_is_taken_away_alone(root: Path) -> None:
+    edit(root / "environment-prod.yaml", "protected: true", "protected: false")
+    edit(root / "environment-prod.yaml", "line: v1", "line: v2")
+    commit(root, "both")
+    problem = refused(root, "apply", "--yes", code=3, id="protected-environment")
+    assert problem["file"] == "environment-prod.yaml"
+    edit(root / "environment-prod.yaml", "line: v2", "line: v1")
+    commit(root, "alone")
+    apply(root)
+    bind(root, "v1", "v2")
+    apply(root)
+    assert bound(root) == "v2"
+
+
+# --- saved plans -------------------------------------------------------------------------------------------------------------------------
+
+
+def saved(root: Path) -> dict:
+    done = run("plan", "--out", "p.json", "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def planned(root: Path) -> Path:
+    """A saved plan that binds v2 and makes v4, which is not built."""
+    model = root / "model-line.yaml"
+    model.write_text(model.read_text() + "  v4: {params: {C: 0.125}}\n")
+    bind(root, "v1", "v2")
+    saved(root)
+    return root
+
+
+def test_a_saved_plan_is_its_own_consent(planned: Path) -> None:
+    done = run("apply", "p.json", "--json", cwd=planned)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (finished(done)["trained"], finished(done)["bound"]) == (1, 1)
+    again = json.loads(run("apply", "p.json", "--json", cwd=planned).stdout)
+    assert again["diagnostics"][0]["id"] == "stale-plan"
+
+
+def stale(root: Path, *parts: str) -> None:
+    problem = refused(root, "apply", "p.json", code=5, id="stale-plan")
+    for part in parts:
+        assert part in problem["detail"]
+    assert bound(root) == "v1"
+
+
+def test_stale_by_serial(planned: Path) -> None:
+    assert run("apply", "--yes", "--only", "model/line@v4", cwd=planned).returncode == 0
+    stale(planned, "serial", "pointers")
+
+
+def test_stale_by_data(planned: Path) -> None:
+    (planned / "data" / "points.csv").write_text(points(seed=6))
+    stale(planned, "data")
+
+
+def test_stale_by_configuration(planned: Path) -> None:
+    edit(planned / "model-line.yaml", "C: 0.125", "C: 0.126")
+    stale(planned, "configuration")
+
+
+def test_stale_by_what_was_built(planned: Path) -> None:
+    """The steps it showed are no longer what would be done; `--expect` is for those who build in between."""
+    assert run("build", cwd=planned).returncode == 0
+    stale(planned, "steps")
+
+
+def test_stale_by_what_serves(planned: Path) -> None:
+    (server,) = processes(planned)
+    os.kill(server, signal.SIGKILL)
+    while processes(planned):
+        time.sleep(0.02)
+    stale(planned, "live")
+
+
+def test_stale_by_tool_or_time(planned: Path) -> None:
+    file = planned / "p.json"
+    plan = json.loads(file.read_text())
+    file.write_text(json.dumps({**plan, "binding": {**plan["binding"], "tool": "sha256:0"}}))
+    stale(planned, "tool")
+    file.write_text(json.dumps({**plan, "expires": time.time() - 1}))
+    assert plan["saved_at"] in refused(planned, "apply", "p.json", code=5, id="stale-plan")["detail"]
+    file.write_text("{}")
+    refused(planned, "apply", "p.json", code=1, id="bad-plan")
+    file.write_text(json.dumps({**plan, "expires": "soon"}))
+    refused(planned, "apply", "p.json", code=1, id="bad-plan")
+
+
+def test_what_does_not_make_it_stale(planned: Path) -> None:
+    """Comments, names and the time that passes are in no plan."""
+    edit(planned / "model-line.yaml", "versions:", "# not a word\nversions:")
+    edit(planned / "model-line.yaml", "v3: {", "v3: {description: A third, ")
+    (planned / "data" / "points.csv").touch()
+    done = run("apply", "p.json", "--json", cwd=planned)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_effect_id(planned: Path) -> None:
+    """What was agreed to: a build before the apply does not change it, another version does."""
+    before = json.loads(run("plan", "--json", cwd=planned).stdout)
+    assert run("build", cwd=planned).returncode == 0
+    after = json.loads(run("plan", "--json", cwd=planned).stdout)
+    assert after["effect_id"] == before["effect_id"]
+    assert (before["summary"]["train"], after["summary"]["train"]) == (1, 0)
+    problem = refused(planned, "apply", "--yes", "--expect", "sha256:" + "0" * 64, code=5, id="stale-effect")
+    assert after["effect_id"] in problem["detail"]
+    edit(planned / "environment-prod.yaml", "line: v2", "line: v3")
+    commit(planned, "v3")
+    refused(planned, "apply", "--yes", "--expect", before["effect_id"], code=5, id="stale-effect")
+    edit(planned / "environment-prod.yaml", "line: v3", "line: v2")
+    commit(planned, "v2")
+    assert apply(planned, "--expect", before["effect_id"])["bound"] == 1
