@@ -1,13 +1,19 @@
 """What the commands around a plan share: showing it, asking for consent, the exit code, the last words."""
 
-from collections.abc import Callable
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from leptonctl.cli.terminal import Terminal, json_text
-from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import CHANGES, GATE, OK
-from leptonctl.core.event import ApplyFinished
-from leptonctl.pipeline import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from leptonctl.core.change import Plan
+    from leptonctl.core.event import ApplyFinished
+    from leptonctl.pipeline import Outcome
 
 
 def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: Path | None = None) -> None:

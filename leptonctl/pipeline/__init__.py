@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from leptonctl.pipeline.outcome import Outcome
 from leptonctl.pipeline.session import Session
 
 if TYPE_CHECKING:
@@ -10,6 +9,7 @@ if TYPE_CHECKING:
     from leptonctl.pipeline.editing import pin, promote, rollback
     from leptonctl.pipeline.keeping import destroy, gc, locks, predict, release, schema, serve, validate, verify
     from leptonctl.pipeline.looking import diff, explain, history, show, status
+    from leptonctl.pipeline.outcome import Outcome
     from leptonctl.pipeline.planning import plan, show_plan
     from leptonctl.pipeline.starting import init
 
@@ -23,6 +23,7 @@ HOMES = {
     "editing": ("pin", "promote", "rollback"),
     "keeping": ("destroy", "gc", "locks", "predict", "release", "schema", "serve", "validate", "verify"),
     "looking": ("diff", "explain", "history", "show", "status"),
+    "outcome": ("Outcome",),
     "planning": ("plan", "show_plan"),
     "starting": ("init",),
 }

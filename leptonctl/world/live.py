@@ -133,16 +133,18 @@ def url_of(host: str, port: int) -> str:
 
 
 def probe(url: str, timeout: float = 1.0) -> dict[str, Any] | None:
-    """The status page of a server, or None when nobody answers as one."""
-    from urllib.error import URLError
-    from urllib.request import ProxyHandler, build_opener
+    """The status page of a server, or None when nobody answers as one.
 
-    # a proxy of the surroundings must not answer for the server
-    opener = build_opener(ProxyHandler({}))
+    Asked on a plain socket: every plan asks, and urllib costs 13 ms to import. No proxy of the surroundings can answer either.
+    """
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    asked = f"GET /leptonctl/v1/status HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n"
     try:
-        with opener.open(f"{url}/leptonctl/v1/status", timeout=timeout) as answer:
-            status = json.loads(answer.read(1_000_000))
-    except (URLError, OSError, ValueError):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout) as connection, connection.makefile("rb") as answer:
+            connection.sendall(asked.encode("ascii"))
+            head, _, body = answer.read(1_000_000).partition(b"\r\n\r\n")
+        status = json.loads(body) if head.split(b" ", 2)[1:2] == [b"200"] else None
+    except (OSError, ValueError):
         return None
     return status if isinstance(status, dict) and "environment" in status else None
 
