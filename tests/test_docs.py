@@ -1,0 +1,164 @@
+"""The documentation is true: generated pages are in step, links lead somewhere, names are complete, the README's commands work."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import projects
+import pytest
+
+from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
+from leptonctl.core.values import KINDS
+from leptonctl.world.catalog import METRICS, PREPROCESSORS, SOURCES, TRAINERS, load_catalog
+from leptonctl.world.schemas import derived
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DOCS = CHECKOUT / "docs"
+PAGES = sorted([*CHECKOUT.glob("*.md"), *DOCS.rglob("*.md"), *CHECKOUT.glob("examples/**/*.md"), *CHECKOUT.glob("benchmarks/*.md")])
+LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)\s]+)\)")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# of the words the glossary forbids, those that have no other use in a text about models
+SYNONYMS = ("fingerprint", "rollout", "workspace", "registry", "dry run", "connector", "orchestrator", "model store", "hyperparameter")
+
+
+SOURCE_NAMES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
+
+
+def page(name: str) -> str:
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def prose(text: str) -> str:
+    """A page without its examples and its literals."""
+    return re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+
+
+def blocks(text: str, heading: str) -> list[str]:
+    """The shell blocks below a heading."""
+    chapter = text[text.index(f"\n{heading}") + 1 :].partition("\n## ")
+    return [body for language, body in FENCE.findall(chapter[0]) if language == "sh"]
+
+
+def test_the_command_reference_is_what_the_command_line_gives() -> None:
+    assert page("docs/commands.md") == reference(), "run python -m leptonctl.cli.reference"
+
+
+@pytest.mark.parametrize("name", sorted(derived(load_catalog())))
+def test_what_is_derived_from_the_schemas_is_in_step(name: str) -> None:
+    assert page(name) == derived(load_catalog())[name], "run python -m leptonctl.world.schemas"
+
+
+def test_every_output_schema_belongs_to_a_command() -> None:
+    shipped = {file.name.removesuffix(".schema.json") for file in (CHECKOUT / "schemas" / "output").glob("*.json")}
+    assert shipped - {"error"} == set(OUTPUTS.values())
+
+
+def test_the_exit_codes_are_told_alike() -> None:
+    for code, meaning in EXIT_CODES.items():
+        assert f"| {code} | {meaning} |" in page("docs/concepts.md")
+
+
+def test_every_kind_and_provider_is_in_the_documentation() -> None:
+    text = page("docs/yaml-reference.md")
+    for kind in KINDS:
+        assert f"\n## {kind}\n" in text
+    for name in (*PREPROCESSORS, *(name for names in TRAINERS.values() for name in names)):
+        assert f"\n### {name}\n" in text, name
+    everything = "".join(page(f"docs/{name}.md") for name in ("yaml-reference", "concepts"))
+    for name in (name for names in METRICS.values() for name in names):
+        assert f'"{name}"' in text, name
+    assert {SOURCE_NAMES[name] for name in SOURCES} <= set(re.findall("|".join(SOURCE_NAMES.values()), everything))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        file, _, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        assert found.exists(), f"{target} is not there"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_the_words_of_the_glossary_are_kept(path: Path) -> None:
+    text = prose(path.read_text(encoding="utf-8"))
+    if path.name == "concepts.md":
+        text = re.sub(r"^\| .* \|$", "", text, flags=re.MULTILINE)
+    said = [word for word in SYNONYMS if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)]
+    assert not said, "docs/concepts.md has the word for it"
+
+
+def test_the_readme_tests_as_the_build_does() -> None:
+    (command,) = blocks(page("README.md"), "## Test it")
+    assert command.strip().rpartition("&& ")[2] == page(".ci/run").strip().splitlines()[-1]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """A copy of the files that Git knows, as a fresh clone has them, with other ports."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no Git checkout")
+    root = tmp_path / "clone"
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (CHECKOUT / name).exists():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, root / name)
+    swap_ports(root / "examples" / "spam-filter" / "environments.yaml", root / "examples" / "tour.sh")
+    yield root
+    projects.stop_servers(root)
+
+
+def swap_ports(environments: Path, script: Path) -> None:
+    """Free ports in an example and in the script that asks it."""
+    for port in re.findall(r"port: (\d+)", environments.read_text(encoding="utf-8")):
+        free = str(projects.free_port())
+        for file in (environments, script):
+            file.write_text(file.read_text(encoding="utf-8").replace(port, free), encoding="utf-8")
+
+
+def shell(command: str, folder: Path, **variables: str) -> str:
+    """What a shell prints that ends well."""
+    kept = {k: v for k, v in projects.environment(**variables).items() if k not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    done = subprocess.run(["sh", "-euc", command], cwd=folder, env=kept, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_first_command_of_the_readme_installs_and_does_the_main_job(checkout: Path) -> None:
+    (command,) = blocks(page("README.md"), "## Try it")
+    said = shell(command, checkout)
+    assert re.search(r"environment/prod/spam-filter +v1 → v2", said), said
+    assert "nothing to build" in said.partition("5. And back")[2]
+    answer = re.search(r'"name": "label".*?"data": \[\s*"(\w)"', said, re.DOTALL)
+    assert answer is not None, said
+    assert answer[1] in "ny"
+    assert not projects.processes(checkout), "nothing is left running"
+
+
+def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
+    (command,) = blocks(page("README.md"), "## Five minutes")
+    shutil.copytree(CHECKOUT / "examples" / "car-mileage" / "data", tmp_path / "examples" / "car-mileage" / "data")
+    place = tmp_path / "clone"
+    place.mkdir()
+    command = command.replace("../examples", str(tmp_path / "examples"))
+    port = projects.free_port()
+    init, _, rest = command.partition("leptonctl plan")
+    command = f"{init}\nsed -i 's/port: [0-9]*/port: {port}/' *.yaml\nleptonctl plan{rest}"
+    try:
+        said = shell(command, place, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    finally:
+        projects.stop_servers(place / "mail")
+    assert "Applied in" in said
+    assert re.search(r"^pinned|sha256:[0-9a-f]{8}", said, re.MULTILINE), said
+    assert not projects.processes(place)
+
+
+def test_the_readme_is_one_page() -> None:
+    assert len(page("README.md").splitlines()) <= 100
