@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from leptonctl.core.diagnostic import ERROR, OK
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
-from leptonctl.core.values import Json, Op, Span, value_at
+from leptonctl.core.values import Json, Op, Path, Span, value_at
 from leptonctl.pipeline.outcome import Outcome, exit_code
 from leptonctl.pipeline.planning import Planned
 from leptonctl.pipeline.session import Session
@@ -17,6 +17,18 @@ COUNTED: Mapping[str, Op] = {
     "prepared": "prepare", "trained": "train", "exported": "export", "evaluated": "evaluate",
     "cross_validated": "cross_validate", "compared": "compare",
 }  # fmt: skip
+# the field that an error of a step is about, where it is about one
+FIELDS: Mapping[str, Path] = {
+    "average-needs-two-classes": ("evaluate", "average"),
+    "bad-delimiter": ("delimiter",),
+    "empty-split": ("split",),
+    "missing-secret": ("privacy", "key"),
+    "split-impossible": ("split",),
+    "too-few-rows-for-folds": ("evaluate", "cross_validation"),
+    "unknown-class": ("evaluate", "positive"),
+    "unknown-encoding": ("encoding",),
+    "wrong-key": ("privacy", "key_id"),
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,17 +89,23 @@ class Run:
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
 
     def _locate(self, address: str, problem: Mapping[str, Json]) -> Span | None:
-        """Where an error of a step is shown: a column's name where the YAML writes it, else the version."""
+        """Where an error of a step is shown: a column's name where the YAML writes it, the field at fault, else the version."""
         node = next((n for n in self.planned.nodes if n.address == address), None)
         if node is None:
             return None
         column = problem.get("column")
         if isinstance(column, str):
-            for path, span in node.origins.items():
-                # a column's name written as a key of the contract, or as a cell of some list or scalar
-                if path[-2:] == ("columns", column) or (path and value_at(node.recipe, path) == column):
-                    return span
-        return node.span
+            # a column's name is written as a key of the contract, or as an item of some list or scalar
+            contract = (span for path, span in node.origins.items() if path[-2:] == ("columns", column))
+            named = (span for path, span in node.origins.items() if path and value_at(node.recipe, path) == column)
+            found = next(contract, None) or next(named, None)
+            if found is not None:
+                return found
+        about = FIELDS.get(str(problem.get("id")))
+        places = [about, ("data", *about)] if about else []
+        if address.startswith("dataset/"):
+            places.append(("source",))
+        return next((node.origins[path] for path in places if path in node.origins), node.span)
 
 
 def history_of(run: Run) -> dict[str, Json]:

@@ -209,7 +209,8 @@ class Building:
         if isinstance(outcome, Failed):
             given = outcome.error
             told = {name: given.get(name) or "" for name in ("id", "summary", "detail", "hint")}
-            where = f" ({given['file']}:{given['line']})" if given.get("file") and given.get("line") else ""
+            file = given.get("file")
+            where = f" ({file}:{given['line']})" if file and given.get("line") and str(file) not in str(told["detail"]) else ""
             problem = error(
                 str(told["id"]) or "step-failed",
                 str(told["summary"]),

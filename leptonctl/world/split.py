@@ -48,6 +48,8 @@ def _random(split: Mapping[str, Any], target: pl.Series) -> tuple[np.ndarray, np
     problem = _stratify_problem(test, target)
     stratified = problem is None and _has_classes(target) if wanted is None else bool(wanted)
     if stratified and problem is not None:
+        if target.dtype == pl.Float64:
+            raise _impossible(f"The target holds numbers: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
         train, held = train_test_split(rows, test_size=test, random_state=split["seed"], stratify=target.to_numpy() if stratified else None)

@@ -80,16 +80,15 @@ def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[in
         )
     delimiter = options.delimiter or _sniffed(sample, path)
     text.seek(0)
-    try:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-    except TypeError as problem:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
         raise ProviderError(
-            "A delimiter is one character",
-            detail="The text given as `delimiter` cannot separate cells.",
-            hint='write one character, for example `delimiter: ";"`',
+            "This text cannot be a delimiter",
+            detail="A delimiter is one character, neither a quote nor the end of a line.",
+            hint='for example `delimiter: ";"`',
             id="bad-delimiter",
             file=str(path),
-        ) from problem
+        )
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     start = 1
     try:
         for cells in reader:

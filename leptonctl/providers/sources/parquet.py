@@ -50,7 +50,7 @@ def _damaged(path: Path) -> ProviderError:
     return ProviderError(
         "A data file is no Parquet file",
         detail=f"{path.name} cannot be read as Parquet.",
-        hint="check that the file was written to its end; name another `format` when it is no Parquet file",
+        hint="check that the file was written to its end; a file of another format needs that format's ending",
         id="unreadable-file",
         file=str(path),
     )

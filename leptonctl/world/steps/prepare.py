@@ -115,7 +115,13 @@ def _shape(order: Mapping[str, Any], tables: Sequence[Table]) -> _Shape:
         raise _refused(ROW_ID, "A column has a reserved name", f'{table.name} has a column "{ROW_ID}".', "reserved-column")
     features = tuple(name for name in table.frame.columns if name not in (target, *drop, *by))
     if not features:
-        raise _refused(target, "No column is left to learn from", f"{table.name} has no feature column.", "no-features")
+        raise ProviderError(
+            "No column is left to learn from",
+            detail=f"{table.name} has no column besides those that are the target, dropped or used for the split.",
+            hint="add columns to the data, or drop fewer",
+            id="no-features",
+            column=target,
+        )
     types = {name: (declared.get(name) or {}).get("type") or _inferred(table, name, private) for name in (*features, target, *declared)}
     shape = _Shape(
         target=target,
