@@ -7,6 +7,7 @@ same float32 columns, with string columns kept apart from the numbers instead of
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -20,6 +21,7 @@ from leptonctl.world.learning_checks import check_complete, check_encoded, check
 from leptonctl.world.learning_layout import Frame, Inputs, Slice, plan_inputs, slices_of, take
 from leptonctl.world.learning_rows import Columns, pick_columns
 
+_GIVEN: ContextVar[Catalog | None] = ContextVar("catalog", default=None)
 # str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
 SMALL = str.maketrans({"İ": "i", "Σ": "σ"})  # noqa: RUF001
 
@@ -112,7 +114,7 @@ def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progre
 
 def providers_of(train_inputs: Mapping[str, Any]) -> tuple[Trainer, list[Preprocessor]]:
     """The providers that the train inputs name."""
-    catalog = _catalog()
+    catalog = _GIVEN.get() or _installed()
     key = (train_inputs["task"], train_inputs["algorithm"])
     names = [step["use"] for step in train_inputs.get("preprocess") or []]
     unknown = [key[1]] if key not in catalog.trainers else [name for name in names if name not in catalog.preprocessors]
@@ -231,6 +233,16 @@ def _float32(values: Any) -> Any:
     return values.astype(np.float32, copy=False)
 
 
+@contextmanager
+def with_catalog(catalog: Catalog) -> Iterator[None]:
+    """Inside, providers are those of this catalog: how one that is not installed is tried."""
+    token = _GIVEN.set(catalog)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
+
+
 @cache
-def _catalog() -> Catalog:
+def _installed() -> Catalog:
     return load_catalog()

@@ -1,4 +1,4 @@
-"""Conformance suites: what every back end and provider must keep, as one call each. They raise AssertionError.
+"""What every back end of store and state must keep, as one call each. They raise AssertionError.
 
 A factory opens the same, at first empty, storage on every call. It must survive pickling (a top-level function or a
 `functools.partial` of one), since the suites race several processes against each other.

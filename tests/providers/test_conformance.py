@@ -1,0 +1,138 @@
+"""Every bundled provider keeps what `leptonctl.testing` asks of anybody's; and the suites notice what they are for."""
+
+import gzip
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from leptonctl.providers.sources.csv import SOURCE as CSV
+from leptonctl.spi import ProviderError
+from leptonctl.testing import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+from leptonctl.world.catalog import load_catalog
+
+CATALOG = load_catalog()
+QUICK = {"n_estimators": 8, "learning_rate_init": 0.01}
+STEPS = {"select_k_best": {"k": 2}, "pca": {"n_components": 2}}
+NAIVE = CATALOG.trainers["classification", "naive_bayes"]
+
+
+def quick(trainer):
+    """Fewer trees and larger steps, where there are any."""
+    return {name: value for name, value in QUICK.items() if name in trainer.params}
+
+
+@pytest.mark.parametrize("key", CATALOG.trainers, ids=".".join)
+def test_a_trainer(key):
+    check_trainer(CATALOG.trainers[key], quick(CATALOG.trainers[key]))
+
+
+@pytest.mark.parametrize("name", CATALOG.preprocessors)
+def test_a_preprocess_step(name):
+    check_preprocessor(CATALOG.preprocessors[name], STEPS.get(name))
+
+
+@pytest.mark.parametrize("key", CATALOG.metrics, ids=".".join)
+def test_a_metric(key):
+    check_metric(CATALOG.metrics[key])
+
+
+@pytest.mark.parametrize("name", CATALOG.platforms)
+def test_a_platform(name):
+    check_platform(CATALOG.platforms[name])
+
+
+@pytest.mark.parametrize("name", CATALOG.sources)
+def test_a_source(name, tmp_path):
+    check_source(CATALOG.sources[name], list(samples(tmp_path)[name]))
+
+
+def samples(folder: Path) -> dict[str, list[Path]]:
+    """Files of every bundled format."""
+    import polars as pl
+
+    rows = pl.DataFrame({"id": [1, 2, 3], "word": ["a", "grün, 緑", None], "share": [0.5, None, 2.5]})
+    plain, packed, lines, table = (folder / name for name in ("a.csv", "b.csv.gz", "c.jsonl", "d.parquet"))
+    plain.write_text('id,word\n1,"two\nlines"\n2,b\n', encoding="utf-8")
+    packed.write_bytes(gzip.compress(b"id;word\n1;a\n2;b\n"))
+    rows.write_ndjson(lines)
+    rows.write_parquet(table)
+    return {"csv": [plain, packed], "jsonl": [lines], "parquet": [table]}
+
+
+def without(name, word):
+    """The naive Bayes whose parameter lacks one word of its schema."""
+    schema = {key: rule for key, rule in NAIVE.params[name].items() if key != word}
+    return replace(NAIVE, params={**NAIVE.params, name: schema})
+
+
+def forgets_the_seed(params, _seed):
+    from random import SystemRandom
+
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_estimators=8, random_state=SystemRandom().randrange(2**31))
+
+
+@pytest.mark.parametrize(
+    ("trainer", "said"),
+    [
+        (replace(NAIVE, name="Naive Bayes"), "lower-case"),
+        (replace(NAIVE, description=" "), "description"),
+        (without("var_smoothing", "default"), "default"),
+        (without("var_smoothing", "description"), "description"),
+        (replace(NAIVE, params={"var_smoothing": {"type": "integer", "default": 0.5, "description": "x"}}), "one of its values"),
+        (replace(NAIVE, params={**NAIVE.params, "extra": {"type": "boolean", "default": True, "description": "x"}}), "can be built"),
+        (replace(NAIVE, refuse=lambda _params: "never"), "not refused"),
+        (replace(NAIVE, epoch=0), "epoch"),
+        (replace(NAIVE, build=forgets_the_seed, params={}), "same native model"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_trainer_that_breaks_a_rule_is_told_which(trainer, said):
+    with pytest.raises(AssertionError, match=said):
+        check_trainer(trainer)
+
+
+def test_a_module_that_imports_what_is_heavy_is_found(monkeypatch, tmp_path):
+    (tmp_path / "heavy.py").write_text("import numpy\n\n\ndef build(params, seed):\n    return numpy.inf\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import heavy
+
+    with pytest.raises(AssertionError, match="heavy imports numpy only inside its functions"):
+        check_trainer(replace(NAIVE, build=heavy.build, params={}))
+
+
+def test_metrics_that_are_wrong_are_found():
+    accuracy, mae = CATALOG.metrics["classification", "accuracy"], CATALOG.metrics["regression", "mae"]
+    with pytest.raises(AssertionError, match="score better"):
+        check_metric(replace(accuracy, greater_is_better=False))
+    with pytest.raises(AssertionError, match="score better"):
+        check_metric(replace(mae, greater_is_better=True))
+    with pytest.raises(AssertionError, match="order of rows"):
+        check_metric(replace(accuracy, score=first_row))
+    with pytest.raises(AssertionError, match="a score, a detail"):
+        check_metric(replace(accuracy, score=None))
+
+
+def first_row(y, prediction, _scoring):
+    return float(y[0] == prediction.labels[0]) + 0.01 * float(y[3] == prediction.labels[3]) + float((y == prediction.labels).mean())
+
+
+def test_sources_that_are_wrong_are_found(tmp_path):
+    (file,) = samples(tmp_path)["csv"][:1]
+    with pytest.raises(AssertionError, match="header"):
+        check_source(replace(CSV, columns=lambda *_: ["id"]), [file])
+    with pytest.raises(AssertionError, match="lines of the rows"):
+        check_source(replace(CSV, line_of=lambda _path, _options, rows: [2 for _ in rows]), [file])
+    with pytest.raises(AssertionError, match="suffix"):
+        check_source(CSV, [samples(tmp_path)["jsonl"][0]])
+    with pytest.raises(AssertionError, match="raises a ProviderError"):
+        check_source(replace(CSV, read=read_carelessly), [file])
+
+
+def read_carelessly(path, options):
+    try:
+        return CSV.read(path, options)
+    except ProviderError:
+        raise KeyError(path) from None
