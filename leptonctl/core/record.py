@@ -1,6 +1,6 @@
 """State as a value: small pointers, and the pure moves from one state to the next. Never reads a clock: times are handed in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -67,6 +67,10 @@ class State:
 
 
 _ENTRY = ("digest", "artifact", "steps", "recipe", "reads", "seconds", "metadata", "version", "deployment", "effect", "at")
+_KINDS = {
+    "digest": str, "artifact": str | None, "steps": dict | None, "recipe": dict | None, "reads": dict | None, "seconds": dict | None,
+    "metadata": dict | None, "version": str | None, "deployment": int | None,
+}  # fmt: skip
 _TABLES = ("environments", "sealed", "pending", "applies", "locks")
 
 
@@ -85,10 +89,10 @@ def to_json(state: State) -> dict[str, Json]:
 
 
 def from_json(value: Mapping[str, Json]) -> State:
-    """The state of a JSON object of this format. Raises ValueError for another major format."""
-    version = str(value.get("format_version"))
-    if version.split(".", maxsplit=1)[0] != FORMAT.split(".", maxsplit=1)[0]:
-        msg = f"state format {version} is not known to this version of leptonctl, which reads {FORMAT}"
+    """The state of a JSON object of this format. Raises ValueError when it is none."""
+    wrong = next(_misshapen(value), None)
+    if wrong is not None:
+        msg = f"its `{wrong}` is not what a state holds"
         raise ValueError(msg)
     current = cast("dict[str, dict[str, Json]]", value["current"])
     return State(
@@ -100,6 +104,22 @@ def from_json(value: Mapping[str, Json]) -> State:
         history=cast("dict[str, Json] | None", value.get("history")),
         **{table: cast("dict[str, dict[str, Json]]", value.get(table) or {}) for table in _TABLES},
     )
+
+
+def _misshapen(value: Mapping[str, Json]) -> Iterator[str]:
+    """The parts of a JSON object that are not those of a state."""
+    for name, kind in (("lineage", str), ("project", str), ("revision", int), ("serial", int), ("current", dict)):
+        if type(value.get(name)) is not kind:
+            yield name
+    for table in ("current", *_TABLES):
+        rows = value.get(table, {})
+        if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+            yield table
+    current = value.get("current")
+    for address, entry in current.items() if isinstance(current, dict) else ():
+        for name, field_kinds in _KINDS.items():
+            if isinstance(entry, dict) and not isinstance(entry.get(name), field_kinds):
+                yield f"current.{address}.{name}"
 
 
 def _entry_json(entry: Entry) -> dict[str, Json]:

@@ -154,6 +154,9 @@ def _earlier(session: Session, name: str, model: str, to: int | None) -> dict[st
         record = session.store.deployment(name, earlier)
         if record and now and _bound(record, model) != _bound(now, model) and _bound(record, model):
             return record
+    if model and _written(session, name, model) is None:
+        bound = cast("dict[str, Json]", session.project.environments[name].value.get("models") or {})
+        raise fail("not-bound", "The environment does not bind this model", f"{name} has no {model}", hint=did_you_mean(model, bound))
     raise fail(
         "nothing-earlier",
         "There is nothing to return to",

@@ -22,6 +22,7 @@ from leptonctl.pipeline.session import SCHEMAS, Session
 from leptonctl.spi import ProviderError, SourceOptions
 from leptonctl.world import live as servers
 from leptonctl.world.claims import claimed, listed, lock_environment
+from leptonctl.world.edits import write_text
 from leptonctl.world.secrets import read_secret
 
 KEPT_DEPLOYMENTS = 10
@@ -110,7 +111,7 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
     }
     if output is None:
         return {**report, "text": text.getvalue()}
-    output.write_text(text.getvalue(), encoding="utf-8")
+    write_text(output, text.getvalue())
     return report
 
 

@@ -135,7 +135,10 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
         if changes or held:
             entries.append({**record, "changes": changes, **({"held": held} if held else {})})
     if wanted is not None:
+        seen = {*state.current, *told, *(str(b["address"]) for b in builds)}
         builds = [b for b in builds if _concerns(str(b["address"]), wanted)]
+        if not entries and not builds and not any(_concerns(known, wanted) for known in seen):
+            raise fail("unknown-address", "No such address", f"the history names no {address}", hint=did_you_mean(wanted, seen))
     return {"entries": cast("Json", entries), "builds": cast("Json", builds)}
 
 

@@ -88,7 +88,7 @@ class Session:
     @cached_property
     def cache(self) -> Path:
         """The folder for what may be lost. `.leptonctl` keeps itself out of Git before anything is written into it."""
-        with suppress(OSError):
+        with suppress(Failure):
             ensure_dot_folder(self.root)
         return self.root / ".leptonctl" / "cache"
 

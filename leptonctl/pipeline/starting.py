@@ -36,27 +36,28 @@ class _Guess:
 
 
 def init(directory: Path, from_file: Path | None, target: str | None) -> dict[str, Json]:
-    """Write leptonctl.yaml (and a small table when none is given). Never overwrites a file."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Write leptonctl.yaml (and a small table when none is given). Never overwrites a file; writes nothing when it refuses."""
     config = directory / "leptonctl.yaml"
     if config.exists():
         raise fail("project-exists", "There is a project here already", str(config), hint="leptonctl plan")
-    written = ["leptonctl.yaml"]
     if from_file is None:
         if target is not None:
             raise fail("usage", "A target needs a table", "--target names a column of the file given by --from", hint="add --from FILE")
         path, target = "data/points.csv", "side"
         _refuse_existing(directory / path)
-        (directory / "data").mkdir(exist_ok=True)
+        (directory / "data").mkdir(parents=True, exist_ok=True)
         write_text(directory / path, _points())
-        written.append(path)
+        written, file = ["leptonctl.yaml", path], directory / path
     else:
         path, copied = _inside(directory, from_file)
-        written += [path] if copied else []
-    ensure_dot_folder(directory)
-    table = _profile(directory / path)
+        written, file = ["leptonctl.yaml", *([path] if copied else [])], from_file
+    table = _profile(file)
     guess = _guess(directory, path, target, table)
     port = next(p for p in range(FIRST_PORT, FIRST_PORT + 1000) if port_free("127.0.0.1", p))
+    (directory / path).parent.mkdir(parents=True, exist_ok=True)
+    ensure_dot_folder(directory)
+    if file != directory / path and path in written:
+        shutil.copyfile(file, directory / path)
     write_text(config, _yaml(guess, port))
     inferred: dict[str, Json] = {
         "rows": table.rows,
@@ -77,15 +78,12 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _inside(directory: Path, file: Path) -> tuple[str, bool]:
-    """The file's path below the project, and whether it was copied there: one from elsewhere goes to data/."""
+    """The file's path below the project, and whether it is to be copied there: one from elsewhere goes to data/."""
     if not file.is_file():
         raise fail("missing-file", "The table does not exist", str(file), hint="give an existing file to --from")
     if file.resolve().is_relative_to(directory.resolve()):
         return file.resolve().relative_to(directory.resolve()).as_posix(), False
-    place = directory / "data" / file.name
-    _refuse_existing(place)
-    place.parent.mkdir(exist_ok=True)
-    shutil.copyfile(file, place)
+    _refuse_existing(directory / "data" / file.name)
     return f"data/{file.name}", True
 
 

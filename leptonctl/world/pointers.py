@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.record import State, from_json, to_json
 from leptonctl.core.values import Json
-from leptonctl.world.state.store import StateStore
+from leptonctl.world.state.store import StateStore, corrupt
 from leptonctl.world.store.store import Store
 
 Move = Callable[[State], State]
@@ -31,7 +31,7 @@ class Pointers:
         """The state, or None before the first apply. A store marked by a lineage whose state is gone is an error, never "create everything"."""
         raw = self.states.read()
         if raw is not None:
-            return from_json(raw)
+            return self._parsed(raw)
         lineage = self.store.lineage(self.project)
         if lineage is None:
             return None
@@ -39,7 +39,7 @@ class Pointers:
             "missing-state",
             "The store is marked as used, but its state is not there",
             f"{self.states.describe()} is missing; the store belongs to lineage {lineage} of project {self.project}",
-            hint="put the state back (a copy stands beside it as state.json.backup), or point `store:` to a new place",
+            hint="put the state back from a backup, or point `store:` to a new place",
         )
 
     def begin(self) -> State:
@@ -67,7 +67,7 @@ class Pointers:
                     self.states.describe(),
                     hint="put the state back and run again",
                 )
-            before = from_json(raw)
+            before = self._parsed(raw)
             after = change(before)
             if after is before:
                 return before
@@ -85,6 +85,12 @@ class Pointers:
             after = self._with_history(before, replace(before, revision=before.revision + 1), record)
             if self.states.swap(before.revision, to_json(after)):
                 return after
+
+    def _parsed(self, raw: Mapping[str, Json]) -> State:
+        try:
+            return from_json(raw)
+        except ValueError as reason:
+            raise corrupt(self.states.describe(), str(reason)) from reason
 
     def _with_history(self, before: State, after: State, record: Mapping[str, Json]) -> State:
         """Written before the swap: a record that lost its race hangs on no chain and is never shown."""

@@ -47,7 +47,7 @@ def test_a_state_is_indented_and_keeps_the_one_before(state: StateStore, tmp_pat
 @pytest.mark.parametrize(
     "data",
     [b"", b" \n", b"{", b"\xff\xfe", b"[]", b"null", b"{}", b'{"revision": 3}', b'{"format_version": "1", "revision": "3"}',
-     b'{"version": 4, "terraform_version": "1.9", "serial": 3}', b'{"format_version": "2", "revision": 3}', b"[" * 100_000],
+     b'{"version": 4, "terraform_version": "1.9", "serial": 3}', b"[" * 100_000],
 )  # fmt: skip
 def test_what_is_no_state_is_never_taken_for_a_missing_one(state: StateStore, tmp_path: Path, data: bytes) -> None:
     state.swap(None, at(1))
@@ -59,6 +59,15 @@ def test_what_is_no_state_is_never_taken_for_a_missing_one(state: StateStore, tm
         assert caught.value.diagnostics[0].id == "corrupt-state"
         assert "state.json.backup" in caught.value.diagnostics[0].hint
     assert file.read_bytes() == data
+
+
+def test_a_state_of_a_later_release_is_not_misread(state: StateStore, tmp_path: Path) -> None:
+    state.swap(None, at(1))
+    (tmp_path / "state" / "state.json").write_bytes(b'{"format_version": "2", "revision": 3}')
+    for act in (state.read, lambda: state.swap(1, at(2))):
+        with pytest.raises(Failure) as caught:
+            act()
+        assert caught.value.diagnostics[0].id == "newer-format"
 
 
 def test_a_state_that_was_removed_is_noticed(state: StateStore, tmp_path: Path) -> None:

@@ -52,18 +52,23 @@ def encode(state: Mapping[str, Json]) -> bytes:
 
 
 def decode(data: bytes, place: str) -> dict[str, Any]:
-    """The state in bytes that stand at `place`. Failure `corrupt-state` when they are none."""
+    """The state in bytes that stand at `place`. Failure `corrupt-state` when they are none, `newer-format` for that of a later release."""
     if not data.strip():
-        raise _corrupt(place, "it is empty")
+        raise corrupt(place, "it is empty")
     try:
         state = json.loads(data)
     except (ValueError, RecursionError) as reason:
-        raise _corrupt(place, f"it is not JSON ({reason})") from reason
+        raise corrupt(place, f"it is not JSON ({reason})") from reason
     if not isinstance(state, dict) or type(state.get("revision")) is not int or "format_version" not in state:
-        raise _corrupt(place, "it is JSON but not a state of leptonctl")
+        raise corrupt(place, "it is JSON but not a state of leptonctl")
     version = str(state["format_version"])
     if version.partition(".")[0] != FORMAT:
-        raise _corrupt(place, f"it has format {version}, and this release reads format {FORMAT}")
+        raise fail(
+            "newer-format",
+            "The state has a format this release does not know",
+            f"{place} has format {version}; this release reads format {FORMAT}.",
+            hint="upgrade leptonctl to the release that wrote the state",
+        )
     return cast("dict[str, Any]", state)
 
 
@@ -78,7 +83,8 @@ def check_next(expected_revision: int | None, new: Mapping[str, Json]) -> None:
         raise ValueError(msg)
 
 
-def _corrupt(place: str, why: str) -> Failure:
+def corrupt(place: str, why: str) -> Failure:
+    """What stands at `place` is no state."""
     return fail(
         "corrupt-state",
         "The state cannot be read",

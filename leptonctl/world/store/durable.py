@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from leptonctl.core.diagnostic import fail
+
 DOT_FOLDER = ".leptonctl"
 DAY_S = 86_400.0
 
@@ -17,7 +19,15 @@ _numbers = itertools.count()
 def ensure_dot_folder(root: Path) -> Path:
     """The project's `.leptonctl` folder, made when missing. Its `.gitignore` is written before anything else in it."""
     folder = root / DOT_FOLDER
-    make_folder(folder)
+    try:
+        make_folder(folder)
+    except OSError as refused:
+        raise fail(
+            "cannot-write",
+            "A file cannot be written",
+            f"{folder}: {refused.strerror or refused}",
+            hint="make it a folder that you can write, and check that there is space",
+        ) from refused
     return folder
 
 
