@@ -25,6 +25,7 @@ from leptonctl.kinds.live import drift, interrupted, recovered
 from leptonctl.pipeline.session import Session
 from leptonctl.pipeline.variables import variable_becauses
 from leptonctl.world import observe
+from leptonctl.world.edits import write_text
 from leptonctl.world.pointers import now
 
 PLAN_HOURS = 24
@@ -218,16 +219,17 @@ def save(made: Plan, out: Path, addresses: Sequence[str]) -> None:
         "format_version": "1", "saved_at": now(), "expires": time.time() + PLAN_HOURS * 3600, "only": list(addresses),
         "binding": dict(made.binding), "plan": plan_to_json(made),
     }  # fmt: skip
-    out.write_text(json.dumps(saved, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_text(out, json.dumps(saved, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_saved(file: Path) -> dict[str, Any]:
     """A saved plan. Failure when the file is none."""
     try:
         saved = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as reason:
+    except (OSError, ValueError) as reason:
+        why = reason.strerror if isinstance(reason, OSError) else "it is not JSON"
         raise fail(
-            "bad-plan", "The saved plan cannot be read", f"{file}: {reason}", hint="make it with `leptonctl plan --out FILE`"
+            "bad-plan", "The saved plan cannot be read", f"{file}: {why}", hint="make it with `leptonctl plan --out FILE`"
         ) from reason
     if not isinstance(saved, dict) or not all(isinstance(saved.get(name), kind) for name, kind in SAVED.items()):
         raise fail("bad-plan", "The file is not a saved plan", str(file), hint="make it with `leptonctl plan --out FILE`")
