@@ -19,6 +19,7 @@ from leptonctl.world.store.store import Store
 
 READY_S = 60.0
 SWAP_S = 10.0
+HUNG_S = 3.0
 POLL_S = 0.02
 LOCK_POLL_S = 0.1
 
@@ -98,6 +99,9 @@ class Switch:
                 self._complete(target.name, history)
             else:
                 self.pointers.move(lambda s: replace(s, pending={n: p for n, p in s.pending.items() if n != target.name}))
+                if (live is None or live.here) and not state.entries(f"environment/{target.name}/"):
+                    # nothing was served before: what was started for this has nothing to serve
+                    servers.stop_server(root=self.root, environment=target.name)
             raise
         return self._complete(target.name, history)
 
@@ -267,6 +271,9 @@ class Switch:
         host, port = str(platform["host"]), int(cast("int", platform["port"]))
         known = servers.server_record(self.root, target.name)
         running = known is not None and servers.is_running(known)
+        if known is not None and running and known["url"] == servers.url_of(host, port) and servers.probe(known["url"], HUNG_S) is None:
+            self.progress("the server does not answer: stopping it")
+            running = not servers.stop_server(root=self.root, environment=target.name, timeout=HUNG_S)
         taken = port_problem(target.name, host, port, self.store)
         if taken is not None:
             raise fail("port-in-use", "The port of this environment is taken", taken, hint="choose another port, or stop what uses it")

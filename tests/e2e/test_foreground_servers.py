@@ -1,0 +1,202 @@
+"""Several servers of one environment: they switch together, one that hangs is not waited for, one that cannot load keeps the old set."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import projects
+import pytest
+
+HEARTBEAT_S = 15
+REQUEST = {"inputs": [{"name": n, "datatype": "FP32", "shape": [3], "data": data} for n, data in (("x", [1, 5, 9]), ("y", [8, 5.2, 2]))]}
+
+
+@contextlib.contextmanager
+def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`leptonctl serve prod` in the foreground, on a port of its own: its address and its process."""
+    process = projects.start("serve", "prod", "--port", str(projects.free_port()), cwd=root)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = re.fullmatch(r"serving prod at (http://\S+) as \S+\n", said)
+        assert found is not None, said
+        ready(found[1])
+        yield found[1], process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def ready(url: str) -> None:
+    """Wait until a server that listens has a deployment in force."""
+    deadline = time.monotonic() + 20
+    while not projects.ask(f"{url}/leptonctl/v1/status")["deployment"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def bind(root: Path, version: str, code: int = 0) -> dict:
+    file = root / "environment-prod.yaml"
+    file.write_text(re.sub(r"line: v\d", f"line: {version}", file.read_text(encoding="utf-8")), encoding="utf-8")
+    done = projects.run("apply", "--yes", "--json", cwd=root)
+    assert done.returncode == code, done.stdout + done.stderr
+    return {**projects.finished(done), "events": projects.events(done.stdout)}
+
+
+def in_force(url: str) -> tuple[int, str]:
+    """The deployment that a server has in force, and the digest that it serves."""
+    status = projects.ask(f"{url}/leptonctl/v1/status")
+    (model,) = status["models"]
+    return status["deployment"], model["digest"]
+
+
+def answer(url: str) -> dict:
+    return projects.ask(f"{url}/v2/models/line/infer", REQUEST)
+
+
+def drift(root: Path) -> list[tuple[str, str]]:
+    plan = json.loads(projects.run("plan", "--json", cwd=root).stdout)
+    return [(d["class"], d["reason"]) for d in plan["drift"]]
+
+
+@pytest.fixture
+def prod(tiny: Callable[..., Path]) -> Path:
+    root = tiny(None, {"prod": "models: {line: v1}"})
+    bind(root, "v1")
+    return root
+
+
+def second_folder(first: Path) -> Path:
+    """Another checkout of the project whose store is the first one's."""
+    second = first.parent / "second"
+    shutil.copytree(first, second, ignore=shutil.ignore_patterns(".leptonctl"))
+    text = (second / "leptonctl.yaml").read_text(encoding="utf-8")
+    (second / "leptonctl.yaml").write_text(f"{text}store: ../{first.name}/.leptonctl/store\n", encoding="utf-8")
+    return second
+
+
+def test_all_servers_of_an_environment_switch_together(prod: Path) -> None:
+    mine = projects.served(prod, "prod")["url"]
+    with serving(prod) as (beside, process), serving(second_folder(prod)) as (elsewhere, _):
+        urls = [mine, beside, elsewhere]
+        first = in_force(mine)
+        old = answer(mine)
+        assert [in_force(url) for url in urls] == [first] * 3
+        assert [answer(url) for url in urls] == [old] * 3
+        finished = bind(prod, "v2")
+        assert finished["seconds"] < 10
+        second = in_force(mine)
+        assert second[0] == first[0] + 1
+        assert second[1] != first[1]
+        assert [in_force(url) for url in urls] == [second] * 3
+        new = answer(mine)
+        assert new != old
+        assert [answer(url) for url in urls] == [new] * 3
+        back = bind(prod, "v1")
+        assert (back["trained"], back["bound"]) == (0, 1)
+        assert back["seconds"] < 1
+        assert [answer(url) for url in urls] == [old] * 3
+        servers = projects.served(prod, "prod")["servers"]
+        assert len({server["id"] for server in servers}) == 3
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        # a server that was stopped is not waited for, and nobody misses it
+        assert bind(prod, "v2")["seconds"] < 1
+        assert drift(prod) == []
+
+
+def test_a_server_that_hangs_is_reported_and_not_waited_for(prod: Path) -> None:
+    mine = projects.served(prod, "prod")["url"]
+    with serving(prod) as (beside, process):
+        process.send_signal(signal.SIGSTOP)
+        if os.environ.get("LEPTONCTL_SOAK"):
+            time.sleep(HEARTBEAT_S + 1)
+        else:
+            # what it wrote, as it will look when that time has passed: it is stopped and writes nothing
+            (record,) = (f for f in (prod / ".leptonctl/store/servers/prod").iterdir() if json.loads(f.read_text())["pid"] == process.pid)
+            written = json.loads(record.read_text())
+            record.write_text(json.dumps({**written, "heartbeat": written["heartbeat"] - HEARTBEAT_S - 1}))
+        assert bind(prod, "v2")["seconds"] < 5
+        ((kind, reason),) = drift(prod)
+        assert kind == "note"
+        assert re.fullmatch(rf"server \S+-{beside.rpartition(':')[2]} was last seen \d+ s ago", reason)
+        assert "was last seen" in projects.run("plan", cwd=prod).stdout
+        assert projects.run("plan", "--detailed-exitcode", cwd=prod).returncode == 0, "a note is no change"
+        process.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while in_force(beside) != in_force(mine) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert in_force(beside) == in_force(mine)
+        assert answer(beside) == answer(mine)
+
+
+def test_a_set_that_cannot_be_loaded_leaves_the_old_one_in_force(prod: Path) -> None:
+    mine = projects.served(prod, "prod")["url"]
+    before, old = in_force(mine), answer(mine)
+    serial = projects.state_of(prod)["serial"]
+    shown = projects.state_of(prod)
+    artifact = shown["current"]["model/line@v2"]["artifact"].removeprefix("sha256:")
+    file = prod / ".leptonctl" / "store" / "artifacts" / artifact[:2] / artifact
+    good = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+
+    with serving(prod) as (beside, _):
+        failed = bind(prod, "v2", 1)
+        assert (failed["bound"], failed["failed"], failed["ok"]) == (0, 1, False)
+        (event,) = [e for e in failed["events"] if e["type"] == "step_failed"]
+        assert event["diagnostic"]["id"] == "not-ready"
+        assert "model.onnx" in event["diagnostic"]["detail"]
+        assert [in_force(url) for url in (mine, beside)] == [before] * 2
+        assert [answer(url) for url in (mine, beside)] == [old] * 2
+        state = projects.state_of(prod)
+        assert state["serial"] == serial
+        assert projects.served(prod, "prod")["models"][0]["version"] == "v1"
+        # it can be tried again at once, and nothing of the failed try is a place to return to
+        file.write_bytes(good)
+        assert bind(prod, "v2")["bound"] == 1
+        rolled = projects.run("rollback", "prod", "--yes", "--json", cwd=prod)
+        assert projects.finished(rolled)["bound"] == 1
+        assert [answer(url) for url in (mine, beside)] == [old] * 2
+
+
+def test_a_first_set_that_cannot_be_loaded_leaves_no_server_behind(tiny: Callable[..., Path]) -> None:
+    root = tiny(None, {"prod": "models: {line: v1}"})
+    assert projects.run("build", cwd=root).returncode == 0
+    models = [f for f in (root / ".leptonctl/store/artifacts").rglob("*") if f.is_file() and b"ai.onnx.ml" in f.read_bytes()]
+    goods = {file: file.read_bytes() for file in models}
+    for file, good in goods.items():
+        file.chmod(0o644)
+        file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    failed = bind(root, "v1", 1)
+    assert (failed["bound"], failed["failed"]) == (0, 1)
+    assert projects.processes(root) == {}
+    for file, good in goods.items():
+        file.write_bytes(good)
+    assert bind(root, "v1")["bound"] == 1
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_server_of_this_host_that_hangs_is_started_anew(version: str, prod: Path) -> None:
+    """Where there is nothing else to do, and in the midst of a switch."""
+    record = prod / ".leptonctl" / "servers" / "prod" / "server.json"
+    pid = json.loads(record.read_text())["pid"]
+    url = projects.served(prod, "prod")["url"]
+    old = answer(url)
+    os.kill(pid, signal.SIGSTOP)
+    assert drift(prod) == [("heal", "the server of this environment does not answer")]
+    assert projects.served(prod, "prod")["healthy"] is False
+    done = bind(prod, version)
+    assert (done["failed"], done["bound"]) == (0, int(version == "v2"))
+    assert json.loads(record.read_text())["pid"] != pid
+    assert pid not in projects.processes(prod)
+    assert (answer(url) == old) is (version == "v1")
+    assert drift(prod) == []
