@@ -98,14 +98,21 @@ def artifact_of(model: Model, configuration: Configuration, state: State | None,
 
 def _built(datasets: Mapping[str, Dataset], models: Mapping[str, Model]) -> tuple[Node, ...]:
     nodes = []
-    stratified: dict[str, bool] = {}
+    tasks: dict[tuple[str, ...], set[str]] = {}
     for model in models.values():
-        address = model.dataset.address
-        stratified[address] = stratified.get(address, False) or model.task == "classification"
+        for place in _places(model.dataset):
+            tasks.setdefault(place, set()).add(model.task)
     keys: dict[str, str] = {}
     for dataset in datasets.values():
-        node = dataset_kind.node(dataset, stratify=stratified.get(dataset.address, False))
+        # a version that no model reads is split like its sisters: it does not move when a model comes to it or leaves it
+        used = next((tasks[place] for place in _places(dataset) if place in tasks), set())
+        node = dataset_kind.node(dataset, stratify="classification" in used)
         keys[dataset.address] = node.digest
         nodes.append(node)
     nodes += [model_steps.node(model, keys[model.dataset.address]) for model in models.values()]
     return tuple(nodes)
+
+
+def _places(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a version is told from others by: its address, then its sisters' common name and target."""
+    return (dataset.address,), (dataset.declared.name, dataset.target)

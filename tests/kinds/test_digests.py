@@ -1,0 +1,240 @@
+"""What moves a digest and what does not: the pure half of every edit, with the shipped catalog and no data."""
+
+import pytest
+from declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, digests, moved, nodes_of, step
+
+from leptonctl.core.change import Keep
+from leptonctl.core.diff import diff
+from leptonctl.core.observed import SourceFacts
+
+PREPROCESS = (
+    "preprocess: [{columns: numeric, use: standard_scaler}]\nparams: {C: 2.0}\nseed: 3\nrevision: 2\nexport: {opset: 17}\nfeatures: [x]\n"
+)
+EVALUATE = "evaluate: {metrics: [accuracy, f1], cross_validation: 5, positive: a, average: binary}\n"
+CONTRACT = "columns: {x: {type: number, missing: 0.0}}\nprivacy: {drop: [city], hash: [y], key: {secret: {env: KEY}}, key_id: k1}\nsplit: {test: 0.25, seed: 7}\n"
+GATES = "gates: {accuracy: {min: 0.5}}\n"
+FULL = (
+    DATA.replace("versions:", CONTRACT + "versions:").replace("second.csv}", "second.csv, encoding: latin-1}")
+    + MODEL.replace("versions:", PREPROCESS + EVALUATE + "versions:")
+    + ENVIRONMENT
+    + GATES
+)
+FIRST, LINE, DEV, BINDING = "dataset/points@first", "model/line@v1", "environment/dev", "environment/dev/line"
+
+# (what is edited, old text, new text) of what must cost nothing
+SAME = [
+    ("description", "kind: Model\n", "kind: Model\ndescription: Other\n"),
+    ("description of a version", "v1: {}", "v1: {description: Other}"),
+    ("labels", "kind: Model\n", "kind: Model\nlabels: {team: x}\n"),
+    ("order of keys", "dataset: points@first\ntask: classification\n", "task: classification\ndataset: points@first\n"),
+    ("order of versions", "  first: {source: data/first.csv}\n  second: {source: data/second.csv, encoding: latin-1}\n", "  second: {source: data/second.csv, encoding: latin-1}\n  first: {source: data/first.csv}\n"),
+    ("comment", "kind: Model\n", "# a remark\nkind: Model\n"),
+    ("check", "{type: number, missing: 0.0}", "{type: number, missing: 0.0, min: 0, max: 9}"),
+    ("allowed values", "columns: {x:", "columns: {city: {values: [a, b]}, x:"),
+    ("uniqueness", "columns: {x:", "columns: {y: {unique: true}, x:"),
+    ("description of a column", "{type: number, missing: 0.0}", "{type: number, missing: 0.0, description: X}"),
+    ("a column that is named only", "columns: {x:", "columns: {city: , x:"),
+    ("source of the secret", "env: KEY", "env: OTHER_KEY"),
+    ("parameter at its default", "params: {C: 2.0}", "params: {C: 2.0, max_iter: 100, tol: 0.0001}"),
+    ("integer for a number", "params: {C: 2.0}", "params: {C: 2}"),
+    ("preprocess at its default", "use: standard_scaler}", "use: standard_scaler, params: {with_mean: true}}"),
+    ("encoding at its default", "first: {source: data/first.csv}", "first: {source: data/first.csv, encoding: utf-8}"),
+    ("base value written in the version", "v1: {}", "v1: {seed: 3, params: {C: 2.0}}"),
+    ("null for what is not there", "v1: {}", "v1: {warm_start: null}"),
+    ("order of metrics", "[accuracy, f1]", "[f1, accuracy]"),
+    ("gate", "{min: 0.5}", "{min: 0.9, max: 1.0}"),
+    ("no gates", GATES, ""),
+    ("require_commit", GATES, GATES + "require_commit: true\n"),
+    ("switch", GATES, GATES + "switch: together\n"),
+    ("long form of a binding", "{line: v1}", "{line: {version: v1}}"),
+    ("platform at its default", GATES, GATES + "platform: {type: server, host: 127.0.0.1, port: 8080}\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), [case[1:] for case in SAME], ids=[case[0] for case in SAME])
+def test_what_says_the_same_moves_nothing(old: str, new: str) -> None:
+    assert FULL.count(old) == 1
+    assert digests(FULL.replace(old, new)) == digests(FULL)
+
+
+# what must move: the digests of these addresses and of no others
+TRAINED = {LINE, BINDING}
+READ = {FIRST, LINE, BINDING}
+BOTH = {*READ, "dataset/points@second"}
+OTHER = [
+    ("type of a column", "type: number", "type: integer", BOTH),
+    ("fill value", "missing: 0.0", "missing: 1.0", BOTH),
+    ("number of another type as fill value", "missing: 0.0", "missing: 0", BOTH),
+    ("dropped column", "drop: [city]", "drop: []", BOTH),
+    ("hashed column", "hash: [y]", "hash: [city, y]", BOTH),
+    ("key id", "key_id: k1", "key_id: k2", BOTH),
+    ("share of the split", "test: 0.25", "test: 0.3", BOTH),
+    ("seed of the split", "seed: 7", "seed: 8", BOTH),
+    ("stratified", "seed: 7}", "seed: 7, stratify: false}", BOTH),
+    ("kind of split", "split: {test: 0.25, seed: 7}", "split: {by: y}", BOTH),
+    ("column of the split", "split: {test: 0.25, seed: 7}", "split: {column: y}", BOTH),
+    ("target", "target: side", "target: y", BOTH),
+    ("encoding", "first.csv}", "first.csv, encoding: latin-1}", READ),
+    ("delimiter", "first.csv}", "first.csv, delimiter: ;}", READ),
+    ("missing values", "first.csv}", "first.csv, missing_values: [NA]}", READ),
+    ("test file", "first.csv}", "first.csv, test: {source: data/test.csv}}", READ),
+    ("pin of other bytes", "first.csv}", f"first.csv, digest: 'sha256:{'0' * 64}'}}", READ),
+    ("dataset version", "points@first", "points@second", TRAINED),
+    ("algorithm", "algorithm: logistic_regression", "algorithm: svm", TRAINED),
+    ("parameter", "C: 2.0", "C: 2.5", TRAINED),
+    ("parameter taken away", "params: {C: 2.0}", "params: {}", TRAINED),
+    ("seed", "seed: 3", "seed: 4", TRAINED),
+    ("revision", "revision: 2", "revision: 3", TRAINED),
+    ("features", "features: [x]", "features: [x, y]", TRAINED),
+    ("preprocess step", "use: standard_scaler", "use: min_max_scaler", TRAINED),
+    ("preprocess columns", "columns: numeric, use", "columns: [x], use", TRAINED),
+    ("preprocess parameter", "use: standard_scaler}", "use: standard_scaler, params: {with_mean: false}}", TRAINED),
+    ("one step more", "use: standard_scaler}]", "use: standard_scaler}, {columns: numeric, use: min_max_scaler}]", TRAINED),
+    ("opset", "opset: 17", "opset: 18", TRAINED),
+    ("address", GATES, GATES + "platform: {port: 9000}\n", {DEV}),
+    ("protection", GATES, GATES + "protected: true\n", {DEV}),
+    ("strict requests", GATES, GATES + "requests: strict\n", {DEV}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), [case[1:] for case in OTHER], ids=[case[0] for case in OTHER])
+def test_what_determines_a_result_moves_it_and_what_stands_on_it(old: str, new: str, expected: set[str]) -> None:
+    assert FULL.count(old) == 1
+    before, after = digests(FULL), digests(FULL.replace(old, new))
+    assert {address for address in before if before[address] != after[address]} == expected
+
+
+def test_every_edit_gives_another_digest() -> None:
+    """No two of the edits above look alike."""
+    found = [digests(FULL.replace(old, new))[LINE] for _, old, new, expected in OTHER if LINE in expected]
+    assert len(set(found)) == len(found)
+
+
+def test_renamed_files_and_names_cost_nothing() -> None:
+    same = {"data/other.csv": SourceFacts(digest=digests_of_file("data/first.csv"), columns=COLUMNS)}
+    renamed_file = ALL.replace("data/first.csv", "data/other.csv")
+    assert digests(renamed_file, same) == digests(ALL)
+    renamed_version = ALL.replace("first:", "begin:").replace("points@first", "points@begin")
+    assert digests(renamed_version)[LINE] == digests(ALL)[LINE]
+    data = {(c.action, c.address) for c in moved(ALL, renamed_version) if c.address.startswith("dataset/")}
+    assert data == {("create", "dataset/points@begin"), ("forget", FIRST)}
+
+
+def digests_of_file(path: str) -> str:
+    from declared import seen
+
+    found = seen((path, "utf-8", None)).digest
+    assert found is not None
+    return found
+
+
+def test_other_bytes_in_the_file_move_what_reads_it() -> None:
+    other = {"data/first.csv": SourceFacts(digest="sha256:" + "1" * 64, columns=COLUMNS)}
+    before, after = digests(ALL), digests(ALL, other)
+    assert {a for a in before if before[a] != after[a]} == READ
+
+
+def test_a_pin_of_the_same_bytes_moves_nothing_and_keeps_them() -> None:
+    pinned = ALL.replace("first.csv}", f"first.csv, digest: '{digests_of_file('data/first.csv')}'}}")
+    overwritten = {"data/first.csv": SourceFacts(digest="sha256:" + "1" * 64, columns=COLUMNS)}
+    gone = {"data/first.csv": SourceFacts(problem=("missing-file", "It is gone", "gone", "put it back"))}
+    assert digests(pinned) == digests(pinned, overwritten) == digests(pinned, gone) == digests(ALL)
+
+
+def test_evaluation_moves_its_own_step_alone() -> None:
+    for old, new, ops in (
+        ("[accuracy, f1]", "[accuracy]", {"evaluate", "cross_validate"}),
+        ("positive: a", "positive: b", {"evaluate", "cross_validate"}),
+        ("average: binary", "average: macro", {"evaluate", "cross_validate"}),
+        ("cross_validation: 5", "cross_validation: 3", {"cross_validate"}),
+    ):
+        text = FULL.replace(old, new)
+        assert digests(text) == digests(FULL)
+        before, after = nodes_of(FULL)[LINE], nodes_of(text)[LINE]
+        assert {s.op for s in after.steps if s.spec != step(before, s.op).spec} == ops
+        (change,) = (c for c in moved(FULL, text) if c.address == LINE)
+        assert change.reason.endswith("asked for anew")
+
+
+def test_checks_go_with_the_binding() -> None:
+    text = FULL.replace("missing: 0.0}", "missing: 0.0, min: 0}")
+    (change,) = moved(FULL, text)
+    assert (change.address, change.reason) == (BINDING, "the checks on its requests changed")
+
+
+def test_a_split_is_stratified_for_a_classification() -> None:
+    regression = ALL.replace("classification", "regression").replace("logistic_regression", "ridge")
+    splits = {
+        name: step(nodes_of(text)[FIRST], "prepare").inputs["split"]["stratify"]  # type: ignore[call-overload, index]
+        for name, text in (("classification", ALL), ("regression", regression), ("said so", regression.replace("versions:\n  first", "split: {stratify: true}\nversions:\n  first")))
+    }  # fmt: skip
+    assert splits == {"classification": True, "regression": False, "said so": True}
+
+
+REGRESSION = MODEL.replace("line", "slope").replace("classification", "regression").replace("logistic_regression", "ridge")
+
+
+def test_a_model_whose_split_differs_reads_rows_of_its_own() -> None:
+    """A classification and a regression on one dataset that leaves it open: each trains on what its key says."""
+    nodes = nodes_of(DATA + MODEL + REGRESSION + ENVIRONMENT)
+    data, line, slope = nodes[FIRST], nodes[LINE], nodes["model/slope@v1"]
+    assert [s.op for s in line.steps] == ["train", "export", "evaluate"]
+    assert [s.op for s in slope.steps] == ["prepare", "train", "export", "evaluate"]
+    own = step(slope, "prepare")
+    assert own.key != data.digest
+    assert own.address == slope.address
+    for node, rows in ((line, data.digest), (slope, own.key)):
+        place = FIRST if node is line else slope.address
+        assert step(node, "train").fields["prepare"] == rows
+        assert all(s.needs["prepare"] == (place, "prepare") for s in node.steps if s.op != "prepare")
+    # what the dataset says for itself holds for both
+    said = nodes_of((DATA + MODEL + REGRESSION).replace("target: side", "target: side\nsplit: {stratify: false}"))
+    assert [s.op for s in said["model/slope@v1"].steps] == ["train", "export", "evaluate"]
+
+
+def test_gates_of_such_a_model_are_judged_on_its_own_rows() -> None:
+    place = "---\nkind: Environment\nname: lab\nplatform: {port: 9001}\nmodels: {slope: v1}\ngates: {mae: {max: 1}}\n"
+    model = REGRESSION.replace("versions:", "evaluate: {metrics: [r2]}\nversions:")
+    evaluate = step(nodes_of(DATA + MODEL + model + ENVIRONMENT + place)["environment/lab/slope"], "evaluate")
+    assert evaluate.needs["prepare"] == ("model/slope@v1", "prepare")
+
+
+def test_a_version_does_not_move_when_a_model_comes_to_it_or_leaves_it() -> None:
+    before, after = digests(ALL), digests(ALL.replace("points@first", "points@second"))
+    assert {a for a in before if before[a] != after[a]} == {LINE, BINDING}
+    # with another target it may be another task: that is said by the models that read it alone
+    other = ALL.replace("second: {source", "second: {target: x, source")
+    assert step(nodes_of(other)["dataset/points@second"], "prepare").inputs["split"]["stratify"] is False  # type: ignore[call-overload, index]
+
+
+def test_one_dataset_version_needs_no_name() -> None:
+    one = ALL.replace("  second: {source: data/second.csv}\n", "")
+    assert digests(one.replace("points@first", "points")) == digests(one)
+
+
+def test_two_versions_of_one_recipe_share_their_steps() -> None:
+    nodes = nodes_of(ALL.replace("v1: {}", "v1: {}\n  v2: {description: The same}"))
+    one, two = nodes[LINE], nodes["model/line@v2"]
+    assert one.digest == two.digest
+    assert [s.spec for s in one.steps] == [s.spec for s in two.steps]
+
+
+def test_nodes_say_where_each_field_of_a_recipe_is_written() -> None:
+    (change,) = (c for c in moved(ALL, ALL.replace("v1: {}", "v1: {params: {C: 0.5}}")) if c.address == LINE)
+    (because,) = change.because
+    assert (because.path, because.before, because.after) == ("params.C", None, 0.5)
+    assert because.span is not None
+    assert because.span.line == next(
+        i for i, line in enumerate(("kind: Project\nname: toy\nformat: 1\n---\n" + ALL).splitlines(), 1) if "v1: {}" in line
+    )
+
+
+def test_a_plan_of_the_same_is_all_keep() -> None:
+    from declared import applied
+
+    from leptonctl.core.graph import resolve_keys
+
+    nodes = nodes_of(FULL)
+    entries = applied(nodes)
+    keys = resolve_keys(list(nodes.values()), entries, {})
+    assert all(isinstance(c, Keep) for c in diff(list(nodes.values()), entries, keys))
