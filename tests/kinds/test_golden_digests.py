@@ -1,0 +1,73 @@
+"""Digests and step keys of fixed declarations. One that moves builds models again everywhere: only a new `format` or epoch may do that.
+
+When it is meant: `python -m tests.kinds.test_golden_digests`, and a line under *Rebuilds* in CHANGELOG.md.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.load import load
+from leptonctl.core.observed import SourceFacts
+from leptonctl.core.resolve import resolve
+from leptonctl.core.template import render
+from leptonctl.kinds.configuration import all_nodes, configure
+from leptonctl.kinds.dataset import source_keys
+from leptonctl.world.catalog import TRAINERS, load_catalog
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+GOLDEN = CHECKOUT / "tests" / "golden_digests.json"
+EXAMPLES = sorted(folder.name for folder in (CHECKOUT / "examples").iterdir() if (folder / "leptonctl.yaml").exists())
+DATA = "kind: Dataset\nname: d\ntarget: y\nversions:\n  a: {source: rows.csv}\n---\n"
+
+
+def texts(example: str) -> dict[str, str]:
+    """The YAML of an example."""
+    folder = CHECKOUT / "examples" / example
+    return {str(f.relative_to(folder)): f.read_text(encoding="utf-8") for f in sorted(folder.rglob("*.y*ml"))}
+
+
+def every_algorithm() -> dict[str, str]:
+    """A model of every bundled algorithm with its defaults."""
+    models = [
+        f"kind: Model\nname: {task}-{name.replace('_', '-')}\ndataset: d@a\ntask: {task}\nalgorithm: {name}\nversions: {{v1: {{}}}}\n"
+        for task, names in TRAINERS.items()
+        for name in names
+    ]
+    return {"leptonctl.yaml": "kind: Project\nname: all\nformat: 1\n---\n" + DATA + "---\n".join(models)}
+
+
+def digests(sources: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Address -> its digest and the keys of its steps, computed from declarations alone: a file's content is its path."""
+    catalog = load_catalog()
+    documents, _ = load(sources)
+    documents, _ = render(documents)
+    project = resolve(documents)
+    facts = {key: SourceFacts(digest=digest(key[0])) for key in source_keys(project)}
+    configuration, problems = configure(project, catalog, facts)
+    assert not problems
+    nodes = [node for node in all_nodes(configuration, None, {}) if node.address.startswith(("dataset/", "model/"))]
+    return {node.address: {"digest": node.digest} | {step.op: step.key or f"declared {step.spec}" for step in node.steps} for node in nodes}
+
+
+def everything() -> dict[str, dict[str, dict[str, str]]]:
+    return {name: digests(texts(name)) for name in EXAMPLES} | {"every algorithm": digests(every_algorithm())}
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, "every algorithm"])
+def test_no_digest_moves(name: str) -> None:
+    sources = every_algorithm() if name == "every algorithm" else texts(name)
+    assert digests(sources) == json.loads(GOLDEN.read_text(encoding="utf-8"))[name]
+
+
+def test_every_step_of_a_recipe_has_a_key() -> None:
+    kept = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    for steps in kept["every algorithm"].values():
+        assert all(key.startswith("sha256:") for op, key in steps.items() if op in {"digest", "prepare", "train", "export"})
+    assert len(kept["every algorithm"]) == 1 + sum(map(len, TRAINERS.values()))
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(everything(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
