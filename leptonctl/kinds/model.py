@@ -282,6 +282,9 @@ def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | N
     if dataset is None or dataset.columns is None:
         return
     withheld = _withheld(dataset)
+    written = declared.fields.get("features")
+    if isinstance(written, list) and at[0] != "features":
+        withheld = {**dict.fromkeys((c for c in dataset.columns if c not in written), "`features` leaves this column out"), **withheld}
     features = [c for c in dataset.columns if c not in withheld]
     if name in features:
         return
