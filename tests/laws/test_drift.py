@@ -25,6 +25,7 @@ from projects import (
     tiny_project,
 )
 
+SOAK = bool(os.environ.get("LEPTONCTL_SOAK"))
 ROW = {"inputs": [{"name": n, "datatype": "FP32", "shape": [1], "data": [v]} for n, v in (("x", 2.0), ("y", 3.0))]}
 
 
