@@ -21,7 +21,7 @@ NOTHING_DONE = {"prepared": 0, "trained": 0, "exported": 0, "evaluated": 0, "cro
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that holds the results of both versions: what is about to be tested is binding, not training."""
-    project = tiny_project(tmp_path_factory.mktemp("built"), MODELS, {"prod": GATED})
+    project = tiny_project(tmp_path_factory.mktemp("built"), MODELS)
     done = run("build", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
     return project / ".leptonctl" / "store"
@@ -136,7 +136,7 @@ def test_a_gate_does_block_what_is_no_return(root: Path) -> None:
 def test_while_another_apply_builds(root: Path) -> None:
     """The rollback does not wait for the training, and the apply that trains then finds its binding moved: exit 5, results kept."""
     file, models = root / "environment-prod.yaml", root / "model-line.yaml"
-    short = LONG.replace("max_iter: 1000000", "max_iter: 9000")
+    short = LONG.replace("max_iter: 1000000", "max_iter: 6000")
     models.write_text(models.read_text() + f"  v3: {short}\n")
     edit(file, "line: v2", "line: v3")
     commit(root, "v3")
