@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import hashlib
+import itertools
 import os
 import random
 import signal
@@ -293,6 +294,28 @@ for number in range(10**6):
     print(name, flush=True)
     store.objects.put("servers/prod/one", name.encode() * 50_000)
 """
+
+
+def test_a_holder_that_hangs_is_named_as_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a server that hangs while it writes its heartbeat is in nobody's way, whatever its lock hashes to."""
+    monkeypatch.setattr("leptonctl.world.store.durable.LOCK_S", 0.1)
+    objects = FolderObjects(root=tmp_path)
+    staged = "deployments/prod/staged"
+    hangs = next(path for n in itertools.count() if _stripe(path := f"servers/prod/{n}") == _stripe(staged))
+    with objects._lock(hangs):
+        objects.put(staged, b"{}")
+        with pytest.raises(Failure) as caught:
+            objects.put(hangs, b"{}")
+    (problem,) = caught.value.diagnostics
+    assert problem.id == "store-failed"
+    assert "another process has held its lock" in problem.detail
+    objects.put(hangs, b"{}")
+
+
+def _stripe(path: str) -> bytes:
+    """The bits of its hash that a path's lock is chosen by, one way or another: the last twelve of the first two bytes."""
+    first, second = hashlib.sha256(path.encode()).digest()[:2]
+    return bytes([first % 16, second])
 
 
 def test_a_killed_writer_leaves_everything_whole_or_absent(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Durable writes in a local folder: whole or absent after a crash at any instant. Knows nothing of what is written."""
 
+import errno
 import fcntl
 import itertools
 import os
@@ -12,6 +13,8 @@ from leptonctl.core.diagnostic import fail
 
 DOT_FOLDER = ".leptonctl"
 DAY_S = 86_400.0
+LOCK_S = 30.0
+LOCK_POLL_S = 0.001
 
 _numbers = itertools.count()
 
@@ -120,7 +123,7 @@ def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the exclusive lock of a lock file, which stays. Freed by the death of its holder."""
+    """Hold the exclusive lock of a lock file, which stays. Freed by the death of its holder; OSError when one hangs with it."""
     flags = os.O_RDWR | os.O_CREAT
     try:
         handle = os.open(path, flags, 0o644)
@@ -128,10 +131,24 @@ def locked(path: Path) -> Iterator[None]:
         make_folder(path.parent)
         handle = os.open(path, flags, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _flock(handle)
         yield
     finally:
         os.close(handle)
+
+
+def _flock(handle: int) -> None:
+    """Writers hold a lock for milliseconds: one that is held for long has a holder that was stopped, and no death will free it."""
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(errno.ETIMEDOUT, f"another process has held its lock for {LOCK_S:g} s and does not go on") from None
+            time.sleep(LOCK_POLL_S)
+        else:
+            return
 
 
 def _make(folder: Path) -> None:

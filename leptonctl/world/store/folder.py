@@ -19,7 +19,7 @@ from leptonctl.world.store.durable import fsync_folder, link_new, locked, make_f
 from leptonctl.world.store.lease import FolderLease, is_held, take
 from leptonctl.world.store.objects import Entry
 
-STRIPES = 64
+STRIPES = 4096
 CHUNK = 1 << 16
 
 
@@ -127,8 +127,9 @@ class FolderObjects:
         return self.root / _checked(path)
 
     def _lock(self, path: str) -> AbstractContextManager[None]:
-        stripe = sha256(path.encode()).digest()[0] % STRIPES
-        return locked(self.root / ".locks" / f"{stripe:02d}")
+        # a server may hang while it writes its heartbeat: nobody but its own kind waits for the same lock
+        stripe = int.from_bytes(sha256(path.encode()).digest()[:2]) % STRIPES
+        return locked(self.root / ".locks" / f"{path.partition('/')[0]}-{stripe:03x}")
 
     @contextmanager
     def _writing(self, path: str) -> Iterator[Path]:
