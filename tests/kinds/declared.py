@@ -1,6 +1,7 @@
 """Declarations from YAML text to nodes, with the shipped catalog and files that nobody reads: their digests are handed in."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.catalog import Catalog
@@ -113,7 +114,13 @@ def applied(nodes: Mapping[str, Node]) -> dict[str, Entry]:
     for node in nodes.values():
         entry = entries[node.address]
         steps = {s.op: key for s in node.steps if (key := keys.of(node.address, s.op)) is not None}
-        entries[node.address] = Entry(**{**{f: getattr(entry, f) for f in Entry.__slots__}, "steps": steps})
+        entries[node.address] = replace(entry, steps=steps)
+    for node in nodes.values():
+        if node.version is not None:
+            # a binding points at what its version points at
+            built, rows = entries[node.needs[0]], step(nodes[node.needs[0]], "export").needs["prepare"]
+            steps = {"prepare": str(keys.of(*rows)), **built.steps}
+            entries[node.address] = replace(entries[node.address], artifact=built.artifact, steps=steps)
     return entries
 
 
