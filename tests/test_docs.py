@@ -1,5 +1,6 @@
 """The documentation is true: generated pages are in step, links lead somewhere, names are complete, the README's commands work."""
 
+import importlib
 import os
 import re
 import shutil
@@ -7,13 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import projects
 import pytest
 
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
 from leptonctl.core.values import KINDS
-from leptonctl.world.catalog import METRICS, PREPROCESSORS, SOURCES, TRAINERS, load_catalog
+from leptonctl.testing import check_trainer
+from leptonctl.world.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.world.schemas import derived
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -23,9 +26,6 @@ LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # of the words the glossary forbids, those that have no other use in a text about models
 SYNONYMS = ("fingerprint", "rollout", "workspace", "registry", "dry run", "connector", "orchestrator", "model store", "hyperparameter")
-
-
-SOURCE_NAMES = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
 
 
 def page(name: str) -> str:
@@ -68,10 +68,10 @@ def test_every_kind_and_provider_is_in_the_documentation() -> None:
         assert f"\n## {kind}\n" in text
     for name in (*PREPROCESSORS, *(name for names in TRAINERS.values() for name in names)):
         assert f"\n### {name}\n" in text, name
-    everything = "".join(page(f"docs/{name}.md") for name in ("yaml-reference", "concepts"))
-    for name in (name for names in METRICS.values() for name in names):
-        assert f'"{name}"' in text, name
-    assert {SOURCE_NAMES[name] for name in SOURCES} <= set(re.findall("|".join(SOURCE_NAMES.values()), everything))
+    for (task, name), metric in load_catalog().metrics.items():
+        assert re.search(rf"^\| `{name}` \| {task} \|.*{re.escape(metric.description)} \|$", text, re.MULTILINE), name
+    for source in load_catalog().sources.values():
+        assert all(f"`{suffix}`" in text for suffix in source.suffixes), source.name
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
@@ -158,6 +158,13 @@ def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
     assert "Applied in" in said
     assert re.search(r"^pinned|sha256:[0-9a-f]{8}", said, re.MULTILINE), said
     assert not projects.processes(place)
+
+
+def test_the_trainer_of_the_contributors_guide_passes_its_own_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = dedent(page("CONTRIBUTING.md").partition("   ```python\n")[2].partition("   ```\n")[0])
+    (tmp_path / "bernoulli.py").write_text(written, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    check_trainer(importlib.import_module("bernoulli").TRAINERS[0], {"binarize": 1.0})
 
 
 def test_the_readme_is_one_page() -> None:

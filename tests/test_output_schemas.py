@@ -155,3 +155,25 @@ def test_what_commands_print(command: str, project: Path) -> None:
     assert done.stderr == ""
     assert (done.returncode != 0) == (COMMANDS[command] == "error")
     assert problems(COMMANDS[command], json.loads(done.stdout)) == []
+
+
+def test_init_prints_what_it_wrote(tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text("x,side\n" + "0.1,l\n0.9,r\n" * 8, encoding="utf-8")
+    for arguments in (["init", "--json"], ["init", "--json", "--from", str(tmp_path / "points.csv"), "--target", "side"]):
+        place = tmp_path / str(len(arguments))
+        place.mkdir()
+        done = leptonctl(arguments, place)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert problems("init", json.loads(done.stdout)) == []
+
+
+def test_a_released_lock_is_told_as_it_was(project: Path) -> None:
+    from leptonctl.pipeline import Session
+    from leptonctl.world.claims import claimed
+
+    session = Session.open(project)
+    with claimed(session.pointers, {"pid": 1}, ["model/sides@v1"]) as claim:
+        done = leptonctl(["lock", "release", claim.id, "--json"], project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert problems("release", json.loads(done.stdout)) == []
+    assert json.loads(done.stdout)["released"]["id"] == claim.id

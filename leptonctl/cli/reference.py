@@ -41,9 +41,9 @@ EVENTS = "apply_event"
 BAR = r"\|"
 # command -> schema of what --json prints
 OUTPUTS = {
-    "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS, "destroy": EVENTS,
-    "show": "show", "status": "status", "history": "history", "diff": "diff", "explain": "explain", "pin": "pin", "verify": "verify",
-    "predict": "predict", "gc": "gc", "lock list": "locks", "version": "version",
+    "init": "init", "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS,
+    "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "explain": "explain", "pin": "pin",
+    "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks", "lock release": "release", "version": "version",
 }  # fmt: skip
 
 

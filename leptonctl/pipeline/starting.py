@@ -66,7 +66,7 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
         "algorithm": guess.algorithm,
         "columns": cast("Json", dict(table.types)),
         "missing": {name: count for name, count in table.missing.items() if count},
-        "left out": list(guess.ids),
+        "left_out": list(guess.ids),
         "port": port,
     }
     return {"files": cast("Json", written), "inferred": inferred}

@@ -1,9 +1,10 @@
-"""The schemas -> the YAML reference as Markdown. Decides nothing, writes nothing."""
+"""The schemas and the catalog -> the YAML reference as Markdown. Decides nothing, writes nothing."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from leptonctl.core.catalog import Catalog
 from leptonctl.core.explain_schema import describe
 
 INTRODUCTION = """# YAML reference
@@ -20,12 +21,13 @@ Any scalar but names may be a template, `"{{ vars.NAME }}"`; a scalar that is on
 HEAD = "| key | value | default | meaning |\n| --- | --- | --- | --- |"
 
 
-def render(schemas: Mapping[str, Mapping[str, Any]]) -> str:
-    """One chapter a kind, then the parameters of every algorithm and preprocess step."""
+def render(schemas: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> str:
+    """One chapter a kind, the file formats and the metrics, then the parameters of every algorithm and preprocess step."""
     parts = [INTRODUCTION]
     for kind, schema in schemas.items():
         rows = "\n".join(_rows(schema, ""))
         parts.append(f"## {kind}\n\n{schema['description']}\n\n{HEAD}\n{rows}\n")
+    parts += [_formats(catalog), _metrics(catalog)]
     definitions = schemas.get("Model", {}).get("definitions", {})
     for heading, group in (
         ("Preprocess steps", "preprocess"),
@@ -36,6 +38,26 @@ def render(schemas: Mapping[str, Mapping[str, Any]]) -> str:
         if chapters:
             parts.append(f"## {heading}\n\n" + "\n".join(chapters))
     return "\n".join(parts)
+
+
+def _formats(catalog: Catalog) -> str:
+    rows = [f"| {', '.join(f'`{end}`' for end in one.suffixes)} | {_cell(one.description)} |" for one in catalog.sources.values()]
+    return "## File formats\n\nA source is read as its file's ending says.\n\n" + "\n".join(
+        ["| ending | format |", "| --- | --- |", *rows, ""]
+    )
+
+
+def _metrics(catalog: Catalog) -> str:
+    """What may stand under `evaluate.metrics`; what is better also says which way `max_drop` counts."""
+    rows = []
+    for (task, name), metric in catalog.metrics.items():
+        better = {True: "higher", False: "lower", None: ""}[metric.greater_is_better]
+        usual = "yes" if metric.default else ""
+        rows.append(f"| `{name}` | {task} | {better} | {usual} | {_cell(metric.description)} |")
+    head = "Names for `evaluate.metrics`; those that are one number can stand in `gates` too. Without a list the usual ones of the task are computed."
+    return f"## Metrics\n\n{head}\n\n" + "\n".join(
+        ["| name | task | better | usual | meaning |", "| --- | --- | --- | --- | --- |", *rows, ""]
+    )
 
 
 def _parameters(name: str, definition: Mapping[str, Any]) -> str:

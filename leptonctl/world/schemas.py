@@ -58,7 +58,7 @@ def derived(catalog: Catalog) -> dict[str, str]:
         f"schemas/{kind.lower()}.schema.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for kind, schema in schemas.items()
     }
     files["leptonctl/kinds/checkers.py"] = checkers(base_schemas())
-    files["docs/yaml-reference.md"] = render(schemas)
+    files["docs/yaml-reference.md"] = render(schemas, catalog)
     return files
 
 
