@@ -72,7 +72,13 @@ def apply(
         agreed = made.effect_id
         with suppress(Moved):
             return _claimed(session, planned, reporter, command)
-    raise fail("stale-plan", "Other applies move the same addresses all the time", hint="apply again later", exit_code=STALE)
+    raise fail(
+        "contended",
+        "Other applies move the same addresses all the time",
+        f"tried {RETRIES} times",
+        hint="apply again later",
+        exit_code=STALE,
+    )
 
 
 def recover(session: Session) -> None:
