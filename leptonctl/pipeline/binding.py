@@ -135,10 +135,10 @@ class Environments:
         return Target(
             name=name,
             bindings=entries,
-            environment=self._environment_entry(environment),
+            environment=self._environment_entry(name, state),
             platform=environment.platform if environment else cast("dict[str, Json]", recorded.get("platform") or {}),
-            protected=environment.protected if environment else False,
-            requests=environment.requests if environment else "lenient",
+            protected=environment.protected if environment else bool(recorded.get("protected")),
+            requests=environment.requests if environment else str(recorded.get("requests") or "lenient"),
             seals=self._seals(environment, entries, state),
             before={change.address: (change.before, change.before_version) for change, _ in ready},
             evidence=[gate for change, found in (*ready, *refused) for gate in _evidence(change, found)],
@@ -159,10 +159,13 @@ class Environments:
             made, steps=steps, version=binding.model.declared.version, recipe=recipe, reads={}, seconds={}, metadata=metadata, effect=True
         )
 
-    def _environment_entry(self, environment: Environment | None) -> Entry | None:
-        if environment is None:
-            return None
-        node = self._node(environment.address)
+    def _environment_entry(self, name: str, state: State) -> Entry | None:
+        address = f"environment/{name}"
+        if name not in self.run.planned.configuration.environments:
+            # no longer declared: given up when the plan says so, and as it was when only a binding of it is taken out
+            given_up = any(c.address == address for c in self.run.planned.plan.moving)
+            return None if given_up else state.current.get(address)
+        node = self._node(address)
         return Entry(digest=node.digest, recipe=node.recipe, metadata=node.metadata, effect=True)
 
     def _seals(self, environment: Environment | None, entries: Mapping[str, Entry | None], state: State) -> dict[str, dict[str, Json]]:

@@ -1,0 +1,108 @@
+"""`--only` through the command line: what is named, what it stands on, and nothing else. Lost bytes and mixed tasks besides."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import projects
+import pytest
+
+TWO = {"line": {"v1": "{}"}, "curve": {"v1": "{params: {C: 0.5}}"}}
+Tiny = Callable[..., Path]
+
+
+def applied(root: Path, *more: str) -> dict:
+    done = projects.run("apply", "--yes", "--json", *more, cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return projects.finished(done)
+
+
+def pending(root: Path, *more: str) -> dict[str, str]:
+    shown = projects.run("plan", "--json", *more, cwd=root)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    return {change["address"]: change["action"] for change in json.loads(shown.stdout)["changes"]}
+
+
+def test_a_binding_of_an_environment_that_is_given_up_is_taken_out_alone(tiny: Tiny) -> None:
+    root = tiny(models=TWO, environments={"dev": "models: {line: v1, curve: v1}"})
+    applied(root)
+    (root / "environment-dev.yaml").unlink()
+    assert applied(root, "--only", "environment/dev/line")["bound"] == 1
+    # the environment serves on with what is left of it, and its record is there for the next apply
+    assert [m["name"] for m in projects.served(root, "dev")["models"]] == ["curve"]
+    assert pending(root) == {"environment/dev": "remove", "environment/dev/curve": "remove"}
+    applied(root)
+    assert pending(root) == {}
+    assert "dev" not in json.loads((root / ".leptonctl" / "state" / "state.json").read_text())["environments"]
+    assert projects.processes(root) == {}
+
+
+def test_a_model_brings_its_data_and_no_sister(tiny: Tiny) -> None:
+    root = tiny(models=TWO, environments={})
+    assert pending(root, "--only", "line@v1") == {"dataset/points@first": "create", "model/line@v1": "create"}
+    done = applied(root, "--only", "line")
+    assert (done["prepared"], done["trained"]) == (1, 1)
+    assert pending(root) == {"model/curve@v1": "create"}
+
+
+def test_a_name_of_two_things_is_asked_about(tiny: Tiny) -> None:
+    root = tiny(models=TWO, environments={"line": "models: {line: v1}"})
+    asked = projects.run("plan", "--only", "line", cwd=root)
+    assert asked.returncode == 1
+    assert "error[ambiguous-address]" in asked.stderr
+    assert "line may be model/line or environment/line" in asked.stderr
+    assert "write model/line" in asked.stderr
+    unknown = projects.run("plan", "--only", "lime@v1", cwd=root)
+    assert unknown.returncode == 1
+    assert "error[unknown-address]" in unknown.stderr
+    assert pending(root, "--only", "line@v1") == {"dataset/points@first": "create", "model/line@v1": "create"}
+
+
+def test_what_the_store_lost_is_built_again(tiny: Tiny) -> None:
+    root = tiny(models={"line": {"v1": "{}"}}, environments={})
+    applied(root)
+    store = root / ".leptonctl" / "store"
+    state = json.loads((root / ".leptonctl" / "state" / "state.json").read_text())
+    key = state["current"]["dataset/points@first"]["steps"]["prepare"].removeprefix("sha256:")
+    for digest in json.loads((store / "results" / key).read_text())["artifacts"].values():
+        name = digest.removeprefix("sha256:")
+        (store / "artifacts" / name[:2] / name).unlink()
+    # nothing needs the rows: nothing is done for them
+    assert pending(root) == {}
+    projects.edit(root / "model-line.yaml", "versions:", "evaluate: {metrics: [f1]}\nversions:")
+    assert pending(root) == {"dataset/points@first": "update", "model/line@v1": "update"}
+    done = applied(root)
+    assert (done["prepared"], done["trained"], done["evaluated"]) == (1, 0, 1)
+    shutil.rmtree(store)
+    done = applied(root)
+    assert (done["prepared"], done["trained"], done["exported"], done["evaluated"]) == (1, 1, 1, 1)
+    assert pending(root) == {}
+
+
+@pytest.fixture
+def both_tasks(tiny: Tiny) -> Path:
+    """One dataset whose number is learned by a regression and, as five classes, by a classification."""
+    root = tiny(models={"line": {"v1": "{}"}}, environments={})
+    rows = "".join(f"{i % 7},{i % 11},{i % 5}\n" for i in range(100))
+    (root / "data" / "points.csv").write_text("x,y,side\n" + rows)
+    model = (root / "model-line.yaml").read_text()
+    slope = model.replace("name: line", "name: slope").replace("classification", "regression").replace("logistic_regression", "ridge")
+    (root / "model-slope.yaml").write_text(slope)
+    return root
+
+
+def test_a_classification_and_a_regression_on_one_dataset(both_tasks: Path) -> None:
+    done = applied(both_tasks)
+    assert (done["prepared"], done["trained"]) == (2, 2)
+    assert pending(both_tasks) == {}
+    results = [json.loads(f.read_text()) for f in (both_tasks / ".leptonctl" / "store" / "results").iterdir()]
+    rows = {r["address"]: r["outputs"]["rows_digest"]["test"] for r in results if r["op"] == "prepare"}
+    assert set(rows) == {"dataset/points@first", "model/slope@v1"}
+    assert len(set(rows.values())) == 2
+    # and its rows are found again by what reads them later
+    projects.edit(both_tasks / "model-slope.yaml", "versions:", "evaluate: {metrics: [r2]}\nversions:")
+    done = applied(both_tasks)
+    assert (done["prepared"], done["trained"], done["evaluated"]) == (0, 0, 1)
+    verified = projects.run("verify", "slope@v1", cwd=both_tasks)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
