@@ -1,6 +1,6 @@
 """All declarations of a project resolved into nodes. Pure: documents, catalog and observed facts in, values and diagnostics out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,19 +22,18 @@ from leptonctl.kinds.model import Model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What is declared: datasets and models by `name@version`, environments by name; `built` are the nodes of the first two."""
+    """What is declared: datasets and models by `name@version`, environments by name; `built` are the nodes of the first two by address.
+
+    `bindings` are those of all environments, by address.
+    """
 
     project: Project
     catalog: Catalog
     datasets: Mapping[str, Dataset]
     models: Mapping[str, Model]
     environments: Mapping[str, Environment]
-    built: tuple[Node, ...]
-
-    @property
-    def bindings(self) -> Iterator[Binding]:
-        for environment in self.environments.values():
-            yield from environment.bindings
+    built: Mapping[str, Node]
+    bindings: Mapping[str, Binding]
 
 
 def configure(project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Configuration, tuple[Diagnostic, ...]]:
@@ -48,20 +47,20 @@ def configure(project: Project, catalog: Catalog, facts: Mapping[SourceKey, Sour
         datasets=datasets,
         models=models,
         environments=environments,
-        built=_built(datasets, models),
+        built={node.address: node for node in _built(datasets, models)},
+        bindings={binding.address: binding for environment in environments.values() for binding in environment.bindings},
     )
     return configuration, (*wrong_data, *wrong_models, *wrong_environments)
 
 
 def all_nodes(configuration: Configuration, state: State | None, results: Mapping[str, Result]) -> tuple[Node, ...]:
     """Every node in order. Which evidence a binding needs depends on what is bound and on what this environment served before."""
-    built = {node.address: node for node in configuration.built}
-    nodes = list(configuration.built)
+    nodes = list(configuration.built.values())
     for environment in configuration.environments.values():
         nodes.append(environment_kind.node(environment))
         for binding in environment.bindings:
             bound = bound_now(binding.address, state)
-            node = built[binding.model.address]
+            node = configuration.built[binding.model.address]
             same = bound is not None and bound.digest == node.digest
             returning = is_return(binding, configuration, state, results)
             nodes.append(environment_kind.binding_node(binding, node, None if same else bound, is_return=returning))
@@ -87,8 +86,7 @@ def is_return(binding: Binding, configuration: Configuration, state: State | Non
 
 def artifact_of(model: Model, configuration: Configuration, state: State | None, results: Mapping[str, Result]) -> str | None:
     """The digest of the version's ONNX bytes, from results or from state; None when it is not built."""
-    node = next(n for n in configuration.built if n.address == model.address)
-    export = next(step for step in node.steps if step.op == "export")
+    export = model_steps.step_of(configuration.built[model.address], "export")
     assert export.key is not None
     if export.key in results:
         return results[export.key].artifacts.get("model.onnx")

@@ -26,7 +26,7 @@ def judgements(
     if binding.needs_evaluation:
         evaluations.append(keys.of(binding.address, "evaluate"))
     bound = bound_now(binding.address, state)
-    digest = next(node.digest for node in configuration.built if node.address == model)
+    digest = configuration.built[model].digest
     found = judge(
         binding.gates,
         evaluations=[results.get(key) if key else None for key in evaluations],

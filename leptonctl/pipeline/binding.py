@@ -205,7 +205,7 @@ class Environments:
         )  # fmt: skip
 
     def _binding(self, address: str) -> Binding:
-        return next(b for b in self.run.planned.configuration.bindings if b.address == address)
+        return self.run.planned.configuration.bindings[address]
 
     def _node(self, address: str) -> Node:
         return next(n for n in self.run.planned.nodes if n.address == address)

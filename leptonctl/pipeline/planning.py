@@ -149,7 +149,7 @@ def _settle(
 
 def _judged(change: Change, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result]) -> Change:
     """A binding's change with its gates judged, and whether it is a return."""
-    binding = next((b for b in configuration.bindings if b.address == change.address), None)
+    binding = configuration.bindings.get(change.address)
     if binding is None or isinstance(change, Keep):
         return change
     returning = is_return(binding, configuration, state, results)
@@ -200,7 +200,8 @@ def _ports(
         one = live.get(environment.name)
         recorded = state.environments.get(environment.name, {}) if state else {}
         elsewhere = one is not None and not one.here
-        in_place = one is not None and bool(one.status) and recorded.get("platform") == environment.platform
+        # a server of ours that hangs holds its own port: the switch starts it anew
+        in_place = one is not None and (bool(one.status) or one.running) and recorded.get("platform") == environment.platform
         if elsewhere or in_place or not any(a.startswith(environment.address + "/") for a in moving):
             continue
         host, port = str(environment.platform["host"]), int(cast("int", environment.platform["port"]))

@@ -119,7 +119,7 @@ def test_gates_of_a_binding(gates: str, expected: list) -> None:
     configuration, problems = configured(ALL.replace(MODEL, MODEL + other) + f"gates: {gates}\n")
     assert configuration is not None
     assert not problems
-    (binding,) = configuration.bindings
+    (binding,) = configuration.bindings.values()
     assert [(g.metric, g.rule, g.limit) for g in binding.gates] == expected
     assert all(g.span is not None for g in binding.gates)
 

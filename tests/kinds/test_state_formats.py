@@ -111,7 +111,7 @@ def test_what_was_applied_is_still_in_place() -> None:
     assert [(c.action, c.address, c.because) for c in changes if not isinstance(c, Keep)] == []
     assert len(changes) == 7
     assert list(sealed(nodes, state)) == []
-    assert all(is_return(binding, configuration, state, {}) for binding in configuration.bindings)
+    assert all(is_return(binding, configuration, state, {}) for binding in configuration.bindings.values())
 
 
 def test_an_interrupted_switch_is_still_completed() -> None:
