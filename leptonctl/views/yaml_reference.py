@@ -54,7 +54,7 @@ def _metrics(catalog: Catalog) -> str:
         better = {True: "higher", False: "lower", None: ""}[metric.greater_is_better]
         usual = "yes" if metric.default else ""
         rows.append(f"| `{name}` | {task} | {better} | {usual} | {_cell(metric.description)} |")
-    head = "Names for `evaluate.metrics`; those that are one number can stand in `gates` too. Without a list the usual ones of the task are computed."
+    head = "Names for `evaluate.metrics`; those that are one number can stand in `gates` too. Left out: the usual ones of the task."
     return f"## Metrics\n\n{head}\n\n" + "\n".join(
         ["| name | task | better | usual | meaning |", "| --- | --- | --- | --- | --- |", *rows, ""]
     )
