@@ -82,7 +82,7 @@ def to_json(state: State) -> dict[str, Json]:
         "project": state.project,
         "revision": state.revision,
         "serial": state.serial,
-        "current": {address: _entry_json(state.current[address]) for address in sorted(state.current)},
+        "current": {address: entry_to_json(state.current[address]) for address in sorted(state.current)},
         **{table: cast("Json", dict(sorted(getattr(state, table).items()))) for table in _TABLES},
         "history": state.history,
     }
@@ -100,7 +100,7 @@ def from_json(value: Mapping[str, Json]) -> State:
         project=str(value["project"]),
         revision=cast("int", value["revision"]),
         serial=cast("int", value["serial"]),
-        current={address: _entry(entry) for address, entry in current.items()},
+        current={address: entry_from_json(entry) for address, entry in current.items()},
         history=cast("dict[str, Json] | None", value.get("history")),
         **{table: cast("dict[str, dict[str, Json]]", value.get(table) or {}) for table in _TABLES},
     )
@@ -122,10 +122,12 @@ def _misshapen(value: Mapping[str, Json]) -> Iterator[str]:
                 yield f"current.{address}.{name}"
 
 
-def _entry_json(entry: Entry) -> dict[str, Json]:
+def entry_to_json(entry: Entry) -> dict[str, Json]:
+    """What an entry says; what it leaves out is at its default."""
     given = {name: getattr(entry, name) for name in _ENTRY}
     return {name: dict(v) if isinstance(v, Mapping) else v for name, v in given.items() if v not in (None, {}, False, "")}
 
 
-def _entry(value: dict[str, Json]) -> Entry:
+def entry_from_json(value: Mapping[str, Json]) -> Entry:
+    """The entry of its JSON; fields of a later minor format are passed over."""
     return Entry(**{name: value[name] for name in _ENTRY if name in value})  # type: ignore[arg-type]

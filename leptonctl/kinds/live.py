@@ -6,7 +6,7 @@ from typing import cast
 
 from leptonctl.core.change import Drift
 from leptonctl.core.observed import Live, SourceFacts, SourceKey
-from leptonctl.core.record import Entry, State
+from leptonctl.core.record import Entry, State, entry_from_json
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset
 
@@ -49,7 +49,7 @@ def completed(state: State, name: str) -> State:
     """The pending switch of an environment written into its pointers."""
     pending = state.pending[name]
     entries = cast("dict[str, dict[str, Json] | None]", pending.get("entries") or {})
-    moved: dict[str, Entry | None] = {a: Entry(**e) if e is not None else None for a, e in entries.items()}  # type: ignore[arg-type]
+    moved: dict[str, Entry | None] = {a: entry_from_json(e) if e is not None else None for a, e in entries.items()}
     record = cast("dict[str, Json] | None", pending.get("environment"))
     environments = {n: r for n, r in state.environments.items() if n != name}
     if record is not None:

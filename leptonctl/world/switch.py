@@ -8,7 +8,7 @@ from typing import cast
 
 from leptonctl.core.diagnostic import Diagnostic, Failure, error, fail
 from leptonctl.core.observed import Live
-from leptonctl.core.record import Entry, State
+from leptonctl.core.record import Entry, State, entry_to_json
 from leptonctl.core.values import Json
 from leptonctl.kinds.live import HEARTBEAT_S, completed
 from leptonctl.world import live as servers
@@ -180,7 +180,7 @@ class Switch:
             "deployment": number,
             "claim": self.claim.id,
             "owner": dict(self.claim.owner),
-            "entries": {a: _entry_json(e) for a, e in stamped.items()},
+            "entries": {a: entry_to_json(e) if e is not None else None for a, e in stamped.items()},
             "environment": self._environment(target, state, number, stamped),
             "sealed": cast("Json", dict(target.seals)),
         }
@@ -302,10 +302,3 @@ def problem_of(failure: Failure) -> Diagnostic:
 
 def _numbers(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else ()
-
-
-def _entry_json(entry: Entry | None) -> Json:
-    if entry is None:
-        return None
-    given = {name: getattr(entry, name) for name in entry.__slots__}
-    return {name: dict(v) if isinstance(v, Mapping) else v for name, v in given.items()}

@@ -12,7 +12,7 @@ from toy import build, entries, graphs, state, toy
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import in_order, resolve_keys
-from leptonctl.core.record import Entry, State, from_json, to_json
+from leptonctl.core.record import Entry, State, entry_to_json, from_json, to_json
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds.live import completed, recovered
 
@@ -122,11 +122,6 @@ def test_what_is_bound_stays_known_when_its_bytes_are_gone() -> None:
 ENVIRONMENT: dict[str, Json] = {"platform": {"type": "server"}, "protected": True, "deployment": 1, "served": {}}
 
 
-def entry_json(entry: Entry) -> Json:
-    given_ = {f.name: getattr(entry, f.name) for f in fields(Entry)}
-    return {name: dict(v) if hasattr(v, "items") else v for name, v in given_.items()}
-
-
 def the_way(nodes: list[Node]) -> Iterator[State]:
     """Every state between the first apply's begin and its end."""
     built = entries(nodes, build(nodes))
@@ -137,7 +132,7 @@ def the_way(nodes: list[Node]) -> Iterator[State]:
     yield (now := now.moved(built))
     yield (now := replace(now, locks={"prod": {"claim": "a1"}}))
     pending: dict[str, Json] = {
-        "deployment": 1, "claim": "a1", "entries": {"environment/prod": entry_json(bound)}, "environment": ENVIRONMENT,
+        "deployment": 1, "claim": "a1", "entries": {"environment/prod": {**entry_to_json(bound), "added_later": 1}}, "environment": ENVIRONMENT,
         "sealed": {"toy/0": {"digest": "d"}},
     }  # fmt: skip
     yield (now := replace(now, pending={"prod": pending}))
