@@ -27,6 +27,7 @@ from pathlib import Path
 CASES = Path(__file__).parent / "cases"
 RECORD = ("exit", "stdout", "stderr")
 _HEAD = re.compile(r"^=== (file|rm|run|exit|stdout|stderr)\b ?(.*)$")
+_PROGRESS = re.compile(r"· (prepare|train|export|evaluate|cross-validate|compare|bind) ")
 _NAMED = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<date>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC( \((just now|\d+ \w+ ago)\))?"), "<date>"),
@@ -76,7 +77,8 @@ class Names:
             text = pattern.sub(word, text)
         text = re.sub(rf"(?<!\w){re.escape(socket.gethostname())}(?!\w)", "<host>", text)
         text = re.sub(rf"\b(by |\"by\": \"){re.escape(getpass.getuser())}\b", r"\1<user>", text)
-        return "".join(line.rstrip() + "\n" for line in text.splitlines())
+        # whether a step lives long enough to tell of its progress depends on the machine
+        return "".join(line.rstrip() + "\n" for line in text.splitlines() if not _PROGRESS.match(line))
 
     def _digest(self, found: re.Match[str]) -> str:
         short = found[2][:12]

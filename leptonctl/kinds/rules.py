@@ -1,5 +1,6 @@
 """What may not be planned: sealed recipes edited, unpinned data in a protected environment, a commit that goes back. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from leptonctl.core.change import Change, Keep
@@ -19,15 +20,15 @@ def sealed(nodes: Sequence[Node], state: State) -> Iterator[Diagnostic]:
             continue
         recipe = seal.get("recipe")
         moved = list(becauses(recipe if isinstance(recipe, dict) else {}, node))
-        keep = "; ".join(f"{_where(b.span)}`{b.path}: {_text(b.before)}` (now {_text(b.after)})" for b in moved)
+        keep = "; ".join(f"{_where(b.span)}{_said(b.path, b.before)} (now {_text(b.after)})" for b in moved)
         span = next((b.span for b in moved if b.span is not None), node.span)
-        detail = f"{node.address} has served in the protected environment {seal.get('environment')}; its recipe was {keep}"
+        detail = f"{node.address} has served in the protected environment {seal.get('environment')}; what keeps it as it was: {keep}"
         yield error(
             "sealed-version",
             "A version that a protected environment has served is changed",
             detail,
             span=span,
-            hint="undo the edit and declare a new version with it",
+            hint="undo the edit (it may stand in the base block, in `vars` or in the dataset) and declare a new version with it",
         )
 
 
@@ -118,5 +119,9 @@ def _where(span: Span | None) -> str:
     return f"{span.file}:{span.line}: " if span is not None else ""
 
 
+def _said(path: str, value: Json) -> str:
+    return f"`{path}` left out" if value is None else f"`{path}: {_text(value)}`"
+
+
 def _text(value: Json) -> str:
-    return "absent" if value is None else str(value)
+    return "left out" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else str(value)
