@@ -19,6 +19,24 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(root=root, finished=json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.fixture(scope="session")
+def built_line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of one small model and environment prod, built only."""
+    root = projects.tiny_project(tmp_path_factory.mktemp("line"), None, {"prod": "models: {line: v1}"})
+    assert projects.run("build", cwd=root).returncode == 0
+    return root
+
+
+@pytest.fixture
+def line(built_line: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of it on a free port."""
+    root = tmp_path / "line"
+    shutil.copytree(built_line, root)
+    projects.new_ports(root)
+    yield root
+    projects.stop_servers(root)
+
+
 @pytest.fixture
 def spam(built: SimpleNamespace, tmp_path: Path) -> Iterator[Path]:
     """A copy of the built spam example on free ports, committed."""

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import projects
@@ -68,10 +68,9 @@ def drift(root: Path) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def prod(tiny: Callable[..., Path]) -> Path:
-    root = tiny(None, {"prod": "models: {line: v1}"})
-    bind(root, "v1")
-    return root
+def prod(line: Path) -> Path:
+    bind(line, "v1")
+    return line
 
 
 def second_folder(first: Path) -> Path:
@@ -168,20 +167,18 @@ def test_a_set_that_cannot_be_loaded_leaves_the_old_one_in_force(prod: Path) -> 
         assert [answer(url) for url in (mine, beside)] == [old] * 2
 
 
-def test_a_first_set_that_cannot_be_loaded_leaves_no_server_behind(tiny: Callable[..., Path]) -> None:
-    root = tiny(None, {"prod": "models: {line: v1}"})
-    assert projects.run("build", cwd=root).returncode == 0
-    models = [f for f in (root / ".leptonctl/store/artifacts").rglob("*") if f.is_file() and b"ai.onnx.ml" in f.read_bytes()]
+def test_a_first_set_that_cannot_be_loaded_leaves_no_server_behind(line: Path) -> None:
+    models = [f for f in (line / ".leptonctl/store/artifacts").rglob("*") if f.is_file() and b"ai.onnx.ml" in f.read_bytes()]
     goods = {file: file.read_bytes() for file in models}
     for file, good in goods.items():
         file.chmod(0o644)
         file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    failed = bind(root, "v1", 1)
+    failed = bind(line, "v1", 1)
     assert (failed["bound"], failed["failed"]) == (0, 1)
-    assert projects.processes(root) == {}
+    assert projects.processes(line) == {}
     for file, good in goods.items():
         file.write_bytes(good)
-    assert bind(root, "v1")["bound"] == 1
+    assert bind(line, "v1")["bound"] == 1
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
