@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TypeAlias, cast
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Drift, Keep, Plan, PlannedStep
@@ -10,6 +10,9 @@ from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.graph import Keys, needed_key
 from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json, Node, Result, Step
+
+Durations: TypeAlias = Mapping[tuple[str, str | None, Json], float]
+"""(op, family, algorithm) -> the longest it took, in seconds; family None: of all families."""
 
 
 def wanted_keys(nodes: Sequence[Node], changes: Sequence[Change], keys: Keys, current: Mapping[str, Entry]) -> set[str]:
@@ -34,10 +37,11 @@ def with_steps(
 ) -> tuple[Change, ...]:
     """Each moving change with its steps, and what of it is known only after apply. `current`: what stands and need not be done again."""
     by_address = {node.address: node for node in nodes}
+    past = durations(current)
     return tuple(
         change
         if isinstance(change, Keep) or change.address not in by_address
-        else _planned(change, by_address[change.address], keys, current, results)
+        else _planned(change, by_address[change.address], keys, current, results, past)
         for change in changes
     )
 
@@ -119,7 +123,9 @@ def effect_id(moving: Iterable[Change]) -> str:
     return digest(rows)
 
 
-def _planned(change: Change, node: Node, keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]) -> Change:
+def _planned(
+    change: Change, node: Node, keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result], past: Durations
+) -> Change:
     entry = current.get(node.address)
     # evidence for a gate is listed even where the same address recorded it before
     in_place = entry.steps if entry and not node.effect else {}
@@ -129,7 +135,7 @@ def _planned(change: Change, node: Node, keys: Keys, current: Mapping[str, Entry
         if key is not None and in_place.get(step.op) == key:
             continue
         cached = key is not None and key in results and step.op != "bind"
-        forecast = 0.0 if cached else forecast_seconds(step, node, current)
+        forecast = 0.0 if cached else forecast_seconds(step, node, past)
         steps.append(PlannedStep(op=step.op, address=node.address, key=key, spec=step.spec, cached=cached, forecast_s=forecast, step=step))
     unknown = tuple(f"steps.{s.op}.key" for s in steps if s.key is None and s.op != "bind")
     if any(s.op == "export" and not s.cached for s in steps):
@@ -137,17 +143,21 @@ def _planned(change: Change, node: Node, keys: Keys, current: Mapping[str, Entry
     return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
 
 
-def forecast_seconds(step: Step, node: Node, current: Mapping[str, Entry]) -> float | None:
+def durations(current: Mapping[str, Entry]) -> Durations:
+    """What is recorded of how long steps took. A family is a dataset or model with all its versions."""
+    found: dict[tuple[str, str | None, Json], float] = {}
+    for address, entry in current.items():
+        algorithm = entry.recipe.get("algorithm")
+        for op, seconds in entry.seconds.items():
+            for key in ((op, address.rpartition("@")[0], algorithm), (op, None, algorithm)):
+                found[key] = max(found.get(key, 0.0), float(seconds))
+    return found
+
+
+def forecast_seconds(step: Step, node: Node, past: Durations) -> float | None:
     """How long the same op took before: on this address or its sisters, else with the same algorithm; None without history."""
-    if step.op == "bind":
-        return None
-    family = node.address.rpartition("@")[0] or node.address
     algorithm = node.recipe.get("algorithm")
-    near = [
-        e for a, e in current.items() if step.op in e.seconds and a.rpartition("@")[0] == family and e.recipe.get("algorithm") == algorithm
-    ]
-    far = [e for e in current.values() if step.op in e.seconds and algorithm is not None and e.recipe.get("algorithm") == algorithm]
-    for entries in (near, far):
-        if entries:
-            return round(max(float(e.seconds[step.op]) for e in entries), 3)
-    return None
+    near = past.get((step.op, node.address.rpartition("@")[0], algorithm))
+    far = past.get((step.op, None, algorithm)) if algorithm is not None else None
+    known = near if near is not None else far
+    return None if known is None else round(known, 3)

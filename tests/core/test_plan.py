@@ -12,7 +12,7 @@ from leptonctl.core.change import Change, Create, Drift, Forget, Gate, Judgement
 from leptonctl.core.diagnostic import error
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import in_order, resolve_keys
-from leptonctl.core.plan import effect_id, forecast_seconds, make_plan, only, unmet, wanted_keys, with_steps
+from leptonctl.core.plan import durations, effect_id, forecast_seconds, make_plan, only, unmet, wanted_keys, with_steps
 from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json, Node, Result
 
@@ -302,9 +302,9 @@ def test_a_forecast_looks_at_sisters_first() -> None:
     def entry(seconds: float, algorithm: str = "a") -> Entry:
         return Entry(digest="d", seconds={"prepare": seconds}, recipe={"algorithm": algorithm})
 
-    assert forecast_seconds(step, node, {}) is None
-    assert forecast_seconds(step, node, {"toy/two@v1": entry(5.0)}) == 5.0
-    assert forecast_seconds(step, node, {"toy/two@v1": entry(5.0), "toy/one@v1": entry(1.0), "toy/one@v2": entry(2.0)}) == 2.0
-    assert forecast_seconds(step, node, {"toy/one@v1": entry(1.0, "b")}) is None
-    assert forecast_seconds(replace(step, op="bind"), node, {"toy/one@v1": entry(1.0)}) is None
-    assert forecast_seconds(replace(step, op="train"), node, {"toy/one@v1": entry(1.0)}) is None
+    assert forecast_seconds(step, node, durations({})) is None
+    assert forecast_seconds(step, node, durations({"toy/two@v1": entry(5.0)})) == 5.0
+    assert forecast_seconds(step, node, durations({"toy/two@v1": entry(5.0), "toy/one@v1": entry(1.0), "toy/one@v2": entry(2.0)})) == 2.0
+    assert forecast_seconds(step, node, durations({"toy/one@v1": entry(1.0, "b")})) is None
+    assert forecast_seconds(replace(step, op="bind"), node, durations({"toy/one@v1": entry(1.0)})) is None
+    assert forecast_seconds(replace(step, op="train"), node, durations({"toy/one@v1": entry(1.0)})) is None
