@@ -47,6 +47,10 @@ class Failure(Exception):
         super().__init__("; ".join(f"{d.id}: {d.summary}. {d.detail}" for d in self.diagnostics))
 
 
+# how many known names a hint lists
+SHOWN = 12
+
+
 def error(id: str, summary: str, detail: str = "", *, span: Span | None = None, hint: str = "") -> Diagnostic:  # noqa: A002
     """An error diagnostic."""
     return Diagnostic(id=id, severity="error", summary=summary, detail=detail, span=span, hint=hint)
@@ -75,4 +79,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = [name for name in names if name.lower() == word.lower()] or get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names[:12]) + (", …" if len(names) > 12 else "") if names else ""
+    return "known: " + ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "") if names else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Path: TypeAlias = tuple[str | int, ...]
 Op: TypeAlias = Literal["prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind"]
 Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]

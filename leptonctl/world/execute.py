@@ -177,7 +177,7 @@ class Building:
                     iteration=outcome.iteration,
                     of=outcome.of,
                     loss=outcome.loss,
-                )  # fmt: skip
+                )
             )
             return
         del self._running[outcome.id]

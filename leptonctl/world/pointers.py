@@ -28,7 +28,7 @@ class Pointers:
     project: str
 
     def read(self) -> State | None:
-        """The state, or None before the first apply. A store marked by a lineage whose state is gone is an error, never "create everything"."""
+        """The state, or None before the first apply. A marked store whose state is gone is an error, never "create everything"."""
         raw = self.states.read()
         if raw is not None:
             return self._parsed(raw)

@@ -66,7 +66,7 @@ def _stratify_problem(test: float, target: pl.Series) -> str | None:
     """Why the classes cannot be shared out evenly, before scikit-learn says it in its own words."""
     size = len(target)
     counts = target.value_counts()["count"]
-    rare = int((counts < 2).sum())
+    rare = int((counts < 2).sum())  # noqa: PLR2004 - one row cannot stand on both sides
     if rare:
         return f"{rare} of {len(counts)} classes have one row only, and a stratified split needs two of each."
     test_rows = int(test) if test >= 1 else int(np.ceil(test * size))

@@ -128,7 +128,9 @@ def test_documents_of_others_are_left_alone() -> None:
     pod = "apiVersion: v1\nkind: Pod\na: !Ref x\na: 2\n"
     strange = "site_name: x\nextra: !!python/name:x\na: 1\na: 2\n"
     broken = "a: [\n"
-    documents, problems = load({"leptonctl.yaml": PROJECT, "pod.yaml": pod, "site/mkdocs.yml": strange, "site/x.yaml": broken, "e.yaml": "# none\n---\n"})
+    documents, problems = load(
+        {"leptonctl.yaml": PROJECT, "pod.yaml": pod, "site/mkdocs.yml": strange, "site/x.yaml": broken, "e.yaml": "# none\n---\n"}
+    )
     assert problems == ()
     assert [d.kind for d in documents] == ["Project"]
 
@@ -144,7 +146,9 @@ def test_no_project() -> None:
 
 
 def test_duplicates_name_both_places() -> None:
-    _, problems = load({"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\n", "b.yaml": "kind: Model\nname: m\n---\nkind: Dataset\nname: m\n"})
+    _, problems = load(
+        {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\n", "b.yaml": "kind: Model\nname: m\n---\nkind: Dataset\nname: m\n"}
+    )
     assert [(p.span.file, p.detail) for p in problems if p.span] == [("b.yaml", "Model `m` is declared at a.yaml:2:7 already")]
 
 
@@ -170,14 +174,16 @@ json_values = st.recursive(
         st.floats(allow_nan=False, allow_infinity=False),
         st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\ufffe\uffff"), max_size=10),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text("abcXYZ019-_. :#é", min_size=1, max_size=6), inner, max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text("abcXYZ019-_. :#é", min_size=1, max_size=6), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(value=json_values, block=st.booleans())
-def test_what_is_dumped_reads_back(value: Json, block: bool) -> None:  # noqa: FBT001
+def test_what_is_dumped_reads_back(value: Json, block: bool) -> None:
     text = _dump(value) if block else json.dumps(value, ensure_ascii=False)
     (parsed,), problems = parse("x.yaml", text)
     assert problems == ()
@@ -186,7 +192,12 @@ def test_what_is_dumped_reads_back(value: Json, block: bool) -> None:  # noqa: F
 
 
 @settings(max_examples=100, deadline=None)
-@given(value=st.dictionaries(st.text("abcXYZ", min_size=1, max_size=6), st.integers() | st.text("pqr", min_size=1, max_size=9), min_size=1, max_size=5), indent=st.integers(0, 7))
+@given(
+    value=st.dictionaries(
+        st.text("abcXYZ", min_size=1, max_size=6), st.integers() | st.text("pqr", min_size=1, max_size=9), min_size=1, max_size=5
+    ),
+    indent=st.integers(0, 7),
+)
 def test_places_point_at_the_text(value: dict[str, Json], indent: int) -> None:
     if any(isinstance(v, int) and abs(v) >= 2**63 for v in value.values()):
         value = {k: 0 if isinstance(v, int) else v for k, v in value.items()}
@@ -212,7 +223,7 @@ def _dump(value: Json) -> str:
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text("ab:-[]{}#&*!|>'\"% \n\t,?0.<~@`", max_size=40), head=st.booleans())
-def test_no_text_breaks_the_loader(text: str, head: bool) -> None:  # noqa: FBT001
+def test_no_text_breaks_the_loader(text: str, head: bool) -> None:
     body = ("kind: Model\nname: m\n" if head else "") + text
     _, problems = load({"leptonctl.yaml": PROJECT, "m.yaml": body})
     count = body.count("\n") + 1
@@ -234,5 +245,7 @@ def test_the_pure_parser_reads_the_same() -> None:
         "    parsed, problems = parse('x', text)\n"
         "    print([(p.value, dict(p.keys), [d.id for d in p.problems]) for p in parsed], [(d.id, d.span.line) for d in problems])\n"
     )
-    out = [subprocess.run([sys.executable, "-c", code, which], check=True, capture_output=True, text=True).stdout for which in ("c", "pure")]
+    out = [
+        subprocess.run([sys.executable, "-c", code, which], check=True, capture_output=True, text=True).stdout for which in ("c", "pure")
+    ]
     assert out[0] == out[1]

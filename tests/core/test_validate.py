@@ -75,7 +75,7 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Project", "vars: {a: {secret: {env: B}}}", "misplaced-secret", 11, "a variable stands in plans and digests, where a secret may not", "write the secret at the field that takes one, for example `privacy.key` of a Dataset"),
     ],
 )  # fmt: skip
-def test_mistakes(kind: str, line: str, id_: str, column: int, detail: str, hint: str) -> None:  # noqa: PLR0913
+def test_mistakes(kind: str, line: str, id_: str, column: int, detail: str, hint: str) -> None:
     (problem,) = problems(kind, line)
     assert problem.span is not None
     assert (problem.id, problem.detail, problem.hint) == (id_, detail, hint)
@@ -109,7 +109,9 @@ def test_what_is_not_built_yet(kind: str, line: str, column: int) -> None:
 
 
 def test_not_built_in_a_version() -> None:
-    documents, _ = load({"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {warm_start: v0, import: null}\n  v2:\n"})
+    documents, _ = load(
+        {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {warm_start: v0, import: null}\n  v2:\n"}
+    )
     assert [(p.span.line, p.span.column) for p in not_available(documents) if p.span] == [(4, 8)]
 
 
@@ -117,7 +119,9 @@ def test_all_at_once_and_rendered() -> None:
     text = "kind: Model\nnam: m\nseed: x\nversions:\n  V1: {descripton: a, params: {C: null}, seed: null}\n  v2: 5\n  v3:\n"
     files = {"leptonctl.yaml": PROJECT, "m.yaml": text}
     shown = render(check(load(files)[0]), files, color=False)
-    assert shown == """\
+    assert (
+        shown
+        == """\
 error[missing-key]: A required key is missing
   --> m.yaml:1:7
   1 | kind: Model
@@ -156,6 +160,7 @@ error[wrong-type]: A value has the wrong type
 
 6 errors
 """
+    )
 
 
 PARAMS: dict[str, Any] = {
@@ -166,7 +171,11 @@ PARAMS: dict[str, Any] = {
         "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "d"},
         "penalty": {"enum": ["l2", None], "default": "l2", "description": "d"},
         "sizes": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "default": [100], "description": "d"},
-        "gamma": {"anyOf": [{"enum": ["scale", "auto"]}, {"type": "number", "exclusiveMinimum": 0}], "default": "scale", "description": "d"},
+        "gamma": {
+            "anyOf": [{"enum": ["scale", "auto"]}, {"type": "number", "exclusiveMinimum": 0}],
+            "default": "scale",
+            "description": "d",
+        },
     },
 }
 
@@ -180,9 +189,15 @@ PARAMS: dict[str, Any] = {
         ("{max_iter: many}", [("wrong-type", 20, "`max_iter` must be an integer of at least 1, not text", "the default is 100")]),
         ("{C: 0}", [("out-of-range", 13, "`C` must be a number greater than 0, not 0", "the default is 1.0")]),
         ("{penalty: l3}", [("not-allowed", 19, "`penalty` must be l2, not l3", "the default is l2")]),
-        ("{sizes: [3, 0]}", [("out-of-range", 21, "each item of `sizes` must be an integer of at least 1, not 0", "write an integer of at least 1")]),
+        (
+            "{sizes: [3, 0]}",
+            [("out-of-range", 21, "each item of `sizes` must be an integer of at least 1, not 0", "write an integer of at least 1")],
+        ),
         ("{gamma: -1}", [("out-of-range", 17, "`gamma` must be a number greater than 0, not -1", "write a number greater than 0")]),
-        ("{gamma: scal}", [("wrong-type", 17, "`gamma` must be one of scale, auto or a number greater than 0, not `scal`", 'did you mean "scale"?')]),
+        (
+            "{gamma: scal}",
+            [("wrong-type", 17, "`gamma` must be one of scale, auto or a number greater than 0, not `scal`", 'did you mean "scale"?')],
+        ),
         ("5", [("wrong-type", 9, "the value must be a mapping, not 5", "write a mapping")]),
     ],
 )
@@ -207,7 +222,11 @@ def test_a_right_value_imports_no_schema_library() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 3) | st.sampled_from([0.25, 1.0, -1.0]) | st.sampled_from(["l2", "scale", "v1", "V 1", "", "a\n"]),
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 3)
+    | st.sampled_from([0.25, 1.0, -1.0])
+    | st.sampled_from(["l2", "scale", "v1", "V 1", "", "a\n"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*PARAMS["properties"], "x"]), inner, max_size=3),
     max_leaves=5,
 )

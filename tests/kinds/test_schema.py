@@ -111,7 +111,9 @@ def test_a_version_may_remove_keys_and_brings_its_own_parameters() -> None:
 
 def test_a_dataset_version_may_remove_keys_at_every_depth() -> None:
     dataset = Draft7Validator(base_schemas()["Dataset"])
-    versions = {"v1": {"source": "a.csv", "split": {"by": None}, "columns": {"a": None, "b": {"min": None}}, "privacy": {"key": None}, "test": None}}
+    versions = {
+        "v1": {"source": "a.csv", "split": {"by": None}, "columns": {"a": None, "b": {"min": None}}, "privacy": {"key": None}, "test": None}
+    }
     assert dataset.is_valid({"kind": "Dataset", "name": "d", "versions": versions})
     plain = {"v1": {"privacy": {"key": {"secret": None}}}}
     assert not dataset.is_valid({"kind": "Dataset", "name": "d", "versions": plain})

@@ -299,7 +299,7 @@ def test_any_damage_to_a_parquet_header_is_told(tmp_path: Path) -> None:
         try:
             PARQUET.columns(path, PLAIN)
         except ProviderError as error:
-            assert error.id in ("unreadable-file", "empty-column-name", "duplicate-column")  # noqa: PT017
+            assert error.id in ("unreadable-file", "empty-column-name", "duplicate-column")
             told += 1
     assert told > 100
 

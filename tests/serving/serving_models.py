@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import onnxruntime as ort
-from onnx import TensorProto, helper  # noqa: TID253
+from onnx import TensorProto, helper
 
 from leptonctl.core.contract import hash_text, key_mark
 from leptonctl.world.store.store import open_store

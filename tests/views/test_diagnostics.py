@@ -18,7 +18,9 @@ def test_the_form() -> None:
         hint='did you mean "churn-train" (declared at data.yaml:2:7)?',
     )
     text = "kind: Model\nname: churn\ntask: x\n  dataset: chrun-train\n"
-    assert render([problem], {"models/churn.yaml": text}, color=False) == """\
+    assert (
+        render([problem], {"models/churn.yaml": text}, color=False)
+        == """\
 error[unknown-dataset]: Model names a dataset that is not declared
   --> models/churn.yaml:4:12
   4 |   dataset: chrun-train
@@ -27,6 +29,7 @@ error[unknown-dataset]: Model names a dataset that is not declared
 
 1 error
 """
+    )
 
 
 def test_order_and_counts() -> None:
@@ -37,7 +40,9 @@ def test_order_and_counts() -> None:
         Diagnostic(id="a", severity="note", summary="First", detail="a sentence", span=at(2, 1, 2, "a.yaml")),
         error("c", "Third", span=at(2, 1, 2, "b.yaml")),
     ]
-    assert render(problems, {}, color=False) == """\
+    assert (
+        render(problems, {}, color=False)
+        == """\
 note[a]: First
   --> a.yaml:2:1
   a sentence
@@ -52,6 +57,7 @@ error[z]: No place
 
 2 errors, 1 warning, 1 note
 """
+    )
     assert render([], {}, color=False) == ""
 
 
@@ -66,7 +72,9 @@ def test_wide_characters_tabs_and_control_characters() -> None:
 def test_lines_of_three_digits_and_several_lines_of_words() -> None:
     text = "\n" * 122 + "seed: x"
     problem = error("x", "S", "first\nsecond", span=at(123, 7, 8, "a.yaml"), hint="one\ntwo")
-    assert render([problem], {"a.yaml": text}, color=False) == """\
+    assert (
+        render([problem], {"a.yaml": text}, color=False)
+        == """\
 error[x]: S
   --> a.yaml:123:7
   123 | seed: x
@@ -77,6 +85,7 @@ error[x]: S
 
 1 error
 """
+    )
 
 
 def test_long_lines_are_cut_around_the_place() -> None:

@@ -44,7 +44,17 @@ def test_what_belongs(tmp_path: Path) -> None:
 
 def test_ignore_globs(tmp_path: Path) -> None:
     ignore = "ignore: [charts/**, mkdocs.yml, 'k8s/', 'gen/*.tmp.yaml', '**/old/x.yaml', 5]\n"
-    names = ["charts/a/b.yaml", "mkdocs.yml", "sub/mkdocs.yml", "k8s/x.yaml", "deep/k8s/x.yaml", "gen/a.tmp.yaml", "gen/b/a.tmp.yaml", "x/old/x.yaml", "keep.yaml"]
+    names = [
+        "charts/a/b.yaml",
+        "mkdocs.yml",
+        "sub/mkdocs.yml",
+        "k8s/x.yaml",
+        "deep/k8s/x.yaml",
+        "gen/a.tmp.yaml",
+        "gen/b/a.tmp.yaml",
+        "x/old/x.yaml",
+        "keep.yaml",
+    ]
     write(tmp_path, {"leptonctl.yaml": f"kind: Model\nname: m\n---\n{PROJECT}{ignore}", **dict.fromkeys(names, "x")})
     assert list(read_project(tmp_path)[0]) == ["gen/b/a.tmp.yaml", "keep.yaml", "leptonctl.yaml"]
 

@@ -140,7 +140,7 @@ def _widths(lines: list[str], delimiter: str) -> list[int]:
                 break
         else:
             # the sample may end within a quoted cell
-            return widths[:-1] if len(widths) > 2 else widths
+            return widths[:-1] if len(widths) > 2 else widths  # noqa: PLR2004 - a header and one whole row are left
     except csv.Error:
         return []
     return widths

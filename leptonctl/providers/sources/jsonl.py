@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class _Nested(Exception):  # noqa: N818
+class _Nested(Exception):
     """An array: never part of a row."""
 
 
@@ -42,7 +42,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
             if name not in cells:
                 cells[name] = [None] * count
             cells[name].append(cell)
-        count += 1
+        count += 1  # noqa: SIM113 - the rows that every column has by now
         if len(row) < len(cells):
             for column in cells.values():
                 if len(column) < count:
@@ -112,7 +112,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
     return _Pairs(pairs)
 
 
-def _cell(value: Any) -> str | None:  # noqa: ANN401
+def _cell(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
