@@ -25,7 +25,7 @@ PLAIN = SourceOptions()
 def write(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     data = content.encode() if isinstance(content, str) else content
-    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     return path
 
 
@@ -195,7 +195,7 @@ def test_bad_options(tmp_path: Path, problem: str, options: SourceOptions) -> No
         assert caught.value.id == problem
 
 
-@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:-20]])
+@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(b"a,b\n" + b"1,2\n" * 1000, mtime=0)[:-20]])
 def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv.gz"
     path.write_bytes(content)
