@@ -1,6 +1,7 @@
 """One edit of an applied project at a time: exactly these steps and no others, or exactly this refusal; after apply nothing is left."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import matrix
@@ -153,7 +154,7 @@ READ = [
     Case(name="pinned data gone", edit=lambda root: (root / "data/second.csv").unlink(), drift={SECOND: "note"}),
     Case(name="split seed", edit=swap(DATA, "first: {", "first: {split: {seed: 8}, "), moves={FIRST: "update prepare", **ON_FIRST}),
     Case(name="share of test rows", edit=swap(DATA, "first: {", "first: {split: {test: 0.3}, "), moves={FIRST: "update prepare", **ON_FIRST}),
-    Case(name="contract type", edit=swap(DATA, "first: {", "first: {columns: {y: {type: string}}, "), moves={FIRST: "update prepare", **ON_FIRST}),
+    Case(name="contract type", edit=swap(DATA, "first: {", "first: {columns: {y: {type: number}}, "), moves={FIRST: "update prepare", **ON_FIRST}),
     Case(name="fill value", edit=swap(DATA, "first: {", "first: {columns: {x: {missing: 1.0}}, "), moves={FIRST: "update prepare", **ON_FIRST}),
     Case(name="column dropped", edit=swap(DATA, "first: {", "first: {privacy: {drop: [y]}, "), moves={FIRST: "update prepare", **ON_FIRST}),
     Case(name="new dataset version", edit=append(DATA, "  third: {source: data/first.csv, split: {seed: 1}}\n"), moves={"dataset/points@third": "create prepare"}),
@@ -249,5 +250,8 @@ def test_an_edit_applies_exactly_its_plan(case: Case, request: pytest.FixtureReq
         assert finished["failed"] == 1
         assert (code, left["summary"]) == (GATE, made["summary"])
         return
-    assert {word: finished[word] for word in DONE.values()} == {word: made["summary"][op] for op, word in DONE.items()}
+    # a model that comes out with the bytes of another is not evaluated again: that is known only after its export
+    done = Counter(e["op"] for e in projects.events(applied.stdout) if e["type"] == "step_finished")
+    assert {op: done[op] for op in DONE} == {op: made["summary"][op] for op in DONE}
+    assert all(finished[word] <= done[op] for op, word in DONE.items())
     assert (left["changes"], left["drift"], code) == ([], [], 0)
