@@ -9,8 +9,9 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-import projects  # noqa: E402
 import pytest  # noqa: E402
+
+from tests import projects  # noqa: E402
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
-import projects
 import pytest
 
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
@@ -18,6 +17,7 @@ from leptonctl.core.values import KINDS
 from leptonctl.testing import check_trainer
 from leptonctl.world.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.world.schemas import derived
+from tests import projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DOCS = CHECKOUT / "docs"

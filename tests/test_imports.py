@@ -8,8 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import projects
 import pytest
+
+from tests import projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 TRAINING = {"sklearn", "skl2onnx", "onnx", "scipy", "skops", "polars"}

@@ -7,10 +7,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import projects
 import pytest
 
 from leptonctl import __version__
+from tests import projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SCHEMAS = {f"leptonctl/schemas/{kind}.schema.json" for kind in ("project", "dataset", "model", "environment")}

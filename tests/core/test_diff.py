@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import build, entries, graphs, span, toy
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.change import Change, Create, Forget, Keep, Remove, Update
@@ -13,6 +12,7 @@ from leptonctl.core.diff import diff, leaves
 from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.record import Entry
 from leptonctl.core.values import Json, Node
+from tests.core.toy import build, entries, graphs, span, toy
 
 scalars = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3))

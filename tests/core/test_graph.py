@@ -3,13 +3,13 @@
 from graphlib import CycleError
 
 import pytest
-import toy as toys
 from hypothesis import given
-from toy import build, entries, graphs, toy
 
 from leptonctl.core.graph import complete_key, in_order, needed_key, part_of, resolve_keys
 from leptonctl.core.record import Entry
 from leptonctl.core.values import Node, Result, Step
+from tests.core import toy as toys
+from tests.core.toy import build, entries, graphs, toy
 
 
 @given(graphs())

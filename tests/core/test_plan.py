@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import build, entries, graphs, state, toy
 
 from leptonctl.core.change import Change, Create, Drift, Forget, Gate, Judgement, Keep, Plan
 from leptonctl.core.diagnostic import error
@@ -15,6 +14,7 @@ from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.plan import durations, effect_id, forecast_seconds, make_plan, only, unmet, wanted_keys, with_steps
 from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json, Node, Result
+from tests.core.toy import build, entries, graphs, state, toy
 
 
 def changes_of(nodes: Sequence[Node], current: Mapping[str, Entry], results: Mapping[str, Result]) -> tuple[Change, ...]:

@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy import build, entries, graphs, state, toy
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
@@ -15,6 +14,7 @@ from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.record import Entry, State, entry_to_json, from_json, to_json
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds.live import completed, recovered
+from tests.core.toy import build, entries, graphs, state, toy
 
 words = st.text(max_size=5)
 digests = st.text("0123456789abcdef", min_size=4, max_size=4).map(lambda t: "sha256:" + t)

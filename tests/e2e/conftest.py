@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import projects
 import pytest
+
+from tests import projects
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import projects
 import pytest
-import rows
+
+from tests import projects
+from tests.e2e import rows
 
 # one row of each example as a request, and the environment and model that answer it
 REQUESTS: dict[str, tuple[str, str, dict[str, object]]] = {

@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import projects
 import pytest
+
+from tests import projects
 
 HEARTBEAT_S = 15
 REQUEST = {"inputs": [{"name": n, "datatype": "FP32", "shape": [3], "data": data} for n, data in (("x", [1, 5, 9]), ("y", [8, 5.2, 2]))]}

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import projects
 import pytest
+
+from tests import projects
 
 GOOD = "{params: {C: 0.5}}"
 POOR = "{algorithm: decision_tree, params: {max_depth: 1}}"

@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import load
 import numpy as np
-import projects
 import pytest
-import rows
+
+from tests import projects
+from tests.e2e import load, rows
 
 LABEL_METRICS = ("accuracy", "precision", "recall", "f1")
 PROBABILITY_METRICS = ("log_loss", "roc_auc")

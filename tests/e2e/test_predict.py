@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import load
-import projects
 import pytest
-import rows
+
+from tests import projects
+from tests.e2e import load, rows
 
 CAR = {"cylinders": 4, "displacement": 97, "horsepower": 88, "weight": 2130, "acceleration": 14.5, "year": 1971, "origin": "Japan"}
 

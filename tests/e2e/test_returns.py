@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import load
-import projects
 import pytest
-import rows
-from test_switch_under_load import URL, applied, bound, by_revert, returned, switched, to_v2
+
+from tests import projects
+from tests.e2e import load, rows
+from tests.e2e.test_switch_under_load import URL, applied, bound, by_revert, returned, switched, to_v2
 
 
 def test_with_the_data_overwritten_and_without_scikit_learn(spam: Path) -> None:

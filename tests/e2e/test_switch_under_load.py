@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import load
-import projects
 import pytest
-import rows
+
+from tests import projects
+from tests.e2e import load, rows
 
 URL = "/v2/models/spam-filter/infer"
 NOTHING = {"prepared": 0, "trained": 0, "exported": 0, "evaluated": 0, "cross_validated": 0, "compared": 0, "failed": 0, "skipped": 0}

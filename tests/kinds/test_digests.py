@@ -1,11 +1,11 @@
 """What moves a digest and what does not: the pure half of every edit, with the shipped catalog and no data."""
 
 import pytest
-from declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, digests, moved, nodes_of, step
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.observed import SourceFacts
+from tests.kinds.declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, digests, moved, nodes_of, step
 
 PREPROCESS = (
     "preprocess: [{columns: numeric, use: standard_scaler}]\nparams: {C: 2.0}\nseed: 3\nrevision: 2\nexport: {opset: 17}\nfeatures: [x]\n"
@@ -121,7 +121,7 @@ def test_renamed_files_and_names_cost_nothing() -> None:
 
 
 def digests_of_file(path: str) -> str:
-    from declared import seen
+    from tests.kinds.declared import seen
 
     found = seen((path, "utf-8", None)).digest
     assert found is not None
@@ -230,9 +230,8 @@ def test_nodes_say_where_each_field_of_a_recipe_is_written() -> None:
 
 
 def test_a_plan_of_the_same_is_all_keep() -> None:
-    from declared import applied
-
     from leptonctl.core.graph import resolve_keys
+    from tests.kinds.declared import applied
 
     nodes = nodes_of(FULL)
     entries = applied(nodes)

@@ -1,9 +1,9 @@
 """What is wrong between documents: each mistake once, at its place, with a hint that helps."""
 
 import pytest
-from declared import ALL, COLUMNS, ENVIRONMENT, MODEL, PROJECT, configured, ids
 
 from leptonctl.core.observed import SourceFacts
+from tests.kinds.declared import ALL, COLUMNS, ENVIRONMENT, MODEL, PROJECT, configured, ids
 
 GONE = {"data/first.csv": SourceFacts(problem=("missing-file", "It is gone", "data/first.csv", "put it back"))}
 OUTSIDE = {"data/first.csv": SourceFacts(digest=None, problem=("outside-project", "It lies outside", "..", "move it"))}

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from declared import ALL, applied, configured, moved, nodes_of
 
 from leptonctl.core.change import Change, Create, Keep, Remove, Update
 from leptonctl.core.observed import Checkout
@@ -11,6 +10,7 @@ from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json
 from leptonctl.kinds import rules
 from leptonctl.kinds.configuration import Configuration, all_nodes, bound_now, is_return
+from tests.kinds.declared import ALL, applied, configured, moved, nodes_of
 
 BINDING = "environment/prod/line"
 PIN = f"{{source: data/first.csv, digest: 'sha256:{'1' * 64}'}}"

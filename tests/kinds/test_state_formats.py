@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from declared import configured
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
@@ -24,6 +23,7 @@ from leptonctl.world.claims import without_dead
 from leptonctl.world.pointers import Pointers
 from leptonctl.world.state.folder import FolderState
 from leptonctl.world.store.store import open_store
+from tests.kinds.declared import configured
 
 FOLDER = Path(__file__).resolve().parent.parent / "state_formats"
 FILES = sorted(FOLDER.glob("*/*.json"))

@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import matrix
-import projects
 import pytest
+
+from tests import projects
+from tests.laws import matrix
 
 
 @pytest.fixture(scope="package")

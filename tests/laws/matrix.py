@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import projects
+from tests import projects
 
 Edit = Callable[[Path], None]
 

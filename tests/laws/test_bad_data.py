@@ -4,8 +4,9 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import projects
 import pytest
+
+from tests import projects
 
 GOOD = projects.points(60)
 NEEDED = "kind: Project\nname: broken\nformat: 1\n"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import matrix
 import pytest
-from matrix import Edit, append, both, swap, write
 
 from leptonctl.cli.main import main
 from leptonctl.core.diagnostic import INVALID
+from tests.laws import matrix
+from tests.laws.matrix import Edit, append, both, swap, write
 
 LINE, TREE, DATA, PLACES, PROJECT = "models/line.yaml", "models/tree.yaml", "data.yaml", "environments.yaml", "leptonctl.yaml"
 TWO_MODELS = "kind: Model\nname: line\ndataset: points@first\nalgorithm: naive_bayes\ntask: classification\nversions: {v1: {}}\n"

@@ -4,8 +4,9 @@ import http.client
 import json
 from pathlib import Path
 
-import projects
 import pytest
+
+from tests import projects
 
 INFER = "/v2/models/line/infer"
 

@@ -5,13 +5,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import matrix
-import projects
 import pytest
-from matrix import Edit, both, swap, write
 
 from leptonctl.cli.main import main
 from leptonctl.core.diagnostic import ERROR, INVALID, STALE
+from tests import projects
+from tests.laws import matrix
+from tests.laws.matrix import Edit, both, swap, write
 
 LINE, DATA, PROJECT, PLACES = "models/line.yaml", "data.yaml", "leptonctl.yaml", "environments.yaml"
 STATE = ".leptonctl/state/state.json"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from projects import events, run, start, state_of
+from tests.projects import events, run, start, state_of
 
 APPLIES = 8
 # slow enough that the first is still at work when the last of eight asks

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from projects import (
+
+from tests.projects import (
     ask,
     edit,
     environment_of,

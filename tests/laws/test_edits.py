@@ -4,13 +4,13 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import matrix
-import projects
 import pytest
-from matrix import Case, append, both, rename, swap, touch, write
 
 from leptonctl.cli.main import main
 from leptonctl.core.diagnostic import GATE
+from tests import projects
+from tests.laws import matrix
+from tests.laws.matrix import Case, append, both, rename, swap, touch, write
 
 LINE, TREE, DATA, PLACES, PROJECT = "models/line.yaml", "models/tree.yaml", "data.yaml", "environments.yaml", "leptonctl.yaml"
 BUILT = "train export evaluate"

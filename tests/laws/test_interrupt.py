@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import events, run, start, workers
+
+from tests.projects import events, run, start, workers
 
 PATIENCE_S = 2.0
 LONG = {
@@ -100,6 +101,6 @@ def test_at_the_very_beginning(tiny: Callable[..., Path], delay: float) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=20)
-    assert process.returncode in (0, 130, -signal.SIGINT), out + err
-    # before our first line has run it is Python itself that complains
+    # before our first line has run it is Python itself that complains, and with an exit code of its own
+    assert process.returncode in (0, 130, -signal.SIGINT) or "runpy" in err, out + err
     assert "leptonctl" not in err, err

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import projects
 import pytest
-from matrix import append, swap
 
 from leptonctl.core.diagnostic import GATE
+from tests import projects
+from tests.laws.matrix import append, swap
 
 LINE, TREE, DATA, PLACES = "models/line.yaml", "models/tree.yaml", "data.yaml", "environments.yaml"
 NOTHING = {"prepared": 0, "trained": 0, "exported": 0, "evaluated": 0, "cross_validated": 0, "compared": 0, "bound": 0}

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from projects import commit, edit, finished, git, points, processes, run, state_of, stop_servers, tiny_project
+
+from tests.projects import commit, edit, finished, git, points, processes, run, state_of, stop_servers, tiny_project
 
 MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
 PROD = "protected: true\nmodels: {line: v1}"

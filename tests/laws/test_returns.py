@@ -8,7 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from projects import ask, commit, edit, environment_of, events, finished, git, points, run, start, state_of, stop_servers, tiny_project
+
+from tests.projects import (
+    ask,
+    commit,
+    edit,
+    environment_of,
+    events,
+    finished,
+    git,
+    points,
+    run,
+    start,
+    state_of,
+    stop_servers,
+    tiny_project,
+)
 
 # v2 is better than v1 by far more than the gate lets a version drop
 MODELS = {"line": {"v1": "{params: {C: 0.005}}", "v2": "{params: {C: 10.0}}"}}

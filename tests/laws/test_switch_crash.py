@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from projects import ask, environment_of, processes, run, served, start, state_of, stop_servers, tiny_project
 
 from leptonctl.core.record import State, from_json
+from tests.projects import ask, environment_of, processes, run, served, start, state_of, stop_servers, tiny_project
 
 ROUNDS = 5 if os.environ.get("LEPTONCTL_SOAK") else 1
 POINTS = ("record", "pending", "staged", "ready", "head", "state")

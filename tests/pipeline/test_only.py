@@ -5,8 +5,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import projects
 import pytest
+
+from tests import projects
 
 TWO = {"line": {"v1": "{}"}, "curve": {"v1": "{params: {C: 0.5}}"}}
 Tiny = Callable[..., Path]

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-import projects
+from tests import projects
 
 MODULE = """
 from leptonctl.spi import Trainer

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from serving_models import KEY, Shop, filter_model, graph, mixed_model
 
 from leptonctl.serving import follow
 from leptonctl.serving.follow import Follower, Identity, server_record
+from tests.serving.serving_models import KEY, Shop, filter_model, graph, mixed_model
 
 
 def a_follower(shop, read_secret=lambda _written: KEY, log=None):

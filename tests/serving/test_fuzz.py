@@ -6,10 +6,10 @@ import string
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from serving_models import filter_model, mixed_model, request
-from test_requests import deployment
 
 from leptonctl.serving.handle import respond
+from tests.serving.serving_models import filter_model, mixed_model, request
+from tests.serving.test_requests import deployment
 
 COLUMNS = ["money", "length", "ratio", "subject", "urgent", "known", "size", "account", "features", "nothing"]
 DATATYPES = ["FP16", "FP32", "FP64", "INT8", "INT64", "UINT8", "UINT64", "BOOL", "BYTES", "fp32", ""]

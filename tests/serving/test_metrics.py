@@ -3,13 +3,12 @@
 import math
 import re
 
-from serving_models import filter_model
-from test_requests import deployment
-
 from leptonctl.serving.deployment import no_deployment
 from leptonctl.serving.encode import Violation
 from leptonctl.serving.handle import Seen
 from leptonctl.serving.metrics import BUCKETS, Metrics
+from tests.serving.serving_models import filter_model
+from tests.serving.test_requests import deployment
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\["\\n])*)"')

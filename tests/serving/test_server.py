@@ -12,7 +12,8 @@ import time
 from contextlib import contextmanager, suppress
 
 import pytest
-from serving_models import KEY, Shop, filter_model, mixed_model, request
+
+from tests.serving.serving_models import KEY, Shop, filter_model, mixed_model, request
 
 V1, V2 = filter_model(), filter_model((-0.5, -0.01, 2.0))
 ASKED = json.dumps(request(money=[1.5], length=[10], ratio=[0.25])).encode()
