@@ -7,7 +7,7 @@ from leptonctl.core.explain_schema import NAME_PATTERN
 from leptonctl.spi import Schema
 
 MAJOR: Final = "v1"
-SITE: Final = f"https://leptonctl.dev/schemas/{MAJOR}/"
+SITE: Final = f"urn:leptonctl:schemas/{MAJOR}/"
 DIGEST_PATTERN: Final = "^sha256:[0-9a-f]{64}$"
 SCALAR: Final = ["string", "number", "boolean"]
 

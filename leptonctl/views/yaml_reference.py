@@ -9,10 +9,11 @@ from leptonctl.core.explain_schema import describe
 
 INTRODUCTION = """# YAML reference
 
-Every key of the four kinds. Written by `python -m leptonctl.world.schemas` from the schemas in `schemas/`, which editors can use too:
+Every key of the four kinds. Written by `python -m leptonctl.world.schemas` from the schemas in `schemas/`, which editors can use too, after
+`leptonctl schema Model > model.schema.json`:
 
 ```yaml
-# yaml-language-server: $schema=https://leptonctl.dev/schemas/v1/model.schema.json
+# yaml-language-server: $schema=model.schema.json
 ```
 
 A key in **bold** is required. `versions.*` takes every key of the base block; a mapping is merged key by key, null removes a key.

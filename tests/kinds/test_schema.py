@@ -28,7 +28,7 @@ def test_what_is_committed_is_what_would_be_written() -> None:
 def test_schemas_are_draft_7_and_shipped(kind: str) -> None:
     Draft7Validator.check_schema(SCHEMAS[kind])
     assert load_schema(kind) == SCHEMAS[kind]
-    assert SCHEMAS[kind]["$id"] == f"https://leptonctl.dev/schemas/v1/{kind.lower()}.schema.json"
+    assert SCHEMAS[kind]["$id"] == f"urn:leptonctl:schemas/v1/{kind.lower()}.schema.json"
     assert SCHEMAS[kind]["additionalProperties"] is False
 
 
