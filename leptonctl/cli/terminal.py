@@ -81,7 +81,8 @@ class Terminal:
         """Diagnostics on standard error, or as one JSON object on standard output."""
         found = tuple(diagnostics)
         if self.json:
-            self.say(json_text({"diagnostics": [d.to_json() for d in found]}))
+            # on one line, since it may follow the JSON lines of an apply
+            self.say(json_text({"diagnostics": [d.to_json() for d in found]}, indent=None))
             return
         from leptonctl.views.diagnostics import render
 
@@ -135,9 +136,9 @@ def _yes() -> bool:
     return answer.strip() == "yes"
 
 
-def json_text(value: object) -> str:
-    """Indented JSON that any output encoding carries."""
-    return json.dumps(value, indent=2, ensure_ascii=(sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"})
+def json_text(value: object, indent: int | None = 2) -> str:
+    """JSON that any output encoding carries."""
+    return json.dumps(value, indent=indent, ensure_ascii=(sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"})
 
 
 def _to_stdout(text: str) -> None:
