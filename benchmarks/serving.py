@@ -131,7 +131,7 @@ def make_store(folder: Path, columns: int) -> bytes:
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.linear_model import LogisticRegression
 
-    from leptonctl.world.store.store import open_store
+    from leptonctl.storage.store import open_store
 
     random = np.random.default_rng(0)
     rows = random.normal(size=(500, columns)).astype(np.float32)
@@ -206,7 +206,7 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
     (folder / "model.onnx").write_bytes(onnx)
     (folder / "naive.py").write_text(NAIVE)
     ports = {"naive": free_port(), "leptonctl": free_port()}
-    ours = ["-m", "leptonctl.world.serve", "--store", str(folder / "store"), "--project", str(folder), "--environment", "bench"]
+    ours = ["-m", "leptonctl.deploying.serve", "--store", str(folder / "store"), "--project", str(folder), "--environment", "bench"]
     commands = {
         "naive": [str(folder / "naive.py"), str(folder / "model.onnx"), str(ports["naive"])],
         "leptonctl": [*ours, "--port", str(ports["leptonctl"])],

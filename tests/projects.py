@@ -206,7 +206,7 @@ def processes(root: Path) -> dict[int, str]:
 
 def workers(root: Path) -> dict[int, str]:
     """The processes of a project that are not its servers."""
-    return {pid: command for pid, command in processes(root).items() if "leptonctl.world.serve" not in command}
+    return {pid: command for pid, command in processes(root).items() if "leptonctl.deploying.serve" not in command}
 
 
 def stop_servers(root: Path) -> None:

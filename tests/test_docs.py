@@ -14,9 +14,9 @@ import pytest
 
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
 from leptonctl.core.values import KINDS
+from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
+from leptonctl.project.schemas import derived
 from leptonctl.testing import check_trainer
-from leptonctl.world.catalog import PREPROCESSORS, TRAINERS, load_catalog
-from leptonctl.world.schemas import derived
 from tests import projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def test_the_command_reference_is_what_the_command_line_gives() -> None:
 
 @pytest.mark.parametrize("name", sorted(derived(load_catalog())))
 def test_what_is_derived_from_the_schemas_is_in_step(name: str) -> None:
-    assert page(name) == derived(load_catalog())[name], "run python -m leptonctl.world.schemas"
+    assert page(name) == derived(load_catalog())[name], "run python -m leptonctl.project.schemas"
 
 
 def test_every_output_schema_belongs_to_a_command() -> None:

@@ -56,7 +56,11 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_help_loads_neither_a_library_nor_a_part_that_works(tmp_path: Path) -> None:
     loaded = loaded_by("--help", cwd=tmp_path)
     assert not loaded & (HEAVY | {"yaml", "socket"})
-    assert not [m for m in loaded if m.startswith(("leptonctl.world", "leptonctl.kinds", "leptonctl.pipeline", "leptonctl.providers"))]
+    assert not [
+        m
+        for m in loaded
+        if m.startswith(("leptonctl.storage", "leptonctl.learning", "leptonctl.kinds", "leptonctl.commands", "leptonctl.providers"))
+    ]
 
 
 @pytest.mark.parametrize("command", ["plan", "validate", "show", "status", "history", "explain line@v2"])
@@ -80,14 +84,14 @@ def test_a_rollback_loads_nothing_of_training(applied: Path) -> None:
 
 
 def test_a_server_loads_nothing_of_training(tmp_path: Path) -> None:
-    code = "import json, sys; import leptonctl.world.serve, leptonctl.serving.server; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys; import leptonctl.deploying.serve, leptonctl.serving.server; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=projects.environment(), capture_output=True, text=True, check=True
     )
     loaded = set(json.loads(done.stdout))
     assert not loaded & TRAINING
     assert not [
-        m for m in loaded if m.startswith(("leptonctl.kinds", "leptonctl.providers", "leptonctl.pipeline", "leptonctl.world.steps"))
+        m for m in loaded if m.startswith(("leptonctl.kinds", "leptonctl.providers", "leptonctl.commands", "leptonctl.learning.steps"))
     ]
 
 

@@ -168,8 +168,8 @@ def test_init_prints_what_it_wrote(tmp_path: Path) -> None:
 
 
 def test_a_released_lock_is_told_as_it_was(project: Path) -> None:
-    from leptonctl.pipeline import Session
-    from leptonctl.world.claims import claimed
+    from leptonctl.commands import Session
+    from leptonctl.storage.claims import claimed
 
     session = Session.open(project)
     with claimed(session.pointers, {"pid": 1}, ["model/sides@v1"]) as claim:

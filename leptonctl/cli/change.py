@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leptonctl import pipeline
+from leptonctl import commands
 from leptonctl.cli.options import Expect, Only, Rewind, Yes, terminal_of
 from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan
 
@@ -19,7 +19,7 @@ def plan(
 ) -> int:
     """Show what would change and why. Writes nothing and runs no project code."""
     terminal = terminal_of(ctx)
-    planned = pipeline.plan(terminal.session(), only=only or (), out=out)
+    planned = commands.plan(terminal.session(), only=only or (), out=out)
     show_plan(terminal, planned, markdown=markdown, saved=out)
     return plan_exit_code(planned, detailed=detailed_exitcode)
 
@@ -30,7 +30,7 @@ def build(
 ) -> int:
     """Train and evaluate into the store; move nothing. What is built now is what an apply will bind."""
     terminal = terminal_of(ctx)
-    return conclude(terminal, pipeline.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()), "build")
+    return conclude(terminal, commands.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()), "build")
 
 
 def apply(
@@ -44,7 +44,7 @@ def apply(
     """Build what has no result yet, then move the pointers. A saved plan is its own consent."""
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes or plan_file is not None)
-    outcome = pipeline.apply(
+    outcome = commands.apply(
         terminal.session(), plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind,
         consent=consent, reporter=terminal.reporter(),
     )  # fmt: skip
@@ -62,7 +62,7 @@ def rollback(
     """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    outcome = pipeline.rollback(
+    outcome = commands.rollback(
         terminal.session(), target, to, expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter()
     )
     return conclude(terminal, outcome, "rollback")
@@ -80,7 +80,7 @@ def promote(
     """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    outcome = pipeline.promote(
+    outcome = commands.promote(
         terminal.session(), model, source, destination,
         expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter(),
     )  # fmt: skip
@@ -95,4 +95,4 @@ def destroy(
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    return conclude(terminal, pipeline.destroy(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")
+    return conclude(terminal, commands.destroy(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leptonctl import pipeline
+from leptonctl import commands
 from leptonctl.cli.options import terminal_of
 
 
@@ -19,10 +19,10 @@ def show(
     if plan_file is None:
         from leptonctl.views.show import render_text
 
-        return terminal.show(pipeline.show(terminal.session()), render_text)
+        return terminal.show(commands.show(terminal.session()), render_text)
     from leptonctl.views.plan_text import render
 
-    saved = pipeline.show_plan(terminal.session(), plan_file)
+    saved = commands.show_plan(terminal.session(), plan_file)
     return terminal.show(saved, render, width=terminal.width, verbose=terminal.verbose)
 
 
@@ -31,7 +31,7 @@ def status(ctx: typer.Context) -> int:
     from leptonctl.views.status import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.status(terminal.session()), render_text, width=terminal.width, now=time())
+    return terminal.show(commands.status(terminal.session()), render_text, width=terminal.width, now=time())
 
 
 def history(
@@ -41,7 +41,7 @@ def history(
     from leptonctl.views.history import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.history(terminal.session(), address), render_text, now=time())
+    return terminal.show(commands.history(terminal.session(), address), render_text, now=time())
 
 
 def diff(
@@ -53,7 +53,7 @@ def diff(
     from leptonctl.views.diff import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.diff(terminal.session(), a, b), render_text, width=terminal.width)
+    return terminal.show(commands.diff(terminal.session(), a, b), render_text, width=terminal.width)
 
 
 def explain(
@@ -63,4 +63,4 @@ def explain(
     from leptonctl.views.explain import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.explain(terminal.session(), address), render_text, width=terminal.width, now=time())
+    return terminal.show(commands.explain(terminal.session(), address), render_text, width=terminal.width, now=time())

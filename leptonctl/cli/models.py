@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from leptonctl import pipeline
+from leptonctl import commands
 from leptonctl.cli.options import terminal_of
 from leptonctl.core.diagnostic import ERROR, OK
 
@@ -19,7 +19,7 @@ def verify(
     from leptonctl.views.reports import verified
 
     terminal = terminal_of(ctx)
-    proof = pipeline.verify(terminal.session(), address, rebuild, terminal.reporter())
+    proof = commands.verify(terminal.session(), address, rebuild, terminal.reporter())
     return terminal.show(proof, verified, OK if proof["ok"] else ERROR)
 
 
@@ -34,7 +34,7 @@ def predict(
     from leptonctl.views.reports import predicted
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.predict(terminal.session(), target, source, output, form), predicted)
+    return terminal.show(commands.predict(terminal.session(), target, source, output, form), predicted)
 
 
 def serve(
@@ -44,4 +44,4 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the YAML's.", min=0, max=65535)] = None,
 ) -> int:
     """Serve an environment in the foreground, anywhere that reaches the store."""
-    return pipeline.serve(terminal_of(ctx).session(), environment, host, port)
+    return commands.serve(terminal_of(ctx).session(), environment, host, port)

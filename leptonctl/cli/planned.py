@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from leptonctl.commands import Outcome
     from leptonctl.core.change import Plan
     from leptonctl.core.event import ApplyFinished
-    from leptonctl.pipeline import Outcome
 
 
 def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: Path | None = None) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leptonctl import pipeline
+from leptonctl import commands
 from leptonctl.cli.options import terminal_of
 from leptonctl.cli.terminal import json_text
 from leptonctl.core.diagnostic import ERROR, INVALID, OK, has_errors
@@ -20,7 +20,7 @@ def init(
     from leptonctl.views.reports import initialised
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.init(terminal.directory or Path.cwd(), from_file, target), initialised)
+    return terminal.show(commands.init(terminal.directory or Path.cwd(), from_file, target), initialised)
 
 
 def validate(ctx: typer.Context) -> int:
@@ -28,7 +28,7 @@ def validate(ctx: typer.Context) -> int:
     from leptonctl.views.reports import validated, validation_to_json
 
     terminal = terminal_of(ctx)
-    found = pipeline.validate(terminal.session())
+    found = commands.validate(terminal.session())
     code = INVALID if has_errors(found) else OK
     if terminal.json:
         return terminal.show(validation_to_json(found), str, code)
@@ -41,7 +41,7 @@ def schema(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Project, Dataset, Model or Environment.")] = None,
 ) -> int:
     """Print the JSON Schema of a kind, or of any document; editors read it."""
-    terminal_of(ctx).say(json_text(pipeline.schema(kind)))
+    terminal_of(ctx).say(json_text(commands.schema(kind)))
     return OK
 
 
@@ -53,7 +53,7 @@ def pin(
     from leptonctl.views.reports import has_error, pinned
 
     terminal = terminal_of(ctx)
-    done = pipeline.pin(terminal.session(), addresses or ())
+    done = commands.pin(terminal.session(), addresses or ())
     return terminal.show(done, pinned, ERROR if has_error(done) else OK)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from leptonctl import pipeline
+from leptonctl import commands
 from leptonctl.cli.commands import Suggesting, global_options, one
 from leptonctl.cli.options import Yes, terminal_of
 
@@ -21,7 +21,7 @@ def gc(ctx: typer.Context, yes: Yes = False) -> int:
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
         lambda what: collectable(what, color=terminal.color), given=yes, needed=bool
     )
-    return terminal.show(pipeline.gc(terminal.session(), consent), collected)
+    return terminal.show(commands.gc(terminal.session(), consent), collected)
 
 
 def lock_list(ctx: typer.Context) -> int:
@@ -29,7 +29,7 @@ def lock_list(ctx: typer.Context) -> int:
     from leptonctl.views.reports import locks
 
     terminal = terminal_of(ctx)
-    return terminal.show({"locks": pipeline.locks(terminal.session())}, locks)
+    return terminal.show({"locks": commands.locks(terminal.session())}, locks)
 
 
 def lock_release(
@@ -39,7 +39,7 @@ def lock_release(
     from leptonctl.views.reports import described
 
     terminal = terminal_of(ctx)
-    return terminal.show(pipeline.release(terminal.session(), lock_id), described)
+    return terminal.show(commands.release(terminal.session(), lock_id), described)
 
 
 lock: click.Group = Suggesting(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from leptonctl.core.diagnostic import OK, Diagnostic, Failure, fail
 
 if TYPE_CHECKING:
+    from leptonctl.commands import Session
     from leptonctl.core.event import Reporter
-    from leptonctl.pipeline import Session
 
 T = TypeVar("T")
 TICK_SECONDS = 0.5
@@ -36,7 +36,7 @@ class Terminal:
 
     def session(self) -> "Session":
         """The project of the working folder, or of `-C`."""
-        from leptonctl.pipeline import Session
+        from leptonctl.commands import Session
 
         if self._session is None:
             self._session = Session.open(self.directory)

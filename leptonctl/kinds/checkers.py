@@ -1,4 +1,4 @@
-"""Compiled checks of the four kinds, by kind. Written by `python -m leptonctl.world.schemas`; do not edit."""
+"""Compiled checks of the four kinds, by kind. Written by `python -m leptonctl.project.schemas`; do not edit."""
 
 # ruff: noqa
 # mypy: ignore-errors

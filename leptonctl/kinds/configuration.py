@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.graph import in_order
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.record import State
-from leptonctl.core.resolve import Project
 from leptonctl.core.values import Node, Result
 from leptonctl.kinds import dataset as dataset_kind
 from leptonctl.kinds import environment as environment_kind
@@ -18,6 +16,8 @@ from leptonctl.kinds import model_steps
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.environment import Binding, Bound, Environment
 from leptonctl.kinds.model import Model
+from leptonctl.language.resolve import Project
+from leptonctl.spi.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

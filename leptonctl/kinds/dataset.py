@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import cast
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.resolve import Declared, Project, versions
 from leptonctl.core.values import Json, Node, Path, Span, Step
+from leptonctl.language.resolve import Declared, Project, versions
+from leptonctl.spi.catalog import Catalog
 
 # only these contract fields change a value; the others are checks
 VALUE_FIELDS = ("type", "missing")

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.change import Change, Gate, PlannedStep, Remove
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
-from leptonctl.core.resolve import Declared, Project, whole
 from leptonctl.core.values import Json, Node, Span, Step
 from leptonctl.kinds.gate_rules import FLIPS, gates_of, guarding_nothing
 from leptonctl.kinds.model import Model
 from leptonctl.kinds.model_steps import evaluate_step, step_of
+from leptonctl.language.resolve import Declared, Project, whole
+from leptonctl.spi.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from typing import cast
 
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.change import Gate
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
-from leptonctl.core.resolve import Declared
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.model import Model
+from leptonctl.language.resolve import Declared
+from leptonctl.spi.catalog import Catalog
 
 FLIPS = "flips"
 RULES = ("min", "max", "max_drop")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
-from leptonctl.core.resolve import Declared, Project, versions
 from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
+from leptonctl.language.resolve import Declared, Project, versions
+from leptonctl.spi.catalog import Catalog
 
 OPSET = 18
 
@@ -309,7 +309,7 @@ def _params(
     written: Json, schemas: Mapping[str, Any], at: Path, declared: Declared, what: str
 ) -> tuple[dict[str, Json], tuple[Diagnostic, ...]]:
     """Written parameters checked and completed with the shipped defaults; whole numbers become floats where the schema says number."""
-    from leptonctl.core.validate import check_value
+    from leptonctl.language.validate import check_value
 
     given = written if isinstance(written, dict) else {}
     schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from leptonctl.core.available import not_available
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.validate import validate
 from leptonctl.core.values import Document
 from leptonctl.kinds.checkers import CHECKS
 from leptonctl.kinds.schema_documents import DATASET, ENVIRONMENT, MODEL, PROJECT
 from leptonctl.kinds.schema_parts import nullable
-from leptonctl.spi import Schema
+from leptonctl.language.available import not_available
+from leptonctl.language.validate import validate
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Schema
 
 BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}
 

@@ -1,6 +1,5 @@
 """Every key of the four kinds, as JSON Schema. Data only; what depends on the catalog is added by `schema`."""
 
-from leptonctl.core.explain_schema import NAME_PATTERN
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
     SCALAR,
@@ -19,7 +18,8 @@ from leptonctl.kinds.schema_parts import (
     versioned,
     whole,
 )
-from leptonctl.spi import Schema
+from leptonctl.language.explain_schema import NAME_PATTERN
+from leptonctl.spi.learning import Schema
 
 DESCRIPTION = text("What it is for, in a sentence. No part of any digest.")
 

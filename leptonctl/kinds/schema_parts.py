@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leptonctl.core.explain_schema import NAME_PATTERN
-from leptonctl.spi import Schema
+from leptonctl.language.explain_schema import NAME_PATTERN
+from leptonctl.spi.learning import Schema
 
 MAJOR: Final = "v1"
 SITE: Final = f"urn:leptonctl:schemas/{MAJOR}/"

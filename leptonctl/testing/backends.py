@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from leptonctl.world.state.store import StateStore
-from leptonctl.world.store.objects import Lease, Objects
+from leptonctl.storage.objects import Lease, Objects
+from leptonctl.storage.state import StateStore
 
 PROCESSES = 8
 CHILD = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); run, *given = pickle.load(sys.stdin.buffer); run(*given)"

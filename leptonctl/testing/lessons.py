@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.values import Json, Op, Result
-from leptonctl.spi import Preprocessor, Trainer
-from leptonctl.world.bench import Bench, StepFunction
-from leptonctl.world.catalog import Loaded, load_catalog
+from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Preprocessor, Trainer
+from leptonctl.spi.running import Bench, StepFunction
 
 WORDS = {0: ("red", "rouge", "stop"), 1: ("blue", "bleu", "go"), 2: ("grün", "緑", "wait")}
 SCORES = {"classification": "accuracy", "regression": "r2"}
@@ -65,7 +65,7 @@ def table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, texts: 
 
 def learn(provider: Trainer | Preprocessor, asked: Mapping[str, Any], rows: str) -> Lesson:
     """Build one model in which the provider takes part."""
-    from leptonctl.world import learning
+    from leptonctl.learning import fit as learning
 
     task = provider.task if isinstance(provider, Trainer) else "classification"
     train: dict[str, Json] = {
@@ -78,10 +78,10 @@ def learn(provider: Trainer | Preprocessor, asked: Mapping[str, Any], rows: str)
 
 
 def _lesson(folder: Path, task: str, train: dict[str, Json]) -> Lesson:
-    from leptonctl.world.learning_native import load_native
-    from leptonctl.world.learning_rows import read_rows
-    from leptonctl.world.steps import evaluate, export, prepare
-    from leptonctl.world.steps import train as training
+    from leptonctl.learning.native import load_native
+    from leptonctl.learning.steps import evaluate, export, prepare
+    from leptonctl.learning.steps import train as training
+    from leptonctl.learning.tables.prepared import read_rows
 
     told: list[Mapping[str, Any]] = []
     shelf = Shelf()

@@ -12,7 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from leptonctl.spi import Metric, Platform, Prediction, Preprocessor, ProviderError, Schema, Scoring, Source, SourceOptions, Trainer
+from leptonctl.spi.learning import (
+    Metric,
+    Platform,
+    Prediction,
+    Preprocessor,
+    ProviderError,
+    Schema,
+    Scoring,
+    Source,
+    SourceOptions,
+    Trainer,
+)
 from leptonctl.testing.lessons import Lesson, learn, table
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")

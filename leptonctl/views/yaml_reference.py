@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from leptonctl.core.catalog import Catalog
-from leptonctl.core.explain_schema import describe
+from leptonctl.language.explain_schema import describe
+from leptonctl.spi.catalog import Catalog
 
 INTRODUCTION = """# YAML reference
 
-Every key of the four kinds. Written by `python -m leptonctl.world.schemas` from the schemas in `schemas/`, which editors can use too, after
-`leptonctl schema Model > model.schema.json`:
+Every key of the four kinds. Written by `python -m leptonctl.project.schemas` from the schemas in `schemas/`, which editors can use too,
+after `leptonctl schema Model > model.schema.json`:
 
 ```yaml
 # yaml-language-server: $schema=model.schema.json

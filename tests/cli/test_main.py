@@ -121,7 +121,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from leptonctl.cli.main import main; main(['--help']); "
-        "print([m for m in ('rich', 'numpy', 'yaml', 'jinja2', 'jsonschema', 'leptonctl.pipeline') if m in sys.modules])"
+        "print([m for m in ('rich', 'numpy', 'yaml', 'jinja2', 'jsonschema', 'leptonctl.commands') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hypothesis import strategies as st
 
+from leptonctl.commands.entries import entry_of
 from leptonctl.core.canonical import digest
 from leptonctl.core.graph import Place, complete_key, in_order, needed_key, resolve_keys
 from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json, Node, Result, Span, Step
-from leptonctl.pipeline.entries import entry_of
 
 LINEAGE = "0" * 32
 

@@ -3,24 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from leptonctl.commands.session import SCHEMAS
 from leptonctl.core.canonical import digest
-from leptonctl.core.catalog import Catalog
 from leptonctl.core.change import Change, Keep
 from leptonctl.core.diagnostic import Diagnostic, has_errors
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import resolve_keys
-from leptonctl.core.load import load
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.record import Entry
-from leptonctl.core.resolve import resolve
-from leptonctl.core.template import render
-from leptonctl.core.validate import validate
 from leptonctl.core.values import Node, Step
 from leptonctl.kinds.checkers import CHECKS
 from leptonctl.kinds.configuration import Configuration, all_nodes, configure
 from leptonctl.kinds.dataset import source_keys
-from leptonctl.pipeline.session import SCHEMAS
-from leptonctl.world.catalog import load_catalog
+from leptonctl.language.load import load
+from leptonctl.language.resolve import resolve
+from leptonctl.language.template import render
+from leptonctl.language.validate import validate
+from leptonctl.project.catalog import load_catalog
+from leptonctl.spi.catalog import Catalog
 
 CATALOG: Catalog = load_catalog()
 COLUMNS = ("x", "y", "city", "side")

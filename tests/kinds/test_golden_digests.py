@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.load import load
 from leptonctl.core.observed import SourceFacts
-from leptonctl.core.resolve import resolve
-from leptonctl.core.template import render
 from leptonctl.kinds.configuration import all_nodes, configure
 from leptonctl.kinds.dataset import source_keys
-from leptonctl.world.catalog import TRAINERS, load_catalog
+from leptonctl.language.load import load
+from leptonctl.language.resolve import resolve
+from leptonctl.language.template import render
+from leptonctl.project.catalog import TRAINERS, load_catalog
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = CHECKOUT / "tests" / "golden_digests.json"

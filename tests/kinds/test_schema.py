@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from leptonctl.core.load import load
 from leptonctl.kinds.schema import base_schemas, build_schemas, check
-from leptonctl.world.catalog import load_catalog
-from leptonctl.world.files import read_project
-from leptonctl.world.schemas import derived, load_schema
+from leptonctl.language.load import load
+from leptonctl.project.catalog import load_catalog
+from leptonctl.project.files import read_project
+from leptonctl.project.schemas import derived, load_schema
 
 ROOT = Path(__file__).parents[2]
 CATALOG = load_catalog()
@@ -21,7 +21,7 @@ EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/leptonctl.yaml")
 
 def test_what_is_committed_is_what_would_be_written() -> None:
     for name, text in derived(CATALOG).items():
-        assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: run python -m leptonctl.world.schemas"
+        assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: run python -m leptonctl.project.schemas"
 
 
 @pytest.mark.parametrize("kind", list(SCHEMAS))

@@ -19,10 +19,10 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.configuration import all_nodes, is_return
 from leptonctl.kinds.live import interrupted, recovered
 from leptonctl.kinds.rules import sealed
-from leptonctl.world.claims import without_dead
-from leptonctl.world.pointers import Pointers
-from leptonctl.world.state.folder import FolderState
-from leptonctl.world.store.store import open_store
+from leptonctl.storage.claims import without_dead
+from leptonctl.storage.pointers import Pointers
+from leptonctl.storage.state_folder import FolderState
+from leptonctl.storage.store import open_store
 from tests.kinds.declared import configured
 
 FOLDER = Path(__file__).resolve().parent.parent / "state_formats"

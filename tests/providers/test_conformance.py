@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.project.catalog import load_catalog
 from leptonctl.providers.sources.csv import SOURCE as CSV
-from leptonctl.spi import ProviderError
+from leptonctl.spi.learning import ProviderError
 from leptonctl.testing import check_metric, check_platform, check_preprocessor, check_source, check_trainer
-from leptonctl.world.catalog import load_catalog
 
 CATALOG = load_catalog()
 QUICK = {"n_estimators": 8, "learning_rate_init": 0.01}

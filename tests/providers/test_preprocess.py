@@ -8,8 +8,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from leptonctl.world.catalog import PREPROCESSORS, load_catalog
-from leptonctl.world.learning import filled
+from leptonctl.learning.fit import filled
+from leptonctl.project.catalog import PREPROCESSORS, load_catalog
 
 STEPS = load_catalog().preprocessors
 # what differs from scikit-learn's default, and why

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
-from leptonctl.spi import ProviderError, Source, SourceOptions
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 PLAIN = SourceOptions()
 
@@ -318,7 +318,7 @@ def test_headers_are_read_without_a_table_reader(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from leptonctl.spi import SourceOptions
+from leptonctl.spi.learning import SourceOptions
 from leptonctl.providers.sources import csv, jsonl, parquet
 assert csv.SOURCE.columns(Path("t.csv"), SourceOptions()) == ["a", "b"]
 assert jsonl.SOURCE.columns(Path("t.jsonl"), SourceOptions()) == ["a"]

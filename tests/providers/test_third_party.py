@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import projects
 
 MODULE = """
-from leptonctl.spi import Trainer
+from leptonctl.spi.learning import Trainer
 
 
 def build(params, seed):

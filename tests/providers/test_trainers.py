@@ -12,8 +12,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-from leptonctl.world.catalog import TRAINERS, load_catalog
-from leptonctl.world.learning import filled
+from leptonctl.learning.fit import filled
+from leptonctl.project.catalog import TRAINERS, load_catalog
 
 CATALOG = load_catalog()
 ALL = [(task, name) for task, names in TRAINERS.items() for name in names]

@@ -8,7 +8,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from leptonctl.core.contract import hash_text, key_mark
-from leptonctl.world.store.store import open_store
+from leptonctl.storage.store import open_store
 
 KEY = b"a key for tests"
 SECRET = {"secret": {"env": "LEPTON_TEST_KEY"}}

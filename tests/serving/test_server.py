@@ -25,7 +25,7 @@ class Process:
     """A server process started as users start it."""
 
     def __init__(self, shop, name="one", port=0):
-        command = [sys.executable, "-m", "leptonctl.world.serve", "--store", str(shop.folder), "--project", str(shop.folder)]
+        command = [sys.executable, "-m", "leptonctl.deploying.serve", "--store", str(shop.folder), "--project", str(shop.folder)]
         command += ["--environment", "prod", "--port", str(port), "--id", name]
         environment = os.environ | {"LEPTON_TEST_KEY": KEY.decode(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self.popen = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -375,6 +375,6 @@ def test_a_server_without_a_deployment_waits_for_one(tmp_path):
 
 
 def test_serving_loads_nothing_of_training():
-    code = "import sys, leptonctl.world.serve; print(*[m for m in ('sklearn', 'skl2onnx', 'onnx', 'polars', 'jinja2', 'scipy') if m in sys.modules])"
+    code = "import sys, leptonctl.deploying.serve; print(*[m for m in ('sklearn', 'skl2onnx', 'onnx', 'polars', 'jinja2', 'scipy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""

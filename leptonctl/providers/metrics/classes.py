@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi import Prediction, ProviderError, Scoring
+from leptonctl.spi.learning import Prediction, ProviderError, Scoring
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.metrics.classes import probabilities
-from leptonctl.spi import Metric, Prediction, Scoring
+from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from leptonctl.providers.metrics.classes import columns_to_judge, plain, probabilities, undefined
 from leptonctl.providers.metrics.points import thin
-from leptonctl.spi import Metric, Prediction, Scoring
+from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.spi import Metric, Prediction, Scoring
+from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
     import numpy as np

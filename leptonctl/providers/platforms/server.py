@@ -1,6 +1,6 @@
 """The inference server of leptonctl itself, on this host or wherever `leptonctl serve` runs."""
 
-from leptonctl.spi import Platform
+from leptonctl.spi.learning import Platform
 
 PLATFORM = Platform(
     name="server",

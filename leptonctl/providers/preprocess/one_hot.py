@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.spi import Preprocessor, Schema
+from leptonctl.spi.learning import Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "drop": {

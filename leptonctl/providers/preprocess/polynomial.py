@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.spi import Preprocessor, Schema
+from leptonctl.spi.learning import Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "degree": {"type": "integer", "minimum": 1, "maximum": 6, "default": 2, "description": "Highest degree of a product."},

@@ -7,7 +7,7 @@ the converter's own choice needs en_US.UTF-8 and knows ASCII only.
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.spi import Preprocessor, Schema
+from leptonctl.spi.learning import Preprocessor, Schema
 
 COUNT_OR_SHARE = [{"type": "integer", "minimum": 1}, {"type": "number", "minimum": 0, "maximum": 1}]
 PARAMS: dict[str, Schema] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from leptonctl.providers.sources.text import check_header, empty, frame, opened, with_missing
-from leptonctl.spi import ProviderError, Source, SourceOptions
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.text import check_header, empty, unreadable, with_missing
-from leptonctl.spi import ProviderError, Source, SourceOptions
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

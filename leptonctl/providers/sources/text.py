@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TextIO, cast
 
-from leptonctl.spi import ProviderError, SourceOptions
+from leptonctl.spi.learning import ProviderError, SourceOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.tree_params import TREE, max_features
-from leptonctl.spi import Progress, Schema, Trainer
+from leptonctl.spi.learning import Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np

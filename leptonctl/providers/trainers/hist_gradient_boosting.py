@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
-from leptonctl.spi import Schema, Trainer
+from leptonctl.spi.learning import Schema, Trainer
 
 if TYPE_CHECKING:
     import onnx

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.spi import Schema, Trainer
+from leptonctl.spi.learning import Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "n_neighbors": {"type": "integer", "minimum": 1, "default": 5, "description": "How many training rows are asked."},

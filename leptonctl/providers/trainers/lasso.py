@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
-from leptonctl.spi import Schema, Trainer
+from leptonctl.spi.learning import Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of the penalty."},

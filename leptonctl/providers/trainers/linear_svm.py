@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
-from leptonctl.spi import Schema, Trainer
+from leptonctl.spi.learning import Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "penalty": {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi import Progress, Schema, Trainer
+from leptonctl.spi.learning import Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.spi import Schema, Trainer
+from leptonctl.spi.learning import Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "var_smoothing": {

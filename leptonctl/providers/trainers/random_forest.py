@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, VALUE_CRITERION, forest, max_features
-from leptonctl.spi import Trainer
+from leptonctl.spi.learning import Trainer
 
 
 def build_classifier(params: Mapping[str, Any], seed: int) -> Any:

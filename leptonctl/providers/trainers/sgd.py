@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers import sgd_steps
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT
-from leptonctl.spi import Progress, Schema, Trainer
+from leptonctl.spi.learning import Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi import Progress
+from leptonctl.spi.learning import Progress
 
 if TYPE_CHECKING:
     import numpy as np

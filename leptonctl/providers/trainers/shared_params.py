@@ -1,6 +1,6 @@
 """Parameter schemas that several learners share, word for word."""
 
-from leptonctl.spi import Schema
+from leptonctl.spi.learning import Schema
 
 CLASS_WEIGHT: Schema = {
     "enum": [None, "balanced"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.svm_params import KERNEL
-from leptonctl.spi import Trainer
+from leptonctl.spi.learning import Trainer
 
 
 def build_classifier(params: Mapping[str, Any], seed: int) -> Any:

@@ -1,6 +1,6 @@
 """Parameter schemas of the kernel machines, shared by svm for classes and for values."""
 
-from leptonctl.spi import Schema
+from leptonctl.spi.learning import Schema
 
 KERNEL: dict[str, Schema] = {
     "C": {

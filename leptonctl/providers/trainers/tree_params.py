@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from leptonctl.spi import Schema
+from leptonctl.spi.learning import Schema
 
 TREE: dict[str, Schema] = {
     "max_depth": {

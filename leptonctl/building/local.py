@@ -1,0 +1,157 @@
+"""Steps in warm worker processes on this machine. Owns the queue and the slots; what a step does is none of its business."""
+
+import os
+import select
+import signal
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from leptonctl.building.slot import Slot
+from leptonctl.building.task import STEPS, Completed, Failed, Lost, Outcome, Progressed, Task
+from leptonctl.spi.running import Made
+from leptonctl.storage.durable import make_folder, sweep
+
+GRACE_S = 1.0
+LOGS_KEPT_S = 7 * 86_400.0
+CANCELLED = "It was stopped on request."
+
+
+class LocalExecutor:
+    """`parallelism` workers at most, each started when it is first needed and used for many tasks.
+
+    `store_uri` is relative to `project`, as in the project file. `steps` maps an op to the module that runs it.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        store_uri: str,
+        parallelism: int,
+        log_folder: Path,
+        steps: Mapping[str, str] = STEPS,
+    ) -> None:
+        self._greeting = {"project": str(project.absolute()), "store": store_uri, "steps": dict(steps)}
+        self._parallelism = max(1, parallelism)
+        self._log_folder = log_folder
+        self._queue: deque[Task] = deque()
+        self._slots: list[Slot] = []
+        self._started = 0
+        self._ready: list[Outcome] = []
+
+    def submit(self, task: Task) -> None:
+        self._queue.append(task)
+        self._hand_out()
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        deadline = time.monotonic() + timeout
+        while not self._ready and (self._queue or any(slot.task for slot in self._slots)):
+            wait = max(0.0, deadline - time.monotonic())
+            if not self._listen(wait) and wait == 0.0:
+                break
+        told, self._ready = self._ready, []
+        return told
+
+    def cancel(self) -> None:
+        self._ready += [Lost(id=task.id, why=CANCELLED, cancelled=True) for task in self._queue]
+        self._queue.clear()
+        for slot in [slot for slot in self._slots if slot.task]:
+            if slot.task is not None:
+                self._ready.append(Lost(id=slot.task.id, why=CANCELLED, cancelled=True))
+            slot.kill()
+            self._slots.remove(slot)
+
+    def close(self) -> None:
+        """End all workers. Tasks that are not done are dropped; call `cancel` first to hear of them."""
+        self._queue.clear()
+        for slot in self._slots:
+            if slot.task:
+                slot.kill()
+            else:
+                slot.finish(GRACE_S)
+            slot.drop_empty_log()
+        self._slots.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _hand_out(self) -> None:
+        while self._queue:
+            slot = next((slot for slot in self._slots if slot.task is None), None)
+            if slot is None and len(self._slots) < self._parallelism:
+                slot = self._start()
+            if slot is None:
+                return
+            slot.give(self._queue.popleft())
+
+    def _start(self) -> Slot:
+        if self._started == 0:
+            make_folder(self._log_folder)
+            sweep(self._log_folder, LOGS_KEPT_S, prefix="worker-")
+        self._started += 1
+        slot = Slot(self._greeting, self._log_folder / f"worker-{os.getpid()}-{self._started}.log")
+        self._slots.append(slot)
+        return slot
+
+    def _listen(self, timeout: float) -> bool:
+        """Wait for any worker and take in what it says. False when none said anything."""
+        by_handle = {slot.events: slot for slot in self._slots}
+        readable = _readable(list(by_handle), timeout)
+        for handle in readable:
+            slot = by_handle[handle]
+            messages = slot.read()
+            if messages is None:
+                self._bury(slot)
+            else:
+                for message in messages:
+                    self._take_in(slot, message)
+        self._hand_out()
+        return bool(readable)
+
+    def _take_in(self, slot: Slot, message: dict[str, Any]) -> None:
+        if message["type"] == "begun":
+            slot.begun = True
+            return
+        id_, seconds = message["id"], message["seconds"]
+        if message["type"] == "progressed":
+            said = {name: message[name] for name in ("message", "iteration", "of", "loss")}
+            self._ready.append(Progressed(id=id_, seconds=seconds, **said))
+            return
+        slot.task, slot.served = None, slot.served + 1
+        if message["type"] == "failed":
+            self._ready.append(Failed(id=id_, error=message["error"], seconds=seconds))
+        else:
+            made = Made(artifacts=message["artifacts"], outputs=message["outputs"])
+            self._ready.append(Completed(id=id_, made=made, seconds=seconds, provenance=message["provenance"]))
+
+    def _bury(self, slot: Slot) -> None:
+        """A worker has died: its task is lost, its slot is free for a new one."""
+        self._slots.remove(slot)
+        code = slot.kill()
+        if slot.task is None:
+            return
+        if slot.served and not slot.begun:
+            self._queue.appendleft(slot.task)  # it died before it took the task: another one can
+        else:
+            self._ready.append(Lost(id=slot.task.id, why=_reason(code), log=slot.log_tail()))
+
+
+def _readable(handles: list[int], timeout: float) -> list[int]:
+    poller = select.poll()
+    for handle in handles:
+        poller.register(handle, select.POLLIN | select.POLLHUP)
+    return [handle for handle, _ in poller.poll(timeout * 1000)]
+
+
+def _reason(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "Its worker process was killed (SIGKILL): by somebody, or by the system because memory ran out."
+    if code < 0:
+        name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"
+        return f"Its worker process crashed ({name}) in native code."
+    return f"Its worker process ended by itself with exit code {code}."

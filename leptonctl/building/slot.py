@@ -1,0 +1,116 @@
+"""One worker process as its executor sees it: started, given tasks, listened to, ended. Knows nothing of queues."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from leptonctl.building.task import Task
+from leptonctl.storage.records import result_to_json
+
+TAIL_BYTES = 2000
+READ_BYTES = 1 << 20
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS",
+)  # fmt: skip
+
+
+class Slot:
+    """A living worker and the task it has, if any. `begun`: it has said so; `served`: how many it has ended before."""
+
+    def __init__(self, greeting: Mapping[str, Any], log: Path) -> None:
+        self.task: Task | None = None
+        self.begun, self.served = False, 0
+        self.events, self._control, self._life = -1, -1, -1
+        self._partial = b""
+        self._log = log
+        self._log_start = log.stat().st_size if log.exists() else 0
+        self._process = self._start()
+        self._write(greeting)
+
+    def give(self, task: Task) -> None:
+        """Hand over a task. A worker that has died meanwhile shows at the end of its events."""
+        self.task, self.begun = task, False
+        self._log_start = self._log.stat().st_size
+        needs = {role: result_to_json(result) for role, result in task.needs.items()}
+        self._write({"id": task.id, "op": task.op, "inputs": dict(task.inputs), "needs": needs})
+
+    def read(self) -> list[dict[str, Any]] | None:
+        """The messages that have come, after the pipe showed readable. None: the worker has died."""
+        data = os.read(self.events, READ_BYTES)
+        if not data:
+            return None
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def finish(self, grace_s: float) -> None:
+        """Let an idle worker end by itself, then see that it has."""
+        os.close(self._control)
+        self._control = -1
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_s)
+        self.kill()
+
+    def kill(self) -> int:
+        """End the worker and all it started, now. Its exit code (negative: the signal that ended it)."""
+        # until we have waited for it, its number cannot belong to anybody else, ended or not
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for handle in (self._control, self.events, self._life):
+            if handle >= 0:
+                os.close(handle)
+        self.events = self._control = self._life = -1
+        return self._process.returncode
+
+    def log_tail(self) -> str:
+        """The end of what the worker wrote since it got its task."""
+        with self._log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(self._log_start, size - TAIL_BYTES))
+            return file.read().decode(errors="replace").strip()
+
+    def drop_empty_log(self) -> None:
+        with suppress(FileNotFoundError):
+            if self._log.stat().st_size == 0:
+                self._log.unlink()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        control, self._control = os.pipe()
+        self.events, events = os.pipe()
+        life, self._life = os.pipe()
+        # -P: the project folder must not be searched for modules; faulthandler: a crash in native code leaves a trace
+        command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "leptonctl.building.worker"]
+        theirs = (control, events, life)
+        try:
+            with self._log.open("ab") as log:
+                return subprocess.Popen(
+                    [*command, *map(str, theirs)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=theirs,
+                    start_new_session=True,  # Ctrl-C in the terminal is for the command to deal with
+                    env=_environment(),
+                )
+        finally:
+            for handle in theirs:
+                os.close(handle)
+
+    def _write(self, message: Mapping[str, Any]) -> None:
+        view = memoryview(json.dumps(message).encode() + b"\n")
+        with suppress(BrokenPipeError):
+            while view:
+                view = view[os.write(self._control, view) :]
+
+
+def _environment() -> dict[str, str]:
+    """One thread a worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine."""
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}

@@ -1,0 +1,42 @@
+"""Because-chains that lead through `vars`: a moved field whose text uses a variable also points at the variable. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from leptonctl.core.change import Because, Change
+from leptonctl.core.values import Document, Json, Span, value_at
+from leptonctl.language.template import is_template, vars_used
+
+
+def variable_becauses(change: Change, documents: Sequence[Document]) -> Change:
+    """The change with one more cause for each variable that its moved fields are written with."""
+    found: list[Because] = []
+    for because in change.because:
+        found.append(because)
+        if because.span is not None:
+            found += _behind(because, documents)
+    return replace(change, because=tuple(found)) if len(found) > len(change.because) else change
+
+
+def _behind(because: Because, documents: Sequence[Document]) -> Iterator[Because]:
+    project = next((d for d in documents if d.kind == "Project"), None)
+    assert because.span is not None
+    text = _written_at(because.span, documents)
+    if project is None or not isinstance(text, str) or not is_template(text):
+        return
+    for name in sorted(vars_used(text)):
+        parts = tuple(name.removeprefix("vars.").split("."))
+        yield Because(path=f"vars.{'.'.join(parts)}", before=because.before, after=because.after, span=project.at("vars", *parts))
+
+
+def _written_at(span: Span, documents: Sequence[Document]) -> Json:
+    """The raw scalar whose value stands at this place."""
+    for document in documents:
+        if document.file != span.file:
+            continue
+        for path, place in document.values.items():
+            if place == span:
+                value = value_at(document.value, path)
+                if isinstance(value, str):
+                    return value
+    return None

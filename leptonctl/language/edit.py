@@ -1,0 +1,222 @@
+"""Edits of YAML text that keep comments and layout. Every edit is read back: it changed exactly what was meant, or ValueError.
+
+The document is found by kind and name, so edits of one text can follow each other.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from leptonctl.core.canonical import encode
+from leptonctl.core.values import Document, Json, Path
+from leptonctl.language.yaml12 import BREAK, compose, parse, plain
+
+SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@+-]*")
+
+
+def set_scalar(text: str, document: Document, path: Path, value: Json) -> str:
+    """Replace the scalar at `path`, in its quoting style where that can hold the value."""
+    source = _Source(text, document)
+    node, _ = source.find(path)
+    if not isinstance(node, ScalarNode) or isinstance(value, dict | list):
+        raise _refused(document, path, "only a scalar can be replaced by a scalar")
+    start, end = source.start(node), source.end(node)
+    written = _scalar(value, node.style or "")
+    if start == end:
+        written = " " + written
+    elif node.style in {"|", ">"}:
+        end = len(text[:end].rstrip())
+    expected = source.value()
+    _put(expected, path, value)
+    return _first_right([text[:start] + written + text[end:]], source, expected, path)
+
+
+def insert_key(text: str, document: Document, path: Path, key: str, value: Json) -> str:
+    """Add `key: value` at the end of the mapping at `path`; a value that is empty becomes a mapping."""
+    source = _Source(text, document)
+    node, _ = source.find(path)
+    expected = source.value()
+    mapping = _get(expected, path)
+    if isinstance(mapping, dict) and key in mapping:
+        raise _refused(document, path, f"`{key}` stands there already")
+    if mapping is None:
+        _put(expected, path, {key: value})
+    elif isinstance(mapping, dict):
+        mapping[key] = value
+    else:
+        raise _refused(document, path, "only a mapping takes a key")
+    return _first_right(_insertions(source, node, f"{_key(key)}: {_flow(value)}"), source, expected, path)
+
+
+def remove_key(text: str, document: Document, path: Path) -> str:
+    """Remove the key at `path` with its value and the comment on its lines."""
+    source = _Source(text, document)
+    node, _ = source.find(path[:-1])
+    if not path or not isinstance(node, MappingNode):
+        raise _refused(document, path, "only the key of a mapping can be removed")
+    index = next((i for i, (key, _) in enumerate(node.value) if key.value == path[-1]), None)
+    if index is None:
+        raise _refused(document, path, "there is no such key")
+    expected = source.value()
+    del _get(expected, path[:-1])[path[-1]]
+    return _first_right(_removals(source, node, index), source, expected, path)
+
+
+class _Source:
+    """A text with the nodes of one of its documents."""
+
+    def __init__(self, text: str, document: Document) -> None:
+        self.text, self.document = text, document
+        self.parsed, problems = parse(document.file, text)
+        if problems:
+            raise _refused(document, (), "the text has syntax errors")
+        self.index = self._index()
+        self.root: Any = compose(text)[self.index]
+        self.starts: list[int] = [0, *(found.end() for found in BREAK.finditer(text))]
+        self.newline = "\r\n" if "\r\n" in text else "\n"
+
+    def _index(self) -> int:
+        wanted = (self.document.kind, self.document.name)
+        for index, one in enumerate(self.parsed):
+            if isinstance(one.value, dict) and (one.value.get("kind"), one.value.get("name") or "") == wanted:
+                return index
+        raise _refused(self.document, (), "the text does not hold this document")
+
+    def value(self) -> Any:
+        return deepcopy(self.parsed[self.index].value)
+
+    def find(self, path: Path) -> tuple[Any, Any]:
+        """The node at `path` and the node of its key."""
+        node, key = self.root, None
+        for part in path:
+            if isinstance(node, MappingNode):
+                pair = next(((k, v) for k, v in node.value if k.value == part), None)
+            elif isinstance(node, SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
+                pair = (None, node.value[part])
+            else:
+                pair = None
+            if pair is None:
+                raise _refused(self.document, path, "there is no such value")
+            key, node = pair
+        return node, key
+
+    def start(self, node: Any) -> int:
+        return self.starts[int(node.start_mark.line)] + int(node.start_mark.column)
+
+    def end(self, node: Any) -> int:
+        """Behind the last character written of a node, without the blank lines that follow a block."""
+        leaf = _last_leaf(node)
+        end = self.starts[int(leaf.end_mark.line)] + int(leaf.end_mark.column)
+        several = isinstance(leaf, ScalarNode) and leaf.style in {"|", ">"}
+        return len(self.text[:end].rstrip()) if several else end
+
+    def line_end(self, offset: int) -> int:
+        """Where the line that holds `offset` ends, before its line break."""
+        found = BREAK.search(self.text, offset)
+        return found.start() if found else len(self.text)
+
+    def line_start(self, node: Any) -> int:
+        return self.starts[int(node.start_mark.line)]
+
+
+def _last_leaf(node: Any) -> Any:
+    while isinstance(node, MappingNode | SequenceNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(node, MappingNode) else last
+    return node
+
+
+def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:
+    """Ways to add an entry, the nicest first."""
+    text = source.text
+    start, end = source.start(node), source.end(node)
+    if isinstance(node, ScalarNode):
+        yield text[:start] + (" " if start == end else "") + f"{{{entry}}}" + text[end:]
+    elif not node.value:
+        yield text[:start] + f"{{{entry}}}" + text[end:]
+    elif node.flow_style:
+        last = source.end(node.value[-1][1])
+        yield text[:last] + f", {entry}" + text[last:]
+        yield text[: start + 1] + f"{entry}, " + text[start + 1 :]
+    else:
+        indent = " " * node.value[0][0].start_mark.column
+        behind = source.line_end(source.end(node))
+        yield text[:behind] + f"{source.newline}{indent}{entry}" + text[behind:]
+        first = source.start(node.value[0][0])
+        yield text[:first] + f"{entry}{source.newline}{indent}" + text[first:]
+
+
+def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:
+    """Ways to remove an entry, the nicest first."""
+    text, pairs = source.text, node.value
+    key, value = pairs[index]
+    start, end = source.start(key), source.end(value)
+    if len(pairs) == 1:
+        yield text[: source.start(node)] + "{}" + text[source.end(node) :]
+        return
+    if not node.flow_style and not text[source.line_start(key) : start].strip():
+        stop = source.line_end(end)
+        found = BREAK.match(text, stop)
+        yield text[: source.line_start(key)] + text[found.end() if found else stop :]
+    if index + 1 < len(pairs):
+        yield text[:start] + text[source.start(pairs[index + 1][0]) :]
+    if index > 0:
+        yield text[: source.end(pairs[index - 1][1])] + text[end:]
+
+
+def _first_right(candidates: Any, source: _Source, expected: Json, path: Path) -> str:
+    """The first candidate that reads back as `expected`, all other documents unchanged."""
+    wanted = [encode(one.value) for one in source.parsed]
+    wanted[source.index] = encode(expected)
+    for candidate in candidates:
+        parsed, problems = parse(source.document.file, candidate)
+        if not problems and not any(one.problems for one in parsed) and [encode(one.value) for one in parsed] == wanted:
+            return str(candidate)
+    raise _refused(source.document, path, "the edit would change more than was meant")
+
+
+def _get(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def _put(value: Any, path: Path, new: Json) -> None:
+    _get(value, path[:-1])[path[-1]] = new
+
+
+def _scalar(value: Json, style: str) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value, allow_nan=False)
+    if style == "'" and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    if style != '"' and SAFE.fullmatch(value) and plain(value) == value:
+        return value
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    """In double quotes. What JSON leaves alone and YAML 1.2 or libyaml does not is written as an escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+
+
+def _key(key: str) -> str:
+    return _scalar(key, "")
+
+
+def _flow(value: Json) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    return _scalar(value, "")
+
+
+def _refused(document: Document, path: Path, why: str) -> ValueError:
+    where = ".".join(str(part) for part in path) or "the document"
+    return ValueError(f"{document.file}: cannot edit {where} of {document.kind} {document.name}: {why}")

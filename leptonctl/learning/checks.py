@@ -1,0 +1,87 @@
+"""What may stand in the way of a fit, as mistakes of the user with a place and a hint. Checks only; fits nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from leptonctl.learning.frame import Frame
+from leptonctl.spi.learning import Preprocessor, ProviderError, Trainer
+
+
+def check_kinds(found: Preprocessor, frame: Frame, places: Sequence[tuple[int, int]], tensors: Sequence[Any]) -> None:
+    """A step gets as many columns as it takes, all of its type."""
+    if found.one_column and len(places) != 1:
+        raise ProviderError(
+            "A preprocess step takes exactly one column",
+            detail=f"{found.name} was given {len(places)} columns",
+            hint=f"write one {found.name} step for each column",
+            id="one-column-step",
+        )
+    wrong = [place for place in places if is_text(tensors[place[0]]) != (found.takes == "string")]
+    if wrong:
+        names = frame.names_at(wrong)
+        raise ProviderError(
+            "A preprocess step takes columns of another type",
+            detail=f"{found.name} takes {'text' if found.takes == 'string' else 'numbers'}, which {', '.join(names) or 'its input'} is not",
+            hint="columns: numeric takes number and integer columns, columns: categorical takes string and boolean columns",
+            id="wrong-column-type",
+            column=names[0] if names else None,
+        )
+
+
+def check_encoded(taker: str, frame: Frame, tensors: Sequence[Any]) -> None:
+    """There are columns, and all of them are numbers, once the steps are done."""
+    texts = [name for name in frame.kinds if name in frame.named and is_text(tensors[frame.named[name][0]])]
+    if texts:
+        raise ProviderError(
+            "A text column reaches the algorithm without an encoder",
+            detail=f"{', '.join(texts)} {'holds' if len(texts) == 1 else 'hold'} text and {taker} takes numbers",
+            hint="add - {columns: categorical, use: one_hot} to preprocess:, or leave the columns out with features:",
+            id="unencoded-column",
+            column=texts[0],
+        )
+    if not frame.places:
+        raise ProviderError(
+            "The model has no input column",
+            detail="no feature is left for the algorithm",
+            hint="name columns under features:",
+            id="no-features",
+        )
+
+
+def check_complete(taker: str, matrix: Any, frame: Frame, places: Sequence[tuple[int, int]]) -> None:
+    """No missing value in a matrix whose columns stand at `places`."""
+    if not holds_nan(matrix):
+        return
+    names: list[str] = []
+    if isinstance(matrix, np.ndarray):
+        empty = np.flatnonzero(np.isnan(matrix).any(axis=0)).tolist()
+        names = frame.names_at([places[column] for column in empty])
+    raise ProviderError(
+        "Missing values reach a step that cannot take them",
+        detail=f"{taker} takes no missing values" + (f"; they stand in {', '.join(names)}" if names else ""),
+        hint="put - {columns: numeric, use: imputer} before it, or give the columns a missing: fill value",
+        id="missing-values",
+        column=names[0] if names else None,
+    )
+
+
+def check_target(trainer: Trainer, y: np.ndarray) -> None:
+    """Enough of a target to learn from."""
+    if trainer.task == "classification" and len(np.unique(y)) < 2:  # noqa: PLR2004
+        raise ProviderError(
+            "The training rows hold fewer than two classes",
+            detail=f"{len(y)} rows, {len(np.unique(y))} class",
+            hint="check the target column and the split",
+            id="one-class",
+        )
+
+
+def holds_nan(matrix: Any) -> bool:
+    stored = matrix if isinstance(matrix, np.ndarray) else matrix.data
+    return bool(np.isnan(stored).any())
+
+
+def is_text(tensor: Any) -> bool:
+    return bool(tensor.dtype == object)

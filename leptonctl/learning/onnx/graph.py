@@ -1,0 +1,155 @@
+"""Builds one ONNX graph from a fitted model: each transformer and the algorithm converted alone, wired by the same slices that cut
+the training rows. Owns the wiring; compares no numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from leptonctl.learning.fit import Fitted, FittedStep, quiet
+from leptonctl.learning.frame import Slice
+from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, rename
+from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
+from leptonctl.spi.learning import ProviderError
+
+FEATURES = "features"
+
+
+class Wiring:
+    """The graph while it is being put together: nodes and initializers in order, tensors by name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._count = 0
+
+    def fresh(self) -> str:
+        self._count += 1
+        return f"w{self._count}"
+
+    def constant(self, values: np.ndarray) -> str:
+        name = self.fresh()
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
+        out = self.fresh()
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
+        return out
+
+    def splice(self, model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+        """Copy a model's nodes in, reading from `inputs`; returns the tensors of its named outputs."""
+        self._count += 1
+        prefix = f"m{self._count}_"
+        known = dict(zip((value.name for value in model.graph.input), inputs, strict=True))
+        for initializer in model.graph.initializer:
+            initializer.name = prefix + initializer.name
+            self.initializers.append(initializer)
+        rename(model.graph.node, lambda name: known.get(name, prefix + name))
+        self.nodes.extend(model.graph.node)
+        return [prefix + name for name in outputs]
+
+
+def build_graph(fitted: Fitted, opset: int, *, wide: bool = False) -> tuple[onnx.ModelProto, list[str]]:
+    """The canonical model and which converter faults were repaired in it.
+
+    Inputs: `features` and `s0`, `s1` …; outputs: `label` and `probabilities`, or `prediction`. `wide`: the algorithm computes in
+    float64 inside, for those whose float32 arithmetic is too coarse (distances of far rows, sums of large terms).
+    """
+    wiring = Wiring()
+    inputs = graph_inputs(fitted)
+    tensors, widths = [value.name for value in inputs], _input_widths(fitted)
+    for step in fitted.steps:
+        tensors.append(_add_step(wiring, step, _gather(wiring, tensors, widths, step.takes), opset))
+        widths.append(step.width)
+    matrix = _gather(wiring, tensors, widths, fitted.final)
+    outputs, repairs = _add_estimator(wiring, fitted, matrix, opset, wide=wide)
+    graph = helper.make_graph(wiring.nodes, "model", inputs, outputs, wiring.initializers)
+    model = canonical(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), opset)
+    onnx.checker.check_model(model)
+    return model, repairs
+
+
+def graph_inputs(fitted: Fitted) -> list[onnx.ValueInfoProto]:
+    numbers = len(fitted.inputs.numbers)
+    stacked = [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", numbers])] if numbers else []
+    return stacked + [helper.make_tensor_value_info(f"s{i}", TensorProto.STRING, ["N", 1]) for i in range(len(fitted.inputs.texts))]
+
+
+def _input_widths(fitted: Fitted) -> list[int]:
+    numbers = len(fitted.inputs.numbers)
+    return ([numbers] if numbers else []) + [1] * len(fitted.inputs.texts)
+
+
+def _gather(wiring: Wiring, tensors: Sequence[str], widths: Sequence[int], slices: Sequence[Slice]) -> str:
+    parts = []
+    for piece in slices:
+        name = tensors[piece.tensor]
+        if piece.columns != tuple(range(widths[piece.tensor])):
+            name = wiring.node("Gather", [name, wiring.constant(np.array(piece.columns, dtype=np.int64))], axis=1)
+        parts.append(name)
+    return parts[0] if len(parts) == 1 else wiring.node("Concat", parts, axis=1)
+
+
+def _add_step(wiring: Wiring, step: FittedStep, source: str, opset: int) -> str:
+    if type(step.transformer).__name__ in EXACT:
+        return exact_nodes(wiring, step.transformer, source)
+    width = sum(len(piece.columns) for piece in step.takes)
+    options = step.preprocessor.export_options(step.transformer) if step.preprocessor.export_options else {}
+    model = _convert(step.preprocessor.name, step.transformer, step.preprocessor.takes, width, options, opset)
+    return wiring.splice(model, [source], [model.graph.output[0].name])[0]
+
+
+def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, wide: bool) -> tuple[list[onnx.ValueInfoProto], list[str]]:
+    trainer, estimator = fitted.trainer, fitted.estimator
+    options = {"zipmap": False} if trainer.task == "classification" else {}
+    options |= trainer.export_options(estimator) if trainer.export_options else {}
+    model = _convert(trainer.name, estimator, "double" if wide else "number", fitted.width, options, opset)
+    repairs = [f"{trainer.name}: computed in float64"] if wide else []
+    if trainer.repair is not None:
+        before = model.SerializeToString(deterministic=True)
+        model = trainer.repair(model, estimator)
+        if model.SerializeToString(deterministic=True) != before:
+            repairs.append(f"{trainer.name}: a known converter fault was corrected")
+    if wide:
+        source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
+    found = wiring.splice(model, [source], [value.name for value in model.graph.output])
+    if trainer.task == "regression":
+        wiring.nodes.append(helper.make_node("Cast", [found[0]], ["prediction"], to=TensorProto.FLOAT))
+        return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["N", 1])], repairs
+    classes = estimator.classes_
+    kind = TensorProto.INT64 if classes.dtype.kind in "iu" else TensorProto.STRING
+    wiring.nodes.append(helper.make_node("Identity", [found[0]], ["label"]))
+    wiring.nodes.append(helper.make_node("Cast", [found[1]], ["probabilities"], to=TensorProto.FLOAT))
+    outputs = [
+        helper.make_tensor_value_info("label", kind, ["N"]),
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(classes)]),
+    ]
+    return outputs, repairs
+
+
+def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[str, Any], opset: int) -> onnx.ModelProto:
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+
+    kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
+    try:
+        with quiet():
+            model: onnx.ModelProto = convert_sklearn(
+                fitted,
+                name="part",
+                initial_types=[("x", kind([None, width]))],
+                target_opset={"": opset, "ai.onnx.ml": ML_OPSET},
+                options={id(fitted): dict(options)} if options else None,
+            )
+    except (RuntimeError, NotImplementedError, ValueError, TypeError, NameError) as problem:
+        raise ProviderError(
+            "This model cannot be exported to ONNX",
+            detail=f"{name}: {' '.join(str(problem).split())[:400]}",
+            hint="change its parameters, or use another algorithm or step",
+            id="export-failed",
+        ) from problem
+    return model

@@ -1,0 +1,115 @@
+"""Rows made to break an export: at tree thresholds, missing, unknown, non-ASCII, huge. Deterministic; judges nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from leptonctl.learning.fit import Fitted
+from leptonctl.learning.frame import Slice
+from leptonctl.learning.onnx.scalers import EXACT
+from leptonctl.learning.tables.prepared import Columns, count_rows, kind_of, take_rows
+
+THRESHOLDS = 256
+FAR = 1e4
+HUGE = "a huge value"
+ULPS = (-2, -1, 0, 1, 2)
+TEXTS = (
+    ("missing text", ""),
+    ("an unknown category", "a category that no row has"),
+    ("non-ASCII text", "Ünïcode ЖИЗНЬ 中文字 Straße naïve ÉCOLE"),
+    ("text of one word with spaces", "  word  "),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardRows:
+    """The rows, what each one tries, and which (by index) hold a huge value."""
+
+    columns: Columns
+    about: tuple[str, ...]
+    huge: tuple[int, ...] = ()
+
+
+def hard_rows(fitted: Fitted, model: onnx.ModelProto, columns: Columns) -> HardRows:
+    """Copies of the first rows, each with one cell changed."""
+    used = {name: columns[name] for name in fitted.features}
+    rows = count_rows(used)
+    if not rows:
+        return HardRows(columns=used, about=())
+    changes = [*_cells(used), *_threshold_cells(fitted, model)]
+    base = take_rows(used, np.arange(len(changes)) % min(rows, 16))
+    changed = {name: values.copy() for name, values in base.items()}
+    for row, (name, value, _) in enumerate(changes):
+        changed[name][row] = value
+    about = tuple(about for _, _, about in changes)
+    return HardRows(columns=changed, about=about, huge=tuple(row for row, text in enumerate(about) if text.startswith(HUGE)))
+
+
+def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
+    for name, values in columns.items():
+        kind = kind_of(values)
+        if kind == "string":
+            for about, text in TEXTS:
+                yield name, text, f"{about} in {name}"
+            continue
+        yield name, -1 if kind == "boolean" else np.nan, f"a missing value in {name}"
+        if kind == "number":
+            largest = float(np.nanmax(np.abs(values), initial=1.0))
+            for value in (FAR * largest, -FAR * largest, 0.0):
+                yield name, np.float32(value), f"{'zero' if value == 0 else HUGE} in {name}"
+
+
+def _threshold_cells(fitted: Fitted, model: onnx.ModelProto) -> Iterator[tuple[str, object, str]]:
+    found = sorted(_thresholds(model))
+    step = max(1, -(-len(found) // THRESHOLDS))
+    for column, value in found[::step]:
+        place = _raw_value(fitted, column, value)
+        if place is None:
+            continue
+        name, raw = place
+        for ulps in ULPS:
+            yield name, _moved(raw, ulps), f"{name} beside a threshold"
+
+
+def _thresholds(model: onnx.ModelProto) -> set[tuple[int, float]]:
+    """(column of the algorithm's input, threshold) of every tree node in the graph."""
+    found: set[tuple[int, float]] = set()
+    for node in model.graph.node:
+        if not node.op_type.startswith("TreeEnsemble"):
+            continue
+        given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        nodes = zip(given["nodes_modes"], given["nodes_featureids"], given["nodes_values"], strict=True)
+        found |= {(int(column), float(value)) for mode, column, value in nodes if mode != b"LEAF"}
+    return found
+
+
+def _raw_value(fitted: Fitted, column: int, value: float) -> tuple[str, np.float32] | None:
+    """The input column and the value that arrives as `value` at the algorithm, through scalers and imputers only."""
+    tensor, position = _flat(fitted.final)[column]
+    while tensor >= fitted.inputs.count:
+        step = fitted.steps[tensor - fitted.inputs.count]
+        places = _flat(step.takes)
+        kind = type(step.transformer).__name__
+        if kind in EXACT:
+            row = np.zeros((1, len(places)), dtype=np.float64)
+            row[0, position] = value
+            value = float(step.transformer.inverse_transform(row)[0, position])
+        elif kind != "SimpleImputer" or step.width != len(places):
+            return None
+        tensor, position = places[position]
+    if not fitted.inputs.numbers or tensor != 0:
+        return None
+    return fitted.inputs.numbers[position], np.float32(value)
+
+
+def _flat(slices: Sequence[Slice]) -> list[tuple[int, int]]:
+    return [(piece.tensor, column) for piece in slices for column in piece.columns]
+
+
+def _moved(value: np.float32, ulps: int) -> np.float32:
+    for _ in range(abs(ulps)):
+        value = np.nextafter(value, np.float32(np.inf if ulps > 0 else -np.inf))
+    return value

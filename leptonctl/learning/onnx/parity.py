@@ -1,0 +1,189 @@
+"""Compares an exported graph with the native model, row by row. Owns the rules of what counts as equal; repairs nothing.
+
+Labels are equal except at ties (native top-two margin <= 1e-5, counted); probabilities within 1e-4; values within
+1e-5 x max(|native|, deviation of the training target); or within the trainer's own tolerance. Rows where the native model raises or
+is not finite are counted, not compared.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from leptonctl.core.values import Json
+from leptonctl.learning.fit import Fitted
+from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
+from leptonctl.spi.learning import Prediction
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+TIE = 1e-5
+PROBABILITY, VALUE = 1e-4, 1e-5
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """What the comparison of some rows found. `wrong` are the rows (by index) that break the rules."""
+
+    compared: int
+    not_compared: int
+    labels_differ: int
+    ties: int
+    max_probability_diff: float
+    max_value_diff: float
+    wrong: tuple[int, ...]
+
+
+def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns) -> Prediction:
+    """The exported graph's answer, as it comes: labels, float32 probabilities or float32 values [N]."""
+    names = [value.name for value in session.get_inputs()]
+    arrays = fitted.inputs.arrays(columns)
+    wanted = ["prediction"] if fitted.trainer.task == "regression" else ["label", "probabilities"]
+    parts = [
+        session.run(wanted, dict(zip(names, (a[start : start + ROWS_AT_ONCE] for a in arrays), strict=True)))
+        for start in range(0, count_rows(columns), ROWS_AT_ONCE)
+    ]
+    joined = [np.concatenate(list(column)) for column in zip(*parts, strict=True)]
+    if fitted.trainer.task == "regression":
+        return Prediction(values=joined[0].reshape(-1))
+    return Prediction(labels=joined[0].reshape(-1), probabilities=joined[1], classes=tuple(fitted.estimator.classes_.tolist()))
+
+
+def unstable_rows(fitted: Fitted, columns: Columns, rows: Sequence[int], *, scale: float, tolerance: float) -> frozenset[int]:
+    """Those of the rows where the native model itself gives another answer once its input moves by a float32 rounding: no float32
+    graph can agree there. Never for models with thresholds, whose answers jump by design.
+    """
+    asked = [] if fitted.trainer.splits else rows
+    return frozenset(row for row in asked if _moves(fitted, take_rows(columns, np.array([row])), scale, tolerance))
+
+
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a graph that it cannot load or run."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (state.Fail, state.InvalidGraph, state.InvalidArgument, state.NotImplemented, state.RuntimeException)
+
+
+def default_tolerance(fitted: Fitted, asked: float | None) -> float:
+    """What the recipe asks for, else the trainer's own, else the rule of its task."""
+    usual = VALUE if fitted.trainer.task == "regression" else PROBABILITY
+    return asked if asked is not None else max(usual, fitted.trainer.tolerance or 0.0)
+
+
+def compare(
+    fitted: Fitted,
+    session: "ort.InferenceSession",
+    columns: Columns,
+    *,
+    scale: float,
+    tolerance: float,
+    skip: frozenset[int] = frozenset(),
+) -> Parity:
+    """`scale` is the deviation of the training target (regression only). Rows in `skip` are counted, not compared."""
+    rows = count_rows(columns)
+    native, kept = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
+    if not len(kept):
+        return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, wrong=())
+    exported = run_graph(session, fitted, take_rows(columns, kept))
+    judged = _values(native, exported, scale, tolerance) if native.values is not None else _classes(native, exported, tolerance)
+    bad, differ, ties, probability, value = judged
+    return Parity(
+        compared=len(kept),
+        not_compared=rows - len(kept),
+        labels_differ=differ,
+        ties=ties,
+        max_probability_diff=probability,
+        max_value_diff=value,
+        wrong=tuple(kept[bad].tolist()),
+    )
+
+
+def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
+    """The native answers that exist and are finite, and to which rows they belong. A part that raises is halved down to its rows."""
+    answers: list[Prediction] = []
+    kept: list[np.ndarray] = []
+    waiting = [rows] if len(rows) else []
+    while waiting:
+        part = waiting.pop(0)
+        try:
+            answer = fitted.predict(take_rows(columns, part))
+        except (ValueError, OverflowError):
+            if len(part) > 1:
+                middle = len(part) // 2
+                waiting[:0] = [part[:middle], part[middle:]]
+            continue
+        numbers = answer.values.reshape(-1, 1) if answer.values is not None else answer.probabilities
+        fine = np.isfinite(np.asarray(numbers)).all(axis=1)
+        answers.append(_cut(answer, fine))
+        kept.append(part[fine])
+    if not answers:
+        return Prediction(), np.zeros(0, dtype=np.intp)
+    return _joined(answers), np.concatenate(kept)
+
+
+def parity_json(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]) -> Mapping[str, Json]:
+    """The figures of docs/formats.md over both sets of rows."""
+    return {
+        "rows": test.compared,
+        "hard_rows": hard.compared,
+        "not_compared": test.not_compared + hard.not_compared,
+        "labels_differ": test.labels_differ + hard.labels_differ,
+        "ties": test.ties + hard.ties,
+        "max_probability_diff": max(test.max_probability_diff, hard.max_probability_diff),
+        "max_value_diff": max(test.max_value_diff, hard.max_value_diff),
+        "tolerance": tolerance,
+        "repairs": list(repairs),
+    }
+
+
+def _classes(native: Prediction, exported: Prediction, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+    probabilities = np.asarray(native.probabilities)
+    top = np.sort(probabilities, axis=1)
+    tied = top[:, -1] - top[:, -2] <= TIE
+    differ = np.asarray(native.labels) != np.asarray(exported.labels)
+    off = np.abs(probabilities - np.asarray(exported.probabilities, dtype=np.float64)).max(axis=1)
+    off = np.where(np.isnan(off), np.inf, off)
+    bad = (differ & ~tied) | (off > tolerance)
+    return bad, int((differ & ~tied).sum()), int((differ & tied).sum()), float(off.max()), 0.0
+
+
+def _values(native: Prediction, exported: Prediction, scale: float, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+    wanted = np.asarray(native.values)
+    off = np.abs(wanted - np.asarray(exported.values, dtype=np.float64)) / np.maximum(np.maximum(np.abs(wanted), scale), 1e-30)
+    off = np.where(np.isnan(off), np.inf, off)
+    return off > tolerance, 0, 0, 0.0, float(off.max())
+
+
+def _cut(answer: Prediction, rows: np.ndarray) -> Prediction:
+    if answer.values is not None:
+        return Prediction(values=answer.values[rows])
+    return Prediction(labels=np.asarray(answer.labels)[rows], probabilities=np.asarray(answer.probabilities)[rows], classes=answer.classes)
+
+
+def _joined(answers: Sequence[Prediction]) -> Prediction:
+    if answers[0].values is not None:
+        return Prediction(values=np.concatenate([np.asarray(a.values) for a in answers]))
+    return Prediction(
+        labels=np.concatenate([np.asarray(a.labels) for a in answers]),
+        probabilities=np.concatenate([np.asarray(a.probabilities) for a in answers]),
+        classes=answers[0].classes,
+    )
+
+
+def _moves(fitted: Fitted, row: Columns, scale: float, tolerance: float) -> bool:
+    from scipy import sparse
+
+    found = fitted.matrix(row)
+    matrix = found.toarray() if fitted.sparse else found
+    step = np.float32(np.abs(matrix).max() * 2.0**-22)
+    signs = np.random.RandomState(0).choice(np.array([-1, 1], dtype=np.float32), size=(16, matrix.shape[1]))
+    moves = matrix + signs * step
+    wanted, moved = fitted.answer(found), fitted.answer(sparse.csr_matrix(moves) if fitted.sparse else moves)
+    if wanted.values is not None:
+        near = Prediction(values=np.repeat(np.asarray(wanted.values), len(signs)))
+        return bool(_values(near, moved, scale, tolerance)[0].any())
+    off = np.abs(np.asarray(moved.probabilities) - np.asarray(wanted.probabilities))
+    return bool((off > tolerance).any() or (np.asarray(moved.labels) != np.asarray(wanted.labels)).any())

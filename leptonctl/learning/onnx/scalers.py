@@ -1,0 +1,57 @@
+"""The scalers as graph nodes that round exactly as scikit-learn rounds. Owns their arithmetic in ONNX; fits nothing.
+
+The converter's Scaler op multiplies by the reciprocal in float32; behind it a tree sees another side of its threshold in up to 201 of
+540 rows. scikit-learn works in place on float32: with a float32 constant in float32, with a float64 constant in float64 rounded back.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto
+
+if TYPE_CHECKING:
+    from leptonctl.learning.onnx.graph import Wiring
+
+Operation = tuple[str, np.ndarray]
+
+
+def _standard(scaler: Any) -> list[Operation]:
+    done: list[Operation] = []
+    if scaler.with_mean:
+        done.append(("Sub", scaler.mean_.astype(np.float32)))
+    if scaler.with_std:
+        done.append(("Div", scaler.scale_.astype(np.float32)))
+    return done
+
+
+def _robust(scaler: Any) -> list[Operation]:
+    done: list[Operation] = []
+    if scaler.with_centering:
+        done.append(("Sub", scaler.center_))
+    if scaler.with_scaling:
+        done.append(("Div", scaler.scale_))
+    return done
+
+
+def _min_max(scaler: Any) -> list[Operation]:
+    done: list[Operation] = [("Mul", scaler.scale_), ("Add", scaler.min_)]
+    if scaler.clip:
+        done.append(("Clip", np.array(scaler.feature_range, dtype=np.float32)))
+    return done
+
+
+EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max}
+
+
+def exact_nodes(wiring: "Wiring", scaler: Any, source: str) -> str:
+    """Add the scaler's nodes; returns its output."""
+    for kind, constant in EXACT[type(scaler).__name__](scaler):
+        if kind == "Clip":
+            source = wiring.node("Clip", [source, wiring.constant(constant[0]), wiring.constant(constant[1])])
+        elif constant.dtype == np.float32:
+            source = wiring.node(kind, [source, wiring.constant(constant)])
+        else:
+            wide = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
+            wide = wiring.node(kind, [wide, wiring.constant(constant.astype(np.float64))])
+            source = wiring.node("Cast", [wide], to=TensorProto.FLOAT)
+    return source

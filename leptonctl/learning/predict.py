@@ -1,0 +1,91 @@
+"""Batch predictions of an exported model on a data file, and how they are written. Gives what the server answers for the same rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from leptonctl.spi.learning import Source, SourceOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """One answer a row, in the order of the file. A classification has labels, and probabilities in the order of `classes`."""
+
+    rows: int
+    classes: tuple[Any, ...] = ()
+    labels: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    values: np.ndarray | None = None
+
+
+def predict_file(
+    onnx: bytes,
+    manifest: Mapping[str, Any],
+    path: Path,
+    source: Source,
+    options: SourceOptions,
+    *,
+    key: bytes | None = None,
+    name: str | None = None,
+) -> Predictions:
+    """The model's answers to the rows of a file that carries its columns as requests would: raw, in any order, with others beside.
+
+    `key` hashes the private columns; `name` is how messages call the file. Raises ProviderError with file lines.
+    """
+    import numpy as np
+
+    from leptonctl.learning.scoring import predict_onnx
+    from leptonctl.learning.tables.rows import read_input
+
+    rows = read_input(path, source, options, manifest, key=key, name=name)
+    answer = predict_onnx(onnx, manifest, dict(rows.columns))
+    # the graph computes in float32, and that is what the server answers with
+    return Predictions(
+        rows=rows.size,
+        classes=answer.classes,
+        labels=answer.labels,
+        probabilities=None if answer.probabilities is None else answer.probabilities.astype(np.float32),
+        values=None if answer.values is None else answer.values.astype(np.float32),
+    )
+
+
+def write_csv(predictions: Predictions, out: TextIO) -> None:
+    """`label` and one `probability_CLASS` a class, or `prediction`. A number that is not finite is an empty cell."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["prediction"] if predictions.values is not None else ["label", *(f"probability_{c}" for c in predictions.classes)])
+    for label, numbers in _rows(predictions):
+        cells = ["" if n is None else repr(n) for n in numbers]
+        writer.writerow(cells if label is None else [label, *cells])
+
+
+def write_jsonl(predictions: Predictions, out: TextIO) -> None:
+    """`{"label": …, "probabilities": {class: number}}` or `{"prediction": number}` a line. A number that is not finite is null."""
+    for label, numbers in _rows(predictions):
+        answer: dict[str, Any] = {"prediction": numbers[0]}
+        if label is not None:
+            answer = {"label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
+        out.write(json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _rows(predictions: Predictions) -> Iterator[tuple[str | int | None, list[float | None]]]:
+    """Label and numbers of each row."""
+    if predictions.values is not None:
+        for value in predictions.values:
+            yield None, [_number(value)]
+    elif predictions.labels is not None and predictions.probabilities is not None:
+        for label, numbers in zip(predictions.labels.tolist(), predictions.probabilities, strict=True):
+            yield label, [_number(n) for n in numbers]
+
+
+def _number(value: np.float32) -> float | None:
+    """The same digits as in an answer over HTTP, which read back as this float32; None when it is not finite."""
+    return float(value) if value - value == 0 else None

@@ -1,0 +1,241 @@
+"""From cells as a file gives them to typed columns, with every fault found on the way. Shared by `prepare` and by raw prediction input.
+
+Numbers are decimal text (ASCII digits, point, exponent) read to the nearest float64. White space around numbers and booleans is ignored.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from leptonctl.core.contract import ARTICLES, MISSING_TEXTS, Cells, Column, ColumnType, Scalar, checks, infer_type, matches
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+
+NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+INTEGER = r"^[+-]?[0-9]+$"
+EXACT = 2**53
+SHOWN_LINES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One file as it was read. `name` is its path as the project writes it."""
+
+    name: str
+    path: Path
+    source: Source
+    options: SourceOptions
+    frame: pl.DataFrame
+
+    @property
+    def tokens(self) -> bool:
+        """Whether NA and the like are missing in number and boolean columns."""
+        return self.options.missing_values is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Rows of a table that break one rule of one column. `check` is the rule's word, `what` completes "N cells are"."""
+
+    table: Table
+    column: str
+    check: str
+    what: str
+    rows: pl.Series
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    def lines(self) -> list[int]:
+        """File lines of the first rows."""
+        return self.table.source.line_of(self.table.path, self.table.options, self.rows.head(SHOWN_LINES).to_list())
+
+
+def infer(table: Table, name: str) -> ColumnType:
+    """The type of a column that nobody declared."""
+    cells = table.frame[name]
+    dtype = cells.dtype
+    if dtype == pl.Boolean:
+        return "boolean"
+    if dtype.is_integer():
+        return "integer"
+    if dtype.is_numeric() or dtype == pl.Null:
+        return "number"
+    if dtype != pl.String or table.source.typed:
+        return "string"
+    texts = _trimmed(cells, tokens=table.tokens).drop_nulls()
+    return infer_type(
+        Cells(
+            present=len(texts),
+            integers=int((texts.str.contains(INTEGER) & texts.cast(pl.Int64, strict=False).is_not_null()).sum()),
+            numbers=int(texts.str.contains(NUMBER).sum()),
+            booleans=int(texts.str.to_lowercase().is_in(["true", "false"]).sum()),
+        )
+    )
+
+
+def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> tuple[pl.Series, list[Fault]]:
+    """The column as Float64, Int64, Boolean or String, null for missing, and the faults of its cells.
+
+    single: the column will be kept as float32, so larger numbers are faults.
+    """
+    cells = table.frame[name]
+    if kind == "string":
+        return as_text(table, name), []
+    if kind == "boolean":
+        values, wrong = _booleans(cells, tokens=table.tokens)
+        return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
+    numbers, wrong = _numbers(cells, tokens=table.tokens)
+    if kind == "integer":
+        wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
+        values = _integers(cells, numbers)
+        large = (numbers.is_not_null() & values.is_null() & ~wrong).fill_null(value=False)
+    else:
+        values = numbers
+        large = numbers.is_infinite().fill_null(value=False)
+    if single:
+        large = large | numbers.cast(pl.Float32, strict=False).is_infinite().fill_null(value=False)
+    found = [("type", f"not {ARTICLES[kind]}", wrong), ("range", f"too large for {ARTICLES[kind]}", large)]
+    return values, list(_faults(table, name, found))
+
+
+def as_text(table: Table, name: str) -> pl.Series:
+    """The column's cells as texts, as they are written."""
+    cells = table.frame[name]
+    dtype = cells.dtype
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+        raise ProviderError(
+            "A column holds values that are no cells",
+            detail=f'Column "{name}" of {table.name} holds values of type {dtype}.',
+            hint="flatten the column or list it under `privacy.drop`",
+            id="nested-value",
+            file=table.name,
+            column=name,
+        )
+    if dtype.is_temporal():
+        return cells.dt.to_string("iso")
+    texts = cells.fill_nan(None).cast(pl.String) if dtype.is_float() else cells.cast(pl.String)
+    return texts.replace("", None)
+
+
+def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
+    """Missing cells replaced."""
+    if fill is None:
+        return values
+    if not matches(kind, fill):
+        raise ProviderError(
+            "A fill value is of another type than its column",
+            detail=f'`missing` of column "{name}" is not {ARTICLES[kind]}.',
+            hint=f"write {ARTICLES[kind]}, or change the column's type",
+            id="fill-type",
+            column=name,
+        )
+    return values.fill_null(pl.lit(fill, dtype=values.dtype))
+
+
+def check(table: Table, column: Column, values: pl.Series, declared: Mapping[str, Any], *, required: bool) -> list[Fault]:
+    """What the contract demands beyond the type: missing, min, max, allowed values, no duplicates."""
+    found: list[tuple[str, str, pl.Series]] = []
+    if required:
+        found.append(("missing", "missing where the contract wants one", values.is_null()))
+    if column.min is not None and values.dtype.is_numeric():
+        found.append(("min", f"below the minimum {column.min}", values < column.min))
+    if column.max is not None and values.dtype.is_numeric():
+        found.append(("max", f"above the maximum {column.max}", values > column.max))
+    if column.values is not None:
+        dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
+        allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
+        numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
+        found.append(("values", "none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
+    if declared.get("unique"):
+        repeated = ~values.is_first_distinct() & values.is_not_null()
+        found.append(("unique", "the same as in an earlier row", repeated))
+    return list(_faults(table, column.name, found))
+
+
+def declared_column(name: str, kind: ColumnType, declared: Mapping[str, Any]) -> Column:
+    """A column with the checks that YAML declares; allowed values of a text column are texts."""
+    column = Column(name=name, type=kind, fill=declared.get("missing"), declared=bool(declared), **checks(declared))
+    if kind in ("string", "boolean") and not (column.min is None and column.max is None):
+        raise ProviderError(
+            "A range is declared for a column without order",
+            detail=f'Column "{name}" has `min` or `max`, and its type is {kind}.',
+            hint="declare `type: number`, or drop `min` and `max`",
+            id="range-type",
+            column=name,
+        )
+    if kind == "string" and column.values is not None:
+        texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in column.values)
+        return Column(name=name, type=kind, fill=column.fill, declared=True, values=texts)
+    return column
+
+
+def contract_error(faults: Sequence[Fault]) -> ProviderError:
+    """Every broken rule with its count and first lines. Names no cell's value."""
+    first = faults[0]
+    sentences = []
+    for fault in faults:
+        lines = ", ".join(str(line) for line in fault.lines()) + (", …" if fault.count > SHOWN_LINES else "")
+        cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
+        sentences.append(f'{fault.table.name}: column "{fault.column}": {cells} {fault.what} (line {lines})')
+    stray = any(fault.check == "type" for fault in faults)
+    return ProviderError(
+        "The data breaks its contract",
+        detail="\n".join(sentences),
+        hint="correct the rows; or list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+        if stray
+        else "correct the rows, or loosen the column's rule under `columns`",
+        id="data-contract",
+        file=first.table.name,
+        line=first.lines()[0],
+        column=first.column,
+    )
+
+
+def _faults(table: Table, name: str, found: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
+    for word, what, mask in found:
+        rows = mask.fill_null(value=False).arg_true()
+        if len(rows):
+            yield Fault(table=table, column=name, check=word, what=what, rows=rows)
+
+
+def _trimmed(cells: pl.Series, *, tokens: bool) -> pl.Series:
+    texts = cells.str.strip_chars(" \t").replace("", None)
+    return texts.set(texts.is_in(list(MISSING_TEXTS)).fill_null(value=False), None) if tokens else texts
+
+
+def _numbers(cells: pl.Series, *, tokens: bool) -> tuple[pl.Series, pl.Series]:
+    """Float64 and the mask of cells that are no number."""
+    if cells.dtype == pl.String:
+        texts = _trimmed(cells, tokens=tokens)
+        wrong = (~texts.str.contains(NUMBER)).fill_null(value=False)
+        return texts.set(wrong, None).cast(pl.Float64), wrong
+    if cells.dtype.is_numeric():
+        return cells.cast(pl.Float64).fill_nan(None), pl.repeat(value=False, n=len(cells), eager=True)
+    return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
+
+
+def _integers(cells: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Int64, exact; null where the number does not fit."""
+    whole = pl.select(pl.when(numbers.abs() <= EXACT).then(numbers)).to_series().cast(pl.Int64, strict=False)
+    if cells.dtype == pl.String:
+        exact = cells.str.strip_chars(" \t").cast(pl.Int64, strict=False)
+    elif cells.dtype.is_integer():
+        exact = cells.cast(pl.Int64, strict=False)
+    else:
+        return whole
+    return pl.select(pl.coalesce(exact, whole)).to_series()
+
+
+def _booleans(cells: pl.Series, *, tokens: bool) -> tuple[pl.Series, pl.Series]:
+    """true and false in any case, and 1 and 0 where a boolean is declared."""
+    if cells.dtype == pl.Boolean:
+        return cells, pl.repeat(value=False, n=len(cells), eager=True)
+    if cells.dtype != pl.String and not cells.dtype.is_integer():
+        return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
+    texts = _trimmed(cells.cast(pl.String), tokens=tokens).str.to_lowercase()
+    values = texts.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
+    return values, values.is_null() & texts.is_not_null()

@@ -1,0 +1,110 @@
+"""Prepared rows as arrays. Owns the in-memory form of columns and targets; reads no file, checks no contract.
+
+number and integer: float32 [N], NaN for missing. boolean: int8 [N], 1, 0 and -1 for missing. string: object [N] of str, "" for missing.
+The dtype alone tells what a column is, so rows can be cut (folds, samples) without carrying types along.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from leptonctl.spi.learning import ProviderError
+
+Columns = dict[str, np.ndarray]
+ROW_ID = "__row__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Feature columns in file order, the target as learners want it, and the identity of each row."""
+
+    columns: Columns
+    y: np.ndarray
+    ids: tuple[bytes, ...]
+
+
+def read_rows(data: bytes, contract: Mapping[str, Any], task: str) -> Rows:
+    """The rows of `train.parquet` or `test.parquet` under the contract that `prepare` gave."""
+    frame = pl.read_parquet(io.BytesIO(data))
+    columns = {column["name"]: _column(frame[column["name"]], column["type"]) for column in contract["columns"]}
+    return Rows(columns=columns, y=_target(frame[contract["target"]], task), ids=tuple(frame[ROW_ID].to_list()))
+
+
+def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
+    """The columns a model uses, in file order."""
+    if features is None:
+        return dict(columns)
+    missing = [name for name in features if name not in columns]
+    if missing:
+        raise ProviderError(
+            "The model uses a column that the data does not have",
+            detail=f"not in the prepared rows: {', '.join(missing)}",
+            hint="edit features: to name columns of the dataset",
+            id="unknown-column",
+            column=missing[0],
+        )
+    return {name: values for name, values in columns.items() if name in set(features)}
+
+
+def take_rows(columns: Columns, rows: np.ndarray | slice) -> Columns:
+    """The same columns, cut to some rows."""
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def count_rows(columns: Columns) -> int:
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def kind_of(values: np.ndarray) -> str:
+    """`number`, `boolean` or `string`, by dtype."""
+    if values.dtype == object:
+        return "string"
+    return "boolean" if values.dtype == np.int8 else "number"
+
+
+def as_number(values: np.ndarray) -> np.ndarray:
+    """A number or boolean column as float32, NaN for missing."""
+    if values.dtype == np.int8:
+        return np.where(values < 0, np.float32(np.nan), values.astype(np.float32))
+    return values.astype(np.float32, copy=False)
+
+
+def as_text(values: np.ndarray) -> np.ndarray:
+    """A string or boolean column as objects of str, "" for missing."""
+    if values.dtype == object:
+        return values
+    return np.array(["false", "true", ""], dtype=object)[values.astype(np.intp)]
+
+
+def _column(series: pl.Series, declared: str) -> np.ndarray:
+    if declared == "boolean":
+        return series.cast(pl.Int8).fill_null(-1).to_numpy()
+    if declared == "string":
+        return np.array(series.fill_null("").to_list(), dtype=object)
+    return series.cast(pl.Float32).fill_null(float("nan")).to_numpy()
+
+
+def _target(series: pl.Series, task: str) -> np.ndarray:
+    if task == "regression":
+        if not series.dtype.is_numeric():
+            raise ProviderError(
+                "A regression needs a target of numbers",
+                detail=f"the target holds {str(series.dtype).lower()} values",
+                hint="use task: classification, or name another target",
+                id="target-not-numeric",
+                column=series.name,
+            )
+        return series.cast(pl.Float64).to_numpy()
+    if series.dtype.is_float():
+        raise ProviderError(
+            "A classification needs a target of classes",
+            detail="the target holds numbers with fractions",
+            hint="use task: regression, or declare the target as a string or an integer column",
+            id="target-not-classes",
+            column=series.name,
+        )
+    return np.array(series.to_list(), dtype=np.int64 if series.dtype.is_integer() else np.str_)

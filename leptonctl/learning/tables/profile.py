@@ -1,0 +1,38 @@
+"""What a table is like at first sight: types, missing cells, distinct values. For `init`, which guesses from it; decides nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from leptonctl.core.contract import ColumnType
+from leptonctl.spi.learning import Source, SourceOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """By column, in file order. `length` is the mean length of its texts in characters."""
+
+    rows: int
+    types: Mapping[str, ColumnType]
+    missing: Mapping[str, int]
+    distinct: Mapping[str, int]
+    length: Mapping[str, float]
+
+
+def profile(path: Path, source: Source) -> Profile:
+    """Read the whole table once. Raises ProviderError with file and line when it cannot be read."""
+    from leptonctl.learning.tables.cells import Table, as_text, infer, typed
+
+    options = SourceOptions()
+    frame = source.read(path, options)
+    table = Table(name=path.name, path=path, source=source, options=options, frame=frame)
+    types = {name: infer(table, name) for name in frame.columns}
+    cells = {name: typed(table, name, kind)[0] for name, kind in types.items()}
+    texts = {name: as_text(table, name) for name in frame.columns}
+    return Profile(
+        rows=frame.height,
+        types=types,
+        missing={name: values.null_count() for name, values in cells.items()},
+        distinct={name: values.drop_nulls().n_unique() for name, values in cells.items()},
+        length={name: float(values.str.len_chars().mean() or 0) for name, values in texts.items()},  # type: ignore[arg-type]
+    )

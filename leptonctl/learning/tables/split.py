@@ -1,0 +1,101 @@
+"""Which rows train and which test: four ways, each repeatable by anyone. Owns the words for what makes a split impossible."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from leptonctl.core.contract import share
+from leptonctl.learning.tables.cells import Fault, Table, as_text, contract_error
+from leptonctl.spi.learning import ProviderError
+
+FEW_CLASSES = 20
+"""An integer target of more distinct values is not stratified unless YAML asks for it."""
+
+
+def split_rows(split: Mapping[str, Any], table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Row numbers of the training and test rows in order, and whether they were stratified."""
+    method = split["method"]
+    if method == "random":
+        train, test, stratified = _random(split, target)
+    elif method == "hash":
+        train, test = _by_hash(table, split["by"], float(split["test"]))
+        stratified = False
+    else:
+        train, test = _by_column(table, split["column"])
+        stratified = False
+    for rows, side in ((train, "training"), (test, "test")):
+        if not len(rows):
+            raise ProviderError(
+                "A side of the split has no rows",
+                detail=f"Of {table.frame.height} rows none is a {side} row.",
+                hint="change `split.test`, or add rows",
+                id="empty-split",
+                file=table.name,
+            )
+    return train, test, stratified
+
+
+def _random(split: Mapping[str, Any], target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+    """scikit-learn's own split of the row numbers."""
+    from sklearn.model_selection import train_test_split
+
+    rows = np.arange(len(target))
+    wanted = split.get("stratify")
+    # a share below one, or a number of rows
+    test = int(split["test"]) if split["test"] >= 1 else split["test"]
+    problem = _stratify_problem(test, target)
+    stratified = problem is None and _has_classes(target) if wanted is None else bool(wanted)
+    if stratified and problem is not None:
+        if target.dtype == pl.Float64:
+            raise _impossible(f"The target holds numbers: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
+        raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
+    try:
+        train, held = train_test_split(rows, test_size=test, random_state=split["seed"], stratify=target.to_numpy() if stratified else None)
+    except ValueError as error:
+        raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
+    return train, held, stratified
+
+
+def _has_classes(target: pl.Series) -> bool:
+    return target.dtype == pl.String or (target.dtype == pl.Int64 and target.n_unique() <= FEW_CLASSES)
+
+
+def _stratify_problem(test: float, target: pl.Series) -> str | None:
+    """Why the classes cannot be shared out evenly, before scikit-learn says it in its own words."""
+    size = len(target)
+    counts = target.value_counts()["count"]
+    rare = int((counts < 2).sum())  # noqa: PLR2004 - one row cannot stand on both sides
+    if rare:
+        return f"{rare} of {len(counts)} classes have one row only, and a stratified split needs two of each."
+    test_rows = int(test) if test >= 1 else int(np.ceil(test * size))
+    smaller = min(test_rows, size - test_rows)
+    if smaller < len(counts):
+        return f"{size} rows with test: {test} leave {smaller} rows on one side, fewer than the {len(counts)} classes."
+    return None
+
+
+def _by_hash(table: Table, name: str, test: float) -> tuple[np.ndarray, np.ndarray]:
+    """A value's side depends on its text alone, so no row changes side as data grows."""
+    texts = as_text(table, name)
+    _refuse(table, name, "missing, so that the split has nothing to go by", texts.is_null())
+    sides = {text: share(text) < test for text in texts.unique().to_list()}
+    mask = np.fromiter((sides[text] for text in texts), dtype=bool, count=len(texts))
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _by_column(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    texts = as_text(table, name)
+    _refuse(table, name, 'neither "train" nor "test"', ~texts.is_in(["train", "test"]).fill_null(value=False))
+    mask = (texts == "test").to_numpy()
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _refuse(table: Table, name: str, what: str, mask: pl.Series) -> None:
+    if mask.any():
+        raise contract_error([Fault(table=table, column=name, check="split", what=what, rows=mask.arg_true())])
+
+
+def _impossible(detail: str, hint: str) -> ProviderError:
+    return ProviderError("The rows cannot be split as declared", detail=detail, hint=hint, id="split-impossible")

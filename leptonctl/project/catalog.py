@@ -1,0 +1,126 @@
+"""Finds the providers: a static table for the bundled ones, entry points for third parties. Imports a provider when it is asked for.
+
+Looking up entry points costs about 40 ms, so their table is cached beside the interpreter's packages' newest change.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from leptonctl.spi.catalog import Catalog
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+TRAINERS = {
+    "classification": (
+        "logistic_regression", "sgd", "decision_tree", "random_forest", "extra_trees", "gradient_boosting",
+        "hist_gradient_boosting", "svm", "linear_svm", "mlp", "knn", "naive_bayes",
+    ),
+    "regression": (
+        "linear", "ridge", "lasso", "elastic_net", "sgd", "decision_tree", "random_forest", "gradient_boosting",
+        "hist_gradient_boosting", "svm", "mlp", "knn",
+    ),
+}  # fmt: skip
+METRICS = {
+    "classification": (
+        "accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "roc_auc", "confusion_matrix", "roc_curve", "pr_curve",
+    ),
+    "regression": ("mae", "mse", "rmse", "r2", "mape"),
+}  # fmt: skip
+PREPROCESSORS = (
+    "standard_scaler", "min_max_scaler", "robust_scaler", "imputer", "one_hot", "ordinal", "tfidf", "pca", "polynomial", "select_k_best",
+)  # fmt: skip
+SOURCES = ("csv", "parquet", "jsonl")
+PLATFORMS = ("server",)
+ATTRIBUTES = {"trainers": "TRAINERS", "metrics": "METRICS", "preprocess": "PREPROCESSOR", "sources": "SOURCE", "platforms": "PLATFORM"}
+
+
+class Loaded(Mapping[K, V], Generic[K, V]):
+    """A mapping whose values are loaded when first asked for."""
+
+    def __init__(self, loaders: Mapping[K, Callable[[], V]]) -> None:
+        self._loaders = loaders
+        self._values: dict[K, V] = {}
+
+    def __getitem__(self, key: K) -> V:
+        if key not in self._values:
+            self._values[key] = self._loaders[key]()
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._loaders)
+
+    def __len__(self) -> int:
+        return len(self._loaders)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._loaders
+
+
+def load_catalog(cache_file: Path | None = None) -> Catalog:
+    """The bundled providers, then those of installed packages. Bundled names win."""
+    third = _third_parties(cache_file)
+    return Catalog(
+        trainers=Loaded(_by_task("trainers", TRAINERS, third)),
+        metrics=Loaded(_by_task("metrics", METRICS, third)),
+        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third)),
+        sources=Loaded(_by_name("sources", SOURCES, third)),
+        platforms=Loaded(_by_name("platforms", PLATFORMS, third)),
+    )
+
+
+def _by_task(
+    group: str, table: Mapping[str, tuple[str, ...]], third: Mapping[str, list[list[str]]]
+) -> dict[tuple[str, str], Callable[[], Any]]:
+    found: dict[tuple[str, str], Callable[[], Any]] = {}
+    for name, target in third.get(group, []):
+        task, _, short = name.partition(".")
+        found[(task, short)] = partial(_load, target)
+    for task, names in table.items():
+        for name in names:
+            found[(task, name)] = partial(_pick, f"leptonctl.providers.{group}.{name}", ATTRIBUTES[group], task)
+    return found
+
+
+def _by_name(group: str, names: tuple[str, ...], third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
+    found: dict[str, Callable[[], Any]] = {name: partial(_load, target) for name, target in third.get(group, [])}
+    for name in names:
+        found[name] = partial(_load, f"leptonctl.providers.{group}.{name}:{ATTRIBUTES[group]}")
+    return found
+
+
+@cache
+def _pick(module: str, attribute: str, task: str) -> Any:
+    return next(provider for provider in getattr(import_module(module), attribute) if provider.task == task)
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:
+    """Group -> [name, "module:attribute"], from the cache while no folder of `sys.path` has changed."""
+    stamp = [[folder, path.stat().st_mtime_ns] for folder in sys.path if folder and (path := Path(folder)).is_dir()]
+    if cache_file is not None:
+        try:
+            cached = json.loads(cache_file.read_text(encoding="utf-8"))
+            if cached["stamp"] == stamp:
+                return dict(cached["groups"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+    from importlib.metadata import entry_points
+
+    groups = {group: sorted([e.name, e.value] for e in entry_points(group=f"leptonctl.{group}")) for group in ATTRIBUTES}
+    if cache_file is not None:
+        try:
+            cache_file.parent.mkdir(parents=True, exist_ok=True)
+            cache_file.write_text(json.dumps({"stamp": stamp, "groups": groups}), encoding="utf-8")
+        except OSError:
+            pass
+    return groups

@@ -1,0 +1,178 @@
+"""Content digests and header columns of data files, with a cache keyed by what `stat` says. Writes nothing but that cache.
+
+A file is read again only when its size, mtime, ctime or inode moved. An entry whose file was touched within the clock's
+grain of the moment it was read is not kept: the file could change again without a sign.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from leptonctl.core.canonical import digest as canonical_digest
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+
+GRAIN_NS = 2_000_000_000
+BUFFER_BYTES = 1 << 20
+FORMAT = 1
+
+
+class Digests:
+    """`read` counts the files whose bytes were read, `headers` those whose columns were. One thread at a time."""
+
+    def __init__(self, cache_file: Path) -> None:
+        self._file = cache_file
+        self._known: dict[str, dict[str, Any]] = _load(cache_file)
+        self._new: dict[str, dict[str, Any]] = {}
+        self._buffer: bytearray | None = None
+        self.read = 0
+        self.headers = 0
+
+    def digest(self, path: Path) -> str:
+        """`sha256:<hex>` of the raw bytes. Raises ProviderError when there is no such file or it cannot be read."""
+        before = stat_of(path)
+        entry = self._entry(path, before)
+        if "digest" in entry:
+            return str(entry["digest"])
+        self.read += 1
+        self._buffer = self._buffer or bytearray(BUFFER_BYTES)
+        found = digest_of(path, self._buffer)
+        self._keep(path, before, {"digest": found})
+        return found
+
+    def columns(self, path: Path, source: Source, options: SourceOptions) -> list[str]:
+        """The file's column names, as `source.columns` gives them."""
+        before = stat_of(path)
+        key = canonical_digest([source.name, options.encoding, options.delimiter])
+        headers = self._entry(path, before).get("columns", {})
+        if key in headers:
+            return list(headers[key])
+        self.headers += 1
+        names = source.columns(path, options)
+        self._keep(path, before, {"columns": {**headers, key: names}})
+        return names
+
+    def save(self) -> None:
+        """Add what was learnt to the cache. A cache that cannot be written is not an error; other processes' entries are kept."""
+        if not self._new:
+            return
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            content = json.dumps({"format": FORMAT, "files": {**_load(self._file), **self._new}})
+            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f".{self._file.name}.")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(content)
+                Path(name).replace(self._file)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+            self._known.update(self._new)
+            self._new = {}
+
+    def _entry(self, path: Path, now: list[int]) -> dict[str, Any]:
+        for table in (self._new, self._known):
+            entry = table.get(str(path))
+            if entry is not None and entry.get("stat") == now:
+                return entry
+        return {}
+
+    def _keep(self, path: Path, before: list[int], learnt: dict[str, Any]) -> None:
+        """Only when the file stood still while it was read and had been still for the clock's grain."""
+        _, modified, changed, _ = before
+        if before == stat_of(path) and time.time_ns() - max(modified, changed) > GRAIN_NS:
+            self._new[str(path)] = {**self._entry(path, before), "stat": before, **learnt}
+
+
+def digest_of(path: Path, buffer: bytearray | None = None) -> str:
+    """`sha256:<hex>` of a file's raw bytes, read through one buffer."""
+    view = memoryview(buffer if buffer is not None else bytearray(BUFFER_BYTES))
+    hasher = hashlib.sha256()
+    try:
+        with path.open("rb", buffering=0) as file:
+            while count := file.readinto(view):
+                hasher.update(view[:count])
+    except OSError as problem:
+        raise _unreadable(path, problem) from problem
+    return f"sha256:{hasher.hexdigest()}"
+
+
+def stat_of(path: Path) -> list[int]:
+    """Size, mtime, ctime and inode. Raises ProviderError when there is no such file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as problem:
+        raise _unreadable(path, problem) from problem
+    if not stat.S_ISREG(found.st_mode):
+        raise ProviderError(
+            "A data source is not a file",
+            detail=f'"{path.name}" is a folder or a device.',
+            hint="name one file",
+            id="not-a-file",
+            file=str(path),
+        )
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def inside(root: Path, relative: str, roots: Sequence[str] = ()) -> Path:
+    """The file that `relative` names, links resolved. Raises `outside-project` unless it lies in the project or below one of `roots`."""
+    try:
+        path = (root / relative).resolve()
+        allowed = [(root / entry).resolve() for entry in roots]
+        home = root.resolve()
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise ProviderError(
+            "A path names no file",
+            detail=f"{relative!r} cannot be followed to a file.",
+            hint="write a path relative to the project folder",
+            id="missing-file",
+        ) from problem
+    if any(path.is_relative_to(entry) for entry in allowed):
+        return path
+    if Path(relative).is_absolute() or ".." in Path(relative).parts or not path.is_relative_to(home):
+        raise ProviderError(
+            "A path leaves the project folder",
+            detail=f'"{relative}" lies outside the project folder, or is not written as a path inside it.',
+            hint="move the file into the project, or add its folder to `roots:` in the project file",
+            id="outside-project",
+        )
+    return path
+
+
+def _unreadable(path: Path, problem: Exception) -> ProviderError:
+    if isinstance(problem, FileNotFoundError | NotADirectoryError | ValueError):
+        siblings: list[str] = []
+        with contextlib.suppress(OSError, ValueError):
+            siblings = sorted(p.name for p in path.parent.iterdir() if p.is_file())
+        near = get_close_matches(path.name, siblings, n=1)
+        return ProviderError(
+            "A data file does not exist",
+            detail=f'There is no file "{path.name}" in {path.parent.name or "the folder"}.',
+            hint=f'did you mean "{near[0]}"?' if near else "paths are relative to the project folder",
+            id="missing-file",
+            file=str(path),
+        )
+    why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it cannot be read"
+    return ProviderError(
+        "A data file cannot be read",
+        detail=f"{path.name}: {why}.",
+        hint="check that the file is there, whole and readable",
+        id="unreadable-file",
+        file=str(path),
+    )
+
+
+def _load(cache_file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = json.loads(cache_file.read_bytes())
+        files = content["files"] if content["format"] == FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return files if isinstance(files, dict) and all(isinstance(entry, dict) for entry in files.values()) else {}

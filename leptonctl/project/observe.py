@@ -1,0 +1,45 @@
+"""Looks at the world before planning and hands it over as values: files and the commit. Changes nothing but a cache."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from leptonctl.core.observed import Checkout, SourceFacts, SourceKey
+from leptonctl.project import git
+from leptonctl.project.digests import Digests, inside
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import ProviderError, SourceOptions
+
+
+def source_facts(
+    keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests
+) -> dict[SourceKey, SourceFacts]:
+    """The content digest and the header of every file that a dataset names."""
+    found = {key: _facts(key, root, roots, catalog, digests) for key in dict.fromkeys(keys)}
+    digests.save()
+    return found
+
+
+def _facts(key: SourceKey, root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests) -> SourceFacts:
+    path, encoding, delimiter = key
+    source = catalog.source_for(path)
+    try:
+        file = inside(root, path, roots)
+        content = digests.digest(file)
+    except ProviderError as problem:
+        return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
+    if source is None:
+        return SourceFacts(digest=content)
+    try:
+        columns = digests.columns(file, source, SourceOptions(encoding=encoding, delimiter=delimiter))
+    except ProviderError:
+        # what is wrong inside the file is reported with its line when it is read
+        return SourceFacts(digest=content)
+    return SourceFacts(digest=content, columns=tuple(columns))
+
+
+def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:
+    """The commit at hand, the declared files that it does not hold, and which of `commits` it contains."""
+    commit = git.head(root, files)
+    if commit is None:
+        return Checkout(contains=dict.fromkeys(commits))
+    return Checkout(commit=commit.hash, dirty=commit.dirty, contains={c: git.contains(root, c, commit.hash) for c in commits})

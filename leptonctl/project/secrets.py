@@ -1,0 +1,41 @@
+"""Reads typed secrets. A value leaves only as the return value: it stands in no message, log or exception."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from leptonctl.spi.learning import ProviderError
+
+
+def read_secret(secret: Mapping[str, Any], root: Path) -> bytes:
+    """The bytes behind `{"secret": {"env": NAME}}` or `{"secret": {"file": PATH}}`.
+
+    A file's path is relative to `root`, and one final line break of it is dropped.
+    """
+    source = secret.get("secret", {})
+    if "env" in source:
+        name = str(source["env"])
+        value = os.environb.get(os.fsencode(name), b"")
+        if not value:
+            raise ProviderError(
+                "A secret is missing",
+                detail=f"The environment variable {name} is not set, or empty.",
+                hint=f"export {name}=…",
+                id="missing-secret",
+            )
+        return value
+    name = str(source.get("file", ""))
+    try:
+        value = (root / name).read_bytes() if name else b""
+    except (OSError, ValueError):
+        value = b""
+    value = value.removesuffix(b"\n").removesuffix(b"\r")
+    if not value:
+        raise ProviderError(
+            "A secret is missing",
+            detail=f'The secret file "{name}" does not exist, cannot be read or is empty.',
+            hint="write the secret into that file, readable by you alone",
+            id="missing-secret",
+        )
+    return value

@@ -1,0 +1,27 @@
+"""The catalog: what providers exist, as one value handed to the pure stages. Knows no import and no file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from leptonctl.spi.learning import Metric, Platform, Preprocessor, Source, Trainer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Trainers and metrics are keyed by (task, name), all others by name. Mappings may load a provider when asked for it."""
+
+    trainers: Mapping[tuple[str, str], Trainer]
+    preprocessors: Mapping[str, Preprocessor]
+    metrics: Mapping[tuple[str, str], Metric]
+    sources: Mapping[str, Source]
+    platforms: Mapping[str, Platform]
+
+    def source_for(self, path: str) -> Source | None:
+        """The source with the longest suffix that `path` ends with."""
+        lower = path.lower()
+        fitting = [(len(s), source) for source in self.sources.values() for s in source.suffixes if lower.endswith(s)]
+        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+    def names(self, table: Mapping[tuple[str, str], object], task: str) -> tuple[str, ...]:
+        """The names in a table keyed by (task, name) that serve this task."""
+        return tuple(sorted(name for t, name in table if t == task))

@@ -1,0 +1,417 @@
+"""Worker processes: reused, replaced when they crash, ended with their executor. The steps are toys."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from leptonctl.building.local import LocalExecutor
+from leptonctl.building.task import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
+from leptonctl.core.values import Json, Op, Result
+from leptonctl.storage.owner import process_started
+from leptonctl.storage.store import open_store
+
+TOY = """
+import ctypes, os, signal, subprocess, sys, time
+from leptonctl.core.diagnostic import fail
+from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.running import Made
+
+runs = 0
+
+def run(inputs, needs, bench):
+    global runs
+    runs += 1
+    do = inputs["do"]
+    print("doing", do)
+    if do == "echo":
+        digest = bench.artifacts.put_artifact(inputs["text"].encode())
+        outputs = {"pid": os.getpid(), "runs": runs, "project": str(bench.project), "session": os.getsid(0),
+                   "needs": {role: [r.key, dict(r.artifacts)] for role, r in needs.items()},
+                   "env": {n: v for n, v in os.environ.items() if "THREADS" in n}, "path": sys.path[0]}
+        return Made(artifacts={"text": digest}, outputs=outputs)
+    if do == "say no":
+        raise ProviderError("Bad cell", id="bad-cell", detail="It is bad.", hint="mend it", file="a.csv", line=7, column="x")
+    if do == "fail":
+        raise fail("bad-thing", "A thing is bad", "Why.", hint="do so")
+    if do == "bug":
+        return {}["missing"]
+    if do == "exit":
+        sys.exit(3)
+    if do == "memory":
+        raise MemoryError
+    if do == "not made":
+        return {}
+    if do == "not json":
+        return Made(outputs={"x": float("nan")})
+    if do == "key":
+        return Made(outputs={"same": bench.check_key("k1", inputs["mark"])})
+    if do == "quit":
+        os._exit(5)
+    if do == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if do == "killed":
+        print("about to be killed")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if do == "progress":
+        end = time.monotonic() + inputs["seconds"]
+        count = 0
+        while time.monotonic() < end:
+            bench.progress(message="\\u00e9" * 9000, iteration=count, of=10, loss=float("inf"))
+            count += 1
+        bench.progress(message="last", iteration=count, loss=0.5)
+        time.sleep(inputs["rest"])
+        return Made(outputs={"count": count})
+    if do == "children":
+        child = subprocess.Popen(["sleep", "600"])
+        bench.progress(iteration=os.getpid(), of=child.pid)
+        time.sleep(600)
+    if do == "sleep":
+        bench.progress(iteration=os.getpid())
+        time.sleep(600)
+    if do == "native":
+        bench.progress(iteration=os.getpid())
+        ctypes.PyDLL(None).sleep(600)
+    raise AssertionError(do)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "toy_step.py").write_text(TOY)
+    (tmp_path / "project").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    return tmp_path / "project"
+
+
+def open_executor(project: Path, parallelism: int = 1) -> LocalExecutor:
+    steps = {"train": "toy_step", "prepare": "no_such_module"}
+    return LocalExecutor(project, ".leptonctl/store", parallelism, project / ".leptonctl" / "logs", steps=steps)
+
+
+@pytest.fixture
+def executor(project: Path) -> Iterator[LocalExecutor]:
+    with open_executor(project) as executor:
+        yield executor
+
+
+def task(id: str, do: str, op: Op = "train", **inputs: Json) -> Task:
+    return Task(id=id, op=op, inputs={"do": do, **inputs})
+
+
+def outcomes(executor: Executor, count: int = 1, seconds: float = 30.0) -> list[Outcome]:
+    """Until `count` tasks have ended; progress included."""
+    told: list[Outcome] = []
+    deadline = time.monotonic() + seconds
+    while sum(not isinstance(o, Progressed) for o in told) < count:
+        assert time.monotonic() < deadline, told
+        told += executor.poll(1.0)
+    return told
+
+
+def ended(executor: Executor, count: int = 1) -> list[Outcome]:
+    return [o for o in outcomes(executor, count) if not isinstance(o, Progressed)]
+
+
+def first_progress(executor: Executor) -> Progressed:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for outcome in executor.poll(1.0):
+            if isinstance(outcome, Progressed):
+                return outcome
+    pytest.fail("no progress")
+
+
+def gone(pid: int, within: float = 10.0) -> bool:
+    return wait_for(lambda: process_started(pid) is None, within)
+
+
+def wait_for(holds: Callable[[], bool], within: float = 10.0) -> bool:
+    deadline = time.monotonic() + within
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, project: Path) -> None:
+    need = Result(key="sha256:aa", op="prepare", artifacts={"t": "sha256:bb"}, outputs={}, provenance={}, seconds=1.0)
+    executor.submit(Task(id="one", op="train", inputs={"do": "echo", "text": "grün\u2028"}, needs={"prepare": need}))
+    (done,) = ended(executor)
+    assert isinstance(done, Completed)
+    assert done.id == "one"
+    assert done.seconds < 5
+    assert open_store(".leptonctl/store", project).get_artifact(done.made.artifacts["text"]) == "grün\u2028".encode()
+    outputs = done.made.outputs
+    assert outputs["needs"] == {"prepare": ["sha256:aa", {"t": "sha256:bb"}]}
+    assert outputs["project"] == str(project)
+    assert outputs["pid"] == outputs["session"] != os.getpid()
+    assert outputs["path"] not in ("", str(Path.cwd()), str(project))
+    threads = outputs["env"]
+    assert isinstance(threads, dict)
+    assert {threads[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")} == {"1"}
+    versions = done.provenance["versions"]
+    assert isinstance(versions, dict)
+    assert {"python", "leptonctl", "numpy", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "polars"} <= set(versions)
+    assert {"at", "by", "host", "cpu", "threads"} <= set(done.provenance)
+
+
+def test_a_worker_is_reused(executor: LocalExecutor) -> None:
+    for number in range(5):
+        executor.submit(task(str(number), "echo", text="x" * 200_000))
+    done = ended(executor, 5)
+    assert [o.id for o in done] == list("01234")
+    assert [o.made.outputs["runs"] for o in done if isinstance(o, Completed)] == [1, 2, 3, 4, 5]
+
+
+def test_independent_steps_run_side_by_side(project: Path) -> None:
+    with open_executor(project, parallelism=2) as executor:
+        for number in range(3):
+            executor.submit(task(str(number), "progress", seconds=0.2, rest=0.2))
+        told = outcomes(executor, 3)
+    first_end = next(n for n, o in enumerate(told) if not isinstance(o, Progressed))
+    assert {o.id for o in told[:first_end]} == {"0", "1"}
+    assert {o.id for o in told if isinstance(o, Completed)} == {"0", "1", "2"}
+
+
+def test_nothing_runs_before_the_first_task(project: Path) -> None:
+    with open_executor(project) as executor:
+        assert executor.poll(0.0) == []
+    assert list(project.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("do", "id_", "place"),
+    [("say no", "bad-cell", ("a.csv", 7, "x")), ("fail", "bad-thing", (None, None, None)), ("bug", "bug-in-step", (None, None, None)),
+     ("exit", "bug-in-step", (None, None, None)), ("memory", "out-of-memory", (None, None, None)),
+     ("not made", "bug-in-step", (None, None, None)), ("not json", "bug-in-step", (None, None, None))],
+)  # fmt: skip
+def test_a_step_that_fails_says_why_and_the_worker_serves_on(
+    executor: LocalExecutor, do: str, id_: str, place: tuple[str | None, int | None, str | None]
+) -> None:
+    executor.submit(task("bad", do))
+    executor.submit(task("good", "echo", text="x"))
+    bad, good = ended(executor, 2)
+    assert isinstance(bad, Failed)
+    assert set(bad.error) == {"id", "summary", "detail", "hint", "file", "line", "column"}
+    assert bad.error["id"] == id_
+    assert (bad.error["file"], bad.error["line"], bad.error["column"]) == place
+    assert bad.error["hint"]
+    assert "Traceback" not in str(bad.error)
+    assert isinstance(good, Completed)
+    assert good.made.outputs["runs"] == 2
+
+
+def test_the_traceback_of_a_bug_is_in_the_log(executor: LocalExecutor, project: Path) -> None:
+    executor.submit(task("bad", "bug"))
+    ended(executor)
+    (log,) = (project / ".leptonctl" / "logs").iterdir()
+    assert "KeyError: 'missing'" in log.read_text()
+
+
+def test_a_step_without_a_module_is_a_failure(executor: LocalExecutor) -> None:
+    executor.submit(task("bad", "echo", op="prepare"))
+    executor.submit(task("worse", "echo", op="export"))
+    assert [o.error["id"] for o in ended(executor, 2) if isinstance(o, Failed)] == ["bug-in-step", "bug-in-step"]
+
+
+@pytest.mark.parametrize(
+    ("do", "why", "log"),
+    [("quit", "exit code 5", "doing quit"), ("crash", "SIGSEGV", "Fatal Python error"), ("killed", "memory", "about to be killed")],
+)
+def test_a_crashed_worker_is_replaced(executor: LocalExecutor, do: str, why: str, log: str) -> None:
+    for id_, what in (("before", "echo"), ("lost", do), ("after", "echo")):
+        executor.submit(task(id_, what, text="x"))
+    before, lost, after = ended(executor, 3)
+    assert isinstance(lost, Lost)
+    assert (lost.id, lost.cancelled) == ("lost", False)
+    assert why in lost.why
+    assert log in lost.log
+    assert isinstance(before, Completed)
+    assert isinstance(after, Completed)
+    assert before.made.outputs["pid"] != after.made.outputs["pid"]
+
+
+def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None:
+    executor.submit(task("one", "echo", text="x"))
+    (one,) = ended(executor)
+    assert isinstance(one, Completed)
+    pid = one.made.outputs["pid"]
+    assert isinstance(pid, int)
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+    executor.submit(task("two", "echo", text="x"))
+    (two,) = ended(executor)
+    assert isinstance(two, Completed)
+
+
+def test_a_worker_that_cannot_start_says_so_once_a_task(project: Path) -> None:
+    with LocalExecutor(project, "s3://bucket/prefix", 1, project / "logs") as executor:
+        executor.submit(task("one", "echo"))
+        executor.submit(task("two", "echo"))
+        lost = ended(executor, 2)
+    assert [o.id for o in lost] == ["one", "two"]
+    for outcome in lost:
+        assert isinstance(outcome, Lost)
+        assert "exit code 1" in outcome.why
+        assert "not-available" in outcome.log
+
+
+def test_progress_comes_at_once_and_ten_times_a_second(executor: LocalExecutor) -> None:
+    executor.submit(task("warm", "echo", text="x"))
+    ended(executor)
+    started = time.monotonic()
+    executor.submit(task("long", "progress", seconds=0.5, rest=0.4))
+    first = first_progress(executor)
+    assert time.monotonic() - started < 0.4
+    assert (first.iteration, first.of, first.loss) == (0, 10, None)
+    told = outcomes(executor)
+    progress = [o for o in told if isinstance(o, Progressed)]
+    assert 2 <= len(progress) <= 8
+    assert (progress[-1].message, progress[-1].loss) == ("last", 0.5)
+    assert isinstance(told[-1], Completed)
+
+
+def test_a_step_does_not_wait_for_somebody_to_read_its_progress(executor: LocalExecutor) -> None:
+    executor.submit(task("warm", "echo", text="x"))
+    ended(executor)
+    fcntl.fcntl(executor._slots[0].events, fcntl.F_SETPIPE_SZ, 4096)  # full after a few messages
+    executor.submit(task("long", "progress", seconds=0.8, rest=0.0))
+    time.sleep(2.0)
+    (done,) = ended(executor)
+    assert isinstance(done, Completed)
+    assert done.seconds < 1.5
+
+
+def test_cancel_ends_what_runs_and_what_waits_at_once(executor: LocalExecutor) -> None:
+    executor.submit(task("running", "children"))
+    executor.submit(task("waiting", "echo", text="x"))
+    progress = first_progress(executor)
+    started = time.monotonic()
+    executor.cancel()
+    told = executor.poll(0.0)
+    assert time.monotonic() - started < 1
+    assert {(o.id, o.cancelled) for o in told if isinstance(o, Lost)} == {("running", True), ("waiting", True)}
+    assert progress.iteration is not None
+    assert progress.of is not None
+    assert gone(progress.iteration)
+    assert gone(progress.of)
+    executor.submit(task("next", "echo", text="x"))
+    assert isinstance(ended(executor)[0], Completed)
+
+
+def test_closing_leaves_no_process_and_no_empty_log(project: Path) -> None:
+    with open_executor(project, parallelism=2) as executor:
+        executor.submit(task("one", "echo", text="x"))
+        (one,) = ended(executor)
+        executor.submit(task("two", "sleep"))
+        executor.submit(task("three", "sleep"))
+        busy = [first_progress(executor).iteration, first_progress(executor).iteration]
+    assert isinstance(one, Completed)
+    for pid in (one.made.outputs["pid"], *busy):
+        assert isinstance(pid, int)
+        assert gone(pid, within=0.0)
+
+
+def test_the_thread_that_started_a_worker_may_end(executor: LocalExecutor) -> None:
+    thread = threading.Thread(target=lambda: executor.submit(task("long", "progress", seconds=0.1, rest=0.3)))
+    thread.start()
+    thread.join()
+    assert isinstance(ended(executor)[0], Completed)
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from leptonctl.building.local import LocalExecutor
+from leptonctl.building.task import Progressed, Task
+
+project = Path(sys.argv[1])
+executor = LocalExecutor(project, "store", 2, project / "logs", steps={"train": "toy_step"})
+for do in sys.argv[2:]:
+    executor.submit(Task(id=do, op="train", inputs={"do": do}))
+while True:
+    for outcome in executor.poll(1.0):
+        if isinstance(outcome, Progressed):
+            print(outcome.iteration, outcome.of or outcome.iteration, flush=True)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("do", [("sleep", "native"), ("children", "children")])
+def test_no_worker_outlives_its_executor(project: Path, sent: signal.Signals, do: tuple[str, str]) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(project), *do], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pids = [int(word) for _ in do for word in parent.stdout.readline().split()]
+    assert all(process_started(pid) is not None for pid in pids)
+    parent.send_signal(sent)
+    parent.wait()
+    parent.stdout.close()
+    assert [pid for pid in pids if not gone(pid)] == []
+
+
+def test_an_executor_killed_while_a_worker_starts_leaves_none(project: Path) -> None:
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.15):
+        parent = subprocess.Popen([sys.executable, "-c", PARENT, str(project), "sleep"], start_new_session=True)
+        assert wait_for(partial(has_log, project / "logs", parent.pid))
+        time.sleep(delay)
+        parent.kill()
+        parent.wait()
+    assert wait_for(lambda: workers_of(project) == [])
+
+
+def has_log(logs: Path, pid: int) -> bool:
+    return any(logs.glob(f"worker-{pid}-*.log"))
+
+
+def workers_of(project: Path) -> list[int]:
+    """Living processes that write a log of this project."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                target = os.readlink(folder / "fd" / "1")
+            except OSError:
+                continue
+            if target.startswith(str(project)):
+                found.append(int(folder.name))
+    return found
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_a_worker(project: Path) -> None:
+    """A terminal signals the whole foreground group: here, the group of a parent in a session of its own."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + PARENT, str(project), "sleep"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline().split()[0])
+    os.killpg(parent.pid, signal.SIGINT)
+    os.kill(worker, signal.SIGINT)
+    time.sleep(0.2)
+    assert process_started(worker) is not None
+    parent.kill()
+    parent.communicate()
+    assert gone(worker)
+
+
+def test_old_logs_are_swept_and_others_left(project: Path) -> None:
+    logs = project / ".leptonctl" / "logs"
+    logs.mkdir(parents=True)
+    for name in ("worker-1-1.log", "server.log"):
+        (logs / name).write_text("old")
+        os.utime(logs / name, (1e9, 1e9))
+    with open_executor(project) as executor:
+        executor.submit(task("one", "echo", text="x"))
+        ended(executor)
+        assert {path.name for path in logs.iterdir()} == {"server.log", f"worker-{os.getpid()}-1.log"}

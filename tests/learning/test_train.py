@@ -1,0 +1,301 @@
+"""Fits against real scikit-learn pipelines, what is refused and where, the native file, and the train step."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from leptonctl.learning.fit import filled, fit
+from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.steps.train import run
+from leptonctl.learning.tables.prepared import as_number, as_text, read_rows, take_rows
+from leptonctl.project.catalog import load_catalog
+from leptonctl.spi.learning import ProviderError
+from tests.learning.exported import Shelf, bench, prepared
+from tests.learning.model_rows import diabetes, halves, mixed, quiet, recipe, wine
+
+CATALOG = load_catalog()
+
+
+def frame_of(columns):
+    """The same columns as a scikit-learn user has them: a data frame with text columns."""
+    return pl.DataFrame({n: as_text(v).tolist() if n in {"colour", "message", "flag"} else as_number(v) for n, v in columns.items()})
+
+
+def built(kind, name, params=None, seed=0):
+    provider = CATALOG.preprocessors[name] if kind == "step" else CATALOG.trainers[kind, name]
+    return provider.build(filled(provider.params, params), seed)
+
+
+def answers(fitted, columns):
+    given = fitted.predict(columns)
+    return given.values if given.values is not None else given.probabilities
+
+
+NUMBERS = [
+    [],
+    [("standard_scaler", [3, 5], {})],
+    [("standard_scaler", [5, 3, 0], {}), ("min_max_scaler", [1, 2], {})],
+    [("robust_scaler", "all", {}), ("pca", "all", {"n_components": 5})],
+    [("polynomial", [0, 1, 2], {}), ("select_k_best", "all", {"k": 7})],
+    [("select_k_best", [4, 3, 2, 1], {"k": 2}), ("standard_scaler", "all", {})],
+    [("pca", [0, 1, 2, 3], {"whiten": True, "n_components": 2})],
+]
+
+
+@pytest.mark.parametrize("steps", NUMBERS, ids=lambda s: "+".join(x[0] for x in s) or "none")
+@pytest.mark.parametrize(
+    ("load", "task", "algorithm"), [(wine, "classification", "logistic_regression"), (diabetes, "regression", "ridge")]
+)
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Features:UserWarning", "ignore:invalid value:RuntimeWarning"
+)
+def test_a_fit_is_what_a_pipeline_of_column_transformers_fits(load, task, algorithm, steps):
+    columns, target = load()
+    names = list(columns)
+    asked = [(use, spec if spec == "all" else [names[i] for i in spec], params) for use, spec, params in steps]
+    ours = fit(recipe(task, algorithm, *asked), columns, target, quiet)
+    matrix = np.column_stack(list(columns.values()))
+    where = list(names)  # the name each column of the running matrix still answers to
+    stages = []
+    for use, spec, params in asked:
+        places = list(range(len(where))) if spec == "all" else [where.index(name) for name in spec]
+        stages.append((f"{len(stages)}", ColumnTransformer([("use", built("step", use, params), places)], remainder="passthrough")))
+        width = Pipeline(stages).fit_transform(matrix, target).shape[1]
+        rest = [name for i, name in enumerate(where) if i not in places]
+        kept = [where[i] for i in places] if CATALOG.preprocessors[use].keeps else [None] * (width - len(rest))
+        where = kept + rest
+    theirs = Pipeline([*stages, ("model", built(task, algorithm))]).fit(matrix, target)
+    wanted = theirs.predict(matrix) if task == "regression" else theirs.predict_proba(matrix)
+    assert np.array_equal(answers(ours, columns), wanted)
+
+
+def test_text_categories_and_booleans_fit_as_a_column_transformer_on_a_data_frame():
+    columns, target = mixed()
+    steps = [("imputer", ["gaps"], {}), ("tfidf", ["message"], {"lowercase": False}), ("one_hot", "categorical", {})]
+    ours = fit(recipe("classification", "logistic_regression", *steps), columns, target, quiet)
+    frame = frame_of(columns)
+    parts = [
+        ("one_hot", built("step", "one_hot"), ["colour", "flag"]),
+        ("tfidf", built("step", "tfidf", {"lowercase": False}), "message"),
+        ("imputer", built("step", "imputer"), ["gaps"]),
+        ("size", "passthrough", ["size"]),
+    ]
+    theirs = Pipeline([("columns", ColumnTransformer(parts)), ("model", built("classification", "logistic_regression"))]).fit(frame, target)
+    assert np.allclose(answers(ours, columns), theirs.predict_proba(frame), atol=2e-6)
+
+
+def test_columns_come_transformed_first_and_the_rest_in_their_order():
+    columns, target = wine()
+    fitted = fit(recipe("classification", "naive_bayes", ("standard_scaler", ["c5", "c3"])), columns, target, quiet)
+    seen = fitted.matrix(columns)
+    rest = [f"c{i}" for i in range(13) if i not in {3, 5}]
+    assert np.array_equal(seen[:, 2:], np.column_stack([columns[name] for name in rest]))
+    assert abs(seen[:, 0].mean()) < 1e-5
+    raw = columns["c5"].astype(np.float64)
+    assert np.allclose(seen[:, 0], (raw - raw.mean()) / raw.std(), atol=1e-5)
+    assert seen.dtype == np.float32
+
+
+def test_selectors_name_columns_by_type():
+    columns, target = mixed()
+    steps = [("imputer", "numeric", {}), ("tfidf", ["message"], {}), ("ordinal", "categorical", {}), ("standard_scaler", ["colour"], {})]
+    fitted = fit(recipe("classification", "naive_bayes", *steps), columns, target, quiet)
+    assert fitted.inputs.numbers == ("size", "gaps")
+    assert fitted.inputs.texts == ("colour", "message", "flag"), "an encoder takes the boolean, so it enters as text"
+    assert [len(piece.columns) for piece in fitted.steps[2].takes] == [1, 1]
+    plain = {name: columns[name] for name in ("size", "flag")}
+    as_numbers = fit(recipe("classification", "hist_gradient_boosting"), plain, target, quiet)
+    assert as_numbers.inputs.numbers == ("size", "flag")
+    flags = as_numbers.matrix(plain)[:, 1]
+    assert set(flags[~np.isnan(flags)]) == {0.0, 1.0}
+    assert np.array_equal(np.isnan(flags), columns["flag"] < 0)
+
+
+def test_features_are_taken_in_the_order_of_the_file():
+    columns, target = wine()
+    fitted = fit(recipe("classification", "naive_bayes", features=["c4", "c1"]), columns, target, quiet)
+    assert fitted.features == ("c1", "c4")
+    assert fitted.width == 2
+
+
+def test_an_estimator_sees_later_rows_as_it_saw_the_first():
+    columns, target = mixed()
+    steps = [("tfidf", ["message"], {}), ("imputer", "numeric", {}), ("one_hot", "categorical", {})]
+    fitted = fit(recipe("classification", "svm", *steps), columns, target, quiet)
+    whole = fitted.predict(columns).probabilities
+    parts = [fitted.predict(take_rows(columns, slice(i, i + 1))).probabilities for i in range(12)]
+    assert np.allclose(np.concatenate(parts), whole[:12], atol=1e-7), "sparse or dense is decided once, not by each batch"
+
+
+def refused(id_, *steps, algorithm="logistic_regression", columns=None, target=None, **more):
+    rows, wanted = mixed()
+    rows = rows if columns is None else {name: rows[name] for name in columns}
+    with pytest.raises(ProviderError) as caught:
+        fit(recipe(more.pop("task", "classification"), algorithm, *steps, **more), rows, wanted if target is None else target, quiet)
+    assert caught.value.id == id_, caught.value.detail
+    assert caught.value.hint
+    assert caught.value.summary
+    return caught.value
+
+
+def test_a_text_column_that_nobody_encodes_is_named():
+    told = refused("unencoded-column", ("imputer", "numeric"), columns=["size", "colour", "message"])
+    assert "colour, message" in told.detail
+    assert "one_hot" in told.hint
+    assert told.column == "colour"
+
+
+@pytest.mark.parametrize("algorithm", ["logistic_regression", "random_forest", "decision_tree", "knn"])
+def test_missing_values_are_named_before_an_algorithm_that_cannot_take_them(algorithm):
+    told = refused("missing-values", algorithm=algorithm, columns=["size", "gaps"])
+    assert "gaps" in told.detail
+    assert "size" not in told.detail
+    assert "imputer" in told.hint
+
+
+def test_missing_values_are_named_before_a_step_that_cannot_take_them():
+    assert refused("missing-values", ("pca", "numeric"), columns=["size", "gaps"]).column == "gaps"
+    columns, target = mixed()
+    numbers = {"size": columns["size"], "gaps": columns["gaps"]}
+    fit(recipe("classification", "hist_gradient_boosting", ("standard_scaler", "numeric")), numbers, target, quiet)
+
+
+def test_steps_that_do_not_fit_their_columns_are_refused():
+    assert refused("wrong-column-type", ("standard_scaler", "all"), columns=["size", "colour"]).column == "colour"
+    assert refused("wrong-column-type", ("one_hot", ["size"]), columns=["size"]).column == "size"
+    assert "flag" in refused("wrong-column-type", ("imputer", ["flag"]), ("one_hot", ["flag"]), columns=["flag"]).detail
+    refused("one-column-step", ("tfidf", ["colour", "message"]), columns=["colour", "message"])
+    assert refused("unknown-column", ("one_hot", ["color"]), columns=["size", "colour"]).column == "color"
+    told = refused("replaced-column", ("pca", ["size"]), ("standard_scaler", ["size"]), columns=["size"])
+    assert "all" in told.hint
+    refused("unknown-column", features=["nothing"])
+    refused("one-class", columns=["size"], target=np.array(["ham"] * 160))
+    refused("unknown-provider", algorithm="oracle")
+
+
+def test_what_scikit_learn_refuses_is_a_mistake_with_its_words():
+    told = refused("training-failed", columns=["size"], params={"solver": "liblinear"}, target=np.array(["a", "b", "c", "d"] * 40))
+    assert "multiclass" in told.detail
+    assert "\n" not in told.detail
+
+
+def test_an_empty_selection_changes_nothing():
+    columns, target = wine()
+    plain = fit(recipe("classification", "naive_bayes"), columns, target, quiet)
+    same = fit(recipe("classification", "naive_bayes", ("one_hot", "categorical")), columns, target, quiet)
+    assert np.array_equal(plain.predict(columns).probabilities, same.predict(columns).probabilities)
+    assert same.steps == ()
+
+
+def test_labels_keep_the_type_of_the_target():
+    columns, target = wine()
+    assert fit(recipe("classification", "naive_bayes"), columns, target, quiet).predict(columns).labels.dtype.kind == "U"
+    numbers = (target == "barolo").astype(np.int64)
+    given = fit(recipe("classification", "naive_bayes"), columns, numbers, quiet).predict(columns)
+    assert given.labels.dtype == np.int64
+    assert given.classes == (0, 1)
+
+
+# --- the native file ----------------------------------------------------------------------------------------------
+
+
+def native(algorithm="mlp"):
+    columns, target = mixed()
+    steps = [("imputer", "numeric", {}), ("tfidf", ["message"], {}), ("one_hot", "categorical", {}), ("select_k_best", "all", {"k": 9})]
+    asked = recipe("classification", algorithm, *steps, params={"max_iter": 20} if algorithm == "mlp" else {})
+    return asked, fit(asked, columns, target, quiet), columns
+
+
+def test_the_native_file_gives_the_model_back():
+    asked, fitted, columns = native()
+    again = load_native(dump_native(fitted), asked)
+    assert np.array_equal(again.predict(columns).probabilities, fitted.predict(columns).probabilities)
+    assert again.features == fitted.features
+
+
+def test_the_native_file_has_the_same_bytes_for_the_same_model():
+    asked, fitted, _ = native()
+    data = dump_native(fitted)
+    assert dump_native(fitted) == data
+    assert dump_native(load_native(data, asked)) == data
+    assert dump_native(native()[1]) == data
+    names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+    assert names[-1] == "schema.json"
+    assert names[0] == "0.npy"
+
+
+def test_a_native_file_with_other_types_is_refused_before_anything_is_made(tmp_path):
+    asked, fitted, _ = native("naive_bayes")
+    source = zipfile.ZipFile(io.BytesIO(dump_native(fitted)))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "schema.json":
+                data = data.replace(b'"__class__": "GaussianNB"', b'"__class__": "Popen"').replace(
+                    b'"__module__": "sklearn.naive_bayes"', b'"__module__": "subprocess"'
+                )
+            target.writestr(name, data)
+    with pytest.raises(ProviderError) as caught:
+        load_native(out.getvalue(), asked)
+    assert caught.value.id == "untrusted-model"
+    assert "subprocess.Popen" in caught.value.detail
+
+
+# --- the step -----------------------------------------------------------------------------------------------------
+
+
+def test_the_train_step_stores_the_model_and_tells_how_it_went(tmp_path):
+    columns, target = wine()
+    seen, unseen = halves(columns, target)
+    frames = [pl.DataFrame({**rows.columns, "y": rows.y.tolist()}) for rows in (seen, unseen)]
+    shelf = Shelf()
+    asked = recipe("classification", "mlp", ("standard_scaler", "numeric"), params={"max_iter": 15, "hidden_layer_sizes": [6]})
+    made = run(asked, {"prepare": prepared(shelf, *frames)}, bench(shelf, tmp_path))
+    assert made.outputs["features"] == list(columns)
+    assert made.outputs["iterations"] == 15
+    assert len(made.outputs["loss"]) == 15
+    assert any("converge" in text for text in made.outputs["warnings"])
+    fitted = load_native(shelf[made.artifacts["model.skops"]], asked)
+    rows = read_rows(
+        shelf[prepared(shelf, *frames).artifacts["test.parquet"]], prepared(shelf, *frames).outputs["contract"], "classification"
+    )
+    same = fit(asked, seen.columns, seen.y, quiet)
+    assert np.array_equal(fitted.predict(rows.columns).probabilities, same.predict(unseen.columns).probabilities)
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "id_"),
+    [("regression", ["a", "b"], "target-not-numeric"), ("classification", [0.5, 1.5], "target-not-classes")],
+)
+def test_a_target_of_the_wrong_kind_is_refused(tmp_path, task, target, id_):
+    frame = pl.DataFrame({"x": pl.Series([1.0, 2.0], dtype=pl.Float32), "y": target})
+    shelf = Shelf()
+    with pytest.raises(ProviderError) as caught:
+        run(recipe(task, "knn"), {"prepare": prepared(shelf, frame, frame)}, bench(shelf, tmp_path))
+    assert caught.value.id == id_
+
+
+def test_two_processes_with_other_hash_seeds_write_the_same_native_bytes():
+    code = (
+        "import hashlib; from tests.learning.test_train import native; from leptonctl.learning.native import dump_native;"
+        "print(hashlib.sha256(dump_native(native()[1])).hexdigest())"
+    )
+    ours = hashlib.sha256(dump_native(native()[1])).hexdigest()
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code],
+            env={"PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.strip() == ours

@@ -1,0 +1,197 @@
+"""Content digests with a stat cache, paths that stay in the project, and secrets that stay secret."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from leptonctl.project.digests import Digests, digest_of, inside
+from leptonctl.project.secrets import read_secret
+from leptonctl.providers.sources.csv import SOURCE as CSV
+from leptonctl.providers.sources.jsonl import SOURCE as JSONL
+from leptonctl.spi.learning import ProviderError, SourceOptions
+
+# ctime cannot be set: a file is old enough once the clock's grain has passed
+GRAIN = 2.1
+
+
+def sha(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose files have stood still for longer than the clock's grain."""
+    folder = tmp_path_factory.mktemp("settled")
+    for name, content in [("a.csv", b"x,y\n1,2\n"), ("b.csv", b"p;q\n1;2\n"), ("c.csv", b"x,y\n1,2\n"), ("d.csv", b"x,y\n3,4\n")]:
+        (folder / name).write_bytes(content)
+    (folder / "rows.jsonl").write_text('{"k": 1}\n{"l": 2}\n')
+    for i in range(60):
+        (folder / f"many{i}.csv").write_text(f"a\n{i}\n")
+    (folder / "big.bin").write_bytes(bytes(range(256)) * 10_000)
+    time.sleep(GRAIN)
+    return folder
+
+
+def test_digest_is_that_of_the_raw_bytes(settled: Path, tmp_path: Path) -> None:
+    digests = Digests(tmp_path / "cache.json")
+    for name in ("a.csv", "big.bin"):
+        assert digests.digest(settled / name) == sha((settled / name).read_bytes()) == digest_of(settled / name)
+
+
+def test_an_unchanged_file_is_not_read_again(settled: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "deep" / "cache.json"
+    first = Digests(cache)
+    found = [first.digest(settled / name) for name in ("a.csv", "b.csv", "a.csv")]
+    first.save()
+    assert first.read == 2
+    second = Digests(cache)
+    assert [second.digest(settled / name) for name in ("a.csv", "b.csv", "a.csv")] == found
+    assert second.read == 0
+
+
+def test_every_sign_of_change_leads_to_a_new_reading(settled: Path, tmp_path: Path) -> None:
+    path, cache = settled / "d.csv", tmp_path / "cache.json"
+    first = Digests(cache)
+    first.digest(path)
+    first.save()
+    entry = json.loads(cache.read_text())["files"][str(path)]
+    for position in range(4):
+        moved = {**entry, "stat": [n + (i == position) for i, n in enumerate(entry["stat"])], "digest": "sha256:old"}
+        cache.write_text(json.dumps({"format": 1, "files": {str(path): moved}}))
+        again = Digests(cache)
+        assert again.digest(path) == sha(path.read_bytes())
+        assert again.read == 1
+    # same size and mtime as before: the ctime tells
+    old = path.stat()
+    path.write_bytes(b"x,y\n9,9\n")
+    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
+    cache.write_text(json.dumps({"format": 1, "files": {str(path): entry}}))
+    assert Digests(cache).digest(path) == sha(b"x,y\n9,9\n")
+
+
+def test_a_file_just_touched_is_not_trusted(tmp_path: Path) -> None:
+    path, cache = tmp_path / "t.csv", tmp_path / "cache.json"
+    path.write_bytes(b"a\n1\n")
+    digests = Digests(cache)
+    assert digests.digest(path) == digests.digest(path)
+    assert digests.read == 2
+    digests.save()
+    assert not cache.exists()
+    path.write_bytes(b"a\n2\n")
+    assert digests.digest(path) == sha(b"a\n2\n")
+
+
+def test_columns_are_cached_by_source_and_options(settled: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache.json"
+    first = Digests(cache)
+    assert first.columns(settled / "b.csv", CSV, SourceOptions()) == ["p", "q"]
+    assert first.columns(settled / "b.csv", CSV, SourceOptions(delimiter=",")) == ["p;q"]
+    assert first.columns(settled / "rows.jsonl", JSONL, SourceOptions()) == ["k", "l"]
+    first.digest(settled / "b.csv")
+    first.save()
+    second = Digests(cache)
+    assert second.columns(settled / "b.csv", CSV, SourceOptions()) == ["p", "q"]
+    assert second.columns(settled / "b.csv", CSV, SourceOptions(delimiter=",")) == ["p;q"]
+    assert second.columns(settled / "rows.jsonl", JSONL, SourceOptions()) == ["k", "l"]
+    assert second.digest(settled / "b.csv") == sha(b"p;q\n1;2\n")
+    assert (first.headers, second.headers, second.read) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 99, "files": {}}', b'{"format": 1, "files": {"x": 3}}', b"\xff"])
+def test_a_spoilt_cache_is_no_error(settled: Path, tmp_path: Path, content: bytes) -> None:
+    cache = tmp_path / "cache.json"
+    cache.write_bytes(content)
+    digests = Digests(cache)
+    assert digests.digest(settled / "a.csv") == sha(b"x,y\n1,2\n")
+    digests.save()
+    assert Digests(cache).digest(settled / "a.csv") == sha(b"x,y\n1,2\n")
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(settled: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    digests = Digests(tmp_path / "file" / "cache.json")
+    digests.digest(settled / "a.csv")
+    digests.save()
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def _save_each(cache: str, paths: list[str]) -> None:
+    for path in paths:
+        digests = Digests(Path(cache))
+        digests.digest(Path(path))
+        digests.save()
+
+
+def test_processes_save_side_by_side(settled: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache.json"
+    spawn = multiprocessing.get_context("spawn")
+    shares = [[str(settled / f"many{i}.csv") for i in range(start, 60, 3)] for start in range(3)]
+    workers = [spawn.Process(target=_save_each, args=(str(cache), share)) for share in shares]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    # one may overwrite what another learnt, but what stands there is whole and true
+    files = json.loads(cache.read_text())["files"]
+    assert files
+    assert all(entry["digest"] == sha(Path(path).read_bytes()) for path, entry in files.items())
+    assert [p.name for p in tmp_path.iterdir()] == ["cache.json"]
+
+
+def test_absent_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "mail.csv").write_text("a\n1\n")
+    digests = Digests(tmp_path / "cache.json")
+    with pytest.raises(ProviderError) as caught:
+        digests.digest(tmp_path / "mial.csv")
+    assert (caught.value.id, caught.value.hint) == ("missing-file", 'did you mean "mail.csv"?')
+    with pytest.raises(ProviderError) as caught:
+        digests.digest(tmp_path)
+    assert caught.value.id == "not-a-file"
+
+
+def test_paths_stay_inside_the_project(tmp_path: Path) -> None:
+    project, other = tmp_path / "project", tmp_path / "other"
+    (project / "data").mkdir(parents=True)
+    other.mkdir()
+    (other / "x.csv").write_text("a\n1\n")
+    (project / "data" / "x.csv").write_text("a\n1\n")
+    (project / "data" / "out.csv").symlink_to(other / "x.csv")
+    (project / "data" / "in.csv").symlink_to("x.csv")
+    (project / "away").symlink_to(other)
+    (project / "loop").symlink_to("loop")
+    assert inside(project, "data/x.csv", []) == (project / "data" / "x.csv").resolve()
+    assert inside(project, "data/in.csv", []) == (project / "data" / "x.csv").resolve()
+    for bad in ["../other/x.csv", str(other / "x.csv"), "data/out.csv", "away/x.csv", "data/../data/x.csv", str(project / "data/x.csv")]:
+        with pytest.raises(ProviderError) as caught:
+            inside(project, bad, [])
+        assert caught.value.id == "outside-project", bad
+    for good in ["../other/x.csv", str(other / "x.csv"), "data/out.csv", "away/x.csv"]:
+        for roots in (["../other"], [str(other)]):
+            assert inside(project, good, roots) == (other / "x.csv").resolve()
+    for bad in ["loop", "data/\0"]:
+        with pytest.raises(ProviderError) as caught:
+            inside(project, bad, [])
+        assert caught.value.id == "missing-file"
+
+
+def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEPTON_TEST_KEY", "tops3cret")
+    (tmp_path / "key").write_bytes(b"tops3cret\n")
+    (tmp_path / "empty").write_bytes(b"\n")
+    assert read_secret({"secret": {"env": "LEPTON_TEST_KEY"}}, tmp_path) == b"tops3cret"
+    assert read_secret({"secret": {"file": "key"}}, tmp_path) == b"tops3cret"
+    assert read_secret({"secret": {"file": str(tmp_path / "key")}}, Path("/nowhere")) == b"tops3cret"
+    monkeypatch.setenv("LEPTON_TEST_EMPTY", "")
+    absent = [{"env": "LEPTON_TEST_NONE"}, {"env": "LEPTON_TEST_EMPTY"}, {"file": "none"}, {"file": "empty"}, {"file": "."}, {}]
+    for secret in absent:
+        with pytest.raises(ProviderError) as caught:
+            read_secret({"secret": secret}, tmp_path)
+        assert caught.value.id == "missing-secret"
+        assert caught.value.hint
+        assert "tops3cret" not in caught.value.detail + caught.value.hint

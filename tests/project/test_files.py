@@ -1,0 +1,113 @@
+"""Which files belong to a project."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from leptonctl.project.files import find_root, read_project
+
+PROJECT = "kind: Project\nname: p\n"
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def test_what_belongs(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "leptonctl.yaml": PROJECT,
+            "models/b.yml": "b",
+            "models/a.yaml": "a",
+            "models/deep/er/c.yaml": "é",
+            "models/readme.md": "x",
+            ".hidden/x.yaml": "x",
+            ".hidden.yaml": "x",
+            "env/pyvenv.cfg": "",
+            "env/lib/x.yaml": "x",
+            "other/leptonctl.yaml": PROJECT,
+            "other/sub/x.yaml": "x",
+            "web/node_modules/y/x.yaml": "x",
+            "__pycache__/x.yaml": "x",
+        },
+    )
+    files, problems = read_project(tmp_path)
+    assert problems == ()
+    assert list(files) == ["leptonctl.yaml", "models/a.yaml", "models/b.yml", "models/deep/er/c.yaml"]
+    assert files["models/deep/er/c.yaml"] == "é"
+
+
+def test_ignore_globs(tmp_path: Path) -> None:
+    ignore = "ignore: [charts/**, mkdocs.yml, 'k8s/', 'gen/*.tmp.yaml', '**/old/x.yaml', 5]\n"
+    names = [
+        "charts/a/b.yaml",
+        "mkdocs.yml",
+        "sub/mkdocs.yml",
+        "k8s/x.yaml",
+        "deep/k8s/x.yaml",
+        "gen/a.tmp.yaml",
+        "gen/b/a.tmp.yaml",
+        "x/old/x.yaml",
+        "keep.yaml",
+    ]
+    write(tmp_path, {"leptonctl.yaml": f"kind: Model\nname: m\n---\n{PROJECT}{ignore}", **dict.fromkeys(names, "x")})
+    assert list(read_project(tmp_path)[0]) == ["gen/b/a.tmp.yaml", "keep.yaml", "leptonctl.yaml"]
+
+
+def test_links(tmp_path: Path) -> None:
+    write(tmp_path, {"p/leptonctl.yaml": PROJECT, "p/a/x.yaml": "x", "shared.yaml": "shared"})
+    (tmp_path / "p/a/loop").symlink_to(tmp_path / "p", target_is_directory=True)
+    (tmp_path / "p/linked.yaml").symlink_to(tmp_path / "shared.yaml")
+    (tmp_path / "p/broken.yaml").symlink_to(tmp_path / "nothing.yaml")
+    assert list(read_project(tmp_path / "p")[0]) == ["a/x.yaml", "leptonctl.yaml", "linked.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("data", "id_", "line", "column"),
+    [
+        (b"a: 1\nname: caf\xe9\n", "bad-encoding", 2, 10),
+        ("a: 1\n".encode("utf-16"), "bad-encoding", 1, 1),
+        (b"a: 1\nb: \x00\n", "bad-character", 2, 4),
+        ("a: 1\nb: 'x\u2028'\n".encode(), "bad-character", 2, 6),
+    ],
+)
+def test_what_cannot_be_read(tmp_path: Path, data: bytes, id_: str, line: int, column: int) -> None:
+    write(tmp_path, {"leptonctl.yaml": PROJECT})
+    (tmp_path / "bad.yaml").write_bytes(data)
+    files, (problem,) = read_project(tmp_path)
+    assert list(files) == ["leptonctl.yaml"]
+    assert problem.span is not None
+    assert (problem.id, problem.span.file, problem.span.line, problem.span.column) == (id_, "bad.yaml", line, column)
+    assert problem.hint
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "leptonctl.yaml").write_bytes(b"\xef\xbb\xbf" + PROJECT.encode())
+    assert read_project(tmp_path)[0] == {"leptonctl.yaml": PROJECT}
+    assert find_root(tmp_path) == tmp_path.resolve()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission(tmp_path: Path) -> None:
+    write(tmp_path, {"leptonctl.yaml": PROJECT, "x.yaml": "x"})
+    (tmp_path / "x.yaml").chmod(0)
+    assert [p.id for p in read_project(tmp_path)[1]] == ["unreadable-file"]
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    write(tmp_path, {"leptonctl.yaml": PROJECT})
+    with (tmp_path / "big.yaml").open("wb") as file:
+        file.truncate(33 * 2**20)
+    assert [p.id for p in read_project(tmp_path)[1]] == ["file-too-large"]
+
+
+def test_find_root(tmp_path: Path) -> None:
+    write(tmp_path, {"p/leptonctl.yaml": f"kind: Model\nname: x\n---\n{PROJECT}", "p/a/leptonctl.yaml": "kind: Model\n", "p/a/b/x.txt": ""})
+    assert find_root(tmp_path / "p/a/b") == (tmp_path / "p").resolve()
+    assert find_root(tmp_path / "p") == (tmp_path / "p").resolve()
+    assert find_root(tmp_path) is None or find_root(tmp_path) not in tmp_path.iterdir()
