@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+else:
+    # the codec resolves annotations when it runs and takes any JSON value where one says Json
+    Json = Any
 Path: TypeAlias = tuple[str | int, ...]
 Op: TypeAlias = Literal["prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind"]
 Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]

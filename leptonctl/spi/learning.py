@@ -1,4 +1,4 @@
-"""All that third parties import. A provider is a frozen value of one of these types, found by entry point.
+"""The seam of learning: trainers, preprocess steps, metrics and sources. A provider is a frozen value, found by entry point.
 
 Groups: `leptonctl.sources`, `leptonctl.trainers`, `leptonctl.preprocess`, `leptonctl.metrics`. A module may be imported at
 plan time, so it imports numpy, scikit-learn and the like only inside its functions.
@@ -7,7 +7,7 @@ plan time, so it imports numpy, scikit-learn and the like only inside its functi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -176,12 +176,3 @@ class Source:
     read: Callable[[Path, SourceOptions], pl.DataFrame]
     line_of: Callable[[Path, SourceOptions, Sequence[int]], list[int]]
     typed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """Where an environment runs. `settings` is the JSON Schema of the properties beside `type`."""
-
-    name: str
-    description: str
-    settings: Mapping[str, Schema] = field(default_factory=dict)

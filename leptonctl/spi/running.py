@@ -1,16 +1,18 @@
-"""What a step works with: where the bytes are, where to put them, and whom to tell. Handed to every step function.
+"""The seam of running steps: what a step function gets and gives, and what an executor is.
 
-A step is `run(inputs, needs, bench) -> Made`. It runs in a worker process, reads and writes artifacts through the bench,
-records nothing: the executor writes the result record after the step returned.
+A step function is `run(inputs, needs, bench) -> Produced`. It runs in a worker process, reads and writes artifacts through the
+bench, and records nothing: who asked for it writes the result record after the step has returned. An executor is a value,
+found by the entry point `leptonctl.executors` under the `type:` that YAML names; it passes `leptonctl.testing.check_executor`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
-from leptonctl.core.values import Json, Result
-from leptonctl.spi.learning import Progress
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.spi.learning import Progress, Schema
 
 
 class Artifacts(Protocol):
@@ -40,12 +42,124 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """What a step made: artifacts by file name, and its outputs. Becomes a Result."""
+class Produced:
+    """What a step gives: artifacts by file name, and its outputs. Becomes a Result."""
 
     artifacts: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Json] = field(default_factory=dict)
 
 
 Needs: TypeAlias = Mapping[str, Result]
-StepFunction: TypeAlias = Callable[[dict[str, Json], Needs, Bench], Made]
+StepFunction: TypeAlias = Callable[[dict[str, Json], Needs, Bench], Produced]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One step to be done. `id` is the caller's and comes back with every outcome; `run` names the step function, "module:function"."""
+
+    id: str
+    op: str
+    run: str
+    inputs: Mapping[str, Json]
+    needs: Mapping[str, Result] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """A step is under way, `seconds` after it began."""
+
+    id: str
+    seconds: float
+    message: str = ""
+    iteration: int | None = None
+    of: int | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """`provenance` is of the process that did it; the artifacts are durable, the result is not recorded yet."""
+
+    id: str
+    produced: Produced
+    seconds: float
+    provenance: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepError:
+    """Why a step refused, in the parts of a diagnostic. `file`, `line` and `column` (a column's name or number) are of the data."""
+
+    id: str
+    summary: str
+    detail: str = ""
+    hint: str = ""
+    file: str | None = None
+    line: int | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The step refused its inputs."""
+
+    id: str
+    error: StepError
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The step did not come to an end: its worker died or was stopped. `why` is a sentence, `log` the end of what it wrote."""
+
+    id: str
+    why: str
+    log: str = ""
+    cancelled: bool = False
+
+
+Outcome: TypeAlias = Progressed | Completed | Failed | Lost
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere. Every task ends in exactly one of Completed, Failed and Lost."""
+
+    def submit(self, task: Task) -> None:
+        """Take a task; it starts when there is room."""
+        ...
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        """What happened since the last call, in order. Waits up to `timeout` seconds for the first; [] when none came."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop everything at once; what was running or waiting is reported Lost by the next `poll`."""
+        ...
+
+    def close(self) -> None:
+        """End all workers. Tasks that are not done are dropped; call `cancel` first to hear of them."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """What an executor is opened with. `store` is the URI as the project file writes it; `logs` may be made when needed."""
+
+    project: Path
+    store: str
+    logs: Path
+    settings: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorBackend:
+    """One `type:` of executor. `settings`: the JSON Schemas of the properties beside `type`, with defaults and descriptions."""
+
+    name: str
+    description: str
+    open: Callable[[Workplace], Executor]
+    settings: Mapping[str, Schema] = field(default_factory=dict)

@@ -1,50 +1,65 @@
 """Who is moving which addresses: registrations of running applies and the environments' locks, kept in the state itself.
 
-A claim ends with its holder: a dead process on this host frees it at once, any other when its lease has run out.
+A claim ends with its holder: a process of this machine that is gone frees it at once; any other is judged by its `beat`, which
+must have been seen unchanged for a term on the reader's own clock (protocols 4). Every move under a lock asserts the lock's
+token, so that a holder that slept writes nothing (protocols 1).
 """
 
 import secrets
 import threading
-import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass, field
 
-from leptonctl.core.diagnostic import LOCKED, Failure, fail
-from leptonctl.core.record import State
-from leptonctl.core.values import Json
-from leptonctl.storage.owner import describe, is_alive
+from leptonctl.core.codec import replace
+from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
+from leptonctl.core.state import Claim, Lock, Owner, State
+from leptonctl.storage.liveness import Liveness
+from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Pointers
 
-LEASE_S = 60.0
-RENEW_S = 15.0
+BEAT_S = 5.0
+TERM_S = 60.0
+"""How long a beat must have been unchanged before its holder counts as dead: many beats, and a paused machine may come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """One apply's registration. `returns` are those of its addresses that go back to what was served before."""
+class Registration:
+    """This process's claim. `returns` are those of its addresses that go back to what was served before."""
 
     id: str
-    owner: Mapping[str, Json]
+    owner: Owner
     addresses: frozenset[str]
-    returns: frozenset[str]
+    returns: frozenset[str] = frozenset()
+    liveness: Liveness = field(default_factory=Liveness)
+
+
+class PointerMoved(Exception):
+    """A pointer moved between the plan and the claim."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(address)
 
 
 @contextmanager
 def claimed(
     pointers: Pointers,
-    owner: Mapping[str, Json],
+    owner: Owner,
     addresses: Collection[str],
+    *,
     returns: Collection[str] = (),
-    check: Mapping[str, str | None] | None = None,
-) -> Iterator[Claim]:
+    expected: Mapping[str, str | None] | None = None,
+    liveness: Liveness | None = None,
+) -> Iterator[Registration]:
     """Register the addresses for as long as the block runs. Failure `lock-held` (exit 4) when somebody else moves one of them.
 
-    `check`: address -> digest that the plan saw; a pointer that moved since is Failure `stale-plan`.
+    `expected`: address -> digest that the plan saw; PointerMoved when one is another now.
     """
-    claim = Claim(id=secrets.token_hex(6), owner=owner, addresses=frozenset(addresses), returns=frozenset(returns))
-    pointers.move(lambda state: _registered(state, claim, check or {}))
+    claim = Registration(
+        id=secrets.token_hex(6), owner=owner, addresses=frozenset(addresses), returns=frozenset(returns), liveness=liveness or Liveness()
+    )
+    pointers.move(lambda state: _registered(state, claim, expected or {}))
     stop = threading.Event()
     thread = threading.Thread(target=_renew, args=(pointers, claim.id, stop), daemon=True)
     thread.start()
@@ -56,150 +71,134 @@ def claimed(
         pointers.move(lambda state: _released(state, claim.id))
 
 
-def holder_of(state: State, claim: Claim) -> tuple[str, Mapping[str, Json]] | None:
+def in_the_way(state: State, claim: Registration) -> tuple[str, Claim] | None:
     """The address and the registration that stand in the way of a claim."""
-    for other_id, other in state.applies.items():
-        if other_id == claim.id or not holds(other):
+    for id_, other in state.applies.items():
+        if id_ == claim.id or not claim.liveness.alive(f"claim/{id_}", other.owner, other.beat, TERM_S):
             continue
-        taken = claim.addresses & set(_texts(other.get("addresses")))
+        taken = claim.addresses & set(other.addresses)
         # a return never waits for a training: the building apply finds its pointer moved and holds
-        if other.get("phase") == "building":
+        if other.phase == "building":
             taken -= claim.returns
         if taken:
             return min(taken), other
     return None
 
 
-def holds(record: Mapping[str, Json]) -> bool:
-    """Whether a claim or lock is still in force: its lease runs and its holder is not known to be dead."""
-    owner = record.get("owner")
-    until = record.get("lease_until")
-    if not isinstance(owner, dict) or not isinstance(until, int | float) or until < time.time():
-        return False
-    return is_alive(owner) is not False
+def enter_binding(pointers: Pointers, claim: Registration) -> None:
+    """This apply is done with building and moves its pointers now. Failure `taken-over` when its claim is gone."""
+    pointers.move(lambda state: _in_phase(own(state, claim), claim.id))
 
 
-def set_phase(pointers: Pointers, claim: Claim, phase: str) -> None:
-    """Say whether this apply is still building or moves its pointers now."""
-    pointers.move(lambda state: _with_apply(state, claim.id, phase=phase))
+def own(state: State, claim: Registration) -> State:
+    """The same state. Failure `taken-over` (exit 5) when the claim is no longer in it: somebody took it for dead."""
+    if claim.id not in state.applies:
+        others = [c.owner for c in state.applies.values() if claim.addresses & set(c.addresses)]
+        raise taken_over(min(claim.addresses, default="this apply"), others[0] if others else None)
+    return state
 
 
-def lock_environment(state: State, environment: str, claim: Claim) -> State:
-    """The state with the environment locked by this claim. Failure `lock-held` when another holds it."""
+def lock_environment(state: State, environment: str, claim: Registration) -> State:
+    """The state with the environment locked by this claim under a new token. Failure `lock-held` when another holds it."""
+    own(state, claim)
     lock = state.locks.get(environment)
-    if lock is not None and lock.get("claim") != claim.id and holds(lock):
-        raise locked(f"environment/{environment}", lock)
-    record: dict[str, Json] = {"claim": claim.id, "owner": dict(claim.owner), "lease_until": time.time() + LEASE_S}
-    return replace(state, locks={**state.locks, environment: record})
+    if (
+        lock is not None
+        and lock.claim != claim.id
+        and claim.liveness.alive(f"lock/{environment}/{lock.token}", lock.owner, lock.beat, TERM_S)
+    ):
+        raise held(f"environment/{environment}", lock.owner)
+    token = state.tokens.get(environment, 0) + 1
+    return replace(
+        state,
+        locks={**state.locks, environment: Lock(claim=claim.id, owner=claim.owner, token=token)},
+        tokens={**state.tokens, environment: token},
+    )
 
 
-def unlocked(state: State, environment: str, claim: Claim) -> State:
+def holding(state: State, environment: str, claim: Registration, token: int) -> State:
+    """The same state. Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
+    lock = state.locks.get(environment)
+    if lock is None or (lock.claim, lock.token) != (claim.id, token):
+        raise taken_over(f"environment/{environment}", lock.owner if lock else None)
+    return state
+
+
+def unlocked(state: State, environment: str, claim: Registration) -> State:
     """The state without this claim's lock on the environment."""
-    if state.locks.get(environment, {}).get("claim") != claim.id:
+    lock = state.locks.get(environment)
+    if lock is None or lock.claim != claim.id:
         return state
-    return replace(state, locks={name: lock for name, lock in state.locks.items() if name != environment})
+    return replace(state, locks={name: other for name, other in state.locks.items() if name != environment})
 
 
-def without_dead(state: State) -> State:
-    """The state without claims and locks that are no longer in force; the same state when there are none."""
-    applies = {name: record for name, record in state.applies.items() if holds(record)}
-    locks = {name: lock for name, lock in state.locks.items() if holds(lock)}
+def without_dead(state: State, liveness: Liveness) -> State:
+    """The state without claims and locks whose holders are dead; the same state when there are none."""
+    applies = {id_: c for id_, c in state.applies.items() if liveness.alive(f"claim/{id_}", c.owner, c.beat, TERM_S)}
+    locks = {env: k for env, k in state.locks.items() if liveness.alive(f"lock/{env}/{k.token}", k.owner, k.beat, TERM_S)}
     if len(applies) == len(state.applies) and len(locks) == len(state.locks):
         return state
     return replace(state, applies=applies, locks=locks)
 
 
-def locked(address: str, record: Mapping[str, Json]) -> Failure:
+def held(address: str, owner: Owner) -> Failure:
     """The failure that names the holder."""
-    owner = record.get("owner")
-    who = describe(owner) if isinstance(owner, dict) else "somebody"
     return fail(
         "lock-held",
         "Another apply moves the same addresses",
-        f"{address} is held by {who}",
+        f"{address} is held by {describe(owner)}",
         hint="wait for it, or see `leptonctl lock list`",
         exit_code=LOCKED,
     )
 
 
-def listed(state: State) -> list[dict[str, Json]]:
-    """Every registration and lock, with whether it still holds."""
-    rows: list[dict[str, Json]] = []
-    for claim_id, record in state.applies.items():
-        rows.append({"id": claim_id, "kind": "apply", "addresses": record.get("addresses"), "phase": record.get("phase"), **_shown(record)})
-    for environment, record in state.locks.items():
-        rows.append(
-            {
-                "id": f"environment/{environment}",
-                "kind": "environment",
-                "addresses": [f"environment/{environment}"],
-                "phase": "binding",
-                **_shown(record),
-            }
-        )
-    return rows
+def taken_over(address: str, owner: Owner | None) -> Failure:
+    """The failure of a holder that was taken for dead: nothing of it counts any more."""
+    who = f"by {describe(owner)}" if owner is not None else "meanwhile, and given back"
+    return fail(
+        "taken-over",
+        "This apply was taken for dead, and another has gone on",
+        f"{address} was taken over {who}; nothing more was changed",
+        hint="plan again: what was built is in the store",
+        exit_code=STALE,
+    )
 
 
-def _shown(record: Mapping[str, Json]) -> dict[str, Json]:
-    owner = record.get("owner")
-    owner = owner if isinstance(owner, dict) else {}
-    return {"owner": dict(owner), "describe": describe(owner), "lease_until": record.get("lease_until"), "held": holds(record)}
+def _registered(state: State, claim: Registration, expected: Mapping[str, str | None]) -> State:
+    found = in_the_way(state, claim)
+    if found is not None:
+        raise held(found[0], found[1].owner)
+    for address, before in expected.items():
+        pointer = state.current.get(address)
+        if (pointer.digest if pointer else None) != before:
+            raise PointerMoved(address)
+    record = Claim(owner=claim.owner, addresses=tuple(sorted(claim.addresses)), returns=tuple(sorted(claim.returns)))
+    return replace(state, applies={**without_dead(state, claim.liveness).applies, claim.id: record})
 
 
-def _registered(state: State, claim: Claim, check: Mapping[str, str | None]) -> State:
-    in_the_way = holder_of(state, claim)
-    if in_the_way is not None:
-        raise locked(*in_the_way)
-    for address, before in check.items():
-        entry = state.current.get(address)
-        if (entry.digest if entry else None) != before:
-            raise Moved(address)
-    record: dict[str, Json] = {
-        "owner": dict(claim.owner),
-        "addresses": cast("Json", sorted(claim.addresses)),
-        "phase": "building",
-        "lease_until": time.time() + LEASE_S,
-    }
-    alive = {name: other for name, other in state.applies.items() if holds(other)}
-    return replace(state, applies={**alive, claim.id: record})
-
-
-class Moved(Exception):
-    """A pointer moved between the plan and the claim: plan again."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        super().__init__(address)
-
-
-def _with_apply(state: State, claim_id: str, **fields: Json) -> State:
-    record = state.applies.get(claim_id)
-    if record is None:
-        return state
-    return replace(state, applies={**state.applies, claim_id: {**record, **fields}})
+def _in_phase(state: State, claim_id: str) -> State:
+    return replace(state, applies={**state.applies, claim_id: replace(state.applies[claim_id], phase="binding")})
 
 
 def _released(state: State, claim_id: str) -> State:
-    mine = [name for name, lock in state.locks.items() if lock.get("claim") == claim_id]
+    mine = [environment for environment, lock in state.locks.items() if lock.claim == claim_id]
     if claim_id not in state.applies and not mine:
         return state
-    applies = {name: record for name, record in state.applies.items() if name != claim_id}
+    applies = {id_: record for id_, record in state.applies.items() if id_ != claim_id}
     return replace(state, applies=applies, locks={name: lock for name, lock in state.locks.items() if name not in mine})
 
 
 def _renew(pointers: Pointers, claim_id: str, stop: threading.Event) -> None:
-    while not stop.wait(RENEW_S):
-        # should it fail for long, the lease runs out and the compare-and-swap stays the fence
+    while not stop.wait(BEAT_S):
+        # should it fail for long, the holder counts as dead and the fence refuses its writes
         with suppress(Failure, OSError):
-            pointers.move(lambda state: _renewed(state, claim_id))
+            pointers.move(lambda state: beaten(state, claim_id))
 
 
-def _renewed(state: State, claim_id: str) -> State:
-    until = time.time() + LEASE_S
-    state = _with_apply(state, claim_id, lease_until=until)
-    locks = {name: {**lock, "lease_until": until} if lock.get("claim") == claim_id else lock for name, lock in state.locks.items()}
-    return replace(state, locks=locks)
-
-
-def _texts(value: Json) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
+def beaten(state: State, claim_id: str) -> State:
+    """The state with the beats of a claim and its locks one further; the same state when the claim is gone."""
+    claim = state.applies.get(claim_id)
+    if claim is None:
+        return state
+    locks = {name: replace(lock, beat=lock.beat + 1) if lock.claim == claim_id else lock for name, lock in state.locks.items()}
+    return replace(state, applies={**state.applies, claim_id: replace(claim, beat=claim.beat + 1)}, locks=locks)

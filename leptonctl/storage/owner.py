@@ -1,52 +1,47 @@
-"""Who holds a lock or runs an apply: recorded as JSON, judged alive or dead, and described for people."""
+"""Who holds a lock or runs an apply: this process as a record, whether a recorded one lives, and its description for people."""
 
 import os
 import socket
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
-from leptonctl.core.values import Json
+from leptonctl.core.state import Owner
 
 DEAD = ("Z", "X")
 
 
-def current_owner(command: str, commit: str | None) -> dict[str, Json]:
-    """This process, as it is recorded in leases and states. `started` is in clock ticks since boot, to tell reused pids."""
-    return {
-        "user": user_name(),
-        "host": socket.gethostname(),
-        "boot_id": _boot_id(),
-        "pid": os.getpid(),
-        "started": process_started(os.getpid()),
-        "command": command,
-        "commit": commit,
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def current_owner(command: str, commit: str | None) -> Owner:
+    """This process, as it is recorded."""
+    return Owner(
+        user=user_name(), host=socket.gethostname(), machine=machine_id(), boot=boot_id(), namespace=pid_namespace(), pid=os.getpid(),
+        start=process_start(os.getpid()), command=command, commit=commit, since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
 
 
-def is_alive(owner: Mapping[str, Json]) -> bool | None:
-    """Whether the recorded process lives. None when that cannot be told from here: another host, or no pid recorded."""
-    pid = owner.get("pid")
-    if owner.get("host") != socket.gethostname() or not isinstance(pid, int) or pid <= 0:
+def is_alive(owner: Owner) -> bool | None:
+    """Whether the recorded process lives. None when that cannot be told from here: another machine or container, or no pid."""
+    if owner.pid <= 0 or (owner.host, owner.machine) != (socket.gethostname(), machine_id()):
         return None
-    if owner.get("boot_id") != _boot_id():
+    if owner.boot != boot_id():
         return False
-    started = process_started(pid)
-    if owner.get("started") is None or (started is None and not Path("/proc/self/stat").exists()):
-        return _exists(pid)
-    return started == owner["started"]
+    if owner.namespace != pid_namespace():
+        return None
+    start = process_start(owner.pid)
+    if owner.start is None or (start is None and not Path("/proc/self/stat").exists()):
+        return _exists(owner.pid)
+    return start == owner.start
 
 
-def describe(owner: Mapping[str, Json]) -> str:
+def describe(owner: Owner) -> str:
     """`anna@host pid 123: leptonctl apply, commit abc1234, since 14:03:11`, with the date when it was not today."""
-    who = f"{owner.get('user') or 'somebody'}@{owner.get('host') or 'an unknown host'}"
-    parts = [str(owner.get("command") or "leptonctl")]
-    if commit := owner.get("commit"):
-        parts.append(f"commit {str(commit)[:7]}")
-    if since := _local_time(owner.get("since")):
+    who = f"{owner.user or 'somebody'}@{owner.host or 'an unknown host'}"
+    parts = [owner.command or "leptonctl"]
+    if owner.commit:
+        parts.append(f"commit {owner.commit[:7]}")
+    if since := _local_time(owner.since):
         parts.append(f"since {since}")
-    pid = f" pid {owner['pid']}" if owner.get("pid") else ""
+    pid = f" pid {owner.pid}" if owner.pid else ""
     return f"{who}{pid}: {', '.join(parts)}"
 
 
@@ -63,7 +58,7 @@ def user_name() -> str:
         return str(os.getuid())
 
 
-def process_started(pid: int) -> int | None:
+def process_start(pid: int) -> int | None:
     """Start of a living process in clock ticks since boot; None when there is none, or no /proc to ask."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
@@ -74,9 +69,30 @@ def process_started(pid: int) -> int | None:
     return None if fields[0] in DEAD else int(fields[19])
 
 
-def _boot_id() -> str | None:
+@cache
+def machine_id() -> str:
+    """What tells this machine from others of the same name; "" where the system keeps no such id."""
+    for file in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            return Path(file).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue
+    return ""
+
+
+@cache
+def boot_id() -> str | None:
+    """What tells this boot of the machine from others."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def pid_namespace() -> str | None:
+    """Which pids are ours to ask about: containers on one machine have their own."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
     except OSError:
         return None
 
@@ -91,9 +107,9 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _local_time(since: Json) -> str:
+def _local_time(since: str) -> str:
     try:
-        moment = datetime.fromisoformat(str(since)).astimezone()
+        moment = datetime.fromisoformat(since).astimezone()
     except ValueError:
         return ""
     today = moment.date() == datetime.now(UTC).astimezone().date()

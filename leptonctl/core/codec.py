@@ -1,0 +1,94 @@
+"""The one way between records and bytes: frozen structs <-> JSON, every field checked where it is read (ADR 0015).
+
+A record is what is durable or crosses a process. One that stands alone carries its format as a tag, written first; a reader
+passes over fields that it does not know and takes the default of those that are absent.
+"""
+
+from functools import cache
+from typing import Any, TypeVar, dataclass_transform
+
+import msgspec
+
+from leptonctl.core.values import Json
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`."""
+
+
+class BadRecord(ValueError):
+    """Bytes are not the record that belongs there. `newer`: they are of a format that a later release writes."""
+
+    def __init__(self, reason: str, *, newer: bool = False) -> None:
+        self.newer = newer
+        super().__init__(reason)
+
+
+def encode(value: object) -> bytes:
+    """The compact bytes of a record, mappings sorted by key."""
+    return _ENCODER.encode(value)
+
+
+def encode_line(value: object) -> bytes:
+    """As `encode`, ended by a line feed: one message of a stream."""
+    return _ENCODER.encode(value) + b"\n"
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """The record in some bytes. Raises BadRecord, which says what is wrong and where in them."""
+    try:
+        return _decoder(kind).decode(data)  # type: ignore[no-any-return]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
+        raise _bad(data, kind, problem) from problem
+
+
+def convert(value: Json, kind: type[T]) -> T:
+    """A JSON value that was parsed before, as a record. Raises BadRecord."""
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as problem:
+        raise BadRecord(_reason(problem)) from problem
+
+
+def plain(value: object) -> Any:
+    """A record as a JSON value, for views."""
+    return msgspec.to_builtins(value, order="deterministic")
+
+
+def format_of(kind: type[msgspec.Struct]) -> str:
+    """The format that this release reads and writes."""
+    return str(kind.__struct_config__.tag)
+
+
+replace = msgspec.structs.replace
+"""A record with some fields changed."""
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+class _Format(msgspec.Struct):
+    format_version: str
+
+
+@cache
+def _decoder(kind: Any) -> Any:
+    return msgspec.json.Decoder(kind)
+
+
+def _bad(data: bytes, kind: type, problem: Exception) -> BadRecord:
+    config = getattr(kind, "__struct_config__", None)
+    if config is not None and config.tag_field == "format_version":
+        try:
+            version = _decoder(_Format).decode(data).format_version
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return BadRecord(_reason(problem))
+        if version != config.tag:
+            return BadRecord(f"it has format {version}, this release reads format {config.tag}", newer=True)
+    return BadRecord(_reason(problem))
+
+
+def _reason(problem: Exception) -> str:
+    return "it is nested too deeply" if isinstance(problem, RecursionError) else str(problem)

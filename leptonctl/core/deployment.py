@@ -1,0 +1,110 @@
+"""What an environment serves, as records: deployments with their routes, the head that names the one in force, and servers."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from leptonctl.core.codec import Record
+
+Role: TypeAlias = Literal["main", "canary", "shadow"]
+
+
+class Epoch(Record, order=True):
+    """Who may move an environment: the generation of the state, and the token of the environment's lock (protocols 1)."""
+
+    generation: int = 0
+    token: int = 0
+
+
+class Route(Record):
+    """A version of a model in a deployment. `share` is of the requests, in [0, 1].
+
+    `digest` is the version's, `package` and `artifact` (its ONNX bytes) what answers. `files` are all files a server loads, by
+    name; `checks` is the digest of the contract's checks in force, None when there are none.
+    """
+
+    version: str
+    digest: str
+    package: str
+    artifact: str
+    files: Mapping[str, str]
+    role: Role = "main"
+    share: float = 1.0
+    checks: str | None = None
+    metrics: Mapping[str, float] = {}
+
+
+class Deployment(Record, tag_field="format_version", tag="1"):
+    """All bindings of an environment at one moment, written once. `previous` is the number in force before, None for the first.
+
+    `requests` is lenient or strict; `at` is ISO 8601 in UTC.
+    """
+
+    lineage: str
+    environment: str
+    deployment: int
+    incarnation: int
+    serial: int
+    previous: int | None
+    at: str
+    by: str | None
+    commit: str | None
+    url: str | None
+    requests: str
+    models: Mapping[str, tuple[Route, ...]]
+
+    def main(self, model: str) -> Route | None:
+        """The route that answers for a model."""
+        return next((route for route in self.models.get(model, ()) if route.role == "main"), None)
+
+
+class Head(Record, tag_field="format_version", tag="1"):
+    """The fence and the pointer of an environment in one object. Numbers of 0 mean none.
+
+    `nonce` is random, so that no two heads have equal bytes. `staged` is what servers should get ready.
+    """
+
+    epoch: Epoch
+    nonce: str
+    deployment: int = 0
+    serial: int = 0
+    staged: int = 0
+    holder: str = ""
+
+
+class ServedModel(Record):
+    """What a server answers with for a model, and since when without a break (ISO 8601)."""
+
+    version: str
+    digest: str
+    package: str
+    artifact: str
+    since: str
+
+
+class ServerRecord(Record, tag_field="format_version", tag="1"):
+    """What a server says of itself, in the store and at `/leptonctl/v1/status`.
+
+    `beat` grows with every writing: who reads it twice knows without comparing clocks whether the server lives (protocols 4).
+    `heartbeat` and `started` are seconds since 1970 by its own clock, for people. `process` is (pid, start in clock ticks, boot).
+    `ready`: deployments it could serve this instant; `failed`: deployment -> why it cannot; `note`: why it serves another than the head.
+    """
+
+    id: str
+    lineage: str
+    environment: str
+    host: str
+    machine: str = ""
+    pid: int
+    start: int | None = None
+    boot: str | None = None
+    url: str
+    started: float
+    heartbeat: float = 0.0
+    beat: int = 0
+    stopped: bool = False
+    deployment: int = 0
+    serial: int = 0
+    ready: tuple[int, ...] = ()
+    failed: Mapping[str, str] = {}
+    note: str = ""
+    models: Mapping[str, ServedModel] = {}

@@ -1,0 +1,83 @@
+"""What a model is beside its graph: how a request becomes graph inputs, and graph outputs an answer. And the package of both.
+
+A package is what is evaluated, compared, bound, served and returned to (protocols 11): the graph and those fields of the
+manifest that change an answer. Checks (min, max, values, nullable) and the names of secrets are no part of it.
+"""
+
+from collections.abc import Mapping
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.codec import Record
+from leptonctl.core.contract import ColumnType, Scalar
+from leptonctl.core.values import Json
+
+FEATURES = "features"
+"""The FP32 graph input [N, k] that all number columns are stacked in."""
+
+
+class Place(Record):
+    """Where a column enters the graph: a place of `features`, or a string input of its own (then `index` is None)."""
+
+    input: str
+    index: int | None = None
+
+
+class ManifestColumn(Record):
+    """One feature column; the fields are those of `contract.Column`, and its place in the graph."""
+
+    name: str
+    type: ColumnType
+    nullable: bool
+    fill: Scalar | None = None
+    min: float | None = None
+    max: float | None = None
+    values: tuple[Scalar, ...] | None = None
+    hash: bool = False
+    graph: Place
+
+
+class Graph(Record):
+    """`features` is the width of the input of that name (0: there is none). `outputs`: name for clients -> name in the graph."""
+
+    features: int
+    strings: tuple[str, ...]
+    outputs: Mapping[str, str]
+
+
+class Hashing(Record):
+    """How private columns are hashed: the typed secret as YAML wrote it, and the public name of its value."""
+
+    hash: tuple[str, ...] = ()
+    key: Json = None
+    key_id: str | None = None
+
+
+class Manifest(Record, tag_field="format_version", tag="1"):
+    """`manifest.json`. `classes` are in the order of the probabilities, None for a regression."""
+
+    task: str
+    target: str
+    target_type: ColumnType
+    columns: tuple[ManifestColumn, ...]
+    classes: tuple[int | str, ...] | None
+    graph: Graph
+    privacy: Hashing | None = None
+
+
+def package_digest(graph: str, manifest: Manifest) -> str:
+    """The identity of a package. `graph` is the digest of the ONNX bytes."""
+    columns: list[Json] = [[c.name, c.type, c.fill, c.hash, c.graph.input, c.graph.index] for c in manifest.columns]
+    hashing = manifest.privacy.key_id if manifest.privacy and any(c.hash for c in manifest.columns) else None
+    return digest(
+        {
+            "graph": graph,
+            "task": manifest.task,
+            "target_type": manifest.target_type,
+            "columns": columns,
+            "classes": None if manifest.classes is None else list(manifest.classes),
+            "inputs": [manifest.graph.features, list(manifest.graph.strings)],
+            "outputs": dict(manifest.graph.outputs),
+            "key_id": hashing,
+            "threshold": None,
+        }
+    )

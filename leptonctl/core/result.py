@@ -1,0 +1,26 @@
+"""What a step produced, as a value and as the record that lies in the store under its key."""
+
+from collections.abc import Mapping
+
+from leptonctl.core.codec import Record
+from leptonctl.core.values import Json
+
+
+class Result(Record, tag_field="format_version", tag="1"):
+    """Immutable under its key.
+
+    `artifacts` maps file names to `sha256:<hex>` of their bytes in the store; `outputs` is the op's own JSON; `provenance` is
+    recorded and shown, never part of a key. `address` is for whom it was built first, for people. `content` is the digest of all
+    that determined it, with the contents that it read in place of their keys; `adopted` names the key of an earlier result of
+    equal `content` whose outputs these are, when nothing was computed for this one (early cutoff).
+    """
+
+    key: str
+    op: str
+    artifacts: Mapping[str, str] = {}
+    outputs: Mapping[str, Json] = {}
+    provenance: Mapping[str, Json] = {}
+    seconds: float = 0.0
+    address: str = ""
+    content: str = ""
+    adopted: str | None = None

@@ -1,0 +1,86 @@
+"""The seam of platforms: where an environment runs. The switch knows these verbs and no more.
+
+A platform is a value, found by the entry point `leptonctl.platforms` under the `type:` that YAML names; it passes
+`leptonctl.testing.check_platform`. Problems of a user's making are raised as ProviderError.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leptonctl.core.deployment import Deployment, Head, ServerRecord
+from leptonctl.core.values import Json
+from leptonctl.spi.learning import Schema
+from leptonctl.spi.storage import Objects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What keeps an environment from running where it is declared, in the parts of a diagnostic. `setting` is the key at fault."""
+
+    id: str
+    summary: str
+    detail: str
+    hint: str
+    setting: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One environment as its platform sees it.
+
+    `settings` are those of the platform, defaults filled in. `here`: this folder on this machine runs it, and may start and
+    stop what serves. `objects` are the store's, `store` is its URI as the project file writes it.
+    """
+
+    root: Path
+    store: str
+    objects: Objects
+    lineage: str
+    environment: str
+    settings: Mapping[str, Json]
+    here: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What serves an environment now. `answering`: this machine's server, as it answered; `servers`: all that are registered.
+
+    `running`: a process of ours lives, whether it answers or not. `reason` says what is wrong where something is.
+    """
+
+    running: bool = False
+    answering: ServerRecord | None = None
+    servers: tuple[ServerRecord, ...] = ()
+    reason: str = ""
+
+
+Say = Callable[[str], None]
+"""One line of progress for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """Where an environment runs.
+
+    settings: the JSON Schemas of the properties beside `type`; `x-restart: true` in one says that its change restarts what serves.
+    problems: (site, what runs now or None) -> what would keep an apply from running there. Asked before a plan; changes nothing.
+    stage: (site, deployment, say) -> None. Have the deployment got ready beside the one in force, starting what serves if need be.
+    ready: (site, deployment, say) -> None. Return when all that serve could serve it this instant; ProviderError when one refuses
+        or none does in time.
+    activate: (site, head, say) -> None. The head has moved: return when all that serve follow it; ProviderError names who lags.
+    observe: site -> what serves now. Never raises for what is not there.
+    remove: (site, say) -> None. Stop what serves from here; nothing happens when nothing does.
+    url: settings -> where clients reach it, None when it has no address.
+    """
+
+    name: str
+    description: str
+    settings: Mapping[str, Schema] = field(default_factory=dict)
+    problems: Callable[[Site, Observation | None], tuple[Problem, ...]]
+    stage: Callable[[Site, Deployment, Say], None]
+    ready: Callable[[Site, Deployment, Say], None]
+    activate: Callable[[Site, Head, Say], None]
+    observe: Callable[[Site], Observation]
+    remove: Callable[[Site, Say], None]
+    url: Callable[[Mapping[str, Json]], str | None] = lambda _settings: None

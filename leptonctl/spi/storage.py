@@ -1,0 +1,172 @@
+"""The seams of storage: what a store and a state need of a folder, a bucket or a database.
+
+A back end is a `StoreBackend` or `StateBackend` value, found by the entry points `leptonctl.stores` and `leptonctl.states` under
+its URI scheme. Every back end passes `leptonctl.testing.check_store` or `check_state`. Nothing here knows a format or a policy.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from leptonctl.core.values import Json
+
+
+class StorageError(Exception):
+    """What a back end raises when its medium refuses: no space, no permission, no connection. The caller adds id and place.
+
+    `detail` is a sentence that names the place, `hint` an edit or a command.
+    """
+
+    def __init__(self, detail: str, hint: str) -> None:
+        self.detail, self.hint = detail, hint
+        super().__init__(detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One object of a listing. `modified` is in seconds since 1970."""
+
+    path: str
+    size: int
+    modified: float
+
+
+class Lease(Protocol):
+    """A lease held by this process: a context manager that gives it up. Giving up twice is harmless."""
+
+    def renew(self) -> bool:
+        """Hold it for another `ttl_s`. False when somebody else has taken it meanwhile, or it was released by force."""
+        ...
+
+    def release(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+class Objects(Protocol):
+    """Named bytes with create-if-absent and compare-and-swap. Every write is durable when the call returns.
+
+    Paths are relative, made of segments joined by "/", none of which is empty or starts with a dot; others are ValueError.
+    What the medium refuses is StorageError.
+    """
+
+    def get(self, path: str) -> tuple[bytes, str] | None:
+        """Bytes and etag, or None when absent. An etag never comes back, also when the bytes do."""
+        ...
+
+    def get_many(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Bytes of those that exist. For thousands of small objects: a remote back end overlaps the requests."""
+        ...
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Create if absent; False when it exists (and is durable)."""
+        ...
+
+    def replace(self, path: str, data: bytes, etag: str | None) -> str | None:
+        """Compare and swap: the new etag, or None when the object moved. An `etag` of None means that it must be absent."""
+        ...
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write in one move, over what is there."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove; nothing happens when it is absent."""
+        ...
+
+    def read(self, path: str) -> Iterator[bytes] | None:
+        """The bytes in chunks, for what is large; None when absent."""
+        ...
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> bool:
+        """As `create`, from chunks, without holding them all in memory."""
+        ...
+
+    def present(self, paths: Iterable[str]) -> set[str]:
+        """Those of many paths that exist."""
+        ...
+
+    def list(self, prefix: str) -> list[str]:
+        """All paths below the folder `prefix` ("" for all), sorted."""
+        ...
+
+    def entries(self, prefix: str) -> Iterator[ObjectInfo]:
+        """As `list`, with sizes and times, in no order."""
+        ...
+
+    def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> Lease | None:
+        """Take the lease of a name without waiting; None when another holds it. It is free again when its holder dies, or
+        does not renew it for `ttl_s` where death cannot be seen. `owner` is recorded for people."""
+        ...
+
+    def leases(self, prefix: str) -> dict[str, dict[str, Json]]:
+        """Owners of all held leases below `prefix` ("" for all), by name."""
+        ...
+
+    def break_lease(self, name: str) -> bool:
+        """Free a lease by force, whoever holds it; False when there was none. Correctness never rests on a lease."""
+        ...
+
+    def describe(self) -> str:
+        """Where this is, for messages."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What a state's compare-and-swap compares: its revision, which grows by one, and the random id of the writing."""
+
+    revision: int
+    write: str
+
+
+class StateStore(Protocol):
+    """One object, replaced by compare-and-swap. `data` is a JSON object that holds `revision` and `write` as its stamp says."""
+
+    def read(self) -> tuple[bytes, Stamp] | None:
+        """The state and its stamp; None before the first write.
+
+        What is there but cannot be read as a state is StateCorrupt, never "no state".
+        """
+        ...
+
+    def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
+        """Replace the state if its stamp is still the expected one (None: if there is no state). Durable on return.
+
+        ValueError unless `stamp` is one revision after `expected`. False: it moved, and nothing was written.
+        """
+        ...
+
+    def describe(self) -> str:
+        """Where this is, for messages."""
+        ...
+
+
+class StateCorrupt(Exception):
+    """What is there is not a state, or something else has removed it. `detail` says why, `hint` how to put it back."""
+
+    def __init__(self, detail: str, hint: str, *, missing: bool = False) -> None:
+        self.detail, self.hint, self.missing = detail, hint, missing
+        super().__init__(detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreBackend:
+    """`open(uri, project folder)`: the objects that a `store:` of this scheme names. Writes nothing."""
+
+    scheme: str
+    description: str
+    open: Callable[[str, Path], Objects]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateBackend:
+    """`open(uri, project folder)`: the state that a `state:` of this scheme names. Writes nothing."""
+
+    scheme: str
+    description: str
+    open: Callable[[str, Path], StateStore]
