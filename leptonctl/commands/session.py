@@ -10,7 +10,6 @@ from typing import Any, cast
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import KINDS, Document
-from leptonctl.kinds.checkers import CHECKS
 from leptonctl.kinds.configuration import Configuration, configure
 from leptonctl.kinds.dataset import source_keys
 from leptonctl.language.load import load
@@ -21,7 +20,7 @@ from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.project.digests import Digests
 from leptonctl.project.files import find_root, read_project
 from leptonctl.project.observe import source_facts
-from leptonctl.project.schemas import load_schema
+from leptonctl.project.schemas import load_checks, load_schema
 from leptonctl.spi.catalog import Catalog
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.pointers import Pointers
@@ -76,7 +75,7 @@ class Session:
         if has_errors(problems):
             return documents, problems
         documents, unfilled = render(documents)
-        wrong = () if has_errors(unfilled) else (*validate(documents, SCHEMAS, CHECKS), *not_available(documents))
+        wrong = () if has_errors(unfilled) else (*validate(documents, SCHEMAS, load_checks()), *not_available(documents))
         return documents, (*problems, *unfilled, *wrong)
 
     @cached_property

@@ -6,15 +6,14 @@ from typing import Any
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Document
-from leptonctl.kinds.checkers import CHECKS
-from leptonctl.kinds.schema_documents import DATASET, ENVIRONMENT, MODEL, PROJECT
+from leptonctl.kinds.schema_documents import BASE
 from leptonctl.kinds.schema_parts import nullable
 from leptonctl.language.available import not_available
 from leptonctl.language.validate import validate
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
-BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}
+__all__ = ["BASE", "base_schemas", "build_schemas", "check"]
 
 
 def base_schemas() -> dict[str, Schema]:
@@ -79,4 +78,4 @@ def _offered(schema: Schema, names: list[str]) -> Schema:
 def check(documents: Iterable[Document]) -> tuple[Diagnostic, ...]:
     """What is wrong with the documents before they are resolved, and what they use that is not built yet."""
     given = tuple(documents)
-    return (*validate(given, BASE, CHECKS), *not_available(given))
+    return (*validate(given, BASE), *not_available(given))

@@ -1,5 +1,7 @@
 """Every key of the four kinds, as JSON Schema. Data only; what depends on the catalog is added by `schema`."""
 
+from collections.abc import Mapping
+
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
     SCALAR,
@@ -315,3 +317,7 @@ ENVIRONMENT = document(
     },
     ["name"],
 )
+
+# what documents are checked against before they are resolved; compiled into `checkers` when the package is built, so that this
+# module and what it imports need nothing that is not Python's own
+BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}
