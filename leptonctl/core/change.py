@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.gate import Judgement
 from leptonctl.core.values import Action, Json, Op, Span, Step
 
 DriftClass: TypeAlias = Literal["heal", "note", "decision", "unobserved"]
@@ -31,31 +32,6 @@ class PlannedStep:
     cached: bool
     forecast_s: float | None = None
     step: Step | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """One rule of an environment on one metric. `rule`: min, max, max_drop or (metric flips) max. `span` is the rule's place."""
-
-    metric: str
-    rule: str
-    limit: float
-    span: Span | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """A gate against evidence. `value` is what was measured (for max_drop: the drop); None and `passed` None: not known yet.
-
-    `bound`/`candidate` are the metric of the version bound now and of the candidate, for max_drop.
-    """
-
-    gate: Gate
-    passed: bool | None
-    value: float | None = None
-    bound: float | None = None
-    candidate: float | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
