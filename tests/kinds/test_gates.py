@@ -77,6 +77,13 @@ def test_an_evaluation_of_another_form_counts_as_absent_and_is_named(damaged: Ma
     assert [(j.passed, j.note) for j in (drop, flips)] == [(True, ""), (False, "")]
 
 
+def test_what_another_evaluation_says_needs_no_damaged_one() -> None:
+    found = evidence_of([result("evaluate", {}), result("evaluate", EVALUATED)], None, compares=False)
+    low, _, _, undefined = judged(found)
+    assert (low.passed, low.note) == (True, "")
+    assert (undefined.passed, undefined.note[:13]) == (None, "what evaluate")
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
