@@ -5,9 +5,10 @@ from leptonctl.commands.line import kinds_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, full
 from leptonctl.core.diagnostic import did_you_mean, fail
-from leptonctl.core.state import HistoryRecord, Mark, Moved, Verdict
+from leptonctl.core.state import HistoryRecord, Mark, Moved
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage import Hole
+from leptonctl.views.plan_json import verdict_to_json
 
 
 def history(session: Session, address: str | None) -> dict[str, Json]:
@@ -65,15 +66,3 @@ def _moved(moved: Moved) -> dict[str, Json]:
         "address": moved.address, "before": moved.before, "after": moved.after, "before_version": moved.before_version,
         "after_version": moved.after_version, "artifact": moved.artifact, "package": moved.package,
     }  # fmt: skip
-
-
-def verdict_to_json(verdict: Verdict) -> Json:
-    """What a gate said, in the form of a plan's gates, with its binding's address."""
-    interval: Json = [verdict.low, verdict.high] if verdict.low is not None and verdict.high is not None else None
-    return {
-        "address": verdict.address, "metric": verdict.metric, "rule": verdict.rule, "limit": verdict.limit, "passed": verdict.passed,
-        "value": verdict.value, "bound": verdict.bound, "candidate": verdict.candidate, "interval": interval, "test": verdict.test,
-        "n": verdict.n, "note": verdict.note,
-    }  # fmt: skip
-
-

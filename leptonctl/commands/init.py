@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from leptonctl.commands.keeping import from_provider
+from leptonctl.commands.predict import from_provider
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json

@@ -12,7 +12,7 @@ from leptonctl.core.values import Json, Node
 from leptonctl.kinds import binding as binding_of
 from leptonctl.kinds import unbuilt
 from leptonctl.kinds.binding import Binding
-from leptonctl.kinds.gate_rules import gates_of, guarding_nothing
+from leptonctl.kinds.gate_block import gates_of, guarding_nothing
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model import models
 from leptonctl.kinds.model_version import Model

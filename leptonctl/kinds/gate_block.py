@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.gate import Gate
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.gate_rules import find_rule, own_metrics, rules_for
-from leptonctl.kinds.model import Model
+from leptonctl.kinds.model_version import Model
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
 

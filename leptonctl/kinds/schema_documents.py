@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from leptonctl.kinds.gate_rules import limits
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
     SCALAR,
@@ -261,16 +262,7 @@ BINDING = {
         ),
     ],
 }
-GATE = block(
-    "Limits on one metric.",
-    {
-        "min": number("Smallest value that passes."),
-        "max": number("Largest value that passes."),
-        "max_drop": number("How much worse than the version bound now it may be.", minimum=0),
-    },
-    minProperties=1,
-    examples=[{"min": 0.85}],
-)
+GATE = block("Limits on one metric.", limits(), minProperties=1, examples=[{"min": 0.85}])
 
 ENVIRONMENT = document(
     "Environment",

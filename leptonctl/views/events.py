@@ -9,8 +9,8 @@ from dataclasses import fields
 from threading import Lock
 from typing import Any, assert_never
 
-from leptonctl.core.change import Judgement
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.gate import Judgement
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.views.plan_json import judgement_to_json
 from leptonctl.views.plan_text import gates_table, place
