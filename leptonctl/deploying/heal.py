@@ -6,9 +6,9 @@ from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.state import Environment, Pointer
 from leptonctl.deploying.fence import Locked, bound
+from leptonctl.deploying.phases import verb
 from leptonctl.deploying.switch import Outcome, Switch
 from leptonctl.deploying.wanted import Wanted, differences
-from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Site
 
 Routes = Callable[[str, Pointer], Route]
@@ -56,12 +56,9 @@ def _again(locked: Locked, environment: Environment, record: Deployment | None, 
 def _mend(switch: Switch, locked: Locked, environment: Environment, deployment: Deployment, *, here: bool) -> None:
     platform = switch.platform(environment.platform)
     site = switch.site(locked.name, locked.state, platform, environment.platform, here=here)
-    try:
-        platform.stage(site, deployment, switch.say)
-        platform.ready(site, deployment, switch.say)
-        platform.activate(site, locked.head.head, switch.say)
-    except ProviderError as problem:
-        raise fail(problem.id, problem.summary, problem.detail, hint=problem.hint) from problem
+    verb(platform.stage, site, deployment, switch.say)
+    verb(platform.ready, site, deployment, switch.say)
+    verb(platform.activate, site, locked.head.head, switch.say)
     _compare(site, deployment, platform.observe(site))
 
 

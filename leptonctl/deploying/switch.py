@@ -11,30 +11,18 @@ from pathlib import Path
 
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import INVALID, STALE, Failure, did_you_mean, fail
-from leptonctl.core.state import Author, Environment, Pending, State
+from leptonctl.core.state import Author, Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying import fence
 from leptonctl.deploying.fence import Locked
-from leptonctl.deploying.wanted import (
-    Wanted,
-    deployment_after,
-    dropped,
-    environment_after,
-    moved_since,
-    moves,
-    pended,
-    with_served,
-    witnessed,
-)
-from leptonctl.spi.learning import ProviderError
+from leptonctl.deploying.phases import Passage, carry, verb
+from leptonctl.deploying.wanted import Wanted, moved_since
 from leptonctl.spi.platforms import Platform, Say, Site, filled
 from leptonctl.storage.claims import Registration, unlocked
-from leptonctl.storage.pointers import Note, Pointers, now
+from leptonctl.storage.pointers import Note, Pointers
 
 POINTS = ("lock", "epoch", "settle", "pending", "record", "staged", "ready", "head", "activate", "bind", "clear")
 """Where a switch stands just before it writes (or waits): what tests stop it at."""
-PLACEMENT = ("type", "run")
-"""What stands under `platform:` beside the platform's own settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +105,16 @@ class Switch:
         if stale:
             detail = f"{', '.join(stale)}: no longer what this plan would replace; what was built stays in the store"
             raise fail("stale-binding", "What this plan would replace has moved meanwhile", detail, hint="plan again", exit_code=STALE)
-        passage = self._passage(locked, wanted, here=here)
-        try:
-            passage = _pending(passage)
-            passage = _staged(passage)
-            passage = _headed(passage)
-            passage = _activated(passage)
-            return _bound(passage)
-        except BaseException:
-            _settled_by_head(passage)
-            raise
+        passage = carry(self._passage(locked, wanted, here=here))
+        after = passage.locked
+        return Outcome(
+            state=after.state,
+            deployment=passage.number,
+            moved=True,
+            lagging=passage.lagging,
+            served=_all_served(after.state, after.name, passage.deployment),
+            recovered=after.settled is not None,
+        )
 
     def site(self, name: str, state: State, platform: Platform, written: Mapping[str, Json], *, here: bool) -> Site:
         """An environment as its platform sees it; `written` is what stands under `platform:`."""
@@ -155,183 +143,31 @@ class Switch:
         locked = fence.settle(locked)
         new = locked.state.environments.get(locked.name)
         if locked.settled is not None and old is not None and (new is None or new.destroyed):
-            platform = self.platform(old.platform)
-            _verb(platform.remove, self.site(locked.name, locked.state, platform, old.platform, here=here), self.say)
+            platform, site = self._place(locked, old, here=here)
+            verb(platform.remove, site, self.say)
         return locked
 
-    def _passage(self, locked: Locked, wanted: Wanted, *, here: bool) -> "Passage":
+    def _passage(self, locked: Locked, wanted: Wanted, *, here: bool) -> Passage:
         old = locked.state.environments.get(locked.name)
         environment = wanted.environment or old
+        platform, site = self._place(locked, environment, here=here)
+        left = self._place(locked, old, here=here) if old is not None and not old.destroyed else None
+        return Passage(
+            locked=locked,
+            wanted=wanted,
+            platform=platform,
+            site=replace(site, returning=wanted.returning),
+            author=self.author,
+            say=self.say,
+            checkpoint=self.checkpoint,
+            old=old,
+            leaving=left if left is not None and left[0].name != platform.name else None,
+        )
+
+    def _place(self, locked: Locked, environment: Environment | None, *, here: bool) -> tuple[Platform, Site]:
         written = environment.platform if environment else {}
         platform = self.platform(written)
-        site = replace(self.site(locked.name, locked.state, platform, written, here=here), returning=wanted.returning)
-        return Passage(switch=self, locked=locked, wanted=wanted, platform=platform, site=site, old=old)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
-    """A switch on its way. `deployment` is what comes into force, None when the environment is given up; `pending` once written."""
-
-    switch: Switch
-    locked: Locked
-    wanted: Wanted
-    platform: Platform
-    site: Site
-    old: Environment | None
-    pending: Pending | None = None
-    deployment: Deployment | None = None
-    lagging: str = ""
-
-    @property
-    def number(self) -> int:
-        """The number that the head will name."""
-        return self.deployment.deployment if self.deployment else 0
-
-
-def _pending(passage: Passage) -> Passage:
-    """Write the pending switch and its deployment under a number that nobody has used."""
-    number = _last_number(passage) + 1
-    while True:
-        passage = _pended(_numbered(passage, number))
-        passage.switch.checkpoint("record")
-        if passage.deployment is None or passage.locked.lineage.put_deployment(passage.deployment):
-            return passage
-        # one that slept has written a record under this number meanwhile
-        number += 1
-
-
-def _numbered(passage: Passage, number: int) -> Passage:
-    """The records of the switch as they are under a number."""
-    locked, wanted, at = passage.locked, passage.wanted, now()
-    environment = _environment(passage, number)
-    deployment = None
-    if wanted.environment is not None and environment is not None:
-        deployment = deployment_after(
-            locked.state,
-            locked.name,
-            wanted,
-            environment,
-            number=number,
-            previous=locked.head.head.deployment,
-            at=at,
-            author=passage.switch.author,
-        )
-    pending = Pending(
-        deployment=deployment.deployment if deployment else 0,
-        claim=locked.claim.id,
-        token=locked.token,
-        pointers=moves(locked.state, locked.name, wanted, number, at),
-        environment=environment,
-        seals=wanted.seals,
-        author=passage.switch.author,
-        evidence=wanted.evidence,
-        held=wanted.held,
-    )
-    return replace(passage, pending=pending, deployment=deployment)
-
-
-def _pended(passage: Passage) -> Passage:
-    pending, name = passage.pending, passage.locked.name
-    assert pending is not None
-    passage.switch.checkpoint("pending")
-    return replace(passage, locked=passage.locked.move(lambda state: pended(state, name, pending)))
-
-
-def _staged(passage: Passage) -> Passage:
-    """Have the deployment got ready beside the one in force, and wait until all that serve could serve it."""
-    if passage.deployment is None:
-        return passage
-    head = passage.locked.head.head
-    passage.switch.checkpoint("staged")
-    locked = passage.locked.point(deployment=head.deployment, serial=head.serial, staged=passage.number)
-    passage = replace(passage, locked=locked)
-    passage.switch.checkpoint("ready")
-    _verb(passage.platform.stage, passage.site, passage.deployment, passage.switch.say)
-    _verb(passage.platform.ready, passage.site, passage.deployment, passage.switch.say)
-    return passage
-
-
-def _headed(passage: Passage) -> Passage:
-    """Put the deployment in force. Refused when another has fenced meanwhile."""
-    serial = passage.deployment.serial if passage.deployment else passage.locked.state.serial + 1
-    passage.switch.checkpoint("head")
-    return replace(passage, locked=passage.locked.point(deployment=passage.number, serial=serial, staged=0))
-
-
-def _activated(passage: Passage) -> Passage:
-    """Wait until what serves follows. The head has moved: who lags is named, and does not undo it."""
-    passage.switch.checkpoint("activate")
-    lagging = ""
-    try:
-        if passage.deployment is None:
-            passage.platform.remove(passage.site, passage.switch.say)
-        _leave_platform(passage)
-        passage.platform.activate(passage.site, passage.locked.head.head, passage.switch.say)
-    except ProviderError as late:
-        lagging = late.detail or late.summary
-        passage.switch.say(lagging)
-    return replace(passage, lagging=lagging)
-
-
-def _leave_platform(passage: Passage) -> None:
-    """Stop what serves on the platform that the environment leaves."""
-    old, switch = passage.old, passage.switch
-    if old is None or old.destroyed or old.platform.get("type") == passage.platform.name or "type" not in old.platform:
-        return
-    left = switch.platform(old.platform)
-    left.remove(switch.site(passage.locked.name, passage.locked.state, left, old.platform, here=passage.site.here), switch.say)
-
-
-def _bound(passage: Passage) -> Outcome:
-    """Write the binding, and what servers report of it as served."""
-    passage.switch.checkpoint("bind")
-    assert passage.pending is not None
-    locked = fence.complete(passage.locked, passage.pending, fence.switched(passage.locked.name, passage.pending))
-    return Outcome(
-        state=locked.state,
-        deployment=passage.number,
-        moved=True,
-        lagging=passage.lagging,
-        served=_all_served(locked.state, locked.name, passage.deployment),
-        recovered=locked.settled is not None,
-    )
-
-
-def _settled_by_head(passage: Passage) -> None:
-    """What cut the switch short is raised again; servers follow the head, so what it names is bound, and else nothing has moved."""
-    with suppress(Failure, ProviderError):
-        locked = passage.locked.newest()
-        pending = locked.state.pending.get(locked.name)
-        if pending is None or (pending.claim, pending.token) != (locked.claim.id, locked.token):
-            return
-        in_force = locked.head.head.deployment
-        if pending.deployment == in_force:
-            locked = fence.complete(locked, pending, fence.switched(locked.name, pending))
-        else:
-            locked = locked.move(lambda state: dropped(state, locked.name))
-            locked.point(deployment=in_force, serial=locked.head.head.serial, staged=0)
-        if not in_force:
-            # nothing is served: what was started for this has nothing to serve
-            passage.platform.remove(passage.site, passage.switch.say)
-
-
-def _environment(passage: Passage, number: int) -> Environment | None:
-    """The environment's record, with what servers have reported of the deployment that is left."""
-    locked = passage.locked
-    url = passage.platform.url(passage.site.settings)
-    after = environment_after(passage.old, passage.wanted.environment, number=number, url=url)
-    left = locked.lineage.deployment(locked.name, locked.head.head.deployment) if locked.head.head.deployment else None
-    if after is None or left is None or left.incarnation != after.incarnation:
-        return after
-    return with_served(after, witnessed(left, locked.lineage.servers(locked.name)))
-
-
-def _last_number(passage: Passage) -> int:
-    """The highest number that anything knows: of the records some may be gone."""
-    locked = passage.locked
-    head, before = locked.head.head, locked.before
-    known = [head.deployment, head.staged, before.staged if before else 0, passage.old.deployment if passage.old else 0]
-    return max([*known, *locked.lineage.deployments(locked.name)])
+        return platform, self.site(locked.name, locked.state, platform, written, here=here)
 
 
 def _all_served(state: State, name: str, deployment: Deployment | None) -> bool:
@@ -344,11 +180,3 @@ def _all_served(state: State, name: str, deployment: Deployment | None) -> bool:
 
 def _unmoved(locked: Locked) -> Outcome:
     return Outcome(state=locked.state, deployment=locked.head.head.deployment, recovered=locked.settled is not None)
-
-
-def _verb(act: Callable[..., None], *arguments: object) -> None:
-    """A verb of a platform; what it says is wrong becomes a failure of the switch."""
-    try:
-        act(*arguments)
-    except ProviderError as problem:
-        raise fail(problem.id, problem.summary, problem.detail, hint=problem.hint) from problem
