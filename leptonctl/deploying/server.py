@@ -34,8 +34,8 @@ SETTINGS: dict[str, Schema] = {
     # others take a server for dead whose beat stands still for 15 s
     "heartbeat_s": _setting("number", 2.0, "Seconds between two heartbeats in the store.", minimum=0.1, maximum=5),
     "max_body": _setting("integer", 16 * 1024 * 1024, "Largest request body in bytes.", minimum=1024),
-    "stop_s": _setting("number", 10.0, "Seconds that requests in flight get to finish when the server stops.", minimum=0, maximum=600),
-    "keep_alive_s": _setting("number", 75.0, "Seconds that an idle connection is kept open.", minimum=1, maximum=3600),
+    "stop_s": _setting("integer", 10, "Seconds that requests in flight get to finish when the server stops.", minimum=1, maximum=600),
+    "keep_alive_s": _setting("integer", 75, "Seconds that an idle connection is kept open.", minimum=1, maximum=3600),
     "ready_s": _setting("number", 60.0, "Seconds that a switch waits for servers to get ready.", restart=False, minimum=1, maximum=3600),
     "swap_s": _setting("number", 10.0, "Seconds that a switch waits for servers to follow.", restart=False, minimum=0.1, maximum=600),
 }
