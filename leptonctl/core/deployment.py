@@ -85,7 +85,8 @@ class ServerRecord(Record, tag_field="format_version", tag="1"):
     """What a server says of itself, in the store and at `/leptonctl/v1/status`.
 
     `beat` grows with every writing: who reads it twice knows without comparing clocks whether the server lives (protocols 4).
-    `heartbeat` and `started` are seconds since 1970 by its own clock, for people. `process` is (pid, start in clock ticks, boot).
+    `heartbeat` and `started` are seconds since 1970 by its own clock, for people. `start` is in clock ticks
+    since boot, `namespace` that of the pid; with machine, boot and pid they tell a process from all others.
     `ready`: deployments it could serve this instant; `failed`: deployment -> why it cannot; `note`: why it serves another than the head.
     """
 
@@ -93,12 +94,13 @@ class ServerRecord(Record, tag_field="format_version", tag="1"):
     lineage: str
     environment: str
     host: str
-    machine: str = ""
     pid: int
-    start: int | None = None
-    boot: str | None = None
     url: str
     started: float
+    machine: str = ""
+    start: int | None = None
+    boot: str | None = None
+    namespace: str | None = None
     heartbeat: float = 0.0
     beat: int = 0
     stopped: bool = False

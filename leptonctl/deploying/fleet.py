@@ -1,66 +1,98 @@
-"""Looks at the servers of the recorded environments and hands over what it saw as values. Changes nothing."""
+"""The servers of an environment as the store tells of them: who lives, who is ready, who lags. From any machine (protocols 4)."""
 
-import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from leptonctl.core.observed import Live
-from leptonctl.core.record import State
-from leptonctl.core.values import Json
-from leptonctl.deploying import processes as servers
-from leptonctl.storage.store import Store
+from leptonctl.core import layout
+from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.state import Owner, State
+from leptonctl.spi.platforms import Say, Site
+from leptonctl.spi.storage import Objects
+from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.liveness import Liveness
+from leptonctl.storage.owner import pid_namespace
 
-PROBE_S = 1.0
-
-
-def host_name() -> str:
-    """How this host is named in state and store."""
-    return socket.gethostname()
-
-
-def live(state: State | None, store: Store, root: Path) -> dict[str, Live]:
-    """What serves each recorded environment now."""
-    return {name: _live(name, record, state.lineage, store, root) for name, record in state.environments.items()} if state else {}
+TERM_S = 15.0
+"""How long a server's beat must have been unchanged, on our clock, before it counts as dead. Servers beat every 5 s at least."""
+STALE_S = 86_400.0
+"""A record that its server has not written for so long is removed. One that lives all the same writes it again."""
+POLL_S, SAY_S = 0.05, 1.0
 
 
-def _live(name: str, record: Mapping[str, Any], lineage: str, store: Store, root: Path) -> Live:
-    url = record.get("url")
-    here = record.get("host") == host_name()
-    status = servers.probe(str(url), PROBE_S) if url and here else None
-    if status is not None and (status["environment"] != name or status.get("lineage") not in (None, "", lineage)):
-        # another project's server has the port now
-        status = None
-    known = servers.server_record(root, name) if here else None
-    head = store.head(name)
-    return Live(
-        here=here,
-        running=known is not None and servers.is_running(known),
-        status=status,
-        head=head[0] if head else None,
-        servers=tuple(store.servers(name)),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """The registered servers of one environment, and what was seen of their beats."""
+
+    lineage: LineageStore
+    environment: str
+    liveness: Liveness = field(default_factory=Liveness)
+    term_s: float = TERM_S
+
+    def registered(self) -> tuple[ServerRecord, ...]:
+        """All that are registered and have not said that they stopped."""
+        mine = (self.lineage.lineage, self.environment)
+        return tuple(s for s in self.lineage.servers(self.environment) if not s.stopped and (s.lineage, s.environment) == mine)
+
+    def living(self) -> tuple[ServerRecord, ...]:
+        """Those that live. One that was never seen before counts as living until its beat has stood still for the term."""
+        return tuple(server for server in self.registered() if self.lives(server))
+
+    def lives(self, server: ServerRecord) -> bool:
+        """Whether a server lives: by its process where that can be asked from here, else by its beat."""
+        name = f"server/{self.lineage.lineage}/{self.environment}/{server.id}/{server.pid}-{server.started}"
+        return self.liveness.alive(name, owner_of(server), server.beat, self.term_s)
+
+    def watch(self, timeout_s: float, say: Say, what: str) -> Iterator[tuple[tuple[ServerRecord, ...], bool]]:
+        """Who lives now, again and again, and whether the time is up: the look at which it is, is the last."""
+        began = said = time.monotonic()
+        while True:
+            now = time.monotonic()
+            living, late = self.living(), now - began > timeout_s
+            yield living, late
+            if late:
+                return
+            if now - said > SAY_S:
+                said = now
+                say(f"waiting for {len(living)} server{'s' if len(living) != 1 else ''} to be {what}")
+            time.sleep(POLL_S)
+
+    def reap(self, now: float) -> list[str]:
+        """Remove the records of servers that have written nothing for long; gives their ids. `now` is in seconds since 1970."""
+        found = [s.id for s in self.lineage.servers(self.environment) if now - max(s.heartbeat, s.started) > STALE_S]
+        for id_ in found:
+            self.lineage.remove_server(self.environment, id_)
+        return found
+
+
+def fleet(site: Site) -> Fleet:
+    """The servers of a site. What is seen of beats is kept in the project's folder from one command to the next."""
+    return Fleet(
+        lineage=LineageStore(objects=site.objects, lineage=site.lineage),
+        environment=site.environment,
+        liveness=Liveness(memory=seen_file(site.root)),
     )
 
 
-def lost(state: State | None, store: Store) -> frozenset[str]:
+def seen_file(root: Path) -> Path | None:
+    """Where a project's commands keep what they saw of beats; None where there is no folder of ours yet."""
+    folder = root / ".leptonctl"
+    return folder / "seen.json" if folder.is_dir() else None
+
+
+def owner_of(server: ServerRecord) -> Owner:
+    """A server's process as liveness asks for it."""
+    return Owner(host=server.host, machine=server.machine, boot=server.boot, namespace=server.namespace, pid=server.pid, start=server.start)
+
+
+def lost(state: State | None, objects: Objects) -> frozenset[str]:
     """Addresses whose artifact the store does not hold."""
-    named = {a: entry.artifact for a, entry in state.current.items() if entry.artifact is not None} if state else {}
-    gone = {digest for digest in set(named.values()) if not store.has_artifact(digest)}
-    return frozenset(a for a, digest in named.items() if digest in gone)
+    named = {a: p.artifact for a, p in state.current.items() if p.artifact is not None} if state else {}
+    there = objects.present({layout.artifact(digest) for digest in named.values()})
+    return frozenset(a for a, digest in named.items() if layout.artifact(digest) not in there)
 
 
-def live_digest(live: Mapping[str, Live]) -> Json:
-    """What of the live servers binds a saved plan: which deployment is in force where."""
-    return {name: (one.status or {}).get("deployment") if one.status else None for name, one in live.items()}
-
-
-def port_problem(environment: str, host: str, port: int, store: Store) -> str | None:
-    """Who keeps this host from serving an environment at an address; None when it is free or its own server answers there."""
-    if servers.port_free(host, port):
-        return None
-    status = servers.probe(servers.url_of(host, port), PROBE_S)
-    if status is None:
-        return f"{host}:{port} is used by another program"
-    if status.get("id") in {server.get("id") for server in store.servers(environment)} and status.get("environment") == environment:
-        return None
-    return f"{host}:{port} is used by the server of environment {status.get('environment')} of another project"
+def names(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:
+    """Servers in a sentence, each with a reason where there is one."""
+    return ", ".join(f"{s.id} ({reason})" if (reason := why(s)) else s.id for s in servers)

@@ -1,9 +1,9 @@
-"""The server processes of this host: start, find, ask and stop exactly those that this project started.
+"""The server processes of this host: start, find and stop exactly those that this project started.
 
-A process is known by pid, start time and boot, so that a reused pid is never taken for ours. Light to import.
+A process is known by pid, start time and boot, so that a reused pid is never taken for ours, and by the folder that it was
+started for, so that a copied folder does not take the original's. Light to import.
 """
 
-import json
 import os
 import select
 import signal
@@ -11,14 +11,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
+from leptonctl.core.canonical import encode
+from leptonctl.core.codec import BadRecord, decode
+from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.values import Json
+from leptonctl.deploying.addresses import SERVER_MODULE, arguments_of, in_use, refusal
 from leptonctl.storage.durable import make_folder
+from leptonctl.storage.owner import boot_id
 
 START_S = 30.0
 KILLED_S = 5.0
@@ -27,12 +33,30 @@ LOG_TAIL = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A server that listens. `log` is the file that holds what it says."""
+class Launch:
+    """What a server of this host is started with. `settings` are its own ones, host and port apart."""
 
-    pid: int
-    url: str
-    log: Path
+    root: Path
+    store: str
+    lineage: str
+    environment: str
+    host: str
+    port: int
+    settings: Mapping[str, Json]
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The command line after the module."""
+        record = server_folder(self.root, self.environment) / "server.json"
+        return (
+            *("--store", self.store, "--project", str(self.root.resolve()), "--lineage", self.lineage, "--environment", self.environment),
+            *("--host", self.host, "--port", str(self.port), "--id", default_id(self.root), "--record", str(record.resolve())),
+            *("--settings", encode(dict(self.settings)).decode()),
+        )
+
+    def runs_as(self, server: ServerRecord) -> bool:
+        """Whether a process of ours was started with just this."""
+        return arguments_of(server.pid) == self.arguments
 
 
 class Detached(subprocess.Popen[bytes]):
@@ -44,7 +68,13 @@ class Detached(subprocess.Popen[bytes]):
 
 
 def server_folder(root: Path, environment: str) -> Path:
+    """Where this host's server of an environment keeps its log and its record."""
     return root / ".leptonctl" / "servers" / environment
+
+
+def log_file(root: Path, environment: str) -> Path:
+    """What this host's server of an environment says."""
+    return server_folder(root, environment) / "server.log"
 
 
 def default_id(root: Path) -> str:
@@ -53,126 +83,90 @@ def default_id(root: Path) -> str:
     return f"{host or 'host'}-{sha256(os.fsencode(root.resolve())).hexdigest()[:8]}"
 
 
-def start_server(*, root: Path, environment: str, store_uri: str, host: str, port: int, timeout: float = START_S) -> Started:
-    """Start this host's server of an environment and wait until it listens; one that runs already is taken as it is.
+def start_server(launch: Launch, timeout: float = START_S) -> ServerRecord:
+    """Start this host's server of an environment and wait until it listens; one of ours that runs already is taken as it is.
 
-    Raises Failure: port-in-use, server-not-started.
+    Raises Failure: port-in-use, cannot-listen, server-not-started.
     """
-    folder = server_folder(root, environment)
-    log, record = folder / "server.log", folder / "server.json"
-    running = server_record(root, environment)
-    if running is not None and is_running(running):
-        return Started(pid=int(running["pid"]), url=str(running["url"]), log=log)
-    if not port_free(host, port):
-        raise _port_in_use(host, port)
-    make_folder(folder)
-    said_before = log.stat().st_size if log.exists() else 0
-    process = _spawn(root, log, record, environment, store_uri, host, port)
+    running = running_server(launch.root, launch.environment)
+    if running is not None:
+        return running
+    refused = refusal(launch.host, launch.port)
+    if refused is not None:
+        raise _not_listening(launch, refused)
+    log = log_file(launch.root, launch.environment)
+    make_folder(log.parent)
+    start = log.stat().st_size if log.exists() else 0
+    process = _spawn(launch, log)
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        found = server_record(root, environment)
-        if found is not None and is_running(found):
-            return Started(pid=int(found["pid"]), url=str(found["url"]), log=log)
+        found = running_server(launch.root, launch.environment)
+        if found is not None:
+            return found
         if process.poll() is not None:
-            if "port-in-use" in _tail(log, said_before):
-                raise _port_in_use(host, port)
-            raise _not_started(log, f"it ended with status {process.returncode}", said_before)
+            refused = refusal(launch.host, launch.port)
+            if refused is not None:
+                raise _not_listening(launch, refused)
+            raise _not_started(log, f"it ended with status {process.returncode}", start)
         time.sleep(POLL_S)
     process.kill()
     process.wait()
-    raise _not_started(log, f"it did not listen within {timeout:g} s", said_before)
+    raise _not_started(log, f"it did not listen within {timeout:g} s", start)
 
 
-def server_record(root: Path, environment: str) -> dict[str, Any] | None:
+def running_server(root: Path, environment: str) -> ServerRecord | None:
+    """This host's server of an environment as it wrote itself down, when it runs and was started for this folder."""
+    record = server_record(root, environment)
+    return record if record is not None and is_running(record) and _is_of(root, record.pid) else None
+
+
+def server_record(root: Path, environment: str) -> ServerRecord | None:
     """What this host's server wrote of itself, or None when there was none."""
     try:
-        record = json.loads((server_folder(root, environment) / "server.json").read_bytes())
-        # a record without these is none
-        int(record["pid"]), str(record["url"]), record["boot"], record["start"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return decode((server_folder(root, environment) / "server.json").read_bytes(), ServerRecord)
+    except (OSError, BadRecord):
         return None
-    return dict(record)
 
 
-def is_running(record: dict[str, Any]) -> bool:
+def is_running(record: ServerRecord) -> bool:
     """Whether the recorded process lives: same pid, same start, same boot."""
-    mark = process_mark(int(record["pid"]))
-    return mark["start"] is not None and (mark["start"], mark["boot"]) == (record["start"], record["boot"])
+    start = process_start(record.pid)
+    return start is not None and (start, boot_id()) == (record.start, record.boot)
 
 
-def process_mark(pid: int) -> dict[str, Any]:
-    """What tells this process from a later one of the same pid. `start` is None when there is no such process."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+def process_start(pid: int) -> int | None:
+    """The start of a living process in clock ticks since boot; None when there is none."""
     try:
         handle = os.pidfd_open(pid)
     except OSError:  # no such process, or the number is that of a thread now
-        return {"pid": pid, "start": None, "boot": boot}
+        return None
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         # a zombie whose threads have all ended only waits for its parent; before that it still holds its port
-        start = None if select.select([handle], [], [], 0)[0] else int(fields[19])
+        return None if select.select([handle], [], [], 0)[0] else int(fields[19])
     except (FileNotFoundError, ProcessLookupError):
-        start = None
+        return None
     finally:
         os.close(handle)
-    return {"pid": pid, "start": start, "boot": boot}
 
 
 def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:
     """Stop this host's server: SIGTERM, after `timeout` SIGKILL. False when none ran. Its log stays."""
-    record = server_record(root, environment)
-    stopped = record is not None and _stop(record, timeout)
-    (server_folder(root, environment) / "server.json").unlink(missing_ok=True)
+    record = running_server(root, environment)
+    stopped = record is not None and stop_process(record, timeout)
+    stale = server_record(root, environment)
+    if stale is None or not is_running(stale):
+        (server_folder(root, environment) / "server.json").unlink(missing_ok=True)
     return stopped
 
 
-def url_of(host: str, port: int) -> str:
-    """Where clients of this host reach a server that listens there."""
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    return f"http://{shown}:{port}"
+def stop_process(record: ServerRecord, timeout: float) -> bool:
+    """Stop the recorded process; False when it is gone.
 
-
-def probe(url: str, timeout: float = 1.0) -> dict[str, Any] | None:
-    """The status page of a server, or None when nobody answers as one.
-
-    Asked on a plain socket: every plan asks, and urllib costs 13 ms to import. No proxy of the surroundings can answer either.
+    Signals go through a process handle, which cannot come to mean another process between the check and the signal.
     """
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    asked = f"GET /leptonctl/v1/status HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n"
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout) as connection, connection.makefile("rb") as answer:
-            connection.sendall(asked.encode("ascii"))
-            head, _, body = answer.read(1_000_000).partition(b"\r\n\r\n")
-        status = json.loads(body) if head.split(b" ", 2)[1:2] == [b"200"] else None
-    except (OSError, ValueError):
-        return None
-    return status if isinstance(status, dict) and "environment" in status else None
-
-
-def port_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        with socket.socket(family, kind, protocol) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(1)
-    except OSError:
-        return False
-    return True
-
-
-def _spawn(root: Path, log: Path, record: Path, environment: str, store_uri: str, host: str, port: int) -> Detached:
-    command = [sys.executable, "-m", "leptonctl.deploying.serve", "--store", store_uri, "--project", str(root.resolve())]
-    command += ["--environment", environment, "--host", host, "--port", str(port), "--record", str(record.resolve())]
-    with log.open("ab") as output:
-        return Detached(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, close_fds=True)
-
-
-def _stop(record: dict[str, Any], timeout: float) -> bool:
-    """Signals go through a process handle, which cannot come to mean another process between the check and the signal."""
-    try:
-        handle = os.pidfd_open(int(record["pid"]))
+        handle = os.pidfd_open(record.pid)
     except OSError:
         return False
     try:
@@ -186,23 +180,47 @@ def _stop(record: dict[str, Any], timeout: float) -> bool:
     finally:
         os.close(handle)
     with suppress(ChildProcessError):
-        os.waitpid(int(record["pid"]), os.WNOHANG)
+        os.waitpid(record.pid, os.WNOHANG)
     return True
 
 
-def _port_in_use(host: str, port: int) -> Exception:
-    return fail(
-        "port-in-use",
-        "The port is in use",
-        f"Another process listens on {host}:{port}, or the address is not one of this host.",
-        hint="choose another port under `platform:` of the environment, or stop the process that listens on this one",
-    )
+def last_line(root: Path, environment: str) -> str:
+    """What this host's server said last; "" when nothing."""
+    lines = _tail(log_file(root, environment), 0).strip().splitlines()
+    return lines[-1] if lines else ""
 
 
-def _not_started(log: Path, why: str, said_before: int) -> Exception:
-    last = _tail(log, said_before).strip().splitlines()[-1:]
-    said = f" Its last line: {last[0]}" if last else ""
-    return fail("server-not-started", "The server did not start", f"The server process was started, but {why}.{said}", hint=f"read {log}")
+def _is_of(root: Path, pid: int) -> bool:
+    """Whether a server process was started for this folder: for this path, or for one that is gone since the folder was moved."""
+    arguments = arguments_of(pid)
+    if arguments is None or "--project" not in arguments[:-1]:
+        return False
+    folder = Path(arguments[arguments.index("--project") + 1])
+    try:
+        return folder.samefile(root)
+    except OSError:
+        return not folder.exists()
+
+
+def _spawn(launch: Launch, log: Path) -> Detached:
+    command = [sys.executable, "-P", "-m", SERVER_MODULE, *launch.arguments]
+    with log.open("ab") as output:
+        return Detached(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, close_fds=True)
+
+
+def _not_listening(launch: Launch, refused: OSError) -> Exception:
+    place = f"{launch.host}:{launch.port}"
+    if in_use(refused):
+        hint = "choose another port under `platform:` of the environment, or stop the process that listens on this one"
+        return fail("port-in-use", "The port is in use", f"Another process listens on {place}.", hint=hint)
+    hint = "give an address of this host and a port above 1023 under `platform:` of the environment"
+    return fail("cannot-listen", "The address cannot be listened on", f"{place}: {refused.strerror or refused}.", hint=hint)
+
+
+def _not_started(log: Path, why: str, start: int) -> Exception:
+    lines = _tail(log, start).strip().splitlines()[-1:]
+    last = f" Its last line: {lines[0]}" if lines else ""
+    return fail("server-not-started", "The server did not start", f"The server process was started, but {why}.{last}", hint=f"read {log}")
 
 
 def _tail(log: Path, start: int) -> str:

@@ -16,13 +16,17 @@ from leptonctl.spi.storage import Objects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What keeps an environment from running where it is declared, in the parts of a diagnostic. `setting` is the key at fault."""
+    """What keeps an environment from running where it is declared, in the parts of a diagnostic. `setting` is the key at fault.
+
+    `holder` is another environment of the same project and folder that is in the way: gone once an apply has removed that one.
+    """
 
     id: str
     summary: str
     detail: str
     hint: str
     setting: str | None = None
+    holder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Site:
     """One environment as its platform sees it.
 
     `settings` are those of the platform, defaults filled in. `here`: this folder on this machine runs it, and may start and
-    stop what serves. `objects` are the store's, `store` is its URI as the project file writes it.
+    stop what serves. `objects` are the store's, `store` is its URI as the project file writes it. `returning`: the environment
+    goes back to what it has served before, for which one ready server is enough.
     """
 
     root: Path
@@ -40,6 +45,7 @@ class Site:
     environment: str
     settings: Mapping[str, Json]
     here: bool = True
+    returning: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +90,14 @@ class Platform:
     observe: Callable[[Site], Observation]
     remove: Callable[[Site, Say], None]
     url: Callable[[Mapping[str, Json]], str | None] = lambda _settings: None
+
+
+def filled(schema: Mapping[str, Schema], written: Mapping[str, Json]) -> dict[str, Json]:
+    """The settings of a platform as its verbs take them: those that are written, and the defaults of the others."""
+    return {name: written.get(name, one.get("default")) for name, one in schema.items()}
+
+
+def restarts(schema: Mapping[str, Schema], before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
+    """The settings whose change restarts what serves (`x-restart`), in the schema's order; empty when none has changed."""
+    old, new = filled(schema, before), filled(schema, after)
+    return [name for name, one in schema.items() if one.get("x-restart") and old[name] != new[name]]

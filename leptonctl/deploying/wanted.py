@@ -1,0 +1,168 @@
+"""What an environment should be after a switch, and the records that say so: pending, deployment, environment. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from leptonctl.core.codec import replace
+from leptonctl.core.deployment import Deployment, Route, ServerRecord
+from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
+
+Before = tuple[str | None, str | None]
+"""Digest and version of a pointer; None and None where there is none."""
+ServedModels = Mapping[str, Mapping[str, Served]]
+"""Model -> package -> how it was served."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an environment should be after the switch.
+
+    bindings: address -> its pointer (None: taken out), for all that moves; the environment's own address among them when it moves.
+    environment: its record with platform, protected, requests, host and commit as they are wanted; number, incarnation, url and
+        what was served are filled in by the switch. None: it is given up, and nothing serves it any more.
+    routes: (address, pointer) -> the route that serves it, asked for each binding that there is after the switch.
+    seals: model version -> its seal. before: address -> what the plan would replace; another there now is `stale-binding`.
+    evidence, held: what the gates said and what they kept from moving, for the history.
+    returning: everything goes back to what was served here before: one ready server is enough (protocols 7).
+    """
+
+    bindings: Mapping[str, Pointer | None]
+    environment: Environment | None
+    routes: Callable[[str, Pointer], Route]
+    seals: Mapping[str, Seal] = field(default_factory=dict)
+    before: Mapping[str, Before] = field(default_factory=dict)
+    evidence: tuple[Verdict, ...] = ()
+    held: tuple[Moved, ...] = ()
+    returning: bool = False
+
+
+def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
+    """Addresses whose pointer is no longer what the plan saw."""
+    return [address for address, seen in before.items() if _mark(state.current.get(address)) != seen]
+
+
+def pointers_after(state: State, name: str, wanted: Wanted) -> dict[str, Pointer]:
+    """The bindings of an environment after the switch, by address."""
+    prefix = f"environment/{name}/"
+    if wanted.environment is None:
+        return {}
+    merged = {**state.entries(prefix), **wanted.bindings}
+    return {address: pointer for address, pointer in sorted(merged.items()) if pointer is not None and address.startswith(prefix)}
+
+
+def moves(state: State, name: str, wanted: Wanted, number: int, at: str) -> dict[str, Pointer | None]:
+    """The pointers that the switch writes, stamped with their deployment. Given up, an environment takes its bindings along."""
+    address = f"environment/{name}"
+    if wanted.environment is None:
+        return dict.fromkeys([a for a in state.current if a == address or a.startswith(address + "/")])
+    return {a: None if p is None else _stamped(p, number, at) for a, p in wanted.bindings.items()}
+
+
+def environment_after(old: Environment | None, wanted: Environment | None, *, number: int, url: str | None) -> Environment | None:
+    """The record of an environment after the switch.
+
+    A commit that cannot be read leaves the recorded one. After a destroy the record stays, so that no number is used again; the
+    next bind begins an incarnation, in which nothing has been served.
+    """
+    if wanted is None:
+        return None if old is None else replace(old, destroyed=True, served={}, url=None)
+    if old is None:
+        return replace(wanted, deployment=number, url=url, incarnation=1, served={}, destroyed=False)
+    return replace(
+        wanted,
+        deployment=number,
+        url=url,
+        host=wanted.host or old.host,
+        commit=wanted.commit or old.commit,
+        incarnation=old.incarnation + 1 if old.destroyed else old.incarnation,
+        served={} if old.destroyed else old.served,
+        destroyed=False,
+    )
+
+
+def deployment_after(
+    state: State, name: str, wanted: Wanted, environment: Environment, *, number: int, previous: int, at: str, author: Author
+) -> Deployment:
+    """The record of all bindings after the switch."""
+    bindings = pointers_after(state, name, wanted)
+    models = {address.rpartition("/")[2]: (wanted.routes(address, pointer),) for address, pointer in bindings.items()}
+    return Deployment(
+        lineage=state.lineage,
+        environment=name,
+        deployment=number,
+        incarnation=environment.incarnation,
+        serial=state.serial + 1,
+        previous=previous or None,
+        at=at,
+        by=author.by,
+        commit=author.commit,
+        url=environment.url,
+        requests=environment.requests,
+        models=models,
+    )
+
+
+def pended(state: State, name: str, pending: Pending) -> State:
+    """The state with a switch under way."""
+    return replace(state, pending={**state.pending, name: pending})
+
+
+def dropped(state: State, name: str) -> State:
+    """The state without the pending switch of an environment."""
+    return replace(state, pending={other: pending for other, pending in state.pending.items() if other != name})
+
+
+def completed(state: State, name: str, served: ServedModels) -> State:
+    """The pending switch of an environment written into its pointers, with what has been seen served."""
+    pending = state.pending.get(name)
+    if pending is None:
+        return state
+    environments = {other: record for other, record in state.environments.items() if other != name}
+    if pending.environment is not None:
+        environments[name] = with_served(pending.environment, served)
+    sealed = {**pending.seals, **state.sealed}
+    return dropped(replace(state, environments=environments, sealed=sealed), name).moved(pending.pointers)
+
+
+def with_served(environment: Environment, served: ServedModels) -> Environment:
+    """The environment with packages added that servers have reported; the first report of each stays. None of a destroyed one."""
+    if environment.destroyed or not served:
+        return environment
+    models = {*environment.served, *served}
+    return replace(environment, served={m: {**served.get(m, {}), **environment.served.get(m, {})} for m in sorted(models)})
+
+
+def witnessed(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[str, dict[str, Served]]:
+    """What of a deployment at least one server has reported serving as main (protocols 7)."""
+    found: dict[str, dict[str, Served]] = {}
+    for server in servers:
+        if server.deployment != deployment.deployment or server.lineage != deployment.lineage:
+            continue
+        for model, answers in server.models.items():
+            route = deployment.main(model)
+            if route is not None and route.package == answers.package:
+                served = Served(version=route.version, digest=route.digest, deployment=deployment.deployment)
+                found.setdefault(model, {})[route.package] = served
+    return found
+
+
+def differences(deployment: Deployment, server: ServerRecord) -> list[str]:
+    """How what a server answers with differs from a deployment, by package; empty when it is the same."""
+    wrong = []
+    for model in sorted({*deployment.models, *server.models}):
+        route, answers = deployment.main(model), server.models.get(model)
+        if route is None:
+            wrong.append(f"{model} is served and not bound")
+        elif answers is None:
+            wrong.append(f"{model} is not served, {route.version} is bound")
+        elif answers.package != route.package:
+            wrong.append(f"{model} answers with {answers.version}, {route.version} is bound")
+    return wrong
+
+
+def _stamped(pointer: Pointer, number: int, at: str) -> Pointer:
+    return replace(pointer, at=at) if pointer.version is None else replace(pointer, deployment=number, at=at)
+
+
+def _mark(pointer: Pointer | None) -> Before:
+    return (pointer.digest, pointer.version) if pointer else (None, None)

@@ -1,0 +1,609 @@
+"""The switch, called directly: its order, its fence, what it leaves when it is cut short. Each mutant of it that lived has a test here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core.codec import replace
+from leptonctl.core.deployment import Epoch
+from leptonctl.core.diagnostic import Failure
+from leptonctl.core.state import Moved, Pointer, Seal, Verdict
+from leptonctl.deploying import fence, phases
+from leptonctl.deploying.switch import POINTS, Switch
+from leptonctl.deploying.wanted import Wanted
+from leptonctl.storage.claims import Registration, claimed
+from tests.deploying.toy import (
+    ADDRESS,
+    BINDING,
+    MODEL,
+    NAME,
+    TOY,
+    author,
+    binds,
+    chain,
+    destroys,
+    environment,
+    following,
+    jumping,
+    lineage_of,
+    owner,
+    pointer,
+    pointers_of,
+    route,
+    state_of,
+    switch_of,
+)  # fmt: skip
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    pointers_of(tmp_path).begin()
+    return tmp_path
+
+
+@pytest.fixture
+def claim(root: Path) -> Iterator[Registration]:
+    with claimed(pointers_of(root), owner("ann"), [BINDING]) as found:
+        yield found
+
+
+@pytest.fixture
+def switch(root: Path, claim: Registration) -> Switch:
+    return switch_of(root, claim)
+
+
+def stopping_at(point: str, problem: BaseException):
+    """A checkpoint that raises where it is."""
+
+    def checkpoint(at: str) -> None:
+        if at == point:
+            raise problem
+
+    return checkpoint
+
+
+def head_of(root: Path):
+    found = lineage_of(root).head(NAME)
+    assert found is not None
+    return found.head
+
+
+def problem_of(failure: pytest.ExceptionInfo[Failure]):
+    return failure.value.diagnostics[0]
+
+
+# --- the straight way --------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_a_switch(root: Path, claim: Registration) -> None:
+    """Protocols 1: each point is reached once, and each write is seen only after its point."""
+    reached = []
+
+    def look(point: str) -> None:
+        state, head = state_of(root), lineage_of(root).head(NAME)
+        lock, pending = state.locks.get(NAME), state.pending.get(NAME)
+        reached.append(
+            (
+                point,
+                lock.token if lock else 0,
+                head.head.epoch.token if head else 0,
+                pending.deployment if pending else 0,
+                lineage_of(root).deployments(NAME),
+                head.head.staged if head else 0,
+                head.head.deployment if head else 0,
+                state.current[BINDING].version if BINDING in state.current else None,
+            )
+        )
+
+    with following(root):
+        outcome = switch_of(root, claim, checkpoint=look).move(NAME, binds("v1"), here=True)
+    assert reached == [
+        ("lock", 0, 0, 0, [], 0, 0, None),
+        ("epoch", 1, 0, 0, [], 0, 0, None),
+        ("settle", 1, 1, 0, [], 0, 0, None),
+        ("pending", 1, 1, 0, [], 0, 0, None),
+        ("record", 1, 1, 1, [], 0, 0, None),
+        ("staged", 1, 1, 1, [1], 0, 0, None),
+        ("ready", 1, 1, 1, [1], 1, 0, None),
+        ("head", 1, 1, 1, [1], 1, 0, None),
+        ("activate", 1, 1, 1, [1], 0, 1, None),
+        ("bind", 1, 1, 1, [1], 0, 1, None),
+        ("clear", 1, 1, 0, [1], 0, 1, "v1"),
+    ]
+    assert tuple(point for point, *_ in reached) == POINTS
+    assert (outcome.deployment, outcome.moved, outcome.served, outcome.lagging, outcome.recovered) == (1, True, True, "", False)
+    state = state_of(root)
+    assert (dict(state.locks), dict(state.pending), state.tokens[NAME]) == ({}, {}, 1)
+
+
+def test_what_is_recorded_of_a_switch(root: Path, switch: Switch) -> None:
+    verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=True, value=0.75)
+    held = Moved(address=f"{ADDRESS}/other", before="a", after="b")
+    seal = Seal(digest="sha256:v1", declaration="d", environment=NAME, at="now")
+    with following(root):
+        switch.move(NAME, binds("v1", evidence=(verdict,), held=(held,), seals={f"model/{MODEL}@v1": seal}), here=True)
+        switch.move(NAME, binds("v2"), here=True)
+    state, lineage = state_of(root), lineage_of(root)
+    first, second = lineage.deployment(NAME, 1), lineage.deployment(NAME, 2)
+    assert first is not None
+    assert second is not None
+    assert (first.previous, second.previous, second.main(MODEL)) == (None, 1, route(BINDING, pointer("v2")))
+    assert (first.serial, second.serial, state.serial) == (1, 2, 2)
+    assert (second.by, second.commit, second.incarnation, second.lineage) == ("ann", "commit of ann", 1, state.lineage)
+    assert state.sealed[f"model/{MODEL}@v1"] == seal
+    bound = state.current[BINDING]
+    assert (bound.version, bound.package, bound.deployment, bound.at != "") == ("v2", "package of v2", 2, True)
+    assert state.environments[NAME].deployment == 2
+    earlier, later = chain(root)
+    assert (earlier.environment, earlier.deployment, earlier.evidence, earlier.held) == (NAME, 1, (verdict,), (held,))
+    assert (later.author, later.deployment, later.recovered_by) == (author("ann"), 2, None)
+    assert [(m.address, m.before_version, m.after_version, m.package) for m in later.changes] == [(BINDING, "v1", "v2", "package of v2")]
+
+
+def test_bindings_that_stay_are_served_on(root: Path, switch: Switch) -> None:
+    """A deployment is the whole set, also when one binding moves; one that is taken out is in it no longer."""
+    other = f"{ADDRESS}/other"
+
+    def both(state):
+        return Wanted(bindings={BINDING: pointer("v1"), other: pointer("v1")}, environment=environment(state), routes=route)
+
+    def one_out(state):
+        return Wanted(bindings={other: None}, environment=environment(state), routes=route)
+
+    with following(root):
+        switch.move(NAME, both, here=True)
+        switch.move(NAME, binds("v2"), here=True)
+        switch.move(NAME, one_out, here=True)
+    versions = [{m: r.version for m, (r,) in lineage_of(root).deployment(NAME, n).models.items()} for n in (1, 2, 3)]
+    assert versions == [{MODEL: "v1", "other": "v1"}, {MODEL: "v2", "other": "v1"}, {MODEL: "v2"}]
+    assert set(state_of(root).entries(f"{ADDRESS}/")) == {BINDING}
+
+
+def test_where_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch) -> None:
+    held = Moved(address=BINDING, before=None, after="sha256:v1", after_version="v1")
+    verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=False, value=0.25)
+
+    def refused(state):
+        return Wanted(bindings={}, environment=environment(state), routes=route, held=(held,), evidence=(verdict,))
+
+    outcome = switch.move(NAME, refused, here=True)
+    assert (outcome.moved, outcome.deployment) == (False, 0)
+    state = state_of(root)
+    assert (state.serial, dict(state.current), dict(state.locks), lineage_of(root).deployments(NAME)) == (0, {}, {}, [])
+    (record,) = chain(root)
+    assert (record.held, record.evidence, record.changes, record.deployment) == ((held,), (verdict,), (), None)
+
+
+def test_a_binding_that_moved_since_the_plan_is_stale(root: Path, switch: Switch) -> None:
+    with following(root):
+        switch.move(NAME, binds("v1"), here=True)
+        before = head_of(root)
+        with pytest.raises(Failure) as failure:
+            switch.move(NAME, binds("v2", before="v0", check=True), here=True)
+        assert (problem_of(failure).id, failure.value.exit_code, BINDING in problem_of(failure).detail) == ("stale-binding", 5, True)
+        after = head_of(root)
+        assert (after.deployment, after.staged, after.epoch.token) == (before.deployment, 0, before.epoch.token + 1)
+        assert state_of(root).current[BINDING].version == "v1"
+        assert not state_of(root).locks
+        assert switch.move(NAME, binds("v2", before="v1", check=True), here=True).deployment == 2
+
+
+# --- numbers -----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_never_come_again(root: Path, switch: Switch) -> None:
+    """Not after failures, not after a destroy, not when records were collected, not when a sleeper has taken the next one."""
+    lineage = lineage_of(root)
+    with following(root) as follower:
+        switch.move(NAME, binds("v1"), here=True)
+        follower.refuse.add("package of bad")
+        with pytest.raises(Failure):
+            switch.move(NAME, binds("bad"), here=True)
+        assert lineage.deployments(NAME) == [1, 2]
+        assert switch.move(NAME, binds("v2"), here=True).deployment == 3
+        for number in (1, 2, 3):
+            lineage.objects.delete(f"projects/{lineage.lineage}/deployments/{NAME}/{number:08d}")
+        assert switch.move(NAME, binds("v1"), here=True).deployment == 4
+        switch.move(NAME, destroys, here=True)
+        lineage.objects.delete(f"projects/{lineage.lineage}/deployments/{NAME}/00000004")
+        assert lineage.deployments(NAME) == []
+        assert switch.move(NAME, binds("v1"), here=True).deployment == 5
+
+
+def test_a_number_that_a_sleeper_takes_is_passed_over(root: Path, claim: Registration) -> None:
+    """Up, never down: the next number may be taken as well."""
+    lineage = lineage_of(root)
+    with following(root):
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        taken = lineage.deployment(NAME, 1)
+        assert taken is not None
+
+        def sleeper(point: str) -> None:
+            if point == "record" and 3 not in lineage.deployments(NAME):
+                for number in (2, 3):
+                    assert lineage.put_deployment(replace(taken, deployment=number))
+
+        outcome = switch_of(root, claim, checkpoint=sleeper).move(NAME, binds("v2"), here=True)
+    assert outcome.deployment == 4
+    state = state_of(root)
+    assert (state.environments[NAME].deployment, state.current[BINDING].deployment, head_of(root).deployment) == (4, 4, 4)
+    found = lineage.deployment(NAME, 4)
+    assert found is not None
+    assert (found.deployment, found.main(MODEL).version) == (4, "v2")
+
+
+# --- the fence ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_second_fence_is_the_head_that_was_read(root: Path, claim: Registration) -> None:
+    """Somebody has written the head between our staging and our move: it is not moved, though the state still knows our token."""
+    lineage = lineage_of(root)
+
+    def intruder(point: str) -> None:
+        if point == "head":
+            before = lineage.head(NAME)
+            assert before is not None
+            epoch = Epoch(generation=1, token=before.head.epoch.token + 1)
+            moved = lineage.move_head(
+                NAME, before, epoch=epoch, holder="eve@far", deployment=before.head.deployment, serial=before.head.serial, staged=0
+            )
+            assert moved is not None
+
+    with following(root) as follower:
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        with pytest.raises(Failure) as failure:
+            switch_of(root, claim, checkpoint=intruder).move(NAME, binds("v2"), here=True)
+        assert (problem_of(failure).id, failure.value.exit_code) == ("taken-over", 5)
+        assert "eve@far" in problem_of(failure).detail
+        assert (head_of(root).deployment, follower.seen) == (1, [1])
+    assert state_of(root).current[BINDING].version == "v1"
+
+
+def test_the_same_epoch_with_other_bytes_is_another_head(root: Path, claim: Registration) -> None:
+    """Comparing deployments or epochs is not enough: the head is compared by its etag, which never comes back."""
+    lineage = lineage_of(root)
+
+    def twin(point: str) -> None:
+        if point == "head":
+            before = lineage.head(NAME)
+            assert before is not None
+            same = before.head
+            assert lineage.move_head(
+                NAME, before, epoch=same.epoch, holder=same.holder, deployment=same.deployment, serial=same.serial, staged=same.staged
+            )
+
+    with following(root):
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        with pytest.raises(Failure) as failure:
+            switch_of(root, claim, checkpoint=twin).move(NAME, binds("v2"), here=True)
+    assert (problem_of(failure).id, head_of(root).deployment) == ("taken-over", 1)
+
+
+@pytest.mark.parametrize("higher", [Epoch(generation=1, token=9), Epoch(generation=2, token=0)])
+def test_a_higher_epoch_in_the_head_is_not_written_over(root: Path, switch: Switch, higher: Epoch) -> None:
+    lineage = lineage_of(root)
+    with following(root):
+        switch.move(NAME, binds("v1"), here=True)
+        before = lineage.head(NAME)
+        assert lineage.move_head(NAME, before, epoch=higher, holder="eve@far", deployment=1, serial=1, staged=0)
+        with pytest.raises(Failure) as failure:
+            switch.move(NAME, binds("v2"), here=True)
+    assert (problem_of(failure).id, failure.value.exit_code, "eve@far" in problem_of(failure).detail) == ("taken-over", 5, True)
+    assert (head_of(root).epoch, head_of(root).deployment, dict(state_of(root).pending)) == (higher, 1, {})
+    assert not state_of(root).locks
+
+
+def test_every_lock_has_a_token_of_its_own(root: Path, switch: Switch) -> None:
+    tokens = []
+    with following(root):
+        for version in ("v1", "v2"):
+            switch.move(NAME, binds(version), here=True)
+            tokens.append(head_of(root).epoch)
+        switch.recover(NAME, here=True)
+        tokens.append(head_of(root).epoch)
+    assert tokens == [Epoch(generation=1, token=n) for n in (1, 2, 3)]
+
+
+def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
+    said: list[str] = []
+    with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
+        theirs = switch_of(root, other)
+        with theirs.locked(NAME, here=True), pytest.raises(Failure) as failure:
+            switch_of(root, switch.claim, wait_s=0.3, say=said.append).move(NAME, binds("v1"), here=True)
+        assert (problem_of(failure).id, failure.value.exit_code) == ("lock-held", 4)
+        assert len(said) == 1
+        assert "bob@" in said[0]
+        assert switch.move(NAME, binds("v1"), here=True).moved
+
+
+def test_a_lock_taken_by_force_ends_its_holder(root: Path, switch: Switch) -> None:
+    with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
+        switch.move(NAME, binds("v1"), here=True)
+        theirs = switch_of(root, other)
+        with pytest.raises(Failure) as failure, theirs.locked(NAME, here=True) as held:
+            switch.recover(NAME, here=True, force=True)
+            theirs.run(held, binds("v2")(held.state), here=True)
+        assert (problem_of(failure).id, "ann@" in problem_of(failure).detail) == ("taken-over", True)
+    assert (head_of(root).deployment, dict(state_of(root).pending), dict(state_of(root).locks)) == (1, {}, {})
+
+
+# --- what fails before the head moved ----------------------------------------------------------------------------------
+
+
+def test_a_server_that_refuses_leaves_all_as_it_was(root: Path, switch: Switch) -> None:
+    with following(root, refuse={"package of v2"}) as follower:
+        switch.move(NAME, binds("v1"), here=True)
+        before = state_of(root)
+        with pytest.raises(Failure) as failure:
+            switch.move(NAME, binds("v2"), here=True)
+        assert (problem_of(failure).id, "cannot load package of v2" in problem_of(failure).detail) == ("not-ready", True)
+        after = state_of(root)
+        assert (after.current, after.serial, after.environments, dict(after.pending), dict(after.locks)) == (
+            before.current, before.serial, before.environments, {}, {},
+        )  # fmt: skip
+        assert (head_of(root).deployment, head_of(root).staged, follower.seen) == (1, 0, [1])
+    assert not (root / "removed").exists()
+    assert len(chain(root)) == 1
+
+
+def test_what_was_started_for_a_first_switch_that_fails_is_stopped(root: Path, switch: Switch) -> None:
+    with following(root, refuse={"package of v1"}), pytest.raises(Failure):
+        switch.move(NAME, binds("v1"), here=True)
+    assert (root / "removed").exists()
+    assert NAME not in state_of(root).environments
+
+
+@pytest.mark.parametrize("point", POINTS[POINTS.index("pending") : POINTS.index("activate")])
+def test_an_interrupt_before_the_head_drops_the_switch(root: Path, claim: Registration, point: str) -> None:
+    with following(root) as follower:
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        with pytest.raises(KeyboardInterrupt):
+            switch_of(root, claim, checkpoint=stopping_at(point, KeyboardInterrupt())).move(NAME, binds("v2"), here=True)
+        state = state_of(root)
+        assert (state.current[BINDING].version, dict(state.pending), dict(state.locks)) == ("v1", {}, {})
+        assert (head_of(root).deployment, head_of(root).staged) == (1, 0)
+        assert follower.seen == [1]
+        assert switch_of(root, claim).move(NAME, binds("v2"), here=True).moved
+
+
+# --- and after it moved ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", ["activate", "bind"])
+@pytest.mark.parametrize("problem", [KeyboardInterrupt(), SystemExit(1), RuntimeError("anything")])
+def test_an_interrupt_after_the_head_completes_the_binding(root: Path, claim: Registration, point: str, problem: BaseException) -> None:
+    """Servers follow the head: what it names is bound, and recorded, before the interrupt goes on its way."""
+    with following(root):
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        with pytest.raises(type(problem)):
+            switch_of(root, claim, checkpoint=stopping_at(point, problem)).move(NAME, binds("v2"), here=True)
+    state = state_of(root)
+    assert (state.current[BINDING].version, state.environments[NAME].deployment) == ("v2", 2)
+    assert (dict(state.pending), dict(state.locks), head_of(root).deployment) == ({}, {}, 2)
+    assert [r.deployment for r in chain(root)] == [1, 2]
+
+
+def test_an_interrupt_of_a_destroy_after_the_head_completes_it(root: Path, claim: Registration) -> None:
+    with following(root):
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        with pytest.raises(KeyboardInterrupt):
+            switch_of(root, claim, checkpoint=stopping_at("activate", KeyboardInterrupt())).move(NAME, destroys, here=True)
+    state = state_of(root)
+    assert (dict(state.current), dict(state.pending), state.environments[NAME].destroyed) == ({}, {}, True)
+    assert (root / "removed").exists(), "what served is stopped, though the destroy was cut short"
+
+
+def test_a_server_late_after_the_head_does_not_fail_the_binding(root: Path, claim: Registration) -> None:
+    """The head has moved: the binding is a fact, who lags is named."""
+    said: list[str] = []
+    with following(root) as follower:
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        follower.deaf = True
+
+        def impatient(state):
+            wanted = binds("v2")(state)
+            platform = {"type": "toy", "patience_s": 0.1}
+            return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, platform=platform), routes=route)
+
+        outcome = switch_of(root, claim, say=said.append).move(NAME, impatient, here=True)
+        assert (outcome.moved, outcome.served, outcome.lagging) == (True, False, "not serving: one")
+        assert said == ["not serving: one"]
+        state = state_of(root)
+        assert (state.current[BINDING].version, head_of(root).deployment, dict(state.pending)) == ("v2", 2, {})
+        assert "package of v2" not in state.environments[NAME].served[MODEL]
+
+
+def test_releasing_keeps_no_lock(root: Path) -> None:
+    with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim, following(root):
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        assert dict(state_of(root).locks) == {}
+        with pytest.raises(KeyboardInterrupt):
+            switch_of(root, claim, checkpoint=stopping_at("epoch", KeyboardInterrupt())).move(NAME, binds("v2"), here=True)
+        assert dict(state_of(root).locks) == {}
+        # given back by the end of the apply at the latest
+        fence.lock(pointers_of(root), claim, NAME, wait_s=1, say=print)
+        assert state_of(root).locks[NAME].claim == claim.id
+    assert (dict(state_of(root).locks), dict(state_of(root).applies)) == ({}, {})
+
+
+# --- recovery ----------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the switch runs after it."""
+
+
+def killed_at(root: Path, point: str, decide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switch that ends at a point with no clean-up, and whose process is gone."""
+    with monkeypatch.context() as patch, claimed(pointers_of(root), owner("ann", host="elsewhere"), [BINDING]) as claim:
+        patch.setattr(phases, "_settled_by_head", lambda _passage: None)
+        switch = switch_of(root, claim, checkpoint=stopping_at(point, Killed()))
+        with pytest.raises(Killed):
+            switch.move(NAME, decide, here=True)
+
+
+@pytest.mark.parametrize("point", POINTS[POINTS.index("record") : POINTS.index("clear")])
+def test_what_a_killed_switch_left_is_judged_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = POINTS.index(point) > POINTS.index("head")
+    with following(root):
+        with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
+            switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        killed_at(root, point, binds("v2"), monkeypatch)
+        assert NAME in state_of(root).pending
+        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+            outcome = switch_of(root, claim).recover(NAME, here=True)
+    assert outcome.recovered is moved
+    state = state_of(root)
+    assert (state.current[BINDING].version, head_of(root).deployment) == (("v2", 2) if moved else ("v1", 1))
+    assert (dict(state.pending), state.environments[NAME].deployment, head_of(root).staged) == ({}, head_of(root).deployment, 0)
+    records = chain(root)
+    assert len(records) == 1 + moved
+    if moved:
+        assert records[-1].author == author("ann"), "whose change it was"
+        assert "bob@" in records[-1].recovered_by
+
+
+@pytest.mark.parametrize("point", ["head", "activate"])
+def test_a_killed_destroy_is_judged_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with following(root):
+        with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
+            switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        killed_at(root, point, destroys, monkeypatch)
+        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+            switch_of(root, claim).recover(NAME, here=True)
+    state = state_of(root)
+    destroyed = point == "activate"
+    assert (state.environments[NAME].destroyed, BINDING not in state.current, (root / "removed").exists()) == (destroyed,) * 3
+    assert head_of(root).deployment == (0 if destroyed else 1)
+
+
+def test_a_switch_settles_what_was_left_before_it_compares(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that was made before the recovery is stale after it; one that was made for what is bound now goes on."""
+    with following(root):
+        killed_at(root, "bind", binds("v1"), monkeypatch)
+        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+            with pytest.raises(Failure) as failure:
+                switch_of(root, claim).move(NAME, binds("v2", before=None, check=True), here=True)
+            assert problem_of(failure).id == "stale-binding"
+            assert switch_of(root, claim).move(NAME, binds("v2", before="v1", check=True), here=True).deployment == 2
+    assert [(r.deployment, bool(r.recovered_by)) for r in chain(root)] == [(1, True), (2, False)]
+
+
+# --- environments: served, incarnations, destroy -----------------------------------------------------------------------
+
+
+def test_served_is_what_a_server_has_reported(root: Path, switch: Switch) -> None:
+    """Where no server is registered the bind happens, and nothing is said to have been served; it is once somebody reports it."""
+    outcome = switch.move(NAME, binds("v1"), here=False)
+    assert (outcome.moved, outcome.served, dict(outcome.state.environments[NAME].served)) == (True, False, {})
+    with following(root) as follower:
+        while not follower.seen:
+            pass
+        outcome = switch.move(NAME, binds("v2"), here=False)
+    assert outcome.served
+    served = state_of(root).environments[NAME].served[MODEL]
+    assert {package: (s.version, s.digest, s.deployment) for package, s in served.items()} == {
+        "package of v1": ("v1", "sha256:v1", 1),
+        "package of v2": ("v2", "sha256:v2", 2),
+    }
+
+
+def test_a_report_of_another_package_is_not_served(root: Path, switch: Switch) -> None:
+    with following(root) as follower:
+        switch.move(NAME, binds("v1"), here=True)
+        follower.deaf = True
+        assert follower.record is not None
+        model = replace(follower.record.models[MODEL], package="package of another")
+        follower.record = replace(follower.record, deployment=2, ready=(2,), models={MODEL: model})
+        follower.put()
+        outcome = switch.move(NAME, binds("v2"), here=True)
+    assert not outcome.served
+    assert set(state_of(root).environments[NAME].served[MODEL]) == {"package of v1"}
+
+
+def test_destroy_ends_an_incarnation(root: Path, switch: Switch) -> None:
+    with following(root) as follower:
+        switch.move(NAME, binds("v1"), here=True)
+        outcome = switch.move(NAME, destroys, here=True)
+        assert (outcome.deployment, outcome.moved) == (0, True)
+        state = state_of(root)
+        assert (dict(state.current), head_of(root).deployment, head_of(root).serial) == ({}, 0, 2)
+        assert (follower.seen, follower.record.models) == ([1, 0], {})
+        assert (root / "removed").exists()
+        gone = state.environments[NAME]
+        assert (gone.destroyed, gone.deployment, gone.incarnation, dict(gone.served), gone.url) == (True, 1, 1, {}, None)
+        switch.move(NAME, binds("v2"), here=True)
+    again = state_of(root).environments[NAME]
+    assert (again.destroyed, again.deployment, again.incarnation, set(again.served[MODEL])) == (False, 2, 2, {"package of v2"})
+    record = lineage_of(root).deployment(NAME, 2)
+    assert record is not None
+    assert (record.incarnation, record.previous) == (2, None)
+    assert [[(m.before_version, m.after_version) for m in r.changes if m.address == BINDING] for r in chain(root)] == [
+        [(None, "v1")],
+        [("v1", None)],
+        [(None, "v2")],
+    ]
+
+
+def test_a_commit_that_cannot_be_read_leaves_the_recorded_one(root: Path, switch: Switch) -> None:
+    def of(version: str, commit: str | None):
+        def decide(state):
+            wanted = binds(version)(state)
+            return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, commit=commit), routes=route)
+
+        return decide
+
+    with following(root):
+        switch.move(NAME, of("v1", "abc"), here=True)
+        switch.move(NAME, of("v2", None), here=True)
+        assert state_of(root).environments[NAME].commit == "abc"
+        switch.move(NAME, of("v1", "def"), here=True)
+        assert state_of(root).environments[NAME].commit == "def"
+
+
+def test_an_environment_that_moves_to_another_platform_leaves_the_old_one(root: Path, claim: Registration) -> None:
+    from dataclasses import replace as other
+
+    removed: list[str] = []
+    platforms = {
+        "toy": other(TOY, remove=lambda site, _say: removed.append(f"toy in {site.environment}")),
+        "twin": other(TOY, name="twin", remove=lambda _site, _say: removed.append("twin")),
+    }
+    switch = switch_of(root, claim, platforms=platforms)
+
+    def twin(state):
+        wanted = environment(state)
+        moved = {ADDRESS: Pointer(digest="sha256:moved", effect=True)}
+        return Wanted(bindings=moved, environment=replace(wanted, platform={"type": "twin"}), routes=route)
+
+    with following(root):
+        switch.move(NAME, binds("v1"), here=True)
+        switch.move(NAME, twin, here=True)
+        assert removed == ["toy in prod"]
+        assert state_of(root).environments[NAME].platform == {"type": "twin"}
+        switch.move(NAME, destroys, here=True)
+    assert removed == ["toy in prod", "twin"]
+
+
+def test_an_unknown_platform_is_said(root: Path, claim: Registration) -> None:
+    with pytest.raises(Failure) as failure:
+        switch_of(root, claim, platforms={"toi": TOY}).move(NAME, binds("v1"), here=True)
+    assert (problem_of(failure).id, failure.value.exit_code, problem_of(failure).hint) == ("unknown-platform", 3, 'did you mean "toi"?')
+    assert not state_of(root).pending
+
+
+def test_who_took_over_is_named_by_the_lock_too(root: Path, claim: Registration) -> None:
+    """The other holds it still, and has not come to its fence."""
+    with following(root):
+        switch_of(root, claim).move(NAME, binds("v1"), here=True)
+        far = claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"], liveness=jumping())
+        with far as other:
+
+            def force(point: str) -> None:
+                if point == "pending":
+                    fence.lock(pointers_of(root), other, NAME, wait_s=5, say=print, force=True)
+
+            with pytest.raises(Failure) as failure:
+                switch_of(root, claim, checkpoint=force).move(NAME, binds("v2"), here=True)
+    assert (problem_of(failure).id, "eve@far" in problem_of(failure).detail) == ("taken-over", True)
