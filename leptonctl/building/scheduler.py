@@ -284,8 +284,14 @@ class Scheduler:
     def _progress(self, step: Step, outcome: Progressed) -> None:
         self.reporter(
             StepProgress(
-                op=step.op, address=step.address, name=step.name, seconds=outcome.seconds, message=outcome.message,
-                iteration=outcome.iteration, of=outcome.of, loss=outcome.loss,
+                op=step.op,
+                address=step.address,
+                name=step.name,
+                seconds=outcome.seconds,
+                message=outcome.message,
+                iteration=outcome.iteration,
+                of=outcome.of,
+                loss=outcome.loss,
             )  # fmt: skip
         )
 
@@ -302,7 +308,12 @@ class Scheduler:
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
         self.reporter(
             StepFinished(
-                op=step.op, address=step.address, name=step.name, key=result.key, seconds=seconds, adopted=adopted,
+                op=step.op,
+                address=step.address,
+                name=step.name,
+                key=result.key,
+                seconds=seconds,
+                adopted=adopted,
                 metrics=dict(numbers) or None,
             )  # fmt: skip
         )
@@ -329,4 +340,3 @@ class Scheduler:
         self.built.failed[step.place] = diagnostic
         self._endings.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))
-

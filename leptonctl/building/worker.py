@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+
 from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, Greeting, Order, ProgressMessage
 from leptonctl.building.provenance import provenance
 from leptonctl.core.codec import Record, decode, encode_line
@@ -182,7 +183,11 @@ def _progress_of(task_id: str, out: Events) -> Callable[..., None]:
     def progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
         out.progress(
             ProgressMessage(
-                id=task_id, seconds=time.monotonic() - started, message=message[:MESSAGE], iteration=iteration, of=of,
+                id=task_id,
+                seconds=time.monotonic() - started,
+                message=message[:MESSAGE],
+                iteration=iteration,
+                of=of,
                 loss=float(loss) if loss is not None and math.isfinite(loss) else None,
             )  # fmt: skip
         )

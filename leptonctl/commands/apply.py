@@ -13,7 +13,6 @@ from leptonctl.commands.run import Run, author_of
 from leptonctl.commands.saved_plan import check_saved, read_saved
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
-from leptonctl.core.address import member_of
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors
 from leptonctl.core.event import Reporter
@@ -88,9 +87,7 @@ def _claimed(session: Session, found: Planned, reporter: Reporter, command: str)
     expected = {c.address: c.before for c in moving}
     returns = [c.address for c in moving if c.is_return]
     owner = owner_of(session)
-    with claimed(
-        session.pointers, owner, [*expected, *healed], returns=returns, expected=expected, liveness=session.liveness
-    ) as claim:
+    with claimed(session.pointers, owner, [*expected, *healed], returns=returns, expected=expected, liveness=session.liveness) as claim:
         run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner)
         run.begin(effects=True)
         environments = Environments(run=run, claim=claim, commit=found.checkout.commit)
@@ -123,5 +120,3 @@ def _record(run: Run, asserting: Callable[[State], State]) -> None:
         return state.moved(still) if still else state
 
     run.session.pointers.move(move, Note(author=author_of(run)))
-
-

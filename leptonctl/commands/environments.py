@@ -190,7 +190,13 @@ class _Move:
         self.run.codes.append(code)
         self.run.reporter(
             StepFailed(
-                op="bind", address=change.address, name="bind", key=None, seconds=0.0, diagnostic=problem, gate=code == GATE,
+                op="bind",
+                address=change.address,
+                name="bind",
+                key=None,
+                seconds=0.0,
+                diagnostic=problem,
+                gate=code == GATE,
                 judgements=found,
             )  # fmt: skip
         )

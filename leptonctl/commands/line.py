@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from leptonctl import __version__
+from leptonctl.commands.session import Session
 from leptonctl.commands.variables import variable_becauses
 from leptonctl.core.address import covers, expand
 from leptonctl.core.change import Change, Drift, Keep, Plan
@@ -15,7 +16,6 @@ from leptonctl.core.plan import Observed, Settled, make_plan, only, sister_keys,
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import State
-from leptonctl.commands.session import Session
 from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.wanted import completed, dropped
 from leptonctl.kinds import binding as binding_of
@@ -87,16 +87,19 @@ def observed(session: Session, state: State | None) -> dict[str, Live]:
 
 def recovered(state: State | None, live: Mapping[str, Live]) -> State | None:
     """The state as it will be when interrupted switches are settled: bound where the head has moved, else as before."""
-    for name, pending in state.pending.items() if state else ():
+    if state is None:
+        return None
+    after = state
+    for name, pending in state.pending.items():
         head = live[name].head if name in live else None
         moved = head is not None and head.deployment == pending.deployment
-        state = completed(state, name, {}) if moved else dropped(state, name)
-    return state
+        after = completed(after, name, {}) if moved else dropped(after, name)
+    return after
 
 
 def kinds_of(session: Session) -> tuple[str, ...]:
     """How addresses begin, in the order in which a short one is looked up: what changes most often first."""
-    return tuple(kind.address for kind in reversed(session.kinds.values()))
+    return tuple(kind.address for kind in reversed(tuple(session.kinds.values())))
 
 
 # --- settle: nodes, keys and changes with every result that decides them --------------------------------------------
@@ -141,7 +144,7 @@ def _settled(session: Session, state: State | None, results: Mapping[str, Result
 def lost(session: Session, state: State | None) -> frozenset[str]:
     """Addresses whose artifact the store does not hold."""
     named = {a: pointer.artifact for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
-    there = session.store.present(set(named.values())) if named else set()
+    there = session.store.present(named.values()) if named else frozenset()
     return frozenset(address for address, digest in named.items() if digest not in there)
 
 
@@ -161,9 +164,7 @@ def judged(session: Session, settled: Settled, state: State | None, changes: Seq
     return tuple(_judged(session, binding_of.unbound(change), wanted, settled, state) for change in changes)
 
 
-def _judged(
-    session: Session, change: Change, wanted: Mapping[str, binding_of.Binding], settled: Settled, state: State | None
-) -> Change:
+def _judged(session: Session, change: Change, wanted: Mapping[str, binding_of.Binding], settled: Settled, state: State | None) -> Change:
     binding = wanted.get(change.address)
     if binding is None or isinstance(change, Keep):
         return change

@@ -130,9 +130,7 @@ def _recorded(settled: Settled) -> Iterator[tuple[Step, str]]:
                 yield step, key
 
 
-def with_forecasts(
-    changes: Iterable[Change], sisters: Mapping[Place, Sequence[str]], results: Mapping[str, Result]
-) -> tuple[Change, ...]:
+def with_forecasts(changes: Iterable[Change], sisters: Mapping[Place, Sequence[str]], results: Mapping[str, Result]) -> tuple[Change, ...]:
     """The changes with the longest that steps like theirs took; cached ones take no time."""
 
     def forecast(planned: PlannedStep) -> PlannedStep:

@@ -12,7 +12,6 @@ from leptonctl.spi.platforms import Say, Site
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness
-from leptonctl.storage.owner import pid_namespace
 
 TERM_S = 15.0
 """How long a server's beat must have been unchanged, on our clock, before it counts as dead. Servers beat every 5 s at least."""

@@ -164,7 +164,9 @@ def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], tu
         detail = f"no platform of type `{kind}` is installed"
         hint = did_you_mean(kind, catalog.platforms)
         span = declared.at("platform", "type")
-        return {"type": kind}, (error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint),)
+        return {"type": kind}, (
+            error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint),
+        )
     given = {key: value for key, value in written.items() if key != "type"}
     settings, problems = filled(given, provider.settings, declared, ("platform",), f"platform {kind}")
     return {"type": kind, **settings}, problems
@@ -182,6 +184,4 @@ def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnosti
             yield error("port-taken", "Two environments listen on the same port", detail, span=span, hint="choose another port")
 
 
-KIND = Kind(
-    name="Environment", address="environment", schema=ENVIRONMENT, unbuilt=unbuilt.in_environment, declare=declare, effects=effects
-)
+KIND = Kind(name="Environment", address="environment", schema=ENVIRONMENT, unbuilt=unbuilt.in_environment, declare=declare, effects=effects)

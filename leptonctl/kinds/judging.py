@@ -10,9 +10,7 @@ from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.kind import Declarations
 
 
-def judge(
-    binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, is_return: bool
-) -> tuple[Judgement, ...]:
+def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, is_return: bool) -> tuple[Judgement, ...]:
     """Every gate of a binding, in order. `state`: what is bound now."""
     model, task = binding.model.address, binding.model.task
     keys = [settled.keys.of(model, "evaluate")]
@@ -25,6 +23,4 @@ def judge(
         compares=bound is not None and bound.digest != declarations.built[model].digest,
     )
     metrics = declarations.catalog.metrics
-    return judgements(
-        binding.gates, evidence, lambda metric: metrics[task, metric].greater_is_better is not False, is_return=is_return
-    )
+    return judgements(binding.gates, evidence, lambda metric: metrics[task, metric].greater_is_better is not False, is_return=is_return)

@@ -65,7 +65,9 @@ class Kind:
     effects: Callable[[Declarations, Recorded], Iterable[Node]] = _nothing
 
 
-def declare(kinds: Iterable[Kind], project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Declarations, Problems]:
+def declare(
+    kinds: Iterable[Kind], project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+) -> tuple[Declarations, Problems]:
     """Everything that a project declares, with all that is wrong at once. Kinds may use what those before them have declared."""
     order = tuple(kinds)
     found = Declarations(project=project, catalog=catalog, facts=facts)

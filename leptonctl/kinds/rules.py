@@ -70,7 +70,11 @@ def rewind(
         if not environment.protected or not moves:
             continue
         if environment.require_commit and (checkout.commit is None or checkout.dirty):
-            returns = all(c.is_return for c in changes if c.address != environment.address and environment.holds(c.address) and not isinstance(c, Keep))
+            returns = all(
+                c.is_return
+                for c in changes
+                if c.address != environment.address and environment.holds(c.address) and not isinstance(c, Keep)
+            )
             if not returns:
                 what = (
                     f"not committed: {', '.join(checkout.dirty[:5])}"

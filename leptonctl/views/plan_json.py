@@ -79,7 +79,7 @@ def _because(because: Because) -> dict[str, Any]:
 
 
 def _step(step: PlannedStep) -> dict[str, Any]:
-    return {"op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s}
+    return {"name": step.name, "op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s}
 
 
 def _drift(drift: Drift) -> dict[str, Any]:

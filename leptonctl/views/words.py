@@ -6,20 +6,22 @@ from leptonctl.kinds.gate_rules import find_rule
 from leptonctl.views.style import duration, figure
 
 ACTIONS = ("create", "update", "remove", "forget")
+BIND = "bind"
+NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held")
+"""Counters of a summary that count no step to be computed."""
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
-BUILDS = ("prepare", "train", "export", "evaluate", "cross_validate", "compare")
 NOTHING = "Nothing to do: everything declared is in place."
 VERDICTS = {True: "✓", False: "✗", None: "?"}
 
 
 def step_text(step: dict[str, Any]) -> str:
     """`train  ~4 s`, `train  unknown`, `train  cached`; a bind moves a pointer and needs no forecast."""
-    name = step["op"].replace("_", "-")
+    name = step["name"].replace("_", "-")
     if step["cached"]:
         return f"{name} cached"
     if step["forecast_s"] is not None:
         return f"{name} ~{forecast(step['forecast_s'])}"
-    return name if step["op"] == "bind" else f"{name} unknown"
+    return name if step["op"] == BIND else f"{name} unknown"
 
 
 def forecast(seconds: float) -> str:
@@ -88,7 +90,7 @@ def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
     steps = []
     for change in plan["changes"]:
         for step in change["steps"]:
-            if step["cached"] or step["op"] == "bind" or (step["key"] is not None and (step["op"], step["key"]) in seen):
+            if step["cached"] or step["op"] == BIND or (step["key"] is not None and (step["op"], step["key"]) in seen):
                 continue
             seen.add((step["op"], step["key"] or ""))
             steps.append(step)
@@ -106,13 +108,13 @@ def summary_line(plan: dict[str, Any]) -> str:
         return NOTHING
     counts = plan["summary"]
     parts = [f"{counts[a]} to {a}" for a in ACTIONS if counts[a]]
-    builds = [f"{op.replace('_', '-')} {counts[op]}" for op in BUILDS if counts[op]]
+    builds = [f"{op.replace('_', '-')} {n}" for op, n in counts.items() if n and op not in NOT_BUILT]
     if builds:
-        addresses = sum(any(not s["cached"] and s["op"] != "bind" for s in c["steps"]) for c in plan["changes"])
+        addresses = sum(any(not s["cached"] and s["op"] != BIND for s in c["steps"]) for c in plan["changes"])
         parts.append(f"{addresses} to build ({', '.join(builds)})")
     elif plan["changes"]:
         parts.append("nothing to build")
-    if counts["bind"]:
+    if counts[BIND]:
         parts.append(f"{counts['bind']} to bind")
     heals = sum(d["class"] == "heal" for d in plan["drift"])
     if heals:
