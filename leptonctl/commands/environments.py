@@ -1,11 +1,11 @@
 """Moves the environments of an apply: judges the gates, composes the new set, switches. One failing leaves the others alone."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
+from leptonctl.commands.routes import FILES, export_of, package_of, route_of
 from leptonctl.commands.run import Run, author_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
@@ -13,11 +13,10 @@ from leptonctl.core.address import covers, document, parse
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Route
-from leptonctl.core.diagnostic import ERROR, GATE, STALE, Diagnostic, Failure, error, fail
+from leptonctl.core.diagnostic import ERROR, GATE, STALE, Diagnostic, Failure, error
 from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSkipped
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
-from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Moved, Pointer, Seal, State, StepPointer
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.values import Json
@@ -34,7 +33,6 @@ from leptonctl.storage.claims import Registration, claimed, without_dead
 from leptonctl.storage.pointers import now
 
 Judged = tuple[Change, tuple[Judgement, ...]]
-FILES = ("model.onnx", "manifest.json", "golden.json")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,11 +99,10 @@ class _Move:
         seconds = round(time.monotonic() - started, 3)
         for change, found in self.ready:
             self.run.effects.append("bind")
-            self.run.reporter(
-                StepFinished(
-                    op="bind", address=change.address, name="bind", key=None, seconds=seconds, judgements=found, message=_versions(change)
-                )  # fmt: skip
+            finished = StepFinished(
+                op="bind", address=change.address, name="bind", key=None, seconds=seconds, judgements=found, message=_versions(change)
             )
+            self.run.reporter(finished)
 
     def _here(self) -> bool:
         state = self.run.planned.state
@@ -212,14 +209,11 @@ class _Move:
         built = pointer_of(model, settled.keys, settled.results, state.current.get(model.address))
         rows = binding.model.prepare
         steps = {**pointer_of_steps(rows.name, rows.op, rows.key), **built.steps}
-        export = self._export(built)
+        export = export_of(self.run.session, built)
         return changed(
-            built, steps=steps, declaration=node.declaration, package=_package(export), version=binding.version, effect=True,
+            built, steps=steps, declaration=node.declaration, package=package_of(export), version=binding.version, effect=True,
             artifact=export.artifacts.get(FILES[0]),
         )  # fmt: skip
-
-    def _export(self, pointer: Pointer) -> Result:
-        return export_of(self.run.session, pointer)
 
     def _own_moves(self, changes: list[Change]) -> bool:
         return any(parse(c.address).member is None for c in changes)
@@ -303,53 +297,6 @@ def recover(session: Session) -> None:
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name)))
     session.pointers.move(lambda now_: without_dead(now_, session.liveness))
-
-
-def route_of(session: Session, address: str, pointer: Pointer, checks: Mapping[str, Mapping[str, Json]]) -> Route:
-    """How a binding is served. `checks`: the contract's checks of bindings that move; others keep those they are served with."""
-    export = export_of(session, pointer)
-    evaluate = session.store.results([key]).get(key) if (key := pointer.key("evaluate")) else None
-    metrics = evaluate.outputs.get("metrics") if evaluate else None
-    assert pointer.version is not None
-    return Route(
-        version=pointer.version,
-        digest=pointer.digest,
-        package=pointer.package or _package(export),
-        artifact=export.artifacts[FILES[0]],
-        files={name: export.artifacts[name] for name in FILES if name in export.artifacts},
-        checks=_checks(session, address, pointer, checks),
-        metrics={n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {},
-    )
-
-
-def _checks(session: Session, address: str, pointer: Pointer, checks: Mapping[str, Mapping[str, Json]]) -> str | None:
-    """The digest of the checks in force, which lie in the store as an artifact of their own."""
-    if address in checks:
-        written = checks[address]
-        data = json.dumps(written, sort_keys=True, separators=(",", ":")).encode()
-        return session.store.put_artifact(data) if written else None
-    state = session.pointers.read()
-    place = parse(address)
-    record = session.lineage(state).deployment(place.name, pointer.deployment) if state and pointer.deployment else None
-    route = record.main(place.member or "") if record else None
-    return route.checks if route else None
-
-
-def export_of(session: Session, pointer: Pointer) -> Result:
-    """The export result that a pointer stands on. Failure when it is not in the store."""
-    key = pointer.key("export") or ""
-    export = session.store.results([key]).get(key)
-    if export is None:
-        raise fail("missing-artifact", "A bound artifact is not in the store", str(pointer.artifact), hint="leptonctl build")
-    return export
-
-
-def _package(export: Result) -> str:
-    package = export.outputs.get(binding_of.PACKAGE_OUTPUT)
-    if not isinstance(package, str):
-        detail = f"the export {export.key} records no package"
-        raise fail("corrupt-record", "A record of the store cannot be read", detail, hint="leptonctl build")
-    return package
 
 
 def failed(run: Run, addresses: list[str], failure: Failure, started: float) -> None:

@@ -33,7 +33,7 @@ def release(session: Session, lock_id: str) -> dict[str, Json]:
 
     def move(state: State) -> State:
         applies = {id_: claim for id_, claim in state.applies.items() if id_ != lock_id}
-        kept = {name: lock for name, lock in state.locks.items() if f"environment/{name}" != lock_id and lock.claim != lock_id}
+        kept = {name: lock for name, lock in state.locks.items() if lock_id not in (f"environment/{name}", lock.claim)}
         return replace(state, applies=applies, locks=kept)
 
     session.pointers.move(move)

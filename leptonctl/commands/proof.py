@@ -158,11 +158,9 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
         shelf = Shelf(Path(folder))
         for digest in build["prepare"][1].artifacts.values():
             shelf.put_artifact(store.get_artifact(digest))
-        again = _in_fresh_process(
-            RebuildOrder(
-                project=str(project), shelf=str(shelf.folder), inputs={op: build[op][0] for op in OPS}, prepared=build["prepare"][1]
-            )  # fmt: skip
-        )
+        inputs = {op: build[op][0] for op in OPS}
+        order = RebuildOrder(project=str(project), shelf=str(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
+        again = _in_fresh_process(order)
         recorded = {f"{op} {name}": digest for op in OPS for name, digest in build[op][1].artifacts.items()}
         rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in again.artifacts.get(op, {}).items()}
         pairs = {name: {"recorded": digest, "rebuilt": rebuilt[name]} for name, digest in recorded.items() if name in rebuilt}
