@@ -14,8 +14,15 @@ from leptonctl.core.values import Json
 T = TypeVar("T")
 
 
+class _KeywordOnly(msgspec.StructMeta):
+    """msgspec's `kw_only` is for the fields of one class and not for those of its subclasses; here it is for all of them."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> "_KeywordOnly":
+        return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **config})
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, metaclass=_KeywordOnly):
     """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`."""
 
 
