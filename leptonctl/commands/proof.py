@@ -18,7 +18,9 @@ from typing import Any, Literal, TypeAlias, cast
 
 from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line
+from leptonctl.core.contract import Contract
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.manifest import Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.running import Artifacts, Bench
@@ -230,10 +232,13 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     from leptonctl.learning.tables.prepared import read_rows
 
     prepare, export = build["prepare"][1], build["export"][1]
-    task = cast("str", build["train"][0]["task"])
-    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), cast("dict[str, Any]", prepare.outputs["contract"]), task)
+    task = str(build["train"][0]["task"])
+    contract = convert(prepare.outputs["contract"], Contract)
+    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
-        predict_onnx(source.get_artifact(files["model.onnx"]), json.loads(source.get_artifact(files["manifest.json"])), rows.columns)
+        predict_onnx(
+            source.get_artifact(files["model.onnx"]), decode(source.get_artifact(files["manifest.json"]), Manifest), rows.columns
+        )
         for source, files in ((store, export.artifacts), (shelf, rebuilt))
     )
     if old.values is not None and new.values is not None:

@@ -144,7 +144,8 @@ def _seconds(site: Site, name: str) -> float:
     return float(str(site.settings[name]))
 
 
-def _launch(site: Site) -> Launch:
+def launch_of(site: Site) -> Launch:
+    """What the server of an environment is started with on this host."""
     host, port = _address(site)
     return Launch(
         root=site.root,
