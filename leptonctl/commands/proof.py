@@ -137,17 +137,17 @@ def _artifact(op: str, name: str, digest: str, store: Artifacts) -> Check:
 
 def _golden(export: Result, store: Artifacts) -> Check:
     """The recorded requests through the request path of the server; private columns stand hashed in them already."""
-    from leptonctl.serving.golden import replay
-    from leptonctl.serving.manifest import BadModel
+    from leptonctl.serving.golden import read_golden, replay
+    from leptonctl.serving.manifest import BadModel, read_manifest
     from leptonctl.serving.model import load_model
 
-    onnx, manifest, golden = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
-    recorded = json.loads(golden)
+    onnx, manifest, data = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
     try:
-        replay(load_model(onnx, json.loads(manifest), key=b""), recorded)
+        golden = read_golden(data)
+        replay(load_model(onnx, read_manifest(manifest), key=b""), golden)
     except BadModel as problem:
         return Check(what="golden rows", ok=False, detail=str(problem))
-    rows = recorded["request"]["inputs"][0]["shape"][0]
+    rows = golden.response.outputs[0].shape[0]
     return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as at the build")
 
 
