@@ -5,7 +5,7 @@ passes over fields that it does not know and takes the default of those that are
 """
 
 from functools import cache
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import msgspec
 
@@ -14,8 +14,15 @@ from leptonctl.core.values import Json
 T = TypeVar("T")
 
 
+class _KeywordOnly(msgspec.StructMeta):
+    """msgspec does not hand `kw_only` down to subclasses, so a required field could not follow an optional one."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> "_KeywordOnly":
+        return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **config})
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True):
     """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`."""
 
 
@@ -40,7 +47,7 @@ def encode_line(value: object) -> bytes:
 def decode(data: bytes, kind: type[T]) -> T:
     """The record in some bytes. Raises BadRecord, which says what is wrong and where in them."""
     try:
-        return _decoder(kind).decode(data)  # type: ignore[no-any-return]
+        return cast("T", _decoder(cast("Any", kind)).decode(data))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
         raise _bad(data, kind, problem) from problem
 
@@ -65,6 +72,9 @@ def format_of(kind: type[msgspec.Struct]) -> str:
 
 replace = msgspec.structs.replace
 """A record with some fields changed."""
+
+fields = msgspec.structs.asdict
+"""The fields of a record by name."""
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
