@@ -5,7 +5,6 @@ A rebuild writes into a folder of its own, never into the store. Run as a module
 
 import contextlib
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line

@@ -19,10 +19,11 @@ from leptonctl.language.resolve import Project, resolve
 from leptonctl.language.template import render
 from leptonctl.language.validate import validate
 from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
 from leptonctl.project.files import find_root, read_project
 from leptonctl.project.observe import source_facts
-from leptonctl.project.schemas import load_checks, load_schema
+from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.platforms import Site
 from leptonctl.spi.storage import Objects
