@@ -20,6 +20,7 @@ from leptonctl.core.diagnostic import ERROR, OK, Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying.processes import default_id
 from leptonctl.project.secrets import read_secret
+from leptonctl.serving.follow import Objects
 from leptonctl.serving.server import serve
 from leptonctl.serving.settings import Settings
 from leptonctl.serving.standing import Identity
@@ -50,7 +51,7 @@ def run(
     Raises Failure when the store cannot be opened or the address cannot be listened on.
     """
     serve(
-        FolderObjects(root=root / store),
+        open_store(store, root),
         identity(server_id, lineage, environment),
         host=host,
         port=port,
@@ -59,6 +60,11 @@ def run(
         on_listen=lambda who: _announce(who, record),
         log=lambda line: _say(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"),
     )
+
+
+def open_store(store: str, root: Path) -> Objects:
+    """The objects of the store that a project names, relative to its folder. Writes nothing."""
+    return FolderObjects(root=root / store)
 
 
 def identity(server_id: str, lineage: str, environment: str) -> Identity:
