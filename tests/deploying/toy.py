@@ -10,6 +10,7 @@ from pathlib import Path
 from leptonctl.core import layout
 from leptonctl.core.codec import encode, replace
 from leptonctl.core.deployment import Deployment, Head, Route, ServedModel, ServerRecord
+from leptonctl.core.diagnostic import Failure
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
@@ -17,7 +18,7 @@ from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
 from leptonctl.spi.storage import Objects, Stamp
 from leptonctl.storage import owner as owners
-from leptonctl.storage.claims import Registration
+from leptonctl.storage.claims import Registration, claimed
 from leptonctl.storage.durable import locked, replace_file
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import Hole, LineageStore
@@ -82,6 +83,9 @@ def _until(site: Site, number: int, done: Callable[[ServerRecord], bool], what: 
         for server in servers:
             if str(number) in server.failed:
                 raise ProviderError("It refuses", detail=f"{server.id}: {server.failed[str(number)]}", id="not-ready")
+        found = lineage.head(site.environment)
+        if found is None or number not in {found.head.deployment, found.head.staged or found.head.deployment}:
+            raise ProviderError("It is no longer wanted", detail=f"deployment {number}", id="not-ready")
         if all(done(server) for server in servers):
             return
         if time.monotonic() > deadline:
@@ -256,6 +260,22 @@ def jumping() -> Liveness:
         return now[0]
 
     return Liveness(clock=clock)
+
+
+@contextmanager
+def patient(root: Path, who: Owner) -> Iterator[Registration]:
+    """A claim of all addresses, as soon as whoever holds them and does not beat has been seen so for the term."""
+    reader = jumping()
+    for _ in range(10):
+        try:
+            with claimed(pointers_of(root), who, [ADDRESS, BINDING], liveness=reader) as claim:
+                yield claim
+        except Failure as failure:
+            if failure.diagnostics[0].id != "lock-held":
+                raise
+        else:
+            return
+    raise AssertionError("the holder is never taken for dead")
 
 
 def chain(root: Path) -> list[object]:
