@@ -1,8 +1,9 @@
 """Requests a second of `leptonctl serve` beside a naive FastAPI + onnxruntime server: same model, same requests, same run.
 
-    python benchmarks/serving.py [--seconds 3] [--connections 8] [--columns 57] [--rows 1] [--rounds 3]
+    python benchmarks/serving.py [--seconds 3] [--connections 8] [--columns 57] [--rows 1] [--rounds 3] [--alone]
 
-Servers and load run in processes of their own; the rounds alternate, so that a busy machine hits both. Needs the `bench` extra.
+Servers and load run in processes of their own; the rounds alternate, so that a busy machine hits both. Needs the `bench` extra,
+but for `--alone`, which measures leptonctl's server only.
 """
 
 import argparse
@@ -17,8 +18,12 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from leptonctl.core.manifest import Manifest
+
+LINEAGE = "bench"
 NAIVE = """
 import sys
 import numpy as np, onnxruntime as ort, uvicorn
@@ -123,15 +128,13 @@ def requests(columns: int, rows: int) -> dict[str, bytes]:
 
 def make_store(folder: Path, columns: int) -> bytes:
     """A deployment of one logistic regression; gives its ONNX bytes."""
-    import hashlib
-
     import numpy as np
     import onnxruntime as ort
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.linear_model import LogisticRegression
 
-    from leptonctl.storage.store import open_store
+    from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place
 
     random = np.random.default_rng(0)
     rows = random.normal(size=(500, columns)).astype(np.float32)
@@ -140,12 +143,14 @@ def make_store(folder: Path, columns: int) -> bytes:
     graph = to_onnx(model, initial_types=types, options={id(model): {"zipmap": False}}, target_opset={"": 18, "ai.onnx.ml": 3})
     onnx = graph.SerializeToString()
     label, probabilities = ort.InferenceSession(onnx).run(["label", "probabilities"], {"features": rows[:1]})
-    plain = {"type": "number", "nullable": False, "fill": None, "min": None, "max": None, "values": None, "hash": False}
-    manifest = {
-        "format_version": "1", "task": "classification", "target": "t", "target_type": "string", "classes": ["n", "y"], "privacy": None,
-        "columns": [{"name": f"c{n}", **plain, "graph": {"input": "features", "index": n}} for n in range(columns)],
-        "graph": {"features": columns, "strings": [], "outputs": {"label": "label", "probabilities": "probabilities"}},
-    }  # fmt: skip
+    names = [f"c{n}" for n in range(columns)]
+    manifest = Manifest(
+        task="classification", target="t", target_type="string", classes=("n", "y"),
+        columns=tuple(
+            ManifestColumn(name=name, type="number", nullable=False, graph=Place(input="features", index=n)) for n, name in enumerate(names)
+        ),
+        graph=Graph(features=columns, strings=(), outputs={"label": "label", "probabilities": "probabilities"}),
+    )  # fmt: skip
     golden = {
         "request": {"inputs": [{"name": "features", "shape": [1, columns], "datatype": "FP32", "data": rows[0].tolist()}]},
         "response": {"outputs": [
@@ -153,15 +158,38 @@ def make_store(folder: Path, columns: int) -> bytes:
             {"name": "probabilities", "shape": [1, 2], "datatype": "FP32", "data": probabilities.reshape(-1).tolist()},
         ]},
     }  # fmt: skip
-    store = open_store(str(folder), folder)
-    files = {"model.onnx": onnx, "manifest.json": json.dumps(manifest).encode(), "golden.json": json.dumps(golden).encode()}
-    digests = {name: store.put_artifact(data) for name, data in files.items()}
-    digest = "sha256:" + hashlib.sha256(b"bench").hexdigest()
-    bound = {"m": {"version": "v1", "digest": digest, "artifact": digests["model.onnx"], "artifacts": digests, "metrics": {}}}
-    record = {"environment": "bench", "deployment": 1, "serial": 1, "lineage": "bench", "at": "", "requests": "lenient", "models": bound}
-    store.put_deployment("bench", 1, record)
-    store.move_head("bench", {"deployment": 1, "serial": 1}, None)
+    put_deployment(folder, onnx, manifest, golden)
     return onnx
+
+
+def put_deployment(folder: Path, onnx: bytes, manifest: "Manifest", golden: object) -> None:
+    """What an apply leaves in a store: the model's files, a deployment of it, and the head that names it."""
+    import hashlib
+
+    from leptonctl.core import layout
+    from leptonctl.core.codec import encode
+    from leptonctl.core.deployment import Deployment, Epoch, Route
+    from leptonctl.core.manifest import package_digest
+    from leptonctl.core.state import StoreIdentity
+    from leptonctl.storage.folder import FolderObjects
+    from leptonctl.storage.lineage import LineageStore
+
+    objects = FolderObjects(root=folder)
+    store = LineageStore(objects=objects, lineage=LINEAGE)
+    files: dict[str, str] = {}
+    for name, data in (("model.onnx", onnx), ("manifest.json", encode(manifest)), ("golden.json", encode(golden))):
+        files[name] = "sha256:" + hashlib.sha256(data).hexdigest()
+        objects.create(layout.artifact(files[name]), data)
+    graph = files["model.onnx"]
+    route = Route(version="v1", digest=graph, package=package_digest(graph, manifest), artifact=graph, files=files)
+    objects.create(layout.IDENTITY, encode(StoreIdentity(id="bench")))
+    store.put_deployment(
+        Deployment(
+            lineage=LINEAGE, environment="bench", deployment=1, incarnation=1, serial=1, previous=None, at="", by=None, commit=None,
+            url=None, requests="lenient", models={"m": (route,)},
+        )
+    )  # fmt: skip
+    store.move_head("bench", None, epoch=Epoch(generation=1, token=1), holder="bench", deployment=1, serial=1, staged=0)
 
 
 def free_port() -> int:
@@ -192,6 +220,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=57)
     parser.add_argument("--rows", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="measure leptonctl's server only")
     parser.add_argument("--load", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.load:
@@ -206,22 +235,26 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
     (folder / "model.onnx").write_bytes(onnx)
     (folder / "naive.py").write_text(NAIVE)
     ports = {"naive": free_port(), "leptonctl": free_port()}
-    ours = ["-m", "leptonctl.deploying.serve", "--store", str(folder / "store"), "--project", str(folder), "--environment", "bench"]
+    ours = ["-P", "-m", "leptonctl.deploying.serve", "--store", str(folder / "store"), "--project", str(folder)]
+    ours += ["--lineage", LINEAGE, "--environment", "bench"]
     commands = {
         "naive": [str(folder / "naive.py"), str(folder / "model.onnx"), str(ports["naive"])],
         "leptonctl": [*ours, "--port", str(ports["leptonctl"])],
     }
+    if given.alone:
+        del commands["naive"]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": one_thread}
     servers = {name: subprocess.Popen([sys.executable, *command], **quiet) for name, command in commands.items()}
     try:
         for form, body in requests(given.columns, given.rows).items():
             answers = [wait(ports[name], body, servers[name]) for name in servers]
-            if answers[0] != answers[1]:
+            if any(answer != answers[0] for answer in answers):
                 sys.exit("the two servers give different answers")
             rounds = [{name: measure(given, ports[name], body) for name in servers} for _ in range(given.rounds)]
             best = {name: show(form, name, [found[name] for found in rounds]) for name in servers}
-            print(f"{form}: leptonctl / naive = {best['leptonctl'] / best['naive']:.2f}\n", flush=True)
+            if "naive" in best:
+                print(f"{form}: leptonctl / naive = {best['leptonctl'] / best['naive']:.2f}\n", flush=True)
     finally:
         for process in servers.values():
             process.send_signal(signal.SIGTERM)

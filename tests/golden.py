@@ -24,6 +24,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import projects
+
 CASES = Path(__file__).parent / "cases"
 RECORD = ("exit", "stdout", "stderr")
 _HEAD = re.compile(r"^=== (file|rm|run|exit|stdout|stderr)\b ?(.*)$")
@@ -61,9 +63,7 @@ class Names:
 
     def _port(self, name: str) -> int:
         if name not in self.ports:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.ports[name] = probe.getsockname()[1]
+            self.ports[name] = projects.free_port()
         return self.ports[name]
 
     def clean(self, text: str) -> str:
@@ -125,20 +125,9 @@ def play(text: str, folder: Path) -> str:
 
 
 def leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_"))}
-    environment |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    command = [sys.executable, "-m", "leptonctl", *arguments]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-        check=False,
-        timeout=120,
-    )
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_"))}
+    variables |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return projects.command(arguments, cwd=folder, variables=variables)
 
 
 def _run(arguments: str, folder: Path, names: Names) -> str:

@@ -1,5 +1,7 @@
 """Projects in temporary folders, and the command line run in them as a user does. Free ports only; servers are stopped by who started them."""
 
+import atexit
+import fcntl
 import json
 import os
 import random
@@ -9,10 +11,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+
+from tests.forks import Forks
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 COMMAND = (sys.executable, "-m", "leptonctl")
@@ -28,15 +35,32 @@ versions:
 
 
 def free_port() -> int:
-    """A port nobody listens on, below the range that outgoing connections use."""
-    while True:
-        port = random.randint(20000, 32700)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    """A port for this process alone: nobody listens on it, and no other test run on this machine is given it, now or while this one lasts."""
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("all ports are taken")
+
+
+def _own_ports() -> Iterator[int]:
+    """Ports below the range that outgoing connections use, in blocks that a lock keeps from other processes."""
+    folder = Path(tempfile.gettempdir()) / f"leptonctl-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    blocks = list(range(20000, 32700, BLOCK))
+    first = os.getpid() % len(blocks)
+    for block in [*blocks[first:], *blocks[:first]]:
+        lock = os.open(folder / str(block), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            yield from range(block, block + BLOCK)
+
+
+BLOCK = 100
+_PORTS = _own_ports()
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -44,18 +68,28 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NO_COLOR": "1", **more}
 
 
-def run(*arguments: str, cwd: Path, timeout: float = 120, input: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, cwd: Path, timeout: float = 120, input: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """`leptonctl ARGUMENTS` in a folder, run to its end. More keywords are environment variables."""
+    return command(arguments, cwd=cwd, timeout=timeout, input=input, variables=environment(**variables))
+
+
+def command(
+    arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout: float = 120, input: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`leptonctl ARGUMENTS` with exactly these variables: forked, or in a new interpreter where it would be another one."""
+    forks = _forks()
+    if forks.serves(variables):
+        return forks.run(arguments, cwd=cwd, environment=variables, timeout=timeout, text=input)
     return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=environment(**variables),
-        timeout=timeout,
-        input=input,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*COMMAND, *arguments], cwd=cwd, env=variables, timeout=timeout, input=input, capture_output=True, text=True, check=False
     )
+
+
+@cache
+def _forks() -> Forks:
+    forks = Forks(environment())
+    atexit.register(forks.close)
+    return forks
 
 
 def start(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:

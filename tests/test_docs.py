@@ -131,6 +131,7 @@ def shell(command: str, folder: Path, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(900)  # what it installs may come from afar
 def test_the_first_command_of_the_readme_installs_and_does_the_main_job(checkout: Path) -> None:
     (command,) = blocks(page("README.md"), "## Try it")
     said = shell(command, checkout)

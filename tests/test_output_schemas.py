@@ -1,6 +1,8 @@
 """The schemas of machine output hold what is printed, describe every key, and refuse what breaks the contract."""
 
 import json
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from leptonctl.views.events import event_to_json
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.reports import validation_to_json, versions
 from tests.golden import Names, leptonctl
+from tests.projects import edit, tiny_project
 from tests.views.plans import everything, plan
 from tests.views.test_events import EVENTS
 
@@ -155,6 +158,27 @@ def test_what_commands_print(command: str, project: Path) -> None:
     assert done.stderr == ""
     assert (done.returncode != 0) == (COMMANDS[command] == "error")
     assert problems(COMMANDS[command], json.loads(done.stdout)) == []
+
+
+def test_gc_prints_what_it_freed(tmp_path: Path) -> None:
+    """v2 was built, is declared no longer, and has lain for two days; v1 is needed however old it is."""
+    root = tiny_project(tmp_path)
+    assert leptonctl(["build"], root).returncode == 0
+    edit(root / "model-line.yaml", "  v2: {params: {C: 0.5}}\n", "")
+    store = [file for file in (root / ".leptonctl" / "store" / "artifacts").rglob("*") if file.is_file()]
+    for file in store:
+        os.utime(file, times=(time.time() - 2 * 86_400,) * 2)
+    sizes = {file: file.stat().st_size for file in store}
+    freed = json.loads(leptonctl(["gc", "--yes", "--json"], root).stdout)
+    gone = [file for file in store if not file.exists()]
+    assert problems("gc", freed) == []
+    assert gone
+    assert (freed["artifacts"], freed["bytes"], freed["kept"], freed["done"]) == (
+        len(gone), sum(sizes[file] for file in gone), len(store) - len(gone), True
+    )  # fmt: skip
+    assert leptonctl(["verify", "line@v1"], root).returncode == 0
+    again = json.loads(leptonctl(["gc", "--yes", "--json"], root).stdout)
+    assert (again["artifacts"], again["done"]) == (0, False)
 
 
 def test_init_prints_what_it_wrote(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """The wheel holds what runs and nothing else, and works away from the checkout."""
 
-import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import fastjsonschema
 import pytest
 
 from leptonctl import __version__
@@ -26,8 +28,7 @@ def pip(*arguments: str) -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
-    pip("wheel", "--quiet", "--no-deps", *isolation, "--wheel-dir", str(folder), str(CHECKOUT))
+    pip("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(CHECKOUT))
     (built,) = folder.glob("*.whl")
     return built
 
@@ -56,7 +57,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
         assert at_home <= files, kind
     outputs = {f"leptonctl/schemas/output/{f.name}" for f in (CHECKOUT / "schemas" / "output").glob("*.json")}
     assert {name for name in files if name.startswith("leptonctl/schemas/")} == SCHEMAS | outputs
-    assert {"leptonctl/py.typed", "leptonctl/views/templates/plan.md.j2"} <= files
+    assert {"leptonctl/py.typed", "leptonctl/views/templates/plan.md.j2", "leptonctl/kinds/checkers.py"} <= files
     assert {Path(name).suffix for name in files - about} == {".py", ".json", ".j2", ".typed"}
 
 
@@ -80,6 +81,71 @@ def test_an_installed_leptonctl_needs_no_checkout(installed: Path, tmp_path: Pat
     run(installed, "leptonctl", "init", cwd=tmp_path)
     assert "to create" in run(installed, "leptonctl", "plan", cwd=tmp_path)
     loaded = run(installed, sys.executable, "-c", code, cwd=tmp_path)
-    assert str(installed / "leptonctl" / "pipeline" / "planning.py") in loaded
+    assert str(installed / "leptonctl" / "commands" / "planning.py") in loaded
     assert str(CHECKOUT / "leptonctl") not in loaded
     assert "to create" in run(installed, "leptonctl", "plan", "--markdown", cwd=tmp_path)
+
+
+# --- checks that are compiled with the package, and a checkout without them -------------------------------------------------------------
+
+WRONG = {
+    "leptonctl.yaml": "kind: Project\nname: p\nformat: 1\nvars: [a]\n",
+    "data.yaml": "kind: Dataset\nname: d\nseparator: x\nsplit: {by: id, seed: 7}\nversions: {v1: {source: a.csv}}\n",
+    "model.yaml": "kind: Model\nname: m\ndataset: d@v1\nalgorithm: ridge\nparams: {alpa: 1}\nseed: x\nversions: {V1: {}}\n",
+    "environment.yaml": "kind: Environment\nname: e\nmodels: {m: v1}\nplatform: {port: 70000}\n",
+}
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which nothing was compiled."""
+    root = tmp_path_factory.mktemp("bare")
+    for name in ("leptonctl", "schemas"):
+        shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "checkers.py"))
+    return root
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Path:
+    """A project with mistakes of each kind."""
+    for name, text in WRONG.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def validated(checkout: Path, project: Path) -> list[dict]:
+    variables = projects.environment(PYTHONPATH=str(checkout))
+    command = [sys.executable, "-m", "leptonctl", "validate", "--json"]
+    done = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 3, done.stdout + done.stderr
+    return json.loads(done.stdout)["diagnostics"]
+
+
+def test_a_checkout_without_compiled_checks_finds_the_same_mistakes(bare: Path, installed: Path, wrong: Path) -> None:
+    found = validated(installed, wrong)
+    assert {d["place"].partition(":")[0] if "place" in d else d["file"] for d in found} == set(WRONG)
+    assert validated(bare, wrong) == found
+
+
+def test_checks_of_other_schemas_are_not_believed(bare: Path, wrong: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A checkout that moved on after the module was compiled."""
+    stale = tmp_path_factory.mktemp("stale") / "checkout"
+    shutil.copytree(bare, stale)
+    blind = "MARK = 'of other schemas'\nCHECKS = dict.fromkeys(['Project', 'Dataset', 'Model', 'Environment'], lambda value: True)\n"
+    (stale / "leptonctl" / "kinds" / "checkers.py").write_text(blind, encoding="utf-8")
+    assert validated(stale, wrong) == validated(bare, wrong)
+
+
+def test_the_build_needs_nothing_but_what_it_requires(wheel: Path, tmp_path: Path) -> None:
+    """In isolation there is neither numpy nor yaml: the schemas and what they import live with fastjsonschema alone."""
+    (tmp_path / "site").mkdir()
+    shutil.copytree(Path(fastjsonschema.__file__).parent, tmp_path / "site" / "fastjsonschema")
+    code = (
+        f"import sys; sys.path += [{str(tmp_path / 'site')!r}, {str(CHECKOUT)!r}]\n"
+        "from pathlib import Path; from leptonctl.project.compiled import compiled_checks\n"
+        f"sys.stdout.write(compiled_checks(Path({str(CHECKOUT)!r})))\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(wheel) as packed:
+        assert packed.read("leptonctl/kinds/checkers.py").decode() == done.stdout

@@ -5,37 +5,26 @@ import select
 import signal
 import time
 from collections import deque
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, Greeting, Message, ProgressMessage
 from leptonctl.building.slot import Slot
-from leptonctl.building.task import STEPS, Completed, Failed, Lost, Outcome, Progressed, Task
-from leptonctl.spi.running import Made
+from leptonctl.spi.running import Completed, ExecutorBackend, Failed, Lost, Outcome, Produced, Progressed, StepError, Task, Workplace
 from leptonctl.storage.durable import make_folder, sweep
 
 GRACE_S = 1.0
+PARALLELISM = 2
 LOGS_KEPT_S = 7 * 86_400.0
 CANCELLED = "It was stopped on request."
 
 
 class LocalExecutor:
-    """`parallelism` workers at most, each started when it is first needed and used for many tasks.
+    """`parallelism` workers at most, each started when it is first needed and used for many tasks."""
 
-    `store_uri` is relative to `project`, as in the project file. `steps` maps an op to the module that runs it.
-    """
-
-    def __init__(
-        self,
-        project: Path,
-        store_uri: str,
-        parallelism: int,
-        log_folder: Path,
-        steps: Mapping[str, str] = STEPS,
-    ) -> None:
-        self._greeting = {"project": str(project.absolute()), "store": store_uri, "steps": dict(steps)}
-        self._parallelism = max(1, parallelism)
-        self._log_folder = log_folder
+    def __init__(self, place: Workplace) -> None:
+        self._greeting = Greeting(project=str(place.project.absolute()), store=place.store)
+        self._parallelism = parallelism_of(place)
+        self._log_folder = place.logs
         self._queue: deque[Task] = deque()
         self._slots: list[Slot] = []
         self._started = 0
@@ -51,8 +40,8 @@ class LocalExecutor:
             wait = max(0.0, deadline - time.monotonic())
             if not self._listen(wait) and wait == 0.0:
                 break
-        told, self._ready = self._ready, []
-        return told
+        outcomes, self._ready = self._ready, []
+        return outcomes
 
     def cancel(self) -> None:
         self._ready += [Lost(id=task.id, why=CANCELLED, cancelled=True) for task in self._queue]
@@ -99,37 +88,31 @@ class LocalExecutor:
         return slot
 
     def _listen(self, timeout: float) -> bool:
-        """Wait for any worker and take in what it says. False when none said anything."""
+        """Wait for any worker and take in its messages. False when there were none."""
         by_handle = {slot.events: slot for slot in self._slots}
         readable = _readable(list(by_handle), timeout)
         for handle in readable:
             slot = by_handle[handle]
             messages = slot.read()
             if messages is None:
-                self._bury(slot)
+                self._died(slot)
             else:
                 for message in messages:
                     self._take_in(slot, message)
         self._hand_out()
         return bool(readable)
 
-    def _take_in(self, slot: Slot, message: dict[str, Any]) -> None:
-        if message["type"] == "begun":
+    def _take_in(self, slot: Slot, message: Message) -> None:
+        if isinstance(message, Begun):
             slot.begun = True
             return
-        id_, seconds = message["id"], message["seconds"]
-        if message["type"] == "progressed":
-            said = {name: message[name] for name in ("message", "iteration", "of", "loss")}
-            self._ready.append(Progressed(id=id_, seconds=seconds, **said))
+        if isinstance(message, ProgressMessage):
+            self._ready.append(_progressed(message))
             return
         slot.task, slot.served = None, slot.served + 1
-        if message["type"] == "failed":
-            self._ready.append(Failed(id=id_, error=message["error"], seconds=seconds))
-        else:
-            made = Made(artifacts=message["artifacts"], outputs=message["outputs"])
-            self._ready.append(Completed(id=id_, made=made, seconds=seconds, provenance=message["provenance"]))
+        self._ready.append(_failed(message) if isinstance(message, FailedMessage) else _completed(message))
 
-    def _bury(self, slot: Slot) -> None:
+    def _died(self, slot: Slot) -> None:
         """A worker has died: its task is lost, its slot is free for a new one."""
         self._slots.remove(slot)
         code = slot.kill()
@@ -155,3 +138,44 @@ def _reason(code: int) -> str:
         name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"
         return f"Its worker process crashed ({name}) in native code."
     return f"Its worker process ended by itself with exit code {code}."
+
+
+def _progressed(message: ProgressMessage) -> Progressed:
+    return Progressed(
+        id=message.id, seconds=message.seconds, message=message.message, iteration=message.iteration, of=message.of, loss=message.loss
+    )
+
+
+def _completed(message: CompletedMessage) -> Completed:
+    produced = Produced(artifacts=message.artifacts, outputs=message.outputs)
+    return Completed(id=message.id, produced=produced, seconds=message.seconds, provenance=message.provenance)
+
+
+def _failed(message: FailedMessage) -> Failed:
+    problem = StepError(
+        id=message.error, summary=message.summary, detail=message.detail, hint=message.hint,
+        file=message.file, line=message.line, column=message.column,
+    )  # fmt: skip
+    return Failed(id=message.id, error=problem, seconds=message.seconds)
+
+
+def parallelism_of(place: Workplace) -> int:
+    """How many steps run at the same time."""
+    wanted = place.settings.get("parallelism")
+    return max(1, wanted) if isinstance(wanted, int) else PARALLELISM
+
+
+EXECUTOR = ExecutorBackend(
+    name="local",
+    description="Worker processes on this machine.",
+    open=LocalExecutor,
+    settings={
+        "parallelism": {
+            "description": "Steps that run at the same time.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 256,
+            "default": PARALLELISM,
+        },
+    },
+)

@@ -1,247 +1,342 @@
-"""Carries out the steps of a plan: in parallel, each key once, adopting what others built. Never performs a step that is not listed."""
+"""Carries out the steps of a plan: in parallel, each key once, adopting what others built. Never performs a step that is not listed.
+
+graphlib says which steps are ready; results are asked for in batches; the work of the parent is linear in the number of steps.
+"""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
-from leptonctl.building.task import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
+from leptonctl.building.failures import located
 from leptonctl.core.change import Change, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic, error
-from leptonctl.core.event import Event, Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.core.graph import Place, complete_key, needed_key
-from leptonctl.core.record import Entry
-from leptonctl.core.values import Json, Op, Result, Span, Step
-from leptonctl.storage.objects import Lease
+from leptonctl.core.event import Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.core.graph import content_of, key_from, needed_key
+from leptonctl.core.result import Result
+from leptonctl.core.state import Owner, Pointer
+from leptonctl.core.values import Json, Ops, Place, Span, Step
+from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, StepError, Task
+from leptonctl.spi.storage import Lease
 from leptonctl.storage.store import Store
 
 POLL_S = 0.05
+ELSEWHERE_S = 0.2
+"""How often a key that another process builds is looked for."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Built:
-    """What came of the steps so far: results by (address, op), and why others have none."""
+    """What came of the steps so far: results by place, and why others have none."""
 
     results: dict[Place, Result] = field(default_factory=dict)
     failed: dict[Place, Diagnostic] = field(default_factory=dict)
     skipped: dict[Place, str] = field(default_factory=dict)
-    done: list[Op] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
 
     def complete(self, change: Change) -> bool:
         """All steps of a change have results."""
-        return all((s.address, s.op) in self.results for s in change.steps if s.op != "bind")
+        return all(step.step.place in self.results for step in change.steps if not step.effect)
 
-    def obstacle(self, places: Sequence[Place]) -> str | None:
-        """The first of these that failed or was skipped, as `address op`."""
+    def obstacle(self, places: Iterable[Place]) -> str | None:
+        """The first of these that failed or was skipped, as `NAME of ADDRESS`."""
         for place in places:
-            if place in self.failed or place in self.skipped:
-                return self.skipped.get(place) or f"{place[1]} of {place[0]}"
+            if place in self.skipped:
+                return self.skipped[place]
+            if place in self.failed:
+                return f"{place[1]} of {place[0]}"
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a run is given: the steps' keys and earlier results as far as the plan knew them, and the pointers before it.
+
+    `locate` gives the place in the YAML that an error of a step is reported at.
+    """
+
+    ops: Ops
+    keys: Mapping[Place, str | None]
+    current: Mapping[str, Pointer]
+    known: Mapping[str, Result]
+    owner: Owner
+    parallelism: int
+    locate: Callable[[str, StepError | None], Span | None]
+
+
 @dataclass(slots=True, kw_only=True)
-class Building:
-    """One run over the steps. `locate` gives the place in the YAML that an error of a step is reported at."""
+class _Ready:
+    """A step whose needs are there, with its key and (for early cutoff) what determines it by content."""
+
+    planned: PlannedStep
+    needs: Mapping[str, Result]
+    key: str
+    content: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Scheduler:
+    """One run over the steps of some changes."""
 
     store: Store
     executor: Callable[[], Executor]
     reporter: Reporter
-    owner: Mapping[str, Json]
-    keys: Mapping[Place, str | None]
-    current: Mapping[str, Entry]
-    locate: Callable[[str, Mapping[str, Json]], Span | None]
-    parallelism: int
+    work: Work
     built: Built = field(default_factory=Built)
-    known: dict[str, Result] = field(default_factory=dict)
+    _known: dict[str, Result] = field(default_factory=dict)
+    _queue: deque[_Ready] = field(default_factory=deque)
+    _elsewhere: list[_Ready] = field(default_factory=list)
+    _running: dict[str, _Ready] = field(default_factory=dict)
+    _twins: dict[str, list[_Ready]] = field(default_factory=dict)
     _leases: dict[str, Lease] = field(default_factory=dict)
-    _running: dict[str, tuple[PlannedStep, str]] = field(default_factory=dict)
-    _open: set[Place] = field(default_factory=set)
-    _started: Executor | None = None
+    _open: Executor | None = None
+    _looked: float = 0.0
+    _endings: list[Place] = field(default_factory=list)
 
     def run(self, changes: Sequence[Change]) -> Built:
-        """Do every step of the changes but binds. KeyboardInterrupt stops what runs and is raised again."""
-        waiting = [step for change in changes for step in change.steps if step.op != "bind"]
-        self._open = {(step.address, step.op) for step in waiting}
+        """Do every step of the changes but effects. KeyboardInterrupt stops what runs and is raised again."""
+        steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
+        order = TopologicalSorter({place: [n for n in step.step.needs.values() if n in steps] for place, step in steps.items()})
+        order.prepare()
+        self._known.update(self.work.known)
         try:
-            while waiting or self._running:
-                waiting = self._start(waiting)
-                self._hear(POLL_S if self._running or waiting else 0)
+            while order.is_active():
+                fresh = order.get_ready()
+                self._arrive([steps[place] for place in fresh])
+                self._start()
+                ended = self._ended(wait=not fresh)
+                order.done(*ended)
         except BaseException:
-            if self._started is not None:
-                self._started.cancel()
+            if self._open is not None:
+                self._open.cancel()
             raise
         finally:
             for lease in self._leases.values():
                 lease.release()
-            if self._started is not None:
-                self._started.close()
+            if self._open is not None:
+                self._open.close()
         return self.built
 
-    def _start(self, waiting: Sequence[PlannedStep]) -> list[PlannedStep]:
-        """Adopt, skip or submit each waiting step that can be; give back those that cannot yet."""
-        left: list[PlannedStep] = []
-        for planned in waiting:
-            step = planned.step
-            assert step is not None
-            obstacle = self.built.obstacle(list(step.needs.values()))
-            if obstacle is not None:
-                self._skip(planned, obstacle)
-            elif not self._ready(step) or not self._take(planned, step):
-                left.append(planned)
-        if left and not self._running and len(left) == len(waiting) and all(not self._ready(s.step) for s in left if s.step):
-            for planned in left:
-                self._lost_need(planned)
-            return []
-        return left
+    # --- steps that are ready --------------------------------------------------------------------------------------
 
-    def _ready(self, step: Step) -> bool:
-        return all(self._need(step, role) is not None for role in (*step.needs, *step.given))
+    def _arrive(self, fresh: Sequence[PlannedStep]) -> None:
+        """Take in steps whose needs have ended: skipped, adopted, or queued."""
+        if not fresh:
+            return
+        todo = [step for step in fresh if not self._skip(step)]
+        self._fetch(key for step in todo for key in self._needed_keys(step.step))
+        ready = [one for step in todo if (one := self._made_ready(step)) is not None]
+        self._fetch(one.key for one in ready)
+        earlier = {one.planned.step.place: self._earlier(one) for one in ready if one.content and one.key not in self._known}
+        self._fetch(key for key in earlier.values() if key)
+        for one in ready:
+            before = self._known.get(earlier.get(one.planned.step.place) or "")
+            if one.key in self._known:
+                self._finish(one, self._known[one.key], 0.0, adopted=not one.planned.cached)
+            elif before is not None and before.content == one.content:
+                self._adopt(one, before)
+            else:
+                self._queue.append(one)
+
+    def _skip(self, planned: PlannedStep) -> bool:
+        obstacle = self.built.obstacle(planned.step.needs.values())
+        if obstacle is None:
+            return False
+        self.built.skipped[planned.step.place] = obstacle
+        self._endings.append(planned.step.place)
+        step = planned.step
+        self.reporter(StepSkipped(op=step.op, address=step.address, name=step.name, key=planned.key, because=obstacle))
+        return True
+
+    def _made_ready(self, planned: PlannedStep) -> _Ready | None:
+        step = planned.step
+        needs: dict[str, Result] = {}
+        for role in (*step.needs, *step.given):
+            result = self._need(step, role)
+            if result is None:
+                self._lack(planned)
+                return None
+            needs[role] = result
+        key = planned.key or key_from(step, needs)
+        if key is None:
+            msg = f"the key of {step.name} of {step.address} cannot be completed from its needs"
+            raise RuntimeError(msg)
+        return _Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops))
 
     def _need(self, step: Step, role: str) -> Result | None:
-        """The result a step reads in a role: of this run, or an earlier one's by key."""
+        """The result that a step reads in a role: of this run, or an earlier one's by key."""
         place = step.needs.get(role)
         if place is not None and place in self.built.results:
             return self.built.results[place]
-        if place in self._open:
-            return None
-        key = needed_key(step, role, self.keys, self.current)
-        if key is None:
-            return None
-        if key not in self.known:
-            found = self.store.get_result(key)
-            if found is None:
-                return None
-            self.known[key] = found
-        return self.known[key]
+        return self._known.get(needed_key(step, role, self.work.keys, self.work.current) or "")
 
-    def _take(self, planned: PlannedStep, step: Step) -> bool:
-        """Adopt the result of a ready step or submit it. False: no room, or somebody else is building this key."""
-        needs = {role: found for role in (*step.needs, *step.given) if (found := self._need(step, role)) is not None}
-        key = planned.key or self._key(step, needs)
-        place = (planned.address, planned.op)
-        existing = self.known.get(key)
-        if existing is None:
-            # looked up only when it could start: thousands may wait, and each is asked for many times a second
-            if len(self._running) >= self.parallelism or any(k == key for _, k in self._running.values()):
-                return False
-            existing = self.store.get_result(key)
-        if existing is not None:
-            self._finish(planned, existing, 0.0, adopted=not planned.cached)
-            return True
-        lease = self.store.step_lease(key, dict(self.owner))
-        if lease is None:
-            return False
-        # its last holder may have come to the end between our look and this lease
-        existing = self.store.get_result(key)
-        if existing is not None:
-            lease.release()
-            self._finish(planned, existing, 0.0, adopted=not planned.cached)
-            return True
-        task = f"{place[0]} {place[1]}"
-        self._leases[task] = lease
-        self._running[task] = (planned, key)
-        self.reporter(StepStarted(op=planned.op, address=planned.address, key=key, forecast_s=planned.forecast_s))
-        if self._started is None:
-            self._started = self.executor()
-        self._started.submit(Task(id=task, op=planned.op, inputs=step.inputs, needs=needs))
-        return True
+    def _needed_keys(self, step: Step) -> Iterable[str]:
+        for role in (*step.needs, *step.given):
+            if step.needs.get(role) not in self.built.results:
+                key = needed_key(step, role, self.work.keys, self.work.current)
+                if key is not None:
+                    yield key
 
-    def _key(self, step: Step, needs: Mapping[str, Result]) -> str:
-        by_role = {("", role): result.key for role, result in needs.items()}
-        flat = Step(
-            op=step.op, address=step.address, key=None, spec=step.spec, fields=step.fields, reads=step.reads,
-            needs={role: ("", role) for role in needs},  # type: ignore[misc]
+    def _earlier(self, one: _Ready) -> str | None:
+        """The key that stood at this place before: its result may have been made from equal contents."""
+        pointer = self.work.current.get(one.planned.address)
+        return pointer.key(one.planned.name) if pointer else None
+
+    def _fetch(self, keys: Iterable[str]) -> None:
+        missing = {key for key in keys if key not in self._known}
+        if missing:
+            self._known.update(self.store.results(missing))
+
+    def _adopt(self, one: _Ready, before: Result) -> None:
+        """Record an earlier result of equal contents under the new key: nothing is computed (early cutoff)."""
+        result = Result(
+            key=one.key, op=before.op, artifacts=before.artifacts, outputs=before.outputs, provenance=before.provenance,
+            seconds=before.seconds, address=one.planned.address, content=one.content, adopted=before.key,
         )  # fmt: skip
-        key = complete_key(flat, by_role, {}, {result.key: result for result in needs.values()})  # type: ignore[arg-type]
-        if key is None:
-            msg = f"the key of {step.op} of {step.address} cannot be completed from its needs"
-            raise RuntimeError(msg)
-        return key
+        self._finish(one, self.store.put_result(result), 0.0, adopted=True)
 
-    def _hear(self, timeout: float) -> None:
-        if self._started is None or not self._running:
-            if timeout:
-                time.sleep(timeout)
+    # --- steps that run --------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Hand out queued steps while there is room."""
+        self._look_elsewhere()
+        while self._queue and len(self._running) < self.work.parallelism:
+            one = self._queue.popleft()
+            if one.key in self._known:
+                self._finish(one, self._known[one.key], 0.0, adopted=True)
+            elif one.key in self._twins:
+                self._twins[one.key].append(one)
+            else:
+                self._submit(one)
+
+    def _submit(self, one: _Ready) -> None:
+        lease = self.store.step_lease(one.key, self.work.owner)
+        if lease is None:
+            self._elsewhere.append(one)
             return
-        for outcome in self._started.poll(timeout):
-            self._on(outcome)
+        # its last holder may have come to the end between our look and this lease
+        self._fetch([one.key])
+        if one.key in self._known:
+            lease.release()
+            self._finish(one, self._known[one.key], 0.0, adopted=True)
+            return
+        step = one.planned.step
+        task = f"{step.address} {step.name}"
+        self._leases[task], self._running[task], self._twins[one.key] = lease, one, []
+        forecast = one.planned.forecast_s
+        self.reporter(StepStarted(op=step.op, address=step.address, name=step.name, key=one.key, forecast_s=forecast))
+        if self._open is None:
+            self._open = self.executor()
+        run = self.work.ops[step.op].run
+        assert run is not None, "an op without a step function has effects only"
+        self._open.submit(Task(id=task, op=step.op, run=run, inputs=step.inputs, needs=one.needs))
 
-    def _on(self, outcome: Outcome) -> None:
-        planned, key = self._running[outcome.id]
+    def _look_elsewhere(self) -> None:
+        """Whether others have come to the end of what they build, or have given it up."""
+        if not self._elsewhere or time.monotonic() - self._looked < ELSEWHERE_S:
+            return
+        self._looked = time.monotonic()
+        self._fetch(one.key for one in self._elsewhere)
+        self._queue.extend(self._elsewhere)
+        self._elsewhere.clear()
+
+    def _ended(self, *, wait: bool) -> list[Place]:
+        """The places that have ended since the last call; waits for one when nothing else is to be done."""
+        if not self._endings and wait:
+            if self._open is not None and self._running:
+                for outcome in self._open.poll(POLL_S):
+                    self._hear(outcome)
+            elif self._elsewhere:
+                time.sleep(POLL_S)
+        elif self._open is not None and self._running:
+            for outcome in self._open.poll(0):
+                self._hear(outcome)
+        ended, self._endings = self._endings, []
+        return ended
+
+    def _hear(self, outcome: Outcome) -> None:
+        one = self._running[outcome.id]
         if isinstance(outcome, Progressed):
-            self.reporter(
-                StepProgress(
-                    op=planned.op,
-                    address=planned.address,
-                    seconds=outcome.seconds,
-                    message=outcome.message,
-                    iteration=outcome.iteration,
-                    of=outcome.of,
-                    loss=outcome.loss,
-                )
-            )
+            self._progress(one.planned.step, outcome)
             return
         del self._running[outcome.id]
+        twins = self._twins.pop(one.key)
         try:
             if isinstance(outcome, Completed):
-                result = Result(
-                    key=key, op=planned.op, artifacts=outcome.made.artifacts, outputs=outcome.made.outputs,
-                    provenance={**outcome.provenance, "commit": self.owner.get("commit")}, seconds=outcome.seconds,
-                )  # fmt: skip
-                self._finish(planned, self.store.put_result(result, planned.address), outcome.seconds, adopted=False)
+                self._finish(one, self.store.put_result(self._result(one, outcome)), outcome.seconds, adopted=False)
             else:
-                self._fail(planned, outcome, key)
+                self._fail(one, outcome)
         finally:
             self._leases.pop(outcome.id).release()
+        # what equals it takes its result, or has its own try
+        self._queue.extendleft(reversed(twins))
 
-    def _finish(self, planned: PlannedStep, result: Result, seconds: float, *, adopted: bool) -> None:
-        self._open.discard((planned.address, planned.op))
-        self.built.results[planned.address, planned.op] = result
-        self.known[result.key] = result
-        if planned.cached:
+    def _result(self, one: _Ready, outcome: Completed) -> Result:
+        provenance: dict[str, Json] = {**outcome.provenance, "commit": self.work.owner.commit}
+        return Result(
+            key=one.key, op=one.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
+            provenance=provenance, seconds=outcome.seconds, address=one.planned.address, content=one.content,
+        )  # fmt: skip
+
+    # --- what came of them -----------------------------------------------------------------------------------------
+
+    def _progress(self, step: Step, outcome: Progressed) -> None:
+        self.reporter(
+            StepProgress(
+                op=step.op,
+                address=step.address,
+                name=step.name,
+                seconds=outcome.seconds,
+                message=outcome.message,
+                iteration=outcome.iteration,
+                of=outcome.of,
+                loss=outcome.loss,
+            )  # fmt: skip
+        )
+
+    def _finish(self, one: _Ready, result: Result, seconds: float, *, adopted: bool) -> None:
+        step = one.planned.step
+        self.built.results[step.place] = result
+        self._known[result.key] = result
+        self._endings.append(step.place)
+        if one.planned.cached:
             return
         if not adopted:
-            self.built.done.append(planned.op)
+            self.built.done.append(step.op)
         metrics = result.outputs.get("metrics")
-        shown = metrics if isinstance(metrics, dict) and planned.op != "compare" else None
-        self._tell(StepFinished(op=planned.op, address=planned.address, key=result.key, seconds=seconds, adopted=adopted, metrics=shown))
+        numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
+        self.reporter(
+            StepFinished(
+                op=step.op,
+                address=step.address,
+                name=step.name,
+                key=result.key,
+                seconds=seconds,
+                adopted=adopted,
+                metrics=dict(numbers) or None,
+            )  # fmt: skip
+        )
 
-    def _fail(self, planned: PlannedStep, outcome: Failed | Lost, key: str) -> None:
-        if isinstance(outcome, Failed):
-            given = outcome.error
-            told = {name: given.get(name) or "" for name in ("id", "summary", "detail", "hint")}
-            file = given.get("file")
-            where = f" ({file}:{given['line']})" if file and given.get("line") and str(file) not in str(told["detail"]) else ""
-            problem = error(
-                str(told["id"]) or "step-failed",
-                str(told["summary"]),
-                f"{told['detail']}{where}",
-                span=self.locate(planned.address, given),
-                hint=str(told["hint"]),
-            )
-            seconds = outcome.seconds
-        else:
-            hint = "run again: only this step is repeated"
-            problem = error("step-lost", "A step did not come to an end", outcome.why, span=self.locate(planned.address, {}), hint=hint)
-            seconds = 0.0
-        self._open.discard((planned.address, planned.op))
-        self.built.failed[planned.address, planned.op] = problem
-        self._tell(StepFailed(op=planned.op, address=planned.address, key=key, seconds=seconds, diagnostic=problem))
+    def _fail(self, one: _Ready, outcome: Failed | Lost) -> None:
+        step = one.planned.step
+        problem = outcome.error if isinstance(outcome, Failed) else None
+        diagnostic = located(outcome, self.work.locate(step.address, problem))
+        seconds = outcome.seconds if isinstance(outcome, Failed) else 0.0
+        self._failed(one.planned, one.key, diagnostic, seconds)
 
-    def _skip(self, planned: PlannedStep, because: str) -> None:
-        self._open.discard((planned.address, planned.op))
-        self.built.skipped[planned.address, planned.op] = because
-        self._tell(StepSkipped(op=planned.op, address=planned.address, key=planned.key, because=because))
-
-    def _lost_need(self, planned: PlannedStep) -> None:
-        """Nothing runs and a need has no result: what an earlier plan saw is gone."""
+    def _lack(self, planned: PlannedStep) -> None:
+        """A need has no result: what an earlier plan saw is gone."""
         problem = error(
             "missing-result",
             "A result that this step reads is not in the store",
-            f"{planned.op} of {planned.address}",
+            f"{planned.name} of {planned.address}",
             hint="run plan again",
         )
-        self.built.failed[planned.address, planned.op] = problem
-        self._tell(StepFailed(op=planned.op, address=planned.address, key=planned.key, seconds=0.0, diagnostic=problem))
+        self._failed(planned, planned.key, problem, 0.0)
 
-    def _tell(self, event: Event) -> None:
-        self.reporter(event)
+    def _failed(self, planned: PlannedStep, key: str | None, diagnostic: Diagnostic, seconds: float) -> None:
+        step = planned.step
+        self.built.failed[step.place] = diagnostic
+        self._endings.append(step.place)
+        self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))

@@ -1,17 +1,15 @@
 """One worker process as its executor sees it: started, given tasks, listened to, ended. Knows nothing of queues."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from leptonctl.building.task import Task
-from leptonctl.storage.records import result_to_json
+from leptonctl.building.messages import Greeting, Message, Order
+from leptonctl.core.codec import Record, decode, encode_line
+from leptonctl.spi.running import Task
 
 TAIL_BYTES = 2000
 READ_BYTES = 1 << 20
@@ -24,7 +22,7 @@ THREAD_VARIABLES = (
 class Slot:
     """A living worker and the task it has, if any. `begun`: it has said so; `served`: how many it has ended before."""
 
-    def __init__(self, greeting: Mapping[str, Any], log: Path) -> None:
+    def __init__(self, greeting: Greeting, log: Path) -> None:
         self.task: Task | None = None
         self.begun, self.served = False, 0
         self.events, self._control, self._life = -1, -1, -1
@@ -38,16 +36,15 @@ class Slot:
         """Hand over a task. A worker that has died meanwhile shows at the end of its events."""
         self.task, self.begun = task, False
         self._log_start = self._log.stat().st_size
-        needs = {role: result_to_json(result) for role, result in task.needs.items()}
-        self._write({"id": task.id, "op": task.op, "inputs": dict(task.inputs), "needs": needs})
+        self._write(Order(id=task.id, op=task.op, run=task.run, inputs=task.inputs, needs=task.needs))
 
-    def read(self) -> list[dict[str, Any]] | None:
+    def read(self) -> list[Message] | None:
         """The messages that have come, after the pipe showed readable. None: the worker has died."""
         data = os.read(self.events, READ_BYTES)
         if not data:
             return None
         *lines, self._partial = (self._partial + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return [decode(line, Message) for line in lines]  # type: ignore[arg-type]
 
     def finish(self, grace_s: float) -> None:
         """Let an idle worker end by itself, then see that it has."""
@@ -104,8 +101,8 @@ class Slot:
             for handle in theirs:
                 os.close(handle)
 
-    def _write(self, message: Mapping[str, Any]) -> None:
-        view = memoryview(json.dumps(message).encode() + b"\n")
+    def _write(self, message: Record) -> None:
+        view = memoryview(encode_line(message))
         with suppress(BrokenPipeError):
             while view:
                 view = view[os.write(self._control, view) :]

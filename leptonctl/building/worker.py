@@ -1,7 +1,7 @@
 """A worker process: runs steps one after the other for the executor that started it, and ends when that one does.
 
-`python -m leptonctl.building.worker CONTROL EVENTS LIFE`, three open pipes. JSON lines come in on CONTROL (first the
-greeting, then tasks) and go out on EVENTS. Nothing is ever written to LIFE: its end is the end of the executor. What steps
+`python -m leptonctl.building.worker CONTROL EVENTS LIFE`, three open pipes. JSON lines (`building.messages`) come in on CONTROL, first the
+greeting, then orders, and go out on EVENTS. Nothing is ever written to LIFE: its end is the end of the executor. What steps
 print goes to the log, which is this process's standard output and error.
 """
 
@@ -19,15 +19,16 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, Greeting, Order, ProgressMessage
 from leptonctl.building.provenance import provenance
+from leptonctl.core.codec import Record, decode, encode_line
 from leptonctl.core.diagnostic import Failure
-from leptonctl.core.values import Json
+from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
-from leptonctl.spi.running import Bench, Made
-from leptonctl.storage.records import result_from_json
-from leptonctl.storage.store import Store, open_store
+from leptonctl.spi.running import Bench, Produced
+from leptonctl.storage.open import open_store
+from leptonctl.storage.store import Store
 
 EVERY_S = 0.1
 # characters of a message that stay below PIPE_BUF when every one of them is escaped
@@ -40,18 +41,18 @@ class Events:
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._changed = threading.Condition()
-        self._waiting: dict[str, Json] | None = None
+        self._waiting: Record | None = None
         self._last = 0.0
         threading.Thread(target=self._send_late, daemon=True).start()
 
-    def send(self, message: dict[str, Json]) -> None:
-        """The outcome of a task: progress that was not told by now is told no more."""
-        data = json.dumps(message, allow_nan=False).encode() + b"\n"
+    def send(self, message: Record) -> None:
+        """The outcome of a task: progress that was not sent by now is dropped."""
+        data = encode_line(message)
         with self._changed:
             self._waiting, self._last = None, 0.0
             self._write(data)
 
-    def progress(self, message: dict[str, Json]) -> None:
+    def progress(self, message: Record) -> None:
         with self._changed:
             self._waiting = message
             if time.monotonic() - self._last >= EVERY_S:
@@ -62,7 +63,7 @@ class Events:
     def _send_waiting(self) -> None:
         # a line below PIPE_BUF fits when the pipe is writable at all; when nobody reads, no step waits for that
         if self._waiting is not None and select.select([], [self._handle], [], 0)[1]:
-            self._write(json.dumps(self._waiting).encode() + b"\n")
+            self._write(encode_line(self._waiting))
             self._waiting = None
         self._last = time.monotonic()
 
@@ -83,62 +84,63 @@ class Events:
             view = view[os.write(self._handle, view) :]
 
 
-def run_task(task: dict[str, Any], steps: dict[str, str], project: Path, store: Store, progress: Callable[..., None]) -> dict[str, Json]:
+def run_order(order: Order, project: Path, store: Store, progress: Callable[..., None]) -> CompletedMessage | FailedMessage:
     """Run one step; every way it can end is a message."""
     started = time.monotonic()
     try:
-        made = _run(task, steps, Bench(project=project, artifacts=store, progress=progress, check_key=store.check_key))
-        outcome: dict[str, Json] = {
-            "type": "completed",
-            "artifacts": dict(made.artifacts),
-            "outputs": json.loads(json.dumps(dict(made.outputs), allow_nan=False)),
-            "provenance": provenance(),
-        }
+        produced = _run(order, Bench(project=project, artifacts=store, progress=progress, check_key=store.check_key))
+        return CompletedMessage(
+            id=order.id,
+            seconds=time.monotonic() - started,
+            artifacts=dict(produced.artifacts),
+            # the codec writes numbers that JSON does not have as null: they are a bug of the step, to be found here
+            outputs=json.loads(json.dumps(dict(produced.outputs), allow_nan=False)),
+            provenance=provenance(),
+        )
     except BaseException as reason:  # noqa: BLE001  a step may raise anything, sys.exit included, and the worker serves on
-        outcome = {"type": "failed", "error": _error(task, reason)}
-    return {**outcome, "id": task["id"], "seconds": time.monotonic() - started}
+        traceback.print_exception(reason)
+        return _failed(order, reason, time.monotonic() - started)
 
 
-def _run(task: dict[str, Any], steps: dict[str, str], bench: Bench) -> Made:
-    module = importlib.import_module(steps[task["op"]])
-    made = module.run(task["inputs"], {role: result_from_json(record) for role, record in task["needs"].items()}, bench)
-    if not isinstance(made, Made):
-        msg = f"{module.__name__}.run gave {type(made).__name__}, not Made"
+def _run(order: Order, bench: Bench) -> Produced:
+    module, _, function = order.run.partition(":")
+    produced = getattr(importlib.import_module(module), function)(dict(order.inputs), order.needs, bench)
+    if not isinstance(produced, Produced):
+        msg = f"{order.run} gave {type(produced).__name__}, not Produced"
         raise TypeError(msg)
-    return made
+    return produced
 
 
-def _error(task: dict[str, Any], reason: BaseException) -> dict[str, Json]:
-    traceback.print_exception(reason)
+def _failed(order: Order, reason: BaseException, seconds: float) -> FailedMessage:
     if isinstance(reason, ProviderError):
-        return {
-            "id": reason.id, "summary": reason.summary, "detail": reason.detail, "hint": reason.hint,
-            "file": reason.file, "line": reason.line, "column": reason.column,
-        }  # fmt: skip
+        return FailedMessage(
+            id=order.id, seconds=seconds, error=reason.id, summary=reason.summary, detail=reason.detail, hint=reason.hint,
+            file=reason.file, line=reason.line, column=reason.column,
+        )  # fmt: skip
     if isinstance(reason, Failure) and reason.diagnostics:
         first = reason.diagnostics[0]
         place = first.span
-        return {
-            "id": first.id, "summary": first.summary, "detail": first.detail, "hint": first.hint,
-            "file": place.file if place else None, "line": place.line if place else None, "column": str(place.column) if place else None,
-        }  # fmt: skip
+        return FailedMessage(
+            id=order.id, seconds=seconds, error=first.id, summary=first.summary, detail=first.detail, hint=first.hint,
+            file=place.file if place else None, line=place.line if place else None, column=str(place.column) if place else None,
+        )  # fmt: skip
     if isinstance(reason, MemoryError):
-        return _told(
-            "out-of-memory",
-            "A step ran out of memory",
-            f"The {task['op']} step asked for more memory than this machine gives.",
-            "use fewer rows or a smaller model, lower `parallelism:` of the executor, or build on a larger machine",
+        return FailedMessage(
+            id=order.id,
+            seconds=seconds,
+            error="out-of-memory",
+            summary="A step ran out of memory",
+            detail=f"The {order.op} step asked for more memory than this machine gives.",
+            hint="use fewer rows or a smaller model, lower `parallelism:` of the executor, or build on a larger machine",
         )
-    return _told(
-        "bug-in-step",
-        "A step ended with an error of its own",
-        f"The {task['op']} step raised {type(reason).__name__}; this is a bug of the step, not of your files.",
-        "the log of the worker holds the traceback: please report it",
+    return FailedMessage(
+        id=order.id,
+        seconds=seconds,
+        error="bug-in-step",
+        summary="A step ended with an error of its own",
+        detail=f"The {order.op} step raised {type(reason).__name__}; this is a bug of the step, not of your files.",
+        hint="the log of the worker holds the traceback: please report it",
     )
-
-
-def _told(id_: str, summary: str, detail: str, hint: str) -> dict[str, Json]:
-    return {"id": id_, "summary": summary, "detail": detail, "hint": hint, "file": None, "line": None, "column": None}
 
 
 def die_with(life: int) -> None:
@@ -163,27 +165,32 @@ def main(control: int, events: int, life: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(life)
     out = Events(events)
-    with open(control, encoding="utf-8") as lines:
-        greeting = json.loads(next(lines))
-        project, steps = Path(greeting["project"]), greeting["steps"]
-        store = open_store(greeting["store"], project)
+    with open(control, "rb") as lines:
+        greeting = decode(next(lines), Greeting)
+        project = Path(greeting.project)
+        store = open_store(greeting.store, project, load_catalog().stores)
         provenance()  # looked up once, before a step's time is taken
         for line in lines:
-            task = json.loads(line)
-            sys.stdout.write(f"--- {task['op']} {task['id']}\n")  # the log
-            out.send({"type": "begun"})
-            out.send(run_task(task, steps, project, store, _progress_of(task["id"], out)))
+            order = decode(line, Order)
+            sys.stdout.write(f"--- {order.op} {order.id}\n")  # the log
+            out.send(Begun())
+            out.send(run_order(order, project, store, _progress_of(order.id, out)))
 
 
 def _progress_of(task_id: str, out: Events) -> Callable[..., None]:
     started = time.monotonic()
 
     def progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-        out.progress({
-            "type": "progressed", "id": task_id, "seconds": time.monotonic() - started,
-            "message": message[:MESSAGE], "iteration": iteration, "of": of,
-            "loss": float(loss) if loss is not None and math.isfinite(loss) else None,
-        })  # fmt: skip
+        out.progress(
+            ProgressMessage(
+                id=task_id,
+                seconds=time.monotonic() - started,
+                message=message[:MESSAGE],
+                iteration=iteration,
+                of=of,
+                loss=float(loss) if loss is not None and math.isfinite(loss) else None,
+            )  # fmt: skip
+        )
 
     return progress
 

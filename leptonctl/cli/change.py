@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from leptonctl import commands
 from leptonctl.cli.options import Expect, Only, Rewind, Yes, terminal_of
 from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan
 
@@ -18,8 +17,10 @@ def plan(
     only: Only = None,
 ) -> int:
     """Show what would change and why. Writes nothing and runs no project code."""
+    from leptonctl.commands.plan import plan as command
+
     terminal = terminal_of(ctx)
-    planned = commands.plan(terminal.session(), only=only or (), out=out)
+    planned = command(terminal.session(), only=only or (), out=out)
     show_plan(terminal, planned, markdown=markdown, saved=out)
     return plan_exit_code(planned, detailed=detailed_exitcode)
 
@@ -29,8 +30,10 @@ def build(
     addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these addresses; else everything.")] = None,
 ) -> int:
     """Train and evaluate into the store; move nothing. What is built now is what an apply will bind."""
+    from leptonctl.commands.build import build as command
+
     terminal = terminal_of(ctx)
-    return conclude(terminal, commands.build(terminal.session(), only=addresses or (), reporter=terminal.reporter()), "build")
+    return conclude(terminal, command(terminal.session(), only=addresses or (), reporter=terminal.reporter()), "build")
 
 
 def apply(
@@ -42,13 +45,13 @@ def apply(
     allow_rewind: Rewind = False,
 ) -> int:
     """Build what has no result yet, then move the pointers. A saved plan is its own consent."""
+    from leptonctl.commands.apply import Request
+    from leptonctl.commands.apply import apply as command
+
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes or plan_file is not None)
-    outcome = commands.apply(
-        terminal.session(), plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind,
-        consent=consent, reporter=terminal.reporter(),
-    )  # fmt: skip
-    return conclude(terminal, outcome, "apply")
+    request = Request(plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind)
+    return conclude(terminal, command(terminal.session(), request, consent=consent, reporter=terminal.reporter()), "apply")
 
 
 def rollback(
@@ -60,11 +63,13 @@ def rollback(
     allow_rewind: Rewind = False,
 ) -> int:
     """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
+    from leptonctl.commands.apply import Request
+    from leptonctl.commands.rollback import rollback as command
+
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    outcome = commands.rollback(
-        terminal.session(), target, to, expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter()
-    )
+    request = Request(expect=expect, allow_rewind=allow_rewind)
+    outcome = command(terminal.session(), target, to, request, consent=consent, reporter=terminal.reporter())
     return conclude(terminal, outcome, "rollback")
 
 
@@ -78,12 +83,13 @@ def promote(
     allow_rewind: Rewind = False,
 ) -> int:
     """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
+    from leptonctl.commands.apply import Request
+    from leptonctl.commands.promote import promote as command
+
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    outcome = commands.promote(
-        terminal.session(), model, source, destination,
-        expect=expect, allow_rewind=allow_rewind, consent=consent, reporter=terminal.reporter(),
-    )  # fmt: skip
+    request = Request(expect=expect, allow_rewind=allow_rewind)
+    outcome = command(terminal.session(), model, source, destination, request, consent=consent, reporter=terminal.reporter())
     return conclude(terminal, outcome, "promote")
 
 
@@ -93,6 +99,8 @@ def destroy(
     yes: Yes = False,
 ) -> int:
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
+    from leptonctl.commands.destroy import destroy as command
+
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, given=yes)
-    return conclude(terminal, commands.destroy(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")
+    return conclude(terminal, command(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from leptonctl import commands
 from leptonctl.cli.options import terminal_of
 
 
@@ -15,33 +14,38 @@ def show(
     plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `leptonctl plan --out`.")] = None,
 ) -> int:
     """Show the recorded state with its results, or a saved plan."""
+    from leptonctl.commands.plan import show_plan as show_plan_command
+    from leptonctl.commands.show import show as show_command
+
     terminal = terminal_of(ctx)
     if plan_file is None:
         from leptonctl.views.show import render_text
 
-        return terminal.show(commands.show(terminal.session()), render_text)
+        return terminal.show(show_command(terminal.session()), render_text)
     from leptonctl.views.plan_text import render
 
-    saved = commands.show_plan(terminal.session(), plan_file)
+    saved = show_plan_command(plan_file)
     return terminal.show(saved, render, width=terminal.width, verbose=terminal.verbose)
 
 
 def status(ctx: typer.Context) -> int:
     """Show who serves what since when, and whether live agrees with what is recorded."""
+    from leptonctl.commands.status import status as command
     from leptonctl.views.status import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.status(terminal.session()), render_text, width=terminal.width, now=time())
+    return terminal.show(command(terminal.session()), render_text, width=terminal.width, now=time())
 
 
 def history(
     ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]", help="Only this address; else all.")] = None
 ) -> int:
     """List every change of a pointer: who, when, from which commit, with what evidence."""
+    from leptonctl.commands.history import history as command
     from leptonctl.views.history import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.history(terminal.session(), address), render_text, now=time())
+    return terminal.show(command(terminal.session(), address), render_text, now=time())
 
 
 def diff(
@@ -50,17 +54,19 @@ def diff(
     b: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")],
 ) -> int:
     """Compare two versions: fields, metrics, flips, size, latency, data."""
+    from leptonctl.commands.diff import diff as command
     from leptonctl.views.diff import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.diff(terminal.session(), a, b), render_text, width=terminal.width)
+    return terminal.show(command(terminal.session(), a, b), render_text, width=terminal.width)
 
 
 def explain(
     ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR", help="A version, an environment or a binding.")]
 ) -> int:
     """Say what a digest is made of and why it changed, to file and line."""
+    from leptonctl.commands.explain import explain as command
     from leptonctl.views.explain import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.explain(terminal.session(), address), render_text, width=terminal.width, now=time())
+    return terminal.show(command(terminal.session(), address), render_text, width=terminal.width, now=time())

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from leptonctl import commands
 from leptonctl.cli.options import terminal_of
 from leptonctl.core.diagnostic import ERROR, OK
 
@@ -16,10 +15,11 @@ def verify(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,
 ) -> int:
     """Prove that a version is what was recorded: bytes, parity, golden rows."""
+    from leptonctl.commands.verify import verify as command
     from leptonctl.views.reports import verified
 
     terminal = terminal_of(ctx)
-    proof = commands.verify(terminal.session(), address, rebuild, terminal.reporter())
+    proof = command(terminal.session(), address, rebuild=rebuild)
     return terminal.show(proof, verified, OK if proof["ok"] else ERROR)
 
 
@@ -31,10 +31,11 @@ def predict(
     form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="How to write.")] = "csv",
 ) -> int:
     """Predict the rows of a file with the very model that is served."""
+    from leptonctl.commands.predict import predict as command
     from leptonctl.views.reports import predicted
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.predict(terminal.session(), target, source, output, form), predicted)
+    return terminal.show(command(terminal.session(), target, source, output, form), predicted)
 
 
 def serve(
@@ -44,4 +45,6 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the YAML's.", min=0, max=65535)] = None,
 ) -> int:
     """Serve an environment in the foreground, anywhere that reaches the store."""
-    return commands.serve(terminal_of(ctx).session(), environment, host, port)
+    from leptonctl.commands.serve import serve as command
+
+    return command(terminal_of(ctx).session(), environment, host, port)

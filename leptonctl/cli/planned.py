@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from leptonctl.commands import Outcome
+    from leptonctl.commands.outcome import Outcome
     from leptonctl.core.change import Plan
     from leptonctl.core.event import ApplyFinished
 

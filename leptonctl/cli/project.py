@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from leptonctl import commands
 from leptonctl.cli.options import terminal_of
 from leptonctl.cli.terminal import json_text
 from leptonctl.core.diagnostic import ERROR, INVALID, OK, has_errors
@@ -17,18 +16,20 @@ def init(
     target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The label column of that table.")] = None,
 ) -> int:
     """Lay out a project that applies at once, and say what was inferred."""
+    from leptonctl.commands.init import init as command
     from leptonctl.views.reports import initialised
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.init(terminal.directory or Path.cwd(), from_file, target), initialised)
+    return terminal.show(command(terminal.directory or Path.cwd(), from_file, target), initialised)
 
 
 def validate(ctx: typer.Context) -> int:
     """Check every project file, all errors at once."""
+    from leptonctl.commands.validate import validate as command
     from leptonctl.views.reports import validated, validation_to_json
 
     terminal = terminal_of(ctx)
-    found = commands.validate(terminal.session())
+    found = command(terminal.session())
     code = INVALID if has_errors(found) else OK
     if terminal.json:
         return terminal.show(validation_to_json(found), str, code)
@@ -41,7 +42,9 @@ def schema(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Project, Dataset, Model or Environment.")] = None,
 ) -> int:
     """Print the JSON Schema of a kind, or of any document; editors read it."""
-    terminal_of(ctx).say(json_text(commands.schema(kind)))
+    from leptonctl.commands.validate import schema as command
+
+    terminal_of(ctx).say(json_text(command(kind)))
     return OK
 
 
@@ -50,10 +53,11 @@ def pin(
     addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these dataset versions; else all.")] = None,
 ) -> int:
     """Write the digests of data files into the YAML. Never changes one that is there: it proposes a new version."""
+    from leptonctl.commands.pin import pin as command
     from leptonctl.views.reports import has_error, pinned
 
     terminal = terminal_of(ctx)
-    done = commands.pin(terminal.session(), addresses or ())
+    done = command(terminal.session(), addresses or ())
     return terminal.show(done, pinned, ERROR if has_error(done) else OK)
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from leptonctl import commands
 from leptonctl.cli.commands import Suggesting, global_options, one
 from leptonctl.cli.options import Yes, terminal_of
 
@@ -15,31 +14,34 @@ if TYPE_CHECKING:
 
 def gc(ctx: typer.Context, yes: Yes = False) -> int:
     """Free the space of what nothing needs. Declared versions, bindings and recent deployments stay."""
+    from leptonctl.commands.gc import gc as command
     from leptonctl.views.reports import collectable, collected
 
     terminal = terminal_of(ctx)
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
         lambda what: collectable(what, color=terminal.color), given=yes, needed=bool
     )
-    return terminal.show(commands.gc(terminal.session(), consent), collected)
+    return terminal.show(command(terminal.session(), consent), collected)
 
 
 def lock_list(ctx: typer.Context) -> int:
     """List who holds which lock since when, and whether the holder is alive."""
+    from leptonctl.commands.lock import locks as command
     from leptonctl.views.reports import locks
 
     terminal = terminal_of(ctx)
-    return terminal.show({"locks": commands.locks(terminal.session())}, locks)
+    return terminal.show({"locks": command(terminal.session())}, locks)
 
 
 def lock_release(
     ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID", help="As `leptonctl lock list` names it.")]
 ) -> int:
     """Release a lock whose holder will not."""
+    from leptonctl.commands.lock import release as command
     from leptonctl.views.reports import described
 
     terminal = terminal_of(ctx)
-    return terminal.show(commands.release(terminal.session(), lock_id), described)
+    return terminal.show(command(terminal.session(), lock_id), described)
 
 
 lock: click.Group = Suggesting(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from leptonctl.core.diagnostic import OK, Diagnostic, Failure, fail
 
 if TYPE_CHECKING:
-    from leptonctl.commands import Session
+    from leptonctl.commands.session import Session
     from leptonctl.core.event import Reporter
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Terminal:
 
     def session(self) -> "Session":
         """The project of the working folder, or of `-C`."""
-        from leptonctl.commands import Session
+        from leptonctl.commands.session import Session
 
         if self._session is None:
             self._session = Session.open(self.directory)

@@ -5,7 +5,6 @@ A rebuild writes into a folder of its own, never into the store. Run as a module
 
 import contextlib
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -14,11 +13,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from leptonctl.building.worker import die_with
+from leptonctl.core.codec import Record, convert, decode, encode_line
+from leptonctl.core.contract import Contract
 from leptonctl.core.diagnostic import fail
-from leptonctl.core.values import Json, Result
+from leptonctl.core.manifest import Manifest
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
 from leptonctl.spi.running import Artifacts, Bench
 
 Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
@@ -66,6 +69,32 @@ class Verdict:
         }
 
 
+class Provenance(Record):
+    """What of a result's provenance decides whether its bytes can be expected again."""
+
+    versions: Mapping[str, str] = {}
+    cpu: Mapping[str, Json] = {}
+
+
+class RebuildOrder(Record):
+    """What the fresh process is to build. `inputs`: op -> its step's inputs; `prepared`: the recorded rows, which lie on the shelf."""
+
+    project: str
+    shelf: str
+    inputs: Mapping[str, dict[str, Json]]
+    prepared: Result
+
+
+class Rebuilt(Record):
+    """What it answers: op -> its artifacts by name, or why it failed."""
+
+    artifacts: Mapping[str, Mapping[str, str]] = {}
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Json] = {}
+    failed: str = ""
+    hint: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """Artifacts of one rebuild, in a folder that goes away with it."""
@@ -107,17 +136,17 @@ def _artifact(op: str, name: str, digest: str, store: Artifacts) -> Check:
 
 def _golden(export: Result, store: Artifacts) -> Check:
     """The recorded requests through the request path of the server; private columns stand hashed in them already."""
-    from leptonctl.serving.golden import replay
-    from leptonctl.serving.manifest import BadModel
+    from leptonctl.serving.golden import read_golden, replay
+    from leptonctl.serving.manifest import BadModel, read_manifest
     from leptonctl.serving.model import load_model
 
-    onnx, manifest, golden = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
-    recorded = json.loads(golden)
+    onnx, manifest, data = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
     try:
-        replay(load_model(onnx, json.loads(manifest), key=b""), recorded)
+        golden = read_golden(data)
+        replay(load_model(onnx, read_manifest(manifest), key=b""), golden)
     except BadModel as problem:
         return Check(what="golden rows", ok=False, detail=str(problem))
-    rows = recorded["request"]["inputs"][0]["shape"][0]
+    rows = golden.response.outputs[0].shape[0]
     return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as at the build")
 
 
@@ -130,35 +159,26 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
         shelf = Shelf(Path(folder))
         for digest in build["prepare"][1].artifacts.values():
             shelf.put_artifact(store.get_artifact(digest))
-        made = _in_fresh_process(_order(build, shelf.folder, project))
+        inputs = {op: build[op][0] for op in OPS}
+        order = RebuildOrder(project=str(project), shelf=str(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
+        again = _in_fresh_process(order)
         recorded = {f"{op} {name}": digest for op in OPS for name, digest in build[op][1].artifacts.items()}
-        rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in made["artifacts"].get(op, {}).items()}
+        rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in again.artifacts.get(op, {}).items()}
         pairs = {name: {"recorded": digest, "rebuilt": rebuilt[name]} for name, digest in recorded.items() if name in rebuilt}
-        notes = tuple(made["notes"])
         if all(pair["recorded"] == pair["rebuilt"] for pair in pairs.values()):
-            return Verdict(verdict="identical", artifacts=pairs, reasons=notes)
-        moved = _moved([build[op][1].provenance for op in OPS], made["provenance"])
+            return Verdict(verdict="identical", artifacts=pairs, reasons=again.notes)
+        moved = _moved([build[op][1].provenance for op in OPS], again.provenance)
         if not moved:
-            return Verdict(verdict="different", artifacts=pairs, reasons=notes)
-        parity = _parity(build, store, shelf, made["artifacts"]["export"])
-        return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*notes, *moved), parity=parity)
+            return Verdict(verdict="different", artifacts=pairs, reasons=again.notes)
+        parity = _parity(build, store, shelf, again.artifacts["export"])
+        return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*again.notes, *moved), parity=parity)
 
 
-def _order(build: Build, shelf: Path, project: Path) -> dict[str, Json]:
-    prepare = build["prepare"][1]
-    return {
-        "project": str(project),
-        "shelf": str(shelf),
-        "inputs": {op: build[op][0] for op in OPS},
-        "prepared": {"artifacts": dict(prepare.artifacts), "outputs": dict(prepare.outputs)},
-    }
-
-
-def _in_fresh_process(order: dict[str, Json]) -> dict[str, Any]:
+def _in_fresh_process(order: RebuildOrder) -> Rebuilt:
     """What the fresh process answers. It ends with this one: its input stays open only as long as we live."""
     environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
     worker = subprocess.Popen(
-        [sys.executable, "-m", "leptonctl.commands.proof"],
+        [sys.executable, "-P", "-m", "leptonctl.commands.proof"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -168,7 +188,7 @@ def _in_fresh_process(order: dict[str, Json]) -> dict[str, Any]:
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
-        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.write(encode_line(order))
         worker.stdin.flush()
         answer = worker.stdout.read()
     except BrokenPipeError:
@@ -180,26 +200,26 @@ def _in_fresh_process(order: dict[str, Json]) -> dict[str, Any]:
         with contextlib.suppress(BrokenPipeError):
             worker.stdin.close()
         worker.stdout.close()
-    made: dict[str, Any] = json.loads(answer) if answer else {"failed": "The fresh process ended without an answer."}
-    if "failed" in made:
-        raise fail("rebuild-failed", "Version cannot be built again", made["failed"], hint=made.get("hint", ""))
-    return made
+    rebuilt = decode(answer, Rebuilt) if answer else Rebuilt(failed="The fresh process ended without an answer.")
+    if rebuilt.failed:
+        raise fail("rebuild-failed", "Version cannot be built again", rebuilt.failed, hint=rebuilt.hint)
+    return rebuilt
 
 
-def _moved(recorded: Iterable[Mapping[str, Any]], here: Mapping[str, Any]) -> list[str]:
+def _moved(recorded: Iterable[Mapping[str, Json]], here: Mapping[str, Json]) -> list[str]:
     """What of libraries and CPU is not as recorded, in words."""
     moved: dict[str, None] = {}
+    now = convert(dict(here), Provenance)
     for provenance in recorded:
-        then, now = provenance.get("versions") or {}, here["versions"]
-        if not then:
+        then = convert(dict(provenance), Provenance)
+        if not then.versions:
             moved["no library versions are recorded"] = None
-        for name in sorted(then):
-            if then[name] != now.get(name):
-                moved[f"{name} {then[name]} then, {now.get(name, 'none')} now"] = None
-        cpu = provenance.get("cpu") or {}
+        for name in sorted(then.versions):
+            if then.versions[name] != now.versions.get(name):
+                moved[f"{name} {then.versions[name]} then, {now.versions.get(name, 'none')} now"] = None
         for name in CPU_FIELDS:
-            if cpu.get(name) != here["cpu"].get(name):
-                moved[f"CPU {name} {cpu.get(name) or 'unknown'} then, {here['cpu'].get(name) or 'unknown'} now"] = None
+            if then.cpu.get(name) != now.cpu.get(name):
+                moved[f"CPU {name} {then.cpu.get(name) or 'unknown'} then, {now.cpu.get(name) or 'unknown'} now"] = None
     return list(moved)
 
 
@@ -211,10 +231,13 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     from leptonctl.learning.tables.prepared import read_rows
 
     prepare, export = build["prepare"][1], build["export"][1]
-    task = cast("str", build["train"][0]["task"])
-    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), cast("dict[str, Any]", prepare.outputs["contract"]), task)
+    task = str(build["train"][0]["task"])
+    contract = convert(prepare.outputs["contract"], Contract)
+    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
-        predict_onnx(source.get_artifact(files["model.onnx"]), json.loads(source.get_artifact(files["manifest.json"])), rows.columns)
+        predict_onnx(
+            source.get_artifact(files["model.onnx"]), decode(source.get_artifact(files["manifest.json"]), Manifest), rows.columns
+        )
         for source, files in ((store, export.artifacts), (shelf, rebuilt))
     )
     if old.values is not None and new.values is not None:
@@ -224,49 +247,47 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     return {"rows": len(rows.y), "labels_differ": int(labels.sum()), "max_probability_diff": float(gap.max(initial=0.0))}
 
 
-def _build_again(order: Mapping[str, Any]) -> dict[str, Any]:
+def _build_again(order: RebuildOrder) -> Rebuilt:
     """The work of the fresh process."""
     from leptonctl.building.provenance import provenance
     from leptonctl.learning.steps import export, prepare, train
     from leptonctl.spi.learning import ProviderError
 
-    bench = Bench(project=Path(order["project"]), artifacts=Shelf(Path(order["shelf"])), progress=_untold)
-    artifacts: dict[str, dict[str, str]] = {}
-    needs = {"prepare": _result("prepare", order["prepared"]["artifacts"], order["prepared"]["outputs"])}
+    bench = Bench(project=Path(order.project), artifacts=Shelf(Path(order.shelf)), progress=_silent)
+    artifacts: dict[str, Mapping[str, str]] = {}
+    needs = {"prepare": order.prepared}
     notes: list[str] = []
     try:
-        made = prepare.run(order["inputs"]["prepare"], {}, bench)
-        needs["prepare"], artifacts["prepare"] = _result("prepare", made.artifacts, made.outputs), dict(made.artifacts)
+        produced = prepare.run(order.inputs["prepare"], {}, bench)
+        needs["prepare"] = Result(key="", op="prepare", artifacts=produced.artifacts, outputs=produced.outputs)
+        artifacts["prepare"] = produced.artifacts
     except (ProviderError, OSError) as problem:
-        said = problem.detail or problem.summary if isinstance(problem, ProviderError) else f"{problem.strerror}: {problem.filename}"
-        notes.append(f"the recorded rows were used, the data cannot be prepared again: {said}")
+        why = problem.detail or problem.summary if isinstance(problem, ProviderError) else f"{problem.strerror}: {problem.filename}"
+        notes.append(f"the recorded rows were used, the data cannot be prepared again: {why}")
     try:
         for op, run in (("train", train.run), ("export", export.run)):
-            made = run(order["inputs"][op], needs, bench)
-            needs[op], artifacts[op] = _result(op, made.artifacts, made.outputs), dict(made.artifacts)
+            produced = run(order.inputs[op], needs, bench)
+            needs[op] = Result(key="", op=op, artifacts=produced.artifacts, outputs=produced.outputs)
+            artifacts[op] = produced.artifacts
     except ProviderError as problem:
-        return {"failed": f"{problem.summary}. {problem.detail}".strip(), "hint": problem.hint}
-    return {"artifacts": artifacts, "notes": notes, "provenance": provenance()}
+        return Rebuilt(failed=f"{problem.summary}. {problem.detail}".strip(), hint=problem.hint)
+    return Rebuilt(artifacts=artifacts, notes=tuple(notes), provenance=provenance())
 
 
-def _result(op: str, artifacts: Mapping[str, str], outputs: Mapping[str, Json]) -> Result:
-    return Result(key="", op=cast("Any", op), artifacts=artifacts, outputs=outputs, provenance={}, seconds=0.0)
-
-
-def _untold(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
     """A rebuild shows its verdict, not its progress."""
 
 
 def main() -> None:
     """One order as a line of JSON on standard input, one answer on standard output. The end of the input is the end of the work."""
-    order = json.loads(sys.stdin.buffer.readline())
+    order = decode(sys.stdin.buffer.readline(), RebuildOrder)
     die_with(sys.stdin.fileno())
     answer, sys.stdout = sys.stdout, sys.stderr  # nothing a library prints may enter the answer
     try:
-        made = _build_again(order)
+        rebuilt = _build_again(order)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the one who asked must read it in words
-        made = {"failed": f"{type(problem).__name__}: {' '.join(str(problem).split())[:400]}"}
-    answer.write(json.dumps(made))
+        rebuilt = Rebuilt(failed=f"{type(problem).__name__}: {' '.join(str(problem).split())[:400]}")
+    answer.buffer.write(encode_line(rebuilt))
     answer.flush()
 
 

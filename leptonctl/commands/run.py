@@ -4,19 +4,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from leptonctl.building.local import LocalExecutor
-from leptonctl.building.scheduler import Building, Built
+from leptonctl.building.scheduler import Built, Scheduler, Work
+from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
-from leptonctl.commands.planning import Planned
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import ERROR, OK
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
-from leptonctl.core.values import Json, Op, Path, Span, value_at
+from leptonctl.core.graph import Keys, resolve_keys
+from leptonctl.core.result import Result
+from leptonctl.core.state import Author, Owner
+from leptonctl.core.values import Path, Span, value_at
+from leptonctl.spi.running import Executor, StepError, Workplace
 
-COUNTED: Mapping[str, Op] = {
-    "prepared": "prepare", "trained": "train", "exported": "export", "evaluated": "evaluate",
-    "cross_validated": "cross_validate", "compared": "compare",
-}  # fmt: skip
 # the field that an error of a step is about, where it is about one
 FIELDS: Mapping[str, Path] = {
     "average-needs-two-classes": ("evaluate", "average"),
@@ -33,53 +32,58 @@ FIELDS: Mapping[str, Path] = {
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One apply or build under way."""
+    """One apply or build under way. `effects` counts the moved pointers by op, `held` the bindings that did not move."""
 
     session: Session
     planned: Planned
     reporter: Reporter
     command: str
-    owner: Mapping[str, Json]
+    owner: Owner
     started: float = field(default_factory=time.monotonic)
     built: Built = field(default_factory=Built)
     codes: list[int] = field(default_factory=list)
-    bound: int = 0
+    effects: list[str] = field(default_factory=list)
     held: int = 0
     skipped: int = 0
 
-    def begin(self, *, binds: bool) -> None:
-        """Tell how much will be done."""
-        summary = self.planned.plan.summary
-        steps = sum(summary[op] for op in (*COUNTED.values(), *(["bind"] if binds else [])))
-        self.reporter(ApplyStarted(command=self.command, plan_id=self.planned.plan.plan_id, steps=steps, reuse=summary["reuse"]))
+    def begin(self, *, effects: bool) -> None:
+        """Say how much will be done."""
+        plan = self.planned.plan
+        idle = {step.op for change in plan.moving for step in change.steps if step.effect and not effects}
+        steps = sum(plan.summary[op] for op in self.session.ops if op not in idle)
+        self.reporter(ApplyStarted(command=self.command, plan_id=plan.plan_id, steps=steps, reuse=plan.summary["reuse"]))
 
     def build(self) -> None:
         """Do the steps; what fails is counted, Ctrl-C is raised again."""
-        planned, session = self.planned, self.session
-        building = Building(
-            store=session.store,
-            executor=lambda: LocalExecutor(session.root, session.store_uri, session.parallelism, session.root / ".leptonctl" / "logs"),
-            reporter=self.reporter,
+        settled = self.planned.settled
+        work = Work(
+            ops=self.session.ops,
+            keys=settled.keys.by_place,
+            current=self.planned.state.current if self.planned.state else {},
+            known=settled.results,
             owner=self.owner,
-            keys=planned.keys.by_place,
-            current=planned.state.current if planned.state else {},
+            parallelism=parallelism(self.session),
             locate=self._locate,
-            parallelism=session.parallelism,
-            built=self.built,
-            known=dict(planned.results),
         )
-        building.run(planned.plan.moving)
+        scheduler = Scheduler(
+            store=self.session.store, executor=lambda: open_executor(self.session), reporter=self.reporter, work=work, built=self.built
+        )
+        scheduler.run(self.planned.plan.moving)
         if self.built.failed:
             self.codes.append(ERROR)
+
+    def evidence(self) -> tuple[Keys, dict[str, Result]]:
+        """The keys and results as they are after the steps."""
+        settled = self.planned.settled
+        results = {**settled.results, **{result.key: result for result in self.built.results.values()}}
+        return resolve_keys(settled.nodes, settled.current, results), results
 
     def finish(self, serial: int) -> Outcome:
         """The last event and the exit code."""
         code = exit_code(self.codes)
-        done = self.built.done
         finished = ApplyFinished(
             ok=code == OK,
-            **{name: done.count(op) for name, op in COUNTED.items()},
-            bound=self.bound,
+            done={op.done: self.built.done.count(op.name) + self.effects.count(op.name) for op in self.session.ops.values()},
             failed=len(self.built.failed) + self.held,
             skipped=len(self.built.skipped) + self.skipped,
             serial=serial,
@@ -88,27 +92,43 @@ class Run:
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
 
-    def _locate(self, address: str, problem: Mapping[str, Json]) -> Span | None:
+    def _locate(self, address: str, problem: StepError | None) -> Span | None:
         """Where an error of a step is shown: a column's name where the YAML writes it, the field at fault, else the version."""
-        node = next((n for n in self.planned.nodes if n.address == address), None)
+        node = self.planned.settled.by_address.get(address)
         if node is None:
             return None
-        column = problem.get("column")
-        if isinstance(column, str):
+        if problem is not None and problem.column is not None:
             # a column's name is written as a key of the contract, or as an item of some list or scalar
-            contract = (span for path, span in node.origins.items() if path[-2:] == ("columns", column))
-            named = (span for path, span in node.origins.items() if path and value_at(node.recipe, path) == column)
+            contract = (span for path, span in node.origins.items() if path[-2:] == ("columns", problem.column))
+            named = (span for path, span in node.origins.items() if path and value_at(node.recipe, path) == problem.column)
             found = next(contract, None) or next(named, None)
             if found is not None:
                 return found
-        about = FIELDS.get(str(problem.get("id")))
-        places = [about, ("data", *about)] if about else []
-        if address.startswith("dataset/"):
-            places.append(("source",))
-        return next((node.origins[path] for path in places if path in node.origins), node.span)
+        about = FIELDS.get(problem.id) if problem else None
+        places: list[Path] = [about, ("data", *about)] if about else []
+        return next((node.origins[path] for path in (*places, ("source",)) if path in node.origins), node.span)
 
 
-def history_of(run: Run) -> dict[str, Json]:
-    """Who, why and from which commit, for a history record."""
+def author_of(run: Run) -> Author:
+    """Who, with what command and from which commit, for the history."""
     owner = run.owner
-    return {"command": run.command, "by": owner.get("user"), "host": owner.get("host"), "commit": owner.get("commit")}
+    return Author(command=run.command, by=owner.user, host=owner.host, commit=owner.commit)
+
+
+def parallelism(session: Session) -> int:
+    """How many steps the scheduler hands out at a time: the executor's own setting where it has one."""
+    wanted = session.settings.executor_settings.get("parallelism")
+    return max(1, wanted) if isinstance(wanted, int) else 1
+
+
+def open_executor(session: Session) -> Executor:
+    """The project's executor, which starts no process before its first task."""
+    backend = session.catalog.executors[session.settings.executor]
+    return backend.open(
+        Workplace(
+            project=session.root,
+            store=session.settings.store,
+            logs=session.root / ".leptonctl" / "logs",
+            settings=session.settings.executor_settings,
+        )
+    )

@@ -1,42 +1,50 @@
-"""One command's view of a project: its files read once, resolved once, with its store and state opened when asked for."""
+"""One command's view of a project: its files read once, declared once, with its store and state opened when asked for."""
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.values import KINDS, Document
-from leptonctl.kinds.checkers import CHECKS
-from leptonctl.kinds.configuration import Configuration, configure
-from leptonctl.kinds.dataset import source_keys
+from leptonctl.core.state import State
+from leptonctl.core.values import Document, Ops
+from leptonctl.kinds.kind import Declarations, Kind, declare
+from leptonctl.kinds.project import Settings, settings
+from leptonctl.kinds.table import KINDS, OPS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import Project, resolve
 from leptonctl.language.template import render
-from leptonctl.language.validate import not_available, validate
+from leptonctl.language.validate import validate
 from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
 from leptonctl.project.files import find_root, read_project
 from leptonctl.project.observe import source_facts
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.platforms import Site
+from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import ensure_dot_folder
+from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.liveness import Liveness
+from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.pointers import Pointers
-from leptonctl.storage.state import open_state
-from leptonctl.storage.store import Store, open_store
-
-SCHEMAS: Mapping[str, dict[str, Any]] = Loaded({kind: partial(load_schema, kind) for kind in KINDS})
-STATE, STORE = ".leptonctl/state", ".leptonctl/store"
+from leptonctl.storage.store import Store
 
 
 @dataclass(kw_only=True)
 class Session:
-    """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration."""
+    """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration.
+
+    `kinds` and `ops` are the tables that the engine works by.
+    """
 
     root: Path
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
+    ops: Ops = field(default_factory=lambda: OPS)
 
     @classmethod
     def open(cls, directory: Path | None) -> "Session":
@@ -49,6 +57,12 @@ class Session:
             detail = f"no leptonctl.yaml with `kind: Project` in {start} or above"
             raise fail("no-project", "This is not a leptonctl project", detail, hint="leptonctl init", exit_code=INVALID)
         return cls(root=root)
+
+    def again(self) -> "Session":
+        """The same project with its files read anew: after an edit."""
+        return Session(root=self.root, kinds=self.kinds, ops=self.ops)
+
+    # --- what is written -------------------------------------------------------------------------------------------
 
     @cached_property
     def _read(self) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
@@ -66,8 +80,13 @@ class Session:
 
     @cached_property
     def _loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-        documents, problems = load(self.sources)
+        documents, problems = load(self.sources, tuple(self.kinds))
         return documents, (*self._read[1], *problems)
+
+    @cached_property
+    def schemas(self) -> Mapping[str, dict[str, Any]]:
+        """Kind -> the schema that mistakes are explained by."""
+        return Loaded({name: partial(load_schema, name, kind.schema) for name, kind in self.kinds.items()})
 
     @cached_property
     def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
@@ -76,14 +95,51 @@ class Session:
         if has_errors(problems):
             return documents, problems
         documents, unfilled = render(documents)
-        wrong = () if has_errors(unfilled) else (*validate(documents, SCHEMAS, CHECKS), *not_available(documents))
-        return documents, (*problems, *unfilled, *wrong)
+        if has_errors(unfilled):
+            return documents, (*problems, *unfilled)
+        unbuilt = (found for document in documents for found in self.kinds[document.kind].unbuilt(document))
+        return documents, (*problems, *unfilled, *validate(documents, self.schemas, load_checks()), *unbuilt)
+
+    # --- what is declared ------------------------------------------------------------------------------------------
 
     @cached_property
     def project(self) -> Project:
+        """The documents by kind and name."""
         documents, problems = self.checked
         refuse(problems)
         return resolve(documents)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The providers and back ends that are installed."""
+        return load_catalog(self.cache / "providers.json")
+
+    @cached_property
+    def facts(self) -> dict[SourceKey, SourceFacts]:
+        """What was seen of the data files."""
+        digests = Digests(self.cache / "digests.json")
+        documents = (d for name, kind in self.kinds.items() for d in self.project.of(name).values())
+        keys = (key for document in documents for key in self.kinds[document.kind].files(document))
+        return source_facts(keys, self.root, self.project.roots, self.catalog, digests)
+
+    @cached_property
+    def declared(self) -> tuple[Declarations, tuple[Diagnostic, ...]]:
+        """Everything declared, with what is wrong with it."""
+        return declare(self.kinds.values(), self.project, self.catalog, self.facts)
+
+    @property
+    def declarations(self) -> Declarations:
+        """Everything declared; Failure when anything is wrong."""
+        declarations, problems = self.declared
+        refuse(problems)
+        return declarations
+
+    @cached_property
+    def settings(self) -> Settings:
+        """How the project runs."""
+        return settings(self.declarations)
+
+    # --- what is recorded ------------------------------------------------------------------------------------------
 
     @cached_property
     def cache(self) -> Path:
@@ -92,45 +148,42 @@ class Session:
             ensure_dot_folder(self.root)
         return self.root / ".leptonctl" / "cache"
 
-    @cached_property
-    def catalog(self) -> Catalog:
-        return load_catalog(self.cache / "providers.json")
-
-    @cached_property
-    def facts(self) -> dict[SourceKey, SourceFacts]:
-        """What was seen of the data files."""
-        digests = Digests(self.cache / "digests.json")
-        return source_facts(source_keys(self.project), self.root, self.project.roots, self.catalog, digests)
-
-    @cached_property
-    def resolved(self) -> tuple[Configuration, tuple[Diagnostic, ...]]:
-        """Everything declared, with what is wrong with it."""
-        return configure(self.project, self.catalog, self.facts)
-
     @property
-    def configuration(self) -> Configuration:
-        """Everything declared; Failure when anything is wrong."""
-        configuration, problems = self.resolved
-        refuse(problems)
-        return configuration
-
-    @property
-    def store_uri(self) -> str:
-        return str(self.project.settings.get("store") or STORE)
-
-    @property
-    def parallelism(self) -> int:
-        executor = self.project.settings.get("executor")
-        return int(cast("int", executor.get("parallelism", 2))) if isinstance(executor, dict) else 2
+    def objects(self) -> Objects:
+        """The store's objects; what its medium refuses is a failure."""
+        return self.store.objects
 
     @cached_property
     def store(self) -> Store:
-        return open_store(self.store_uri, self.root)
+        """What is shared by content."""
+        return open_store(self.settings.store, self.root, self.catalog.stores)
 
     @cached_property
     def pointers(self) -> Pointers:
-        states = open_state(str(self.project.settings.get("state") or STATE), self.root)
-        return Pointers(states=states, store=self.store, project=self.project.name)
+        """The state of the project."""
+        states = open_state(self.settings.state, self.root, self.catalog.states)
+        return Pointers(states=states, objects=self.objects, project=self.project.name)
+
+    def lineage(self, state: State) -> LineageStore:
+        """What lies in the store for this project alone."""
+        return self.pointers.lineage(state)
+
+    @cached_property
+    def liveness(self) -> Liveness:
+        """Who of the recorded processes lives, as far as this and earlier commands here have seen."""
+        return Liveness(memory=self.cache / "beats.json")
+
+    def site(self, state: State, environment: str, platform: Mapping[str, Any], *, here: bool) -> Site:
+        """An environment as its platform sees it. `platform`: its settings as recorded or declared, with `type`."""
+        return Site(
+            root=self.root,
+            store=self.settings.store,
+            objects=self.objects,
+            lineage=state.lineage,
+            environment=environment,
+            settings={name: value for name, value in platform.items() if name != "type"},
+            here=here,
+        )
 
 
 def refuse(problems: tuple[Diagnostic, ...]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.values import Action, Json, Op, Span, Step
+from leptonctl.core.gate import Judgement
+from leptonctl.core.values import Action, Json, Span, Step
 
 DriftClass: TypeAlias = Literal["heal", "note", "decision", "unobserved"]
 
@@ -22,40 +23,32 @@ class Because:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None where there is no history. `key` as in Step."""
+    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None where there is no history. The rest as in Step."""
 
-    op: Op
-    address: str
+    step: Step
     key: str | None
-    spec: str
     cached: bool
     forecast_s: float | None = None
-    step: Step | None = None
 
+    @property
+    def name(self) -> str:
+        return self.step.name
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """One rule of an environment on one metric. `rule`: min, max, max_drop or (metric flips) max. `span` is the rule's place."""
+    @property
+    def op(self) -> str:
+        return self.step.op
 
-    metric: str
-    rule: str
-    limit: float
-    span: Span | None = None
+    @property
+    def address(self) -> str:
+        return self.step.address
 
+    @property
+    def spec(self) -> str:
+        return self.step.spec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """A gate against evidence. `value` is what was measured (for max_drop: the drop); None and `passed` None: not known yet.
-
-    `bound`/`candidate` are the metric of the version bound now and of the candidate, for max_drop.
-    """
-
-    gate: Gate
-    passed: bool | None
-    value: float | None = None
-    bound: float | None = None
-    candidate: float | None = None
-    note: str = ""
+    @property
+    def effect(self) -> bool:
+        return self.step.effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +68,11 @@ class Change:
     judgements: tuple[Judgement, ...] = ()
     is_return: bool = False
     span: Span | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """A gate is known to hold it back. None holds a return."""
+        return not self.is_return and any(judgement.passed is False for judgement in self.judgements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +117,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A complete list of what would change. Apply decides nothing that does not stand here.
+    """A complete list of what would change. Apply decides nothing that is not in it.
 
-    `binding` names what a saved plan is bound to: part -> digest (lineage, serial, pointers, configuration, data, live,
-    tool, steps); `plan_id` is the digest of all of them.
+    `ops` are the ops that are counted, in order. `binding` names what a saved plan is bound to: part -> digest (lineage, serial,
+    pointers, configuration, data, live, tool, steps); `plan_id` is the digest of all of them.
     """
 
     plan_id: str
@@ -132,6 +130,7 @@ class Plan:
     changes: tuple[Change, ...]
     drift: tuple[Drift, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    ops: tuple[str, ...] = ()
     binding: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -141,11 +140,12 @@ class Plan:
 
     @property
     def summary(self) -> dict[str, int]:
-        """Counts: addresses by action, uncached steps by op, cached steps as `reuse`. Every counter is present."""
-        counts = dict.fromkeys(SUMMARY, 0)
+        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that gates hold. Every counter is present."""
+        counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held"), 0)
         seen: set[str] = set()
         for change in self.changes:
             counts[change.action] += 1
+            counts["held"] += change.is_held
             for step in change.steps:
                 # two versions of equal recipe share one step
                 if step.spec in seen:
@@ -162,7 +162,7 @@ class Plan:
     @property
     def gates_failed(self) -> bool:
         """A gate is known at plan time to fail."""
-        return any(j.passed is False for c in self.changes if not c.is_return for j in c.judgements)
+        return any(c.is_held for c in self.changes)
 
     @property
     def has_effect(self) -> bool:
@@ -175,7 +175,4 @@ class Plan:
         return self.has_effect and not self.gates_failed and not any(d.severity == "error" for d in self.diagnostics)
 
 
-SUMMARY = (
-    "create", "update", "remove", "forget", "keep", "reuse",
-    "prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind",
-)  # fmt: skip
+ACTIONS: tuple[Action, ...] = ("create", "update", "remove", "forget", "keep")

@@ -4,7 +4,6 @@ A record is what is durable or crosses a process. One that stands alone carries 
 passes over fields that it does not know and takes the default of those that are absent.
 """
 
-from functools import cache
 from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
@@ -14,8 +13,15 @@ from leptonctl.core.values import Json
 T = TypeVar("T")
 
 
+class _KeywordOnly(msgspec.StructMeta):
+    """Structs inherit `frozen` and `omit_defaults`, but not `kw_only`: every record is given it."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True):
     """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`."""
 
 
@@ -40,9 +46,10 @@ def encode_line(value: object) -> bytes:
 def decode(data: bytes, kind: type[T]) -> T:
     """The record in some bytes. Raises BadRecord, which says what is wrong and where in them."""
     try:
-        return _decoder(kind).decode(data)  # type: ignore[no-any-return]
+        value: T = _decoder(kind).decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
         raise _bad(data, kind, problem) from problem
+    return value
 
 
 def convert(value: Json, kind: type[T]) -> T:
@@ -66,6 +73,9 @@ def format_of(kind: type[msgspec.Struct]) -> str:
 replace = msgspec.structs.replace
 """A record with some fields changed."""
 
+fields = msgspec.structs.asdict
+"""The fields of a record by name."""
+
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -73,9 +83,13 @@ class _Format(msgspec.Struct):
     format_version: str
 
 
-@cache
-def _decoder(kind: Any) -> Any:
-    return msgspec.json.Decoder(kind)
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(kind)
+    return _decoders[kind]
 
 
 def _bad(data: bytes, kind: type, problem: Exception) -> BadRecord:

@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, cast
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
+from leptonctl.core.codec import Record, convert, replace
 from leptonctl.core.values import Json
 
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "string"]
@@ -22,8 +23,16 @@ MOSTLY = 0.95
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Checks(Record):
+    """What a cell is checked for beside its type, as YAML declares it. `nullable` None: a cell may be missing where one is in the data."""
+
+    min: int | float | None = None
+    max: int | float | None = None
+    values: tuple[Scalar, ...] | None = None
+    nullable: bool | None = None
+
+
+class Column(Record):
     """One feature. `fill` replaces a missing cell first; `nullable` says whether a cell may be missing after that.
 
     hash: cells stand hashed in all artifacts and the column is then a string; requests carry it raw. declared: YAML names it.
@@ -33,31 +42,14 @@ class Column:
     type: ColumnType
     nullable: bool = True
     fill: Scalar | None = None
-    min: float | None = None
-    max: float | None = None
+    min: int | float | None = None
+    max: int | float | None = None
     values: tuple[Scalar, ...] | None = None
     hash: bool = False
     declared: bool = False
 
-    def to_json(self) -> dict[str, Json]:
-        return {
-            "name": self.name, "type": self.type, "nullable": self.nullable, "fill": self.fill, "min": self.min, "max": self.max,
-            "values": None if self.values is None else list(self.values), "hash": self.hash, "declared": self.declared,
-        }  # fmt: skip
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Column":
-        """Takes a manifest's columns too: further keys are ignored."""
-        values = value.get("values")
-        return cls(
-            name=value["name"], type=value["type"], nullable=value["nullable"], fill=value.get("fill"), min=value.get("min"),
-            max=value.get("max"), values=None if values is None else tuple(values), hash=value.get("hash", False),
-            declared=value.get("declared", False),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class Contract(Record):
     """`columns` are the features in file order; `classes` are sorted, None for a number target."""
 
     target: str
@@ -69,39 +61,20 @@ class Contract:
     def names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns)
 
-    def to_json(self) -> dict[str, Json]:
-        return {
-            "target": self.target,
-            "target_type": self.target_type,
-            "classes": None if self.classes is None else list(self.classes),
-            "columns": [c.to_json() for c in self.columns],
-        }
+    def with_checks(self, declared: Mapping[str, Mapping[str, Json]]) -> "Contract":
+        """The same with the checks as they are declared now: they are no part of the prepare key, so a result may hold older ones.
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "Contract":
-        """Takes a manifest too: further keys are ignored."""
-        return cls(
-            target=value["target"],
-            target_type=value["target_type"],
-            classes=None if value["classes"] is None else tuple(value["classes"]),
-            columns=tuple(Column.from_json(c) for c in value["columns"]),
-        )
-
-    def with_checks(self, declared: Mapping[str, Mapping[str, Any]]) -> "Contract":
-        """The same with the checks as they are declared now: they are no part of the prepare key, so a result may hold older ones."""
-        return replace(self, columns=tuple(_rechecked(c, declared.get(c.name) or {}) for c in self.columns))
+        Raises BadRecord when one of them is none.
+        """
+        checks = {name: convert(dict(written), Checks) for name, written in declared.items()}
+        return replace(self, columns=tuple(_rechecked(c, checks.get(c.name, Checks())) for c in self.columns))
 
 
-def _rechecked(column: Column, declared: Mapping[str, Any]) -> Column:
-    nullable = declared.get("nullable")
-    allowed = column.nullable if nullable is None or column.fill is not None else bool(nullable)
-    return replace(column, nullable=allowed, **({} if column.hash else checks(declared)))
-
-
-def checks(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """min, max and values of a declared column, as Column takes them."""
-    values = declared.get("values")
-    return {"min": declared.get("min"), "max": declared.get("max"), "values": None if values is None else tuple(values)}
+def _rechecked(column: Column, checks: Checks) -> Column:
+    nullable = column.nullable if checks.nullable is None or column.fill is not None else checks.nullable
+    if column.hash:
+        return replace(column, nullable=nullable)
+    return replace(column, nullable=nullable, min=checks.min, max=checks.max, values=checks.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +120,9 @@ def violations(column: Column, value: object) -> str | None:
     """What is wrong with a cell as it stands in a request, without naming the cell; None when nothing is."""
     if is_missing(value):
         return None if column.nullable or column.fill is not None else "is missing, which the contract does not allow"
-    if not matches(column.type, value):
+    if not isinstance(value, bool | int | float | str) or not matches(column.type, value):
         return f"is not {ARTICLES[column.type]}"
-    return out_of_range(column, cast("Scalar", value))
+    return out_of_range(column, value)
 
 
 def out_of_range(column: Column, value: Scalar) -> str | None:

@@ -1,63 +1,77 @@
 """Nodes against recorded pointers: what is new, moved, gone or kept, and because of which written fields."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from leptonctl.core.change import Because, Change, Create, Forget, Keep, Remove, Update
 from leptonctl.core.graph import Keys
-from leptonctl.core.record import Entry
+from leptonctl.core.state import Pointer, Recipe
 from leptonctl.core.values import Json, Node, Path, Span
 
 
-def diff(nodes: Sequence[Node], current: Mapping[str, Entry], keys: Keys, lost: frozenset[str] = frozenset()) -> tuple[Change, ...]:
-    """One change an address, in the order of the nodes, vanished addresses last (dependants first). Steps are added by the plan.
+def diff(nodes: Sequence[Node], current: Mapping[str, Pointer], keys: Keys, lost: frozenset[str] = frozenset()) -> tuple[Change, ...]:
+    """One change an address, in the order of the nodes, vanished addresses last (dependants first).
 
-    `lost`: addresses in place whose results are gone from the store.
+    Steps and becauses are added later, to what moves. `lost`: addresses in place whose results are gone from the store.
     """
     declared = {node.address for node in nodes}
-    gone = sorted((a for a in current if a not in declared), key=lambda a: (a.count("/") * -1, a))
+    gone = sorted((a for a in current if a not in declared), key=lambda a: (-a.count("/"), a))
     return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_vanished(a, current[a]) for a in gone))
 
 
-def _change(node: Node, entry: Entry | None, keys: Keys, lost: frozenset[str]) -> Change:
-    after = {"address": node.address, "after": node.digest, "after_version": node.version, "span": node.span}
-    if entry is None:
-        return Create(reason="new", **after)  # type: ignore[arg-type]
-    both = {**after, "before": entry.digest, "before_version": entry.version}
-    if entry.digest != node.digest or entry.version != node.version:
-        because = tuple(becauses(dict(entry.recipe), node))
-        return Update(reason=_reason(node, entry), because=because, **both)  # type: ignore[arg-type]
+def _change(node: Node, pointer: Pointer | None, keys: Keys, lost: frozenset[str]) -> Change:
+    if pointer is None:
+        return Create(address=node.address, reason="new", after=node.digest, after_version=node.version, span=node.span)
+    reason = _reason(node, pointer, keys, lost)
+    change = Update if reason else Keep
+    return change(
+        address=node.address, reason=reason, span=node.span,
+        before=pointer.digest, before_version=pointer.version, after=node.digest, after_version=node.version,
+    )  # fmt: skip
+
+
+def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> str:
+    """Why an address in place moves; "" when it does not."""
+    if node.version != pointer.version:
+        return f"bound version {pointer.version} → {node.version}"
+    if node.digest != pointer.digest:
+        return "recipe changed" if node.version is None else "the bound version was rebuilt"
     if node.address in lost:
-        return Update(reason="what was built for it is missing from the store", **both)  # type: ignore[arg-type]
-    moved = [step.op for step in node.steps if step.op != "bind" and keys.of(node.address, step.op) != entry.steps.get(step.op)]
-    if moved and not node.effect:
-        reason = f"{' and '.join(op.replace('_', '-') for op in moved)} asked for anew"
-        return Update(reason=reason, because=tuple(_metadata_becauses(entry, node)), **both)  # type: ignore[arg-type]
-    if node.effect and node.version is not None and node.metadata != entry.metadata:
-        return Update(reason="the checks on its requests changed", **both)  # type: ignore[arg-type]
-    return Keep(**both)  # type: ignore[arg-type]
+        return "what was built for it is missing from the store"
+    if node.declaration == pointer.declaration:
+        return ""
+    if node.effect:
+        return "" if node.version is None else "the checks on its requests changed"
+    moved = [step.op.replace("_", "-") for step in node.steps if keys.of(node.address, step.name) != pointer.key(step.name)]
+    return f"{' and '.join(moved)} requested again" if moved else ""
 
 
-def _reason(node: Node, entry: Entry) -> str:
-    if node.version is not None:
-        return f"bound version {entry.version} → {node.version}" if node.version != entry.version else "the bound version was rebuilt"
-    return "recipe changed"
+def _vanished(address: str, pointer: Pointer) -> Change:
+    kind = Remove if pointer.effect else Forget
+    return kind(address=address, reason="no longer declared", before=pointer.digest, before_version=pointer.version)
 
 
-def _vanished(address: str, entry: Entry) -> Change:
-    kind = Remove if entry.effect else Forget
-    return kind(address=address, reason="no longer declared", before=entry.digest, before_version=entry.version)
+def with_becauses(change: Change, node: Node | None, recipe: Recipe | None) -> Change:
+    """An update with the written fields that moved it; `recipe` is the recorded one, None when it is not in the store."""
+    if not isinstance(change, Update) or node is None or recipe is None:
+        return change
+    same = change.before == change.after and change.before_version == change.after_version
+    found = notes_becauses(recipe, node) if same else becauses(recipe, node)
+    return replace(change, because=tuple(found))
 
 
-def becauses(before: dict[str, Json], node: Node) -> Iterator[Because]:
+def becauses(before: Recipe, node: Node) -> Iterator[Because]:
     """The fields of the recipe that moved, each at the place where the new value (or its nearest parent) is written."""
-    for path, old, new in leaves(before, node.recipe):
-        yield Because(path=dotted(path), before=old, after=new, span=_span(node, path))
+    for path, old, new in leaves(dict(before.recipe), node.recipe):
+        yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
 
 
-def _metadata_becauses(entry: Entry, node: Node) -> Iterator[Because]:
-    for path, old, new in leaves(dict(entry.metadata), node.metadata):
-        span = node.origins.get(("evaluate", *path)) or node.origins.get(("evaluate",)) or node.span
-        yield Because(path=dotted(("evaluate", *path)), before=old, after=new, span=span)
+def notes_becauses(before: Recipe, node: Node) -> Iterator[Because]:
+    """The notes that moved: where a kind writes them in a block of YAML, `origins` leads there."""
+    if node.effect:
+        return
+    for path, old, new in leaves(dict(before.notes), node.notes):
+        yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
 
 
 def leaves(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
@@ -73,10 +87,12 @@ def leaves(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, J
 
 
 def dotted(path: Path) -> str:
+    """A path as people write it."""
     return ".".join(str(part) for part in path)
 
 
-def _span(node: Node, path: Path) -> Span:
+def span_of(node: Node, path: Path) -> Span:
+    """Where the field of a recipe at `path`, or its nearest written ancestor, is written."""
     while path:
         if path in node.origins:
             return node.origins[path]

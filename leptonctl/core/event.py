@@ -1,11 +1,12 @@
 """What happens while a plan is carried out: a closed set of frozen types, told to a Reporter."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
-from leptonctl.core.change import Judgement
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.values import Json, Op
+from leptonctl.core.gate import Judgement
+from leptonctl.core.values import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,9 @@ class ApplyStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
     type: ClassVar[str] = "step_started"
-    op: Op
+    op: str
     address: str
+    name: str
     key: str | None
     forecast_s: float | None = None
 
@@ -31,8 +33,9 @@ class StepStarted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepProgress:
     type: ClassVar[str] = "step_progress"
-    op: Op
+    op: str
     address: str
+    name: str
     seconds: float
     message: str = ""
     iteration: int | None = None
@@ -45,8 +48,9 @@ class StepFinished:
     """`adopted`: another builder's result was taken, or one that was there. `judgements` on a bind."""
 
     type: ClassVar[str] = "step_finished"
-    op: Op
+    op: str
     address: str
+    name: str
     key: str | None
     seconds: float
     adopted: bool = False
@@ -60,8 +64,9 @@ class StepFailed:
     """`gate`: a binding was held by its gate (exit 6), not an error of the step."""
 
     type: ClassVar[str] = "step_failed"
-    op: Op
+    op: str
     address: str
+    name: str
     key: str | None
     seconds: float
     diagnostic: Diagnostic
@@ -71,26 +76,23 @@ class StepFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSkipped:
-    """`because` is the address and op that failed before it."""
+    """`because` is the op and address of what failed before it."""
 
     type: ClassVar[str] = "step_skipped"
-    op: Op
+    op: str
     address: str
+    name: str
     key: str | None
     because: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyFinished:
+    """`done`: how many steps of each op were done, under the op's past participle, in the order of the table of ops."""
+
     type: ClassVar[str] = "apply_finished"
     ok: bool
-    prepared: int
-    trained: int
-    exported: int
-    evaluated: int
-    cross_validated: int
-    compared: int
-    bound: int
+    done: Mapping[str, int]
     failed: int
     skipped: int
     serial: int

@@ -1,15 +1,13 @@
-"""The order of nodes, and the keys of their steps as far as results allow. Knows nothing of machine learning."""
+"""The order of nodes, and the keys of their steps as far as results allow. Knows no op, no kind and nothing of machine learning."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from typing import cast
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.record import Entry
-from leptonctl.core.values import Json, Node, Op, Result, Step
-
-Place = tuple[str, Op]
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer
+from leptonctl.core.values import Json, Node, Op, Place, Step
 
 
 def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
@@ -19,46 +17,84 @@ def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(by_address[address] for address in sorter.static_order())
 
 
+def declaration(recipe: Json, notes: Json, steps: Iterable[Step] = ()) -> str:
+    """The digest that `Node.declaration` holds."""
+    return digest({"recipe": recipe, "notes": notes, "steps": [[step.name, step.spec] for step in steps]})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The key of every step, by (address, op): None while it depends on a result that does not exist."""
+    """The key of every step by its place: None while it depends on a result that does not exist."""
 
     by_place: Mapping[Place, str | None] = field(default_factory=dict)
 
-    def of(self, address: str, op: Op) -> str | None:
-        return self.by_place.get((address, op))
+    def of(self, address: str, name: str) -> str | None:
+        """The key of a step of an address, None while it is not known."""
+        return self.by_place.get((address, name))
 
 
-def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Entry], results: Mapping[str, Result]) -> Keys:
-    """Complete the keys that depend on bytes, from results or from what state keeps of them. `nodes` come in order."""
+def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> Keys:
+    """Complete the keys that depend on bytes, from results, or from the pointer where the declaration is the recorded one.
+
+    `nodes` come in order.
+    """
     keys: dict[Place, str | None] = {}
     for node in nodes:
+        pointer = current.get(node.address)
+        recorded = pointer if pointer is not None and not node.effect and pointer.declaration == node.declaration else None
         for step in node.steps:
-            keys[node.address, step.op] = step.key if not step.reads else complete_key(step, keys, current, results)
+            if step.key is not None or not step.reads:
+                keys[step.place] = step.key
+            elif recorded is not None and (key := recorded.key(step.name)) is not None:
+                keys[step.place] = key
+            else:
+                keys[step.place] = complete_key(step, keys, current, results)
     return Keys(by_place=keys)
 
 
-def complete_key(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Entry], results: Mapping[str, Result]) -> str | None:
+def complete_key(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> str | None:
     """The key of a step that reads parts of results, or None when a part is not known."""
+    needed = {role: needed_key(step, role, keys, current) for role in (*step.needs, *step.given)}
+    return key_from(step, {role: results[key] for role, key in needed.items() if key is not None and key in results})
+
+
+def key_from(step: Step, needs: Mapping[str, Result]) -> str | None:
+    """The key of a step from the results that it reads, by role; None when one of the parts is not there."""
+    if step.key is not None:
+        return step.key
     parts: dict[str, Json] = {}
     for read in step.reads:
         role, _, part = read.partition(".")
-        value = _part(step, role, part, keys, current, results)
+        value = part_of(needs[role], part) if role in needs else None
         if value is None:
             return None
         parts[read] = value
-    return digest({"op": step.op, **step.fields, "reads": cast("Json", parts)})
+    return digest({"op": step.op, **step.fields, "reads": parts})
 
 
-def needed_key(step: Step, role: str, keys: Mapping[Place, str | None], current: Mapping[str, Entry]) -> str | None:
+def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -> str:
+    """What determines a step by content: its own fields and what the needed results hold, whatever their keys. "" where that is its key."""
+    if step.own is None:
+        return ""
+    contents: dict[str, Json] = {role: identity(result, ops[result.op]) for role, result in needs.items()}
+    return digest({"op": step.op, "own": step.own, "needs": contents})
+
+
+def identity(result: Result, op: Op) -> str:
+    """The digest of what a result gives to those that read it."""
+    names = result.outputs if op.identity is None else op.identity
+    return digest({"artifacts": dict(result.artifacts), "outputs": {name: result.outputs.get(name) for name in names}})
+
+
+def needed_key(step: Step, role: str, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> str | None:
     """The key of the result that a step reads in a role."""
     if role in step.given:
         return step.given[role]
     place = step.needs[role]
     if place in keys:
         return keys[place]
-    entry = current.get(place[0])
-    return entry.steps.get(place[1]) if entry else None
+    pointer = current.get(place[0])
+    return pointer.key(place[1]) if pointer else None
 
 
 def part_of(result: Result, part: str) -> Json:
@@ -70,18 +106,3 @@ def part_of(result: Result, part: str) -> Json:
     for name in rest.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value
-
-
-def _part(
-    step: Step, role: str, part: str, keys: Mapping[Place, str | None], current: Mapping[str, Entry], results: Mapping[str, Result]
-) -> Json:
-    key = needed_key(step, role, keys, current)
-    if key is None:
-        return None
-    if key in results:
-        return part_of(results[key], part)
-    if role not in step.needs:
-        return None
-    address, op = step.needs[role]
-    entry = current.get(address)
-    return entry.reads.get(f"{op}.{part}") if entry and entry.steps.get(op) == key else None

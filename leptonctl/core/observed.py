@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from leptonctl.core.values import Json
+from leptonctl.core.deployment import Head, ServerRecord
 
 SourceKey: TypeAlias = tuple[str, str, str | None]
 """(project-relative path, encoding, delimiter)."""
@@ -23,15 +23,18 @@ class SourceFacts:
 class Live:
     """What serves an environment now.
 
-    here: this host may start and heal its server. status: the server's own status object, None when it does not answer.
-    head: the deployment in force by the store, None when there is none. servers: records of all registered servers.
+    here: this host may start and heal its server. running: a process of ours lives. answering: this host's server as it answered.
+    head: the head of the store, None when there is none. servers: all that are registered; alive: the ids of those that live, as
+    far as can be told. reason: what is wrong, as the server itself says it.
     """
 
     here: bool = False
     running: bool = False
-    status: Mapping[str, Json] | None = None
-    head: Mapping[str, Json] | None = None
-    servers: tuple[Mapping[str, Json], ...] = ()
+    answering: ServerRecord | None = None
+    head: Head | None = None
+    servers: tuple[ServerRecord, ...] = ()
+    alive: frozenset[str] = frozenset()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,69 +1,94 @@
 """Changes to a plan: the steps that would make the pointers equal, what is cached, what it will cost, and the ids that bind it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TypeAlias, cast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from leptonctl.core.address import covers, family
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Drift, Keep, Plan, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.graph import Keys, needed_key
-from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json, Node, Result, Step
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, State
+from leptonctl.core.values import Json, Node, Place, Step
 
-Durations: TypeAlias = Mapping[tuple[str, str | None, Json], float]
-"""(op, family, algorithm) -> the longest it took, in seconds; family None: of all families."""
+MOST_SISTERS = 16
+"""How many earlier builds a forecast looks at."""
 
 
-def wanted_keys(nodes: Sequence[Node], changes: Sequence[Change], keys: Keys, current: Mapping[str, Entry]) -> set[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What is declared beside what is recorded: nodes in order and by address, the keys of their steps, and the results that decide.
+
+    `current` are the pointers that hold; `lost` addresses stand on results that are gone.
+    """
+
+    nodes: tuple[Node, ...]
+    keys: Keys
+    current: Mapping[str, Pointer]
+    results: Mapping[str, Result] = field(default_factory=dict)
+    by_address: Mapping[str, Node] = field(default_factory=dict)
+
+
+def wanted_keys(settled: Settled, changes: Iterable[Change]) -> set[str]:
     """The step keys whose results decide the plan: those of what moves, and of what it reads."""
-    by_address = {node.address: node for node in nodes}
     found: set[str | None] = set()
     for change in changes:
-        node = by_address.get(change.address)
+        node = settled.by_address.get(change.address)
         if node is None or isinstance(change, Keep):
             continue
         for step in node.steps:
-            found.add(keys.of(node.address, step.op))
-            found.update(needed_key(step, role, keys.by_place, current) for role in (*step.needs, *step.given))
+            found.add(settled.keys.of(*step.place))
+            found.update(needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.given))
         for address in node.needs:
-            needed = by_address.get(address)
-            found.update(keys.of(address, step.op) for step in (needed.steps if needed else ()))
+            needed = settled.by_address.get(address)
+            found.update(settled.keys.of(*step.place) for step in (needed.steps if needed else ()))
     return {key for key in found if key is not None}
 
 
-def with_steps(
-    changes: Sequence[Change], nodes: Sequence[Node], keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]
-) -> tuple[Change, ...]:
-    """Each moving change with its steps, and what of it is known only after apply. `current`: what stands and need not be done again."""
-    by_address = {node.address: node for node in nodes}
-    past = durations(current)
+def with_steps(settled: Settled, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Each moving change with its steps, and what of it is known only after apply."""
     return tuple(
         change
-        if isinstance(change, Keep) or change.address not in by_address
-        else _planned(change, by_address[change.address], keys, current, results, past)
+        if isinstance(change, Keep) or change.address not in settled.by_address
+        else _planned(change, settled.by_address[change.address], settled)
         for change in changes
     )
 
 
-def unmet(
-    changes: Sequence[Change], nodes: Sequence[Node], keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result]
-) -> frozenset[str]:
+def _planned(change: Change, node: Node, settled: Settled) -> Change:
+    pointer = settled.current.get(node.address)
+    steps = []
+    for step in node.steps:
+        key = settled.keys.of(*step.place)
+        # evidence for a gate is listed even where the same address recorded it before
+        if key is not None and pointer is not None and not node.effect and pointer.key(step.name) == key:
+            continue
+        steps.append(PlannedStep(step=step, key=key, cached=key is not None and key in settled.results and not step.effect))
+    unknown = tuple(f"steps.{s.name}.key" for s in steps if s.key is None and not s.effect)
+    return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
+
+
+def unmet(settled: Settled, changes: Sequence[Change]) -> frozenset[str]:
     """Addresses in place whose results are gone although a listed step reads them: they have to be built again first."""
-    steps = [planned.step for change in changes for planned in change.steps if not planned.cached and planned.step is not None]
-    listed = {(planned.address, planned.op) for change in changes for planned in change.steps}
-    makers = {key: node.address for node in nodes for s in node.steps if (key := keys.of(node.address, s.op)) is not None}
+    steps = [planned.step for change in changes for planned in change.steps if not planned.cached]
+    if not steps:
+        return frozenset()
+    listed = {planned.step.place for change in changes for planned in change.steps}
     found: set[str] = set()
+    given = {key for step in steps for key in step.given.values() if key not in settled.results}
     for step in steps:
-        found.update(address for address, op in step.needs.values() if (address, op) not in listed and keys.of(address, op) not in results)
-        found.update(makers[key] for key in step.given.values() if key not in results and key in makers)
-    return frozenset(found & current.keys())
+        found.update(place[0] for place in step.needs.values() if place not in listed and settled.keys.of(*place) not in settled.results)
+    if given:
+        makers = {key: node.address for node in settled.nodes for s in node.steps if (key := settled.keys.of(*s.place)) in given}
+        found.update(makers[key] for key in given if key in makers)
+    return frozenset(found & settled.current.keys())
 
 
-def only(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
-    """The named changes and the prerequisites they stand on; the second value names the prerequisites."""
-    by_address = {node.address: node for node in nodes}
-    named = {c.address for c in changes if any(c.address == a or c.address.startswith(a + "/") for a in addresses)}
+def only(changes: Sequence[Change], by_address: Mapping[str, Node], wanted: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """The changes at these addresses and the prerequisites they stand on; the second value names the prerequisites."""
+    chosen = set(wanted)
+    named = {c.address for c in changes if c.address in chosen or any(covers(a, c.address) for a in wanted)}
     below: set[str] = set()
     queue = list(named)
     while queue:
@@ -75,41 +100,94 @@ def only(changes: Sequence[Change], nodes: Sequence[Node], addresses: Sequence[s
     return tuple(c for c in changes if c.address in named or c.address in below), frozenset(below)
 
 
-def make_plan(
-    *,
-    state: State | None,
-    changes: Sequence[Change],
-    drift: Sequence[Drift],
-    diagnostics: Sequence[Diagnostic],
-    configuration: Mapping[str, str],
-    data: Mapping[str, str | None],
-    live: Json,
-    tool: str,
-) -> Plan:
-    """The plan as a value, bound to everything it was made from.
+def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[Place, tuple[str, ...]]:
+    """For each step to be computed, the keys of what was built like it before: of its own family, else of its kin."""
+    todo = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]
+    if not todo:
+        return {}
+    ops = {step.op for step in todo}
+    near: dict[tuple[str, str, str], list[str]] = {}
+    far: dict[tuple[str, str], list[str]] = {}
+    for step, key in _recorded(settled):
+        if step.op in ops:
+            near.setdefault((family(step.address), step.op, step.kin), []).append(key)
+            if step.kin:
+                far.setdefault((step.op, step.kin), []).append(key)
+    found = {
+        step.place: near.get((family(step.address), step.op, step.kin)) or (far.get((step.op, step.kin)) if step.kin else None)
+        for step in todo
+    }
+    return {place: tuple(keys[-MOST_SISTERS:]) for place, keys in found.items() if keys}
+
+
+def _recorded(settled: Settled) -> Iterator[tuple[Step, str]]:
+    """Every declared step that has a recorded result, with its key."""
+    for node in settled.nodes:
+        pointer = settled.current.get(node.address)
+        for step in node.steps if pointer is not None else ():
+            key = pointer.key(step.name) if pointer is not None else None
+            if key is not None:
+                yield step, key
+
+
+def with_forecasts(changes: Iterable[Change], sisters: Mapping[Place, Sequence[str]], results: Mapping[str, Result]) -> tuple[Change, ...]:
+    """The changes with the longest that steps like theirs took; cached ones take no time."""
+
+    def forecast(planned: PlannedStep) -> PlannedStep:
+        if planned.cached:
+            return replace(planned, forecast_s=0.0)
+        past = [results[key].seconds for key in sisters.get(planned.step.place, ()) if key in results]
+        return replace(planned, forecast_s=round(max(past), 3)) if past else planned
+
+    return tuple(replace(change, steps=tuple(map(forecast, change.steps))) if change.steps else change for change in changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """All that a plan is bound to beside its own steps.
 
     configuration: address -> digest of each declared node; data: path -> observed content digest; live: what serves now;
     tool: the tool's version.
     """
+
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str | None] = field(default_factory=dict)
+    live: Json = None
+    tool: str = ""
+
+
+def make_plan(
+    *,
+    state: State | None,
+    changes: Sequence[Change],
+    drift: Sequence[Drift] = (),
+    diagnostics: Sequence[Diagnostic] = (),
+    observed: Observed,
+    ops: Collection[str],
+) -> Plan:
+    """The plan as a value, bound to everything it was made from. `ops` are the names of the ops, in the order they are counted."""
     moving = [c for c in changes if not isinstance(c, Keep)]
+    pointers: Json = {a: [p.digest, p.version, p.package, p.artifact] for a, p in state.current.items()} if state else {}
+    steps: Json = [[c.action, c.address, [[s.name, s.op, s.spec, s.cached] for s in c.steps]] for c in moving]
     binding = {
         "lineage": digest(state.lineage if state else None),
         "serial": digest(state.serial if state else 0),
-        "pointers": digest({a: [e.digest, e.version, e.artifact] for a, e in state.current.items()} if state else {}),
-        "configuration": digest(dict(configuration)),
-        "data": digest(dict(data)),
-        "live": digest(live),
-        "tool": digest(tool),
-        "steps": digest([[c.action, c.address, [[s.op, s.spec, s.cached] for s in c.steps]] for c in moving]),
+        "pointers": digest(pointers),
+        "configuration": digest(dict(observed.configuration)),
+        "data": digest(dict(observed.data)),
+        "live": digest(observed.live),
+        "tool": digest(observed.tool),
+        "steps": digest(steps),
     }
     return Plan(
-        plan_id=digest(cast("Json", binding)),
+        plan_id=digest(dict(binding)),
         effect_id=effect_id(moving),
         lineage=state.lineage if state else None,
         serial=state.serial if state else 0,
         changes=tuple(changes),
         drift=tuple(drift),
         diagnostics=tuple(diagnostics),
+        ops=tuple(ops),
         binding=binding,
     )
 
@@ -117,47 +195,7 @@ def make_plan(
 def effect_id(moving: Iterable[Change]) -> str:
     """What would move, whatever is cached by now: address, digests before and after, and the steps by declaration."""
     rows: list[Json] = [
-        [c.address, c.before, c.after, c.before_version, c.after_version, cast("Json", sorted(s.spec for s in c.steps))]
+        [c.address, c.before, c.after, c.before_version, c.after_version, *sorted(s.spec for s in c.steps)]
         for c in sorted(moving, key=lambda c: c.address)
     ]
     return digest(rows)
-
-
-def _planned(
-    change: Change, node: Node, keys: Keys, current: Mapping[str, Entry], results: Mapping[str, Result], past: Durations
-) -> Change:
-    entry = current.get(node.address)
-    # evidence for a gate is listed even where the same address recorded it before
-    in_place = entry.steps if entry and not node.effect else {}
-    steps = []
-    for step in node.steps:
-        key = keys.of(node.address, step.op)
-        if key is not None and in_place.get(step.op) == key:
-            continue
-        cached = key is not None and key in results and step.op != "bind"
-        forecast = 0.0 if cached else forecast_seconds(step, node, past)
-        steps.append(PlannedStep(op=step.op, address=node.address, key=key, spec=step.spec, cached=cached, forecast_s=forecast, step=step))
-    unknown = tuple(f"steps.{s.op}.key" for s in steps if s.key is None and s.op != "bind")
-    if any(s.op == "export" and not s.cached for s in steps):
-        unknown = ("artifact", *unknown)
-    return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
-
-
-def durations(current: Mapping[str, Entry]) -> Durations:
-    """What is recorded of how long steps took. A family is a dataset or model with all its versions."""
-    found: dict[tuple[str, str | None, Json], float] = {}
-    for address, entry in current.items():
-        algorithm = entry.recipe.get("algorithm")
-        for op, seconds in entry.seconds.items():
-            for key in ((op, address.rpartition("@")[0], algorithm), (op, None, algorithm)):
-                found[key] = max(found.get(key, 0.0), float(seconds))
-    return found
-
-
-def forecast_seconds(step: Step, node: Node, past: Durations) -> float | None:
-    """How long the same op took before: on this address or its sisters, else with the same algorithm; None without history."""
-    algorithm = node.recipe.get("algorithm")
-    near = past.get((step.op, node.address.rpartition("@")[0], algorithm))
-    far = past.get((step.op, None, algorithm)) if algorithm is not None else None
-    known = near if near is not None else far
-    return None if known is None else round(known, 3)

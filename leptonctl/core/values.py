@@ -10,11 +10,9 @@ else:
     # the codec resolves annotations when it runs and takes any JSON value where one says Json
     Json = Any
 Path: TypeAlias = tuple[str | int, ...]
-Op: TypeAlias = Literal["prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind"]
+Place: TypeAlias = tuple[str, str]
+"""(address, step name): where a step stands in a project, its state and JSON. Keys and results never hold it."""
 Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]
-
-OPS: tuple[Op, ...] = ("prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind")
-KINDS = ("Project", "Dataset", "Model", "Environment")
 
 
 def value_at(value: Json, path: Path) -> Json:
@@ -66,28 +64,53 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One unit of work of a node.
+class Op:
+    """One kind of work. `done` is its past participle, which counters are named after.
 
-    `fields` are the JSON values that determine the result, less what `reads` names. `key` is None while it depends on
-    bytes that are not built yet (evaluate and compare are keyed by artifact): then `reads` says which parts of the needed
-    results complete it, as "role.artifacts.NAME" or "role.outputs.NAME.NAME".
-    `spec` is a digest of the same by declaration, known always, so a plan can name the step before its build.
-    `inputs` is the JSON payload that the worker gets. `needs` names the steps whose results it reads: role -> (address, op);
-    `given` names results that exist already: role -> key. `exposes` are the parts of its own result that other steps read,
-    in the form of `reads` without the role: state keeps them, so that a plan need not open results of what is in place.
+    `run` is the step function, "module:function"; None for an op that has no worker. `identity`: the outputs
+    that count when two results are compared for early cutoff, beside all artifacts; None: all outputs.
     """
 
-    op: Op
+    name: str
+    done: str
+    run: str | None = None
+    identity: tuple[str, ...] | None = None
+
+
+Ops: TypeAlias = Mapping[str, Op]
+"""The table of ops that the engine is handed, in the order in which they are counted and shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One unit of work of a node, called `name` among its steps; `op` is its kind of work.
+
+    `fields` are the JSON values that determine the result, less what `reads` names. `key` is None while it depends on
+    bytes that are not built yet: then `reads` says which parts of the needed results complete it, as "role.artifacts.NAME" or
+    "role.outputs.NAME.NAME". `spec` is a digest of the same by declaration, known always, so a plan can name the step before
+    its build. `own` are the fields less the keys of other steps, where the step may be adopted when the contents that it reads
+    are those of an earlier build (early cutoff); None: its key is by content already. `inputs` is the JSON payload that the worker
+    gets. `needs` names the steps whose results it reads: role -> place; `given` names results that exist already: role -> key.
+    `kin` is what makes its duration comparable with other families' steps of this op. `effect`: it moves a pointer and has no result.
+    """
+
+    name: str
+    op: str
     address: str
     key: str | None
     spec: str
     fields: dict[str, Json] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
+    own: dict[str, Json] | None = None
     inputs: dict[str, Json] = field(default_factory=dict)
-    needs: Mapping[str, tuple[str, Op]] = field(default_factory=dict)
+    needs: Mapping[str, Place] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
-    exposes: tuple[str, ...] = ()
+    kin: str = ""
+    effect: bool = False
+
+    @property
+    def place(self) -> Place:
+        return self.address, self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +119,13 @@ class Node:
 
     `origins[path]` is where the recipe field at `path` is written. `effect`: undone when it vanishes (environments and
     bindings); otherwise it is forgotten. `version` is the bound version's name on bindings. `needs` are addresses that
-    must be in place before. `metadata` is what views show and state records but no digest covers.
+    must be in place before. `notes` are what views show and recipes record but no digest covers. `declaration` is the digest
+    of recipe, notes and (but for effects) the specs of the steps: equal declarations need no second look.
     """
 
     address: str
     digest: str
+    declaration: str
     recipe: dict[str, Json]
     origins: Mapping[Path, Span]
     span: Span
@@ -108,20 +133,8 @@ class Node:
     needs: tuple[str, ...] = ()
     effect: bool = False
     version: str | None = None
-    metadata: dict[str, Json] = field(default_factory=dict)
+    notes: dict[str, Json] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a step produced, immutable under its key.
-
-    `artifacts` maps file names to `sha256:<hex>` of their bytes in the store; `outputs` is the op's own JSON
-    (metrics, row counts, parity …); `provenance` is recorded and shown, never part of a key.
-    """
-
-    key: str
-    op: Op
-    artifacts: Mapping[str, str]
-    outputs: Mapping[str, Json]
-    provenance: Mapping[str, Json]
-    seconds: float
+    def step(self, name: str) -> Step:
+        """The step of this name. Raises StopIteration when there is none."""
+        return next(step for step in self.steps if step.name == name)

@@ -1,61 +1,99 @@
-"""`python -m leptonctl.deploying.serve`: one server process of an environment, in the foreground of whoever starts it."""
+"""`python -P -m leptonctl.deploying.serve`: one server process of an environment, in the foreground of whoever starts it."""
+
+if __name__ == "__main__":
+    # first: what is imported below must not come from the working folder
+    from leptonctl.deploying.safe_path import leave_working_folder
+
+    leave_working_folder()
 
 import argparse
-import json
+import os
+import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+from leptonctl.core.codec import BadRecord, decode, encode
+from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.diagnostic import ERROR, OK, Failure
-from leptonctl.deploying.processes import default_id, process_mark
+from leptonctl.core.values import Json
+from leptonctl.deploying.processes import default_id
+from leptonctl.project.catalog import load_catalog
 from leptonctl.project.secrets import read_secret
-from leptonctl.serving.follow import Identity
 from leptonctl.serving.server import serve
+from leptonctl.serving.settings import Settings
+from leptonctl.serving.standing import Identity
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.durable import make_folder
-from leptonctl.storage.objects import open_objects
+from leptonctl.storage.open import open_objects
+from leptonctl.storage.owner import boot_id, machine_id, process_start
 
 __all__ = ["default_id", "main", "run"]
 
+DEFAULTS = Settings()
 
-def run(*, store: str, root: Path, environment: str, host: str, port: int, server_id: str, record: Path | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. `record`: where to write who serves, for those who want to find the process again.
+
+def run(
+    *,
+    store: str,
+    root: Path,
+    lineage: str,
+    environment: str,
+    host: str,
+    port: int,
+    server_id: str,
+    record: Path | None = None,
+    settings: Settings = DEFAULTS,
+) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP. `record`: where to write who serves, for those who want to find the process again.
 
     Raises Failure when the store cannot be opened or the address cannot be listened on.
     """
-
-    def secret(written: Mapping[str, Any]) -> bytes:
-        try:
-            return read_secret(written, root)
-        except ProviderError as problem:
-            # the detail names the variable or the file, which is what the operator needs
-            raise ValueError(problem.detail) from problem
-
-    def listening(who: Identity) -> None:
-        if record is not None:
-            write_record(record, who)
-        print(f"serving {environment} at {who.url} as {who.id}", flush=True)  # noqa: T201 (the one line on standard output)
-
     serve(
-        open_objects(store, root),
-        environment=environment,
+        open_objects(store, root, load_catalog(root / ".leptonctl" / "cache" / "providers.json").stores),
+        identity(server_id, lineage, environment),
         host=host,
         port=port,
-        server_id=server_id,
-        read_secret=secret,
-        on_listen=listening,
+        read_secret=secrets_of(root),
+        settings=settings,
+        on_listen=lambda who: _announce(who, record),
         log=lambda line: _say(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"),
     )
 
 
-def write_record(path: Path, who: Identity) -> None:
+def identity(server_id: str, lineage: str, environment: str) -> Identity:
+    """This process as a server of an environment."""
+    return Identity(
+        id=server_id, lineage=lineage, environment=environment, host=socket.gethostname(), machine=machine_id(), pid=os.getpid(),
+        start=process_start(os.getpid()), boot=boot_id(),
+    )  # fmt: skip
+
+
+def secrets_of(root: Path) -> Callable[[Json], bytes]:
+    """Reads typed secrets, files relative to `root`. ValueError says why there is none, and never the secret."""
+
+    def read(written: Json) -> bytes:
+        try:
+            return read_secret(written if isinstance(written, dict) else {}, root)
+        except ProviderError as problem:
+            # the detail names the variable or the file, which is what the operator needs
+            raise ValueError(problem.detail) from problem
+
+    return read
+
+
+def _announce(who: ServerRecord, record: Path | None) -> None:
+    if record is not None:
+        write_record(record, who)
+    print(f"serving {who.environment} at {who.url} as {who.id}", flush=True)  # noqa: T201 (the one line on standard output)
+
+
+def write_record(path: Path, who: ServerRecord) -> None:
     """Written by the server itself, so that no crash of its starter leaves it unknown."""
-    value = {"id": who.id, "environment": who.environment, "url": who.url, "started": who.started, **process_mark(who.pid)}
     make_folder(path.parent)
     temporary = path.with_suffix(f".{who.pid}")
-    temporary.write_text(json.dumps(value), encoding="utf-8")
+    temporary.write_bytes(encode(who))
     temporary.replace(path)
 
 
@@ -66,30 +104,43 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m leptonctl.deploying.serve", description="Serve an environment until told to stop.")
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    try:
+        settings = decode(parsed.settings.encode(), Settings)
+    except BadRecord as problem:
+        parser.error(f"--settings: {problem}")
+    try:
+        run(
+            store=parsed.store,
+            root=parsed.project,
+            lineage=parsed.lineage,
+            environment=parsed.environment,
+            host=parsed.host,
+            port=parsed.port,
+            server_id=parsed.id or default_id(parsed.project),
+            record=parsed.record,
+            settings=settings,
+        )
+    except Failure as failure:
+        for found in failure.diagnostics:
+            _say(f"error[{found.id}]: {found.summary}\n  {found.detail}\n  hint: {found.hint}")
+        return ERROR
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -P -m leptonctl.deploying.serve", description="Serve an environment until told to stop.")
     parser.add_argument("--store", required=True, help="where the store is, as in leptonctl.yaml")
     parser.add_argument("--project", required=True, type=Path, help="the project folder")
+    parser.add_argument("--lineage", required=True, help="whose environment: the lineage of the project's state")
     parser.add_argument("--environment", required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", required=True, type=int, help="0: any free port")
     parser.add_argument("--id", default=None, help="name of this server in the store (default: by host and folder)")
     parser.add_argument("--record", default=None, type=Path, help="write the process's record to this file")
-    given = parser.parse_args(arguments)
-    try:
-        run(
-            store=given.store,
-            root=given.project,
-            environment=given.environment,
-            host=given.host,
-            port=given.port,
-            server_id=given.id or default_id(given.project),
-            record=given.record,
-        )
-    except Failure as failure:
-        for problem in failure.diagnostics:
-            _say(f"error[{problem.id}]: {problem.summary}\n  {problem.detail}\n  hint: {problem.hint}")
-        return ERROR
-    return OK
+    parser.add_argument("--settings", default="{}", help="a JSON object of periods in seconds and limits in bytes (serving.settings)")
+    return parser
 
 
 if __name__ == "__main__":

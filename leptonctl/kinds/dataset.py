@@ -4,11 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from leptonctl.core import address
 from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.graph import declaration
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.values import Json, Node, Path, Span, Step
-from leptonctl.language.resolve import Declared, Project, versions
+from leptonctl.core.values import Document, Json, Node, Path, Span, Step
+from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.schema_documents import DATASET
+from leptonctl.language.resolve import Declared, versions
 from leptonctl.spi.catalog import Catalog
 
 # only these contract fields change a value; the others are checks
@@ -48,15 +52,14 @@ class Dataset:
         return self.steps[stratify]
 
 
-def _prepare(address: str, inputs: dict[str, Json], *, stratify: bool) -> Step:
+def _prepare(place: str, inputs: dict[str, Json], *, stratify: bool) -> Step:
     split = dict(cast("dict[str, Json]", inputs["split"]))
     if split["method"] == "random" and split["stratify"] is None:
         split["stratify"] = stratify
     inputs = {**inputs, "split": split}
     fields = key_fields(inputs)
     key = digest({"op": "prepare", **fields})
-    exposes = ("outputs.rows_digest.train", "outputs.rows_digest.test")
-    return Step(op="prepare", address=address, key=key, spec=key, fields=fields, inputs=inputs, exposes=exposes)
+    return Step(name="prepare", op="prepare", address=place, key=key, spec=key, fields=fields, inputs=inputs)
 
 
 def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
@@ -78,27 +81,29 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def source_keys(project: Project) -> Iterator[SourceKey]:
-    """Every file that a dataset version names, to be observed before planning."""
-    for document in project.datasets.values():
-        for declared in versions(document):
-            for path in (declared.fields.get("source"), _test(declared).get("source")):
-                if isinstance(path, str):
-                    yield _source_key(declared, path)
+def files(document: Document) -> Iterator[SourceKey]:
+    """Every file that a version of the dataset names, to be observed before planning."""
+    for declared in versions(document):
+        for path in (declared.fields.get("source"), _test(declared).get("source")):
+            if isinstance(path, str):
+                yield _source_key(declared, path)
 
 
-def datasets(
-    project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
-) -> tuple[dict[str, Dataset], tuple[Diagnostic, ...]]:
+def datasets(declarations: Declarations) -> Mapping[str, Dataset]:
+    """All dataset versions by `name@version`."""
+    return declarations.of("Dataset")
+
+
+def declare(declarations: Declarations) -> tuple[dict[str, Dataset], Problems]:
     """All dataset versions by `name@version`, and what is wrong with them."""
     found: dict[str, Dataset] = {}
-    problems: list[Diagnostic] = []
-    for document in project.datasets.values():
+    problems: dict[Diagnostic, None] = {}
+    for document in declarations.project.of("Dataset").values():
         for declared in versions(document):
-            dataset, wrong = _dataset(declared, catalog, facts)
-            problems += (p for p in wrong if p not in problems)
+            dataset, wrong = _dataset(declared, declarations.catalog, declarations.facts)
+            problems.update(dict.fromkeys(wrong))
             if dataset is not None:
-                found[f"{declared.name}@{declared.version}"] = dataset
+                found[address.short(dataset.address)] = dataset
     return found, tuple(problems)
 
 
@@ -110,12 +115,29 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
     return Node(
         address=dataset.address,
         digest=step.key,
+        declaration=declaration(step.fields, {}, [step]),
         recipe=step.fields,
         origins=recipe_origins(declared),
         span=declared.span,
         steps=(step,),
-        metadata={"path": cast("dict[str, Json]", dataset.inputs["source"])["path"], "pinned": dataset.pinned},
     )
+
+
+def built(declarations: Declarations) -> Iterator[Node]:
+    """Every version, split as the models that read it want it."""
+    tasks: dict[tuple[str, ...], set[str]] = {}
+    for model in declarations.of("Model").values():
+        for place in _places(model.dataset):
+            tasks.setdefault(place, set()).add(model.task)
+    for dataset in datasets(declarations).values():
+        # a version that no model reads is split like its sisters: it does not move when a model comes to it or leaves it
+        used = next((tasks[place] for place in _places(dataset) if place in tasks), set())
+        yield node(dataset, stratify="classification" in used)
+
+
+def _places(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What tells a version from others: its address, then its sisters' common name and target."""
+    return (dataset.address,), (dataset.declared.name, dataset.target)
 
 
 def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
@@ -151,9 +173,9 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
     }
     problems += _unknown_columns(declared, columns)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
-    address = f"dataset/{declared.name}@{declared.version}"
-    steps = {stratify: _prepare(address, inputs, stratify=stratify) for stratify in (False, True)}
-    return Dataset(address=address, declared=declared, inputs=inputs, columns=columns, pinned=pinned, steps=steps), problems
+    place = address.version_of("dataset", declared.name, declared.version)
+    steps = {stratify: _prepare(place, inputs, stratify=stratify) for stratify in (False, True)}
+    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned, steps=steps), problems
 
 
 def _source(
@@ -253,3 +275,6 @@ def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
     for part in ("by", "column"):
         if isinstance(split.get(part), str):
             yield ("split", part), str(split[part])
+
+
+KIND = Kind(name="Dataset", address="dataset", schema=DATASET, files=files, declare=declare, built=built)

@@ -1,52 +1,27 @@
-"""Environment documents to nodes: one for the environment, one for each binding with its gates and their evidence. Pure."""
+"""The kind Environment: what is declared of each, and its nodes: one for itself, one for each binding. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
+from leptonctl.core import address
 from leptonctl.core.canonical import digest
-from leptonctl.core.change import Change, Gate, PlannedStep, Remove
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
-from leptonctl.core.values import Json, Node, Span, Step
-from leptonctl.kinds.gate_rules import FLIPS, gates_of, guarding_nothing
-from leptonctl.kinds.model import Model
-from leptonctl.kinds.model_steps import evaluate_step, step_of
+from leptonctl.core.graph import declaration
+from leptonctl.core.values import Json, Node
+from leptonctl.kinds import binding as binding_of
+from leptonctl.kinds import unbuilt
+from leptonctl.kinds.binding import Binding
+from leptonctl.kinds.gate_block import gates_of, guarding_nothing
+from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
+from leptonctl.kinds.model import models
+from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.schema_documents import ENVIRONMENT
+from leptonctl.kinds.settings import filled
 from leptonctl.language.resolve import Declared, Project, whole
 from leptonctl.spi.catalog import Catalog
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """What an environment serves for a model now, from state: version, digest, artifact and the step keys that made it."""
-
-    version: str
-    digest: str
-    artifact: str
-    steps: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """A wanted binding: environment -> model version, and the gates that guard it."""
-
-    address: str
-    environment: str
-    model: Model
-    gates: tuple[Gate, ...]
-    declared: Declared
-
-    @property
-    def needs_evaluation(self) -> tuple[str, ...]:
-        """Metrics of min and max gates that the model's own evaluation does not compute."""
-        return tuple(sorted({g.metric for g in self.gates if g.rule in ("min", "max") and g.metric != FLIPS} - set(self.model.metrics)))
-
-    @property
-    def compared_metrics(self) -> tuple[str, ...]:
-        return tuple(sorted({g.metric for g in self.gates if g.rule == "max_drop"}))
-
-    @property
-    def needs_comparison(self) -> bool:
-        return any(g.metric == FLIPS or g.rule == "max_drop" for g in self.gates)
+PLATFORM = "server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +39,34 @@ class Environment:
 
     @property
     def address(self) -> str:
-        return f"environment/{self.name}"
+        return address.document("environment", self.name)
 
-    def holds(self, address: str) -> bool:
+    def holds(self, text: str) -> bool:
         """Whether it is this environment or one of its bindings."""
-        return address == self.address or address.startswith(self.address + "/")
+        return address.covers(self.address, text)
 
 
-def environments(project: Project, models: Mapping[str, Model], catalog: Catalog) -> tuple[dict[str, Environment], tuple[Diagnostic, ...]]:
-    """All environments by name, and what is wrong with them: references, gates, ports."""
+def environments(declarations: Declarations) -> Mapping[str, Environment]:
+    """All environments by name."""
+    return declarations.of("Environment")
+
+
+def bindings(declarations: Declarations) -> dict[str, Binding]:
+    """The wanted bindings of all environments, by address."""
+    return {binding.address: binding for environment in environments(declarations).values() for binding in environment.bindings}
+
+
+def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problems]:
+    """All environments by name, and what is wrong with them: references, gates, platforms, ports."""
     found: dict[str, Environment] = {}
     problems: list[Diagnostic] = []
-    for document in project.environments.values():
+    project, catalog = declarations.project, declarations.catalog
+    for document in project.of("Environment").values():
         declared = whole(document)
         platform, wrong = _platform(declared, catalog)
         problems += wrong
-        problems += guarding_nothing(declared, project.models)
-        bindings = _bindings(declared, project, models, catalog, problems)
+        problems += guarding_nothing(declared, project.of("Model"))
+        wanted = tuple(_bindings(declared, project, models(declarations), catalog, problems))
         fields = declared.fields
         found[declared.name] = Environment(
             name=declared.name,
@@ -90,98 +76,49 @@ def environments(project: Project, models: Mapping[str, Model], catalog: Catalog
             require_commit=bool(fields.get("require_commit", False)),
             requests=str(fields.get("requests", "lenient")),
             together=fields.get("switch") == "together",
-            bindings=tuple(bindings),
+            bindings=wanted,
         )
     problems += _shared_ports(found)
     return found, tuple(problems)
 
 
+def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
+    """Every environment and binding. The evidence a binding needs depends on what is bound and on what was served before."""
+    current = recorded.state.current if recorded.state else {}
+    for environment in environments(declarations).values():
+        yield node(environment)
+        for binding in environment.bindings:
+            bound = current.get(binding.address)
+            built = declarations.built[binding.model.address]
+            other = bound if bound is not None and bound.package is not None and bound.digest != built.digest else None
+            returning = binding_of.is_return(binding, declarations.built, recorded.state, recorded.results)
+            yield binding_of.node(binding, built, other, is_return=returning)
+
+
 def node(environment: Environment) -> Node:
-    """The environment itself. A version switch leaves it alone; gates and protection are rules, not results."""
+    """The environment itself. A version switch leaves it alone; gates are rules, not results."""
     recipe: dict[str, Json] = {"platform": environment.platform, "requests": environment.requests, "protected": environment.protected}
     return Node(
         address=environment.address,
         digest=digest({"kind": "environment", **recipe}),
+        declaration=declaration(recipe, {}),
         recipe=recipe,
         origins=environment.declared.origins,
         span=environment.declared.span,
         effect=True,
-        metadata={"protected": environment.protected},
-    )
-
-
-def binding_node(binding: Binding, built: Node, bound: Bound | None, *, is_return: bool) -> Node:
-    """The binding as a node whose digest is the bound version's. Evidence steps only where gates ask for them and it is no return.
-
-    `built` is the version's node; `bound` is what is bound now, None when that is nothing else.
-    """
-    model = binding.model
-    evidence = () if is_return else tuple(_evidence(binding, step_of(built, "export"), bound))
-    return Node(
-        address=binding.address,
-        digest=built.digest,
-        recipe={"model": model.declared.name, "version": model.declared.version},
-        origins={("version",): _version_span(binding)},
-        span=_version_span(binding),
-        steps=(*evidence, bind_step(binding.address, built.digest, model.declared.version)),
-        needs=(model.address, f"environment/{binding.environment}"),
-        effect=True,
-        version=model.declared.version,
-        metadata={"checks": model.dataset.checks},
-    )
-
-
-def bind_step(address: str, model_digest: str | None, version: str | None) -> Step:
-    """The move of the pointer itself. Never cached: it has no result, only an effect."""
-    fields: dict[str, Json] = {"address": address, "digest": model_digest, "version": version}
-    return Step(op="bind", address=address, key=None, spec=digest({"op": "bind", **fields}), fields=fields)
-
-
-def unbound(change: Change) -> Change:
-    """The removal of a binding with the move of its pointer as a step; every other change as it is."""
-    if not isinstance(change, Remove) or change.before_version is None:
-        return change
-    step = bind_step(change.address, None, None)
-    planned = PlannedStep(op=step.op, address=change.address, key=None, spec=step.spec, cached=False, step=step)
-    return replace(change, steps=(planned,))
-
-
-def _evidence(binding: Binding, export: Step, bound: Bound | None) -> Iterator[Step]:
-    model = binding.model
-    if binding.needs_evaluation:
-        yield evaluate_step(model, binding.needs_evaluation, binding.address, export)
-    if bound is None or not binding.needs_comparison:
-        return
-    fields: dict[str, Json] = {**model.scoring, "metrics": list(binding.compared_metrics)}
-    yield Step(
-        op="compare",
-        address=binding.address,
-        key=None,
-        spec=digest({"op": "compare", "of": model.address, "bound": bound.artifact, **fields}),
-        fields=fields,
-        reads=(
-            "bound_export.artifacts.model.onnx",
-            "export.artifacts.model.onnx",
-            "prepare.outputs.rows_digest.test",
-            "prepare.outputs.rows_digest.train",
-            "bound_prepare.outputs.rows_digest.train",
-        ),
-        inputs=fields,
-        needs={"prepare": export.needs["prepare"], "export": (model.address, "export")},
-        given={"bound_prepare": bound.steps["prepare"], "bound_export": bound.steps["export"]},
     )
 
 
 def _bindings(
-    declared: Declared, project: Project, models: Mapping[str, Model], catalog: Catalog, problems: list[Diagnostic]
+    declared: Declared, project: Project, known_models: Mapping[str, Model], catalog: Catalog, problems: list[Diagnostic]
 ) -> Iterator[Binding]:
     written = cast("dict[str, Json]", declared.fields.get("models") or {})
     for name, value in written.items():
         version = value.get("version") if isinstance(value, dict) else value
         span = declared.at("models", name, "version") if isinstance(value, dict) else declared.at("models", name)
-        document = project.models.get(name)
+        document = project.of("Model").get(name)
         if document is None:
-            hint = did_you_mean(name, project.models)
+            hint = did_you_mean(name, project.of("Model"))
             problems.append(
                 error(
                     "unknown-model",
@@ -205,22 +142,34 @@ def _bindings(
                 )
             )
             continue
-        model = models.get(f"{name}@{version}")
+        model = known_models.get(f"{name}@{version}")
         if model is not None:
             gates = tuple(gates_of(declared, model, catalog, problems))
             yield Binding(
-                address=f"environment/{declared.name}/{name}", environment=declared.name, model=model, gates=gates, declared=declared
+                address=address.member_of("environment", declared.name, name),
+                environment=declared.name,
+                model=model,
+                gates=gates,
+                declared=declared,
             )
 
 
-def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], list[Diagnostic]]:
-    written = cast("dict[str, Json]", declared.fields.get("platform") or {"type": "server"})
-    kind = str(written.get("type", "server"))
+def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], tuple[Diagnostic, ...]]:
+    """The platform's settings with its provider's defaults, and what is wrong with them."""
+    block = declared.fields.get("platform")
+    written = block if isinstance(block, dict) else {}
+    kind = str(written.get("type", PLATFORM))
     provider = catalog.platforms.get(kind)
     if provider is None:
-        return written, []
-    settings = {name: written.get(name, schema.get("default")) for name, schema in provider.settings.items()}
-    return {"type": kind, **settings}, []
+        detail = f"no platform of type `{kind}` is installed"
+        hint = did_you_mean(kind, catalog.platforms)
+        span = declared.at("platform", "type")
+        return {"type": kind}, (
+            error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint),
+        )
+    given = {key: value for key, value in written.items() if key != "type"}
+    settings, problems = filled(given, provider.settings, declared, ("platform",), f"platform {kind}")
+    return {"type": kind, **settings}, problems
 
 
 def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnostic]:
@@ -235,7 +184,4 @@ def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnosti
             yield error("port-taken", "Two environments listen on the same port", detail, span=span, hint="choose another port")
 
 
-def _version_span(binding: Binding) -> Span:
-    name = binding.model.declared.name
-    at = ("models", name, "version") if ("models", name, "version") in binding.declared.origins else ("models", name)
-    return binding.declared.at(*at)
+KIND = Kind(name="Environment", address="environment", schema=ENVIRONMENT, unbuilt=unbuilt.in_environment, declare=declare, effects=effects)

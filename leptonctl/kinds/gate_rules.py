@@ -1,113 +1,181 @@
-"""The `gates:` of an environment, read for one model. Pure."""
+"""The rules that a gate may have, as values: what each is judged from, how, and its words for people. Pure.
 
-from collections.abc import Collection, Iterator
-from fnmatch import fnmatchcase
-from typing import cast
+A further rule is one value and one line in RULES: what YAML takes, the evidence steps, judgements and views follow from it.
+Schemas are compiled from here when the package is built, so that no import at run time needs more than Python's own modules.
+"""
 
-from leptonctl.core.change import Gate
-from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
-from leptonctl.core.values import Json, Path
-from leptonctl.kinds.model import Model
-from leptonctl.language.resolve import Declared
-from leptonctl.spi.catalog import Catalog
+from __future__ import annotations
 
-FLIPS = "flips"
-RULES = ("min", "max", "max_drop")
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from leptonctl.core.gate import Gate, Judgement
+from leptonctl.spi.learning import Schema
 
-def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
-    """The gates of an environment that guard this model. What is wrong with them is added to `problems`, once."""
-    for at, pattern, block in _blocks(declared):
-        if not fnmatchcase(model.declared.name, pattern):
-            continue
-        for metric, rules in block.items():
-            if isinstance(rules, dict):
-                yield from _metric_gates(declared, (*at, metric), metric, rules, model, catalog, problems)
+if TYPE_CHECKING:
+    from leptonctl.kinds.evidence import CompareOutputs, Evidence
 
+EVALUATE, COMPARE = "evaluate", "compare"
+GreaterIsBetter: TypeAlias = Callable[[str], bool]
+Judge: TypeAlias = "Callable[[Gate, Evidence, GreaterIsBetter], Judgement]"
+Passes: TypeAlias = Callable[[float, float, float], bool]
 
-def guarding_nothing(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
-    """Gates for models that nobody declares: a slip of the pen would leave the door open."""
-    for at, pattern, _ in _blocks(declared):
-        if pattern != "*" and not any(fnmatchcase(name, pattern) for name in models):
-            detail = f"gates are set for `{pattern}`, and no model is called so"
-            span = declared.at(*at, "models")
-            yield error(
-                "unknown-model", "Environment names a model that is not declared", detail, span=span, hint=did_you_mean(pattern, models)
-            )
+TOLERANCE = 1e-9
+"""Relative to what was measured: what misses a limit by less is on it, since 0.95 - 0.945 is not 0.005 in floating point."""
+NOTHING_BOUND = "nothing is bound yet"
+UNDEFINED = "undefined on these rows"
+NO_ROWS = "no rows to compare on that neither version was trained on"
+NO_LABELS = "a number has no label that could flip"
 
 
-def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
-    """Where each group of gates is written, the glob of the models it is for, and what it says by metric."""
-    written = declared.fields.get("gates")
-    if isinstance(written, dict):
-        yield ("gates",), "*", written
-    elif isinstance(written, list):
-        for index, block in enumerate(cast("list[dict[str, Json]]", written)):
-            yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One way to judge a metric.
+
+    name: what YAML writes. evidence: the op whose outputs it reads. metric: the one metric that it is for, which comes with the
+    evidence; None: every metric of the model's task that is one number.
+    judge: pure; `passed` is None while its evidence is absent.
+    label: the metric in the words of what is measured. sign: how the value has to stand to the limit, limits included.
+    limit: what the limit is, as a phrase. least: the smallest limit that may be written.
+    """
+
+    name: str
+    evidence: str
+    judge: Judge
+    sign: Literal["≥", "≤"]
+    limit: str
+    least: float | None = None
+    metric: str | None = None
+    label: Callable[[str], str] = str
+
+    def describe(self, gate: Gate) -> str:
+        """`f1 drop ≤ 0.01`."""
+        return f"{self.label(gate.metric)} {self.sign} {gate.limit:g}"
 
 
-def _metric_gates(
-    declared: Declared,
-    at: tuple[str | int, ...],
-    metric: str,
-    rules: dict[str, Json],
-    model: Model,
-    catalog: Catalog,
-    problems: list[Diagnostic],
-) -> Iterator[Gate]:
-    provider = catalog.metrics.get((model.task, metric))
-    if provider is None and metric != FLIPS:
-        elsewhere = sorted(task for task, name in catalog.metrics if name == metric)
-        detail = (
-            f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}"
-            if elsewhere
-            else f"no metric for {model.task} has this name"
-        )
-        _once(
-            problems,
-            error(
-                "unknown-metric",
-                "Gate names a metric that this model does not have",
-                detail,
-                span=declared.key_at(*at),
-                hint=did_you_mean(metric, _numbers(model, catalog)),
-            ),
-        )
-        return
-    if provider is not None and provider.score is None:
-        _once(
-            problems,
-            error(
-                "no-number",
-                "Gate names a curve or matrix",
-                f"{metric} is not one number",
-                span=declared.key_at(*at),
-                hint=did_you_mean(metric, _numbers(model, catalog)),
-            ),
-        )
-        return
-    for rule, limit in rules.items():
-        if rule not in RULES or (metric == FLIPS and rule != "max"):
-            hint = "write `max`: the largest share of rows whose label may change" if metric == FLIPS else did_you_mean(rule, RULES)
-            _once(
-                problems,
-                error(
-                    "unknown-rule",
-                    "Gate has a rule that does not exist",
-                    f"a gate on {metric} has no `{rule}`",
-                    span=declared.key_at(*at, rule),
-                    hint=hint,
-                ),
-            )
-        elif isinstance(limit, int | float) and not isinstance(limit, bool):
-            yield Gate(metric=metric, rule=rule, limit=float(limit), span=declared.at(*at, rule))
+def _min(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
+    return _own(gate, evidence, at_least)
 
 
-def _numbers(model: Model, catalog: Catalog) -> list[str]:
-    """What a gate may guard."""
-    return [FLIPS, *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
+def _max(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
+    return _own(gate, evidence, at_most)
 
 
-def _once(problems: list[Diagnostic], problem: Diagnostic) -> None:
-    if problem not in problems:
-        problems.append(problem)
+def _max_drop(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter) -> Judgement:
+    found = _comparison(gate, evidence)
+    if isinstance(found, Judgement):
+        return found
+    pair = found.pair(gate.metric)
+    if pair is None:
+        return Judgement(gate=gate, passed=False, n=found.rows, note=UNDEFINED)
+    bound, candidate = pair
+    drop = bound - candidate if greater_is_better(gate.metric) else candidate - bound
+    passed = at_most(drop, gate.limit, max(abs(bound), abs(candidate)))
+    return Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=found.rows)
+
+
+def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
+    found = _comparison(gate, evidence)
+    if isinstance(found, Judgement):
+        return found
+    flips = found.flips
+    if flips.share is None:
+        return Judgement(gate=gate, passed=False, n=flips.rows, note=NO_LABELS)
+    return Judgement(gate=gate, passed=at_most(flips.share, gate.limit, flips.share), value=flips.share, n=flips.rows)
+
+
+MIN = Rule(name="min", evidence=EVALUATE, judge=_min, sign="≥", limit="smallest value that passes")
+MAX = Rule(name="max", evidence=EVALUATE, judge=_max, sign="≤", limit="largest value that passes")
+MAX_DROP = Rule(
+    name="max_drop", evidence=COMPARE, judge=_max_drop, sign="≤", least=0, label=lambda metric: f"{metric} drop",
+    limit="how much worse than the version bound now it may be",
+)  # fmt: skip
+MAX_FLIPS = Rule(
+    name="max", metric="flips", evidence=COMPARE, judge=_max_flips, sign="≤", limit="the largest share of rows whose label may change"
+)
+
+RULES: tuple[Rule, ...] = (MIN, MAX, MAX_DROP, MAX_FLIPS)
+Rules: TypeAlias = Sequence[Rule]
+
+
+def rules_for(metric: str, rules: Rules = RULES) -> tuple[Rule, ...]:
+    """The rules that a gate on this metric may have: its own where it has some, else those of every metric."""
+    return tuple(r for r in rules if r.metric == metric) or tuple(r for r in rules if r.metric is None)
+
+
+def find_rule(metric: str, name: str, rules: Rules = RULES) -> Rule | None:
+    """The rule of a gate, None where a gate on this metric has no such rule."""
+    return next((r for r in rules_for(metric, rules) if r.name == name), None)
+
+
+def own_metrics(rules: Rules = RULES) -> tuple[str, ...]:
+    """The names that rules bring themselves, beside the metrics of the catalog."""
+    return tuple(dict.fromkeys(r.metric for r in rules if r.metric is not None))
+
+
+def limits(rules: Rules = RULES) -> dict[str, Schema]:
+    """What a gate may say in YAML: rule -> the JSON Schema of its limit."""
+    found: dict[str, Schema] = {}
+    for rule in sorted(rules, key=lambda r: r.metric is not None):
+        least = {} if rule.least is None else {"minimum": rule.least}
+        found.setdefault(rule.name, {"description": f"{rule.limit[:1].upper()}{rule.limit[1:]}.", "type": "number", **least})
+    return found
+
+
+def metrics_to_evaluate(gates: Iterable[Gate], computed: Collection[str], rules: Rules = RULES) -> tuple[str, ...]:
+    """The metrics that an evaluation has to compute for these gates beside those which the model's own evaluation computes."""
+    return tuple(sorted(_metrics(gates, EVALUATE, rules) - set(computed)))
+
+
+def metrics_to_compare(gates: Iterable[Gate], rules: Rules = RULES) -> tuple[str, ...]:
+    """The metrics that a comparison has to compute for these gates. None of them may be needed though the comparison is."""
+    return tuple(sorted(_metrics(gates, COMPARE, rules)))
+
+
+def needs_comparison(gates: Iterable[Gate], rules: Rules = RULES) -> bool:
+    """Whether one of these gates is judged from a comparison with the version bound now."""
+    return any(rule.evidence == COMPARE for _, rule in _ruled(gates, rules))
+
+
+def at_most(value: float, limit: float, scale: float) -> bool:
+    """Whether a value is at or below a limit. `scale` is the size of the largest number that it was computed from."""
+    return value - limit <= TOLERANCE * scale
+
+
+def at_least(value: float, limit: float, scale: float) -> bool:
+    """Whether a value is at or above a limit. `scale` as in at_most."""
+    return limit - value <= TOLERANCE * scale
+
+
+def _ruled(gates: Iterable[Gate], rules: Rules) -> list[tuple[Gate, Rule]]:
+    return [(gate, rule) for gate in gates if (rule := find_rule(gate.metric, gate.rule, rules)) is not None]
+
+
+def _metrics(gates: Iterable[Gate], evidence: str, rules: Rules) -> set[str]:
+    return {gate.metric for gate, rule in _ruled(gates, rules) if rule.evidence == evidence and rule.metric is None}
+
+
+def _own(gate: Gate, evidence: Evidence, passes: Passes) -> Judgement:
+    """The candidate's metric against the limit, from the first evaluation that has it."""
+    found = [evaluation for evaluation in evidence.evaluations if evaluation is not None]
+    for evaluation in found:
+        value = evaluation.metric(gate.metric)
+        if value is not None:
+            passed = passes(value, gate.limit, abs(value))
+            return Judgement(gate=gate, passed=passed, value=value, candidate=value, n=evaluation.rows)
+    if not found or len(found) < len(evidence.evaluations):
+        return Judgement(gate=gate, passed=None)
+    return Judgement(gate=gate, passed=False, n=found[0].rows, note=UNDEFINED)
+
+
+def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
+    """The comparison, or what there is to say without one."""
+    found = evidence.comparison
+    if not evidence.compares:
+        return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)
+    if found is None:
+        return Judgement(gate=gate, passed=None)
+    if found.not_comparable or not found.rows:
+        return Judgement(gate=gate, passed=False, n=found.rows, note=found.not_comparable or NO_ROWS, held="not_comparable")
+    return found

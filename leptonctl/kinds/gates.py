@@ -1,90 +1,64 @@
-"""Gates against evidence: a pure judgement, the same at plan time and before the bind."""
+"""Gates against evidence: a pure judgement, the same at plan time and before the bind; and what is recorded of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import cast
 
-from leptonctl.core.change import Gate, Judgement
-from leptonctl.core.graph import Keys
-from leptonctl.core.record import State
-from leptonctl.core.values import Json, Result
-from leptonctl.kinds.configuration import Configuration, bound_now
-from leptonctl.kinds.environment import Binding
-from leptonctl.kinds.gate_rules import FLIPS
+from leptonctl.core.gate import Gate, Judgement
+from leptonctl.core.state import Verdict
+from leptonctl.kinds.evidence import Evidence
+from leptonctl.kinds.gate_rules import RULES, GreaterIsBetter, Rules, find_rule
 
-GreaterIsBetter = Callable[[str], bool]
-NOTHING_BOUND = "nothing is bound yet"
 NOT_NEEDED = "a return needs no evidence"
 
 
 def judgements(
-    binding: Binding, configuration: Configuration, keys: Keys, state: State | None, results: Mapping[str, Result], *, is_return: bool
+    gates: Iterable[Gate], evidence: Evidence, greater_is_better: GreaterIsBetter, *, is_return: bool = False, rules: Rules = RULES
 ) -> tuple[Judgement, ...]:
-    """The gates of one binding against the evidence that exists. No more is made for a return."""
-    task, model = binding.model.task, binding.model.address
-    evaluations = [keys.of(model, "evaluate")]
-    if binding.needs_evaluation:
-        evaluations.append(keys.of(binding.address, "evaluate"))
-    bound = bound_now(binding.address, state)
-    digest = configuration.built[model].digest
-    found = judge(
-        binding.gates,
-        evaluations=[results.get(key) if key else None for key in evaluations],
-        comparison=results.get(keys.of(binding.address, "compare") or ""),
-        compares=bound is not None and bound.digest != digest,
-        greater_is_better=lambda metric: configuration.catalog.metrics[task, metric].greater_is_better is not False,
-    )
+    """Every gate with its judgement, in order; `passed` None while its evidence does not exist. A return asks for no more.
+
+    greater_is_better: of a metric of the catalog; asked only about those.
+    """
+    found = (_judge(gate, evidence, greater_is_better, rules) for gate in gates)
     return tuple(replace(j, note=NOT_NEEDED) if is_return and j.passed is None else j for j in found)
 
 
-def judge(
-    gates: Sequence[Gate],
-    *,
-    evaluations: Sequence[Result | None],
-    comparison: Result | None,
-    compares: bool,
-    greater_is_better: GreaterIsBetter,
-) -> tuple[Judgement, ...]:
-    """Every gate with its verdict; `passed` None while its evidence does not exist.
-
-    evaluations: the candidate's evaluate results. comparison: its compare result with the version bound now; `compares`
-    False: there is nothing to compare with, so max_drop and flips hold.
-    """
-    return tuple(_judge(gate, evaluations, comparison, greater_is_better, compares=compares) for gate in gates)
+def refusal(found: Iterable[Judgement]) -> str:
+    """What keeps a binding from moving, gate by gate: `f1 0.81, min 0.85; flips 0.2, max 0.05`. "" where every gate passes."""
+    return "; ".join(_reason(judgement) for judgement in found if judgement.passed is not True)
 
 
-def _judge(
-    gate: Gate, evaluations: Sequence[Result | None], comparison: Result | None, greater_is_better: GreaterIsBetter, *, compares: bool
-) -> Judgement:
-    if gate.metric == FLIPS or gate.rule == "max_drop":
-        if not compares:
-            return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)
-        if comparison is None:
-            return Judgement(gate=gate, passed=None)
-        return _flips(gate, comparison) if gate.metric == FLIPS else _drop(gate, comparison, greater=greater_is_better(gate.metric))
-    found = [r for r in evaluations if r is not None]
-    values = [m[gate.metric] for r in found if gate.metric in (m := cast("dict[str, float]", r.outputs.get("metrics") or {}))]
-    if not values:
-        # every evaluation is there and none has the metric: it is undefined on these rows
-        done = len(found) == len(evaluations)
-        return Judgement(gate=gate, passed=False if done else None, note="undefined on these rows" if done else "")
-    value = values[0]
-    return Judgement(gate=gate, passed=value >= gate.limit if gate.rule == "min" else value <= gate.limit, value=value, candidate=value)
+def verdict_of(address: str, judgement: Judgement) -> Verdict:
+    """A judgement on the binding at an address, for the history."""
+    low, high = judgement.interval or (None, None)
+    return Verdict(
+        address=address, metric=judgement.gate.metric, rule=judgement.gate.rule, limit=judgement.gate.limit,
+        passed=judgement.passed, value=judgement.value, bound=judgement.bound, candidate=judgement.candidate,
+        low=low, high=high, test=judgement.test, n=judgement.n, note=judgement.note,
+    )  # fmt: skip
 
 
-def _flips(gate: Gate, comparison: Result) -> Judgement:
-    flips = cast("dict[str, Json]", comparison.outputs.get("flips") or {})
-    share = flips.get("share")
-    if not flips.get("rows") or share is None:
-        return Judgement(gate=gate, passed=False, note="no rows to compare on that neither version was trained on")
-    value = float(cast("float", share))
-    return Judgement(gate=gate, passed=value <= gate.limit, value=value)
+def judgement_of(verdict: Verdict) -> Judgement:
+    """The judgement in a history record. Where its gate was written is not recorded."""
+    interval = None if verdict.low is None or verdict.high is None else (verdict.low, verdict.high)
+    return Judgement(
+        gate=Gate(metric=verdict.metric, rule=verdict.rule, limit=verdict.limit),
+        passed=verdict.passed, value=verdict.value, bound=verdict.bound, candidate=verdict.candidate,
+        interval=interval, test=verdict.test, n=verdict.n, note=verdict.note,
+    )  # fmt: skip
 
 
-def _drop(gate: Gate, comparison: Result, *, greater: bool) -> Judgement:
-    metrics = cast("dict[str, dict[str, float]]", comparison.outputs.get("metrics") or {}).get(gate.metric) or {}
-    bound, candidate = metrics.get("a"), metrics.get("b")
-    if bound is None or candidate is None:
-        return Judgement(gate=gate, passed=False, note="no rows to compare on that neither version was trained on")
-    drop = bound - candidate if greater else candidate - bound
-    return Judgement(gate=gate, passed=drop <= gate.limit, value=drop, bound=bound, candidate=candidate)
+def _judge(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter, rules: Rules) -> Judgement:
+    rule = find_rule(gate.metric, gate.rule, rules)
+    assert rule is not None, f"gate {gate.metric}.{gate.rule} was let through with a rule that does not exist"
+    judgement = rule.judge(gate, evidence, greater_is_better)
+    problem = evidence.unreadable.get(rule.evidence)
+    if judgement.passed is None and problem:
+        return replace(judgement, note=f"what {rule.evidence} recorded cannot be read: {problem}")
+    return judgement
+
+
+def _reason(judgement: Judgement) -> str:
+    gate = judgement.gate
+    value = "not known" if judgement.value is None else f"{judgement.value:.6g}"
+    note = f" ({judgement.note})" if judgement.note else ""
+    return f"{gate.metric} {value}, {gate.rule} {gate.limit:g}{note}"

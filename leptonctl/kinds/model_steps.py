@@ -1,13 +1,15 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
 from dataclasses import replace
-from typing import cast
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.graph import Place
-from leptonctl.core.values import Json, Node, Op, Step
+from leptonctl.core.graph import declaration
+from leptonctl.core.values import Json, Node, Place, Step
 from leptonctl.kinds.dataset import recipe_origins
-from leptonctl.kinds.model import Model
+from leptonctl.kinds.model_version import Model
+
+PACKAGE = "export.outputs.package"
+"""What an evaluation reads of the version: the package, not the graph alone (protocols 11)."""
 
 
 def node(model: Model, dataset_key: str) -> Node:
@@ -17,87 +19,83 @@ def node(model: Model, dataset_key: str) -> Node:
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
-    train, export, *evaluations = _steps(model, (prepare.address, "prepare"))
+    train, export, *evaluations = _steps(model, prepare.place)
+    steps = (*(() if shared else (prepare,)), train, export, *evaluations)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": prepare.fields,
         **model.train_key_fields,
         "export": {"opset": model.opset},
     }
+    notes: dict[str, Json] = {"evaluate": {"metrics": list(model.metrics), "cross_validation": model.folds}}
     origins = dict(model.declared.origins)
     origins.update(recipe_origins(model.dataset.declared, ("data",)))
     origins[("data",)] = model.declared.at("dataset")
     return Node(
         address=model.address,
         digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),
+        declaration=declaration(recipe, notes, steps),
         recipe=recipe,
         origins=origins,
         span=model.declared.span,
-        steps=(*(() if shared else (prepare,)), train, export, *evaluations),
+        steps=steps,
         needs=(model.dataset.address,),
-        metadata={"metrics": cast("Json", list(model.metrics)), "folds": model.folds, "pinned": model.dataset.pinned},
+        notes=notes,
     )
 
 
-def step_of(node: Node, op: Op) -> Step:
-    """The step of a version's node that does this."""
-    return next(step for step in node.steps if step.op == op)
-
-
-def evaluate_step(model: Model, metrics: tuple[str, ...], address: str, export: Step) -> Step:
-    """Evaluation of what `export` made with these metrics, keyed by artifact and rows, listed under `address`."""
-    fields: dict[str, Json] = {**model.scoring, "metrics": cast("Json", sorted(metrics))}
+def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: Step) -> Step:
+    """Evaluation of what `export` made with these metrics, keyed by package and rows, listed at `place`."""
+    fields: dict[str, Json] = {**model.scoring, "metrics": [*sorted(metrics)]}
     return Step(
+        name=place[1],
         op="evaluate",
-        address=address,
+        address=place[0],
         key=None,
         spec=digest({"op": "evaluate", "of": export.key, **fields}),
         fields=fields,
-        reads=("export.artifacts.model.onnx", "prepare.outputs.rows_digest.test"),
+        reads=(PACKAGE, "prepare.outputs.rows_digest.test"),
         inputs=fields,
-        needs={"prepare": export.needs["prepare"], "export": (model.address, "export")},
+        needs={"prepare": export.needs["prepare"], "export": export.place},
+        kin=str(model.train["algorithm"]),
     )
 
 
 def _steps(model: Model, rows: Place) -> list[Step]:
     """Train, export, evaluate and cross_validate; `rows` is the prepare step that they read."""
+    kin = str(model.train["algorithm"])
+    data = {"prepare": rows}
     train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
     train_key = digest({"op": "train", **train_fields})
-    data = {"prepare": rows}
-    train = Step(op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, inputs=model.train, needs=data)
+    train = Step(
+        name="train", op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, own=model.train_key_fields,
+        inputs=model.train, needs=data, kin=kin,
+    )  # fmt: skip
     export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
     export_key = digest({"op": "export", **export_fields})
+    inputs: dict[str, Json] = {
+        "task": model.task,
+        "opset": model.opset,
+        "tolerance": None,
+        "train": model.train,
+        "privacy": model.dataset.inputs["privacy"],
+    }
+    own: dict[str, Json] = {"opset": model.opset, "train": model.train_key_fields, "privacy": model.dataset.inputs["privacy"]}
     export = Step(
-        op="export",
-        address=model.address,
-        key=export_key,
-        spec=export_key,
-        fields=export_fields,
-        inputs={
-            "task": model.task,
-            "opset": model.opset,
-            "tolerance": None,
-            "train": model.train,
-            "privacy": model.dataset.inputs["privacy"],
-        },
-        needs={**data, "train": (model.address, "train")},
-        exposes=("artifacts.model.onnx",),
-    )
-    evaluate = evaluate_step(model, model.metrics, model.address, export)
+        name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
+        inputs=inputs, needs={**data, "train": train.place}, kin=kin,
+    )  # fmt: skip
+    evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), export)
     folds = [] if model.folds is None else [_cross_validate(model, train_key, rows)]
     return [train, export, evaluate, *folds]
 
 
 def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:
-    how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": cast("Json", sorted(model.metrics))}
+    how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": [*sorted(model.metrics)]}
     fields = {"train": train_key, **how}
     key = digest({"op": "cross_validate", **fields})
     return Step(
-        op="cross_validate",
-        address=model.address,
-        key=key,
-        spec=key,
-        fields=fields,
-        inputs={**how, "seed": model.train["seed"], "train": model.train},
-        needs={"prepare": rows},
-    )
+        name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
+        own={**how, "train": model.train_key_fields}, inputs={**how, "seed": model.train["seed"], "train": model.train},
+        needs={"prepare": rows}, kin=str(model.train["algorithm"]),
+    )  # fmt: skip

@@ -7,28 +7,32 @@ from leptonctl.core.change import Change, Keep
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.diff import becauses
 from leptonctl.core.observed import Checkout
-from leptonctl.core.record import State
+from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Json, Node, Span
-from leptonctl.kinds.environment import Binding, Environment
+from leptonctl.kinds.binding import Binding
+from leptonctl.kinds.environment import Environment
 
 
-def sealed(nodes: Sequence[Node], state: State) -> Iterator[Diagnostic]:
-    """A version once bound in a protected environment keeps its recipe for good."""
-    for node in nodes:
-        seal = state.sealed.get(node.address)
-        if seal is None or seal.get("digest") == node.digest:
-            continue
-        recipe = seal.get("recipe")
-        moved = list(becauses(recipe if isinstance(recipe, dict) else {}, node))
-        keep = "; ".join(f"{_where(b.span)}{_said(b.path, b.before)} (now {_text(b.after)})" for b in moved)
+def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:
+    """The sealed versions whose recipe is another now, by address, with the declaration that was sealed."""
+    return {a: seal.declaration for a, seal in state.sealed.items() if a in nodes and nodes[a].digest != seal.digest}
+
+
+def sealed(nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe]) -> Iterator[Diagnostic]:
+    """A version once bound in a protected environment keeps its recipe for good. `recipes`: those of the edited seals, by declaration."""
+    for place, declaration in edited_seals(nodes, state).items():
+        node, recipe = nodes[place], recipes.get(declaration)
+        moved = list(becauses(recipe, node)) if recipe else []
+        keep = "; ".join(f"{_where(b.span)}{_written(b.path, b.before)} (now {_text(b.after)})" for b in moved)
         span = next((b.span for b in moved if b.span is not None), node.span)
-        detail = f"{node.address} has served in the protected environment {seal.get('environment')}; what keeps it as it was: {keep}"
+        environment = state.sealed[place].environment
+        detail = f"{place} has served in the protected environment {environment}" + (f"; what keeps it as it was: {keep}" if keep else "")
         yield error(
             "sealed-version",
             "A version that a protected environment has served is changed",
             detail,
             span=span,
-            hint="undo the edit (it may stand in the base block, in `vars` or in the dataset) and declare a new version with it",
+            hint="undo the edit (it may be in the base block, in `vars` or in the dataset) and declare a new version with it",
         )
 
 
@@ -36,17 +40,18 @@ def protection(environments: Mapping[str, Environment], changes: Sequence[Change
     """Only pinned data enters a protected environment, and protection is taken away by an apply of its own."""
     moving = {c.address: c for c in changes if not isinstance(c, Keep)}
     for environment in environments.values():
-        recorded = state.environments.get(environment.name, {}) if state else {}
-        if bool(recorded.get("protected")) and not environment.protected:
+        recorded = state.environments.get(environment.name) if state else None
+        was_protected = recorded is not None and recorded.protected
+        if was_protected and not environment.protected:
             yield from _unprotected_alone(environment, moving)
-        if environment.protected or recorded.get("protected"):
+        if environment.protected or was_protected:
             for binding in environment.bindings:
                 change = moving.get(binding.address)
                 if change is not None and not change.is_return and not binding.model.dataset.pinned:
                     yield _unpinned(binding)
     if state:
         for name, record in state.environments.items():
-            if record.get("protected") and name not in environments:
+            if record.protected and not record.destroyed and name not in environments:
                 yield error(
                     "protected-environment",
                     "A protected environment is no longer declared",
@@ -60,12 +65,16 @@ def rewind(
 ) -> Iterator[Diagnostic]:
     """A protected environment refuses a commit that does not contain the last applied one; unknown ancestry is a note."""
     for environment in environments.values():
-        record = state.environments.get(environment.name, {}) if state else {}
+        record = state.environments.get(environment.name) if state else None
         moves = any(environment.holds(c.address) and not isinstance(c, Keep) for c in changes)
         if not environment.protected or not moves:
             continue
         if environment.require_commit and (checkout.commit is None or checkout.dirty):
-            returns = all(c.is_return for c in changes if c.address.startswith(environment.address + "/") and not isinstance(c, Keep))
+            returns = all(
+                c.is_return
+                for c in changes
+                if c.address != environment.address and environment.holds(c.address) and not isinstance(c, Keep)
+            )
             if not returns:
                 what = (
                     f"not committed: {', '.join(checkout.dirty[:5])}"
@@ -74,8 +83,8 @@ def rewind(
                 )
                 at = environment.declared.at("require_commit")
                 yield error("uncommitted", "This environment takes committed files only", what, span=at, hint="commit, then apply")
-        last = record.get("commit")
-        if not isinstance(last, str):
+        last = record.commit if record else None
+        if last is None:
             continue
         contains = checkout.contains.get(last)
         if contains is False:
@@ -92,7 +101,7 @@ def rewind(
 
 
 def _unprotected_alone(environment: Environment, moving: Mapping[str, Change]) -> Iterator[Diagnostic]:
-    others = sorted(a for a in moving if a.startswith(environment.address + "/"))
+    others = sorted(a for a in moving if a != environment.address and environment.holds(a))
     if others:
         yield error(
             "protected-environment",
@@ -105,13 +114,12 @@ def _unprotected_alone(environment: Environment, moving: Mapping[str, Change]) -
 
 def _unpinned(binding: Binding) -> Diagnostic:
     dataset = binding.model.dataset
-    name = f"{dataset.declared.name}@{dataset.declared.version}"
     return error(
         "unpinned-data",
         "A protected environment binds only versions with pinned data",
-        f"{binding.model.address} is trained on dataset/{name}, which has no `digest:`",
+        f"{binding.model.address} is trained on {dataset.address}, which has no `digest:`",
         span=binding.declared.at("models", binding.model.declared.name),
-        hint=f"leptonctl pin dataset/{name}",
+        hint=f"leptonctl pin {dataset.address}",
     )
 
 
@@ -119,7 +127,7 @@ def _where(span: Span | None) -> str:
     return f"{span.file}:{span.line}: " if span is not None else ""
 
 
-def _said(path: str, value: Json) -> str:
+def _written(path: str, value: Json) -> str:
     return f"`{path}` left out" if value is None else f"`{path}: {_text(value)}`"
 
 

@@ -1,20 +1,25 @@
 """The JSON Schemas of the four kinds: what holds for all, and what the catalog adds for each algorithm and preprocess step. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Any, Protocol
 
-from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.core.values import Document
-from leptonctl.kinds.checkers import CHECKS
-from leptonctl.kinds.schema_documents import DATASET, ENVIRONMENT, MODEL, PROJECT
+from leptonctl.kinds.schema_documents import BASE
 from leptonctl.kinds.schema_parts import nullable
-from leptonctl.language.available import not_available
-from leptonctl.language.validate import validate
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
-BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}
+__all__ = ["BASE", "base_schemas", "build_schemas"]
+
+
+class Backend(Protocol):
+    """What an executor and a platform have in common."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Schema]: ...
 
 
 def base_schemas() -> dict[str, Schema]:
@@ -37,7 +42,28 @@ def build_schemas(catalog: Catalog) -> dict[str, Schema]:
     version = model["properties"]["versions"]["additionalProperties"]
     for block in (model, version):
         _name_known(block["properties"], catalog)
+    _offer_settings(schemas["Environment"]["properties"]["platform"], catalog.platforms)
+    _offer_settings(schemas["Project"]["properties"]["executor"], catalog.executors)
     return schemas
+
+
+def _offer_settings(schema: Schema, backends: Mapping[str, Backend]) -> None:
+    """Within a type, its settings; types of other packages stay allowed."""
+    default = schema["properties"]["type"]["default"]
+    schema["properties"]["type"] = _offered(schema["properties"]["type"], sorted(backends))
+    # an editor that knows no conditions offers the settings of the default
+    schema["properties"] |= dict(backends[default].settings)
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"type": {"const": name}}, **({} if name == default else {"required": ["type"]})},
+            "then": {
+                "properties": {"type": {}, **backend.settings},
+                "additionalProperties": False,
+                "description": backend.description,
+            },
+        }
+        for name, backend in sorted(backends.items())
+    ]
 
 
 def _params(description: str, params: Mapping[str, Schema]) -> Schema:
@@ -74,9 +100,3 @@ def _name_known(properties: dict[str, Any], catalog: Catalog) -> None:
 
 def _offered(schema: Schema, names: list[str]) -> Schema:
     return {**schema, "anyOf": [{"enum": names}, {}]}
-
-
-def check(documents: Iterable[Document]) -> tuple[Diagnostic, ...]:
-    """What is wrong with the documents before they are resolved, and what they use that is not built yet."""
-    given = tuple(documents)
-    return (*validate(given, BASE, CHECKS), *not_available(given))

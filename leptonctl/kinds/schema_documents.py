@@ -1,8 +1,12 @@
 """Every key of the four kinds, as JSON Schema. Data only; what depends on the catalog is added by `schema`."""
 
+from collections.abc import Mapping
+
+from leptonctl.kinds.gate_rules import limits
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
     SCALAR,
+    backend,
     block,
     choice,
     document,
@@ -32,24 +36,18 @@ PROJECT = document(
         "description": DESCRIPTION,
         "format": choice("Fixes defaults and trainer epochs, so that an upgrade of leptonctl alone moves no digest.", [1], default=1),
         "state": text(
-            "Where the pointers are kept: a folder, or `s3://bucket/prefix`, `gs://…`, `az://…`, `postgresql://…`.",
+            "Where the pointers are kept: a folder, or a URI of an installed back end.",
             minLength=1,
             default=".leptonctl/state",
-            examples=["s3://ml-state/mail"],
+            examples=["/srv/leptonctl/mail/state"],
         ),
         "store": text(
-            "Where artifacts and results are kept: a folder, or `s3://…`, `gs://…`, `az://…`.",
+            "Where artifacts and results are kept: a folder, or a URI of an installed back end.",
             minLength=1,
             default=".leptonctl/store",
-            examples=["s3://ml-store/mail"],
+            examples=["/srv/leptonctl/store"],
         ),
-        "executor": block(
-            "Where steps run.",
-            {
-                "type": choice("`local`: worker processes on this machine.", ["local", "ray"], default="local"),
-                "parallelism": whole("Steps that run at the same time.", minimum=1, maximum=256, default=2),
-            },
-        ),
+        "executor": backend("Where steps run. Each type has settings of its own.", "local"),
         "vars": {
             "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of other documents. No templates or secrets here.',
             "type": "object",
@@ -264,16 +262,7 @@ BINDING = {
         ),
     ],
 }
-GATE = block(
-    "Limits on one metric.",
-    {
-        "min": number("Smallest value that passes."),
-        "max": number("Largest value that passes."),
-        "max_drop": number("How much worse than the version bound now it may be.", minimum=0),
-    },
-    minProperties=1,
-    examples=[{"min": 0.85}],
-)
+GATE = block("Limits on one metric.", limits(), minProperties=1, examples=[{"min": 0.85}])
 
 ENVIRONMENT = document(
     "Environment",
@@ -288,14 +277,7 @@ ENVIRONMENT = document(
         "requests": choice(
             "Whether a request with values outside min and max is answered or refused.", ["lenient", "strict"], default="lenient"
         ),
-        "platform": block(
-            "Where it runs.",
-            {
-                "type": choice("`server`: leptonctl's own inference server.", ["server", "bundle", "kserve"], default="server"),
-                "host": text("Address to listen on.", minLength=1, default="127.0.0.1"),
-                "port": whole("Port to listen on.", minimum=1, maximum=65535, default=8080),
-            },
-        ),
+        "platform": backend("Where it runs. Each type has settings of its own.", "server"),
         "models": table("Model name -> version.", BINDING, propertyNames={"pattern": NAME_PATTERN}, examples=[{"spam-filter": "v1"}]),
         "gates": {
             "description": "What a version must show to be bound here: a mapping from metrics to limits, or a list of such by model.",
@@ -315,3 +297,7 @@ ENVIRONMENT = document(
     },
     ["name"],
 )
+
+# what documents are checked against before they are resolved; compiled into `checkers` when the package is built, so that this
+# module and what it imports need nothing that is not Python's own
+BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}

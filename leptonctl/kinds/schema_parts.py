@@ -42,6 +42,12 @@ def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Sc
     return {"description": description, "type": "object", "properties": dict(properties), "additionalProperties": False, **more}
 
 
+def backend(description: str, default: str) -> Schema:
+    """What an installed back end is named by, `type`; its own settings stand beside it and are checked by its own schemas."""
+    kind_of = text("Which one: the name it is installed under.", minLength=1, default=default)
+    return {"description": description, "type": "object", "properties": {"type": kind_of}}
+
+
 def table(description: str, of: Schema, **more: Any) -> Schema:
     """A mapping from names of the user's choice."""
     return {"description": description, "type": "object", "additionalProperties": of, **more}

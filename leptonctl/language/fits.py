@@ -80,6 +80,13 @@ def _additional(value: Json, rule: Any, schema: Mapping[str, Any]) -> bool:
     return bool(rule) or not extra
 
 
+def _dependencies(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
+    if not isinstance(value, dict):
+        return True
+    present = [needed for key, needed in rule.items() if key in value]
+    return all(fits(value, needed) if isinstance(needed, dict) else all(key in value for key in needed) for needed in present)
+
+
 CHECKS: Mapping[str, Callable[[Json, Any, Mapping[str, Any]], bool]] = {
     "type": _type,
     "enum": lambda v, rule, _: any(same(v, option) for option in rule),
@@ -100,6 +107,7 @@ CHECKS: Mapping[str, Callable[[Json, Any, Mapping[str, Any]], bool]] = {
     "properties": _properties,
     "additionalProperties": _additional,
     "propertyNames": lambda v, rule, _: not isinstance(v, dict) or all(fits(key, rule) for key in v),
+    "dependencies": _dependencies,
     "required": lambda v, rule, _: not isinstance(v, dict) or all(key in v for key in rule),
     "anyOf": lambda v, rule, _: any(fits(v, option) for option in rule),
     "allOf": lambda v, rule, _: all(fits(v, option) for option in rule),

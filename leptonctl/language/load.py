@@ -5,32 +5,32 @@ Skipped: documents with `apiVersion` (Kubernetes'), and all of a folder in which
 
 import gc
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
-from leptonctl.core.values import KINDS, Document, Json, Span
+from leptonctl.core.values import Document, Json, Span
 from leptonctl.language.yaml12 import Parsed, parse
 
 SAYS_KIND = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
 FOREIGN = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
 
 
-def load(files: Mapping[str, str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """Documents in the order of file names, then of lines. Names are checked by `validate`."""
+def load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """Documents in the order of file names, then of lines. `kinds` are the known ones. Names are checked by `validate`."""
     collecting = gc.isenabled()
     # nothing here is cyclic, and the collector costs two to four times the work while thousands of values appear
     gc.disable()
     try:
-        return _load(files)
+        return _load(files, kinds)
     finally:
         if collecting:
             gc.enable()
 
 
-def _load(files: Mapping[str, str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    read = [_read(file, files[file]) for file in sorted(files)]
+def _load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    read = [_read(file, files[file], kinds) for file in sorted(files)]
     ours = {one.folder for one in read if one.ours}
     documents = [document for one in read for document in one.documents]
     problems = [problem for one in read for problem in (*one.problems, *(one.doubtful if one.folder in ours else ()))]
@@ -50,7 +50,7 @@ class _File:
     doubtful: list[Diagnostic]
 
 
-def _read(file: str, text: str) -> _File:
+def _read(file: str, text: str, kinds: Collection[str]) -> _File:
     documents: list[Document] = []
     problems: list[Diagnostic] = []
     parsed, syntax = parse(file, text)
@@ -63,7 +63,7 @@ def _read(file: str, text: str) -> _File:
             doubtful += (*one.problems, *_missing_kind(file, one))
             continue
         problems += one.problems
-        document = _document(file, value, one)
+        document = _document(file, value, one, kinds)
         if isinstance(document, Diagnostic):
             problems.append(document)
         else:
@@ -73,11 +73,11 @@ def _read(file: str, text: str) -> _File:
     return _File(folder=file.rpartition("/")[0], ours=ours, documents=documents, problems=problems, doubtful=doubtful)
 
 
-def _document(file: str, value: dict[str, Json], one: Parsed) -> Document | Diagnostic:
+def _document(file: str, value: dict[str, Json], one: Parsed, kinds: Collection[str]) -> Document | Diagnostic:
     kind, name = value["kind"], value.get("name")
-    if kind not in KINDS:
+    if kind not in kinds:
         word = str(kind)
-        near = get_close_matches(word.capitalize(), KINDS, n=1)
+        near = get_close_matches(word.capitalize(), kinds, n=1)
         return error(
             "unknown-kind",
             "A document's kind is not known",
@@ -85,7 +85,7 @@ def _document(file: str, value: dict[str, Json], one: Parsed) -> Document | Diag
             span=one.values["kind",],
             hint=f'did you mean "{near[0]}"?'
             if near
-            else did_you_mean(word, KINDS) + "; other tools' files go to `ignore:` of the Project",
+            else did_you_mean(word, kinds) + "; other tools' files go to `ignore:` of the Project",
         )
     return Document(
         kind=str(kind),

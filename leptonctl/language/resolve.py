@@ -6,6 +6,8 @@ from typing import cast
 
 from leptonctl.core.values import Document, Json, Path, Span
 
+PROJECT = "Project"
+"""The one kind that every project has once: the language's own."""
 # overriding one of these makes the base block's params meaningless
 RESETS_PARAMS = ("algorithm", "import", "command")
 
@@ -62,29 +64,25 @@ class Project:
     name: str
     settings: dict[str, Json]
     document: Document
-    datasets: Mapping[str, Document]
-    models: Mapping[str, Document]
-    environments: Mapping[str, Document]
+    documents: Mapping[str, Mapping[str, Document]]
 
     @property
     def roots(self) -> tuple[str, ...]:
+        """Folders outside the project that sources may lie in."""
         return tuple(cast("list[str]", self.settings.get("roots") or []))
+
+    def of(self, kind: str) -> Mapping[str, Document]:
+        """The documents of a kind by name, in the order they are written."""
+        return self.documents.get(kind, {})
 
 
 def resolve(documents: Iterable[Document]) -> Project:
     """Sort the documents by kind. The loader has seen to it that there is one Project, and no name twice."""
-    by_kind: dict[str, dict[str, Document]] = {"Project": {}, "Dataset": {}, "Model": {}, "Environment": {}}
+    by_kind: dict[str, dict[str, Document]] = {}
     for document in documents:
-        by_kind[document.kind][document.name] = document
-    (document,) = by_kind["Project"].values()
-    return Project(
-        name=document.name,
-        settings=document.value,
-        document=document,
-        datasets=by_kind["Dataset"],
-        models=by_kind["Model"],
-        environments=by_kind["Environment"],
-    )
+        by_kind.setdefault(document.kind, {})[document.name] = document
+    (document,) = by_kind.pop(PROJECT).values()
+    return Project(name=document.name, settings=document.value, document=document, documents=by_kind)
 
 
 def versions(document: Document) -> tuple[Declared, ...]:

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path, Span
-from leptonctl.language.available import not_available
 from leptonctl.language.explain_schema import Mistake, explain
 from leptonctl.language.fits import TYPES, fits, matches, repeated, same
+from leptonctl.language.resolve import PROJECT
 
-__all__ = ["Placed", "check_value", "not_available", "validate"]
+__all__ = ["Placed", "check_value", "validate"]
 
 Check = Callable[[Json], bool]
 NO_CHECKS: Mapping[str, Check] = MappingProxyType({})
@@ -40,16 +40,18 @@ def validate(
         if not right:
             mistakes = _mistakes(document.value, schema, document.kind)
             problems += (_placed(mistake, document, ()) for mistake in mistakes)
-        if document.kind == "Project":
+        if document.kind == PROJECT:
             problems += _secrets_in_vars(document)
     return tuple(dict.fromkeys(problems))
 
 
-def check_value(value: Json, schema: Mapping[str, Any], document: Placed, path: Path, *, what: str) -> tuple[Diagnostic, ...]:
-    """What is wrong with the parameters that stand at `path`. `what` has them: "algorithm mlp"."""
+def check_value(
+    value: Json, schema: Mapping[str, Any], document: Placed, path: Path, *, what: str, parameters: bool = True
+) -> tuple[Diagnostic, ...]:
+    """What is wrong with the settings at `path`. `what` has them: "algorithm mlp"; `parameters`: messages call them so."""
     if fits(value, schema):
         return ()
-    mistakes = _mistakes(value, schema, what, parameters=True)
+    mistakes = _mistakes(value, schema, what, parameters=parameters)
     return tuple(dict.fromkeys(_placed(mistake, document, path) for mistake in mistakes))
 
 

@@ -15,7 +15,18 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Json, Path, Span
-from leptonctl.language.yaml12_errors import MAX_DEPTH, at_mark, bad_character, mark_of, node_span, syntax, syntax_at_start, tab, too_deep
+from leptonctl.language.yaml12_errors import (
+    MAX_DEPTH,
+    Marked,
+    at_mark,
+    bad_character,
+    mark_of,
+    node_span,
+    syntax,
+    syntax_at_start,
+    tab,
+    too_deep,
+)
 
 try:
     from yaml.cyaml import CParser as _Events  # type: ignore[attr-defined]
@@ -103,8 +114,9 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
             problems.append(too_deep(at_mark(file, lines, deep.mark)))
             where = deep.mark.line
         except MarkedYAMLError as wrong:
-            problems.append(syntax(file, lines, wrong))
-            where = mark_of(wrong).line
+            deep_mark = _too_deep_before(rest, mark_of(wrong))
+            problems.append(syntax(file, lines, wrong) if deep_mark is None else too_deep(at_mark(file, lines, deep_mark)))
+            where = (deep_mark or mark_of(wrong)).line
         except YAMLError:
             # libyaml's reader refuses single characters without a mark
             problems.append(bad_character(file, text) or syntax_at_start(file, lines))
@@ -323,6 +335,24 @@ class _Conversion:
 
     def report(self, id: str, summary: str, detail: str, node: Node, hint: str) -> None:  # noqa: A002
         self.problems.append(error(id, summary, detail, span=node_span(self.file, self.lines, node), hint=hint))
+
+
+def _too_deep_before(text: str, mark: Marked) -> Marked | None:
+    """Where the nesting is too deep, if it is so before `mark`. libyaml reads ahead of what it hands out, and some releases have a
+    limit of their own (1,000 since PyYAML 6.0.4): what stands before their complaint is read alone, with ours.
+    """
+    before = text[: (_line_start(text, mark.line) or 0) + mark.column]
+    if before.count("[") + before.count("{") <= MAX_DEPTH:
+        return None
+    reader = _Reader(before)
+    try:
+        while reader.check_node():
+            reader.get_node()
+    except _TooDeepError as deep:
+        return deep.mark
+    except YAMLError:
+        return None
+    return None
 
 
 def _line_start(text: str, line: int) -> int | None:

@@ -1,36 +1,35 @@
 """What may stand in the way of a fit, as mistakes of the user with a place and a hint. Checks only; fits nothing."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from leptonctl.learning.frame import Frame
+from leptonctl.learning.frame import Cell, Frame, Matrix
 from leptonctl.spi.learning import Preprocessor, ProviderError, Trainer
 
 
-def check_kinds(found: Preprocessor, frame: Frame, places: Sequence[tuple[int, int]], tensors: Sequence[Any]) -> None:
+def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensors: Sequence[Matrix]) -> None:
     """A step gets as many columns as it takes, all of its type."""
-    if found.one_column and len(places) != 1:
+    if step.one_column and len(places) != 1:
         raise ProviderError(
             "A preprocess step takes exactly one column",
-            detail=f"{found.name} was given {len(places)} columns",
-            hint=f"write one {found.name} step for each column",
+            detail=f"{step.name} gets {len(places)} columns",
+            hint=f"write one {step.name} step for each column",
             id="one-column-step",
         )
-    wrong = [place for place in places if is_text(tensors[place[0]]) != (found.takes == "string")]
+    wrong = [place for place in places if is_text(tensors[place[0]]) != (step.takes == "string")]
     if wrong:
         names = frame.names_at(wrong)
         raise ProviderError(
             "A preprocess step takes columns of another type",
-            detail=f"{found.name} takes {'text' if found.takes == 'string' else 'numbers'}, which {', '.join(names) or 'its input'} is not",
+            detail=f"{step.name} takes {'text' if step.takes == 'string' else 'numbers'}, which {', '.join(names) or 'its input'} is not",
             hint="columns: numeric takes number and integer columns, columns: categorical takes string and boolean columns",
             id="wrong-column-type",
             column=names[0] if names else None,
         )
 
 
-def check_encoded(taker: str, frame: Frame, tensors: Sequence[Any]) -> None:
+def check_encoded(taker: str, frame: Frame, tensors: Sequence[Matrix]) -> None:
     """There are columns, and all of them are numbers, once the steps are done."""
     texts = [name for name in frame.kinds if name in frame.named and is_text(tensors[frame.named[name][0]])]
     if texts:
@@ -50,7 +49,7 @@ def check_encoded(taker: str, frame: Frame, tensors: Sequence[Any]) -> None:
         )
 
 
-def check_complete(taker: str, matrix: Any, frame: Frame, places: Sequence[tuple[int, int]]) -> None:
+def check_complete(taker: str, matrix: Matrix, frame: Frame, places: Sequence[Cell]) -> None:
     """No missing value in a matrix whose columns stand at `places`."""
     if not holds_nan(matrix):
         return
@@ -78,10 +77,10 @@ def check_target(trainer: Trainer, y: np.ndarray) -> None:
         )
 
 
-def holds_nan(matrix: Any) -> bool:
+def holds_nan(matrix: Matrix) -> bool:
     stored = matrix if isinstance(matrix, np.ndarray) else matrix.data
     return bool(np.isnan(stored).any())
 
 
-def is_text(tensor: Any) -> bool:
+def is_text(tensor: Matrix) -> bool:
     return bool(tensor.dtype == object)

@@ -5,23 +5,23 @@ same float32 columns, with string columns kept apart from the numbers instead of
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
+from leptonctl.core.values import Json
+from leptonctl.learning.catalog import providers
 from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_target, holds_nan
-from leptonctl.learning.frame import Frame, Inputs, Slice, plan_inputs, slices_of, take
+from leptonctl.learning.frame import Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
+from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.project.catalog import load_catalog
-from leptonctl.spi.catalog import Catalog
-from leptonctl.spi.learning import Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
-_GIVEN: ContextVar[Catalog | None] = ContextVar("catalog", default=None)
+T = TypeVar("T")
 # str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
 SMALL = str.maketrans({"İ": "i", "Σ": "σ"})  # noqa: RUF001
 
@@ -42,6 +42,7 @@ class Fitted:
     """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many.
 
     `sparse`, here and in steps: whether they were fitted on a sparse matrix; later rows come the same way.
+    `estimator` is what the trainer gives: see `Trainer` for what it has.
     """
 
     trainer: Trainer
@@ -55,11 +56,16 @@ class Fitted:
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def classes(self) -> tuple[Label, ...]:
+        """The classes in the order of the probabilities; () for a regression."""
+        return () if self.trainer.task == "regression" else tuple(self.estimator.classes_.tolist())
+
     def predict(self, columns: Columns) -> Prediction:
         """The native answer. Raises ValueError where scikit-learn does (missing values, numbers beyond float32)."""
         return self.answer(self.matrix(columns))
 
-    def answer(self, matrix: Any) -> Prediction:
+    def answer(self, matrix: Matrix) -> Prediction:
         """The algorithm's answer to what it sees."""
         if not self.trainer.takes_missing and holds_nan(matrix):
             msg = "missing values"
@@ -69,40 +75,48 @@ class Fitted:
                 return Prediction(values=np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1))
             labels = self.estimator.predict(matrix)
             probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
-        return Prediction(labels=labels, probabilities=probabilities, classes=tuple(self.estimator.classes_.tolist()))
+        return Prediction(labels=labels, probabilities=probabilities, classes=self.classes)
 
-    def matrix(self, columns: Columns) -> Any:
+    def matrix(self, columns: Columns) -> Matrix:
         """What the algorithm sees."""
-        tensors: list[Any] = self.inputs.arrays(columns)
+        tensors: list[Matrix] = [*self.inputs.arrays(columns)]
         with quiet():
             for step in self.steps:
-                taken = take(tensors, step.takes, sparse=step.sparse)
-                tensors.append(_float32(step.transformer.transform(_texts(taken, step.transformer, step.preprocessor))))
+                matrix = take(tensors, step.takes, sparse=step.sparse)
+                tensors.append(_float32(step.transformer.transform(_texts(matrix, step.transformer, step.preprocessor))))
         return take(tensors, self.final, sparse=self.sparse, whole=True)
 
 
-def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
-    """Fit what the train inputs of docs/formats.md describe on these rows."""
-    trainer, preprocessors = providers_of(train_inputs)
-    chosen = pick_columns(columns, train_inputs.get("features"))
+@dataclass(slots=True, kw_only=True)
+class _Fit:
+    """A fit under way: the columns as they stand, the tensors they lie in, and the target."""
+
+    frame: Frame
+    tensors: list[Matrix]
+    y: np.ndarray
+    seed: int
+
+
+def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
+    """Fit what the train inputs describe on these rows."""
+    trainer, steps = providers_of(inputs)
+    features = pick_columns(columns, inputs.features)
     check_target(trainer, y)
-    steps = train_inputs.get("preprocess") or []
-    seed = int(train_inputs["seed"])
-    inputs, frame = plan_inputs(chosen, steps, preprocessors)
-    tensors: list[Any] = inputs.arrays(chosen)
+    entries, frame = plan_inputs(features, steps)
+    work = _Fit(frame=frame, tensors=[*entries.arrays(features)], y=y, seed=inputs.seed)
     losses: list[float] = []
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
-        fitted = _fit_steps(steps, preprocessors, frame, tensors, y, seed)
-        matrix = _final_matrix(trainer, frame, tensors)
-        estimator = trainer.build(filled(trainer.params, train_inputs.get("params")), seed)
+        fitted = [_fit_step(step, provider, work) for step, provider in steps]
+        matrix = _final_matrix(trainer, work)
+        estimator = trainer.build(filled(trainer.params, inputs.params), inputs.seed)
         matrix = _fitting(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         estimator = _guarded(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, recording(progress, losses)))
     return Fitted(
         trainer=trainer,
-        features=tuple(chosen),
-        inputs=inputs,
-        steps=fitted,
+        features=tuple(features),
+        inputs=entries,
+        steps=tuple(step for step in fitted if step is not None),
         final=slices_of(frame.places),
         width=int(matrix.shape[1]),
         sparse=not isinstance(matrix, np.ndarray),
@@ -112,12 +126,11 @@ def fit(train_inputs: Mapping[str, Any], columns: Columns, y: np.ndarray, progre
     )
 
 
-def providers_of(train_inputs: Mapping[str, Any]) -> tuple[Trainer, list[Preprocessor]]:
-    """The providers that the train inputs name."""
-    catalog = _GIVEN.get() or _installed()
-    key = (train_inputs["task"], train_inputs["algorithm"])
-    names = [step["use"] for step in train_inputs.get("preprocess") or []]
-    unknown = [key[1]] if key not in catalog.trainers else [name for name in names if name not in catalog.preprocessors]
+def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessStep, Preprocessor]]]:
+    """The trainer that the train inputs name, and each of their steps with its provider."""
+    catalog, key = providers(), (inputs.task, inputs.algorithm)
+    unknown = [] if key in catalog.trainers else [inputs.algorithm]
+    unknown += [step.use for step in inputs.preprocess if step.use not in catalog.preprocessors]
     if unknown:
         raise ProviderError(
             "An algorithm or preprocess step is not installed here",
@@ -125,12 +138,12 @@ def providers_of(train_inputs: Mapping[str, Any]) -> tuple[Trainer, list[Preproc
             hint="install the package that brings it",
             id="unknown-provider",
         )
-    return catalog.trainers[key], [catalog.preprocessors[name] for name in names]
+    return catalog.trainers[key], [(step, catalog.preprocessors[step.use]) for step in inputs.preprocess]
 
 
-def filled(declared: Mapping[str, Schema], given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The given parameters with the shipped defaults of all others."""
-    return {name: schema["default"] for name, schema in declared.items()} | dict(given or {})
+def filled(declared: Mapping[str, Schema], params: Mapping[str, Json]) -> dict[str, Json]:
+    """These parameters with the shipped defaults of all others."""
+    return {name: schema["default"] for name, schema in declared.items()} | dict(params)
 
 
 def recording(progress: Progress, losses: list[float]) -> Progress:
@@ -152,97 +165,75 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _fit_steps(
-    steps: Sequence[Mapping[str, Any]],
-    preprocessors: Sequence[Preprocessor],
-    frame: Frame,
-    tensors: list[Any],
-    y: np.ndarray,
-    seed: int,
-) -> tuple[FittedStep, ...]:
+def _fit_step(step: PreprocessStep, provider: Preprocessor, work: _Fit) -> FittedStep | None:
+    """Fit one step and let the frame have its output; None when it takes no column of this model."""
     from sklearn.utils import get_tags
 
-    fitted = []
-    for step, found in zip(steps, preprocessors, strict=True):
-        places = frame.select(step["columns"], found.name)
-        if not places:
-            continue
-        check_kinds(found, frame, places, tensors)
-        transformer = found.build(filled(found.params, step.get("params")), seed)
-        taken = slices_of(places)
-        matrix = _texts(_fitting(take(tensors, taken), transformer), transformer, found)
-        if found.takes == "number" and not get_tags(transformer).input_tags.allow_nan:
-            check_complete(found.name, matrix, frame, places)
-        target = y if found.supervised else None
-        out = _float32(_guarded(found.name, partial(transformer.fit_transform, matrix, target)))
-        frame.replace(places, len(tensors), int(out.shape[1]), keeps=found.keeps)
-        tensors.append(out)
-        sparse = not isinstance(matrix, np.ndarray)
-        fitted.append(FittedStep(preprocessor=found, transformer=transformer, takes=taken, width=int(out.shape[1]), sparse=sparse))
-    return tuple(fitted)
+    places = work.frame.select(step.columns, provider.name)
+    if not places:
+        return None
+    check_kinds(provider, work.frame, places, work.tensors)
+    transformer = provider.build(filled(provider.params, step.params), work.seed)
+    takes = slices_of(places)
+    matrix = _texts(_fitting(take(work.tensors, takes), transformer), transformer, provider)
+    if provider.takes == "number" and not get_tags(transformer).input_tags.allow_nan:
+        check_complete(provider.name, matrix, work.frame, places)
+    target = work.y if provider.supervised else None
+    output = _float32(_guarded(provider.name, partial(transformer.fit_transform, matrix, target)))
+    width = int(output.shape[1])
+    work.frame.replace(places, len(work.tensors), width, keeps=provider.keeps)
+    work.tensors.append(output)
+    return FittedStep(preprocessor=provider, transformer=transformer, takes=takes, width=width, sparse=not isinstance(matrix, np.ndarray))
 
 
-def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Any, y: np.ndarray, progress: Progress) -> Any:
+def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Matrix, y: np.ndarray, progress: Progress) -> Any:
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress)
     return estimator.fit(matrix, y)
 
 
-def _final_matrix(trainer: Trainer, frame: Frame, tensors: list[Any]) -> Any:
-    check_encoded(trainer.name, frame, tensors)
-    matrix = take(tensors, slices_of(frame.places), whole=True)
+def _final_matrix(trainer: Trainer, work: _Fit) -> Matrix:
+    check_encoded(trainer.name, work.frame, work.tensors)
+    matrix = take(work.tensors, slices_of(work.frame.places), whole=True)
     if not trainer.takes_missing:
-        check_complete(trainer.name, matrix, frame, frame.places)
+        check_complete(trainer.name, matrix, work.frame, work.frame.places)
     return matrix
 
 
-def _guarded(name: str, work: Callable[[], Any]) -> Any:
+def _guarded(name: str, work: Callable[[], T]) -> T:
     """What scikit-learn refuses about parameters or data, said as a user's mistake."""
     try:
         return work()
     except (ValueError, FloatingPointError, NotImplementedError) as problem:
-        said = " ".join(str(problem).split())
+        reason = " ".join(str(problem).split())
         raise ProviderError(
             "scikit-learn refused these parameters or this data",
-            detail=f"{name}: {said[:400]}",
+            detail=f"{name}: {reason[:400]}",
             hint="change the parameters, or the preprocess steps before it",
             id="training-failed",
         ) from problem
 
 
-def _texts(matrix: Any, transformer: Any, found: Preprocessor) -> Any:
+def _texts(matrix: Matrix, transformer: Any, provider: Preprocessor) -> Matrix:
     """One column of texts for a vectoriser; all else as it is."""
-    if not found.one_column:
+    if not provider.one_column:
         return matrix
     texts = matrix[:, 0]
     return np.array([text.translate(SMALL) for text in texts], dtype=object) if getattr(transformer, "lowercase", False) else texts
 
 
-def _fitting(matrix: Any, taker: Any) -> Any:
-    """Dense where the taker does not take sparse."""
+def _fitting(matrix: Matrix, taker: Any) -> Matrix:
+    """Dense where the taker does not say, by scikit-learn's tags, that it takes sparse."""
     from sklearn.utils import get_tags
 
-    return matrix if isinstance(matrix, np.ndarray) or get_tags(taker).input_tags.sparse else _dense(matrix)
+    if isinstance(matrix, np.ndarray) or (hasattr(taker, "__sklearn_tags__") and get_tags(taker).input_tags.sparse):
+        return matrix
+    return _dense(matrix)
 
 
-def _dense(matrix: Any) -> Any:
+def _dense(matrix: Matrix) -> Matrix:
     return matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
 
 
-def _float32(values: Any) -> Any:
+def _float32(values: Matrix) -> Matrix:
     return values.astype(np.float32, copy=False)
-
-
-@contextmanager
-def with_catalog(catalog: Catalog) -> Iterator[None]:
-    """Inside, providers are those of this catalog: how one that is not installed is tried."""
-    token = _GIVEN.set(catalog)
-    try:
-        yield
-    finally:
-        _GIVEN.reset(token)
-
-
-@cache
-def _installed() -> Catalog:
-    return load_catalog()

@@ -3,22 +3,25 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from leptonctl.core.values import Json, Result
+from leptonctl.core.codec import replace
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts, Bench
 
 
 def flips(store: Artifacts, project: Path, needs: Mapping[str, Result], scoring: Mapping[str, Json]) -> Json:
     """`{rows, changed, share}` by the compare step, or None when the two cannot be compared."""
-    from leptonctl.learning.steps.compare import run
+    from leptonctl.learning.inputs import CompareInputs, read_inputs
+    from leptonctl.learning.steps.compare import comparison
 
-    bench = Bench(project=project, artifacts=store, progress=_untold)
+    order = replace(read_inputs("compare", scoring, CompareInputs), metrics=())
+    bench = Bench(project=project, artifacts=store, progress=_silent)
     try:
-        made = run({**scoring, "metrics": []}, needs, bench)
+        return comparison(order, needs, bench).flips.to_json()
     except ProviderError:
         return None
-    return made.outputs["flips"]
 
 
-def _untold(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
     """Nobody waits for this long enough to be told."""

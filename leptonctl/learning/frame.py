@@ -6,13 +6,18 @@ slices cut numpy arrays in training and wire Gather and Concat in the exported g
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from leptonctl.learning.inputs import PreprocessStep
 from leptonctl.learning.tables.prepared import Columns, as_number, as_text, kind_of
 from leptonctl.spi.learning import Preprocessor, ProviderError
 
+Matrix: TypeAlias = Any
+"""Some columns side by side: float32 or object [N,k], an ndarray or (numbers only) a CSR matrix of scipy, which has no types."""
+Cell: TypeAlias = tuple[int, int]
+"""A column's tensor and its position there."""
 SPARSE_BELOW = 0.3  # ColumnTransformer's sparse_threshold
 
 
@@ -36,7 +41,7 @@ class Inputs:
         stacked = [np.column_stack([as_number(columns[name]) for name in self.numbers])] if self.numbers else []
         return stacked + [as_text(columns[name]).reshape(-1, 1) for name in self.texts]
 
-    def place(self, name: str) -> tuple[int, int]:
+    def place(self, name: str) -> Cell:
         """Tensor and position of a column."""
         if name in self.numbers:
             return 0, self.numbers.index(name)
@@ -52,11 +57,11 @@ class Frame:
     """The columns as they stand between two steps: their places in order, and where the named ones are."""
 
     kinds: Mapping[str, str]
-    places: list[tuple[int, int]]
-    named: dict[str, tuple[int, int]]
+    places: list[Cell]
+    named: dict[str, Cell]
     vectorised: frozenset[str]
 
-    def select(self, columns: str | Sequence[str], step: str) -> list[tuple[int, int]]:
+    def select(self, columns: str | Sequence[str], step: str) -> list[Cell]:
         """The places a step takes. Selectors name columns in file order; `all` is the frame as it stands."""
         if columns == "all":
             return list(self.places)
@@ -66,15 +71,15 @@ class Frame:
                 self._check(name, step)
         return [self.named[name] for name in names if name in self.named]
 
-    def replace(self, taken: Sequence[tuple[int, int]], tensor: int, width: int, *, keeps: bool) -> None:
-        """The taken columns leave; the step's output comes first. `keeps`: it still answers to their names."""
-        gone = set(taken)
-        position = {place: index for index, place in enumerate(taken)}
-        kept = {name: (tensor, position[place]) for name, place in self.named.items() if place in gone and keeps and width == len(taken)}
-        self.named = {name: place for name, place in self.named.items() if place not in gone} | kept
+    def replace(self, places: Sequence[Cell], tensor: int, width: int, *, keeps: bool) -> None:
+        """The columns at these places leave; the step's output comes first. `keeps`: it still answers to their names."""
+        gone = set(places)
+        position = {place: index for index, place in enumerate(places)}
+        moved = {name: (tensor, position[place]) for name, place in self.named.items() if place in gone and keeps and width == len(places)}
+        self.named = {name: place for name, place in self.named.items() if place not in gone} | moved
         self.places = [(tensor, index) for index in range(width)] + [place for place in self.places if place not in gone]
 
-    def names_at(self, places: Sequence[tuple[int, int]]) -> list[str]:
+    def names_at(self, places: Sequence[Cell]) -> list[str]:
         """The file columns among some places."""
         wanted = set(places)
         return [name for name in self.kinds if self.named.get(name) in wanted]
@@ -99,21 +104,15 @@ class Frame:
         )
 
 
-def plan_inputs(columns: Columns, steps: Sequence[Mapping[str, Any]], preprocessors: Sequence[Preprocessor]) -> tuple[Inputs, Frame]:
+def plan_inputs(columns: Columns, steps: Sequence[tuple[PreprocessStep, Preprocessor]]) -> tuple[Inputs, Frame]:
     """How the columns enter: a boolean is text when the first step that takes it is an encoder of text."""
     kinds = {name: kind_of(values) for name, values in columns.items()}
     vectorised = frozenset(
-        name
-        for step, found in zip(steps, preprocessors, strict=True)
-        if found.one_column and isinstance(step["columns"], list | tuple)
-        for name in step["columns"]
+        name for step, provider in steps if provider.one_column and not isinstance(step.columns, str) for name in step.columns
     )
     texts = []
     for name, kind in kinds.items():
-        first = next(
-            (p for s, p in zip(steps, preprocessors, strict=True) if name in _names(s["columns"], kinds, vectorised)),
-            None,
-        )
+        first = next((provider for step, provider in steps if name in _names(step.columns, kinds, vectorised)), None)
         if kind == "string" or (kind == "boolean" and first is not None and first.takes == "string"):
             texts.append(name)
     inputs = Inputs(numbers=tuple(name for name in kinds if name not in texts), texts=tuple(texts))
@@ -121,18 +120,18 @@ def plan_inputs(columns: Columns, steps: Sequence[Mapping[str, Any]], preprocess
     return inputs, Frame(kinds=kinds, places=list(named.values()), named=named, vectorised=vectorised)
 
 
-def slices_of(places: Sequence[tuple[int, int]]) -> tuple[Slice, ...]:
-    """Neighbours of one tensor joined."""
-    joined: list[tuple[int, list[int]]] = []
+def slices_of(places: Sequence[Cell]) -> tuple[Slice, ...]:
+    """The places in order; adjacent ones of one tensor are one slice."""
+    runs: list[tuple[int, list[int]]] = []
     for tensor, column in places:
-        if joined and joined[-1][0] == tensor:
-            joined[-1][1].append(column)
+        if runs and runs[-1][0] == tensor:
+            runs[-1][1].append(column)
         else:
-            joined.append((tensor, [column]))
-    return tuple(Slice(tensor=tensor, columns=tuple(columns)) for tensor, columns in joined)
+            runs.append((tensor, [column]))
+    return tuple(Slice(tensor=tensor, columns=tuple(columns)) for tensor, columns in runs)
 
 
-def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None = None, whole: bool = False) -> Any:
+def take(tensors: Sequence[Matrix], slices: Sequence[Slice], *, sparse: bool | None = None, whole: bool = False) -> Matrix:
     """The columns that slices name, side by side. `sparse` says what the fit decided; None decides as a ColumnTransformer does.
 
     `whole`: a tensor taken whole is not copied. A copy by columns has another order in memory, and BLAS rounds by that order.
@@ -148,12 +147,12 @@ def take(tensors: Sequence[Any], slices: Sequence[Slice], *, sparse: bool | None
     return dense[0] if len(dense) == 1 else np.hstack(dense)
 
 
-def _density(parts: Sequence[Any]) -> float:
+def _density(parts: Sequence[Matrix]) -> float:
     stored = sum(part.size for part in parts)
     return float(stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts)))
 
 
-def _cut(tensor: Any, columns: tuple[int, ...], *, whole: bool) -> Any:
+def _cut(tensor: Matrix, columns: tuple[int, ...], *, whole: bool) -> Matrix:
     if whole and columns == tuple(range(tensor.shape[1])):
         return tensor
     return tensor[:, list(columns)]

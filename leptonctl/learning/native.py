@@ -1,22 +1,23 @@
-"""The native model as bytes: skops, which runs no code on load. Owns the file's layout and the list of trusted types.
+"""The native model as files: skops, which runs no code on load, or the trainer's own form beside a skops file of the steps.
 
 The bytes are a function of the model alone: skops writes memory addresses, random file names and the time of day, which are
 replaced here by numbers in order of appearance and one fixed date.
 """
 
 import io
-import json
 import re
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leptonctl.learning.fit import Fitted, FittedStep, providers_of
+from leptonctl.core.codec import BadRecord, Record, decode, encode
+from leptonctl.learning.fit import Fitted, FittedStep, filled, providers_of
 from leptonctl.learning.frame import Inputs, Slice
-from leptonctl.spi.learning import ProviderError
+from leptonctl.learning.inputs import TrainInputs
+from leptonctl.spi.learning import NativeForm, Preprocessor, ProviderError, Trainer
 
-FORMAT = "1"
+MODEL, STEPS = "model.skops", "steps.skops"
+"""The whole model; all but the estimator, which the trainer keeps in a form of its own."""
 TRUSTED = (
     "numpy.dtype",
     "leptonctl.providers.preprocess.select_k_best.score_by_target",
@@ -44,78 +45,117 @@ TRUSTED = (
 )
 
 
-def dump_native(fitted: Fitted) -> bytes:
-    """`model.skops`."""
-    from skops.io import dumps
+class StepLayout(Record):
+    """A preprocess step without its transformer."""
 
-    layout = {
-        "format": FORMAT,
-        "features": fitted.features,
-        "inputs": asdict(fitted.inputs),
-        "takes": [[asdict(piece) for piece in step.takes] for step in fitted.steps],
-        "uses": [step.preprocessor.name for step in fitted.steps],
-        "widths": [step.width for step in fitted.steps],
-        "sparse": [*(step.sparse for step in fitted.steps), fitted.sparse],
-        "final": [asdict(piece) for piece in fitted.final],
-        "width": fitted.width,
-    }
+    use: str
+    takes: tuple[Slice, ...]
+    width: int
+    sparse: bool
+
+
+class Layout(Record, tag_field="format_version", tag="1"):
+    """A fitted model without its transformers and its estimator: how they are wired."""
+
+    features: tuple[str, ...]
+    inputs: Inputs
+    steps: tuple[StepLayout, ...]
+    final: tuple[Slice, ...]
+    width: int
+    sparse: bool
+
+
+def dump_native(fitted: Fitted) -> dict[str, bytes]:
+    """The files of the native model, by name."""
+    form = fitted.trainer.native
     for step in fitted.steps:
         vars(step.transformer).pop("_stop_words_id", None)  # a memory address that vectorisers leave on themselves
-    content = {
-        "layout": json.dumps(layout, sort_keys=True),
-        "steps": [step.transformer for step in fitted.steps],
-        "estimator": fitted.estimator,
-    }
-    return _canonical_zip(dumps(content))
+    content = {"layout": encode(_layout(fitted)).decode(), "steps": [step.transformer for step in fitted.steps]}
+    if form is None:
+        return {MODEL: _dumped({**content, "estimator": fitted.estimator})}
+    return {STEPS: _dumped(content), form.file: form.dump(fitted.estimator)}
 
 
-def load_native(data: bytes, train_inputs: Mapping[str, Any]) -> Fitted:
+def load_native(files: Mapping[str, bytes], inputs: TrainInputs) -> Fitted:
     """The model that `dump_native` wrote. Types outside the trusted list are refused before anything is made of them."""
+    trainer, steps = providers_of(inputs)
+    content = _loaded(files[MODEL if trainer.native is None else STEPS], trainer)
+    layout = _read_layout(content["layout"])
+    return Fitted(
+        trainer=trainer,
+        features=layout.features,
+        inputs=layout.inputs,
+        steps=_steps(layout.steps, content["steps"], {provider.name: provider for _, provider in steps}),
+        final=layout.final,
+        width=layout.width,
+        sparse=layout.sparse,
+        estimator=content["estimator"] if trainer.native is None else _own(trainer.native, files),
+    )
+
+
+def _layout(fitted: Fitted) -> Layout:
+    return Layout(
+        features=fitted.features,
+        inputs=fitted.inputs,
+        steps=tuple(StepLayout(use=s.preprocessor.name, takes=s.takes, width=s.width, sparse=s.sparse) for s in fitted.steps),
+        final=fitted.final,
+        width=fitted.width,
+        sparse=fitted.sparse,
+    )
+
+
+def _steps(layouts: Sequence[StepLayout], transformers: Sequence[Any], known: Mapping[str, Preprocessor]) -> tuple[FittedStep, ...]:
+    return tuple(
+        FittedStep(preprocessor=known[s.use], transformer=transformer, takes=s.takes, width=s.width, sparse=s.sparse)
+        for s, transformer in zip(layouts, transformers, strict=True)
+    )
+
+
+def _own(form: NativeForm, files: Mapping[str, bytes]) -> Any:
+    try:
+        return form.load(files[form.file])
+    except ValueError as problem:
+        raise _unreadable(form.file, " ".join(str(problem).split())) from problem
+
+
+def _read_layout(text: str) -> Layout:
+    try:
+        return decode(text.encode(), Layout)
+    except BadRecord as problem:
+        raise _unreadable("layout", str(problem)) from problem
+
+
+def _loaded(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
     from skops.io import get_untrusted_types, loads
 
-    trainer, found = providers_of(train_inputs)
-    package = type(trainer.build(filled_defaults(trainer.params), 0)).__module__.partition(".")[0]
+    package = type(trainer.build(filled(trainer.params, {}), 0)).__module__.partition(".")[0]
     unknown = get_untrusted_types(data=data)
     refused = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
     if refused:
         raise ProviderError(
             "The native model holds types that are not trusted",
             detail=", ".join(refused),
-            hint="build the version again; its model.skops may have been altered",
+            hint="build the version again; its native model may have been altered",
             id="untrusted-model",
         )
-    content = loads(data, trusted=unknown)
-    layout = json.loads(content["layout"])
-    by_name = {preprocessor.name: preprocessor for preprocessor in found}
-    steps = tuple(
-        FittedStep(preprocessor=by_name[use], transformer=transformer, takes=_slices(takes), width=width, sparse=sparse)
-        for use, transformer, takes, width, sparse in zip(
-            layout["uses"], content["steps"], layout["takes"], layout["widths"], layout["sparse"][:-1], strict=True
-        )
-    )
-    return Fitted(
-        trainer=trainer,
-        features=tuple(layout["features"]),
-        inputs=Inputs(numbers=tuple(layout["inputs"]["numbers"]), texts=tuple(layout["inputs"]["texts"])),
-        steps=steps,
-        final=_slices(layout["final"]),
-        width=layout["width"],
-        sparse=layout["sparse"][-1],
-        estimator=content["estimator"],
+    content: Mapping[str, Any] = loads(data, trusted=unknown)
+    return content
+
+
+def _unreadable(part: str, reason: str) -> ProviderError:
+    return ProviderError(
+        "The native model cannot be read",
+        detail=f"{part}: {reason[:400]}",
+        hint="build the version again; its native model may have been altered",
+        id="untrusted-model",
     )
 
 
-def filled_defaults(declared: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: schema["default"] for name, schema in declared.items()}
+def _dumped(content: Mapping[str, Any]) -> bytes:
+    """The archive that skops writes, without addresses, random names and times."""
+    from skops.io import dumps
 
-
-def _slices(written: list[dict[str, Any]]) -> tuple[Slice, ...]:
-    return tuple(Slice(tensor=piece["tensor"], columns=tuple(piece["columns"])) for piece in written)
-
-
-def _canonical_zip(data: bytes) -> bytes:
-    """The same archive without addresses, random names and times."""
-    source = zipfile.ZipFile(io.BytesIO(data))
+    source = zipfile.ZipFile(io.BytesIO(dumps(content)))
     schema = source.read("schema.json").decode()
     ids: dict[str, str] = {}
     schema = re.sub(r'("__id__": )(\d+)', lambda m: m[1] + ids.setdefault(m[2], str(len(ids))), schema)

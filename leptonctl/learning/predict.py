@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
 
-    from leptonctl.spi.learning import Source, SourceOptions
+    from leptonctl.core.manifest import Manifest
+    from leptonctl.core.values import Json
+    from leptonctl.spi.learning import Label, Source, SourceOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Predictions:
     """One answer a row, in the order of the file. A classification has labels, and probabilities in the order of `classes`."""
 
     rows: int
-    classes: tuple[Any, ...] = ()
+    classes: tuple[Label, ...] = ()
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     values: np.ndarray | None = None
@@ -29,7 +31,7 @@ class Predictions:
 
 def predict_file(
     onnx: bytes,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     path: Path,
     source: Source,
     options: SourceOptions,
@@ -44,13 +46,14 @@ def predict_file(
     import numpy as np
 
     from leptonctl.learning.scoring import predict_onnx
-    from leptonctl.learning.tables.rows import read_input
+    from leptonctl.learning.tables.prepared import count_rows
+    from leptonctl.learning.tables.raw import read_input
 
-    rows = read_input(path, source, options, manifest, key=key, name=name)
-    answer = predict_onnx(onnx, manifest, dict(rows.columns))
+    columns = read_input(path, source, options, manifest.columns, key=key, name=name)
+    answer = predict_onnx(onnx, manifest, columns)
     # the graph computes in float32, and that is what the server answers with
     return Predictions(
-        rows=rows.size,
+        rows=count_rows(columns),
         classes=answer.classes,
         labels=answer.labels,
         probabilities=None if answer.probabilities is None else answer.probabilities.astype(np.float32),
@@ -70,7 +73,7 @@ def write_csv(predictions: Predictions, out: TextIO) -> None:
 def write_jsonl(predictions: Predictions, out: TextIO) -> None:
     """`{"label": …, "probabilities": {class: number}}` or `{"prediction": number}` a line. A number that is not finite is null."""
     for label, numbers in _rows(predictions):
-        answer: dict[str, Any] = {"prediction": numbers[0]}
+        answer: Json = {"prediction": numbers[0]}
         if label is not None:
             answer = {"label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
         out.write(json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n")

@@ -36,8 +36,15 @@ PREPROCESSORS = (
     "standard_scaler", "min_max_scaler", "robust_scaler", "imputer", "one_hot", "ordinal", "tfidf", "pca", "polynomial", "select_k_best",
 )  # fmt: skip
 SOURCES = ("csv", "parquet", "jsonl")
-PLATFORMS = ("server",)
-ATTRIBUTES = {"trainers": "TRAINERS", "metrics": "METRICS", "preprocess": "PREPROCESSOR", "sources": "SOURCE", "platforms": "PLATFORM"}
+ATTRIBUTES = {"trainers": "TRAINERS", "metrics": "METRICS", "preprocess": "PREPROCESSOR", "sources": "SOURCE"}
+# back ends live in the part of leptonctl that does their work, and are values like a third party's
+BACKENDS = {
+    "platforms": {"server": "leptonctl.deploying.server:PLATFORM"},
+    "executors": {"local": "leptonctl.building.local:EXECUTOR"},
+    "stores": {"": "leptonctl.storage.folder:STORE"},
+    "states": {"": "leptonctl.storage.state_folder:STATE"},
+}
+GROUPS = (*ATTRIBUTES, *BACKENDS)
 
 
 class Loaded(Mapping[K, V], Generic[K, V]):
@@ -70,7 +77,10 @@ def load_catalog(cache_file: Path | None = None) -> Catalog:
         metrics=Loaded(_by_task("metrics", METRICS, third)),
         preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third)),
         sources=Loaded(_by_name("sources", SOURCES, third)),
-        platforms=Loaded(_by_name("platforms", PLATFORMS, third)),
+        platforms=Loaded(_by_target("platforms", third)),
+        executors=Loaded(_by_target("executors", third)),
+        stores=Loaded(_by_target("stores", third)),
+        states=Loaded(_by_target("states", third)),
     )
 
 
@@ -91,6 +101,12 @@ def _by_name(group: str, names: tuple[str, ...], third: Mapping[str, list[list[s
     found: dict[str, Callable[[], Any]] = {name: partial(_load, target) for name, target in third.get(group, [])}
     for name in names:
         found[name] = partial(_load, f"leptonctl.providers.{group}.{name}:{ATTRIBUTES[group]}")
+    return found
+
+
+def _by_target(group: str, third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
+    found: dict[str, Callable[[], Any]] = {name: partial(_load, target) for name, target in third.get(group, [])}
+    found.update({name: partial(_load, target) for name, target in BACKENDS[group].items()})
     return found
 
 
@@ -116,7 +132,7 @@ def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:
             pass
     from importlib.metadata import entry_points
 
-    groups = {group: sorted([e.name, e.value] for e in entry_points(group=f"leptonctl.{group}")) for group in ATTRIBUTES}
+    groups = {group: sorted([e.name, e.value] for e in entry_points(group=f"leptonctl.{group}")) for group in GROUPS}
     if cache_file is not None:
         try:
             cache_file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,15 +7,15 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leptonctl.serving import metrics
-from leptonctl.serving.handle import MAX_BODY, Response, read, refuse, respond, too_large
-from leptonctl.serving.pages import dump
+from leptonctl.serving.handle import Response, read, refuse, respond, too_large
 
 if TYPE_CHECKING:
-    from leptonctl.serving.deployment import Deployment
+    from leptonctl.serving.deployment import LoadedDeployment
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -24,10 +24,15 @@ Scope: TypeAlias = MutableMapping[str, Any]
 
 # above this a request is worth a thread of its own, so that it does not hold up the small ones
 LARGE = 32 * 1024
-# how much of a body that is too large is read and dropped, so that its sender lives to see the answer
-DROP = 4 * MAX_BODY
+# how much of a body that is too large is read and dropped, in times of the bound, so that its sender lives to see the answer
+DROP = 4
 _log = logging.getLogger(__name__)
 CLOSE = (b"connection", b"close")
+
+
+def closing(response: Response) -> Response:
+    """The same, after which the connection ends: what is left of the request is not read."""
+    return replace(response, headers=(*response.headers, CLOSE))
 
 
 class Gone(Exception):
@@ -35,10 +40,10 @@ class Gone(Exception):
 
 
 class Front:
-    """The ASGI application. `current` gives the deployment in force, `status` the page for people and for `leptonctl status`."""
+    """The ASGI application. `current` gives the deployment in force, `status` the server's record. `max_body` is in bytes."""
 
-    def __init__(self, current: Callable[[], Deployment], status: Callable[[], Any], environment: str, *, max_body: int = MAX_BODY) -> None:
-        self._current, self._status, self._max_body = current, status, max_body
+    def __init__(self, current: Callable[[], LoadedDeployment], status: Callable[[], bytes], environment: str, *, max_body: int) -> None:
+        self._current, self._status, self._max_body, self._drop = current, status, max_body, DROP * max_body
         self._metrics = metrics.Metrics(environment)
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="infer")
 
@@ -46,27 +51,33 @@ class Front:
         if scope["type"] != "http":
             return
         try:
-            body = await self._body(scope, receive)
+            response = await self._answer(scope, receive)
         except Gone:
             return
+        except asyncio.CancelledError:
+            # a stop waits no longer; whoever is still there is told, once
+            response = closing(refuse(503, "the server stops"))
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        body = await self._body(scope, receive)
         started = perf_counter()
         try:
-            response = too_large(self._max_body) if body is None else await self._respond(scope, body)
+            response = closing(too_large(self._max_body)) if body is None else await self._respond(scope, body)
         except Exception:  # noqa: BLE001 (the last door: a client gets an answer, the log the trace)
             _log.exception("a bug in the server: %s %s", scope["method"], scope["raw_path"])
             response = refuse(500, "the server failed on this request; its log says why")
         if response.seen is not None:
             self._metrics.record(response.seen, response.status, perf_counter() - started)
-        headers = response.headers if body is not None else (*response.headers, CLOSE)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        return response
 
     async def _respond(self, scope: Scope, body: bytes) -> Response:
         path, method = scope["raw_path"].decode("latin-1"), scope["method"]
         if path == "/metrics":
             return read(method, self._metrics.text(self._current()), metrics.CONTENT_TYPE)
         if path == "/leptonctl/v1/status":
-            return read(method, dump(self._status()))
+            return read(method, self._status())
         deployment = self._current()
         if len(body) < LARGE:
             return respond(deployment, method, path, scope["headers"], body)
@@ -82,7 +93,7 @@ class Front:
             elif name == b"expect":
                 waits = True
         # a client that waits for 100-continue must be refused before it sends
-        if announced > DROP or (waits and announced > self._max_body):
+        if announced > self._drop or (waits and announced > self._max_body):
             return None
         message = await receive()
         if message["type"] != "http.request":
@@ -91,7 +102,7 @@ class Front:
         if not message["more_body"]:
             return body if len(body) <= self._max_body else None
         parts, size = [body], len(body)
-        while message["more_body"] and size <= DROP:
+        while message["more_body"] and size <= self._drop:
             message = await receive()
             if message["type"] != "http.request":
                 raise Gone

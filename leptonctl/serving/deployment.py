@@ -5,188 +5,211 @@ Owns the way from a deployment record to such a value. Reads what it is handed a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, TypeAlias
 
+from leptonctl.core import layout
 from leptonctl.core.contract import key_mark
+from leptonctl.core.manifest import package_digest
+from leptonctl.core.values import Json
 from leptonctl.serving import decode
-from leptonctl.serving.golden import replay
-from leptonctl.serving.manifest import BadModel
-from leptonctl.serving.model import LoadedModel, load_model, with_checks
-from leptonctl.serving.pages import metadata_pages, model_pages
+from leptonctl.serving.golden import read_golden, replay
+from leptonctl.serving.intake import CHECKS, Check
+from leptonctl.serving.manifest import BadModel, read_file, read_manifest
+from leptonctl.serving.model import LoadedModel, checked_model, load_model
+from leptonctl.serving.pages import dump, metadata_pages, model_pages
 
-FILES = ("model.onnx", "manifest.json", "golden.json")
+if TYPE_CHECKING:
+    from leptonctl.core.deployment import Deployment, Route
+    from leptonctl.core.manifest import Manifest
+
+GRAPH, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 
 Fetch: TypeAlias = Callable[[str], bytes | None]
 """Path in the store -> bytes, None when absent."""
-ReadSecret: TypeAlias = Callable[[Mapping[str, Any]], bytes]
+ReadSecret: TypeAlias = Callable[[Json], bytes]
 """A typed secret as YAML wrote it -> its value. Raises when there is none."""
-Loaded: TypeAlias = Mapping[tuple[str, ...], LoadedModel]
-"""The digests of a model's files, and its checks -> the model: how deployments share what did not change."""
+Files: TypeAlias = tuple[str, ...]
+"""The digests of a model's graph, manifest and golden rows: what is equal in these shares one session."""
+Since: TypeAlias = Mapping[tuple[str, str], str]
+"""(model, package) -> since when it has served without a break."""
+
+
+class Refused(Exception):
+    """A head or a deployment that is not followed. The text is for the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """One binding in force. `since` is the time of the deployment that brought this digest; `start` begins its answers."""
+    """One route in force. `since` is the time of the deployment that brought this package; `start` begins its answers."""
 
     name: str
     version: str
     digest: str
+    package: str
     artifact: str
-    files: tuple[str, ...]
+    files: Files
     since: str
     model: LoadedModel
     start: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """Number 0 is the empty deployment of a server that has none yet. `pages` maps GET paths to bodies."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedDeployment:
+    """Number 0 is the empty deployment of a server that has none. `pages` maps GET paths to bodies.
+
+    `idle` names the routes that are recorded and not offered: canaries and shadows.
+    """
 
     environment: str
     number: int = 0
     serial: int = 0
-    lineage: str | None = None
     strict: bool = False
     models: Mapping[str, Served] = field(default_factory=dict)
     pages: Mapping[str, bytes] = field(default_factory=dict)
     infer: Mapping[str, Served] = field(default_factory=dict)
     index: bytes = b"[]"
+    idle: tuple[str, ...] = ()
 
     @property
-    def loaded(self) -> Loaded:
+    def loaded(self) -> dict[Files, LoadedModel]:
+        """How deployments share what did not change."""
         return {served.files: served.model for served in self.models.values()}
 
+    @property
+    def since(self) -> Since:
+        return {(served.name, served.package): served.since for served in self.models.values()}
 
-def no_deployment(environment: str) -> Deployment:
-    """What a server serves before it has anything: its own metadata."""
-    return Deployment(environment=environment, pages=metadata_pages([]))
+
+def no_deployment(environment: str, serial: int = 0) -> LoadedDeployment:
+    """What a server serves when no deployment is in force: its own metadata."""
+    return LoadedDeployment(environment=environment, serial=serial, pages=metadata_pages([]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supply:
-    """What preparing a deployment needs of the world. `known` models are taken as they are; `since` says from when on a
-    (name, digest, artifact) has served without a break; `now` is in seconds since 1970."""
+    """What preparing a deployment needs of the world. `known` models are taken as they are; `now` is in seconds since 1970."""
 
     fetch: Fetch
     read_secret: ReadSecret
-    known: Loaded
-    since: Mapping[tuple[str, str, str], str]
+    known: Mapping[Files, LoadedModel]
+    since: Since
     now: float
 
 
-def prepare(record: Mapping[str, Any], supply: Supply) -> Deployment:
-    """The deployment of a record: loaded, digests verified, golden rows replayed. Raises BadModel naming the model."""
+def prepare(record: Deployment, supply: Supply) -> LoadedDeployment:
+    """The deployment of a record: loaded, digests and packages verified, golden rows replayed. Raises Refused naming the model."""
     models: dict[str, Served] = {}
-    for name, binding in bindings(record).items():
+    for name, routes in sorted(record.models.items()):
         try:
-            models[name] = _serve(name, binding, str(record.get("at", "")), supply)
+            models[name] = _serve(name, main_route(routes), record.at, supply)
         except BadModel as problem:
             msg = f"{name}: {problem}"
-            raise BadModel(msg) from problem
-    return Deployment(
-        environment=str(record["environment"]),
-        number=int(record["deployment"]),
-        serial=int(record["serial"]),
-        lineage=record.get("lineage"),
-        strict=record.get("requests") == "strict",
+            raise Refused(msg) from problem
+    return LoadedDeployment(
+        environment=record.environment,
+        number=record.deployment,
+        serial=record.serial,
+        strict=record.requests == "strict",
         models=models,
         pages=metadata_pages(sorted(models)) | {path: page for served in models.values() for path, page in _pages(served).items()},
         infer={f"{path}/infer": served for served in models.values() for path in _paths(served)},
-        index=_index(models),
+        index=dump([{"name": m.name, "version": m.version, "state": "READY", "reason": ""} for m in models.values()]),
+        idle=tuple(f"{name}@{route.version} ({route.role})" for name, route in _others(record)),
     )
 
 
-def bindings(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The bindings of a deployment record by model name. Raises BadModel when it is not such a record."""
-    try:
-        int(record["deployment"]), int(record["serial"]), str(record["environment"])
-        models = dict(record["models"])
-        for binding in models.values():
-            binding["version"], binding["digest"], binding["artifacts"]["model.onnx"]
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        msg = f"the deployment record is not readable: {type(problem).__name__} {problem}"
-        raise BadModel(msg) from problem
-    if record.get("format_version") != "1":
-        msg = f"the deployment record has the format {record.get('format_version')!r}, this server reads 1"
+def main_route(routes: tuple[Route, ...]) -> Route:
+    """The one that answers. Raises BadModel unless there is exactly one and all shares can be."""
+    mains = [route for route in routes if route.role == "main"]
+    if len(mains) != 1:
+        msg = f"the deployment record has {len(mains)} main routes, it needs one"
         raise BadModel(msg)
-    return models
+    wrong = next((route for route in routes if not 0 <= route.share <= 1), None)
+    if wrong is not None:
+        msg = f"the deployment record has the share {wrong.share:g} for version {wrong.version}, a share lies between 0 and 1"
+        raise BadModel(msg)
+    return mains[0]
 
 
-def identity(name: str, binding: Mapping[str, Any]) -> tuple[str, str, str]:
-    """What must stay equal for a model to have served without a break."""
-    return name, str(binding["digest"]), str(binding.get("artifact") or binding["artifacts"]["model.onnx"])
+def _others(record: Deployment) -> Iterator[tuple[str, Route]]:
+    return ((name, route) for name, routes in sorted(record.models.items()) for route in routes if route.role != "main")
 
 
-def _serve(name: str, binding: Mapping[str, Any], at: str, supply: Supply) -> Served:
-    checks = binding.get("checks") or {}
-    digests = tuple(str(binding["artifacts"].get(file, "")) for file in FILES)
-    files = (*digests, json.dumps(checks, sort_keys=True))
-    model = supply.known.get(files) or _load(dict(zip(FILES, digests, strict=True)), checks, supply)
-    served = identity(name, binding)
-    version = str(binding["version"])
+def _serve(name: str, route: Route, at: str, supply: Supply) -> Served:
+    graph = route.files.get(GRAPH, "")
+    if graph != route.artifact:
+        msg = f"the deployment record names two graphs, {route.artifact} and {graph or 'none'}"
+        raise BadModel(msg)
+    files = (graph, route.files.get(MANIFEST, ""), route.files.get(GOLDEN, ""))
+    model = supply.known.get(files) or _load(route, supply)
+    _check_package(route, model.built)
+    if model.checks != route.checks:
+        model = checked_model(model, route.checks, _checks(route, supply))
     return Served(
         name=name,
-        version=version,
-        digest=served[1],
-        artifact=served[2],
+        version=route.version,
+        digest=route.digest,
+        package=route.package,
+        artifact=route.artifact,
         files=files,
-        since=supply.since.get(served, at),
+        since=supply.since.get((name, route.package), at),
         model=model,
-        start=decode.head(name, version),
+        start=decode.head(name, route.version),
     )
 
 
-def _load(digests: Mapping[str, str], checks: Mapping[str, Any], supply: Supply) -> LoadedModel:
-    onnx, manifest, golden = (_artifact(file, digests[file], supply.fetch) for file in FILES)
-    described = _json("manifest.json", manifest)
-    key = _key(described, supply)
-    model = load_model(onnx, described, key=key, loaded_at=supply.now)
-    replay(model, _json("golden.json", golden))
-    return with_checks(model, described, checks, key) if checks else model
+def _load(route: Route, supply: Supply) -> LoadedModel:
+    onnx, described, golden = (_artifact(file, route.files.get(file), supply.fetch) for file in (GRAPH, MANIFEST, GOLDEN))
+    manifest = read_manifest(described)
+    # what is not the package is refused for that, not for what a strange manifest does to the graph
+    _check_package(route, manifest)
+    model = load_model(onnx, manifest, key=_key(manifest, supply), loaded_at=supply.now)
+    replay(model, read_golden(golden))
+    return model
 
 
-def _artifact(file: str, digest: str, fetch: Fetch) -> bytes:
+def _checks(route: Route, supply: Supply) -> dict[str, Check] | None:
+    """The checks in force, by column."""
+    return None if route.checks is None else read_file(_artifact(CHECKS, route.checks, supply.fetch), CHECKS, dict[str, Check])
+
+
+def _check_package(route: Route, manifest: Manifest) -> None:
+    package = package_digest(route.artifact, manifest)
+    if package != route.package:
+        msg = f"its graph and manifest are the package {package}, the deployment record says {route.package}"
+        raise BadModel(msg)
+
+
+def _artifact(file: str, digest: str | None, fetch: Fetch) -> bytes:
     """The bytes of one file, verified: a store is not trusted to give back what was put."""
-    algorithm, _, hexed = digest.partition(":")
-    if algorithm != "sha256" or not hexed:
+    if digest is None or not digest.startswith("sha256:") or not layout.bare(digest).isalnum():
         msg = f"the deployment record names no {file}"
         raise BadModel(msg)
-    data = fetch(f"artifacts/{hexed[:2]}/{hexed}")
+    data = fetch(layout.artifact(digest))
     if data is None:
         msg = f"{file} ({digest}) is not in the store"
         raise BadModel(msg)
-    if sha256(data).hexdigest() != hexed:
+    if sha256(data).hexdigest() != layout.bare(digest):
         msg = f"{file} in the store does not have the digest {digest}"
         raise BadModel(msg)
     return data
 
 
-def _json(file: str, data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as problem:
-        msg = f"{file} is not JSON: {problem}"
-        raise BadModel(msg) from problem
-
-
-def _key(manifest: Any, supply: Supply) -> bytes | None:
+def _key(manifest: Manifest, supply: Supply) -> bytes | None:
     """The secret of the hashed columns, or None when there are none. It must be the one that hashed the training data."""
-    privacy = manifest.get("privacy") if isinstance(manifest, dict) else None
-    if not privacy or not any(column.get("hash") for column in manifest.get("columns", [])):
+    privacy = manifest.privacy
+    if privacy is None or not any(column.hash for column in manifest.columns):
         return None
     try:
-        key = supply.read_secret(privacy["key"])
+        key = supply.read_secret(privacy.key)
     except Exception as problem:  # whatever the reader of secrets raises says why, and never the secret
         msg = f"the key of its hashed columns cannot be read: {problem}"
         raise BadModel(msg) from problem
-    key_id = str(privacy.get("key_id") or "")
-    segment = quote(key_id, safe="")
-    recorded = supply.fetch("keys/" + ("%2E" + segment[1:] if segment.startswith(".") else segment)) if key_id else None
+    key_id = privacy.key_id or ""
+    recorded = supply.fetch(layout.key_mark(key_id)) if key_id else None
     if recorded is not None and key_mark(key, key_id).encode() not in recorded:
         msg = f'the key of its hashed columns is not the key "{key_id}" that the training data was hashed with'
         raise BadModel(msg)
@@ -198,9 +221,4 @@ def _paths(served: Served) -> tuple[str, str]:
 
 
 def _pages(served: Served) -> dict[str, bytes]:
-    return model_pages(served.name, served.version, served.digest, served.artifact, served.model, _paths(served))
-
-
-def _index(models: Mapping[str, Served]) -> bytes:
-    entries = [{"name": m.name, "version": m.version, "state": "READY", "reason": ""} for _, m in sorted(models.items())]
-    return json.dumps(entries, separators=(",", ":")).encode()
+    return model_pages(served.name, served.version, served.package, served.digest, served.artifact, served.model, _paths(served))

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leptonctl.core.contract import hash_text, is_missing
-from leptonctl.serving.manifest import FEATURES
+from leptonctl.core.manifest import FEATURES
 from leptonctl.serving.tensors import RANGES, BadRequest, Given, read_inputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from leptonctl.serving.manifest import Column
-    from leptonctl.serving.model import Float32, Intake
+    from leptonctl.core.manifest import ManifestColumn
+    from leptonctl.serving.intake import Float32, Intake
 
     Float64 = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def encode(intake: Intake, request: dict[str, Any], *, hashed: bool = False) -> 
             cells = _hash(intake.key, cells)
         tensor = np.empty((rows, 1), dtype=object)
         tensor[:, 0] = cells
-        feed[column.entry] = tensor
+        feed[column.graph.input] = tensor
     return Encoded(feed, rows, tuple(violations))
 
 
@@ -79,8 +79,8 @@ def _features(intake: Intake, given: dict[str, Given], rows: int, violations: li
     within = (matrix >= intake.low) & (matrix <= intake.high)
     if not within.all():
         _bounds(intake, matrix, violations)
-    for column, allowed in intake.listed:
-        cells = matrix[:, column.index or 0].tolist()
+    for place, column, allowed in intake.listed:
+        cells = matrix[:, place].tolist()
         _count(column, "values", [cell == cell and cell not in allowed for cell in cells], violations)  # noqa: PLR0124
     return matrix
 
@@ -131,7 +131,7 @@ def _bounds(intake: Intake, matrix: Float32, violations: list[Violation]) -> Non
             raise _absent(column, _first(absent))
 
 
-def _numbers(column: Column, given: Given) -> list[Any]:
+def _numbers(column: ManifestColumn, given: Given) -> list[Any]:
     """The cells of a number, integer or boolean column as numbers, NaN for missing."""
     data = given.data
     kinds = set(map(type, data))
@@ -153,7 +153,7 @@ def _numbers(column: Column, given: Given) -> list[Any]:
     return data
 
 
-def _whole(column: Column, data: list[Any], what: str, low: int | None = None, high: int | None = None) -> None:
+def _whole(column: ManifestColumn, data: list[Any], what: str, low: int | None = None, high: int | None = None) -> None:
     for number, cell in enumerate(data, 1):
         if cell != cell:  # noqa: PLR0124 (NaN, a missing cell; math.isnan does not take every integer)
             continue
@@ -162,7 +162,7 @@ def _whole(column: Column, data: list[Any], what: str, low: int | None = None, h
             raise BadRequest(msg)
 
 
-def _truths(column: Column, given: Given, violations: list[Violation]) -> list[str]:
+def _truths(column: ManifestColumn, given: Given, violations: list[Violation]) -> list[str]:
     """A boolean column that an encoder takes: "true", "false", or "" for missing."""
     fill = "" if column.fill is None else ("true" if column.fill else "false")
     texts = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, given)]  # noqa: PLR0124
@@ -174,7 +174,7 @@ def _truths(column: Column, given: Given, violations: list[Violation]) -> list[s
     return texts
 
 
-def _texts(column: Column, given: Given, violations: list[Violation]) -> list[str]:
+def _texts(column: ManifestColumn, given: Given, violations: list[Violation]) -> list[str]:
     """The cells of a string column, "" for missing."""
     data = given.data
     kinds = set(map(type, data))
@@ -215,18 +215,18 @@ def _first(mask: NDArray[np.bool_]) -> int:
     return int(mask.argmax()) + 1
 
 
-def _count(column: Column, check: str, broken: list[bool], violations: list[Violation]) -> None:
+def _count(column: ManifestColumn, check: str, broken: list[bool], violations: list[Violation]) -> None:
     if True in broken:
         violations.append(Violation(column.name, check, broken.count(True), broken.index(True) + 1))
 
 
-def _wrong(column: Column, row: int, cell: Any) -> BadRequest:
+def _wrong(column: ManifestColumn, row: int, cell: Any) -> BadRequest:
     return BadRequest(f'column "{column.name}", row {row}: a {column.type} is needed, not {WORDS.get(type(cell), "a number")}')
 
 
-def _absent(column: Column, row: int) -> BadRequest:
+def _absent(column: ManifestColumn, row: int) -> BadRequest:
     return BadRequest(f'column "{column.name}", row {row}: the value is missing, and the contract wants one')
 
 
-def _beyond(column: Column, row: int) -> BadRequest:
+def _beyond(column: ManifestColumn, row: int) -> BadRequest:
     return BadRequest(f'column "{column.name}", row {row}: the value is outside the range of FP32')

@@ -1,30 +1,29 @@
-"""Follows an environment's deployments in the store: stage, verify, report, swap.
+"""Follows an environment's head in the store: get ready what is staged, verify, report, swap.
 
-Two threads beside serving: one looks at the pointers and loads, one keeps the heartbeat while the other loads. The
-deployment in force is one reference; requests in flight keep the one they started with. Writes `servers/ENV/ID` only.
+Two threads beside serving: one looks at the head and loads, one writes the server's record while the other loads. The
+deployment in force is one reference; requests in flight keep the one they started with. Writes the server's record only.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
-from leptonctl.serving.deployment import Deployment, Supply, bindings, identity, no_deployment, prepare
-from leptonctl.serving.manifest import BadModel
+from leptonctl.core import codec, layout
+from leptonctl.serving.deployment import LoadedDeployment, Refused, Supply, no_deployment, prepare
+from leptonctl.serving.records import Records, behind
+from leptonctl.serving.settings import Settings
+from leptonctl.serving.standing import Beat, Standing, server_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
+    from leptonctl.core.deployment import Deployment, Head, ServerRecord
     from leptonctl.serving.deployment import ReadSecret
 
-HEARTBEAT_S = 2.0
-# a deployment that could not be taken may become good: a secret is set, an artifact is restored; less and less often
-RETRY_S, RETRY_MOST_S = 5.0, 300.0
-# how far back a starting server looks for since when its models serve, and for a deployment to fall back to
-LOOK_BACK = 100
+FOLLOWING, BEATING = "the store cannot be followed", "the record of this server cannot be written"
 
 
 class Objects(Protocol):
@@ -32,65 +31,58 @@ class Objects(Protocol):
 
     def get(self, path: str) -> tuple[bytes, str] | None: ...
 
-    def list(self, prefix: str) -> list[str]: ...
-
     def put(self, path: str, data: bytes) -> None: ...
 
+    def describe(self) -> str: ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Who this server is. `started` is in seconds since 1970."""
 
-    id: str
-    environment: str
-    host: str
-    pid: int
-    url: str
-    started: float
+class NoStore(Exception):
+    """The store is not there: not mounted, or not used yet. A server waits for it and never makes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
-    """The content of `deployments/ENV/head` or `staged`."""
+class Attempt:
+    """When a deployment could not be taken (monotonic seconds), and how long it is left alone since (a deployment may become
+    good: a secret is set, an artifact is restored)."""
 
-    deployment: int
-    serial: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where a server stands. `note` says why it serves something else than the head."""
-
-    current: Deployment
-    prepared: Deployment | None = None
-    failed: Mapping[int, str] = field(default_factory=dict)
-    note: str = ""
+    at: float
+    pause_s: float
 
 
 class Follower:
+    """`identity` is the server's record before it serves."""
+
     def __init__(
         self,
         objects: Objects,
-        who: Identity,
+        identity: ServerRecord,
         read_secret: ReadSecret,
-        *,
-        interval: float = 0.1,
+        settings: Settings,
         log: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self._objects, self._who, self._read_secret, self._interval, self._say = objects, who, read_secret, interval, log
-        self._standing = Standing(current=no_deployment(who.environment))
-        self._tried: dict[int, tuple[float, float]] = {}
-        self._trouble = ""
+        self._objects, self._identity, self._read_secret, self._settings, self._say = objects, identity, read_secret, settings, log
+        self._records = Records(fetch=self._fetch, lineage=identity.lineage, environment=identity.environment)
+        self._standing = Standing(current=no_deployment(identity.environment))
+        self._beat: Beat | None = None
+        self._last = 0
+        self._attempts: dict[int, Attempt] = {}
+        self._mentioned: set[str] = set()
+        self._troubles = {FOLLOWING: "", BEATING: ""}
         self._changed, self._stopping = threading.Event(), threading.Event()
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._follow, self._beat)]
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._keep_following, self._keep_beating)]
 
-    def current(self) -> Deployment:
+    def current(self) -> LoadedDeployment:
         """The deployment in force."""
         return self._standing.current
 
+    def status(self) -> ServerRecord:
+        """What the server says of itself now."""
+        record = server_record(self._identity, self._standing, self._beat or Beat())
+        return record if record.note else codec.replace(record, note=next(filter(None, self._troubles.values()), ""))
+
     def start(self) -> None:
         """Register, then follow. Registered first: an apply that finds no server moves the head without waiting for one."""
-        self._report()
+        self._guarded(self._register, FOLLOWING)
         for thread in self._threads:
             thread.start()
 
@@ -98,223 +90,209 @@ class Follower:
         """Stop following and say so in the store. A load in progress is not waited for."""
         self._stopping.set()
         self._changed.set()
-        self._threads[1].join(timeout=HEARTBEAT_S)
-        self._report(stopped=True)
-
-    def status(self) -> dict[str, Any]:
-        """The page at /leptonctl/v1/status."""
-        standing, who = self._standing, self._who
-        return {
-            "format_version": "1",
-            "environment": who.environment,
-            "deployment": standing.current.number,
-            "serial": standing.current.serial,
-            "lineage": standing.current.lineage,
-            **{key: getattr(who, key) for key in ("id", "host", "pid", "url", "started")},
-            "models": [{"name": name, **model} for name, model in _models(standing.current).items()],
-            "ready": _ready(standing),
-            "failed": _failed(standing),
-            "note": standing.note,
-        }
+        self._threads[1].join(timeout=self._settings.heartbeat_s)
+        self._guarded(lambda: self._report(stopped=True), BEATING)
 
     def step(self) -> None:
-        """One look at the store."""
-        staged, head = self._pointer("staged"), self._pointer("head")
-        standing = self._standing
-        if staged is not None and staged.deployment > standing.current.number and staged != head and self._is_due(staged):
-            self._stage(staged)
-        if head is not None and head.deployment != standing.current.number and self._is_due(head):
-            self._take(head)
-
-    def _is_due(self, pointer: Pointer) -> bool:
-        """A deployment that failed is tried again only after a while."""
-        at, pause = self._tried.get(pointer.deployment, (0.0, 0.0))
-        return time.monotonic() >= at + pause
-
-    def _stage(self, staged: Pointer) -> None:
-        prepared = self._standing.prepared
-        if prepared is not None and prepared.number == staged.deployment:
-            return
-        deployment = self._prepare(staged)
-        if deployment is not None:
-            self._move(replace(self._standing, prepared=deployment, failed=_without(self._standing, staged.deployment)))
-            self._say(f"deployment {staged.deployment} is ready")
-
-    def _take(self, head: Pointer) -> None:
-        prepared = self._standing.prepared
-        deployment = prepared if prepared is not None and prepared.number == head.deployment else self._prepare(head)
-        if deployment is not None:
-            self._swap(replace(deployment, serial=head.serial), "")
-        elif not self._standing.current.number:
-            self._fall_back(head)
-
-    def _swap(self, deployment: Deployment, note: str) -> None:
-        failed = {number: why for number, why in self._standing.failed.items() if number > deployment.number}
-        self._move(Standing(current=deployment, failed=failed, note=note))
-        self._say(f"deployment {deployment.number} is in force" + (f" ({note})" if note else ""))
-
-    def _fall_back(self, head: Pointer) -> None:
-        """A server that starts and cannot load the head serves the newest deployment before it that was in force."""
-        note = f"deployment {head.deployment} is the head and cannot be loaded: {self._standing.failed[head.deployment]}"
-        for record in self._in_force_before(head):
-            try:
-                deployment = prepare(record, self._supply({}))
-            except BadModel:
-                continue
-            self._swap(deployment, note)
-            return
-
-    def _prepare(self, pointer: Pointer) -> Deployment | None:
-        """The deployment, or None and its failure reported."""
-        number, current = pointer.deployment, self._standing.current
+        """One look at the store. Raises what the store raises, and NoStore."""
+        self._register()
         try:
-            _check_serial(pointer, current)
-            record = self._record(number)
-            since = {identity(m.name, {"digest": m.digest, "artifact": m.artifact}): m.since for m in current.models.values()}
-            return prepare(record, self._supply(since or self._since(pointer, record)))
-        except BadModel as problem:
-            _, pause = self._tried.get(number, (0.0, RETRY_S / 2))
-            self._tried[number] = (time.monotonic(), min(2 * pause, RETRY_MOST_S))
-            if self._standing.failed.get(number) != str(problem):
-                self._move(replace(self._standing, failed={**self._standing.failed, number: str(problem)}))
-                self._say(f"deployment {number} is refused: {problem}")
+            head = self._records.head()
+        except Refused as problem:
+            self._distrust(str(problem))
+            return
+        if head is None:
+            self._distrust(f"{self._records.head_path} is not in the store" if self._standing.head.nonce else "")
+            return
+        reason = behind(head, self._standing.head)
+        if reason is not None:
+            where = f"{self._records.head_path} (deployment {head.deployment})"
+            self._distrust(f"{where} is refused: {reason}", head.deployment, reason)
+            return
+        self._observe(head)
+        if head.deployment != self._standing.current.number:
+            self._take(head)
+        if head.staged not in (0, head.deployment, self._standing.current.number):
+            self._stage(head.staged)
+
+    def _register(self) -> None:
+        """Begin to write the server's record, after what an earlier process of this server wrote there."""
+        if self._beat is not None:
+            return
+        self._check_store()
+        try:
+            earlier = self._records.server(self._identity.id)
+        except Refused as problem:
+            self._say(f"{problem}; it is written anew")
+            earlier = None
+        self._last = earlier.deployment if earlier else 0
+        self._beat = Beat(number=earlier.beat if earlier else 0)
+        self._guarded(self._report, BEATING)
+
+    def _check_store(self) -> None:
+        if not self._records.is_store():
+            msg = f"{self._objects.describe()} is not a store (it has no {layout.IDENTITY}); waiting for it"
+            raise NoStore(msg)
+
+    def _distrust(self, trouble: str, number: int = 0, reason: str = "") -> None:
+        """What is there instead of a head to follow is reported; what serves serves on."""
+        standing = self._standing
+        failed = {**standing.failed, number: reason} if number not in (0, standing.current.number) else standing.failed
+        if trouble and trouble != standing.trouble:
+            self._say(trouble)
+        self._move(replace(standing, trouble=trouble, failed=failed))
+
+    def _observe(self, head: Head) -> None:
+        """A head that is followed. What it no longer names is let go; whoever writes it anew asks for another attempt."""
+        standing = self._standing
+        if head.nonce != standing.head.nonce:
+            self._attempts.clear()
+        wanted = (head.deployment, head.staged)
+        prepared = standing.prepared if standing.prepared is not None and standing.prepared.number in wanted else None
+        current = standing.current
+        if current.number == head.deployment and current.serial != head.serial:
+            current = replace(current, serial=head.serial)
+        failed = {number: why for number, why in standing.failed.items() if number in wanted and number != current.number}
+        self._move(Standing(current=current, prepared=prepared, head=head, failed=failed))
+
+    def _stage(self, number: int) -> None:
+        prepared = self._standing.prepared
+        if (prepared is not None and prepared.number == number) or not self._is_due(number):
+            return
+        deployment = self._prepare(number)
+        if deployment is not None:
+            self._move(replace(self._standing, prepared=deployment, failed=_without(self._standing, number)))
+            self._say(f"deployment {number} is ready")
+
+    def _take(self, head: Head) -> None:
+        number, prepared = head.deployment, self._standing.prepared
+        if not number:
+            self._swap(no_deployment(self._identity.environment, head.serial), "no deployment is in force: nothing is served")
+        elif prepared is not None and prepared.number == number:
+            self._swap(replace(prepared, serial=head.serial), f"deployment {number} is in force")
+        elif self._is_due(number):
+            deployment = self._prepare(number)
+            if deployment is not None:
+                self._swap(replace(deployment, serial=head.serial), f"deployment {number} is in force")
+            elif not self._standing.current.number:
+                self._fall_back(head)
+
+    def _swap(self, deployment: LoadedDeployment, message: str) -> None:
+        standing = self._standing
+        prepared = standing.prepared if standing.prepared is not None and standing.prepared.number != deployment.number else None
+        self._move(replace(standing, current=deployment, prepared=prepared, failed=_without(standing, deployment.number)))
+        self._last = deployment.number
+        self._say(message)
+
+    def _fall_back(self, head: Head) -> None:
+        """A server that starts and cannot load the head serves the newest deployment before it that was in force."""
+        for record in self._before(head):
+            try:
+                deployment = prepare(record, self._supply(record))
+            except Refused:
+                continue
+            self._swap(deployment, f"deployment {deployment.number} is in force ({self._standing.note})")
+            return
+
+    def _before(self, head: Head) -> Iterator[Deployment]:
+        """What was in force before the head, newest first; at last what this server itself served when it ran before."""
+        named = self._readable(head.deployment)
+        if named is not None:
+            yield from self._records.in_force_before(named)
+        last = self._readable(self._last) if self._last != head.deployment else None
+        if last is not None and (named is None or named.incarnation == last.incarnation):
+            yield last
+
+    def _readable(self, number: int) -> Deployment | None:
+        try:
+            return self._records.deployment(number) if number else None
+        except Refused:
             return None
 
-    def _supply(self, since: Mapping[tuple[str, str, str], str]) -> Supply:
-        standing = self._standing
-        known = {**(standing.prepared.loaded if standing.prepared is not None else {}), **standing.current.loaded}
+    def _is_due(self, number: int) -> bool:
+        """A deployment that failed is tried again only after a while."""
+        attempt = self._attempts.get(number)
+        return attempt is None or time.monotonic() >= attempt.at + attempt.pause_s
+
+    def _prepare(self, number: int) -> LoadedDeployment | None:
+        """The deployment, or None and its failure reported."""
+        current = self._standing.current
+        try:
+            record = self._records.deployment(number)
+            if record.serial < current.serial:
+                msg = f"its serial {record.serial} is lower than {current.serial}, which is in force"
+                raise Refused(msg)  # noqa: TRY301
+            deployment = prepare(record, self._supply(record))
+        except Refused as problem:
+            self._fail(number, str(problem))
+            return None
+        except Exception as problem:  # noqa: BLE001 (every back end raises its own, and no file may end what serves)
+            self._fail(number, f"{type(problem).__name__}: {problem}")
+            return None
+        self._mention(deployment)
+        return deployment
+
+    def _fail(self, number: int, reason: str) -> None:
+        before, settings = self._attempts.get(number), self._settings
+        pause_s = min(2 * before.pause_s, settings.retry_most_s) if before is not None else settings.retry_s
+        self._attempts[number] = Attempt(at=time.monotonic(), pause_s=pause_s)
+        if self._standing.failed.get(number) != reason:
+            self._move(replace(self._standing, failed={**self._standing.failed, number: reason}))
+            self._say(f"deployment {number} is refused: {reason}")
+
+    def _mention(self, deployment: LoadedDeployment) -> None:
+        for route in deployment.idle:
+            if route not in self._mentioned:
+                self._mentioned.add(route)
+                self._say(f"{route} is recorded; this release offers main routes only")
+
+    def _supply(self, record: Deployment) -> Supply:
+        current, prepared = self._standing.current, self._standing.prepared
+        known = {**(prepared.loaded if prepared is not None else {}), **current.loaded}
+        since = self._records.since(record, current.number, current.since)
         return Supply(fetch=self._fetch, read_secret=self._read_secret, known=known, since=since, now=time.time())
 
     def _fetch(self, path: str) -> bytes | None:
         found = self._objects.get(path)
         return None if found is None else found[0]
 
-    def _pointer(self, name: str) -> Pointer | None:
-        data = self._fetch(f"deployments/{self._who.environment}/{name}")
-        if data is None:
-            return None
-        value = json.loads(data)
-        return Pointer(deployment=int(value["deployment"]), serial=int(value["serial"]))
-
-    def _record(self, number: int) -> dict[str, Any]:
-        """A deployment record of this environment. Raises BadModel."""
-        data = self._fetch(f"deployments/{self._who.environment}/{number:08d}")
-        if data is None:
-            msg = "its record is not in the store"
-            raise BadModel(msg)
-        try:
-            record: dict[str, Any] = json.loads(data)
-        except ValueError as problem:
-            msg = f"its record is not JSON: {problem}"
-            raise BadModel(msg) from problem
-        bindings(record)
-        if (record["deployment"], record["environment"]) != (number, self._who.environment):
-            msg = "its record is that of another deployment"
-            raise BadModel(msg)
-        return record
-
-    def _in_force_before(self, head: Pointer) -> Iterator[dict[str, Any]]:
-        """The records before the head that were in force, newest first.
-
-        A record names the one before it as `previous`. Where it does not, one whose serial was used again never was in force.
-        """
-        number, serial, later = head.deployment, head.serial, self._readable(head.deployment)
-        for _ in range(LOOK_BACK):
-            linked = later is not None and "previous" in later
-            number = int(later["previous"] or 0) if later is not None and linked else number - 1
-            if number < 1:
-                return
-            later = self._readable(number)
-            if later is not None and (linked or int(later["serial"]) < serial):
-                serial = int(later["serial"])
-                yield later
-
-    def _readable(self, number: int) -> dict[str, Any] | None:
-        try:
-            return self._record(number)
-        except BadModel:
-            return None
-
-    def _since(self, pointer: Pointer, record: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
-        """From when on each model of the record has served without a break, by the records before it."""
-        open_ends = {identity(name, binding) for name, binding in bindings(record).items()}
-        since: dict[tuple[str, str, str], str] = {}
-        for earlier in self._in_force_before(pointer):
-            open_ends &= {identity(name, binding) for name, binding in bindings(earlier).items()}
-            if not open_ends:
-                break
-            since.update(dict.fromkeys(open_ends, str(earlier.get("at", ""))))
-        return since
-
     def _move(self, standing: Standing) -> None:
-        self._standing = standing
-        self._changed.set()
+        if standing != self._standing:
+            self._standing = standing
+            self._changed.set()
 
-    def _follow(self) -> None:
+    def _keep_following(self) -> None:
         while not self._stopping.is_set():
-            self._guarded(self.step, "the store cannot be followed")
-            self._stopping.wait(self._interval)
+            self._guarded(self.step, FOLLOWING)
+            self._stopping.wait(self._settings.follow_s)
 
-    def _beat(self) -> None:
+    def _keep_beating(self) -> None:
         while not self._stopping.is_set():
             self._changed.clear()
-            self._report()
-            self._changed.wait(HEARTBEAT_S)
+            self._guarded(self._report, BEATING)
+            self._changed.wait(self._settings.heartbeat_s)
 
     def _report(self, *, stopped: bool = False) -> None:
-        path = f"servers/{self._who.environment}/{self._who.id}"
-        data = json.dumps(server_record(self._who, self._standing, time.time(), stopped=stopped), ensure_ascii=False)
-        self._guarded(lambda: self._objects.put(path, data.encode()), "the heartbeat cannot be written")
+        """Write the record, once the server has registered."""
+        if self._beat is None:
+            return
+        self._check_store()
+        self._beat = Beat(number=self._beat.number + 1, at=time.time(), stopped=stopped)
+        path = layout.server(self._identity.lineage, self._identity.environment, self._identity.id)
+        self._objects.put(path, codec.encode(self.status()))
 
     def _guarded(self, act: Callable[[], None], what: str) -> None:
         """A store that fails for a while must not end a server that serves; its trouble is told once."""
+        trouble = ""
         try:
             act()
+        except NoStore as problem:
+            trouble = f"{what}: {problem}"
         except Exception as problem:  # noqa: BLE001 (every back end raises its own)
             trouble = f"{what}: {type(problem).__name__}: {problem}"
-            if trouble != self._trouble:
-                self._say(trouble)
-            self._trouble = trouble
-
-
-def _check_serial(pointer: Pointer, current: Deployment) -> None:
-    """The fence: whoever switches with an older view of the state than the one in force is refused."""
-    if pointer.serial < current.serial:
-        msg = f"its serial {pointer.serial} is lower than {current.serial}, which is in force"
-        raise BadModel(msg)
-
-
-def server_record(who: Identity, standing: Standing, now: float, *, stopped: bool) -> dict[str, Any]:
-    """What stands at `servers/ENV/ID`."""
-    return {
-        "format_version": "1",
-        **{key: getattr(who, key) for key in ("id", "host", "pid", "url", "started")},
-        "heartbeat": now,
-        "stopped": stopped,
-        "deployment": standing.current.number,
-        "serial": standing.current.serial,
-        "lineage": standing.current.lineage,
-        "ready": _ready(standing),
-        "failed": _failed(standing),
-        "note": standing.note,
-        "models": _models(standing.current),
-    }
-
-
-def _models(deployment: Deployment) -> dict[str, dict[str, str]]:
-    return {
-        name: {"version": model.version, "digest": model.digest, "artifact": model.artifact, "since": model.since}
-        for name, model in sorted(deployment.models.items())
-    }
-
-
-def _ready(standing: Standing) -> list[int]:
-    """The deployments that this server could serve this instant."""
-    return [d.number for d in (standing.current, standing.prepared) if d is not None and d.number]
-
-
-def _failed(standing: Standing) -> dict[str, str]:
-    return {str(number): why for number, why in sorted(standing.failed.items())}
+        if trouble and trouble != self._troubles[what]:
+            self._say(trouble)
+        self._troubles[what] = trouble
 
 
 def _without(standing: Standing, number: int) -> dict[int, str]:

@@ -13,7 +13,7 @@ from leptonctl.serving.pages import dump
 from leptonctl.serving.tensors import BadRequest, parse
 
 if TYPE_CHECKING:
-    from leptonctl.serving.deployment import Deployment, Served
+    from leptonctl.serving.deployment import LoadedDeployment, Served
     from leptonctl.serving.encode import Violation
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
@@ -21,7 +21,6 @@ Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 INDEX = "/v2/repository/index"
-MAX_BODY = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Response:
     seen: Seen | None = None
 
 
-def respond(deployment: Deployment, method: str, path: str, headers: Headers, body: bytes) -> Response:
+def respond(deployment: LoadedDeployment, method: str, path: str, headers: Headers, body: bytes) -> Response:
     """The response. `path` is without its query, percent-encoded or not; `body` is within the front's bound."""
     served = deployment.infer.get(path)
     if served is not None and method == "POST":
@@ -86,7 +85,7 @@ def too_large(limit: int) -> Response:
     return refuse(413, f"the body is larger than {limit} bytes", seen=Seen())
 
 
-def _infer(deployment: Deployment, served: Served, headers: Headers, body: bytes) -> Response:
+def _infer(deployment: LoadedDeployment, served: Served, headers: Headers, body: bytes) -> Response:
     try:
         _check_type(headers)
         answer = infer(served.model, served.start, body, strict=deployment.strict)
@@ -113,7 +112,7 @@ def _check_type(headers: Headers) -> None:
             raise BadRequest(msg, 415)
 
 
-def _index(deployment: Deployment, body: bytes) -> Response:
+def _index(deployment: LoadedDeployment, body: bytes) -> Response:
     """Every model of a deployment is ready, so the request's `ready` filters nothing out."""
     try:
         if body.strip():
@@ -123,20 +122,23 @@ def _index(deployment: Deployment, body: bytes) -> Response:
     return Response(200, (JSON, (b"content-length", b"%d" % len(deployment.index))), deployment.index)
 
 
-def _unknown(deployment: Deployment, method: str, path: str) -> Response:
+def _unknown(deployment: LoadedDeployment, method: str, path: str) -> Response:
     parts = path.split("/")
     inference = method == "POST" and parts[-1] == "infer"
     if path == "/v2/health/ready":
-        message = "no model is bound in this environment" if deployment.number else "no deployment is in force yet"
-        return refuse(503, message) if method in ("GET", "HEAD") else other_method(method, "GET, HEAD, OPTIONS")
+        return refuse(503, _nothing(deployment)) if method in ("GET", "HEAD") else other_method(method, "GET, HEAD, OPTIONS")
     if parts[:3] != ["", "v2", "models"] or len(parts) < len(["", "v2", "models", "NAME"]):
         return refuse(404, "nothing stands at this path; GET /v2/models lists the models")
     seen = Seen() if inference else None
-    if not deployment.number:
-        return refuse(503, "no deployment is in force yet", seen=seen)
+    if not deployment.models:
+        return refuse(503, _nothing(deployment), seen=seen)
     served = deployment.models.get(parts[3])
     if served is None:
         return refuse(404, "no model of this name is served here; GET /v2/models lists the models", seen=seen)
     if parts[4:5] == ["versions"] and parts[5:6] not in ([served.version], []):
         return refuse(404, f"this version is not served here; the model is at version {json.dumps(served.version)}", seen=seen)
     return refuse(404, "a model has no such path; see GET /v2/models/NAME, …/ready and POST …/infer", seen=seen)
+
+
+def _nothing(deployment: LoadedDeployment) -> str:
+    return "no model is bound in this environment" if deployment.number else "no deployment is in force"

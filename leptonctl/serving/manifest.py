@@ -1,101 +1,75 @@
-"""What a server knows of one model beside its graph, as frozen values read from manifest.json.
+"""The files of a model as a server reads them, and the checks that make a manifest one it can serve.
 
-Owns the checks that a manifest is one we understand. Never opens a file and never runs a model.
+Owns no type of its own beside the failure: the records are the core's. Never opens a file and never runs a model.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable
+from typing import TypeVar
 
-from leptonctl.core import contract
-from leptonctl.core.values import Json
+from leptonctl.core.codec import BadRecord, decode
+from leptonctl.core.contract import Scalar, matches
+from leptonctl.core.manifest import FEATURES, Manifest, ManifestColumn
 
-FEATURES = "features"
+T = TypeVar("T")
 
 
 class BadModel(Exception):
     """A model's files do not agree with each other or with their digests. The text is for the operator."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column(contract.Column):
-    """One feature column of the contract and where it enters the graph.
-
-    `index` is its place in the FP32 input `features`, or None when it enters as the string input named by `entry`.
-    """
-
-    entry: str
-    index: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """`key` is the typed secret of hashed columns as YAML wrote it, `key_id` its public name; both None without privacy."""
-
-    task: str
-    target: str
-    target_type: str
-    columns: tuple[Column, ...]
-    classes: tuple[int | str, ...] | None
-    features: int
-    strings: tuple[str, ...]
-    outputs: Mapping[str, str]
-    key: Json
-    key_id: str | None
-
-
-def read_manifest(value: Any) -> Manifest:
-    """The manifest in `value`, parsed JSON. Raises BadModel."""
+def read_file(data: bytes, file: str, kind: type[T]) -> T:
+    """One of a model's JSON files. Raises BadModel, which names the field at fault."""
     try:
-        manifest = _manifest(value)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        msg = f"manifest.json is not readable: {type(problem).__name__} {problem}"
+        return decode(data, kind)
+    except BadRecord as problem:
+        msg = f"{file} is not readable: {problem}"
         raise BadModel(msg) from problem
-    _check(manifest)
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """The manifest in the bytes of `manifest.json`. Raises BadModel."""
+    manifest = read_file(data, "manifest.json", Manifest)
+    check_manifest(manifest, "manifest.json")
     return manifest
 
 
-def _manifest(value: Any) -> Manifest:
-    if value["format_version"] != "1":
-        msg = f"format version {value['format_version']!r}"
-        raise ValueError(msg)
-    graph, privacy = value["graph"], value.get("privacy") or {}
-    classes = value.get("classes")
-    return Manifest(
-        task=str(value["task"]),
-        target=str(value["target"]),
-        target_type=str(value["target_type"]),
-        columns=tuple(_column(column) for column in value["columns"]),
-        classes=None if classes is None else tuple(classes),
-        features=int(graph["features"]),
-        strings=tuple(graph["strings"]),
-        outputs={str(name): str(inner) for name, inner in graph["outputs"].items()},
-        key=privacy.get("key"),
-        key_id=privacy.get("key_id"),
-    )
-
-
-def _column(value: Any) -> Column:
-    column, place = contract.Column.from_json(value), value["graph"]
-    if column.type not in contract.TYPES:
-        msg = f"column type {column.type!r}"
-        raise ValueError(msg)
-    index = int(place["index"]) if place["input"] == FEATURES else None
-    return Column(**asdict(column), entry=str(place["input"]), index=index)
-
-
-def _check(manifest: Manifest) -> None:
-    """Every place of the graph is filled by exactly one column."""
-    names = [column.name for column in manifest.columns]
-    if len(set(names)) != len(names):
-        msg = "manifest.json names a column twice"
+def check_manifest(manifest: Manifest, file: str) -> None:
+    """Raises BadModel unless every column has a place of its own in the graph and constants of its own type. `file` is blamed."""
+    for field, reason in _problems(manifest):
+        msg = f"{file}: {field} {reason}"
         raise BadModel(msg)
-    indices = sorted(column.index for column in manifest.columns if column.index is not None)
-    entries = sorted(column.entry for column in manifest.columns if column.index is None)
-    if indices != list(range(manifest.features)) or entries != sorted(manifest.strings):
-        msg = "manifest.json does not lead every column to a place of its own in the graph"
-        raise BadModel(msg)
-    wrong = next((c.name for c in manifest.columns if (c.index is None) != (c.type == "string") and c.type != "boolean"), None)
-    if wrong is not None:
-        msg = f'manifest.json leads column "{wrong}" to a graph input of another type'
-        raise BadModel(msg)
+
+
+def _problems(manifest: Manifest) -> Iterable[tuple[str, str]]:
+    """Field and what is wrong with it."""
+    columns, graph = manifest.columns, manifest.graph
+    names = [column.name for column in columns]
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        yield "columns", f'names "{twice}" twice'
+    for column in columns:
+        yield from _column_problems(column)
+    places = sorted(column.graph.index for column in columns if column.graph.index is not None)
+    if places != list(range(graph.features)):
+        yield "graph.features", f"is {graph.features}, but the columns take the places {places}"
+    inputs = sorted(column.graph.input for column in columns if column.graph.index is None)
+    if inputs != sorted(graph.strings):
+        yield "graph.strings", f"is {sorted(graph.strings)}, but the columns enter at {inputs}"
+    if manifest.task == "classification" and not manifest.classes:
+        yield "classes", "is empty, and a classification has classes"
+
+
+def _column_problems(column: ManifestColumn) -> Iterable[tuple[str, str]]:
+    field, place = f'column "{column.name}",', column.graph
+    if (place.input == FEATURES) != (place.index is not None):
+        yield field, f'graph: a place of "{FEATURES}" has an index, an input of its own has none'
+    if column.type != "boolean" and (place.index is None) != (column.type == "string"):
+        yield field, f"graph: a {column.type} does not enter there"
+    if column.fill is not None and not _constant(column, column.fill):
+        yield field, f"fill: is not a {column.type}"
+    if not column.hash and not all(_constant(column, value) for value in column.values or ()):
+        yield field, f"values: not all are of type {column.type}"
+
+
+def _constant(column: ManifestColumn, value: Scalar) -> bool:
+    return matches(column.type, value)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from leptonctl.serving.deployment import Deployment
+    from leptonctl.serving.deployment import LoadedDeployment
     from leptonctl.serving.handle import Seen
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -52,14 +52,14 @@ class Metrics:
         counts[bisect_left(BUCKETS, seconds)] += 1
         self._seconds[key] += seconds
 
-    def text(self, deployment: Deployment) -> bytes:
+    def text(self, deployment: LoadedDeployment) -> bytes:
         """The exposition."""
         lines: list[str] = []
         for name, kind, about, samples in (*self._families(deployment), *_process()):
             lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}", *samples]
         return ("\n".join(lines) + "\n").encode()
 
-    def _families(self, deployment: Deployment) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+    def _families(self, deployment: LoadedDeployment) -> Iterator[tuple[str, str, str, Iterable[str]]]:
         name = PREFIX + "inference_requests_total"
         yield (
             name,
@@ -87,7 +87,7 @@ class Metrics:
             name,
             "gauge",
             "The models in force.",
-            [_sample(name, 1, self._model(m.name, m.version), digest=m.digest, artifact=m.artifact) for m in served],
+            [_sample(name, 1, self._model(m.name, m.version), digest=m.digest, package=m.package, artifact=m.artifact) for m in served],
         )
         name = PREFIX + "model_loaded_timestamp_seconds"
         yield (

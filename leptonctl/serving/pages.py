@@ -1,16 +1,11 @@
 """The answers that are known when a deployment is taken: server and model metadata, encoded once. Pure."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from leptonctl import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from leptonctl.serving.model import LoadedModel
+from leptonctl.core.values import Json
+from leptonctl.serving.model import LoadedModel
 
 DATATYPES = {"number": "FP32", "integer": "FP32", "boolean": "BOOL", "string": "BYTES"}
 PLATFORM = "onnx_onnxv1"
@@ -26,37 +21,34 @@ def metadata_pages(models: Sequence[str]) -> dict[str, bytes]:
     return pages | {"/v2/health/ready": dump({"ready": True})} if models else pages
 
 
-def model_pages(name: str, version: str, digest: str, artifact: str, model: LoadedModel, paths: Sequence[str]) -> dict[str, bytes]:
+def model_pages(
+    name: str, version: str, package: str, digest: str, artifact: str, model: LoadedModel, paths: Sequence[str]
+) -> dict[str, bytes]:
     """Metadata and readiness of one model, at its path and at its version's."""
     metadata = dump(
         {
             "name": name,
             "versions": [version],
             "platform": PLATFORM,
-            "inputs": [_input(column.name, column.type) for column in model.manifest.columns],
+            "inputs": [{"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]} for column in model.manifest.columns],
             "outputs": [
                 {"name": output.name, "datatype": output.datatype, "shape": [-1] if output.width is None else [-1, output.width]}
                 for output in model.outputs
             ],
-            "parameters": _parameters(digest, artifact, model),
+            "parameters": _parameters(model) | {"digest": digest, "package": package, "artifact": artifact},
         }
     )
     ready = dump({"name": name, "ready": True})
     return dict.fromkeys(paths, metadata) | {f"{path}/ready": ready for path in paths}
 
 
-def dump(value: Any) -> bytes:
+def dump(value: object) -> bytes:
+    """Compact JSON in ASCII, keys as they come."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _input(name: str, kind: str) -> dict[str, Any]:
-    return {"name": name, "datatype": DATATYPES[kind], "shape": [-1]}
-
-
-def _parameters(digest: str, artifact: str, model: LoadedModel) -> dict[str, Any]:
+def _parameters(model: LoadedModel) -> dict[str, Json]:
     """Values are text, numbers and booleans only (the protocol's rule): the classes stand as JSON text."""
     manifest = model.manifest
-    parameters: dict[str, Any] = {"digest": digest, "artifact": artifact, "task": manifest.task, "target": manifest.target}
-    if manifest.classes is not None:
-        parameters["classes"] = json.dumps(list(manifest.classes), ensure_ascii=False)
-    return parameters | {"packed_features": model.intake.packed}
+    parameters: dict[str, Json] = {"task": manifest.task, "target": manifest.target, "packed_features": model.intake.packed}
+    return parameters if manifest.classes is None else parameters | {"classes": json.dumps(list(manifest.classes), ensure_ascii=False)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import os
 import signal
 import socket
 import time
@@ -14,49 +13,56 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.serving.asgi import Front
-from leptonctl.serving.follow import Follower, Identity, Objects
-from leptonctl.serving.handle import MAX_BODY
+from leptonctl.serving.follow import Follower, Objects
+from leptonctl.serving.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from leptonctl.core.deployment import ServerRecord
     from leptonctl.serving.deployment import ReadSecret
+    from leptonctl.serving.standing import Identity
 
-STOP_S = 10
-BACKLOG = 1024
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+DEFAULTS = Settings()
 
 
 def serve(
     objects: Objects,
+    who: Identity,
     *,
-    environment: str,
     host: str,
     port: int,
-    server_id: str,
     read_secret: ReadSecret,
-    interval: float = 0.1,
-    max_body: int = MAX_BODY,
-    on_listen: Callable[[Identity], None] = lambda _who: None,
+    settings: Settings = DEFAULTS,
+    on_listen: Callable[[ServerRecord], None] = lambda _record: None,
     log: Callable[[str], None] = lambda _line: None,
 ) -> None:
-    """Serve an environment until SIGTERM or SIGINT. Raises Failure when the address cannot be listened on.
+    """Serve an environment until SIGTERM, SIGINT or SIGHUP. Raises Failure when the address cannot be listened on.
 
     `on_listen` is called once, when requests are accepted (the first deployment may still be loading: ready says so).
     """
-    listener = listen(host, port)
-    who = Identity(
-        id=server_id,
-        environment=environment,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        url=_url(host, listener.getsockname()[1]),
-        started=time.time(),
-    )
-    follower = Follower(objects, who, read_secret, interval=interval, log=log)
-    front = Front(follower.current, follower.status, environment, max_body=max_body)
-    config = uvicorn.Config(
+    listener = listen(host, port, settings.backlog)
+    record = who.record(_url(host, listener.getsockname()[1]), time.time())
+    follower = Follower(objects, record, read_secret, settings, log)
+    front = Front(follower.current, lambda: encode(follower.status()), who.environment, max_body=settings.max_body)
+    # a request makes hundreds of small containers and no cycle: looking for cycles in them at every third is waste
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    follower.start()
+    try:
+        on_listen(record)
+        asyncio.run(Http(_config(front, settings)).serve([listener]))
+    finally:
+        follower.stop()
+        log("stopped")
+
+
+def _config(front: Front, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         front,
         http="httptools",
         ws="none",
@@ -68,20 +74,10 @@ def serve(
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=STOP_S,
+        backlog=settings.backlog,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=settings.stop_s,
     )
-    # a request makes hundreds of small containers and no cycle: looking for cycles in them at every third is waste
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    follower.start()
-    try:
-        on_listen(who)
-        asyncio.run(Http(config).serve([listener]))
-    finally:
-        follower.stop()
-        log("stopped")
 
 
 class Http(uvicorn.Server):
@@ -89,12 +85,12 @@ class Http(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn does it, but a captured signal is not raised again at the end: what comes after it must still run."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, backlog: int) -> socket.socket:
     """A bound socket. Raises Failure: port-in-use, cannot-listen."""
     hint = "choose another port under `platform:` of the environment, or stop the process that listens on this one"
     listener = None
@@ -104,7 +100,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         # bound alone is not enough: two sockets may bind one address until one of them listens
-        listener.listen(BACKLOG)
+        listener.listen(backlog)
     except OSError as problem:
         if listener is not None:
             listener.close()

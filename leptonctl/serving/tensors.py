@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from leptonctl.serving.manifest import FEATURES
+from leptonctl.core.manifest import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leptonctl.serving.manifest import Column
-    from leptonctl.serving.model import Intake
+    from leptonctl.core.manifest import ManifestColumn
+    from leptonctl.serving.intake import Intake
 
 FLOATS = frozenset({"FP16", "FP32", "FP64"})
 RANGES = {
@@ -148,7 +148,7 @@ def read_inputs(intake: Intake, request: dict[str, Any]) -> tuple[dict[str, Give
     return given, rows
 
 
-def _column_input(item: dict[str, Any], column: Column) -> Given:
+def _column_input(item: dict[str, Any], column: ManifestColumn) -> Given:
     datatype, data = item.get("datatype"), item.get("data")
     shape: Any = item.get("shape")
     if type(datatype) is not str or datatype not in ACCEPTED[column.type]:

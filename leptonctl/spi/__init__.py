@@ -1,0 +1,129 @@
+"""All that third parties import: the values that providers are, the seams of back ends, and the records that both are handed.
+
+`from leptonctl.spi import Trainer` loads what the name needs and no more, so that a plan pays for nothing that it does not use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leptonctl.core.contract import Checks, Column, Contract
+    from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
+    from leptonctl.core.manifest import Manifest, ManifestColumn
+    from leptonctl.core.result import Result
+    from leptonctl.core.values import Json
+    from leptonctl.spi.learning import (
+        Conversion,
+        Estimator,
+        Label,
+        LearningTask,
+        Metric,
+        NativeForm,
+        Options,
+        Params,
+        Prediction,
+        Preprocessor,
+        Progress,
+        ProviderError,
+        Schema,
+        Scoring,
+        Source,
+        SourceOptions,
+        Trainer,
+    )
+    from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
+    from leptonctl.spi.running import (
+        Artifacts,
+        Bench,
+        Completed,
+        Executor,
+        ExecutorBackend,
+        Failed,
+        Lost,
+        Needs,
+        Outcome,
+        Produced,
+        Progressed,
+        StepError,
+        StepFunction,
+        Task,
+        Workplace,
+    )
+    from leptonctl.spi.storage import Lease, ObjectInfo, Objects, Stamp, StateBackend, StateCorrupt, StateStore, StorageError, StoreBackend
+
+__all__ = [
+    "Artifacts",
+    "Bench",
+    "Checks",
+    "Column",
+    "Completed",
+    "Contract",
+    "Conversion",
+    "Deployment",
+    "Epoch",
+    "Estimator",
+    "Executor",
+    "ExecutorBackend",
+    "Failed",
+    "Head",
+    "Json",
+    "Label",
+    "LearningTask",
+    "Lease",
+    "Lost",
+    "Manifest",
+    "ManifestColumn",
+    "Metric",
+    "NativeForm",
+    "Needs",
+    "ObjectInfo",
+    "Objects",
+    "Observation",
+    "Options",
+    "Outcome",
+    "Params",
+    "Platform",
+    "Prediction",
+    "Preprocessor",
+    "Problem",
+    "Produced",
+    "Progress",
+    "Progressed",
+    "ProviderError",
+    "Result",
+    "Route",
+    "Say",
+    "Schema",
+    "Scoring",
+    "ServedModel",
+    "ServerRecord",
+    "Site",
+    "Source",
+    "SourceOptions",
+    "Stamp",
+    "StateBackend",
+    "StateCorrupt",
+    "StateStore",
+    "StepError",
+    "StepFunction",
+    "StorageError",
+    "StoreBackend",
+    "Task",
+    "Trainer",
+    "Workplace",
+]
+# in the order in which a name is looked for: what is found first loads the least
+HOMES = ("spi.learning", "spi.running", "spi.storage", "spi.platforms", "core.contract", "core.manifest", "core.deployment")
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    homes = (import_module(f"leptonctl.{home}") for home in HOMES)
+    globals()[name] = value = next(getattr(home, name) for home in homes if hasattr(home, name))
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,18 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from leptonctl.spi.learning import Metric, Platform, Preprocessor, Source, Trainer
+from leptonctl.spi.learning import Metric, Preprocessor, Source, Trainer
+from leptonctl.spi.platforms import Platform
+from leptonctl.spi.running import ExecutorBackend
+from leptonctl.spi.storage import StateBackend, StoreBackend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """Trainers and metrics are keyed by (task, name), all others by name. Mappings may load a provider when asked for it."""
+    """Trainers and metrics are keyed by (task, name), stores and states by URI scheme ("" is a folder), all others by name.
+
+    Mappings may load a provider when it is asked for.
+    """
 
     trainers: Mapping[tuple[str, str], Trainer]
     preprocessors: Mapping[str, Preprocessor]
     metrics: Mapping[tuple[str, str], Metric]
     sources: Mapping[str, Source]
     platforms: Mapping[str, Platform]
+    executors: Mapping[str, ExecutorBackend]
+    stores: Mapping[str, StoreBackend]
+    states: Mapping[str, StateBackend]
 
     def source_for(self, path: str) -> Source | None:
         """The source with the longest suffix that `path` ends with."""

@@ -18,9 +18,17 @@ if TYPE_CHECKING:
     import onnx
     import polars as pl
 
-Task: TypeAlias = Literal["classification", "regression", "clustering", "anomaly"]
+LearningTask: TypeAlias = Literal["classification", "regression", "clustering", "anomaly"]
 Schema: TypeAlias = dict[str, Any]
 """A draft-07 JSON Schema of one parameter, with `description` and `default` always present."""
+Label: TypeAlias = int | str
+"""A class of a target, as labels name it."""
+Params: TypeAlias = Mapping[str, Any]
+"""Parameters by name, each a value that its schema allows; defaults are filled in where nothing else is said."""
+Estimator: TypeAlias = Any
+"""An algorithm or a transformer, fitted or not: libraries give them no types. `Trainer` says what a fitted algorithm has."""
+Options: TypeAlias = dict[str, Any]
+"""Keyword arguments of a library, by name."""
 
 
 class ProviderError(Exception):
@@ -52,6 +60,32 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """What the graph of a fitted algorithm is written for.
+
+    width: columns of its one input. opset and ml_opset: the versions of the operator sets `""` and `ai.onnx.ml` it is written in.
+    """
+
+    width: int
+    opset: int
+    ml_opset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeForm:
+    """How a fitted estimator is kept as a file.
+
+    file: its name among the artifacts, such as `model.json`.
+    dump: fitted estimator -> bytes; equal estimators give equal bytes, in every process.
+    load: bytes -> the estimator; runs no code that the bytes bring (no pickle). ValueError when they are not what `dump` writes.
+    """
+
+    file: str
+    dump: Callable[[Estimator], bytes]
+    load: Callable[[bytes], Estimator]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trainer:
     """One algorithm for one task.
 
@@ -59,28 +93,43 @@ class Trainer:
     params: parameter name -> JSON Schema with `default` and `description`; scikit-learn's names and types. They are
         data shipped here, fixed within a project `format`; `build` passes every one of them explicitly.
     epoch: raised when the same parameters would give other bytes; part of the train key.
-    build: (params, seed) -> an unfitted scikit-learn estimator. Takes every declared parameter, defaults filled in.
+    build: (params, seed) -> an unfitted estimator. Takes every declared parameter, defaults filled in.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
+
+    A fitted estimator has `predict`: X -> labels [N], or values [N] for a regression; a classifier also `classes_` (sorted,
+    an array of int64 or texts) and `predict_proba`: X -> [N,C] in their order. It need not be scikit-learn's: one that
+    skl2onnx does not know has
+
+    to_onnx: (fitted estimator, conversion) -> an ONNX model with one input, float32 [N, width] of any name, and the outputs label
+        [N] (int64 or string) and probabilities [N,C], or, for a regression, values [N] or [N,1]; float64 is rounded to float32.
+        Its answers are compared with `predict` row by row. None: skl2onnx converts the estimator.
+    native: the file that the fitted estimator is kept in. None: skops, with the preprocess steps.
+
+    Only where skl2onnx converts:
+
     export_options: fitted estimator -> options for skl2onnx's `convert_sklearn(options={id(estimator): …})`.
     repair: (ONNX model, fitted estimator) -> ONNX model, for known converter faults.
+
     refuse: params -> why this combination cannot be exported truthfully, or None. Decided at plan time.
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
-    takes_sparse: False when a model fitted on a sparse matrix cannot be exported.
+    takes_sparse: False when a model fitted on a sparse matrix cannot be exported. Only estimators with scikit-learn's tags get any.
     """
 
     name: str
-    task: Task
+    task: LearningTask
     description: str
     params: Mapping[str, Schema]
-    build: Callable[[Mapping[str, Any], int], Any]
+    build: Callable[[Params, int], Estimator]
     epoch: int = 1
-    fit: Callable[[Any, np.ndarray, np.ndarray, Progress], Any] | None = None
-    export_options: Callable[[Any], dict[str, Any]] | None = None
-    repair: Callable[[onnx.ModelProto, Any], onnx.ModelProto] | None = None
-    refuse: Callable[[Mapping[str, Any]], str | None] | None = None
+    fit: Callable[[Estimator, np.ndarray, np.ndarray, Progress], Estimator] | None = None
+    to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None
+    native: NativeForm | None = None
+    export_options: Callable[[Estimator], Options] | None = None
+    repair: Callable[[onnx.ModelProto, Estimator], onnx.ModelProto] | None = None
+    refuse: Callable[[Params], str | None] | None = None
     tolerance: float | None = None
     splits: bool = False
     takes_missing: bool = False
@@ -94,7 +143,7 @@ class Preprocessor:
     takes: column types it accepts: "number" float32 [N,m] with NaN for missing, "string" object [N,m] with "" for missing.
     keeps: True when each input column stays one column under its name (scalers, imputer, ordinal); False when the
         columns are replaced (one_hot, pca, polynomial, tfidf, select_k_best).
-    build, params, refuse, export_options: as in Trainer; `build` returns an unfitted transformer.
+    build, params, refuse, export_options: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
     """
@@ -102,14 +151,14 @@ class Preprocessor:
     name: str
     description: str
     params: Mapping[str, Schema]
-    build: Callable[[Mapping[str, Any], int], Any]
+    build: Callable[[Params, int], Estimator]
     takes: Literal["number", "string"]
     keeps: bool
     epoch: int = 1
     supervised: bool = False
     one_column: bool = False
-    export_options: Callable[[Any], dict[str, Any]] | None = None
-    refuse: Callable[[Mapping[str, Any]], str | None] | None = None
+    export_options: Callable[[Estimator], Options] | None = None
+    refuse: Callable[[Params], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +172,14 @@ class Prediction:
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     values: np.ndarray | None = None
-    classes: tuple[Any, ...] = ()
+    classes: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
     """How to average: `positive` is the positive class of binary metrics, `average` is binary, macro, micro or weighted."""
 
-    positive: Any = None
+    positive: Label | None = None
     average: str = "binary"
 
 
@@ -139,7 +188,7 @@ class Metric:
     """One number (`score`) or one curve or matrix (`detail`, a JSON object shown under `evaluation`), or both."""
 
     name: str
-    task: Task
+    task: LearningTask
     description: str
     greater_is_better: bool | None
     score: Callable[[np.ndarray, Prediction, Scoring], float] | None = None

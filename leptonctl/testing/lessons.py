@@ -1,36 +1,56 @@
 """A small table taught to a provider by the very steps of an apply: prepare, train, export, evaluate. Keeps nothing afterwards."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from leptonctl.core.values import Json, Op, Result
+from leptonctl.core import codec
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.spi.catalog import Catalog
-from leptonctl.spi.learning import Preprocessor, Trainer
+from leptonctl.spi.learning import Params, Preprocessor, Trainer
 from leptonctl.spi.running import Bench, StepFunction
 
+if TYPE_CHECKING:
+    from leptonctl.learning.outputs import ParityFigures
+
+V = TypeVar("V")
 WORDS = {0: ("red", "rouge", "stop"), 1: ("blue", "bleu", "go"), 2: ("grün", "緑", "wait")}
 SCORES = {"classification": "accuracy", "regression": "r2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What came of it. `score` is accuracy or R² on the test rows, `chance` what always saying the same would get at most."""
+    """What came of it. `native` are the files of the native model, by name; `again` are those of the model that they were read as.
 
-    native: bytes
+    `score` is accuracy or R² on the test rows, `chance` what always saying the same would get at most.
+    """
+
+    native: Mapping[str, bytes]
+    again: Mapping[str, bytes]
     onnx: bytes
-    parity: Mapping[str, Json]
+    package: str
+    parity: "ParityFigures"
     features: tuple[str, ...]
     width: int
     score: float
     chance: float
     progress: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is learnt: an algorithm with its parameters, and preprocess steps as train inputs have them."""
+
+    algorithm: str
+    params: Params = field(default_factory=dict)
+    preprocess: Sequence[Json] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,77 +83,91 @@ def table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, texts: 
     return "\n".join(lines) + "\n"
 
 
-def learn(provider: Trainer | Preprocessor, asked: Mapping[str, Any], rows: str) -> Lesson:
+def learn(provider: Trainer | Preprocessor, asked: Asked, rows: str) -> Lesson:
     """Build one model in which the provider takes part."""
-    from leptonctl.learning import fit as learning
+    from leptonctl.learning.catalog import with_catalog
 
     task = provider.task if isinstance(provider, Trainer) else "classification"
     train: dict[str, Json] = {
-        "task": task, "target": "y", "features": None, "preprocess": [], "params": {}, "epoch": provider.epoch, "seed": 3, "revision": 0,
-        **asked,
+        "task": task, "target": "y", "features": None, "preprocess": [*asked.preprocess], "algorithm": asked.algorithm,
+        "epoch": provider.epoch, "params": dict(asked.params), "seed": 3, "revision": 1,
     }  # fmt: skip
-    with TemporaryDirectory() as folder, learning.with_catalog(_catalog_with(provider)):
+    with TemporaryDirectory() as folder, with_catalog(_catalog_with(provider)):
         (Path(folder) / "rows.csv").write_text(rows, encoding="utf-8")
         return _lesson(Path(folder), task, train)
 
 
 def _lesson(folder: Path, task: str, train: dict[str, Json]) -> Lesson:
-    from leptonctl.learning.native import load_native
-    from leptonctl.learning.steps import evaluate, export, prepare
-    from leptonctl.learning.steps import train as training
-    from leptonctl.learning.tables.prepared import read_rows
+    from leptonctl.learning.inputs import TrainInputs, read_inputs
+    from leptonctl.learning.native import dump_native, load_native
+    from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
+    from leptonctl.learning.results import ONNX, native_files, read_prepared
 
-    told: list[Mapping[str, Any]] = []
+    progress: list[Mapping[str, Any]] = []
     shelf = Shelf()
-    bench = Bench(project=folder, artifacts=shelf, progress=lambda **said: told.append({k: v for k, v in said.items() if v is not None}))
-    done: dict[str, Result] = {}
-    metric = SCORES[task]
-    steps: tuple[tuple[Op, StepFunction, dict[str, Json]], ...] = (
-        ("prepare", prepare.run, _prepare_inputs(folder)),
-        ("train", training.run, train),
-        ("export", export.run, {"task": task, "opset": None, "tolerance": None, "train": train, "privacy": None}),
-        ("evaluate", evaluate.run, {"task": task, "metrics": [metric], "positive": None, "average": "macro"}),
-    )
-    for op, run, inputs in steps:
-        made = run(inputs, done, bench)
-        done[op] = Result(key="", op=op, artifacts=made.artifacts, outputs=made.outputs, provenance={}, seconds=0.0)
-    native = shelf.get_artifact(done["train"].artifacts["model.skops"])
-    fitted = load_native(native, train)
-    prepared = done["prepare"]
-    unseen = read_rows(
-        shelf.get_artifact(prepared.artifacts["test.parquet"]), cast("Mapping[str, Any]", prepared.outputs["contract"]), task
-    )
-    shares = [float((unseen.y == one).mean()) for one in set(unseen.y.tolist())]
+    results = _steps(
+        Bench(project=folder, artifacts=shelf, progress=lambda **words: progress.append(_present(words))), _orders(folder, task, train)
+    )  # fmt: skip
+    native = native_files(results["train"], shelf)
+    fitted = load_native(native, read_inputs("train", train, TrainInputs))
+    exported = codec.convert(dict(results["export"].outputs), ExportOutputs)
+    evaluated = codec.convert(dict(results["evaluate"].outputs), EvaluateOutputs)
+    assert exported.parity is not None
+    y = read_prepared(results["prepare"], "test", task, shelf).y
     return Lesson(
         native=native,
-        onnx=shelf.get_artifact(done["export"].artifacts["model.onnx"]),
-        parity=cast("Mapping[str, Json]", done["export"].outputs["parity"]),
+        again=dump_native(fitted),
+        onnx=shelf.get_artifact(results["export"].artifacts[ONNX]),
+        package=exported.package,
+        parity=exported.parity,
         features=fitted.features,
         width=fitted.width,
-        score=float(cast("Mapping[str, float]", done["evaluate"].outputs["metrics"])[metric]),
-        chance=0.0 if task == "regression" else max(shares),
-        progress=tuple(told),
+        score=evaluated.metrics[SCORES[task]],
+        chance=0.0 if task == "regression" else max(float((y == one).mean()) for one in set(y.tolist())),
+        progress=tuple(progress),
     )
 
 
-def _prepare_inputs(folder: Path) -> dict[str, Json]:
+def _steps(bench: Bench, orders: Sequence[tuple[str, StepFunction, dict[str, Json]]]) -> dict[str, Result]:
+    """The steps one after the other, each with the results of those before."""
+    results: dict[str, Result] = {}
+    for op, run, inputs in orders:
+        produced = run(inputs, results, bench)
+        results[op] = Result(key="", op=op, artifacts=produced.artifacts, outputs=produced.outputs)
+    return results
+
+
+def _orders(folder: Path, task: str, train: dict[str, Json]) -> list[tuple[str, StepFunction, dict[str, Json]]]:
+    from leptonctl.learning.steps import evaluate, export, prepare
+    from leptonctl.learning.steps import train as training
+
     digest = "sha256:" + sha256((folder / "rows.csv").read_bytes()).hexdigest()
-    options: dict[str, Json] = {"encoding": "utf-8", "delimiter": None, "missing_values": None}
-    return {
-        "source": {"path": "rows.csv", "format": "csv", "digest": digest, "options": options},
-        "test_source": None,
+    rows: dict[str, Json] = {
+        "source": {"path": "rows.csv", "format": "csv", "digest": digest},
         "target": "y",
-        "columns": {},
-        "privacy": None,
-        "split": {"method": "random", "test": 0.25, "seed": 0, "stratify": None},
+        "split": {"method": "random", "test": 0.25, "seed": 0},
     }
+    return [
+        ("prepare", prepare.run, rows),
+        ("train", training.run, train),
+        ("export", export.run, {"train": train}),
+        ("evaluate", evaluate.run, {"task": task, "metrics": [SCORES[task]], "average": "macro"}),
+    ]
+
+
+def _present(words: Mapping[str, V | None]) -> dict[str, V]:
+    return {name: value for name, value in words.items() if value is not None}
 
 
 def _catalog_with(provider: Trainer | Preprocessor) -> Catalog:
     """What is installed, and this provider, installed or not."""
     catalog = load_catalog()
     if isinstance(provider, Trainer):
-        trainers = {key: partial(catalog.trainers.__getitem__, key) for key in catalog.trainers}
+        trainers: dict[tuple[str, str], Callable[[], Trainer]] = {
+            key: partial(catalog.trainers.__getitem__, key) for key in catalog.trainers
+        }
         return replace(catalog, trainers=Loaded({**trainers, (provider.task, provider.name): lambda: provider}))
-    steps = {name: partial(catalog.preprocessors.__getitem__, name) for name in catalog.preprocessors}
+    steps: dict[str, Callable[[], Preprocessor]] = {
+        name: partial(catalog.preprocessors.__getitem__, name) for name in catalog.preprocessors
+    }
     return replace(catalog, preprocessors=Loaded({**steps, provider.name: lambda: provider}))

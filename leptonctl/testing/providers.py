@@ -14,7 +14,7 @@ from typing import Any
 
 from leptonctl.spi.learning import (
     Metric,
-    Platform,
+    Params,
     Prediction,
     Preprocessor,
     ProviderError,
@@ -24,16 +24,20 @@ from leptonctl.spi.learning import (
     SourceOptions,
     Trainer,
 )
-from leptonctl.testing.lessons import Lesson, learn, table
+from leptonctl.spi.platforms import Platform
+from leptonctl.testing.lessons import Asked, Lesson, learn, table
 
+FILE = re.compile(r"model\.[a-z0-9]+")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 HEAVY = ("numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars")
 ROWS = 120
+# files that an export or a native model has beside
+RESERVED = ("model.onnx", "model.skops")
 # the first letters of a file that no format knows
 GARBAGE = bytes(range(256)) * 2
 
 
-def check_trainer(trainer: Trainer, params: Mapping[str, Any] | None = None) -> None:
+def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
     """An algorithm: its schemas, every choice it offers, learning that repeats to the byte, and an export that answers alike.
 
     params: values for the learning, such as fewer trees; the defaults are checked either way.
@@ -44,7 +48,8 @@ def check_trainer(trainer: Trainer, params: Mapping[str, Any] | None = None) -> 
     _require(trainer.tolerance is None or trainer.tolerance > 0, "tolerance is a positive number or None")
     _check_params(trainer.params)
     _check_builds(trainer)
-    asked = {"algorithm": trainer.name, "params": dict(params or {})}
+    _check_own_forms(trainer)
+    asked = Asked(algorithm=trainer.name, params=params or {})
     lessons = [learn(trainer, asked, table(ROWS, trainer.task)) for _ in range(2)]
     _check_lessons(*lessons)
     if trainer.fit is not None:
@@ -55,7 +60,7 @@ def check_trainer(trainer: Trainer, params: Mapping[str, Any] | None = None) -> 
         learn(trainer, asked, table(ROWS, trainer.task, gaps=True))
 
 
-def check_preprocessor(step: Preprocessor, params: Mapping[str, Any] | None = None) -> None:
+def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None:
     """A preprocess step, on numbers or on texts as it takes them, before a linear classifier."""
     _check_about(step.name, step.description, step.build)
     _require(step.epoch >= 1, "epoch counts from 1")
@@ -63,7 +68,7 @@ def check_preprocessor(step: Preprocessor, params: Mapping[str, Any] | None = No
     _check_params(step.params)
     _check_builds(step)
     taken = ["a", "b", "c"] if step.takes == "number" else ["text"] if step.one_column else ["colour", "size"]
-    asked = {"algorithm": "logistic_regression", "preprocess": [{"columns": taken, "use": step.name, "params": dict(params or {})}]}
+    asked = Asked(algorithm="logistic_regression", preprocess=[{"columns": [*taken], "use": step.name, "params": dict(params or {})}])
     rows = table(ROWS, "classification", texts=taken if step.takes == "string" else ())
     lessons = [learn(step, asked, rows) for _ in range(2)]
     _check_lessons(*lessons)
@@ -152,7 +157,8 @@ def _check_builds(provider: Trainer | Preprocessor) -> None:
         except Exception as problem:
             raise _broken(f"it can be built with {given or 'its defaults'}: {type(problem).__name__}: {problem}") from problem
         _require(filled == before, "build leaves its parameters as they were")
-        _require(hasattr(built, "fit") and built is not provider.build(filled, 0), "build gives a new thing to fit on every call")
+        fits = hasattr(built, "fit") or (isinstance(provider, Trainer) and provider.fit is not None)
+        _require(fits and built is not provider.build(filled, 0), "build gives a new thing to fit on every call")
 
 
 def _choices(schema: Schema) -> Iterator[Any]:
@@ -164,10 +170,35 @@ def _choices(schema: Schema) -> Iterator[Any]:
         yield from _choices(option)
 
 
+def _check_own_forms(trainer: Trainer) -> None:
+    """A graph and a file of its own, where it has them."""
+    converts = trainer.export_options is not None or trainer.repair is not None
+    _require(trainer.to_onnx is None or not converts, "`export_options` and `repair` are for what skl2onnx converts, not for `to_onnx`")
+    if trainer.to_onnx is not None:
+        _check_light(trainer.to_onnx.__module__)
+    if trainer.native is not None:
+        _require(FILE.fullmatch(trainer.native.file) is not None, f"the native file {trainer.native.file!r} is named like model.json")
+        _require(trainer.native.file not in RESERVED, f"the name {trainer.native.file} is taken")
+        _require_unreadable(trainer.native.load)
+
+
+def _require_unreadable(load: Callable[[bytes], object]) -> None:
+    """Bytes that are no native model are a ValueError, which is reported, and nothing else."""
+    try:
+        load(GARBAGE)
+    except ValueError:
+        return
+    except Exception as problem:
+        raise _broken(f"`load` raises a ValueError for bytes that `dump` did not write, not {type(problem).__name__}") from problem
+    raise _broken("`load` refuses bytes that `dump` did not write")
+
+
 def _check_lessons(first: Lesson, again: Lesson) -> None:
     _require(first.native == again.native, "the same rows and seed give the same native model, to the byte")
+    _require(first.native == first.again, "a native model that is read and written again keeps its bytes")
     _require(first.onnx == again.onnx, "the same rows and seed give the same ONNX model, to the byte")
-    _require(first.parity["labels_differ"] in {0, None}, f"the exported model gives the labels of the native one: {first.parity}")
+    _require(first.package == again.package, "the same rows and seed give the same package")
+    _require(first.parity.labels_differ == 0, f"the exported model gives the labels of the native one: {first.parity}")
     _require(first.score > first.chance, f"it learns: {first.score:.3f} on rows it has not seen, {first.chance:.3f} by chance")
 
 

@@ -9,25 +9,26 @@ from dataclasses import fields
 from threading import Lock
 from typing import Any, assert_never
 
-from leptonctl.core.change import Judgement
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.core.gate import Judgement
 from leptonctl.views.plan_json import judgement_to_json
 from leptonctl.views.plan_text import gates_table, place
 from leptonctl.views.style import Style, cut, duration, figure, printable
 
 QUIET_SECONDS = 5.0
 """How long a plain log waits between two lines about one step."""
-DONE = (
-    ("prepared", "prepared"), ("trained", "trained"), ("exported", "exported"), ("evaluated", "evaluated"),
-    ("cross_validated", "cross-validated"), ("compared", "compared"), ("bound", "bound"), ("failed", "failed"), ("skipped", "skipped"),
-)  # fmt: skip
 PAST = {"apply": "Applied", "build": "Built", "rollback": "Rolled back", "promote": "Promoted", "destroy": "Destroyed"}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
     """`type` first, then every field of the event."""
-    return {"type": event.type} | {f.name: _plain(getattr(event, f.name)) for f in fields(event)}
+    found: dict[str, Any] = {"type": event.type}
+    for field in fields(event):
+        value = _plain(getattr(event, field.name))
+        # counters stand beside the other fields: trained, exported …
+        found |= value if isinstance(event, ApplyFinished) and field.name == "done" else {field.name: value}
+    return found
 
 
 def _plain(value: Any) -> Any:
@@ -108,7 +109,7 @@ class Console:
         if isinstance(event, ApplyFinished):
             self._running.clear()
             return ["", closing(event, self._command, self._style, held=self._held)] if did_anything(event) else []
-        key = (event.op, event.address)
+        key = (event.name, event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
             return []
@@ -140,7 +141,7 @@ def _progress_text(event: StepProgress) -> str:
 
 
 def _ended(event: StepFinished | StepFailed | StepSkipped, style: Style) -> list[str]:
-    name = _name(event.op, event.address)
+    name = _name(event.name, event.address)
     if isinstance(event, StepFinished):
         return _finished(event, name, style)
     if isinstance(event, StepSkipped):
@@ -179,13 +180,13 @@ def _failed(event: StepFailed, name: str, style: Style) -> list[str]:
 
 def did_anything(event: ApplyFinished) -> bool:
     """Some step was done, failed or skipped."""
-    return not event.ok or any(getattr(event, field) for field, _ in DONE)
+    return not event.ok or any((*event.done.values(), event.failed, event.skipped))
 
 
 def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) -> str:
     """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates did not fail."""
-    counts: dict[str, int] = {word: getattr(event, field) for field, word in DONE}
-    counts |= {"failed": event.failed - held, "held by gates": held}
+    counts = {word.replace("_", "-"): number for word, number in event.done.items()}
+    counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
     did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "no step was needed"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
@@ -193,5 +194,5 @@ def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) 
     return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}.{serial}"
 
 
-def _name(op: str, address: str) -> str:
-    return f"{op.replace('_', '-')} {printable(address)}"
+def _name(step: str, address: str) -> str:
+    return f"{step.replace('_', '-')} {printable(address)}"

@@ -1,7 +1,7 @@
 """A node's story: what its digest is made of, where each part is written, what moved, and who built it. Writes nothing.
 
 Reads `{address, digest, recorded, fields: [{path, value, file, line, column}], changed: [{path, before, after, file, line,
-column}], steps: [{op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host, commit, seconds, metrics}]}`.
+column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host, commit, seconds, metrics}]}`.
 `recorded` is the digest in the state, null where there is none; a field without `file` is a default; a step's `key` is
 null while it depends on bytes that are not built yet.
 """
@@ -61,7 +61,7 @@ def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: st
             if step["cached"]
             else style.yellow("no result yet")
         )
-        rows.append((step["op"].replace("_", "-"), key, done))
+        rows.append((step["name"].replace("_", "-"), key, done))
     return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color) if rows else ""
 
 

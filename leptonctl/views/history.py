@@ -8,7 +8,8 @@ evidence: [gate as in plan --json, with its binding's address] | null, held?: [a
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.core.values import OPS
+from leptonctl.core.address import parse
+from leptonctl.kinds.table import OPS
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
 from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
@@ -30,6 +31,8 @@ def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | f
 
 
 def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
+    if entry.get("missing"):
+        return f"{style.bold('#' + str(entry['serial']))}  {style.red(printable(entry['missing']))}"
     head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
     moves += [(printable(c["address"]), move(c), style.red("held by its gates")) for c in entry.get("held") or []]
@@ -54,18 +57,25 @@ def move(change: Mapping[str, Any]) -> str:
 
 
 def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> str:
-    done = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=OPS.index))
+    done = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=_order))
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
     metrics = metrics_text(build.get("metrics"))
     return f"{head}\n    {done} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
+
+
+def _order(op: str) -> int:
+    """Where an op is shown: in the order of the table, those of no table last."""
+    names = list(OPS)
+    return names.index(op) if op in names else len(names)
 
 
 def _way_back(entries: list[Mapping[str, Any]]) -> list[str]:
     """How to undo the newest switch of a version, where one stands before it."""
     for entry in sorted(entries, key=lambda e: e["serial"], reverse=True):
         for change in entry["changes"]:
-            kind, _, rest = change["address"].partition("/")
-            if kind == "environment" and "/" in rest and change["before"] and change["after"]:
+            place = parse(change["address"])
+            rest = f"{place.name}/{place.member}"
+            if place.member is not None and change["before"] and change["after"]:
                 back = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
                 return [f"Last switch: #{entry['serial']}. `leptonctl rollback {printable(rest)}`{back}."]
     return []

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from leptonctl.core.change import Because, Change, Drift, Judgement, Plan, PlannedStep
+from leptonctl.core.change import Because, Change, Drift, Plan, PlannedStep
+from leptonctl.core.gate import Judgement
+from leptonctl.core.state import Verdict
+from leptonctl.kinds.gates import judgement_of
 
 FORMAT_VERSION = "1.0"
 
@@ -34,8 +37,16 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
         "value": judgement.value,
         "bound": judgement.bound,
         "candidate": judgement.candidate,
+        "interval": list(judgement.interval) if judgement.interval else None,
+        "test": judgement.test,
+        "n": judgement.n,
         "note": judgement.note,
     }
+
+
+def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
+    """One gate of a history record, in the form of a plan's gates with the address of its binding first."""
+    return {"address": verdict.address, **judgement_to_json(judgement_of(verdict))}
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -68,7 +79,7 @@ def _because(because: Because) -> dict[str, Any]:
 
 
 def _step(step: PlannedStep) -> dict[str, Any]:
-    return {"op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s}
+    return {"name": step.name, "op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s}
 
 
 def _drift(drift: Drift) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.style import Style, cut, printable, value_text
@@ -56,7 +57,7 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
         return [_block(c, style, width) for c in changes]
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for change in changes:
-        groups.setdefault((change["action"], change["address"].split("/")[0], change["reason"]), []).append(change)
+        groups.setdefault((change["action"], parse(change["address"]).kind, change["reason"]), []).append(change)
     blocks: list[str] = []
     for group in groups.values():
         # what a gate holds back is the point of the plan: never folded

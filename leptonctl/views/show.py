@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from leptonctl.core.address import parse
+from leptonctl.kinds.table import KINDS
 from leptonctl.views.records import metrics_text, short
 from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
 MOST_METRICS = 3
-KINDS = ("environment", "model", "dataset")
 
 
 def render_text(obj: dict[str, Any], *, color: bool) -> str:
@@ -16,7 +17,8 @@ def render_text(obj: dict[str, Any], *, color: bool) -> str:
     current, results = obj["current"], obj["results"]
     if not current:
         return "Nothing is recorded yet: `leptonctl plan` shows what an apply would do."
-    ordered = sorted(current, key=lambda a: (KINDS.index(a.split("/")[0]) if a.split("/")[0] in KINDS else len(KINDS), a))
+    order = [kind.address for kind in KINDS.values()]
+    ordered = sorted(current, key=lambda a: (-order.index(kind) if (kind := parse(a).kind) in order else 1, a))
     rows = []
     for address in ordered:
         pointer = current[address]

@@ -13,12 +13,7 @@ import pytest
 
 from leptonctl.core.diagnostic import Failure
 from leptonctl.deploying import processes as live
-
-
-def free_port():
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return line.getsockname()[1]
+from tests.projects import free_port
 
 
 def start(root, port, **more):

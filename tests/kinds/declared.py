@@ -12,7 +12,6 @@ from leptonctl.core.graph import resolve_keys
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.record import Entry
 from leptonctl.core.values import Node, Step
-from leptonctl.kinds.checkers import CHECKS
 from leptonctl.kinds.configuration import Configuration, all_nodes, configure
 from leptonctl.kinds.dataset import source_keys
 from leptonctl.language.load import load
@@ -20,6 +19,7 @@ from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render
 from leptonctl.language.validate import validate
 from leptonctl.project.catalog import load_catalog
+from leptonctl.project.compiled import load_checks
 from leptonctl.spi.catalog import Catalog
 
 CATALOG: Catalog = load_catalog()
@@ -61,7 +61,7 @@ def configured(text: str, facts: Mapping[str, SourceFacts] | None = None) -> tup
     """The configuration that the text of one file declares, with everything that is wrong. `facts`: of some files by path."""
     documents, problems = load({"project.yaml": text if "kind: Project" in text else PROJECT + text})
     documents, unfilled = render(documents)
-    problems = (*problems, *unfilled, *validate(documents, SCHEMAS, CHECKS))
+    problems = (*problems, *unfilled, *validate(documents, SCHEMAS, load_checks()))
     if has_errors(problems):
         return None, problems
     project = resolve(documents)

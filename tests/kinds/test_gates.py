@@ -1,100 +1,122 @@
-"""Gates against evidence: what passes, what does not, and what is not known yet."""
+"""Gates of a binding against the results of its steps: in order, from typed evidence, as recorded."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from leptonctl.core.change import Gate, Judgement
-from leptonctl.core.values import Json, Result
-from leptonctl.kinds.gates import NOTHING_BOUND, judge
+from leptonctl.core.gate import Gate, Judgement
+from leptonctl.core.result import Result
+from leptonctl.kinds.evidence import CompareOutputs, EvaluateOutputs, Evidence, Flips, Pair, evidence_of
+from leptonctl.kinds.gate_rules import UNDEFINED
+from leptonctl.kinds.gates import NOT_NEEDED, judgement_of, judgements, refusal, verdict_of
+
+EVALUATED: Mapping[str, Any] = {
+    "metrics": {"f1": 0.9, "accuracy": 1}, "evaluation": {"notes": [], "confusion_matrix": [[1, 0], [0, 1]]}, "rows": 40, "positive": "y", "average": "binary",
+}  # fmt: skip
+COMPARED: Mapping[str, Any] = {
+    "rows": 30, "excluded": 10, "metrics": {"f1": {"a": 0.95, "b": 0.9}}, "flips": {"rows": 30, "changed": 3, "share": 0.1}, "notes": ["a: none"],
+}  # fmt: skip
+NUMBER: Mapping[str, Any] = {**COMPARED, "flips": {"rows": 30, "changed": 0, "share": None}}
+GATES = (
+    Gate(metric="f1", rule="min", limit=0.85),
+    Gate(metric="f1", rule="max_drop", limit=0.1),
+    Gate(metric="flips", rule="max", limit=0.05),
+    Gate(metric="roc_auc", rule="min", limit=0.5),
+)
 
 
-def evaluated(**metrics: Json) -> Result:
-    return Result(key="e", op="evaluate", artifacts={}, outputs={"metrics": metrics}, provenance={}, seconds=0)
+def result(op: str, outputs: Mapping[str, Any]) -> Result:
+    return Result(key=f"sha256:{op}", op=op, outputs=outputs)
 
 
-def compared(flips: Json = None, **metrics: Json) -> Result:
-    return Result(key="c", op="compare", artifacts={}, outputs={"flips": flips, "metrics": metrics}, provenance={}, seconds=0)
+def evidence(evaluation: Mapping[str, Any] | None = EVALUATED, comparison: Mapping[str, Any] | None = COMPARED) -> Evidence:
+    return evidence_of(
+        [None if evaluation is None else result("evaluate", evaluation)],
+        None if comparison is None else result("compare", comparison),
+        compares=True,
+    )
 
 
-def one(
-    metric: str, rule: str, limit: float, *evaluations: Result | None, comparison: Result | None = None, compares: bool = True
-) -> Judgement:
-    (found,) = judge(
-        [Gate(metric=metric, rule=rule, limit=limit)], evaluations=evaluations, comparison=comparison, compares=compares,
-        greater_is_better=lambda name: name != "mae",
-    )  # fmt: skip
-    return found
+def judged(found: Evidence, *, is_return: bool = False) -> tuple[Judgement, ...]:
+    return judgements(GATES, found, lambda _: True, is_return=is_return)
+
+
+def test_outputs_become_typed_evidence() -> None:
+    assert evidence() == Evidence(
+        evaluations=(EvaluateOutputs(metrics={"f1": 0.9, "accuracy": 1.0}, rows=40),),
+        comparison=CompareOutputs(
+            rows=30, excluded=10, metrics={"f1": Pair(a=0.95, b=0.9)}, flips=Flips(rows=30, changed=3, share=0.1), notes=("a: none",)
+        ),
+    )
+    assert evidence(None, None) == Evidence(evaluations=(None,), comparison=None)
+
+
+def test_every_gate_has_its_judgement_in_order() -> None:
+    found = judged(evidence())
+    assert tuple(j.gate for j in found) == GATES
+    assert [(j.passed, j.n) for j in found] == [(True, 40), (True, 30), (False, 30), (False, 40)]
+
+
+def test_a_number_has_no_flips() -> None:
+    assert [j.passed for j in judged(evidence(comparison=NUMBER))] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
-    ("rule", "limit", "passed"), [("min", 0.8, True), ("min", 0.9, True), ("min", 0.91, False), ("max", 0.9, True), ("max", 0.89, False)]
-)
-def test_limits_are_inclusive(rule: str, limit: float, passed: bool) -> None:
-    found = one("f1", rule, limit, evaluated(f1=0.9))
-    assert (found.passed, found.value, found.candidate) == (passed, 0.9, 0.9)
-
-
-def test_a_metric_of_a_second_evaluation() -> None:
-    assert one("f1", "min", 0.5, evaluated(accuracy=1.0), evaluated(f1=0.9)).passed is True
-    # the other may still have it
-    assert one("f1", "min", 0.5, evaluated(accuracy=1.0), None).passed is None
-
-
-def test_nothing_is_said_before_the_evidence_is_there() -> None:
-    for found in (one("f1", "min", 0.5, None), one("f1", "max_drop", 0.1, None), one("flips", "max", 0.1, None)):
+    "damaged",
+    [
+        {}, {"metrics": {"f1": 0.9}}, {"metrics": None, "rows": 40}, {"metrics": {"f1": "0.9"}, "rows": 40}, {"metrics": {"f1": True}, "rows": 40},
+        {"metrics": {"f1": {"a": 1}}, "rows": 40}, {"metrics": [0.9], "rows": 40}, {"metrics": {"f1": 0.9}, "rows": "40"},
+    ],
+)  # fmt: skip
+def test_an_evaluation_of_another_form_counts_as_absent_and_is_named(damaged: Mapping[str, Any]) -> None:
+    low, drop, flips, undefined = judged(evidence(evaluation=damaged))
+    for found in (low, undefined):
         assert (found.passed, found.value) == (None, None)
+        assert found.note.startswith("what evaluate recorded cannot be read: ")
+    assert [(j.passed, j.note) for j in (drop, flips)] == [(True, ""), (False, "")]
 
 
-def test_a_metric_that_is_undefined_on_these_rows_does_not_pass() -> None:
-    found = one("roc_auc", "min", 0.0, evaluated(accuracy=1.0))
-    assert (found.passed, found.value, found.note) == (False, None, "undefined on these rows")
+def test_what_another_evaluation_says_needs_no_damaged_one() -> None:
+    found = evidence_of([result("evaluate", {}), result("evaluate", EVALUATED)], None, compares=False)
+    low, _, _, undefined = judged(found)
+    assert (low.passed, low.note) == (True, "")
+    assert (undefined.passed, undefined.note[:13]) == (None, "what evaluate")
 
 
 @pytest.mark.parametrize(
-    ("metric", "bound", "candidate", "drop"),
-    [("f1", 0.9, 0.8, 0.1), ("f1", 0.8, 0.9, -0.1), ("mae", 1.0, 1.5, 0.5), ("mae", 1.5, 1.0, -0.5)],
+    "damaged",
+    [
+        {},
+        {**COMPARED, "rows": None},
+        {**COMPARED, "metrics": {"f1": 0.9}},
+        {**COMPARED, "flips": {"rows": 30, "changed": None, "share": 0.0}},
+    ],
 )
-def test_a_drop_is_how_much_worse_it_is(metric: str, bound: float, candidate: float, drop: float) -> None:
-    comparison = compared(**{metric: {"a": bound, "b": candidate}})
-    found = one(metric, "max_drop", 0.2, comparison=comparison)
-    assert found.value == pytest.approx(drop)
-    assert (found.bound, found.candidate, found.passed) == (bound, candidate, drop <= 0.2)
+def test_a_comparison_of_another_form_counts_as_absent_and_is_named(damaged: Mapping[str, Any]) -> None:
+    low, drop, flips, undefined = judged(evidence(comparison=damaged))
+    for found in (drop, flips):
+        assert (found.passed, found.value) == (None, None)
+        assert found.note.startswith("what compare recorded cannot be read: ")
+    assert [(j.passed, j.note) for j in (low, undefined)] == [(True, ""), (False, UNDEFINED)]
 
 
-def test_no_drop_at_all_is_a_limit_too() -> None:
-    assert one("f1", "max_drop", 0.0, comparison=compared(f1={"a": 0.9, "b": 0.9})).passed is True
-    assert one("f1", "max_drop", 0.0, comparison=compared(f1={"a": 0.9, "b": 0.89})).passed is False
+def test_a_return_asks_for_no_evidence_and_keeps_what_there_is() -> None:
+    found = judged(evidence(comparison=None), is_return=True)
+    assert [(j.passed, j.note) for j in found] == [(True, ""), (None, NOT_NEEDED), (None, NOT_NEEDED), (False, UNDEFINED)]
+    assert all(j.note == "" for j in judged(evidence(None, None)))
 
 
-@pytest.mark.parametrize("found", [{}, {"f1": {}}, {"f1": {"a": 0.5}}, {"f1": {"b": 0.5}}])
-def test_a_drop_that_cannot_be_measured_does_not_pass(found: dict[str, Json]) -> None:
-    judged = one("f1", "max_drop", 1.0, comparison=compared(**found))
-    assert judged.passed is False
-    assert judged.note
+def test_a_refusal_names_what_does_not_pass() -> None:
+    assert refusal(judged(evidence())) == f"flips 0.1, max 0.05; roc_auc not known, min 0.5 ({UNDEFINED})"
+    assert refusal(judged(evidence(None, COMPARED))[:2]) == "f1 not known, min 0.85"
+    assert refusal(judged(evidence())[:2]) == ""
 
 
-@pytest.mark.parametrize(("share", "passed"), [(0.05, True), (0.0, True), (0.051, False)])
-def test_flips(share: float, passed: bool) -> None:
-    found = one("flips", "max", 0.05, comparison=compared({"rows": 100, "changed": 5, "share": share}))
-    assert (found.passed, found.value) == (passed, share)
-
-
-@pytest.mark.parametrize("flips", [None, {}, {"rows": 0, "changed": 0, "share": None}, {"rows": 100, "changed": None, "share": None}])
-def test_flips_that_cannot_be_counted_do_not_pass(flips: Json) -> None:
-    assert one("flips", "max", 1.0, comparison=compared(flips)).passed is False
-
-
-def test_there_is_nothing_to_drop_from_when_nothing_else_is_bound() -> None:
-    for metric, rule in (("f1", "max_drop"), ("flips", "max")):
-        found = one(metric, rule, 0.0, compares=False)
-        assert (found.passed, found.note) == (True, NOTHING_BOUND)
-
-
-def test_every_gate_has_its_verdict_in_order() -> None:
-    gates = [
-        Gate(metric="f1", rule="min", limit=0.5),
-        Gate(metric="f1", rule="max", limit=0.5),
-        Gate(metric="flips", rule="max", limit=0.5),
-    ]
-    found = judge(gates, evaluations=[evaluated(f1=0.9)], comparison=None, compares=True, greater_is_better=lambda _: True)
-    assert [j.passed for j in found] == [True, False, None]
-    assert [j.gate for j in found] == gates
+def test_a_judgement_survives_the_history() -> None:
+    sure = Judgement(gate=GATES[1], passed=True, value=0.004, bound=0.94, candidate=0.936, interval=(-0.002, 0.009), test="toy test", n=812)
+    for judgement in (*judged(evidence()), *judged(evidence(None, None)), sure):
+        verdict = verdict_of("environment/prod/spam", judgement)
+        assert verdict.address == "environment/prod/spam"
+        assert judgement_of(verdict) == judgement
+    assert (verdict_of("x", sure).low, verdict_of("x", sure).high) == (-0.002, 0.009)

@@ -10,7 +10,8 @@ from tests import projects
 from tests.laws import matrix
 
 
-@pytest.fixture(scope="package")
+# in random order the tests of other packages come in between
+@pytest.fixture(scope="session")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The project of `matrix`, applied; its servers run until the last test."""
     root = tmp_path_factory.mktemp("matrix") / "applied"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import commit, edit, finished, git, points, processes, run, state_of, stop_servers, tiny_project
+from tests.projects import commit, edit, finished, free_port, git, points, processes, run, state_of, stop_servers, tiny_project
 
 MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
 PROD = "protected: true\nmodels: {line: v1}"
@@ -180,7 +180,7 @@ def test_other_environments_are_not_asked(root: Path) -> None:
         .read_text()
         .replace("name: prod", "name: prod-eu")
         .replace("protected: true\n", "")
-        .replace(port, str(int(port) + 1))
+        .replace(port, str(free_port()))
     )
     (root / "environment-prod-eu.yaml").write_text(text)
     apply(root, "--only", "environment/prod-eu")

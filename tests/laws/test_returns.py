@@ -191,9 +191,14 @@ def test_a_damaged_artifact_is_not_served_again(root: Path) -> None:
     file.chmod(0o644)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     before = answer(root)
+    began = time.monotonic()
     refused = run("rollback", "prod", "--yes", "--json", cwd=root)
+    took = time.monotonic() - began
     assert refused.returncode == 1, refused.stdout + refused.stderr
-    assert "not-ready" in refused.stdout
+    (problem,) = [event["diagnostic"] for event in events(refused.stdout) if event["type"] == "step_failed"]
+    assert problem["id"] == "not-ready"
+    assert artifact in problem["detail"], "the server's own reason, not that it was late"
+    assert took < 30, took
     assert answer(root) == before
     assert state_of(root)["current"]["environment/prod/line"]["version"] == "v2"
     assert "line: v2" in (root / "environment-prod.yaml").read_text()

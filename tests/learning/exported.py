@@ -10,7 +10,11 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from leptonctl.core.values import Result
+from leptonctl.core.codec import encode
+from leptonctl.core.contract import Column, Contract
+from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place, package_digest
+from leptonctl.core.result import Result
+from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
 from leptonctl.spi.running import Bench
 
 
@@ -35,27 +39,14 @@ def bench(shelf, folder):
 
 
 def contract(frame, target):
+    """The contract of a frame of prepared rows."""
     kinds = {pl.Float32: "number", pl.String: "string", pl.Boolean: "boolean", pl.Int64: "integer", pl.Float64: "number"}
-    return {
-        "target": target,
-        "target_type": kinds[frame.schema[target]],
-        "classes": None if frame.schema[target] == pl.Float64 else sorted(frame[target].unique().to_list()),
-        "columns": [
-            {
-                "name": n,
-                "type": kinds[t],
-                "nullable": True,
-                "fill": None,
-                "min": None,
-                "max": None,
-                "values": None,
-                "hash": False,
-                "declared": False,
-            }
-            for n, t in frame.schema.items()
-            if n != target
-        ],
-    }
+    return Contract(
+        target=target,
+        target_type=kinds[frame.schema[target]],
+        classes=None if frame.schema[target] == pl.Float64 else tuple(sorted(frame[target].unique().to_list())),
+        columns=tuple(Column(name=name, type=kinds[dtype]) for name, dtype in frame.schema.items() if name != target),
+    )
 
 
 def prepared(shelf, train, test, target="y"):
@@ -68,17 +59,14 @@ def prepared(shelf, train, test, target="y"):
         frame.with_columns(ids).write_parquet(out)
         return shelf.put_artifact(out.getvalue())
 
-    return Result(
-        key="sha256:0",
-        op="prepare",
-        artifacts={"train.parquet": put(train), "test.parquet": put(test)},
-        outputs={"contract": contract(train, target)},
-        provenance={},
-        seconds=0.1,
-    )
+    outputs = PrepareOutputs(
+        rows={"train": train.height, "test": test.height}, rows_digest={}, contract=contract(train, target)
+    )  # fmt: skip
+    artifacts = {"train.parquet": put(train), "test.parquet": put(test)}
+    return Result(key="sha256:0", op="prepare", artifacts=artifacts, outputs=outputs.to_json())
 
 
-def exported(shelf, train, features, target="y", fills=None, **params):
+def exported(shelf, train, features, target="y", fills=None, dtype=None, **params):
     """The result of `export` for a linear model of numeric columns, and the native model."""
     x = train.select(features).to_numpy().astype(np.float32)
     y = train[target].to_numpy() if train.schema[target] != pl.String else np.array(train[target].to_list())
@@ -87,26 +75,29 @@ def exported(shelf, train, features, target="y", fills=None, **params):
     options = None if regression else {id(model): {"zipmap": False}}
     graph = to_onnx(model, initial_types=[("features", FloatTensorType([None, len(features)]))], options=options, target_opset=18)
     names = [output.name for output in graph.graph.output]
-    manifest = {
-        "format_version": "1",
-        "task": "regression" if regression else "classification",
-        "target": target,
-        "target_type": "number" if regression else "string",
-        "columns": [
-            {"name": n, "type": "number", "nullable": True, "fill": (fills or {}).get(n), "min": None, "max": None, "values": None,
-             "hash": False, "graph": {"input": "features", "index": i}}
+    manifest = Manifest(
+        task="regression" if regression else "classification",
+        target=target,
+        target_type="number" if regression else "string",
+        columns=tuple(
+            ManifestColumn(name=n, type="number", nullable=True, fill=(fills or {}).get(n), graph=Place(input="features", index=i))
             for i, n in enumerate(features)
-        ],
-        "classes": None if regression else model.classes_.tolist(),
-        "graph": {"features": len(features), "strings": [],
-                  "outputs": {"prediction": names[0]} if regression else {"label": names[0], "probabilities": names[1]}},
-        "privacy": None,
-    }  # fmt: skip
-    artifacts = {
-        "model.onnx": shelf.put_artifact(graph.SerializeToString()),
-        "manifest.json": shelf.put_artifact(json.dumps(manifest).encode()),
-    }
-    return Result(key="sha256:1", op="export", artifacts=artifacts, outputs={}, provenance={}, seconds=0.1), model
+        ),
+        classes=None if regression else tuple(model.classes_.tolist()),
+        graph=Graph(
+            features=len(features),
+            strings=(),
+            outputs={"prediction": names[0]} if regression else {"label": names[0], "probabilities": names[1]},
+        ),
+    )
+    return export_of(shelf, graph.SerializeToString(), manifest, dtype), model
+
+
+def export_of(shelf, onnx, manifest, dtype=None):
+    """The result of `export` for a graph and its manifest."""
+    artifacts = {"model.onnx": shelf.put_artifact(onnx), "manifest.json": shelf.put_artifact(encode(manifest))}
+    outputs = ExportOutputs(package=package_digest(artifacts["model.onnx"], manifest), native_dtype=dtype)
+    return Result(key="sha256:1", op="export", artifacts=artifacts, outputs=outputs.to_json())
 
 
 def frame_of(x, y, names=None):

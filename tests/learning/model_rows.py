@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
+from leptonctl.core.codec import convert
+from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Rows, count_rows, take_rows
 
 WORDS = (
@@ -67,12 +69,13 @@ def halves(columns, target):
 
 def recipe(task, algorithm, *steps, params=None, seed=0, features=None):
     """Train inputs; a step is (use, columns) or (use, columns, params)."""
-    return {
-        "task": task,
-        "target": "y",
-        "features": features,
-        "preprocess": [{"use": s[0], "columns": s[1], "params": s[2] if len(s) > 2 else {}} for s in steps],
-        "algorithm": algorithm,
-        "params": params or {},
-        "seed": seed,
-    }
+    preprocess = [{"use": s[0], "columns": s[1], "params": s[2] if len(s) > 2 else {}} for s in steps]
+    return TrainInputs(
+        task=task,
+        target="y",
+        features=None if features is None else tuple(features),
+        preprocess=tuple(convert(step, PreprocessStep) for step in preprocess),
+        algorithm=algorithm,
+        params=params or {},
+        seed=seed,
+    )

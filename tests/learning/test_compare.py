@@ -5,6 +5,9 @@ import pytest
 import sklearn.metrics as sk
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
+from leptonctl.learning.inputs import CompareInputs
+from leptonctl.learning.outputs import Flips, Sides
 from leptonctl.learning.steps import compare
 from leptonctl.spi.learning import Prediction, ProviderError
 from tests.learning.exported import Shelf, bench, exported, frame_of, prepared
@@ -32,7 +35,8 @@ def test_rows_that_either_has_learned_from_are_left_out(tmp_path):
     fresh = frame[400:]
     a, b = model_a.predict(fresh.select("c0", "c1").to_numpy()), model_b.predict(fresh.select("c2", "c0", "c4").to_numpy())
     y = np.array(fresh["y"].to_list())
-    assert (out["rows"], out["excluded"]) == (169, 250)
+    assert (out["n"], out["rows"], out["excluded"]) == (169, 169, 250)
+    assert list(out) == ["n", "rows", "excluded", "metrics", "flips", "notes"]
     assert out["metrics"]["accuracy"] == {"a": sk.accuracy_score(y, a), "b": sk.accuracy_score(y, b)}
     assert out["flips"] == {"rows": 169, "changed": int((a != b).sum()), "share": float((a != b).mean())}
     assert out["flips"]["changed"] > 0
@@ -68,10 +72,10 @@ def test_a_metric_that_one_side_cannot_have_is_left_out_with_a_note():
     y = np.array(["a", "b", "c", "a"])
     two = Prediction(labels=np.array(["a", "b", "a", "a"], dtype=object), probabilities=np.eye(2)[[0, 1, 0, 0]], classes=("a", "b"))
     three = Prediction(labels=y.astype(object), probabilities=np.eye(3)[[0, 1, 2, 0]], classes=("a", "b", "c"))
-    out = compare.compare(CLASSIFICATION, y, two, three)
-    assert out["metrics"] == {"accuracy": {"a": 0.75, "b": 1.0}}
-    assert out["notes"] == ["a: roc_auc: the model does not know the class c of these rows"]
-    assert out["flips"] == {"rows": 4, "changed": 1, "share": 0.25}
+    out = compare.compare(CompareInputs(task="classification", metrics=("accuracy", "roc_auc")), y, two, three)
+    assert out.metrics == {"accuracy": Sides(a=0.75, b=1.0)}
+    assert out.notes == ["a: roc_auc: the model does not know the class c of these rows"]
+    assert out.flips == Flips(rows=4, changed=1, share=0.25)
 
 
 def test_a_regression_has_no_flips_for_a_gate_to_pass(tmp_path):
@@ -96,7 +100,7 @@ def test_nothing_left_to_compare_on_is_evidence_that_no_gate_passes(tmp_path):
         bound_prepare=prepared(shelf, frame[300:], frame[:300]),
         bound_export=export,
     )
-    assert (out["rows"], out["excluded"], out["metrics"]) == (0, 269, {})
+    assert (out["n"], out["rows"], out["excluded"], out["metrics"]) == (0, 0, 269, {})
     assert out["flips"] == {"rows": 0, "changed": 0, "share": None}
     assert "all 269 evaluation rows" in out["notes"][0]
 
@@ -118,16 +122,35 @@ def test_a_bound_version_that_needs_a_column_the_candidate_lacks(tmp_path):
     assert "c5" in refused.value.detail
 
 
+def manifest(*columns, key_id=None):
+    return Manifest(
+        task="classification",
+        target="y",
+        target_type="string",
+        columns=tuple(ManifestColumn(nullable=True, graph=Place(input="features", index=0), **column) for column in columns),
+        classes=("a", "b"),
+        graph=Graph(features=1, strings=(), outputs={}),
+        privacy=None if key_id is None else Hashing(hash=("s",), key_id=key_id),
+    )
+
+
 def test_the_bound_version_fills_missing_cells_as_it_does_for_a_request():
-    bound = {
-        "columns": [
-            {"name": "n", "type": "number", "fill": 3.0, "hash": False},
-            {"name": "s", "type": "string", "fill": "x", "hash": False},
-        ]
-    }
+    bound = manifest({"name": "n", "type": "number", "fill": 3.0}, {"name": "s", "type": "string", "fill": "x"})
     columns = {"n": np.array([np.nan, 1], dtype=np.float32), "s": np.array(["", "é"], dtype=object)}
-    read = compare.columns_for(bound, {}, columns)
+    read = compare.columns_for(bound, manifest(), columns)
     assert (read["n"].tolist(), read["s"].tolist()) == ([3.0, 1.0], ["x", "é"])
     assert read["n"].dtype == np.float32
-    bound = {"columns": [{"name": "b", "type": "boolean", "fill": True, "hash": False}]}
-    assert compare.columns_for(bound, {}, {"b": np.array([0, -1, 1], dtype=np.int8)})["b"].tolist() == [0, 1, 1]
+    assert np.isnan(columns["n"][0]), "the candidate reads its own rows afterwards"
+    bound = manifest({"name": "b", "type": "boolean", "fill": True})
+    assert compare.columns_for(bound, manifest(), {"b": np.array([0, -1, 1], dtype=np.int8)})["b"].tolist() == [0, 1, 1]
+
+
+def test_columns_of_another_type_or_hashed_with_another_key_are_not_comparable():
+    columns = {"s": np.array(["a", "b"], dtype=object)}
+    numbers, hashes = manifest({"name": "s", "type": "number"}), manifest({"name": "s", "type": "string", "hash": True}, key_id="k1")
+    for bound, candidate, detail in ((numbers, numbers, "is number"), (hashes, manifest(key_id="k2"), "the key k1")):
+        with pytest.raises(ProviderError) as refused:
+            compare.columns_for(bound, candidate, columns)
+        assert refused.value.id == "not-comparable"
+        assert detail in refused.value.detail
+    assert list(compare.columns_for(hashes, manifest(key_id="k1"), columns)) == ["s"]

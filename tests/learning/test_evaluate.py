@@ -1,6 +1,5 @@
 """`evaluate` on exported models against the native model and scikit-learn's figures."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -9,11 +8,13 @@ import pytest
 import sklearn.metrics as sk
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from leptonctl.core.codec import replace
+from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place
+from leptonctl.learning.results import read_package, read_prepared
 from leptonctl.learning.scoring import ROWS_AT_ONCE, predict_onnx
 from leptonctl.learning.steps import evaluate
-from leptonctl.learning.steps.train import prepared as prepared_rows
 from leptonctl.spi.learning import ProviderError
-from tests.learning.exported import Shelf, bench, exported, frame_of, prepared
+from tests.learning.exported import Shelf, bench, export_of, exported, frame_of, prepared
 
 
 def cancer(rows=slice(None)):
@@ -68,7 +69,8 @@ def test_answers_do_not_depend_on_where_batches_are_cut():
     train = frame_of(x, ["y" if s > 0 else "n" for s in x.sum(axis=1)])
     shelf = Shelf()
     export, model = exported(shelf, train, ["c0", "c1", "c2"])
-    onnx, manifest = evaluate.exported_model(export, shelf)
+    package = read_package(export, shelf)
+    onnx, manifest = package.onnx, package.manifest
     answer = predict_onnx(onnx, manifest, {f"c{i}": x[:, i] for i in range(3)})
     assert (answer.labels == model.predict(x)).all()
     assert np.abs(answer.probabilities - model.predict_proba(x)).max() < 1e-6
@@ -77,7 +79,7 @@ def test_answers_do_not_depend_on_where_batches_are_cut():
     assert (none.labels.shape, none.probabilities.shape) == ((0,), (0, 2))
 
 
-def test_booleans_and_missing_cells_enter_as_the_manifest_says(tmp_path):
+def test_booleans_and_missing_cells_enter_as_the_manifest_says():
     from onnx import TensorProto, helper
 
     nodes = [helper.make_node("Identity", ["features"], ["probabilities"]), helper.make_node("Squeeze", ["s0", "axis"], ["label"])]
@@ -95,36 +97,50 @@ def test_booleans_and_missing_cells_enter_as_the_manifest_says(tmp_path):
         initializer=[helper.make_tensor("axis", TensorProto.INT64, [1], [1])],
     )
     onnx = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
-    manifest = {
-        "task": "classification",
-        "classes": ["a", "b"],
-        "columns": [
-            {"name": "encoded", "type": "boolean", "graph": {"input": "s0"}},
-            {"name": "plain", "type": "boolean", "graph": {"input": "features", "index": 1}},
-            {"name": "n", "type": "number", "graph": {"input": "features", "index": 0}},
-        ],
-        "graph": {"features": 2, "strings": ["s0"], "outputs": {"label": "label", "probabilities": "probabilities"}},
-    }
+    places = {"encoded": Place(input="s0"), "plain": Place(input="features", index=1), "n": Place(input="features", index=0)}
+    manifest = Manifest(
+        task="classification",
+        target="y",
+        target_type="string",
+        columns=tuple(
+            ManifestColumn(name=name, type="number" if name == "n" else "boolean", nullable=True, graph=place)
+            for name, place in places.items()
+        ),
+        classes=("a", "b"),
+        graph=Graph(features=2, strings=("s0",), outputs={"label": "label", "probabilities": "probabilities"}),
+    )
     train = pl.DataFrame({"encoded": [True, False, None], "plain": [True, False, None], "n": [0.5, None, 2.0], "y": ["a", "b", "a"]})
     train = train.with_columns(pl.col("n").cast(pl.Float32))
     shelf = Shelf()
-    rows = prepared_rows(prepared(shelf, train, train), "train", "classification", bench(shelf, tmp_path))
+    rows = read_prepared(prepared(shelf, train, train), "train", "classification", shelf)
     answer = predict_onnx(onnx, manifest, rows.columns)
     assert answer.labels.tolist() == ["true", "false", ""]
     np.testing.assert_array_equal(answer.probabilities, [[0.5, 1.0], [np.nan, 0.0], [2.0, np.nan]])
-    flags = np.array([1, 0, np.nan], dtype=np.float32)
-    raw = predict_onnx(onnx, manifest, {"encoded": flags, "plain": flags, "n": np.array([0.5, np.nan, 2], dtype=np.float32)})
-    assert raw.labels.tolist() == answer.labels.tolist()
-    np.testing.assert_array_equal(raw.probabilities, answer.probabilities)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_log_loss_is_clipped_at_the_precision_of_the_native_model(tmp_path, dtype):
     """A sure and wrong answer: exactly 0 in float32, so what it costs is the precision it is clipped at."""
     shelf, train = Shelf(), frame_of(np.array([[-9.0], [9.0]] * 20), ["a", "b"] * 20)
-    export, _ = exported(shelf, train, ["c0"], C=1e9)
-    export = dataclasses.replace(export, outputs={"native_dtype": dtype})
+    export, _ = exported(shelf, train, ["c0"], dtype=dtype, C=1e9)
     wrong = frame_of(np.array([[5000.0]]), ["a"])
     prepare = prepared(shelf, train, wrong)
     made = evaluate.run({"task": "classification", "metrics": ["log_loss"]}, {"prepare": prepare, "export": export}, bench(shelf, tmp_path))
     assert made.outputs["metrics"]["log_loss"] == pytest.approx(-np.log(np.finfo(dtype).eps), rel=1e-5)
+
+
+def test_an_evaluation_is_of_the_package_whose_digest_is_recorded(tmp_path):
+    """A graph with another manifest is another package: it is not evaluated under the digest of the first."""
+    shelf, train = Shelf(), cancer()
+    export, _ = exported(shelf, train, ["c0", "c1"], max_iter=5000)
+    other, _ = exported(shelf, train, ["c1", "c0"], max_iter=5000)
+    needs = {"prepare": prepared(shelf, train, train), "export": export}
+    inputs = {"task": "classification", "metrics": ["accuracy"]}
+    assert evaluate.run(inputs, needs, bench(shelf, tmp_path)).outputs["package"] == export.outputs["package"]
+    mixed = export_of(shelf, read_package(export, shelf).onnx, read_package(other, shelf).manifest)
+    assert mixed.artifacts["model.onnx"] == export.artifacts["model.onnx"]
+    assert mixed.outputs["package"] != export.outputs["package"]
+    wrong = replace(mixed, outputs=export.outputs)
+    with pytest.raises(ProviderError) as refused:
+        evaluate.run(inputs, {**needs, "export": wrong}, bench(shelf, tmp_path))
+    assert refused.value.id == "wrong-package"

@@ -9,11 +9,15 @@ import onnx
 import polars as pl
 import pytest
 
+from leptonctl.core.codec import decode, plain
+from leptonctl.core.manifest import Graph, Hashing, Manifest, Place, package_digest
+from leptonctl.core.result import Result
 from leptonctl.learning.fit import fit
+from leptonctl.learning.inputs import Privacy
 from leptonctl.learning.onnx.canonical import canonical, serialized
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
-from leptonctl.learning.onnx.manifest import golden_rows
+from leptonctl.learning.onnx.golden import golden_rows
 from leptonctl.learning.onnx.parity import compare, native_rows, run_graph, unstable_rows
 from leptonctl.learning.scoring import open_session
 from leptonctl.learning.steps import train
@@ -52,9 +56,9 @@ def through_the_steps(folder, load, task, algorithm, *steps, **more):
     shelf = Shelf()
     prepare = prepared(shelf, frame_of(seen), frame_of(unseen))
     asked = recipe(task, algorithm, *steps, **more)
-    made = train.run(asked, {"prepare": prepare}, bench(shelf, folder))
-    needs = {"prepare": prepare, "train": replace(prepare, op="train", artifacts=made.artifacts, outputs=made.outputs)}
-    inputs = {"task": task, "opset": 18, "tolerance": None, "key": "sha256:0", "train": asked, "privacy": None}
+    made = train.run(plain(asked), {"prepare": prepare}, bench(shelf, folder))
+    needs = {"prepare": prepare, "train": Result(key="sha256:1", op="train", artifacts=made.artifacts, outputs=made.outputs)}
+    inputs = {"task": task, "opset": 18, "tolerance": None, "train": plain(asked), "privacy": None}
     out = run(inputs, needs, bench(shelf, folder))
     return out, {name: shelf[digest] for name, digest in out.artifacts.items()}, unseen
 
@@ -68,38 +72,37 @@ def test_the_step_makes_a_graph_a_manifest_and_golden_rows(tmp_path):
         "hard_rows", "labels_differ", "max_probability_diff", "max_value_diff", "not_compared", "repairs", "rows", "ties", "tolerance",
     ]  # fmt: skip
     assert (parity["rows"], parity["labels_differ"], parity["tolerance"]) == (len(unseen.y), 0, 1e-4)
-    manifest = json.loads(files["manifest.json"])
-    assert manifest["graph"] == {
-        "features": 2,
-        "strings": ["s0", "s1", "s2"],
-        "outputs": {"label": "label", "probabilities": "probabilities"},
+    manifest = decode(files["manifest.json"], Manifest)
+    assert manifest.graph == Graph(
+        features=2, strings=("s0", "s1", "s2"), outputs={"label": "label", "probabilities": "probabilities"}
+    )  # fmt: skip
+    assert {c.name: c.graph for c in manifest.columns} == {
+        "size": Place(input="features", index=0),
+        "colour": Place(input="s0"),
+        "message": Place(input="s1"),
+        "gaps": Place(input="features", index=1),
+        "flag": Place(input="s2"),
     }
-    assert {c["name"]: c["graph"] for c in manifest["columns"]} == {
-        "size": {"input": "features", "index": 0},
-        "colour": {"input": "s0"},
-        "message": {"input": "s1"},
-        "gaps": {"input": "features", "index": 1},
-        "flag": {"input": "s2"},
-    }
-    assert (manifest["classes"], manifest["target_type"], manifest["privacy"]) == (["ham", "spam"], "string", None)
+    assert (manifest.classes, manifest.target_type, manifest.privacy) == (("ham", "spam"), "string", None)
+    assert made.outputs["package"] == package_digest(made.artifacts["model.onnx"], manifest)
 
 
 def test_golden_rows_are_the_graphs_own_answers_to_a_request(tmp_path):
     _, files, _ = through_the_steps(tmp_path, mixed, "classification", "hist_gradient_boosting", *TEXTS[1:])
-    manifest, golden = json.loads(files["manifest.json"]), json.loads(files["golden.json"])
+    manifest, golden = decode(files["manifest.json"], Manifest), json.loads(files["golden.json"])
     request = {tensor["name"]: tensor for tensor in golden["request"]["inputs"]}
     assert [t["datatype"] for t in request.values()] == ["FP32", "BYTES", "BYTES", "FP32", "BOOL"]
     size = request["size"]["shape"][0]
     assert size == 16
     assert any(None in tensor["data"] for tensor in request.values()), "rows with missing cells are among them"
-    feed = {"features": np.empty((size, manifest["graph"]["features"]), dtype=np.float32)}
-    for column in manifest["columns"]:
-        data, place = request[column["name"]]["data"], column["graph"]
-        if "index" in place:
-            feed["features"][:, place["index"]] = [np.nan if v is None else v for v in data]
+    feed = {"features": np.empty((size, manifest.graph.features), dtype=np.float32)}
+    for column in manifest.columns:
+        data, place = request[column.name]["data"], column.graph
+        if place.index is not None:
+            feed["features"][:, place.index] = [np.nan if v is None else v for v in data]
         else:
             texts = ["" if v is None else v if isinstance(v, str) else str(v).lower() for v in data]
-            feed[place["input"]] = np.array(texts, dtype=object).reshape(-1, 1)
+            feed[place.input] = np.array(texts, dtype=object).reshape(-1, 1)
     label, probabilities = open_session(files["model.onnx"]).run(["label", "probabilities"], feed)
     outputs = {tensor["name"]: tensor for tensor in golden["response"]["outputs"]}
     assert outputs["label"] == {"name": "label", "shape": [16], "datatype": "BYTES", "data": label.tolist()}
@@ -112,12 +115,12 @@ def test_integer_classes_and_values_have_their_own_outputs(tmp_path):
     _, files, _ = through_the_steps(tmp_path, cancer, "classification", "decision_tree")
     golden = json.loads(files["golden.json"])
     assert golden["response"]["outputs"][0]["datatype"] == "INT64"
-    assert json.loads(files["manifest.json"])["classes"] == [0, 1]
+    assert decode(files["manifest.json"], Manifest).classes == (0, 1)
     made, files, _ = through_the_steps(tmp_path, diabetes, "regression", "ridge", ("standard_scaler", "numeric"))
     (output,) = json.loads(files["golden.json"])["response"]["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("prediction", "FP32", [16])
-    assert json.loads(files["manifest.json"])["graph"]["outputs"] == {"prediction": "prediction"}
-    assert json.loads(files["manifest.json"])["classes"] is None
+    manifest = decode(files["manifest.json"], Manifest)
+    assert (manifest.graph.outputs, manifest.classes) == ({"prediction": "prediction"}, None)
     assert made.outputs["parity"]["tolerance"] == 1e-5
 
 
@@ -126,10 +129,10 @@ def test_privacy_and_chosen_features_stand_in_the_manifest():
     from tests.learning.exported import contract
 
     fitted, seen, _ = fitted_on(mixed, "classification", "naive_bayes", ("one_hot", ["colour"]), features=["size", "colour"])
-    privacy = {"drop": ["sender"], "hash": ["colour"], "key": {"secret": {"env": "K"}}, "key_id": "k1"}
+    privacy = Privacy(drop=("sender",), hash=("colour",), key={"secret": {"env": "K"}}, key_id="k1")
     described = manifest(fitted, contract(frame_of(seen), "y"), privacy)
-    assert [c["name"] for c in described["columns"]] == ["size", "colour"]
-    assert described["privacy"] == {"hash": ["colour"], "key": {"secret": {"env": "K"}}, "key_id": "k1"}
+    assert [c.name for c in described.columns] == ["size", "colour"]
+    assert described.privacy == Hashing(hash=("colour",), key={"secret": {"env": "K"}}, key_id="k1")
 
 
 # --- the graph ----------------------------------------------------------------------------------------------------
@@ -157,7 +160,7 @@ def test_subgraphs_are_renamed_with_the_rest():
     assert any(a.type == onnx.AttributeProto.GRAPH for n in model.graph.node for a in n.attribute)
     names = {n for node in model.graph.node for n in [*node.input, *node.output]}
     assert all(n[0] == "t" or n in {"features", "label", "probabilities"} for n in names)
-    assert export(fitted, seen, unseen).parity["labels_differ"] == 0
+    assert export(fitted, seen, unseen).parity.labels_differ == 0
 
 
 @pytest.mark.parametrize("opset", [17, 18, 19, 20, 21])
@@ -266,7 +269,7 @@ def test_models_with_thresholds_are_never_excused_as_unstable():
 
 def test_the_recipe_may_set_the_tolerance():
     fitted, seen, unseen = fitted_on(cancer, "classification", "logistic_regression")
-    assert export(fitted, seen, unseen, tolerance=0.01).parity["tolerance"] == 0.01
+    assert export(fitted, seen, unseen, tolerance=0.01).parity.tolerance == 0.01
     with pytest.raises(ProviderError) as caught:
         export(fitted, seen, unseen, tolerance=0.0)
     assert caught.value.id == "export-mismatch"
@@ -277,7 +280,7 @@ def test_the_recipe_may_set_the_tolerance():
 def test_without_evaluation_rows_the_training_rows_are_compared():
     fitted, seen, unseen = fitted_on(wine, "classification", "naive_bayes")
     none = replace(unseen, columns=take_rows(unseen.columns, slice(0, 0)), y=unseen.y[:0])
-    assert export(fitted, seen, none).parity["rows"] == len(seen.y)
+    assert export(fitted, seen, none).parity.rows == len(seen.y)
 
 
 def test_golden_rows_hold_every_class_and_every_gap():

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from leptonctl.core.values import Result
+from leptonctl.core.result import Result
 from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog

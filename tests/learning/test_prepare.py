@@ -18,11 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
+from leptonctl.core.contract import Column
+from leptonctl.core.result import Result
 from leptonctl.learning.steps.prepare import run
-from leptonctl.learning.tables.rows import read_rows
+from leptonctl.learning.results import read_contract
+from leptonctl.learning.tables.identity import rows_digest
+from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
-from leptonctl.spi.running import Bench, Made
+from leptonctl.spi.running import Bench, Produced
 
 RANDOM = {"method": "random", "test": 0.25, "seed": 7, "stratify": True}
 KEY = {"secret": {"env": "LEPTON_TEST_HASH_KEY"}}
@@ -50,13 +54,14 @@ class Shelf:
 class Prepared:
     """What one run made, opened."""
 
-    def __init__(self, made: Made, shelf: Shelf) -> None:
+    def __init__(self, made: Produced, shelf: Shelf) -> None:
         self.made, self.shelf = made, shelf
         self.outputs: dict[str, Any] = dict(made.outputs)
-        self.contract: dict[str, Any] = self.outputs["contract"]
-        self.columns = {c["name"]: c for c in self.contract["columns"]}
+        self.contract = read_contract(Result(key="", op="prepare", outputs=made.outputs))
+        self.columns = {c.name: c for c in self.contract.columns}
         self.data = {side: shelf.bytes[made.artifacts[f"{side}.parquet"]] for side in ("train", "test")}
-        self.train, self.test = (read_rows(self.data[side], self.contract) for side in ("train", "test"))
+        task = "regression" if self.contract.target_type == "number" else "classification"
+        self.train, self.test = (read_rows(self.data[side], self.contract, task) for side in ("train", "test"))
 
     def frame(self, side: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO(self.data[side]))
@@ -127,13 +132,13 @@ def test_random_split_is_that_of_scikit_learn(tmp_path: Path, stratify: bool, se
     )
     for side, expected in ((made.train, train), (made.test, held)):
         assert side.columns["id"].tolist() == [row["id"] for row in expected]
-        assert side.target.tolist() == [row["y"] for row in expected]
+        assert side.y.tolist() == [row["y"] for row in expected]
         assert side.columns["c"].tolist() == [row["c"] for row in expected]
         assert np.array_equal(side.columns["b"], np.array([float(row["b"]) for row in expected]).astype(np.float32))
-        flags = {"True": 1.0, "false": 0.0, "NA": np.nan}
-        assert np.array_equal(side.columns["d"], np.array([flags[row["d"]] for row in expected], dtype=np.float32), equal_nan=True)
+        flags = {"True": 1, "false": 0, "NA": -1}
+        assert side.columns["d"].tolist() == [flags[row["d"]] for row in expected]
         assert {name: cells.dtype.name for name, cells in side.columns.items()} == {
-            "id": "object", "a": "float32", "b": "float32", "c": "object", "d": "float32",
+            "id": "object", "a": "float32", "b": "float32", "c": "object", "d": "int8",
         }  # fmt: skip
     assert made.outputs["rows"] == {"train": len(train), "test": len(held)}
     assert made.outputs["stratified"] is stratify
@@ -143,23 +148,23 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
     made = prepare(
         tmp_path, write(tmp_path, table()), columns={"a": {"type": "number", "min": 0, "missing": 0.5}, "y": {"values": ["y", "n"]}}
     )
-    assert made.contract["target_type"] == "string"
-    assert made.contract["classes"] == ["n", "y"]
-    assert [(c["name"], c["type"], c["nullable"], c["declared"]) for c in made.contract["columns"]] == [
+    assert made.contract.target_type == "string"
+    assert made.contract.classes == ("n", "y")
+    assert [(c.name, c.type, c.nullable, c.declared) for c in made.contract.columns] == [
         ("id", "string", False, False),
         ("a", "number", False, True),
         ("b", "number", False, False),
         ("c", "string", True, False),
         ("d", "boolean", True, False),
     ]
-    assert (made.columns["a"]["fill"], made.columns["a"]["min"]) == (0.5, 0)
+    assert (made.columns["a"].fill, made.columns["a"].min) == (0.5, 0)
     frame = made.frame("train")
     assert frame.schema == {
         "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String, "__row__": pl.Binary,
     }  # fmt: skip
-    assert made.train.ids.dtype == np.dtype("V16")
-    ids = made.train.ids.tolist()
-    assert made.outputs["rows_digest"]["train"] == "sha256:" + hashlib.sha256(b"".join(ids)).hexdigest()
+    assert {len(row) for row in made.train.ids} == {16}
+    assert made.outputs["rows_digest"]["train"] == rows_digest(made.train.ids, made.contract)
+    assert list(made.outputs) == ["rows", "rows_digest", "contract", "checks", "stratified"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +193,7 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
 def test_types_are_inferred(tmp_path: Path, texts: list[str], kind: str, values: list[Any]) -> None:
     rows = [{"n": str(i), "x": text, "y": "ab"[i % 2], "f": "test" if i == 0 else "train"} for i, text in enumerate(["", *texts])]
     made = prepare(tmp_path, write(tmp_path, rows), split={"method": "column", "column": "f"})
-    assert made.columns["x"]["type"] == kind
+    assert made.columns["x"].type == kind
     found = made.frame("train")["x"].to_list()
     wanted = values if kind in ("string", "boolean") else [None if v is None else float(np.float32(v)) for v in values]
     assert found == wanted
@@ -198,19 +203,19 @@ def test_number_target_stays_float64_and_integer_target_int64(tmp_path: Path) ->
     rows = [{"x": str(i), "y": f"{i}.1", "z": str(9007199254740993 + i), "f": ["train", "test"][i % 2]} for i in range(8)]
     split = {"method": "column", "column": "f"}
     made = prepare(tmp_path, write(tmp_path, rows), split=split)
-    assert made.contract["classes"] is None
-    assert made.train.target.dtype == np.float64
-    assert made.train.target.tolist() == [0.1, 2.1, 4.1, 6.1]
-    made = prepare(tmp_path, "t.csv", split=split, target="z", privacy={"drop": ["y"], "hash": None, "key": None, "key_id": None})
-    assert made.train.target.dtype == np.int64
-    assert made.train.target.tolist() == [9007199254740993 + i for i in (0, 2, 4, 6)]
-    assert made.contract["classes"] == [9007199254740993 + i for i in range(8)]
+    assert made.contract.classes is None
+    assert made.train.y.dtype == np.float64
+    assert made.train.y.tolist() == [0.1, 2.1, 4.1, 6.1]
+    made = prepare(tmp_path, "t.csv", split=split, target="z", privacy={"drop": ["y"], "hash": [], "key": None, "key_id": None})
+    assert made.train.y.dtype == np.int64
+    assert made.train.y.tolist() == [9007199254740993 + i for i in (0, 2, 4, 6)]
+    assert made.contract.classes == tuple(9007199254740993 + i for i in range(8))
 
 
 def test_boolean_target_is_text(tmp_path: Path) -> None:
     rows = [{"x": str(i), "y": ["True", "FALSE"][i % 2]} for i in range(12)]
     made = prepare(tmp_path, write(tmp_path, rows))
-    assert (made.contract["target_type"], made.contract["classes"]) == ("string", ["false", "true"])
+    assert (made.contract.target_type, made.contract.classes) == ("string", ("false", "true"))
 
 
 def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) -> None:
@@ -219,10 +224,10 @@ def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) ->
     before = prepare(tmp_path, write(tmp_path, rows[:150]), split=split)
     after = prepare(tmp_path, write(tmp_path, rows[::-1]), split=split)
     assert "id" not in before.columns
-    sides = [{row: side for side in ("train", "test") for row in getattr(made, side).ids.tolist()} for made in (before, after)]
+    sides = [{row: side for side in ("train", "test") for row in getattr(made, side).ids} for made in (before, after)]
     assert len(sides[0]) == 150
     assert sides[0].items() <= sides[1].items()
-    assert 0.2 < after.test.size / 400 < 0.4
+    assert 0.2 < len(after.test.y) / 400 < 0.4
     expected = [r["b"] for r in rows[:150] if int.from_bytes(hashlib.sha256(r["id"].encode()).digest()[:6], "big") / 2**48 < 0.3]
     assert before.test.columns["b"].tolist() == [np.float32(float(b)) for b in expected]
 
@@ -288,11 +293,11 @@ def test_parquet_types(tmp_path: Path) -> None:
         }
     ).write_parquet(tmp_path / "t.parquet")
     made = prepare(tmp_path, "t.parquet", format="parquet", split={**RANDOM, "stratify": None})
-    assert {name: c["type"] for name, c in made.columns.items()} == {
+    assert {name: c.type for name, c in made.columns.items()} == {
         "code": "string", "when": "string", "price": "number", "small": "integer", "kind": "string", "f": "number",
     }  # fmt: skip
     assert set(made.train.columns["when"].tolist()) == {"2024-01-01", "2024-02-02"}
-    assert made.columns["f"]["nullable"]
+    assert made.columns["f"].nullable
     pl.DataFrame({"x": [[1], [2]], "y": ["a", "b"]}).write_parquet(tmp_path / "nested.parquet")
     with pytest.raises(ProviderError) as caught:
         prepare(tmp_path, "nested.parquet", format="parquet")
@@ -307,10 +312,7 @@ def test_privacy_leaves_no_raw_value(tmp_path: Path, monkeypatch: pytest.MonkeyP
     shelf = Shelf()
     made = prepare(tmp_path, write(tmp_path, rows), shelf=shelf, privacy=privacy, columns=columns)
     assert "sender" not in made.columns
-    assert made.columns["account"] == {
-        "name": "account", "type": "string", "nullable": True, "fill": None, "min": None, "max": None, "values": None,
-        "hash": True, "declared": True,
-    }  # fmt: skip
+    assert made.columns["account"] == Column(name="account", type="string", nullable=True, hash=True, declared=True)
     expected = {hmac.new(b"k3y", f"Kontö-{i}".encode(), hashlib.sha256).hexdigest() for i in range(9)} | {""}
     assert set(made.train.columns["account"].tolist()) <= expected
     everything = json.dumps(made.outputs).encode() + b"".join(
@@ -348,10 +350,10 @@ def test_fill_applies_before_checks(tmp_path: Path) -> None:
         "d": {"missing": False},
     }
     made = prepare(tmp_path, write(tmp_path, rows), columns=columns)
-    assert {c["nullable"] for c in made.columns.values()} == {False}
+    assert {c.nullable for c in made.columns.values()} == {False}
     assert (made.train.columns["a"] == -1).sum() + (made.test.columns["a"] == -1).sum() == 8
     assert set(made.train.columns["c"].tolist()) == {"x", "none"}
-    assert not np.isnan(made.train.columns["d"]).any()
+    assert set(made.train.columns["d"].tolist()) == {0, 1}
 
 
 def test_all_violations_come_at_once_with_counts_and_lines(tmp_path: Path) -> None:
@@ -460,7 +462,7 @@ def test_columns_that_say_nothing_are_warned_of(tmp_path: Path) -> None:
     folds = [{"a": str(i), "y": "abc"[i % 3], "f": "test" if i % 3 == 2 else "train"} for i in range(9)]
     made = prepare(tmp_path, write(tmp_path, folds), split={"method": "column", "column": "f"})
     assert made.outputs["checks"] == [{"column": "y", "check": "unseen_class", "count": 3, "lines": [], "severity": "warning"}]
-    assert made.contract["classes"] == ["a", "b", "c"]
+    assert made.contract.classes == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -489,14 +491,14 @@ def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
     rows = [{**row, "y": "t", "f": "train"} for row in rows] + [{"a": "1", "c": "x", "d": "y", "y": "u", "f": "test"}]
     split = {"method": "column", "column": "f"}
     made = prepare(tmp_path, write(tmp_path, rows), split=split)
-    ids = made.train.ids.tolist()
+    ids = made.train.ids
     assert ids[0] == ids[1]
     assert ids[4] == ids[5]
     assert len(set(ids)) == 5
-    assert made.test.ids.tolist()[0] not in ids
+    assert made.test.ids[0] not in ids
     # the order of columns in the file is no content, and neither is an integer column that became a number column
     again = prepare(tmp_path, write(tmp_path, [dict(reversed(row.items())) for row in rows if row["a"] not in ("1.0", "-0")]), split=split)
-    assert set(again.train.ids.tolist()) == set(ids)
+    assert set(again.train.ids) == set(ids)
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -515,17 +517,17 @@ def test_real_tables_against_the_standard_library(name: str, target: str, kind: 
     with (EXAMPLES / name).open(newline="", encoding="utf-8") as file:
         plain = list(csv.DictReader(file))
     sides = train_test_split(plain, test_size=0.25, random_state=3, stratify=[row[target] for row in plain] if stratify else None)
-    assert made.contract["target_type"] == kind
+    assert made.contract.target_type == kind
     for side, expected in zip((made.train, made.test), sides, strict=True):
-        assert side.target.tolist() == [row[target] if kind == "string" else float(row[target]) for row in expected]
+        assert side.y.tolist() == [row[target] if kind == "string" else float(row[target]) for row in expected]
         for column, cells in side.columns.items():
             texts = [row[column] for row in expected]
-            if made.columns[column]["type"] == "string":
+            if made.columns[column].type == "string":
                 assert cells.tolist() == texts
             else:
                 numbers = np.array([float(text or "nan") for text in texts]).astype(np.float32)
                 assert np.array_equal(cells, numbers, equal_nan=True)
-                assert made.columns[column]["nullable"] or not np.isnan(numbers).any()
+                assert made.columns[column].nullable or not np.isnan(numbers).any()
 
 
 WORDS = st.sampled_from(
@@ -559,13 +561,13 @@ def test_any_table_is_prepared_or_refused(
         assert error.detail
         assert error.hint
         return
-    assert made.train.size + made.test.size == len(rows)
-    assert min(made.train.size, made.test.size) > 0
+    assert len(made.train.y) + len(made.test.y) == len(rows)
+    assert min(len(made.train.y), len(made.test.y)) > 0
     assert len(set(made.columns) & {"a", "b"}) == len(made.columns) > 0
     for side in (made.train, made.test):
         for name, cells in side.columns.items():
-            missing = cells == "" if cells.dtype == object else np.isnan(cells)
-            assert made.columns[name]["nullable"] or not missing.any()
+            missing = cells == "" if cells.dtype == object else cells < 0 if cells.dtype == np.int8 else np.isnan(cells)
+            assert made.columns[name].nullable or not missing.any()
             assert cells.dtype == object or not np.isinf(cells).any()
 
 

@@ -1,4 +1,4 @@
-"""Prepared rows as arrays, and raw files in the shape of a contract."""
+"""Prepared rows as arrays, their identities, and raw files in the shape of a model's columns."""
 
 import csv
 import io
@@ -9,30 +9,27 @@ import numpy as np
 import polars as pl
 import pytest
 
-from leptonctl.core.contract import hash_text
-from leptonctl.learning.tables.rows import Rows, read_input, read_rows, row_ids
+from leptonctl.core.contract import Column, Contract, hash_text
+from leptonctl.core.manifest import ManifestColumn, Place
+from leptonctl.learning.tables.identity import row_ids, rows_digest
+from leptonctl.learning.tables.prepared import read_ids, read_rows
+from leptonctl.learning.tables.raw import read_input
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 PLAIN = SourceOptions()
-
-
-def column(name: str, kind: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "type": kind, "nullable": True, "fill": None, "min": None, "max": None, "values": None, "hash": False, **more}
-
-
-CONTRACT = {
-    "target": "y",
-    "target_type": "string",
-    "classes": ["n", "y"],
-    "columns": [
-        column("n", "number", fill=0.5),
-        column("i", "integer", nullable=False, min=0),
-        column("b", "boolean"),
-        column("s", "string"),
-        column("who", "string", hash=True),
-    ],
-}
+COLUMNS = (
+    Column(name="n", type="number", fill=0.5),
+    Column(name="i", type="integer", nullable=False, min=0),
+    Column(name="b", type="boolean"),
+    Column(name="s", type="string"),
+    Column(name="who", type="string", hash=True),
+)
+CONTRACT = Contract(target="y", target_type="string", classes=("n", "y"), columns=COLUMNS)
+MODEL_COLUMNS = tuple(
+    ManifestColumn(name=c.name, type=c.type, nullable=c.nullable, fill=c.fill, min=c.min, hash=c.hash, graph=Place(input="unused"))
+    for c in COLUMNS
+)
 
 
 def raw(folder: Path, rows: list[list[str]], header: tuple[str, ...] = ("s", "n", "extra", "i", "b", "who")) -> Path:
@@ -57,41 +54,44 @@ def test_read_rows_gives_the_arrays_that_were_written() -> None:
     frame = features.with_columns(y=pl.Series(["y", "n", "y"]), __row__=pl.Series(ids, dtype=pl.Binary))
     out = io.BytesIO()
     frame.write_parquet(out)
-    rows = read_rows(out.getvalue(), CONTRACT)
+    rows = read_rows(out.getvalue(), CONTRACT, "classification")
     assert list(rows.columns) == ["n", "i", "b", "s", "who"]
     assert np.array_equal(rows.columns["n"], np.array([1.5, np.nan, 0], dtype=np.float32), equal_nan=True)
-    assert np.array_equal(rows.columns["b"], np.array([1, np.nan, 0], dtype=np.float32), equal_nan=True)
-    assert rows.columns["b"].dtype == np.float32
+    assert rows.columns["b"].tolist() == [1, -1, 0]
+    assert rows.columns["b"].dtype == np.int8
     assert rows.columns["s"].tolist() == ["ä\0b", "", ""]
     assert rows.columns["s"].dtype == object
-    assert rows.target.tolist() == ["y", "n", "y"]
-    assert rows.ids.tolist() == ids
-    assert rows.size == 3
-    rows.columns["n"][0] = 2  # callers may write
+    assert rows.y.tolist() == ["y", "n", "y"]
+    assert rows.ids == tuple(ids)
+    assert read_ids(out.getvalue()) == set(ids)
 
 
-def test_take_and_not_among() -> None:
-    features = pl.DataFrame({"n": pl.Series([1, 2, 3, 4], dtype=pl.Float32)})
-    target = pl.Series("y", [1.0, 2.0, 3.0, 4.0])
-    ids = np.frombuffer(b"".join(row_ids(features, target)), dtype="V16")
-    rows = Rows(columns={"n": features["n"].to_numpy()}, target=target.to_numpy(), ids=ids, size=4)
-    part = rows.take(np.array([False, True, True, False]))
-    assert (part.size, part.target.tolist(), part.columns["n"].tolist()) == (2, [2.0, 3.0], [2.0, 3.0])
-    assert rows.not_among(part).tolist() == [True, False, False, True]
-    assert rows.not_among().all()
-    assert not rows.not_among(part, rows.take(np.array([0, 3]))).any()
+def test_rows_under_other_names_are_other_rows() -> None:
+    """The same cells in the same order, but a model that reads `f` finds other numbers there."""
+    target = pl.Series("y", [1.0, 2.0])
+    first = pl.DataFrame({"f": pl.Series([1, 2], dtype=pl.Float32), "z": pl.Series([3, 4], dtype=pl.Float32)})
+    second = first.rename({"f": "a", "z": "f"})
+    ids = [row_ids(rows, target) for rows in (first, second)]
+    assert ids[0] == ids[1]
+
+    def contract(*names: str, kind: Any = "number", target: str = "y") -> Contract:
+        return Contract(target=target, target_type="number", classes=None, columns=tuple(Column(name=name, type=kind) for name in names))
+
+    contracts = [contract("f", "z"), contract("a", "f"), contract("f", "z", kind="integer"), contract("f", "z", target="t")]
+    assert len({rows_digest(ids[0], one) for one in contracts}) == len(contracts)
+    assert rows_digest(ids[0], contracts[0]) == rows_digest(ids[1], contract("f", "z"))
+    assert rows_digest(ids[0][:1], contracts[0]) != rows_digest(ids[0], contracts[0])
 
 
 def test_read_input_fills_hashes_and_ignores_other_columns(tmp_path: Path) -> None:
     path = raw(tmp_path, [["x", "", "?", "3", "true", "Jürgen"], ["NA", "2.5", "?", "4.0", "NA", ""]])
-    rows = read_input(path, CSV, PLAIN, CONTRACT, key=b"k")
-    assert list(rows.columns) == ["n", "i", "b", "s", "who"]
-    assert rows.columns["n"].tolist() == [0.5, 2.5]
-    assert rows.columns["i"].tolist() == [3, 4]
-    assert np.array_equal(rows.columns["b"], np.array([1, np.nan], dtype=np.float32), equal_nan=True)
-    assert rows.columns["s"].tolist() == ["x", "NA"]
-    assert rows.columns["who"].tolist() == [hash_text(b"k", "Jürgen"), ""]
-    assert (rows.size, len(rows.target), len(rows.ids)) == (2, 0, 0)
+    columns = read_input(path, CSV, PLAIN, MODEL_COLUMNS, key=b"k")
+    assert list(columns) == ["n", "i", "b", "s", "who"]
+    assert columns["n"].tolist() == [0.5, 2.5]
+    assert columns["i"].tolist() == [3, 4]
+    assert np.array_equal(columns["b"], np.array([1, -1], dtype=np.int8))
+    assert columns["s"].tolist() == ["x", "NA"]
+    assert columns["who"].tolist() == [hash_text(b"k", "Jürgen"), ""]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_bad_input_has_its_place(
 ) -> None:
     path = raw(tmp_path, rows)
     with pytest.raises(ProviderError) as caught:
-        read_input(path, CSV, PLAIN, CONTRACT, key=key, name="given.csv")
+        read_input(path, CSV, PLAIN, MODEL_COLUMNS, key=key, name="given.csv")
     assert (caught.value.id, caught.value.line, caught.value.column) == (problem, line, name)
     if line:
         assert caught.value.file == "given.csv"
@@ -119,5 +119,5 @@ def test_bad_input_has_its_place(
 def test_input_that_lacks_a_column(tmp_path: Path) -> None:
     path = raw(tmp_path, [["x", "1", "3", "true", "a"]], ("s", "n", "ii", "b", "who"))
     with pytest.raises(ProviderError) as caught:
-        read_input(path, CSV, PLAIN, CONTRACT, key=b"k")
+        read_input(path, CSV, PLAIN, MODEL_COLUMNS, key=b"k")
     assert (caught.value.id, caught.value.column, caught.value.hint) == ("missing-column", "i", 'did you mean "ii"?')

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from leptonctl.core.codec import encode, plain
 from leptonctl.learning.fit import fit
 from leptonctl.learning.native import dump_native, load_native
-from leptonctl.learning.onnx.manifest import as_json
 from leptonctl.learning.scoring import open_session
 from leptonctl.learning.steps.export import export, refuse_untruthful
 from leptonctl.learning.tables.prepared import take_rows
@@ -62,8 +62,8 @@ def case(task, algorithm, step):
         made = export(load_native(stored, asked), seen, unseen)
     except ProviderError as refused:
         return {"refused": f"{refused.id}: {refused.detail}"}
-    made_of = {"model.skops": stored, "model.onnx": made.onnx, "golden.json": as_json(made.golden)}
-    return {name: hashlib.sha256(data).hexdigest() for name, data in made_of.items()} | {"parity": dict(made.parity)}
+    made_of = {**stored, "model.onnx": made.onnx, "golden.json": encode(made.golden)}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in made_of.items()} | {"parity": plain(made.parity)}
 
 
 def sweep():
@@ -125,7 +125,7 @@ def test_a_scaler_before_trees_asks_the_very_same_questions():
 
     fitted, seen, unseen = built(digits, "classification", "random_forest", ("standard_scaler", "numeric"), params={"n_estimators": 20})
     made = export(fitted, seen, unseen)
-    assert made.parity["max_probability_diff"] < 1e-6
+    assert made.parity.max_probability_diff < 1e-6
     whole = make_pipeline(fitted.steps[0].transformer, fitted.estimator)
     naive = convert_sklearn(
         whole,
@@ -143,13 +143,13 @@ def test_a_scaler_before_trees_asks_the_very_same_questions():
 def test_every_scaler_before_every_tree_holds_at_the_thresholds(scaler, algorithm):
     fitted, seen, unseen = built(cancer, "classification", algorithm, (scaler, "numeric"), params=QUICK.get(algorithm))
     parity = export(fitted, seen, unseen).parity
-    assert parity["hard_rows"] > 100
-    assert parity["max_probability_diff"] < 1e-6
+    assert parity.hard_rows > 100
+    assert parity.max_probability_diff < 1e-6
 
 
 def test_histogram_thresholds_are_rounded_down_to_float32():
     fitted, seen, unseen = built(wine, "classification", "hist_gradient_boosting", params={"max_iter": 20})
-    assert export(fitted, seen, unseen).parity["repairs"] == ["hist_gradient_boosting: a known converter fault was corrected"]
+    assert export(fitted, seen, unseen).parity.repairs == ("hist_gradient_boosting: a known converter fault was corrected",)
     without = replace(fitted, trainer=replace(fitted.trainer, repair=None))
     assert "beside a threshold" in refused("export-mismatch", without, seen, unseen).detail
 
@@ -158,8 +158,8 @@ def test_histogram_thresholds_are_rounded_down_to_float32():
 def test_a_regression_that_learns_the_logarithm_answers_values(loss):
     fitted, seen, unseen = built(diabetes, "regression", "hist_gradient_boosting", params={"loss": loss, "max_iter": 20})
     made = export(fitted, seen, unseen)
-    assert made.parity["max_value_diff"] < 1e-5
-    assert min(made.golden["response"]["outputs"][0]["data"]) > 20
+    assert made.parity.max_value_diff < 1e-5
+    assert min(made.golden.response.outputs[0].data) > 20
     without = replace(fitted, trainer=replace(fitted.trainer, repair=None))
     refused("export-mismatch", without, seen, unseen)
 
@@ -214,7 +214,7 @@ def test_words_of_every_script_are_the_same_words_in_the_graph(params):
     assert {"中文", "ünder" if params.get("lowercase", True) else "Ünder"} <= words
     if params.get("lowercase", True):
         assert {"istanbul", "οδοσ", "école"} <= words
-    assert export(fitted, seen, unseen).parity["max_probability_diff"] < 1e-6
+    assert export(fitted, seen, unseen).parity.max_probability_diff < 1e-6
 
 
 def test_the_text_graph_asks_for_a_locale_that_bare_machines_have():
@@ -243,14 +243,14 @@ def test_missing_values_that_only_come_later_are_not_compared():
     }
     fitted = fit(recipe("classification", "random_forest", params={"n_estimators": 5}), seen.columns, seen.y, quiet)
     parity = export(fitted, seen, replace(unseen, columns=gaps)).parity
-    assert parity["rows"] == len(unseen.y) - 5
-    assert parity["not_compared"] >= 5
+    assert parity.rows == len(unseen.y) - 5
+    assert parity.not_compared >= 5
 
 
 def test_far_neighbours_are_measured_in_float64():
     parity = export(*built(wine, "classification", "knn", ("standard_scaler", "numeric"), ("pca", "all"))).parity
-    assert parity["repairs"] == ["knn: computed in float64"]
-    assert parity["max_probability_diff"] < 1e-6
+    assert parity.repairs == ("knn: computed in float64",)
+    assert parity.max_probability_diff < 1e-6
 
 
 if __name__ == "__main__":

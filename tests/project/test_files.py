@@ -110,4 +110,8 @@ def test_find_root(tmp_path: Path) -> None:
     write(tmp_path, {"p/leptonctl.yaml": f"kind: Model\nname: x\n---\n{PROJECT}", "p/a/leptonctl.yaml": "kind: Model\n", "p/a/b/x.txt": ""})
     assert find_root(tmp_path / "p/a/b") == (tmp_path / "p").resolve()
     assert find_root(tmp_path / "p") == (tmp_path / "p").resolve()
-    assert find_root(tmp_path) is None or find_root(tmp_path) not in tmp_path.iterdir()
+    # what lies below is never the root, and what lies above is
+    write(tmp_path, {"leptonctl.yaml": PROJECT, "q/x.txt": ""})
+    assert find_root(tmp_path) == find_root(tmp_path / "q") == tmp_path.resolve()
+    assert find_root(tmp_path / "p/a/b") == (tmp_path / "p").resolve()
+    assert find_root(Path("/")) is None

@@ -92,7 +92,9 @@ def test_missing_values_hold_for_every_column(tmp_path: Path) -> None:
 )
 def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, delimiter: str, ending: str, quoting: int) -> None:
     width = data.draw(st.integers(2, 4))
-    cell = st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"]), max_size=8)
+    # csv.writer of Python 3.11 and 3.12 leaves a lone \r unquoted, and what it writes then can be read in two ways
+    excluded = "\0\ufeff" + "\r" * (quoting == csv.QUOTE_MINIMAL)
+    cell = st.text(st.characters(exclude_characters=excluded, exclude_categories=["Cs"]), max_size=8)
     rows = data.draw(st.lists(st.lists(cell, min_size=width, max_size=width), min_size=1, max_size=6))
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, lineterminator=ending, quoting=quoting)

@@ -1,37 +1,39 @@
 """Small real ONNX models with their manifests and golden rows, and a store that holds deployments of them."""
 
 import hashlib
-import json
 
 import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
+from leptonctl.core import layout
+from leptonctl.core.codec import encode, replace
 from leptonctl.core.contract import hash_text, key_mark
-from leptonctl.storage.store import open_store
+from leptonctl.core.deployment import Deployment, Epoch, Head, Route
+from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place, package_digest
+from leptonctl.core.state import StoreIdentity
+from leptonctl.serving.follow import Follower
+from leptonctl.serving.settings import Settings
+from leptonctl.serving.standing import Identity
+from leptonctl.storage.folder import FolderObjects
+from leptonctl.storage.lineage import LineageStore
 
 KEY = b"a key for tests"
 SECRET = {"secret": {"env": "LEPTON_TEST_KEY"}}
 
 
 def column(name, kind, entry, index=None, **more):
-    place = {"input": entry} if index is None else {"input": entry, "index": index}
-    plain = {"nullable": False, "fill": None, "min": None, "max": None, "values": None, "hash": False}
-    return {"name": name, "type": kind, **plain, **more, "graph": place}
+    return ManifestColumn(name=name, type=kind, graph=Place(input=entry, index=index), **{"nullable": False, **more})
 
 
 def manifest(columns, *, strings=(), task="classification", target_type="string", classes=("n", "y"), privacy=None):
     outputs = {"prediction": "out"} if task == "regression" else {"label": "label", "probabilities": "probabilities"}
-    return {
-        "format_version": "1",
-        "task": task,
-        "target": "target",
-        "target_type": target_type,
-        "columns": columns,
-        "classes": None if task == "regression" else list(classes),
-        "graph": {"features": sum("index" in c["graph"] for c in columns), "strings": list(strings), "outputs": outputs},
-        "privacy": privacy,
-    }
+    features = sum(c.graph.index is not None for c in columns)
+    return Manifest(
+        task=task, target="target", target_type=target_type, columns=tuple(columns), privacy=privacy,
+        classes=None if task == "regression" else tuple(classes),
+        graph=Graph(features=features, strings=tuple(strings), outputs=outputs),
+    )  # fmt: skip
 
 
 def graph(weights, *, strings=(), words=None, task="classification", labels=("n", "y"), bias=0.0):
@@ -106,7 +108,7 @@ def filter_model(weights=(0.5, -0.01, 2.0), bias=0.0):
     columns = [
         column("money", "number", "features", 0, fill=0.5, min=0),
         column("length", "integer", "features", 1, min=0, max=1000),
-        column("ratio", "number", "features", 2, nullable=True, values=[0.25, 0.5, 1.0]),
+        column("ratio", "number", "features", 2, nullable=True, values=(0.25, 0.5, 1.0)),
     ]
     asked = request(money=[1.5, 0.1], length=[10, 900], ratio=[0.25, None])
     feed = {"features": np.array([[1.5, 10, 0.25], [0.1, 900, np.nan]], np.float32)}
@@ -122,7 +124,7 @@ def mixed_model():
     }
     onnx = graph([0.1, 10.0], strings=words, words=words, task="regression")
     columns = [
-        column("subject", "string", "s1", fill="none", values=["hello", "привет", "none"]),
+        column("subject", "string", "s1", fill="none", values=("hello", "привет", "none")),
         column("urgent", "boolean", "features", 1),
         column("known", "boolean", "s0", nullable=True),
         column("size", "number", "features", 0, nullable=True),
@@ -138,7 +140,7 @@ def mixed_model():
         "s1": np.array([["hello"], ["привет"]], object),
         "s2": np.array([[hash_text(KEY, "alice")], [""]], object),
     }
-    privacy = {"hash": ["account"], "key": SECRET, "key_id": "k1"}
+    privacy = Hashing(hash=("account",), key=SECRET, key_id="k1")
     return (
         onnx,
         manifest(columns, strings=["s0", "s1", "s2"], task="regression", target_type="number", privacy=privacy),
@@ -150,42 +152,98 @@ def digest_of(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def in_bytes(value):
+    return value if isinstance(value, bytes) else encode(value)
+
+
 class Shop:
-    """A store in a folder, and the moves an apply makes in it."""
+    """A store in a folder, and the moves an apply makes in it for one environment of one lineage."""
 
-    def __init__(self, folder, environment="prod"):
-        self.folder, self.environment = folder, environment
-        self.store = open_store(str(folder), folder)
-        self.objects = self.store.objects
+    def __init__(self, folder, environment="prod", lineage="l", *, mark=True):
+        self.folder, self.environment, self.lineage = folder, environment, lineage
+        self.objects = FolderObjects(root=folder)
+        self.store = LineageStore(objects=self.objects, lineage=lineage)
+        self.epoch = Epoch(generation=1, token=1)
+        if mark:
+            self.mark()
 
-    def put_model(self, version, model):
+    def mark(self):
+        """Make it a store."""
+        self.objects.create(layout.IDENTITY, encode(StoreIdentity(id="a-store")))
+
+    @property
+    def head_path(self):
+        return layout.head(self.lineage, self.environment)
+
+    def path(self, number):
+        return layout.deployment(self.lineage, self.environment, number)
+
+    def put(self, value):
+        data = in_bytes(value)
+        self.objects.create(layout.artifact(digest_of(data)), data)
+        return digest_of(data)
+
+    def put_model(self, version, model, **more):
         onnx, described, rows = model
-        files = {"model.onnx": onnx, "manifest.json": json.dumps(described).encode(), "golden.json": json.dumps(rows).encode()}
-        digests = {name: self.store.put_artifact(data) for name, data in files.items()}
-        recipe = digest_of(version.encode() + onnx)
-        return {"version": version, "digest": recipe, "artifact": digests["model.onnx"], "artifacts": digests, "metrics": {}}
+        files = {"model.onnx": self.put(onnx), "manifest.json": self.put(described), "golden.json": self.put(rows)}
+        package = package_digest(files["model.onnx"], described) if isinstance(described, Manifest) else digest_of(b"another package")
+        route = Route(
+            version=version, digest=digest_of(version.encode() + onnx), package=package, artifact=files["model.onnx"], files=files
+        )
+        return replace(route, **more)
 
     def record(self, number, serial, models, **more):
-        record = {
-            "environment": self.environment, "deployment": number, "serial": serial, "lineage": "l", "at": f"2024-01-01T00:00:{number:02d}Z",
-            "by": "t", "commit": None, "url": "", "requests": "lenient", "models": models, **more,
-        }  # fmt: skip
-        assert self.store.put_deployment(self.environment, number, record)
+        """Write the record of a deployment: model -> route or routes."""
+        routes = {name: route if isinstance(route, tuple) else (route,) for name, route in models.items()}
+        record = Deployment(
+            lineage=self.lineage, environment=self.environment, deployment=number, incarnation=1, serial=serial, previous=None,
+            at=f"2024-01-01T00:00:{number:02d}Z", by="t", commit=None, url="", requests="lenient", models=routes,
+        )  # fmt: skip
+        assert self.objects.create(self.path(number), encode(replace(record, **more)))
 
-    def stage(self, number, serial):
-        self.store.stage(self.environment, {"deployment": number, "serial": serial})
+    def read_head(self):
+        before = self.store.head(self.environment)
+        return before.head if before else Head(epoch=self.epoch, nonce="")
+
+    def point(self, **fields):
+        """Write the head anew with some fields changed."""
+        before = self.store.head(self.environment)
+        head = before.head if before else Head(epoch=self.epoch, nonce="")
+        values = {"epoch": self.epoch, "holder": "t", "deployment": head.deployment, "serial": head.serial, "staged": head.staged}
+        assert self.store.move_head(self.environment, before, **{**values, **fields})
+
+    def stage(self, number):
+        self.point(staged=number)
 
     def head(self, number, serial):
-        before = self.store.head(self.environment)
-        assert self.store.move_head(self.environment, {"deployment": number, "serial": serial}, before[1] if before else None)
+        self.point(deployment=number, serial=serial, staged=0)
 
     def deploy(self, number, serial, models, **more):
-        self.record(number, serial, models, **more)
-        self.stage(number, serial)
+        """A switch: record, staged, head. It follows what the head names."""
+        self.record(number, serial, models, **{"previous": self.read_head().deployment or None, **more})
+        self.stage(number)
         self.head(number, serial)
 
+    def destroy(self, serial):
+        self.point(deployment=0, serial=serial, staged=0)
+
     def servers(self):
-        return {record["id"]: record for record in self.store.servers(self.environment)}
+        return {record.id: record for record in self.store.servers(self.environment)}
 
     def mark_key(self, key=KEY, key_id="k1"):
-        assert self.store.check_key(key_id, key_mark(key, key_id))
+        self.objects.put(layout.key_mark(key_id), encode({"mark": key_mark(key, key_id)}))
+
+
+def a_follower(shop, read_secret=lambda _written: KEY, log=None, **settings):
+    """A follower of a shop's environment that is stepped by hand; what failed is tried again at once."""
+    identity = Identity(
+        id="one", lineage=shop.lineage, environment=shop.environment, host="h", machine="machine", pid=1, start=2, boot="boot"
+    )
+    record = identity.record("http://127.0.0.1:1", 0.0)
+    lines = [] if log is None else log
+    return Follower(shop.objects, record, read_secret, Settings(**{"retry_s": 1e-9, **settings}), lines.append)
+
+
+def versions(follower):
+    """What is served: model -> version."""
+    return {name: model.version for name, model in follower.current().models.items()}

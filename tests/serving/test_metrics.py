@@ -55,7 +55,9 @@ def test_counts_and_durations_add_up(tmp_path):
     assert found["leptonctl_inference_duration_seconds_count"] == [(labels, 5.0)]
     assert math.isclose(found["leptonctl_inference_duration_seconds_sum"][0][1], sum(durations))
     bound = served.models["m"]
-    assert found["leptonctl_model_info"] == [({**labels, "digest": bound.digest, "artifact": bound.artifact}, 1.0)]
+    assert found["leptonctl_model_info"] == [
+        ({**labels, "digest": bound.digest, "package": bound.package, "artifact": bound.artifact}, 1.0)
+    ]
     assert found["leptonctl_model_loaded_timestamp_seconds"] == [(labels, 1.0)]
     assert found["process_resident_memory_bytes"][0][1] > 1e6
     assert found["process_start_time_seconds"][0][1] > 1e9

@@ -1,82 +1,16 @@
-"""Server processes on real sockets: swaps under load, two servers on one store, kills, stops, and HTTP's odd corners."""
+"""A server process on real sockets: its answers over HTTP, its bounds, and HTTP's odd corners."""
 
 import http.client
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
-from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.serving.serving_models import KEY, Shop, filter_model, mixed_model, request
-
-V1, V2 = filter_model(), filter_model((-0.5, -0.01, 2.0))
-ASKED = json.dumps(request(money=[1.5], length=[10], ratio=[0.25])).encode()
-PATH = "/v2/models/m/infer"
-JSON = {"Content-Type": "application/json"}
-
-
-class Process:
-    """A server process started as users start it."""
-
-    def __init__(self, shop, name="one", port=0):
-        command = [sys.executable, "-m", "leptonctl.deploying.serve", "--store", str(shop.folder), "--project", str(shop.folder)]
-        command += ["--environment", "prod", "--port", str(port), "--id", name]
-        environment = os.environ | {"LEPTON_TEST_KEY": KEY.decode(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self.popen = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.line = self.popen.stdout.readline()
-        self.port = int(self.line.split(" as ")[0].rpartition(":")[2]) if self.line else 0
-
-    def get(self, path, method="GET", body=None, headers=None, timeout=10):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def status(self):
-        return json.loads(self.get("/leptonctl/v1/status")[1])
-
-    def wait(self, what, timeout=20):
-        """Until `what(status)` holds."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            status = self.status()
-            if what(status):
-                return status
-            time.sleep(0.02)
-        raise AssertionError(status)
-
-    def raw(self, data, timeout=10):
-        """Bytes on a socket of their own, and all that comes back until the server closes or falls silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as line:
-            line.sendall(data)
-            with suppress(TimeoutError, ConnectionError):
-                line.shutdown(socket.SHUT_WR)
-                return b"".join(iter(lambda: line.recv(65536), b""))
-        return b""
-
-    def end(self):
-        if self.popen.poll() is None:
-            self.popen.kill()
-        self.popen.communicate()
-
-
-@contextmanager
-def running(shop, *names):
-    started = [Process(shop, name) for name in names or ("one",)]
-    try:
-        yield started[0] if len(started) == 1 else started
-    finally:
-        for process in started:
-            process.end()
+from leptonctl.core.deployment import ServedModel
+from leptonctl.storage.owner import boot_id, machine_id, process_start
+from tests.serving.server_process import ASKED, JSON, PATH, V1, running
+from tests.serving.serving_models import Shop, mixed_model, request
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +24,7 @@ def shop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(shop):
     with running(shop) as process:
-        process.wait(lambda status: status["deployment"] == 1)
+        process.wait(lambda status: status.deployment == 1)
         yield process
 
 
@@ -98,17 +32,18 @@ def test_one_line_says_where_it_listens(server):
     assert server.line == f"serving prod at http://127.0.0.1:{server.port} as one\n"
 
 
-def test_status_names_what_serves(server, shop):
+def test_the_status_page_is_the_server_s_record(server, shop):
     status = server.status()
-    assert status.keys() == {
-        "format_version", "environment", "deployment", "serial", "lineage", "id", "host", "pid", "url", "started", "models", "ready", "failed", "note",
-    }  # fmt: skip
-    assert (status["environment"], status["serial"], status["id"], status["pid"]) == ("prod", 1, "one", server.popen.pid)
-    assert [model["name"] for model in status["models"]] == ["m", "mixed"]
-    bound = shop.store.deployment("prod", 1)["models"]["m"]
-    assert status["models"][0] | {"name": "m"} == {
-        "name": "m", "version": "v1", "digest": bound["digest"], "artifact": bound["artifact"], "since": "2024-01-01T00:00:01Z",
-    }  # fmt: skip
+    assert (status.environment, status.lineage, status.serial, status.id) == ("prod", "l", 1, "one")
+    assert (status.host, status.url) == (socket.gethostname(), f"http://127.0.0.1:{server.port}")
+    pid = server.popen.pid
+    assert (status.machine, status.pid, status.start, status.boot) == (machine_id(), pid, process_start(pid), boot_id())
+    bound = shop.store.deployment("prod", 1).main("m")
+    assert list(status.models) == ["m", "mixed"]
+    assert status.models["m"] == ServedModel(
+        version="v1", digest=bound.digest, package=bound.package, artifact=bound.artifact, since="2024-01-01T00:00:01Z"
+    )
+    assert (status.ready, status.failed, status.note, status.stopped) == ((1,), {}, "", False)
 
 
 def test_a_hashed_column_is_sent_raw(server):
@@ -213,168 +148,3 @@ def test_metrics_are_exposed(server):
     lines = text.decode().splitlines()
     assert 'leptonctl_inference_requests_total{model_name="",model_version="",environment="prod",code="404"} 1' in lines
     assert any(line.startswith("leptonctl_contract_violations_total{") and 'column="money",check="min"} 1' in line for line in lines)
-
-
-def load(server, stop, answers, workers=8):
-    """Eight clients that ask without a pause; every answer or failure is kept."""
-
-    def work():
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-        while not stop.is_set():
-            try:
-                connection.request("POST", PATH, ASKED, JSON)
-                answer = connection.getresponse()
-                answers.append((answer.status, answer.read()))
-            except (OSError, http.client.HTTPException) as problem:
-                answers.append((0, repr(problem).encode()))
-                connection.close()
-        connection.close()
-
-    threads = [threading.Thread(target=work) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    return threads
-
-
-def test_a_swap_under_load_fails_no_request(tmp_path):
-    shop = Shop(tmp_path)
-    v1, v2 = shop.put_model("v1", V1), shop.put_model("v2", V2)
-    shop.deploy(1, 1, {"m": v1})
-    with running(shop) as server:
-        server.wait(lambda status: status["deployment"] == 1)
-        first = server.get(PATH, "POST", ASKED, JSON)
-        answers, stop = [], threading.Event()
-        threads = load(server, stop, answers)
-        for number, bound in ((2, v2), (3, v1), (4, v2), (5, v1)):
-            shop.record(number, number, {"m": bound})
-            shop.stage(number, number)
-            server.wait(lambda status, number=number: number in status["ready"])
-            shop.head(number, number)
-            server.wait(lambda status, number=number: status["deployment"] == number)
-        enough = time.monotonic() + 20
-        while len(answers) < 2000 and time.monotonic() < enough:
-            time.sleep(0.05)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        assert len(answers) >= 2000
-        assert {status for status, _ in answers} == {200}
-        bodies = {body for _, body in answers}
-        assert {json.loads(body)["model_version"] for body in bodies} == {"v1", "v2"}
-        assert len(bodies) == 2
-        assert first[1] in bodies
-        # an old model's connections see the new one too
-        assert server.get(PATH, "POST", ASKED, JSON) == first
-
-
-def test_two_servers_switch_together_and_a_stopped_one_says_so(tmp_path):
-    shop = Shop(tmp_path)
-    shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
-    with running(shop, "one", "two") as servers:
-        for server in servers:
-            server.wait(lambda status: status["deployment"] == 1)
-        shop.record(2, 2, {"m": shop.put_model("v2", V2)})
-        shop.stage(2, 2)
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and not all(2 in record["ready"] for record in shop.servers().values()):
-            time.sleep(0.02)
-        records = shop.servers()
-        assert {name: record["deployment"] for name, record in records.items()} == {"one": 1, "two": 1}
-        moved = time.monotonic()
-        shop.head(2, 2)
-        for server in servers:
-            server.wait(lambda status: status["deployment"] == 2)
-        assert time.monotonic() - moved < 3
-        assert {json.loads(server.get(PATH, "POST", ASKED, JSON)[1])["model_version"] for server in servers} == {"v2"}
-        servers[1].popen.send_signal(signal.SIGTERM)
-        assert servers[1].popen.wait(timeout=15) == 0
-        records = shop.servers()
-        assert {name: record["stopped"] for name, record in records.items()} == {"one": False, "two": True}
-        assert servers[0].get(PATH, "POST", ASKED, JSON)[0] == 200
-
-
-def test_the_heart_beats_and_nothing_else_is_written(tmp_path):
-    shop = Shop(tmp_path)
-    shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
-    before = set(shop.objects.list(""))
-    with running(shop) as server:
-        server.wait(lambda status: status["deployment"] == 1)
-        time.sleep(0.3)
-        first = shop.servers()["one"]["heartbeat"]
-        deadline = time.monotonic() + 5
-        while shop.servers()["one"]["heartbeat"] == first and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert 0 < shop.servers()["one"]["heartbeat"] - first < 3
-    assert set(shop.objects.list("")) - before == {"servers/prod/one"}
-
-
-def test_killed_and_restarted_it_serves_the_last_good_set(tmp_path):
-    shop = Shop(tmp_path)
-    shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
-    onnx, described, rows = V2
-    rows = json.loads(json.dumps(rows))
-    rows["response"]["outputs"][1]["data"][0] = 0.75
-    with running(shop) as server:
-        server.wait(lambda status: status["deployment"] == 1)
-        first = server.get(PATH, "POST", ASKED, JSON)
-        server.popen.send_signal(signal.SIGKILL)
-        server.popen.wait()
-    with running(shop) as server:
-        server.wait(lambda status: status["deployment"] == 1)
-        assert server.get(PATH, "POST", ASKED, JSON) == first
-        shop.deploy(2, 2, {"m": shop.put_model("v2", (onnx, described, rows))})
-        server.wait(lambda status: "2" in status["failed"])
-        assert server.get(PATH, "POST", ASKED, JSON) == first
-        server.popen.send_signal(signal.SIGKILL)
-        server.popen.wait()
-    with running(shop) as server:
-        status = server.wait(lambda status: status["deployment"] == 1)
-        assert "deployment 2 is the head and cannot be loaded" in status["note"]
-        assert server.get(PATH, "POST", ASKED, JSON) == first
-
-
-def test_requests_in_flight_are_finished_at_a_stop(tmp_path):
-    shop = Shop(tmp_path)
-    shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
-    with running(shop) as server:
-        server.wait(lambda status: status["deployment"] == 1)
-        head = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(ASKED)
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
-            line.sendall(head + ASKED[:20])
-            time.sleep(0.2)
-            server.popen.send_signal(signal.SIGINT)
-            time.sleep(0.3)
-            line.sendall(ASKED[20:])
-            assert line.recv(65536).startswith(b"HTTP/1.1 200 OK")
-        assert server.popen.wait(timeout=15) == 0
-        with pytest.raises(OSError):
-            socket.create_connection(("127.0.0.1", server.port), timeout=1)
-        assert "Traceback" not in server.popen.communicate()[1]
-
-
-def test_a_taken_port_is_said_clearly(tmp_path, server):
-    second = Process(Shop(tmp_path), port=server.port)
-    try:
-        assert second.popen.wait(timeout=20) == 1
-        said = second.popen.communicate()[1]
-        assert said.startswith(f"error[port-in-use]: The port is in use\n  Another process listens on 127.0.0.1:{server.port}.\n  hint: ")
-        assert "Traceback" not in said
-    finally:
-        second.end()
-
-
-def test_a_server_without_a_deployment_waits_for_one(tmp_path):
-    shop = Shop(tmp_path)
-    with running(shop) as server:
-        assert server.get("/v2/health/live")[0] == 200
-        assert server.get("/v2/health/ready")[0] == 503
-        assert server.get(PATH, "POST", ASKED, JSON)[0] == 503
-        shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
-        server.wait(lambda status: status["deployment"] == 1)
-        assert server.get("/v2/health/ready") == (200, b'{"ready":true}')
-
-
-def test_serving_loads_nothing_of_training():
-    code = "import sys, leptonctl.deploying.serve; print(*[m for m in ('sklearn', 'skl2onnx', 'onnx', 'polars', 'jinja2', 'scipy') if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == ""

@@ -1,7 +1,8 @@
 """A plan with one of everything, for the tests of the views."""
 
-from leptonctl.core.change import Because, Change, Create, Drift, Forget, Gate, Judgement, Plan, PlannedStep, Update
+from leptonctl.core.change import Because, Change, Create, Drift, Forget, Plan, PlannedStep, Update
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.values import Op, Span
 
 V2 = "model/spam-filter@v2"

@@ -1,6 +1,8 @@
 import json
 import re
 
+import pytest
+
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.views.events import Console, JsonLines, Silent
@@ -153,7 +155,11 @@ def test_where_no_step_was_done_the_last_words_are_left_to_the_plan() -> None:
     assert out == []
 
 
-def test_silence() -> None:
-    report = Silent()
+def test_silence(capfd: pytest.CaptureFixture[str]) -> None:
     for event in EVENTS:
-        report(event)
+        Silent()(event)
+    assert capfd.readouterr() == ("", "")
+    console = Console(print, color=False, tty=False)
+    for event in EVENTS:
+        console(event)
+    assert capfd.readouterr().out, "told by another, the same events are heard"

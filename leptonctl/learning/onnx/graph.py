@@ -1,21 +1,21 @@
-"""Builds one ONNX graph from a fitted model: each transformer and the algorithm converted alone, wired by the same slices that cut
-the training rows. Owns the wiring; compares no numbers.
+"""Builds one ONNX graph from a fitted model: each transformer and the algorithm as a part of its own, wired by the same slices that
+cut the training rows. Owns the wiring; compares no numbers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from leptonctl.learning.fit import Fitted, FittedStep, quiet
+from leptonctl.core.manifest import FEATURES
+from leptonctl.learning.fit import Fitted, FittedStep
 from leptonctl.learning.frame import Slice
-from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, rename
+from leptonctl.learning.onnx.canonical import canonical, rename
+from leptonctl.learning.onnx.conversion import convert
+from leptonctl.learning.onnx.own import own_graph
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
-from leptonctl.spi.learning import ProviderError
-
-FEATURES = "features"
 
 
 class Wiring:
@@ -97,59 +97,43 @@ def _gather(wiring: Wiring, tensors: Sequence[str], widths: Sequence[int], slice
 def _add_step(wiring: Wiring, step: FittedStep, source: str, opset: int) -> str:
     if type(step.transformer).__name__ in EXACT:
         return exact_nodes(wiring, step.transformer, source)
-    width = sum(len(piece.columns) for piece in step.takes)
-    options = step.preprocessor.export_options(step.transformer) if step.preprocessor.export_options else {}
-    model = _convert(step.preprocessor.name, step.transformer, step.preprocessor.takes, width, options, opset)
+    provider, width = step.preprocessor, sum(len(piece.columns) for piece in step.takes)
+    options = provider.export_options(step.transformer) if provider.export_options else {}
+    model = convert(provider.name, step.transformer, provider.takes, width, opset, options)
     return wiring.splice(model, [source], [model.graph.output[0].name])[0]
 
 
 def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, wide: bool) -> tuple[list[onnx.ValueInfoProto], list[str]]:
+    if fitted.trainer.to_onnx is not None:
+        model, repairs = own_graph(fitted, fitted.trainer.to_onnx, opset), list[str]()
+    else:
+        model, repairs = _converted(fitted, opset, wide=wide)
+    if wide:
+        source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
+    answers = wiring.splice(model, [source], [value.name for value in model.graph.output])
+    if fitted.trainer.task == "regression":
+        wiring.nodes.append(helper.make_node("Cast", [answers[0]], ["prediction"], to=TensorProto.FLOAT))
+        return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["N", 1])], repairs
+    kind = TensorProto.INT64 if isinstance(fitted.classes[0], int) else TensorProto.STRING
+    wiring.nodes.append(helper.make_node("Identity", [answers[0]], ["label"]))
+    wiring.nodes.append(helper.make_node("Cast", [answers[1]], ["probabilities"], to=TensorProto.FLOAT))
+    outputs = [
+        helper.make_tensor_value_info("label", kind, ["N"]),
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(fitted.classes)]),
+    ]
+    return outputs, repairs
+
+
+def _converted(fitted: Fitted, opset: int, *, wide: bool) -> tuple[onnx.ModelProto, list[str]]:
+    """The algorithm as skl2onnx converts it, and how that was repaired."""
     trainer, estimator = fitted.trainer, fitted.estimator
     options = {"zipmap": False} if trainer.task == "classification" else {}
     options |= trainer.export_options(estimator) if trainer.export_options else {}
-    model = _convert(trainer.name, estimator, "double" if wide else "number", fitted.width, options, opset)
+    model = convert(trainer.name, estimator, "double" if wide else "number", fitted.width, opset, options)
     repairs = [f"{trainer.name}: computed in float64"] if wide else []
     if trainer.repair is not None:
         before = model.SerializeToString(deterministic=True)
         model = trainer.repair(model, estimator)
         if model.SerializeToString(deterministic=True) != before:
             repairs.append(f"{trainer.name}: a known converter fault was corrected")
-    if wide:
-        source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
-    found = wiring.splice(model, [source], [value.name for value in model.graph.output])
-    if trainer.task == "regression":
-        wiring.nodes.append(helper.make_node("Cast", [found[0]], ["prediction"], to=TensorProto.FLOAT))
-        return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["N", 1])], repairs
-    classes = estimator.classes_
-    kind = TensorProto.INT64 if classes.dtype.kind in "iu" else TensorProto.STRING
-    wiring.nodes.append(helper.make_node("Identity", [found[0]], ["label"]))
-    wiring.nodes.append(helper.make_node("Cast", [found[1]], ["probabilities"], to=TensorProto.FLOAT))
-    outputs = [
-        helper.make_tensor_value_info("label", kind, ["N"]),
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(classes)]),
-    ]
-    return outputs, repairs
-
-
-def _convert(name: str, fitted: Any, takes: str, width: int, options: Mapping[str, Any], opset: int) -> onnx.ModelProto:
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
-
-    kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
-    try:
-        with quiet():
-            model: onnx.ModelProto = convert_sklearn(
-                fitted,
-                name="part",
-                initial_types=[("x", kind([None, width]))],
-                target_opset={"": opset, "ai.onnx.ml": ML_OPSET},
-                options={id(fitted): dict(options)} if options else None,
-            )
-    except (RuntimeError, NotImplementedError, ValueError, TypeError, NameError) as problem:
-        raise ProviderError(
-            "This model cannot be exported to ONNX",
-            detail=f"{name}: {' '.join(str(problem).split())[:400]}",
-            hint="change its parameters, or use another algorithm or step",
-            id="export-failed",
-        ) from problem
-    return model
+    return model, repairs

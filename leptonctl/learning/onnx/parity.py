@@ -5,14 +5,14 @@ Labels are equal except at ties (native top-two margin <= 1e-5, counted); probab
 is not finite are counted, not compared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted
+from leptonctl.learning.outputs import ParityFigures
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
 from leptonctl.spi.learning import Prediction
 
@@ -49,7 +49,7 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
     joined = [np.concatenate(list(column)) for column in zip(*parts, strict=True)]
     if fitted.trainer.task == "regression":
         return Prediction(values=joined[0].reshape(-1))
-    return Prediction(labels=joined[0].reshape(-1), probabilities=joined[1], classes=tuple(fitted.estimator.classes_.tolist()))
+    return Prediction(labels=joined[0].reshape(-1), probabilities=joined[1], classes=fitted.classes)
 
 
 def unstable_rows(fitted: Fitted, columns: Columns, rows: Sequence[int], *, scale: float, tolerance: float) -> frozenset[int]:
@@ -124,19 +124,19 @@ def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Pre
     return _joined(answers), np.concatenate(kept)
 
 
-def parity_json(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]) -> Mapping[str, Json]:
-    """The figures of docs/formats.md over both sets of rows."""
-    return {
-        "rows": test.compared,
-        "hard_rows": hard.compared,
-        "not_compared": test.not_compared + hard.not_compared,
-        "labels_differ": test.labels_differ + hard.labels_differ,
-        "ties": test.ties + hard.ties,
-        "max_probability_diff": max(test.max_probability_diff, hard.max_probability_diff),
-        "max_value_diff": max(test.max_value_diff, hard.max_value_diff),
-        "tolerance": tolerance,
-        "repairs": list(repairs),
-    }
+def figures(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]) -> ParityFigures:
+    """Both sets of rows together."""
+    return ParityFigures(
+        rows=test.compared,
+        hard_rows=hard.compared,
+        not_compared=test.not_compared + hard.not_compared,
+        labels_differ=test.labels_differ + hard.labels_differ,
+        ties=test.ties + hard.ties,
+        max_probability_diff=max(test.max_probability_diff, hard.max_probability_diff),
+        max_value_diff=max(test.max_value_diff, hard.max_value_diff),
+        tolerance=tolerance,
+        repairs=tuple(repairs),
+    )
 
 
 def _classes(native: Prediction, exported: Prediction, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:

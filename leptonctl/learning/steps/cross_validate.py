@@ -3,41 +3,42 @@
 Preprocessing and model are fitted anew on the other folds, as scikit-learn pipelines; no fold is exported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
 
 import numpy as np
 
 from leptonctl.core.values import Json
-from leptonctl.learning import fit as learning
+from leptonctl.learning.fit import Fitted, fit
+from leptonctl.learning.inputs import CrossValidateInputs, read_inputs
+from leptonctl.learning.outputs import CrossValidateOutputs, Folds
+from leptonctl.learning.results import read_prepared
 from leptonctl.learning.scoring import native_dtype, score, scoring_of
-from leptonctl.learning.steps.train import prepared
 from leptonctl.learning.tables.prepared import Columns, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
-from leptonctl.spi.running import Bench, Made, Needs
+from leptonctl.spi.running import Bench, Needs, Produced
 
 
-def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
-    train = cast("dict[str, Any]", inputs["train"])
-    count, seed = cast("int", inputs["folds"]), cast("int", inputs["seed"])
-    rows = prepared(needs["prepare"], "train", train["task"], bench)
-    classes = sorted(set(rows.y.tolist())) if train["task"] == "classification" else []
-    metrics, scoring = scoring_of({**inputs, "task": train["task"]}, rows.y, classes)
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
+    order = read_inputs("cross_validate", inputs, CrossValidateInputs)
+    task = order.train.task
+    rows = read_prepared(needs["prepare"], "train", task, bench.artifacts)
+    classes = sorted(set(rows.y.tolist())) if task == "classification" else []
+    metrics, scoring = scoring_of(task, order, rows.y, classes)
     metrics = [metric for metric in metrics if metric.score]
-    folds: list[dict[str, float]] = []
-    notes: list[Json] = []
-    for number, (fit, held) in enumerate(splits(rows.y, train["task"], count, seed), 1):
-        bench.progress(message=f"fold {number} of {count}", iteration=number, of=count)
-        fitted = learning.fit(train, take_rows(rows.columns, fit), rows.y[fit], silent)
+    folds: list[Mapping[str, float]] = []
+    notes: list[str] = []
+    for number, (others, held) in enumerate(splits(rows.y, task, order.folds, order.seed), 1):
+        bench.progress(message=f"fold {number} of {order.folds}", iteration=number, of=order.folds)
+        fitted = fit(order.train, take_rows(rows.columns, others), rows.y[others], silent)
         prediction = predicted(fitted, take_rows(rows.columns, held), number)
-        numbers, details = score(metrics, rows.y[held], prediction, scoring)
-        folds.append(numbers)
-        notes.extend(f"fold {number}: {note}" for note in cast("list[str]", details["notes"]))
-    return Made(outputs={"metrics": cast("Json", summary(folds)), "evaluation": {"folds": cast("Json", folds), "notes": notes}})
+        scores = score(metrics, rows.y[held], prediction, scoring)
+        folds.append(scores.numbers)
+        notes.extend(f"fold {number}: {note}" for note in scores.notes)
+    return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=Folds(folds=folds, notes=notes)).to_json())
 
 
-def predicted(fitted: learning.Fitted, columns: Columns, fold: int) -> Prediction:
+def predicted(fitted: Fitted, columns: Columns, fold: int) -> Prediction:
     """The native answer on a held-out fold, which may have a missing cell where the fitted rows had none."""
     try:
         answer = fitted.predict(columns)
@@ -57,22 +58,22 @@ def splits(y: np.ndarray, task: str, count: int, seed: int) -> Iterable[tuple[np
     """Row indices to fit on and to judge on, exactly as scikit-learn's shuffled folds with this seed give them."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
+    folds: Iterable[tuple[np.ndarray, np.ndarray]]
     if task == "classification":
         classes, counts = np.unique(y, return_counts=True)
         rarest = int(np.argmin(counts))
         if counts[rarest] < count:
-            raise too_few(
-                f"The class {classes[rarest]!s} has {counts[rarest]} of the training rows; every fold needs one.", int(counts[rarest])
-            )
-        return cast(
-            "Iterable[tuple[np.ndarray, np.ndarray]]", StratifiedKFold(count, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)
-        )
+            detail = f"The class {classes[rarest]!s} has {counts[rarest]} of the training rows; every fold needs one."
+            raise too_few(detail, int(counts[rarest]))
+        folds = StratifiedKFold(count, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)
+        return folds
     if len(y) < count:
         raise too_few(f"There are {len(y)} training rows; every fold needs one.", len(y))
-    return cast("Iterable[tuple[np.ndarray, np.ndarray]]", KFold(count, shuffle=True, random_state=seed).split(np.zeros(len(y))))
+    folds = KFold(count, shuffle=True, random_state=seed).split(np.zeros(len(y)))
+    return folds
 
 
-def summary(folds: list[dict[str, float]]) -> dict[str, float]:
+def summary(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean and deviation (of the population, as numpy's) of each metric that is defined on every fold."""
     everywhere = [name for name in folds[0] if all(name in fold for fold in folds)]
     numbers: dict[str, float] = {}

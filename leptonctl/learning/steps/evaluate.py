@@ -1,17 +1,17 @@
-"""The step `evaluate`: the metrics of an exported model on the evaluation rows of its dataset. Records nothing."""
+"""The step `evaluate`: the metrics of a package on the evaluation rows of its dataset. Records nothing."""
 
-import json
-from typing import Any, cast
-
-from leptonctl.core.values import Json, Result
+from leptonctl.core.values import Json
+from leptonctl.learning.inputs import EvaluateInputs, read_inputs
+from leptonctl.learning.outputs import EvaluateOutputs
+from leptonctl.learning.results import read_package, read_prepared
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
-from leptonctl.learning.steps.train import prepared
 from leptonctl.spi.learning import ProviderError
-from leptonctl.spi.running import Artifacts, Bench, Made, Needs
+from leptonctl.spi.running import Bench, Needs, Produced
 
 
-def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
-    rows = prepared(needs["prepare"], "test", str(inputs["task"]), bench)
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
+    order = read_inputs("evaluate", inputs, EvaluateInputs)
+    rows = read_prepared(needs["prepare"], "test", order.task, bench.artifacts)
     if not len(rows.y):
         raise ProviderError(
             "Dataset has no evaluation rows",
@@ -20,28 +20,17 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
             id="no-evaluation-rows",
         )
     bench.progress(message=f"scoring {len(rows.y)} rows")
-    onnx, manifest = exported_model(needs["export"], bench.artifacts)
-    prediction = predict_onnx(onnx, manifest, rows.columns, dtype_of(needs["export"]))
-    metrics, scoring = scoring_of(inputs, rows.y, prediction.classes)
-    numbers, details = score(metrics, rows.y, prediction, scoring)
-    judged = inputs["task"] == "classification"
-    return Made(
-        outputs={
-            "metrics": cast("Json", numbers),
-            "evaluation": details,
-            "rows": len(rows.y),
-            "positive": scoring.positive if judged else None,
-            "average": scoring.average if judged else None,
-        }
+    package = read_package(needs["export"], bench.artifacts)
+    prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
+    metrics, scoring = scoring_of(order.task, order, rows.y, prediction.classes)
+    scores = score(metrics, rows.y, prediction, scoring)
+    averaged = order.task == "classification"
+    outputs = EvaluateOutputs(
+        package=package.digest,
+        metrics=scores.numbers,
+        evaluation={**scores.details, "notes": [*scores.notes]},
+        rows=len(rows.y),
+        positive=scoring.positive if averaged else None,
+        average=scoring.average if averaged else None,
     )
-
-
-def exported_model(export: Result, artifacts: Artifacts) -> tuple[bytes, dict[str, Any]]:
-    """The graph and its manifest."""
-    manifest = json.loads(artifacts.get_artifact(export.artifacts["manifest.json"]))
-    return artifacts.get_artifact(export.artifacts["model.onnx"]), manifest
-
-
-def dtype_of(export: Result) -> str:
-    """The dtype of the native model's probabilities, to which the graph's float32 is cast for the metrics."""
-    return cast("str | None", export.outputs.get("native_dtype")) or "float64"
+    return Produced(outputs=outputs.to_json())

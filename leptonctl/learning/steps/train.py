@@ -1,43 +1,32 @@
 """The step `train`: prepared rows and train inputs in, the native model out. Records nothing."""
 
-from typing import TYPE_CHECKING, Any, cast
+import math
 
-from leptonctl.core.values import Json, Result
+import numpy as np
+
+from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, fit
+from leptonctl.learning.inputs import TrainInputs, read_inputs
 from leptonctl.learning.native import dump_native
-from leptonctl.learning.tables.prepared import Rows, read_rows
-from leptonctl.spi.running import Bench, Made, Needs
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from leptonctl.learning.outputs import TrainOutputs
+from leptonctl.learning.results import read_prepared
+from leptonctl.spi.running import Bench, Needs, Produced
 
 
-def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Made:
-    rows = prepared(needs["prepare"], "train", cast("str", inputs["task"]), bench)
-    bench.progress(message=f"fitting {inputs['algorithm']} on {len(rows.y)} rows")
-    fitted = fit(cast("Mapping[str, Any]", inputs), rows.columns, rows.y, bench.progress)
-    return Made(
-        artifacts={"model.skops": bench.artifacts.put_artifact(dump_native(fitted))},
-        outputs={
-            "features": list(fitted.features),
-            "iterations": iterations(fitted),
-            "loss": list(fitted.losses) or None,
-            "warnings": list(fitted.warnings),
-        },
-    )
-
-
-def prepared(result: Result, side: str, task: str, bench: Bench) -> Rows:
-    """The `train` or `test` rows that a prepare step made."""
-    data = bench.artifacts.get_artifact(result.artifacts[f"{side}.parquet"])
-    return read_rows(data, cast("Mapping[str, Any]", result.outputs["contract"]), task)
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
+    order = read_inputs("train", inputs, TrainInputs)
+    rows = read_prepared(needs["prepare"], "train", order.task, bench.artifacts)
+    bench.progress(message=f"fitting {order.algorithm} on {len(rows.y)} rows")
+    fitted = fit(order, rows.columns, rows.y, bench.progress)
+    losses = tuple(loss if math.isfinite(loss) else None for loss in fitted.losses)
+    outputs = TrainOutputs(features=fitted.features, iterations=iterations(fitted), loss=losses or None, warnings=fitted.warnings)
+    files = {name: bench.artifacts.put_artifact(data) for name, data in dump_native(fitted).items()}
+    return Produced(artifacts=files, outputs=outputs.to_json())
 
 
 def iterations(fitted: Fitted) -> int | None:
     """How many passes the algorithm made, where it counts them."""
-    import numpy as np
-
     counted = getattr(fitted.estimator, "n_iter_", None)
     if counted is None:
-        counted = len(fitted.losses) or None
-    return None if counted is None else int(np.max(counted))
+        return len(fitted.losses) or None
+    return int(np.max(counted))

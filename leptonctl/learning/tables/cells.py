@@ -3,14 +3,15 @@
 Numbers are decimal text (ASCII digits, point, exponent) read to the nearest float64. White space around numbers and booleans is ignored.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from leptonctl.core.contract import ARTICLES, MISSING_TEXTS, Cells, Column, ColumnType, Scalar, checks, infer_type, matches
+from leptonctl.core.codec import replace
+from leptonctl.core.contract import ARTICLES, MISSING_TEXTS, Cells, Column, ColumnType, Scalar, infer_type, matches
+from leptonctl.learning.inputs import DeclaredColumn
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
@@ -136,7 +137,7 @@ def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) 
     return values.fill_null(pl.lit(fill, dtype=values.dtype))
 
 
-def check(table: Table, column: Column, values: pl.Series, declared: Mapping[str, Any], *, required: bool) -> list[Fault]:
+def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False) -> list[Fault]:
     """What the contract demands beyond the type: missing, min, max, allowed values, no duplicates."""
     found: list[tuple[str, str, pl.Series]] = []
     if required:
@@ -150,15 +151,19 @@ def check(table: Table, column: Column, values: pl.Series, declared: Mapping[str
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
         found.append(("values", "none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
-    if declared.get("unique"):
+    if unique:
         repeated = ~values.is_first_distinct() & values.is_not_null()
         found.append(("unique", "the same as in an earlier row", repeated))
     return list(_faults(table, column.name, found))
 
 
-def declared_column(name: str, kind: ColumnType, declared: Mapping[str, Any]) -> Column:
+def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None) -> Column:
     """A column with the checks that YAML declares; allowed values of a text column are texts."""
-    column = Column(name=name, type=kind, fill=declared.get("missing"), declared=bool(declared), **checks(declared))
+    if declared is None:
+        return Column(name=name, type=kind)
+    column = Column(
+        name=name, type=kind, fill=declared.missing, declared=True, min=declared.min, max=declared.max, values=declared.values
+    )  # fmt: skip
     if kind in ("string", "boolean") and not (column.min is None and column.max is None):
         raise ProviderError(
             "A range is declared for a column without order",
@@ -168,8 +173,7 @@ def declared_column(name: str, kind: ColumnType, declared: Mapping[str, Any]) ->
             column=name,
         )
     if kind == "string" and column.values is not None:
-        texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in column.values)
-        return Column(name=name, type=kind, fill=column.fill, declared=True, values=texts)
+        return replace(column, values=tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in column.values))
     return column
 
 

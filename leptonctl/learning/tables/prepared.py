@@ -1,21 +1,21 @@
-"""Prepared rows as arrays. Owns the in-memory form of columns and targets; reads no file, checks no contract.
+"""Prepared rows as arrays: the one reader of what `prepare` writes. Owns the in-memory form of columns and targets.
 
 number and integer: float32 [N], NaN for missing. boolean: int8 [N], 1, 0 and -1 for missing. string: object [N] of str, "" for missing.
 The dtype alone tells what a column is, so rows can be cut (folds, samples) without carrying types along.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from leptonctl.core.contract import ColumnType, Contract
+from leptonctl.learning.tables.identity import ROW_ID
 from leptonctl.spi.learning import ProviderError
 
 Columns = dict[str, np.ndarray]
-ROW_ID = "__row__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,27 +27,43 @@ class Rows:
     ids: tuple[bytes, ...]
 
 
-def read_rows(data: bytes, contract: Mapping[str, Any], task: str) -> Rows:
+def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     """The rows of `train.parquet` or `test.parquet` under the contract that `prepare` gave."""
     frame = pl.read_parquet(io.BytesIO(data))
-    columns = {column["name"]: _column(frame[column["name"]], column["type"]) for column in contract["columns"]}
-    return Rows(columns=columns, y=_target(frame[contract["target"]], task), ids=tuple(frame[ROW_ID].to_list()))
+    columns = {column.name: array_of(frame[column.name], column.type) for column in contract.columns}
+    return Rows(columns=columns, y=_target(frame[contract.target], task), ids=tuple(frame[ROW_ID].to_list()))
+
+
+def read_ids(data: bytes) -> frozenset[bytes]:
+    """Which rows stand in a file of prepared rows."""
+    return frozenset(pl.read_parquet(io.BytesIO(data), columns=[ROW_ID])[ROW_ID].to_list())
 
 
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
     """The columns a model uses, in file order."""
     if features is None:
         return dict(columns)
-    missing = [name for name in features if name not in columns]
-    if missing:
+    absent = [name for name in features if name not in columns]
+    if absent:
         raise ProviderError(
             "The model uses a column that the data does not have",
-            detail=f"not in the prepared rows: {', '.join(missing)}",
+            detail=f"not in the prepared rows: {', '.join(absent)}",
             hint="edit features: to name columns of the dataset",
             id="unknown-column",
-            column=missing[0],
+            column=absent[0],
         )
     return {name: values for name, values in columns.items() if name in set(features)}
+
+
+def array_of(cells: pl.Series, kind: ColumnType) -> np.ndarray:
+    """Cells of a typed column, null for missing, as an array."""
+    if kind == "boolean":
+        return cells.cast(pl.Int8).fill_null(-1).to_numpy()
+    if kind == "string":
+        return np.array(cells.fill_null("").to_list(), dtype=object)
+    # float64 first: decimal text is read to the nearest float64, and that is rounded to float32
+    single = cells if cells.dtype == pl.Float32 else cells.cast(pl.Float64).cast(pl.Float32)
+    return single.fill_null(float("nan")).to_numpy()
 
 
 def take_rows(columns: Columns, rows: np.ndarray | slice) -> Columns:
@@ -78,14 +94,6 @@ def as_text(values: np.ndarray) -> np.ndarray:
     if values.dtype == object:
         return values
     return np.array(["false", "true", ""], dtype=object)[values.astype(np.intp)]
-
-
-def _column(series: pl.Series, declared: str) -> np.ndarray:
-    if declared == "boolean":
-        return series.cast(pl.Int8).fill_null(-1).to_numpy()
-    if declared == "string":
-        return np.array(series.fill_null("").to_list(), dtype=object)
-    return series.cast(pl.Float32).fill_null(float("nan")).to_numpy()
 
 
 def _target(series: pl.Series, task: str) -> np.ndarray:

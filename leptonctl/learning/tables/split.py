@@ -1,12 +1,10 @@
 """Which rows train and which test: four ways, each repeatable by anyone. Owns the words for what makes a split impossible."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import share
+from leptonctl.learning.inputs import ColumnSplit, HashSplit, RandomSplit, Split
 from leptonctl.learning.tables.cells import Fault, Table, as_text, contract_error
 from leptonctl.spi.learning import ProviderError
 
@@ -14,17 +12,9 @@ FEW_CLASSES = 20
 """An integer target of more distinct values is not stratified unless YAML asks for it."""
 
 
-def split_rows(split: Mapping[str, Any], table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def split_rows(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
     """Row numbers of the training and test rows in order, and whether they were stratified."""
-    method = split["method"]
-    if method == "random":
-        train, test, stratified = _random(split, target)
-    elif method == "hash":
-        train, test = _by_hash(table, split["by"], float(split["test"]))
-        stratified = False
-    else:
-        train, test = _by_column(table, split["column"])
-        stratified = False
+    train, test, stratified = _sides(split, table, target)
     for rows, side in ((train, "training"), (test, "test")):
         if not len(rows):
             raise ProviderError(
@@ -37,22 +27,31 @@ def split_rows(split: Mapping[str, Any], table: Table, target: pl.Series) -> tup
     return train, test, stratified
 
 
-def _random(split: Mapping[str, Any], target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def _sides(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+    if isinstance(split, RandomSplit):
+        return _random(split, target)
+    if isinstance(split, HashSplit):
+        return *_by_hash(table, split.by, split.test), False
+    if isinstance(split, ColumnSplit):
+        return *_by_column(table, split.column), False
+    raise _impossible("`method: source` takes the test rows from a `test_source`, and there is none.", "name the file under `test:`")
+
+
+def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
     """scikit-learn's own split of the row numbers."""
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(target))
-    wanted = split.get("stratify")
     # a share below one, or a number of rows
-    test = int(split["test"]) if split["test"] >= 1 else split["test"]
+    test = int(split.test) if split.test >= 1 else split.test
     problem = _stratify_problem(test, target)
-    stratified = problem is None and _has_classes(target) if wanted is None else bool(wanted)
+    stratified = problem is None and _has_classes(target) if split.stratify is None else split.stratify
     if stratified and problem is not None:
         if target.dtype == pl.Float64:
             raise _impossible(f"The target holds numbers: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
-        train, held = train_test_split(rows, test_size=test, random_state=split["seed"], stratify=target.to_numpy() if stratified else None)
+        train, held = train_test_split(rows, test_size=test, random_state=split.seed, stratify=target.to_numpy() if stratified else None)
     except ValueError as error:
         raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
     return train, held, stratified

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from leptonctl.spi.learning import Prediction, ProviderError, Scoring
+from leptonctl.spi.learning import Label, Options, Prediction, ProviderError, Scoring
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,12 +15,12 @@ def undefined(why: str) -> ProviderError:
     return ProviderError("Metric is not defined on these rows", detail=why, id="undefined-metric")
 
 
-def all_classes(y: np.ndarray, prediction: Prediction) -> list[Any]:
+def all_classes(y: np.ndarray, prediction: Prediction) -> list[Label]:
     """The model's classes and those that only the rows have, sorted."""
     return sorted({*prediction.classes, *y.tolist()})
 
 
-def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> dict[str, Any]:
+def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Options:
     """The arguments that scikit-learn's averaged metrics take. A binary average is of two classes only."""
     if scoring.average != "binary":
         return {"average": scoring.average, "zero_division": 0}
@@ -48,14 +48,14 @@ def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
     return inside
 
 
-def columns_to_judge(prediction: Prediction, scoring: Scoring) -> list[tuple[Any, int]]:
+def columns_to_judge(prediction: Prediction, scoring: Scoring) -> list[tuple[Label, int]]:
     """The classes that a curve is drawn for, with their columns: the positive one of two, else each against the rest."""
-    classes = list(prediction.classes)
-    if len(classes) == 2:  # noqa: PLR2004
+    classes = prediction.classes
+    if len(classes) == 2 and scoring.positive is not None:  # noqa: PLR2004
         return [(scoring.positive, classes.index(scoring.positive))]
     return [(name, index) for index, name in enumerate(classes)]
 
 
-def plain(value: Any) -> str | int:
+def plain(value: Label) -> Label:
     """A class as JSON."""
     return value if isinstance(value, str) else int(value)

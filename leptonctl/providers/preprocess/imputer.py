@@ -1,9 +1,6 @@
 """Fills missing numbers."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "strategy": {
@@ -24,7 +21,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.impute import SimpleImputer
 
     return SimpleImputer(**params)

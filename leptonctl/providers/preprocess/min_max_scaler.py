@@ -1,9 +1,6 @@
 """Scales columns to a range."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "feature_range": {
@@ -18,7 +15,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.preprocessing import MinMaxScaler
 
     return MinMaxScaler(**{**params, "feature_range": tuple(params["feature_range"])})

@@ -1,9 +1,6 @@
 """One number for each category."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "handle_unknown": {
@@ -15,7 +12,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     import numpy as np
     from sklearn.preprocessing import OrdinalEncoder
 

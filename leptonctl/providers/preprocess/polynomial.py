@@ -1,9 +1,6 @@
 """Powers and products of columns."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "degree": {"type": "integer", "minimum": 1, "maximum": 6, "default": 2, "description": "Highest degree of a product."},
@@ -12,7 +9,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.preprocessing import PolynomialFeatures
 
     return PolynomialFeatures(**params)

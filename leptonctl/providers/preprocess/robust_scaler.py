@@ -1,9 +1,6 @@
 """Scales columns by median and quantiles, which outliers do not move."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "with_centering": {"type": "boolean", "default": True, "description": "Take the median away."},
@@ -20,7 +17,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.preprocessing import RobustScaler
 
     return RobustScaler(**{**params, "quantile_range": tuple(params["quantile_range"])})

@@ -1,9 +1,8 @@
 """Keeps the columns that tell most about the target, each judged alone."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "score_func": {
@@ -22,7 +21,7 @@ def score_by_target(features: Any, target: Any) -> Any:
     return f_regression(features, target) if target.dtype.kind == "f" else f_classif(features, target)
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn import feature_selection
 
     name = params["score_func"]

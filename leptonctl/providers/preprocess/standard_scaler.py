@@ -1,9 +1,6 @@
 """Scales columns to mean 0 and variance 1."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
     "with_mean": {"type": "boolean", "default": True, "description": "Take the mean away."},
@@ -11,7 +8,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.preprocessing import StandardScaler
 
     return StandardScaler(**params)

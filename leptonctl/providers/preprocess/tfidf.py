@@ -4,10 +4,7 @@ A word is a run of at least two letters, digits or underscores of any script. Th
 the converter's own choice needs en_US.UTF-8 and knows ASCII only.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Preprocessor, Schema
+from leptonctl.spi.learning import Estimator, Options, Params, Preprocessor, Schema
 
 COUNT_OR_SHARE = [{"type": "integer", "minimum": 1}, {"type": "number", "minimum": 0, "maximum": 1}]
 PARAMS: dict[str, Schema] = {
@@ -47,18 +44,18 @@ PARAMS: dict[str, Schema] = {
 TOKEN = r"[\p{L}\p{N}_][\p{L}\p{N}_]+"  # noqa: S105
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(**{**params, "ngram_range": tuple(params["ngram_range"])}, dtype=np.float32)
 
 
-def export_options(_fitted: Any) -> dict[str, Any]:
+def export_options(_fitted: Estimator) -> Options:
     return {"tokenexp": TOKEN, "locale": "C.UTF-8"}
 
 
-def refuse(params: Mapping[str, Any]) -> str | None:
+def refuse(params: Params) -> str | None:
     if params.get("sublinear_tf"):
         return "sublinear_tf: true answers otherwise once exported; leave it out"
     if params.get("analyzer", "word") != "word":

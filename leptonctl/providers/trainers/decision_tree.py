@@ -1,11 +1,8 @@
 """One decision tree, for classes or for values."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, TREE, VALUE_CRITERION, max_features
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 SPLITTER: Schema = {
     "enum": ["best", "random"],
@@ -14,13 +11,13 @@ SPLITTER: Schema = {
 }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.tree import DecisionTreeClassifier
 
     return DecisionTreeClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
+def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.tree import DecisionTreeRegressor
 
     return DecisionTreeRegressor(**params, random_state=seed)

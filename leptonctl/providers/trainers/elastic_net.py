@@ -1,10 +1,7 @@
 """Linear regression with L1 and L2 penalties."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of both penalties together."},
@@ -19,7 +16,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:
+def build(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import ElasticNet
 
     return ElasticNet(**params, random_state=seed)

@@ -1,13 +1,10 @@
 """A forest of trees with random thresholds, for classes."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, forest, max_features
-from leptonctl.spi.learning import Trainer
+from leptonctl.spi.learning import Estimator, Params, Trainer
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:
+def build(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import ExtraTreesClassifier
 
     return ExtraTreesClassifier(**params, random_state=seed, n_jobs=1)

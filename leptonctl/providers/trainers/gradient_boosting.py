@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.tree_params import TREE, max_features
-from leptonctl.spi.learning import Progress, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,29 +41,29 @@ BOOSTING: dict[str, Schema] = {
 }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import GradientBoostingClassifier
 
     return GradientBoostingClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
+def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import GradientBoostingRegressor
 
     return GradientBoostingRegressor(**params, random_state=seed)
 
 
-def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
+def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     """`estimator.fit` with its own monitor, which sees every stage and changes none."""
 
-    def watch(stage: int, boosting: Any, _local: Mapping[str, Any]) -> bool:
+    def watch(stage: int, boosting: Estimator, _local: Mapping[str, Any]) -> bool:
         progress(iteration=stage + 1, of=boosting.n_estimators, loss=float(boosting.train_score_[stage]))
         return False
 
     return estimator.fit(features, target, monitor=watch)
 
 
-def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":
+def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
     """The converter writes one starting value for `init: zero` where a model of many classes needs as many; zeros need none."""
     if estimator.init == "zero":
         for node in model.graph.node:

@@ -3,11 +3,10 @@
 The converter rounds thresholds to the nearest float32 and forgets the exponential of the losses poisson and gamma: both are mended here.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 if TYPE_CHECKING:
     import onnx
@@ -53,19 +52,19 @@ BOOSTING: dict[str, Schema] = {
 LOG_LINK = {"poisson", "gamma"}
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
+def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(**params, random_state=seed)
 
 
-def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":
+def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
     """Thresholds become the largest float32 at or below the native ones, so `x <= threshold` is the same question for every float32 x;
     a model that predicts the logarithm gets its exponential.
     """
@@ -84,7 +83,7 @@ def repair(model: "onnx.ModelProto", estimator: Any) -> "onnx.ModelProto":
     return model
 
 
-def _thresholds(estimator: Any) -> list[float]:
+def _thresholds(estimator: Estimator) -> list[float]:
     """In the converter's order: stage by stage, class by class, node by node; 0 at leaves."""
     return [
         0.0 if node["is_leaf"] else float(node["num_threshold"])

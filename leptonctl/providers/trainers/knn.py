@@ -1,9 +1,6 @@
 """Nearest neighbours, for classes or for values."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "n_neighbors": {"type": "integer", "minimum": 1, "default": 5, "description": "How many training rows are asked."},
@@ -32,19 +29,19 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build_classifier(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.neighbors import KNeighborsClassifier
 
     return KNeighborsClassifier(**params, n_jobs=1)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build_regressor(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.neighbors import KNeighborsRegressor
 
     return KNeighborsRegressor(**params, n_jobs=1)
 
 
-def refuse(params: Mapping[str, Any]) -> str | None:
+def refuse(params: Params) -> str | None:
     if params.get("weights") == "distance":
         return "weights: distance answers otherwise once exported (up to 0.05 of probability); use weights: uniform"
     return None

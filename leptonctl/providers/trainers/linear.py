@@ -1,10 +1,7 @@
 """Ordinary least squares."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT, POSITIVE
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "fit_intercept": FIT_INTERCEPT,
@@ -13,7 +10,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.linear_model import LinearRegression
 
     return LinearRegression(**params, n_jobs=1)

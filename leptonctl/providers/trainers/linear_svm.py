@@ -1,10 +1,7 @@
 """Linear support vector machine for classes, with probabilities by Platt's sigmoid fitted on five folds."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "penalty": {
@@ -32,7 +29,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:
+def build(params: Params, seed: int) -> Estimator:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import LinearSVC
 

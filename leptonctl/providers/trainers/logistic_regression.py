@@ -1,10 +1,9 @@
 """Logistic regression for two or more classes."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
-from leptonctl.spi.learning import Progress, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +41,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:
+def build(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(**params, random_state=seed)
@@ -55,22 +54,22 @@ class Watch:
         self.progress = progress
         self.iteration = 0
 
-    def setup(self, estimator: Any, context: Any) -> None:
+    def setup(self, estimator: Estimator, context: Any) -> None:
         """Nothing to set up."""
 
-    def teardown(self, estimator: Any, context: Any) -> None:
+    def teardown(self, estimator: Estimator, context: Any) -> None:
         """Nothing to take down."""
 
-    def on_fit_task_begin(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:
+    def on_fit_task_begin(self, estimator: Estimator, context: Any, *, metadata: Any = None) -> None:
         """Beginnings are not told."""
 
-    def on_fit_task_end(self, estimator: Any, context: Any, *, metadata: Any = None) -> None:  # noqa: ARG002
+    def on_fit_task_end(self, estimator: Estimator, context: Any, *, metadata: Any = None) -> None:  # noqa: ARG002
         if context.task_name == "lbfgs-iter" and self.iteration < estimator.max_iter:
             self.iteration += 1
             self.progress(iteration=self.iteration, of=estimator.max_iter)
 
 
-def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
+def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     if estimator.solver != "lbfgs":
         return estimator.fit(features, target)
     estimator.set_callbacks(Watch(progress))

@@ -1,9 +1,8 @@
 """A small neural network, for classes or for values. Tells its loss after every epoch."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi.learning import Progress, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,19 +67,19 @@ PARAMS: dict[str, Schema] = {
 AFTER_EPOCH = "_update_no_improvement_count"
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.neural_network import MLPClassifier
 
     return MLPClassifier(**params, random_state=seed)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
+def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.neural_network import MLPRegressor
 
     return MLPRegressor(**params, random_state=seed)
 
 
-def fit(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
+def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     """`estimator.fit`, watched: scikit-learn calls one method of the estimator after every epoch, and this instance's tells first.
 
     The numbers are untouched, and the watch is taken off before the model is stored.

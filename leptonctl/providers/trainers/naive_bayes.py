@@ -1,9 +1,6 @@
 """Gaussian naive Bayes."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "var_smoothing": {
@@ -15,7 +12,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.naive_bayes import GaussianNB
 
     return GaussianNB(**params)

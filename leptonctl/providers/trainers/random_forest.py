@@ -1,19 +1,16 @@
 """A forest of trees on samples drawn with replacement, for classes or for values."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, VALUE_CRITERION, forest, max_features
-from leptonctl.spi.learning import Trainer
+from leptonctl.spi.learning import Estimator, Params, Trainer
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import RandomForestClassifier
 
     return RandomForestClassifier(**params, random_state=seed, n_jobs=1)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
+def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor(**params, random_state=seed, n_jobs=1)

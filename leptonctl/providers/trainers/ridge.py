@@ -1,10 +1,7 @@
 """Linear regression with an L2 penalty."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT, POSITIVE
-from leptonctl.spi.learning import Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of the penalty."},
@@ -25,7 +22,7 @@ PARAMS: dict[str, Schema] = {
 }
 
 
-def build(params: Mapping[str, Any], seed: int) -> Any:
+def build(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import Ridge
 
     return Ridge(**params, random_state=seed)

@@ -4,12 +4,11 @@ scikit-learn's own SGD steps row by row and knows no batch size, so the steps ar
 SGDClassifier or SGDRegressor. More than two classes: one against the rest, as there.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers import sgd_steps
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT
-from leptonctl.spi.learning import Progress, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Options, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,19 +51,19 @@ def learning_rate(default: str, power_t: float) -> dict[str, Schema]:
     }
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import SGDClassifier
 
     return _with_batches(SGDClassifier(**_theirs(params), random_state=seed, n_jobs=1), params)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:
+def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import SGDRegressor
 
     return _with_batches(SGDRegressor(**_theirs(params), random_state=seed), params)
 
 
-def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
+def fit_classifier(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     import numpy as np
 
     classes, places = np.unique(target, return_inverse=True)
@@ -76,7 +75,7 @@ def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray",
     return estimator
 
 
-def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Any:
+def fit_regressor(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     losses = {
         "squared_error": sgd_steps.squared_error,
         "huber": sgd_steps.huber(estimator.epsilon),
@@ -88,18 +87,20 @@ def fit_regressor(estimator: Any, features: "np.ndarray", target: "np.ndarray", 
     return estimator
 
 
-def _descend(estimator: Any, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Pair, progress: Progress) -> sgd_steps.Descent:
+def _descend(
+    estimator: Estimator, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Pair, progress: Progress
+) -> sgd_steps.Descent:
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
     done = sgd_steps.descend(features, targets, loss, params, estimator.random_state, progress)
     estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], done.epochs, float(done.seen + 1)
     return done
 
 
-def _theirs(params: Mapping[str, Any]) -> dict[str, Any]:
+def _theirs(params: Params) -> Options:
     return {name: value for name, value in params.items() if name != "batch_size"}
 
 
-def _with_batches(estimator: Any, params: Mapping[str, Any]) -> Any:
+def _with_batches(estimator: Estimator, params: Params) -> Estimator:
     estimator.batch_size_ = params["batch_size"]
     return estimator
 

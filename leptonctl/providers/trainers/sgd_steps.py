@@ -4,11 +4,11 @@ A step moves the weights against the mean gradient of one batch. With batches of
 scikit-learn's SGDClassifier and SGDRegressor on the same rows in the same order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi.learning import Progress
+from leptonctl.spi.learning import Params, Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ class Descent:
     seen: int
 
 
-def descend(features: Any, targets: "np.ndarray", loss: Pair, params: Mapping[str, Any], seed: int, progress: Progress) -> Descent:
+def descend(features: Any, targets: "np.ndarray", loss: Pair, params: Params, seed: int, progress: Progress) -> Descent:
     """Epochs over rows in an order drawn from the seed, until the loss has not fallen by `tol` in `n_iter_no_change` of them.
 
     `targets` is [rows, outputs]; `loss` gives value and derivative by the score for each (score, target).
@@ -123,7 +123,7 @@ def squared_epsilon_insensitive(epsilon: float) -> Pair:
     return pair
 
 
-def _rate(params: Mapping[str, Any], loss: Pair) -> Callable[[int], float]:
+def _rate(params: Params, loss: Pair) -> Callable[[int], float]:
     """The learning rate at the n-th row seen (from 1)."""
     import numpy as np
 
@@ -139,13 +139,13 @@ def _rate(params: Mapping[str, Any], loss: Pair) -> Callable[[int], float]:
     return lambda seen: float(1 / (alpha * (start + seen - 1)))
 
 
-def _penalised(weights: "np.ndarray", eta: float, params: Mapping[str, Any]) -> "np.ndarray":
+def _penalised(weights: "np.ndarray", eta: float, params: Params) -> "np.ndarray":
     share = {"l2": 1.0, "l1": 0.0, "elasticnet": 1 - params["l1_ratio"], None: 0.0}[params["penalty"]]
     shrink: float = max(0.0, 1 - eta * params["alpha"] * share)
     return weights * shrink
 
 
-def _sparsened(weights: "np.ndarray", eta: float, params: Mapping[str, Any]) -> "np.ndarray":
+def _sparsened(weights: "np.ndarray", eta: float, params: Params) -> "np.ndarray":
     import numpy as np
 
     share = {"l2": 0.0, "l1": 1.0, "elasticnet": params["l1_ratio"], None: 0.0}[params["penalty"]]

@@ -1,21 +1,18 @@
 """Kernel support vector machines. For classes: with probabilities, by Platt's sigmoid fitted on five folds."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.svm_params import KERNEL
-from leptonctl.spi.learning import Trainer
+from leptonctl.spi.learning import Estimator, Params, Trainer
 
 
-def build_classifier(params: Mapping[str, Any], seed: int) -> Any:
+def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.svm import SVC
 
     return CalibratedClassifierCV(SVC(**params, random_state=seed), method="sigmoid", ensemble=False, n_jobs=1)
 
 
-def build_regressor(params: Mapping[str, Any], seed: int) -> Any:  # noqa: ARG001
+def build_regressor(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     from sklearn.svm import SVR
 
     return SVR(**params)

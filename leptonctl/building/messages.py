@@ -1,0 +1,67 @@
+"""What passes between an executor and its worker processes, one JSON line each."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from leptonctl.core.codec import Record
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+
+
+class Greeting(Record):
+    """The first line to a worker. `store` is the URI as the project file writes it."""
+
+    project: str
+    store: str
+
+
+class Order(Record):
+    """One step to be done; `run` names the step function, "module:function"."""
+
+    id: str
+    op: str
+    run: str
+    inputs: Mapping[str, Json]
+    needs: Mapping[str, Result] = {}
+
+
+class Begun(Record, tag_field="type", tag="begun"):
+    """The worker has taken its order."""
+
+
+class ProgressMessage(Record, tag_field="type", tag="progressed"):
+    """How far a step is, `seconds` after it began."""
+
+    id: str
+    seconds: float
+    message: str = ""
+    iteration: int | None = None
+    of: int | None = None
+    loss: float | None = None
+
+
+class CompletedMessage(Record, tag_field="type", tag="completed"):
+    """What a step gave; its artifacts are durable."""
+
+    id: str
+    seconds: float
+    artifacts: Mapping[str, str]
+    outputs: Mapping[str, Json]
+    provenance: Mapping[str, Json]
+
+
+class FailedMessage(Record, tag_field="type", tag="failed"):
+    """Why a step refused, in the parts of `spi.running.StepError`."""
+
+    id: str
+    seconds: float
+    error: str
+    summary: str
+    detail: str = ""
+    hint: str = ""
+    file: str | None = None
+    line: int | None = None
+    column: str | None = None
+
+
+Message: TypeAlias = Begun | ProgressMessage | CompletedMessage | FailedMessage

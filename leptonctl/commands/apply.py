@@ -1,0 +1,123 @@
+"""`apply`: plan -> claim -> steps -> pointers -> environments. Performs nothing that the plan does not list."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from leptonctl.commands.built_pointers import built_pointers, recipe_of
+from leptonctl.commands.environments import Environments, recover
+from leptonctl.commands.line import Planned, planned
+from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.run import Run, author_of
+from leptonctl.commands.saved_plan import check_saved, read_saved
+from leptonctl.commands.session import Session
+from leptonctl.commands.who import owner_of
+from leptonctl.core.change import Plan
+from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors
+from leptonctl.core.event import Reporter
+from leptonctl.core.state import State
+from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, own
+from leptonctl.storage.durable import ensure_dot_folder
+from leptonctl.storage.pointers import Note
+
+RETRIES = 5
+Consent = Callable[[Plan], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asked for. `only`: addresses, none: all. `expect`: the effect that was reviewed. `command` is for the history."""
+
+    only: Sequence[str] = ()
+    plan_file: Path | None = None
+    expect: str | None = None
+    allow_rewind: bool = False
+    command: str = "apply"
+
+
+def apply(session: Session, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
+    """Build what has no result yet, then move the pointers. Plans again while pointers move that are not its own."""
+    saved = read_saved(request.plan_file) if request.plan_file is not None else None
+    agreed: str | None = None
+    recover(session)
+    for _ in range(RETRIES):
+        found = planned(session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind)
+        plan = found.plan
+        if saved is not None:
+            check_saved(saved, plan)
+        _refuse(plan, request.expect)
+        if not plan.has_effect:
+            return _nothing(session, found, reporter, request.command)
+        if agreed != plan.effect_id and not consent(plan):
+            return Outcome(plan=plan, exit_code=ERROR)
+        agreed = plan.effect_id
+        with suppress(PointerMoved):
+            return _claimed(session, found, reporter, request.command)
+    raise fail(
+        "contended",
+        "Other applies move the same addresses all the time",
+        f"tried {RETRIES} times",
+        hint="apply again later",
+        exit_code=STALE,
+    )
+
+
+def _refuse(plan: Plan, expect: str | None) -> None:
+    """Failure when the plan is not what was expected, or may not be applied."""
+    if expect is not None and plan.effect_id != expect:
+        detail = f"effect {plan.effect_id}"
+        raise fail("stale-effect", "What would move is not what was expected", detail, hint="plan again", exit_code=STALE)
+    if has_errors(plan.diagnostics):
+        raise Failure(plan.diagnostics, STALE if any(d.id == "rewind" for d in plan.diagnostics) else ERROR)
+
+
+def _nothing(session: Session, found: Planned, reporter: Reporter, command: str) -> Outcome:
+    run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner_of(session))
+    run.begin(effects=True)
+    return run.finish(found.plan.serial)
+
+
+def _claimed(session: Session, found: Planned, reporter: Reporter, command: str) -> Outcome:
+    """Everything between the claim and its release."""
+    ensure_dot_folder(session.root)
+    session.pointers.begin()
+    moving = [c for c in found.plan.moving if c.address not in found.prerequisites]
+    healed = [d.address for d in found.plan.drift if d.drift_class == "heal"]
+    expected = {c.address: c.before for c in moving}
+    returns = [c.address for c in moving if c.is_return]
+    owner = owner_of(session)
+    with claimed(session.pointers, owner, [*expected, *healed], returns=returns, expected=expected, liveness=session.liveness) as claim:
+        run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner)
+        run.begin(effects=True)
+        environments = Environments(run=run, claim=claim, commit=found.checkout.commit)
+        try:
+            environments.heal()
+            run.build()
+            enter_binding(session.pointers, claim)
+            _record(run, lambda state: own(state, claim))
+            environments.move()
+        except KeyboardInterrupt:
+            run.codes.append(INTERRUPTED)
+    state = session.pointers.read()
+    return run.finish(state.serial if state else 0)
+
+
+def _record(run: Run, asserting: Callable[[State], State]) -> None:
+    """Move the pointers of what is built and drop the forgotten ones, in one write, after their recipes are in the store."""
+    keys, results = run.evidence()
+    pointers = built_pointers(run.planned, run.built, keys, results)
+    if not pointers:
+        return
+    by_address = run.planned.settled.by_address
+    built = [by_address[address] for address, pointer in pointers.items() if pointer is not None]
+    run.session.store.put_recipes({node.declaration: recipe_of(node) for node in built})
+    wanted = {change.address: change.before for change in run.planned.plan.moving}
+
+    def move(state: State) -> State:
+        asserting(state)
+        current = {address: pointer.digest for address, pointer in state.current.items() if address in pointers}
+        still = {address: pointer for address, pointer in pointers.items() if current.get(address) == wanted[address]}
+        return state.moved(still) if still else state
+
+    run.session.pointers.move(move, Note(author=author_of(run)))

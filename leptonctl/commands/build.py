@@ -1,0 +1,25 @@
+"""`build`: train and evaluate into the store; move no pointer."""
+
+from collections.abc import Sequence
+
+from leptonctl.commands.line import planned
+from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.run import Run
+from leptonctl.commands.session import Session
+from leptonctl.commands.who import owner_of
+from leptonctl.core.diagnostic import INTERRUPTED
+from leptonctl.core.event import Reporter
+from leptonctl.storage.durable import ensure_dot_folder
+
+
+def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> Outcome:
+    """Do the steps of the plan for these addresses (none: all)."""
+    ensure_dot_folder(session.root)
+    found = planned(session, addresses=only)
+    run = Run(session=session, planned=found, reporter=reporter, command="build", owner=owner_of(session))
+    run.begin(effects=False)
+    try:
+        run.build()
+    except KeyboardInterrupt:
+        run.codes.append(INTERRUPTED)
+    return run.finish(found.plan.serial)

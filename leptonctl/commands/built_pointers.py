@@ -1,0 +1,47 @@
+"""Pointers and recipes out of finished steps. Pure but for the time that it stamps."""
+
+from collections.abc import Mapping
+
+from leptonctl.building.scheduler import Built
+from leptonctl.commands.line import Planned
+from leptonctl.core.change import Forget
+from leptonctl.core.codec import replace
+from leptonctl.core.graph import Keys
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, Recipe, StepPointer
+from leptonctl.core.values import Node
+from leptonctl.storage.pointers import now
+
+MAIN_ARTIFACT = "model.onnx"
+
+
+def built_pointers(planned: Planned, built: Built, keys: Keys, results: Mapping[str, Result]) -> dict[str, Pointer | None]:
+    """Pointers of what is built and whose steps all have results; None for what is forgotten."""
+    found: dict[str, Pointer | None] = {}
+    at = now()
+    for change in planned.plan.moving:
+        node = planned.settled.by_address.get(change.address)
+        if isinstance(change, Forget):
+            found[change.address] = None
+        elif node is not None and not node.effect and built.complete(change):
+            old = planned.settled.current.get(node.address)
+            found[change.address] = replace(pointer_of(node, keys, results, old), at=at)
+    return found
+
+
+def pointer_of(node: Node, keys: Keys, results: Mapping[str, Result], old: Pointer | None) -> Pointer:
+    """The pointer of a built node. The artifact of what is not among the results was in place before."""
+    steps: dict[str, StepPointer] = {}
+    artifact = old.artifact if old else None
+    for step in node.steps:
+        key = keys.of(*step.place)
+        assert key is not None, f"{step.name} of {step.address} has a result and so a key"
+        steps[step.name] = StepPointer(op=step.op, key=key)
+        if key in results:
+            artifact = results[key].artifacts.get(MAIN_ARTIFACT, artifact)
+    return Pointer(digest=node.digest, declaration=node.declaration, artifact=artifact, steps=steps, effect=node.effect)
+
+
+def recipe_of(node: Node) -> Recipe:
+    """What is declared at a node, to be kept under its declaration."""
+    return Recipe(address=node.address, recipe=node.recipe, notes=node.notes)

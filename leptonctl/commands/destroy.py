@@ -1,0 +1,96 @@
+"""`destroy`: undo the effects of environments. Bindings go, this host's servers stop; results, records and seals stay."""
+
+import time
+from collections.abc import Sequence
+
+from leptonctl.commands.apply import Consent
+from leptonctl.commands.environments import recover
+from leptonctl.commands.outcome import Outcome, exit_code
+from leptonctl.commands.session import Session
+from leptonctl.commands.who import owner_of
+from leptonctl.core.address import covers, document, parse
+from leptonctl.core.change import Plan, Remove
+from leptonctl.core.deployment import Route
+from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepFinished
+from leptonctl.core.plan import Observed, make_plan
+from leptonctl.core.state import Author, Pointer, State
+from leptonctl.deploying.look import is_here
+from leptonctl.deploying.switch import Switch
+from leptonctl.deploying.wanted import Wanted
+from leptonctl.kinds.binding import unbound
+from leptonctl.storage.claims import claimed
+
+
+def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter) -> Outcome:
+    """Give up one environment, or all that are recorded."""
+    recover(session)
+    state = session.pointers.read()
+    names = sorted(name for name, record in state.environments.items() if not record.destroyed) if state else []
+    if environment is not None and environment not in names:
+        hint = did_you_mean(environment, names) or "leptonctl status"
+        raise fail("unknown-environment", "No such environment is recorded", environment, hint=hint)
+    wanted = [environment] if environment is not None else names
+    plan = _removal(session, state, wanted)
+    if state is None or not plan.has_effect:
+        return Outcome(plan=plan, exit_code=OK)
+    if not consent(plan):
+        return Outcome(plan=plan, exit_code=ERROR)
+    return _destroyed(session, state, wanted, plan, reporter)
+
+
+def _destroyed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter) -> Outcome:
+    started = time.monotonic()
+    owner = owner_of(session, "leptonctl destroy")
+    author = Author(command="destroy", by=owner.user, host=owner.host, commit=owner.commit)
+    reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
+    codes: list[int] = []
+    bound = 0
+    with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
+        switch = Switch(
+            pointers=session.pointers, claim=claim, author=author, platforms=session.catalog.platforms, root=session.root,
+            store=session.settings.store,
+        )  # fmt: skip
+        for name in names:
+            addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
+            try:
+                switch.move(name, lambda _: _GONE, here=is_here(state.environments.get(name)))
+            except Failure as failure:
+                codes.append(failure.exit_code or ERROR)
+                problem = failure.diagnostics[0]
+                for address in addresses or [document("environment", name)]:
+                    reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=0.0, diagnostic=problem))
+                continue
+            bound += len(addresses)
+            for address in addresses:
+                reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message="unbound"))
+    after = session.pointers.read()
+    code = exit_code(codes)
+    finished = ApplyFinished(
+        ok=code == OK,
+        done={op.done: bound if op.name == "bind" else 0 for op in session.ops.values()},
+        failed=len(codes),
+        skipped=0,
+        serial=after.serial if after else 0,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    reporter(finished)
+    return Outcome(plan=plan, exit_code=code, finished=finished)
+
+
+def _no_route(address: str, _pointer: Pointer) -> Route:
+    raise AssertionError(address)
+
+
+_GONE = Wanted(bindings={}, environment=None, routes=_no_route)
+
+
+def _removal(session: Session, state: State | None, names: Sequence[str]) -> Plan:
+    """The plan of a destroy: every address of the environments, removed."""
+    changes = [
+        unbound(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
+        for name in names
+        for address, pointer in (state.current if state else {}).items()
+        if covers(document("environment", name), address)
+    ]
+    return make_plan(state=state, changes=changes, observed=Observed(), ops=tuple(session.ops))

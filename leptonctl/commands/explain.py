@@ -1,0 +1,58 @@
+"""`explain`: why a digest is what it is and what moved it, to file and line."""
+
+from collections.abc import Iterator
+
+from leptonctl.commands.builds import builds
+from leptonctl.commands.diff import node_at
+from leptonctl.commands.line import planned
+from leptonctl.commands.session import Session
+from leptonctl.core.diff import becauses
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json, Node, Path, Span, Step
+
+
+def explain(session: Session, address: str) -> dict[str, Json]:
+    """The object of `explain --json`."""
+    found = planned(session)
+    node = node_at(session, address, found.settled.by_address)
+    pointer = found.state.current.get(node.address) if found.state else None
+    keys = {step.name: found.settled.keys.of(*step.place) for step in node.steps}
+    results = session.store.results({key for key in keys.values() if key})
+    change = next((c for c in found.plan.changes if c.address == node.address), None)
+    moved = change.because if change is not None else ()
+    if not moved and pointer is not None:
+        recipe = session.store.recipes({pointer.declaration}).get(pointer.declaration)
+        moved = tuple(becauses(recipe, node)) if recipe else ()
+    return {
+        "address": node.address,
+        "digest": node.digest,
+        "recorded": pointer.digest if pointer else None,
+        "fields": [*_fields(node)],
+        "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in moved],
+        "steps": [_step(step, keys[step.name], results.get(keys[step.name] or "")) for step in node.steps if not step.effect],
+        "builds": [build for build in builds(session.store) if build["address"] == node.address],
+    }
+
+
+def _step(step: Step, key: str | None, result: Result | None) -> Json:
+    known = result.provenance if result else {}
+    return {
+        "name": step.name, "op": step.op, "key": key, "cached": result is not None, "at": known.get("at"), "by": known.get("by"),
+        "host": known.get("host"), "commit": known.get("commit"), "seconds": result.seconds if result else None,
+    }  # fmt: skip
+
+
+def _fields(node: Node) -> Iterator[dict[str, Json]]:
+    """The leaves of the recipe, each with the place it is written at, if it is."""
+    queue: list[tuple[Path, Json]] = [((), node.recipe)]
+    while queue:
+        path, value = queue.pop(0)
+        if isinstance(value, dict) and value:
+            inner: list[tuple[Path, Json]] = [((*path, key), item) for key, item in value.items()]
+            queue = inner + queue
+        elif value is not None and path:
+            yield {"path": ".".join(map(str, path)), "value": value, **_place(node.origins.get(path))}
+
+
+def _place(span: Span | None) -> dict[str, Json]:
+    return {"file": span.file, "line": span.line, "column": span.column} if span else {"file": None, "line": None, "column": None}

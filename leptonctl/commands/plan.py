@@ -1,0 +1,23 @@
+"""`plan`: what would change and why; and a saved plan shown again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from leptonctl.commands.line import planned
+from leptonctl.commands.saved_plan import read_saved, save
+from leptonctl.commands.session import Session
+from leptonctl.core.change import Plan
+from leptonctl.core.values import Json
+
+
+def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None) -> Plan:
+    """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `out`: also save it."""
+    found = planned(session, addresses=only).plan
+    if out is not None:
+        save(found, out, only)
+    return found
+
+
+def show_plan(file: Path) -> dict[str, Json]:
+    """The plan in a saved plan file, in the form of `plan --json`."""
+    return dict(read_saved(file).plan)

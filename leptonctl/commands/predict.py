@@ -1,0 +1,74 @@
+"""`predict`: the answers of a version, or of what an environment binds, to every row of a file."""
+
+import io
+from pathlib import Path
+
+from leptonctl.commands.line import kinds_of, planned
+from leptonctl.commands.session import Session
+from leptonctl.commands.verify import model_node
+from leptonctl.core.address import full, parse
+from leptonctl.core.codec import decode
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.manifest import Manifest
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.project.edits import write_text
+from leptonctl.project.secrets import read_secret
+from leptonctl.spi.learning import ProviderError, SourceOptions
+
+
+def predict(session: Session, target: str, source: Path, output: Path | None, form: str) -> dict[str, Json]:
+    """Predictions for the rows of `source`: written to `output`, else under `text`. `form` is csv or jsonl."""
+    from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
+
+    export = _exported(session, target)
+    manifest = decode(session.store.get_artifact(export.artifacts["manifest.json"]), Manifest)
+    reader = session.catalog.source_for(source.name)
+    if reader is None:
+        raise fail("unknown-format", "No source reads files with this ending", str(source), hint="give a .csv, .parquet or .jsonl file")
+    if not source.is_file():
+        raise fail("missing-file", "The input file does not exist", str(source), hint="give a file to --input")
+    text = io.StringIO()
+    try:
+        onnx = session.store.get_artifact(export.artifacts["model.onnx"])
+        found = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
+    except ProviderError as problem:
+        raise from_provider(problem) from problem
+    (write_csv if form == "csv" else write_jsonl)(found, text)
+    report: dict[str, Json] = {
+        "target": target,
+        "artifact": export.artifacts["model.onnx"],
+        "package": export.outputs.get("package"),
+        "rows": found.rows,
+        "output": str(output) if output else None,
+    }
+    if output is None:
+        return {**report, "text": text.getvalue()}
+    write_text(output, text.getvalue())
+    return report
+
+
+def from_provider(problem: ProviderError) -> Failure:
+    """A provider's complaint as a failure; places in data files go into the detail."""
+    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line else ""
+    return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
+
+
+def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
+    hashing = manifest.privacy
+    return read_secret(hashing.key, session.root) if hashing and hashing.hash and isinstance(hashing.key, dict) else None
+
+
+def _exported(session: Session, target: str) -> Result:
+    state = session.pointers.read()
+    bound = state.current if state else {}
+    address = full(target, bound.keys(), kinds_of(session))
+    if parse(address).kind == "environment" and address in bound:
+        key = bound[address].key("export") or ""
+    else:
+        settled = planned(session).settled
+        key = settled.keys.of(model_node(session, target, settled.nodes).address, "export") or ""
+    found = session.store.results([key]).get(key)
+    if found is None:
+        raise fail("not-built", "This version is not built", target, hint=f"leptonctl build {target}")
+    return found

@@ -1,0 +1,82 @@
+"""`rollback`: bind in the YAML what an earlier deployment of the environment bound, then apply. Trains nothing."""
+
+from dataclasses import replace
+
+from leptonctl.commands.apply import Consent, Request
+from leptonctl.commands.bind_yaml import Rebinding, bound_models, bound_version, declared, rebind
+from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.session import Session
+from leptonctl.core.address import document, member_of
+from leptonctl.core.deployment import Deployment
+from leptonctl.core.diagnostic import Failure, did_you_mean, fail
+from leptonctl.core.event import Reporter
+from leptonctl.storage.lineage import Hole
+
+
+def rollback(session: Session, target: str, to: int | None, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
+    """`target` is ENV or ENV/MODEL; `to` is a deployment, else the newest before this one that bound something else."""
+    name, _, model = target.removeprefix("environment/").partition("/")
+    declared(session, name)
+    record = _earlier(session, name, model) if to is None else _deployment(session, name, to)
+    if model and record.main(model) is None:
+        raise fail(
+            "not-bound",
+            "That deployment did not bind this model",
+            f"deployment {record.deployment} of {name} has no {model}",
+            hint=f"leptonctl history environment/{name}",
+        )
+    wanted = {m: route.version for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}
+    moving = {m: version for m, version in wanted.items() if bound_version(session, name, m) != version}
+    what = ", ".join(f"{m} {version}" for m, version in (moving or wanted).items())
+    message = f"Roll back {name} to {what} (deployment {record.deployment})"
+    rebinding = Rebinding(environment=name, bindings=moving, message=message)
+    return rebind(session, rebinding, replace(request, command="rollback"), consent=consent, reporter=reporter)
+
+
+def _deployment(session: Session, name: str, number: int) -> Deployment:
+    state = session.pointers.read()
+    lineage = session.lineage(state) if state else None
+    record = lineage.deployment(name, number) if lineage else None
+    if record is None:
+        known = ", ".join(map(str, lineage.deployments(name))) if lineage else ""
+        detail = f"{name} has deployments {known or 'none'}"
+        raise fail("unknown-deployment", "No such deployment", detail, hint=f"leptonctl history environment/{name}")
+    return record
+
+
+def _earlier(session: Session, name: str, model: str) -> Deployment:
+    """The newest deployment before this one that was in force and bound something else."""
+    state = session.pointers.read()
+    environment = state.environments.get(name) if state else None
+    if state is not None and environment is not None:
+        lineage = session.lineage(state)
+        now = lineage.deployment(name, environment.deployment)
+        for number in sorted(_in_force(session, name), reverse=True):
+            record = lineage.deployment(name, number) if number < environment.deployment else None
+            if record and now and _packages(record, model) and _packages(record, model) != _packages(now, model):
+                return record
+    if model and bound_version(session, name, model) is None:
+        hint = did_you_mean(model, bound_models(session, name))
+        raise fail("not-bound", "The environment does not bind this model", f"{name} has no {model}", hint=hint)
+    place = member_of("environment", name, model) if model else document("environment", name)
+    raise _nothing_earlier(name, place)
+
+
+def _nothing_earlier(name: str, place: str) -> Failure:
+    return fail(
+        "nothing-earlier",
+        "There is nothing to return to",
+        f"{place} has bound nothing else before",
+        hint=f"leptonctl history environment/{name}",
+    )
+
+
+def _in_force(session: Session, name: str) -> set[int]:
+    """Deployments that came into force, by the history: a record whose switch failed is no place to return to."""
+    state = session.pointers.read()
+    records = session.pointers.history(state) if state else ()
+    return {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
+
+
+def _packages(record: Deployment, model: str) -> dict[str, str]:
+    return {m: route.package for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}

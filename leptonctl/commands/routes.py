@@ -1,0 +1,66 @@
+"""How a binding is served: its route, with the files and checks that servers load, pinned by digest."""
+
+import json
+from collections.abc import Mapping
+
+from leptonctl.commands.session import Session
+from leptonctl.core.address import parse
+from leptonctl.core.deployment import Route
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer
+from leptonctl.core.values import Json
+from leptonctl.kinds.binding import PACKAGE_OUTPUT
+
+FILES = ("model.onnx", "manifest.json", "golden.json")
+Checks = Mapping[str, Mapping[str, Json]]
+"""Address of a binding -> the contract's checks by column."""
+
+
+def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -> Route:
+    """The route of a binding. `checks`: those of bindings that move; others keep those they are served with."""
+    export = export_of(session, pointer)
+    key = pointer.key("evaluate")
+    evaluate = session.store.results([key]).get(key) if key else None
+    metrics = evaluate.outputs.get("metrics") if evaluate else None
+    assert pointer.version is not None, f"{address} is a binding"
+    return Route(
+        version=pointer.version,
+        digest=pointer.digest,
+        package=pointer.package or package_of(export),
+        artifact=export.artifacts[FILES[0]],
+        files={name: export.artifacts[name] for name in FILES if name in export.artifacts},
+        checks=_checks(session, address, pointer, checks),
+        metrics={n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {},
+    )
+
+
+def export_of(session: Session, pointer: Pointer) -> Result:
+    """The export result that a pointer stands on. Failure when it is not in the store."""
+    key = pointer.key("export") or ""
+    export = session.store.results([key]).get(key)
+    if export is None:
+        raise fail("missing-artifact", "A bound artifact is not in the store", str(pointer.artifact), hint="leptonctl build")
+    return export
+
+
+def package_of(export: Result) -> str:
+    """The package that an export made. Failure when its record does not say so."""
+    package = export.outputs.get(PACKAGE_OUTPUT)
+    if not isinstance(package, str):
+        detail = f"the export {export.key} records no package"
+        raise fail("corrupt-record", "A record of the store cannot be read", detail, hint="leptonctl build")
+    return package
+
+
+def _checks(session: Session, address: str, pointer: Pointer, checks: Checks) -> str | None:
+    """The digest of the checks in force, which lie in the store as an artifact of their own."""
+    if address in checks:
+        written = checks[address]
+        data = json.dumps(written, sort_keys=True, separators=(",", ":")).encode()
+        return session.store.put_artifact(data) if written else None
+    state = session.pointers.read()
+    place = parse(address)
+    record = session.lineage(state).deployment(place.name, pointer.deployment) if state and pointer.deployment else None
+    route = record.main(place.member or "") if record else None
+    return route.checks if route else None

@@ -1,0 +1,76 @@
+"""A saved plan: written, read, and refused when what it rests on has moved. It is bound to the text that it shows."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.change import Plan
+from leptonctl.core.codec import BadRecord, Record, decode, encode
+from leptonctl.core.diagnostic import STALE, Failure, fail
+from leptonctl.core.values import Json
+from leptonctl.project.edits import write_text
+from leptonctl.storage.pointers import now
+
+PLAN_HOURS = 24
+
+
+class SavedPlan(Record, tag_field="format_version", tag="1"):
+    """What `plan --out` writes. `expires`: seconds since 1970. `plan` is what people are shown, `text` the digest of all else."""
+
+    saved_at: str
+    expires: float
+    only: tuple[str, ...] = ()
+    binding: Mapping[str, str]
+    plan: Mapping[str, Json]
+    text: str
+
+
+def save(plan: Plan, out: Path, addresses: Sequence[str]) -> None:
+    """Write a plan that `apply` can be given."""
+    from leptonctl.views.plan_json import plan_to_json
+
+    shown: dict[str, Json] = plan_to_json(plan)
+    saved = SavedPlan(
+        saved_at=now(), expires=time.time() + PLAN_HOURS * 3600, only=tuple(addresses), binding=plan.binding, plan=shown, text=""
+    )
+    parts = json.loads(encode(saved))
+    parts["text"] = _text(saved)
+    write_text(out, json.dumps(parts, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_saved(file: Path) -> SavedPlan:
+    """A saved plan. Failure `bad-plan` when the file is not one, or was edited."""
+    try:
+        saved = decode(file.read_bytes(), SavedPlan)
+    except OSError as reason:
+        raise _bad(file, reason.strerror or str(reason)) from reason
+    except BadRecord as reason:
+        raise _bad(file, str(reason)) from reason
+    if saved.text != _text(saved):
+        raise _bad(file, "it was edited after it was saved: what it shows is not what it would do")
+    return saved
+
+
+def check_saved(saved: SavedPlan, plan: Plan) -> None:
+    """Failure (exit 5) when the saved plan has expired or anything it is bound to has moved, naming which."""
+    if time.time() > saved.expires:
+        raise fail("stale-plan", "The saved plan has expired", f"it was saved at {saved.saved_at}", hint="plan again", exit_code=STALE)
+    moved = [part for part, value in plan.binding.items() if saved.binding.get(part) != value]
+    if moved:
+        raise fail(
+            "stale-plan",
+            "What the saved plan was made from has moved",
+            f"moved: {', '.join(moved)}",
+            hint="plan again and review it",
+            exit_code=STALE,
+        )
+
+
+def _text(saved: SavedPlan) -> str:
+    return digest([saved.saved_at, saved.expires, list(saved.only), dict(saved.binding), dict(saved.plan)])
+
+
+def _bad(file: Path, why: str) -> Failure:
+    return fail("bad-plan", "The saved plan cannot be read", f"{file}: {why}", hint="make it with `leptonctl plan --out FILE`")

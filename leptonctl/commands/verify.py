@@ -1,0 +1,50 @@
+"""`verify`: prove that the artifacts are the recorded bytes and answer as recorded, and that the recipe gives them again."""
+
+from leptonctl.commands import proof
+from leptonctl.commands.diff import node_at
+from leptonctl.commands.line import planned
+from leptonctl.commands.session import Session
+from leptonctl.core.address import parse, short
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.values import Json, Node, Step
+from leptonctl.kinds.model import models
+
+OPS = ("prepare", "train", "export")
+
+
+def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
+    """The object of `verify --json`."""
+    settled = planned(session).settled
+    node = model_node(session, address, settled.nodes)
+    steps: dict[str, Step] = {step.name: step for step in node.steps}
+    steps["prepare"] = models(session.declarations)[short(node.address)].prepare
+    keys = {name: steps[name].key or "" for name in OPS}
+    found = session.store.results(keys.values())
+    missing = [name for name, key in keys.items() if key not in found]
+    if missing:
+        detail = f"{node.address} has no result for {missing[0]}"
+        raise fail("not-built", "This version is not built", detail, hint=f"leptonctl build {node.address}")
+    results = {name: found[key] for name, key in keys.items()}
+    checks = proof.verify_artifacts(results.values(), session.store)
+    answer: dict[str, Json] = {
+        "address": node.address,
+        "digest": node.digest,
+        "artifact": results["export"].artifacts.get("model.onnx"),
+        "package": results["export"].outputs.get("package"),
+        "checks": [check.to_json() for check in checks],
+        "ok": all(check.ok for check in checks),
+        "rebuild": None,
+    }
+    if rebuild:
+        verdict = proof.rebuild({name: (steps[name].inputs, results[name]) for name in OPS}, session.store, session.root)
+        answer["rebuild"] = verdict.to_json()
+        answer["ok"] = bool(answer["ok"]) and verdict.ok
+    return answer
+
+
+def model_node(session: Session, written: str, nodes: tuple[Node, ...]) -> Node:
+    """The version that a person means. Failure when none of that name is declared."""
+    known = {node.address: node for node in nodes if parse(node.address).kind == "model"}
+    if not known:
+        raise fail("unknown-address", "No such model version", f"{written} is not declared", hint=did_you_mean(written, known))
+    return node_at(session, written, known)

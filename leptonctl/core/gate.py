@@ -1,0 +1,40 @@
+"""Gates and judgements as values: what an environment asks of a version, and what came of it. Knows no rule by name."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from leptonctl.core.values import Span
+
+Hold: TypeAlias = Literal["gate", "not_comparable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One rule of an environment on one metric. `rule` is its name in YAML, `span` the place of its limit."""
+
+    metric: str
+    rule: str
+    limit: float
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A gate against evidence. `passed` None: not known yet.
+
+    `value` is what is compared with the limit (of a drop: how much worse the candidate is). `bound` and `candidate` are the metric
+    of the version bound now and of the candidate. `interval` holds (low, high) of `value` where `test`, a procedure in a few words,
+    gives one; "" where the value is compared as it is. `n`: how many rows it was measured on. `held`: for what reason a binding
+    is held that does not pass.
+    """
+
+    gate: Gate
+    passed: bool | None
+    value: float | None = None
+    bound: float | None = None
+    candidate: float | None = None
+    interval: tuple[float, float] | None = None
+    test: str = ""
+    n: int | None = None
+    note: str = ""
+    held: Hold = "gate"

@@ -1,0 +1,128 @@
+"""A binding, environment -> model version: its node, the evidence that its gates ask for, and whether it is a return. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.change import Change, PlannedStep, Remove
+from leptonctl.core.gate import Gate
+from leptonctl.core.graph import declaration
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, State
+from leptonctl.core.values import Json, Node, Span, Step
+from leptonctl.kinds.gate_rules import metrics_to_compare, metrics_to_evaluate, needs_comparison
+from leptonctl.kinds.model_steps import PACKAGE, evaluate_step
+from leptonctl.kinds.model_version import Model
+from leptonctl.language.resolve import Declared
+
+PACKAGE_OUTPUT = "package"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A wanted binding, and the gates that guard it."""
+
+    address: str
+    environment: str
+    model: Model
+    gates: tuple[Gate, ...]
+    declared: Declared
+
+    @property
+    def version(self) -> str:
+        """The name of the wanted version."""
+        return self.model.declared.version
+
+    @property
+    def checks(self) -> dict[str, Json]:
+        """The contract's checks on requests, which are in force with the binding and in no key."""
+        return self.model.dataset.checks
+
+
+def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: bool) -> Node:
+    """The binding as a node whose digest is the bound version's. Evidence steps only where gates ask for them and it is no return.
+
+    `built` is the version's node; `bound` is what is bound now, None when that is nothing else.
+    """
+    model = binding.model
+    evidence = () if is_return else tuple(_evidence(binding, built.step("export"), bound))
+    recipe: dict[str, Json] = {"model": model.declared.name, "version": binding.version}
+    notes: dict[str, Json] = {"checks": binding.checks}
+    return Node(
+        address=binding.address,
+        digest=built.digest,
+        declaration=declaration(recipe, notes),
+        recipe=recipe,
+        origins={("version",): span_of(binding)},
+        span=span_of(binding),
+        steps=(*evidence, bind_step(binding.address, built.digest, binding.version)),
+        needs=(model.address, binding.address.rpartition("/")[0]),
+        effect=True,
+        version=binding.version,
+        notes=notes,
+    )
+
+
+def bind_step(address: str, model_digest: str | None, version: str | None) -> Step:
+    """The move of the pointer itself. Never cached: it has no result, only an effect."""
+    fields: dict[str, Json] = {"address": address, "digest": model_digest, "version": version}
+    return Step(name="bind", op="bind", address=address, key=None, spec=digest({"op": "bind", **fields}), fields=fields, effect=True)
+
+
+def unbound(change: Change) -> Change:
+    """The removal of a binding with the move of its pointer as a step; every other change as it is."""
+    if not isinstance(change, Remove) or change.before_version is None:
+        return change
+    return replace(change, steps=(PlannedStep(step=bind_step(change.address, None, None), key=None, cached=False),))
+
+
+def package_of(binding: Binding, built: Mapping[str, Node], results: Mapping[str, Result]) -> str | None:
+    """The package of the wanted version; None while it is not built, or its result was not asked for."""
+    key = built[binding.model.address].step("export").key
+    result = results.get(key or "")
+    package = result.outputs.get(PACKAGE_OUTPUT) if result else None
+    return package if isinstance(package, str) else None
+
+
+def is_return(binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]) -> bool:
+    """The wanted package has been served healthily by this environment in its present incarnation (protocols 7)."""
+    record = state.environments.get(binding.environment) if state else None
+    if record is None:
+        return False
+    return package_of(binding, built, results) in record.served.get(binding.model.declared.name, {})
+
+
+def span_of(binding: Binding) -> Span:
+    """Where the version is written."""
+    name = binding.model.declared.name
+    at = ("models", name, "version") if ("models", name, "version") in binding.declared.origins else ("models", name)
+    return binding.declared.at(*at)
+
+
+def _evidence(binding: Binding, export: Step, bound: Pointer | None) -> Iterator[Step]:
+    model = binding.model
+    metrics = metrics_to_evaluate(binding.gates, model.metrics)
+    if metrics:
+        yield evaluate_step(model, metrics, (binding.address, "evaluate"), export)
+    before = (bound.key("prepare"), bound.key("export")) if bound else (None, None)
+    if bound is None or before[0] is None or before[1] is None or not needs_comparison(binding.gates):
+        return
+    fields: dict[str, Json] = {**model.scoring, "metrics": [*metrics_to_compare(binding.gates)]}
+    yield Step(
+        name="compare",
+        op="compare",
+        address=binding.address,
+        key=None,
+        spec=digest({"op": "compare", "of": model.address, "bound": bound.package, **fields}),
+        fields=fields,
+        reads=(
+            f"bound_{PACKAGE}",
+            PACKAGE,
+            "prepare.outputs.rows_digest.test",
+            "prepare.outputs.rows_digest.train",
+            "bound_prepare.outputs.rows_digest.train",
+        ),
+        inputs=fields,
+        needs={"prepare": export.needs["prepare"], "export": export.place},
+        given={"bound_prepare": before[0], "bound_export": before[1]},
+    )

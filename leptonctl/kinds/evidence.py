@@ -1,0 +1,97 @@
+"""What gates are judged from: the outputs of evaluations and comparisons as records, read once. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from leptonctl.core.codec import BadRecord, Record, convert
+from leptonctl.core.result import Result
+
+
+class EvaluateOutputs(Record):
+    """Metrics of the candidate on its own evaluation rows, `rows` of them. What is not defined on them is None or left out."""
+
+    metrics: Mapping[str, float | None]
+    rows: int
+
+    def metric(self, name: str) -> float | None:
+        """A metric, None where it is not a finite number."""
+        return _finite(self.metrics.get(name))
+
+
+class Pair(Record):
+    """One metric of both on the same rows: `a` of the version bound now, `b` of the candidate. None where it is not defined."""
+
+    a: float | None = None
+    b: float | None = None
+
+
+class Flips(Record):
+    """How many of the rows have another label. `share` is in [0, 1], None where there are no labels or no rows."""
+
+    rows: int = 0
+    changed: int = 0
+    share: float | None = None
+
+
+class CompareOutputs(Record):
+    """The version bound now (a) and the candidate (b) on `rows` rows that neither has learned from; `excluded` were left out.
+
+    `not_comparable` says why the two cannot be measured on the same rows, "" where they can.
+    """
+
+    rows: int
+    excluded: int = 0
+    metrics: Mapping[str, Pair] = {}
+    flips: Flips = Flips()
+    notes: tuple[str, ...] = ()
+    not_comparable: str = ""
+
+    def pair(self, name: str) -> tuple[float, float] | None:
+        """A metric of (bound, candidate), None where one of them is not a finite number."""
+        found = self.metrics.get(name, Pair())
+        bound, candidate = _finite(found.a), _finite(found.b)
+        return None if bound is None or candidate is None else (bound, candidate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a candidate.
+
+    evaluations: its own, None for one that does not exist yet. comparison: with the version bound now, None while it does not
+    exist. compares: False where nothing else is bound. unreadable: op -> what is wrong with outputs that count as absent.
+    """
+
+    evaluations: tuple[EvaluateOutputs | None, ...] = ()
+    comparison: CompareOutputs | None = None
+    compares: bool = True
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+def evidence_of(evaluations: Iterable[Result | None], comparison: Result | None, *, compares: bool) -> Evidence:
+    """The evidence in results, None for a result that does not exist yet. Outputs of another form count as absent."""
+    unreadable: dict[str, str] = {}
+    return Evidence(
+        evaluations=tuple(_outputs(result, EvaluateOutputs, unreadable) for result in evaluations),
+        comparison=_outputs(comparison, CompareOutputs, unreadable),
+        compares=compares,
+        unreadable=unreadable,
+    )
+
+
+T = TypeVar("T", EvaluateOutputs, CompareOutputs)
+
+
+def _outputs(result: Result | None, kind: type[T], unreadable: dict[str, str]) -> T | None:
+    if result is None:
+        return None
+    try:
+        return convert(dict(result.outputs), kind)
+    except BadRecord as problem:
+        unreadable[result.op] = str(problem)
+        return None
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None

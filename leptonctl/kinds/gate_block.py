@@ -1,0 +1,98 @@
+"""The `gates:` block of an environment, read for one model. Pure."""
+
+from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
+from typing import cast
+
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.gate import Gate
+from leptonctl.core.values import Json, Path
+from leptonctl.kinds.gate_rules import find_rule, own_metrics, rules_for
+from leptonctl.kinds.model_version import Model
+from leptonctl.language.resolve import Declared
+from leptonctl.spi.catalog import Catalog
+
+
+def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
+    """The gates of an environment that guard this model. What is wrong with them is added to `problems`, once."""
+    for at, pattern, block in _blocks(declared):
+        if not fnmatchcase(model.declared.name, pattern):
+            continue
+        for metric, limits in block.items():
+            if not isinstance(limits, dict):
+                continue
+            problem = _wrong_metric(declared, (*at, metric), metric, model, catalog)
+            if problem is not None:
+                _once(problems, problem)
+            else:
+                yield from _gates(declared, (*at, metric), metric, limits, problems)
+
+
+def guarding_nothing(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
+    """Gates for models that nobody declares: a slip of the pen would leave the door open."""
+    for at, pattern, _ in _blocks(declared):
+        if pattern != "*" and not any(fnmatchcase(name, pattern) for name in models):
+            detail = f"gates are set for `{pattern}`, and no model is called so"
+            span = declared.at(*at, "models")
+            yield error(
+                "unknown-model", "Environment names a model that is not declared", detail, span=span, hint=did_you_mean(pattern, models)
+            )
+
+
+def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
+    """Where each group of gates is written, the glob of the models it is for, and what it says by metric."""
+    written = declared.fields.get("gates")
+    if isinstance(written, dict):
+        yield ("gates",), "*", written
+    elif isinstance(written, list):
+        for index, block in enumerate(cast("list[dict[str, Json]]", written)):
+            yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
+
+
+def _gates(declared: Declared, at: Path, metric: str, limits: dict[str, Json], problems: list[Diagnostic]) -> Iterator[Gate]:
+    for name, limit in limits.items():
+        if find_rule(metric, name) is None:
+            _once(problems, _unknown_rule(declared, (*at, name), metric, name))
+        elif isinstance(limit, int | float) and not isinstance(limit, bool):
+            yield Gate(metric=metric, rule=name, limit=float(limit), span=declared.at(*at, name))
+
+
+def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catalog: Catalog) -> Diagnostic | None:
+    """Why no gate can guard this metric of the model, or None."""
+    if metric in own_metrics():
+        return None
+    provider = catalog.metrics.get((model.task, metric))
+    if provider is None:
+        elsewhere = sorted(task for task, name in catalog.metrics if name == metric)
+        detail = (
+            f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}"
+            if elsewhere
+            else f"no metric for {model.task} has this name"
+        )
+        id_, summary = "unknown-metric", "Gate names a metric that this model does not have"
+    elif provider.score is None:
+        id_, summary, detail = "no-number", "Gate names a curve or matrix", f"{metric} is not one number"
+    else:
+        return None
+    return error(id_, summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _numbers(model, catalog)))
+
+
+def _unknown_rule(declared: Declared, at: Path, metric: str, name: str) -> Diagnostic:
+    known = rules_for(metric)
+    return error(
+        "unknown-rule",
+        "Gate has a rule that does not exist",
+        f"a gate on {metric} has no `{name}`",
+        span=declared.key_at(*at),
+        hint=f"write `{known[0].name}`: {known[0].limit}" if len(known) == 1 else did_you_mean(name, (r.name for r in known)),
+    )
+
+
+def _numbers(model: Model, catalog: Catalog) -> list[str]:
+    """What a gate may guard."""
+    return [*own_metrics(), *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
+
+
+def _once(problems: list[Diagnostic], problem: Diagnostic) -> None:
+    if problem not in problems:
+        problems.append(problem)

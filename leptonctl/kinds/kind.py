@@ -1,0 +1,82 @@
+"""What a kind of document is to the engine, and what is declared so far. A new kind is one value and one line in `table`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.observed import SourceFacts, SourceKey
+from leptonctl.core.result import Result
+from leptonctl.core.state import State
+from leptonctl.core.values import Document, Node
+from leptonctl.language.resolve import Project
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declarations:
+    """All that is declared, as far as it has come: the values of each kind by their short address, then the nodes to build."""
+
+    project: Project
+    catalog: Catalog
+    facts: Mapping[SourceKey, SourceFacts]
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    built: Mapping[str, Node] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Mapping[str, Any]:
+        """The values of a kind; the kind's own module gives them their type."""
+        return self.kinds.get(kind, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What is recorded, for nodes that depend on it: the state, and the results that were asked for."""
+
+    state: State | None
+    results: Mapping[str, Result]
+
+
+Problems = tuple[Diagnostic, ...]
+
+
+def _nothing(*_: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of document.
+
+    name: what YAML writes as `kind:`; `address` is how its addresses begin. schema: the JSON Schema of its documents, without what
+    depends on the catalog. unbuilt: document -> uses of what cannot be done yet. files: document -> the data files it names.
+    declare: what is declared so far -> the values of this kind by their short address, and what is wrong.
+    built: all declarations -> its nodes that are built from steps; effects: the same and what is recorded -> its nodes that are
+    effects (undone when they vanish).
+    """
+
+    name: str
+    address: str
+    schema: Schema
+    unbuilt: Callable[[Document], Iterable[Diagnostic]] = _nothing
+    files: Callable[[Document], Iterable[SourceKey]] = _nothing
+    declare: Callable[[Declarations], tuple[Mapping[str, Any], Problems]]
+    built: Callable[[Declarations], Iterable[Node]] = _nothing
+    effects: Callable[[Declarations, Recorded], Iterable[Node]] = _nothing
+
+
+def declare(
+    kinds: Iterable[Kind], project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+) -> tuple[Declarations, Problems]:
+    """Everything that a project declares, with all that is wrong at once. Kinds may use what those before them have declared."""
+    order = tuple(kinds)
+    found = Declarations(project=project, catalog=catalog, facts=facts)
+    problems: list[Diagnostic] = []
+    for kind in order:
+        values, wrong = kind.declare(found)
+        problems += wrong
+        found = replace(found, kinds={**found.kinds, kind.name: values})
+    for kind in order:
+        nodes = {node.address: node for node in kind.built(found)}
+        found = replace(found, built={**found.built, **nodes} if nodes else found.built)
+    return found, tuple(problems)

@@ -1,0 +1,319 @@
+"""Model documents to resolved versions: references, parameters and columns checked, defaults filled in. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from leptonctl.core import address
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.values import Json, Path, Step
+from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.settings import changed, filled
+from leptonctl.language.resolve import Declared, Project, versions
+from leptonctl.spi.catalog import Catalog
+
+OPSET = 18
+Origin: TypeAlias = Literal["trained", "imported", "command"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One resolved model version: the train payload with all defaults, and how it is evaluated.
+
+    `origin` is where its graph comes from.
+    """
+
+    address: str
+    declared: Declared
+    dataset: Dataset
+    task: str
+    train: dict[str, Json]
+    train_key_fields: dict[str, Json]
+    opset: int
+    metrics: tuple[str, ...]
+    folds: int | None
+    positive: Json
+    average: Json
+    origin: Origin = "trained"
+
+    @property
+    def prepare(self) -> Step:
+        """The step that makes its rows: split by class for a classification where the dataset leaves it open."""
+        return self.dataset.prepare(stratify=self.task == "classification")
+
+    @property
+    def scoring(self) -> dict[str, Json]:
+        return {"task": self.task, "positive": self.positive, "average": self.average}
+
+
+def versions_of(project: Project, datasets: Mapping[str, Dataset], catalog: Catalog) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
+    """All model versions by `name@version`, and what is wrong with them."""
+    found: dict[str, Model] = {}
+    problems: dict[Diagnostic, None] = {}
+    for document in project.of("Model").values():
+        for declared in versions(document):
+            model, wrong = _model(declared, datasets, project, catalog)
+            problems.update(dict.fromkeys(wrong))
+            if model is not None:
+                found[address.short(model.address)] = model
+    return found, tuple(problems)
+
+
+def _model(
+    declared: Declared, datasets: Mapping[str, Dataset], project: Project, catalog: Catalog
+) -> tuple[Model | None, list[Diagnostic]]:
+    fields = declared.fields
+    problems: list[Diagnostic] = []
+    task = _task(declared, catalog, problems)
+    dataset = _dataset(declared, datasets, project, problems)
+    if task is None:
+        return None, problems
+    algorithm = fields.get("algorithm")
+    trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
+    if algorithm is None:
+        problems.append(_no_algorithm(declared))
+    elif trainer is None:
+        problems.append(_unknown_algorithm(declared, str(algorithm), task, catalog))
+    metrics, evaluate = _metrics(declared, task, catalog, problems)
+    preprocess = _preprocess(declared, dataset, catalog, problems)
+    features = _features(declared, dataset, problems)
+    if trainer is None:
+        return None, problems
+    written = fields.get("params")
+    params, wrong = filled(
+        written if isinstance(written, dict) else {}, trainer.params, declared, ("params",), f"algorithm {trainer.name}", parameters=True
+    )
+    problems += wrong
+    if wrong or dataset is None or preprocess is None:
+        return None, problems
+    if trainer.refuse is not None and (why := trainer.refuse(params)):
+        problems.append(
+            error(
+                "cannot-export",
+                "These parameters cannot be exported truthfully",
+                why,
+                span=declared.key_at("params"),
+                hint="change the parameter",
+            )
+        )
+    seed, revision = fields.get("seed", 0), fields.get("revision", 1)
+    common: dict[str, Json] = {
+        "task": task,
+        "target": dataset.target,
+        "features": features,
+        "algorithm": trainer.name,
+        "epoch": trainer.epoch,
+        "seed": seed,
+        "revision": revision,
+    }
+    differing = changed(params, trainer.params)
+    export = cast("dict[str, Json]", fields.get("export") or {})
+    folds = evaluate.get("cross_validation")
+    return Model(
+        address=address.version_of("model", declared.name, declared.version),
+        declared=declared,
+        dataset=dataset,
+        task=task,
+        train={**common, "preprocess": [full for full, _ in preprocess], "params": params},
+        train_key_fields={**common, "preprocess": [short for _, short in preprocess], "params": differing},
+        opset=int(cast("int", export.get("opset", OPSET))),
+        metrics=metrics,
+        folds=int(cast("int", folds)) if folds else None,
+        positive=evaluate.get("positive"),
+        average=evaluate.get("average"),
+    ), problems
+
+
+def _no_algorithm(declared: Declared) -> Diagnostic:
+    detail = "no `algorithm` says how it learns"
+    return error("missing-algorithm", "Model names no algorithm", detail, span=declared.lacking("algorithm"), hint="add `algorithm: NAME`")
+
+
+def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
+    elsewhere = sorted(known for known, name in catalog.trainers if name == algorithm)
+    detail = f"no trainer{f' for {task}' if task else ''} has this name"
+    if task and elsewhere:
+        detail = f"{algorithm} is for {' and '.join(elsewhere)}, this model's task is {task}"
+    known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
+    hint = did_you_mean(algorithm, known)
+    summary = "Model names an algorithm that does not exist"
+    return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
+
+
+def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> str | None:
+    task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
+    if isinstance(task, str):
+        return task
+    fitting = sorted(t for t, name in catalog.trainers if name == algorithm)
+    if len(fitting) == 1:
+        return fitting[0]
+    if algorithm is None:
+        problems.append(_no_algorithm(declared))
+    elif not fitting:
+        problems.append(_unknown_algorithm(declared, str(algorithm), None, catalog))
+    else:
+        detail = f"{algorithm} is for {' and '.join(fitting)}"
+        hint = " or ".join(f"`task: {t}`" for t in fitting)
+        problems.append(error("missing-task", "Model names no task", detail, span=declared.lacking("task"), hint=f"add {hint}"))
+    return None
+
+
+def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
+    written = declared.fields.get("dataset")
+    span = declared.at("dataset")
+    if not isinstance(written, str):
+        detail = "no `dataset` says what it learns from"
+        problems.append(
+            error("missing-dataset", "Model names no dataset", detail, span=declared.lacking("dataset"), hint="add `dataset: NAME@VERSION`")
+        )
+        return None
+    name, _, version = written.partition("@")
+    document = project.of("Dataset").get(name)
+    if document is None:
+        hint = did_you_mean(name, project.of("Dataset"))
+        problems.append(
+            error(
+                "unknown-dataset",
+                "Model names a dataset that is not declared",
+                "no document `kind: Dataset` has this name",
+                span=span,
+                hint=hint,
+            )
+        )
+        return None
+    known = list(cast("dict[str, Json]", document.value.get("versions") or {}))
+    if not version and len(known) == 1:
+        version = known[0]
+    if not version:
+        problems.append(
+            error(
+                "missing-dataset-version",
+                "Model names no dataset version",
+                f"dataset {name} has {len(known)} versions",
+                span=span,
+                hint=f"write `dataset: {name}@{known[-1]}`" if known else "",
+            )
+        )
+        return None
+    if version not in known:
+        detail = f"dataset {name} has no version of this name"
+        problems.append(
+            error(
+                "unknown-dataset-version",
+                "Model names a dataset version that is not declared",
+                detail,
+                span=span,
+                hint=did_you_mean(version, known),
+            )
+        )
+        return None
+    return datasets.get(f"{name}@{version}")
+
+
+def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Diagnostic]) -> tuple[tuple[str, ...], dict[str, Json]]:
+    evaluate = declared.fields.get("evaluate")
+    evaluate = evaluate if isinstance(evaluate, dict) else {}
+    known = catalog.names(catalog.metrics, task)
+    written = evaluate.get("metrics")
+    if not isinstance(written, list):
+        return tuple(name for name in known if catalog.metrics[(task, name)].default), evaluate
+    for index, name in enumerate(written):
+        if name not in known:
+            elsewhere = sorted(other for other, there in catalog.metrics if there == name)
+            detail = f"no metric for {task} has this name"
+            if elsewhere:
+                detail = f"{name} is for {' and '.join(elsewhere)}, this model's task is {task}"
+            span = declared.at("evaluate", "metrics", index)
+            problems.append(
+                error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known))
+            )
+    return tuple(sorted({str(name) for name in written})), evaluate
+
+
+def _preprocess(
+    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
+) -> list[tuple[Json, Json]] | None:
+    """Each step with all its defaults (for the worker) and with only what differs from them (for the key)."""
+    steps: list[tuple[Json, Json]] = []
+    count = len(problems)
+    for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
+        at: Path = ("preprocess", index)
+        provider = catalog.preprocessors.get(str(item.get("use")))
+        if provider is None:
+            hint = did_you_mean(str(item.get("use")), catalog.preprocessors)
+            problems.append(
+                error(
+                    "unknown-preprocessor",
+                    "Model names a preprocess step that does not exist",
+                    "no preprocessor has this name",
+                    span=declared.at(*at, "use"),
+                    hint=hint,
+                )
+            )
+            continue
+        columns = item.get("columns", "all")
+        _check_columns(declared, (*at, "columns"), columns, dataset, problems)
+        given = item.get("params")
+        params, wrong = filled(
+            given if isinstance(given, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
+            parameters=True,
+        )  # fmt: skip
+        problems += wrong
+        if wrong:
+            continue
+        if provider.refuse is not None and (why := provider.refuse(params)):
+            problems.append(
+                error(
+                    "cannot-export",
+                    "These parameters cannot be exported truthfully",
+                    why,
+                    span=declared.key_at(*at, "params"),
+                    hint="change the parameter",
+                )
+            )
+        differing = changed(params, provider.params)
+        named: dict[str, Json] = {"use": provider.name, "columns": columns}
+        steps.append(({**named, "params": params}, {**named, "epoch": provider.epoch, "params": differing}))
+    return steps if len(problems) == count else None
+
+
+def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    if isinstance(columns, list):
+        for index, name in enumerate(columns):
+            _check_feature(declared, (*at, index), str(name), dataset, problems)
+
+
+def _features(declared: Declared, dataset: Dataset | None, problems: list[Diagnostic]) -> Json:
+    features = declared.fields.get("features")
+    if not isinstance(features, list):
+        return None
+    for index, name in enumerate(features):
+        _check_feature(declared, ("features", index), str(name), dataset, problems)
+    return features
+
+
+def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    if dataset is None or dataset.columns is None:
+        return
+    withheld = _withheld(dataset)
+    written = declared.fields.get("features")
+    if isinstance(written, list) and at[0] != "features":
+        withheld = {**dict.fromkeys((c for c in dataset.columns if c not in written), "`features` leaves this column out"), **withheld}
+    features = [c for c in dataset.columns if c not in withheld]
+    if name in features:
+        return
+    detail = withheld.get(name, "the data has no column of this name")
+    problems.append(
+        error(
+            "unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)
+        )
+    )
+
+
+def _withheld(dataset: Dataset) -> dict[str, str]:
+    """The columns that are no features, and why."""
+    privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
+    split = cast("dict[str, Json]", dataset.inputs["split"])
+    why = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
+    why |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
+    return {**why, dataset.target: "this column is the target"}

@@ -1,0 +1,72 @@
+"""The project file: its settings, and what of them depends on the installed back ends. Declares no node."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.values import Json
+from leptonctl.kinds import unbuilt
+from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.schema_documents import PROJECT
+from leptonctl.kinds.settings import filled
+from leptonctl.language.resolve import Declared, whole
+
+EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a project runs: its executor with all settings, and the URIs of its state and store."""
+
+    executor: str = EXECUTOR
+    executor_settings: Mapping[str, Json] = field(default_factory=dict)
+    state: str = STATE
+    store: str = STORE
+
+
+def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
+    """The one project's settings under its name, and what is wrong with them."""
+    declared = whole(declarations.project.document)
+    written = declared.fields.get("executor")
+    block = written if isinstance(written, dict) else {}
+    name = str(block.get("type", EXECUTOR))
+    problems = list(_schemes(declared, declarations))
+    backend = declarations.catalog.executors.get(name)
+    values: Mapping[str, Json] = {}
+    if backend is None:
+        hint = did_you_mean(name, declarations.catalog.executors)
+        detail = f"no executor of type `{name}` is installed"
+        span = declared.at("executor", "type")
+        problems.append(error("unknown-executor", "Project names an executor that is not installed", detail, span=span, hint=hint))
+    else:
+        given = {key: value for key, value in block.items() if key != "type"}
+        values, wrong = filled(given, backend.settings, declared, ("executor",), f"executor {name}")
+        problems += wrong
+    settings = Settings(
+        executor=name,
+        executor_settings=values,
+        state=str(declared.fields.get("state") or STATE),
+        store=str(declared.fields.get("store") or STORE),
+    )
+    return {declared.name: settings}, tuple(problems)
+
+
+def settings(declarations: Declarations) -> Settings:
+    """How this project runs."""
+    found: Settings = declarations.of("Project")[declarations.project.name]
+    return found
+
+
+def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnostic]:
+    catalog = declarations.catalog
+    for key, known in (("state", catalog.states), ("store", catalog.stores)):
+        uri = str(declared.fields.get(key) or "")
+        scheme, found, _ = uri.partition("://")
+        if found and scheme not in known:
+            others = ", ".join(f"{name}://" for name in sorted(known) if name)
+            detail = f"`{key}: {uri}` names a back end of scheme `{scheme}`, and no installed package brings one"
+            hint = f"use a folder, for example `{key}: .leptonctl/{key}`" + (f", or one of {others}" if others else "")
+            yield error("not-available", "This is not built yet", detail, span=declared.at(key), hint=hint)
+
+
+KIND = Kind(name="Project", address="project", schema=PROJECT, unbuilt=unbuilt.in_project, declare=declare)

@@ -1,0 +1,21 @@
+"""The tables that the engine is handed: every kind of document and every kind of work, each in its order. A new one is one line."""
+
+
+from leptonctl.core.values import Op
+from leptonctl.kinds import dataset, environment, model, project
+from leptonctl.kinds.kind import Kind
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIND, model.KIND, environment.KIND)}
+
+OPS: dict[str, Op] = {
+    op.name: op
+    for op in (
+        Op(name="prepare", done="prepared", run="leptonctl.learning.steps.prepare:run", identity=("contract", "rows_digest")),
+        Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
+        Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
+        Op(name="evaluate", done="evaluated", run="leptonctl.learning.steps.evaluate:run"),
+        Op(name="cross_validate", done="cross_validated", run="leptonctl.learning.steps.cross_validate:run"),
+        Op(name="compare", done="compared", run="leptonctl.learning.steps.compare:run"),
+        Op(name="bind", done="bound"),
+    )
+}

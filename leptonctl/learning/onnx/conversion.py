@@ -1,0 +1,51 @@
+"""Fitted estimators of scikit-learn as ONNX models, by skl2onnx: what a trainer or a step without a graph of its own gets.
+
+Owns what the converter has to be told and where it stumbles; wires nothing, compares nothing.
+"""
+
+import copy
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+
+from leptonctl.learning.fit import quiet
+from leptonctl.learning.onnx.canonical import ML_OPSET
+from leptonctl.spi.learning import Options, ProviderError
+
+Takes = Literal["number", "double", "string"]
+
+
+def convert(name: str, estimator: Any, takes: Takes, width: int, opset: int, options: Options) -> onnx.ModelProto:
+    """One input [N, width], outputs in the converter's order. `name` is how a refusal calls the estimator."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+
+    kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
+    estimator = _convertible(estimator)
+    try:
+        with quiet():
+            model: onnx.ModelProto = convert_sklearn(
+                estimator,
+                name="part",
+                initial_types=[("x", kind([None, width]))],
+                target_opset={"": opset, "ai.onnx.ml": ML_OPSET},
+                options={id(estimator): options} if options else None,
+            )
+    except Exception as problem:
+        raise ProviderError(
+            "This model cannot be exported to ONNX",
+            detail=f"{name}: {' '.join(str(problem).split())[:400] or type(problem).__name__}",
+            hint="change its parameters, or use another algorithm or step",
+            id="export-failed",
+        ) from problem
+    return model
+
+
+def _convertible(estimator: Any) -> Any:
+    """Linear models without an intercept hold the number 0.0, where the float64 converter wants an array."""
+    if not isinstance(getattr(estimator, "intercept_", None), float):
+        return estimator
+    estimator = copy.copy(estimator)
+    estimator.intercept_ = np.array([estimator.intercept_])
+    return estimator

@@ -1,0 +1,88 @@
+"""`golden.json`: some rows as an inference request, and the answers of the exported graph to them, for a server to replay."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from leptonctl.core.codec import Record
+from leptonctl.core.values import Json
+from leptonctl.learning.fit import Fitted
+from leptonctl.learning.tables.prepared import Columns, as_number, count_rows, kind_of, take_rows
+from leptonctl.spi.learning import Prediction
+
+GOLDEN_ROWS = 16
+
+
+class Tensor(Record):
+    """A tensor of the Open Inference Protocol, its data flat. A number that is not finite is null."""
+
+    name: str
+    shape: Sequence[int]
+    datatype: str
+    data: Sequence[Json]
+
+
+class Request(Record):
+    """The inputs, one for each column."""
+
+    inputs: Sequence[Tensor]
+
+
+class Response(Record):
+    """The outputs."""
+
+    outputs: Sequence[Tensor]
+
+
+class Golden(Record):
+    """Columns stand as they are once private ones are hashed."""
+
+    request: Request
+    response: Response
+
+
+def golden(fitted: Fitted, columns: Columns, answers: Prediction) -> Golden:
+    """Some of these rows with the exported graph's answers."""
+    rows = golden_rows(columns, answers)
+    features = take_rows(columns, rows)
+    request = Request(inputs=[_input(name, features[name]) for name in fitted.features])
+    return Golden(request=request, response=Response(outputs=_outputs(answers, rows)))
+
+
+def golden_rows(columns: Columns, answers: Prediction) -> np.ndarray:
+    """Up to 16 rows: the first of each predicted class, the first with each kind of missing cell, then evenly spread ones."""
+    count = count_rows(columns)
+    wanted: list[int] = []
+    if answers.labels is not None:
+        wanted += np.unique(answers.labels, return_index=True)[1].tolist()[: GOLDEN_ROWS // 2]
+    for values in columns.values():
+        missing = np.flatnonzero(values == "" if kind_of(values) == "string" else np.isnan(as_number(values)))
+        wanted += missing[:1].tolist()
+    wanted = list(dict.fromkeys(wanted))[: 3 * GOLDEN_ROWS // 4]
+    wanted += np.linspace(0, count - 1, min(count, GOLDEN_ROWS)).astype(int).tolist()
+    return np.array(sorted(list(dict.fromkeys(wanted))[:GOLDEN_ROWS]), dtype=np.intp)
+
+
+def _outputs(answers: Prediction, rows: np.ndarray) -> list[Tensor]:
+    if answers.labels is None or answers.probabilities is None:
+        return [_numbers("prediction", [len(rows)], np.asarray(answers.values)[rows])]
+    labels, probabilities = answers.labels[rows], answers.probabilities[rows]
+    datatype = "INT64" if labels.dtype.kind in "iu" else "BYTES"
+    return [
+        Tensor(name="label", shape=[len(rows)], datatype=datatype, data=labels.tolist()),
+        _numbers("probabilities", list(probabilities.shape), probabilities.reshape(-1)),
+    ]
+
+
+def _input(name: str, values: np.ndarray) -> Tensor:
+    kind, shape = kind_of(values), [len(values)]
+    if kind == "string":
+        return Tensor(name=name, shape=shape, datatype="BYTES", data=[text or None for text in values.tolist()])
+    if kind == "boolean":
+        return Tensor(name=name, shape=shape, datatype="BOOL", data=[None if value < 0 else value == 1 for value in values.tolist()])
+    return _numbers(name, shape, values)
+
+
+def _numbers(name: str, shape: Sequence[int], values: np.ndarray) -> Tensor:
+    data = [value if np.isfinite(value) else None for value in values.astype(np.float64).tolist()]
+    return Tensor(name=name, shape=shape, datatype="FP32", data=data)

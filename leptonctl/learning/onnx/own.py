@@ -1,0 +1,47 @@
+"""The graph that a trainer gives for its own algorithm: asked for, and checked to be one that can be wired in."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import onnx
+
+from leptonctl.learning.fit import Fitted
+from leptonctl.learning.onnx.canonical import EXTENSION_OPSET, ML_OPSET
+from leptonctl.spi.learning import Conversion, ProviderError
+
+
+def own_graph(fitted: Fitted, to_onnx: Callable[[Any, Conversion], onnx.ModelProto], opset: int) -> onnx.ModelProto:
+    """A copy of the trainer's graph. Raises ProviderError when it is not of the form that `Trainer.to_onnx` describes."""
+    trainer = fitted.trainer
+    model = onnx.ModelProto()
+    model.CopyFrom(to_onnx(fitted.estimator, Conversion(width=fitted.width, opset=opset, ml_opset=ML_OPSET)))
+    problem = next(_problems(model, 1 if trainer.task == "regression" else 2, opset), None)
+    if problem is not None:
+        raise ProviderError(
+            "This model cannot be exported to ONNX",
+            detail=f"{trainer.name}: the graph that its trainer gives {problem}",
+            hint="report it to whoever wrote the trainer",
+            id="export-failed",
+        )
+    return model
+
+
+def _problems(model: onnx.ModelProto, outputs: int, opset: int) -> Iterator[str]:
+    graph = model.graph
+    if len(graph.input) != 1:
+        yield f"has {len(graph.input)} inputs, and one is wanted"
+    if len(graph.output) != outputs:
+        yield f"has {len(graph.output)} outputs, and {outputs} are wanted"
+    computed = {name for node in graph.node for name in node.output}
+    loose = [value.name for value in graph.output if value.name not in computed]
+    if loose:
+        yield f"has the output {loose[0]}, which no node computes"
+    if model.functions or graph.sparse_initializer:
+        yield "has functions or sparse initializers, which cannot be wired in"
+    if any(value.data_location == onnx.TensorProto.EXTERNAL for value in graph.initializer):
+        yield "keeps numbers in other files"
+    versions = {"": opset, "ai.onnx.ml": ML_OPSET}
+    for imported in model.opset_import:
+        wanted = versions.get(imported.domain, EXTENSION_OPSET)
+        if imported.version != wanted:
+            yield f"is written for version {imported.version} of the operator set {imported.domain!r}, and {wanted} is wanted"

@@ -1,0 +1,64 @@
+"""The identity of prepared rows: equal content has equal bytes, so that rows of two versions can be told apart. Reads nothing."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from leptonctl.core.canonical import encode
+from leptonctl.core.contract import Contract
+from leptonctl.core.values import Json
+
+ROW_ID = "__row__"
+ID_BYTES = 16
+
+
+def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
+    """16 bytes for the content of each row: BLAKE2b over its cells in the order of column names, the target last.
+
+    Equal content has equal bytes: 0.0 and -0.0 are one, missing has a pattern of its own, texts carry their length.
+    """
+    names = sorted(features.columns)
+    numeric = [_bits(features[n]) for n in names if features[n].dtype != pl.String]
+    strings = [features[n] for n in names if features[n].dtype == pl.String]
+    if target.dtype == pl.String:
+        strings.append(target)
+    else:
+        numeric.append(_bits(target))
+    fixed = np.concatenate(numeric, axis=1) if numeric else np.empty((len(target), 0), dtype=np.uint8)
+    width, raw = fixed.shape[1], np.ascontiguousarray(fixed).tobytes()
+    texts = _framed(strings, len(target))
+    return [
+        hashlib.blake2b(raw[i * width : (i + 1) * width] + text.encode("utf-8"), digest_size=ID_BYTES).digest()
+        for i, text in enumerate(texts)
+    ]
+
+
+def rows_digest(ids: Sequence[bytes], contract: Contract) -> str:
+    """`sha256:<hex>` of the row identities in order, and of what their cells are called: the same numbers under other names are
+    other rows to a model.
+    """
+    columns: list[Json] = [[column.name, column.type] for column in contract.columns]
+    names = encode([contract.target, contract.target_type, columns])
+    return "sha256:" + hashlib.sha256(len(names).to_bytes(8, "big") + names + b"".join(ids)).hexdigest()
+
+
+def _bits(cells: pl.Series) -> np.ndarray:
+    if cells.dtype == pl.Boolean:
+        return cells.cast(pl.UInt8).fill_null(2).to_numpy().reshape(-1, 1)
+    values = cells.to_numpy() if cells.null_count() == 0 else cells.fill_null(float("nan")).to_numpy()
+    if cells.dtype.is_float():
+        values = values + values.dtype.type(0)  # -0.0 becomes 0.0
+    return np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).view(np.uint8).reshape(len(cells), -1)
+
+
+def _framed(strings: list[pl.Series], size: int) -> list[str]:
+    """Per row the texts as `LENGTH:TEXT`, `-` for missing."""
+    if not strings:
+        return [""] * size
+    parts = []
+    for position, cells in enumerate(strings):
+        column = pl.lit(cells.alias(f"s{position}"))
+        parts.append(pl.concat_str([column.str.len_bytes().cast(pl.String), pl.lit(":"), column]).fill_null("-"))
+    return pl.select(pl.concat_str(parts)).to_series().to_list()

@@ -1,0 +1,80 @@
+"""Raw files in the shape of a model's columns, for predictions: read, typed, filled and hashed as requests are. Writes nothing."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from leptonctl.core.contract import Column, hash_text, missing_columns
+from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.manifest import ManifestColumn
+from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, filled, typed
+from leptonctl.learning.tables.prepared import Columns, array_of
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+
+
+def read_input(
+    path: Path,
+    source: Source,
+    options: SourceOptions,
+    columns: Sequence[ManifestColumn],
+    *,
+    key: bytes | None = None,
+    name: str | None = None,
+) -> Columns:
+    """The columns of a raw file, as prepared rows have them: fills applied, private columns hashed with `key`.
+
+    Types and missing cells are checked, with file lines; ranges are not. `name` is how messages call the file.
+    """
+    table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
+    _check_present(table, [column.name for column in columns])
+    arrays: Columns = {}
+    faults: list[Fault] = []
+    for column in columns:
+        cells, wrong = _cells(table, column, key)
+        # a cell of the wrong type was read as null: it is not missing as well
+        faults += wrong or _missing(table, column, cells)
+        arrays[column.name] = array_of(cells, column.type)
+    if faults:
+        raise contract_error(faults)
+    return arrays
+
+
+def hashed(texts: pl.Series, key: bytes | None, name: str) -> pl.Series:
+    """HMAC of every text, missing stays missing."""
+    if key is None:
+        raise ProviderError(
+            "A secret is missing",
+            detail=f'Column "{name}" is private and no key was given to hash it.',
+            hint="make the dataset's `privacy.key` available",
+            id="missing-secret",
+            column=name,
+        )
+    marks = {text: hash_text(key, text) for text in texts.drop_nulls().unique().to_list()}
+    return pl.Series(texts.name, [None if text is None else marks[text] for text in texts], dtype=pl.String)
+
+
+def _check_present(table: Table, names: Sequence[str]) -> None:
+    absent = missing_columns(names, table.frame.columns)
+    if absent:
+        raise ProviderError(
+            "The input lacks columns of the model",
+            detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
+            hint=did_you_mean(absent[0], table.frame.columns),
+            id="missing-column",
+            file=table.name,
+            column=absent[0],
+        )
+
+
+def _cells(table: Table, column: ManifestColumn, key: bytes | None) -> tuple[pl.Series, list[Fault]]:
+    if column.hash:
+        return hashed(as_text(table, column.name), key, column.name), []
+    cells, faults = typed(table, column.name, column.type)
+    return filled(cells, column.fill, column.type, column.name), faults
+
+
+def _missing(table: Table, column: ManifestColumn, cells: pl.Series) -> Iterable[Fault]:
+    if column.nullable:
+        return []
+    return check(table, Column(name=column.name, type=column.type), cells, required=True)

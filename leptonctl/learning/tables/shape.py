@@ -1,0 +1,105 @@
+"""What each column of a data file is: target, feature, private, or none of them. Owns the words for names that do not fit the data.
+
+Never a feature: the target, dropped columns, the `split` column, and the column a split goes `by` (an identity, not a property).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from leptonctl.core.contract import ColumnType, missing_columns
+from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split
+from leptonctl.learning.tables.cells import Table, infer
+from leptonctl.learning.tables.identity import ROW_ID
+from leptonctl.spi.learning import ProviderError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What each column of the file is. `target_type` is never boolean: a boolean target is the texts true and false."""
+
+    target: str
+    target_type: ColumnType
+    features: tuple[str, ...]
+    types: Mapping[str, ColumnType]
+    declared: Mapping[str, DeclaredColumn]
+    hashed: frozenset[str]
+
+
+def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
+    """The shape of the first table, which the others have to have too."""
+    target, privacy, first = inputs.target, inputs.privacy or Privacy(), tables[0]
+    by = _split_columns(inputs.split)
+    _check_known([target, *inputs.columns, *privacy.drop, *privacy.hash, *by], first)
+    _check_target(inputs.target, (*privacy.drop, *privacy.hash, *by), first)
+    features = tuple(name for name in first.frame.columns if name not in (target, *privacy.drop, *by))
+    if not features:
+        raise ProviderError(
+            "No column is left to learn from",
+            detail=f"{first.name} has no column besides those that are the target, dropped or used for the split.",
+            hint="add columns to the data, or drop fewer",
+            id="no-features",
+            column=target,
+        )
+    types = {name: _type_of(name, inputs.columns.get(name), first, privacy) for name in (*features, target, *inputs.columns)}
+    for other in tables[1:]:
+        _check_present((*features, target), other)
+    return Shape(
+        target=target,
+        target_type="string" if types[target] == "boolean" else types[target],
+        features=features,
+        types=types,
+        declared=inputs.columns,
+        hashed=frozenset(privacy.hash) - frozenset(privacy.drop),
+    )
+
+
+def refused(column: str, summary: str, detail: str, id: str) -> ProviderError:  # noqa: A002
+    """A column that cannot be what it is declared to be."""
+    return ProviderError(summary, detail=detail, hint="choose other columns, or rename the column in the data", id=id, column=column)
+
+
+def _check_known(names: Sequence[str], table: Table) -> None:
+    """Every name is a column of the table."""
+    unknown = missing_columns(names, table.frame.columns)
+    if unknown:
+        raise ProviderError(
+            "A column is not in the data",
+            detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in unknown) + ".",
+            hint=did_you_mean(unknown[0], table.frame.columns),
+            id="unknown-column",
+            column=unknown[0],
+        )
+
+
+def _split_columns(split: Split) -> list[str]:
+    if isinstance(split, HashSplit):
+        return [split.by]
+    return [split.column] if isinstance(split, ColumnSplit) else []
+
+
+def _check_target(target: str, others: Sequence[str], table: Table) -> None:
+    if target in others:
+        raise refused(target, "The target cannot be dropped, hashed or split by", f'"{target}" is the target.', "private-target")
+    if ROW_ID in table.frame.columns:
+        raise refused(ROW_ID, "A column has a reserved name", f'{table.name} has a column "{ROW_ID}".', "reserved-column")
+
+
+def _type_of(name: str, declared: DeclaredColumn | None, table: Table, privacy: Privacy) -> ColumnType:
+    if declared is not None and declared.type is not None:
+        return declared.type
+    return "string" if name in privacy.hash else infer(table, name)
+
+
+def _check_present(names: Sequence[str], table: Table) -> None:
+    absent = missing_columns(names, table.frame.columns)
+    if absent:
+        raise ProviderError(
+            "The test data lacks a column",
+            detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
+            hint=did_you_mean(absent[0], table.frame.columns),
+            id="missing-column",
+            file=table.name,
+            line=1,
+            column=absent[0],
+        )

@@ -1,0 +1,96 @@
+"""A manifest compiled for encoding requests, and the contract's checks as they are declared at a bind. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leptonctl.core.codec import Record, plain, replace
+from leptonctl.core.contract import LARGEST_FLOAT32, Column, Contract, Scalar
+from leptonctl.core.manifest import FEATURES, Manifest, ManifestColumn
+from leptonctl.serving.manifest import check_manifest
+
+CHECKS = "checks.json"
+Float32 = NDArray[np.float32]
+
+
+class Check(Record):
+    """The declared checks of one column, in `checks.json` under its name. Absent: not checked (`nullable`: as it was built)."""
+
+    min: float | None = None
+    max: float | None = None
+    values: tuple[Scalar, ...] | None = None
+    nullable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Intake:
+    """What encoding asks of a manifest, answered once.
+
+    `low` and `high` bound each place of `features` as FP32: the declared range, else the finite range. `packed` says whether
+    one tensor of all columns is accepted; in it `places` are the columns of `features` in order, `whole` the integer columns.
+    `listed` holds the allowed values of the columns that have a list of them, rounded like the cells.
+    """
+
+    columns: dict[str, ManifestColumn]
+    numeric: tuple[ManifestColumn, ...]
+    texts: tuple[ManifestColumn, ...]
+    low: Float32
+    high: Float32
+    listed: tuple[tuple[int, ManifestColumn, frozenset[float]], ...]
+    packed: bool
+    places: tuple[int, ...]
+    whole: tuple[int, ...]
+    key: bytes | None
+
+
+def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
+    """The manifest in the form that encoding wants. `key` is the secret of its hashed columns."""
+    columns = manifest.columns
+    numeric = tuple(sorted((c for c in columns if c.graph.index is not None), key=lambda c: c.graph.index or 0))
+    numbers_only = all(column.type in ("number", "integer") for column in columns)
+    low = [-LARGEST_FLOAT32 if column.min is None else column.min for column in numeric]
+    high = [LARGEST_FLOAT32 if column.max is None else column.max for column in numeric]
+    with np.errstate(over="ignore"):
+        return Intake(
+            columns={column.name: column for column in columns},
+            numeric=numeric,
+            texts=tuple(column for column in columns if column.graph.index is None),
+            low=np.array(low, np.float64).astype(np.float32),
+            high=np.array(high, np.float64).astype(np.float32),
+            listed=tuple(
+                (place, column, frozenset(np.array(column.values, np.float32).tolist()))
+                for place, column in enumerate(numeric)
+                if column.values is not None
+            ),
+            packed=bool(numeric) and numbers_only and not any(column.name == FEATURES for column in columns),
+            places=tuple(columns.index(column) for column in numeric),
+            whole=tuple(place for place, column in enumerate(columns) if column.type == "integer"),
+            key=key,
+        )
+
+
+def with_checks(manifest: Manifest, checks: Mapping[str, Check]) -> Manifest:
+    """The manifest with these checks instead of those of its build. Raises BadModel when they do not fit its columns."""
+    built = Contract(
+        target=manifest.target,
+        target_type=manifest.target_type,
+        classes=manifest.classes,
+        columns=tuple(_contract_column(column) for column in manifest.columns),
+    )
+    columns = built.with_checks({name: plain(check) for name, check in checks.items()}).columns
+    checked = replace(manifest, columns=tuple(map(_rechecked, manifest.columns, columns)))
+    check_manifest(checked, CHECKS)
+    return checked
+
+
+def _contract_column(column: ManifestColumn) -> Column:
+    return Column(
+        name=column.name, type=column.type, nullable=column.nullable, fill=column.fill, min=column.min, max=column.max,
+        values=column.values, hash=column.hash,
+    )  # fmt: skip
+
+
+def _rechecked(built: ManifestColumn, now: Column) -> ManifestColumn:
+    return replace(built, nullable=now.nullable, min=now.min, max=now.max, values=now.values)

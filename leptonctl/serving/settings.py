@@ -1,0 +1,30 @@
+"""What can be set about a server process: its periods, time-outs and limits. A value that whoever starts it hands over."""
+
+from leptonctl.core.codec import Record
+
+MIB = 2**20
+
+
+class Settings(Record):
+    """Times are in seconds, sizes in bytes; all are above 0.
+
+    `follow_s`: between two looks at the head. `heartbeat_s`: between two writings of the server's record. `max_body`: the largest
+    request body. `stop_s`: how long requests in flight may take at a stop. `keep_alive_s`: how long an idle connection stays open.
+    `backlog`: connections that wait to be accepted. `retry_s`: the pause after a deployment could not be taken, doubled with every
+    failure up to `retry_most_s`.
+    """
+
+    follow_s: float = 0.1
+    heartbeat_s: float = 2.0
+    max_body: int = 16 * MIB
+    stop_s: int = 10
+    keep_alive_s: int = 75
+    backlog: int = 1024
+    retry_s: float = 5.0
+    retry_most_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        for field in self.__struct_fields__:
+            if not getattr(self, field) > 0:
+                msg = f"{field} must be above 0"
+                raise ValueError(msg)

@@ -1,0 +1,96 @@
+"""Leases as locks on files: the system frees them when the holder dies, however it dies. Owns no policy of waiting."""
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from leptonctl.core.values import Json
+from leptonctl.storage.durable import open_lock
+
+# `is_held` takes the lock for an instant; whoever meets that tries again before saying that it is held
+TRIES, PAUSE_S = 4, 0.002
+
+
+class FolderLease:
+    """A lease held by this process. The file is removed with it; its name is free for the next holder."""
+
+    def __init__(self, path: Path, handle: int) -> None:
+        self._path, self._handle = path, handle
+
+    def renew(self) -> bool:
+        return self._handle >= 0 and _is_at(self._handle, self._path)
+
+    def release(self) -> None:
+        if self._handle < 0:
+            return
+        # removed before it is unlocked: who takes the lock of a removed file notices, and starts again
+        if self.renew():
+            self._path.unlink(missing_ok=True)
+        os.close(self._handle)
+        self._handle = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+def take(path: Path, owner: dict[str, Json]) -> FolderLease | None:
+    """The lease of a file, or None when another holds it."""
+    tries = 0
+    while True:
+        handle = open_lock(path)
+        if not _lock(handle, fcntl.LOCK_EX):
+            os.close(handle)
+            tries += 1
+            if tries == TRIES:
+                return None
+            time.sleep(PAUSE_S)
+        elif _is_at(handle, path):
+            lease = FolderLease(path, handle)
+            try:
+                _write(handle, json.dumps(owner, ensure_ascii=False).encode())
+            except BaseException:
+                lease.release()
+                raise
+            return lease
+        else:
+            os.close(handle)
+
+
+def _write(handle: int, data: bytes) -> None:
+    os.pwrite(handle, data, 0)
+    os.ftruncate(handle, len(data))
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lease of a file."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        return not _lock(handle, fcntl.LOCK_SH)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """The open file is still the one of that name: the last holder may have removed it before we got its lock."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,198 @@
+"""The command line in a process of its own without the price of a new interpreter: forked from one that has loaded the package.
+
+A start costs 0.15 s of imports, and the tests make hundreds. `Forks` keeps one process that has loaded what commands load and does
+nothing but fork; each command runs in a child with a pid, streams, folder and variables of its own, and ends as any process does.
+Where the interpreter's own start is the subject (imports, signals, PYTHON variables), tests start one.
+"""
+
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+# what commands load; nothing that starts threads (numpy, polars, onnxruntime), which a fork would lose
+PACKAGES = ("core", "spi", "language", "kinds", "storage", "project", "views", "commands", "cli")
+LIBRARIES = ("yaml", "jsonschema", "jinja2", "subprocess", "socket", "urllib.request", "tempfile", "uuid")
+AT_START = ("PYTHON", "LC_", "LANG")
+LARGEST = 1 << 20
+KILLED_S = 10.0
+
+
+class Forks:
+    """Runs `leptonctl` in forked children. `environment` is what their interpreter starts with."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = at_start(environment)
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).resolve()), str(theirs.fileno())],
+                cwd="/", env=dict(environment), stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+
+    def serves(self, environment: Mapping[str, str]) -> bool:
+        """Whether an interpreter that is started with these variables would be the same."""
+        return at_start(environment) == self._environment
+
+    def run(
+        self, arguments: Sequence[str], *, cwd: Path, environment: Mapping[str, str], timeout: float, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """`leptonctl ARGUMENTS` as `subprocess.run` runs it, with its output captured and `text` as its input."""
+        order = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}).encode()
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            given.write(text.encode())
+            given.seek(0)
+            answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with answer:
+                with theirs:
+                    streams = [given.fileno(), out.fileno(), err.fileno(), theirs.fileno()]
+                    socket.send_fds(self._control, [order], streams)
+                code = _exit_code(answer, arguments, timeout)
+            return subprocess.CompletedProcess(["leptonctl", *arguments], code, _text(out), _text(err))
+
+    def close(self) -> None:
+        """End the process that forks. Children that still run go on."""
+        self._control.close()
+        self._process.wait(KILLED_S)
+
+
+def at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that an interpreter reads when it starts."""
+    return {name: value for name, value in environment.items() if name.startswith(AT_START)}
+
+
+def _exit_code(answer: socket.socket, arguments: Sequence[str], timeout: float) -> int:
+    """A child's exit code, once it has ended. It is killed when it takes too long or the test is interrupted."""
+    pid = _heard(answer)
+    try:
+        answer.settimeout(timeout)
+        return _heard(answer)
+    except BaseException as early:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        answer.settimeout(KILLED_S)
+        _heard(answer)
+        if isinstance(early, TimeoutError):
+            raise subprocess.TimeoutExpired(list(arguments), timeout) from None
+        raise
+
+
+def _heard(answer: socket.socket) -> int:
+    message = answer.recv(LARGEST)
+    assert message, "the process that forks has died: what it had to say is in the output of the tests"
+    return json.loads(message)
+
+
+def _text(stream) -> str:
+    """What was written, with line ends as `text=True` reads them."""
+    stream.seek(0)
+    return stream.read().decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+# --- in the process that forks -----------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Fork for each order that comes; in a child, carry it out."""
+    sys.path[0] = ""
+    preload()
+    order = wait_for_order(socket.socket(fileno=int(sys.argv[1])))
+    if order is None:
+        return 0
+    begin(order)
+    from leptonctl.__main__ import main as run
+
+    return run()
+
+
+def preload() -> None:
+    import leptonctl
+
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    for package in PACKAGES:
+        for file in sorted((Path(leptonctl.__file__).parent / package).glob("[a-z]*.py")):
+            importlib.import_module(f"leptonctl.{package}.{file.stem}")
+    assert threading.active_count() == 1
+    gc.freeze()
+
+
+def wait_for_order(control: socket.socket) -> dict | None:
+    """Comes back in every child with its order, and in the process itself with None when the tests have ended."""
+    running: dict[int, tuple[int, socket.socket]] = {}
+    selector = selectors.DefaultSelector()
+    selector.register(control, selectors.EVENT_READ)
+    with control, selector:
+        while True:
+            for key, _ in selector.select():
+                if key.fd in running:
+                    selector.unregister(key.fd)
+                    _bury(key.fd, *running.pop(key.fd))
+                    continue
+                message, streams, _, _ = socket.recv_fds(control, LARGEST, 4, socket.MSG_CMSG_CLOEXEC)
+                if not message:
+                    return None
+                pid = os.fork()
+                if pid == 0:
+                    _take(streams, running)
+                    return json.loads(message)
+                handle, answer = os.pidfd_open(pid), socket.socket(fileno=streams.pop())
+                running[handle] = pid, answer
+                selector.register(handle, selectors.EVENT_READ)
+                for stream in streams:
+                    os.close(stream)
+                _say(answer, pid)
+
+
+def _take(streams: Sequence[int], running: Mapping[int, tuple[int, socket.socket]]) -> None:
+    """Make the order's streams a child's own, and let go of what belongs to its parent."""
+    for number, stream in enumerate(streams[:3]):
+        os.dup2(stream, number)
+    for stream in streams:
+        os.close(stream)
+    for handle, (_, answer) in running.items():
+        os.close(handle)
+        answer.close()
+
+
+def _bury(handle: int, pid: int, answer: socket.socket) -> None:
+    os.close(handle)
+    with answer:
+        _say(answer, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _say(answer: socket.socket, number: int) -> None:
+    with suppress(OSError):  # whoever asked may have gone
+        answer.send(json.dumps(number).encode())
+
+
+def begin(order: Mapping) -> None:
+    """What an interpreter finds when it is started."""
+    os.setpgid(0, 0)
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    time.tzset()
+    import leptonctl
+
+    sys.argv = [str(Path(leptonctl.__file__).parent / "__main__.py"), *order["arguments"]]
+    importlib.reload(leptonctl)  # it sets variables
+    encoding = sys.stdout.encoding
+    sys.stdin = open(0, encoding=encoding, closefd=False)
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

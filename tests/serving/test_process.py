@@ -1,0 +1,165 @@
+"""The process around a server: how it starts, what it is told, what it imports, and how it ends."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from leptonctl.core.codec import decode, encode
+from leptonctl.core.deployment import ServerRecord
+from leptonctl.deploying.safe_path import without_folder
+from leptonctl.serving.settings import Settings
+from tests.serving.server_process import ASKED, PATH, V1, Process, running
+from tests.serving.serving_models import Shop
+
+
+@pytest.fixture
+def shop(tmp_path):
+    shop = Shop(tmp_path / "store")
+    shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
+    return shop
+
+
+def settings(**fields):
+    return "--settings", encode(Settings(**fields)).decode()
+
+
+def test_its_record_lies_where_its_starter_wants_it(shop, tmp_path):
+    file = tmp_path / "records" / "server.json"
+    process = Process(shop, "named", "--record", str(file))
+    try:
+        record = decode(file.read_bytes(), ServerRecord)
+        assert (record.id, record.lineage, record.environment) == ("named", "l", "prod")
+        assert (record.pid, record.url) == (process.popen.pid, f"http://127.0.0.1:{process.port}")
+        assert process.line == f"serving prod at {record.url} as named\n"
+    finally:
+        process.end()
+
+
+PLANTED = ("uvicorn", "httptools", "msgspec", "numpy", "onnxruntime", "argparse", "json", "asyncio", "yaml")
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables"),
+    [(("-P",), {}), ((), {}), (("-P",), {"PYTHONPATH": f":{':'.join(entry for entry in sys.path if entry)}:"})],
+    ids=["safe path", "without -P", "an empty entry in PYTHONPATH"],
+)
+def test_it_runs_no_file_of_the_folder_it_is_started_in(shop, tmp_path, flags, variables):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in PLANTED:
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write('{name} ')\nraise SystemExit('planted')\n")
+    with running(shop, cwd=folder, flags=flags, variables=variables) as server:
+        assert server.line, server.popen.communicate()[1]
+        server.wait(lambda status: status.deployment == 1)
+        assert server.post()[0] == 200
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_working_folder_is_left_out_by_any_name(tmp_path):
+    project, package = tmp_path / "project", tmp_path / "lib"
+    project.mkdir()
+    (tmp_path / "link").symlink_to(project)
+    path = ["", str(project), f"{project}/", str(tmp_path / "link"), str(package), "/usr/lib/python"]
+    assert without_folder(path, str(project), str(package)) == [str(package), "/usr/lib/python"]
+    # a checkout of leptonctl itself is where leptonctl is imported from
+    assert without_folder(path, str(project), str(project)) == path
+
+
+def test_its_limits_are_what_its_starter_says(shop):
+    process = Process(shop, "one", *settings(max_body=1000, heartbeat_s=0.05, keep_alive_s=1))
+    try:
+        process.wait(lambda status: status.deployment == 1)
+        assert process.post(b" " * 1000)[0] == 400
+        assert process.post(b" " * 1001)[0] == 413
+        process.wait(lambda status: status.beat >= 5, timeout=3)
+        with socket.create_connection(("127.0.0.1", process.port), timeout=5) as line:
+            line.sendall(b"GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n")
+            asked = time.monotonic()
+            assert b"".join(iter(lambda: line.recv(65536), b"")).startswith(b"HTTP/1.1 200")
+            assert 0.5 < time.monotonic() - asked < 4
+    finally:
+        process.end()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "--settings: Input data was truncated"),
+        ('{"follow_s": "often"}', "--settings: Expected `float`, got `str` - at `$.follow_s`"),
+        ('{"stop_s": 0}', "--settings: stop_s must be above 0"),
+        ('{"max_body": -1}', "--settings: max_body must be above 0"),
+    ],
+)
+def test_settings_that_are_none_are_refused(shop, text, why):
+    process = Process(shop, "one", "--settings", text)
+    try:
+        assert process.popen.wait(timeout=20) == 2
+        said = process.popen.communicate()[1]
+        assert why in said
+        assert "Traceback" not in said
+    finally:
+        process.end()
+
+
+def test_settings_have_defaults():
+    assert decode(b"{}", Settings) == Settings()
+    assert (Settings().follow_s, Settings().heartbeat_s, Settings().max_body, Settings().stop_s) == (0.1, 2.0, 16 * 2**20, 10)
+
+
+def test_a_taken_port_is_said_clearly(shop):
+    with running(shop) as server:
+        second = Process(shop, port=server.port)
+        try:
+            assert second.popen.wait(timeout=20) == 1
+            said = second.popen.communicate()[1]
+            assert said.startswith(
+                f"error[port-in-use]: The port is in use\n  Another process listens on 127.0.0.1:{server.port}.\n  hint: "
+            )
+            assert "Traceback" not in said
+        finally:
+            second.end()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_requests_in_flight_are_finished_at_a_stop(shop, number):
+    with running(shop) as server:
+        server.wait(lambda status: status.deployment == 1)
+        head = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(ASKED)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+            line.sendall(head + ASKED[:20])
+            time.sleep(0.2)
+            server.popen.send_signal(number)
+            time.sleep(0.3)
+            line.sendall(ASKED[20:])
+            assert line.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        assert server.popen.wait(timeout=15) == 0
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", server.port), timeout=1)
+        assert "Traceback" not in server.popen.communicate()[1]
+
+
+def test_a_request_that_outlasts_a_stop_is_told_so(shop):
+    process = Process(shop, "one", *settings(stop_s=1))
+    try:
+        process.wait(lambda status: status.deployment == 1)
+        with socket.create_connection(("127.0.0.1", process.port), timeout=10) as line:
+            line.sendall(b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+            time.sleep(0.2)
+            stopped = time.monotonic()
+            process.popen.send_signal(signal.SIGTERM)
+            assert line.recv(65536).startswith(b"HTTP/1.1 503 ")
+            assert time.monotonic() - stopped > 0.9
+        assert process.popen.wait(timeout=10) == 0
+        assert "Traceback" not in process.popen.communicate()[1]
+    finally:
+        process.end()
+
+
+def test_serving_loads_nothing_of_training():
+    code = "import sys, leptonctl.deploying.serve; print(*[m for m in ('sklearn', 'skl2onnx', 'onnx', 'polars', 'jinja2', 'scipy') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""
