@@ -16,50 +16,22 @@ from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
-from leptonctl.spi.storage import Objects, Stamp
+from leptonctl.spi.storage import Objects
 from leptonctl.storage import owner as owners
 from leptonctl.storage.claims import Registration, claimed
-from leptonctl.storage.durable import locked, replace_file
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.pointers import Pointers
+from leptonctl.storage.state_folder import FolderState
 
 NAME, MODEL = "prod", "line"
 ADDRESS, BINDING = f"environment/{NAME}", f"environment/{NAME}/{MODEL}"
 PLATFORM_SETTINGS = {"type": "toy", "patience_s": 5.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileState:
-    """A state in one file."""
-
-    folder: Path
-
-    def read(self) -> tuple[bytes, Stamp] | None:
-        import msgspec
-
-        try:
-            data = (self.folder / "state.json").read_bytes()
-        except FileNotFoundError:
-            return None
-        plain = msgspec.json.decode(data)
-        return data, Stamp(revision=plain["revision"], write=plain["write"])
-
-    def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
-        with locked(self.folder / ".lock"):
-            found = self.read()
-            if (found[1] if found else None) != expected:
-                return False
-            replace_file(self.folder / "state.json", data, self.folder / ".temporary")
-            return True
-
-    def describe(self) -> str:
-        return str(self.folder / "state.json")
-
-
 def pointers_of(root: Path) -> Pointers:
-    return Pointers(states=FileState(folder=root / "state"), objects=FolderObjects(root=root / "store"), project="toy")
+    return Pointers(states=FolderState(folder=root / "state"), objects=FolderObjects(root=root / "store"), project="toy")
 
 
 def state_of(root: Path) -> State:
