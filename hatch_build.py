@@ -20,7 +20,7 @@ class CompiledChecks(BuildHookInterface):  # type: ignore[type-arg]
         # an isolated build has the checkout's own code, and of other packages only those that pyproject.toml requires for it
         sys.path.insert(0, self.root)
         try:
-            from leptonctl.project.schemas import compiled_checks
+            from leptonctl.project.compiled import compiled_checks
         finally:
             sys.path.remove(self.root)
         checkout = Path(self.root)

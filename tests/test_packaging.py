@@ -142,7 +142,7 @@ def test_the_build_needs_nothing_but_what_it_requires(wheel: Path, tmp_path: Pat
     shutil.copytree(Path(fastjsonschema.__file__).parent, tmp_path / "site" / "fastjsonschema")
     code = (
         f"import sys; sys.path += [{str(tmp_path / 'site')!r}, {str(CHECKOUT)!r}]\n"
-        "from pathlib import Path; from leptonctl.project.schemas import compiled_checks\n"
+        "from pathlib import Path; from leptonctl.project.compiled import compiled_checks\n"
         f"sys.stdout.write(compiled_checks(Path({str(CHECKOUT)!r})))\n"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)

@@ -44,7 +44,7 @@ class Slot:
         if not data:
             return None
         *lines, self._partial = (self._partial + data).split(b"\n")
-        return [decode(line, Message) for line in lines]  # type: ignore[type-var,arg-type]
+        return [decode(line, Message) for line in lines]  # type: ignore[arg-type]
 
     def finish(self, grace_s: float) -> None:
         """Let an idle worker end by itself, then see that it has."""

@@ -27,7 +27,7 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Produced
-from leptonctl.storage.open import open_objects
+from leptonctl.storage.open import open_store
 from leptonctl.storage.store import Store
 
 EVERY_S = 0.1
@@ -168,7 +168,7 @@ def main(control: int, events: int, life: int) -> None:
     with open(control, "rb") as lines:
         greeting = decode(next(lines), Greeting)
         project = Path(greeting.project)
-        store = Store(objects=open_objects(greeting.store, project, load_catalog().stores))
+        store = open_store(greeting.store, project, load_catalog().stores)
         provenance()  # looked up once, before a step's time is taken
         for line in lines:
             order = decode(line, Order)

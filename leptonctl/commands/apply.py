@@ -110,7 +110,8 @@ def _record(run: Run, asserting: Callable[[State], State]) -> None:
     if not pointers:
         return
     by_address = run.planned.settled.by_address
-    run.session.store.put_recipes([recipe_of(by_address[a]) for a, pointer in pointers.items() if pointer is not None])
+    built = [by_address[address] for address, pointer in pointers.items() if pointer is not None]
+    run.session.store.put_recipes({node.declaration: recipe_of(node) for node in built})
     wanted = {change.address: change.before for change in run.planned.plan.moving}
 
     def move(state: State) -> State:

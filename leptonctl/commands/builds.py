@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from leptonctl.commands.results import metrics_of
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.storage.store import Store
+from leptonctl.storage.store import Store, StoredResult
 
 MINUTE = len("2026-01-01T00:00")
 
@@ -38,9 +38,10 @@ class Build:
 
 
 def builds(store: Store) -> list[dict[str, Json]]:
-    """All builds, newest first. What was adopted from an earlier build is not one."""
+    """All builds, newest first. What was adopted from an earlier build is not one; a damaged record is passed over."""
     rows: dict[tuple[str, str], Build] = {}
-    for result in sorted(store.all_results(), key=lambda r: str(r.provenance.get("at"))):
+    found = [stored.result for stored in store.all_results() if isinstance(stored, StoredResult)]
+    for result in sorted(found, key=lambda r: str(r.provenance.get("at"))):
         if result.adopted is not None:
             continue
         known = result.provenance

@@ -254,7 +254,7 @@ class _Move:
             version = f"model/{parse(address).member}@{pointer.version}" if pointer else ""
             node = by_address.get(version)
             if pointer is not None and node is not None and node.digest == pointer.digest and version not in state.sealed:
-                self.run.session.store.put_recipes([recipe_of(node)])
+                self.run.session.store.put_recipes({node.declaration: recipe_of(node)})
                 seals[version] = Seal(digest=node.digest, declaration=node.declaration, environment=declared.name, at=now())
         return seals
 

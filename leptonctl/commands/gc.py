@@ -7,6 +7,7 @@ from leptonctl.commands.line import planned
 from leptonctl.commands.session import Session
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
+from leptonctl.storage.records import BadRecordAt
 
 KEPT_DEPLOYMENTS = 10
 YOUNG_S = 24 * 3600.0
@@ -16,12 +17,17 @@ def gc(session: Session, consent: Callable[[Mapping[str, Json]], bool]) -> dict[
     """Free what no declared version, pointer, kept deployment or lagging server needs, and nobody has just built."""
     keep = _kept(session)
     cut = time.time() - YOUNG_S
-    doomed = [(digest, size) for digest, size, changed in session.store.artifacts() if digest not in keep and changed < cut]
-    report: dict[str, Json] = {"artifacts": len(doomed), "bytes": sum(size for _, size in doomed), "kept": len(keep), "done": False}
+    doomed = [found for found in session.store.artifacts() if found.digest not in keep and found.modified < cut]
+    report: dict[str, Json] = {
+        "artifacts": len(doomed),
+        "bytes": sum(found.size for found in doomed),
+        "kept": len(keep),
+        "done": False,
+    }
     if not doomed or not consent(report):
         return report
-    for digest, _ in doomed:
-        session.store.delete_artifact(digest)
+    for found in doomed:
+        session.store.delete_artifact(found.digest)
     return {**report, "done": True}
 
 
@@ -34,9 +40,12 @@ def _kept(session: Session) -> set[str]:
     if state is not None:
         keys |= {step.key for pointer in state.current.values() for step in pointer.steps.values()}
         keep = _deployed(session, state)
-    for result in session.store.all_results():
-        artifacts = set(result.artifacts.values())
-        if result.key in keys or artifacts & keep:
+    for stored in session.store.all_results():
+        if isinstance(stored, BadRecordAt):
+            # what it names is not known: nothing may be freed on a guess
+            raise stored
+        artifacts = set(stored.result.artifacts.values())
+        if stored.result.key in keys or artifacts & keep:
             keep |= artifacts
     return keep
 

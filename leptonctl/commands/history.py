@@ -17,7 +17,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     if state is None:
         return {"entries": [], "builds": []}
     found = builds(session.store)
-    records = list(session.lineage(state).history(state.history))
+    records = list(session.pointers.history(state))
     known = {*state.current, *_named(records), *(str(build["address"]) for build in found)}
     wanted = full(address, known, kinds_of(session)) if address else None
     entries = [entry for record in records if (entry := _entry(record, wanted)) is not None]

@@ -11,7 +11,7 @@ from leptonctl.commands.predict import from_provider
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json
-from leptonctl.deploying.processes import port_free
+from leptonctl.deploying.addresses import port_free
 from leptonctl.learning.tables.profile import Profile, profile
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.edits import write_text

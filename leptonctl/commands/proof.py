@@ -5,7 +5,6 @@ A rebuild writes into a folder of its own, never into the store. Run as a module
 
 import contextlib
 import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -14,11 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line
+from leptonctl.core.contract import Contract
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.manifest import Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.running import Artifacts, Bench
@@ -135,17 +136,17 @@ def _artifact(op: str, name: str, digest: str, store: Artifacts) -> Check:
 
 def _golden(export: Result, store: Artifacts) -> Check:
     """The recorded requests through the request path of the server; private columns stand hashed in them already."""
-    from leptonctl.serving.golden import replay
-    from leptonctl.serving.manifest import BadModel
+    from leptonctl.serving.golden import read_golden, replay
+    from leptonctl.serving.manifest import BadModel, read_manifest
     from leptonctl.serving.model import load_model
 
-    onnx, manifest, golden = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
-    recorded = json.loads(golden)
+    onnx, manifest, data = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
     try:
-        replay(load_model(onnx, json.loads(manifest), key=b""), recorded)
+        golden = read_golden(data)
+        replay(load_model(onnx, read_manifest(manifest), key=b""), golden)
     except BadModel as problem:
         return Check(what="golden rows", ok=False, detail=str(problem))
-    rows = recorded["request"]["inputs"][0]["shape"][0]
+    rows = golden.response.outputs[0].shape[0]
     return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as at the build")
 
 
@@ -230,10 +231,13 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     from leptonctl.learning.tables.prepared import read_rows
 
     prepare, export = build["prepare"][1], build["export"][1]
-    task = cast("str", build["train"][0]["task"])
-    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), cast("dict[str, Any]", prepare.outputs["contract"]), task)
+    task = str(build["train"][0]["task"])
+    contract = convert(prepare.outputs["contract"], Contract)
+    rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
-        predict_onnx(source.get_artifact(files["model.onnx"]), json.loads(source.get_artifact(files["manifest.json"])), rows.columns)
+        predict_onnx(
+            source.get_artifact(files["model.onnx"]), decode(source.get_artifact(files["manifest.json"]), Manifest), rows.columns
+        )
         for source, files in ((store, export.artifacts), (shelf, rebuilt))
     )
     if old.values is not None and new.values is not None:

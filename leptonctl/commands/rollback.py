@@ -74,7 +74,7 @@ def _nothing_earlier(name: str, place: str) -> Failure:
 def _in_force(session: Session, name: str) -> set[int]:
     """Deployments that came into force, by the history: a record whose switch failed is no place to return to."""
     state = session.pointers.read()
-    records = session.lineage(state).history(state.history) if state else ()
+    records = session.pointers.history(state) if state else ()
     return {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
 
 

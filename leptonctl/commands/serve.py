@@ -8,7 +8,9 @@ from leptonctl.kinds.environment import environments
 
 def serve(session: Session, environment: str, host: str | None, port: int | None) -> int:
     """Serve at the declared address, or another one."""
-    from leptonctl.deploying.server import serve_here
+    from leptonctl.deploying import server
+    from leptonctl.deploying.processes import default_id
+    from leptonctl.deploying.serve import run
 
     declared(session, environment)
     platform = environments(session.declarations)[environment].platform
@@ -21,5 +23,15 @@ def serve(session: Session, environment: str, host: str | None, port: int | None
             hint="leptonctl apply",
         )
     site = session.site(state, environment, platform, here=True)
-    serve_here(site, host=host, port=port)
+    launch = server.launch_of(site)
+    run(
+        store=session.settings.store,
+        root=session.root,
+        lineage=state.lineage,
+        environment=environment,
+        host=host or launch.host,
+        port=launch.port if port is None else port,
+        server_id=f"{default_id(session.root)}-{launch.port if port is None else port}",
+        settings=server.settings_of(site),
+    )
     return OK

@@ -19,17 +19,18 @@ from leptonctl.language.resolve import Project, resolve
 from leptonctl.language.template import render
 from leptonctl.language.validate import validate
 from leptonctl.project.catalog import Loaded, load_catalog
+from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
 from leptonctl.project.files import find_root, read_project
 from leptonctl.project.observe import source_facts
-from leptonctl.project.schemas import load_checks, load_schema
+from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.platforms import Site
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness
-from leptonctl.storage.open import open_objects, open_state
+from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.store import Store
 
@@ -147,15 +148,15 @@ class Session:
             ensure_dot_folder(self.root)
         return self.root / ".leptonctl" / "cache"
 
-    @cached_property
+    @property
     def objects(self) -> Objects:
-        """The store's objects."""
-        return open_objects(self.settings.store, self.root, self.catalog.stores)
+        """The store's objects; what its medium refuses is a failure."""
+        return self.store.objects
 
     @cached_property
     def store(self) -> Store:
         """What is shared by content."""
-        return Store(objects=self.objects)
+        return open_store(self.settings.store, self.root, self.catalog.stores)
 
     @cached_property
     def pointers(self) -> Pointers:

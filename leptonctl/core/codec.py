@@ -73,6 +73,9 @@ def format_of(kind: type[msgspec.Struct]) -> str:
 replace = msgspec.structs.replace
 """A record with some fields changed."""
 
+fields = msgspec.structs.asdict
+"""The fields of a record by name."""
+
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 

@@ -1,38 +1,65 @@
-"""Where things lie in a store: the one place that storage and servers share. Pure: names in, paths out.
+"""Where things lie in a store: the one place that storage and servers share. Pure: names in, paths out, and back.
 
 `artifacts/` and `results/` are shared by content among all projects of a store, as are `recipes/` and `keys/`; everything
-that moves lies under `projects/LINEAGE/`. Digests and step keys are `sha256:<hex>` or the bare hex.
+that moves lies under `projects/LINEAGE/`. Digests and step keys are `sha256:<hex>` or the bare hex. What is written once lies
+flat in its folder: what is written together then waits for the medium once, and any file system finds a name among millions.
 """
 
+import re
 from urllib.parse import quote, unquote
 
 IDENTITY = "identity"
 """Which store this is, written once; a state names it."""
-ARTIFACTS, RESULTS, RECIPES, PROJECTS = "artifacts", "results", "recipes", "projects"
+ARTIFACTS, RESULTS, RECIPES, PROJECTS, LINEAGES, KEYS = "artifacts", "results", "recipes", "projects", "lineages", "keys"
 NUMBER_DIGITS = 8
+HISTORY_CHUNK = 1000
+"""Serials whose history records share a folder, so that neither reading nor checking the newest lists all of them."""
+
+_CONTENT = re.compile(r"[0-9a-f]{64}")
+_RESULT = re.compile(r"([0-9a-f]{64})(?:\.([1-9][0-9]*))?")
+_HISTORY = re.compile(r"([0-9]{8,})-(.+)")
 
 
 def artifact(digest: str) -> str:
     """Bytes, under the hex of their SHA-256."""
-    name = bare(digest)
-    return f"{ARTIFACTS}/{name[:2]}/{name}"
+    return f"{ARTIFACTS}/{bare(digest)}"
+
+
+def artifact_digest(path: str) -> str | None:
+    """The digest of the artifact at a path of `artifacts/`; None for what is not an artifact's path."""
+    name = _name(path)
+    return f"sha256:{name}" if _CONTENT.fullmatch(name) else None
 
 
 def result(key: str, number: int = 1) -> str:
     """The record of a step key; from `number` 2 on one that was made after an artifact of the one before was lost."""
-    name = bare(key)
-    return f"{RESULTS}/{name[:2]}/{name}" + ("" if number == 1 else f".{number}")
+    return f"{RESULTS}/{bare(key)}" + ("" if number == 1 else f".{number}")
+
+
+def result_key(path: str) -> tuple[str, int] | None:
+    """Key and number of the record at a path of `results/`; None for what is not a result's path."""
+    found = _RESULT.fullmatch(_name(path))
+    return None if found is None else (f"sha256:{found[1]}", int(found[2] or 1))
 
 
 def recipe(declaration: str) -> str:
     """What was declared, under the digest that pointers name."""
-    name = bare(declaration)
-    return f"{RECIPES}/{name[:2]}/{name}"
+    return f"{RECIPES}/{bare(declaration)}"
 
 
 def key_mark(key_id: str) -> str:
     """The check mark of a privacy key."""
-    return f"keys/{segment(key_id)}"
+    return f"{KEYS}/{segment(key_id)}"
+
+
+def lineages(project_name: str) -> str:
+    """The folder that names the lineages begun under a project's name: where a missing state is looked for."""
+    return f"{LINEAGES}/{segment(project_name)}"
+
+
+def lineage_name(project_name: str, lineage: str) -> str:
+    """One of them. What holds is the `owner` of the lineage."""
+    return f"{lineages(project_name)}/{segment(lineage)}"
 
 
 def project(lineage: str) -> str:
@@ -45,10 +72,25 @@ def owner(lineage: str) -> str:
     return f"{project(lineage)}/owner"
 
 
-def history(lineage: str, serial: int = -1, id: str = "") -> str:  # noqa: A002
-    """A record of the history; the folder of all without a serial."""
-    folder = f"{project(lineage)}/history"
-    return folder if serial < 0 else f"{folder}/{serial:0{NUMBER_DIGITS}d}-{segment(id)}"
+def history(lineage: str) -> str:
+    """The folder of the history."""
+    return f"{project(lineage)}/history"
+
+
+def history_chunk(lineage: str, serial: int) -> str:
+    """The folder of the history records of some serials, this one among them."""
+    return f"{history(lineage)}/{serial // HISTORY_CHUNK:0{NUMBER_DIGITS - 3}d}"
+
+
+def history_record(lineage: str, serial: int, id: str) -> str:  # noqa: A002
+    """A record of the history."""
+    return f"{history_chunk(lineage, serial)}/{serial:0{NUMBER_DIGITS}d}-{segment(id)}"
+
+
+def history_serial(path: str) -> int | None:
+    """The serial of the history record at a path; None for what is not a history record's path."""
+    found = _HISTORY.fullmatch(_name(path))
+    return None if found is None else int(found[1])
 
 
 def deployments(lineage: str, environment: str) -> str:
@@ -86,11 +128,6 @@ def bare(digest: str) -> str:
     return digest.removeprefix("sha256:")
 
 
-def digest_of(path: str) -> str:
-    """The digest that the last segment of an artifact's path is named after."""
-    return "sha256:" + path.rpartition("/")[2]
-
-
 def segment(name: str) -> str:
     """A user's word as one path segment."""
     quoted = quote(name, safe="")
@@ -104,5 +141,9 @@ def word(segment_: str) -> str:
 
 def numbered(path: str) -> int | None:
     """The number that the last segment of a deployment's path is, or None."""
-    name = path.rpartition("/")[2]
+    name = _name(path)
     return int(name) if name.isascii() and name.isdigit() else None
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

@@ -194,6 +194,8 @@ class State(Record, tag_field="format_version", tag="1"):
     `revision` grows by one with every write and `write` is random; `serial` grows with every change of a pointer. `id` and
     `generation` tell this state from one put back or copied (protocols 3); `store` is the identity of its store. `pending`:
     environment -> its switch; `applies`: id -> running apply; `locks`, `tokens`: environment -> its lock, and the last token.
+    `history` names the newest history record; `latest` is that record itself until the store is known to have it: what the
+    store holds is then never ahead of the state, unless an earlier state was put back.
     """
 
     lineage: str
@@ -212,6 +214,7 @@ class State(Record, tag_field="format_version", tag="1"):
     locks: Mapping[str, Lock] = {}
     tokens: Mapping[str, int] = {}
     history: Mark | None = None
+    latest: HistoryRecord | None = None
 
     def entries(self, prefix: str) -> dict[str, Pointer]:
         """The pointers below an address."""
@@ -233,17 +236,32 @@ class State(Record, tag_field="format_version", tag="1"):
 
 
 class OwnerRecord(Record, tag_field="format_version", tag="1"):
-    """`projects/LINEAGE/owner`: the state, by id and generation, that may move what lies there."""
+    """The state, by id and generation, that may move what lies below `projects/LINEAGE/`. `at` and `by`: when it took over, and who."""
 
     project: str
     state: str
     generation: int
+    at: str = ""
+    by: str = ""
+
+
+class LineageName(Record, tag_field="format_version", tag="1"):
+    """A lineage that was begun under a project's name. The lineage's `owner` is what holds."""
+
+    project: str
+    lineage: str
 
 
 class StoreIdentity(Record, tag_field="format_version", tag="1"):
-    """`identity`: which store this is."""
+    """Which store this is; a state names its store by it."""
 
     id: str
+
+
+class KeyMark(Record, tag_field="format_version", tag="1"):
+    """What tells the key of a key id from another one without giving it away."""
+
+    mark: str
 
 
 class Recipe(Record, tag_field="format_version", tag="1"):

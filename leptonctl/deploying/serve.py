@@ -19,13 +19,14 @@ from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.diagnostic import ERROR, OK, Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying.processes import default_id
+from leptonctl.project.catalog import load_catalog
 from leptonctl.project.secrets import read_secret
 from leptonctl.serving.server import serve
 from leptonctl.serving.settings import Settings
 from leptonctl.serving.standing import Identity
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.durable import make_folder
-from leptonctl.storage.folder import FolderObjects
+from leptonctl.storage.open import open_objects
 from leptonctl.storage.owner import boot_id, machine_id, process_start
 
 __all__ = ["default_id", "main", "run"]
@@ -50,7 +51,7 @@ def run(
     Raises Failure when the store cannot be opened or the address cannot be listened on.
     """
     serve(
-        FolderObjects(root=root / store),
+        open_objects(store, root, load_catalog(root / ".leptonctl" / "cache" / "providers.json").stores),
         identity(server_id, lineage, environment),
         host=host,
         port=port,

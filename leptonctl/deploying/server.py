@@ -8,12 +8,14 @@ import hashlib
 import time
 
 from leptonctl.core import layout
+from leptonctl.core.codec import convert
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.fleet import fleet, names
 from leptonctl.deploying.processes import Launch
+from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
 from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
 
@@ -56,7 +58,7 @@ def stage(site: Site, deployment: Deployment, say: Say) -> None:
     """Start this host's server, or replace one that was started otherwise, hangs, or cannot load what it could by now."""
     if not site.here or not deployment.models:
         return
-    launch = _launch(site)
+    launch = launch_of(site)
     running = processes.running_server(site.root, site.environment)
     why = "" if running is None else _unfit(site, launch, running, deployment)
     if running is not None:
@@ -142,7 +144,8 @@ def _seconds(site: Site, name: str) -> float:
     return float(str(site.settings[name]))
 
 
-def _launch(site: Site) -> Launch:
+def launch_of(site: Site) -> Launch:
+    """What the server of an environment is started with on this host."""
     host, port = _address(site)
     return Launch(
         root=site.root,
@@ -153,6 +156,11 @@ def _launch(site: Site) -> Launch:
         port=port,
         settings={name: value for name, value in site.settings.items() if name not in OURS},
     )
+
+
+def settings_of(site: Site) -> Settings:
+    """The settings of the server's own process."""
+    return convert(dict(launch_of(site).settings), Settings)
 
 
 def _unfit(site: Site, launch: Launch, running: ServerRecord, deployment: Deployment) -> str:

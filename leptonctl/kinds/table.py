@@ -1,14 +1,13 @@
 """The tables that the engine is handed: every kind of document and every kind of work, each in its order. A new one is one line."""
 
-from collections.abc import Mapping
 
 from leptonctl.core.values import Op
 from leptonctl.kinds import dataset, environment, model, project
 from leptonctl.kinds.kind import Kind
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIND, model.KIND, environment.KIND)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIND, model.KIND, environment.KIND)}
 
-OPS: Mapping[str, Op] = {
+OPS: dict[str, Op] = {
     op.name: op
     for op in (
         Op(name="prepare", done="prepared", run="leptonctl.learning.steps.prepare:run", identity=("contract", "rows_digest")),

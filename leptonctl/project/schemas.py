@@ -7,19 +7,14 @@ Derived: `schemas/*.schema.json` for editors and `docs/yaml-reference.md`, which
 import json
 import sys
 from collections.abc import Mapping
-from functools import partial
-from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from leptonctl.language.fits import fits
-from leptonctl.language.validate import Check
 from leptonctl.project.catalog import load_catalog
+from leptonctl.project.compiled import COMPILED, compiled_checks
 from leptonctl.spi.catalog import Catalog
 
 PACKAGE = Path(__file__).parent.parent
-COMPILED = "leptonctl.kinds.checkers"
 
 
 def write_schemas(folder: Path) -> None:
@@ -55,40 +50,6 @@ def load_schema(kind: str, base: Mapping[str, Any]) -> dict[str, Any]:
         if (folder / name).is_file():
             return dict(json.loads((folder / name).read_text(encoding="utf-8")))
     return dict(base)
-
-
-def load_checks() -> Mapping[str, Check]:
-    """Kind -> whether a document fits its schema without the catalog. Compiled with the package; read from the schemas, which is
-    slower, where nothing was compiled or a checkout's schemas are no longer those that were.
-    """
-    installed = (PACKAGE / "schemas").is_dir()
-    try:
-        compiled = import_module(COMPILED)
-    except ModuleNotFoundError:
-        compiled = None
-    if compiled is not None and (installed or _mark(PACKAGE.parent) == compiled.MARK):
-        return cast("Mapping[str, Check]", compiled.CHECKS)
-    from leptonctl.kinds.schema_documents import BASE
-
-    return {kind: partial(fits, schema=schema) for kind, schema in BASE.items()}
-
-
-def compiled_checks(folder: Path) -> str:
-    """The source of `kinds/checkers.py` for the checkout `folder`. Needs fastjsonschema, nothing else that is not Python's own."""
-    from leptonctl.kinds.compiler import checkers
-    from leptonctl.kinds.schema_documents import BASE
-
-    return checkers(BASE, _mark(folder))
-
-
-def _mark(folder: Path) -> str:
-    """Names the schemas of a checkout: a test holds the written ones in step with those that are compiled."""
-    from leptonctl.kinds.schema_documents import BASE
-
-    seen = sha256()
-    for kind in BASE:
-        seen.update((folder / "schemas" / f"{kind.lower()}.schema.json").read_bytes())
-    return seen.hexdigest()
 
 
 if __name__ == "__main__":

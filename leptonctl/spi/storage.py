@@ -4,7 +4,7 @@ A back end is a `StoreBackend` or `StateBackend` value, found by the entry point
 its URI scheme. Every back end passes `leptonctl.testing.check_store` or `check_state`. Nothing here knows a format or a policy.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +51,8 @@ class Objects(Protocol):
     """Named bytes with create-if-absent and compare-and-swap. Every write is durable when the call returns.
 
     Paths are relative, made of segments joined by "/", none of which is empty or starts with a dot; others are ValueError.
-    What the medium refuses is StorageError.
+    What the medium refuses is StorageError. Something at a path that is not an object (a folder, a link that leads nowhere) is
+    absent to every reader.
     """
 
     def get(self, path: str) -> tuple[bytes, str] | None:
@@ -64,6 +65,10 @@ class Objects(Protocol):
 
     def create(self, path: str, data: bytes) -> bool:
         """Create if absent; False when it exists (and is durable)."""
+        ...
+
+    def create_many(self, objects: Mapping[str, bytes]) -> set[str]:
+        """As `create`, for many that need no order among them: the paths that were created. They wait for the medium together."""
         ...
 
     def replace(self, path: str, data: bytes, etag: str | None) -> str | None:
@@ -83,7 +88,7 @@ class Objects(Protocol):
         ...
 
     def write(self, path: str, chunks: Iterable[bytes]) -> bool:
-        """As `create`, from chunks, without holding them all in memory."""
+        """As `create`, from chunks, without holding them all in memory. Nothing is stored when the chunks raise."""
         ...
 
     def present(self, paths: Iterable[str]) -> set[str]:

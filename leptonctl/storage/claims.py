@@ -1,8 +1,8 @@
 """Who is moving which addresses: registrations of running applies and the environments' locks, kept in the state itself.
 
-A claim ends with its holder: a process of this machine that is gone frees it at once; any other is judged by its `beat`, which
-must have been seen unchanged for a term on the reader's own clock (protocols 4). Every move under a lock asserts the lock's
-token, so that a holder that slept writes nothing (protocols 1).
+A claim ends with its holder: a process of this machine that is gone frees it at once; any holder whose `beat` was seen unchanged
+for a term on the reader's own clock counts as dead (protocols 4). Every move under a lock asserts the lock's token, so that a
+holder that only slept writes nothing (protocols 1).
 """
 
 import secrets
@@ -65,10 +65,19 @@ def claimed(
     thread.start()
     try:
         yield claim
-    finally:
-        stop.set()
-        thread.join()
-        pointers.move(lambda state: _released(state, claim.id))
+    except BaseException:
+        _end(thread, stop)
+        # why the block failed matters more than that its claim stays until this process has ended
+        with suppress(Failure, OSError):
+            pointers.move(lambda state: _released(state, claim.id))
+        raise
+    _end(thread, stop)
+    pointers.move(lambda state: _released(state, claim.id))
+
+
+def _end(thread: threading.Thread, stop: threading.Event) -> None:
+    stop.set()
+    thread.join()
 
 
 def in_the_way(state: State, claim: Registration) -> tuple[str, Claim] | None:

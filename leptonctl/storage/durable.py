@@ -5,8 +5,8 @@ import fcntl
 import itertools
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from leptonctl.core.diagnostic import fail
@@ -15,6 +15,7 @@ DOT_FOLDER = ".leptonctl"
 DAY_S = 86_400.0
 LOCK_S = 30.0
 LOCK_POLL_S = 0.001
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 _numbers = itertools.count()
 
@@ -52,19 +53,20 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_temporary(folder: Path, data: bytes) -> Path:
-    """A new file in `folder` whose bytes are durable. It has no name yet that anybody looks for."""
+def write_temporary(folder: Path, chunks: Iterable[bytes], stamp: int | None = None) -> Path:
+    """A new file in `folder` whose bytes are durable. It has no name yet that anybody looks for.
+
+    `stamp` is its modification time in nanoseconds: the clock's, not that of the kernel, which stands still for milliseconds.
+    """
     path = folder / f"{os.getpid()}-{time.time_ns():x}-{next(_numbers)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    handle = _create(path)
     try:
-        handle = os.open(path, flags, 0o644)
-    except FileNotFoundError:
-        make_folder(folder)
-        handle = os.open(path, flags, 0o644)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(handle, view) :]
+        moment = time.time_ns() if stamp is None else stamp
+        os.utime(handle, ns=(moment, moment))
         os.fsync(handle)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -74,9 +76,8 @@ def write_temporary(folder: Path, data: bytes) -> Path:
     return path
 
 
-def replace_file(path: Path, data: bytes, temporary: Path) -> None:
-    """Put bytes under a name, over what stands there. `temporary` is a folder on the same file system."""
-    written = write_temporary(temporary, data)
+def move_into_place(written: Path, path: Path) -> None:
+    """Give a temporary file its name, over what has it now. Durable once the folder is."""
     try:
         try:
             written.replace(path)
@@ -86,29 +87,35 @@ def replace_file(path: Path, data: bytes, temporary: Path) -> None:
     except BaseException:
         written.unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
 
 
-def link_new(path: Path, data: bytes, temporary: Path) -> bool:
-    """Put bytes under a name that must be free; False when it is taken. Linking is atomic and never clobbers."""
-    if not path.exists():
-        written = write_temporary(temporary, data)
+def link_new(path: Path, chunks: Iterable[bytes], temporary: Path, lock: Callable[[], AbstractContextManager[None]]) -> bool:
+    """Put bytes under a name that must be free; False when it is taken. Durable once the folder is.
+
+    Linking is atomic and never clobbers. Where the file system has no hard links the same is done by looking under `lock`, which
+    all who write this name there come to.
+    """
+    if path.exists():
+        return False
+    written = write_temporary(temporary, chunks)
+    try:
         try:
-            try:
-                os.link(written, path)
-            except FileNotFoundError:
-                make_folder(path.parent)
-                os.link(written, path)
-        except FileExistsError:
-            pass
-        else:
-            fsync_folder(path.parent)
-            return True
-        finally:
-            written.unlink(missing_ok=True)
-    # whoever was first may not have come to this yet, and the caller is about to rely on the name
-    fsync_folder(path.parent)
-    return False
+            os.link(written, path)
+        except FileNotFoundError:
+            make_folder(path.parent)
+            os.link(written, path)
+    except FileExistsError:
+        return False
+    except OSError as refused:
+        if refused.errno not in NO_HARD_LINKS:
+            raise
+        with lock():
+            if path.exists():
+                return False
+            move_into_place(written, path)
+    finally:
+        written.unlink(missing_ok=True)
+    return True
 
 
 def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
@@ -124,17 +131,31 @@ def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the exclusive lock of a lock file, which stays. Freed by the death of its holder; OSError when one hangs with it."""
-    flags = os.O_RDWR | os.O_CREAT
-    try:
-        handle = os.open(path, flags, 0o644)
-    except FileNotFoundError:
-        make_folder(path.parent)
-        handle = os.open(path, flags, 0o644)
+    handle = open_lock(path)
     try:
         _flock(handle)
         yield
     finally:
         os.close(handle)
+
+
+def open_lock(path: Path) -> int:
+    """A handle of a lock file, made when missing. Who may write follows the umask, here as everywhere."""
+    flags = os.O_RDWR | os.O_CREAT
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        return os.open(path, flags, 0o666)
+
+
+def _create(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        return os.open(path, flags, 0o666)
 
 
 def _flock(handle: int) -> None:
@@ -162,7 +183,7 @@ def _make(folder: Path) -> None:
 
 def _ignore_all(dot: Path) -> None:
     """Not by `write_temporary`: the temporary file must not be the first thing in the folder."""
-    handle = os.open(dot / ".gitignore", os.O_WRONLY | os.O_CREAT, 0o644)
+    handle = os.open(dot / ".gitignore", os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         # empty: it is new, or its first writer was killed; two writers write the same
         if os.fstat(handle).st_size == 0:

@@ -3,9 +3,10 @@
 Beside the objects it keeps `.temporary` (files being written), `.locks` (stripes of the compare-and-swap) and `.leases`.
 """
 
+import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -13,14 +14,18 @@ from hashlib import sha256
 from pathlib import Path
 from time import time_ns
 
-from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Json
-from leptonctl.storage.durable import fsync_folder, link_new, locked, make_folder, sweep, write_temporary
-from leptonctl.storage.lease import FolderLease, is_held, take
-from leptonctl.storage.objects import Entry
+from leptonctl.spi.storage import ObjectInfo, StorageError, StoreBackend
+from leptonctl.storage.durable import fsync_folder, link_new, locked, move_into_place, sweep, write_temporary
+from leptonctl.storage.folder_lease import FolderLease, is_held, take
+from leptonctl.storage.folder_walk import walk
 
 STRIPES = 4096
 CHUNK = 1 << 16
+STREAM_CHUNK = 1 << 20
+# the coarsest clock that a file system stamps its files with
+GRAIN_NS = 2_000_000_000
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,66 +35,96 @@ class FolderObjects:
     root: Path
 
     def get(self, path: str) -> tuple[bytes, str] | None:
-        try:
-            with self._file(path).open("rb", buffering=0) as file:
+        with self._refusals("Reading", path):
+            handle = _open(self._text(path))
+            if handle is None:
+                return None
+            try:
                 # one open file is one version: writers replace files, they never write into them
-                return file.readall(), _etag(os.fstat(file.fileno()))
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return None
+                data = _rest(handle)
+                return None if data is None else (data, _etag(os.fstat(handle)))
+            finally:
+                os.close(handle)
 
     def get_many(self, paths: Iterable[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
-        root = f"{self.root}{os.sep}"
         for path in paths:
             try:
-                handle = os.open(root + _checked(path), os.O_RDONLY)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            try:
-                found[path] = _rest(handle)
-            finally:
-                os.close(handle)
+                handle = _open(self._text(path))
+                if handle is None:
+                    continue
+                try:
+                    data = _rest(handle)
+                finally:
+                    os.close(handle)
+            except OSError as reason:
+                raise self._refusal("Reading", path, reason) from reason
+            if data is not None:
+                found[path] = data
         return found
 
     def create(self, path: str, data: bytes) -> bool:
-        with self._writing(path) as file:
-            return link_new(file, data, self._temporary)
+        return self.write(path, (data,))
+
+    def create_many(self, objects: Mapping[str, bytes]) -> set[str]:
+        created: set[str] = set()
+        folders: set[Path] = set()
+        for path, data in objects.items():
+            with self._writing(path) as file:
+                if self._link_new(path, file, (data,)):
+                    created.add(path)
+                folders.add(file.parent)
+        for folder in folders:
+            with self._refusals("Writing", str(folder.relative_to(self.root))):
+                # for those that existed too: who was first may not have come to this yet, and the caller relies on the name
+                fsync_folder(folder)
+        return created
 
     def replace(self, path: str, data: bytes, etag: str | None) -> str | None:
         with self._writing(path) as file, self._lock(path):
             before = _stat(file)
             if (None if before is None else _etag(before)) != etag:
                 return None
-            return self._write(file, data, before)
+            return self._replace(file, data, before)
 
     def put(self, path: str, data: bytes) -> None:
         with self._writing(path) as file, self._lock(path):
-            self._write(file, data, _stat(file))
+            self._replace(file, data, _stat(file))
 
     def delete(self, path: str) -> None:
         with self._writing(path) as file, self._lock(path), suppress(FileNotFoundError, NotADirectoryError):
             file.unlink()
             fsync_folder(file.parent)
 
-    def exists(self, path: str) -> bool:
-        return self._file(path).is_file()
+    def read(self, path: str) -> Iterator[bytes] | None:
+        with self._refusals("Reading", path):
+            handle = _open(self._text(path))
+            if handle is None:
+                return None
+            if os.path.isfile(handle):  # noqa: PTH113  an open file has no Path
+                return _Chunks(handle, self, path)
+            os.close(handle)
+            return None
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> bool:
+        with self._writing(path) as file:
+            created = self._link_new(path, file, chunks)
+            fsync_folder(file.parent)
+            return created
 
     def present(self, paths: Iterable[str]) -> set[str]:
-        root = f"{self.root}{os.sep}"
-        return {path for path in paths if os.path.isfile(root + _checked(path))}  # noqa: PTH113  a Path costs more than the question
-
-    def size(self, path: str) -> int | None:
-        found = _stat(self._file(path))
-        return None if found is None else found.st_size
+        return {path for path in paths if os.path.isfile(self._text(path))}  # noqa: PTH113  a Path costs more than the question
 
     def list(self, prefix: str) -> list[str]:
-        return sorted(path for path, _ in self._walk(prefix))
+        with self._refusals("Listing", prefix or "all"):
+            return sorted(path for path, _ in walk(self.root, prefix and _checked(prefix)))
 
-    def entries(self, prefix: str) -> Iterator[Entry]:
-        for path, entry in self._walk(prefix):
-            with suppress(FileNotFoundError):  # deleted since it was listed
-                found = entry.stat()
-                yield Entry(path=path, size=found.st_size, modified=found.st_mtime)
+    def entries(self, prefix: str) -> Iterator[ObjectInfo]:
+        with self._refusals("Listing", prefix or "all"):
+            for path, entry in walk(self.root, prefix and _checked(prefix)):
+                with suppress(FileNotFoundError):  # deleted since it was listed
+                    found = entry.stat()
+                    yield ObjectInfo(path=path, size=found.st_size, modified=found.st_mtime)
 
     def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> FolderLease | None:
         """Held by a lock on a file, which the system frees the moment its holder dies: `ttl_s` is not needed here."""
@@ -97,20 +132,18 @@ class FolderObjects:
         with self._writing(name):
             return take(self._leases / _checked(name), owner)
 
-    def lease_owner(self, name: str) -> dict[str, Json] | None:
-        path = self._leases / _checked(name)
-        return _owner(path) if is_held(path) else None
-
     def leases(self, prefix: str) -> dict[str, dict[str, Json]]:
-        names = (path.removeprefix(".leases/") for path, _ in self._walk(f".leases/{prefix}".rstrip("/")))
-        owners = {name: self.lease_owner(name) for name in sorted(names)}
-        return {name: owner for name, owner in owners.items() if owner is not None}
+        with self._refusals("Listing", f"leases {prefix}"):
+            folder = f".leases/{_checked(prefix)}" if prefix else ".leases"
+            names = sorted(path.removeprefix(".leases/") for path, _ in walk(self.root, folder))
+            return {name: _owner(self._leases / name) for name in names if is_held(self._leases / name)}
 
     def break_lease(self, name: str) -> bool:
         path = self._leases / _checked(name)
-        held = is_held(path)
-        path.unlink(missing_ok=True)
-        return held
+        with self._refusals("Breaking the lease", name):
+            held = is_held(path)
+            path.unlink(missing_ok=True)
+            return held
 
     def describe(self) -> str:
         return str(self.root)
@@ -123,8 +156,8 @@ class FolderObjects:
     def _leases(self) -> Path:
         return self.root / ".leases"
 
-    def _file(self, path: str) -> Path:
-        return self.root / _checked(path)
+    def _text(self, path: str) -> str:
+        return f"{self.root}{os.sep}{_checked(path)}"
 
     def _lock(self, path: str) -> AbstractContextManager[None]:
         # a server may hang while it writes its heartbeat: nobody but its own kind waits for the same lock
@@ -133,49 +166,77 @@ class FolderObjects:
 
     @contextmanager
     def _writing(self, path: str) -> Iterator[Path]:
-        """The file of a path that is about to be written; what the system refuses becomes one clear failure."""
-        file = self._file(path)
-        try:
+        """The file of a path that is about to be written."""
+        file = self.root / _checked(path)
+        with self._refusals("Writing", path):
             _sweep_once(self._temporary)
             yield file
-        except OSError as reason:
-            raise fail(
-                "store-failed",
-                "The store could not be written",
-                f"Writing {path} in {self.root}: {reason.strerror or reason}.",
-                hint="check free space and permissions of the store folder, then run the same command again",
-            ) from reason
 
-    def _write(self, file: Path, data: bytes, before: os.stat_result | None) -> str:
-        """Replace a file under its lock. The modification time only grows, so that an etag never comes back."""
-        written = write_temporary(self._temporary, data)
+    @contextmanager
+    def _refusals(self, act: str, path: str) -> Iterator[None]:
+        """What the system refuses inside becomes one clear StorageError."""
         try:
-            stamp = time_ns() if before is None else max(time_ns(), before.st_mtime_ns + 1)
-            os.utime(written, ns=(stamp, stamp))
-            etag = _etag(written.stat())
-            make_folder(file.parent)
-            written.replace(file)
-        except BaseException:
-            written.unlink(missing_ok=True)
-            raise
+            yield
+        except OSError as reason:
+            raise self._refusal(act, path, reason) from reason
+
+    def _refusal(self, act: str, path: str, reason: OSError) -> StorageError:
+        return StorageError(f"{act} {path} in {self.root}: {reason.strerror or reason}.", HINTS.get(reason.errno or 0, HINT))
+
+    def _link_new(self, path: str, file: Path, chunks: Iterable[bytes]) -> bool:
+        return link_new(file, chunks, self._temporary, lambda: self._lock(path))
+
+    def _replace(self, file: Path, data: bytes, before: os.stat_result | None) -> str:
+        """Replace a file under its lock. The modification time only grows, so that an etag never comes back."""
+        stamp = time_ns() if before is None else max(time_ns(), before.st_mtime_ns + 1)
+        written = write_temporary(self._temporary, (data,), stamp)
+        if before is not None and written.stat().st_mtime_ns <= before.st_mtime_ns:
+            os.utime(written, ns=(before.st_mtime_ns + GRAIN_NS,) * 2)
+        etag = _etag(written.stat())
+        move_into_place(written, file)
         fsync_folder(file.parent)
         return etag
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """All files below a folder. Names that start with a dot are ours, not objects (but a walk may start in one)."""
-        start = f"{prefix}/" if prefix else ""
-        try:
-            with os.scandir(self.root / prefix) as scan:
-                found = list(scan)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for entry in found:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from self._walk(start + entry.name)
-            else:
-                yield start + entry.name, entry
+
+STORE = StoreBackend(
+    scheme="", description="a folder, relative to the project's or absolute", open=lambda uri, project: FolderObjects(root=project / uri)
+)
+
+HINT = "check the store folder and its permissions, then run the same command again"
+HINTS = {
+    errno.ENOSPC: "free some space where the store lies, then run the same command again",
+    errno.EDQUOT: "free some space or raise the quota where the store lies, then run the same command again",
+    errno.EROFS: "mount the store for writing, then run the same command again",
+    errno.ETIMEDOUT: "end or continue the process that holds the lock, then run the same command again",
+    errno.EIO: "check the disk or the mount that the store lies on, then run the same command again",
+}
+
+
+class _Chunks:
+    """The bytes of an open file, once. Closed at the end, or with the last reference to it."""
+
+    def __init__(self, handle: int, objects: FolderObjects, path: str) -> None:
+        self._handle, self._objects, self._path = handle, objects, path
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._handle < 0:
+            raise StopIteration
+        with self._objects._refusals("Reading", self._path):  # noqa: SLF001  one class in two parts
+            data = os.read(self._handle, STREAM_CHUNK)
+        if not data:
+            self.close()
+            raise StopIteration
+        return data
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    __del__ = close
 
 
 @cache
@@ -192,9 +253,23 @@ def _checked(path: str) -> str:
     return path
 
 
-def _rest(handle: int) -> bytes:
-    """All bytes of an open file. Half the time of a file object, which counts when records come in thousands."""
-    data = os.read(handle, CHUNK)
+def _open(file: str) -> int | None:
+    """A handle for reading; None where nothing is that could be read as an object."""
+    try:
+        # without waiting for the other end of what may turn out to be a pipe
+        return os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as reason:
+        if reason.errno in ABSENT:
+            return None
+        raise
+
+
+def _rest(handle: int) -> bytes | None:
+    """All bytes of an open file; None for a folder. Half the time of a file object, which counts when records come in thousands."""
+    try:
+        data = os.read(handle, CHUNK)
+    except IsADirectoryError:
+        return None
     if len(data) < CHUNK:
         return data
     parts = [data]

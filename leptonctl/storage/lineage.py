@@ -1,7 +1,8 @@
 """All that moves in a store for one lineage: history, deployments, heads, servers. Typed records in and out; decides nothing."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +14,6 @@ from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record
 
 R = TypeVar("R")
-HISTORY_CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,33 +47,44 @@ class LineageStore:
 
     def append_history(self, record: HistoryRecord) -> bool:
         """Record a change or a refusal; False when it is there."""
-        return self.objects.create(layout.history(self.lineage, record.serial, record.id), encode(record))
+        return self.objects.create(layout.history_record(self.lineage, record.serial, record.id), encode(record))
 
-    def history(self, head: Mark | None) -> Iterator[HistoryRecord | Hole]:
-        """From the newest record back along `previous`, read in chunks. Ends with a Hole where the chain breaks."""
-        if head is None:
-            return
-        paths = sorted(self.objects.list(layout.history(self.lineage)), reverse=True)
+    def history(self, head: Mark | None, latest: HistoryRecord | None = None) -> Iterator[HistoryRecord | Hole]:
+        """From the newest record back along `previous`, read in chunks. Ends with a Hole where the chain breaks.
+
+        `latest` is the newest record where the state still holds it: the store may not have it yet.
+        """
+        mark = head
+        if mark is not None and latest is not None and (latest.serial, latest.id) == (mark.serial, mark.id):
+            yield latest
+            mark = latest.previous
         chunk: dict[str, bytes] = {}
-        mark: Mark | None = head
+        listed: str | None = None
         while mark is not None:
-            path = layout.history(self.lineage, mark.serial, mark.id)
-            if path not in chunk:
-                chunk = self._chunk(paths, path)
-            if path not in chunk:
-                yield Hole(mark=mark)
-                return
-            try:
-                record = read_record(chunk[path], path, HistoryRecord)
-            except BadRecordAt as damaged:
-                yield Hole(mark=mark, reason=damaged.reason)
-                return
+            folder = layout.history_chunk(self.lineage, mark.serial)
+            if folder != listed:
+                chunk, listed = self.objects.get_many(self.objects.list(folder)), folder
+            record = self._link(mark, chunk)
             yield record
-            mark = record.previous
+            mark = None if isinstance(record, Hole) else record.previous
 
-    def _chunk(self, paths: list[str], first: str) -> dict[str, bytes]:
-        start = next((index for index, path in enumerate(paths) if path <= first), len(paths))
-        return self.objects.get_many(paths[start : start + HISTORY_CHUNK])
+    def newest_serial(self, after: int) -> int | None:
+        """The highest serial that the history of the store has after this one; None when it has none.
+
+        Each serial has a record, so that the chunk of the next one tells.
+        """
+        paths = self.objects.list(layout.history_chunk(self.lineage, after + 1))
+        serials = [serial for path in paths if (serial := layout.history_serial(path)) is not None]
+        return max((serial for serial in serials if serial > after), default=None)
+
+    def _link(self, mark: Mark, chunk: Mapping[str, bytes]) -> HistoryRecord | Hole:
+        path = layout.history_record(self.lineage, mark.serial, mark.id)
+        if path not in chunk:
+            return Hole(mark=mark)
+        try:
+            return read_record(chunk[path], path, HistoryRecord)
+        except BadRecordAt as damaged:
+            return Hole(mark=mark, reason=damaged.reason)
 
     # --- deployments -----------------------------------------------------------------------------------------------
 
@@ -95,6 +106,15 @@ class LineageStore:
         path = layout.head(self.lineage, environment)
         found = self.objects.get(path)
         return None if found is None else HeadAt(head=read_record(found[0], path, Head), etag=found[1])
+
+    def heads(self, environments: Iterable[str]) -> dict[str, Head]:
+        """The heads of many environments. Those without one are left out, and those that are damaged: who moves one reads it alone."""
+        paths = {layout.head(self.lineage, environment): environment for environment in environments}
+        found: dict[str, Head] = {}
+        for path, data in self.objects.get_many(paths).items():
+            with suppress(BadRecordAt):
+                found[paths[path]] = read_record(data, path, Head)
+        return found
 
     def move_head(
         self, environment: str, before: HeadAt | None, *, epoch: Epoch, holder: str, deployment: int, serial: int, staged: int

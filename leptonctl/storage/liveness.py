@@ -1,56 +1,76 @@
-"""Whether a recorded process still lives: asked of this machine where it can be, else watched by its beat. Compares no two clocks."""
+"""Whether a recorded process still lives: a beat seen unchanged for a term is the end of anybody. Compares no two clocks (protocols 4)."""
 
-import json
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from leptonctl.core.codec import BadRecord, Record, decode, encode
 from leptonctl.core.state import Owner
 from leptonctl.storage.owner import boot_id, is_alive
+
+KEPT = 1000
+
+
+class Sight(Record):
+    """A beat, and when this machine first saw it (seconds of its monotonic clock)."""
+
+    beat: int
+    since: float
+
+
+class Sights(Record, tag_field="format_version", tag="1"):
+    """What the commands of one machine have seen within one boot: a monotonic clock means nothing after the next."""
+
+    boot: str | None
+    seen: Mapping[str, Sight] = {}
 
 
 @dataclass(slots=True, kw_only=True)
 class Liveness:
-    """What one reader has seen of others' beats, and since when (seconds of its own monotonic clock).
+    """What one reader has seen of others' beats.
 
-    `memory`: a file that carries what was seen from one command to the next within one boot, so that a holder on another
-    machine that has died is known as dead a term after the first command that met it.
+    `memory`: a file that carries it from one command to the next, so that a holder on another machine that has died is known as
+    dead a term after the first command that met it. It may be lost; then the term begins again.
     """
 
     memory: Path | None = None
     clock: Callable[[], float] = time.monotonic
-    _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _seen: dict[str, Sight] = field(default_factory=dict)
     _loaded: bool = False
 
     def alive(self, name: str, owner: Owner, beat: int, term_s: float) -> bool:
-        """Whether the holder called `name` lives: False when its process is gone, or its beat stood still for the term."""
-        here = is_alive(owner)
-        if here is not None:
-            return here
+        """Whether the holder called `name` lives. False at once when its process is known to be gone, and when its beat stood
+        still for the term: it died where we cannot look, or was stopped, and whatever it still tries is refused by the fence.
+        """
+        if is_alive(owner) is False:
+            return False
         self._load()
         before = self._seen.get(name)
-        now = self.clock()
-        if before is None or before[0] != beat or before[1] > now:
-            self._seen[name] = (beat, now)
+        moment = self.clock()
+        if before is None or before.beat != beat or before.since > moment:
+            self._seen[name] = Sight(beat=beat, since=moment)
             self._save()
             return True
-        return now - before[1] < term_s
+        return moment - before.since < term_s
 
     def _load(self) -> None:
         if self._loaded or self.memory is None:
             return
         self._loaded = True
-        with suppress(OSError, ValueError, TypeError, AttributeError):
-            stored = json.loads(self.memory.read_bytes())
-            # a monotonic clock means nothing after a restart of the machine
-            if stored["boot"] == boot_id():
-                self._seen = {str(name): (int(beat), float(since)) for name, (beat, since) in stored["seen"].items()}
+        with suppress(OSError, BadRecord):
+            sights = decode(self.memory.read_bytes(), Sights)
+            if sights.boot == boot_id():
+                self._seen.update(sights.seen)
 
     def _save(self) -> None:
         if self.memory is None:
             return
+        newest = sorted(self._seen.items(), key=lambda item: item[1].since)[-KEPT:]
+        written = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
         with suppress(OSError):
             self.memory.parent.mkdir(parents=True, exist_ok=True)
-            self.memory.write_text(json.dumps({"boot": boot_id(), "seen": self._seen}), encoding="utf-8")
+            written.write_bytes(encode(Sights(boot=boot_id(), seen=dict(newest))))
+            written.replace(self.memory)

@@ -24,7 +24,8 @@ def is_alive(owner: Owner) -> bool | None:
     if owner.pid <= 0 or (owner.host, owner.machine) != (socket.gethostname(), machine_id()):
         return None
     if owner.boot != boot_id():
-        return False
+        # without an id of its own it may be another machine of the same name
+        return False if owner.machine else None
     if owner.namespace != pid_namespace():
         return None
     start = process_start(owner.pid)
@@ -92,7 +93,7 @@ def boot_id() -> str | None:
 def pid_namespace() -> str | None:
     """Which pids are ours to ask about: containers on one machine have their own."""
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return None
 

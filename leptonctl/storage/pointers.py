@@ -1,17 +1,27 @@
 """Reads and moves the state: compare-and-swap with retry, a history record for every pointer change and refusal. Decides nothing."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from leptonctl.core import layout
-from leptonctl.core.codec import BadRecord, Record, decode, encode, format_of, replace
-from leptonctl.core.diagnostic import STALE, Failure, fail
-from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, OwnerRecord, Pointer, State, StoreIdentity, Verdict
-from leptonctl.spi.storage import Objects, Stamp, StateCorrupt, StateStore
-from leptonctl.storage.lineage import LineageStore
-from leptonctl.storage.records import read_record
+from leptonctl.core.codec import BadRecord, Record, replace
+from leptonctl.core.diagnostic import Failure
+from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, Pointer, State, Verdict
+from leptonctl.spi.storage import Objects, Stamp, StateCorrupt, StateStore, StorageError
+from leptonctl.storage import pointer_failures as failures
+from leptonctl.storage.lineage import Hole, LineageStore
+from leptonctl.storage.standing import (
+    begin_lineage,
+    begin_store,
+    look,
+    lost_lineage,
+    refuse_ahead,
+    refuse_other_store,
+    refuse_replaced,
+)
 
 Move = Callable[[State], State]
 
@@ -34,55 +44,52 @@ class Note(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointers:
-    """The state of one project, and the store that holds its history. `folder` is the store's place, for messages."""
+    """The state of one project, and the store that holds its history. What its medium refuses is Failure `state-failed`."""
 
     states: StateStore
     objects: Objects
     project: str
+    _published: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    _admitted: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def read(self) -> State | None:
-        """The state, or None before the first apply.
+        """The state, or None before the first apply. One look into the store beyond the state itself.
 
         Failure when the state and the store do not belong together: a marked store whose state is gone is never "create everything",
-        a store that is not the state's (not mounted, another one) is never built into, a state that was replaced is read-only.
+        and a store that is not the state's (not mounted, another one) is never read as if it were. A state that was replaced, or
+        that the store is ahead of, can be read, and no more: see `begin`.
         """
-        found = self._stamped()
+        found = self._stamped() or self._second_look()
         if found is None:
-            self._refuse_orphans()
             return None
         state = found[0]
-        self._check_store(state)
+        refuse_other_store(look(self.objects, state.lineage), state, self.objects.describe())
+        return state
+
+    def begin(self) -> State:
+        """The state of a run that will move it, made on the first one: a new lineage, marked in the store after it is durable.
+
+        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this one was put back.
+        """
+        state = (self._stamped() or self._second_look() or self._first())[0]
+        self._admit(state)
         return state
 
     def lineage(self, state: State) -> LineageStore:
         """What lies in the store for this state's lineage."""
         return LineageStore(objects=self.objects, lineage=state.lineage)
 
-    def begin(self) -> State:
-        """The state, made on the first apply: a new lineage, marked in the store after it is durable."""
-        found = self._stamped()
-        if found is None:
-            self._refuse_orphans()
-            fresh = State(
-                lineage=secrets.token_hex(16), project=self.project, id=secrets.token_hex(8), store=self._identity(),
-                revision=1, write=secrets.token_hex(8),
-            )  # fmt: skip
-            if not self.states.swap(None, encode(fresh), _stamp(fresh)):
-                return self.begin()
-            state = fresh
-        else:
-            state = found[0]
-        mark = OwnerRecord(project=self.project, state=state.id, generation=state.generation)
-        self.objects.create(layout.owner(state.lineage), encode(mark))
-        self._check_store(state)
-        return state
+    def history(self, state: State) -> Iterator[HistoryRecord | Hole]:
+        """The history of a state from the newest record back. Ends with a Hole where the chain breaks."""
+        return self.lineage(state).history(state.history, state.latest)
 
     def move(self, change: Move, note: Note | None = None) -> State:
         """Apply a pure move to the newest state until it sticks. `note` goes into the history when the serial grows.
 
-        `change` is called again after every lost race; it raises Failure when it no longer holds.
+        `change` is called again after every lost race; it raises Failure when it no longer holds. A Failure of this means that
+        nothing was moved.
         """
-        return self._swap(lambda before: (after := change(before), note if after.serial != before.serial else None))
+        return self._swap(lambda before: (after := change(before), (note or Note()) if after.serial != before.serial else None))
 
     def note(self, note: Note) -> State:
         """Add a record to the history though no pointer moves: the serial stays."""
@@ -92,88 +99,95 @@ class Pointers:
         while True:
             found = self._stamped()
             if found is None:
-                raise fail(
-                    "missing-state",
-                    "The state went away while it was used",
-                    self.states.describe(),
-                    hint="put the state back and run again",
-                )
+                raise failures.went_away(self.states.describe())
             before, stamp = found
+            if before.lineage not in self._admitted:
+                self._admit(before)
             after, note = change(before)
             if after is before:
                 return before
-            after = replace(after, revision=before.revision + 1, write=secrets.token_hex(8))
-            if note is not None:
-                after = self._with_history(before, after, note)
-            elif after.serial != before.serial:
-                after = self._with_history(before, after, Note())
-            if self.states.swap(stamp, encode(after), _stamp(after)):
+            # the record of the write before may exist nowhere but in the state: its writer was killed
+            self._publish(before)
+            record = None if note is None else _record(before, after, note)
+            after = replace(
+                after, revision=before.revision + 1, write=secrets.token_hex(8), latest=record,
+                history=before.history if record is None else Mark(serial=record.serial, id=record.id),
+            )  # fmt: skip
+            if self._write(stamp, after):
+                # the pointers have moved, and the record is safe in the state: whoever writes next publishes it
+                with suppress(Failure, StorageError):
+                    self._publish(after)
                 return after
+
+    def _publish(self, state: State) -> None:
+        """See that the store has the newest record of the history."""
+        if state.latest is None or state.latest.id in self._published:
+            return
+        self.lineage(state).append_history(state.latest)
+        self._published.add(state.latest.id)
+
+    def _first(self) -> tuple[State, Stamp]:
+        """The state that was not there, ours or that of who was quicker."""
+        store = look(self.objects, None).identity or begin_store(self.objects)
+        fresh = State(
+            lineage=secrets.token_hex(16), project=self.project, id=secrets.token_hex(8), store=store,
+            revision=1, write=secrets.token_hex(8),
+        )  # fmt: skip
+        stamp = _stamp(fresh)
+        if self._write(None, fresh):
+            return fresh, stamp
+        found = self._stamped()
+        if found is None:
+            raise failures.went_away(self.states.describe())
+        return found
+
+    def _second_look(self) -> tuple[State, Stamp] | None:
+        """There is no state: Failure when the store knows this project, unless somebody has made the state at this moment."""
+        lineage = lost_lineage(self.objects, self.project)
+        if lineage is None:
+            return None
+        found = self._stamped()
+        if found is None:
+            raise failures.missing(self.states.describe(), lineage, self.project)
+        return found
+
+    def _admit(self, state: State) -> None:
+        """See that this state may be moved from here; once is enough for a run, later the head's fence holds."""
+        standing = look(self.objects, state.lineage)
+        refuse_other_store(standing, state, self.objects.describe())
+        if standing.owner is None:
+            begin_lineage(self.objects, state)
+        else:
+            refuse_replaced(standing.owner, state, self.states.describe())
+        refuse_ahead(self.lineage(state), state, self.states.describe())
+        self._admitted.add(state.lineage)
 
     def _stamped(self) -> tuple[State, Stamp] | None:
         try:
             found = self.states.read()
-            return None if found is None else (decode(found[0], State), found[1])
+            return None if found is None else (decode_state(found[0]), found[1])
         except StateCorrupt as problem:
-            raise _corrupt(self.states.describe(), problem) from problem
+            raise failures.corrupt(self.states.describe(), problem) from problem
         except BadRecord as problem:
-            raise _unreadable(self.states.describe(), problem) from problem
+            raise failures.unreadable(self.states.describe(), problem) from problem
+        except StorageError as refusal:
+            raise failures.refused(refusal) from refusal
 
-    def _refuse_orphans(self) -> None:
-        """Failure when the store knows lineages of this project's name: their state is gone, or this is a second clone."""
-        for path, data in sorted(self.objects.get_many(self._owners()).items()):
-            owner = read_record(data, path, OwnerRecord)
-            if owner.project == self.project:
-                raise fail(
-                    "missing-state",
-                    "The store is marked as used, but its state is not there",
-                    f"{self.states.describe()} is missing; the store belongs to lineage {path.split('/')[1]} of project {self.project}",
-                    hint="put the state back from a backup, or point `store:` to a new place",
-                )
+    def _write(self, expected: Stamp | None, state: State) -> bool:
+        try:
+            return self.states.swap(expected, encode_state(state), _stamp(state))
+        except StateCorrupt as problem:
+            raise failures.corrupt(self.states.describe(), problem) from problem
+        except StorageError as refusal:
+            raise failures.refused(refusal) from refusal
 
-    def _owners(self) -> list[str]:
-        return [path for path in self.objects.list(layout.PROJECTS) if path.count("/") == 2 and path.endswith("/owner")]  # noqa: PLR2004
 
-    def _identity(self) -> str:
-        """Which store this is; a new one is marked."""
-        self.objects.create(layout.IDENTITY, encode(StoreIdentity(id=secrets.token_hex(8))))
-        return self._store_identity() or ""
-
-    def _store_identity(self) -> str | None:
-        found = self.objects.get(layout.IDENTITY)
-        return None if found is None else read_record(found[0], layout.IDENTITY, StoreIdentity).id
-
-    def _check_store(self, state: State) -> None:
-        found = self._store_identity()
-        if state.store and found != state.store:
-            place = self.objects.describe()
-            why = "is not a store of leptonctl, or an empty one: is it mounted?" if found is None else f"is another store ({found})"
-            raise fail(
-                "wrong-store",
-                "The store is not the one that this state belongs to",
-                f"{place} {why} The state names the store {state.store}.",
-                hint="mount or name the store that was used before; to begin again, remove the state too",
-            )
-        owner = self.lineage(state).owner()
-        if owner is not None and (owner.state, owner.generation) != (state.id, state.generation):
-            raise fail(
-                "replaced-state",
-                "This state was replaced",
-                f"{self.states.describe()} is of generation {state.generation}, the store belongs to generation {owner.generation}",
-                hint="use the state that replaced it",
-                exit_code=STALE,
-            )
-
-    def _with_history(self, before: State, after: State, note: Note) -> State:
-        """Written before the swap: a record that lost its race hangs on no chain and is never shown."""
-        mark = Mark(serial=after.serial, id=secrets.token_hex(8))
-        record = HistoryRecord(
-            serial=mark.serial, id=mark.id, previous=before.history, at=now(), author=note.author, changes=tuple(_moves(before, after)),
-            held=note.held, environment=note.environment, deployment=note.deployment, evidence=note.evidence,
-            recovered_by=note.recovered_by,
-        )  # fmt: skip
-        self.lineage(before).append_history(record)
-        return replace(after, history=mark)
+def _record(before: State, after: State, note: Note) -> HistoryRecord:
+    return HistoryRecord(
+        serial=after.serial, id=secrets.token_hex(8), previous=before.history, at=now(), author=note.author,
+        changes=tuple(_moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
+        evidence=note.evidence, recovered_by=note.recovered_by,
+    )  # fmt: skip
 
 
 def _stamp(state: State) -> Stamp:
@@ -181,8 +195,9 @@ def _stamp(state: State) -> Stamp:
 
 
 def _moves(before: State, after: State) -> list[Moved]:
-    addresses = sorted({*before.current, *after.current})
-    pairs = ((a, before.current.get(a), after.current.get(a)) for a in addresses)
+    # almost all are the very same pointer: no field of it is looked at
+    changed = {a for a, pointer in after.current.items() if before.current.get(a) is not pointer}
+    pairs = ((a, before.current.get(a), after.current.get(a)) for a in sorted(changed | (before.current.keys() - after.current.keys())))
     return [moved(address, old, new) for address, old, new in pairs if old != new]
 
 
@@ -193,25 +208,3 @@ def moved(address: str, old: Pointer | None, new: Pointer | None) -> Moved:
         before_version=old.version if old else None, after_version=new.version if new else None,
         artifact=new.artifact if new else None, package=new.package if new else None,
     )  # fmt: skip
-
-
-def _corrupt(place: str, problem: StateCorrupt) -> Failure:
-    if problem.missing:
-        return fail("lost-state", "The state is missing", problem.detail, hint=problem.hint)
-    return fail("corrupt-state", "The state cannot be read", problem.detail or place, hint=problem.hint)
-
-
-def _unreadable(place: str, problem: BadRecord) -> Failure:
-    if problem.newer:
-        return fail(
-            "newer-format",
-            "The state has a format this release does not know",
-            f"{place}: {problem} (format {format_of(State)}).",
-            hint="upgrade leptonctl to the release that wrote the state",
-        )
-    return fail(
-        "corrupt-state",
-        "The state cannot be read",
-        f"{place} is there, but it is not a state ({problem}). It is not taken for a missing state, and nothing was changed.",
-        hint=f"put back the copy before it: cp {place}.backup {place} (results are in the store and are not built again)",
-    )

@@ -1,48 +1,53 @@
 """The state as one file of a folder, `state.json`, with the one before it as `state.json.backup`."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from leptonctl.core.diagnostic import fail
-from leptonctl.core.values import Json
-from leptonctl.storage.durable import locked, replace_file, sweep
-from leptonctl.storage.state import check_next, decode, encode
+from leptonctl.core.codec import BadRecord, Record, decode
+from leptonctl.spi.storage import Stamp, StateBackend, StateCorrupt, StorageError
+from leptonctl.storage.durable import NO_HARD_LINKS, fsync_folder, locked, move_into_place, sweep, write_temporary
+from leptonctl.storage.folder import HINT, HINTS
+
+
+class StampOf(Record):
+    """What a swap compares, of whatever format the state is."""
+
+    format_version: str
+    revision: int
+    write: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderState:
-    """Safe for any number of processes on one machine: a write compares the revision under a lock, then renames."""
+    """Safe for any number of processes on one machine: a write compares the stamp under a lock, then renames."""
 
     folder: Path
 
-    def read(self) -> dict[str, Any] | None:
+    def read(self) -> tuple[bytes, Stamp] | None:
         data = self._bytes()
-        return None if data is None else decode(data, str(self._file))
+        return None if data is None else (data, self._stamp(data))
 
-    def swap(self, expected_revision: int | None, new: Mapping[str, Json]) -> bool:
-        check_next(expected_revision, new)
-        data = encode(new)
-        try:
-            with locked(self.folder / ".lock"):
-                before = self._bytes()
-                found = None if before is None else decode(before, str(self._file))["revision"]
-                if found != expected_revision:
-                    return False
-                sweep(self._temporary)
+    def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
+        if _stamp_of(data) != stamp or (expected is not None and stamp.revision != expected.revision + 1):
+            msg = f"the state after {expected} cannot be {stamp}, nor be said to be what it is not"
+            raise ValueError(msg)
+        with self._refusals(), locked(self.folder / ".lock"):
+            before = self._bytes()
+            if (None if before is None else self._stamp(before)) != expected:
+                return False
+            sweep(self._temporary)
+            written = write_temporary(self._temporary, (data,))
+            try:
                 if before is not None:
-                    replace_file(self._backup, before, self._temporary)
-                replace_file(self._file, data, self._temporary)
-        except OSError as reason:
-            raise fail(
-                "state-failed",
-                "The state could not be written",
-                f"Writing {self._file}: {reason.strerror or reason}.",
-                hint="check free space and permissions of the state folder, then run the same command again",
-            ) from reason
-        return True
+                    self._back_up(before)
+                move_into_place(written, self._file)
+            finally:
+                written.unlink(missing_ok=True)
+            fsync_folder(self.folder)
+            return True
 
     def describe(self) -> str:
         return str(self._file)
@@ -59,26 +64,65 @@ class FolderState:
     def _temporary(self) -> Path:
         return self.folder / ".temporary"
 
+    def _back_up(self, before: bytes) -> None:
+        """Keep the state that is about to be replaced: under a second name, so that its durable bytes are not written again."""
+        link = self._temporary / f"backup-{os.getpid()}"
+        link.unlink(missing_ok=True)
+        try:
+            os.link(self._file, link)
+        except OSError as refused:
+            if refused.errno not in NO_HARD_LINKS:
+                raise
+            link = write_temporary(self._temporary, (before,))
+        move_into_place(link, self._backup)
+        # a rename between two names of one file does nothing, not even to the first name
+        link.unlink(missing_ok=True)
+
     def _bytes(self) -> bytes | None:
         """None only where there never was a state: writes replace the file, no moment is without one."""
         with suppress(FileNotFoundError, NotADirectoryError):
             return self._read(self._file)
         if not self._backup.exists():
             return None
-        raise fail(
-            "lost-state",
-            "The state is missing",
+        raise StateCorrupt(
             f"{self._file} is gone, but a copy of an earlier state lies beside it: something else has removed it.",
-            hint=f"put it back: cp {self._backup} {self._file}",
+            f"put it back: cp {self._backup} {self._file}",
+            missing=True,
         )
 
     def _read(self, file: Path) -> bytes:
         try:
             return file.read_bytes()
-        except (PermissionError, IsADirectoryError) as reason:
-            raise fail(
-                "corrupt-state",
-                "The state cannot be read",
-                f"{file}: {reason.strerror}.",
-                hint=f"make {file} a file that you can read",
-            ) from reason
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as reason:
+            raise StateCorrupt(f"{file}: {reason.strerror}.", f"make {file} a file that you can read") from reason
+
+    def _stamp(self, data: bytes) -> Stamp:
+        try:
+            return _stamp_of(data)
+        except BadRecord as problem:
+            raise StateCorrupt(
+                f"{self._file} is there, but it is not a state of leptonctl ({problem}). It is not taken for a missing state,"
+                " and nothing was changed.",
+                f"put back the copy before it: cp {self._backup} {self._file} (results are in the store and are not built again)",
+            ) from problem
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as reason:
+            detail = f"Writing {self._file}: {reason.strerror or reason}."
+            raise StorageError(detail, HINTS.get(reason.errno or 0, HINT).replace("store", "state")) from reason
+
+
+STATE = StateBackend(
+    scheme="", description="a folder, relative to the project's or absolute", open=lambda uri, project: FolderState(folder=project / uri)
+)
+
+
+def _stamp_of(data: bytes) -> Stamp:
+    """Raises BadRecord."""
+    found = decode(data, StampOf)
+    return Stamp(revision=found.revision, write=found.write)

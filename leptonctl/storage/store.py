@@ -1,22 +1,50 @@
-"""The store: artifacts by content, results by step key, and the small records beside them (docs/formats.md, Store).
+"""What a store shares by content among all its projects: artifacts, results by step key, recipes, key marks and step leases.
 
-Owns the paths and the order of writes; the bytes lie with any `Objects`. Decides nothing about what to build or bind.
+Owns the order of writes; paths are `core.layout`'s, the bytes lie with any `Objects`. Decides nothing about what to build or bind.
 """
 
 import gc
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from dataclasses import dataclass, field
 
-from leptonctl.core.values import Json, Result
-from leptonctl.storage.objects import Lease, Objects, open_objects
-from leptonctl.storage.records import Recorded, decode, decode_result, encode, result_to_json
+from leptonctl.core import layout
+from leptonctl.core.codec import BadRecord, convert, encode, plain
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.result import Result
+from leptonctl.core.state import KeyMark, Owner, Recipe
+from leptonctl.spi.storage import Lease, Objects
+from leptonctl.storage.records import BadRecordAt, read_record
 
 LEASE_S = 60.0
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredArtifact:
+    """An artifact of a listing. `modified` is in seconds since 1970."""
+
+    digest: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResult:
+    """A record of a step key: the first, or from `number` 2 on one made after an artifact was lost."""
+
+    result: Result
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The results of some keys. `damaged`: those whose record cannot be read, each with the failure of whoever needs it."""
+
+    results: Mapping[str, Result] = field(default_factory=dict)
+    damaged: Mapping[str, BadRecordAt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,156 +56,154 @@ class Store:
     # --- artifacts -------------------------------------------------------------------------------------------------
 
     def put_artifact(self, data: bytes) -> str:
-        """Store bytes durably under their digest and return it; what is there already is not written again."""
-        name = hashlib.sha256(data).hexdigest()
-        self.objects.create(_artifact(name), data)
-        return f"sha256:{name}"
+        """Store bytes durably under their digest and return it. What is there already is not written again, unless it is damaged."""
+        return self.put_artifacts([data])[0]
+
+    def put_artifacts(self, contents: Iterable[bytes]) -> list[str]:
+        """As `put_artifact`, for many that wait for the medium together."""
+        digests = []
+        by_path: dict[str, bytes] = {}
+        for data in contents:
+            digests.append("sha256:" + hashlib.sha256(data).hexdigest())
+            by_path[layout.artifact(digests[-1])] = data
+        for path in by_path.keys() - self.objects.create_many(by_path):
+            self._mend(path, by_path[path])
+        return digests
 
     def get_artifact(self, digest: str) -> bytes:
         """The bytes, checked against the digest. Raises KeyError when absent, ValueError when they do not match."""
-        found = self.objects.get(_artifact(digest))
+        found = self.objects.get(layout.artifact(digest))
         if found is None:
             raise KeyError(digest)
-        if hashlib.sha256(found[0]).hexdigest() != _hex(digest):
-            msg = f"the artifact {digest} is damaged: {_artifact(digest)} in {self.objects.describe()} has other bytes"
-            raise ValueError(msg)
+        if hashlib.sha256(found[0]).hexdigest() != layout.bare(digest):
+            raise self._damaged(digest)
         return found[0]
 
-    def has_artifact(self, digest: str) -> bool:
-        return self.objects.exists(_artifact(digest))
+    def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
+        """Store what is too large for memory, under the digest it is known to have. ValueError, and nothing stored, when it has another."""
+        self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
 
-    def artifacts(self) -> Iterator[tuple[str, int, float]]:
-        """Digest, size and modification time (seconds since 1970) of every artifact, in no order."""
-        for entry in self.objects.entries("artifacts"):
-            yield "sha256:" + entry.path.rpartition("/")[2], entry.size, entry.modified
+    def read_artifact(self, digest: str) -> Iterator[bytes]:
+        """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
+        chunks = self.objects.read(layout.artifact(digest))
+        if chunks is None:
+            raise KeyError(digest)
+        return _checked(chunks, digest, str(self._damaged(digest)))
+
+    def present(self, digests: Iterable[str]) -> set[str]:
+        """Those of many artifacts that exist."""
+        paths = {layout.artifact(digest): digest for digest in digests}
+        return {paths[path] for path in self.objects.present(paths)}
+
+    def artifacts(self) -> Iterator[StoredArtifact]:
+        """All artifacts, in no order. What is not one is passed over."""
+        for entry in self.objects.entries(layout.ARTIFACTS):
+            digest = layout.artifact_digest(entry.path)
+            if digest is not None:
+                yield StoredArtifact(digest=digest, size=entry.size, modified=entry.modified)
 
     def delete_artifact(self, digest: str) -> None:
         """Results that name it stay; their keys count as not built from now on."""
-        self.objects.delete(_artifact(digest))
+        self.objects.delete(layout.artifact(digest))
 
     # --- results ---------------------------------------------------------------------------------------------------
 
     def get_result(self, key: str) -> Result | None:
-        """The newest record of a key whose artifacts all still exist; None when there is none."""
+        """The result in force of one key; None when there is none, BadRecordAt when it cannot be read."""
         return self.results([key]).get(key)
 
     def results(self, keys: Iterable[str]) -> dict[str, Result]:
-        """As `get_result` for many keys, in few passes over the back end. Keys without a result are left out."""
-        with _no_collector():
-            records = self._records(dict.fromkeys(keys))
-            named = {digest for found in records.values() for r in found for digest in r.result.artifacts.values()}
-            there = self._present(named)
-            best = {key: _in_force(found, there) for key, found in records.items()}
-        return {key: found for key, found in best.items() if found is not None}
+        """The results in force of many keys, in few passes over the back end; keys without one are left out.
 
-    def put_result(self, result: Result, address: str) -> Result:
+        In force is the newest record of a key whose artifacts all still exist. Raises BadRecordAt for the first that is damaged.
+        """
+        found = self.find(keys)
+        for failure in found.damaged.values():
+            raise failure
+        return dict(found.results)
+
+    def find(self, keys: Iterable[str]) -> Found:
+        """As `results`, for who goes on without those that cannot be read."""
+        with _no_collector():
+            records, damaged = self._records(dict.fromkeys(keys))
+            there = self._present(records.values())
+            in_force = {key: _in_force(found, there) for key, found in records.items() if key not in damaged}
+        return Found(results={key: found for key, found in in_force.items() if found is not None}, damaged=damaged)
+
+    def put_result(self, result: Result) -> Result:
         """Record a result; gives the one in force, which is another builder's when that was first.
 
-        The artifacts must be in the store already (ValueError). When the record in force has lost an artifact, the new one is
-        recorded beside it. `address` is for whom it was built: history for people, not identity.
+        The artifacts must be in the store already, and the numbers finite (ValueError). When the record in force has lost an
+        artifact, the new one is recorded beside it.
         """
-        lost = set(result.artifacts.values()) - self._present(set(result.artifacts.values()))
+        lost = set(result.artifacts.values()) - self.present(result.artifacts.values())
         if lost:
             msg = f"a result must not be recorded before its artifacts: {', '.join(sorted(lost))} of {result.op} {result.key}"
             raise ValueError(msg)
-        data = encode({**result_to_json(result), "address": address})
+        # NaN would be written as null, and the record could not be read again
+        json.dumps(plain(result), allow_nan=False)
+        data = encode(result)
+        number = 0
         while True:
-            found = self._records([result.key]).get(result.key, [])
-            there = self._present({digest for r in found for digest in r.result.artifacts.values()})
-            if (in_force := _in_force(found, there)) is not None:
+            records, damaged = self._records([result.key])
+            for failure in damaged.values():
+                raise failure
+            found = records.get(result.key, [])
+            if (in_force := _in_force(found, self._present([found]))) is not None:
                 return in_force
-            if self.objects.create(_result(result.key, len(found) + 1), data):
+            if number == len(found) + 1:
+                raise _occupied(layout.result(result.key, number))
+            number = len(found) + 1
+            if self.objects.create(layout.result(result.key, number), data):
                 return result
 
-    def all_results(self) -> Iterator[Recorded]:
-        """Every record ever made, those with lost artifacts too, in no order."""
-        paths = self.objects.list("results")
-        for start in range(0, len(paths), 1000):
-            for path, data in self.objects.get_many(paths[start : start + 1000]).items():
-                yield decode_result(data, path)
+    def all_results(self) -> Iterator[StoredResult | BadRecordAt]:
+        """Every record ever made, those with lost artifacts too, in no order; one that is damaged as the failure it would be.
 
-    # --- marks -----------------------------------------------------------------------------------------------------
+        What is not named as a record is passed over.
+        """
+        paths = [path for path in self.objects.list(layout.RESULTS) if layout.result_key(path) is not None]
+        for start in range(0, len(paths), BATCH):
+            for path, data in self.objects.get_many(paths[start : start + BATCH]).items():
+                try:
+                    yield _stored(data, path)
+                except BadRecordAt as damaged:
+                    yield damaged
+
+    # --- recipes ---------------------------------------------------------------------------------------------------
+
+    def put_recipe(self, declaration: str, recipe: Recipe) -> None:
+        """Keep what was declared, under the digest that pointers name it by. The first one stands."""
+        self.put_recipes({declaration: recipe})
+
+    def put_recipes(self, recipes: Mapping[str, Recipe]) -> None:
+        """As `put_recipe`, for many that wait for the medium together."""
+        self.objects.create_many({layout.recipe(declaration): encode(recipe) for declaration, recipe in recipes.items()})
+
+    def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
+        """The recipes of many declarations; those that are not in the store are left out. Raises BadRecordAt."""
+        paths = {layout.recipe(declaration): declaration for declaration in declarations}
+        return {paths[path]: read_record(data, path, Recipe) for path, data in self.objects.get_many(paths).items()}
+
+    # --- marks and leases ------------------------------------------------------------------------------------------
 
     def check_key(self, key_id: str, mark: str) -> bool:
         """Whether `mark` is the one recorded for this key id; the first one is recorded."""
-        return self._first(f"keys/{_segment(key_id)}", "mark", mark) == mark
-
-    def lineage(self, project: str) -> str | None:
-        """The lineage that owns this store for a project; None before its first apply."""
-        record = self._read(f"lineage/{_segment(project)}")
-        return None if record is None else str(record["lineage"])
-
-    def mark_lineage(self, project: str, lineage: str) -> str:
-        """Record the lineage unless there is one; gives the one in force."""
-        return self._first(f"lineage/{_segment(project)}", "lineage", lineage)
-
-    # --- history of pointer changes --------------------------------------------------------------------------------
-
-    def append_history(self, serial: int, id: str, record: Mapping[str, Json]) -> bool:  # noqa: A002
-        """Record a pointer change; `record["previous"]` is `{serial, id}` of the one before, or null. False: it is there."""
-        return self.objects.create(_history(serial, id), encode(record))
-
-    def history(self, head: tuple[int, str] | None) -> Iterator[dict[str, Any]]:
-        """From the newest (serial, id) back along `previous`. Ends early where a record is missing."""
-        while head is not None and (record := self._read(_history(*head))) is not None:
-            yield record
-            previous = record.get("previous")
-            head = (previous["serial"], previous["id"]) if previous else None
-
-    # --- deployments -----------------------------------------------------------------------------------------------
-
-    def put_deployment(self, env: str, number: int, record: Mapping[str, Json]) -> bool:
-        """Write the immutable record of a deployment; False when the number is taken."""
-        return self.objects.create(_deployment(env, number), encode(record))
-
-    def deployment(self, env: str, number: int) -> dict[str, Any] | None:
-        return self._read(_deployment(env, number))
-
-    def deployments(self, env: str) -> list[int]:
-        """The numbers of all deployments of an environment, ascending."""
-        names = (path.rpartition("/")[2] for path in self.objects.list(f"deployments/{_segment(env)}"))
-        return sorted(int(name) for name in names if name.isdigit())
-
-    def head(self, env: str) -> tuple[dict[str, Any], str] | None:
-        """What names the deployment in force, and the etag that `move_head` compares."""
-        path = _named("deployments", env, "head")
+        path = layout.key_mark(key_id)
+        if self.objects.create(path, encode(KeyMark(mark=mark))):
+            return True
         found = self.objects.get(path)
-        return None if found is None else (decode(found[0], path), found[1])
+        if found is None:
+            raise _occupied(path)
+        return read_record(found[0], path, KeyMark).mark == mark
 
-    def move_head(self, env: str, value: Mapping[str, Json], etag: str | None) -> bool:
-        """Put another deployment in force; False when the head moved since `etag` (None: since there was no head)."""
-        return self.objects.replace(_named("deployments", env, "head"), encode(value), etag) is not None
+    def step_lease(self, key: str, owner: Owner, ttl_s: float = LEASE_S) -> Lease | None:
+        """Saves double work, never needed for correctness. None: somebody else is building this key. `StepLeases` keeps it alive."""
+        return self.objects.lease(layout.step_lease(key), plain(owner), ttl_s)
 
-    def stage(self, env: str, value: Mapping[str, Json]) -> None:
-        """Name the deployment that the servers should get ready."""
-        self.objects.put(_named("deployments", env, "staged"), encode(value))
-
-    def staged(self, env: str) -> dict[str, Any] | None:
-        return self._read(_named("deployments", env, "staged"))
-
-    # --- servers ---------------------------------------------------------------------------------------------------
-
-    def put_server(self, env: str, id: str, record: Mapping[str, Json]) -> None:  # noqa: A002
-        """Registration, heartbeat and readiness: the only thing a server writes."""
-        self.objects.put(_named("servers", env, id), encode(record))
-
-    def servers(self, env: str) -> list[dict[str, Any]]:
-        """The records of all servers registered for an environment, by id; whether they live is the reader's judgement."""
-        found = self.objects.get_many(self.objects.list(f"servers/{_segment(env)}"))
-        return [decode(data, path) for path, data in sorted(found.items())]
-
-    def remove_server(self, env: str, id: str) -> None:  # noqa: A002
-        self.objects.delete(_named("servers", env, id))
-
-    # --- leases ----------------------------------------------------------------------------------------------------
-
-    def step_lease(self, key: str, owner: dict[str, Json]) -> Lease | None:
-        """Saves double work, never needed for correctness. None: somebody else is building this key."""
-        return self.objects.lease(f"step/{_hex(key)}", owner, LEASE_S)
-
-    def leases(self, prefix: str = "") -> dict[str, dict[str, Json]]:
+    def leases(self, prefix: str = "") -> dict[str, Owner]:
         """Owners of all leases held now, by name: `step/KEY`."""
-        return self.objects.leases(prefix)
+        return {name: _owner(owner) for name, owner in self.objects.leases(prefix).items()}
 
     def break_lease(self, name: str) -> bool:
         """Free a lease by force; False when nobody held it."""
@@ -185,74 +211,77 @@ class Store:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _records(self, keys: Iterable[str]) -> dict[str, list[Recorded]]:
-        """All records of each key, oldest first. Round n asks for the n-th records, so most keys take one round and a miss."""
-        found: dict[str, list[Recorded]] = {}
+    def _records(self, keys: Iterable[str]) -> tuple[dict[str, list[StoredResult]], dict[str, BadRecordAt]]:
+        """All records of each key, oldest first, and the keys that have a damaged one.
+
+        Round n asks for the n-th records, so most keys take one round and a miss.
+        """
+        found: dict[str, list[StoredResult]] = {}
+        damaged: dict[str, BadRecordAt] = {}
         asked, number = list(keys), 1
         while asked:
-            paths = {_result(key, number): key for key in asked}
+            paths = {layout.result(key, number): key for key in asked}
             for path, data in self.objects.get_many(paths).items():
-                found.setdefault(paths[path], []).append(decode_result(data, path))
+                try:
+                    found.setdefault(paths[path], []).append(_stored(data, path))
+                except BadRecordAt as failure:
+                    damaged[paths[path]] = failure
             asked = [key for key in asked if len(found.get(key, ())) == number]
             number += 1
-        return found
+        return found, damaged
 
-    def _present(self, digests: set[str]) -> set[str]:
-        paths = {_artifact(digest): digest for digest in digests}
-        return {paths[path] for path in self.objects.present(paths)}
+    def _present(self, records: Iterable[list[StoredResult]]) -> set[str]:
+        return self.present({digest for found in records for stored in found for digest in stored.result.artifacts.values()})
 
-    def _read(self, path: str) -> dict[str, Any] | None:
+    def _mend(self, path: str, data: bytes) -> None:
+        """Bytes that lie under their digest are right, or were damaged and are now put right."""
         found = self.objects.get(path)
-        return None if found is None else decode(found[0], path)
+        if found is not None and found[0] != data:
+            self.objects.put(path, data)
 
-    def _first(self, path: str, field: str, value: str) -> str:
-        """Write a one-field record unless there is one; the value in force."""
-        self.objects.create(path, encode({field: value}))
-        record = self._read(path)
-        return value if record is None else str(record[field])
+    def _damaged(self, digest: str) -> ValueError:
+        return ValueError(f"the artifact {digest} is damaged: {layout.artifact(digest)} in {self.objects.describe()} has other bytes")
 
 
-def open_store(uri: str, root: Path) -> Store:
-    """The store a project names; a folder path is relative to `root`. Writes nothing."""
-    return Store(objects=open_objects(uri, root))
+def _stored(data: bytes, path: str) -> StoredResult:
+    result = read_record(data, path, Result)
+    named = layout.result_key(path)
+    if named is None or layout.bare(result.key) != layout.bare(named[0]):
+        raise BadRecordAt(path, BadRecord(f"it is the record of {result.key}"))
+    return StoredResult(result=result, number=named[1])
 
 
-def _in_force(found: list[Recorded], there: set[str]) -> Result | None:
-    for recorded in reversed(found):
-        if there.issuperset(recorded.result.artifacts.values()):
-            return recorded.result
+def _in_force(found: list[StoredResult], there: set[str]) -> Result | None:
+    for stored in reversed(found):
+        if there.issuperset(stored.result.artifacts.values()):
+            return stored.result
     return None
 
 
-def _hex(digest: str) -> str:
-    return digest.removeprefix("sha256:")
+def _owner(value: object) -> Owner:
+    try:
+        return convert(value, Owner)  # type: ignore[arg-type]
+    except BadRecord:
+        return Owner()
 
 
-def _artifact(digest: str) -> str:
-    name = _hex(digest)
-    return f"artifacts/{name[:2]}/{name}"
+def _occupied(path: str) -> Exception:
+    return fail(
+        "corrupt-record",
+        "A record of the store cannot be read",
+        f"{path} is taken by something that is not a record: a folder, or a link that leads nowhere.",
+        hint=f"remove {path} from the store and run the same command again",
+    )
 
 
-def _result(key: str, number: int) -> str:
-    return f"results/{_hex(key)}" if number == 1 else f"results/{_hex(key)}.{number}"
-
-
-def _history(serial: int, id: str) -> str:  # noqa: A002
-    return f"history/{serial:08d}-{_segment(id)}"
-
-
-def _deployment(env: str, number: int) -> str:
-    return _named("deployments", env, f"{number:08d}")
-
-
-def _named(folder: str, env: str, name: str) -> str:
-    return f"{folder}/{_segment(env)}/{_segment(name)}"
-
-
-def _segment(name: str) -> str:
-    """A user's word as one path segment."""
-    quoted = quote(name, safe="")
-    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
+def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[bytes]:
+    """The same chunks; ValueError at their end when they have another digest."""
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+        yield chunk
+    if state.hexdigest() != layout.bare(digest):
+        raise ValueError(problem)
 
 
 @contextmanager

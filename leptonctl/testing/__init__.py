@@ -1,6 +1,30 @@
 """Conformance suites: what every provider and back end must keep, as one call each. They raise AssertionError."""
 
-from leptonctl.testing.backends import check_state, check_store
-from leptonctl.testing.providers import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+from typing import TYPE_CHECKING
 
-__all__ = ["check_metric", "check_platform", "check_preprocessor", "check_source", "check_state", "check_store", "check_trainer"]
+if TYPE_CHECKING:
+    from leptonctl.testing.executors import check_executor
+    from leptonctl.testing.providers import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+    from leptonctl.testing.states import check_state
+    from leptonctl.testing.stores import check_store
+
+__all__ = [
+    "check_executor", "check_metric", "check_platform", "check_preprocessor", "check_source", "check_state", "check_store", "check_trainer",
+]  # fmt: skip
+
+HOMES = {
+    "executors": ("check_executor",),
+    "providers": ("check_metric", "check_platform", "check_preprocessor", "check_source", "check_trainer"),
+    "states": ("check_state",),
+    "stores": ("check_store",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a suite when it is used: one of back ends needs nothing of what learning needs."""
+    from importlib import import_module
+
+    for home, suites in HOMES.items():
+        if name in suites:
+            return getattr(import_module(f"leptonctl.testing.{home}"), name)
+    raise AttributeError(name)

@@ -19,7 +19,7 @@ from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render
 from leptonctl.language.validate import validate
 from leptonctl.project.catalog import load_catalog
-from leptonctl.project.schemas import load_checks
+from leptonctl.project.compiled import load_checks
 from leptonctl.spi.catalog import Catalog
 
 CATALOG: Catalog = load_catalog()

@@ -14,7 +14,7 @@ from leptonctl.kinds.schema import BASE, check
 from leptonctl.language.fits import fits
 from leptonctl.language.load import load
 from leptonctl.language.validate import check_value, not_available, validate
-from leptonctl.project.schemas import compiled_checks
+from leptonctl.project.compiled import compiled_checks
 from leptonctl.views.diagnostics import render
 
 PROJECT = "kind: Project\nname: p\nformat: 1\n"

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,9 @@ class SqliteObjects:
 
     def create(self, path: str, data: bytes) -> bool:
         return self.replace(path, data, None) is not None
+
+    def create_many(self, objects: Mapping[str, bytes]) -> set[str]:
+        return {path for path, data in objects.items() if self.create(path, data)}
 
     def replace(self, path: str, data: bytes, etag: str | None) -> str | None:
         with self._database.open(writing=True) as db:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from leptonctl.core.values import Json
-from leptonctl.storage.durable import make_folder
+from leptonctl.storage.durable import open_lock
 
 # `is_held` takes the lock for an instant; whoever meets that tries again before saying that it is held
 TRIES, PAUSE_S = 4, 0.002
@@ -44,7 +44,7 @@ def take(path: Path, owner: dict[str, Json]) -> FolderLease | None:
     """The lease of a file, or None when another holds it."""
     tries = 0
     while True:
-        handle = _open(path)
+        handle = open_lock(path)
         if not _lock(handle, fcntl.LOCK_EX):
             os.close(handle)
             tries += 1
@@ -52,12 +52,20 @@ def take(path: Path, owner: dict[str, Json]) -> FolderLease | None:
                 return None
             time.sleep(PAUSE_S)
         elif _is_at(handle, path):
-            data = json.dumps(owner, ensure_ascii=False).encode()
-            os.pwrite(handle, data, 0)
-            os.ftruncate(handle, len(data))
-            return FolderLease(path, handle)
+            lease = FolderLease(path, handle)
+            try:
+                _write(handle, json.dumps(owner, ensure_ascii=False).encode())
+            except BaseException:
+                lease.release()
+                raise
+            return lease
         else:
             os.close(handle)
+
+
+def _write(handle: int, data: bytes) -> None:
+    os.pwrite(handle, data, 0)
+    os.ftruncate(handle, len(data))
 
 
 def is_held(path: Path) -> bool:
@@ -70,15 +78,6 @@ def is_held(path: Path) -> bool:
         return not _lock(handle, fcntl.LOCK_SH)
     finally:
         os.close(handle)
-
-
-def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT
-    try:
-        return os.open(path, flags, 0o644)
-    except FileNotFoundError:
-        make_folder(path.parent)
-        return os.open(path, flags, 0o644)
 
 
 def _lock(handle: int, how: int) -> bool:

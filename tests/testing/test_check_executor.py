@@ -1,0 +1,76 @@
+"""The suite of executors: one that keeps its promises passes, and each broken one is caught by name."""
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from leptonctl.spi.running import Completed, Failed, Lost, Outcome, Progressed
+from leptonctl.testing import check_executor, executors
+from tests.testing.process_executor import ProcessExecutor
+
+
+def test_an_executor_that_keeps_its_promises_passes(tmp_path: Path) -> None:
+    check_executor(functools.partial(ProcessExecutor, tmp_path), project=tmp_path)
+
+
+class Twice(ProcessExecutor):
+    """Tells the end of a task twice."""
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        outcomes = super().poll(timeout)
+        return outcomes + [outcome for outcome in outcomes if isinstance(outcome, Completed)]
+
+
+class SilentDeath(ProcessExecutor):
+    """Never tells that a worker has died."""
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        return [outcome for outcome in super().poll(timeout) if not isinstance(outcome, Lost) or outcome.cancelled]
+
+
+class DropsProgress(ProcessExecutor):
+    def poll(self, timeout: float) -> list[Outcome]:
+        return [outcome for outcome in super().poll(timeout) if not isinstance(outcome, Progressed)]
+
+
+class ForgetsTheReason(ProcessExecutor):
+    def poll(self, timeout: float) -> list[Outcome]:
+        return [Lost(id=o.id, why="failed") if isinstance(o, Failed) else o for o in super().poll(timeout)]
+
+
+class CancelsQuietly(ProcessExecutor):
+    def cancel(self) -> None:
+        self.close()
+
+
+class LeavesThemRunning(ProcessExecutor):
+    def close(self) -> None:
+        self._waiting.clear()
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (Twice, "nothing is told of a task that has ended"),
+        (SilentDeath, "every task ends"),
+        (DropsProgress, "progress is told"),
+        (ForgetsTheReason, "a step that refuses its inputs fails"),
+        (CancelsQuietly, "every task ends"),
+        (LeavesThemRunning, "a step that was stopped does nothing more"),
+    ],
+)
+def test_a_broken_promise_is_named(broken: type[ProcessExecutor], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "PATIENCE_S", 6.0)
+    opened: list[ProcessExecutor] = []
+
+    def open_one() -> ProcessExecutor:
+        opened.append(broken(tmp_path))
+        return opened[-1]
+
+    try:
+        with pytest.raises(AssertionError, match=f"not kept: {said}"):
+            check_executor(open_one, project=tmp_path)
+    finally:
+        for executor in opened:
+            ProcessExecutor.close(executor)
