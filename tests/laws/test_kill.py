@@ -31,7 +31,7 @@ def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
     def fresh() -> Iterator[Path]:
         for number in range(1000):
             bound = "models: {" + ", ".join(f"{name}: v{index}" for index, name in enumerate(MODELS)) + "}"
-            made.append(tiny_project(tmp_path / str(number), MODELS, {"dev": bound}))
+            made.append(tiny_project(tmp_path / str(number), MODELS, {"dev": bound}, workers=2))
             yield made[-1]
 
     yield fresh()
