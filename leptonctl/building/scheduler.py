@@ -292,7 +292,7 @@ class Scheduler:
                 iteration=outcome.iteration,
                 of=outcome.of,
                 loss=outcome.loss,
-            )  # fmt: skip
+            )
         )
 
     def _finish(self, one: _Ready, result: Result, seconds: float, *, adopted: bool) -> None:
@@ -315,7 +315,7 @@ class Scheduler:
                 seconds=seconds,
                 adopted=adopted,
                 metrics=dict(numbers) or None,
-            )  # fmt: skip
+            )
         )
 
     def _fail(self, one: _Ready, outcome: Failed | Lost) -> None:

@@ -195,7 +195,7 @@ class _Move:
                 diagnostic=problem,
                 gate=code == GATE,
                 judgements=found,
-            )  # fmt: skip
+            )
         )
 
     # --- what it should be -----------------------------------------------------------------------------------------

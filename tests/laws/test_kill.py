@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from leptonctl.core.record import State, from_json
+
 from tests.projects import COMMAND, environment, processes, run, stop_servers, tiny_project, workers
 
 KILLS = 100 if os.environ.get("LEPTONCTL_SOAK") else 12
