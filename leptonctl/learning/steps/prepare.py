@@ -132,8 +132,8 @@ def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]]) -> Contrac
 def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Column:
     declared = shape.declared.get(name)
     column = declared_column(name, shape.types[name], declared)
-    wanted = None if declared is None else declared.nullable
-    nullable = column.fill is None and (any(c.null_count() for c in cells) if wanted is None else wanted)
+    allowed = None if declared is None else declared.nullable
+    nullable = column.fill is None and (any(c.null_count() for c in cells) if allowed is None else allowed)
     if name in shape.hashed:
         # ranges and allowed values would tell what the hash hides
         return Column(name=name, type="string", nullable=nullable, hash=True, declared=column.declared)
