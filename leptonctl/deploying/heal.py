@@ -56,6 +56,7 @@ def _again(locked: Locked, environment: Environment, record: Deployment | None, 
 def _mend(switch: Switch, locked: Locked, environment: Environment, deployment: Deployment, *, here: bool) -> None:
     platform = switch.platform(environment.platform)
     site = switch.site(locked.name, locked.state, platform, environment.platform, here=here)
+    locked.newest()
     verb(platform.stage, site, deployment, switch.say)
     verb(platform.ready, site, deployment, switch.say)
     verb(platform.activate, site, locked.head.head, switch.say)
