@@ -13,7 +13,7 @@ from leptonctl.core.values import Json
 from leptonctl.spi.platforms import Observation, Platform, Site, filled
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.standing import begin_store
-from leptonctl.testing.lessons import Asked, Lesson, learn, table
+from leptonctl.testing.lessons import Exercise, Lesson, learn, table
 from leptonctl.testing.providers import check_about, check_params
 from leptonctl.testing.racing import require
 
@@ -42,14 +42,14 @@ class Stage:
     """A folder that plays the project and its store, with sets to be served."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Json]) -> None:
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.objects = FolderObjects(root=folder / "store")
         begin_store(self.objects)
         self.site = Site(root=folder, store="store", objects=self.objects, lineage=LINEAGE, environment=ENVIRONMENT, settings=settings)
         self._etag: str | None = None
 
     def say(self, line: str) -> None:
-        self.said.append(line)
+        self.lines.append(line)
 
     def record(self, number: int, lesson: Lesson) -> Deployment:
         """A deployment of one model in the store."""
@@ -90,11 +90,11 @@ def _check_verbs(platform: Platform, stage: Stage) -> None:
         platform.remove(site, stage.say)
     _require_nothing(platform.observe(site), "after `remove`")
     platform.remove(site, stage.say)
-    require("" not in stage.said, "what is said is a line of text")
+    require("" not in stage.lines, "what is said is a line of text")
 
 
 def _switch(platform: Platform, stage: Stage, site: Site, deployment: Deployment) -> None:
-    """One switch: staged, ready, the head, activated, seen. `stage` and `ready` come twice, as after a crash between them."""
+    """One switch: staged, ready, the head, activated, observed. `stage` and `ready` come twice, as after a crash between them."""
     number, before = deployment.deployment, deployment.deployment - 1
     for _ in range(2):
         stage.head(before, staged=number)
@@ -109,13 +109,16 @@ def _switch(platform: Platform, stage: Stage, site: Site, deployment: Deployment
     require(problems == (), f"what serves already stands in nobody's way: {problems}")
 
 
-def _require_serves(seen: Observation, number: int, what: str) -> None:
+def _require_serves(observation: Observation, number: int, what: str) -> None:
     if number:
-        require(number in [record.deployment for record in (seen.answering, *seen.servers) if record is not None], f"{what}: {seen}")
+        require(
+            number in [record.deployment for record in (observation.answering, *observation.servers) if record is not None],
+            f"{what}: {observation}",
+        )
 
 
-def _require_nothing(seen: Observation, when: str) -> None:
-    require(not seen.running and seen.answering is None, f"nothing runs {when}: {seen}")
+def _require_nothing(observation: Observation, when: str) -> None:
+    require(not observation.running and observation.answering is None, f"nothing runs {when}: {observation}")
 
 
 def _lessons() -> list[Lesson]:
@@ -124,4 +127,4 @@ def _lessons() -> list[Lesson]:
 
     trainer = load_catalog().trainers["classification", "naive_bayes"]
     rows = table(ROWS, "classification")
-    return [learn(trainer, Asked(algorithm=trainer.name, params={"var_smoothing": value}), rows) for value in (1e-9, 1e-3)]
+    return [learn(trainer, Exercise(algorithm=trainer.name, params={"var_smoothing": value}), rows) for value in (1e-9, 1e-3)]
