@@ -1,4 +1,4 @@
-"""What every trainer, preprocess step, metric, source and platform must keep. Learns on small tables with the very steps of an apply."""
+"""What every trainer, preprocess step, metric and source must keep. Learns on small tables with the very steps of an apply."""
 
 import json
 import re
@@ -24,7 +24,6 @@ from leptonctl.spi.learning import (
     SourceOptions,
     Trainer,
 )
-from leptonctl.spi.platforms import Platform
 from leptonctl.testing.lessons import Asked, Lesson, learn, table
 
 FILE = re.compile(r"model\.[a-z0-9]+")
@@ -101,13 +100,6 @@ def check_source(source: Source, files: Sequence[Path], options: SourceOptions |
             file.write_bytes(data)
             for act in (source.columns, source.read):
                 _require_refused(f"{act.__name__} of {'an empty file' if not data else 'bytes that are no such file'}", act, file, chosen)
-
-
-def check_platform(platform: Platform) -> None:
-    """A platform: what its settings may hold."""
-    _check_about(platform.name, platform.description, None)
-    _require("type" not in platform.settings, "`type` names the platform and is no setting")
-    _check_params(platform.settings)
 
 
 # --- what all share ------------------------------------------------------------------------------------------------

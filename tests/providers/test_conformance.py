@@ -9,7 +9,7 @@ import pytest
 from leptonctl.project.catalog import load_catalog
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.spi.learning import ProviderError
-from leptonctl.testing import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+from leptonctl.testing import check_metric, check_preprocessor, check_source, check_trainer
 
 CATALOG = load_catalog()
 QUICK = {"n_estimators": 8, "learning_rate_init": 0.01}
@@ -35,11 +35,6 @@ def test_a_preprocess_step(name):
 @pytest.mark.parametrize("key", CATALOG.metrics, ids=".".join)
 def test_a_metric(key):
     check_metric(CATALOG.metrics[key])
-
-
-@pytest.mark.parametrize("name", CATALOG.platforms)
-def test_a_platform(name):
-    check_platform(CATALOG.platforms[name])
 
 
 @pytest.mark.parametrize("name", CATALOG.sources)
