@@ -3,8 +3,8 @@
 graphlib says which steps are ready; results are asked for in batches; the work of the parent is linear in the number of steps.
 """
 
+import heapq
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -67,12 +67,19 @@ class Work:
 
 @dataclass(slots=True, kw_only=True)
 class _Ready:
-    """A step whose needs are there, with its key and (for early cutoff) what determines it by content."""
+    """A step whose needs are there, with its key and (for early cutoff) what determines it by content.
+
+    `order` is its place in the plan: of those that are ready the first runs first, so that one version is done before the next.
+    """
 
     planned: PlannedStep
     needs: Mapping[str, Result]
     key: str
     content: str
+    order: int
+
+    def __lt__(self, other: "_Ready") -> bool:
+        return self.order < other.order
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +92,8 @@ class Scheduler:
     work: Work
     built: Built = field(default_factory=Built)
     _known: dict[str, Result] = field(default_factory=dict)
-    _queue: deque[_Ready] = field(default_factory=deque)
+    _queue: list[_Ready] = field(default_factory=list)
+    _order: dict[Place, int] = field(default_factory=dict)
     _elsewhere: list[_Ready] = field(default_factory=list)
     _running: dict[str, _Ready] = field(default_factory=dict)
     _twins: dict[str, list[_Ready]] = field(default_factory=dict)
@@ -99,6 +107,7 @@ class Scheduler:
         steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
         order = TopologicalSorter({place: [n for n in step.step.needs.values() if n in steps] for place, step in steps.items()})
         order.prepare()
+        self._order = {place: number for number, place in enumerate(steps)}
         self._known.update(self.work.known)
         try:
             while order.is_active():
@@ -137,7 +146,7 @@ class Scheduler:
             elif before is not None and before.content == one.content:
                 self._adopt(one, before)
             else:
-                self._queue.append(one)
+                heapq.heappush(self._queue, one)
 
     def _skip(self, planned: PlannedStep) -> bool:
         obstacle = self.built.obstacle(planned.step.needs.values())
@@ -162,7 +171,7 @@ class Scheduler:
         if key is None:
             msg = f"the key of {step.name} of {step.address} cannot be completed from its needs"
             raise RuntimeError(msg)
-        return _Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops))
+        return _Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops), order=self._order[step.place])
 
     def _need(self, step: Step, role: str) -> Result | None:
         """The result that a step reads in a role: of this run, or an earlier one's by key."""
@@ -202,7 +211,7 @@ class Scheduler:
         """Hand out queued steps while there is room."""
         self._look_elsewhere()
         while self._queue and len(self._running) < self.work.parallelism:
-            one = self._queue.popleft()
+            one = heapq.heappop(self._queue)
             if one.key in self._known:
                 self._finish(one, self._known[one.key], 0.0, adopted=True)
             elif one.key in self._twins:
@@ -238,7 +247,8 @@ class Scheduler:
             return
         self._looked = time.monotonic()
         self._fetch(one.key for one in self._elsewhere)
-        self._queue.extend(self._elsewhere)
+        for one in self._elsewhere:
+            heapq.heappush(self._queue, one)
         self._elsewhere.clear()
 
     def _ended(self, *, wait: bool) -> list[Place]:
@@ -270,7 +280,8 @@ class Scheduler:
         finally:
             self._leases.pop(outcome.id).release()
         # what equals it takes its result, or has its own try
-        self._queue.extendleft(reversed(twins))
+        for twin in twins:
+            heapq.heappush(self._queue, twin)
 
     def _result(self, one: _Ready, outcome: Completed) -> Result:
         provenance: dict[str, Json] = {**outcome.provenance, "commit": self.work.owner.commit}
@@ -292,7 +303,7 @@ class Scheduler:
                 iteration=outcome.iteration,
                 of=outcome.of,
                 loss=outcome.loss,
-            )  # fmt: skip
+            )
         )
 
     def _finish(self, one: _Ready, result: Result, seconds: float, *, adopted: bool) -> None:
@@ -315,7 +326,7 @@ class Scheduler:
                 seconds=seconds,
                 adopted=adopted,
                 metrics=dict(numbers) or None,
-            )  # fmt: skip
+            )
         )
 
     def _fail(self, one: _Ready, outcome: Failed | Lost) -> None:

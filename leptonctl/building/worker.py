@@ -189,7 +189,7 @@ def _progress_of(task_id: str, out: Events) -> Callable[..., None]:
                 iteration=iteration,
                 of=of,
                 loss=float(loss) if loss is not None and math.isfinite(loss) else None,
-            )  # fmt: skip
+            )
         )
 
     return progress

@@ -122,6 +122,9 @@ class _Move:
             self.ready.clear()
         moving = {change.address: self._pointer(change, settled, state) for change, _ in self.ready}
         own = self._own_pointer(changes, state)
+        # a pointer names its declaration, so that has to be in the store first
+        nodes = (settled.by_address[address] for address, pointer in {**moving, **own}.items() if pointer is not None)
+        self.run.session.store.put_recipes({node.declaration: recipe_of(node) for node in nodes})
         return Wanted(
             bindings={**moving, **own} if moving or self._own_moves(changes) else {},
             environment=self._record(declared, changes, state),
@@ -195,7 +198,7 @@ class _Move:
                 diagnostic=problem,
                 gate=code == GATE,
                 judgements=found,
-            )  # fmt: skip
+            )
         )
 
     # --- what it should be -----------------------------------------------------------------------------------------

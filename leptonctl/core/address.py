@@ -4,7 +4,7 @@
 environment). Values carry an address as its text, which is what state and JSON hold.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from leptonctl.core.diagnostic import Diagnostic, Failure, did_you_mean, error, fail
@@ -56,6 +56,14 @@ def family(text: str) -> str:
 def covers(whole: str, text: str) -> bool:
     """Whether `whole` is this address, or a document that it is a version or a part of."""
     return text == whole or text.startswith((whole + "/", whole + "@"))
+
+
+def wholes(text: str) -> Iterator[str]:
+    """All that covers an address, itself included: what `covers` says yes to."""
+    yield text
+    for index, letter in enumerate(text):
+        if letter in "/@":
+            yield text[:index]
 
 
 def short(text: str) -> str:

@@ -42,7 +42,7 @@ def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> s
         return ""
     if node.effect:
         return "" if node.version is None else "the checks on its requests changed"
-    moved = [step.op.replace("_", "-") for step in node.steps if keys.of(node.address, step.name) != pointer.key(step.name)]
+    moved = [step.name.replace("_", "-") for step in node.steps if keys.of(node.address, step.name) != pointer.key(step.name)]
     return f"{' and '.join(moved)} requested again" if moved else ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from leptonctl.core.address import covers, family
+from leptonctl.core.address import family, wholes
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Drift, Keep, Plan, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
@@ -66,6 +66,8 @@ def _planned(change: Change, node: Node, settled: Settled) -> Change:
             continue
         steps.append(PlannedStep(step=step, key=key, cached=key is not None and key in settled.results and not step.effect))
     unknown = tuple(f"steps.{s.name}.key" for s in steps if s.key is None and not s.effect)
+    if any(s.step.makes is not None and not s.cached for s in steps):
+        unknown = ("artifact", *unknown)
     return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
 
 
@@ -88,7 +90,7 @@ def unmet(settled: Settled, changes: Sequence[Change]) -> frozenset[str]:
 def only(changes: Sequence[Change], by_address: Mapping[str, Node], wanted: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
     """The changes at these addresses and the prerequisites they stand on; the second value names the prerequisites."""
     chosen = set(wanted)
-    named = {c.address for c in changes if c.address in chosen or any(covers(a, c.address) for a in wanted)}
+    named = {c.address for c in changes if not chosen.isdisjoint(wholes(c.address))}
     below: set[str] = set()
     queue = list(named)
     while queue:

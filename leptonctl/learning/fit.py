@@ -42,7 +42,7 @@ class Fitted:
     """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many.
 
     `sparse`, here and in steps: whether they were fitted on a sparse matrix; later rows come the same way.
-    `estimator` is what the trainer gives: see `Trainer` for what it has.
+    `estimator` is what the trainer gives: see `Trainer` for what it has. `wide`: it answers to float64 copies of the same float32 rows.
     """
 
     trainer: Trainer
@@ -55,6 +55,7 @@ class Fitted:
     estimator: Any
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
+    wide: bool = False
 
     @property
     def classes(self) -> tuple[Label, ...]:
@@ -70,6 +71,7 @@ class Fitted:
         if not self.trainer.takes_missing and holds_nan(matrix):
             msg = "missing values"
             raise ValueError(msg)
+        matrix = matrix.astype(np.float64) if self.wide else matrix
         with quiet():
             if self.trainer.task == "regression":
                 return Prediction(values=np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1))
@@ -204,7 +206,7 @@ def _guarded(name: str, work: Callable[[], T]) -> T:
     """What scikit-learn refuses about parameters or data, said as a user's mistake."""
     try:
         return work()
-    except (ValueError, FloatingPointError, NotImplementedError) as problem:
+    except (ValueError, TypeError, FloatingPointError, NotImplementedError) as problem:
         reason = " ".join(str(problem).split())
         raise ProviderError(
             "scikit-learn refused these parameters or this data",

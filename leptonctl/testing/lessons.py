@@ -29,12 +29,13 @@ SCORES = {"classification": "accuracy", "regression": "r2"}
 class Lesson:
     """What came of it. `native` are the files of the native model, by name; `again` are those of the model that they were read as.
 
+    `files` are those of the package: graph, manifest and golden rows.
     `score` is accuracy or R² on the test rows, `chance` what always saying the same would get at most.
     """
 
     native: Mapping[str, bytes]
     again: Mapping[str, bytes]
-    onnx: bytes
+    files: Mapping[str, bytes]
     package: str
     parity: "ParityFigures"
     features: tuple[str, ...]
@@ -101,7 +102,7 @@ def _lesson(folder: Path, task: str, train: dict[str, Json]) -> Lesson:
     from leptonctl.learning.inputs import TrainInputs, read_inputs
     from leptonctl.learning.native import dump_native, load_native
     from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
-    from leptonctl.learning.results import ONNX, native_files, read_prepared
+    from leptonctl.learning.results import native_files, read_prepared
 
     progress: list[Mapping[str, Any]] = []
     shelf = Shelf()
@@ -117,7 +118,7 @@ def _lesson(folder: Path, task: str, train: dict[str, Json]) -> Lesson:
     return Lesson(
         native=native,
         again=dump_native(fitted),
-        onnx=shelf.get_artifact(results["export"].artifacts[ONNX]),
+        files={name: shelf.get_artifact(digest) for name, digest in results["export"].artifacts.items()},
         package=exported.package,
         parity=exported.parity,
         features=fitted.features,

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from leptonctl.core.deployment import Route
+from leptonctl.core.diagnostic import Failure
 from leptonctl.core.state import Author, Environment, Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.heal import heal
@@ -19,27 +19,38 @@ from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.state_folder import FolderState
 from leptonctl.testing.packages import pointer_to, put_package
+from leptonctl.testing.providers import check_about, check_params
 from leptonctl.testing.racing import require
 
 NAME, MODEL = "prod", "line"
 BINDING = f"environment/{NAME}/{MODEL}"
-VERBS = ("problems", "stage", "ready", "activate", "observe", "remove")
 
 
 def check_platform(platform: Platform, settings: Mapping[str, Json] | None = None, folder: Path | None = None) -> None:
-    """A platform: its settings, and what its verbs do when an environment is bound, moved, healed, brought back and destroyed.
+    """A platform: what its settings may hold; and in an empty `folder`, what its verbs do when an environment is bound, moved,
+    brought back, healed and destroyed.
 
-    `settings`: those to run with, such as a free port; defaults for the others. `folder`: an empty project folder; a temporary
-    one when there is none. What the platform starts is stopped at the end.
+    `settings`: those of the run, such as a free port; defaults for the others. What the platform starts is stopped at the end.
     """
-    _check_settings(platform, settings or {})
-    with TemporaryDirectory() as temporary:
-        life = _Life(platform=platform, settings=dict(settings or {}), root=folder or Path(temporary))
-        try:
-            _check_nothing(life)
-            _check_life(life)
-        finally:
-            platform.remove(life.site(), life.say)
+    check_about(platform.name, platform.description, platform.observe)
+    require(not {"type", "run"} & set(platform.settings), "`type` and `run` are of every platform and no settings of one")
+    check_params(platform.settings)
+    for name, schema in platform.settings.items():
+        require(isinstance(schema.get("x-restart", False), bool), f"x-restart of {name} is true or false")
+    chosen = filled(platform.settings, settings or {})
+    require(set(settings or {}) <= set(platform.settings), "the settings of the run are the platform's")
+    require(restarts(platform.settings, settings or {}, chosen) == [], "settings that did not change restart nothing")
+    require(platform.url(chosen) != "", "`url` is where clients reach it, or None")
+    if folder is not None:
+        _live(_Life(platform=platform, settings=dict(settings or {}), root=folder))
+
+
+def _live(life: "_Life") -> None:
+    try:
+        _check_nothing(life)
+        _check_life(life)
+    finally:
+        life.platform.remove(life.site(), life.say)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +85,31 @@ class _Life:
 
     @contextmanager
     def switch(self) -> Iterator[Switch]:
+        """The means of a switch; what the platform refuses in one is an AssertionError."""
         pointers = self.pointers
         with claimed(pointers, current_owner("check_platform", None), [BINDING]) as claim:
-            yield Switch(
+            switch = Switch(
                 pointers=pointers, claim=claim, author=Author(command="check_platform"), platforms={self.platform.name: self.platform},
-                root=self.root, store=".leptonctl/store", say=self.say,
+                root=self.root, store=".leptonctl/store", say=self.say, checkpoint=self.look,
             )  # fmt: skip
+            try:
+                yield switch
+            except Failure as refused:
+                msg = f"not kept: a switch goes through ({refused})"
+                raise AssertionError(msg) from refused
+
+    def look(self, point: str) -> None:
+        """Before the head moves the old set serves on."""
+        head = self.pointers.lineage(self.state()).head(NAME)
+        if point != "head" or head is None or not head.head.deployment:
+            return
+        answering, number = self.observe().answering, head.head.deployment
+        what = f"deployment {number} serves on while {head.head.staged} is staged"
+        require(answering is not None and answering.deployment == number, what)
+
+    def heal(self) -> None:
+        with self.switch() as switch:
+            heal(switch, NAME, here=True)
 
     def move(self, decide: Callable[[State], Wanted]) -> Outcome:
         with self.switch() as switch:
@@ -91,36 +121,15 @@ class _Life:
         return self.move(lambda _: Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 
-def _check_settings(platform: Platform, settings: Mapping[str, Json]) -> None:
-    require(bool(platform.name) and platform.name.islower(), "the name is in lower case")
-    require(bool(platform.description.strip()), "the platform has a description")
-    require(not {"type", "run"} & set(platform.settings), "`type` and `run` are no settings of a platform")
-    for name, schema in platform.settings.items():
-        require(bool(str(schema.get("description", "")).strip()), f"the setting {name} has a description")
-        require("default" in schema, f"the setting {name} has a default")
-        require(isinstance(schema.get("x-restart", False), bool), f"x-restart of {name} is true or false")
-        _require_valid(schema, schema["default"], f"the default of {name} is one that its schema allows")
-    require(set(settings) <= set(platform.settings), "the settings to check with are the platform's")
-    for name, value in settings.items():
-        _require_valid(platform.settings[name], value, f"{name} is one that its schema allows")
-    require(restarts(platform.settings, settings, settings) == [], "settings that did not change restart nothing")
-
-
-def _require_valid(schema: Mapping[str, Json], value: Json, what: str) -> None:
-    from jsonschema import Draft7Validator
-
-    Draft7Validator.check_schema(dict(schema))
-    require(Draft7Validator(dict(schema)).is_valid(value), what)
-
-
 def _check_nothing(life: _Life) -> None:
     """Before anything was bound: looking raises nothing and changes nothing, and there is nothing to remove."""
     life.state()
     before = _files(life.root)
     seen = life.observe()
-    require((seen.running, seen.answering) == (False, None), "nothing answers before anything was bound")
+    require((seen.running, seen.answering) == (False, None), f"nothing runs before the first set: {seen}")
     for _ in range(2):
-        require(life.platform.problems(life.site(), seen) == (), "nothing keeps the platform from running with these settings")
+        problems = life.platform.problems(life.site(), seen)
+        require(problems == (), f"nothing stands in the way in an empty folder: {problems}")
     require(_files(life.root) == before, "`observe` and `problems` write nothing")
     for _ in range(2):
         life.platform.remove(life.site(), life.say)
@@ -136,16 +145,15 @@ def _check_life(life: _Life) -> None:
     life.bind(second)
     _check_serves(life, second)
     _check_url(life)
-    with life.switch() as switch:
-        heal(switch, NAME, here=True)
+    life.heal()
     _check_serves(life, second)
     life.bind(first, returning=True)
     _check_serves(life, first)
     _check_others(life)
     life.platform.remove(life.site(), life.say)
-    require(life.observe().answering is None, "nothing answers once it is removed")
-    with life.switch() as switch:
-        heal(switch, NAME, here=True)
+    require(not life.observe().running, "nothing runs after `remove`")
+    require(life.observe().answering is None, "nothing answers after `remove`")
+    life.heal()
     _check_serves(life, first)
     life.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: first))
     _check_gone(life)
@@ -153,7 +161,7 @@ def _check_life(life: _Life) -> None:
     _check_serves(life, second)
     life.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: second))
     _check_gone(life)
-    require(all(line.strip() and "\n" not in line for line in life.lines), "what is said are lines")
+    require(all(line.strip() and "\n" not in line for line in life.lines), "what is said is a line of text")
 
 
 def _check_serves(life: _Life, route: Route) -> None:
@@ -163,14 +171,15 @@ def _check_serves(life: _Life, route: Route) -> None:
     head = lineage.head(NAME)
     record = lineage.deployment(NAME, head.head.deployment) if head else None
     require(record is not None, "the head names a deployment")
-    require(seen.running, "what was bound runs")
-    require(seen.answering is not None, f"what was bound answers ({seen.reason})")
+    if record is not None:
+        what = f"deployment {record.deployment} serves once it is activated: {seen}"
+        require(seen.running and seen.answering is not None and seen.answering.deployment == record.deployment, what)
     if record is not None and seen.answering is not None:
-        require(differences(record, seen.answering) == [], "what answers is what is bound")
-        require(seen.answering.deployment == record.deployment, "and names its deployment")
-        require(seen.answering.lineage == state.lineage, "and its lineage")
-        require(seen.answering.models[MODEL].package == route.package, "and its package")
-    require(life.platform.problems(life.site(), seen) == (), "what runs is not in its own way")
+        require(differences(record, seen.answering) == [], "what answers is what is bound, by package")
+        require(seen.answering.lineage == state.lineage, "what answers names its lineage")
+        require(seen.answering.models[MODEL].package == route.package, "what answers is what was asked for")
+    problems = life.platform.problems(life.site(), seen)
+    require(problems == (), f"what serves already stands in nobody's way: {problems}")
 
 
 def _check_again(life: _Life) -> None:
@@ -195,9 +204,7 @@ def _check_others(life: _Life) -> None:
 
 
 def _check_url(life: _Life) -> None:
-    url = life.platform.url(life.site().settings)
-    require(url is None or bool(url.strip()), "a platform has a URL or None")
-    require(life.state().environments[NAME].url == url, "the URL is recorded")
+    require(life.state().environments[NAME].url == life.platform.url(life.site().settings), "the URL is recorded")
 
 
 def _check_gone(life: _Life) -> None:

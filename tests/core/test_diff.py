@@ -8,24 +8,32 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.change import Change, Create, Forget, Keep, Remove, Update
-from leptonctl.core.diff import diff, leaves
+from leptonctl.core.diff import diff, leaves, with_becauses
 from leptonctl.core.graph import in_order, resolve_keys
-from leptonctl.core.record import Entry
+from leptonctl.core.state import Pointer, Recipe
 from leptonctl.core.values import Json, Node
-from tests.core.toy import build, entries, graphs, span, toy
+from tests.core.toy import build, graphs, pointers, span, toy
 
 scalars = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3))
 
 
-def against(nodes: list[Node], current: Mapping[str, Entry], lost: frozenset[str] = frozenset()) -> dict[str, Change]:
-    return {change.address: change for change in diff(nodes, current, resolve_keys(nodes, current, {}), lost)}
+def against(nodes: list[Node], current: Mapping[str, Pointer], lost: frozenset[str] = frozenset()) -> dict[str, Change]:
+    return {change.address: change for change in diff(nodes, current, resolve_keys(nodes, current, build(nodes)), lost)}
+
+
+def recorded(*nodes: Node) -> dict[str, Pointer]:
+    return pointers(nodes, build(nodes))
+
+
+def recipe_of(node: Node) -> Recipe:
+    return Recipe(address=node.address, recipe=node.recipe, notes=node.notes)
 
 
 @given(graphs())
 def test_what_was_recorded_of_these_nodes_is_kept(nodes: list[Node]) -> None:
     nodes = list(in_order(nodes))
-    changes = against(nodes, entries(nodes, build(nodes)))
+    changes = against(nodes, recorded(*nodes))
     assert len(changes) == len(nodes)
     assert all(isinstance(change, Keep) for change in changes.values())
 
@@ -40,11 +48,24 @@ def test_everything_is_new_to_an_empty_state(nodes: list[Node]) -> None:
 
 def test_an_edit_is_told_with_its_place() -> None:
     old, new = toy("toy/one", "old"), toy("toy/one", "new")
-    (change,) = against([new], entries([old], build([old]))).values()
+    (change,) = against([new], recorded(old)).values()
     assert isinstance(change, Update)
     assert (change.before, change.after, change.reason) == (old.digest, new.digest, "recipe changed")
-    (because,) = change.because
+    (because,) = with_becauses(change, new, recipe_of(old)).because
     assert (because.path, because.before, because.after, because.span) == ("text", "old", "new", span(7))
+
+
+def test_without_its_recipe_a_change_has_no_cause() -> None:
+    old, new = toy("toy/one", "old"), toy("toy/one", "new")
+    (change,) = against([new], recorded(old)).values()
+    assert with_becauses(change, new, None) == change
+
+
+def test_what_is_new_or_kept_or_gone_has_no_cause() -> None:
+    node = toy("toy/one", "1")
+    changes = [*against([node], {}).values(), *against([node], recorded(node)).values(), *against([], recorded(node)).values()]
+    assert [c.action for c in changes] == ["create", "keep", "forget"]
+    assert [with_becauses(c, node, Recipe(address="toy/one", recipe={"text": "0"})) for c in changes] == changes
 
 
 def test_an_edit_moves_those_who_need_it() -> None:
@@ -52,21 +73,22 @@ def test_an_edit_moves_those_who_need_it() -> None:
     two = toy("toy/two", "2", one)
     edited = toy("toy/one", "new")
     nodes = [edited, same, toy("toy/two", "2", edited)]
-    changes = against(nodes, entries([one, same, two], build([one, same, two])))
+    changes = against(nodes, recorded(one, same, two))
     assert {a: c.action for a, c in changes.items()} == {"toy/one": "update", "toy/same": "keep", "toy/two": "update"}
 
 
 def test_a_field_that_went_is_told_at_the_nearest_place() -> None:
     node = toy("toy/one", "text")
-    entry = Entry(digest="before", recipe={"text": "text", "more": {"a": 1}})
-    (because,) = against([node], {"toy/one": entry})["toy/one"].because
+    (change,) = against([node], {"toy/one": Pointer(digest="before")}).values()
+    recipe = Recipe(address="toy/one", recipe={"text": "text", "more": {"a": 1}})
+    (because,) = with_becauses(change, node, recipe).because
     assert (because.path, because.before, because.after, because.span) == ("more", {"a": 1}, None, span(5))
 
 
 def test_things_are_forgotten_and_effects_are_undone() -> None:
     thing, place = toy("toy/one", "1"), toy("place/p", "p", version="v1")
     inner = toy("place/p/inner", "i", version="v1")
-    current = entries([thing, place, inner], build([thing, place, inner]))
+    current = recorded(thing, place, inner)
     changes = diff([], current, resolve_keys([], current, {}))
     # what lies inside goes before what holds it
     assert [(type(c), c.address) for c in changes] == [(Remove, "place/p/inner"), (Remove, "place/p"), (Forget, "toy/one")]
@@ -76,46 +98,73 @@ def test_things_are_forgotten_and_effects_are_undone() -> None:
 
 def test_another_version_is_bound() -> None:
     one, two = toy("place/p", "1", version="v1"), toy("place/p", "2", version="v2")
-    change = against([two], entries([one], build([one])))["place/p"]
+    change = against([two], recorded(one))["place/p"]
     assert (change.action, change.reason, change.before_version, change.after_version) == ("update", "bound version v1 → v2", "v1", "v2")
 
 
 def test_an_equal_recipe_under_another_version_is_bound_anew() -> None:
     one, two = toy("place/p", "same", version="v1"), toy("place/p", "same", version="v2")
-    change = against([two], entries([one], build([one])))["place/p"]
+    change = against([two], recorded(one))["place/p"]
     assert (change.action, change.reason) == ("update", "bound version v1 → v2")
     assert change.before == change.after
 
 
 def test_the_same_version_with_another_recipe() -> None:
     one, two = toy("place/p", "1", version="v1"), toy("place/p", "2", version="v1")
-    assert against([two], entries([one], build([one])))["place/p"].reason == "the bound version was rebuilt"
+    assert against([two], recorded(one))["place/p"].reason == "the bound version was rebuilt"
 
 
 def test_what_is_gone_from_the_store_is_built_again() -> None:
     nodes = [toy("toy/one", "1"), toy("toy/two", "2")]
-    changes = against(nodes, entries(nodes, build(nodes)), frozenset({"toy/two"}))
+    changes = against(nodes, recorded(*nodes), frozenset({"toy/two"}))
     assert {a: c.action for a, c in changes.items()} == {"toy/one": "keep", "toy/two": "update"}
     assert changes["toy/two"].reason == "what was built for it is missing from the store"
     assert changes["toy/two"].before == changes["toy/two"].after
 
 
-def test_a_step_that_was_not_asked_for_before() -> None:
-    plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measured=True, metadata={"how": "letters"})
-    change = against([measured], entries([plain], build([plain])))["toy/one"]
-    assert (change.action, change.reason, change.before) == ("update", "evaluate asked for anew", change.after)
-    assert [(b.path, b.before, b.after) for b in change.because] == [("evaluate.how", None, "letters")]
+def test_what_is_gone_from_the_store_is_told_so_though_its_checks_changed_too() -> None:
+    old, new = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
+    change = against([new], recorded(old), frozenset({"toy/one"}))["toy/one"]
+    assert change.reason == "what was built for it is missing from the store"
 
 
-def test_a_step_that_is_no_longer_asked_for_costs_nothing() -> None:
-    plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measured=True)
-    assert against([plain], entries([measured], build([measured])))["toy/one"].action == "keep"
+def test_a_step_that_was_not_requested_before() -> None:
+    plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters", "words"], notes={"measure": {"how": ["letters"]}})
+    change = against([measured], recorded(plain))["toy/one"]
+    assert (change.action, change.reason, change.before) == ("update", "letters and words requested again", change.after)
+    (because,) = with_becauses(change, measured, recipe_of(plain)).because
+    assert (because.path, because.before, because.after, because.span) == ("measure", None, {"how": ["letters"]}, span(5))
 
 
-def test_metadata_moves_effects_alone() -> None:
+def test_a_step_that_is_no_longer_requested_costs_nothing() -> None:
+    plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
+    assert against([plain], recorded(measured))["toy/one"].action == "keep"
+
+
+def test_a_step_whose_key_is_not_known_yet_may_have_moved() -> None:
+    """A declaration that moved is not trusted before its keys are: a plan asks for the results that complete them."""
+    old, new = toy("toy/one", "1", measures=["letters"]), toy("toy/one", "1", measures=["letters"], notes={"n": 1})
+    current = recorded(old)
+    (unsure,) = diff([new], current, resolve_keys([new], current, {}))
+    (sure,) = diff([new], current, resolve_keys([new], current, build([new])))
+    assert (unsure.action, unsure.reason) == ("update", "letters requested again")
+    assert sure.action == "keep"
+
+
+def test_notes_move_what_is_bound_alone() -> None:
     for version, action in ((None, "keep"), ("v1", "update")):
-        old, new = (toy("toy/one", "1", version=version, metadata={"checks": n}) for n in (1, 2))
-        assert against([new], entries([old], build([old])))["toy/one"].action == action
+        old, new = (toy("toy/one", "1", version=version, notes={"checks": n}) for n in (1, 2))
+        change = against([new], recorded(old))["toy/one"]
+        assert change.action == action
+        assert with_becauses(change, new, recipe_of(old)).because == ()
+
+
+@given(graphs())
+def test_an_unchanged_declaration_needs_no_second_look(nodes: list[Node]) -> None:
+    """No result, no recipe, no key of a step: the declaration alone says that a pointer stands."""
+    nodes = list(in_order(nodes))
+    current = {a: Pointer(digest=p.digest, declaration=p.declaration) for a, p in recorded(*nodes).items()}
+    assert all(isinstance(change, Keep) for change in diff(nodes, current, resolve_keys(nodes, current, {})))
 
 
 @given(values)

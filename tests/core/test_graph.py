@@ -1,15 +1,19 @@
-"""The order of nodes and the keys of their steps, with a kind that has no machine learning in it."""
+"""The order of nodes, the keys of their steps and what determines them by content, with a kind that has no machine learning in it."""
 
+from dataclasses import replace
 from graphlib import CycleError
 
 import pytest
 from hypothesis import given
 
-from leptonctl.core.graph import complete_key, in_order, needed_key, part_of, resolve_keys
-from leptonctl.core.record import Entry
-from leptonctl.core.values import Node, Result, Step
+from leptonctl.core.graph import complete_key, content_of, declaration, identity, in_order, key_from, needed_key, part_of, resolve_keys
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, StepPointer
+from leptonctl.core.values import Json, Node, Op, Step
 from tests.core import toy as toys
-from tests.core.toy import build, entries, graphs, toy
+from tests.core.toy import OPS, build, graphs, pointers, toy
+
+# --- order ----------------------------------------------------------------------------------------------------------------------
 
 
 @given(graphs())
@@ -23,7 +27,7 @@ def test_nodes_stand_after_what_they_need(nodes: list[Node]) -> None:
 def test_a_ring_of_needs_is_refused() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     with pytest.raises(CycleError):
-        in_order([Node(**{**_fields(one), "needs": (two.address,)}), Node(**{**_fields(two), "needs": (one.address,)})])
+        in_order([replace(one, needs=(two.address,)), replace(two, needs=(one.address,))])
 
 
 def test_needs_outside_are_no_obstacle() -> None:
@@ -31,85 +35,209 @@ def test_needs_outside_are_no_obstacle() -> None:
     assert in_order([node]) == (node,)
 
 
+# --- keys -----------------------------------------------------------------------------------------------------------------------
+
+
 @given(graphs())
 def test_every_key_is_known_when_everything_is_built(nodes: list[Node]) -> None:
     nodes = list(in_order(nodes))
     results = build(nodes)
     keys = resolve_keys(nodes, {}, results)
-    assert all(keys.of(node.address, step.op) in results for node in nodes for step in node.steps)
+    assert all(keys.of(node.address, step.name) in results for node in nodes for step in node.steps)
 
 
 @given(graphs())
 def test_state_knows_what_results_know(nodes: list[Node]) -> None:
-    """A plan opens no result of what is in place: the parts that others read stand in the state."""
+    """A plan opens no result of what is in place: an unchanged declaration has the recorded keys."""
     nodes = list(in_order(nodes))
     results = build(nodes)
-    assert resolve_keys(nodes, entries(nodes, results), {}) == resolve_keys(nodes, {}, results)
+    assert resolve_keys(nodes, pointers(nodes, results), {}) == resolve_keys(nodes, {}, results)
 
 
 def test_a_key_of_bytes_is_not_known_before_they_are() -> None:
-    node = toy("toy/one", "text", measured=True)
+    node = toy("toy/one", "text", measures=["letters"])
     keys = resolve_keys([node], {}, {})
-    assert keys.of("toy/one", "prepare") == node.digest
-    assert keys.of("toy/one", "evaluate") is None
-    assert keys.of("toy/one", "compare") is None
-    assert keys.of("toy/two", "prepare") is None
+    assert keys.of("toy/one", "write") == node.digest
+    assert keys.of("toy/one", "letters") is None
+    assert keys.of("toy/one", "words") is None
+    assert keys.of("toy/two", "write") is None
+
+
+def test_steps_of_one_op_are_told_apart_by_their_names() -> None:
+    node = toy("toy/one", "text", measures=["letters", "words"])
+    keys = resolve_keys([node], {}, build([node]))
+    assert keys.of("toy/one", "letters") != keys.of("toy/one", "words")
+
+
+def test_a_step_s_name_is_no_part_of_its_key() -> None:
+    node = toy("toy/one", "text", measures=["letters"])
+    renamed = replace(node, steps=(node.steps[0], replace(node.steps[1], name="signs")))
+    results = build([node])
+    assert resolve_keys([renamed], {}, results).of("toy/one", "signs") == resolve_keys([node], {}, results).of("toy/one", "letters")
 
 
 def test_equal_bytes_are_measured_once_and_other_bytes_again() -> None:
-    ab, a = toy("toy/ab", "ab", measured=True), toy("toy/a", "a")
-    b = toy("toy/b", "b", a, measured=True)
-    cd = toy("toy/cd", "cd", measured=True)
-    results = build([ab, a, b, cd])
-    keys = resolve_keys([ab, a, b, cd], {}, results)
-    assert keys.of("toy/ab", "prepare") != keys.of("toy/b", "prepare")
-    assert keys.of("toy/ab", "evaluate") == keys.of("toy/b", "evaluate")
-    assert keys.of("toy/ab", "evaluate") != keys.of("toy/cd", "evaluate")
+    ab, a = toy("toy/ab", "ab", measures=["letters"]), toy("toy/a", "a")
+    b = toy("toy/b", "b", a, measures=["letters"])
+    cd = toy("toy/cd", "cd", measures=["letters"])
+    nodes = [ab, a, b, cd]
+    keys = resolve_keys(nodes, {}, build(nodes))
+    assert keys.of("toy/ab", "write") != keys.of("toy/b", "write")
+    assert keys.of("toy/ab", "letters") == keys.of("toy/b", "letters")
+    assert keys.of("toy/ab", "letters") != keys.of("toy/cd", "letters")
 
 
-def test_what_state_keeps_of_another_key_is_not_used() -> None:
-    old, new = toy("toy/one", "old", measured=True), toy("toy/one", "new", measured=True)
-    current = entries([old], build([old]))
-    assert resolve_keys([old], current, {}).of("toy/one", "evaluate") is not None
-    assert resolve_keys([new], current, {}).of("toy/one", "evaluate") is None
+@pytest.mark.parametrize(
+    "edited",
+    [
+        toy("toy/one", "new", measures=["letters"]),
+        toy("toy/one", "old", measures=["letters", "words"]),
+        toy("toy/one", "old", measures=["letters"], notes={"checks": 2}),
+    ],
+    ids=["recipe", "steps", "notes"],
+)
+def test_what_state_keeps_of_another_declaration_is_not_used(edited: Node) -> None:
+    old = toy("toy/one", "old", measures=["letters"])
+    current = pointers([old], build([old]))
+    assert resolve_keys([old], current, {}).of("toy/one", "letters") is not None
+    assert resolve_keys([edited], current, {}).of("toy/one", "letters") is None
 
 
-def test_a_result_goes_before_what_state_keeps() -> None:
-    node = toy("toy/one", "text", measured=True)
-    built = build([node])
-    other = {**built, node.digest: toys.result(node.digest, node.steps[0], {"text": "sha256:other"}, {"length": 4})}
-    current = entries([node], built)
-    assert resolve_keys([node], current, other).of("toy/one", "evaluate") != resolve_keys([node], current, {}).of("toy/one", "evaluate")
+def test_an_effect_has_no_key_by_its_declaration() -> None:
+    """What evidence a binding needs depends on what is bound now, which no declaration holds."""
+    node = toy("place/p", "1", measures=["letters"], version="v1")
+    results = build([node])
+    current = pointers([node], results)
+    assert current["place/p"].declaration == node.declaration
+    assert resolve_keys([node], current, {}).of("place/p", "letters") is None
+    assert resolve_keys([node], current, results).of("place/p", "letters") is not None
+
+
+def test_a_step_that_state_does_not_know_is_completed_from_results() -> None:
+    node = toy("toy/one", "1", measures=["letters"])
+    results = build([node])
+    known = pointers([node], results)["toy/one"]
+    short = Pointer(digest=known.digest, declaration=known.declaration, steps={"write": known.steps["write"]})
+    assert resolve_keys([node], {"toy/one": short}, {}).of("toy/one", "letters") is None
+    assert resolve_keys([node], {"toy/one": short}, results).of("toy/one", "letters") in results
 
 
 def test_the_key_of_what_a_step_reads() -> None:
-    step = Step(op="compare", address="toy/a", key=None, spec="s", needs={"own": ("toy/b", "prepare")}, given={"bound": "k1"})
-    current = {"toy/b": Entry(digest="d", steps={"prepare": "k2"})}
+    step = Step(name="compare", op="measure", address="toy/a", key=None, spec="s", needs={"own": ("toy/b", "write")}, given={"bound": "k1"})
+    current = {"toy/b": Pointer(digest="d", steps={"write": StepPointer(op="write", key="k2")})}
     assert needed_key(step, "bound", {}, {}) == "k1"
     assert needed_key(step, "own", {}, current) == "k2"
-    assert needed_key(step, "own", {("toy/b", "prepare"): None}, current) is None
+    assert needed_key(step, "own", {("toy/b", "write"): None}, current) is None
     assert needed_key(step, "own", {}, {}) is None
 
 
 def test_given_results_complete_a_key_by_themselves_only() -> None:
     """What an environment serves now is read by its key: state keeps nothing of it, so the result must be there."""
-    step = Step(op="compare", address="toy/a", key=None, spec="s", reads=("bound.artifacts.text",), given={"bound": "k1"})
-    bound = Result(key="k1", op="prepare", artifacts={"text": "sha256:t"}, outputs={}, provenance={}, seconds=0)
+    step = Step(name="x", op="measure", address="toy/a", key=None, spec="s", reads=("bound.artifacts.text",), given={"bound": "k1"})
+    bound = Result(key="k1", op="write", artifacts={"text": "sha256:t"})
     assert complete_key(step, {}, {}, {}) is None
-    assert complete_key(step, {}, {}, {"k1": bound}) is not None
+    assert complete_key(step, {}, {}, {"k1": bound}) == key_from(step, {"bound": bound})
+
+
+def test_a_key_is_of_the_op_the_fields_and_the_parts_read() -> None:
+    def key(text: str = "sha256:t", length: Json = 1, **more) -> str | None:
+        step = replace(toys.measure("toy/a", "w", "letters"), **more)
+        found = Result(key="k", op="write", artifacts={"text": text}, outputs={"length": length, "draft": "x"})
+        return key_from(step, {"of": found})
+
+    same = key()
+    assert same is not None
+    assert key(name="other", address="toy/b", spec="other", inputs={"how": "other"}) == same
+    others = [key(text="sha256:u"), key(length=2), key(length="1"), key(op="write"), key(fields={"how": "words"})]
+    assert len({same, *others}) == 6
+    assert key(length=None) is None
 
 
 def test_parts_of_a_result() -> None:
-    result = Result(
-        key="k", op="export", artifacts={"model.onnx": "sha256:m"}, outputs={"rows": {"train": 3}, "none": None}, provenance={}, seconds=0
-    )
+    result = Result(key="k", op="write", artifacts={"model.onnx": "sha256:m"}, outputs={"rows": {"train": 3}, "none": None, "no": False})
     assert part_of(result, "artifacts.model.onnx") == "sha256:m"
     assert part_of(result, "artifacts.model") is None
     assert part_of(result, "outputs.rows.train") == 3
     assert part_of(result, "outputs.rows") == {"train": 3}
     assert part_of(result, "outputs.rows.train.deeper") is None
     assert part_of(result, "outputs.none") is None
+    assert part_of(result, "outputs.no") is False
 
 
-def _fields(node: Node) -> dict:
-    return {name: getattr(node, name) for name in Node.__slots__}
+# --- declarations -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_declaration_is_recipe_notes_and_steps() -> None:
+    step = toys.measure("toy/a", "w", "letters")
+    same = declaration({"a": 1}, {"n": 1}, [step])
+    assert declaration({"a": 1}, {"n": 1}, [replace(step, inputs={"how": "other"}, address="toy/b", kin="other")]) == same
+    others = [
+        declaration({"a": 2}, {"n": 1}, [step]), declaration({"a": 1}, {"n": 2}, [step]), declaration({"a": 1}, {"n": 1}),
+        declaration({"a": 1}, {"n": 1}, [replace(step, spec="other")]), declaration({"a": 1}, {"n": 1}, [replace(step, name="other")]),
+        declaration({"n": 1}, {"a": 1}, [step]),
+    ]  # fmt: skip
+    assert len({same, *others}) == len(others) + 1
+
+
+# --- contents ---------------------------------------------------------------------------------------------------------------------
+
+WRITE = OPS["write"]
+
+
+def written(text: str, draft: str = "", key: str = "k") -> Result:
+    return Result(key=key, op="write", artifacts={"text": f"sha256:{text}"}, outputs={"text": text, "length": len(text), "draft": draft})
+
+
+def test_the_identity_of_a_result_is_what_it_gives() -> None:
+    """Not under which key, for whom, when or with what; nor the outputs that its op says nobody reads."""
+    one = written("a", draft="a ")
+    assert identity(one, WRITE) == identity(written("a", draft="a", key="other"), WRITE)
+    assert identity(one, WRITE) == identity(Result(**{**fields(one), "seconds": 9.0, "address": "x", "provenance": {"by": "me"}}), WRITE)
+    assert identity(one, WRITE) != identity(written("b", draft="a "), WRITE)
+    assert identity(one, WRITE) != identity(Result(**{**fields(one), "artifacts": {"text": "sha256:b"}}), WRITE)
+    assert identity(one, WRITE) != identity(Result(**{**fields(one), "artifacts": {"texts": "sha256:a"}}), WRITE)
+
+
+def test_without_a_choice_all_outputs_count() -> None:
+    op = Op(name="write", done="written")
+    assert identity(written("a", draft="a "), op) != identity(written("a", draft="a"), op)
+
+
+def test_an_absent_output_counts_as_null() -> None:
+    empty = Result(key="k", op="write")
+    assert identity(empty, WRITE) == identity(Result(key="k", op="write", outputs={"text": None, "draft": "x"}), WRITE)
+
+
+def test_a_content_is_the_op_its_own_fields_and_what_it_reads() -> None:
+    step = toy("toy/b", "b", toy("toy/a", "a")).step("write")
+    same = content_of(step, {"part0": written("a", draft="a ")}, OPS)
+    assert same == content_of(replace(step, key="other", spec="other", address="x"), {"part0": written("a", key="other")}, OPS)
+    others = [
+        content_of(step, {"part0": written("c")}, OPS), content_of(step, {"part1": written("a")}, OPS),
+        content_of(replace(step, own={"text": "c"}), {"part0": written("a")}, OPS), content_of(step, {}, OPS),
+        content_of(replace(step, op="measure"), {"part0": written("a")}, OPS),
+    ]  # fmt: skip
+    assert len({same, *others}) == len(others) + 1
+
+
+def test_what_is_keyed_by_content_has_no_other_content() -> None:
+    assert content_of(toys.measure("toy/a", "w", "letters"), {"of": written("a")}, OPS) == ""
+
+
+@given(graphs())
+def test_texts_that_are_stripped_to_the_same_have_equal_contents(nodes: list[Node]) -> None:
+    """A blank more or less moves the key of everything above; what comes out of it is the same, so nothing above need be done."""
+    edited: dict[str, Node] = {}
+    for node in in_order(nodes):
+        text = str(node.recipe["text"])
+        edited[node.address] = toy(node.address, text if node.needs else text + " ", *(edited[need] for need in node.needs))
+    before, after = build(nodes), build(edited.values())
+    for node in nodes:
+        old, new = before[node.digest], after[edited[node.address].digest]
+        assert old.key != new.key
+        assert identity(old, WRITE) == identity(new, WRITE)
+        assert (old.content == new.content) == bool(node.needs)
+
+
+def fields(result: Result) -> dict[str, Json]:
+    return {name: getattr(result, name) for name in Result.__struct_fields__}

@@ -7,70 +7,89 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leptonctl.core.change import Change, Create, Drift, Forget, Gate, Judgement, Keep, Plan
+from leptonctl.core.change import Change, Create, Drift, Forget, Keep, Plan
+from leptonctl.core.codec import replace as changed
 from leptonctl.core.diagnostic import error
 from leptonctl.core.diff import diff
-from leptonctl.core.graph import in_order, resolve_keys
-from leptonctl.core.plan import durations, effect_id, forecast_seconds, make_plan, only, unmet, wanted_keys, with_steps
-from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json, Node, Result
-from tests.core.toy import build, entries, graphs, state, toy
+from leptonctl.core.gate import Gate, Judgement
+from leptonctl.core.plan import (
+    MOST_SISTERS,
+    Observed,
+    Settled,
+    effect_id,
+    make_plan,
+    only,
+    sister_keys,
+    unmet,
+    wanted_keys,
+    with_forecasts,
+    with_steps,
+)
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, State
+from leptonctl.core.values import Node
+from tests.core import toy as toys
+from tests.core.toy import OPS, build, graphs, pointers, settled, state, toy
 
 
-def changes_of(nodes: Sequence[Node], current: Mapping[str, Entry], results: Mapping[str, Result]) -> tuple[Change, ...]:
-    keys = resolve_keys(nodes, current, results)
-    return with_steps(diff(nodes, current, keys), nodes, keys, current, results)
+def differences(found: Settled, lost: frozenset[str] = frozenset()) -> tuple[Change, ...]:
+    return diff(found.nodes, found.current, found.keys, lost)
 
 
-def plan_of(changes: Sequence[Change], before: State | None = None, **given_: Json) -> Plan:
-    facts: dict = {"drift": (), "diagnostics": (), "configuration": {}, "data": {}, "live": {}, "tool": "1", **given_}
-    return make_plan(state=before, changes=changes, **facts)
+def changes_of(nodes: Sequence[Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> tuple[Change, ...]:
+    found = settled(nodes, current, results)
+    return with_steps(found, differences(found))
+
+
+def plan_of(changes: Sequence[Change], before: State | None = None, **more) -> Plan:
+    observed = {name: more.pop(name) for name in ("configuration", "data", "live", "tool") if name in more}
+    return make_plan(state=before, changes=changes, observed=Observed(**observed), ops=OPS, **more)
 
 
 def listed(change: Change) -> list[tuple[str, bool]]:
-    return [(step.op, step.cached) for step in change.steps]
+    return [(step.name, step.cached) for step in change.steps]
 
 
 # --- steps -------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_new_thing_lists_all_its_steps() -> None:
-    node = toy("toy/one", "1", measured=True)
+    node = toy("toy/one", "1", measures=["letters", "words"])
     (change,) = changes_of([node], {}, {})
-    assert listed(change) == [("prepare", False), ("evaluate", False)]
-    assert [step.key for step in change.steps] == [node.digest, None]
-    assert change.known_after_apply == ("steps.evaluate.key",)
+    assert listed(change) == [("write", False), ("letters", False), ("words", False)]
+    assert [step.key for step in change.steps] == [node.digest, None, None]
+    assert change.known_after_apply == ("steps.letters.key", "steps.words.key")
 
 
 def test_what_has_a_result_is_adopted() -> None:
-    node = toy("toy/one", "1", measured=True)
+    node = toy("toy/one", "1", measures=["letters"])
     (change,) = changes_of([node], {}, build([node]))
-    assert listed(change) == [("prepare", True), ("evaluate", True)]
+    assert listed(change) == [("write", True), ("letters", True)]
     assert change.known_after_apply == ()
-    assert all(step.forecast_s == 0.0 for step in change.steps)
 
 
 def test_what_is_in_place_is_not_listed() -> None:
-    plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measured=True)
-    current = entries([plain], build([plain]))
-    (change,) = changes_of([measured], current, {})
-    assert listed(change) == [("evaluate", False)]
-    # its bytes are known from the state, so its key is
+    plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
+    results = build([plain])
+    (change,) = changes_of([measured], pointers([plain], results), results)
+    assert listed(change) == [("letters", False)]
+    # its bytes are known from the result, so its key is
     assert change.steps[0].key is not None
 
 
 def test_evidence_of_a_binding_is_listed_though_it_was_gathered_before() -> None:
-    old = toy("place/p", "1", measured=True, version="v1")
-    new = toy("place/p", "1", measured=True, version="v2")
+    old = toy("place/p", "1", measures=["letters"], version="v1")
+    new = toy("place/p", "1", measures=["letters"], version="v2")
     results = build([old])
-    (change,) = changes_of([new], entries([old], results), results)
-    assert listed(change) == [("prepare", True), ("evaluate", True), ("bind", False)]
+    (change,) = changes_of([new], pointers([old], results), results)
+    assert listed(change) == [("write", True), ("letters", True), ("publish", False)]
+    assert change.known_after_apply == ()
 
 
 def test_kept_and_vanished_things_have_no_steps() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     results = build([one, two])
-    kept, forgotten = changes_of([one], entries([one, two], results), results)
+    kept, forgotten = changes_of([one], pointers([one, two], results), results)
     assert isinstance(kept, Keep)
     assert isinstance(forgotten, Forget)
     assert kept.steps == forgotten.steps == ()
@@ -78,22 +97,20 @@ def test_kept_and_vanished_things_have_no_steps() -> None:
 
 @given(graphs())
 def test_nothing_is_listed_when_everything_is_in_place(nodes: list[Node]) -> None:
-    nodes = list(in_order(nodes))
     results = build(nodes)
-    assert not any(change.steps for change in changes_of(nodes, entries(nodes, results), results))
+    assert not any(change.steps for change in changes_of(nodes, pointers(nodes, results), {}))
 
 
 @given(graphs(), st.data())
 def test_only_steps_without_a_result_are_done(nodes: list[Node], data: st.DataObject) -> None:
-    nodes = list(in_order(nodes))
     results = build(nodes)
     there = {key: results[key] for key in data.draw(st.lists(st.sampled_from(sorted(results)), unique=True))}
-    changes = changes_of(nodes, {}, there)
-    keys = resolve_keys(nodes, {}, there)
+    found = settled(nodes, {}, there)
+    changes = with_steps(found, differences(found))
     for change in changes:
         for step in change.steps:
             assert step.cached == (step.key in there)
-            assert step.key == keys.of(change.address, step.op)
+            assert step.key == found.keys.of(change.address, step.name)
     assert sum(len(c.steps) for c in changes) == sum(len(n.steps) for n in nodes)
 
 
@@ -103,36 +120,59 @@ def test_only_steps_without_a_result_are_done(nodes: list[Node], data: st.DataOb
 def test_the_keys_that_are_asked_for() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     three = toy("toy/three", "3", one)
-    current = entries([one, two], build([one, two]))
-    keys = resolve_keys([one, two, three], current, {})
-    changes = diff([one, two, three], current, keys)
+    found = settled([one, two, three], pointers([one, two], build([one, two])), {})
     # its own, and those of what it reads; nothing of what is kept and not read
-    assert wanted_keys([one, two, three], changes, keys, current) == {one.digest, three.digest}
+    assert wanted_keys(found, differences(found)) == {one.digest, three.digest}
+
+
+def test_given_keys_are_asked_for() -> None:
+    node = compared(toy("toy/one", "1"), toy("toy/bound", "b"))
+    found = settled([node], {}, {})
+    assert wanted_keys(found, differences(found)) == {node.digest, "compared", toy("toy/bound", "b").digest}
 
 
 def test_what_a_step_reads_and_the_store_lost_is_built_again() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     three = toy("toy/three", "3", one)
     nodes = [one, two, three]
-    current = entries([one, two], build([one, two]))
-    keys = resolve_keys(nodes, current, {})
-    found = changes_of(nodes, current, {})
-    assert unmet(found, nodes, keys, current, {}) == {"toy/one"}
-    assert unmet(found, nodes, keys, current, build([one])) == frozenset()
+    current = pointers([one, two], build([one, two]))
+    found = settled(nodes, current, {})
+    changes = with_steps(found, differences(found))
+    assert unmet(found, changes) == {"toy/one"}
+    there = settled(nodes, current, build([one]))
+    assert unmet(there, with_steps(there, differences(there))) == frozenset()
     # listed itself, it is no longer missed
-    again = with_steps(diff(nodes, current, keys, frozenset({"toy/one"})), nodes, keys, {"toy/two": current["toy/two"]}, {})
-    assert unmet(again, nodes, keys, current, {}) == frozenset()
+    without = settled(nodes, {"toy/two": current["toy/two"]}, {})
+    again = with_steps(without, diff(without.nodes, current, without.keys, frozenset({"toy/one"})))
+    assert unmet(without, again) == frozenset()
+    assert {c.address: listed(c) for c in again if c.steps} == {"toy/one": [("write", False)], "toy/three": [("write", False)]}
+
+
+def test_what_only_cached_steps_read_is_not_missed() -> None:
+    one = toy("toy/one", "1")
+    two = toy("toy/two", "2", one)
+    results = build([one, two])
+    found = settled([one, two], pointers([one], results), {two.digest: results[two.digest]})
+    changes = with_steps(found, differences(found))
+    assert {c.address: listed(c) for c in changes if c.steps} == {"toy/two": [("write", True)]}
+    assert unmet(found, changes) == frozenset()
+
+
+def compared(node: Node, bound: Node) -> Node:
+    """The node with a step that reads what another one wrote by its key."""
+    step = replace(toys.measure(node.address, node.digest, "compare"), key="compared", given={"bound": bound.digest})
+    return toys.with_step(node, step)
 
 
 def test_a_lost_result_that_is_given_by_key_is_built_by_whoever_makes_it() -> None:
-    bound, node = toy("toy/bound", "b"), toy("toy/one", "1")
-    compare = replace(node.steps[0], op="compare", key="compared", given={"bound": bound.digest})
-    nodes = [bound, replace(node, steps=(*node.steps, compare))]
-    current = entries([bound], build([bound]))
-    keys = resolve_keys(nodes, current, {})
-    found = changes_of(nodes, current, {})
-    assert unmet(found, nodes, keys, current, {}) == {"toy/bound"}
-    assert unmet(found, nodes, keys, current, build([bound])) == frozenset()
+    bound = toy("toy/bound", "b")
+    nodes = [bound, compared(toy("toy/one", "1"), bound)]
+    current = pointers([bound], build([bound]))
+    found = settled(nodes, current, {})
+    changes = with_steps(found, differences(found))
+    assert unmet(found, changes) == {"toy/bound"}
+    there = settled(nodes, current, build([bound]))
+    assert unmet(there, with_steps(there, differences(there))) == frozenset()
 
 
 # --- names ---------------------------------------------------------------------------------------------------------------------
@@ -142,23 +182,31 @@ def test_a_name_brings_what_it_stands_on() -> None:
     base, other = toy("toy/base", "0"), toy("toy/other", "x")
     middle = toy("toy/middle", "1", base)
     top, beside = toy("toy/top", "2", middle), toy("toy/beside", "3", base)
-    nodes = [base, other, middle, top, beside]
-    chosen, below = only(changes_of(nodes, {}, {}), nodes, ["toy/top"])
+    found = settled([base, other, middle, top, beside], {}, {})
+    chosen, below = only(differences(found), found.by_address, ["toy/top"])
     assert [change.address for change in chosen] == ["toy/base", "toy/middle", "toy/top"]
     assert below == {"toy/base", "toy/middle"}
 
 
+def test_what_is_named_is_no_prerequisite_of_itself() -> None:
+    base = toy("toy/base", "0")
+    top = toy("toy/top", "1", base)
+    found = settled([base, top], {}, {})
+    _, below = only(differences(found), found.by_address, ["toy/base", "toy/top"])
+    assert below == frozenset()
+
+
 def test_a_name_brings_what_lies_inside_and_not_its_namesakes() -> None:
-    nodes = [toy(a, a) for a in ("place/p", "place/p/one", "place/p2", "place/p2/one")]
-    chosen, below = only(changes_of(nodes, {}, {}), nodes, ["place/p"])
-    assert [change.address for change in chosen] == ["place/p", "place/p/one"]
+    found = settled([toy(a, a) for a in ("place/p", "place/p/one", "place/p@v1", "place/p2", "place/p2/one")], {}, {})
+    chosen, below = only(differences(found), found.by_address, ["place/p"])
+    assert sorted(change.address for change in chosen) == ["place/p", "place/p/one", "place/p@v1"]
     assert below == frozenset()
 
 
 def test_what_vanished_can_be_named() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
-    current = entries([one, two], build([one, two]))
-    chosen, _ = only(changes_of([], current, {}), [], ["toy/two"])
+    found = settled([], pointers([one, two], build([one, two])), {})
+    chosen, _ = only(differences(found), found.by_address, ["toy/two"])
     assert [(c.action, c.address) for c in chosen] == [("forget", "toy/two")]
 
 
@@ -174,7 +222,6 @@ def other_caching(changes: Sequence[Change]) -> list[Change]:
 
 @given(graphs(), st.randoms())
 def test_the_effect_is_what_would_move_and_nothing_else(nodes: list[Node], random) -> None:
-    nodes = list(in_order(nodes))
     changes = list(changes_of(nodes, {}, {}))
     before = effect_id(changes)
     shuffled = other_caching(changes)
@@ -185,7 +232,6 @@ def test_the_effect_is_what_would_move_and_nothing_else(nodes: list[Node], rando
 
 @given(graphs(), st.data())
 def test_the_effect_moves_with_any_step_or_digest(nodes: list[Node], data: st.DataObject) -> None:
-    nodes = list(in_order(nodes))
     changes = list(changes_of(nodes, {}, {}))
     index = data.draw(st.integers(0, len(changes) - 1))
     change = changes[index]
@@ -199,7 +245,7 @@ def test_the_effect_moves_with_any_step_or_digest(nodes: list[Node], data: st.Da
 
 def test_another_address_that_moved_is_no_part_of_the_effect() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
-    built = entries([two], build([two]))
+    built = pointers([two], build([two]))
     alone, beside = (changes_of([one], current, {})[:1] for current in ({}, built))
     before, after = plan_of(alone, state({})), plan_of(beside, state(built, serial=2, revision=9))
     assert before.effect_id == after.effect_id
@@ -209,7 +255,7 @@ def test_another_address_that_moved_is_no_part_of_the_effect() -> None:
 def test_kept_addresses_are_no_part_of_the_effect() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     results = build([two])
-    both = changes_of([one, two], entries([two], results), results)
+    both = changes_of([one, two], pointers([two], results), results)
     assert plan_of(both).effect_id == plan_of([c for c in both if not isinstance(c, Keep)]).effect_id
 
 
@@ -232,8 +278,8 @@ def test_a_plan_is_bound_to_the_state_and_the_steps() -> None:
     node = toy("toy/one", "1")
     changes = changes_of([node], {}, {})
     cached = changes_of([node], {}, build([node]))
-    recorded = state(entries([node], build([node])))
-    moved = state({**recorded.current, "toy/one": replace(recorded.current["toy/one"], artifact="sha256:other")})
+    recorded = state(pointers([node], build([node])))
+    moved = state({**recorded.current, "toy/one": changed(recorded.current["toy/one"], artifact="sha256:other")})
     plans = {
         "nothing": plan_of([], None),
         "lineage": plan_of([], state({}, serial=0)),
@@ -248,63 +294,131 @@ def test_a_plan_is_bound_to_the_state_and_the_steps() -> None:
     assert plan_of([], state({}, revision=7)).plan_id == plan_of([], state({})).plan_id
 
 
+def test_the_names_of_steps_are_part_of_a_plan() -> None:
+    (change,) = changes_of([toy("toy/one", "1")], {}, {})
+    renamed = replace(change, steps=tuple(replace(s, step=replace(s.step, name="else")) for s in change.steps))
+    assert plan_of([change]).plan_id != plan_of([renamed]).plan_id
+
+
 def test_a_forecast_is_no_part_of_a_plan() -> None:
     (change,) = changes_of([toy("toy/one", "1")], {}, {})
     slower = replace(change, steps=tuple(replace(step, forecast_s=99.0) for step in change.steps))
     assert plan_of([change]).plan_id == plan_of([slower]).plan_id
 
 
-# --- summary and forecast ------------------------------------------------------------------------------------------------------
+# --- summary -------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_step_that_two_addresses_share_counts_once() -> None:
-    nodes = [toy("toy/one", "same", measured=True), toy("toy/two", "same", measured=True)]
+    nodes = [toy("toy/one", "same", measures=["letters"]), toy("toy/two", "same", measures=["letters"])]
     fresh, adopted = plan_of(changes_of(nodes, {}, {})).summary, plan_of(changes_of(nodes, {}, build(nodes))).summary
-    assert (fresh["create"], fresh["prepare"], fresh["evaluate"], fresh["reuse"]) == (2, 1, 1, 0)
-    assert (adopted["create"], adopted["prepare"], adopted["evaluate"], adopted["reuse"]) == (2, 0, 0, 2)
+    assert (fresh["create"], fresh["write"], fresh["measure"], fresh["reuse"]) == (2, 1, 1, 0)
+    assert (adopted["create"], adopted["write"], adopted["measure"], adopted["reuse"]) == (2, 0, 0, 2)
 
 
-def test_every_binding_counts() -> None:
+def test_steps_of_one_op_are_counted_together() -> None:
+    node = toy("toy/one", "1", measures=["letters", "words"])
+    assert plan_of(changes_of([node], {}, {})).summary["measure"] == 2
+
+
+def test_every_publication_counts() -> None:
     nodes = [toy("place/p", "same", version="v1"), toy("place/q", "same", version="v1")]
-    assert plan_of(changes_of(nodes, {}, {})).summary["bind"] == 2
+    assert plan_of(changes_of(nodes, {}, {})).summary["publish"] == 2
 
 
-def test_every_counter_is_always_there() -> None:
-    assert plan_of([]).summary == dict.fromkeys(
-        ("create", "update", "remove", "forget", "keep", "reuse", "prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind"), 0
-    )  # fmt: skip
+def test_every_counter_is_always_there_in_the_order_of_the_table() -> None:
+    names = ["create", "update", "remove", "forget", "keep", "reuse", "write", "measure", "publish", "held"]
+    assert list(plan_of([]).summary.items()) == [(name, 0) for name in names]
+
+
+FAILING = (Judgement(gate=Gate(metric="f1", rule="min", limit=1.0), passed=False, value=0.5),)
+
+
+def test_what_is_held_counts() -> None:
+    create = Create(address="toy/one", after="d")
+    held, back = replace(create, judgements=FAILING), replace(create, judgements=FAILING, is_return=True)
+    unknown = replace(create, judgements=(replace(FAILING[0], passed=None),))
+    assert [plan_of([c, create]).summary["held"] for c in (held, back, unknown)] == [1, 0, 0]
 
 
 def test_what_a_plan_says_of_itself() -> None:
     create = Create(address="toy/one", after="d")
-    failing = (Judgement(gate=Gate(metric="f1", rule="min", limit=1.0), passed=False, value=0.5),)
     heal, note = (Drift(address="place/p", drift_class=c, reason="r") for c in ("heal", "note"))
-    said = {
+    plans = {
         "nothing": plan_of([Keep(address="toy/one")]),
         "new": plan_of([create]),
         "heal": plan_of([], drift=(heal,)),
         "note": plan_of([], drift=(note,)),
-        "gate": plan_of([replace(create, judgements=failing)]),
-        "return": plan_of([replace(create, judgements=failing, is_return=True)]),
+        "gate": plan_of([replace(create, judgements=FAILING)]),
+        "return": plan_of([replace(create, judgements=FAILING, is_return=True)]),
         "error": plan_of([create], diagnostics=(error("x", "X"),)),
         "unknown": plan_of([replace(create, known_after_apply=("artifact",))]),
     }
-    assert {name for name, plan in said.items() if plan.has_effect} == {"new", "heal", "gate", "return", "error", "unknown"}
-    assert {name for name, plan in said.items() if plan.applyable} == {"new", "heal", "return", "unknown"}
-    assert {name for name, plan in said.items() if not plan.complete} == {"unknown"}
-    assert {name for name, plan in said.items() if plan.gates_failed} == {"gate"}
+    assert {name for name, plan in plans.items() if plan.has_effect} == {"new", "heal", "gate", "return", "error", "unknown"}
+    assert {name for name, plan in plans.items() if plan.applyable} == {"new", "heal", "return", "unknown"}
+    assert {name for name, plan in plans.items() if not plan.complete} == {"unknown"}
+    assert {name for name, plan in plans.items() if plan.gates_failed} == {"gate"}
 
 
-def test_a_forecast_looks_at_sisters_first() -> None:
-    node = replace(toy("toy/one@v3", "3"), recipe={"algorithm": "a"})
-    step = node.steps[0]
+# --- forecast ------------------------------------------------------------------------------------------------------------------
 
-    def entry(seconds: float, algorithm: str = "a") -> Entry:
-        return Entry(digest="d", seconds={"prepare": seconds}, recipe={"algorithm": algorithm})
 
-    assert forecast_seconds(step, node, durations({})) is None
-    assert forecast_seconds(step, node, durations({"toy/two@v1": entry(5.0)})) == 5.0
-    assert forecast_seconds(step, node, durations({"toy/two@v1": entry(5.0), "toy/one@v1": entry(1.0), "toy/one@v2": entry(2.0)})) == 2.0
-    assert forecast_seconds(step, node, durations({"toy/one@v1": entry(1.0, "b")})) is None
-    assert forecast_seconds(replace(step, op="bind"), node, durations({"toy/one@v1": entry(1.0)})) is None
-    assert forecast_seconds(replace(step, op="train"), node, durations({"toy/one@v1": entry(1.0)})) is None
+def forecasts(nodes: Sequence[Node], past: Sequence[tuple[Node, float]], gone: Sequence[Node] = ()) -> list[float | None]:
+    """What is forecast for the `write` steps of these nodes after others took so long. `gone`: whose results are not in the store."""
+    results = build([node for node, _ in past])
+    for node, seconds in past:
+        results[node.digest] = changed(results[node.digest], seconds=seconds)
+    current = pointers([node for node, _ in past], results)
+    found = settled([*(node for node, _ in past), *nodes], current, {})
+    changes = with_steps(found, differences(found))
+    known = {key: r for key, r in results.items() if key not in {node.digest for node in gone}}
+    forecast = with_forecasts(changes, sister_keys(found, changes), known)
+    by_address = {change.address: change for change in forecast}
+    return [by_address[node.address].steps[0].forecast_s for node in nodes]
+
+
+def test_without_a_past_there_is_no_forecast() -> None:
+    assert forecasts([toy("toy/one@v1", "1")], []) == [None]
+
+
+def test_a_forecast_is_the_longest_of_the_sisters() -> None:
+    one, two = toy("toy/one@v1", "1"), toy("toy/one@v2", "2")
+    assert forecasts([toy("toy/one@v3", "3")], [(one, 2.0), (two, 1.0)]) == [2.0]
+    assert forecasts([toy("toy/one@v3", "3")], [(one, 2.0), (two, 1.0)], gone=[one]) == [1.0]
+    assert forecasts([toy("toy/one@v3", "3")], [(one, 2.0)], gone=[one]) == [None]
+
+
+def test_a_forecast_looks_at_sisters_first_and_then_at_their_kin() -> None:
+    def kin(address: str, text: str, name: str = "a") -> Node:
+        return toy(address, text, kin=name)
+
+    new = kin("toy/one@v3", "3")
+    assert forecasts([new], [(kin("toy/two@v1", "1"), 5.0)]) == [5.0]
+    assert forecasts([new], [(kin("toy/two@v1", "1"), 5.0), (kin("toy/one@v1", "2"), 1.0)]) == [1.0]
+    # a sister of another kin is none
+    assert forecasts([new], [(kin("toy/one@v1", "1", "b"), 1.0)]) == [None]
+    # without a kin there are sisters only
+    assert forecasts([toy("toy/one@v3", "3")], [(toy("toy/two@v1", "1"), 5.0)]) == [None]
+
+
+def test_what_is_cached_takes_no_time() -> None:
+    node = toy("toy/one", "1", measures=["letters"])
+    changes = changes_of([node], {}, build([node]))
+    assert [s.forecast_s for c in with_forecasts(changes, {}, {}) for s in c.steps] == [0.0, 0.0]
+
+
+def test_effects_and_cached_steps_ask_for_no_past() -> None:
+    old, new = toy("place/p@v1", "1", version="v1"), toy("place/p@v2", "1", version="v1")
+    results = build([old])
+    found = settled([old, new], pointers([old], results), results)
+    changes = with_steps(found, differences(found))
+    assert any(s.effect for c in changes for s in c.steps)
+    assert sister_keys(found, changes) == {}
+
+
+def test_a_forecast_looks_at_the_latest_builds_only() -> None:
+    past = [toy(f"toy/one@v{n:02}", str(n)) for n in range(MOST_SISTERS + 5)]
+    new = toy("toy/one@v99", "new")
+    found = settled([*past, new], pointers(past, build(past)), {})
+    sisters = sister_keys(found, with_steps(found, differences(found)))
+    assert sisters == {new.step("write").place: tuple(node.digest for node in past[-MOST_SISTERS:])}

@@ -1,20 +1,31 @@
-"""A kind with no machine learning in it: nodes whose steps concatenate texts, and measure them by their bytes.
+"""A kind with no machine learning in it: nodes whose steps write texts, measure what was written by its bytes, and publish it.
 
-`write` (op prepare) joins its own text to those of the nodes it needs; `measure` (op evaluate) is keyed by the bytes written, as
-everything is that depends on what is not there yet.
+`write` strips its own text and appends it to the texts of the nodes it needs; `measure` steps are keyed by the bytes written, as
+everything is that depends on what is not there yet; `publish` is an effect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from leptonctl.commands.entries import entry_of
 from leptonctl.core.canonical import digest
-from leptonctl.core.graph import Place, complete_key, in_order, needed_key, resolve_keys
-from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json, Node, Result, Span, Step
+from leptonctl.core.graph import complete_key, content_of, declaration, in_order, needed_key, resolve_keys
+from leptonctl.core.plan import Settled
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, State, StepPointer
+from leptonctl.core.values import Json, Node, Op, Ops, Place, Span, Step
 
 LINEAGE = "0" * 32
+OPS: Ops = {
+    op.name: op
+    for op in (
+        # how its text looked before is no part of what others read
+        Op(name="write", done="written", run="toy_steps:write", identity=("text", "length")),
+        Op(name="measure", done="measured", run="toy_steps:measure"),
+        Op(name="publish", done="published"),
+    )
+}
 
 
 def span(line: int = 1) -> Span:
@@ -22,74 +33,108 @@ def span(line: int = 1) -> Span:
 
 
 def toy(
-    address: str, text: str, *needs: Node, measured: bool = False, version: str | None = None, metadata: Mapping[str, Json] | None = None,
-    **inputs: Json,
+    address: str, text: str, *needs: Node, measures: Sequence[str] = (), version: str | None = None,
+    notes: Mapping[str, Json] | None = None, kin: str = "", **inputs: Json,
 ) -> Node:  # fmt: skip
-    """A node that writes `text` after the texts it needs. With a version it is a binding: an effect. More keywords go to its worker."""
-    parts = {f"part{i}": (need.address, "prepare") for i, need in enumerate(needs)}
-    fields: dict[str, Json] = {"text": text, "parts": [step.key for need in needs for step in need.steps if step.op == "prepare"]}
-    key = digest({"op": "prepare", **fields})
-    exposes = ("artifacts.text", "outputs.length")
-    write = Step(op="prepare", address=address, key=key, spec=key, fields=fields, inputs={**fields, **inputs}, needs=parts, exposes=exposes)
-    measure = Step(
-        op="evaluate", address=address, key=None, spec=digest(["evaluate", key]), fields={"how": "letters"}, inputs={"how": "letters"},
-        reads=("of.artifacts.text", "of.outputs.length"), needs={"of": (address, "prepare")},
-    )  # fmt: skip
-    bind = Step(op="bind", address=address, key=None, spec=digest(["bind", address, key]))
-    steps = (write, *([measure] if measured else []), *([bind] if version else []))
+    """A node that writes `text` after the texts it needs, with a step `measure` for each way of measuring, under that name.
+
+    With a version it is an effect: a publication. More keywords go to its worker.
+    """
+    parts = {f"part{i}": (need.address, "write") for i, need in enumerate(needs)}
+    own: dict[str, Json] = {"text": text}
+    fields: dict[str, Json] = {**own, "parts": [need.step("write").key for need in needs]}
+    key = digest({"op": "write", **fields})
+    write = Step(
+        name="write", op="write", address=address, key=key, spec=key, fields=fields, own=own, inputs={**own, **inputs}, needs=parts, kin=kin
+    )
+    publish = Step(name="publish", op="publish", address=address, key=None, spec=digest(["publish", address, key]), effect=True)
+    recipe: dict[str, Json] = {"text": text}
+    steps = (write, *(measure(address, key, how) for how in measures), *([publish] if version else []))
     return Node(
-        address=address, digest=key, recipe={"text": text}, origins={("text",): span(7)}, span=span(5), steps=steps,
-        needs=tuple(need.address for need in needs), effect=version is not None, version=version, metadata=dict(metadata or {}),
+        address=address, digest=key, recipe=recipe, origins={("text",): span(7)}, span=span(5), steps=steps,
+        declaration=declaration(recipe, dict(notes or {}), [] if version else steps),
+        needs=tuple(need.address for need in needs), effect=version is not None, version=version, notes=dict(notes or {}),
     )  # fmt: skip
 
 
-def made(step: Step, key: str, needs: Mapping[str, Result]) -> Result:
+def measure(address: str, written: str, how: str) -> Step:
+    """A step that is keyed by the bytes that the node's own `write` step gives."""
+    return Step(
+        name=how, op="measure", address=address, key=None, spec=digest(["measure", written, how]), fields={"how": how},
+        inputs={"how": how}, reads=("of.artifacts.text", "of.outputs.length"), needs={"of": (address, "write")},
+    )  # fmt: skip
+
+
+def produced(step: Step, key: str, needs: Mapping[str, Result]) -> Result:
     """What the step's worker would make, without a worker: equal inputs, equal bytes."""
-    if step.op == "evaluate":
-        return result(key, step, {}, {"metrics": {"letters": needs["of"].outputs["length"]}})
-    text = "".join(str(needs[role].outputs["text"]) for role in step.needs) + str(step.fields["text"])
-    return result(key, step, {"text": digest(text)}, {"text": text, "length": len(text)})
+    if step.op == "measure":
+        outputs: dict[str, Json] = {"metrics": {str(step.fields["how"]): needs["of"].outputs["length"]}}
+        return result(key, step, {}, outputs, content_of(step, needs, OPS))
+    draft = str(step.fields["text"])
+    text = "".join(str(needs[role].outputs["text"]) for role in step.needs) + draft.strip()
+    outputs = {"text": text, "length": len(text), "draft": draft}
+    return result(key, step, {"text": digest(text)}, outputs, content_of(step, needs, OPS))
 
 
-def result(key: str, step: Step, artifacts: Mapping[str, str], outputs: Mapping[str, Json]) -> Result:
-    return Result(key=key, op=step.op, artifacts=artifacts, outputs=outputs, provenance={}, seconds=2.0)
+def result(key: str, step: Step, artifacts: Mapping[str, str], outputs: Mapping[str, Json], content: str = "") -> Result:
+    return Result(key=key, op=step.op, artifacts=artifacts, outputs=outputs, seconds=2.0, content=content)
 
 
 def build(nodes: Iterable[Node]) -> dict[str, Result]:
     """The results of all steps, by key."""
-    nodes = in_order(nodes)
     results: dict[str, Result] = {}
     keys: dict[Place, str | None] = {}
-    for node in nodes:
+    for node in in_order(nodes):
         for step in node.steps:
-            if step.op == "bind":
+            if step.effect:
                 continue
-            keys[node.address, step.op] = key = step.key or complete_key(step, keys, {}, results)
+            keys[step.place] = key = step.key or complete_key(step, keys, {}, results)
             assert key is not None
-            results[key] = made(step, key, {role: results[str(needed_key(step, role, keys, {}))] for role in step.needs})
+            results[key] = produced(step, key, {role: results[str(needed_key(step, role, keys, {}))] for role in step.needs})
     return results
 
 
-def entries(nodes: Sequence[Node], results: Mapping[str, Result]) -> dict[str, Entry]:
+def pointers(nodes: Sequence[Node], results: Mapping[str, Result]) -> dict[str, Pointer]:
     """The pointers when everything has been built."""
-    keys = resolve_keys(nodes, {}, results)
+    keys = resolve_keys(in_order(nodes), {}, results)
     found = {}
     for node in nodes:
-        building = [step for step in node.steps if step.op != "bind"]
-        whole = Node(**{**{f: getattr(node, f) for f in Node.__slots__}, "steps": tuple(building)})
-        entry = entry_of(whole, keys, results, None)
-        text = next((r for name, r in entry.reads.items() if name == "prepare.artifacts.text"), None)
-        found[node.address] = Entry(
-            **{**{f: getattr(entry, f) for f in Entry.__slots__}, "version": node.version, "artifact": str(text) if text else None}
+        steps = {step.name: (step.op, keys.of(*step.place)) for step in node.steps if not step.effect}
+        written = results.get(node.step("write").key or "")
+        found[node.address] = Pointer(
+            digest=node.digest,
+            declaration=node.declaration,
+            artifact=written.artifacts["text"] if written else None,
+            steps={name: StepPointer(op=op, key=key) for name, (op, key) in steps.items() if key is not None},
+            version=node.version,
+            effect=node.effect,
         )
     return found
 
 
-def state(current: Mapping[str, Entry], **more) -> State:
+def settled(nodes: Sequence[Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> Settled:
+    """What is declared beside what is recorded."""
+    ordered = in_order(nodes)
+    return Settled(
+        nodes=ordered,
+        keys=resolve_keys(ordered, current, results),
+        current=current,
+        results=results,
+        by_address={node.address: node for node in ordered},
+    )
+
+
+def state(current: Mapping[str, Pointer], **more) -> State:
     return State(lineage=LINEAGE, project="toy", current=current, **{"revision": 1, "serial": 1, **more})
 
 
-names = st.text("abcdefgh", min_size=1, max_size=3)
+def with_step(node: Node, step: Step) -> Node:
+    """The node with one step more, declared as such."""
+    steps = (*node.steps, step)
+    return replace(node, steps=steps, declaration=declaration(node.recipe, node.notes, [] if node.effect else steps))
+
+
+texts = st.text("abcdefgh", min_size=1, max_size=3)
 
 
 @st.composite
@@ -98,5 +143,6 @@ def graphs(draw: st.DrawFn) -> list[Node]:
     nodes: list[Node] = []
     for index in range(draw(st.integers(1, 8))):
         needs = draw(st.lists(st.sampled_from(nodes), unique_by=lambda n: n.address, max_size=3)) if nodes else []
-        nodes.append(toy(f"toy/{index}", draw(names), *needs, measured=draw(st.booleans())))
+        measures = draw(st.lists(st.sampled_from(["letters", "words"]), unique=True))
+        nodes.append(toy(f"toy/{index}", draw(texts), *needs, measures=measures))
     return draw(st.permutations(nodes))

@@ -1,0 +1,99 @@
+"""Every state on the way of an apply is one that a next run can go on from: interrupted switches are completed, or dropped."""
+
+from collections.abc import Iterator
+
+from hypothesis import given
+
+from leptonctl.commands.line import recovered
+from leptonctl.core.change import Keep
+from leptonctl.core.codec import decode, encode, replace
+from leptonctl.core.deployment import Epoch, Head
+from leptonctl.core.diff import diff
+from leptonctl.core.graph import in_order, resolve_keys
+from leptonctl.core.observed import Live
+from leptonctl.core.state import Author, Claim, Environment, Lock, Owner, Pending, Seal, State
+from leptonctl.core.values import Node
+from leptonctl.deploying.wanted import completed, dropped
+from tests.core.toy import build, graphs, pointers, state, toy
+
+ENVIRONMENT = Environment(platform={"type": "server"}, protected=True, deployment=1)
+OWNER = Owner(user="me", host="here", pid=1)
+SEAL = Seal(digest="d", declaration="x", environment="prod", at="now")
+
+
+def the_way(nodes: list[Node]) -> Iterator[State]:
+    """Every state between the first apply's begin and its end."""
+    built = pointers(nodes, build(nodes))
+    place = toy("environment/prod", "prod", version="v1")
+    bound = pointers([place], build([place]))["environment/prod"]
+    yield (now := state({}, serial=0))
+    yield (now := replace(now, applies={"a1": Claim(owner=OWNER, addresses=tuple(sorted(built)))}))
+    yield (now := now.moved(built))
+    yield (now := replace(now, locks={"prod": Lock(claim="a1", owner=OWNER, token=1)}, tokens={"prod": 1}))
+    pending = Pending(
+        deployment=1, claim="a1", token=1, pointers={"environment/prod": bound}, environment=ENVIRONMENT, seals={"toy/0": SEAL},
+        author=Author(command="apply", by="me"),
+    )  # fmt: skip
+    yield (now := replace(now, pending={"prod": pending}))
+    yield (now := completed(now, "prod", {}))
+    yield (now := replace(now, locks={}))
+    yield replace(now, applies={})
+
+
+def heads(deployment: int | None) -> dict[str, Live]:
+    """What was seen of prod: a head that names this deployment, or none."""
+    head = None if deployment is None else Head(epoch=Epoch(generation=1, token=1), nonce="n", deployment=deployment)
+    return {"prod": Live(head=head)}
+
+
+SEEN: list[dict[str, Live]] = [{}, heads(None), heads(1), heads(9)]
+
+
+@given(graphs())
+def test_every_state_on_the_way_can_be_gone_on_from(nodes: list[Node]) -> None:
+    nodes = list(in_order(nodes))
+    serial = -1
+    for now in the_way(nodes):
+        assert decode(encode(now), State) == now
+        assert now.serial >= serial
+        serial = now.serial
+        changes = diff(nodes, now.current, resolve_keys(nodes, now.current, {}))
+        things = [c for c in changes if c.address.startswith("toy/")]
+        # a pointer is there as a whole or not at all: everything is new, or everything is kept
+        assert len({type(c) for c in things}) == 1
+        assert isinstance(things[0], Keep) == bool(now.current)
+        for live in SEEN:
+            once = recovered(now, live)
+            assert once is not None
+            assert once.pending == {}
+            assert recovered(once, live) == once
+            assert once.serial - now.serial in (0, 1)
+
+
+def test_before_the_first_apply_nothing_is_to_be_recovered() -> None:
+    assert recovered(None, heads(1)) is None
+
+
+def test_a_switch_is_completed_from_the_head_and_dropped_without_it() -> None:
+    way = list(the_way([toy("toy/0", "0")]))
+    pending, bound = way[4], way[5]
+    assert recovered(pending, heads(1)) == bound
+    for live in ({}, heads(None), heads(9)):
+        assert recovered(pending, live) == dropped(pending, "prod") == replace(pending, pending={})
+    assert bound.environments == {"prod": ENVIRONMENT}
+    assert bound.sealed == {"toy/0": SEAL}
+    assert bound.serial == pending.serial + 1
+
+
+def test_a_seal_is_never_written_over() -> None:
+    pending = next(s for s in the_way([toy("toy/0", "0")]) if s.pending)
+    first = replace(SEAL, digest="first")
+    assert completed(replace(pending, sealed={"toy/0": first}), "prod", {}).sealed == {"toy/0": first}
+
+
+def test_an_environment_that_is_given_up_is_forgotten_as_a_whole() -> None:
+    bound = list(the_way([toy("toy/0", "0")]))[-1]
+    giving_up = Pending(deployment=2, claim="a2", token=2, pointers={"environment/prod": None}, environment=None)
+    after = completed(replace(bound, pending={"prod": giving_up}), "prod", {})
+    assert after.environments == {}
+    assert set(after.current) == {"toy/0"}

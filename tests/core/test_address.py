@@ -1,0 +1,127 @@
+"""Addresses: taken apart as they were put together, and found by what people write."""
+
+from collections.abc import Collection
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leptonctl.core.address import Address, covers, document, expand, family, full, member_of, parse, short, version_of, wholes
+from leptonctl.core.diagnostic import Failure
+
+kinds = st.sampled_from(["dataset", "model", "environment", "toy"])
+# as the schemas allow them
+names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,9}", fullmatch=True)
+addresses = st.builds(Address, kind=kinds, name=names, version=st.none() | names, member=st.none() | names)
+
+
+@given(addresses)
+def test_what_is_written_is_read_back(address: Address) -> None:
+    assert parse(str(address)) == address
+
+
+@given(addresses)
+def test_a_text_is_written_back_as_it_was(address: Address) -> None:
+    text = str(address)
+    assert str(parse(text)) == text
+
+
+@given(kinds, names, names)
+def test_the_three_forms(kind: str, name: str, other: str) -> None:
+    assert parse(document(kind, name)) == Address(kind=kind, name=name)
+    assert parse(version_of(kind, name, other)) == Address(kind=kind, name=name, version=other)
+    assert parse(member_of(kind, name, other)) == Address(kind=kind, name=name, member=other)
+
+
+@given(kinds, names, names, names)
+def test_versions_of_one_document_are_a_family(kind: str, name: str, one: str, two: str) -> None:
+    assert (
+        family(version_of(kind, name, one)) == family(version_of(kind, name, two)) == family(document(kind, name)) == document(kind, name)
+    )
+    assert family(member_of(kind, name, one)) == member_of(kind, name, one)
+
+
+@given(kinds, names, names)
+def test_short_is_the_address_without_its_kind(kind: str, name: str, other: str) -> None:
+    assert short(version_of(kind, name, other)) == f"{name}@{other}"
+    assert short(member_of(kind, name, other)) == f"{name}/{other}"
+
+
+@given(addresses, addresses)
+def test_what_covers_an_address(whole: Address, part: Address) -> None:
+    """Itself, and the document that it is a version or a part of; not what merely begins alike."""
+    expected = str(whole) == str(part) or (
+        (whole.kind, whole.name) == (part.kind, part.name)
+        and ((whole.version, whole.member) == (None, None) or (whole.version == part.version is not None and whole.member is None))
+    )
+    assert covers(str(whole), str(part)) == expected
+
+
+@given(addresses, addresses)
+def test_the_wholes_of_an_address_are_what_covers_it(one: Address, two: Address) -> None:
+    assert covers(str(one), str(two)) == (str(one) in set(wholes(str(two))))
+    assert all(covers(whole, str(one)) for whole in wholes(str(one)))
+
+
+KNOWN = (
+    "dataset/mail@2024", "model/spam@v1", "model/spam@v2", "model/mail@v1", "environment/prod", "environment/prod/spam", "environment/prod2",
+    "environment/prod2/spam",
+)  # fmt: skip
+ORDER = ("environment", "model", "dataset")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("model/spam@v1", "model/spam@v1"),
+        ("spam@v1", "model/spam@v1"),
+        ("spam", "model/spam"),
+        ("prod", "environment/prod"),
+        ("prod/spam", "environment/prod/spam"),
+        ("mail@2024", "dataset/mail@2024"),
+        ("mail@v1", "model/mail@v1"),
+        ("nothing", "nothing"),
+        ("spam@v9", "spam@v9"),
+        ("model/spam", "model/spam"),
+    ],
+)
+def test_short_forms(written: str, expected: str) -> None:
+    assert full(written, KNOWN, ORDER) == expected
+
+
+def test_a_short_form_that_means_two_things_is_refused() -> None:
+    with pytest.raises(Failure) as caught:
+        full("mail", KNOWN, ORDER)
+    (problem,) = caught.value.diagnostics
+    assert (problem.id, problem.detail, problem.hint) == ("ambiguous-address", "mail may be model/mail or dataset/mail", "write model/mail")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["spam"], ["model/spam@v1", "model/spam@v2"]),
+        (["environment/prod"], ["environment/prod", "environment/prod/spam"]),
+        (["prod/spam", "spam@v2"], ["environment/prod/spam", "model/spam@v2"]),
+        (["spam", "spam@v1"], ["model/spam@v1", "model/spam@v2"]),
+        ([], []),
+    ],
+)
+def test_a_name_stands_for_all_that_it_covers(written: list[str], expected: list[str]) -> None:
+    assert expand(written, KNOWN, ORDER) == expected
+
+
+def test_all_unknown_names_are_told_at_once() -> None:
+    with pytest.raises(Failure) as caught:
+        expand(["spam", "spam@v9", "model/ham"], KNOWN, ORDER)
+    assert [(d.id, d.detail) for d in caught.value.diagnostics] == [
+        ("unknown-address", "spam@v9 is neither declared nor recorded"),
+        ("unknown-address", "model/ham is neither declared nor recorded"),
+    ]
+
+
+@given(st.sets(addresses.map(str), max_size=6), st.data())
+def test_every_known_address_stands_for_itself(known: Collection[str], data: st.DataObject) -> None:
+    for address in known:
+        assert full(address, known, ORDER) == address
+        assert address in expand([address], known, ORDER)
+        assert all(covers(address, found) for found in expand([address], known, ORDER))

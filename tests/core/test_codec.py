@@ -1,0 +1,192 @@
+"""The one codec: what is written is read back, in one way only; what does not belong there is told with its place."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from leptonctl.core.codec import BadRecord, Record, convert, decode, encode, encode_line, format_of, plain, replace
+from leptonctl.core.deployment import Deployment, Route
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, Recipe, State, StepPointer
+from leptonctl.core.values import Json
+from tests.core.records import RECORDS, STANDING, jsons, records, texts
+
+HEX = "sha256:" + "0" * 64
+few = settings(max_examples=20)
+"""Enough for each of the record types: together they are many."""
+
+
+def test_every_record_type_is_tested() -> None:
+    assert {"State", "Pointer", "Pending", "HistoryRecord", "Deployment", "Head", "ServerRecord", "Manifest", "Result", "Order"} <= {
+        kind.__qualname__ for kind in RECORDS
+    }
+    assert {
+        "State",
+        "HistoryRecord",
+        "Deployment",
+        "Head",
+        "ServerRecord",
+        "Manifest",
+        "Result",
+        "Recipe",
+        "OwnerRecord",
+        "StoreIdentity",
+    } <= {kind.__qualname__ for kind in STANDING}
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__qualname__)
+@few
+@given(data=st.data())
+def test_what_is_written_is_read_back(kind: type[Record], data: st.DataObject) -> None:
+    record = data.draw(records(kind))
+    written = encode(record)
+    assert decode(written, kind) == record
+    assert convert(json.loads(written), kind) == record
+    assert json.loads(json.dumps(plain(record))) == json.loads(written)
+    assert encode_line(record) == written + b"\n"
+    assert b"\n" not in written
+    # one value, one text: whatever order its mappings were filled in
+    assert encode(decode(turned(written), kind)) == written
+
+
+def turned(data: bytes) -> bytes:
+    """The same JSON with the members of every object in the opposite order."""
+
+    def turn(value: Json) -> Json:
+        if isinstance(value, dict):
+            return {key: turn(value[key]) for key in reversed(value)}
+        return [turn(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(turn(json.loads(data))).encode()
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__qualname__)
+@few
+@given(data=st.data())
+def test_fields_that_are_not_known_are_passed_over(kind: type[Record], data: st.DataObject) -> None:
+    record = data.draw(records(kind))
+    later = {**plain(record), "added_later": data.draw(jsons)}
+    assert decode(json.dumps(later).encode(), kind) == record
+
+
+@pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
+@few
+@given(data=st.data())
+def test_a_newer_format_is_told_as_such(kind: type[Record], data: st.DataObject) -> None:
+    """Also where its fields are of other types than those of this release."""
+    newer = {**dict.fromkeys(plain(data.draw(records(kind))), 7), "format_version": "2"}
+    with pytest.raises(BadRecord, match=r"it has format 2, this release reads format 1") as caught:
+        decode(json.dumps(newer).encode(), kind)
+    assert caught.value.newer
+
+
+@pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
+@settings(max_examples=2)
+@given(data=st.data())
+def test_the_format_stands_first(kind: type[Record], data: st.DataObject) -> None:
+    """Who opens a file by eye, or with another release, sees at once what it is."""
+    assert format_of(kind) == "1"
+    assert encode(data.draw(records(kind))).startswith(b'{"format_version":"1"')
+
+
+@pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"1", b'"text"', b"null", b"\xff\xfe", b'{"a":"\xff"}', b"[" * 100_000, b"{}{}"])
+def test_what_is_no_json_object_is_not_read(kind: type[Record], data: bytes) -> None:
+    with pytest.raises(BadRecord) as caught:
+        decode(data, kind)
+    assert str(caught.value)
+    assert not caught.value.newer
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "place"),
+    [
+        ("lineage", None, "$.lineage"),
+        ("serial", "1", "$.serial"),
+        ("revision", True, "$.revision"),
+        ("revision", 1.5, "$.revision"),
+        ("current", None, "$.current"),
+        ("current", [], "$.current"),
+        ("current", {"a": "text"}, "$.current"),
+        ("current", {"a": {}}, "`digest`"),
+        ("current", {"a": {"digest": 1}}, "digest"),
+        ("current", {"a": {"digest": "d", "steps": []}}, "steps"),
+        ("current", {"a": {"digest": "d", "steps": {"write": "key"}}}, "steps"),
+        ("locks", {"prod": 1}, "$.locks"),
+        ("pending", {"prod": {"deployment": 1}}, "$.pending"),
+    ],
+)
+def test_a_field_of_another_type_is_told_with_its_place(part: str, value: Json, place: str) -> None:
+    record = {**plain(State(lineage="l", project="p")), part: value}
+    for read in (lambda: decode(json.dumps(record).encode(), State), lambda: convert(record, State)):
+        with pytest.raises(BadRecord) as caught:
+            read()
+        assert place in str(caught.value)
+
+
+def test_a_field_that_must_be_there_is_missed_by_name() -> None:
+    record = {name: value for name, value in plain(State(lineage="l", project="p")).items() if name != "project"}
+    with pytest.raises(BadRecord, match="project"):
+        decode(json.dumps(record).encode(), State)
+
+
+def test_an_unknown_word_where_some_are_known() -> None:
+    route = plain(Route(version="v1", digest="d", package="p", artifact="a", files={}))
+    with pytest.raises(BadRecord, match="role"):
+        convert({**route, "role": "understudy"}, Route)
+
+
+def test_what_says_nothing_is_not_written() -> None:
+    pointer = Pointer(digest="d", steps={"write": StepPointer(op="write", key="k")})
+    assert plain(pointer) == {"digest": "d", "steps": {"write": {"op": "write", "key": "k"}}}
+    assert plain(Result(key="k", op="write")) == {"format_version": "1", "key": "k", "op": "write"}
+
+
+def test_records_cannot_be_changed_only_replaced() -> None:
+    pointer = Pointer(digest="d")
+    with pytest.raises(AttributeError):
+        pointer.digest = "e"  # type: ignore[misc]
+    assert replace(pointer, digest="e") == Pointer(digest="e")
+    with pytest.raises(TypeError):
+        Pointer("d")  # type: ignore[misc]
+
+
+def test_defaults_are_nobody_s_to_share() -> None:
+    one, two = Pointer(digest="d"), Pointer(digest="d")
+    assert one.steps is not two.steps
+
+
+@given(st.dictionaries(texts, jsons, max_size=3))
+def test_json_inside_a_record_stays_what_it_is(recipe: Mapping[str, Json]) -> None:
+    """1 and 1.0, true and 1: digests tell them apart, so records must."""
+    read = decode(encode(Recipe(address="a", recipe=recipe)), Recipe).recipe
+    assert json.dumps(read, sort_keys=True) == json.dumps(recipe, sort_keys=True)
+
+
+def test_deep_json_is_refused_not_crashed_on() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(BadRecord, match="nested too deeply"):
+        decode(b'{"format_version":"1","address":"a","recipe":{"deep":%s}}' % deep, Recipe)
+
+
+def test_numbers_that_json_does_not_have_are_never_half_written() -> None:
+    assert decode(encode(Result(key="k", op="o", outputs={"x": float("nan")})), Result).outputs == {"x": None}
+
+
+def test_a_deployment_as_it_stands_in_a_file() -> None:
+    route = Route(version="v1", digest=HEX, package=HEX, artifact=HEX, files={"model.onnx": HEX})
+    deployment = Deployment(
+        lineage="l", environment="prod", deployment=1, incarnation=1, serial=3, previous=None, at="2026-01-01T00:00:00Z", by="me", commit=None,
+        url=None, requests="lenient", models={"spam": (route,)},
+    )  # fmt: skip
+    assert deployment.main("spam") == route
+    assert deployment.main("ham") is None
+    # fields in the order of the type, mappings by key
+    assert encode(deployment) == (
+        b'{"format_version":"1","lineage":"l","environment":"prod","deployment":1,"incarnation":1,"serial":3,"previous":null,'
+        b'"at":"2026-01-01T00:00:00Z","by":"me","commit":null,"url":null,"requests":"lenient","models":{"spam":[{"version":"v1",'
+        b'"digest":"%s","package":"%s","artifact":"%s","files":{"model.onnx":"%s"}}]}}' % ((HEX.encode(),) * 4)
+    )
