@@ -1,4 +1,4 @@
-"""The records that docs/records.md describes, each with its path and an example. A new record is one entry here."""
+"""The records that docs/formats.md describes, each with its path and an example. A new record is one entry here."""
 
 from dataclasses import dataclass
 

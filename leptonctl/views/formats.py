@@ -1,4 +1,4 @@
-"""docs/records.md: every durable record with its path, fields, types and an example, written from the types themselves.
+"""docs/formats.md: every durable record with its path, fields, types and an example, written from the types themselves.
 
 `python -m leptonctl.views.formats` prints the page. The words are those of the docstrings: a sentence that names a field in
 backticks is what the field means, the others say what the record is.
@@ -16,7 +16,7 @@ from leptonctl.core.codec import Record, encode
 from leptonctl.views.format_examples import DESCRIBED, MEANINGS, Described
 
 INTRODUCTION = """\
-# Records
+# State and store formats
 
 This page is written by `python -m leptonctl.views.formats` from the types that read and write the records: what it says is what the
 code does. Digests are `sha256:<64 hex digits>`. All JSON is UTF-8 and compact; the examples are laid out for reading.

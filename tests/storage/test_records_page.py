@@ -1,4 +1,4 @@
-"""docs/records.md is what the types say: current, complete, and its examples are records that are read."""
+"""docs/formats.md is what the types say: current, complete, and its examples are records that are read."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from leptonctl.core.codec import Record, decode, encode
 from leptonctl.views.format_examples import DESCRIBED, Described
 from leptonctl.views.formats import page
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "records.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 
 
 def test_the_page_is_current() -> None:
-    """When it is not: python -m leptonctl.views.formats > docs/records.md."""
+    """When it is not: python -m leptonctl.views.formats > docs/formats.md."""
     assert PAGE.read_text(encoding="utf-8") == page()
     written = subprocess.run([sys.executable, "-m", "leptonctl.views.formats"], capture_output=True, text=True, check=True).stdout
     assert written == page()
