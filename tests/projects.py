@@ -172,16 +172,20 @@ def tiny_project(
     *,
     rows: int = 80,
     project: str = "",
+    workers: int = 1,
 ) -> Path:
     """A project of small models in `folder/project`.
 
     models: name -> version -> the rest of its line as YAML flow (`{}`). environments: name -> further lines of its document, with
-    its models; `platform:` is added with a free port. project: further lines of leptonctl.yaml.
+    its models; `platform:` is added with a free port. project: further lines of leptonctl.yaml. workers: processes that build at a
+    time; each imports all of scikit-learn, which is the price of a small build.
     """
     root = folder / "project"
     (root / "data").mkdir(parents=True)
     (root / "data" / "points.csv").write_text(points(rows), encoding="utf-8")
-    (root / "leptonctl.yaml").write_text(f"kind: Project\nname: tiny\nformat: 1\n{project}", encoding="utf-8")
+    (root / "leptonctl.yaml").write_text(
+        f"kind: Project\nname: tiny\nformat: 1\nexecutor: {{parallelism: {workers}}}\n{project}", encoding="utf-8"
+    )
     (root / "data.yaml").write_text(
         "kind: Dataset\nname: points\ntarget: side\nversions:\n  first: {source: data/points.csv}\n", encoding="utf-8"
     )
@@ -244,14 +248,10 @@ def workers(root: Path) -> dict[int, str]:
 
 
 def stop_servers(root: Path) -> None:
-    """Undo the effects of a project, then kill what still works in its folder."""
-    if (root / "leptonctl.yaml").exists() and (root / ".leptonctl" / "servers").exists():
-        run("destroy", "--yes", cwd=root)
-    for pid in processes(root):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    """Kill what still works in a project's folder: nobody will look at its state again, so nothing need be undone."""
     deadline = time.monotonic() + 5
-    while processes(root) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    while (left := processes(root)) and time.monotonic() < deadline:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)

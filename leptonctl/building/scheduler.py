@@ -3,8 +3,8 @@
 graphlib says which steps are ready; results are asked for in batches; the work of the parent is linear in the number of steps.
 """
 
+import heapq
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -67,12 +67,19 @@ class Work:
 
 @dataclass(slots=True, kw_only=True)
 class _Ready:
-    """A step whose needs are there, with its key and (for early cutoff) what determines it by content."""
+    """A step whose needs are there, with its key and (for early cutoff) what determines it by content.
+
+    `order` is its place in the plan: of those that are ready the first runs first, so that one version is done before the next.
+    """
 
     planned: PlannedStep
     needs: Mapping[str, Result]
     key: str
     content: str
+    order: int
+
+    def __lt__(self, other: "_Ready") -> bool:
+        return self.order < other.order
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +93,8 @@ class Scheduler:
     built: Built = field(default_factory=Built)
     _known: dict[str, Result] = field(init=False, default_factory=dict)
     _before: dict[Place, tuple[Place, ...]] = field(init=False, default_factory=dict)
-    _queue: deque[_Ready] = field(init=False, default_factory=deque)
+    _queue: list[_Ready] = field(init=False, default_factory=list)
+    _order: dict[Place, int] = field(init=False, default_factory=dict)
     _elsewhere: list[_Ready] = field(init=False, default_factory=list)
     _running: dict[str, _Ready] = field(init=False, default_factory=dict)
     _twins: dict[str, list[_Ready]] = field(init=False, default_factory=dict)
@@ -99,6 +107,7 @@ class Scheduler:
         """Do every step of the changes but effects. KeyboardInterrupt stops what runs and is raised again."""
         steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
         self._before = _before(steps)
+        self._order = {place: number for number, place in enumerate(steps)}
         self._known.update(self.work.known)
         with StepLeases(self.store, self.work.owner) as self._leases:
             try:
@@ -142,7 +151,7 @@ class Scheduler:
             elif before is not None and before.content == one.content:
                 self._adopt(one, before)
             else:
-                self._queue.append(one)
+                heapq.heappush(self._queue, one)
 
     def _skip(self, planned: PlannedStep) -> bool:
         obstacle = self.built.obstacle(self._before[planned.step.place])
@@ -157,7 +166,7 @@ class Scheduler:
     def _made_ready(self, planned: PlannedStep) -> _Ready | None:
         step = planned.step
         if planned.key is not None and planned.key in self._known:
-            return _Ready(planned=planned, needs={}, key=planned.key, content="")
+            return _Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
         needs: dict[str, Result] = {}
         for role in (*step.needs, *step.given):
             result = self._need(step, role)
@@ -169,7 +178,7 @@ class Scheduler:
         if key is None:
             msg = f"the key of {step.name} of {step.address} cannot be completed from its needs"
             raise RuntimeError(msg)
-        return _Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops))
+        return _Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops), order=self._order[step.place])
 
     def _need(self, step: Step, role: str) -> Result | None:
         """The result that a step reads in a role: of this run, or an earlier one's by key."""
@@ -209,7 +218,7 @@ class Scheduler:
         """Hand out queued steps while there is room."""
         self._look_elsewhere()
         while self._queue and len(self._running) < self.work.parallelism:
-            one = self._queue.popleft()
+            one = heapq.heappop(self._queue)
             if one.key in self._known:
                 self._finish(one, self._known[one.key], 0.0, adopted=True)
             elif one.key in self._twins:
@@ -244,7 +253,8 @@ class Scheduler:
             return
         self._looked = time.monotonic()
         self._fetch(one.key for one in self._elsewhere)
-        self._queue.extend(self._elsewhere)
+        for one in self._elsewhere:
+            heapq.heappush(self._queue, one)
         self._elsewhere.clear()
 
     def _ended(self, *, wait: bool) -> list[Place]:
@@ -280,7 +290,8 @@ class Scheduler:
         finally:
             self._leases.release(one.key)
         # what equals it takes its result, or has its own try
-        self._queue.extendleft(reversed(twins))
+        for twin in twins:
+            heapq.heappush(self._queue, twin)
 
     def _result(self, one: _Ready, outcome: Completed) -> Result:
         provenance: dict[str, Json] = {**outcome.provenance, "commit": self.work.owner.commit}

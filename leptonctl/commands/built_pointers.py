@@ -12,8 +12,6 @@ from leptonctl.core.state import Pointer, Recipe, StepPointer
 from leptonctl.core.values import Node
 from leptonctl.storage.pointers import now
 
-MAIN_ARTIFACT = "model.onnx"
-
 
 def built_pointers(planned: Planned, built: Built, keys: Keys, results: Mapping[str, Result]) -> dict[str, Pointer | None]:
     """Pointers of what is built and whose steps all have results; None for what is forgotten."""
@@ -37,8 +35,8 @@ def pointer_of(node: Node, keys: Keys, results: Mapping[str, Result], old: Point
         key = keys.of(*step.place)
         assert key is not None, f"{step.name} of {step.address} has a result and so a key"
         steps[step.name] = StepPointer(op=step.op, key=key)
-        if key in results:
-            artifact = results[key].artifacts.get(MAIN_ARTIFACT, artifact)
+        if step.makes is not None and key in results:
+            artifact = results[key].artifacts.get(step.makes)
     return Pointer(digest=node.digest, declaration=node.declaration, artifact=artifact, steps=steps, effect=node.effect)
 
 

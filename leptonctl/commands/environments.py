@@ -9,7 +9,7 @@ from leptonctl.commands.routes import FILES, export_of, package_of, route_of
 from leptonctl.commands.run import Run, author_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
-from leptonctl.core.address import covers, document, parse
+from leptonctl.core.address import covers, document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Route
@@ -122,6 +122,9 @@ class _Move:
             self.ready.clear()
         moving = {change.address: self._pointer(change, settled, state) for change, _ in self.ready}
         own = self._own_pointer(changes, state)
+        # a pointer names its declaration, so that has to be in the store first
+        nodes = (settled.by_address[address] for address, pointer in {**moving, **own}.items() if pointer is not None)
+        self.run.session.store.put_recipes({node.declaration: recipe_of(node) for node in nodes})
         return Wanted(
             bindings={**moving, **own} if moving or self._own_moves(changes) else {},
             environment=self._record(declared, changes, state),
@@ -195,7 +198,7 @@ class _Move:
                 diagnostic=problem,
                 gate=code == GATE,
                 judgements=found,
-            )  # fmt: skip
+            )
         )
 
     # --- what it should be -----------------------------------------------------------------------------------------
@@ -251,7 +254,7 @@ class _Move:
         after = {**state.entries(declared.address + "/"), **moving}
         by_address = self.run.planned.settled.by_address
         for address, pointer in after.items():
-            version = f"model/{parse(address).member}@{pointer.version}" if pointer else ""
+            version = version_of("model", parse(address).member or "", pointer.version or "") if pointer else ""
             node = by_address.get(version)
             if pointer is not None and node is not None and node.digest == pointer.digest and version not in state.sealed:
                 self.run.session.store.put_recipes({node.declaration: recipe_of(node)})

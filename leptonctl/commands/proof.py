@@ -235,9 +235,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     contract = convert(prepare.outputs["contract"], Contract)
     rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
-        predict_onnx(
-            source.get_artifact(files["model.onnx"]), decode(source.get_artifact(files["manifest.json"]), Manifest), rows.columns
-        )
+        predict_onnx(source.get_artifact(files["model.onnx"]), decode(source.get_artifact(files["manifest.json"]), Manifest), rows.columns)
         for source, files in ((store, export.artifacts), (shelf, rebuilt))
     )
     if old.values is not None and new.values is not None:

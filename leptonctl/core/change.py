@@ -140,7 +140,7 @@ class Plan:
 
     @property
     def summary(self) -> dict[str, int]:
-        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that gates hold. Every counter is present."""
+        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that gates hold. Always all of them."""
         counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held"), 0)
         seen: set[str] = set()
         for change in self.changes:

@@ -21,8 +21,11 @@ class _KeywordOnly(msgspec.StructMeta):
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True):
-    """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`."""
+class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True, gc=False):
+    """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`.
+
+    Records hold no cycles, so the collector passes over them.
+    """
 
 
 class BadRecord(ValueError):

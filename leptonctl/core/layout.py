@@ -15,8 +15,8 @@ NUMBER_DIGITS = 8
 HISTORY_CHUNK = 1000
 """Serials whose history records share a folder, so that neither reading nor checking the newest lists all of them."""
 
-_CONTENT = re.compile(r"[0-9a-f]{64}")
-_RESULT = re.compile(r"([0-9a-f]{64})(?:\.([1-9][0-9]*))?")
+_ARTIFACT = re.compile(ARTIFACTS + r"/([0-9a-f]{64})")
+_RESULT = re.compile(RESULTS + r"/([0-9a-f]{64})(?:\.([1-9][0-9]*))?")
 _HISTORY = re.compile(r"([0-9]{8,})-(.+)")
 
 
@@ -26,9 +26,9 @@ def artifact(digest: str) -> str:
 
 
 def artifact_digest(path: str) -> str | None:
-    """The digest of the artifact at a path of `artifacts/`; None for what is not an artifact's path."""
-    name = _name(path)
-    return f"sha256:{name}" if _CONTENT.fullmatch(name) else None
+    """The digest of the artifact at a path; None for what is not an artifact's path."""
+    found = _ARTIFACT.fullmatch(path)
+    return None if found is None else f"sha256:{found[1]}"
 
 
 def result(key: str, number: int = 1) -> str:
@@ -37,8 +37,8 @@ def result(key: str, number: int = 1) -> str:
 
 
 def result_key(path: str) -> tuple[str, int] | None:
-    """Key and number of the record at a path of `results/`; None for what is not a result's path."""
-    found = _RESULT.fullmatch(_name(path))
+    """Key and number of the record at a path; None for what is not a result's path."""
+    found = _RESULT.fullmatch(path)
     return None if found is None else (f"sha256:{found[1]}", int(found[2] or 1))
 
 

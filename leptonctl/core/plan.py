@@ -66,6 +66,8 @@ def _planned(change: Change, node: Node, settled: Settled) -> Change:
             continue
         steps.append(PlannedStep(step=step, key=key, cached=key is not None and key in settled.results and not step.effect))
     unknown = tuple(f"steps.{s.name}.key" for s in steps if s.key is None and not s.effect)
+    if any(s.step.makes is not None and not s.cached for s in steps):
+        unknown = ("artifact", *unknown)
     return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))
 
 

@@ -92,6 +92,7 @@ class Step:
     are those of an earlier build (early cutoff); None: its key is by content already. `inputs` is the JSON payload that the worker
     gets. `needs` names the steps whose results it reads: role -> place; `given` names results that exist already: role -> key.
     `kin` is what makes its duration comparable with other families' steps of this op. `effect`: it moves a pointer and has no result.
+    `makes` names the artifact of its result that becomes the pointer's own.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Step:
     given: Mapping[str, str] = field(default_factory=dict)
     kin: str = ""
     effect: bool = False
+    makes: str | None = None
 
     @property
     def place(self) -> Place:

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from leptonctl.core.address import document
 from leptonctl.core.codec import replace as changed
-from leptonctl.core.deployment import Epoch, Head
+from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
 from leptonctl.core.state import Environment, Pending, State
 from leptonctl.deploying.wanted import completed, dropped, witnessed
@@ -26,7 +27,7 @@ LOCK_POLL_S = 0.1
 class Locked:
     """An environment that is held: every move asserts the claim and the token, every head replaces the one written before.
 
-    `before` is the head as the holder found it. `settled` is the switch of a predecessor that was completed, None when none was.
+    `settled` is the switch of a predecessor that was completed, None when none was.
     """
 
     name: str
@@ -35,7 +36,6 @@ class Locked:
     token: int
     state: State
     head: HeadAt
-    before: Head | None = None
     settled: Pending | None = None
 
     @property
@@ -127,7 +127,7 @@ def fence(pointers: Pointers, claim: Registration, name: str, state: State, toke
             staged=0,
         )
         if after is not None:
-            return Locked(name=name, pointers=pointers, claim=claim, token=token, state=state, head=after, before=found)
+            return Locked(name=name, pointers=pointers, claim=claim, token=token, state=state, head=after)
 
 
 def settle(locked: Locked) -> Locked:
@@ -178,7 +178,7 @@ def taken_over(name: str, holder: str) -> Failure:
     return fail(
         "taken-over",
         "This apply was taken for dead, and another has gone on",
-        f"environment/{name} was taken over by {holder}; nothing more was changed",
+        f"{document('environment', name)} was taken over by {holder}; nothing more was changed",
         hint="plan again: what was built is in the store",
         exit_code=STALE,
     )

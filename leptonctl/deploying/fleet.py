@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leptonctl.core import layout
-from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.deployment import Epoch, Head, ServerRecord
 from leptonctl.core.state import Owner, State
 from leptonctl.spi.platforms import Say, Site
 from leptonctl.spi.storage import Objects
@@ -37,6 +37,11 @@ class Fleet:
     def living(self) -> tuple[ServerRecord, ...]:
         """Those that live. One that was never seen before counts as living until its beat has stood still for the term."""
         return tuple(server for server in self.registered() if self.lives(server))
+
+    def head(self) -> Head:
+        """The head; one of no deployment where there is none."""
+        found = self.lineage.head(self.environment)
+        return found.head if found else Head(epoch=Epoch(), nonce="")
 
     def lives(self, server: ServerRecord) -> bool:
         """Whether a server lives: by its process where that can be asked from here, else by its beat."""
@@ -92,6 +97,6 @@ def lost(state: State | None, objects: Objects) -> frozenset[str]:
     return frozenset(a for a, digest in named.items() if layout.artifact(digest) not in there)
 
 
-def names(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:
+def listed(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:
     """Servers in a sentence, each with a reason where there is one."""
     return ", ".join(f"{s.id} ({reason})" if (reason := why(s)) else s.id for s in servers)

@@ -81,6 +81,7 @@ def _numbered(passage: Passage, number: int) -> Passage:
             wanted,
             environment,
             number=number,
+            serial=_serial(passage),
             previous=locked.head.head.deployment,
             at=at,
             author=passage.author,
@@ -115,14 +116,20 @@ def _staged(passage: Passage) -> Passage:
     locked = passage.locked.point(deployment=head.deployment, serial=head.serial, staged=passage.number)
     passage = replace(passage, locked=locked)
     passage.checkpoint("ready")
-    verb(passage.platform.stage, passage.site, passage.deployment, passage.say)
-    verb(passage.platform.ready, passage.site, passage.deployment, passage.say)
+    try:
+        locked.newest()
+        verb(passage.platform.stage, passage.site, passage.deployment, passage.say)
+        verb(passage.platform.ready, passage.site, passage.deployment, passage.say)
+    except Failure:
+        # nobody gets ready what another has taken off the stage: that is told first
+        locked.newest()
+        raise
     return passage
 
 
 def _headed(passage: Passage) -> Passage:
     """Put the deployment in force. Refused when another has fenced meanwhile."""
-    serial = passage.deployment.serial if passage.deployment else passage.locked.state.serial + 1
+    serial = passage.deployment.serial if passage.deployment else _serial(passage)
     passage.checkpoint("head")
     return replace(passage, locked=passage.locked.point(deployment=passage.number, serial=serial, staged=0))
 
@@ -130,6 +137,8 @@ def _headed(passage: Passage) -> Passage:
 def _activated(passage: Passage) -> Passage:
     """Wait until what serves follows. The head has moved: who lags is named, and does not undo it."""
     passage.checkpoint("activate")
+    # whoever has taken over since may have started what this would stop
+    passage.locked.newest()
     lagging = ""
     try:
         if passage.deployment is None:
@@ -182,11 +191,15 @@ def _environment(passage: Passage, number: int) -> Environment | None:
 
 
 def _last_number(passage: Passage) -> int:
-    """The highest number that anything knows: of the records some may be gone."""
+    """The highest number that anything knows: of the records all but the last few may be gone."""
     locked = passage.locked
-    head, before = locked.head.head, locked.before
-    known = [head.deployment, head.staged, before.staged if before else 0, passage.old.deployment if passage.old else 0]
+    known = [locked.head.head.deployment, passage.old.deployment if passage.old else 0]
     return max([*known, *locked.lineage.deployments(locked.name)])
+
+
+def _serial(passage: Passage) -> int:
+    """The serial of the binding to come. Servers refuse one that is lower than the head's: a state may have been put back."""
+    return max(passage.locked.state.serial + 1, passage.locked.head.head.serial)
 
 
 def verb(act: Callable[..., None], *arguments: object) -> None:

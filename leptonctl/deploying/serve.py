@@ -27,7 +27,7 @@ from leptonctl.serving.standing import Identity
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.durable import make_folder
 from leptonctl.storage.open import open_objects
-from leptonctl.storage.owner import boot_id, machine_id, process_start
+from leptonctl.storage.owner import boot_id, machine_id, pid_namespace, process_start
 
 __all__ = ["default_id", "main", "run"]
 
@@ -66,7 +66,7 @@ def identity(server_id: str, lineage: str, environment: str) -> Identity:
     """This process as a server of an environment."""
     return Identity(
         id=server_id, lineage=lineage, environment=environment, host=socket.gethostname(), machine=machine_id(), pid=os.getpid(),
-        start=process_start(os.getpid()), boot=boot_id(),
+        start=process_start(os.getpid()), boot=boot_id(), namespace=pid_namespace(),
     )  # fmt: skip
 
 

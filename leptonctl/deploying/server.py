@@ -13,7 +13,7 @@ from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
-from leptonctl.deploying.fleet import fleet, names
+from leptonctl.deploying.fleet import fleet, listed
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
@@ -49,9 +49,12 @@ def problems(site: Site, _seen: Observation | None) -> tuple[Problem, ...]:
         return ()
     host, port = _address(site)
     refused = addresses.refusal(host, port)
-    if refused is None or (addresses.in_use(refused) and _is_own(site, addresses.probe(addresses.url_of(host, port), PROBE_S))):
+    if refused is None:
         return ()
-    return (_taken(site) if addresses.in_use(refused) else _foreign(host, port, refused),)
+    if not addresses.in_use(refused):
+        return (_foreign(host, port, refused),)
+    answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
+    return () if _is_own(site, answer) else (_taken(site, answer),)
 
 
 def stage(site: Site, deployment: Deployment, say: Say) -> None:
@@ -84,7 +87,12 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
     """Wait until every server that lives could serve the deployment; for a return one is enough, and the others get a moment."""
     number = deployment.deployment
     grace = time.monotonic() + _seconds(site, "swap_s")
-    for living, late in fleet(site).watch(_seconds(site, "ready_s"), say, "ready"):
+    servers = fleet(site)
+    for living, late in servers.watch(_seconds(site, "ready_s"), say, "ready"):
+        head = servers.head()
+        if number not in {head.staged, head.deployment}:
+            detail = f"deployment {number} is neither staged nor in force any more"
+            raise ProviderError("The new set is no longer wanted", detail=detail, hint="plan again", id="not-ready")
         able = [s for s in living if number in (*s.ready, s.deployment)]
         refusing = [s for s in living if str(number) in s.failed and s not in able]
         if site.here and deployment.models and not living:
@@ -93,27 +101,29 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
             _say_nobody(site, deployment, living, say)
             return
         if site.returning and able and time.monotonic() > grace:
-            say(f"not ready, and left to follow: {names([s for s in living if s not in able])}")
+            say(f"not ready, and left to follow: {listed([s for s in living if s not in able])}")
             return
         if refusing and not (site.returning and able):
-            why = names(refusing, lambda s: s.failed[str(number)])
+            why = listed(refusing, lambda s: s.failed[str(number)])
             raise ProviderError("A server refuses the new set; the old one serves on", detail=why, hint="leptonctl status", id="not-ready")
         if late:
-            why = f"not ready after {_seconds(site, 'ready_s'):g} s: {names([s for s in living if s not in able], _note)}"
+            why = f"not ready after {_seconds(site, 'ready_s'):g} s: {listed([s for s in living if s not in able], _note)}"
             hint = "see its log, then apply again"
             raise ProviderError("A server did not get ready in time; the old set serves on", detail=why, hint=hint, id="not-ready")
 
 
 def activate(site: Site, head: Head, say: Say) -> None:
     """Wait until every server that lives serves what the head names, then forget those that are long gone."""
-    for living, late in fleet(site).watch(_seconds(site, "swap_s"), say, "serving"):
+    servers = fleet(site)
+    for living, late in servers.watch(_seconds(site, "swap_s"), say, "serving"):
         lagging = [s for s in living if s.deployment != head.deployment]
-        if not lagging:
+        # servers follow the head of whoever has moved it on
+        if not lagging or servers.head().deployment != head.deployment:
             break
         if late:
-            detail = f"not serving deployment {head.deployment} after {_seconds(site, 'swap_s'):g} s: {names(lagging, _note)}"
+            detail = f"not serving deployment {head.deployment} after {_seconds(site, 'swap_s'):g} s: {listed(lagging, _note)}"
             raise ProviderError("A server does not follow", detail=detail, hint="leptonctl status", id="not-ready")
-    fleet(site).reap(time.time())
+    servers.reap(time.time())
 
 
 def observe(site: Site) -> Observation:
@@ -190,10 +200,9 @@ def _is_own(site: Site, answer: ServerRecord | None) -> bool:
     return answer is not None and (answer.lineage, answer.environment) == (site.lineage, site.environment)
 
 
-def _taken(site: Site) -> Problem:
+def _taken(site: Site, answer: ServerRecord | None) -> Problem:
     """Who has the port: by what it answers, and by what the system tells of its process."""
     host, port = _address(site)
-    answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
     process = addresses.listener(host, port)
     who = "another program" if process is None else f"pid {process.pid}"
     where = f", started in {process.folder}" if process is not None and process.folder else ""

@@ -8,6 +8,7 @@ from leptonctl.core.values import Json, Node, Place, Step
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_version import Model
 
+MAIN_ARTIFACT = "model.onnx"
 PACKAGE = "export.outputs.package"
 """What an evaluation reads of the version: the package, not the graph alone (protocols 11)."""
 
@@ -84,6 +85,7 @@ def _steps(model: Model, rows: Place) -> list[Step]:
     export = Step(
         name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
         inputs=inputs, needs={**data, "train": train.place}, kin=kin,
+        makes=MAIN_ARTIFACT,
     )  # fmt: skip
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), export)
     folds = [] if model.folds is None else [_cross_validate(model, train_key, rows)]

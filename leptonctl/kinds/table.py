@@ -1,6 +1,5 @@
 """The tables that the engine is handed: every kind of document and every kind of work, each in its order. A new one is one line."""
 
-
 from leptonctl.core.values import Op
 from leptonctl.kinds import dataset, environment, model, project
 from leptonctl.kinds.kind import Kind

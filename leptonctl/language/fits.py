@@ -38,7 +38,10 @@ def same(left: Json, right: Json) -> bool:
 
 def fits(value: Json, schema: Mapping[str, Any]) -> bool:
     """True: it fits. False: it does not, or the schema has a word that is not known here."""
-    return all(word in SILENT or ((check := CHECKS.get(word)) is not None and check(value, rule, schema)) for word, rule in schema.items())
+    return all(
+        word in SILENT or word.startswith("x-") or ((check := CHECKS.get(word)) is not None and check(value, rule, schema))
+        for word, rule in schema.items()
+    )
 
 
 def _type(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from leptonctl.learning.checks import check_complete, check_encoded, check_kinds
 from leptonctl.learning.frame import Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
 T = TypeVar("T")
 # str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
@@ -31,7 +31,7 @@ class FittedStep:
     """A fitted transformer and the columns it takes. Its output, `width` columns, is the next tensor."""
 
     preprocessor: Preprocessor
-    transformer: Any
+    transformer: Estimator
     takes: tuple[Slice, ...]
     width: int
     sparse: bool
@@ -42,7 +42,7 @@ class Fitted:
     """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many.
 
     `sparse`, here and in steps: whether they were fitted on a sparse matrix; later rows come the same way.
-    `estimator` is what the trainer gives: see `Trainer` for what it has.
+    `estimator` is what the trainer gives: see `Trainer` for what it has. `wide`: it answers to float64 copies of the same float32 rows.
     """
 
     trainer: Trainer
@@ -52,9 +52,10 @@ class Fitted:
     final: tuple[Slice, ...]
     width: int
     sparse: bool
-    estimator: Any
+    estimator: Estimator
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
+    wide: bool = False
 
     @property
     def classes(self) -> tuple[Label, ...]:
@@ -70,6 +71,7 @@ class Fitted:
         if not self.trainer.takes_missing and holds_nan(matrix):
             msg = "missing values"
             raise ValueError(msg)
+        matrix = matrix.astype(np.float64) if self.wide else matrix
         with quiet():
             if self.trainer.task == "regression":
                 return Prediction(values=np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1))
@@ -186,7 +188,7 @@ def _fit_step(step: PreprocessStep, provider: Preprocessor, work: _Fit) -> Fitte
     return FittedStep(preprocessor=provider, transformer=transformer, takes=takes, width=width, sparse=not isinstance(matrix, np.ndarray))
 
 
-def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Matrix, y: np.ndarray, progress: Progress) -> Any:
+def _fit_estimator(trainer: Trainer, estimator: Estimator, matrix: Matrix, y: np.ndarray, progress: Progress) -> Estimator:
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress)
     return estimator.fit(matrix, y)
@@ -204,7 +206,7 @@ def _guarded(name: str, work: Callable[[], T]) -> T:
     """What scikit-learn refuses about parameters or data, said as a user's mistake."""
     try:
         return work()
-    except (ValueError, FloatingPointError, NotImplementedError) as problem:
+    except (ValueError, TypeError, FloatingPointError, NotImplementedError) as problem:
         reason = " ".join(str(problem).split())
         raise ProviderError(
             "scikit-learn refused these parameters or this data",
@@ -214,7 +216,7 @@ def _guarded(name: str, work: Callable[[], T]) -> T:
         ) from problem
 
 
-def _texts(matrix: Matrix, transformer: Any, provider: Preprocessor) -> Matrix:
+def _texts(matrix: Matrix, transformer: Estimator, provider: Preprocessor) -> Matrix:
     """One column of texts for a vectoriser; all else as it is."""
     if not provider.one_column:
         return matrix
@@ -222,7 +224,7 @@ def _texts(matrix: Matrix, transformer: Any, provider: Preprocessor) -> Matrix:
     return np.array([text.translate(SMALL) for text in texts], dtype=object) if getattr(transformer, "lowercase", False) else texts
 
 
-def _fitting(matrix: Matrix, taker: Any) -> Matrix:
+def _fitting(matrix: Matrix, taker: Estimator) -> Matrix:
     """Dense where the taker does not say, by scikit-learn's tags, that it takes sparse."""
     from sklearn.utils import get_tags
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from leptonctl.serving.model import Output
 
@@ -19,14 +22,14 @@ def head(name: str, version: str) -> str:
     return f'{{"model_name":{_text(name)},"model_version":{_text(version)},'
 
 
-def body(start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[Any], rows: int) -> bytes:
+def body(start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[NDArray[np.generic]], rows: int) -> bytes:
     """An inference response. Raises ValueError when the graph gave another number of values than its shape says."""
     parts = ",".join(_output(output, tensor, rows) for output, tensor in zip(outputs, tensors, strict=True))
     echo = "" if request_id is None else f'"id":{_text(request_id)},'
     return f'{start}{echo}"outputs":[{parts}]}}'.encode("ascii")
 
 
-def _output(output: Output, tensor: Any, rows: int) -> str:
+def _output(output: Output, tensor: NDArray[np.generic], rows: int) -> str:
     values = tensor.reshape(-1).tolist()
     if len(values) != rows * (output.width or 1):
         msg = f"output {output.graph} has {len(values)} values for {rows} rows"

@@ -11,21 +11,23 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from leptonctl.core.contract import hash_text, is_missing
 from leptonctl.core.manifest import FEATURES
-from leptonctl.serving.tensors import RANGES, BadRequest, Given, read_inputs
+from leptonctl.serving.tensors import RANGES, BadRequest, Input, read_inputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from leptonctl.core.manifest import ManifestColumn
+    from leptonctl.core.values import Json
     from leptonctl.serving.intake import Float32, Intake
 
     Float64 = NDArray[np.float64]
+    Feed = dict[str, Float32 | NDArray[np.object_]]
 
 BEYOND = 2**1023
 NUMBER = frozenset({int, float})
@@ -46,20 +48,20 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    feed: dict[str, Any]
+    feed: Feed
     rows: int
     violations: tuple[Violation, ...]
 
 
-def encode(intake: Intake, request: dict[str, Any], *, hashed: bool = False) -> Encoded:
+def encode(intake: Intake, request: dict[str, Json], *, hashed: bool = False) -> Encoded:
     """The graph's feed. `hashed`: private columns come as they stand behind hashing (golden rows), not raw."""
-    given, rows = read_inputs(intake, request)
+    inputs, rows = read_inputs(intake, request)
     violations: list[Violation] = []
-    feed: dict[str, Any] = {}
+    feed: Feed = {}
     if intake.numeric:
-        feed[FEATURES] = _features(intake, given, rows, violations)
+        feed[FEATURES] = _features(intake, inputs, rows, violations)
     for column in intake.texts:
-        cells = (_truths if column.type == "boolean" else _texts)(column, given[column.name], violations)
+        cells = (_truths if column.type == "boolean" else _texts)(column, inputs[column.name], violations)
         if column.hash and not hashed:
             cells = _hash(intake.key, cells)
         tensor = np.empty((rows, 1), dtype=object)
@@ -68,12 +70,12 @@ def encode(intake: Intake, request: dict[str, Any], *, hashed: bool = False) -> 
     return Encoded(feed, rows, tuple(violations))
 
 
-def _features(intake: Intake, given: dict[str, Given], rows: int, violations: list[Violation]) -> Float32:
+def _features(intake: Intake, inputs: dict[str, Input], rows: int, violations: list[Violation]) -> Float32:
     """The FP32 matrix [rows, k]."""
-    if intake.packed and FEATURES in given:
-        exact = _packed(intake, given[FEATURES], rows)
+    if intake.packed and FEATURES in inputs:
+        exact = _packed(intake, inputs[FEATURES], rows)
     else:
-        exact = _matrix(intake, [_numbers(column, given[column.name]) for column in intake.numeric])
+        exact = _matrix(intake, [_numbers(column, inputs[column.name]) for column in intake.numeric])
     with np.errstate(over="ignore"):
         matrix = exact.astype(np.float32, order="C")
     within = (matrix >= intake.low) & (matrix <= intake.high)
@@ -85,7 +87,7 @@ def _features(intake: Intake, given: dict[str, Given], rows: int, violations: li
     return matrix
 
 
-def _matrix(intake: Intake, cells: list[list[Any]]) -> Float64:
+def _matrix(intake: Intake, cells: list[list[float]]) -> Float64:
     """Cells by column, in the order of `features`, as rows."""
     try:
         return np.array(cells, dtype=np.float64).T
@@ -97,17 +99,17 @@ def _matrix(intake: Intake, cells: list[list[Any]]) -> Float64:
         raise
 
 
-def _packed(intake: Intake, given: Given, rows: int) -> Float64:
-    columns, data = list(intake.columns.values()), given.data
+def _packed(intake: Intake, found: Input, rows: int) -> Float64:
+    columns, data = list(intake.columns.values()), found.data
     width = len(columns)
-    if given.datatype not in RANGES and set(map(type, data)) <= NUMBER:
+    if found.datatype not in RANGES and set(map(type, data)) <= NUMBER:
         with suppress(OverflowError):
             packed = np.array(data, dtype=np.float64).reshape(rows, width)
             whole = packed[:, intake.whole]
             if ((whole == np.rint(whole)) | np.isnan(whole)).all():
                 return packed[:, intake.places]
     # what is unusual or wrong is looked at column by column, so that it can be named
-    parts = [_numbers(column, Given(given.datatype, data[place::width], rows)) for place, column in enumerate(columns)]
+    parts = [_numbers(column, Input(found.datatype, data[place::width], rows)) for place, column in enumerate(columns)]
     return _matrix(intake, [parts[place] for place in intake.places])
 
 
@@ -131,29 +133,39 @@ def _bounds(intake: Intake, matrix: Float32, violations: list[Violation]) -> Non
             raise _absent(column, _first(absent))
 
 
-def _numbers(column: ManifestColumn, given: Given) -> list[Any]:
+def _numbers(column: ManifestColumn, found: Input) -> list[float]:
     """The cells of a number, integer or boolean column as numbers, NaN for missing."""
-    data = given.data
-    kinds = set(map(type, data))
-    if not kinds <= NUMBER:
-        accepted = TRUTH if column.type == "boolean" else NUMBER
-        row = next((number for number, cell in enumerate(data, 1) if type(cell) not in accepted and not is_missing(cell)), 0)
-        if row:
-            raise _wrong(column, row, data[row - 1])
-        data = [cell if type(cell) in accepted else nan for cell in data]
+    data = found.data if _are_numbers(found.data) else _unusual_numbers(column, found.data)
     if column.type == "boolean":
         row = next((number for number, cell in enumerate(data, 1) if cell not in (0, 1) and cell == cell), 0)  # noqa: PLR0124
         if row:
             msg = f'column "{column.name}", row {row}: a boolean is true, false, 0 or 1'
             raise BadRequest(msg)
-    if given.datatype in RANGES:
-        _whole(column, data, given.datatype, *RANGES[given.datatype])
-    elif column.type == "integer" and float in kinds:
+    if found.datatype in RANGES:
+        _whole(column, data, found.datatype, *RANGES[found.datatype])
+    elif column.type == "integer" and float in map(type, found.data):
         _whole(column, data, "an integer")
     return data
 
 
-def _whole(column: ManifestColumn, data: list[Any], what: str, low: int | None = None, high: int | None = None) -> None:
+def _are_numbers(data: list[Json]) -> TypeGuard[list[float]]:
+    return set(map(type, data)) <= NUMBER
+
+
+def _are_texts(data: list[Json]) -> TypeGuard[list[str]]:
+    return set(map(type, data)) == TEXT
+
+
+def _unusual_numbers(column: ManifestColumn, data: list[Json]) -> list[float]:
+    """Cells of which some are missing, booleans, or wrong."""
+    accepted = TRUTH if column.type == "boolean" else NUMBER
+    row = next((number for number, cell in enumerate(data, 1) if type(cell) not in accepted and not is_missing(cell)), 0)
+    if row:
+        raise _wrong(column, row, data[row - 1])
+    return [cell if isinstance(cell, int | float) else nan for cell in data]
+
+
+def _whole(column: ManifestColumn, data: list[float], what: str, low: int | None = None, high: int | None = None) -> None:
     for number, cell in enumerate(data, 1):
         if cell != cell:  # noqa: PLR0124 (NaN, a missing cell; math.isnan does not take every integer)
             continue
@@ -162,10 +174,10 @@ def _whole(column: ManifestColumn, data: list[Any], what: str, low: int | None =
             raise BadRequest(msg)
 
 
-def _truths(column: ManifestColumn, given: Given, violations: list[Violation]) -> list[str]:
+def _truths(column: ManifestColumn, found: Input, violations: list[Violation]) -> list[str]:
     """A boolean column that an encoder takes: "true", "false", or "" for missing."""
     fill = "" if column.fill is None else ("true" if column.fill else "false")
-    texts = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, given)]  # noqa: PLR0124
+    texts = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, found)]  # noqa: PLR0124
     if "" in texts and not column.nullable:
         raise _absent(column, texts.index("") + 1)
     if column.values is not None:
@@ -174,15 +186,9 @@ def _truths(column: ManifestColumn, given: Given, violations: list[Violation]) -
     return texts
 
 
-def _texts(column: ManifestColumn, given: Given, violations: list[Violation]) -> list[str]:
+def _texts(column: ManifestColumn, found: Input, violations: list[Violation]) -> list[str]:
     """The cells of a string column, "" for missing."""
-    data = given.data
-    kinds = set(map(type, data))
-    if kinds != TEXT:
-        row = next((number for number, cell in enumerate(data, 1) if type(cell) is not str and not is_missing(cell)), 0)
-        if row:
-            raise _wrong(column, row, data[row - 1])
-        data = ["" if type(cell) is not str else cell for cell in data]
+    data = found.data if _are_texts(found.data) else _unusual_texts(column, found.data)
     if column.values is not None:
         allowed = {*column.values, ""}
         _count(column, "values", [cell not in allowed for cell in data], violations)
@@ -196,6 +202,14 @@ def _texts(column: ManifestColumn, given: Given, violations: list[Violation]) ->
             msg = f'column "{column.name}", row {number}: the text holds half of a surrogate pair'
             raise BadRequest(msg)
     return data
+
+
+def _unusual_texts(column: ManifestColumn, data: list[Json]) -> list[str]:
+    """Cells of which some are missing or wrong."""
+    row = next((number for number, cell in enumerate(data, 1) if not isinstance(cell, str) and not is_missing(cell)), 0)
+    if row:
+        raise _wrong(column, row, data[row - 1])
+    return [cell if isinstance(cell, str) else "" for cell in data]
 
 
 def _hash(key: bytes | None, cells: list[str]) -> list[str]:
@@ -220,7 +234,7 @@ def _count(column: ManifestColumn, check: str, broken: list[bool], violations: l
         violations.append(Violation(column.name, check, broken.count(True), broken.index(True) + 1))
 
 
-def _wrong(column: ManifestColumn, row: int, cell: Any) -> BadRequest:
+def _wrong(column: ManifestColumn, row: int, cell: Json) -> BadRequest:
     return BadRequest(f'column "{column.name}", row {row}: a {column.type} is needed, not {WORDS.get(type(cell), "a number")}')
 
 

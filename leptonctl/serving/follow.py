@@ -42,8 +42,7 @@ class NoStore(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """When a deployment could not be taken (monotonic seconds), and how long it is left alone since (a deployment may become
-    good: a secret is set, an artifact is restored)."""
+    """When a deployment could not be taken, in monotonic seconds, and for how long it is left alone: it may become good."""
 
     at: float
     pause_s: float
@@ -83,6 +82,7 @@ class Follower:
     def start(self) -> None:
         """Register, then follow. Registered first: an apply that finds no server moves the head without waiting for one."""
         self._guarded(self._register, FOLLOWING)
+        self._guarded(self._report, BEATING)
         for thread in self._threads:
             thread.start()
 
@@ -116,7 +116,7 @@ class Follower:
             self._stage(head.staged)
 
     def _register(self) -> None:
-        """Begin to write the server's record, after what an earlier process of this server wrote there."""
+        """From now on the server's record is written. Its beat goes on from what an earlier process of this server wrote there."""
         if self._beat is not None:
             return
         self._check_store()
@@ -127,7 +127,7 @@ class Follower:
             earlier = None
         self._last = earlier.deployment if earlier else 0
         self._beat = Beat(number=earlier.beat if earlier else 0)
-        self._guarded(self._report, BEATING)
+        self._changed.set()
 
     def _check_store(self) -> None:
         if not self._records.is_store():

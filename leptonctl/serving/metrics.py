@@ -55,11 +55,12 @@ class Metrics:
     def text(self, deployment: LoadedDeployment) -> bytes:
         """The exposition."""
         lines: list[str] = []
-        for name, kind, about, samples in (*self._families(deployment), *_process()):
+        for name, kind, about, samples in (*self._counts(), *self._in_force(deployment), *_process()):
             lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}", *samples]
         return ("\n".join(lines) + "\n").encode()
 
-    def _families(self, deployment: LoadedDeployment) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+    def _counts(self) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+        """What was served since the start."""
         name = PREFIX + "inference_requests_total"
         yield (
             name,
@@ -81,6 +82,9 @@ class Metrics:
                 for (model, version, column, check), count in self._violations.items()
             ],
         )
+
+    def _in_force(self, deployment: LoadedDeployment) -> Iterator[tuple[str, str, str, Iterable[str]]]:
+        """What is served now."""
         served = [deployment.models[model] for model in sorted(deployment.models)]
         name = PREFIX + "model_info"
         yield (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which server this is, and whose: known to who starts it. `start` is in clock ticks since boot."""
+    """Which server this is, and whose: known to who starts it. `start` is in clock ticks since boot, `namespace` that of the pid."""
 
     id: str
     lineage: str
@@ -26,12 +26,13 @@ class Identity:
     pid: int
     start: int | None
     boot: str | None
+    namespace: str | None = None
 
     def record(self, url: str, started: float) -> ServerRecord:
         """What it says of itself before it serves. `started` is in seconds since 1970."""
         return ServerRecord(
             id=self.id, lineage=self.lineage, environment=self.environment, host=self.host, machine=self.machine, pid=self.pid,
-            start=self.start, boot=self.boot, url=url, started=started,
+            start=self.start, boot=self.boot, namespace=self.namespace, url=url, started=started,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ Owns the form of an inference request (Open Inference Protocol v2). Knows nothin
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from leptonctl.core.manifest import FEATURES
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leptonctl.core.manifest import ManifestColumn
+    from leptonctl.core.values import Json
     from leptonctl.serving.intake import Intake
 
 FLOATS = frozenset({"FP16", "FP32", "FP64"})
@@ -38,18 +39,18 @@ class BadRequest(Exception):
         super().__init__(message)
 
 
-class Given(NamedTuple):
+class Input(NamedTuple):
     """One input as it came: `data` is flat and as long as `rows` (times the width, for the packed form)."""
 
     datatype: str
-    data: list[Any]
+    data: list[Json]
     rows: int
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes) -> dict[str, Json]:
     """The JSON object in `body`. NaN and Infinity are read: NaN is a missing cell."""
     try:
-        value = _decode(body.decode())
+        value: Json = _decode(body.decode())
     except UnicodeDecodeError as problem:
         msg = f"the body is not UTF-8 (byte {problem.start})"
         raise BadRequest(msg) from None
@@ -63,148 +64,153 @@ def parse(body: bytes) -> dict[str, Any]:
         # Python bounds the digits of an integer, since reading one takes quadratic time
         msg = "the body holds an integer of too many digits"
         raise BadRequest(msg) from None
-    if type(value) is not dict:
+    if not isinstance(value, dict):
         msg = "the body must be a JSON object"
         raise BadRequest(msg)
     return value
 
 
-def request_id(request: dict[str, Any]) -> str | None:
+def request_id(request: dict[str, Json]) -> str | None:
     """The `id` to echo."""
-    given = request.get("id")
-    if given is not None and type(given) is not str:
+    found = request.get("id")
+    if found is not None and not isinstance(found, str):
         msg = '"id" must be a string'
         raise BadRequest(msg)
-    return given
+    return found
 
 
-def requested(request: dict[str, Any], known: Sequence[str]) -> tuple[str, ...] | None:
+def requested(request: dict[str, Json], known: Sequence[str]) -> tuple[str, ...] | None:
     """The names under `outputs` in their order, or None when all are wanted."""
     outputs = request.get("outputs")
-    if not outputs:
-        if outputs is not None and type(outputs) is not list:
-            msg = '"outputs" must be a list'
-            raise BadRequest(msg)
+    if outputs is None:
         return None
-    if type(outputs) is not list or any(type(item) is not dict for item in outputs):
-        msg = '"outputs" must be a list of objects with a "name"'
+    if not isinstance(outputs, list):
+        msg = '"outputs" must be a list'
         raise BadRequest(msg)
-    names = [item.get("name") for item in outputs]
-    for position, name in enumerate(names):
-        if name not in known:
+    names: list[str] = []
+    for item in outputs:
+        if not isinstance(item, dict):
+            msg = '"outputs" must be a list of objects with a "name"'
+            raise BadRequest(msg)
+        name = item.get("name")
+        if not isinstance(name, str) or name not in known:
             msg = f"output {_quote(name)} does not exist; the model gives {_list(known)}"
             raise BadRequest(msg)
-        if name in names[:position]:
+        if name in names:
             msg = f'output "{name}" is requested twice'
             raise BadRequest(msg)
-    return tuple(names)
+        names.append(name)
+    return tuple(names) or None
 
 
-def read_inputs(intake: Intake, request: dict[str, Any]) -> tuple[dict[str, Given], int]:
+def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Input], int]:
     """Every column's input by name, and the number of rows. The packed form gives the one name `features`."""
-    inputs = request.get("inputs")
-    if type(inputs) is not list or not inputs:
+    items = request.get("inputs")
+    if not isinstance(items, list) or not items:
         msg = '"inputs" must be a list with one input per column'
         raise BadRequest(msg)
-    columns, packed = intake.columns, intake.packed
-    given: dict[str, Given] = {}
+    columns = intake.columns
+    inputs: dict[str, Input] = {}
     rows = -1
-    for item in inputs:
-        name = item.get("name") if type(item) is dict else None
-        if type(name) is not str:
+    for item in items:
+        if not isinstance(item, dict) or not isinstance(name := item.get("name"), str):
             msg = 'every input must be an object with a "name"'
             raise BadRequest(msg)
-        if name in given:
+        if name in inputs:
             msg = f"input {_quote(name)} is given twice"
             raise BadRequest(msg)
         column = columns.get(name)
-        if column is not None:
+        # most inputs are like the one before them: a flat vector of the natural datatype and the same length
+        if column is not None and item.get("datatype") == (natural := NATURAL[column.type]):
             data, shape = item.get("data"), item.get("shape")
-            # most inputs are like the one before them: a flat vector of the natural datatype and the same length
-            if (
-                type(data) is list
-                and len(data) == rows
-                and shape == [rows]
-                and type(shape[0]) is int
-                and item.get("datatype") == NATURAL[column.type]
-            ):
-                given[name] = Given(NATURAL[column.type], data, rows)
+            if isinstance(data, list) and isinstance(shape, list) and len(data) == rows and shape == [rows] and type(shape[0]) is int:
+                inputs[name] = Input(natural, data, rows)
                 continue
-            found = _column_input(item, column)
-        elif packed and name == FEATURES and len(inputs) == 1:
-            found = _packed_input(item, len(columns))
-        else:
-            msg = f"column {_quote(name)} does not exist; the model takes {_list(list(columns))}"
-            raise BadRequest(msg)
+        found = _input(intake, name, item, alone=len(items) == 1)
         if rows not in (found.rows, -1):
             msg = f'column "{name}" has {found.rows} rows, the inputs before it have {rows}'
             raise BadRequest(msg)
-        given[name] = found
+        inputs[name] = found
         rows = found.rows
-    if len(given) < len(columns) and FEATURES not in given.keys() - columns.keys():
-        missing = [name for name in columns if name not in given]
-        msg = f"column {_list(missing)} is missing" if len(missing) == 1 else f"columns {_list(missing)} are missing"
-        raise BadRequest(msg)
-    return given, rows
+    _check_complete(intake, inputs)
+    return inputs, rows
 
 
-def _column_input(item: dict[str, Any], column: ManifestColumn) -> Given:
-    datatype, data = item.get("datatype"), item.get("data")
-    shape: Any = item.get("shape")
-    if type(datatype) is not str or datatype not in ACCEPTED[column.type]:
+def _input(intake: Intake, name: str, item: dict[str, Json], *, alone: bool) -> Input:
+    column = intake.columns.get(name)
+    if column is not None:
+        return _column_input(item, column)
+    if intake.packed and name == FEATURES and alone:
+        return _packed_input(item, len(intake.columns))
+    msg = f"column {_quote(name)} does not exist; the model takes {_list(list(intake.columns))}"
+    raise BadRequest(msg)
+
+
+def _check_complete(intake: Intake, inputs: dict[str, Input]) -> None:
+    columns = intake.columns
+    if len(inputs) == len(columns) or (FEATURES in inputs and FEATURES not in columns):
+        return
+    missing = [name for name in columns if name not in inputs]
+    msg = f"column {_list(missing)} is missing" if len(missing) == 1 else f"columns {_list(missing)} are missing"
+    raise BadRequest(msg)
+
+
+def _column_input(item: dict[str, Json], column: ManifestColumn) -> Input:
+    datatype = item.get("datatype")
+    if not isinstance(datatype, str) or datatype not in ACCEPTED[column.type]:
         msg = f'column "{column.name}" is of type {column.type}: datatype must be {NATURAL[column.type]}, not {_quote(datatype)}'
         raise BadRequest(msg)
-    rows = _rows(column.name, shape, 1)
-    data = _flat(column.name, shape, data, 1)
-    if len(data) != rows:
+    shape = _shape(column.name, item.get("shape"), 1)
+    data = _flat(column.name, shape, item.get("data"), 1)
+    if len(data) != shape[0]:
         msg = f'column "{column.name}" has the shape {shape} and {len(data)} values'
         raise BadRequest(msg)
-    return Given(datatype, data, rows)
+    return Input(datatype, data, shape[0])
 
 
-def _packed_input(item: dict[str, Any], width: int) -> Given:
-    datatype, data = item.get("datatype"), item.get("data")
-    shape: Any = item.get("shape")
-    if type(datatype) is not str or datatype not in NUMERIC:
+def _packed_input(item: dict[str, Json], width: int) -> Input:
+    datatype = item.get("datatype")
+    if not isinstance(datatype, str) or datatype not in NUMERIC:
         msg = f'datatype of "{FEATURES}" must be FP32, not {_quote(datatype)}'
         raise BadRequest(msg)
-    rows = _rows(FEATURES, shape, width)
+    shape = _shape(FEATURES, item.get("shape"), width)
     if len(shape) != MATRIX:
         msg = f'"{FEATURES}" must have the shape [N, {width}]'
         raise BadRequest(msg)
-    data = _flat(FEATURES, shape, data, width)
-    if len(data) != rows * width:
+    data = _flat(FEATURES, shape, item.get("data"), width)
+    if len(data) != shape[0] * width:
         msg = f'"{FEATURES}" has the shape {shape} and {len(data)} values'
         raise BadRequest(msg)
-    return Given(datatype, data, rows)
+    return Input(datatype, data, shape[0])
 
 
-def _rows(name: str, shape: Any, width: int) -> int:
-    """The number of rows that `shape` announces."""
+def _shape(name: str, shape: Json, width: int) -> list[int]:
+    """What `shape` announces: rows, and perhaps the width."""
     form = "[N] or [N, 1]" if width == 1 else f"[N, {width}]"
-    if type(shape) is not list or len(shape) not in (VECTOR, MATRIX) or any(type(size) is not int for size in shape):
+    # exactly int: true is no size
+    sizes = [size for size in shape if isinstance(size, int) and type(size) is int] if isinstance(shape, list) else []
+    if not isinstance(shape, list) or len(shape) not in (VECTOR, MATRIX) or len(sizes) != len(shape):
         msg = f'shape of "{name}" must be {form}'
         raise BadRequest(msg)
-    if len(shape) == MATRIX and shape[1] != width:
-        msg = f'shape of "{name}" must be {form}, its width is {_short(shape[1])}'
+    if len(sizes) == MATRIX and sizes[1] != width:
+        msg = f'shape of "{name}" must be {form}, its width is {_short(sizes[1])}'
         raise BadRequest(msg)
-    rows: int = shape[0]
-    if rows < 1:
+    if sizes[0] < 1:
         msg = f'"{name}" has no rows'
         raise BadRequest(msg)
-    return rows
+    return sizes
 
 
-def _flat(name: str, shape: list[int], data: Any, width: int) -> list[Any]:
+def _flat(name: str, shape: list[int], data: Json, width: int) -> list[Json]:
     """The values in row-major order: they may come flat, or nested as the shape says."""
-    if type(data) is not list:
+    if not isinstance(data, list):
         msg = f'"{name}" has no list under "data"'
         raise BadRequest(msg)
-    if len(shape) != MATRIX or not data or type(data[0]) is not list:
+    if len(shape) != MATRIX or not data or not isinstance(data[0], list):
         return data
-    flat: list[Any] = []
+    flat: list[Json] = []
     for number, row in enumerate(data, 1):
-        if type(row) is not list or len(row) != width:
+        if not isinstance(row, list) or len(row) != width:
             msg = f'"{name}", row {number}: nested data must hold {width} value{"s" if width > 1 else ""} a row'
             raise BadRequest(msg)
         flat += row
@@ -215,8 +221,8 @@ def _short(value: int) -> str:
     return str(value) if abs(value) < 10**12 else "out of range"
 
 
-def _quote(value: Any) -> str:
-    if type(value) is not str:
+def _quote(value: Json) -> str:
+    if not isinstance(value, str):
         return "nothing" if value is None else "what is not a string"
     return json.dumps(value if len(value) <= SHOWN else value[:SHOWN] + "…", ensure_ascii=False)
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from leptonctl.core.diagnostic import INVALID, Failure, fail
-from leptonctl.spi.storage import Objects, StateBackend, StateStore, StoreBackend
+from leptonctl.spi.storage import Objects, StateBackend, StateStore, StorageError, StoreBackend
 from leptonctl.storage.guard import GuardedObjects, store_failures
+from leptonctl.storage.pointer_failures import refused
 from leptonctl.storage.store import Store
 
 
@@ -31,8 +32,10 @@ def open_state(uri: str, root: Path, backends: Mapping[str, StateBackend]) -> St
     backend = backends.get(scheme_of(uri))
     if backend is None:
         raise _unknown("state", uri, backends)
-    with store_failures():
+    try:
         return backend.open(uri, root)
+    except StorageError as refusal:
+        raise refused(refusal) from refusal
 
 
 def scheme_of(uri: str) -> str:

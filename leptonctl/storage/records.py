@@ -2,10 +2,12 @@
 
 from typing import TypeVar
 
+from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import Diagnostic, Failure, error
 
 R = TypeVar("R")
+BUILT_AGAIN = ", or remove it and run `leptonctl apply`: what it recorded is built again"
 
 
 class BadRecordAt(Failure):
@@ -29,7 +31,7 @@ def _damaged(path: str, problem: BadRecord) -> Diagnostic:
         "corrupt-record",
         "A record of the store cannot be read",
         f"{path} is not a record of leptonctl ({problem}): something else has written or cut it.",
-        hint=f"restore {path} from a backup, or remove it and run `leptonctl apply`: what it recorded is built again",
+        hint=f"restore {path} from a backup" + (BUILT_AGAIN if path.startswith(f"{layout.RESULTS}/") else ""),
     )
 
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from leptonctl.testing.executors import check_executor
-    from leptonctl.testing.providers import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+    from leptonctl.testing.platforms import check_platform
+    from leptonctl.testing.providers import check_metric, check_preprocessor, check_source, check_trainer
     from leptonctl.testing.states import check_state
     from leptonctl.testing.stores import check_store
 
@@ -14,7 +15,8 @@ __all__ = [
 
 HOMES = {
     "executors": ("check_executor",),
-    "providers": ("check_metric", "check_platform", "check_preprocessor", "check_source", "check_trainer"),
+    "platforms": ("check_platform",),
+    "providers": ("check_metric", "check_preprocessor", "check_source", "check_trainer"),
     "states": ("check_state",),
     "stores": ("check_store",),
 }

@@ -29,12 +29,13 @@ SCORES = {"classification": "accuracy", "regression": "r2"}
 class Lesson:
     """What came of it. `native` are the files of the native model, by name; `again` are those of the model that they were read as.
 
+    `files` are those of the package: graph, manifest and golden rows.
     `score` is accuracy or R² on the test rows, `chance` what always saying the same would get at most.
     """
 
     native: Mapping[str, bytes]
     again: Mapping[str, bytes]
-    onnx: bytes
+    files: Mapping[str, bytes]
     package: str
     parity: "ParityFigures"
     features: tuple[str, ...]
@@ -45,7 +46,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Exercise:
     """What is learnt: an algorithm with its parameters, and preprocess steps as train inputs have them."""
 
     algorithm: str
@@ -83,14 +84,14 @@ def table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, texts: 
     return "\n".join(lines) + "\n"
 
 
-def learn(provider: Trainer | Preprocessor, asked: Asked, rows: str) -> Lesson:
+def learn(provider: Trainer | Preprocessor, exercise: Exercise, rows: str) -> Lesson:
     """Build one model in which the provider takes part."""
     from leptonctl.learning.catalog import with_catalog
 
     task = provider.task if isinstance(provider, Trainer) else "classification"
     train: dict[str, Json] = {
-        "task": task, "target": "y", "features": None, "preprocess": [*asked.preprocess], "algorithm": asked.algorithm,
-        "epoch": provider.epoch, "params": dict(asked.params), "seed": 3, "revision": 1,
+        "task": task, "target": "y", "features": None, "preprocess": [*exercise.preprocess], "algorithm": exercise.algorithm,
+        "epoch": provider.epoch, "params": dict(exercise.params), "seed": 3, "revision": 1,
     }  # fmt: skip
     with TemporaryDirectory() as folder, with_catalog(_catalog_with(provider)):
         (Path(folder) / "rows.csv").write_text(rows, encoding="utf-8")
@@ -101,7 +102,7 @@ def _lesson(folder: Path, task: str, train: dict[str, Json]) -> Lesson:
     from leptonctl.learning.inputs import TrainInputs, read_inputs
     from leptonctl.learning.native import dump_native, load_native
     from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
-    from leptonctl.learning.results import ONNX, native_files, read_prepared
+    from leptonctl.learning.results import native_files, read_prepared
 
     progress: list[Mapping[str, Any]] = []
     shelf = Shelf()
@@ -117,7 +118,7 @@ def _lesson(folder: Path, task: str, train: dict[str, Json]) -> Lesson:
     return Lesson(
         native=native,
         again=dump_native(fitted),
-        onnx=shelf.get_artifact(results["export"].artifacts[ONNX]),
+        files={name: shelf.get_artifact(digest) for name, digest in results["export"].artifacts.items()},
         package=exported.package,
         parity=exported.parity,
         features=fitted.features,

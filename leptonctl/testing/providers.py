@@ -1,4 +1,4 @@
-"""What every trainer, preprocess step, metric, source and platform must keep. Learns on small tables with the very steps of an apply."""
+"""What every trainer, preprocess step, metric and source must keep. Learns on small tables with the very steps of an apply."""
 
 import json
 import re
@@ -24,8 +24,8 @@ from leptonctl.spi.learning import (
     SourceOptions,
     Trainer,
 )
-from leptonctl.spi.platforms import Platform
-from leptonctl.testing.lessons import Asked, Lesson, learn, table
+from leptonctl.testing.lessons import Exercise, Lesson, learn, table
+from leptonctl.testing.racing import require
 
 FILE = re.compile(r"model\.[a-z0-9]+")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -42,44 +42,49 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
 
     params: values for the learning, such as fewer trees; the defaults are checked either way.
     """
-    _check_about(trainer.name, trainer.description, trainer.build)
-    _require(trainer.task in {"classification", "regression"}, f"task {trainer.task} is one that can be learnt")
-    _require(trainer.epoch >= 1, "epoch counts from 1")
-    _require(trainer.tolerance is None or trainer.tolerance > 0, "tolerance is a positive number or None")
-    _check_params(trainer.params)
+    check_about(trainer.name, trainer.description, trainer.build)
+    require(trainer.task in {"classification", "regression"}, f"task {trainer.task} is one that can be learnt")
+    require(trainer.epoch >= 1, "epoch counts from 1")
+    require(trainer.tolerance is None or trainer.tolerance > 0, "tolerance is a positive number or None")
+    check_params(trainer.params)
     _check_builds(trainer)
     _check_own_forms(trainer)
-    asked = Asked(algorithm=trainer.name, params=params or {})
-    lessons = [learn(trainer, asked, table(ROWS, trainer.task)) for _ in range(2)]
+    exercise = Exercise(algorithm=trainer.name, params=params or {})
+    lessons = [learn(trainer, exercise, table(ROWS, trainer.task)) for _ in range(2)]
     _check_lessons(*lessons)
+    if trainer.native is not None:
+        file = trainer.native.file
+        require(lessons[0].native[file] == lessons[0].again[file], f"{file} keeps its bytes when it is read and written again")
     if trainer.fit is not None:
-        _require(any("iteration" in told for told in lessons[0].progress), "a trainer with `fit` tells its iterations")
+        require(any("iteration" in told for told in lessons[0].progress), "a trainer with `fit` tells its iterations")
     if trainer.task == "classification":
-        learn(trainer, asked, table(ROWS, trainer.task, classes=3))
+        learn(trainer, exercise, table(ROWS, trainer.task, classes=3))
     if trainer.takes_missing:
-        learn(trainer, asked, table(ROWS, trainer.task, gaps=True))
+        learn(trainer, exercise, table(ROWS, trainer.task, gaps=True))
 
 
 def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None:
     """A preprocess step, on numbers or on texts as it takes them, before a linear classifier."""
-    _check_about(step.name, step.description, step.build)
-    _require(step.epoch >= 1, "epoch counts from 1")
-    _require(step.takes in {"number", "string"}, "takes is number or string")
-    _check_params(step.params)
+    check_about(step.name, step.description, step.build)
+    require(step.epoch >= 1, "epoch counts from 1")
+    require(step.takes in {"number", "string"}, "takes is number or string")
+    check_params(step.params)
     _check_builds(step)
-    taken = ["a", "b", "c"] if step.takes == "number" else ["text"] if step.one_column else ["colour", "size"]
-    asked = Asked(algorithm="logistic_regression", preprocess=[{"columns": [*taken], "use": step.name, "params": dict(params or {})}])
-    rows = table(ROWS, "classification", texts=taken if step.takes == "string" else ())
-    lessons = [learn(step, asked, rows) for _ in range(2)]
+    columns = ["a", "b", "c"] if step.takes == "number" else ["text"] if step.one_column else ["colour", "size"]
+    exercise = Exercise(
+        algorithm="logistic_regression", preprocess=[{"columns": [*columns], "use": step.name, "params": dict(params or {})}]
+    )
+    rows = table(ROWS, "classification", texts=columns if step.takes == "string" else ())
+    lessons = [learn(step, exercise, rows) for _ in range(2)]
     _check_lessons(*lessons)
     if step.keeps:
-        _require(lessons[0].width == len(lessons[0].features), "a step that keeps columns gives as many as it takes")
+        require(lessons[0].width == len(lessons[0].features), "a step that keeps columns gives as many as it takes")
 
 
 def check_metric(metric: Metric) -> None:
     """A metric: defined on plain answers, the same for rows in another order, and better for better answers."""
-    _check_about(metric.name, metric.description, metric.score or metric.detail)
-    _require(metric.score is not None or metric.detail is not None, "a metric has a score, a detail, or both")
+    check_about(metric.name, metric.description, metric.score or metric.detail)
+    require(metric.score is not None or metric.detail is not None, "a metric has a score, a detail, or both")
     cases = [(False, 2), (True, 2), (True, 3)] if metric.task == "classification" else [(False, 0)]
     for probable, classes in cases:
         if probable or not metric.needs_probabilities:
@@ -88,47 +93,42 @@ def check_metric(metric: Metric) -> None:
 
 def check_source(source: Source, files: Sequence[Path], options: SourceOptions | None = None) -> None:
     """A file format, on sample files of at least two rows: header, rows and lines agree; what is no such file is said to be none."""
-    _check_about(source.name, source.description, source.read)
-    _require(bool(source.suffixes) and all(s == s.lower() and s.startswith(".") for s in source.suffixes), "suffixes are like .csv")
-    _require(bool(files), "a source is checked with a sample file")
-    chosen = options or SourceOptions()
+    check_about(source.name, source.description, source.read)
+    require(bool(source.suffixes) and all(s == s.lower() and s.startswith(".") for s in source.suffixes), "suffixes are like .csv")
+    require(bool(files), "a source is checked with a sample file")
+    reading = options or SourceOptions()
     for file in files:
-        _require(file.name.lower().endswith(source.suffixes), f"{file.name} has one of the suffixes")
-        _check_reading(source, file, chosen)
+        require(file.name.lower().endswith(source.suffixes), f"{file.name} has one of the suffixes")
+        _check_reading(source, file, reading)
     with TemporaryDirectory() as folder:
         for name, data in (("empty", b""), ("garbage", GARBAGE)):
             file = Path(folder) / f"{name}{source.suffixes[0]}"
             file.write_bytes(data)
             for act in (source.columns, source.read):
-                _require_refused(f"{act.__name__} of {'an empty file' if not data else 'bytes that are no such file'}", act, file, chosen)
-
-
-def check_platform(platform: Platform) -> None:
-    """A platform: what its settings may hold."""
-    _check_about(platform.name, platform.description, None)
-    _require("type" not in platform.settings, "`type` names the platform and is no setting")
-    _check_params(platform.settings)
+                _require_refused(f"{act.__name__} of {'an empty file' if not data else 'bytes that are no such file'}", act, file, reading)
 
 
 # --- what all share ------------------------------------------------------------------------------------------------
 
 
-def _check_about(name: str, description: str, function: Callable[..., object] | None) -> None:
-    _require(NAME.fullmatch(name) is not None, f"the name {name!r} is lower-case letters, digits and underscores")
-    _require(bool(description.strip()), f"{name} has a description")
+def check_about(name: str, description: str, function: Callable[..., object] | None) -> None:
+    """A name, a description, and a module that is light to import."""
+    require(NAME.fullmatch(name) is not None, f"the name {name!r} is lower-case letters, digits and underscores")
+    require(bool(description.strip()), f"{name} has a description")
     if function is not None:
-        _check_light(function.__module__)
+        check_light(function.__module__)
 
 
-def _check_light(module: str) -> None:
+def check_light(module: str) -> None:
     """Plans import providers: theirs must not cost what training costs."""
     code = f"import sys; sys.path[:] = {sys.path!r}; import {module}; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    _require(done.returncode == 0, f"{module} can be imported: {done.stderr[-300:]}")
-    _require(not done.stdout.strip(), f"{module} imports {done.stdout.strip()} only inside its functions")
+    require(done.returncode == 0, f"{module} can be imported: {done.stderr[-300:]}")
+    require(not done.stdout.strip(), f"{module} imports {done.stdout.strip()} only inside its functions")
 
 
-def _check_params(params: Mapping[str, Schema]) -> None:
+def check_params(params: Mapping[str, Schema]) -> None:
+    """Schemas of parameters or settings: valid, described, with a default that is one of their values."""
     from jsonschema import Draft7Validator, SchemaError
 
     for name, schema in params.items():
@@ -136,29 +136,29 @@ def _check_params(params: Mapping[str, Schema]) -> None:
             Draft7Validator.check_schema(schema)
         except SchemaError as wrong:
             raise _broken(f"the schema of {name} is one: {wrong.message}") from wrong
-        _require(bool(str(schema.get("description", "")).strip()), f"{name} has a description")
-        _require("default" in schema, f"{name} has a default")
-        _require(Draft7Validator(schema).is_valid(schema["default"]), f"the default of {name} is one of its values")
-        _require(json.loads(json.dumps(schema)) == schema, f"the schema of {name} is plain JSON")
+        require(bool(str(schema.get("description", "")).strip()), f"{name} has a description")
+        require("default" in schema, f"{name} has a default")
+        require(Draft7Validator(schema).is_valid(schema["default"]), f"the default of {name} is one of its values")
+        require(json.loads(json.dumps(schema)) == schema, f"the schema of {name} is plain JSON")
 
 
 def _check_builds(provider: Trainer | Preprocessor) -> None:
     """Defaults and each choice alone can be built and are left as they were."""
     defaults = {name: schema["default"] for name, schema in provider.params.items()}
     refuse = provider.refuse or (lambda _params: None)
-    _require(refuse(defaults) is None, "the defaults are not refused")
+    require(refuse(defaults) is None, "the defaults are not refused")
     for given in [{}, *({name: value} for name, schema in provider.params.items() for value in _choices(schema))]:
         filled = deepcopy(defaults) | given
         before = deepcopy(filled)
         why = refuse(filled)
-        _require(why is None or bool(why.strip()), "a refusal gives its reason")
+        require(why is None or bool(why.strip()), "a refusal gives its reason")
         try:
             built = provider.build(filled, 0)
         except Exception as problem:
             raise _broken(f"it can be built with {given or 'its defaults'}: {type(problem).__name__}: {problem}") from problem
-        _require(filled == before, "build leaves its parameters as they were")
+        require(filled == before, "build leaves its parameters as they were")
         fits = hasattr(built, "fit") or (isinstance(provider, Trainer) and provider.fit is not None)
-        _require(fits and built is not provider.build(filled, 0), "build gives a new thing to fit on every call")
+        require(fits and built is not provider.build(filled, 0), "build gives a new thing to fit on every call")
 
 
 def _choices(schema: Schema) -> Iterator[Any]:
@@ -173,12 +173,12 @@ def _choices(schema: Schema) -> Iterator[Any]:
 def _check_own_forms(trainer: Trainer) -> None:
     """A graph and a file of its own, where it has them."""
     converts = trainer.export_options is not None or trainer.repair is not None
-    _require(trainer.to_onnx is None or not converts, "`export_options` and `repair` are for what skl2onnx converts, not for `to_onnx`")
+    require(trainer.to_onnx is None or not converts, "`export_options` and `repair` are for what skl2onnx converts, not for `to_onnx`")
     if trainer.to_onnx is not None:
-        _check_light(trainer.to_onnx.__module__)
+        check_light(trainer.to_onnx.__module__)
     if trainer.native is not None:
-        _require(FILE.fullmatch(trainer.native.file) is not None, f"the native file {trainer.native.file!r} is named like model.json")
-        _require(trainer.native.file not in RESERVED, f"the name {trainer.native.file} is taken")
+        require(FILE.fullmatch(trainer.native.file) is not None, f"the native file {trainer.native.file!r} is named like model.json")
+        require(trainer.native.file not in RESERVED, f"the name {trainer.native.file} is taken")
         _require_unreadable(trainer.native.load)
 
 
@@ -194,12 +194,11 @@ def _require_unreadable(load: Callable[[bytes], object]) -> None:
 
 
 def _check_lessons(first: Lesson, again: Lesson) -> None:
-    _require(first.native == again.native, "the same rows and seed give the same native model, to the byte")
-    _require(first.native == first.again, "a native model that is read and written again keeps its bytes")
-    _require(first.onnx == again.onnx, "the same rows and seed give the same ONNX model, to the byte")
-    _require(first.package == again.package, "the same rows and seed give the same package")
-    _require(first.parity.labels_differ == 0, f"the exported model gives the labels of the native one: {first.parity}")
-    _require(first.score > first.chance, f"it learns: {first.score:.3f} on rows it has not seen, {first.chance:.3f} by chance")
+    require(first.native == again.native, "the same rows and seed give the same native model, to the byte")
+    require(first.files == again.files, "the same rows and seed give the same ONNX model, manifest and golden rows, to the byte")
+    require(first.package == again.package, "the same rows and seed give the same package")
+    require(first.parity.labels_differ == 0, f"the exported model gives the labels of the native one: {first.parity}")
+    require(first.score > first.chance, f"it learns: {first.score:.3f} on rows it has not seen, {first.chance:.3f} by chance")
 
 
 # --- metrics -------------------------------------------------------------------------------------------------------
@@ -211,15 +210,15 @@ def _check_scores(metric: Metric, classes: int, *, probable: bool) -> None:
     order = list(range(len(y)))[::-2] + list(range(len(y)))[-2::-2]
     if metric.detail is not None:
         text = json.dumps(metric.detail(y, bad, scoring), allow_nan=False, sort_keys=True)
-        _require(text == json.dumps(metric.detail(y, bad, scoring), allow_nan=False, sort_keys=True), "a detail is the same every time")
+        require(text == json.dumps(metric.detail(y, bad, scoring), allow_nan=False, sort_keys=True), "a detail is the same every time")
     if metric.score is None:
         return
     low, high = metric.score(y, bad, scoring), metric.score(y, good, scoring)
-    _require(isfinite(low) and isfinite(high), f"a score is finite, not {low!r} and {high!r}")
-    _require(abs(metric.score(y[order], _cut(bad, order), scoring) - low) <= 1e-9 * max(1.0, abs(low)), "the order of rows does not matter")
+    require(isfinite(low) and isfinite(high), f"a score is finite, not {low!r} and {high!r}")
+    require(abs(metric.score(y[order], _cut(bad, order), scoring) - low) <= 1e-9 * max(1.0, abs(low)), "the order of rows does not matter")
     if metric.greater_is_better is not None:
         better, worse = (high, low) if metric.greater_is_better else (low, high)
-        _require(better > worse, f"better answers score better: right ones {high}, partly wrong ones {low}")
+        require(better > worse, f"better answers score better: right ones {high}, partly wrong ones {low}")
 
 
 def _answers(classes: int, *, probable: bool) -> tuple[Any, Prediction, Prediction]:
@@ -233,16 +232,16 @@ def _answers(classes: int, *, probable: bool) -> tuple[Any, Prediction, Predicti
     names = np.array(["a", "b", "c"][:classes])
     truth = np.arange(60) % classes
     wrong = np.where(draw.uniform(size=60) < 0.3, (truth + 1) % classes, truth)  # noqa: PLR2004
-    right, partly = (_prediction(names, said, probable=probable) for said in (truth, wrong))
+    right, partly = (_prediction(names, places, probable=probable) for places in (truth, wrong))
     return names[truth], right, partly
 
 
-def _prediction(names: Any, said: Any, *, probable: bool) -> Prediction:
+def _prediction(names: Any, places: Any, *, probable: bool) -> Prediction:
     import numpy as np
 
-    shares = np.full((len(said), len(names)), 0.1)
-    shares[np.arange(len(said)), said] = 1 - 0.1 * (len(names) - 1)
-    return Prediction(labels=names[said], probabilities=shares if probable else None, classes=tuple(names.tolist()))
+    shares = np.full((len(places), len(names)), 0.1)
+    shares[np.arange(len(places)), places] = 1 - 0.1 * (len(names) - 1)
+    return Prediction(labels=names[places], probabilities=shares if probable else None, classes=tuple(names.tolist()))
 
 
 def _cut(prediction: Prediction, rows: list[int]) -> Prediction:
@@ -258,30 +257,25 @@ def _check_reading(source: Source, file: Path, options: SourceOptions) -> None:
     import polars as pl
 
     rows = source.read(file, options)
-    _require(source.columns(file, options) == rows.columns, f"{file.name}: the header gives the columns of the rows")
-    _require(rows.height > 1, f"{file.name}: there are at least two rows")
-    _require(source.typed or set(rows.dtypes) == {pl.String}, f"{file.name}: a format without types gives texts")
-    _require(rows.equals(source.read(file, options)), f"{file.name}: reading again gives the same rows")
+    require(source.columns(file, options) == rows.columns, f"{file.name}: the header gives the columns of the rows")
+    require(rows.height > 1, f"{file.name}: there are at least two rows")
+    require(source.typed or set(rows.dtypes) == {pl.String}, f"{file.name}: a format without types gives texts")
+    require(rows.equals(source.read(file, options)), f"{file.name}: reading again gives the same rows")
     lines = source.line_of(file, options, range(rows.height))
-    _require(len(lines) == rows.height and lines[0] >= 1, f"{file.name}: every row has a line, from 1")
-    _require(all(a < b for a, b in pairwise(lines)), f"{file.name}: the lines of the rows grow")
-    _require(source.line_of(file, options, [rows.height - 1]) == lines[-1:], f"{file.name}: the line of one row is that among all")
+    require(len(lines) == rows.height and lines[0] >= 1, f"{file.name}: every row has a line, from 1")
+    require(all(a < b for a, b in pairwise(lines)), f"{file.name}: the lines of the rows grow")
+    require(source.line_of(file, options, [rows.height - 1]) == lines[-1:], f"{file.name}: the line of one row is that among all")
 
 
-def _require_refused(what: str, act: Callable[..., object], *given: object) -> None:
+def _require_refused(what: str, act: Callable[..., object], *arguments: object) -> None:
     try:
-        act(*given)
+        act(*arguments)
     except ProviderError as problem:
-        _require(bool(problem.summary), f"{what} is refused with a summary")
+        require(bool(problem.summary), f"{what} is refused with a summary")
     except Exception as problem:
         raise _broken(f"{what} raises a ProviderError, not {type(problem).__name__}: {problem}") from problem
     else:
         raise _broken(f"{what} is refused")
-
-
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise _broken(what)
 
 
 def _broken(what: str) -> AssertionError:

@@ -25,7 +25,6 @@ from tests.deploying.toy import (
     destroys,
     environment,
     following,
-    jumping,
     lineage_of,
     owner,
     pointer,
@@ -597,7 +596,7 @@ def test_who_took_over_is_named_by_the_lock_too(root: Path, claim: Registration)
     """The other holds it still, and has not come to its fence."""
     with following(root):
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
-        far = claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"], liveness=jumping())
+        far = claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"])
         with far as other:
 
             def force(point: str) -> None:

@@ -10,55 +10,28 @@ from pathlib import Path
 from leptonctl.core import layout
 from leptonctl.core.codec import encode, replace
 from leptonctl.core.deployment import Deployment, Head, Route, ServedModel, ServerRecord
+from leptonctl.core.diagnostic import Failure
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation, Platform, Say, Site
-from leptonctl.spi.storage import Objects, Stamp
+from leptonctl.spi.storage import Objects
 from leptonctl.storage import owner as owners
-from leptonctl.storage.claims import Registration
-from leptonctl.storage.durable import locked, replace_file
+from leptonctl.storage.claims import Registration, claimed
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.pointers import Pointers
+from leptonctl.storage.state_folder import FolderState
 
 NAME, MODEL = "prod", "line"
 ADDRESS, BINDING = f"environment/{NAME}", f"environment/{NAME}/{MODEL}"
 PLATFORM_SETTINGS = {"type": "toy", "patience_s": 5.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileState:
-    """A state in one file."""
-
-    folder: Path
-
-    def read(self) -> tuple[bytes, Stamp] | None:
-        import msgspec
-
-        try:
-            data = (self.folder / "state.json").read_bytes()
-        except FileNotFoundError:
-            return None
-        plain = msgspec.json.decode(data)
-        return data, Stamp(revision=plain["revision"], write=plain["write"])
-
-    def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
-        with locked(self.folder / ".lock"):
-            found = self.read()
-            if (found[1] if found else None) != expected:
-                return False
-            replace_file(self.folder / "state.json", data, self.folder / ".temporary")
-            return True
-
-    def describe(self) -> str:
-        return str(self.folder / "state.json")
-
-
 def pointers_of(root: Path) -> Pointers:
-    return Pointers(states=FileState(folder=root / "state"), objects=FolderObjects(root=root / "store"), project="toy")
+    return Pointers(states=FolderState(folder=root / "state"), objects=FolderObjects(root=root / "store"), project="toy")
 
 
 def state_of(root: Path) -> State:
@@ -82,6 +55,9 @@ def _until(site: Site, number: int, done: Callable[[ServerRecord], bool], what: 
         for server in servers:
             if str(number) in server.failed:
                 raise ProviderError("It refuses", detail=f"{server.id}: {server.failed[str(number)]}", id="not-ready")
+        found = lineage.head(site.environment)
+        if found is None or number not in {found.head.deployment, found.head.staged or found.head.deployment}:
+            raise ProviderError("It is no longer wanted", detail=f"deployment {number}", id="not-ready")
         if all(done(server) for server in servers):
             return
         if time.monotonic() > deadline:
@@ -256,6 +232,22 @@ def jumping() -> Liveness:
         return now[0]
 
     return Liveness(clock=clock)
+
+
+@contextmanager
+def patient(root: Path, who: Owner) -> Iterator[Registration]:
+    """A claim of all addresses, as soon as whoever holds them and does not beat has been seen so for the term."""
+    reader = jumping()
+    for _ in range(10):
+        try:
+            with claimed(pointers_of(root), who, [ADDRESS, BINDING], liveness=reader) as claim:
+                yield claim
+        except Failure as failure:
+            if failure.diagnostics[0].id != "lock-held":
+                raise
+        else:
+            return
+    raise AssertionError("the holder is never taken for dead")
 
 
 def chain(root: Path) -> list[object]:

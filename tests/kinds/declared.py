@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from leptonctl.core.record import Entry
+from leptonctl.kinds.configuration import Configuration, all_nodes, configure
+
 from leptonctl.commands.session import SCHEMAS
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Keep
@@ -10,9 +13,7 @@ from leptonctl.core.diagnostic import Diagnostic, has_errors
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import resolve_keys
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.record import Entry
 from leptonctl.core.values import Node, Step
-from leptonctl.kinds.configuration import Configuration, all_nodes, configure
 from leptonctl.kinds.dataset import source_keys
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve

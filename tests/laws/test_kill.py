@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from leptonctl.core.record import State, from_json
+
 from tests.projects import COMMAND, environment, processes, run, stop_servers, tiny_project, workers
 
 KILLS = 100 if os.environ.get("LEPTONCTL_SOAK") else 12
@@ -31,7 +31,7 @@ def folders(tmp_path: Path) -> Iterator[Iterator[Path]]:
     def fresh() -> Iterator[Path]:
         for number in range(1000):
             bound = "models: {" + ", ".join(f"{name}: v{index}" for index, name in enumerate(MODELS)) + "}"
-            made.append(tiny_project(tmp_path / str(number), MODELS, {"dev": bound}))
+            made.append(tiny_project(tmp_path / str(number), MODELS, {"dev": bound}, workers=2))
             yield made[-1]
 
     yield fresh()

@@ -1,6 +1,7 @@
 """Small real tables as columns and targets, for the tests of training and export."""
 
 import numpy as np
+import polars as pl
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from leptonctl.core.codec import convert
@@ -65,6 +66,19 @@ def halves(columns, target):
         Rows(columns=take_rows(columns, slice(0, cut)), y=target[:cut], ids=()),
         Rows(columns=take_rows(columns, slice(cut, None)), y=target[cut:], ids=()),
     )
+
+
+def frame_of(rows):
+    """Prepared rows as `prepare` writes them."""
+    cells = {}
+    for name, values in rows.columns.items():
+        if values.dtype == object:
+            cells[name] = [text or None for text in values.tolist()]
+        elif values.dtype == np.int8:
+            cells[name] = pl.Series([None if v < 0 else bool(v) for v in values.tolist()], dtype=pl.Boolean)
+        else:
+            cells[name] = pl.Series(values, dtype=pl.Float32).fill_nan(None)
+    return pl.DataFrame({**cells, "y": rows.y.tolist()})
 
 
 def recipe(task, algorithm, *steps, params=None, seed=0, features=None):

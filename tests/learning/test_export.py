@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import onnx
-import polars as pl
 import pytest
 
 from leptonctl.core.codec import decode, plain
@@ -15,9 +14,9 @@ from leptonctl.core.result import Result
 from leptonctl.learning.fit import fit
 from leptonctl.learning.inputs import Privacy
 from leptonctl.learning.onnx.canonical import canonical, serialized
+from leptonctl.learning.onnx.golden import Golden, golden_rows
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import hard_rows
-from leptonctl.learning.onnx.golden import golden_rows
 from leptonctl.learning.onnx.parity import compare, native_rows, run_graph, unstable_rows
 from leptonctl.learning.scoring import open_session
 from leptonctl.learning.steps import train
@@ -25,7 +24,7 @@ from leptonctl.learning.steps.export import export, run
 from leptonctl.learning.tables.prepared import count_rows, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
 from tests.learning.exported import Shelf, bench, prepared
-from tests.learning.model_rows import cancer, diabetes, halves, mixed, quiet, recipe, wine
+from tests.learning.model_rows import cancer, diabetes, frame_of, halves, mixed, quiet, recipe, wine
 
 TEXTS = [("imputer", "numeric"), ("tfidf", ["message"]), ("one_hot", "categorical")]
 
@@ -34,19 +33,6 @@ def fitted_on(load, task, algorithm, *steps, params=None, features=None):
     columns, target = load()
     seen, unseen = halves(columns, target)
     return fit(recipe(task, algorithm, *steps, params=params, features=features), seen.columns, seen.y, quiet), seen, unseen
-
-
-def frame_of(rows):
-    """Prepared rows as `prepare` writes them."""
-    cells = {}
-    for name, values in rows.columns.items():
-        if values.dtype == object:
-            cells[name] = [text or None for text in values.tolist()]
-        elif values.dtype == np.int8:
-            cells[name] = pl.Series([None if v < 0 else bool(v) for v in values.tolist()], dtype=pl.Boolean)
-        else:
-            cells[name] = pl.Series(values, dtype=pl.Float32).fill_nan(None)
-    return pl.DataFrame({**cells, "y": rows.y.tolist()})
 
 
 def through_the_steps(folder, load, task, algorithm, *steps, **more):
@@ -314,3 +300,20 @@ def test_large_sets_are_answered_in_parts():
     answer = run_graph(session, fitted, many)
     assert answer.probabilities.shape == (9000, 2)
     assert np.array_equal(answer.labels[: len(unseen.y)], run_graph(session, fitted, unseen.columns).labels)
+
+
+def test_golden_rows_that_the_graph_gives_no_number_for_are_null(tmp_path):
+    """A missing cell that training had none of: the graph answers NaN, and so will the server."""
+
+    def load():
+        columns, target = cancer()
+        first = columns["c0"].copy()
+        first[-5:] = np.nan
+        return {"c0": first, "c1": columns["c1"]}, target
+
+    _, files, _ = through_the_steps(tmp_path, load, "classification", "logistic_regression", ("standard_scaler", "numeric"))
+    golden = decode(files["golden.json"], Golden)
+    gaps = [row for row, cell in enumerate(golden.request.inputs[0].data) if cell is None]
+    probabilities = golden.response.outputs[1].data
+    assert gaps
+    assert [row for row in range(16) if probabilities[2 * row] is None] == gaps

@@ -9,6 +9,7 @@ import pytest
 
 from leptonctl.core.result import Result
 from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
+from leptonctl.learning.results import read_package
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.serving import decode
@@ -21,8 +22,8 @@ KEY = b"sixteen bytes and more"
 CATALOG = load_catalog()
 
 
-def filled(table, name, **given):
-    return {key: schema["default"] for key, schema in table[name].params.items()} | given
+def filled(table, name, **params):
+    return {key: schema["default"] for key, schema in table[name].params.items()} | params
 
 
 def step(use, columns):
@@ -91,9 +92,9 @@ def built(project, monkeypatch, task, target, algorithm):
     shelf, needs = Shelf(), {}
     for op, module in (("prepare", prepare), ("train", train), ("export", export)):
         made = module.run(inputs[op], needs, bench(shelf, project))
-        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs, provenance={}, seconds=0.1)
-    artifacts = needs["export"].artifacts
-    return shelf.get_artifact(artifacts["model.onnx"]), json.loads(shelf.get_artifact(artifacts["manifest.json"]))
+        needs[op] = Result(key=op, op=op, artifacts=made.artifacts, outputs=made.outputs)
+    package = read_package(needs["export"], shelf)
+    return package.onnx, package.manifest
 
 
 def asked(model, rows):

@@ -14,6 +14,9 @@ import pytest
 from leptonctl.core.codec import encode, plain
 from leptonctl.learning.fit import fit
 from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.onnx.canonical import serialized
+from leptonctl.learning.onnx.graph import build_graph
+from leptonctl.learning.onnx.parity import run_graph
 from leptonctl.learning.scoring import open_session
 from leptonctl.learning.steps.export import export, refuse_untruthful
 from leptonctl.learning.tables.prepared import take_rows
@@ -251,6 +254,49 @@ def test_far_neighbours_are_measured_in_float64():
     parity = export(*built(wine, "classification", "knn", ("standard_scaler", "numeric"), ("pca", "all"))).parity
     assert parity.repairs == ("knn: computed in float64",)
     assert parity.max_probability_diff < 1e-6
+
+
+def unscaled():
+    """Eight columns that hardly differ: a sum of large terms that cancel, too coarse in float32."""
+    draw = np.random.RandomState(0)
+    features = (draw.uniform(300, 306, (200, 1)) + draw.normal(size=(200, 8))).astype(np.float32)
+    return as_columns(features), (features - features.mean(axis=0)) @ draw.normal(size=8) + draw.normal(size=200) * 0.1
+
+
+@pytest.mark.parametrize("algorithm", ["linear", "ridge"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_sums_of_large_terms_are_exported_in_float64(algorithm, intercept):
+    """Without an intercept scikit-learn holds the number 0.0 for it, which the float64 converter does not take."""
+    fitted, seen, unseen = built(unscaled, "regression", algorithm, params={"fit_intercept": intercept})
+    assert isinstance(fitted.estimator.intercept_, float) is not intercept
+    parity = export(fitted, seen, unseen).parity
+    assert parity.repairs[0] == f"{algorithm}: computed in float64"
+    assert parity.max_value_diff < 1e-6
+    assert parity.rows == len(unseen.y)
+
+
+@pytest.mark.parametrize("algorithm", ["linear", "ridge", "lasso", "elastic_net"])
+def test_a_linear_model_without_an_intercept_is_converted_in_float64(algorithm):
+    fitted, _, unseen = built(diabetes, "regression", algorithm, ("standard_scaler", "numeric"), params={"fit_intercept": False})
+    model, repairs = build_graph(fitted, 18, wide=True)
+    assert repairs == [f"{algorithm}: computed in float64"]
+    answer = run_graph(open_session(serialized(model)), fitted, unseen.columns)
+    assert np.allclose(answer.values, fitted.predict(unseen.columns).values, rtol=1e-5)
+    assert fitted.estimator.intercept_ == 0.0, "the fitted estimator stays as it was"
+
+
+def test_whatever_the_converter_stumbles_over_is_a_refusal():
+    fitted, seen, unseen = built(cancer, "classification", "logistic_regression")
+    broken = type(fitted.estimator)()
+    refused("export-failed", replace(fitted, estimator=broken_copy(fitted.estimator, broken)), seen, unseen)
+
+
+def broken_copy(estimator, other):
+    """An estimator that predicts and lacks what the converter reads."""
+    vars(other).update(vars(estimator))
+    other.predict, other.predict_proba = estimator.predict, estimator.predict_proba
+    del other.coef_
+    return other
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,10 +15,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from leptonctl.core.codec import plain
+from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import filled, fit
 from leptonctl.learning.native import dump_native, load_native
-from leptonctl.learning.steps.train import run
 from leptonctl.learning.results import read_prepared
+from leptonctl.learning.steps.train import run
 from leptonctl.learning.tables.prepared import as_number, as_text, take_rows
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
@@ -188,6 +190,9 @@ def test_what_scikit_learn_refuses_is_a_mistake_with_its_words():
     told = refused("training-failed", columns=["size"], params={"solver": "liblinear"}, target=np.array(["a", "b", "c", "d"] * 40))
     assert "multiclass" in told.detail
     assert "\n" not in told.detail
+    told = refused("training-failed", algorithm="hist_gradient_boosting", columns=["size"], task="regression",
+                   target=np.arange(160.0), params={"loss": "quantile"})  # fmt: skip
+    assert "quantile" in told.detail
 
 
 def test_an_empty_selection_changes_nothing():
@@ -274,6 +279,22 @@ def test_the_train_step_stores_the_model_and_tells_how_it_went(tmp_path):
     rows = read_prepared(prepare, "test", "classification", shelf)
     same = fit(asked, seen.columns, seen.y, quiet)
     assert np.array_equal(fitted.predict(rows.columns).probabilities, same.predict(unseen.columns).probabilities)
+
+
+def test_a_loss_that_is_not_a_number_is_recorded_as_none(tmp_path):
+    def diverging(estimator, features, target, progress):
+        progress(iteration=1, of=2, loss=float("inf"))
+        progress(iteration=2, of=2, loss=0.5)
+        return estimator.fit(features, target)
+
+    catalog = load_catalog()
+    naive = replace(catalog.trainers["classification", "naive_bayes"], fit=diverging)
+    columns, target = wine()
+    frame = pl.DataFrame({**columns, "y": target.tolist()})
+    with with_catalog(replace(catalog, trainers={("classification", "naive_bayes"): naive})):
+        needs = {"prepare": prepared(shelf := Shelf(), frame, frame)}
+        made = run(plain(recipe("classification", "naive_bayes")), needs, bench(shelf, tmp_path))
+    assert made.outputs["loss"] == [None, 0.5]
 
 
 @pytest.mark.parametrize(

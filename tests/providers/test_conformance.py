@@ -8,10 +8,13 @@ import pytest
 
 from leptonctl.project.catalog import load_catalog
 from leptonctl.providers.sources.csv import SOURCE as CSV
-from leptonctl.spi.learning import ProviderError
+from leptonctl.spi import Epoch, Head, Observation, Problem, ProviderError
 from leptonctl.testing import check_metric, check_platform, check_preprocessor, check_source, check_trainer
+from tests import projects
+from tests.third_party.lepton_toy.file_platform import PLATFORM as FILE
 
 CATALOG = load_catalog()
+BUSY = Problem(id="busy", summary="Something is in the way", detail="", hint="wait")
 QUICK = {"n_estimators": 8, "learning_rate_init": 0.01}
 STEPS = {"select_k_best": {"k": 2}, "pca": {"n_components": 2}}
 NAIVE = CATALOG.trainers["classification", "naive_bayes"]
@@ -38,8 +41,10 @@ def test_a_metric(key):
 
 
 @pytest.mark.parametrize("name", CATALOG.platforms)
-def test_a_platform(name):
+def test_a_platform(name, tmp_path):
+    settings = {"port": projects.free_port()} if "port" in CATALOG.platforms[name].settings else {}
     check_platform(CATALOG.platforms[name])
+    check_platform(CATALOG.platforms[name], settings, tmp_path)
 
 
 @pytest.mark.parametrize("name", CATALOG.sources)
@@ -136,3 +141,33 @@ def read_carelessly(path, options):
         return CSV.read(path, options)
     except ProviderError:
         raise KeyError(path) from None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"settings": {"run": {"type": "string", "default": "here", "description": "x"}}}, "are of every platform"),
+        ({"settings": {**FILE.settings, "wait": {"type": "number", "default": 1, "description": "x", "x-restart": "no"}}}, "x-restart"),
+        ({"url": lambda _settings: ""}, "url"),
+        ({"problems": lambda _site, _seen: (BUSY,)}, "nothing stands in the way in an empty folder"),
+        ({"problems": lambda _site, seen: (BUSY,) if seen and seen.running else ()}, "stands in nobody's way"),
+        ({"observe": lambda _site: Observation(running=True)}, "nothing runs before the first set"),
+        ({"activate": lambda _site, _head, _say: None}, "deployment 1 serves once it is activated"),
+        ({"stage": lambda site, deployment, say: (FILE.stage(site, deployment, say), say(""))}, "a line of text"),
+        ({"remove": lambda _site, _say: None}, "nothing runs after `remove`"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_platforms_that_are_wrong_are_found(change, reason, tmp_path):
+    with pytest.raises(AssertionError, match=reason):
+        check_platform(replace(FILE, **change), {"folder": "out"}, tmp_path)
+
+
+def test_a_platform_that_switches_too_early_is_found(tmp_path):
+    def stage(site, deployment, say):
+        FILE.stage(site, deployment, say)
+        FILE.activate(site, Head(epoch=Epoch(), nonce="", deployment=deployment.deployment), say)
+
+    hasty = replace(FILE, stage=stage, ready=lambda _site, _deployment, _say: None)
+    with pytest.raises(AssertionError, match="deployment 1 serves on while 2 is staged"):
+        check_platform(hasty, {"folder": "out"}, tmp_path)

@@ -21,7 +21,8 @@ REGRESSION = metric_table("regression")
 def judged(y, prediction, names=None, positive=None, average=None):
     table = CLASSIFICATION if prediction.values is None else REGRESSION
     scoring = resolve_scoring(y, prediction.classes, positive, average) if prediction.values is None else Scoring()
-    return score(choose_metrics(names, table), y, prediction, scoring)
+    scores = score(choose_metrics(names, table), y, prediction, scoring)
+    return scores.numbers, {**scores.details, "notes": scores.notes}
 
 
 def confusion(tp, fp, fn, tn):

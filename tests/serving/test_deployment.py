@@ -138,6 +138,15 @@ def test_an_edit_of_a_check_loads_no_session(shop):
     assert violations(again) == [("money", "min")]
 
 
+def test_checks_replace_each_other_and_not_what_was_built(shop):
+    route = shop.put_model("v1", filter_model())
+    missing = request(money=[1.0], length=[None], ratio=[0.5])
+    nullable = served(shop, replace(route, checks=shop.put(b'{"length": {"nullable": true}}')))
+    shop.record(2, 2, {"m": replace(route, checks=shop.put(b'{"length": {"max": 5}}'))})
+    after = prepare(shop.store.deployment("prod", 2), supply(shop, known=nullable.loaded))
+    assert (ask(nullable, missing, "m")[0], ask(after, missing, "m")[0]) == (200, 400)
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [

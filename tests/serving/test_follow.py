@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from leptonctl.core import layout
 from leptonctl.core.codec import replace
 from leptonctl.core.deployment import ServedModel
 from tests.serving.serving_models import KEY, Shop, a_follower, filter_model, graph, in_bytes, mixed_model, versions
@@ -181,7 +182,7 @@ def test_numbers_within_the_tolerance_pass(shop):
 
 def test_bytes_that_are_not_the_digest_s_are_refused_until_they_are_restored(shop):
     bound = shop.put_model("v1", filter_model())
-    path = "artifacts/" + bound.artifact[7:9] + "/" + bound.artifact[7:]
+    path = layout.artifact(bound.artifact)
     shop.objects.delete(path)
     shop.deploy(1, 1, {"m": bound})
     follower = a_follower(shop)

@@ -1,16 +1,12 @@
 """What a server does not follow, and how it says so: older heads, records of others, damaged files, a store that is not there."""
 
 import json
-import shutil
-import time
 
 import pytest
 
-from leptonctl.core import layout
-from leptonctl.core.codec import decode
-from leptonctl.core.deployment import Epoch, ServerRecord
+from leptonctl.core.deployment import Epoch
+from leptonctl.serving.follow import FOLLOWING
 from leptonctl.serving.handle import respond
-from leptonctl.storage.folder import FolderObjects
 from tests.serving.serving_models import Shop, a_follower, filter_model, versions
 
 OTHER = filter_model((1.0, 0.0, 0.0))
@@ -207,35 +203,10 @@ def test_a_path_that_is_a_loop_of_links_is_survived(shop, following):
     head.unlink()
     head.symlink_to(head)
     for _ in range(2):
-        follower._guarded(follower.step, "the store cannot be followed")
-    assert sum("cannot be followed" in line for line in lines) == 1
+        follower._guarded(follower.step, FOLLOWING)
+    # a back end may raise or take it for absent; the place is named once either way
+    assert sum("projects/l/deployments/prod/head" in line for line in lines) == 1
     assert versions(follower) == {"m": "v1"}
-
-
-def test_a_server_file_that_is_damaged_is_written_anew(shop):
-    shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
-    path = layout.server("l", "prod", "one")
-    shop.objects.put(path, b'{"format_version": "1", "heartbeat": "zz"}')
-    shop.objects.put(layout.servers("l", "prod") + "/foo~", b"\0")
-    lines = []
-    follower = a_follower(shop, log=lines)
-    follower.step()
-    assert versions(follower) == {"m": "v1"}
-    assert lines[0].startswith("projects/l/servers/prod/one is not readable: ")
-    follower._report()
-    assert decode(shop.objects.get(path)[0], ServerRecord) == follower.status()
-
-
-def test_the_beat_goes_on_where_the_process_before_left_it(shop):
-    shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
-    first = a_follower(shop)
-    first.step()
-    first._report()
-    beat = shop.servers()["one"].beat
-    assert beat == 2
-    second = a_follower(shop)
-    second.step()
-    assert shop.servers()["one"].beat == beat + 1
 
 
 def test_a_start_with_a_damaged_head_record_serves_what_it_served_before(shop):
@@ -249,64 +220,3 @@ def test_a_start_with_a_damaged_head_record_serves_what_it_served_before(shop):
     follower.step()
     assert (follower.current().number, follower.current().serial) == (1, 1)
     assert follower.status().note.startswith("deployment 2 is the head and cannot be loaded: projects/l/deployments/prod/00000002")
-
-
-def test_a_store_that_is_not_there_is_waited_for_and_never_made(tmp_path):
-    folder = tmp_path / "mount" / "store"
-    lines = []
-    shop = Shop(folder, mark=False)
-    follower = a_follower(shop, log=lines, follow_s=0.01)
-    follower.start()
-    time.sleep(0.1)
-    assert not folder.parent.exists()
-    assert lines == [f"the store cannot be followed: {folder} is not a store (it has no identity); waiting for it"]
-    assert follower.status().note == lines[0]
-    shop.mark()
-    shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
-    wait_for(lambda: "one" in shop.servers() and shop.servers()["one"].deployment == 1)
-    assert versions(follower) == {"m": "v1"}
-    # one that goes away while it is followed is not made again either
-    folder.rename(tmp_path / "elsewhere")
-    wait_for(lambda: follower.status().note == "projects/l/deployments/prod/head is not in the store")
-    follower.stop()
-    assert not folder.exists()
-    assert versions(follower) == {"m": "v1"}
-    assert len([line for line in lines if "cannot be written" in line]) == 1
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_a_store_that_cannot_be_written_is_followed_all_the_same(shop, following):
-    _, lines = following
-    servers = shop.folder / layout.servers("l", "prod")
-    shutil.rmtree(servers)
-    servers.write_bytes(b"a file where a folder is needed")
-    lines = []
-    follower = a_follower(shop, log=lines)
-    follower.step()
-    assert versions(follower) == {"m": "v1"}
-    assert sum("the record of this server cannot be written" in line for line in lines) == 1
-    assert "cannot be written" in follower.status().note
-
-
-def test_a_server_writes_its_record_and_nothing_else(shop):
-    shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
-    before = set(shop.objects.list(""))
-    follower = a_follower(shop)
-    follower.step()
-    follower._report()
-    assert set(shop.objects.list("")) - before == {"projects/l/servers/prod/one"}
-
-
-def test_odd_names_are_one_segment_of_a_path(tmp_path):
-    shop = Shop(tmp_path, environment="a/../b", lineage=".l")
-    shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
-    follower = a_follower(shop)
-    follower.step()
-    assert versions(follower) == {"m": "v1"}
-    assert FolderObjects(root=tmp_path).list("projects/%2El/servers") == ["projects/%2El/servers/a%2F..%2Fb/one"]

@@ -1,34 +1,51 @@
-"""Claims of addresses and locks of environments: who is in whose way, and how a claim ends with its holder."""
+"""Claims of addresses and locks of environments: who is in whose way, how a claim ends with its holder, and what a sleeper finds."""
 
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from leptonctl.core.diagnostic import LOCKED, Failure
-from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json
+from leptonctl.core.codec import replace
+from leptonctl.core.diagnostic import LOCKED, STALE, Failure
+from leptonctl.core.state import Claim, Lock, Owner, Pointer, State
 from leptonctl.storage import claims
-from leptonctl.storage.claims import Moved, claimed, holds, listed, lock_environment, set_phase, unlocked, without_dead
+from leptonctl.storage.claims import (
+    BEAT_S,
+    TERM_S,
+    PointerMoved,
+    Registration,
+    claimed,
+    enter_binding,
+    holding,
+    lock_environment,
+    own,
+    unlocked,
+    without_dead,
+)
+from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
-from leptonctl.storage.state_folder import FolderState
-from leptonctl.storage.store import open_store
+from tests.storage.places import Place, bind, ids
+from tests.storage.test_liveness import Clock, dead
 
 ME = current_owner("leptonctl apply", None)
-ELSEWHERE: dict[str, Json] = {**ME, "host": "another-host", "user": "ada"}
+ELSEWHERE = replace(ME, host="another-host", user="ada")
+CONTAINER = replace(ME, namespace="pid:[1]")
 
 
 @pytest.fixture
-def pointers(tmp_path: Path) -> Pointers:
-    found = Pointers(states=FolderState(folder=tmp_path / "state"), store=open_store("store", tmp_path), project="toy")
-    found.begin()
+def place(tmp_path: Path) -> Place:
+    found = Place(folder=tmp_path)
+    found.pointers.begin()
     return found
+
+
+@pytest.fixture
+def pointers(place: Place) -> Pointers:
+    return place.pointers
 
 
 def now(pointers: Pointers) -> State:
@@ -37,31 +54,33 @@ def now(pointers: Pointers) -> State:
     return state
 
 
-def dead_owner() -> dict[str, Json]:
-    """Somebody on this host who is no more."""
-    code = "import json; from leptonctl.storage.owner import current_owner; print(json.dumps(current_owner('leptonctl apply', None)))"
-    import json
-
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    return json.loads(said)  # type: ignore[no-any-return]
-
-
-def registration(owner: Mapping[str, Json], *addresses: str, phase: str = "building", lease: float = 60) -> dict[str, Json]:
-    return {"owner": dict(owner), "addresses": list(addresses), "phase": phase, "lease_until": time.time() + lease}
-
-
-def put(pointers: Pointers, **applies: dict[str, Json]) -> None:
+def put(pointers: Pointers, **applies: Claim) -> None:
     pointers.move(lambda state: replace(state, applies=applies))
 
 
+def refused(act) -> Failure:
+    with pytest.raises(Failure) as caught:
+        act()
+    return caught.value
+
+
+def cannot_claim(pointers: Pointers, *addresses: str, **more) -> Failure:
+    def enter() -> None:
+        with claimed(pointers, ME, addresses, **more):
+            pytest.fail("it is held")
+
+    return refused(enter)
+
+
+# --- claims
+
+
 def test_a_claim_stands_while_its_block_runs(pointers: Pointers) -> None:
-    with claimed(pointers, ME, ["toy/b", "toy/a"]) as claim:
+    with claimed(pointers, ME, ["toy/b", "toy/a"], returns=["toy/b"]) as claim:
         (record,) = now(pointers).applies.values()
-        assert record["addresses"] == ["toy/a", "toy/b"]
-        assert record["phase"] == "building"
-        assert holds(record)
-        set_phase(pointers, claim, "binding")
-        assert now(pointers).applies[claim.id]["phase"] == "binding"
+        assert record == Claim(owner=ME, addresses=("toy/a", "toy/b"), returns=("toy/b",), phase="building")
+        enter_binding(pointers, claim)
+        assert now(pointers).applies[claim.id].phase == "binding"
     assert now(pointers).applies == {}
 
 
@@ -72,15 +91,20 @@ def test_a_claim_goes_also_when_its_block_fails(pointers: Pointers) -> None:
     assert now(pointers).applies == now(pointers).locks == {}
 
 
+def test_why_a_block_failed_is_said_also_when_its_claim_cannot_be_given_back(place: Place) -> None:
+    with pytest.raises(KeyboardInterrupt), claimed(place.pointers, ME, ["toy/a"]):
+        place.file.rename(place.folder / "aside")
+        raise KeyboardInterrupt
+
+
 def test_the_same_address_is_refused_naming_who_holds_it(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["toy/a", "toy/b"]):
-        with pytest.raises(Failure) as refused, claimed(pointers, ELSEWHERE, ["toy/b", "toy/c"]):
-            pytest.fail("both hold toy/b")
-        assert refused.value.exit_code == LOCKED
-        (told,) = refused.value.diagnostics
-        assert told.id == "lock-held"
-        assert told.detail.startswith("toy/b is held by ")
-        assert f"pid {ME['pid']}" in told.detail
+        failure = cannot_claim(pointers, "toy/b", "toy/c")
+        assert failure.exit_code == LOCKED
+        (problem,) = failure.diagnostics
+        assert problem.id == "lock-held"
+        assert problem.detail.startswith("toy/b is held by ")
+        assert f"pid {ME.pid}" in problem.detail
         assert len(now(pointers).applies) == 1
 
 
@@ -89,67 +113,81 @@ def test_other_addresses_go_on_side_by_side(pointers: Pointers) -> None:
         assert len(now(pointers).applies) == 2
 
 
-@pytest.mark.parametrize(
-    ("owner", "lease", "held"),
-    [("me", 60, True), ("me", -1, False), ("dead", 60, False), ("elsewhere", 60, True), ("elsewhere", -1, False)],
-)
-def test_a_claim_ends_with_its_holder_or_its_lease(pointers: Pointers, owner: str, lease: float, held: bool) -> None:
-    owners: dict[str, dict[str, Json]] = {"me": ME, "dead": dead_owner() if owner == "dead" else {}, "elsewhere": ELSEWHERE}
-    put(pointers, other=registration(owners[owner], "toy/a", lease=lease))
-    assert [row["held"] for row in listed(now(pointers))] == [held]
-    if held:
-        with pytest.raises(Failure), claimed(pointers, ME, ["toy/a"]):
-            pytest.fail("it is held")
-        assert now(pointers) == without_dead(now(pointers))
-    else:
-        assert without_dead(now(pointers)).applies == {}
-        with claimed(pointers, ME, ["toy/a"]) as claim:
-            assert list(now(pointers).applies) == [claim.id]
+def test_a_dead_holder_of_this_machine_is_taken_over_at_once(pointers: Pointers) -> None:
+    owner = dead()
+    put(pointers, other=Claim(owner=owner, addresses=("toy/a",), phase="binding", beat=9))
+    pointers.move(lambda s: replace(s, locks={"prod": Lock(claim="other", owner=owner, token=4)}, tokens={"prod": 4}))
+    assert without_dead(now(pointers), Liveness()).applies == without_dead(now(pointers), Liveness()).locks == {}
+    with claimed(pointers, ME, ["toy/a"]) as claim:
+        assert list(now(pointers).applies) == [claim.id]
+        state = pointers.move(lambda s: lock_environment(s, "prod", claim))
+        assert (state.locks["prod"].claim, state.locks["prod"].token) == (claim.id, 5)
 
 
-@pytest.mark.parametrize("record", [{}, {"owner": None, "lease_until": 9e9}, {"owner": {}, "lease_until": "soon"}])
-def test_a_claim_that_says_nothing_holds_nothing(record: dict[str, Json]) -> None:
-    assert not holds(record)
+@pytest.mark.parametrize("owner", [ELSEWHERE, CONTAINER, ME], ids=["elsewhere", "container", "stopped here"])
+def test_any_other_holder_is_taken_over_after_its_beat_stood_still_for_the_term(pointers: Pointers, owner: Owner) -> None:
+    clock = Clock()
+    liveness = Liveness(clock=clock)
+    record = Claim(owner=owner, addresses=("toy/a",), beat=3)
+    put(pointers, other=record)
+    assert ids(cannot_claim(pointers, "toy/a", liveness=liveness)) == ["lock-held"]
+    clock.time += TERM_S - 1
+    cannot_claim(pointers, "toy/a", liveness=liveness)
+    put(pointers, other=replace(record, beat=4))
+    cannot_claim(pointers, "toy/a", liveness=liveness)
+    clock.time += TERM_S - 1
+    cannot_claim(pointers, "toy/a", liveness=liveness)
+    clock.time += 1
+    with claimed(pointers, ME, ["toy/a"], liveness=liveness) as claim:
+        assert list(now(pointers).applies) == [claim.id]
 
 
-def test_a_return_does_not_wait_for_a_training(pointers: Pointers) -> None:
-    put(pointers, other=registration(ELSEWHERE, "environment/prod/m", "model/m@v2"))
-    with claimed(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):
-        assert len(now(pointers).applies) == 2
-    # what it moves besides is not its own to take
-    with pytest.raises(Failure), claimed(pointers, ME, ["environment/prod/m", "model/m@v2"], returns=["environment/prod/m"]):
-        pytest.fail("the model is held")
-
-
-def test_a_return_waits_for_a_bind(pointers: Pointers) -> None:
-    put(pointers, other=registration(ELSEWHERE, "environment/prod/m", phase="binding"))
-    with pytest.raises(Failure), claimed(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):
-        pytest.fail("it is being bound")
-
-
-def test_a_pointer_that_moved_since_the_plan_is_told_before_anything_is_done(pointers: Pointers) -> None:
-    pointers.move(lambda state: state.moved({"toy/a": Entry(digest="new")}))
-    for check in ({"toy/a": "old"}, {"toy/a": None}, {"toy/b": "old"}):
-        with pytest.raises(Moved), claimed(pointers, ME, list(check), check=check):
-            pytest.fail("it moved")
-    assert now(pointers).applies == {}
-    with claimed(pointers, ME, ["toy/a", "toy/b"], check={"toy/a": "new", "toy/b": None}):
+def test_two_commands_a_term_apart_take_over_with_the_memory_between_them(pointers: Pointers, tmp_path: Path) -> None:
+    clock, memory = Clock(), tmp_path / "seen.json"
+    put(pointers, other=Claim(owner=ELSEWHERE, addresses=("toy/a",), beat=3))
+    cannot_claim(pointers, "toy/a", liveness=Liveness(memory=memory, clock=clock))
+    clock.time += TERM_S
+    cannot_claim(pointers, "toy/a", liveness=Liveness(clock=clock))
+    with claimed(pointers, ME, ["toy/a"], liveness=Liveness(memory=memory, clock=clock)):
         pass
 
 
-def test_of_many_that_claim_the_same_one_gets_it(pointers: Pointers) -> None:
+def test_a_return_does_not_wait_for_a_training(pointers: Pointers) -> None:
+    put(pointers, other=Claim(owner=ELSEWHERE, addresses=("environment/prod/m", "model/m@v2")))
+    with claimed(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):
+        assert len(now(pointers).applies) == 2
+    # what it moves besides is not its own to take
+    cannot_claim(pointers, "environment/prod/m", "model/m@v2", returns=["environment/prod/m"])
+
+
+def test_a_return_waits_for_a_bind(pointers: Pointers) -> None:
+    put(pointers, other=Claim(owner=ELSEWHERE, addresses=("environment/prod/m",), phase="binding"))
+    cannot_claim(pointers, "environment/prod/m", returns=["environment/prod/m"])
+
+
+def test_a_pointer_that_moved_since_the_plan_is_said_before_anything_is_done(pointers: Pointers) -> None:
+    pointers.move(lambda state: state.moved({"toy/a": Pointer(digest="new")}))
+    for expected in ({"toy/a": "old"}, {"toy/a": None}, {"toy/b": "old"}):
+        with pytest.raises(PointerMoved), claimed(pointers, ME, list(expected), expected=expected):
+            pytest.fail("it moved")
+    assert now(pointers).applies == {}
+    with claimed(pointers, ME, ["toy/a", "toy/b"], expected={"toy/a": "new", "toy/b": None}):
+        pass
+
+
+def test_of_many_that_claim_the_same_one_gets_it(place: Place) -> None:
     got: list[str] = []
-    refused: list[str] = []
+    lost: list[str] = []
     start, all_tried = threading.Barrier(6), threading.Barrier(6)
 
     def one(name: str) -> None:
         start.wait()
         try:
-            with claimed(pointers, {**ELSEWHERE, "user": name}, ["toy/a", f"toy/{name}"]):
+            with claimed(place.pointers, replace(ELSEWHERE, user=name), ["toy/a", f"toy/{name}"]):
                 got.append(name)
                 all_tried.wait(20)
         except Failure:
-            refused.append(name)
+            lost.append(name)
             all_tried.wait(20)
 
     threads = [threading.Thread(target=one, args=(f"u{i}",)) for i in range(6)]
@@ -157,61 +195,114 @@ def test_of_many_that_claim_the_same_one_gets_it(pointers: Pointers) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(got), len(refused)) == (1, 5)
-    assert now(pointers).applies == {}
+    assert (len(got), len(lost)) == (1, 5)
+    assert place.state.applies == {}
 
 
-def test_a_lease_is_renewed_with_the_locks_of_its_claim(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "RENEW_S", 0.02)
+# --- beats
+
+
+def test_a_claim_beats_with_its_locks_and_no_others(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "BEAT_S", 0.02)
+    put(pointers, other=Claim(owner=ELSEWHERE, addresses=("toy/b",), beat=3))
     with claimed(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))
-        first = (now(pointers).applies[claim.id]["lease_until"], now(pointers).locks["prod"]["lease_until"])
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            later = (now(pointers).applies[claim.id]["lease_until"], now(pointers).locks["prod"]["lease_until"])
-            if later[0] > first[0] and later[1] > first[1]:  # type: ignore[operator]
-                break
-        else:
-            pytest.fail("it was not renewed")
+        while (state := now(pointers)).applies[claim.id].beat < 3 or state.locks["prod"].beat < 2:
+            assert time.monotonic() < deadline
+        assert state.applies["other"].beat == 3
+        assert state.serial == 0
 
 
-def test_a_moment_without_the_state_does_not_end_the_renewal(pointers: Pointers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "RENEW_S", 0.02)
-    file, aside = tmp_path / "state" / "state.json", tmp_path / "aside.json"
+def test_beats_are_few(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 2 * BEAT_S < TERM_S / 3  # a beat may be late, and another be lost, long before anybody takes over
+    assert BEAT_S >= 2
+    monkeypatch.setattr(claims, "BEAT_S", 0.2)
+    with claimed(pointers, ME, ["toy/a"]):
+        before = now(pointers).revision
+        time.sleep(1.0)
+        assert 1 <= now(pointers).revision - before <= 6
+
+
+def test_a_moment_without_the_state_does_not_end_the_beats(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "BEAT_S", 0.02)
+    pointers, aside = place.pointers, place.folder / "aside.json"
     with claimed(pointers, ME, ["toy/a"]) as claim:
-        file.rename(aside)
+        place.file.rename(aside)
         time.sleep(0.2)
-        aside.rename(file)
-        first = now(pointers).applies[claim.id]["lease_until"]
+        aside.rename(place.file)
+        first = now(pointers).applies[claim.id].beat
         deadline = time.monotonic() + 10
-        while now(pointers).applies[claim.id]["lease_until"] == first:
+        while now(pointers).applies[claim.id].beat == first:
             assert time.monotonic() < deadline
     assert now(pointers).applies == {}
+
+
+def test_a_claim_that_was_taken_over_beats_no_more(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "BEAT_S", 0.02)
+    with claimed(pointers, ME, ["toy/a"]):
+        put(pointers)
+        before = now(pointers).revision
+        time.sleep(0.2)
+        assert now(pointers).revision == before
+
+
+# --- locks
 
 
 def test_the_lock_of_an_environment(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["environment/prod/a"]) as one, claimed(pointers, ELSEWHERE, ["environment/prod/b"]) as two:
         pointers.move(lambda state: lock_environment(state, "prod", one))
-        pointers.move(lambda state: lock_environment(state, "prod", one))
-        with pytest.raises(Failure) as refused:
-            pointers.move(lambda state: lock_environment(state, "prod", two))
-        assert refused.value.exit_code == LOCKED
+        failure = refused(lambda: pointers.move(lambda state: lock_environment(state, "prod", two)))
+        assert (ids(failure), failure.exit_code) == (["lock-held"], LOCKED)
+        assert failure.diagnostics[0].detail.startswith("environment/prod is held by ")
         pointers.move(lambda state: lock_environment(state, "dev", two))
-        held = now(pointers)
-        assert unlocked(held, "prod", two) is held
-        assert {(row["kind"], row["id"]) for row in listed(held) if row["kind"] == "environment"} == {
-            ("environment", "environment/prod"), ("environment", "environment/dev"),
-        }  # fmt: skip
+        state = now(pointers)
+        assert unlocked(state, "prod", two) is state
+        assert {name: lock.claim for name, lock in state.locks.items()} == {"prod": one.id, "dev": two.id}
         pointers.move(lambda state: unlocked(state, "prod", one))
-        pointers.move(lambda state: lock_environment(state, "prod", two))
+        state = pointers.move(lambda state: lock_environment(state, "prod", two))
+        assert (state.locks["prod"].token, state.tokens) == (2, {"prod": 2, "dev": 1})
     assert now(pointers).locks == {}
+    assert now(pointers).tokens == {"prod": 2, "dev": 1}
 
 
-def test_a_lock_whose_holder_died_is_taken_over(pointers: Pointers) -> None:
-    lock: dict[str, Json] = {"claim": "gone", "owner": dead_owner(), "lease_until": time.time() + 60}
-    pointers.move(lambda state: replace(state, locks={"prod": lock}))
+def test_a_sleeper_finds_that_it_was_taken_over(pointers: Pointers) -> None:
+    """The other one takes it for dead at every point; whatever the sleeper tries then is refused, and nothing is written."""
+    clock = Clock()
+    with claimed(pointers, ME, ["environment/prod"]) as sleeper:
+        state = pointers.move(lambda s: lock_environment(s, "prod", sleeper))
+        token = state.locks["prod"].token
+        assert holding(state, "prod", sleeper, token) is state
+        assert own(state, sleeper) is state
+        other = Liveness(clock=clock)
+        cannot_claim(pointers, "environment/prod", liveness=other)
+        other.alive(f"lock/prod/{token}", ME, state.locks["prod"].beat, TERM_S)
+        clock.time += TERM_S
+        with claimed(pointers, ELSEWHERE, ["environment/prod"], liveness=other) as taker:
+            state = pointers.move(lambda s: lock_environment(s, "prod", taker))
+            assert state.locks["prod"].token == token + 1
+            before = now(pointers)
+            for act in (
+                lambda: pointers.move(lambda s: bind("mine")(holding(s, "prod", sleeper, token))),
+                lambda: pointers.move(lambda s: lock_environment(s, "prod", sleeper)),
+                lambda: pointers.move(lambda s: bind("mine")(own(s, sleeper))),
+                lambda: enter_binding(pointers, sleeper),
+            ):
+                failure = refused(act)
+                assert (ids(failure), failure.exit_code) == (["taken-over"], STALE)
+                assert "ada@another-host" in failure.diagnostics[0].detail
+            assert now(pointers) == before
+    assert now(pointers).applies == now(pointers).locks == {}
+
+
+def test_a_lock_broken_by_force_is_lost(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["environment/prod"]) as claim:
-        assert pointers.move(lambda state: lock_environment(state, "prod", claim)).locks["prod"]["claim"] == claim.id
+        state = pointers.move(lambda s: lock_environment(s, "prod", claim))
+        state = pointers.move(lambda s: replace(s, locks={}))
+        failure = refused(lambda: holding(state, "prod", claim, 1))
+        assert (ids(failure), failure.exit_code) == (["taken-over"], STALE)
+        assert lock_environment(state, "prod", claim).locks["prod"].token == 2
 
 
 def test_claims_move_no_pointer(pointers: Pointers) -> None:
@@ -221,3 +312,57 @@ def test_claims_move_no_pointer(pointers: Pointers) -> None:
     after = now(pointers)
     assert (after.serial, after.history) == (before.serial, before.history)
     assert after.revision > before.revision
+
+
+# --- every order of locks, ends and takeovers
+
+HOLDERS = [Registration(id=f"c{n}", owner=replace(ELSEWHERE, user=f"u{n}"), addresses=frozenset({"environment/prod"})) for n in range(3)]
+STEPS = st.lists(st.tuples(st.sampled_from(["lock", "unlock", "end", "join", "break", "wait"]), st.integers(0, 2)), max_size=30)
+
+
+@settings(deadline=None, max_examples=300)
+@given(STEPS)
+def test_a_token_is_issued_once_and_only_grows(steps: list[tuple[str, int]]) -> None:
+    clock = Clock()
+    holders = [replace_liveness(holder, Liveness(clock=clock)) for holder in HOLDERS]
+    state = State(lineage="l", project="p", applies={holder.id: Claim(owner=holder.owner) for holder in holders})
+    issued: list[int] = []
+    held: dict[str, int] = {}
+    for what, number in steps:
+        holder = holders[number]
+        if what == "lock":
+            try:
+                state = lock_environment(state, "prod", holder)
+            except Failure as failure:
+                assert failure.exit_code in (LOCKED, STALE)
+                continue
+            issued.append(state.locks["prod"].token)
+            held[holder.id] = issued[-1]
+        elif what == "unlock":
+            state = unlocked(state, "prod", holder)
+        elif what == "end":
+            state = claims._released(state, holder.id)
+        elif what == "join":
+            state = replace(state, applies={**state.applies, holder.id: Claim(owner=holder.owner)})
+        elif what == "break":
+            state = replace(state, locks={})
+        else:
+            clock.time += TERM_S
+        # at most one holder can write, and it is the one that the newest token was issued to
+        able = [id_ for id_, token in held.items() if _can_write(state, holders, id_, token)]
+        assert able in ([], [state.locks["prod"].claim] if "prod" in state.locks else [])
+        assert all(held[id_] == issued[-1] for id_ in able)
+    assert issued == list(range(1, len(issued) + 1))
+
+
+def _can_write(state: State, holders: list[Registration], id_: str, token: int) -> bool:
+    holder = next(holder for holder in holders if holder.id == id_)
+    try:
+        return holding(state, "prod", holder, token) is state
+    except Failure as failure:
+        assert failure.exit_code == STALE
+        return False
+
+
+def replace_liveness(holder: Registration, liveness: Liveness) -> Registration:
+    return Registration(id=holder.id, owner=holder.owner, addresses=holder.addresses, liveness=liveness)

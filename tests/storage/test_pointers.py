@@ -1,37 +1,21 @@
-"""Moves of the state: compare-and-swap with retry, a chain of history, and a lineage that tells a lost state from a first apply."""
+"""Moves of the state: compare-and-swap with retry, and a chain of history in which nothing is missing and nothing is too much."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from leptonctl.core import layout
+from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import Failure, fail
-from leptonctl.core.record import Entry, State
-from leptonctl.storage.pointers import Pointers
-from leptonctl.storage.state_folder import FolderState
-from leptonctl.storage.store import open_store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    folder: Path
-
-    @property
-    def pointers(self) -> Pointers:
-        return Pointers(states=FolderState(folder=self.folder / "state"), store=open_store("store", self.folder), project="toy")
-
-    @property
-    def file(self) -> Path:
-        return self.folder / "state" / "state.json"
-
-    @property
-    def history(self) -> list[dict]:
-        state = self.pointers.read()
-        assert state is not None
-        head = (int(str(state.history["serial"])), str(state.history["id"])) if state.history else None
-        return list(self.pointers.store.history(head))
+from leptonctl.core.state import Author, Claim, HistoryRecord, Mark, Moved, Owner, State
+from leptonctl.storage.lineage import Hole, LineageStore
+from leptonctl.storage.pointers import Note, Pointers
+from tests.storage.places import Place, bind, ids
 
 
 @pytest.fixture
@@ -39,74 +23,15 @@ def place(tmp_path: Path) -> Place:
     return Place(folder=tmp_path)
 
 
-def bind(digest: str, address: str = "toy/a"):
-    return lambda state: state.moved({address: Entry(digest=digest, version="v1", artifact=f"bytes of {digest}")})
-
-
-def test_looking_makes_nothing(place: Place) -> None:
-    assert place.pointers.read() is None
-    assert list(place.folder.iterdir()) == []
-
-
-def test_the_first_apply_makes_a_lineage_and_marks_the_store(place: Place) -> None:
-    state = place.pointers.begin()
-    assert (state.serial, state.revision, state.project, dict(state.current)) == (0, 1, "toy", {})
-    assert len(state.lineage) == 32
-    assert place.pointers.store.lineage("toy") == state.lineage
-    assert place.pointers.begin() == state
-
-
-def test_a_mark_without_its_state_is_no_first_apply(place: Place) -> None:
-    lineage = place.pointers.begin().lineage
-    place.file.unlink()
-    for look in (place.pointers.read, place.pointers.begin, lambda: place.pointers.move(bind("d"))):
-        with pytest.raises(Failure) as refused:
-            look()
-        (told,) = refused.value.diagnostics
-        assert told.id == "missing-state"
-        assert refused.value.exit_code == 1
-        assert told.hint
-    assert lineage in _detail(place.pointers.read)
-    assert not place.file.exists()
-
-
-def _detail(act) -> str:
-    with pytest.raises(Failure) as refused:
-        act()
-    return refused.value.diagnostics[0].detail
-
-
-def test_another_project_may_share_the_store(place: Place) -> None:
-    place.pointers.begin()
-    other = Pointers(states=FolderState(folder=place.folder / "other"), store=place.pointers.store, project="other")
-    assert other.read() is None
-    assert other.begin().lineage != place.pointers.begin().lineage
-
-
-def test_of_two_first_applies_one_lineage_comes_out(place: Place) -> None:
-    start = threading.Barrier(4)
-    found: list[str] = []
-
-    def one() -> None:
-        start.wait()
-        found.append(place.pointers.begin().lineage)
-
-    threads = [threading.Thread(target=one) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 4
-    assert set(found) == {place.pointers.store.lineage("toy")}
-
-
 def test_every_write_counts_and_pointers_count_apart(place: Place) -> None:
-    place.pointers.begin()
-    moved = place.pointers.move(bind("d1"))
-    noted = place.pointers.move(lambda state: replace(state, applies={"a": {}}))
-    assert [(s.revision, s.serial) for s in (moved, noted)] == [(2, 1), (3, 1)]
-    assert noted.history == moved.history
-    assert place.pointers.read() == noted
+    pointers = place.pointers
+    pointers.begin()
+    bound = pointers.move(bind("d1"))
+    noted = pointers.move(lambda state: replace(state, applies={"a": Claim(owner=Owner())}))
+    assert [(s.revision, s.serial) for s in (bound, noted)] == [(2, 1), (3, 1)]
+    assert noted.history == bound.history
+    assert len({bound.write, noted.write, ""}) == 3
+    assert place.state == noted
 
 
 def test_a_move_that_changes_nothing_writes_nothing(place: Place) -> None:
@@ -126,23 +51,47 @@ def test_a_move_that_no_longer_holds_writes_nothing(place: Place) -> None:
     with pytest.raises(Failure):
         place.pointers.move(no)
     assert place.file.read_bytes() == before
+    assert not (place.store / layout.history(place.state.lineage)).exists()
 
 
 def test_history_is_a_chain_from_the_newest_back(place: Place) -> None:
     place.pointers.begin()
+    note = Note(author=Author(command="apply", by="ada", commit="abc"), environment="prod", deployment=3)
     for digest in ("d1", "d2", "d3"):
-        place.pointers.move(bind(digest), {"by": "ada", "command": "apply"})
+        place.pointers.move(bind(digest), note)
     place.pointers.move(lambda state: state.moved({"toy/a": None}))
-    assert [r["serial"] for r in place.history] == [4, 3, 2, 1]
+    assert place.serials == [4, 3, 2, 1]
     gone, newest, *_, oldest = place.history
-    assert gone["changes"] == [
-        {"address": "toy/a", "before": "d3", "after": None, "before_version": "v1", "after_version": None, "artifact": None}
-    ]
-    assert (newest["by"], newest["command"]) == ("ada", "apply")
-    assert newest["changes"][0] | {"address": "toy/a"} == {
-        "address": "toy/a", "before": "d2", "after": "d3", "before_version": "v1", "after_version": "v1", "artifact": "bytes of d3",
-    }  # fmt: skip
-    assert oldest["previous"] is None
+    assert isinstance(gone, HistoryRecord)
+    assert isinstance(newest, HistoryRecord)
+    assert gone.changes == (Moved(address="toy/a", before="d3", before_version="v1"),)
+    assert gone.author == Author()
+    assert newest.changes == (
+        Moved(address="toy/a", before="d2", after="d3", before_version="v1", after_version="v1", artifact="bytes of d3"),
+    )
+    assert (newest.author, newest.environment, newest.deployment) == (note.author, "prod", 3)
+    assert oldest.previous is None  # type: ignore[union-attr]
+
+
+def test_only_what_differs_is_a_change(place: Place) -> None:
+    place.pointers.begin()
+    place.pointers.move(lambda s: bind("d2", "toy/b")(bind("d1")(s)))
+    place.pointers.move(lambda s: bind("d3", "toy/b")(bind("d1")(s)))
+    newest = place.history[0]
+    assert isinstance(newest, HistoryRecord)
+    assert [change.address for change in newest.changes] == ["toy/b"]
+
+
+def test_a_refusal_is_recorded_though_nothing_moves(place: Place) -> None:
+    place.pointers.begin()
+    place.pointers.move(bind("d1"))
+    held = Moved(address="environment/prod/m", before="d1", after="d2")
+    after = place.pointers.note(Note(author=Author(by="ada"), environment="prod", held=(held,)))
+    assert after.serial == 1
+    newest, before = place.history
+    assert isinstance(newest, HistoryRecord)
+    assert (newest.serial, newest.held, newest.changes) == (1, (held,), ())
+    assert newest.previous == Mark(serial=1, id=before.id)  # type: ignore[union-attr]
 
 
 def test_nobody_loses_a_move_to_somebody_else(place: Place) -> None:
@@ -151,36 +100,155 @@ def test_nobody_loses_a_move_to_somebody_else(place: Place) -> None:
     start = threading.Barrier(writers)
 
     def one(number: int) -> None:
+        pointers = place.pointers
         start.wait()
         for i in range(each):
-            place.pointers.move(bind(f"d{i}", f"toy/{number}-{i}"))
+            pointers.move(bind(f"d{i}", f"toy/{number}-{i}"))
 
     threads = [threading.Thread(target=one, args=(n,)) for n in range(writers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    state = place.pointers.read()
-    assert state is not None
+    state = place.state
     assert (state.serial, state.revision, len(state.current)) == (writers * each, 1 + writers * each, writers * each)
-    # each change stands in the chain once, whatever races were lost on the way
-    assert [r["serial"] for r in place.history] == list(range(writers * each, 0, -1))
-    assert sorted(c["address"] for r in place.history for c in r["changes"]) == sorted(state.current)
+    # each change stands in the chain once, whatever races were lost on the way, and the store holds no other record
+    assert place.serials == list(range(writers * each, 0, -1))
+    addresses = [c.address for record in place.history if isinstance(record, HistoryRecord) for c in record.changes]
+    assert sorted(addresses) == sorted(state.current)
+    assert len(place.objects.list(layout.history(state.lineage))) == writers * each
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from leptonctl.storage.lineage import LineageStore
+from tests.storage.places import Place, bind
+
+real = LineageStore.append_history
+
+def append(self, record):
+    if record.changes[0].after == sys.argv[2]:
+        os._exit(9)
+    return real(self, record)
+
+LineageStore.append_history = append
+Place(folder=Path(sys.argv[1])).pointers.move(bind(sys.argv[2]))
+"""
+
+
+def killed_before_publishing(place: Place, digest: str) -> None:
+    """A process that dies between the state's swap and the history record in the store."""
+    code = subprocess.run([sys.executable, "-c", KILLED, str(place.folder), digest], check=False, env=_environment()).returncode
+    assert code == 9
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_a_record_that_its_writer_could_not_publish_is_in_the_state_and_published_by_the_next(place: Place) -> None:
+    place.pointers.begin()
+    place.pointers.move(bind("d1"))
+    killed_before_publishing(place, "d2")
+    state = place.state
+    assert (state.serial, state.current["toy/a"].digest) == (2, "d2")
+    assert len(place.objects.list(layout.history(state.lineage))) == 1
+    assert place.serials == [2, 1]
+    assert place.pointers.begin() == state
+    place.pointers.move(bind("d3"))
+    assert place.serials == [3, 2, 1]
+    assert len(place.objects.list(layout.history(state.lineage))) == 3
+
+
+def test_a_record_is_published_before_a_write_without_one_drops_it(place: Place) -> None:
+    place.pointers.begin()
+    killed_before_publishing(place, "d1")
+    place.pointers.move(lambda state: replace(state, applies={"a": Claim(owner=Owner())}))
+    assert place.state.latest is None
+    assert place.serials == [1]
+
+
+def test_the_state_keeps_a_record_only_until_the_next_write(place: Place) -> None:
+    pointers = place.pointers
+    pointers.begin()
+    assert pointers.move(bind("d1")).latest is not None
+    assert pointers.move(lambda state: replace(state, applies={"a": Claim(owner=Owner())})).latest is None
+
+
+def test_a_store_that_refuses_the_record_after_the_swap_loses_nothing(place: Place) -> None:
+    """The pointers have moved: a failure would say that they had not."""
+    pointers = place.pointers
+    state = pointers.begin()
+    history = place.store / layout.history(state.lineage)
+    history.parent.mkdir(parents=True, exist_ok=True)
+    history.write_text("a file where the folder should be")
+    after = pointers.move(bind("d1"))
+    assert after.serial == place.state.serial == 1
+    # and nothing more is moved until it can be published
+    with pytest.raises(Failure) as refused:
+        place.pointers.move(bind("d2"))
+    assert ids(refused.value) == ["store-failed"]
+    assert place.state == after
+    history.unlink()
+    place.pointers.move(bind("d2"))
+    assert place.serials == [2, 1]
+
+
+@pytest.mark.parametrize("spoil", ["remove", "damage"])
+def test_a_record_that_was_lost_is_a_hole_that_is_named(place: Place, spoil: str) -> None:
+    place.pointers.begin()
+    for digest in ("d1", "d2", "d3"):
+        place.pointers.move(bind(digest))
+    record = place.history[1]
+    assert isinstance(record, HistoryRecord)
+    file = place.store / layout.history_record(place.state.lineage, record.serial, record.id)
+    if spoil == "remove":
+        file.unlink()
+    else:
+        file.write_bytes(b'{"format_version":"1","serial":"two"}')
+    newest, hole = place.history
+    assert isinstance(newest, HistoryRecord)
+    assert isinstance(hole, Hole)
+    assert hole.mark == Mark(serial=2, id=record.id)
+    assert ("is not in the store" in hole.reason) == (spoil == "remove")
+    place.pointers.move(bind("d4"))
+
+
+def test_a_long_history_is_read_in_chunks(place: Place) -> None:
+    lineage = LineageStore(objects=place.objects, lineage="L")
+    chunk, previous = layout.HISTORY_CHUNK, None
+    records = {}
+    for serial in (chunk - 2, chunk - 1, chunk, chunk + 1, 3 * chunk):
+        record = HistoryRecord(serial=serial, id=f"id{serial}", previous=previous, at="", author=Author())
+        assert lineage.append_history(record)
+        assert not lineage.append_history(record)
+        records[serial] = record
+        previous = Mark(serial=serial, id=record.id)
+    assert list(lineage.history(previous)) == [records[serial] for serial in sorted(records, reverse=True)]
+    folders = {path.rpartition("/")[0] for path in place.objects.list(layout.history("L"))}
+    assert len(folders) == 3
+    assert lineage.newest_serial(chunk - 1) == chunk + 1
+    assert lineage.newest_serial(chunk - 2) == chunk - 1
+    assert lineage.newest_serial(chunk + 1) is None
+    assert list(lineage.history(None)) == []
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda raw: {k: v for k, v in raw.items() if k != "lineage"},
-        lambda raw: {k: v for k, v in raw.items() if k != "current"},
         lambda raw: {**raw, "current": {"toy/a": {"artifact": "no digest"}}},
         lambda raw: {**raw, "current": {"toy/a": "text"}},
         lambda raw: {**raw, "current": []},
-        lambda raw: {**raw, "format_version": "2.0"},
+        lambda raw: {**raw, "history": [1]},
+        lambda raw: {**raw, "applies": {"a": {"owner": 3}}},
+        lambda raw: {**raw, "revision": "2"},
+        lambda raw: {**raw, "format_version": "2"},
     ],
-    ids=["no lineage", "no pointers", "no digest", "text", "list", "newer"],
+    ids=["no lineage", "no digest", "text", "list", "history", "claim", "revision", "newer"],
 )
-def test_what_is_there_but_is_no_state_is_said_and_left_alone(place: Place, spoil, request: pytest.FixtureRequest) -> None:
+def test_what_is_there_but_is_not_a_state_is_said_and_left_alone(place: Place, spoil, request: pytest.FixtureRequest) -> None:
     known_as = "newer-format" if "newer" in request.node.name else "corrupt-state"
     place.pointers.begin()
     place.pointers.move(bind("d1"))
@@ -189,6 +257,41 @@ def test_what_is_there_but_is_no_state_is_said_and_left_alone(place: Place, spoi
     for act in (place.pointers.read, place.pointers.begin, lambda: place.pointers.move(bind("d2"))):
         with pytest.raises(Failure) as refused:
             act()
-        assert refused.value.diagnostics[0].id == known_as
+        assert ids(refused.value) == [known_as]
         assert refused.value.diagnostics[0].hint
     assert place.file.read_bytes() == before
+
+
+def test_a_state_that_cannot_be_written_is_a_clear_failure(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    with pytest.raises(Failure) as refused:
+        Place(folder=tmp_path).pointers.begin()
+    assert ids(refused.value) == ["state-failed"]
+
+
+def test_reading_takes_one_look_into_the_store(place: Place) -> None:
+    place.pointers.begin()
+    place.pointers.move(bind("d1"))
+    seen: list[str] = []
+
+    class Watched:
+        def __init__(self, inner) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str):
+            if name != "describe":
+                seen.append(name)
+            return getattr(self.inner, name)
+
+    pointers = Pointers(states=place.pointers.states, objects=Watched(place.objects), project="toy")
+    pointers.read()
+    assert seen == ["get_many"]
+    seen.clear()
+    pointers.begin()
+    assert sorted(seen) == ["get_many", "get_many", "list"]
+    seen.clear()
+    pointers.move(lambda state: replace(state, applies={"a": Claim(owner=Owner())}))
+    assert seen == ["create"]  # the record of the move before, which this process has not published itself
+    seen.clear()
+    pointers.move(lambda state: replace(state, applies={}))
+    assert seen == []

@@ -111,6 +111,10 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, w
     if wide:
         source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
     answers = wiring.splice(model, [source], [value.name for value in model.graph.output])
+    if fitted.trainer.to_onnx is not None:
+        # a trainer may give values as a vector or as a column; what is served has one form
+        form = np.array([-1, 1] if fitted.trainer.task == "regression" else [-1], dtype=np.int64)
+        answers[0] = wiring.node("Reshape", [answers[0], wiring.constant(form)])
     if fitted.trainer.task == "regression":
         wiring.nodes.append(helper.make_node("Cast", [answers[0]], ["prediction"], to=TensorProto.FLOAT))
         return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["N", 1])], repairs

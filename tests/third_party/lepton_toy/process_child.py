@@ -6,8 +6,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from leptonctl.spi import Bench, ProviderError, StepError
 from lepton_toy.sqlite_storage import STORE
+from leptonctl.spi import Bench, ProviderError, StepError
 
 
 class Shelf:
@@ -40,7 +40,7 @@ def work(folder: str) -> None:
         answer = (getattr(import_module(module), function)(dict(task.inputs), task.needs, bench), None)
     except ProviderError as problem:
         answer = (None, StepError(id=problem.id, summary=problem.summary, detail=problem.detail, hint=problem.hint))
-    except Exception as problem:  # noqa: BLE001
+    except Exception as problem:
         answer = (None, StepError(id="bug-in-step", summary="A step ended with an error of its own", detail=type(problem).__name__))
     temporary = Path(folder) / f"answer.{os.getpid()}"
     temporary.write_bytes(pickle.dumps(answer))

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 from leptonctl.spi import Completed, ExecutorBackend, Failed, Lost, Outcome, Task, Workplace
 
@@ -49,7 +50,7 @@ class ProcessExecutor:
             process.wait()
         self._running.clear()
 
-    def __enter__(self) -> "ProcessExecutor":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from leptonctl.spi import ObjectInfo, Stamp, StateBackend, StoreBackend
 
@@ -143,7 +143,7 @@ class SqliteLease:
         with self._database.open(writing=True) as db:
             db.execute("delete from leases where name = ? and holder = ?", (self._name, self._holder))
 
-    def __enter__(self) -> "SqliteLease":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -188,4 +188,3 @@ def checked(path: str) -> str:
 
 STORE = StoreBackend(scheme="sqlite", description="Objects in a SQLite file.", open=lambda uri, root: SqliteObjects(file_of(uri, root)))
 STATE = StateBackend(scheme="sqlite", description="The state in a SQLite file.", open=lambda uri, root: SqliteState(file_of(uri, root)))
-

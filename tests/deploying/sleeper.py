@@ -1,0 +1,37 @@
+"""A process that applies, and stops at one point of its switch until it is told to go on: `python -m tests.deploying.sleeper JSON`.
+
+Reads `{root, point, version, before, user}`; says `at POINT` when it is there, goes on at a line on standard input, and ends
+with the exit code of an apply and its problem on standard error.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from leptonctl.core.diagnostic import Failure
+from tests.deploying.toy import NAME, binds, destroys, owner, patient, switch_of
+
+
+def main() -> int:
+    order = json.loads(sys.argv[1])
+    root = Path(order["root"])
+
+    def checkpoint(point: str) -> None:
+        if point == order["point"]:
+            print(f"at {point}", flush=True)
+            sys.stdin.readline()
+
+    decide = destroys if order["version"] is None else binds(order["version"], before=order["before"], check=True)
+    try:
+        # on another machine: whoever judges it has its beat alone to go by
+        with patient(root, owner(order["user"], host="far")) as claim:
+            switch_of(root, claim, checkpoint=checkpoint).move(NAME, decide, here=True)
+    except Failure as failure:
+        problem = failure.diagnostics[0]
+        print(f"{problem.id}: {problem.detail}", file=sys.stderr)
+        return failure.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

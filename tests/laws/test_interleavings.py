@@ -1,0 +1,236 @@
+"""Two applies and one environment, enumerated: one is stopped at each point of its switch, is taken for dead, and comes back.
+
+While it sleeps the other applies, rolls back or destroys, to its end or to each of its own points. At the end state, head and
+server agree, the sleeper has exited 5 and said who took over, and the history is whole (laws 4, 5 and 8, protocols 1 and 2).
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from leptonctl.core.state import HistoryRecord
+from leptonctl.deploying.fence import bound
+from leptonctl.deploying.switch import POINTS
+from tests.deploying.toy import (
+    ADDRESS,
+    BINDING,
+    MODEL,
+    NAME,
+    Follower,
+    binds,
+    chain,
+    destroys,
+    following,
+    lineage_of,
+    owner,
+    patient,
+    pointers_of,
+    state_of,
+    switch_of,
+)
+
+SOAK = bool(os.environ.get("LEPTONCTL_SOAK"))
+# the other's points that differ in what a sleeper may still do; all of them in the long form
+HALFWAY = POINTS if SOAK else ("epoch", "pending", "head")
+ACTIONS = {"apply": "v3", "rollback": "v0", "destroy": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sleeper:
+    """The process that is stopped at a point. It lives on "another machine": what counts is its beat."""
+
+    process: subprocess.Popen[str]
+
+    def wake(self) -> tuple[int, str]:
+        """Let it go on; its exit code and what it said."""
+        os.kill(self.process.pid, signal.SIGCONT)
+        _, said = self.process.communicate("\n", timeout=30)
+        return self.process.returncode, said
+
+
+@contextmanager
+def sleeping(root: Path, point: str, *, version: str | None = "v2", before: str = "v1", user: str = "ann") -> Iterator[Sleeper]:
+    """Applies a version, or destroys, up to a point and is stopped there as a paused machine is."""
+    order = json.dumps({"root": str(root), "point": point, "version": version, "before": before, "user": user})
+    command = [sys.executable, "-m", "tests.deploying.sleeper", order]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"at {point}\n", process.communicate()
+        os.kill(process.pid, signal.SIGSTOP)
+        yield Sleeper(process=process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def act(root: Path, action: str, **more: object) -> None:
+    """The other's apply, rollback or destroy, to its end."""
+    version = ACTIONS[action]
+    with patient(root, owner("bob")) as claim:
+        switch = switch_of(root, claim, **more)
+        switch.move(NAME, destroys if version is None else binds(version, returning=action == "rollback"), here=True)
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Path]:
+    """A folder that is fast to sync: what is tried here is the order of writes, and no power fails."""
+    shared = Path("/dev/shm")
+    with TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def template(memory: Path) -> Path:
+    """v0 and v1 have been bound here, v1 serves."""
+    folder = memory / "template"
+    folder.mkdir()
+    pointers_of(folder).begin()
+    with following(folder), patient(folder, owner("first")) as claim:
+        for version in ("v0", "v1"):
+            switch_of(folder, claim).move(NAME, binds(version), here=True)
+    return folder
+
+
+@pytest.fixture
+def root(template: Path, memory: Path) -> Iterator[Path]:
+    folder = memory / "case"
+    shutil.copytree(template, folder)
+    with following(folder) as follower:
+        FOLLOWERS[folder] = follower
+        yield folder
+        del FOLLOWERS[folder]
+    shutil.rmtree(folder)
+
+
+FOLLOWERS: dict[Path, Follower] = {}
+
+
+def settled(root: Path, version: str | None) -> None:
+    """State, head and server name the same, and nothing is left under way."""
+    state, lineage = state_of(root), lineage_of(root)
+    found = lineage.head(NAME)
+    assert found is not None
+    head, environment = found.head, state.environments[NAME]
+    assert (dict(state.pending), dict(state.locks)) == ({}, {})
+    assert head.deployment == bound(environment)
+    record = lineage.deployment(NAME, head.deployment) if head.deployment else None
+    wanted = {MODEL: f"package of {version}"} if version else {}
+    assert ({m: r.package for m, (r,) in record.models.items()} if record else {}) == wanted
+    assert {a.rpartition("/")[2]: p.package for a, p in state.entries(f"{ADDRESS}/").items()} == wanted
+    assert environment.destroyed is (version is None)
+    deadline = time.monotonic() + 5
+    follower = FOLLOWERS[root]
+    while follower.record.deployment != head.deployment and time.monotonic() < deadline:
+        time.sleep(0.002)
+    assert {m: s.package for m, s in follower.record.models.items()} == wanted
+    assert head.staged in (0, head.deployment)
+
+
+def marks(root: Path) -> list[tuple[str, int]]:
+    """What the platform's verbs have left, and when."""
+    return [(name, (root / name).stat().st_mtime_ns) for name in ("staged", "removed") if (root / name).exists()]
+
+
+def whole(root: Path) -> list[HistoryRecord]:
+    """The history without a hole: serials count on, and each record begins where the one before it ended."""
+    state, records = state_of(root), [r for r in chain(root) if isinstance(r, HistoryRecord)]
+    assert [r.serial for r in records] == list(range(1, state.serial + 1))
+    version = None
+    for record in records:
+        for moved in record.changes:
+            if moved.address == BINDING:
+                assert moved.before_version == version, records
+                version = moved.after_version
+    assert version == (state.current[BINDING].version if BINDING in state.current else None)
+    numbers = [r.deployment for r in records if r.deployment is not None]
+    assert numbers == sorted(set(numbers)), "no number is used twice, and none counts down"
+    return records
+
+
+def goes_on(root: Path) -> None:
+    """The next apply finds nothing in its way."""
+    with patient(root, owner("next")) as claim:
+        assert switch_of(root, claim).move(NAME, binds("v9"), here=True).served
+    settled(root, "v9")
+    whole(root)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("point", POINTS)
+def test_the_other_acts_while_one_sleeps(root: Path, point: str, action: str) -> None:
+    with sleeping(root, point) as sleeper:
+        act(root, action)
+        settled(root, ACTIONS[action])
+        before, touched = whole(root), marks(root)
+        code, said = sleeper.wake()
+    assert (code, said.split(":")[0]) == (5, "taken-over"), said
+    assert "bob@" in said
+    settled(root, ACTIONS[action])
+    assert whole(root) == before, "the sleeper has written nothing"
+    assert marks(root) == touched, "and touched nothing that serves"
+    # what the sleeper had brought into force is on record, by its own hand or completed for it
+    own = [r for r in before if r.author.by == "ann"]
+    assert len(own) == (POINTS.index(point) > POINTS.index("head"))
+    assert ["bob@" in str(r.recovered_by) for r in own] == [point != "clear"] * len(own)
+    goes_on(root)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("point", ["settle", "head", "activate", "clear"])
+def test_the_sleeper_was_destroying(root: Path, point: str, action: str) -> None:
+    with sleeping(root, point, version=None) as sleeper:
+        act(root, action)
+        touched = marks(root)
+        code, said = sleeper.wake()
+    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    settled(root, ACTIONS[action])
+    assert marks(root) == touched
+    whole(root)
+    goes_on(root)
+
+
+@pytest.mark.parametrize("halfway", HALFWAY)
+@pytest.mark.parametrize("point", POINTS)
+def test_the_sleeper_wakes_while_the_other_is_halfway(root: Path, point: str, halfway: str) -> None:
+    """The other has claimed, and is at one of its own points, when the sleeper goes on to its end."""
+    answers: list[tuple[int, str]] = []
+    with sleeping(root, point) as sleeper:
+
+        def wake(at: str) -> None:
+            if at == halfway and not answers:
+                answers.append(sleeper.wake())
+
+        act(root, "apply", checkpoint=wake)
+    ((code, said),) = answers
+    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    settled(root, "v3")
+    whole(root)
+    goes_on(root)
+
+
+@pytest.mark.parametrize("point", ["epoch", "record", "head", "bind"])
+@pytest.mark.parametrize("second", ["epoch", "record", "head", "bind"])
+def test_two_sleepers(root: Path, point: str, second: str) -> None:
+    """The one who took over is stopped and taken over as well; both come back, the older last."""
+    with sleeping(root, point) as older:
+        kept = POINTS.index(point) <= POINTS.index("head")
+        with sleeping(root, second, user="cem", before="v1" if kept else "v2") as newer:
+            act(root, "rollback")
+            for sleeper in (newer, older):
+                code, said = sleeper.wake()
+                assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    settled(root, "v0")
+    whole(root)
+    goes_on(root)

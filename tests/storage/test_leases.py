@@ -1,0 +1,164 @@
+"""Step leases of a process: renewed while they are held, given back at the end, and a lost one is noticed."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from leptonctl.core.state import Owner
+from leptonctl.core.values import Json
+from leptonctl.spi.storage import StorageError
+from leptonctl.storage.folder import STORE, FolderObjects
+from leptonctl.storage.leases import StepLeases
+from leptonctl.storage.open import open_store
+from leptonctl.storage.store import Store
+
+KEYS = [f"sha256:{n:064x}" for n in range(3)]
+ME = Owner(user="anna", pid=7)
+TTL_S = 0.3
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store("store", tmp_path, {"": STORE})
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def renewers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if "_renew_all" in thread.name]
+
+
+def test_leases_are_taken_and_given_back(store: Store) -> None:
+    with StepLeases(store, ME) as leases, StepLeases(store, Owner(user="ben")) as others:
+        assert leases.take(KEYS[0])
+        assert leases.take(KEYS[0])
+        assert not others.take(KEYS[0])
+        assert others.take(KEYS[1])
+        assert store.leases() == {f"step/{KEYS[0][7:]}": ME, f"step/{KEYS[1][7:]}": Owner(user="ben")}
+        leases.release(KEYS[0])
+        leases.release(KEYS[0])
+        assert others.take(KEYS[0])
+        assert leases.lost == others.lost == frozenset()
+    assert store.leases() == {}
+
+
+def test_one_thread_renews_all_and_ends_with_them(store: Store) -> None:
+    before = threading.active_count()
+    with StepLeases(store, ME, TTL_S) as leases:
+        assert threading.active_count() == before
+        assert all(leases.take(key) for key in KEYS)
+        assert threading.active_count() == before + 1
+        assert len(renewers()) == 1
+    assert threading.active_count() == before
+
+
+def test_a_broken_lease_is_noticed(store: Store) -> None:
+    with StepLeases(store, ME, TTL_S) as leases:
+        assert leases.take(KEYS[0])
+        assert leases.take(KEYS[1])
+        assert store.break_lease(f"step/{KEYS[0][7:]}")
+        with store.step_lease(KEYS[0], Owner(user="ben")) or pytest.fail("free"):
+            until(lambda: leases.lost == {KEYS[0]})
+            leases.release(KEYS[0])
+            assert not leases.take(KEYS[0])
+            assert set(store.leases()) == {f"step/{key[7:]}" for key in KEYS[:2]}
+        assert leases.take(KEYS[0])
+        assert leases.lost == frozenset()
+
+
+@dataclass(slots=True)
+class Term:
+    """A lease as a bucket keeps it: a moment until which it is held."""
+
+    held: dict[str, tuple["Term", float]]
+    name: str
+    ttl_s: float
+    away: list[bool]
+    renewals: int = 0
+
+    def renew(self) -> bool:
+        if self.away[0]:
+            raise StorageError("The bucket cannot be reached.", "wait")
+        if self.held.get(self.name, (None, 0))[0] is not self:
+            return False
+        self.renewals += 1
+        self.held[self.name] = (self, time.monotonic() + self.ttl_s)
+        return True
+
+    def release(self) -> None:
+        if self.away[0]:
+            raise StorageError("The bucket cannot be reached.", "wait")
+        if self.held.get(self.name, (None, 0))[0] is self:
+            del self.held[self.name]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms(FolderObjects):
+    """Objects whose leases run out unless they are renewed, as they do where nobody sees a holder die."""
+
+    held: dict[str, tuple[Term, float]] = field(default_factory=dict)
+    away: list[bool] = field(default_factory=lambda: [False])
+
+    def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> Term | None:  # type: ignore[override]
+        if name in self.held and self.held[name][1] > time.monotonic():
+            return None
+        lease = Term(self.held, name, ttl_s, self.away)
+        self.held[name] = (lease, time.monotonic() + ttl_s)
+        return lease
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[Terms]:
+    yield Terms(root=tmp_path)
+
+
+def test_a_lease_with_a_term_is_held_far_beyond_it(bucket: Terms) -> None:
+    store = Store(objects=bucket)
+    with StepLeases(store, ME, TTL_S) as leases:
+        assert leases.take(KEYS[0])
+        deadline = time.monotonic() + 5 * TTL_S
+        while time.monotonic() < deadline:
+            assert store.step_lease(KEYS[0], ME, TTL_S) is None
+            time.sleep(0.02)
+        assert leases.lost == frozenset()
+        renewals = next(iter(bucket.held.values()))[0].renewals
+        assert 5 <= renewals <= 16  # about three a term: not so many that it costs
+    assert bucket.held == {}
+
+
+def test_a_medium_that_is_away_for_a_moment_loses_no_lease(bucket: Terms) -> None:
+    with StepLeases(Store(objects=bucket), ME, 1.2) as leases:
+        assert leases.take(KEYS[0])
+        bucket.away[0] = True
+        time.sleep(0.6)
+        bucket.away[0] = False
+        lease = next(iter(bucket.held.values()))[0]
+        until(lambda: lease.renewals > 0)
+        assert leases.lost == frozenset()
+
+
+def test_a_medium_that_stays_away_for_the_term_loses_it(bucket: Terms) -> None:
+    with StepLeases(Store(objects=bucket), ME, TTL_S) as leases:
+        assert leases.take(KEYS[0])
+        bucket.away[0] = True
+        until(lambda: leases.lost == {KEYS[0]})
+        assert leases.take(KEYS[1])
+    # and the end does not fail because it cannot give one back
+    assert set(bucket.held) == {f"step/{key[7:]}" for key in KEYS[:2]}

@@ -1,0 +1,138 @@
+"""Whether a holder lives: known at once where it can be seen, else by a beat that stands still on the reader's own clock."""
+
+import itertools
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core.codec import convert, replace
+from leptonctl.core.state import Owner
+from leptonctl.storage import liveness as module
+from leptonctl.storage.liveness import KEPT, Liveness
+from leptonctl.storage.owner import current_owner
+
+TERM = 60.0
+ME = current_owner("leptonctl apply", None)
+ELSEWHERE = replace(ME, host="another-host")
+CONTAINER = replace(ME, namespace="pid:[1]")
+
+
+@dataclass(slots=True)
+class Clock:
+    time: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def dead() -> Owner:
+    """Somebody on this machine who is no more."""
+    code = "from leptonctl.core.codec import encode; from leptonctl.storage.owner import current_owner; import sys\n"
+    code += "sys.stdout.buffer.write(encode(current_owner('leptonctl apply', None)))"
+    return convert(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout), Owner)
+
+
+def test_a_death_on_this_machine_is_seen_at_once() -> None:
+    assert not Liveness().alive("a", dead(), 7, TERM)
+
+
+@pytest.mark.parametrize("owner", [ELSEWHERE, CONTAINER, ME, Owner()], ids=["elsewhere", "container", "stopped here", "nobody"])
+def test_a_beat_that_stands_still_for_the_term_is_the_end(owner: Owner) -> None:
+    """Also of a process that is there: it was stopped, or hangs, and the fence refuses what it still tries."""
+    clock = Clock()
+    liveness = Liveness(clock=clock)
+    assert liveness.alive("a", owner, 3, TERM)
+    clock.time += TERM - 1
+    assert liveness.alive("a", owner, 3, TERM)
+    assert liveness.alive("a", owner, 4, TERM)  # it beats: the term begins anew
+    clock.time += TERM - 1
+    assert liveness.alive("a", owner, 4, TERM)
+    clock.time += 1
+    assert not liveness.alive("a", owner, 4, TERM)
+    assert liveness.alive("a", owner, 5, TERM)
+
+
+def test_every_order_of_looks_and_beats_within_three_terms() -> None:
+    """Dead exactly when the last look that saw another beat is a term ago or more."""
+    for steps in itertools.product([("look", 20.0), ("look", 40.0), ("beat", 0.0)], repeat=5):
+        clock, beat = Clock(), 0
+        liveness = Liveness(clock=clock)
+        seen: tuple[int, float] | None = None
+        for what, seconds in steps:
+            clock.time += seconds
+            if what == "beat":
+                beat += 1
+                continue
+            if seen is None or seen[0] != beat:
+                seen = (beat, clock.time)
+            assert liveness.alive("a", ELSEWHERE, beat, TERM) == (clock.time - seen[1] < TERM)
+
+
+def test_holders_are_watched_apart() -> None:
+    clock = Clock()
+    liveness = Liveness(clock=clock)
+    assert liveness.alive("a", ELSEWHERE, 1, TERM)
+    clock.time += TERM
+    assert liveness.alive("b", ELSEWHERE, 1, TERM)
+    assert not liveness.alive("a", ELSEWHERE, 1, TERM)
+
+
+def test_what_was_seen_is_remembered_from_one_command_to_the_next(tmp_path: Path) -> None:
+    clock, memory = Clock(), tmp_path / "cache" / "seen.json"
+    for name in ("claim/a", "claim/b"):
+        assert Liveness(memory=memory, clock=clock).alive(name, ELSEWHERE, 3, TERM)
+    clock.time += TERM
+    assert not Liveness(memory=memory, clock=clock).alive("claim/a", ELSEWHERE, 3, TERM)
+    assert Liveness(memory=memory, clock=clock).alive("claim/b", ELSEWHERE, 4, TERM)
+    assert Liveness(clock=clock).alive("claim/a", ELSEWHERE, 3, TERM)
+    assert [file.name for file in memory.parent.iterdir()] == ["seen.json"]
+
+
+def test_a_memory_of_another_boot_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, memory = Clock(), tmp_path / "seen.json"
+    assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+    clock.time += TERM
+    monkeypatch.setattr(module, "boot_id", lambda: "the next one")
+    assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+
+
+def test_a_clock_that_starts_again_says_nothing(tmp_path: Path) -> None:
+    clock, memory = Clock(), tmp_path / "seen.json"
+    assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+    clock.time = 10.0
+    assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+    clock.time += TERM
+    assert not Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"boot": 3}', b'{"format_version":"1","boot":"x","seen":{"a":[1,2]}}'])
+def test_a_memory_that_cannot_be_read_is_made_anew(tmp_path: Path, data: bytes) -> None:
+    clock, memory = Clock(), tmp_path / "seen.json"
+    memory.write_bytes(data)
+    assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+    clock.time += TERM
+    assert not Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
+
+
+def test_a_memory_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert Liveness(memory=tmp_path / "file" / "seen.json").alive("a", ELSEWHERE, 3, TERM)
+
+
+def test_a_memory_does_not_grow_for_ever(tmp_path: Path) -> None:
+    clock, memory = Clock(), tmp_path / "seen.json"
+    liveness = Liveness(clock=clock)
+    for number in range(KEPT + 50):
+        clock.time += 1
+        liveness.alive(f"claim/{number}", ELSEWHERE, 0, TERM)
+    liveness.memory = memory
+    clock.time += 1
+    liveness.alive("claim/last", ELSEWHERE, 0, TERM)
+    names = json.loads(memory.read_bytes())["seen"]
+    assert len(names) == KEPT
+    assert "claim/last" in names
+    assert "claim/0" not in names

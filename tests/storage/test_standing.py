@@ -1,0 +1,331 @@
+"""A state and a store belong together (protocols 3): first applies, other stores, lost states, replaced states and old ones put back."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core import layout
+from leptonctl.core.codec import encode, replace
+from leptonctl.core.deployment import Epoch
+from leptonctl.core.diagnostic import ERROR, STALE, Failure
+from leptonctl.core.state import OwnerRecord, StoreIdentity
+from leptonctl.storage.claims import Registration, lock_environment
+from leptonctl.storage.owner import current_owner
+from tests.storage.places import Place, bind, ids
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(folder=tmp_path)
+
+
+def moves(place: Place):
+    """All that would go on from a state: at the start of a run, and without one."""
+    return (place.pointers.begin, lambda: place.pointers.move(bind("other")))
+
+
+def checks(place: Place):
+    """As `moves`, and a plan that looks whether it could be carried out."""
+    return (*moves(place), lambda: place.pointers.check(place.state))
+
+
+def refused(act) -> Failure:
+    with pytest.raises(Failure) as caught:
+        act()
+    assert caught.value.diagnostics[0].hint
+    return caught.value
+
+
+# --- the first apply
+
+
+def test_looking_makes_nothing(place: Place) -> None:
+    assert place.pointers.read() is None
+    assert list(place.folder.iterdir()) == []
+
+
+def test_the_first_apply_makes_a_lineage_and_marks_the_store(place: Place) -> None:
+    state = place.pointers.begin()
+    assert (state.serial, state.revision, state.generation, state.project, dict(state.current)) == (0, 1, 1, "toy", {})
+    assert len(state.lineage) == 32
+    owner = place.pointers.lineage(state).owner()
+    assert owner is not None
+    assert (owner.project, owner.state, owner.generation) == ("toy", state.id, 1)
+    assert owner.at
+    assert place.pointers.begin() == state == place.state
+    place.pointers.check(state)
+    assert sorted(place.objects.list("")) == sorted(["identity", layout.lineage_name("toy", state.lineage), layout.owner(state.lineage)])
+
+
+def test_another_project_may_share_the_store(place: Place) -> None:
+    state = place.pointers.begin()
+    other = Place(folder=place.folder, project="other", state_folder="other")
+    assert other.pointers.read() is None
+    assert other.pointers.begin().lineage != state.lineage
+    assert other.state.store == state.store
+
+
+BEGIN = """
+import sys
+from pathlib import Path
+from tests.storage.places import Place
+
+sys.stdin.readline()
+print(Place(folder=Path(sys.argv[1])).pointers.begin().lineage)
+"""
+
+
+def test_of_eight_first_applies_one_lineage_comes_out(tmp_path: Path) -> None:
+    for turn in range(5):
+        place = Place(folder=tmp_path / str(turn))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", BEGIN, str(place.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            )
+            for _ in range(8)
+        ]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        found = [process.communicate()[0].strip() for process in processes]
+        assert [process.returncode for process in processes] == [0] * 8
+        assert set(found) == {place.state.lineage}
+        assert len(place.objects.list(layout.PROJECTS)) == 1
+
+
+BEGIN_AND_DIE = """
+import os, sys
+from pathlib import Path
+from leptonctl.storage import pointers
+from tests.storage.places import Place
+
+pointers.begin_lineage = lambda objects, state: os._exit(9)
+Place(folder=Path(sys.argv[1])).pointers.begin()
+"""
+
+
+def test_a_first_apply_that_died_before_it_marked_the_store_is_gone_on_with(place: Place) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", BEGIN_AND_DIE, str(place.folder)], check=False, env=environment)
+    assert done.returncode == 9
+    state = place.state
+    assert place.pointers.lineage(state).owner() is None
+    assert place.pointers.begin() == state
+    assert place.pointers.lineage(state).owner() is not None
+
+
+def test_a_state_that_somebody_makes_while_we_look_is_taken(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our look at the state and ours at the store another first apply comes to its end."""
+    from leptonctl.storage import pointers
+
+    real = pointers.lost_lineage
+    quicker: list[str] = []
+
+    def look(objects, project):
+        if not quicker:
+            quicker.append("")
+            quicker[0] = place.pointers.begin().lineage
+        return real(objects, project)
+
+    monkeypatch.setattr(pointers, "lost_lineage", look)
+    assert place.pointers.begin().lineage == quicker[0]
+
+
+# --- a state that is gone
+
+
+def test_a_mark_without_its_state_is_not_a_first_apply(place: Place) -> None:
+    lineage = place.pointers.begin().lineage
+    place.file.unlink()
+    for act in (place.pointers.read, place.pointers.begin):
+        failure = refused(act)
+        assert ids(failure) == ["missing-state"]
+        assert failure.exit_code == ERROR
+        assert lineage in failure.diagnostics[0].detail
+    assert ids(refused(lambda: place.pointers.move(bind("d")))) == ["missing-state"]
+    assert not place.file.exists()
+
+
+def test_a_second_clone_names_the_same_state(place: Place) -> None:
+    place.pointers.begin()
+    clone = Place(folder=place.folder, state_folder="clone/state")
+    for act in (clone.pointers.read, clone.pointers.begin):
+        failure = refused(act)
+        assert ids(failure) == ["missing-state"]
+        assert "`state:`" in failure.diagnostics[0].hint
+    assert not clone.file.exists()
+
+
+def test_a_lineage_that_was_ended_does_not_stand_in_the_way(place: Place) -> None:
+    first = place.pointers.begin()
+    place.objects.delete(layout.owner(first.lineage))
+    place.file.unlink()
+    assert place.pointers.read() is None
+    assert place.pointers.begin().lineage != first.lineage
+
+
+# --- a store that is another one
+
+
+def test_a_store_that_is_not_mounted_is_not_built_into(place: Place) -> None:
+    place.pointers.begin()
+    place.pointers.move(bind("d1"))
+    place.store.rename(place.folder / "aside")
+    for empty in (False, True):
+        if empty:
+            place.store.mkdir()  # the empty folder that a mount covers
+        for act in (place.pointers.read, *moves(place)):
+            failure = refused(act)
+            assert ids(failure) == ["wrong-store"]
+            assert "is it mounted?" in failure.diagnostics[0].detail
+            assert failure.exit_code == ERROR
+        assert not place.store.exists() or list(place.store.iterdir()) == []
+    place.store.rmdir()
+    (place.folder / "aside").rename(place.store)
+    assert place.pointers.begin() == place.state
+
+
+def test_another_store_is_refused(place: Place) -> None:
+    place.pointers.begin()
+    Place(folder=place.folder, project="other", state_folder="other", store_folder="elsewhere").pointers.begin()
+    wrong = Place(folder=place.folder, store_folder="elsewhere")
+    before = wrong.objects.list("")
+    for act in (wrong.pointers.read, *moves(wrong)):
+        failure = refused(act)
+        assert ids(failure) == ["wrong-store"]
+        assert "is another store" in failure.diagnostics[0].detail
+    assert wrong.objects.list("") == before
+
+
+def test_a_store_that_forgot_the_lineage_can_be_read_and_no_more(place: Place) -> None:
+    place.pointers.begin()
+    after = place.pointers.move(bind("d1"))
+    shutil.rmtree(place.store / "projects")
+    assert place.state == after
+    for act in moves(place):
+        failure = refused(act)
+        assert ids(failure) == ["wrong-store"]
+        assert after.lineage in failure.diagnostics[0].detail
+    assert not (place.store / "projects").exists()
+
+
+@pytest.mark.parametrize("path", ["identity", "owner"])
+def test_a_damaged_mark_is_named(place: Place, path: str) -> None:
+    state = place.pointers.begin()
+    file = place.store / ("identity" if path == "identity" else layout.owner(state.lineage))
+    file.write_bytes(b"{}")
+    for act in (place.pointers.read, place.pointers.begin):
+        failure = refused(act)
+        assert ids(failure) == ["corrupt-record"]
+        assert failure.diagnostics[0].detail.startswith(path if path == "identity" else "projects/")
+
+
+def test_something_in_the_place_of_the_identity_is_said(place: Place) -> None:
+    (place.store / "identity").mkdir(parents=True)
+    assert ids(refused(place.pointers.begin)) == ["corrupt-record"]
+    assert not place.file.exists()
+
+
+# --- a state that was replaced, or put back
+
+
+@pytest.mark.parametrize("change", [{"generation": 2}, {"state": "another", "generation": 2}, {"state": "another"}])
+def test_a_state_that_was_replaced_can_be_read_and_no_more(place: Place, change: dict) -> None:
+    place.pointers.begin()
+    state = place.pointers.move(bind("d1"))
+    owner = OwnerRecord(**{
+        "project": "toy", "state": state.id, "generation": 1, "at": "2026-11-25T12:00:00.000+00:00", "by": "ada", **change,
+    })  # fmt: skip
+    place.objects.put(layout.owner(state.lineage), encode(owner))
+    assert place.state == state
+    for act in checks(place):
+        failure = refused(act)
+        assert ids(failure) == ["replaced-state"]
+        assert failure.exit_code == STALE
+        assert "replaced on 2026-11-25T12:00:00.000+00:00 by ada" in failure.diagnostics[0].detail
+    assert place.state == state
+
+
+@pytest.mark.parametrize("back", range(1, 4))
+def test_an_earlier_state_that_was_put_back_is_noticed_and_refused(place: Place, back: int) -> None:
+    place.pointers.begin()
+    copies = []
+    for n in range(4):
+        copies.append(place.file.read_bytes())
+        place.pointers.move(bind(f"d{n}"))
+    place.pointers.move(lambda state: replace(state, applies={}))
+    place.file.write_bytes(copies[-back])
+    assert place.state.serial == 4 - back
+    before = place.file.read_bytes()
+    for act in checks(place):
+        failure = refused(act)
+        assert ids(failure) == ["store-ahead"]
+        assert "serial 4" in failure.diagnostics[0].detail
+    assert place.file.read_bytes() == before
+
+
+def test_the_state_that_was_put_aside_and_back_is_fine(place: Place) -> None:
+    place.pointers.begin()
+    after = place.pointers.move(bind("d1"))
+    copy = place.file.read_bytes()
+    place.file.write_bytes(copy)
+    assert place.pointers.begin() == after
+
+
+def test_a_state_put_back_over_a_lock_is_noticed_by_the_head(place: Place) -> None:
+    """No pointer has moved since, but the environment's head was fenced with a token that this state would issue again."""
+    pointers = place.pointers
+    state = pointers.begin()
+    claim = Registration(id="me", owner=current_owner("apply", None), addresses=frozenset({"environment/prod"}))
+    state = pointers.move(lambda s: replace(s, applies={"me": _claim(claim)}))
+    state = pointers.move(lambda s: lock_environment(s, "prod", claim))
+    copy = place.file.read_bytes()
+    state = pointers.move(lambda s: lock_environment(s, "prod", claim))
+    lineage = pointers.lineage(state)
+    assert lineage.move_head("prod", None, epoch=state.epoch(2), holder="me", deployment=0, serial=0, staged=0)
+    assert place.pointers.begin() == state
+    place.file.write_bytes(copy)
+    for act in checks(place):
+        failure = refused(act)
+        assert ids(failure) == ["store-ahead"]
+        assert "environment/prod" in failure.diagnostics[0].detail
+
+
+def test_a_head_of_a_later_generation_is_ahead(place: Place) -> None:
+    pointers = place.pointers
+    state = pointers.begin()
+    state = pointers.move(lambda s: replace(s, tokens={"prod": 5}))
+    head = pointers.lineage(state).move_head("prod", None, epoch=Epoch(generation=2, token=1), holder="x", deployment=0, serial=0, staged=0)
+    assert head is not None
+    assert ids(refused(place.pointers.begin)) == ["store-ahead"]
+
+
+def test_a_damaged_head_stops_only_who_moves_it(place: Place) -> None:
+    pointers = place.pointers
+    pointers.begin()
+    state = pointers.move(lambda s: replace(s, tokens={"prod": 5}))
+    place.objects.put(layout.head(state.lineage, "prod"), b"{}")
+    assert place.pointers.begin() == state
+    with pytest.raises(Failure) as caught:
+        pointers.lineage(state).head("prod")
+    assert ids(caught.value) == ["corrupt-record"]
+
+
+def test_the_identity_of_a_store_is_its_own(place: Place, tmp_path: Path) -> None:
+    one = place.pointers.begin().store
+    two = Place(folder=tmp_path / "other").pointers.begin().store
+    assert one != two
+    assert place.objects.get("identity") is not None
+    assert (place.store / "identity").read_bytes() == encode(StoreIdentity(id=one))
+
+
+def _claim(claim: Registration):
+    from leptonctl.core.state import Claim
+
+    return Claim(owner=claim.owner, addresses=tuple(claim.addresses))
