@@ -5,7 +5,7 @@ import pytest
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.observed import SourceFacts
-from tests.kinds.declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, digests, moved, nodes_of, step
+from tests.kinds.declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, PROJECT, applied, digests, moved, nodes_of, seen, settled, step
 
 PREPROCESS = (
     "preprocess: [{columns: numeric, use: standard_scaler}]\nparams: {C: 2.0}\nseed: 3\nrevision: 2\nexport: {opset: 17}\nfeatures: [x]\n"
@@ -121,8 +121,6 @@ def test_renamed_files_and_names_cost_nothing() -> None:
 
 
 def digests_of_file(path: str) -> str:
-    from tests.kinds.declared import seen
-
     found = seen((path, "utf-8", None)).digest
     assert found is not None
     return found
@@ -142,18 +140,22 @@ def test_a_pin_of_the_same_bytes_moves_nothing_and_keeps_them() -> None:
 
 
 def test_evaluation_moves_its_own_step_alone() -> None:
-    for old, new, ops in (
-        ("[accuracy, f1]", "[accuracy]", {"evaluate", "cross_validate"}),
-        ("positive: a", "positive: b", {"evaluate", "cross_validate"}),
-        ("average: binary", "average: macro", {"evaluate", "cross_validate"}),
-        ("cross_validation: 5", "cross_validation: 3", {"cross_validate"}),
+    for old, new, ops, path, now in (
+        ("[accuracy, f1]", "[accuracy]", {"evaluate", "cross_validate"}, "evaluate.metrics", ["accuracy"]),
+        ("positive: a", "positive: b", {"evaluate", "cross_validate"}, "evaluate.positive", "b"),
+        ("average: binary", "average: macro", {"evaluate", "cross_validate"}, "evaluate.average", "macro"),
+        ("cross_validation: 5", "cross_validation: 3", {"cross_validate"}, "evaluate.cross_validation", 3),
     ):
         text = FULL.replace(old, new)
         assert digests(text) == digests(FULL)
         before, after = nodes_of(FULL)[LINE], nodes_of(text)[LINE]
         assert {s.op for s in after.steps if s.spec != step(before, s.op).spec} == ops
         (change,) = (c for c in moved(FULL, text) if c.address == LINE)
-        assert change.reason.endswith("asked for anew")
+        assert change.reason == ("evaluate and cross-validate requested again" if len(ops) == 2 else "cross-validate requested again")
+        (because,) = change.because
+        assert (because.path, because.after) == (path, now)
+        assert because.span is not None
+        assert "evaluate" in (PROJECT + text).splitlines()[because.span.line - 1]
 
 
 def test_checks_go_with_the_binding() -> None:
@@ -230,10 +232,7 @@ def test_nodes_say_where_each_field_of_a_recipe_is_written() -> None:
 
 
 def test_a_plan_of_the_same_is_all_keep() -> None:
-    from leptonctl.core.graph import resolve_keys
-    from tests.kinds.declared import applied
-
+    """By the state alone: no result is asked for."""
     nodes = nodes_of(FULL)
-    entries = applied(nodes)
-    keys = resolve_keys(list(nodes.values()), entries, {})
-    assert all(isinstance(c, Keep) for c in diff(list(nodes.values()), entries, keys))
+    found = settled(nodes, applied(nodes), {})
+    assert all(isinstance(c, Keep) for c in diff(found.nodes, found.current, found.keys))
