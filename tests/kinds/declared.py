@@ -64,7 +64,9 @@ def check(documents: tuple[Document, ...] | list[Document]) -> tuple[Diagnostic,
     return (*validate(documents, BASE), *unbuilt)
 
 
-def declared(text: str, facts: Mapping[str, SourceFacts] | None = None) -> tuple[Declarations | None, tuple[Diagnostic, ...]]:
+def declared(
+    text: str, facts: Mapping[str, SourceFacts] | None = None, catalog: Catalog = CATALOG
+) -> tuple[Declarations | None, tuple[Diagnostic, ...]]:
     """What the text of one file declares, with everything that is wrong. `facts`: of some files by path."""
     documents, problems = load({"project.yaml": text if "kind: Project" in text else PROJECT + text}, tuple(KINDS))
     documents, unfilled = render(documents)
@@ -74,7 +76,7 @@ def declared(text: str, facts: Mapping[str, SourceFacts] | None = None) -> tuple
     project = resolve(documents)
     known = facts or {}
     keys = [key for kind in KINDS.values() for key in kind.files(project)]
-    return declare(KINDS.values(), project, CATALOG, {key: known.get(key[0], seen(key)) for key in keys})
+    return declare(KINDS.values(), project, catalog, {key: known.get(key[0], seen(key)) for key in keys})
 
 
 def sound(text: str, facts: Mapping[str, SourceFacts] | None = None) -> Declarations:

@@ -1,11 +1,32 @@
 """What moves a digest and what does not: the pure half of every edit, with the shipped catalog and no data."""
 
+from dataclasses import replace
+
 import pytest
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.observed import SourceFacts
-from tests.kinds.declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, PROJECT, applied, digests, moved, nodes_of, seen, settled, step
+from leptonctl.kinds.environment import environments
+from leptonctl.kinds.kind import Recorded
+from leptonctl.kinds.table import KINDS
+from tests.kinds.declared import (
+    ALL,
+    CATALOG,
+    COLUMNS,
+    DATA,
+    ENVIRONMENT,
+    MODEL,
+    PROJECT,
+    applied,
+    declared,
+    digests,
+    moved,
+    nodes_of,
+    seen,
+    settled,
+    step,
+)
 
 PREPROCESS = (
     "preprocess: [{columns: numeric, use: standard_scaler}]\nparams: {C: 2.0}\nseed: 3\nrevision: 2\nexport: {opset: 17}\nfeatures: [x]\n"
@@ -102,6 +123,24 @@ def test_what_determines_a_result_moves_it_and_what_stands_on_it(old: str, new: 
     assert FULL.count(old) == 1
     before, after = digests(FULL), digests(FULL.replace(old, new))
     assert {address for address in before if before[address] != after[address]} == expected
+
+
+def test_a_setting_or_parameter_that_a_later_release_adds_moves_nothing() -> None:
+    """A tool upgrade alone moves no digest: what is at its default is in none."""
+    more = {"added_later": {"type": "integer", "default": 3, "description": "d"}}
+    server, trainer = CATALOG.platforms["server"], CATALOG.trainers["classification", "logistic_regression"]
+    later = replace(
+        CATALOG,
+        platforms={**CATALOG.platforms, "server": replace(server, settings={**server.settings, **more})},
+        trainers={**CATALOG.trainers, ("classification", "logistic_regression"): replace(trainer, params={**trainer.params, **more})},
+    )
+    declarations, problems = declared(FULL, catalog=later)
+    assert declarations is not None
+    assert not problems
+    nodes = {**declarations.built, **{n.address: n for k in KINDS.values() for n in k.effects(declarations, Recorded(state=None, results={}))}}
+    assert environments(declarations)["dev"].platform["added_later"] == 3
+    assert {address: node.digest for address, node in nodes.items()} == digests(FULL)
+    assert {address: node.declaration for address, node in nodes.items()} == {a: n.declaration for a, n in nodes_of(FULL).items()}
 
 
 def test_every_edit_gives_another_digest() -> None:
