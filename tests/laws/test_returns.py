@@ -62,7 +62,7 @@ def root(tmp_path: Path, built: Path) -> Iterator[Path]:
 
 
 def answer(root: Path) -> list:
-    given = ask(f"{environment_of(root, 'prod')['url']}/v2/models/line/infer", ROWS)
+    given = ask(f"{environment_of(root, 'prod').url}/v2/models/line/infer", ROWS)
     return [output["data"] for output in given["outputs"]]
 
 
