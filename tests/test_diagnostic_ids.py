@@ -11,8 +11,8 @@ ID = re.compile(r"[a-z]+(-[a-z]+)*")
 HEADING = re.compile(r"^## `(.*)`$", re.MULTILINE)
 # what makes a diagnostic: the position of its id, where it may stand without its name
 MAKERS = {
-    "error": 0, "fail": 0, "report": 0, "ExpressionError": 0, "_told": 0, "_refused": 3,
-    "Diagnostic": None, "Mistake": None, "ProviderError": None, "_Wrong": None,
+    "error": 0, "fail": 0, "report": 0, "ExpressionError": 0, "refused": 3,
+    "FailedMessage": None, "Problem": None, "Diagnostic": None, "Mistake": None, "ProviderError": None, "_Wrong": None,
 }  # fmt: skip
 
 
@@ -25,7 +25,7 @@ def ids_in(source: str) -> Iterator[str]:
         if name not in MAKERS:
             continue
         place = MAKERS[name]
-        given = [keyword.value for keyword in node.keywords if keyword.arg == "id"]
+        given = [keyword.value for keyword in node.keywords if keyword.arg == ("error" if name == "FailedMessage" else "id")]
         if not given and place is not None:
             given = node.args[place : place + 1]
         yield from (value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str))

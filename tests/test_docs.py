@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
-from leptonctl.core.values import KINDS
+from leptonctl.kinds.table import KINDS
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.project.schemas import derived
 from leptonctl.testing import check_trainer

@@ -1,5 +1,6 @@
 """One apply or build under way: its steps, its counts, its last event."""
 
+import gc
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ class Run:
 
     def build(self) -> None:
         """Do the steps; what fails is counted, Ctrl-C is raised again."""
+        gc.enable()
         settled = self.planned.settled
         work = Work(
             ops=self.session.ops,

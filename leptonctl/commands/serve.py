@@ -1,5 +1,7 @@
 """`serve`: an environment in the foreground until it is stopped."""
 
+import gc
+
 from leptonctl.commands.bind_yaml import declared
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import OK, fail
@@ -22,6 +24,7 @@ def serve(session: Session, environment: str, host: str | None, port: int | None
             f"there is no deployment of {environment} to serve",
             hint="leptonctl apply",
         )
+    gc.enable()
     site = session.site(state, environment, platform, here=True)
     launch = server.launch_of(site)
     run(

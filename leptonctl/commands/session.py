@@ -118,8 +118,7 @@ class Session:
     def facts(self) -> dict[SourceKey, SourceFacts]:
         """What was seen of the data files."""
         digests = Digests(self.cache / "digests.json")
-        documents = (d for name, kind in self.kinds.items() for d in self.project.of(name).values())
-        keys = (key for document in documents for key in self.kinds[document.kind].files(document))
+        keys = (key for kind in self.kinds.values() for key in kind.files(self.project))
         return source_facts(keys, self.root, self.project.roots, self.catalog, digests)
 
     @cached_property

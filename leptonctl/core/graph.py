@@ -13,8 +13,20 @@ from leptonctl.core.values import Json, Node, Op, Place, Step
 def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
     """Nodes after all that they need; otherwise in the order given. Raises graphlib.CycleError."""
     by_address = {node.address: node for node in nodes}
+    if _is_ordered(by_address):
+        return tuple(by_address.values())
     sorter: TopologicalSorter[str] = TopologicalSorter({a: [n for n in node.needs if n in by_address] for a, node in by_address.items()})
     return tuple(by_address[address] for address in sorter.static_order())
+
+
+def _is_ordered(nodes: Mapping[str, Node]) -> bool:
+    """Kinds are declared in such an order that their nodes mostly come in one, too."""
+    seen: set[str] = set()
+    for address, node in nodes.items():
+        if any(need not in seen and need in nodes for need in node.needs):
+            return False
+        seen.add(address)
+    return True
 
 
 def declaration(recipe: Json, notes: Json, steps: Iterable[Step] = ()) -> str:

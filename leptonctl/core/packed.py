@@ -43,6 +43,11 @@ class PackedState(State, tag_field="format_version", tag="1"):
     current: Mapping[str, PackedPointer] = {}  # type: ignore[assignment]
 
 
+def packed(state: State) -> PackedState:
+    """A state as its file holds it."""
+    return PackedState(**{**fields(state), "current": {address: _packed(pointer) for address, pointer in state.current.items()}})
+
+
 def encode_state(state: State) -> bytes:
     """The bytes of a state's file."""
     head = encode(replace(state, current={}))[:-1]

@@ -81,6 +81,7 @@ def _numbered(passage: Passage, number: int) -> Passage:
             wanted,
             environment,
             number=number,
+            serial=_serial(passage),
             previous=locked.head.head.deployment,
             at=at,
             author=passage.author,
@@ -128,7 +129,7 @@ def _staged(passage: Passage) -> Passage:
 
 def _headed(passage: Passage) -> Passage:
     """Put the deployment in force. Refused when another has fenced meanwhile."""
-    serial = passage.deployment.serial if passage.deployment else passage.locked.state.serial + 1
+    serial = passage.deployment.serial if passage.deployment else _serial(passage)
     passage.checkpoint("head")
     return replace(passage, locked=passage.locked.point(deployment=passage.number, serial=serial, staged=0))
 
@@ -194,6 +195,11 @@ def _last_number(passage: Passage) -> int:
     locked = passage.locked
     known = [locked.head.head.deployment, passage.old.deployment if passage.old else 0]
     return max([*known, *locked.lineage.deployments(locked.name)])
+
+
+def _serial(passage: Passage) -> int:
+    """The serial of the binding to come. Servers refuse one that is lower than the head's: a state may have been put back."""
+    return max(passage.locked.state.serial + 1, passage.locked.head.head.serial)
 
 
 def verb(act: Callable[..., None], *arguments: object) -> None:

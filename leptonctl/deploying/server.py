@@ -49,9 +49,12 @@ def problems(site: Site, _seen: Observation | None) -> tuple[Problem, ...]:
         return ()
     host, port = _address(site)
     refused = addresses.refusal(host, port)
-    if refused is None or (addresses.in_use(refused) and _is_own(site, addresses.probe(addresses.url_of(host, port), PROBE_S))):
+    if refused is None:
         return ()
-    return (_taken(site) if addresses.in_use(refused) else _foreign(host, port, refused),)
+    if not addresses.in_use(refused):
+        return (_foreign(host, port, refused),)
+    answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
+    return () if _is_own(site, answer) else (_taken(site, answer),)
 
 
 def stage(site: Site, deployment: Deployment, say: Say) -> None:
@@ -197,10 +200,9 @@ def _is_own(site: Site, answer: ServerRecord | None) -> bool:
     return answer is not None and (answer.lineage, answer.environment) == (site.lineage, site.environment)
 
 
-def _taken(site: Site) -> Problem:
+def _taken(site: Site, answer: ServerRecord | None) -> Problem:
     """Who has the port: by what it answers, and by what the system tells of its process."""
     host, port = _address(site)
-    answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
     process = addresses.listener(host, port)
     who = "another program" if process is None else f"pid {process.pid}"
     where = f", started in {process.folder}" if process is not None and process.folder else ""

@@ -81,7 +81,7 @@ def environment_after(old: Environment | None, wanted: Environment | None, *, nu
 
 
 def deployment_after(
-    state: State, name: str, wanted: Wanted, environment: Environment, *, number: int, previous: int, at: str, author: Author
+    state: State, name: str, wanted: Wanted, environment: Environment, *, number: int, serial: int, previous: int, at: str, author: Author
 ) -> Deployment:
     """The record of all bindings after the switch."""
     bindings = pointers_after(state, name, wanted)
@@ -91,7 +91,7 @@ def deployment_after(
         environment=name,
         deployment=number,
         incarnation=environment.incarnation,
-        serial=state.serial + 1,
+        serial=serial,
         previous=previous or None,
         at=at,
         by=author.by,

@@ -1,7 +1,7 @@
 """Dataset documents to nodes: one node a version, with its `prepare` step. Pure, given the catalog and the observed files."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from leptonctl.core import address
@@ -9,10 +9,10 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.graph import declaration
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.values import Document, Json, Node, Path, Span, Step
+from leptonctl.core.values import Json, Node, Path, Span, Step
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import DATASET
-from leptonctl.language.resolve import Declared, versions
+from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
 # only these contract fields change a value; the others are checks
@@ -25,8 +25,8 @@ SPLIT = {"test": 0.25, "seed": 0}
 class Dataset:
     """One resolved dataset version: what `prepare` needs, and the columns if the file's header could be read.
 
-    `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written: `steps` has the
-    step for both answers.
+    `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written: there may be a step for
+    either answer, and `steps` remembers those that were asked for.
     """
 
     address: str
@@ -34,7 +34,7 @@ class Dataset:
     inputs: dict[str, Json]
     columns: tuple[str, ...] | None
     pinned: bool
-    steps: Mapping[bool, Step]
+    steps: dict[bool, Step] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def target(self) -> str:
@@ -49,6 +49,8 @@ class Dataset:
 
     def prepare(self, *, stratify: bool) -> Step:
         """The `prepare` step, for models that want their split stratified or not when the dataset leaves it open."""
+        if stratify not in self.steps:
+            self.steps[stratify] = _prepare(self.address, self.inputs, stratify=stratify)
         return self.steps[stratify]
 
 
@@ -81,12 +83,13 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def files(document: Document) -> Iterator[SourceKey]:
-    """Every file that a version of the dataset names, to be observed before planning."""
-    for declared in versions(document):
-        for path in (declared.fields.get("source"), _test(declared).get("source")):
-            if isinstance(path, str):
-                yield _source_key(declared, path)
+def files(project: Project) -> Iterator[SourceKey]:
+    """Every file that a version names, to be observed before planning."""
+    for document in project.of("Dataset").values():
+        for declared in project.versions(document):
+            for path in (declared.fields.get("source"), _test(declared).get("source")):
+                if isinstance(path, str):
+                    yield _source_key(declared, path)
 
 
 def datasets(declarations: Declarations) -> Mapping[str, Dataset]:
@@ -99,7 +102,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Dataset], Problems]:
     found: dict[str, Dataset] = {}
     problems: dict[Diagnostic, None] = {}
     for document in declarations.project.of("Dataset").values():
-        for declared in versions(document):
+        for declared in declarations.project.versions(document):
             dataset, wrong = _dataset(declared, declarations.catalog, declarations.facts)
             problems.update(dict.fromkeys(wrong))
             if dataset is not None:
@@ -174,8 +177,7 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
     problems += _unknown_columns(declared, columns)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
     place = address.version_of("dataset", declared.name, declared.version)
-    steps = {stratify: _prepare(place, inputs, stratify=stratify) for stratify in (False, True)}
-    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned, steps=steps), problems
+    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned), problems
 
 
 def _source(

@@ -69,12 +69,13 @@ def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catal
             if elsewhere
             else f"no metric for {model.task} has this name"
         )
-        id_, summary = "unknown-metric", "Gate names a metric that this model does not have"
-    elif provider.score is None:
-        id_, summary, detail = "no-number", "Gate names a curve or matrix", f"{metric} is not one number"
-    else:
-        return None
-    return error(id_, summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _numbers(model, catalog)))
+        summary = "Gate names a metric that this model does not have"
+        return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _numbers(model, catalog)))
+    if provider.score is None:
+        hint = did_you_mean(metric, _numbers(model, catalog))
+        detail = f"{metric} is not one number"
+        return error("no-number", "Gate names a curve or matrix", detail, span=declared.key_at(*at), hint=hint)
+    return None
 
 
 def _unknown_rule(declared: Declared, at: Path, metric: str, name: str) -> Diagnostic:

@@ -49,7 +49,8 @@ class Kind:
     """One kind of document.
 
     name: what YAML writes as `kind:`; `address` is how its addresses begin. schema: the JSON Schema of its documents, without what
-    depends on the catalog. unbuilt: document -> uses of what cannot be done yet. files: document -> the data files it names.
+    depends on the catalog. unbuilt: document -> uses of what cannot be done yet. files: project -> the data files that
+    documents of this kind name.
     declare: what is declared so far -> the values of this kind by their short address, and what is wrong.
     built: all declarations -> its nodes that are built from steps; effects: the same and what is recorded -> its nodes that are
     effects (undone when they vanish).
@@ -59,7 +60,7 @@ class Kind:
     address: str
     schema: Schema
     unbuilt: Callable[[Document], Iterable[Diagnostic]] = _nothing
-    files: Callable[[Document], Iterable[SourceKey]] = _nothing
+    files: Callable[[Project], Iterable[SourceKey]] = _nothing
     declare: Callable[[Declarations], tuple[Mapping[str, Any], Problems]]
     built: Callable[[Declarations], Iterable[Node]] = _nothing
     effects: Callable[[Declarations, Recorded], Iterable[Node]] = _nothing

@@ -9,7 +9,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import changed, filled
-from leptonctl.language.resolve import Declared, Project, versions
+from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
 OPSET = 18
@@ -51,7 +51,7 @@ def versions_of(project: Project, datasets: Mapping[str, Dataset], catalog: Cata
     found: dict[str, Model] = {}
     problems: dict[Diagnostic, None] = {}
     for document in project.of("Model").values():
-        for declared in versions(document):
+        for declared in project.versions(document):
             model, wrong = _model(declared, datasets, project, catalog)
             problems.update(dict.fromkeys(wrong))
             if model is not None:

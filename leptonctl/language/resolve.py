@@ -59,12 +59,13 @@ class _Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The project file's settings, and the documents of each kind by name."""
+    """The project file's settings, and the documents of each kind by name. `merged` remembers what was merged already."""
 
     name: str
     settings: dict[str, Json]
     document: Document
     documents: Mapping[str, Mapping[str, Document]]
+    merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -74,6 +75,13 @@ class Project:
     def of(self, kind: str) -> Mapping[str, Document]:
         """The documents of a kind by name, in the order they are written."""
         return self.documents.get(kind, {})
+
+    def versions(self, document: Document) -> tuple[Declared, ...]:
+        """As `versions`, merged once for all that ask."""
+        key = document.kind, document.name
+        if key not in self.merged:
+            self.merged[key] = versions(document)
+        return self.merged[key]
 
 
 def resolve(documents: Iterable[Document]) -> Project:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from leptonctl.learning.checks import check_complete, check_encoded, check_kinds
 from leptonctl.learning.frame import Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
-from leptonctl.spi.learning import Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
 T = TypeVar("T")
 # str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
@@ -31,7 +31,7 @@ class FittedStep:
     """A fitted transformer and the columns it takes. Its output, `width` columns, is the next tensor."""
 
     preprocessor: Preprocessor
-    transformer: Any
+    transformer: Estimator
     takes: tuple[Slice, ...]
     width: int
     sparse: bool
@@ -52,7 +52,7 @@ class Fitted:
     final: tuple[Slice, ...]
     width: int
     sparse: bool
-    estimator: Any
+    estimator: Estimator
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
     wide: bool = False
@@ -188,7 +188,7 @@ def _fit_step(step: PreprocessStep, provider: Preprocessor, work: _Fit) -> Fitte
     return FittedStep(preprocessor=provider, transformer=transformer, takes=takes, width=width, sparse=not isinstance(matrix, np.ndarray))
 
 
-def _fit_estimator(trainer: Trainer, estimator: Any, matrix: Matrix, y: np.ndarray, progress: Progress) -> Any:
+def _fit_estimator(trainer: Trainer, estimator: Estimator, matrix: Matrix, y: np.ndarray, progress: Progress) -> Estimator:
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress)
     return estimator.fit(matrix, y)
@@ -216,7 +216,7 @@ def _guarded(name: str, work: Callable[[], T]) -> T:
         ) from problem
 
 
-def _texts(matrix: Matrix, transformer: Any, provider: Preprocessor) -> Matrix:
+def _texts(matrix: Matrix, transformer: Estimator, provider: Preprocessor) -> Matrix:
     """One column of texts for a vectoriser; all else as it is."""
     if not provider.one_column:
         return matrix
@@ -224,7 +224,7 @@ def _texts(matrix: Matrix, transformer: Any, provider: Preprocessor) -> Matrix:
     return np.array([text.translate(SMALL) for text in texts], dtype=object) if getattr(transformer, "lowercase", False) else texts
 
 
-def _fitting(matrix: Matrix, taker: Any) -> Matrix:
+def _fitting(matrix: Matrix, taker: Estimator) -> Matrix:
     """Dense where the taker does not say, by scikit-learn's tags, that it takes sparse."""
     from sklearn.utils import get_tags
 

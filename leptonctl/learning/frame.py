@@ -81,8 +81,8 @@ class Frame:
 
     def names_at(self, places: Sequence[Cell]) -> list[str]:
         """The file columns among some places."""
-        wanted = set(places)
-        return [name for name in self.kinds if self.named.get(name) in wanted]
+        among = set(places)
+        return [name for name in self.kinds if self.named.get(name) in among]
 
     def _check(self, name: str, step: str) -> None:
         if name in self.named:

@@ -1,4 +1,4 @@
-"""What steps are told, as records: the inputs of each op, read once where a step begins. docs/formats.md describes them.
+"""What steps are told, as records: the inputs of each op, read once where a step begins. docs/steps.md describes them.
 
 An absent field has its default, so that the shortest inputs are those that say what matters.
 """

@@ -14,7 +14,7 @@ from leptonctl.core.codec import BadRecord, Record, decode, encode
 from leptonctl.learning.fit import Fitted, FittedStep, filled, providers_of
 from leptonctl.learning.frame import Inputs, Slice
 from leptonctl.learning.inputs import TrainInputs
-from leptonctl.spi.learning import NativeForm, Preprocessor, ProviderError, Trainer
+from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, ProviderError, Trainer
 
 MODEL, STEPS = "model.skops", "steps.skops"
 """The whole model; all but the estimator, which the trainer keeps in a form of its own."""
@@ -69,7 +69,7 @@ def dump_native(fitted: Fitted) -> dict[str, bytes]:
     """The files of the native model, by name."""
     form = fitted.trainer.native
     for step in fitted.steps:
-        vars(step.transformer).pop("_stop_words_id", None)  # a memory address that vectorisers leave on themselves
+        step.transformer.__dict__.pop("_stop_words_id", None)  # a memory address that vectorisers leave on themselves
     content = {"layout": encode(_layout(fitted)).decode(), "steps": [step.transformer for step in fitted.steps]}
     if form is None:
         return {MODEL: _dumped({**content, "estimator": fitted.estimator})}
@@ -104,14 +104,14 @@ def _layout(fitted: Fitted) -> Layout:
     )
 
 
-def _steps(layouts: Sequence[StepLayout], transformers: Sequence[Any], known: Mapping[str, Preprocessor]) -> tuple[FittedStep, ...]:
+def _steps(layouts: Sequence[StepLayout], transformers: Sequence[Estimator], known: Mapping[str, Preprocessor]) -> tuple[FittedStep, ...]:
     return tuple(
         FittedStep(preprocessor=known[s.use], transformer=transformer, takes=s.takes, width=s.width, sparse=s.sparse)
         for s, transformer in zip(layouts, transformers, strict=True)
     )
 
 
-def _own(form: NativeForm, files: Mapping[str, bytes]) -> Any:
+def _own(form: NativeForm, files: Mapping[str, bytes]) -> Estimator:
     try:
         return form.load(files[form.file])
     except ValueError as problem:

@@ -1,4 +1,4 @@
-"""What steps give beside artifacts, as records: the outputs of each op. docs/formats.md describes them.
+"""What steps give beside artifacts, as records: the outputs of each op. docs/steps.md describes them.
 
 Every field is written, whatever its value: who shows or judges a result finds it under its name.
 """

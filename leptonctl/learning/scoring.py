@@ -124,18 +124,18 @@ def resolve_scoring(y: np.ndarray, classes: Sequence[Label], positive: Scalar | 
     """How to average, defaults filled in: `positive` is the last sorted class, `average` binary, over two classes macro."""
     known = sorted({*classes, *y.tolist()})
     if positive is None:
-        chosen = known[-1]
+        label = known[-1]
     else:
         written = str(positive).lower() if isinstance(positive, bool) else str(positive)
-        chosen = next((name for name in known if str(name) == written), None)
-        if chosen is None:
+        label = next((name for name in known if str(name) == written), None)
+        if label is None:
             raise ProviderError(
                 "Positive class does not occur",
                 detail=f"`evaluate.positive` is {written!r}, which is not a class of the target.",
                 hint=did_you_mean(written, map(str, known)),
                 id="unknown-class",
             )
-    return Scoring(positive=chosen, average=average or ("binary" if len(known) <= 2 else "macro"))  # noqa: PLR2004
+    return Scoring(positive=label, average=average or ("binary" if len(known) <= 2 else "macro"))  # noqa: PLR2004
 
 
 def choose_metrics(names: Sequence[str] | None, table: Mapping[str, Metric]) -> list[Metric]:

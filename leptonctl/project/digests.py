@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Digests:
     def columns(self, path: Path, source: Source, options: SourceOptions) -> list[str]:
         """The file's column names, as `source.columns` gives them."""
         before = stat_of(path)
-        key = canonical_digest([source.name, options.encoding, options.delimiter])
+        key = _header_key(source.name, options.encoding, options.delimiter)
         headers = self._entry(path, before).get("columns", {})
         if key in headers:
             return list(headers[key])
@@ -91,6 +92,11 @@ class Digests:
             self._new[str(path)] = {**self._entry(path, before), "stat": before, **learnt}
 
 
+@cache
+def _header_key(*options: str | None) -> str:
+    return canonical_digest([*options])
+
+
 def digest_of(path: Path, buffer: bytearray | None = None) -> str:
     """`sha256:<hex>` of a file's raw bytes, read through one buffer."""
     view = memoryview(buffer if buffer is not None else bytearray(BUFFER_BYTES))
@@ -123,27 +129,57 @@ def stat_of(path: Path) -> list[int]:
 
 def inside(root: Path, relative: str, roots: Sequence[str] = ()) -> Path:
     """The file that `relative` names, links resolved. Raises `outside-project` unless it lies in the project or below one of `roots`."""
-    try:
-        path = (root / relative).resolve()
-        allowed = [(root / entry).resolve() for entry in roots]
-        home = root.resolve()
-    except (OSError, RuntimeError, ValueError) as problem:
-        raise ProviderError(
-            "A path names no file",
-            detail=f"{relative!r} cannot be followed to a file.",
-            hint="write a path relative to the project folder",
-            id="missing-file",
-        ) from problem
-    if any(path.is_relative_to(entry) for entry in allowed):
+    return Inside(root, roots).file(relative)
+
+
+class Inside:
+    """Looks up files of one project. Each folder on the way is resolved once, however many files it holds."""
+
+    def __init__(self, root: Path, roots: Sequence[str] = ()) -> None:
+        self._root, self._roots = root, roots
+        self._folders: dict[str, Path] = {}
+
+    def file(self, relative: str) -> Path:
+        """As `inside`."""
+        try:
+            path = self._resolved(relative)
+            allowed = [self._folder(entry) for entry in self._roots]
+            home = self._folder("")
+        except (OSError, RuntimeError, ValueError) as problem:
+            raise ProviderError(
+                "A path names no file",
+                detail=f"{relative!r} cannot be followed to a file.",
+                hint="write a path relative to the project folder",
+                id="missing-file",
+            ) from problem
+        if any(path.is_relative_to(entry) for entry in allowed):
+            return path
+        if not _is_plain(relative) or not path.is_relative_to(home):
+            raise ProviderError(
+                "A path leaves the project folder",
+                detail=f'"{relative}" lies outside the project folder, or is not written as a path inside it.',
+                hint="move the file into the project, or add its folder to `roots:` in the project file",
+                id="outside-project",
+            )
         return path
-    if Path(relative).is_absolute() or ".." in Path(relative).parts or not path.is_relative_to(home):
-        raise ProviderError(
-            "A path leaves the project folder",
-            detail=f'"{relative}" lies outside the project folder, or is not written as a path inside it.',
-            hint="move the file into the project, or add its folder to `roots:` in the project file",
-            id="outside-project",
-        )
-    return path
+
+    def _resolved(self, relative: str) -> Path:
+        folder, _, name = relative.rpartition("/")
+        # only a link can lead elsewhere than to this name in its folder
+        if name in ("", ".", "..") or not _is_plain(relative):
+            return (self._root / relative).resolve()
+        path = self._folder(folder) / name
+        return path.resolve() if path.is_symlink() else path
+
+    def _folder(self, relative: str) -> Path:
+        if relative not in self._folders:
+            self._folders[relative] = (self._root / relative).resolve()
+        return self._folders[relative]
+
+
+def _is_plain(relative: str) -> bool:
+    """Written as a path inside the project folder."""
+    return not relative.startswith("/") and ".." not in relative.split("/")
 
 
 def _unreadable(path: Path, problem: Exception) -> ProviderError:

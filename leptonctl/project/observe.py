@@ -5,7 +5,7 @@ from pathlib import Path
 
 from leptonctl.core.observed import Checkout, SourceFacts, SourceKey
 from leptonctl.project import git
-from leptonctl.project.digests import Digests, inside
+from leptonctl.project.digests import Digests, Inside
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
@@ -14,16 +14,17 @@ def source_facts(
     keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests
 ) -> dict[SourceKey, SourceFacts]:
     """The content digest and the header of every file that a dataset names."""
-    found = {key: _facts(key, root, roots, catalog, digests) for key in dict.fromkeys(keys)}
+    files = Inside(root, roots)
+    found = {key: _facts(key, files, catalog, digests) for key in dict.fromkeys(keys)}
     digests.save()
     return found
 
 
-def _facts(key: SourceKey, root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests) -> SourceFacts:
+def _facts(key: SourceKey, files: Inside, catalog: Catalog, digests: Digests) -> SourceFacts:
     path, encoding, delimiter = key
     source = catalog.source_for(path)
     try:
-        file = inside(root, path, roots)
+        file = files.file(path)
         content = digests.digest(file)
     except ProviderError as problem:
         return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))

@@ -75,6 +75,16 @@ class Pointers:
         self._admit(state)
         return state
 
+    def check(self, state: State) -> None:
+        """Failure where this state may be read but not moved: `replaced-state` (exit 5) or `store-ahead`.
+
+        `begin` does it. A plan does where looking is cheap: it costs a listing and two batches more than `read`.
+        """
+        standing = look(self.objects, state.lineage)
+        if standing.owner is not None:
+            refuse_replaced(standing.owner, state, self.states.describe())
+        refuse_ahead(self.lineage(state), state, self.states.describe())
+
     def lineage(self, state: State) -> LineageStore:
         """What lies in the store for this state's lineage."""
         return LineageStore(objects=self.objects, lineage=state.lineage)

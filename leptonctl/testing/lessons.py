@@ -46,7 +46,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Exercise:
     """What is learnt: an algorithm with its parameters, and preprocess steps as train inputs have them."""
 
     algorithm: str
@@ -84,14 +84,14 @@ def table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, texts: 
     return "\n".join(lines) + "\n"
 
 
-def learn(provider: Trainer | Preprocessor, asked: Asked, rows: str) -> Lesson:
+def learn(provider: Trainer | Preprocessor, exercise: Exercise, rows: str) -> Lesson:
     """Build one model in which the provider takes part."""
     from leptonctl.learning.catalog import with_catalog
 
     task = provider.task if isinstance(provider, Trainer) else "classification"
     train: dict[str, Json] = {
-        "task": task, "target": "y", "features": None, "preprocess": [*asked.preprocess], "algorithm": asked.algorithm,
-        "epoch": provider.epoch, "params": dict(asked.params), "seed": 3, "revision": 1,
+        "task": task, "target": "y", "features": None, "preprocess": [*exercise.preprocess], "algorithm": exercise.algorithm,
+        "epoch": provider.epoch, "params": dict(exercise.params), "seed": 3, "revision": 1,
     }  # fmt: skip
     with TemporaryDirectory() as folder, with_catalog(_catalog_with(provider)):
         (Path(folder) / "rows.csv").write_text(rows, encoding="utf-8")

@@ -1,127 +1,218 @@
-"""What every platform must keep, as one call: its settings, and with a folder its verbs, called as a switch calls them."""
+"""What every platform must keep, as one call: a whole life of an environment through the switch itself. It raises AssertionError."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 
-from leptonctl.core import layout
-from leptonctl.core.codec import encode
-from leptonctl.core.deployment import Deployment, Epoch, Head, Route
+from leptonctl.core.deployment import Route
+from leptonctl.core.diagnostic import Failure
+from leptonctl.core.state import Author, Environment, Pointer, State
 from leptonctl.core.values import Json
-from leptonctl.spi.platforms import Observation, Platform, Site, filled
+from leptonctl.deploying.heal import heal
+from leptonctl.deploying.switch import Outcome, Switch
+from leptonctl.deploying.wanted import Wanted, differences
+from leptonctl.spi.platforms import Observation, Platform, Site, filled, restarts
+from leptonctl.storage.claims import claimed
 from leptonctl.storage.folder import FolderObjects
-from leptonctl.storage.standing import begin_store
-from leptonctl.testing.lessons import Asked, Lesson, learn, table
+from leptonctl.storage.owner import current_owner
+from leptonctl.storage.pointers import Pointers
+from leptonctl.storage.state_folder import FolderState
+from leptonctl.testing.packages import pointer_to, put_package
 from leptonctl.testing.providers import check_about, check_params
 from leptonctl.testing.racing import require
 
-LINEAGE, ENVIRONMENT, MODEL = "00000000-0000-4000-8000-000000000000", "dev", "toy"
-ROWS = 120
+NAME, MODEL = "prod", "line"
+BINDING = f"environment/{NAME}/{MODEL}"
 
 
 def check_platform(platform: Platform, settings: Mapping[str, Json] | None = None, folder: Path | None = None) -> None:
-    """A platform: what its settings may hold; and in an empty `folder`, a first set, a second one, the way back, and the end.
+    """A platform: what its settings may hold; and in an empty `folder`, what its verbs do when an environment is bound, moved,
+    brought back, healed and destroyed.
 
-    settings: those of the run, such as a free port. The sets are of one small model, in a store below the folder.
+    `settings`: those of the run, such as a free port; defaults for the others. What the platform starts is stopped at the end.
     """
     check_about(platform.name, platform.description, platform.observe)
     require(not {"type", "run"} & set(platform.settings), "`type` and `run` are of every platform and no settings of one")
     check_params(platform.settings)
-    require(
-        all(isinstance(schema.get("x-restart", False), bool) for schema in platform.settings.values()), "`x-restart` is true or false"
-    )  # fmt: skip
-    where = platform.url(filled(platform.settings, settings or {}))
-    require(where != "", "`url` is where clients reach it, or None")
+    for name, schema in platform.settings.items():
+        require(isinstance(schema.get("x-restart", False), bool), f"x-restart of {name} is true or false")
+    chosen = filled(platform.settings, settings or {})
+    require(set(settings or {}) <= set(platform.settings), "the settings of the run are the platform's")
+    require(restarts(platform.settings, settings or {}, chosen) == [], "settings that did not change restart nothing")
+    require(platform.url(chosen) != "", "`url` is where clients reach it, or None")
     if folder is not None:
-        _check_verbs(platform, Stage(folder, filled(platform.settings, settings or {})))
+        _live(_Life(platform=platform, settings=dict(settings or {}), root=folder))
 
 
-class Stage:
-    """A folder that plays the project and its store, with sets to be served."""
+def _live(life: "_Life") -> None:
+    try:
+        _check_nothing(life)
+        _check_life(life)
+    finally:
+        life.platform.remove(life.site(), life.say)
 
-    def __init__(self, folder: Path, settings: Mapping[str, Json]) -> None:
-        self.said: list[str] = []
-        self.objects = FolderObjects(root=folder / "store")
-        begin_store(self.objects)
-        self.site = Site(root=folder, store="store", objects=self.objects, lineage=LINEAGE, environment=ENVIRONMENT, settings=settings)
-        self._etag: str | None = None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Life:
+    """An environment of a project of its own. `lines` are what the verbs have said."""
+
+    platform: Platform
+    settings: Mapping[str, Json]
+    root: Path
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def pointers(self) -> Pointers:
+        folder = self.root / ".leptonctl"
+        return Pointers(states=FolderState(folder=folder / "state"), objects=FolderObjects(root=folder / "store"), project="check")
+
+    def state(self) -> State:
+        return self.pointers.begin()
 
     def say(self, line: str) -> None:
-        self.said.append(line)
+        self.lines.append(line)
 
-    def record(self, number: int, lesson: Lesson) -> Deployment:
-        """A deployment of one model in the store."""
-        files = {name: self._put(data) for name, data in lesson.files.items()}
-        digest = "sha256:" + sha256(lesson.package.encode()).hexdigest()
-        route = Route(version=f"v{number}", digest=digest, package=lesson.package, artifact=files["model.onnx"], files=files)
-        deployment = Deployment(
-            lineage=LINEAGE, environment=ENVIRONMENT, deployment=number, incarnation=1, serial=number, previous=number - 1 or None,
-            at="2026-01-01T00:00:00Z", by=None, commit=None, url=None, requests="lenient", models={MODEL: (route,)},
+    def site(self, environment: str = NAME) -> Site:
+        state = self.state()
+        return Site(
+            root=self.root, store=".leptonctl/store", objects=self.pointers.objects, lineage=state.lineage, environment=environment,
+            settings=filled(self.platform.settings, self.settings),
         )  # fmt: skip
-        require(self.objects.create(layout.deployment(LINEAGE, ENVIRONMENT, number), encode(deployment)), "the store takes a deployment")
-        return deployment
 
-    def head(self, deployment: int, staged: int = 0) -> Head:
-        """The head, moved as a switch moves it."""
-        head = Head(epoch=Epoch(generation=1, token=1), nonce=token_hex(8), deployment=deployment, serial=deployment, staged=staged)
-        path = layout.head(LINEAGE, ENVIRONMENT)
-        self._etag = self.objects.replace(path, encode(head), self._etag)
-        require(self._etag is not None, "the store moves a head")
-        return head
+    def observe(self) -> Observation:
+        return self.platform.observe(self.site())
 
-    def _put(self, data: bytes) -> str:
-        digest = "sha256:" + sha256(data).hexdigest()
-        self.objects.create(layout.artifact(digest), data)
-        return digest
+    @contextmanager
+    def switch(self) -> Iterator[Switch]:
+        """The means of a switch; what the platform refuses in one is an AssertionError."""
+        pointers = self.pointers
+        with claimed(pointers, current_owner("check_platform", None), [BINDING]) as claim:
+            switch = Switch(
+                pointers=pointers, claim=claim, author=Author(command="check_platform"), platforms={self.platform.name: self.platform},
+                root=self.root, store=".leptonctl/store", say=self.say, checkpoint=self.look,
+            )  # fmt: skip
+            try:
+                yield switch
+            except Failure as refused:
+                msg = f"not kept: a switch goes through ({refused})"
+                raise AssertionError(msg) from refused
+
+    def look(self, point: str) -> None:
+        """Before the head moves the old set serves on."""
+        head = self.pointers.lineage(self.state()).head(NAME)
+        if point != "head" or head is None or not head.head.deployment:
+            return
+        answering, number = self.observe().answering, head.head.deployment
+        what = f"deployment {number} serves on while {head.head.staged} is staged"
+        require(answering is not None and answering.deployment == number, what)
+
+    def heal(self) -> None:
+        with self.switch() as switch:
+            heal(switch, NAME, here=True)
+
+    def move(self, decide: Callable[[State], Wanted]) -> Outcome:
+        with self.switch() as switch:
+            return switch.move(NAME, decide, here=True)
+
+    def bind(self, route: Route, *, returning: bool = False) -> Outcome:
+        environment = Environment(platform={"type": self.platform.name, **self.settings})
+        pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), f"environment/{NAME}": Pointer(digest="sha256:e", effect=True)}
+        return self.move(lambda _: Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 
-def _check_verbs(platform: Platform, stage: Stage) -> None:
-    site = stage.site
-    require(platform.problems(site, None) == (), f"nothing stands in the way in an empty folder: {platform.problems(site, None)}")
-    _require_nothing(platform.observe(site), "before the first set")
-    platform.remove(site, stage.say)
-    first, second = _lessons()
-    try:
-        for number, lesson in enumerate((first, second, first), 1):
-            _switch(platform, stage, replace(site, returning=number > 2), stage.record(number, lesson))  # noqa: PLR2004
-    finally:
-        platform.remove(site, stage.say)
-    _require_nothing(platform.observe(site), "after `remove`")
-    platform.remove(site, stage.say)
-    require("" not in stage.said, "what is said is a line of text")
-
-
-def _switch(platform: Platform, stage: Stage, site: Site, deployment: Deployment) -> None:
-    """One switch: staged, ready, the head, activated, seen. `stage` and `ready` come twice, as after a crash between them."""
-    number, before = deployment.deployment, deployment.deployment - 1
+def _check_nothing(life: _Life) -> None:
+    """Before anything was bound: looking raises nothing and changes nothing, and there is nothing to remove."""
+    life.state()
+    before = _files(life.root)
+    seen = life.observe()
+    require((seen.running, seen.answering) == (False, None), f"nothing runs before the first set: {seen}")
     for _ in range(2):
-        stage.head(before, staged=number)
-        platform.stage(site, deployment, stage.say)
-        platform.ready(site, deployment, stage.say)
-    _require_serves(platform.observe(site), before, f"deployment {before} serves on while {number} is staged")
-    head = stage.head(number)
-    platform.activate(site, head, stage.say)
-    platform.activate(site, head, stage.say)
-    _require_serves(platform.observe(site), number, f"deployment {number} serves once it is activated")
-    problems = platform.problems(site, platform.observe(site))
+        problems = life.platform.problems(life.site(), seen)
+        require(problems == (), f"nothing stands in the way in an empty folder: {problems}")
+    require(_files(life.root) == before, "`observe` and `problems` write nothing")
+    for _ in range(2):
+        life.platform.remove(life.site(), life.say)
+    require(life.observe().running is False, "removing nothing starts nothing")
+
+
+def _check_life(life: _Life) -> None:
+    first, second = (put_package(life.pointers.objects, version, weight) for version, weight in (("v1", 2.0), ("v2", 3.0)))
+    life.bind(first)
+    _check_serves(life, first)
+    _check_again(life)
+    _check_serves(life, first)
+    life.bind(second)
+    _check_serves(life, second)
+    _check_url(life)
+    life.heal()
+    _check_serves(life, second)
+    life.bind(first, returning=True)
+    _check_serves(life, first)
+    _check_others(life)
+    life.platform.remove(life.site(), life.say)
+    require(not life.observe().running, "nothing runs after `remove`")
+    require(life.observe().answering is None, "nothing answers after `remove`")
+    life.heal()
+    _check_serves(life, first)
+    life.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: first))
+    _check_gone(life)
+    life.bind(second)
+    _check_serves(life, second)
+    life.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: second))
+    _check_gone(life)
+    require(all(line.strip() and "\n" not in line for line in life.lines), "what is said is a line of text")
+
+
+def _check_serves(life: _Life, route: Route) -> None:
+    """What answers is what the head names, by package, and nothing stands in the way of going on."""
+    state = life.state()
+    lineage, seen = life.pointers.lineage(state), life.observe()
+    head = lineage.head(NAME)
+    record = lineage.deployment(NAME, head.head.deployment) if head else None
+    require(record is not None, "the head names a deployment")
+    if record is not None:
+        what = f"deployment {record.deployment} serves once it is activated: {seen}"
+        require(seen.running and seen.answering is not None and seen.answering.deployment == record.deployment, what)
+    if record is not None and seen.answering is not None:
+        require(differences(record, seen.answering) == [], "what answers is what is bound, by package")
+        require(seen.answering.lineage == state.lineage, "what answers names its lineage")
+        require(seen.answering.models[MODEL].package == route.package, "what answers is what was asked for")
+    problems = life.platform.problems(life.site(), seen)
     require(problems == (), f"what serves already stands in nobody's way: {problems}")
 
 
-def _require_serves(seen: Observation, number: int, what: str) -> None:
-    if number:
-        require(number in [record.deployment for record in (seen.answering, *seen.servers) if record is not None], f"{what}: {seen}")
+def _check_again(life: _Life) -> None:
+    """Each verb may come twice: a switch is done again after a crash."""
+    state = life.state()
+    lineage, site = life.pointers.lineage(state), life.site()
+    head = lineage.head(NAME)
+    record = lineage.deployment(NAME, head.head.deployment) if head else None
+    if head is not None and record is not None:
+        for _ in range(2):
+            life.platform.stage(site, record, life.say)
+            life.platform.ready(site, record, life.say)
+            life.platform.activate(site, head.head, life.say)
 
 
-def _require_nothing(seen: Observation, when: str) -> None:
-    require(not seen.running and seen.answering is None, f"nothing runs {when}: {seen}")
+def _check_others(life: _Life) -> None:
+    """An environment is not taken for another."""
+    seen = life.platform.observe(life.site("other"))
+    require(seen.answering is None, "what serves one environment does not answer for another")
+    life.platform.remove(life.site("other"), life.say)
+    require(life.observe().answering is not None, "removing another environment leaves it")
 
 
-def _lessons() -> list[Lesson]:
-    """Two small models."""
-    from leptonctl.project.catalog import load_catalog
+def _check_url(life: _Life) -> None:
+    require(life.state().environments[NAME].url == life.platform.url(life.site().settings), "the URL is recorded")
 
-    trainer = load_catalog().trainers["classification", "naive_bayes"]
-    rows = table(ROWS, "classification")
-    return [learn(trainer, Asked(algorithm=trainer.name, params={"var_smoothing": value}), rows) for value in (1e-9, 1e-3)]
+
+def _check_gone(life: _Life) -> None:
+    seen = life.observe()
+    require((seen.running, seen.answering) == (False, None), "nothing serves an environment that was destroyed")
+    for _ in range(2):
+        life.platform.remove(life.site(), life.say)
+
+
+def _files(root: Path) -> set[Path]:
+    return {path for path in root.rglob("*") if path.is_file() and path.name != "seen.json"}

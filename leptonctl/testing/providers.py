@@ -24,7 +24,7 @@ from leptonctl.spi.learning import (
     SourceOptions,
     Trainer,
 )
-from leptonctl.testing.lessons import Asked, Lesson, learn, table
+from leptonctl.testing.lessons import Exercise, Lesson, learn, table
 from leptonctl.testing.racing import require
 
 FILE = re.compile(r"model\.[a-z0-9]+")
@@ -49,8 +49,8 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
     check_params(trainer.params)
     _check_builds(trainer)
     _check_own_forms(trainer)
-    asked = Asked(algorithm=trainer.name, params=params or {})
-    lessons = [learn(trainer, asked, table(ROWS, trainer.task)) for _ in range(2)]
+    exercise = Exercise(algorithm=trainer.name, params=params or {})
+    lessons = [learn(trainer, exercise, table(ROWS, trainer.task)) for _ in range(2)]
     _check_lessons(*lessons)
     if trainer.native is not None:
         file = trainer.native.file
@@ -58,9 +58,9 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
     if trainer.fit is not None:
         require(any("iteration" in told for told in lessons[0].progress), "a trainer with `fit` tells its iterations")
     if trainer.task == "classification":
-        learn(trainer, asked, table(ROWS, trainer.task, classes=3))
+        learn(trainer, exercise, table(ROWS, trainer.task, classes=3))
     if trainer.takes_missing:
-        learn(trainer, asked, table(ROWS, trainer.task, gaps=True))
+        learn(trainer, exercise, table(ROWS, trainer.task, gaps=True))
 
 
 def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None:
@@ -70,10 +70,12 @@ def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None
     require(step.takes in {"number", "string"}, "takes is number or string")
     check_params(step.params)
     _check_builds(step)
-    taken = ["a", "b", "c"] if step.takes == "number" else ["text"] if step.one_column else ["colour", "size"]
-    asked = Asked(algorithm="logistic_regression", preprocess=[{"columns": [*taken], "use": step.name, "params": dict(params or {})}])
-    rows = table(ROWS, "classification", texts=taken if step.takes == "string" else ())
-    lessons = [learn(step, asked, rows) for _ in range(2)]
+    columns = ["a", "b", "c"] if step.takes == "number" else ["text"] if step.one_column else ["colour", "size"]
+    exercise = Exercise(
+        algorithm="logistic_regression", preprocess=[{"columns": [*columns], "use": step.name, "params": dict(params or {})}]
+    )
+    rows = table(ROWS, "classification", texts=columns if step.takes == "string" else ())
+    lessons = [learn(step, exercise, rows) for _ in range(2)]
     _check_lessons(*lessons)
     if step.keeps:
         require(lessons[0].width == len(lessons[0].features), "a step that keeps columns gives as many as it takes")
@@ -94,16 +96,16 @@ def check_source(source: Source, files: Sequence[Path], options: SourceOptions |
     check_about(source.name, source.description, source.read)
     require(bool(source.suffixes) and all(s == s.lower() and s.startswith(".") for s in source.suffixes), "suffixes are like .csv")
     require(bool(files), "a source is checked with a sample file")
-    chosen = options or SourceOptions()
+    reading = options or SourceOptions()
     for file in files:
         require(file.name.lower().endswith(source.suffixes), f"{file.name} has one of the suffixes")
-        _check_reading(source, file, chosen)
+        _check_reading(source, file, reading)
     with TemporaryDirectory() as folder:
         for name, data in (("empty", b""), ("garbage", GARBAGE)):
             file = Path(folder) / f"{name}{source.suffixes[0]}"
             file.write_bytes(data)
             for act in (source.columns, source.read):
-                _require_refused(f"{act.__name__} of {'an empty file' if not data else 'bytes that are no such file'}", act, file, chosen)
+                _require_refused(f"{act.__name__} of {'an empty file' if not data else 'bytes that are no such file'}", act, file, reading)
 
 
 # --- what all share ------------------------------------------------------------------------------------------------
@@ -230,16 +232,16 @@ def _answers(classes: int, *, probable: bool) -> tuple[Any, Prediction, Predicti
     names = np.array(["a", "b", "c"][:classes])
     truth = np.arange(60) % classes
     wrong = np.where(draw.uniform(size=60) < 0.3, (truth + 1) % classes, truth)  # noqa: PLR2004
-    right, partly = (_prediction(names, said, probable=probable) for said in (truth, wrong))
+    right, partly = (_prediction(names, places, probable=probable) for places in (truth, wrong))
     return names[truth], right, partly
 
 
-def _prediction(names: Any, said: Any, *, probable: bool) -> Prediction:
+def _prediction(names: Any, places: Any, *, probable: bool) -> Prediction:
     import numpy as np
 
-    shares = np.full((len(said), len(names)), 0.1)
-    shares[np.arange(len(said)), said] = 1 - 0.1 * (len(names) - 1)
-    return Prediction(labels=names[said], probabilities=shares if probable else None, classes=tuple(names.tolist()))
+    shares = np.full((len(places), len(names)), 0.1)
+    shares[np.arange(len(places)), places] = 1 - 0.1 * (len(names) - 1)
+    return Prediction(labels=names[places], probabilities=shares if probable else None, classes=tuple(names.tolist()))
 
 
 def _cut(prediction: Prediction, rows: list[int]) -> Prediction:
@@ -265,9 +267,9 @@ def _check_reading(source: Source, file: Path, options: SourceOptions) -> None:
     require(source.line_of(file, options, [rows.height - 1]) == lines[-1:], f"{file.name}: the line of one row is that among all")
 
 
-def _require_refused(what: str, act: Callable[..., object], *given: object) -> None:
+def _require_refused(what: str, act: Callable[..., object], *arguments: object) -> None:
     try:
-        act(*given)
+        act(*arguments)
     except ProviderError as problem:
         require(bool(problem.summary), f"{what} is refused with a summary")
     except Exception as problem:

@@ -28,6 +28,11 @@ def moves(place: Place):
     return (place.pointers.begin, lambda: place.pointers.move(bind("other")))
 
 
+def checks(place: Place):
+    """As `moves`, and a plan that looks whether it could be carried out."""
+    return (*moves(place), lambda: place.pointers.check(place.state))
+
+
 def refused(act) -> Failure:
     with pytest.raises(Failure) as caught:
         act()
@@ -52,6 +57,7 @@ def test_the_first_apply_makes_a_lineage_and_marks_the_store(place: Place) -> No
     assert (owner.project, owner.state, owner.generation) == ("toy", state.id, 1)
     assert owner.at
     assert place.pointers.begin() == state == place.state
+    place.pointers.check(state)
     assert sorted(place.objects.list("")) == sorted(["identity", layout.lineage_name("toy", state.lineage), layout.owner(state.lineage)])
 
 
@@ -238,7 +244,7 @@ def test_a_state_that_was_replaced_can_be_read_and_no_more(place: Place, change:
     })  # fmt: skip
     place.objects.put(layout.owner(state.lineage), encode(owner))
     assert place.state == state
-    for act in moves(place):
+    for act in checks(place):
         failure = refused(act)
         assert ids(failure) == ["replaced-state"]
         assert failure.exit_code == STALE
@@ -257,7 +263,7 @@ def test_an_earlier_state_that_was_put_back_is_noticed_and_refused(place: Place,
     place.file.write_bytes(copies[-back])
     assert place.state.serial == 4 - back
     before = place.file.read_bytes()
-    for act in moves(place):
+    for act in checks(place):
         failure = refused(act)
         assert ids(failure) == ["store-ahead"]
         assert "serial 4" in failure.diagnostics[0].detail
@@ -285,7 +291,7 @@ def test_a_state_put_back_over_a_lock_is_noticed_by_the_head(place: Place) -> No
     assert lineage.move_head("prod", None, epoch=state.epoch(2), holder="me", deployment=0, serial=0, staged=0)
     assert place.pointers.begin() == state
     place.file.write_bytes(copy)
-    for act in moves(place):
+    for act in checks(place):
         failure = refused(act)
         assert ids(failure) == ["store-ahead"]
         assert "environment/prod" in failure.diagnostics[0].detail

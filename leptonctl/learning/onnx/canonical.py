@@ -25,11 +25,11 @@ def rename(nodes: Iterable[onnx.NodeProto], name: Callable[[str], str]) -> None:
 def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     """The same computation with names by order of use, sorted opsets, the lowest format version, no dates and no notes."""
     graph = model.graph
-    kept = {value.name for value in [*graph.input, *graph.output]}
+    public = {value.name for value in [*graph.input, *graph.output]}
     names: dict[str, str] = {}
 
     def short(name: str) -> str:
-        return name if name in kept else names.setdefault(name, f"t{len(names)}")
+        return name if name in public else names.setdefault(name, f"t{len(names)}")
 
     rename(graph.node, short)
     _strip(graph.node)
@@ -42,9 +42,9 @@ def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     used = {"", *(node.domain for node in _all_nodes(graph.node))}
     domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in used}
     opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]
-    made = helper.make_graph(list(graph.node), GRAPH_NAME, list(graph.input), list(graph.output), initializers)
+    copy = helper.make_graph(list(graph.node), GRAPH_NAME, list(graph.input), list(graph.output), initializers)
     return helper.make_model(
-        made,
+        copy,
         opset_imports=opsets,
         ir_version=helper.find_min_ir_version_for(opsets, ignore_unknown=True),
         producer_name=PRODUCER,

@@ -4,19 +4,19 @@ Owns what the converter has to be told and where it stumbles; wires nothing, com
 """
 
 import copy
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import onnx
 
 from leptonctl.learning.fit import quiet
 from leptonctl.learning.onnx.canonical import ML_OPSET
-from leptonctl.spi.learning import Options, ProviderError
+from leptonctl.spi.learning import Estimator, Options, ProviderError
 
 Takes = Literal["number", "double", "string"]
 
 
-def convert(name: str, estimator: Any, takes: Takes, width: int, opset: int, options: Options) -> onnx.ModelProto:
+def convert(name: str, estimator: Estimator, takes: Takes, width: int, opset: int, options: Options) -> onnx.ModelProto:
     """One input [N, width], outputs in the converter's order. `name` is how a refusal calls the estimator."""
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
@@ -42,7 +42,7 @@ def convert(name: str, estimator: Any, takes: Takes, width: int, opset: int, opt
     return model
 
 
-def _convertible(estimator: Any) -> Any:
+def _convertible(estimator: Estimator) -> Estimator:
     """Linear models without an intercept hold the number 0.0, where the float64 converter wants an array."""
     if not isinstance(getattr(estimator, "intercept_", None), float):
         return estimator

@@ -52,15 +52,15 @@ def golden(fitted: Fitted, columns: Columns, answers: Prediction) -> Golden:
 def golden_rows(columns: Columns, answers: Prediction) -> np.ndarray:
     """Up to 16 rows: the first of each predicted class, the first with each kind of missing cell, then evenly spread ones."""
     count = count_rows(columns)
-    wanted: list[int] = []
+    places: list[int] = []
     if answers.labels is not None:
-        wanted += np.unique(answers.labels, return_index=True)[1].tolist()[: GOLDEN_ROWS // 2]
+        places += np.unique(answers.labels, return_index=True)[1].tolist()[: GOLDEN_ROWS // 2]
     for values in columns.values():
         missing = np.flatnonzero(values == "" if kind_of(values) == "string" else np.isnan(as_number(values)))
-        wanted += missing[:1].tolist()
-    wanted = list(dict.fromkeys(wanted))[: 3 * GOLDEN_ROWS // 4]
-    wanted += np.linspace(0, count - 1, min(count, GOLDEN_ROWS)).astype(int).tolist()
-    return np.array(sorted(list(dict.fromkeys(wanted))[:GOLDEN_ROWS]), dtype=np.intp)
+        places += missing[:1].tolist()
+    places = list(dict.fromkeys(places))[: 3 * GOLDEN_ROWS // 4]
+    places += np.linspace(0, count - 1, min(count, GOLDEN_ROWS)).astype(int).tolist()
+    return np.array(sorted(list(dict.fromkeys(places))[:GOLDEN_ROWS]), dtype=np.intp)
 
 
 def _outputs(answers: Prediction, rows: np.ndarray) -> list[Tensor]:

@@ -63,9 +63,9 @@ def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
 
 
 def _threshold_cells(fitted: Fitted, model: onnx.ModelProto) -> Iterator[tuple[str, object, str]]:
-    found = sorted(_thresholds(model))
-    step = max(1, -(-len(found) // THRESHOLDS))
-    for column, value in found[::step]:
+    thresholds = sorted(_thresholds(model))
+    step = max(1, -(-len(thresholds) // THRESHOLDS))
+    for column, value in thresholds[::step]:
         place = _raw_value(fitted, column, value)
         if place is None:
             continue
@@ -80,8 +80,8 @@ def _thresholds(model: onnx.ModelProto) -> set[tuple[int, float]]:
     for node in model.graph.node:
         if not node.op_type.startswith("TreeEnsemble"):
             continue
-        given = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        nodes = zip(given["nodes_modes"], given["nodes_featureids"], given["nodes_values"], strict=True)
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        nodes = zip(attributes["nodes_modes"], attributes["nodes_featureids"], attributes["nodes_values"], strict=True)
         found |= {(int(column), float(value)) for mode, column, value in nodes if mode != b"LEAF"}
     return found
 

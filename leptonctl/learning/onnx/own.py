@@ -1,16 +1,15 @@
 """The graph that a trainer gives for its own algorithm: asked for, and checked to be one that can be wired in."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import onnx
 
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.onnx.canonical import EXTENSION_OPSET, ML_OPSET
-from leptonctl.spi.learning import Conversion, ProviderError
+from leptonctl.spi.learning import Conversion, Estimator, ProviderError
 
 
-def own_graph(fitted: Fitted, to_onnx: Callable[[Any, Conversion], onnx.ModelProto], opset: int) -> onnx.ModelProto:
+def own_graph(fitted: Fitted, to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto], opset: int) -> onnx.ModelProto:
     """A copy of the trainer's graph. Raises ProviderError when it is not of the form that `Trainer.to_onnx` describes."""
     trainer = fitted.trainer
     model = onnx.ModelProto()
@@ -42,6 +41,6 @@ def _problems(model: onnx.ModelProto, outputs: int, opset: int) -> Iterator[str]
         yield "keeps numbers in other files"
     versions = {"": opset, "ai.onnx.ml": ML_OPSET}
     for imported in model.opset_import:
-        wanted = versions.get(imported.domain, EXTENSION_OPSET)
-        if imported.version != wanted:
-            yield f"is written for version {imported.version} of the operator set {imported.domain!r}, and {wanted} is wanted"
+        version = versions.get(imported.domain, EXTENSION_OPSET)
+        if imported.version != version:
+            yield f"is written for version {imported.version} of the operator set {imported.domain!r}, and {version} is wanted"

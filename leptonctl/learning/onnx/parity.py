@@ -41,23 +41,23 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
     """The exported graph's answer, as it comes: labels, float32 probabilities or float32 values [N]."""
     names = [value.name for value in session.get_inputs()]
     arrays = fitted.inputs.arrays(columns)
-    wanted = ["prediction"] if fitted.trainer.task == "regression" else ["label", "probabilities"]
+    outputs = ["prediction"] if fitted.trainer.task == "regression" else ["label", "probabilities"]
     parts = [
-        session.run(wanted, dict(zip(names, (a[start : start + ROWS_AT_ONCE] for a in arrays), strict=True)))
+        session.run(outputs, dict(zip(names, (a[start : start + ROWS_AT_ONCE] for a in arrays), strict=True)))
         for start in range(0, count_rows(columns), ROWS_AT_ONCE)
     ]
-    joined = [np.concatenate(list(column)) for column in zip(*parts, strict=True)]
+    answers = [np.concatenate(list(column)) for column in zip(*parts, strict=True)]
     if fitted.trainer.task == "regression":
-        return Prediction(values=joined[0].reshape(-1))
-    return Prediction(labels=joined[0].reshape(-1), probabilities=joined[1], classes=fitted.classes)
+        return Prediction(values=answers[0].reshape(-1))
+    return Prediction(labels=answers[0].reshape(-1), probabilities=answers[1], classes=fitted.classes)
 
 
 def unstable_rows(fitted: Fitted, columns: Columns, rows: Sequence[int], *, scale: float, tolerance: float) -> frozenset[int]:
     """Those of the rows where the native model itself gives another answer once its input moves by a float32 rounding: no float32
     graph can agree there. Never for models with thresholds, whose answers jump by design.
     """
-    asked = [] if fitted.trainer.splits else rows
-    return frozenset(row for row in asked if _moves(fitted, take_rows(columns, np.array([row])), scale, tolerance))
+    candidates = [] if fitted.trainer.splits else rows
+    return frozenset(row for row in candidates if _moves(fitted, take_rows(columns, np.array([row])), scale, tolerance))
 
 
 def runtime_errors() -> tuple[type[Exception], ...]:
@@ -67,10 +67,10 @@ def runtime_errors() -> tuple[type[Exception], ...]:
     return (state.Fail, state.InvalidGraph, state.InvalidArgument, state.NotImplemented, state.RuntimeException)
 
 
-def default_tolerance(fitted: Fitted, asked: float | None) -> float:
+def default_tolerance(fitted: Fitted, requested: float | None) -> float:
     """What the recipe asks for, else the trainer's own, else the rule of its task."""
     usual = VALUE if fitted.trainer.task == "regression" else PROBABILITY
-    return asked if asked is not None else max(usual, fitted.trainer.tolerance or 0.0)
+    return requested if requested is not None else max(usual, fitted.trainer.tolerance or 0.0)
 
 
 def compare(
@@ -84,27 +84,27 @@ def compare(
 ) -> Parity:
     """`scale` is the deviation of the training target (regression only). Rows in `skip` are counted, not compared."""
     rows = count_rows(columns)
-    native, kept = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
-    if not len(kept):
+    native, places = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
+    if not len(places):
         return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, wrong=())
-    exported = run_graph(session, fitted, take_rows(columns, kept))
-    judged = _values(native, exported, scale, tolerance) if native.values is not None else _classes(native, exported, tolerance)
-    bad, differ, ties, probability, value = judged
+    exported = run_graph(session, fitted, take_rows(columns, places))
+    verdict = _values(native, exported, scale, tolerance) if native.values is not None else _classes(native, exported, tolerance)
+    bad, differ, ties, probability, value = verdict
     return Parity(
-        compared=len(kept),
-        not_compared=rows - len(kept),
+        compared=len(places),
+        not_compared=rows - len(places),
         labels_differ=differ,
         ties=ties,
         max_probability_diff=probability,
         max_value_diff=value,
-        wrong=tuple(kept[bad].tolist()),
+        wrong=tuple(places[bad].tolist()),
     )
 
 
 def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
     """The native answers that exist and are finite, and to which rows they belong. A part that raises is halved down to its rows."""
     answers: list[Prediction] = []
-    kept: list[np.ndarray] = []
+    places: list[np.ndarray] = []
     waiting = [rows] if len(rows) else []
     while waiting:
         part = waiting.pop(0)
@@ -118,10 +118,10 @@ def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Pre
         numbers = answer.values.reshape(-1, 1) if answer.values is not None else answer.probabilities
         fine = np.isfinite(np.asarray(numbers)).all(axis=1)
         answers.append(_cut(answer, fine))
-        kept.append(part[fine])
+        places.append(part[fine])
     if not answers:
         return Prediction(), np.zeros(0, dtype=np.intp)
-    return _joined(answers), np.concatenate(kept)
+    return _joined(answers), np.concatenate(places)
 
 
 def figures(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]) -> ParityFigures:
@@ -151,8 +151,8 @@ def _classes(native: Prediction, exported: Prediction, tolerance: float) -> tupl
 
 
 def _values(native: Prediction, exported: Prediction, scale: float, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
-    wanted = np.asarray(native.values)
-    off = np.abs(wanted - np.asarray(exported.values, dtype=np.float64)) / np.maximum(np.maximum(np.abs(wanted), scale), 1e-30)
+    expected = np.asarray(native.values)
+    off = np.abs(expected - np.asarray(exported.values, dtype=np.float64)) / np.maximum(np.maximum(np.abs(expected), scale), 1e-30)
     off = np.where(np.isnan(off), np.inf, off)
     return off > tolerance, 0, 0, 0.0, float(off.max())
 
@@ -176,14 +176,14 @@ def _joined(answers: Sequence[Prediction]) -> Prediction:
 def _moves(fitted: Fitted, row: Columns, scale: float, tolerance: float) -> bool:
     from scipy import sparse
 
-    found = fitted.matrix(row)
-    matrix = found.toarray() if fitted.sparse else found
+    original = fitted.matrix(row)
+    matrix = original.toarray() if fitted.sparse else original
     step = np.float32(np.abs(matrix).max() * 2.0**-22)
     signs = np.random.RandomState(0).choice(np.array([-1, 1], dtype=np.float32), size=(16, matrix.shape[1]))
     moves = matrix + signs * step
-    wanted, moved = fitted.answer(found), fitted.answer(sparse.csr_matrix(moves) if fitted.sparse else moves)
-    if wanted.values is not None:
-        near = Prediction(values=np.repeat(np.asarray(wanted.values), len(signs)))
+    answer, moved = fitted.answer(original), fitted.answer(sparse.csr_matrix(moves) if fitted.sparse else moves)
+    if answer.values is not None:
+        near = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
         return bool(_values(near, moved, scale, tolerance)[0].any())
-    off = np.abs(np.asarray(moved.probabilities) - np.asarray(wanted.probabilities))
-    return bool((off > tolerance).any() or (np.asarray(moved.labels) != np.asarray(wanted.labels)).any())
+    off = np.abs(np.asarray(moved.probabilities) - np.asarray(answer.probabilities))
+    return bool((off > tolerance).any() or (np.asarray(moved.labels) != np.asarray(answer.labels)).any())

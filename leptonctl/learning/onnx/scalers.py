@@ -4,10 +4,12 @@ The converter's Scaler op multiplies by the reciprocal in float32; behind it a t
 540 rows. scikit-learn works in place on float32: with a float32 constant in float32, with a float64 constant in float64 rounded back.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from onnx import TensorProto
+
+from leptonctl.spi.learning import Estimator
 
 if TYPE_CHECKING:
     from leptonctl.learning.onnx.graph import Wiring
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 Operation = tuple[str, np.ndarray]
 
 
-def _standard(scaler: Any) -> list[Operation]:
+def _standard(scaler: Estimator) -> list[Operation]:
     done: list[Operation] = []
     if scaler.with_mean:
         done.append(("Sub", scaler.mean_.astype(np.float32)))
@@ -24,7 +26,7 @@ def _standard(scaler: Any) -> list[Operation]:
     return done
 
 
-def _robust(scaler: Any) -> list[Operation]:
+def _robust(scaler: Estimator) -> list[Operation]:
     done: list[Operation] = []
     if scaler.with_centering:
         done.append(("Sub", scaler.center_))
@@ -33,7 +35,7 @@ def _robust(scaler: Any) -> list[Operation]:
     return done
 
 
-def _min_max(scaler: Any) -> list[Operation]:
+def _min_max(scaler: Estimator) -> list[Operation]:
     done: list[Operation] = [("Mul", scaler.scale_), ("Add", scaler.min_)]
     if scaler.clip:
         done.append(("Clip", np.array(scaler.feature_range, dtype=np.float32)))
@@ -43,7 +45,7 @@ def _min_max(scaler: Any) -> list[Operation]:
 EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max}
 
 
-def exact_nodes(wiring: "Wiring", scaler: Any, source: str) -> str:
+def exact_nodes(wiring: "Wiring", scaler: Estimator, source: str) -> str:
     """Add the scaler's nodes; returns its output."""
     for kind, constant in EXACT[type(scaler).__name__](scaler):
         if kind == "Clip":

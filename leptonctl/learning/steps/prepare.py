@@ -18,7 +18,7 @@ from leptonctl.learning.outputs import Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
 from leptonctl.learning.tables.raw import hashed
-from leptonctl.learning.tables.shape import Shape, refused, shape_of
+from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
 from leptonctl.learning.tables.split import split_rows
 from leptonctl.project.digests import digest_of, stat_of
 from leptonctl.project.secrets import read_secret
@@ -103,7 +103,13 @@ def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Se
     """One column typed, filled and checked at 64 bits."""
     declared, kind = shape.declared.get(name), shape.types[name]
     if name in shape.hashed and declared is not None and declared.missing is not None:
-        raise refused(name, "A private column cannot be filled", f'"{name}" is hashed and has a `missing` value.', "private-fill")
+        raise ProviderError(
+            "A private column cannot be filled",
+            detail=f'"{name}" is hashed and has a `missing` value.',
+            hint=OTHER_COLUMNS,
+            id="private-fill",
+            column=name,
+        )
     is_target = name == shape.target
     values, wrong = typed(table, name, kind, single=not is_target)
     column = declared_column(name, kind, declared)
@@ -126,8 +132,8 @@ def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]]) -> Contrac
 def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Column:
     declared = shape.declared.get(name)
     column = declared_column(name, shape.types[name], declared)
-    wanted = None if declared is None else declared.nullable
-    nullable = column.fill is None and (any(c.null_count() for c in cells) if wanted is None else wanted)
+    allowed = None if declared is None else declared.nullable
+    nullable = column.fill is None and (any(c.null_count() for c in cells) if allowed is None else allowed)
     if name in shape.hashed:
         # ranges and allowed values would tell what the hash hides
         return Column(name=name, type="string", nullable=nullable, hash=True, declared=column.declared)

@@ -99,8 +99,8 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
         large = numbers.is_infinite().fill_null(value=False)
     if single:
         large = large | numbers.cast(pl.Float32, strict=False).is_infinite().fill_null(value=False)
-    found = [("type", f"not {ARTICLES[kind]}", wrong), ("range", f"too large for {ARTICLES[kind]}", large)]
-    return values, list(_faults(table, name, found))
+    rules = [("type", f"not {ARTICLES[kind]}", wrong), ("range", f"too large for {ARTICLES[kind]}", large)]
+    return values, list(_faults(table, name, rules))
 
 
 def as_text(table: Table, name: str) -> pl.Series:
@@ -139,22 +139,22 @@ def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) 
 
 def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False) -> list[Fault]:
     """What the contract demands beyond the type: missing, min, max, allowed values, no duplicates."""
-    found: list[tuple[str, str, pl.Series]] = []
+    rules: list[tuple[str, str, pl.Series]] = []
     if required:
-        found.append(("missing", "missing where the contract wants one", values.is_null()))
+        rules.append(("missing", "missing where the contract wants one", values.is_null()))
     if column.min is not None and values.dtype.is_numeric():
-        found.append(("min", f"below the minimum {column.min}", values < column.min))
+        rules.append(("min", f"below the minimum {column.min}", values < column.min))
     if column.max is not None and values.dtype.is_numeric():
-        found.append(("max", f"above the maximum {column.max}", values > column.max))
+        rules.append(("max", f"above the maximum {column.max}", values > column.max))
     if column.values is not None:
         dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        found.append(("values", "none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
+        rules.append(("values", "none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
     if unique:
         repeated = ~values.is_first_distinct() & values.is_not_null()
-        found.append(("unique", "the same as in an earlier row", repeated))
-    return list(_faults(table, column.name, found))
+        rules.append(("unique", "the same as in an earlier row", repeated))
+    return list(_faults(table, column.name, rules))
 
 
 def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None) -> Column:
@@ -199,8 +199,8 @@ def contract_error(faults: Sequence[Fault]) -> ProviderError:
     )
 
 
-def _faults(table: Table, name: str, found: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
-    for word, what, mask in found:
+def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
+    for word, what, mask in rules:
         rows = mask.fill_null(value=False).arg_true()
         if len(rows):
             yield Fault(table=table, column=name, check=word, what=what, rows=rows)

@@ -13,6 +13,8 @@ from leptonctl.learning.tables.cells import Table, infer
 from leptonctl.learning.tables.identity import ROW_ID
 from leptonctl.spi.learning import ProviderError
 
+OTHER_COLUMNS = "choose other columns, or rename the column in the data"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -54,11 +56,6 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     )
 
 
-def refused(column: str, summary: str, detail: str, id: str) -> ProviderError:  # noqa: A002
-    """A column that cannot be what it is declared to be."""
-    return ProviderError(summary, detail=detail, hint="choose other columns, or rename the column in the data", id=id, column=column)
-
-
 def _check_known(names: Sequence[str], table: Table) -> None:
     """Every name is a column of the table."""
     unknown = missing_columns(names, table.frame.columns)
@@ -80,9 +77,21 @@ def _split_columns(split: Split) -> list[str]:
 
 def _check_target(target: str, others: Sequence[str], table: Table) -> None:
     if target in others:
-        raise refused(target, "The target cannot be dropped, hashed or split by", f'"{target}" is the target.', "private-target")
+        raise ProviderError(
+            "The target cannot be dropped, hashed or split by",
+            detail=f'"{target}" is the target.',
+            hint=OTHER_COLUMNS,
+            id="private-target",
+            column=target,
+        )
     if ROW_ID in table.frame.columns:
-        raise refused(ROW_ID, "A column has a reserved name", f'{table.name} has a column "{ROW_ID}".', "reserved-column")
+        raise ProviderError(
+            "A column has a reserved name",
+            detail=f'{table.name} has a column "{ROW_ID}".',
+            hint=OTHER_COLUMNS,
+            id="reserved-column",
+            column=ROW_ID,
+        )
 
 
 def _type_of(name: str, declared: DeclaredColumn | None, table: Table, privacy: Privacy) -> ColumnType:

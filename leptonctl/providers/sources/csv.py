@@ -68,26 +68,8 @@ def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int
 def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[int, list[str]]]:
     """(line at which it starts, cells) of every row that is not blank, the header first."""
     csv.field_size_limit(sys.maxsize)
-    sample = text.read(SAMPLE_CHARACTERS)
-    if "\0" in sample:
-        raise ProviderError(
-            "The file is not text in its encoding",
-            detail=f"{path.name} holds zero bytes when it is read as {options.encoding}: it may be UTF-16, or no text at all.",
-            hint="name the file's encoding, for example `encoding: utf-16`",
-            id="bad-encoding",
-            file=str(path),
-            line=sample[: sample.index("\0")].count("\n") + 1,
-        )
-    delimiter = options.delimiter or _sniffed(sample, path)
+    delimiter = _delimiter(text.read(SAMPLE_CHARACTERS), path, options)
     text.seek(0)
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ProviderError(
-            "This text cannot be a delimiter",
-            detail="A delimiter is one character, neither a quote nor the end of a line.",
-            hint='for example `delimiter: ";"`',
-            id="bad-delimiter",
-            file=str(path),
-        )
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     start = 1
     try:
@@ -98,12 +80,35 @@ def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[in
     except csv.Error as problem:
         raise ProviderError(
             "A row cannot be read",
-            detail=f"The row of {path.name} that starts at line {start} has a quote that is not closed, or text behind a closing quote.",
+            detail=f"The row of {path.name} that starts at line {start} has a quote that is not closed, or text after a closing quote.",
             hint='inside a quoted cell a quote is written twice (`""`)',
             id="bad-quotes",
             file=str(path),
             line=start,
         ) from problem
+
+
+def _delimiter(sample: str, path: Path, options: SourceOptions) -> str:
+    """The delimiter that is declared, or found in the first rows of a file that is text."""
+    if "\0" in sample:
+        raise ProviderError(
+            "The file is not text in its encoding",
+            detail=f"{path.name} holds zero bytes when it is read as {options.encoding}: it may be UTF-16, or no text at all.",
+            hint="name the file's encoding, for example `encoding: utf-16`",
+            id="bad-encoding",
+            file=str(path),
+            line=sample[: sample.index("\0")].count("\n") + 1,
+        )
+    delimiter = options.delimiter or _sniffed(sample, path)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ProviderError(
+            "This text cannot be a delimiter",
+            detail="A delimiter is one character, neither a quote nor the end of a line.",
+            hint='for example `delimiter: ";"`',
+            id="bad-delimiter",
+            file=str(path),
+        )
+    return delimiter
 
 
 def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:

@@ -1,0 +1,282 @@
+"""The records that docs/formats.md describes, each with its path and an example. A new record is one entry here."""
+
+from dataclasses import dataclass
+
+from leptonctl.core import layout
+from leptonctl.core.codec import Record
+from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
+from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
+from leptonctl.core.packed import PackedState, packed
+from leptonctl.core.result import Result
+from leptonctl.core.state import (
+    Author,
+    Claim,
+    Environment,
+    HistoryRecord,
+    KeyMark,
+    LineageName,
+    Lock,
+    Mark,
+    Moved,
+    Owner,
+    OwnerRecord,
+    Pointer,
+    Recipe,
+    Seal,
+    Served,
+    State,
+    StepPointer,
+    StoreIdentity,
+    Verdict,
+)
+
+MEANINGS = {
+    "address": "What it is about, as `leptonctl` prints it: `model/spam@v2`, `environment/prod/spam`.",
+    "addresses": "What it will move.",
+    "after": "Digest after the change; null: it was dropped.",
+    "after_version": "Version bound after the change.",
+    "artifact": "Digest of the ONNX bytes.",
+    "at": "When, as ISO 8601 in UTC.",
+    "author": "Who, with what and why.",
+    "beat": "Grows while its holder lives.",
+    "before": "Digest before the change; null: there was none.",
+    "before_version": "Version bound before the change.",
+    "boot": "Which boot of the machine the process belongs to.",
+    "bound": "The value of the version that was bound.",
+    "by": "Login name of who did it.",
+    "candidate": "The value of the version that was to be bound.",
+    "changes": "Every pointer that moved.",
+    "claim": "Id of the claim that it belongs to.",
+    "columns": "The features, in the order of the data.",
+    "command": "The command that was given.",
+    "commit": "Commit of the project's repository, null where there is none.",
+    "current": "Address → its pointer.",
+    "declaration": "Digest that its recipe lies under.",
+    "deployment": "Number of a deployment.",
+    "destroyed": "Nothing of it serves any more.",
+    "digest": "Digest of the recipe.",
+    "effect": "It is undone when it vanishes: environments and bindings.",
+    "environment": "Name of the environment.",
+    "environments": "Name → what is recorded of it.",
+    "epoch": "Who wrote it; a lower one may not replace it.",
+    "evidence": "What the gates said.",
+    "fill": "What a missing cell is replaced with.",
+    "generation": "Grows when another state takes over the lineage.",
+    "graph": "How it enters the graph, or what the graph takes and gives.",
+    "hash": "Cells are hashed; for all columns: which ones.",
+    "held": "Bindings that gates refused.",
+    "high": "Upper end of the interval of the value.",
+    "holder": "Id of the claim that wrote it.",
+    "host": "Name of the machine.",
+    "id": "A random name of its own.",
+    "incarnation": "Counts the lives of an environment, from first bind to destroy.",
+    "index": "Place in `features`.",
+    "input": "Name of the graph input.",
+    "key": "Step key; of a secret: the typed secret as YAML wrote it.",
+    "key_id": "Public name of the secret's value.",
+    "limit": "The limit that the rule names.",
+    "lineage": "The lineage that it belongs to, 32 hex digits.",
+    "low": "Lower end of the interval of the value.",
+    "machine": "Id of the machine, empty where the system keeps none.",
+    "mark": "HMAC of the key id under the key.",
+    "max": "Largest allowed value.",
+    "metrics": "Metric → value, as evaluated.",
+    "min": "Smallest allowed value.",
+    "models": "Model → what answers for it.",
+    "n": "Rows that the value rests on.",
+    "name": "Name of the column.",
+    "note": "What else there is to say.",
+    "notes": "What views show and no digest covers: description, labels.",
+    "nullable": "A cell may be missing.",
+    "op": "Kind of work: prepare, train, export, evaluate, …",
+    "owner": "The process that holds it.",
+    "package": "Digest of graph and manifest together.",
+    "phase": "Whether it still builds, or moves its pointers.",
+    "pid": "Process id.",
+    "pointers": "Address → the pointer it will have; null: it is dropped.",
+    "previous": "The record or deployment before it, null for the first.",
+    "privacy": "How private columns are hashed, null where none are.",
+    "project": "Name of the project.",
+    "protected": "As declared.",
+    "recipe": "The declared fields that determine the result.",
+    "recovered_by": "Who completed the switch after its holder had died.",
+    "requests": "`lenient` or `strict`, as declared.",
+    "role": "What it answers.",
+    "sealed": "Model version → the recipe it keeps for good.",
+    "seals": "Model version → its seal.",
+    "seconds": "How long it took.",
+    "serial": "Grows with every change of a pointer.",
+    "since": "When it began, as ISO 8601 in UTC.",
+    "start": "Start of the process in clock ticks since boot.",
+    "state": "Id of the state.",
+    "steps": "Name of a step → the key of its result.",
+    "stopped": "It was stopped cleanly, and is not waited for.",
+    "strings": "Names of the string inputs.",
+    "target": "Name of the target column.",
+    "target_type": "Type of the target.",
+    "task": "Task of the model.",
+    "test": "The statistical test that the rule asked for.",
+    "token": "Issued with the lock of the environment, never twice.",
+    "type": "Type of the column.",
+    "url": "Where clients reach it, null where it has no address.",
+    "user": "Login name.",
+    "value": "What was compared with the limit.",
+    "values": "All allowed values.",
+    "version": "Name of the version.",
+}
+"""What a field of this name means wherever its record says no more."""
+
+AT = "2026-11-25T12:00:00.000+00:00"
+LINEAGE = "5b0c8a9d3f1e4c6ab2d7e8f901234567"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """`words` say what the docstring of `kind` does not: how the record is written and by whom."""
+
+    title: str
+    paths: tuple[str, ...]
+    kind: type[Record]
+    words: str
+    example: Record
+
+
+def _digest(letters: str) -> str:
+    return "sha256:" + letters * (64 // len(letters))
+
+
+AUTHOR = Author(command="leptonctl apply", by="ada", host="ci-3", commit="4f0c1d2")
+OWNER = Owner(
+    user="ada", host="ci-3", machine="f2b1", boot="77aa", namespace="pid:[4026531836]", pid=812, start=190412,
+    command="leptonctl apply", commit="4f0c1d2", since=AT,
+)  # fmt: skip
+BOUND = Moved(
+    address="environment/prod/spam", before=_digest("a1"), after=_digest("b2"), before_version="v1", after_version="v2",
+    artifact=_digest("c3"), package=_digest("d4"),
+)  # fmt: skip
+POINTERS = {
+    "dataset/mail@2024-06": Pointer(
+        digest=_digest("e5"), declaration=_digest("f6"), steps={"prepare": StepPointer(op="prepare", key=_digest("07"))}, at=AT
+    ),
+    "environment/prod": Pointer(digest=_digest("18"), declaration=_digest("29"), effect=True, at=AT),
+    "environment/prod/spam": Pointer(
+        digest=_digest("b2"), declaration=_digest("3a"), artifact=_digest("c3"), package=_digest("d4"), version="v2", deployment=12,
+        effect=True, at=AT,
+    ),
+    "model/spam@v2": Pointer(
+        digest=_digest("b2"), declaration=_digest("4b"), artifact=_digest("c3"), package=_digest("d4"), at=AT,
+        steps={
+            "train": StepPointer(op="train", key=_digest("5c")), "export": StepPointer(op="export", key=_digest("6d")),
+            "evaluate": StepPointer(op="evaluate", key=_digest("7e")), "by-country": StepPointer(op="evaluate", key=_digest("8f")),
+        },
+    ),
+}  # fmt: skip
+STATE = State(
+    lineage=LINEAGE, project="mail-safety", id="9c1d", generation=1, store="77e0", revision=61, write="c0ffee0123456789", serial=40,
+    current=POINTERS,
+    environments={
+        "prod": Environment(
+            platform={"type": "server", "host": "127.0.0.1", "port": 8080}, protected=True, host="ci-3", url="http://127.0.0.1:8080",
+            deployment=12, commit="4f0c1d2", served={"spam": {_digest("d4"): Served(version="v2", digest=_digest("b2"), deployment=12)}},
+        )
+    },
+    sealed={"model/spam@v2": Seal(digest=_digest("b2"), declaration=_digest("4b"), environment="prod", at=AT)},
+    applies={"a1b2c3d4e5f6": Claim(owner=OWNER, addresses=("environment/prod/spam",), phase="binding", beat=3)},
+    locks={"prod": Lock(claim="a1b2c3d4e5f6", owner=OWNER, token=9, beat=1)}, tokens={"prod": 9}, history=Mark(serial=40, id="5f3a"),
+)  # fmt: skip
+
+DESCRIBED: tuple[Described, ...] = (
+    Described(
+        title="State", paths=("state.json",), kind=PackedState, example=packed(STATE),
+        words="A digest stands as the base64 of the byte 1 and its 32 bytes, another text as that of the byte 0 and the text;"
+        " `leptonctl show` writes them in full.",
+    ),
+    Described(
+        title="Store identity", paths=(layout.IDENTITY,), kind=StoreIdentity, example=StoreIdentity(id="77e0"),
+        words="Written once, by the first apply of the first project.",
+    ),
+    Described(
+        title="Lineage name", paths=(layout.lineage_name("PROJECT", "LINEAGE"),), kind=LineageName,
+        example=LineageName(project="mail-safety", lineage=LINEAGE), words="Written once, by the first apply of a project.",
+    ),
+    Described(
+        title="Lineage owner", paths=(layout.owner("LINEAGE"),), kind=OwnerRecord,
+        example=OwnerRecord(project="mail-safety", state="9c1d", generation=1, at=AT, by="ada"),
+        words="Compared before a state is moved; replaced by compare-and-swap when another state takes over.",
+    ),
+    Described(
+        title="Result", paths=(layout.result("KEY"), layout.result("KEY", 2)), kind=Result,
+        example=Result(
+            key=_digest("7e"), op="evaluate", outputs={"metrics": {"accuracy": 0.93}, "rows": 1151}, seconds=0.8, address="model/spam@v2",
+            provenance={"at": AT, "by": "ada", "host": "ci-3", "commit": "4f0c1d2", "versions": {"scikit-learn": "1.9.1"}},
+        ),
+        words="The first record of a key wins. From `.2` on: made after an artifact of the one before was lost. In force is the newest"
+        " whose artifacts all exist.",
+    ),
+    Described(
+        title="Recipe", paths=(layout.recipe("DECLARATION"),), kind=Recipe,
+        example=Recipe(address="model/spam@v2", recipe={"algorithm": "logistic_regression", "params": {"C": 0.5}}, notes={"labels": {}}),
+        words="Written once, before a pointer names it.",
+    ),
+    Described(
+        title="Key mark", paths=(layout.key_mark("KEY_ID"),), kind=KeyMark, example=KeyMark(mark="5d41402abc4b2a76"),
+        words="Written by the first step that uses the key; a later one with another key is refused.",
+    ),
+    Described(
+        title="History record", paths=(layout.history_record("LINEAGE", 40, "ID"),), kind=HistoryRecord,
+        example=HistoryRecord(
+            serial=40, id="5f3a", previous=Mark(serial=39, id="11aa"), at=AT, author=AUTHOR, changes=(BOUND,), environment="prod",
+            deployment=12,
+            evidence=(Verdict(address="environment/prod/spam", metric="f1", rule="max_drop", limit=0.01, passed=True, value=0.002),),
+        ),
+        words="Written after the state that names it, so that the store is never ahead of a state unless an earlier one was put back."
+        f" {layout.HISTORY_CHUNK} serials share a folder.",
+    ),
+    Described(
+        title="Deployment", paths=(layout.deployment("LINEAGE", "ENV", 12),), kind=Deployment,
+        example=Deployment(
+            lineage=LINEAGE, environment="prod", deployment=12, incarnation=1, serial=40, previous=11, at=AT, by="ada", commit="4f0c1d2",
+            url="http://127.0.0.1:8080", requests="lenient",
+            models={
+                "spam": (
+                    Route(
+                        version="v2", digest=_digest("b2"), package=_digest("d4"), artifact=_digest("c3"),
+                        files={"model.onnx": _digest("c3"), "manifest.json": _digest("90")}, metrics={"f1": 0.91},
+                    ),
+                )
+            },
+        ),
+        words="The switch writes it before anything serves it; servers load it when the head stages it.",
+    ),
+    Described(
+        title="Head", paths=(layout.head("LINEAGE", "ENV"),), kind=Head,
+        example=Head(
+            epoch=Epoch(generation=1, token=9), nonce="8d2f00c1a7b3e455", deployment=12, serial=40, staged=12, holder="a1b2c3d4e5f6"
+        ),
+        words="Replaced by compare-and-swap; who writes it first puts its own epoch there, and is refused where a higher one is.",
+    ),
+    Described(
+        title="Server record", paths=(layout.server("LINEAGE", "ENV", "ID"),), kind=ServerRecord,
+        example=ServerRecord(
+            id="ci-3-812", lineage=LINEAGE, environment="prod", host="ci-3", machine="f2b1", pid=812, start=190412, boot="77aa",
+            url="http://127.0.0.1:8080", started=1795608000.0, heartbeat=1795608060.0, beat=30, deployment=12, serial=40, ready=(12,),
+            models={
+                "spam": ServedModel(version="v2", digest=_digest("b2"), package=_digest("d4"), artifact=_digest("c3"), since=AT)
+            },
+        ),
+        words="The only thing that a server writes.",
+    ),
+    Described(
+        title="Manifest", paths=("manifest.json",), kind=Manifest,
+        example=Manifest(
+            task="classification", target="is_spam", target_type="string", classes=("n", "y"),
+            columns=(
+                ManifestColumn(name="money", type="number", nullable=False, fill=0.0, min=0, graph=Place(input="features", index=0)),
+                ManifestColumn(name="account", type="string", nullable=True, hash=True, graph=Place(input="s0")),
+            ),
+            graph=Graph(features=1, strings=("s0",), outputs={"label": "label", "probabilities": "probabilities"}),
+            privacy=Hashing(hash=("account",), key={"secret": {"env": "LEPTON_HASH_KEY"}}, key_id="k1"),
+        ),
+        words="What a server needs to turn a request into graph inputs and graph outputs into an answer; an artifact of the store.",
+    ),
+)  # fmt: skip

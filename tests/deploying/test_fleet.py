@@ -1,0 +1,158 @@
+"""The fleet as the store tells of it: who lives is told by beats that move, and by the processes of this machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core import layout
+from leptonctl.core.codec import encode, replace
+from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.state import Pointer, State
+from leptonctl.deploying.fleet import STALE_S, Fleet, lost, seen_file
+from leptonctl.storage import owner as owners
+from leptonctl.storage.folder import FolderObjects
+from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.liveness import Liveness
+
+FAR = ServerRecord(id="far", lineage="l", environment="prod", host="another", machine="m", pid=1, url="", started=0.0, beat=7)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def lineage(tmp_path: Path) -> LineageStore:
+    return LineageStore(objects=FolderObjects(root=tmp_path), lineage="l")
+
+
+def put(lineage: LineageStore, *records: ServerRecord) -> None:
+    for record in records:
+        lineage.objects.put(layout.server("l", "prod", record.id), encode(record))
+
+
+def here(**more: object) -> ServerRecord:
+    me = owners.current_owner("", None)
+    return ServerRecord(
+        **{
+            "id": "here",
+            "lineage": "l",
+            "environment": "prod",
+            "url": "",
+            "started": 0.0,
+            "host": me.host,
+            "machine": me.machine,
+            "pid": me.pid,
+            "start": me.start,
+            "boot": me.boot,
+            "namespace": me.namespace,
+            **more,
+        }
+    )
+
+
+def ids(servers: tuple[ServerRecord, ...]) -> list[str]:
+    return [server.id for server in servers]
+
+
+def test_a_server_elsewhere_lives_while_its_beat_moves(lineage: LineageStore) -> None:
+    """Its own clock may show anything: only our clock and its beat count."""
+    clock = Clock()
+    fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=clock))
+    put(lineage, replace(FAR, heartbeat=0.0))
+    assert ids(fleet.living()) == ["far"], "nobody is dead at first sight"
+    clock.now += 14
+    assert ids(fleet.living()) == ["far"]
+    clock.now += 2
+    assert ids(fleet.living()) == []
+    put(lineage, replace(FAR, beat=8, heartbeat=0.0))
+    assert ids(fleet.living()) == ["far"]
+    clock.now += 16
+    put(lineage, replace(FAR, beat=8, heartbeat=9e9))
+    assert ids(fleet.living()) == [], "a heartbeat of the future does not make it live"
+
+
+def test_what_was_seen_is_kept_for_the_next_command(lineage: LineageStore, tmp_path: Path) -> None:
+    clock = Clock()
+    put(lineage, FAR)
+    assert seen_file(tmp_path) is None
+    (tmp_path / ".leptonctl").mkdir()
+    memory = seen_file(tmp_path)
+    for seconds, living in ((0, ["far"]), (16, [])):
+        clock.now += seconds
+        fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(memory=memory, clock=clock))
+        assert ids(fleet.living()) == living
+
+
+def test_a_server_of_this_machine_is_dead_with_its_process(lineage: LineageStore) -> None:
+    fleet = Fleet(lineage=lineage, environment="prod")
+    put(lineage, here())
+    assert ids(fleet.living()) == ["here"]
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    start = owners.process_start(ended.pid)
+    ended.wait()
+    put(lineage, here(pid=ended.pid, start=start))
+    assert ids(fleet.living()) == [], "at once: nobody waits for its beat"
+    put(lineage, here(start=1))
+    assert ids(fleet.living()) == [], "a later process of the same pid"
+    put(lineage, here(boot="another"))
+    assert ids(fleet.living()) == [], "of a boot before this one"
+    put(lineage, here(pid=ended.pid, start=start, namespace="pid:[1]"))
+    assert ids(fleet.living()) == ["here"], "a pid of another container says nothing here: its beat decides"
+    put(lineage, here(namespace=None))
+    assert ids(fleet.living()) == ["here"]
+
+
+def test_who_stopped_or_is_of_another_environment_is_not_registered(lineage: LineageStore) -> None:
+    put(
+        lineage, FAR, replace(FAR, id="stopped", stopped=True), replace(FAR, id="moved", environment="dev"),
+        replace(FAR, id="foreign", lineage="another"),
+    )  # fmt: skip
+    lineage.objects.put(layout.server("l", "prod", "stray"), b"not a record")
+    fleet = Fleet(lineage=lineage, environment="prod")
+    assert ids(fleet.registered()) == ["far"]
+    assert ids(Fleet(lineage=lineage, environment="dev").registered()) == []
+
+
+def test_records_that_are_long_stale_are_removed(lineage: LineageStore) -> None:
+    now = 10 * STALE_S
+    fresh = replace(FAR, id="fresh", heartbeat=now - 5)
+    put(
+        lineage,
+        replace(FAR, heartbeat=now - STALE_S - 1),
+        fresh,
+        replace(FAR, id="new", started=now - 1),
+        replace(fresh, id="off", stopped=True),
+    )
+    fleet = Fleet(lineage=lineage, environment="prod")
+    assert fleet.reap(now) == ["far"]
+    assert ids(lineage.servers("prod")) == ["fresh", "new", "off"]
+    assert fleet.reap(now) == []
+
+
+def test_watching_ends_with_a_last_look_and_says_what_it_waits_for(lineage: LineageStore) -> None:
+    put(lineage, here())
+    said: list[str] = []
+    looks = [(ids(living), late) for living, late in Fleet(lineage=lineage, environment="prod").watch(1.2, said.append, "ready")]
+    assert looks[0] == (["here"], False)
+    assert looks[-1] == (["here"], True)
+    assert [late for _, late in looks].count(True) == 1
+    assert said == ["waiting for 1 server to be ready"]
+
+
+def test_lost_artifacts_name_their_addresses(tmp_path: Path) -> None:
+    objects = FolderObjects(root=tmp_path)
+    objects.put(layout.artifact("sha256:aa11"), b"")
+    pointers = {
+        "model/m@v1": Pointer(digest="d", artifact="sha256:aa11"), "model/m@v2": Pointer(digest="d", artifact="sha256:bb22"),
+        "dataset/d@1": Pointer(digest="d"),
+    }  # fmt: skip
+    state = State(lineage="l", project="p", current=pointers)
+    assert lost(state, objects) == {"model/m@v2"}
+    assert lost(None, objects) == frozenset()
