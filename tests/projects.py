@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 from leptonctl.core import layout
+from leptonctl.core.canonical import digest
 from leptonctl.core.codec import decode
 from leptonctl.core.deployment import Deployment, Head
 from leptonctl.core.packed import decode_state, encode_state
@@ -265,6 +266,13 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
     file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def edit_plan(file: Path, **fields: object) -> None:
+    """Change a saved plan as if it had been saved so: the digest of its text is right again."""
+    plan = {**json.loads(file.read_text(encoding="utf-8")), **fields}
+    plan["text"] = digest([plan.get(name, []) for name in ("saved_at", "expires", "only", "binding", "plan")])
+    file.write_text(json.dumps(plan), encoding="utf-8")
 
 
 def git(root: Path, *arguments: str) -> str:

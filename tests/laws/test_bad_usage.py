@@ -10,7 +10,6 @@ import pytest
 
 from leptonctl.cli.main import main
 from leptonctl.core import layout
-from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import ERROR, INVALID, STALE
 from tests import projects
 from tests.laws import matrix
@@ -42,14 +41,8 @@ def saved(*edits: Edit) -> Edit:
 
 
 def in_plan(**fields: object) -> Edit:
-    """Set fields of the saved plan as who made it would have: what it is bound to is its own text again."""
-
-    def act(root: Path) -> None:
-        plan = {**json.loads((root / "saved.plan").read_text(encoding="utf-8")), **fields}
-        plan["text"] = digest([plan.get(name, []) for name in ("saved_at", "expires", "only", "binding", "plan")])
-        (root / "saved.plan").write_text(json.dumps(plan), encoding="utf-8")
-
-    return act
+    """Set fields of the saved plan."""
+    return lambda root: projects.edit_plan(root / "saved.plan", **fields)
 
 
 def damaged(path: Callable[[str], str]) -> Edit:
