@@ -93,7 +93,7 @@ def newest(root: Path) -> int:
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("attempt", range(ROUNDS))
 def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
-    asking = Asking(environment_of(root, "dev")["url"])
+    asking = Asking(environment_of(root, "dev").url)
     before = state_of(root)["current"]["environment/dev/line"]["version"]
     after = "v2" if before == "v1" else "v1"
     number = newest(root) + 1
