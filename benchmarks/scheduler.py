@@ -78,6 +78,9 @@ def _step(op: str, address: str, fields: dict[str, Json], needs: dict[str, tuple
     return Step(name=op, op=op, address=address, key=key, spec=key, fields=fields, own=own, inputs=fields, needs=needs)
 
 
+PRODUCES = {"gather": "rows", "work": "worked", "press": "pressed", "weigh": "weighed"}
+
+
 @dataclass(slots=True, kw_only=True)
 class AtOnce:
     """Every step is done as soon as it is handed in."""
@@ -90,10 +93,8 @@ class AtOnce:
         outputs: dict[str, Json] = {"metrics": {"a": 0.5, "b": 0.25}, "mark": number}
         if task.op == "gather":
             outputs["columns"] = COLUMNS
-        produced = Produced(artifacts={self.names[task.op]: self.artifacts[task.op]}, outputs=outputs)
+        produced = Produced(artifacts={PRODUCES[task.op]: self.artifacts[task.op]}, outputs=outputs)
         self._done.append(Completed(id=task.id, produced=produced, seconds=0.1, provenance=PROVENANCE))
-
-    names = {"gather": "rows", "work": "worked", "press": "pressed", "weigh": "weighed"}
 
     def poll(self, timeout: float) -> list[Outcome]:
         del timeout

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from leptonctl.core.record import State, from_json
+
 from tests.projects import ask, environment_of, processes, run, served, start, state_of, stop_servers, tiny_project
 
 ROUNDS = 5 if os.environ.get("LEPTONCTL_SOAK") else 1
