@@ -191,6 +191,7 @@ def test_a_broken_later_record_is_not_passed_over(store: Store, tmp_path: Path) 
     store.put_artifact(b"first")
     with pytest.raises(BadRecordAt):
         store.get_result(KEY)
+    assert (store.find([KEY]).results, list(store.find([KEY]).damaged)) == ({}, [KEY])
 
 
 def test_a_record_of_a_newer_format_is_not_misread(store: Store, tmp_path: Path) -> None:
