@@ -19,6 +19,13 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from leptonctl.core import layout
+from leptonctl.core.canonical import digest
+from leptonctl.core.codec import decode
+from leptonctl.core.deployment import Deployment, Head
+from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.result import Result
+from leptonctl.core.state import Environment, HistoryRecord, State
 from tests.forks import Forks
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -126,9 +133,61 @@ def served(root: Path, name: str) -> dict:
     return next(e for e in json.loads(status.stdout)["environments"] if e["name"] == name)
 
 
-def environment_of(root: Path, name: str) -> dict:
-    """An environment's record in the state file."""
-    return json.loads((root / ".leptonctl" / "state" / "state.json").read_text())["environments"][name]
+def state_file(root: Path) -> Path:
+    """Where a project's state lies."""
+    return root / ".leptonctl" / "state" / "state.json"
+
+
+def recorded(root: Path) -> State:
+    """The state as its file holds it."""
+    return decode_state(state_file(root).read_bytes())
+
+
+def record(root: Path, state: State) -> None:
+    """Put another state in its file, past all that guards it."""
+    state_file(root).write_bytes(encode_state(state))
+
+
+def environment_of(root: Path, name: str) -> Environment:
+    """An environment's record in the state."""
+    return recorded(root).environments[name]
+
+
+def stored(root: Path, path: str) -> Path:
+    """Where the store of a project holds what `leptonctl.core.layout` names."""
+    return root / ".leptonctl" / "store" / path
+
+
+def head_of(root: Path, name: str) -> Head:
+    """What the store says of an environment."""
+    return decode(stored(root, layout.head(recorded(root).lineage, name)).read_bytes(), Head)
+
+
+def deployments_of(root: Path, name: str) -> dict[int, Deployment]:
+    """The deployments of an environment that the store holds, by number."""
+    folder = stored(root, layout.deployments(recorded(root).lineage, name))
+    numbers = sorted(number for file in folder.iterdir() if (number := layout.numbered(file.name)) is not None)
+    return {number: decode((folder / f"{number:0{layout.NUMBER_DIGITS}d}").read_bytes(), Deployment) for number in numbers}
+
+
+def history_of(root: Path) -> list[HistoryRecord]:
+    """The history from the first record to the newest. Every link must be there; the newest may be in the state alone."""
+    state, found = recorded(root), []
+    mark = state.history
+    while mark is not None:
+        file = stored(root, layout.history_record(state.lineage, mark.serial, mark.id))
+        newest = state.latest if state.latest is not None and state.latest.id == mark.id and not file.exists() else None
+        found.append(newest or decode(file.read_bytes(), HistoryRecord))
+        mark = found[-1].previous
+    return found[::-1]
+
+
+def result_of(root: Path, key: str) -> Result:
+    """The result of a step key that is in force, as the store holds it."""
+    number = 1
+    while stored(root, layout.result(key, number + 1)).exists():
+        number += 1
+    return decode(stored(root, layout.result(key, number)).read_bytes(), Result)
 
 
 def ask(url: str, body: Mapping | None = None, timeout: float = 5) -> dict:
@@ -207,6 +266,13 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
     file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def edit_plan(file: Path, **fields: object) -> None:
+    """Change a saved plan as if it had been saved so: the digest of its text is right again."""
+    plan = {**json.loads(file.read_text(encoding="utf-8")), **fields}
+    plan["text"] = digest([plan.get(name, []) for name in ("saved_at", "expires", "only", "binding", "plan")])
+    file.write_text(json.dumps(plan), encoding="utf-8")
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -29,7 +29,7 @@ from leptonctl.spi.platforms import Site
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
-from leptonctl.storage.liveness import Liveness
+from leptonctl.storage.liveness import Liveness, beats_file
 from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.store import Store
@@ -170,7 +170,7 @@ class Session:
     @cached_property
     def liveness(self) -> Liveness:
         """Who of the recorded processes lives, as far as this and earlier commands here have seen."""
-        return Liveness(memory=self.cache / "beats.json")
+        return Liveness(memory=beats_file(self.cache))
 
     def site(self, state: State, environment: str, platform: Mapping[str, Any], *, here: bool) -> Site:
         """An environment as its platform sees it. `platform`: its settings as recorded or declared, with `type`."""

@@ -16,7 +16,8 @@ def status(session: Session) -> dict[str, Json]:
     if state is None:
         return {"environments": []}
     live = observed(session, state)
-    return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in sorted(state.environments)]}
+    standing = sorted(name for name, record in state.environments.items() if not record.destroyed)
+    return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in standing]}
 
 
 def _environment(session: Session, name: str, state: State, live: Live) -> Json:

@@ -10,8 +10,9 @@ from leptonctl.core.deployment import Epoch, Head, ServerRecord
 from leptonctl.core.state import Owner, State
 from leptonctl.spi.platforms import Say, Site
 from leptonctl.spi.storage import Objects
+from leptonctl.storage.durable import DOT_FOLDER
 from leptonctl.storage.lineage import LineageStore
-from leptonctl.storage.liveness import Liveness
+from leptonctl.storage.liveness import Liveness, beats_file
 
 TERM_S = 15.0
 """How long a server's beat must have been unchanged, on our clock, before it counts as dead. Servers beat every 5 s at least."""
@@ -81,8 +82,8 @@ def fleet(site: Site) -> Fleet:
 
 def seen_file(root: Path) -> Path | None:
     """Where a project's commands keep what they saw of beats; None where there is no folder of ours yet."""
-    folder = root / ".leptonctl"
-    return folder / "seen.json" if folder.is_dir() else None
+    folder = root / DOT_FOLDER
+    return beats_file(folder / "cache") if folder.is_dir() else None
 
 
 def owner_of(server: ServerRecord) -> Owner:

@@ -60,17 +60,28 @@ class Liveness:
         if self._loaded or self.memory is None:
             return
         self._loaded = True
-        with suppress(OSError, BadRecord):
-            sights = decode(self.memory.read_bytes(), Sights)
-            if sights.boot == boot_id():
-                self._seen.update(sights.seen)
+        self._seen.update(_read(self.memory))
 
     def _save(self) -> None:
         if self.memory is None:
             return
-        newest = sorted(self._seen.items(), key=lambda item: item[1].since)[-KEPT:]
+        # what others have seen meanwhile stays: claims, locks and servers are each asked after by a reader of their own
+        newest = sorted({**_read(self.memory), **self._seen}.items(), key=lambda item: item[1].since)[-KEPT:]
         written = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
         with suppress(OSError):
             self.memory.parent.mkdir(parents=True, exist_ok=True)
             written.write_bytes(encode(Sights(boot=boot_id(), seen=dict(newest))))
             written.replace(self.memory)
+
+
+def beats_file(cache: Path) -> Path:
+    """The memory of all commands of a project, in its folder for what may be lost."""
+    return cache / "beats.json"
+
+
+def _read(memory: Path) -> Mapping[str, Sight]:
+    with suppress(OSError, BadRecord):
+        sights = decode(memory.read_bytes(), Sights)
+        if sights.boot == boot_id():
+            return sights.seen
+    return {}

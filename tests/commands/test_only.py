@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.core import layout
+from leptonctl.core.codec import decode
+from leptonctl.core.result import Result
 from tests import projects
 
 TWO = {"line": {"v1": "{}"}, "curve": {"v1": "{params: {C: 0.5}}"}}
@@ -35,7 +38,8 @@ def test_a_binding_of_an_environment_that_is_given_up_is_taken_out_alone(tiny: T
     assert pending(root) == {"environment/dev": "remove", "environment/dev/curve": "remove"}
     applied(root)
     assert pending(root) == {}
-    assert "dev" not in json.loads((root / ".leptonctl" / "state" / "state.json").read_text())["environments"]
+    assert projects.environment_of(root, "dev").destroyed
+    assert json.loads(projects.run("status", "--json", cwd=root).stdout)["environments"] == []
     assert projects.processes(root) == {}
 
 
@@ -52,8 +56,8 @@ def test_a_name_of_two_things_is_asked_about(tiny: Tiny) -> None:
     asked = projects.run("plan", "--only", "line", cwd=root)
     assert asked.returncode == 1
     assert "error[ambiguous-address]" in asked.stderr
-    assert "line may be model/line or environment/line" in asked.stderr
-    assert "write model/line" in asked.stderr
+    assert "line may be environment/line or model/line" in asked.stderr
+    assert "write environment/line" in asked.stderr
     unknown = projects.run("plan", "--only", "lime@v1", cwd=root)
     assert unknown.returncode == 1
     assert "error[unknown-address]" in unknown.stderr
@@ -63,22 +67,33 @@ def test_a_name_of_two_things_is_asked_about(tiny: Tiny) -> None:
 def test_what_the_store_lost_is_built_again(tiny: Tiny) -> None:
     root = tiny(models={"line": {"v1": "{}"}}, environments={})
     applied(root)
-    store = root / ".leptonctl" / "store"
-    state = json.loads((root / ".leptonctl" / "state" / "state.json").read_text())
-    key = state["current"]["dataset/points@first"]["steps"]["prepare"].removeprefix("sha256:")
-    for digest in json.loads((store / "results" / key).read_text())["artifacts"].values():
-        name = digest.removeprefix("sha256:")
-        (store / "artifacts" / name[:2] / name).unlink()
+    key = projects.recorded(root).current["dataset/points@first"].key("prepare")
+    for digest in projects.result_of(root, key or "").artifacts.values():
+        projects.stored(root, layout.artifact(digest)).unlink()
     # nothing needs the rows: nothing is done for them
     assert pending(root) == {}
     projects.edit(root / "model-line.yaml", "versions:", "evaluate: {metrics: [f1]}\nversions:")
     assert pending(root) == {"dataset/points@first": "update", "model/line@v1": "update"}
     done = applied(root)
     assert (done["prepared"], done["trained"], done["evaluated"]) == (1, 0, 1)
-    shutil.rmtree(store)
+    for folder in (layout.ARTIFACTS, layout.RESULTS, layout.RECIPES):
+        shutil.rmtree(projects.stored(root, folder))
     done = applied(root)
     assert (done["prepared"], done["trained"], done["exported"], done["evaluated"]) == (1, 1, 1, 1)
     assert pending(root) == {}
+
+
+def test_a_store_that_is_gone_is_not_begun_again(tiny: Tiny) -> None:
+    """Nor is one that is not mounted, where the next apply would train everything."""
+    root = tiny(models={"line": {"v1": "{}"}}, environments={})
+    applied(root)
+    shutil.rmtree(projects.stored(root, ""))
+    for command in (["plan"], ["apply", "--yes"], ["build"], ["show"], ["history"], ["gc", "--yes"]):
+        done = projects.run(*command, cwd=root)
+        assert done.returncode == 1, (command, done.stdout, done.stderr)
+        assert "error[wrong-store]" in done.stderr
+        assert "mount" in done.stderr
+    assert not projects.stored(root, "").exists()
 
 
 @pytest.fixture
@@ -97,8 +112,8 @@ def test_a_classification_and_a_regression_on_one_dataset(both_tasks: Path) -> N
     done = applied(both_tasks)
     assert (done["prepared"], done["trained"]) == (2, 2)
     assert pending(both_tasks) == {}
-    results = [json.loads(f.read_text()) for f in (both_tasks / ".leptonctl" / "store" / "results").iterdir()]
-    rows = {r["address"]: r["outputs"]["rows_digest"]["test"] for r in results if r["op"] == "prepare"}
+    results = [decode(file.read_bytes(), Result) for file in projects.stored(both_tasks, layout.RESULTS).iterdir()]
+    rows = {r.address: r.outputs["rows_digest"]["test"] for r in results if r.op == "prepare"}
     assert set(rows) == {"dataset/points@first", "model/slope@v1"}
     assert len(set(rows.values())) == 2
     # and its rows are found again by what reads them later

@@ -24,8 +24,11 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def copy(applied: Path, tmp_path: Path) -> Path:
-    """The applied project in a folder of its own. Its state still names the servers of the first, which are asked and never touched."""
-    return Path(shutil.copytree(applied, tmp_path / "copy"))
+    """The applied project in a folder of its own. Its state still names the servers of the first, which are asked and never touched.
+
+    They go on writing into the first store: what is half written there is left out.
+    """
+    return Path(shutil.copytree(applied, tmp_path / "copy", ignore=shutil.ignore_patterns(".temporary")))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from leptonctl.core import layout
 from tests import projects
 
 Edit = Callable[[Path], None]
@@ -99,7 +100,7 @@ def write_project(root: Path) -> None:
 def own_servers(root: Path) -> None:
     """Give a copied project servers of its own: other ports, and no record of those that serve the folder it was copied from."""
     shutil.rmtree(root / ".leptonctl" / "servers")
-    shutil.rmtree(root / ".leptonctl" / "store" / "servers", ignore_errors=True)
+    shutil.rmtree(projects.stored(root, f"{layout.project(projects.recorded(root).lineage)}/servers"))
     file = root / "environments.yaml"
     lines = file.read_text(encoding="utf-8").splitlines()
     changed = [line.partition("port:")[0] + f"port: {projects.free_port()}}}" if "port:" in line else line for line in lines]
@@ -198,9 +199,10 @@ def moves_of(plan: Mapping) -> dict[str, str]:
 def counted(plan: Mapping) -> dict[str, int]:
     """The summary as it must follow from the changes (`keep` is not among them)."""
     summary = dict.fromkeys(("create", "update", "remove", "forget"), 0)
-    summary |= dict.fromkeys(("prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind", "reuse"), 0)
+    summary |= dict.fromkeys(("prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind", "reuse", "held"), 0)
     for change in plan["changes"]:
         summary[change["action"]] += 1
+        summary["held"] += not change["is_return"] and any(gate["passed"] is False for gate in change["gates"])
         for step in change["steps"]:
             summary["reuse" if step["cached"] else step["op"]] += 1
     return summary

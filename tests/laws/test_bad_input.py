@@ -123,8 +123,8 @@ NOT_BUILT = [
     Bad(name="clustering", edit=swap(TREE, "task: classification", "task: clustering"), id="not-available", at=f"{TREE}:4:7"),
     Bad(name="remote state", edit=append(PROJECT, "state: s3://bucket/state\n"), id="not-available", at=f"{PROJECT}:5:8"),
     Bad(name="remote store", edit=append(PROJECT, "store: s3://bucket/store\n"), id="not-available", at=f"{PROJECT}:5:8"),
-    Bad(name="remote executor", edit=append(PROJECT, "executor: {type: ray}\n"), id="not-available", at=f"{PROJECT}:5:18"),
-    Bad(name="another platform", edit=append(PLACES, "---\nkind: Environment\nname: k\nplatform: {type: kserve}\n"), id="not-available", at=f"{PLACES}:19:18"),
+    Bad(name="remote executor", edit=append(PROJECT, "executor: {type: ray}\n"), id="unknown-executor", at=f"{PROJECT}:5:18"),
+    Bad(name="another platform", edit=append(PLACES, "---\nkind: Environment\nname: k\nplatform: {type: kserve}\n"), id="unknown-platform", at=f"{PLACES}:19:18", hint='did you mean "server"?'),
     Bad(name="permission for commands", edit=append(PROJECT, "allow: [command]\n"), id="not-available", at=f"{PROJECT}:5:9"),
 ]  # fmt: skip
 

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from leptonctl.cli.main import main
+from leptonctl.core import layout
 from leptonctl.core.diagnostic import ERROR, INVALID, STALE
 from tests import projects
 from tests.laws import matrix
@@ -36,6 +38,16 @@ def saved(*edits: Edit) -> Edit:
         both(*edits)(root)
 
     return act
+
+
+def in_plan(**fields: object) -> Edit:
+    """Set fields of the saved plan."""
+    return lambda root: projects.edit_plan(root / "saved.plan", **fields)
+
+
+def damaged(path: Callable[[str], str]) -> Edit:
+    """Spoil an object of the store; `path` names it, given the lineage."""
+    return lambda root: projects.stored(root, path(projects.recorded(root).lineage)).write_text("nonsense") and None
 
 
 def in_json(file: str, **fields: object) -> Edit:
@@ -115,8 +127,9 @@ PLANS = [
     Wrong(words="apply half.json", id="bad-plan", edit=write("half.json", '{"binding": 3, "plan": 4}'), hint="plan --out", name="a plan with fields of another type"),
     Wrong(words="apply saved.plan", id="stale-plan", code=STALE, edit=saved(swap(LINE, "C: 3.0", "C: 4.0")), name="a saved plan of another configuration"),
     Wrong(words="apply saved.plan", id="stale-plan", code=STALE, edit=saved(lambda root: (root / "data/first.csv").write_text(projects.points(81, 3)) and None), name="a saved plan of other data"),
-    Wrong(words="apply saved.plan", id="stale-plan", code=STALE, edit=saved(in_json("saved.plan", expires=1.0)), name="a saved plan that has expired"),
-    Wrong(words="apply saved.plan", id="bad-plan", edit=saved(in_json("saved.plan", expires="soon")), name="a saved plan whose date is none"),
+    Wrong(words="apply saved.plan", id="stale-plan", code=STALE, edit=saved(in_plan(expires=1.0)), name="a saved plan that has expired"),
+    Wrong(words="apply saved.plan", id="bad-plan", edit=saved(in_json("saved.plan", expires=9e9)), hint="plan --out", name="a saved plan that was edited"),
+    Wrong(words="apply saved.plan", id="bad-plan", edit=saved(in_plan(expires="soon")), name="a saved plan whose date is none"),
     Wrong(words="plan --out nowhere/saved.plan", id="cannot-write", name="a plan saved nowhere"),
     Wrong(words="apply --yes --expect sha256:0", id="stale-effect", code=STALE, edit=swap(LINE, "C: 2.0", "C: 3.0")),
 ]  # fmt: skip
@@ -131,9 +144,13 @@ DAMAGE = [
     Wrong(words="plan", id="missing-state", edit=both(remove(STATE), remove(STATE + ".backup")), name="a state that was removed with its backup"),
     Wrong(words="status", id="corrupt-state", edit=write(STATE, "nonsense"), name="status of a damaged state"),
     Wrong(words="apply --yes", id="corrupt-state", edit=write(STATE, "nonsense"), name="apply of a damaged state"),
-    Wrong(words="plan", id="corrupt-record", edit=write(".leptonctl/store/deployments/dev/head", "nonsense"), name="a damaged head"),
+    Wrong(words="plan", id="corrupt-record", edit=damaged(lambda lineage: layout.head(lineage, "dev")), name="a damaged head"),
+    Wrong(words="plan", id="corrupt-record", edit=damaged(layout.owner), name="a damaged owner"),
+    Wrong(words="plan", id="corrupt-record", edit=damaged(lambda _: layout.IDENTITY), name="a damaged identity"),
+    Wrong(words="status", id="corrupt-record", edit=damaged(lambda lineage: layout.deployment(lineage, "dev", 1)), name="a damaged deployment"),
     Wrong(words="show", id="corrupt-record", edit=lambda root: [f.write_text("nonsense") for f in (root / ".leptonctl/store/results").iterdir()] and None, name="damaged results"),
-    Wrong(words="apply --yes", id="store-failed", edit=both(lambda root: shutil.rmtree(root / ".leptonctl/store"), write(".leptonctl/store", "x")), name="a file in place of the store"),
+    Wrong(words="apply --yes", id="wrong-store", edit=both(lambda root: shutil.rmtree(root / ".leptonctl/store"), write(".leptonctl/store", "x")), hint="mount", name="a file in place of the store"),
+    Wrong(words="build", id="store-failed", edit=both(lambda root: shutil.rmtree(root / ".leptonctl"), write(".leptonctl/.gitignore", "*\n"), write(".leptonctl/store", "x")), name="a file in place of the first store"),
     Wrong(words="build", id="cannot-write", edit=both(lambda root: shutil.rmtree(root / ".leptonctl"), write(".leptonctl", "x")), name="a file in place of .leptonctl"),
 ]  # fmt: skip
 CASES = [*COMMANDS, *ADDRESSES, *PLANS, *DAMAGE]
@@ -148,7 +165,8 @@ def test_what_cannot_be_done_is_one_diagnostic(
     monkeypatch.chdir(copy)
     code = main([*wrong.words.split(), "--json"])
     said = capsys.readouterr()
-    found = matrix.read_json(said.out)["diagnostics"]
+    # what is done step by step says so line by line
+    found = (projects.events(said.out)[-1] if wrong.words.startswith(("apply", "build")) else matrix.read_json(said.out))["diagnostics"]
     assert [d["id"] for d in found] == [wrong.id]
     assert found[0]["hint"]
     assert wrong.hint in found[0]["hint"]

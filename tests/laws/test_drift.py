@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.core import layout
+from leptonctl.core.codec import decode, encode, replace
+from leptonctl.core.deployment import ServerRecord
+from leptonctl.storage.liveness import Sights
 from tests.projects import (
     ask,
     edit,
@@ -18,11 +22,16 @@ from tests.projects import (
     free_port,
     points,
     processes,
+    record,
+    recorded,
+    result_of,
     run,
     served,
     start,
+    state_file,
     state_of,
     stop_servers,
+    stored,
     tiny_project,
 )
 
@@ -64,12 +73,15 @@ def kill_server(root: Path) -> int:
     return pid
 
 
-def state_file(root: Path) -> Path:
-    return root / ".leptonctl" / "state" / "state.json"
+def term_later(root: Path) -> None:
+    """What the project's commands saw of beats, as if they had seen it two minutes earlier."""
+    (file,) = (root / ".leptonctl").rglob("beats.json")
+    sights = decode(file.read_bytes(), Sights)
+    file.write_bytes(encode(replace(sights, seen={name: replace(sight, since=sight.since - 120) for name, sight in sights.seen.items()})))
 
 
 def test_a_server_that_died_is_started_again(root: Path) -> None:
-    url = environment_of(root, "dev")["url"]
+    url = environment_of(root, "dev").url
     before = ask(f"{url}/v2/models/line/infer", ROW)["outputs"]
     dead = kill_server(root)
     shown = plan(root, 2)
@@ -90,7 +102,7 @@ def test_another_program_on_the_port_is_not_taken_for_the_server(root: Path, tmp
     other = tiny_project(tmp_path / "other")
     shutil.copytree(built, other / ".leptonctl" / "store")
     kill_server(root)
-    port = environment_of(root, "dev")["url"].rpartition(":")[2]
+    port = str(environment_of(root, "dev").url).rpartition(":")[2]
     platform = (other / "environment-dev.yaml").read_text().partition("port: ")[2].partition("}")[0]
     edit(other / "environment-dev.yaml", f"port: {platform}", f"port: {port}")
     try:
@@ -125,14 +137,14 @@ def test_an_overwritten_pinned_file_is_a_note(root: Path) -> None:
 
 def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
     """This host neither starts nor heals it; a heartbeat in the store is seen from anywhere."""
-    state = json.loads(state_file(root).read_text())
-    state["environments"]["dev"]["host"] = "elsewhere"
-    state_file(root).write_text(json.dumps(state))
+    state = recorded(root)
+    record(root, replace(state, environments={"dev": replace(state.environments["dev"], host="elsewhere")}))
     assert plan(root, 0)["drift"] == []
     kill_server(root)
-    server = next((root / ".leptonctl" / "store" / "servers" / "dev").iterdir())
-    record = json.loads(server.read_text())
-    server.write_text(json.dumps({**record, "heartbeat": record["heartbeat"] - 60}))
+    (server,) = stored(root, layout.servers(state.lineage, "dev")).iterdir()
+    server.write_bytes(encode(replace(decode(server.read_bytes(), ServerRecord), host="elsewhere", machine="elsewhere")))
+    assert plan(root, 0)["drift"] == [], "nobody can tell yet"
+    term_later(root)
     shown = plan(root, 0)
     assert "unobserved" in [d["class"] for d in shown["drift"]]
     assert "heal" not in [d["class"] for d in shown["drift"]]
@@ -154,19 +166,19 @@ def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
                     break
             except OSError:
                 time.sleep(0.1)
-        assert ask(f"http://127.0.0.1:{port}/leptonctl/v1/status")["models"][0]["version"] == "v2"
+        assert ask(f"http://127.0.0.1:{port}/leptonctl/v1/status")["models"]["line"]["version"] == "v2"
     finally:
         os.killpg(serving.pid, signal.SIGTERM)
         serving.communicate(timeout=20)
 
 
 def lose(root: Path, digest: str) -> None:
-    name = digest.removeprefix("sha256:")
-    (root / ".leptonctl" / "store" / "artifacts" / name[:2] / name).unlink()
+    stored(root, layout.artifact(digest)).unlink()
 
 
-def result(root: Path, key: str, number: str = "") -> Path:
-    return root / ".leptonctl" / "store" / "results" / f"{key.removeprefix('sha256:')}{number}"
+def numbered(root: Path, entry: dict, step: str, number: int = 1) -> Path:
+    """Where the result of a step lies, or the one that was recorded beside it."""
+    return stored(root, layout.result(entry["steps"][step]["key"], number))
 
 
 def mend(root: Path, address: str, *ops: str) -> dict:
@@ -186,14 +198,14 @@ def test_a_lost_artifact_is_built_again(root: Path) -> None:
     lose(root, entry["artifact"])
     done = mend(root, "model/line@v1", "export", "evaluate")
     assert (done["trained"], done["exported"], done["evaluated"]) == (0, 1, 0)
-    assert not result(root, entry["steps"]["export"], ".2").exists()
+    assert not numbered(root, entry, "export", 2).exists()
     assert state_of(root)["current"]["model/line@v1"]["artifact"] == entry["artifact"]
-    assert ask(f"{environment_of(root, 'dev')['url']}/v2/models/line/infer", ROW)["outputs"]
+    assert ask(f"{environment_of(root, 'dev').url}/v2/models/line/infer", ROW)["outputs"]
 
 
 def test_a_lost_native_model_is_trained_again(root: Path) -> None:
     entry = state_of(root)["current"]["model/line@v2"]
-    lose(root, json.loads(result(root, entry["steps"]["train"]).read_text())["artifacts"]["model.skops"])
+    lose(root, result_of(root, entry["steps"]["train"]["key"]).artifacts["model.skops"])
     plan(root, 0)  # only an export reads it
     lose(root, entry["artifact"])
     done = mend(root, "model/line@v2", "train", "export", "evaluate")
@@ -205,13 +217,12 @@ def test_other_bytes_are_another_artifact(root: Path) -> None:
     edit(root / "environment-dev.yaml", "models: {line: v1}", "models: {line: v1}\ngates:\n  accuracy: {min: 0.5}")
     current = state_of(root)["current"]
     entry, other = current["model/line@v1"], current["model/line@v2"]
-    record = json.loads(result(root, entry["steps"]["train"]).read_text())
-    native = json.loads(result(root, other["steps"]["train"]).read_text())["artifacts"]
-    result(root, entry["steps"]["train"]).write_text(json.dumps({**record, "artifacts": native}))
+    trained, native = (result_of(root, version["steps"]["train"]["key"]) for version in (entry, other))
+    numbered(root, entry, "train").write_bytes(encode(replace(trained, artifacts=native.artifacts)))
     lose(root, entry["artifact"])
     done = mend(root, "model/line@v1", "export", "evaluate")
     assert (done["trained"], done["exported"], done["bound"]) == (0, 1, 1)
-    assert result(root, entry["steps"]["export"], ".2").exists()
+    assert numbered(root, entry, "export", 2).exists()
     now = state_of(root)["current"]
     assert now["model/line@v1"]["artifact"] == now["environment/dev/line"]["artifact"] != entry["artifact"]
     assert now["model/line@v1"]["steps"]["evaluate"] == other["steps"]["evaluate"], (
@@ -220,6 +231,11 @@ def test_other_bytes_are_another_artifact(root: Path) -> None:
     newest = json.loads(run("history", "--json", cwd=root).stdout)["entries"][0]
     assert [(g["address"], g["passed"]) for g in newest["evidence"]] == [("environment/dev/line", True)]
     assert served(root, "dev")["models"][0]["live_artifact"] == now["model/line@v1"]["artifact"]
+
+
+def objects(root: Path) -> list[Path]:
+    """What lies in the store, but for what servers say of themselves."""
+    return sorted(p for p in stored(root, "").rglob("*") if not {"servers", ".temporary", ".locks"} & set(p.parts))
 
 
 @pytest.mark.parametrize("loss", ["folder", "file", "empty", "half", "list", "newer"])
@@ -236,10 +252,10 @@ def test_a_lost_or_broken_state_is_an_error(root: Path, loss: str) -> None:
             "empty": "",
             "half": good[: len(good) // 2],
             "list": "[]",
-            "newer": good.replace('"format_version": "1', '"format_version": "9'),
+            "newer": good.replace('"format_version":"1', '"format_version":"9'),
         }
         file.write_text(broken[loss])
-    listing = sorted(p for p in (root / ".leptonctl" / "store").rglob("*") if "servers" not in p.parts and ".temporary" not in p.parts)
+    listing = objects(root)
     for command in (
         ["plan"],
         ["apply", "--yes"],
@@ -255,9 +271,7 @@ def test_a_lost_or_broken_state_is_an_error(root: Path, loss: str) -> None:
         assert "state" in done.stderr
         assert "Traceback" not in done.stderr
         assert "to create" not in done.stdout
-    assert (
-        sorted(p for p in (root / ".leptonctl" / "store").rglob("*") if "servers" not in p.parts and ".temporary" not in p.parts) == listing
-    )
+    assert objects(root) == listing
     backup = file.with_name("state.json.backup")
     if backup.exists() and loss != "newer":
         assert f"cp {backup} {file}" in run("plan", cwd=root).stderr

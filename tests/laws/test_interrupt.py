@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import events, run, start, workers
+from tests.projects import events, recorded, run, start, workers
 
 PATIENCE_S = 2.0
 LONG = {
@@ -52,7 +52,7 @@ def test_once(tiny: Callable[..., Path], name: str) -> None:
     assert "Traceback" not in err
     last = events(out)[-1]
     assert (last["type"], last["ok"], last["trained"]) == ("apply_finished", False, 0)
-    assert json.loads((root / ".leptonctl" / "state" / "state.json").read_text())["applies"] == {}
+    assert recorded(root).applies == {}
     # what was interrupted is not in the way of anything
     (root / "model-line.yaml").write_text((root / "model-line.yaml").read_text().replace(LONG[name], "{params: {C: 3.0}}"))
     again = run("apply", "--yes", "--json", cwd=root)

@@ -8,12 +8,27 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from leptonctl.core.record import State, from_json
 
-from tests.projects import COMMAND, environment, processes, run, stop_servers, tiny_project, workers
+from leptonctl.core import layout
+from leptonctl.core.state import State
+from tests.projects import (
+    COMMAND,
+    environment,
+    history_of,
+    processes,
+    recorded,
+    result_of,
+    run,
+    state_file,
+    stop_servers,
+    stored,
+    tiny_project,
+    workers,
+)
 
 KILLS = 100 if os.environ.get("LEPTONCTL_SOAK") else 12
 DEADLINE_S = 2.0
@@ -45,7 +60,7 @@ def test_killed_applies_lose_nothing_and_repeat_nothing(folders: Iterator[Path])
     kills = completed = repeated = 0
     longest = 8.0
     while kills < KILLS:
-        finished = recorded(root)
+        finished = built(root)
         log = root.parent / f"events-{kills}-{completed}.jsonl"
         began = time.monotonic()
         process = launch(root, log)
@@ -69,7 +84,7 @@ def test_killed_applies_lose_nothing_and_repeat_nothing(folders: Iterator[Path])
             converged(root)
             stop_servers(root)
             root = next(folders)
-    finished = recorded(root)
+    finished = built(root)
     last = run("apply", "--yes", "--json", cwd=root)
     assert last.returncode == 0, last.stdout + last.stderr
     assert not {e["key"] for e in map(json.loads, last.stdout.splitlines()) if e["type"] == "step_started"} & finished
@@ -114,43 +129,35 @@ def leftovers(root: Path) -> dict[int, str]:
 
 
 def check_state(root: Path) -> State | None:
-    """The state parses, its history chain is whole and every key it names has a result. None: there is none yet, and no mark of one."""
-    file = root / ".leptonctl" / "state" / "state.json"
-    store = root / ".leptonctl" / "store"
-    if not file.exists():
-        assert not (store / "lineage").exists() or not any((store / "lineage").iterdir())
+    """The state parses, its history is whole and every key it names has a result. None: there is none yet, and no mark of one."""
+    if not state_file(root).exists():
+        assert not list(stored(root, layout.LINEAGES).rglob("*"))
+        assert not list(stored(root, layout.PROJECTS).rglob("owner"))
         return None
-    state = from_json(json.loads(file.read_text()))
-    seen = 0
-    head = state.history
-    while head is not None:
-        record = json.loads((store / "history" / f"{head['serial']:08d}-{head['id']}").read_text())
-        assert record["serial"] == head["serial"]
-        head, seen = record["previous"], seen + 1
-    assert seen == state.serial
-    for address, entry in state.current.items():
-        for op, key in entry.steps.items():
-            assert key.removeprefix("sha256:") in recorded(root, prefix=False), f"{op} of {address} has no result"
+    state = recorded(root)
+    assert [record.serial for record in history_of(root)] == list(range(1, state.serial + 1))
+    keys = built(root)
+    for address, pointer in state.current.items():
+        for name, step in pointer.steps.items():
+            assert step.key in keys, f"{name} of {address} has no result"
     return state
 
 
-def recorded(root: Path, *, prefix: bool = True) -> set[str]:
+def built(root: Path) -> set[str]:
     """The keys that have a result record."""
-    folder = root / ".leptonctl" / "store" / "results"
-    return {("sha256:" if prefix else "") + file.name for file in folder.iterdir()} if folder.exists() else set()
+    folder = stored(root, layout.RESULTS)
+    return (
+        {key[0] for file in folder.iterdir() if (key := layout.result_key(f"{layout.RESULTS}/{file.name}"))} if folder.exists() else set()
+    )
 
 
 def check_results(root: Path) -> None:
     """Every result record is whole and its artifacts are there with their bytes."""
-    from hashlib import sha256
-
-    store = root / ".leptonctl" / "store"
-    for key in recorded(root, prefix=False):
-        record = json.loads((store / "results" / key).read_text())
-        assert record["key"].removeprefix("sha256:") == key
-        for digest in record["artifacts"].values():
-            name = digest.removeprefix("sha256:")
-            assert sha256((store / "artifacts" / name[:2] / name).read_bytes()).hexdigest() == name
+    for key in built(root):
+        result = result_of(root, key)
+        assert result.key == key
+        for digest in result.artifacts.values():
+            assert f"sha256:{sha256(stored(root, layout.artifact(digest)).read_bytes()).hexdigest()}" == digest
 
 
 def performed(log: Path) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import commit, edit, finished, free_port, git, points, processes, run, state_of, stop_servers, tiny_project
+from tests.projects import commit, edit, edit_plan, finished, free_port, git, points, processes, run, state_of, stop_servers, tiny_project
 
 MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
 PROD = "protected: true\nmodels: {line: v1}"
@@ -318,14 +318,16 @@ def test_stale_by_what_serves(planned: Path) -> None:
 def test_stale_by_tool_or_time(planned: Path) -> None:
     file = planned / "p.json"
     plan = json.loads(file.read_text())
-    file.write_text(json.dumps({**plan, "binding": {**plan["binding"], "tool": "sha256:0"}}))
+    edit_plan(file, binding={**plan["binding"], "tool": "sha256:0"})
     stale(planned, "tool")
-    file.write_text(json.dumps({**plan, "expires": time.time() - 1}))
+    edit_plan(file, binding=plan["binding"], expires=time.time() - 1)
     assert plan["saved_at"] in refused(planned, "apply", "p.json", code=5, id="stale-plan")["detail"]
     file.write_text("{}")
     refused(planned, "apply", "p.json", code=1, id="bad-plan")
-    file.write_text(json.dumps({**plan, "expires": "soon"}))
-    refused(planned, "apply", "p.json", code=1, id="bad-plan")
+    file.write_text(json.dumps({**plan, "expires": plan["expires"] + 3600}))
+    assert "edited" in refused(planned, "apply", "p.json", code=1, id="bad-plan")["detail"]
+    file.write_text(json.dumps({**plan, "plan": {**plan["plan"], "changes": []}}))
+    assert "edited" in refused(planned, "apply", "p.json", code=1, id="bad-plan")["detail"]
 
 
 def test_what_does_not_make_it_stale(planned: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.core import layout
 from tests.projects import (
     ask,
     commit,
+    deployments_of,
     edit,
     environment_of,
     events,
@@ -22,6 +24,7 @@ from tests.projects import (
     start,
     state_of,
     stop_servers,
+    stored,
     tiny_project,
 )
 
@@ -62,7 +65,7 @@ def root(tmp_path: Path, built: Path) -> Iterator[Path]:
 
 
 def answer(root: Path) -> list:
-    given = ask(f"{environment_of(root, 'prod')['url']}/v2/models/line/infer", ROWS)
+    given = ask(f"{environment_of(root, 'prod').url}/v2/models/line/infer", ROWS)
     return [output["data"] for output in given["outputs"]]
 
 
@@ -186,8 +189,8 @@ def test_while_another_apply_builds(root: Path) -> None:
 
 def test_a_damaged_artifact_is_not_served_again(root: Path) -> None:
     """What a return rests on are the bytes: when they are wrong the old set serves on."""
-    artifact = next(c for c in deployments(root) if c["deployment"] == 1)["models"]["line"]["artifact"].removeprefix("sha256:")
-    file = root / ".leptonctl" / "store" / "artifacts" / artifact[:2] / artifact
+    artifact = deployments_of(root, "prod")[1].models["line"][0].artifact
+    file = stored(root, layout.artifact(artifact))
     file.chmod(0o644)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     before = answer(root)
@@ -197,13 +200,8 @@ def test_a_damaged_artifact_is_not_served_again(root: Path) -> None:
     assert refused.returncode == 1, refused.stdout + refused.stderr
     (problem,) = [event["diagnostic"] for event in events(refused.stdout) if event["type"] == "step_failed"]
     assert problem["id"] == "not-ready"
-    assert artifact in problem["detail"], "the server's own reason, not that it was late"
+    assert layout.bare(artifact) in problem["detail"], "the server's own reason, not that it was late"
     assert took < 30, took
     assert answer(root) == before
     assert state_of(root)["current"]["environment/prod/line"]["version"] == "v2"
     assert "line: v2" in (root / "environment-prod.yaml").read_text()
-
-
-def deployments(root: Path) -> list[dict]:
-    folder = root / ".leptonctl" / "store" / "deployments" / "prod"
-    return [json.loads(file.read_text()) for file in sorted(folder.iterdir()) if file.name.isdigit()]

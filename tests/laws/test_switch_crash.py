@@ -11,11 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.core.record import State, from_json
-from tests.projects import ask, environment_of, processes, run, served, start, state_of, stop_servers, tiny_project
+from leptonctl.core import layout
+from leptonctl.core.codec import decode
+from leptonctl.core.deployment import ServerRecord
+from tests.projects import (
+    ask,
+    deployments_of,
+    environment_of,
+    head_of,
+    processes,
+    recorded,
+    run,
+    served,
+    start,
+    state_of,
+    stop_servers,
+    stored,
+    tiny_project,
+)
 
 ROUNDS = 5 if os.environ.get("LEPTONCTL_SOAK") else 1
-POINTS = ("record", "pending", "staged", "ready", "head", "state")
+POINTS = ("pending", "record", "staged", "ready", "head", "state")
 # the versions answer this row differently enough to be told apart
 ROW = {"inputs": [{"name": n, "datatype": "FP32", "shape": [1], "data": [v]} for n, v in (("x", 2.0), ("y", 3.0))]}
 
@@ -47,30 +63,25 @@ class Asking(threading.Thread):
                 self.failed.append(repr(problem))
 
 
-def read_state(root: Path) -> State:
-    return from_json(json.loads((root / ".leptonctl" / "state" / "state.json").read_text()))
-
-
-def read_json(file: Path) -> dict:
-    try:
-        return json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
-
-
 def reached(root: Path, point: str, number: int) -> bool:
     """Whether the switch to deployment `number` of dev has come to this write."""
-    store = root / ".leptonctl" / "store"
-    if point == "record":
-        return (store / "deployments" / "dev" / f"{number:08d}").exists()
-    if point in ("staged", "head"):
-        return read_json(store / "deployments" / "dev" / point).get("deployment") == number
-    if point == "ready":
-        return any(number in read_json(file).get("ready", ()) for file in (store / "servers" / "dev").iterdir())
-    state = read_state(root)
-    if point == "pending":
-        return state.pending.get("dev", {}).get("deployment") == number
-    return state.environments["dev"]["deployment"] == number
+    state = recorded(root)
+    match point:
+        case "pending":
+            return "dev" in state.pending and state.pending["dev"].deployment == number
+        case "record":
+            return stored(root, layout.deployment(state.lineage, "dev", number)).exists()
+        case "staged":
+            return head_of(root, "dev").staged == number
+        case "ready":
+            return any(number in server.ready for server in registered(root))
+        case "head":
+            return head_of(root, "dev").deployment == number
+    return state.environments["dev"].deployment == number
+
+
+def registered(root: Path) -> list[ServerRecord]:
+    return [decode(file.read_bytes(), ServerRecord) for file in stored(root, layout.servers(recorded(root).lineage, "dev")).iterdir()]
 
 
 def bind(root: Path, version: str) -> None:
@@ -87,13 +98,13 @@ def kill_at(root: Path, arrived: Callable[[], bool]) -> None:
 
 
 def newest(root: Path) -> int:
-    return max(int(f.name) for f in (root / ".leptonctl" / "store" / "deployments" / "dev").iterdir() if f.name.isdigit())
+    return max(deployments_of(root, "dev"))
 
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("attempt", range(ROUNDS))
 def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
-    asking = Asking(environment_of(root, "dev")["url"])
+    asking = Asking(environment_of(root, "dev").url)
     before = state_of(root)["current"]["environment/dev/line"]["version"]
     after = "v2" if before == "v1" else "v1"
     number = newest(root) + 1
@@ -102,8 +113,8 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     asking.start()
     kill_at(root, lambda: reached(root, point, number))
     assert reached(root, point, number)
-    moved = reached(root, "head", number)
-    entry = read_state(root).current["environment/dev/line"]
+    written, moved = reached(root, "record", number), reached(root, "head", number)
+    entry = recorded(root).current["environment/dev/line"]
     assert entry.version in (before, after)
     if point in ("record", "pending", "staged", "ready"):
         assert entry.version == before
@@ -112,15 +123,16 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     assert plan.returncode == (0 if reached(root, "state", number) else 2), plan.stdout
     completed = run("apply", "--yes", "--json", cwd=root)
     assert completed.returncode == 0, completed.stdout + completed.stderr
-    state = read_state(root)
+    state = recorded(root)
     assert state.current["environment/dev/line"].version == after
     assert not state.pending
     assert not state.locks
     assert not state.applies
     if moved:
-        assert (state.environments["dev"]["deployment"], newest(root)) == (number, number), "completed, not switched again"
+        assert (state.environments["dev"].deployment, newest(root)) == (number, number), "completed, not switched again"
     else:
-        assert state.environments["dev"]["deployment"] == newest(root) > number
+        # a number that a record has been written under is never used again
+        assert state.environments["dev"].deployment == newest(root) == number + written
     shown = served(root, "dev")
     assert shown["models"][0]["live_artifact"] == state.current["environment/dev/line"].artifact
     assert processes(root) == servers
@@ -144,9 +156,9 @@ def test_the_other_way_round_after_the_head_moved(root: Path) -> None:
     bind(root, before)
     back = run("apply", "--yes", "--json", cwd=root)
     assert back.returncode == 0, back.stdout + back.stderr
-    state = read_state(root)
+    state = recorded(root)
     assert state.current["environment/dev/line"].version == before
-    assert state.environments["dev"]["deployment"] == number + 1
+    assert state.environments["dev"].deployment == number + 1
 
 
 def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
@@ -161,4 +173,4 @@ def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
     assert run("apply", "--yes", cwd=root).returncode == 0
     rolled = run("rollback", "dev", "--yes", cwd=root)
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
-    assert read_state(root).current["environment/dev/line"].version == "v3"
+    assert recorded(root).current["environment/dev/line"].version == "v3"

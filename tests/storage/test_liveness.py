@@ -92,6 +92,18 @@ def test_what_was_seen_is_remembered_from_one_command_to_the_next(tmp_path: Path
     assert [file.name for file in memory.parent.iterdir()] == ["seen.json"]
 
 
+def test_readers_at_one_time_share_a_memory(tmp_path: Path) -> None:
+    """What one has seen since the other looked last is not forgotten when that one writes."""
+    clock, memory = Clock(), tmp_path / "seen.json"
+    claims, servers = (Liveness(memory=memory, clock=clock) for _ in range(2))
+    assert claims.alive("claim/a", ELSEWHERE, 3, TERM)
+    assert servers.alive("server/a", ELSEWHERE, 3, TERM)
+    assert claims.alive("claim/b", ELSEWHERE, 3, TERM)
+    clock.time += TERM
+    later = Liveness(memory=memory, clock=clock)
+    assert [later.alive(name, ELSEWHERE, 3, TERM) for name in ("claim/a", "server/a", "claim/b")] == [False] * 3
+
+
 def test_a_memory_of_another_boot_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, memory = Clock(), tmp_path / "seen.json"
     assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
