@@ -78,7 +78,7 @@ def _step(op: str, address: str, fields: dict[str, Json], needs: dict[str, tuple
     return Step(name=op, op=op, address=address, key=key, spec=key, fields=fields, own=own, inputs=fields, needs=needs)
 
 
-NAMES = {"gather": "rows", "work": "worked", "press": "pressed", "weigh": "weighed"}
+PRODUCES = {"gather": "rows", "work": "worked", "press": "pressed", "weigh": "weighed"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class AtOnce:
         outputs: dict[str, Json] = {"metrics": {"a": 0.5, "b": 0.25}, "mark": number}
         if task.op == "gather":
             outputs["columns"] = COLUMNS
-        produced = Produced(artifacts={NAMES[task.op]: self.artifacts[task.op]}, outputs=outputs)
+        produced = Produced(artifacts={PRODUCES[task.op]: self.artifacts[task.op]}, outputs=outputs)
         self._done.append(Completed(id=task.id, produced=produced, seconds=0.1, provenance=PROVENANCE))
 
     def poll(self, timeout: float) -> list[Outcome]:
