@@ -81,7 +81,7 @@ def test_an_installed_leptonctl_needs_no_checkout(installed: Path, tmp_path: Pat
     run(installed, "leptonctl", "init", cwd=tmp_path)
     assert "to create" in run(installed, "leptonctl", "plan", cwd=tmp_path)
     loaded = run(installed, sys.executable, "-c", code, cwd=tmp_path)
-    assert str(installed / "leptonctl" / "commands" / "planning.py") in loaded
+    assert str(installed / "leptonctl" / "commands" / "line.py") in loaded
     assert str(CHECKOUT / "leptonctl") not in loaded
     assert "to create" in run(installed, "leptonctl", "plan", "--markdown", cwd=tmp_path)
 

@@ -145,7 +145,7 @@ DAMAGE = [
     Wrong(words="status", id="corrupt-state", edit=write(STATE, "nonsense"), name="status of a damaged state"),
     Wrong(words="apply --yes", id="corrupt-state", edit=write(STATE, "nonsense"), name="apply of a damaged state"),
     Wrong(words="plan", id="corrupt-record", edit=damaged(lambda lineage: layout.head(lineage, "dev")), name="a damaged head"),
-    Wrong(words="plan", id="corrupt-record", edit=damaged(lambda lineage: layout.owner(lineage)), name="a damaged owner"),
+    Wrong(words="plan", id="corrupt-record", edit=damaged(layout.owner), name="a damaged owner"),
     Wrong(words="plan", id="corrupt-record", edit=damaged(lambda _: layout.IDENTITY), name="a damaged identity"),
     Wrong(words="status", id="corrupt-record", edit=damaged(lambda lineage: layout.deployment(lineage, "dev", 1)), name="a damaged deployment"),
     Wrong(words="show", id="corrupt-record", edit=lambda root: [f.write_text("nonsense") for f in (root / ".leptonctl/store/results").iterdir()] and None, name="damaged results"),
