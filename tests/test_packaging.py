@@ -81,7 +81,7 @@ def test_an_installed_leptonctl_needs_no_checkout(installed: Path, tmp_path: Pat
     run(installed, "leptonctl", "init", cwd=tmp_path)
     assert "to create" in run(installed, "leptonctl", "plan", cwd=tmp_path)
     loaded = run(installed, sys.executable, "-c", code, cwd=tmp_path)
-    assert str(installed / "leptonctl" / "commands" / "line.py") in loaded
+    assert str(installed / "leptonctl" / "cli" / "main.py") in loaded
     assert str(CHECKOUT / "leptonctl") not in loaded
     assert "to create" in run(installed, "leptonctl", "plan", "--markdown", cwd=tmp_path)
 
@@ -92,7 +92,7 @@ WRONG = {
     "leptonctl.yaml": "kind: Project\nname: p\nformat: 1\nvars: [a]\n",
     "data.yaml": "kind: Dataset\nname: d\nseparator: x\nsplit: {by: id, seed: 7}\nversions: {v1: {source: a.csv}}\n",
     "model.yaml": "kind: Model\nname: m\ndataset: d@v1\nalgorithm: ridge\nparams: {alpa: 1}\nseed: x\nversions: {V1: {}}\n",
-    "environment.yaml": "kind: Environment\nname: e\nmodels: {m: v1}\nplatform: {port: 70000}\n",
+    "environment.yaml": "kind: Environment\nname: e\nmodels: {m: v1}\nrequests: gentle\n",
 }
 
 
@@ -123,7 +123,7 @@ def validated(checkout: Path, project: Path) -> list[dict]:
 
 def test_a_checkout_without_compiled_checks_finds_the_same_mistakes(bare: Path, installed: Path, wrong: Path) -> None:
     found = validated(installed, wrong)
-    assert {d["place"].partition(":")[0] if "place" in d else d["file"] for d in found} == set(WRONG)
+    assert {problem["file"] for problem in found} == set(WRONG)
     assert validated(bare, wrong) == found
 
 

@@ -18,7 +18,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import Owner, Pointer
 from leptonctl.core.values import Json, Ops, Place, Span, Step
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, StepError, Task
-from leptonctl.spi.storage import Lease
+from leptonctl.storage.leases import StepLeases
 from leptonctl.storage.store import Store
 
 POLL_S = 0.05
@@ -91,41 +91,44 @@ class Scheduler:
     reporter: Reporter
     work: Work
     built: Built = field(default_factory=Built)
-    _known: dict[str, Result] = field(default_factory=dict)
-    _queue: list[_Ready] = field(default_factory=list)
-    _order: dict[Place, int] = field(default_factory=dict)
-    _elsewhere: list[_Ready] = field(default_factory=list)
-    _running: dict[str, _Ready] = field(default_factory=dict)
-    _twins: dict[str, list[_Ready]] = field(default_factory=dict)
-    _leases: dict[str, Lease] = field(default_factory=dict)
-    _open: Executor | None = None
-    _looked: float = 0.0
-    _endings: list[Place] = field(default_factory=list)
+    _known: dict[str, Result] = field(init=False, default_factory=dict)
+    _before: dict[Place, tuple[Place, ...]] = field(init=False, default_factory=dict)
+    _queue: list[_Ready] = field(init=False, default_factory=list)
+    _order: dict[Place, int] = field(init=False, default_factory=dict)
+    _elsewhere: list[_Ready] = field(init=False, default_factory=list)
+    _running: dict[str, _Ready] = field(init=False, default_factory=dict)
+    _twins: dict[str, list[_Ready]] = field(init=False, default_factory=dict)
+    _leases: StepLeases = field(init=False)
+    _open: Executor | None = field(init=False, default=None)
+    _looked: float = field(init=False, default=0.0)
+    _endings: list[Place] = field(init=False, default_factory=list)
 
     def run(self, changes: Sequence[Change]) -> Built:
         """Do every step of the changes but effects. KeyboardInterrupt stops what runs and is raised again."""
         steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
-        order = TopologicalSorter({place: [n for n in step.step.needs.values() if n in steps] for place, step in steps.items()})
-        order.prepare()
+        self._before = _before(steps)
         self._order = {place: number for number, place in enumerate(steps)}
         self._known.update(self.work.known)
-        try:
-            while order.is_active():
-                fresh = order.get_ready()
-                self._arrive([steps[place] for place in fresh])
-                self._start()
-                ended = self._ended(wait=not fresh)
-                order.done(*ended)
-        except BaseException:
-            if self._open is not None:
-                self._open.cancel()
-            raise
-        finally:
-            for lease in self._leases.values():
-                lease.release()
-            if self._open is not None:
-                self._open.close()
+        with StepLeases(self.store, self.work.owner) as self._leases:
+            try:
+                self._carry_out(steps)
+            except BaseException:
+                if self._open is not None:
+                    self._open.cancel()
+                raise
+            finally:
+                if self._open is not None:
+                    self._open.close()
         return self.built
+
+    def _carry_out(self, steps: Mapping[Place, PlannedStep]) -> None:
+        order = TopologicalSorter(self._before)
+        order.prepare()
+        while order.is_active():
+            fresh = order.get_ready()
+            self._arrive([steps[place] for place in fresh])
+            self._start()
+            order.done(*self._ended(wait=not fresh))
 
     # --- steps that are ready --------------------------------------------------------------------------------------
 
@@ -134,7 +137,9 @@ class Scheduler:
         if not fresh:
             return
         todo = [step for step in fresh if not self._skip(step)]
-        self._fetch(key for step in todo for key in self._needed_keys(step.step))
+        # what has a result reads nothing
+        self._fetch(step.key for step in todo if step.key is not None)
+        self._fetch(key for step in todo if step.key not in self._known for key in self._needed_keys(step.step))
         ready = [one for step in todo if (one := self._made_ready(step)) is not None]
         self._fetch(one.key for one in ready)
         earlier = {one.planned.step.place: self._earlier(one) for one in ready if one.content and one.key not in self._known}
@@ -149,7 +154,7 @@ class Scheduler:
                 heapq.heappush(self._queue, one)
 
     def _skip(self, planned: PlannedStep) -> bool:
-        obstacle = self.built.obstacle(planned.step.needs.values())
+        obstacle = self.built.obstacle(self._before[planned.step.place])
         if obstacle is None:
             return False
         self.built.skipped[planned.step.place] = obstacle
@@ -160,6 +165,8 @@ class Scheduler:
 
     def _made_ready(self, planned: PlannedStep) -> _Ready | None:
         step = planned.step
+        if planned.key is not None and planned.key in self._known:
+            return _Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
         needs: dict[str, Result] = {}
         for role in (*step.needs, *step.given):
             result = self._need(step, role)
@@ -220,19 +227,18 @@ class Scheduler:
                 self._submit(one)
 
     def _submit(self, one: _Ready) -> None:
-        lease = self.store.step_lease(one.key, self.work.owner)
-        if lease is None:
+        if not self._leases.take(one.key):
             self._elsewhere.append(one)
             return
         # its last holder may have come to the end between our look and this lease
         self._fetch([one.key])
         if one.key in self._known:
-            lease.release()
+            self._leases.release(one.key)
             self._finish(one, self._known[one.key], 0.0, adopted=True)
             return
         step = one.planned.step
         task = f"{step.address} {step.name}"
-        self._leases[task], self._running[task], self._twins[one.key] = lease, one, []
+        self._running[task], self._twins[one.key] = one, []
         forecast = one.planned.forecast_s
         self.reporter(StepStarted(op=step.op, address=step.address, name=step.name, key=one.key, forecast_s=forecast))
         if self._open is None:
@@ -266,7 +272,9 @@ class Scheduler:
         return ended
 
     def _hear(self, outcome: Outcome) -> None:
-        one = self._running[outcome.id]
+        one = self._running.get(outcome.id)
+        if one is None:
+            return  # of a step that has ended: an executor may still have had it on the way
         if isinstance(outcome, Progressed):
             self._progress(one.planned.step, outcome)
             return
@@ -274,11 +282,13 @@ class Scheduler:
         twins = self._twins.pop(one.key)
         try:
             if isinstance(outcome, Completed):
-                self._finish(one, self.store.put_result(self._result(one, outcome)), outcome.seconds, adopted=False)
+                ours = self._result(one, outcome)
+                in_force = self.store.put_result(ours)
+                self._finish(one, in_force, outcome.seconds, adopted=in_force != ours)
             else:
                 self._fail(one, outcome)
         finally:
-            self._leases.pop(outcome.id).release()
+            self._leases.release(one.key)
         # what equals it takes its result, or has its own try
         for twin in twins:
             heapq.heappush(self._queue, twin)
@@ -342,6 +352,7 @@ class Scheduler:
             "missing-result",
             "A result that this step reads is not in the store",
             f"{planned.name} of {planned.address}",
+            span=self.work.locate(planned.address, None),
             hint="run plan again",
         )
         self._failed(planned, planned.key, problem, 0.0)
@@ -351,3 +362,14 @@ class Scheduler:
         self.built.failed[step.place] = diagnostic
         self._endings.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))
+
+
+def _before(steps: Mapping[Place, PlannedStep]) -> dict[Place, tuple[Place, ...]]:
+    """What each step waits for: the listed steps that it reads, by place or by the key that they will have."""
+    makers = {step.key: place for place, step in steps.items() if step.key is not None}
+
+    def of(step: Step) -> Iterable[Place]:
+        yield from (place for place in step.needs.values() if place in steps)
+        yield from (maker for key in step.given.values() if (maker := makers.get(key)) is not None and maker != step.place)
+
+    return {place: tuple(dict.fromkeys(of(planned.step))) for place, planned in steps.items()}

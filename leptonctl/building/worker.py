@@ -27,6 +27,7 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Produced
+from leptonctl.storage.batch import ArtifactBatch
 from leptonctl.storage.open import open_store
 from leptonctl.storage.store import Store
 
@@ -88,7 +89,9 @@ def run_order(order: Order, project: Path, store: Store, progress: Callable[...,
     """Run one step; every way it can end is a message."""
     started = time.monotonic()
     try:
-        produced = _run(order, Bench(project=project, artifacts=store, progress=progress, check_key=store.check_key))
+        batch = ArtifactBatch(store=store)
+        produced = _run(order, Bench(project=project, artifacts=batch, progress=progress, check_key=store.check_key))
+        batch.flush()
         return CompletedMessage(
             id=order.id,
             seconds=time.monotonic() - started,

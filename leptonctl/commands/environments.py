@@ -9,7 +9,7 @@ from leptonctl.commands.routes import FILES, export_of, package_of, route_of
 from leptonctl.commands.run import Run, author_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
-from leptonctl.core.address import covers, document, parse
+from leptonctl.core.address import covers, document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Route
@@ -254,7 +254,7 @@ class _Move:
         after = {**state.entries(declared.address + "/"), **moving}
         by_address = self.run.planned.settled.by_address
         for address, pointer in after.items():
-            version = f"model/{parse(address).member}@{pointer.version}" if pointer else ""
+            version = version_of("model", parse(address).member or "", pointer.version or "") if pointer else ""
             node = by_address.get(version)
             if pointer is not None and node is not None and node.digest == pointer.digest and version not in state.sealed:
                 self.run.session.store.put_recipes({node.declaration: recipe_of(node)})

@@ -26,7 +26,7 @@ from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.judging import judge
 from leptonctl.kinds.kind import Recorded
 from leptonctl.project import observe
-from leptonctl.spi.platforms import Observation, Site
+from leptonctl.spi.platforms import Observation, Site, restarts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +183,19 @@ def explained(session: Session, settled: Settled, state: State | None, changes: 
     moving = {c.address: current[c.address].declaration for c in changes if c.action == "update" and c.address in current}
     recipes = session.store.recipes(set(moving.values())) if moving else {}
     found = (with_becauses(c, settled.by_address.get(c.address), recipes.get(moving.get(c.address, ""))) for c in changes)
-    return tuple(variable_becauses(change, session.documents) for change in found)
+    return tuple(restarting(session, state, variable_becauses(change, session.documents)) for change in found)
+
+
+def restarting(session: Session, state: State | None, change: Change) -> Change:
+    """The update of an environment, saying which of the edited settings restart what serves it."""
+    if state is None or change.action != "update":
+        return change
+    wanted = {environment.address: environment for environment in environments(session.declarations).values()}.get(change.address)
+    record = state.environments.get(wanted.name) if wanted else None
+    if wanted is None or record is None or wanted.platform["type"] != record.platform["type"]:
+        return change
+    settings = restarts(session.catalog.platforms[str(wanted.platform["type"])].settings, record.platform, wanted.platform)
+    return replace(change, reason=f"what serves is restarted for {' and '.join(settings)}") if settings else change
 
 
 def checkout_for(session: Session, state: State | None, changes: Sequence[Change]) -> Checkout:

@@ -1,6 +1,7 @@
 """`lock`: every registration of an apply and every environment's lock, and one of them taken from its holder."""
 
 from leptonctl.commands.session import Session
+from leptonctl.core.address import document
 from leptonctl.core.codec import plain, replace
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.state import Owner, State
@@ -20,7 +21,7 @@ def locks(session: Session) -> list[dict[str, Json]]:
         rows.append({"id": id_, "kind": "apply", "addresses": [*claim.addresses], "phase": claim.phase, **row})
     for name, lock in state.locks.items():
         row = _row(session, f"lock/{name}/{lock.token}", lock.owner, lock.beat)
-        address = f"environment/{name}"
+        address = document("environment", name)
         rows.append({"id": address, "kind": "environment", "addresses": [address], "phase": "binding", **row})
     return rows
 
@@ -33,7 +34,7 @@ def release(session: Session, lock_id: str) -> dict[str, Json]:
 
     def move(state: State) -> State:
         applies = {id_: claim for id_, claim in state.applies.items() if id_ != lock_id}
-        kept = {name: lock for name, lock in state.locks.items() if lock_id not in (f"environment/{name}", lock.claim)}
+        kept = {name: lock for name, lock in state.locks.items() if lock_id not in (document("environment", name), lock.claim)}
         return replace(state, applies=applies, locks=kept)
 
     session.pointers.move(move)

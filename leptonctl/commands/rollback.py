@@ -6,7 +6,7 @@ from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_models, bound_version, declared, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
-from leptonctl.core.address import document, member_of
+from leptonctl.core.address import document, environment_and_member, member_of
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
@@ -15,7 +15,7 @@ from leptonctl.storage.lineage import Hole
 
 def rollback(session: Session, target: str, to: int | None, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
     """`target` is ENV or ENV/MODEL; `to` is a deployment, else the newest before this one that bound something else."""
-    name, _, model = target.removeprefix("environment/").partition("/")
+    name, model = environment_and_member(target)
     declared(session, name)
     record = _earlier(session, name, model) if to is None else _deployment(session, name, to)
     if model and record.main(model) is None:

@@ -3,7 +3,7 @@
 from leptonctl.commands.line import observed
 from leptonctl.commands.results import metrics_of
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse
+from leptonctl.core.address import member_of, parse
 from leptonctl.core.deployment import ServedModel, ServerRecord
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Pointer, State
@@ -22,7 +22,7 @@ def status(session: Session) -> dict[str, Json]:
 
 def _environment(session: Session, name: str, state: State, live: Live) -> Json:
     record = state.environments[name]
-    entries = state.entries(f"environment/{name}/")
+    entries = state.entries(member_of("environment", name, ""))
     serving = live.answering.models if live.answering else {}
     metrics = _metrics(session, entries)
     serials = _serials(session, name, state, entries)

@@ -71,6 +71,14 @@ def short(text: str) -> str:
     return text.partition("/")[2]
 
 
+def environment_and_member(written: str) -> tuple[str, str]:
+    """`ENV` or `ENV/MEMBER`, with or without its kind, as (ENV, MEMBER or "")."""
+    found = parse(written)
+    if found.kind != "environment" or found.name == "":
+        found = parse(f"environment/{written}")
+    return found.name, found.member or ""
+
+
 def full(written: str, known: Collection[str], kinds: Iterable[str]) -> str:
     """What a person means: `m@v` is `model/m@v`, `prod/m` is `environment/prod/m`. Failure where that is not clear."""
     if _known_as(written, known):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from leptonctl.core.address import parse
 from leptonctl.core.change import Because, Change, Create, Forget, Keep, Remove, Update
 from leptonctl.core.graph import Keys
 from leptonctl.core.state import Pointer, Recipe
@@ -15,7 +16,7 @@ def diff(nodes: Sequence[Node], current: Mapping[str, Pointer], keys: Keys, lost
     Steps and becauses are added later, to what moves. `lost`: addresses in place whose results are gone from the store.
     """
     declared = {node.address for node in nodes}
-    gone = sorted((a for a in current if a not in declared), key=lambda a: (-a.count("/"), a))
+    gone = sorted((a for a in current if a not in declared), key=lambda a: (parse(a).member is None, a))
     return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_vanished(a, current[a]) for a in gone))
 
 

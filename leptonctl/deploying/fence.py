@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from leptonctl.core.address import document
 from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
@@ -177,7 +178,7 @@ def taken_over(name: str, holder: str) -> Failure:
     return fail(
         "taken-over",
         "This apply was taken for dead, and another has gone on",
-        f"environment/{name} was taken over by {holder}; nothing more was changed",
+        f"{document('environment', name)} was taken over by {holder}; nothing more was changed",
         hint="plan again: what was built is in the store",
         exit_code=STALE,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from leptonctl.core.address import document, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.state import Environment, Pointer
@@ -84,14 +85,14 @@ def _failed(name: str, why: str) -> Failure:
     return fail(
         "heal-failed",
         "What serves an environment could not be mended",
-        f"environment/{name}: {why}" if name else why,
+        f"{document('environment', name)}: {why}" if name else why,
         hint="see `leptonctl status`, and the server's log",
     )
 
 
 def _recorded(record: Deployment) -> Routes:
     def route(address: str, _pointer: Pointer) -> Route:
-        found = record.main(address.rpartition("/")[2])
+        found = record.main(parse(address).member or "")
         if found is None:
             raise fail("missing-deployment", "The record of the bound deployment does not hold a binding", address, hint="leptonctl apply")
         return found

@@ -117,7 +117,7 @@ def start_server(launch: Launch, timeout: float = START_S) -> ServerRecord:
 def running_server(root: Path, environment: str) -> ServerRecord | None:
     """This host's server of an environment as it wrote itself down, when it runs and was started for this folder."""
     record = server_record(root, environment)
-    return record if record is not None and is_running(record) and _is_of(root, record.pid) else None
+    return record if record is not None and is_running(record) and is_for(root, record.pid) else None
 
 
 def server_record(root: Path, environment: str) -> ServerRecord | None:
@@ -190,11 +190,14 @@ def last_line(root: Path, environment: str) -> str:
     return lines[-1] if lines else ""
 
 
-def _is_of(root: Path, pid: int) -> bool:
-    """Whether a server process was started for this folder: for this path, or for one that is gone since the folder was moved."""
+def is_for(root: Path, pid: int) -> bool | None:
+    """Whether a server process was started for this folder: for its path, or for one that is gone since the folder was moved.
+
+    None when that cannot be told: another program, or one that we may not look at.
+    """
     arguments = arguments_of(pid)
     if arguments is None or "--project" not in arguments[:-1]:
-        return False
+        return None
     folder = Path(arguments[arguments.index("--project") + 1])
     try:
         return folder.samefile(root)

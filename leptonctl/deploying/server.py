@@ -13,6 +13,7 @@ from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
+from leptonctl.deploying.addresses import Listener
 from leptonctl.deploying.fleet import fleet, listed
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
@@ -53,8 +54,13 @@ def problems(site: Site, _seen: Observation | None) -> tuple[Problem, ...]:
         return ()
     if not addresses.in_use(refused):
         return (_foreign(host, port, refused),)
+    running = processes.running_server(site.root, site.environment)
+    process = addresses.listener(host, port)
+    # it may hang, and is ours all the same
+    if running is not None and process is not None and process.pid == running.pid:
+        return ()
     answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
-    return () if _is_own(site, answer) else (_taken(site, answer),)
+    return () if _is_own(site, answer) else (_taken(site, answer, process),)
 
 
 def stage(site: Site, deployment: Deployment, say: Say) -> None:
@@ -64,14 +70,15 @@ def stage(site: Site, deployment: Deployment, say: Say) -> None:
     launch = launch_of(site)
     running = processes.running_server(site.root, site.environment)
     why = "" if running is None else _unfit(site, launch, running, deployment)
-    if running is not None:
-        if not why:
-            return
-        say(f"{why}: stopping it")
-        processes.stop_server(site.root, site.environment, timeout=HUNG_S if why == SILENT else _seconds(site, "stop_s") + HUNG_S)
+    if running is not None and not why:
+        return
+    # first: what serves is not stopped for an address that is taken
     found = problems(site, None)
     if found:
         raise ProviderError(found[0].summary, detail=found[0].detail, hint=found[0].hint, id=found[0].id)
+    if running is not None:
+        say(f"{why}: stopping it")
+        processes.stop_server(site.root, site.environment, timeout=HUNG_S if why == SILENT else _seconds(site, "stop_s") + HUNG_S)
     if not addresses.port_free(launch.host, launch.port):
         # one of this environment that was started by hand: it follows like any other
         return
@@ -196,21 +203,22 @@ def _is_sound(site: Site, deployment: Deployment) -> bool:
 
 
 def _is_own(site: Site, answer: ServerRecord | None) -> bool:
-    """A status of another lineage or environment is not ours."""
-    return answer is not None and (answer.lineage, answer.environment) == (site.lineage, site.environment)
+    """A status of another lineage or environment is not ours, nor is that of the folder which this one is a copy of."""
+    if answer is None or (answer.lineage, answer.environment) != (site.lineage, site.environment):
+        return False
+    return processes.is_for(site.root, answer.pid) is not False
 
 
-def _taken(site: Site, answer: ServerRecord | None) -> Problem:
+def _taken(site: Site, answer: ServerRecord | None, process: Listener | None) -> Problem:
     """Who has the port: by what it answers, and by what the system tells of its process."""
     host, port = _address(site)
-    process = addresses.listener(host, port)
     who = "another program" if process is None else f"pid {process.pid}"
     where = f", started in {process.folder}" if process is not None and process.folder else ""
     hint = "choose another port under `platform:` of the environment, or stop the process that listens on this one"
     holder = None
     if answer is None:
         what = f"{who}{where}" if process is None else f"another program ({who}{where})"
-    elif answer.lineage == site.lineage:
+    elif answer.lineage == site.lineage and answer.environment != site.environment:
         holder = answer.environment
         what = f"the server of environment {holder} of this project (pid {answer.pid}{where})"
         hint = f"remove environment {holder} with an apply of its own first, or choose another port"

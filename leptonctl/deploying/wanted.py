@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from leptonctl.core.address import document, member_of, parse
 from leptonctl.core.codec import replace
 from leptonctl.core.deployment import Deployment, Route, ServerRecord
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
@@ -43,7 +44,7 @@ def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
 
 def pointers_after(state: State, name: str, wanted: Wanted) -> dict[str, Pointer]:
     """The bindings of an environment after the switch, by address."""
-    prefix = f"environment/{name}/"
+    prefix = member_of("environment", name, "")
     if wanted.environment is None:
         return {}
     merged = {**state.entries(prefix), **wanted.bindings}
@@ -52,7 +53,7 @@ def pointers_after(state: State, name: str, wanted: Wanted) -> dict[str, Pointer
 
 def moves(state: State, name: str, wanted: Wanted, number: int, at: str) -> dict[str, Pointer | None]:
     """The pointers that the switch writes, stamped with their deployment. Given up, an environment takes its bindings along."""
-    address = f"environment/{name}"
+    address = document("environment", name)
     if wanted.environment is None:
         return dict.fromkeys([a for a in state.current if a == address or a.startswith(address + "/")])
     return {a: None if p is None else _stamped(p, number, at) for a, p in wanted.bindings.items()}
@@ -85,7 +86,7 @@ def deployment_after(
 ) -> Deployment:
     """The record of all bindings after the switch."""
     bindings = pointers_after(state, name, wanted)
-    models = {address.rpartition("/")[2]: (wanted.routes(address, pointer),) for address, pointer in bindings.items()}
+    models = {parse(address).member or "": (wanted.routes(address, pointer),) for address, pointer in bindings.items()}
     return Deployment(
         lineage=state.lineage,
         environment=name,

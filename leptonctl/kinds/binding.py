@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from leptonctl.core.address import document
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, PlannedStep, Remove
 from leptonctl.core.gate import Gate
@@ -56,7 +57,7 @@ def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: boo
         origins={("version",): span_of(binding)},
         span=span_of(binding),
         steps=(*evidence, bind_step(binding.address, built.digest, binding.version)),
-        needs=(model.address, binding.address.rpartition("/")[0]),
+        needs=(model.address, document("environment", binding.environment)),
         effect=True,
         version=binding.version,
         notes=notes,

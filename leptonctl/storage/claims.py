@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from leptonctl.core.address import document
 from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
 from leptonctl.core.state import Claim, Lock, Owner, State
@@ -116,7 +117,7 @@ def lock_environment(state: State, environment: str, claim: Registration) -> Sta
         and lock.claim != claim.id
         and claim.liveness.alive(f"lock/{environment}/{lock.token}", lock.owner, lock.beat, TERM_S)
     ):
-        raise held(f"environment/{environment}", lock.owner)
+        raise held(document("environment", environment), lock.owner)
     token = state.tokens.get(environment, 0) + 1
     return replace(
         state,
@@ -129,7 +130,7 @@ def holding(state: State, environment: str, claim: Registration, token: int) -> 
     """The same state. Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
     lock = state.locks.get(environment)
     if lock is None or (lock.claim, lock.token) != (claim.id, token):
-        raise taken_over(f"environment/{environment}", lock.owner if lock else None)
+        raise taken_over(document("environment", environment), lock.owner if lock else None)
     return state
 
 

@@ -53,11 +53,8 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def write_temporary(folder: Path, chunks: Iterable[bytes], stamp: int | None = None) -> Path:
-    """A new file in `folder` whose bytes are durable. It has no name yet that anybody looks for.
-
-    `stamp` is its modification time in nanoseconds: the clock's, not that of the kernel, which stands still for milliseconds.
-    """
+def write_temporary(folder: Path, chunks: Iterable[bytes]) -> Path:
+    """A new file in `folder` whose bytes are durable. It has no name yet that anybody looks for."""
     path = folder / f"{os.getpid()}-{time.time_ns():x}-{next(_numbers)}"
     handle = _create(path)
     try:
@@ -65,7 +62,8 @@ def write_temporary(folder: Path, chunks: Iterable[bytes], stamp: int | None = N
             view = memoryview(chunk)
             while view:
                 view = view[os.write(handle, view) :]
-        moment = time.time_ns() if stamp is None else stamp
+        # the kernel's own stamps stand still for milliseconds: two files could not be told apart by them
+        moment = _now()
         os.utime(handle, ns=(moment, moment))
         os.fsync(handle)
     except BaseException:
@@ -147,6 +145,10 @@ def open_lock(path: Path) -> int:
     except FileNotFoundError:
         make_folder(path.parent)
         return os.open(path, flags, 0o666)
+
+
+def _now() -> int:
+    return time.time_ns()
 
 
 def _create(path: Path) -> int:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from time import time_ns
 
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import ObjectInfo, StorageError, StoreBackend
@@ -23,7 +22,7 @@ from leptonctl.storage.folder_walk import walk
 STRIPES = 4096
 CHUNK = 1 << 16
 STREAM_CHUNK = 1 << 20
-# the coarsest clock that a file system stamps its files with
+# the coarsest clock that a file system stamps its files with; a step also where the machine's clock was set back
 GRAIN_NS = 2_000_000_000
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 
@@ -188,8 +187,7 @@ class FolderObjects:
 
     def _replace(self, file: Path, data: bytes, before: os.stat_result | None) -> str:
         """Replace a file under its lock. The modification time only grows, so that an etag never comes back."""
-        stamp = time_ns() if before is None else max(time_ns(), before.st_mtime_ns + 1)
-        written = write_temporary(self._temporary, (data,), stamp)
+        written = write_temporary(self._temporary, (data,))
         if before is not None and written.stat().st_mtime_ns <= before.st_mtime_ns:
             os.utime(written, ns=(before.st_mtime_ns + GRAIN_NS,) * 2)
         etag = _etag(written.stat())

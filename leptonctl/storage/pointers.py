@@ -51,6 +51,7 @@ class Pointers:
     project: str
     _published: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
     _admitted: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
+    _newest: dict[Stamp, State] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self) -> State | None:
         """The state, or None before the first apply. One look into the store beyond the state itself.
@@ -175,7 +176,12 @@ class Pointers:
     def _stamped(self) -> tuple[State, Stamp] | None:
         try:
             found = self.states.read()
-            return None if found is None else (decode_state(found[0]), found[1])
+            if found is None:
+                return None
+            data, stamp = found
+            if stamp not in self._newest:
+                self._remember(stamp, decode_state(data))
+            return self._newest[stamp], stamp
         except StateCorrupt as problem:
             raise failures.corrupt(self.states.describe(), problem) from problem
         except BadRecord as problem:
@@ -184,12 +190,21 @@ class Pointers:
             raise failures.refused(refusal) from refusal
 
     def _write(self, expected: Stamp | None, state: State) -> bool:
+        stamp = _stamp(state)
         try:
-            return self.states.swap(expected, encode_state(state), _stamp(state))
+            swapped = self.states.swap(expected, encode_state(state), stamp)
         except StateCorrupt as problem:
             raise failures.corrupt(self.states.describe(), problem) from problem
         except StorageError as refusal:
             raise failures.refused(refusal) from refusal
+        if swapped:
+            self._remember(stamp, state)
+        return swapped
+
+    def _remember(self, stamp: Stamp, state: State) -> None:
+        """Moves come in series: what was just written need not be taken apart again. A stamp is random, so it means one state."""
+        self._newest.clear()
+        self._newest[stamp] = state
 
 
 def _record(before: State, after: State, note: Note) -> HistoryRecord:

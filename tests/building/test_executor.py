@@ -14,16 +14,20 @@ from pathlib import Path
 import pytest
 
 from leptonctl.building.local import LocalExecutor
-from leptonctl.building.task import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
-from leptonctl.core.values import Json, Op, Result
-from leptonctl.storage.owner import process_started
-from leptonctl.storage.store import open_store
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task, Workplace
+from leptonctl.storage.folder import STORE
+from leptonctl.storage.open import open_store
+from leptonctl.storage.owner import process_start
+from leptonctl.testing import check_executor
+from tests.building.workshop import REPO
 
 TOY = """
 import ctypes, os, signal, subprocess, sys, time
 from leptonctl.core.diagnostic import fail
 from leptonctl.spi.learning import ProviderError
-from leptonctl.spi.running import Made
+from leptonctl.spi.running import Produced
 
 runs = 0
 
@@ -37,7 +41,11 @@ def run(inputs, needs, bench):
         outputs = {"pid": os.getpid(), "runs": runs, "project": str(bench.project), "session": os.getsid(0),
                    "needs": {role: [r.key, dict(r.artifacts)] for role, r in needs.items()},
                    "env": {n: v for n, v in os.environ.items() if "THREADS" in n}, "path": sys.path[0]}
-        return Made(artifacts={"text": digest}, outputs=outputs)
+        return Produced(artifacts={"text": digest}, outputs=outputs)
+    if do == "half":
+        digest = bench.artifacts.put_artifact(b"half")
+        assert bench.artifacts.get_artifact(digest) == b"half"
+        raise ProviderError("Bad", id="bad")
     if do == "say no":
         raise ProviderError("Bad cell", id="bad-cell", detail="It is bad.", hint="mend it", file="a.csv", line=7, column="x")
     if do == "fail":
@@ -48,12 +56,12 @@ def run(inputs, needs, bench):
         sys.exit(3)
     if do == "memory":
         raise MemoryError
-    if do == "not made":
+    if do == "not produced":
         return {}
     if do == "not json":
-        return Made(outputs={"x": float("nan")})
+        return Produced(outputs={"x": float("nan")})
     if do == "key":
-        return Made(outputs={"same": bench.check_key("k1", inputs["mark"])})
+        return Produced(outputs={"same": bench.check_key("k1", inputs["mark"])})
     if do == "quit":
         os._exit(5)
     if do == "crash":
@@ -69,7 +77,7 @@ def run(inputs, needs, bench):
             count += 1
         bench.progress(message="last", iteration=count, loss=0.5)
         time.sleep(inputs["rest"])
-        return Made(outputs={"count": count})
+        return Produced(outputs={"count": count})
     if do == "children":
         child = subprocess.Popen(["sleep", "600"])
         bench.progress(iteration=os.getpid(), of=child.pid)
@@ -89,13 +97,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "toy_step.py").write_text(TOY)
     (tmp_path / "project").mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "lib"), str(REPO), *filter(None, [os.environ.get("PYTHONPATH")])]))
     return tmp_path / "project"
 
 
 def open_executor(project: Path, parallelism: int = 1) -> LocalExecutor:
-    steps = {"train": "toy_step", "prepare": "no_such_module"}
-    return LocalExecutor(project, ".leptonctl/store", parallelism, project / ".leptonctl" / "logs", steps=steps)
+    return LocalExecutor(
+        Workplace(project=project, store=".leptonctl/store", logs=project / ".leptonctl" / "logs", settings={"parallelism": parallelism})
+    )
 
 
 @pytest.fixture
@@ -104,8 +113,8 @@ def executor(project: Path) -> Iterator[LocalExecutor]:
         yield executor
 
 
-def task(id: str, do: str, op: Op = "train", **inputs: Json) -> Task:
-    return Task(id=id, op=op, inputs={"do": do, **inputs})
+def task(id: str, do: str, run: str = "toy_step:run", **inputs: Json) -> Task:
+    return Task(id=id, op="toy", run=run, inputs={"do": do, **inputs})
 
 
 def outcomes(executor: Executor, count: int = 1, seconds: float = 30.0) -> list[Outcome]:
@@ -132,7 +141,7 @@ def first_progress(executor: Executor) -> Progressed:
 
 
 def gone(pid: int, within: float = 10.0) -> bool:
-    return wait_for(lambda: process_started(pid) is None, within)
+    return wait_for(lambda: process_start(pid) is None, within)
 
 
 def wait_for(holds: Callable[[], bool], within: float = 10.0) -> bool:
@@ -142,16 +151,20 @@ def wait_for(holds: Callable[[], bool], within: float = 10.0) -> bool:
     return holds()
 
 
+def test_it_keeps_what_every_executor_must(project: Path) -> None:
+    check_executor(partial(open_executor, project, parallelism=2), project=project)
+
+
 def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, project: Path) -> None:
-    need = Result(key="sha256:aa", op="prepare", artifacts={"t": "sha256:bb"}, outputs={}, provenance={}, seconds=1.0)
-    executor.submit(Task(id="one", op="train", inputs={"do": "echo", "text": "grün\u2028"}, needs={"prepare": need}))
+    need = Result(key="sha256:aa", op="write", artifacts={"t": "sha256:bb"}, seconds=1.0)
+    executor.submit(Task(id="one", op="toy", run="toy_step:run", inputs={"do": "echo", "text": "grün\u2028"}, needs={"of": need}))
     (done,) = ended(executor)
     assert isinstance(done, Completed)
     assert done.id == "one"
     assert done.seconds < 5
-    assert open_store(".leptonctl/store", project).get_artifact(done.made.artifacts["text"]) == "grün\u2028".encode()
-    outputs = done.made.outputs
-    assert outputs["needs"] == {"prepare": ["sha256:aa", {"t": "sha256:bb"}]}
+    assert open_store(".leptonctl/store", project, {"": STORE}).get_artifact(done.produced.artifacts["text"]) == "grün\u2028".encode()
+    outputs = done.produced.outputs
+    assert outputs["needs"] == {"of": ["sha256:aa", {"t": "sha256:bb"}]}
     assert outputs["project"] == str(project)
     assert outputs["pid"] == outputs["session"] != os.getpid()
     assert outputs["path"] not in ("", str(Path.cwd()), str(project))
@@ -169,7 +182,7 @@ def test_a_worker_is_reused(executor: LocalExecutor) -> None:
         executor.submit(task(str(number), "echo", text="x" * 200_000))
     done = ended(executor, 5)
     assert [o.id for o in done] == list("01234")
-    assert [o.made.outputs["runs"] for o in done if isinstance(o, Completed)] == [1, 2, 3, 4, 5]
+    assert [o.produced.outputs["runs"] for o in done if isinstance(o, Completed)] == [1, 2, 3, 4, 5]
 
 
 def test_independent_steps_run_side_by_side(project: Path) -> None:
@@ -192,7 +205,7 @@ def test_nothing_runs_before_the_first_task(project: Path) -> None:
     ("do", "id_", "place"),
     [("say no", "bad-cell", ("a.csv", 7, "x")), ("fail", "bad-thing", (None, None, None)), ("bug", "bug-in-step", (None, None, None)),
      ("exit", "bug-in-step", (None, None, None)), ("memory", "out-of-memory", (None, None, None)),
-     ("not made", "bug-in-step", (None, None, None)), ("not json", "bug-in-step", (None, None, None))],
+     ("not produced", "bug-in-step", (None, None, None)), ("not json", "bug-in-step", (None, None, None))],
 )  # fmt: skip
 def test_a_step_that_fails_says_why_and_the_worker_serves_on(
     executor: LocalExecutor, do: str, id_: str, place: tuple[str | None, int | None, str | None]
@@ -201,13 +214,13 @@ def test_a_step_that_fails_says_why_and_the_worker_serves_on(
     executor.submit(task("good", "echo", text="x"))
     bad, good = ended(executor, 2)
     assert isinstance(bad, Failed)
-    assert set(bad.error) == {"id", "summary", "detail", "hint", "file", "line", "column"}
-    assert bad.error["id"] == id_
-    assert (bad.error["file"], bad.error["line"], bad.error["column"]) == place
-    assert bad.error["hint"]
+    assert bad.error.id == id_
+    assert (bad.error.file, bad.error.line, bad.error.column) == place
+    assert bad.error.summary
+    assert bad.error.hint
     assert "Traceback" not in str(bad.error)
     assert isinstance(good, Completed)
-    assert good.made.outputs["runs"] == 2
+    assert good.produced.outputs["runs"] == 2
 
 
 def test_the_traceback_of_a_bug_is_in_the_log(executor: LocalExecutor, project: Path) -> None:
@@ -217,10 +230,14 @@ def test_the_traceback_of_a_bug_is_in_the_log(executor: LocalExecutor, project: 
     assert "KeyError: 'missing'" in log.read_text()
 
 
-def test_a_step_without_a_module_is_a_failure(executor: LocalExecutor) -> None:
-    executor.submit(task("bad", "echo", op="prepare"))
-    executor.submit(task("worse", "echo", op="export"))
-    assert [o.error["id"] for o in ended(executor, 2) if isinstance(o, Failed)] == ["bug-in-step", "bug-in-step"]
+@pytest.mark.parametrize("run", ["no_such_module:run", "toy_step:no_such_function", "toy_step", "toy_step:runs", ":", "toy_step:run:run"])
+def test_a_step_function_that_is_not_there_is_a_failure(executor: LocalExecutor, run: str) -> None:
+    executor.submit(task("bad", "echo", run=run))
+    executor.submit(task("good", "echo", text="x"))
+    bad, good = ended(executor, 2)
+    assert isinstance(bad, Failed)
+    assert bad.error.id == "bug-in-step"
+    assert isinstance(good, Completed)
 
 
 @pytest.mark.parametrize(
@@ -237,14 +254,14 @@ def test_a_crashed_worker_is_replaced(executor: LocalExecutor, do: str, why: str
     assert log in lost.log
     assert isinstance(before, Completed)
     assert isinstance(after, Completed)
-    assert before.made.outputs["pid"] != after.made.outputs["pid"]
+    assert before.produced.outputs["pid"] != after.produced.outputs["pid"]
 
 
 def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None:
     executor.submit(task("one", "echo", text="x"))
     (one,) = ended(executor)
     assert isinstance(one, Completed)
-    pid = one.made.outputs["pid"]
+    pid = one.produced.outputs["pid"]
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)
@@ -254,7 +271,9 @@ def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None
 
 
 def test_a_worker_that_cannot_start_says_so_once_a_task(project: Path) -> None:
-    with LocalExecutor(project, "s3://bucket/prefix", 1, project / "logs") as executor:
+    with LocalExecutor(
+        Workplace(project=project, store="s3://bucket/prefix", logs=project / "logs", settings={"parallelism": 1})
+    ) as executor:
         executor.submit(task("one", "echo"))
         executor.submit(task("two", "echo"))
         lost = ended(executor, 2)
@@ -308,6 +327,14 @@ def test_cancel_ends_what_runs_and_what_waits_at_once(executor: LocalExecutor) -
     assert isinstance(ended(executor)[0], Completed)
 
 
+def test_what_a_step_gave_up_on_is_not_stored(executor: LocalExecutor, project: Path) -> None:
+    """Artifacts are stored together when their step has ended: of one that fails there are none."""
+    executor.submit(task("bad", "half"))
+    (bad,) = ended(executor)
+    assert isinstance(bad, Failed)
+    assert list(open_store(".leptonctl/store", project, {"": STORE}).artifacts()) == []
+
+
 def test_closing_leaves_no_process_and_no_empty_log(project: Path) -> None:
     with open_executor(project, parallelism=2) as executor:
         executor.submit(task("one", "echo", text="x"))
@@ -316,7 +343,7 @@ def test_closing_leaves_no_process_and_no_empty_log(project: Path) -> None:
         executor.submit(task("three", "sleep"))
         busy = [first_progress(executor).iteration, first_progress(executor).iteration]
     assert isinstance(one, Completed)
-    for pid in (one.made.outputs["pid"], *busy):
+    for pid in (one.produced.outputs["pid"], *busy):
         assert isinstance(pid, int)
         assert gone(pid, within=0.0)
 
@@ -332,12 +359,12 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from leptonctl.building.local import LocalExecutor
-from leptonctl.building.task import Progressed, Task
+from leptonctl.spi.running import Progressed, Task, Workplace
 
 project = Path(sys.argv[1])
-executor = LocalExecutor(project, "store", 2, project / "logs", steps={"train": "toy_step"})
+executor = LocalExecutor(Workplace(project=project, store="store", logs=project / "logs", settings={"parallelism": 2}))
 for do in sys.argv[2:]:
-    executor.submit(Task(id=do, op="train", inputs={"do": do}))
+    executor.submit(Task(id=do, op="toy", run="toy_step:run", inputs={"do": do}))
 while True:
     for outcome in executor.poll(1.0):
         if isinstance(outcome, Progressed):
@@ -351,7 +378,7 @@ def test_no_worker_outlives_its_executor(project: Path, sent: signal.Signals, do
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(project), *do], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pids = [int(word) for _ in do for word in parent.stdout.readline().split()]
-    assert all(process_started(pid) is not None for pid in pids)
+    assert all(process_start(pid) is not None for pid in pids)
     parent.send_signal(sent)
     parent.wait()
     parent.stdout.close()
@@ -399,7 +426,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_a_worker(project: Path) -> None:
     os.killpg(parent.pid, signal.SIGINT)
     os.kill(worker, signal.SIGINT)
     time.sleep(0.2)
-    assert process_started(worker) is not None
+    assert process_start(worker) is not None
     parent.kill()
     parent.communicate()
     assert gone(worker)

@@ -21,8 +21,8 @@ OPS: Ops = {
     op.name: op
     for op in (
         # how its text looked before is no part of what others read
-        Op(name="write", done="written", run="toy_steps:write", identity=("text", "length")),
-        Op(name="measure", done="measured", run="toy_steps:measure"),
+        Op(name="write", done="written", run="tests.building.toy_steps:write", identity=("text", "length")),
+        Op(name="measure", done="measured", run="tests.building.toy_steps:measure"),
         Op(name="publish", done="published"),
     )
 }

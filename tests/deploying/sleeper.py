@@ -1,6 +1,6 @@
 """A process that applies, and stops at one point of its switch until it is told to go on: `python -m tests.deploying.sleeper JSON`.
 
-Reads `{root, point, version, before, user}`; says `at POINT` when it is there, goes on at a line on standard input, and ends
+Reads `{root, point, version, before, user}`, and `port` for one with a real server; says `at POINT` when it is there, goes on at a line on standard input, and ends
 with the exit code of an apply and its problem on standard error.
 """
 
@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from leptonctl.core.diagnostic import Failure
-from tests.deploying.toy import NAME, binds, destroys, owner, patient, switch_of
+from tests.deploying import servers
+from tests.deploying.toy import NAME, binds, destroys, owner, patient, pointers_of, switch_of
 
 
 def main() -> int:
@@ -21,11 +22,16 @@ def main() -> int:
             print(f"at {point}", flush=True)
             sys.stdin.readline()
 
-    decide = destroys if order["version"] is None else binds(order["version"], before=order["before"], check=True)
     try:
         # on another machine: whoever judges it has its beat alone to go by
-        with patient(root, owner(order["user"], host="far")) as claim:
-            switch_of(root, claim, checkpoint=checkpoint).move(NAME, decide, here=True)
+        with patient(root, owner(order["user"], host="far"), servers.pointers_of if order["port"] else pointers_of) as claim:
+            if order["port"]:
+                settings = {"max_body": 4096, "returning": False}
+                wanted = servers.destroys if order["version"] is None else servers.binds(root, order["version"], order["port"], **settings)
+                servers.switch_of(root, claim, checkpoint=checkpoint).move(NAME, wanted, here=True)
+            else:
+                decide = destroys if order["version"] is None else binds(order["version"], before=order["before"], check=True)
+                switch_of(root, claim, checkpoint=checkpoint).move(NAME, decide, here=True)
     except Failure as failure:
         problem = failure.diagnostics[0]
         print(f"{problem.id}: {problem.detail}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The platform `server`, with real servers and packages: what every platform keeps, and what is this one's own."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -168,6 +169,34 @@ def test_an_environment_of_this_project_on_the_port_is_its_holder(root: Path, po
     assert PLATFORM.problems(renamed, None) == ()
 
 
+def test_the_server_of_the_folder_that_this_is_a_copy_of_is_not_ours(
+    root: Path, port: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`cp -r project copy`: the same lineage and environment answer on the port, and it is the original's server."""
+    move(root, binds(root, "v1", port, swap_s=0.5))
+    copy = tmp_path_factory.mktemp("copies") / "copy"
+    shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".temporary"))
+    site = site_of(copy, port)
+    (problem,) = PLATFORM.problems(site, None)
+    assert (problem.id, problem.holder, str(root) in problem.detail) == ("port-in-use", None, True)
+    seen = PLATFORM.observe(site)
+    assert (seen.running, seen.answering) == (False, None)
+    with pytest.raises(Failure) as failure:
+        move(copy, binds(copy, "v2", port))
+    assert failure.value.diagnostics[0].id == "port-in-use"
+    move(copy, destroys)
+    assert asked(port).models[MODEL].version == "v1"
+
+
+def test_what_serves_is_not_stopped_for_a_port_that_is_taken(root: Path, port: int) -> None:
+    move(root, binds(root, "v1", port))
+    with socket.create_server(("127.0.0.1", free_port())) as taken, pytest.raises(Failure) as failure:
+        move(root, binds(root, "v2", taken.getsockname()[1]))
+    assert failure.value.diagnostics[0].id == "port-in-use"
+    assert asked(port).models[MODEL].version == "v1"
+    assert state_of(root).environments[NAME].url == f"http://127.0.0.1:{port}"
+
+
 def test_an_address_of_another_host_cannot_be_listened_on(root: Path, port: int) -> None:
     (problem,) = PLATFORM.problems(site_of(root, port, host="203.0.113.9"), None)
     assert (problem.id, problem.setting, "elsewhere" in problem.hint) == ("cannot-listen", "host", True)
@@ -273,6 +302,7 @@ def test_one_that_hangs_is_replaced(root: Path, port: int, monkeypatch: pytest.M
     move(root, binds(root, "v1", port))
     first = processes.running_server(root, NAME)
     os.kill(first.pid, signal.SIGSTOP)
+    assert PLATFORM.problems(site_of(root, port), None) == (), "it hangs, and is not in its own way"
     move(root, binds(root, "v2", port), say=said.append)
     assert said[0] == "the server does not answer: stopping it"
     assert asked(port).models[MODEL].version == "v2"

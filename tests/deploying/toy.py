@@ -235,7 +235,7 @@ def jumping() -> Liveness:
 
 
 @contextmanager
-def patient(root: Path, who: Owner) -> Iterator[Registration]:
+def patient(root: Path, who: Owner, pointers_of: Callable[[Path], Pointers] = pointers_of) -> Iterator[Registration]:
     """A claim of all addresses, as soon as whoever holds them and does not beat has been seen so for the term."""
     reader = jumping()
     for _ in range(10):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from leptonctl.core.state import HistoryRecord
+from leptonctl.core.state import HistoryRecord, State
+from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.fence import bound
 from leptonctl.deploying.switch import POINTS
+from leptonctl.deploying.wanted import Wanted
+from tests.deploying import servers
 from tests.deploying.toy import (
     ADDRESS,
     BINDING,
@@ -39,6 +42,7 @@ from tests.deploying.toy import (
     state_of,
     switch_of,
 )
+from tests.projects import free_port
 
 SOAK = bool(os.environ.get("LEPTONCTL_SOAK"))
 # the other's points that differ in what a sleeper may still do; all of them in the long form
@@ -60,9 +64,11 @@ class Sleeper:
 
 
 @contextmanager
-def sleeping(root: Path, point: str, *, version: str | None = "v2", before: str = "v1", user: str = "ann") -> Iterator[Sleeper]:
+def sleeping(
+    root: Path, point: str, *, version: str | None = "v2", before: str = "v1", user: str = "ann", port: int = 0
+) -> Iterator[Sleeper]:
     """Applies a version, or destroys, up to a point and is stopped there as a paused machine is."""
-    order = json.dumps({"root": str(root), "point": point, "version": version, "before": before, "user": user})
+    order = json.dumps({"root": str(root), "point": point, "version": version, "before": before, "user": user, "port": port})
     command = [sys.executable, "-m", "tests.deploying.sleeper", order]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -234,3 +240,67 @@ def test_two_sleepers(root: Path, point: str, second: str) -> None:
     settled(root, "v0")
     whole(root)
     goes_on(root)
+
+
+# --- with a real server ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """v1 serves on a port."""
+    port = free_port()
+    servers.move(tmp_path, servers.binds(tmp_path, "v1", port))
+    yield tmp_path, port
+    processes.stop_server(tmp_path, NAME, timeout=5)
+
+
+def acting_on_servers(root: Path, decide: Callable[[State], Wanted]) -> None:
+    with patient(root, owner("bob"), servers.pointers_of) as claim:
+        servers.switch_of(root, claim).move(NAME, decide, here=True)
+
+
+@pytest.mark.parametrize("point", ["ready", "head"])
+def test_a_sleeper_starts_no_server_of_what_was_destroyed(real: tuple[Path, int], point: str) -> None:
+    root, port = real
+    with sleeping(root, point, port=port) as sleeper:
+        acting_on_servers(root, servers.destroys)
+        assert servers.asked(port, 0.5) is None
+        code, said = sleeper.wake()
+    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    assert (servers.asked(port, 0.5), processes.server_record(root, NAME)) == (None, None)
+    state = servers.state_of(root)
+    assert (state.environments[NAME].destroyed, dict(state.current), dict(state.pending)) == (True, {}, {})
+
+
+@pytest.mark.parametrize("point", ["head", "activate"])
+def test_a_sleeper_that_destroys_stops_no_server_of_who_came_after(real: tuple[Path, int], point: str) -> None:
+    root, port = real
+    with sleeping(root, point, version=None, port=port) as sleeper:
+        acting_on_servers(root, servers.binds(root, "v3", port))
+        serving = processes.running_server(root, NAME)
+        code, said = sleeper.wake()
+    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    assert processes.running_server(root, NAME) == serving
+    status = servers.asked(port)
+    state = servers.state_of(root)
+    assert status is not None
+    assert (status.models[MODEL].version, status.models[MODEL].package) == ("v3", state.current[BINDING].package)
+    assert status.deployment == bound(state.environments[NAME])
+
+
+@pytest.mark.parametrize("point", ["ready", "bind"])
+def test_a_sleeper_leaves_the_server_as_it_was_started_by_who_came_after(real: tuple[Path, int], point: str) -> None:
+    """The sleeper would start it with other settings; the other has gone back to what served before."""
+    root, port = real
+    with sleeping(root, point, port=port) as sleeper:
+        acting_on_servers(root, servers.binds(root, "v1", port, returning=True))
+        serving = processes.running_server(root, NAME)
+        code, said = sleeper.wake()
+    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    assert serving is not None
+    assert processes.running_server(root, NAME) == serving
+    assert "4096" not in str(addresses.arguments_of(serving.pid))
+    status, state = servers.asked(port), servers.state_of(root)
+    assert status is not None
+    assert (status.models[MODEL].version, state.current[BINDING].version) == ("v1", "v1")
+    assert status.deployment == bound(state.environments[NAME])

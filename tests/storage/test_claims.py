@@ -205,12 +205,13 @@ def test_of_many_that_claim_the_same_one_gets_it(place: Place) -> None:
 def test_a_claim_beats_with_its_locks_and_no_others(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "BEAT_S", 0.02)
     put(pointers, other=Claim(owner=ELSEWHERE, addresses=("toy/b",), beat=3))
+    pointers.move(lambda state: replace(state, locks={"dev": Lock(claim="other", owner=ELSEWHERE, token=1, beat=7)}))
     with claimed(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))
         deadline = time.monotonic() + 10
         while (state := now(pointers)).applies[claim.id].beat < 3 or state.locks["prod"].beat < 2:
             assert time.monotonic() < deadline
-        assert state.applies["other"].beat == 3
+        assert (state.applies["other"].beat, state.locks["dev"].beat) == (3, 7)
         assert state.serial == 0
 
 
@@ -294,6 +295,15 @@ def test_a_sleeper_finds_that_it_was_taken_over(pointers: Pointers) -> None:
                 assert "ada@another-host" in failure.diagnostics[0].detail
             assert now(pointers) == before
     assert now(pointers).applies == now(pointers).locks == {}
+
+
+def test_a_lock_taken_again_has_another_token(pointers: Pointers) -> None:
+    """What the same apply did under the lock it had before does not count any more."""
+    with claimed(pointers, ME, ["environment/prod"]) as claim:
+        state = pointers.move(lambda s: lock_environment(s, "prod", claim))
+        state = pointers.move(lambda s: lock_environment(s, "prod", claim))
+        assert holding(state, "prod", claim, 2) is state
+        assert ids(refused(lambda: holding(state, "prod", claim, 1))) == ["taken-over"]
 
 
 def test_a_lock_broken_by_force_is_lost(pointers: Pointers) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.spi.storage import StorageError
-from leptonctl.storage import folder
+from leptonctl.storage import durable
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.folder_lease import is_held, take
@@ -196,8 +196,8 @@ def test_bytes_are_durable_before_their_name(objects: FolderObjects, monkeypatch
 
 
 def test_an_etag_does_not_come_back_when_the_clock_does(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([2_000_000_000_000_000_000, 1_900_000_000_000_000_000, 1_900_000_000_000_000_000, 1_900_000_000_000_000_000])
-    monkeypatch.setattr(folder, "time_ns", lambda: next(moments))
+    moments = iter([2 * 10**18, 19 * 10**17, 19 * 10**17, 19 * 10**17])
+    monkeypatch.setattr(durable, "_now", lambda: next(moments))
     etags = [objects.replace("head", b"A", None)]
     for data in (b"B", b"A", b"B"):
         etags.append(objects.replace("head", data, etags[-1]))
@@ -206,6 +206,16 @@ def test_an_etag_does_not_come_back_when_the_clock_does(objects: FolderObjects, 
     stamps = [int(str(etag).partition("-")[0], 16) for etag in etags]
     assert stamps == sorted(set(stamps))
     assert all(objects.replace("head", b"C", etag) is None for etag in etags[:-1])
+
+
+def test_a_file_is_stamped_by_a_clock_that_never_stands_still(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's does, for milliseconds: an object that is deleted and made again would have its old etag."""
+    moments = iter(range(2 * 10**18, 2 * 10**18 + 10))
+    monkeypatch.setattr(durable, "_now", lambda: next(moments))
+    for number in range(3):
+        objects.create("a", b"1")
+        assert (objects.root / "a").stat().st_mtime_ns == 2 * 10**18 + number
+        objects.delete("a")
 
 
 def test_an_etag_does_not_come_back_where_files_are_stamped_to_the_second(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:

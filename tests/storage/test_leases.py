@@ -131,27 +131,29 @@ def bucket(tmp_path: Path) -> Iterator[Terms]:
 
 def test_a_lease_with_a_term_is_held_far_beyond_it(bucket: Terms) -> None:
     store = Store(objects=bucket)
-    with StepLeases(store, ME, TTL_S) as leases:
+    with StepLeases(store, ME, 1.0) as leases:
         assert leases.take(KEYS[0])
-        deadline = time.monotonic() + 5 * TTL_S
+        deadline = time.monotonic() + 4.0
         while time.monotonic() < deadline:
-            assert store.step_lease(KEYS[0], ME, TTL_S) is None
+            assert store.step_lease(KEYS[0], ME, 1.0) is None
             time.sleep(0.02)
         assert leases.lost == frozenset()
         renewals = next(iter(bucket.held.values()))[0].renewals
-        assert 5 <= renewals <= 16  # about three a term: not so many that it costs
+        assert 5 <= renewals <= 12  # about three a term: not so many that it costs
     assert bucket.held == {}
 
 
 def test_a_medium_that_is_away_for_a_moment_loses_no_lease(bucket: Terms) -> None:
-    with StepLeases(Store(objects=bucket), ME, 1.2) as leases:
+    with StepLeases(Store(objects=bucket), ME, 3.0) as leases:
         assert leases.take(KEYS[0])
-        bucket.away[0] = True
-        time.sleep(0.6)
-        bucket.away[0] = False
         lease = next(iter(bucket.held.values()))[0]
-        until(lambda: lease.renewals > 0)
-        assert leases.lost == frozenset()
+        for _ in range(3):
+            before = lease.renewals
+            bucket.away[0] = True
+            time.sleep(1.2)
+            bucket.away[0] = False
+            until(lambda: lease.renewals > before or leases.lost)
+            assert leases.lost == frozenset()
 
 
 def test_a_medium_that_stays_away_for_the_term_loses_it(bucket: Terms) -> None:

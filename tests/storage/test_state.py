@@ -59,11 +59,10 @@ def test_a_writer_killed_between_backup_and_state_is_in_nobodys_way(state: Folde
     """Then both names are the same file, and a rename between them does nothing."""
     swap(state, None, 1)
     os.link(state.folder / "state.json", state.folder / "state.json.backup")
-    assert swap(state, 1, 2)
-    assert (state.folder / "state.json.backup").read_bytes() == data(1)
-    assert swap(state, 2, 3)
-    assert (state.folder / "state.json.backup").read_bytes() == data(2)
-    assert os.listdir(state.folder / ".temporary") == []
+    for revision in (1, 2):
+        assert swap(state, revision, revision + 1)
+        assert (state.folder / "state.json.backup").read_bytes() == data(revision)
+        assert os.listdir(state.folder / ".temporary") == []
 
 
 def test_without_hard_links_the_one_before_is_copied(state: FolderState, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ class LeavesThemRunning(ProcessExecutor):
     ],
 )
 def test_a_broken_promise_is_named(broken: type[ProcessExecutor], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "PATIENCE_S", 6.0)
+    monkeypatch.setattr(executors, "PATIENCE_S", 10.0)
     opened: list[ProcessExecutor] = []
 
     def open_one() -> ProcessExecutor:

@@ -1,0 +1,103 @@
+"""A project folder with a store in which toy nodes are built, and all that was told of it."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leptonctl.building.local import LocalExecutor
+from leptonctl.building.scheduler import Built, Scheduler, Work
+from leptonctl.core.change import Change
+from leptonctl.core.diff import diff
+from leptonctl.core.event import Event
+from leptonctl.core.plan import with_steps
+from leptonctl.core.result import Result
+from leptonctl.core.state import Owner, Pointer
+from leptonctl.core.values import Node
+from leptonctl.spi.running import Executor, Task, Workplace
+from leptonctl.storage.folder import STORE
+from leptonctl.storage.open import open_store
+from leptonctl.storage.store import Store
+from tests.building.fake import FakeExecutor, first
+from tests.core.toy import OPS, settled
+
+REPO = Path(__file__).parents[2]
+OWNER = Owner(user="me", host="here", pid=1, commit="abc")
+
+
+@contextmanager
+def workers_find_the_tests() -> Iterator[None]:
+    """Worker processes import the toy steps from here."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(REPO), *filter(None, [before])])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+@dataclass(slots=True, kw_only=True)
+class Workshop:
+    """Builds nodes. `processes`: with real workers, else with a fake executor, of which `executors` were opened."""
+
+    root: Path
+    processes: bool = False
+    events: list[Event] = field(default_factory=list)
+    executors: list[FakeExecutor] = field(default_factory=list)
+    on_event: Callable[[Event], None] = lambda _: None
+    choose: Callable[[list[Task]], list[Task]] = first
+
+    @property
+    def store(self) -> Store:
+        return open_store("store", self.root, {"": STORE})
+
+    @property
+    def runs(self) -> list[str]:
+        """The names of the steps that were taken up, in order."""
+        file = self.root / "runs.txt"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+        self.on_event(event)
+
+    def told(self, kind: type) -> list[tuple[str, str]]:
+        """Address and name of the steps of which something was told."""
+        return [(e.address, e.name) for e in self.events if isinstance(e, kind)]
+
+    def executor(self) -> Executor:
+        if self.processes:
+            return LocalExecutor(Workplace(project=self.root, store="store", logs=self.root / "logs", settings={"parallelism": 2}))
+        self.executors.append(FakeExecutor(project=self.root, store=self.store, choose=self.choose))
+        return self.executors[-1]
+
+    def build(
+        self, nodes: Sequence[Node], *, current: Mapping[str, Pointer] | None = None, results: Mapping[str, Result] | None = None,
+        lost: frozenset[str] = frozenset(), parallelism: int = 2,
+    ) -> Built:  # fmt: skip
+        """Build all of the nodes. What exists is adopted when `results` has it, or found on the way when not."""
+        found = settled(nodes, {a: p for a, p in (current or {}).items() if a not in lost}, results or {})
+        return self.carry_out(
+            with_steps(found, diff(found.nodes, current or {}, found.keys, lost)), found.keys.by_place, found, parallelism
+        )
+
+    def carry_out(self, changes, keys, found, parallelism: int = 2) -> Built:
+        self.events.clear()
+        work = Work(
+            ops=OPS, keys=keys, current=found.current, known=found.results, owner=OWNER, parallelism=parallelism,
+            locate=lambda address, _: found.by_address[address].span if address in found.by_address else None,
+        )  # fmt: skip
+        try:
+            return Scheduler(store=self.store, executor=self.executor, reporter=self.hear, work=work).run(changes)
+        finally:
+            assert not self.store.leases(), "no lease is left"
+            assert all(executor.closed for executor in self.executors), "no executor is left open"
+
+
+def changes_of(nodes: Sequence[Node]) -> tuple[Change, ...]:
+    found = settled(nodes, {}, {})
+    return with_steps(found, diff(found.nodes, {}, found.keys))

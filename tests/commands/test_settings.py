@@ -1,0 +1,34 @@
+"""Settings of a platform, edited: the plan says which of them restart what serves, and apply does as it says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests import projects
+
+Tiny = Callable[..., Path]
+
+
+def test_a_plan_says_which_setting_restarts_what_serves(tiny: Tiny) -> None:
+    root = tiny(environments={"dev": "models: {line: v1}"})
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    before = set(projects.processes(root))
+    file = root / "environment-dev.yaml"
+    written = file.read_text().replace("platform: {", "platform: {keep_alive_s: 60, swap_s: 7, ")
+    file.write_text(written)
+    assert reason(root) == "what serves is restarted for keep_alive_s"
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    after = set(projects.processes(root))
+    assert len(after) == 1
+    assert not before & after
+    file.write_text(written.replace("swap_s: 7", "swap_s: 8"))
+    assert reason(root) == "recipe changed"
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    assert set(projects.processes(root)) == after
+
+
+def reason(root: Path) -> str:
+    shown = projects.run("plan", "--json", cwd=root)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    (change,) = json.loads(shown.stdout)["changes"]
+    return change["reason"]
