@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
+from leptonctl.kinds.configuration import all_nodes, configure
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.observed import SourceFacts
-from leptonctl.kinds.configuration import all_nodes, configure
 from leptonctl.kinds.dataset import source_keys
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve

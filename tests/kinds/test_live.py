@@ -1,11 +1,11 @@
 """Live reality against state: each difference one line of its class."""
 
 import pytest
+from leptonctl.core.record import Entry, State
+from leptonctl.kinds.live import drift, interrupted
 
 from leptonctl.core.observed import Live, SourceFacts
-from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json
-from leptonctl.kinds.live import drift, interrupted
 from tests.kinds.declared import ALL, configured
 
 NOW = 1000.0

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from leptonctl.core.record import Entry, State
+from leptonctl.kinds.configuration import Configuration, all_nodes, bound_now, is_return
 
 from leptonctl.core.change import Change, Create, Keep, Remove, Update
 from leptonctl.core.observed import Checkout
-from leptonctl.core.record import Entry, State
 from leptonctl.core.values import Json
 from leptonctl.kinds import rules
-from leptonctl.kinds.configuration import Configuration, all_nodes, bound_now, is_return
 from tests.kinds.declared import ALL, applied, configured, moved, nodes_of
 
 BINDING = "environment/prod/line"
