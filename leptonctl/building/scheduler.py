@@ -284,7 +284,9 @@ class Scheduler:
             if isinstance(outcome, Completed):
                 ours = self._result(one, outcome)
                 in_force = self.store.put_result(ours)
-                self._finish(one, in_force, outcome.seconds, adopted=in_force != ours)
+                # the same bytes put an earlier record in force again, and were made here all the same
+                same = (in_force.artifacts, in_force.outputs) == (ours.artifacts, ours.outputs)
+                self._finish(one, in_force, outcome.seconds, adopted=not same)
             else:
                 self._fail(one, outcome)
         finally:

@@ -56,7 +56,7 @@ class Locked:
         """The same hold with state and head as they are now. Failure `taken-over` when another holds the environment."""
         state, head = self.pointers.read(), self.lineage.head(self.name)
         if state is None or head is None or head.head.epoch != self.epoch:
-            raise taken_over(self.name, head.head.holder if head else "another, who removed its head")
+            raise _moved_on(self.name, head)
         return replace(self, state=self.mine(state), head=head)
 
     def mine(self, state: State) -> State:
@@ -82,7 +82,7 @@ class Locked:
             serial,
             staged,
         ):
-            raise taken_over(self.name, found.head.holder if found else "another, who removed its head")
+            raise _moved_on(self.name, found)
         return replace(self, head=found)
 
 
@@ -116,7 +116,7 @@ def fence(pointers: Pointers, claim: Registration, name: str, state: State, toke
         before = lineage.head(name)
         found = before.head if before else None
         if found is not None and found.epoch > epoch:
-            raise taken_over(name, found.holder)
+            raise taken_over(name, f"by {found.holder}")
         after = lineage.move_head(
             name,
             before,
@@ -170,15 +170,15 @@ def mine(pointers: Pointers, state: State, name: str, claim: Registration, token
     try:
         return holding(own(state, claim), name, claim, token)
     except Failure as lost:
-        raise _named(pointers, name, claim, lost) from lost
+        raise _named(pointers, name, claim, lost, state.epoch(token)) from lost
 
 
-def taken_over(name: str, holder: str) -> Failure:
-    """The failure of a holder that was taken for dead; `holder` describes who has gone on."""
+def taken_over(name: str, by: str) -> Failure:
+    """The failure of a holder that was taken for dead. `by` says who has gone on: `by anna@host pid 7: leptonctl apply`."""
     return fail(
         "taken-over",
         "This apply was taken for dead, and another has gone on",
-        f"{document('environment', name)} was taken over by {holder}; nothing more was changed",
+        f"{document('environment', name)} was taken over {by}; nothing more was changed",
         hint="plan again: what was built is in the store",
         exit_code=STALE,
     )
@@ -189,16 +189,26 @@ def bound(environment: Environment | None) -> int:
     return 0 if environment is None or environment.destroyed else environment.deployment
 
 
-def _named(pointers: Pointers, name: str, claim: Registration, lost: Failure) -> Failure:
-    """The failure of a lost claim, with the name of who has gone on: by the lock, or by the head once that is given back."""
+def _moved_on(name: str, head: HeadAt | None) -> Failure:
+    return taken_over(name, f"by {head.head.holder}" if head else "by somebody who removed its head")
+
+
+def _named(pointers: Pointers, name: str, claim: Registration, lost: Failure, epoch: Epoch | None = None) -> Failure:
+    """The failure of a lost claim, with the name of who has gone on: by lock or claim, or by the head once those are given back."""
     state = pointers.read()
-    lock_ = state.locks.get(name) if state else None
-    if lock_ is not None and lock_.claim != claim.id:
-        return taken_over(name, describe(lock_.owner))
-    head = pointers.lineage(state).head(name) if state else None
-    if head is None or head.head.holder in {"", describe(claim.owner)}:
+    if state is None:
         return lost
-    return taken_over(name, head.head.holder)
+    lock_ = state.locks.get(name)
+    others = [c.owner for id_, c in state.applies.items() if id_ != claim.id and claim.addresses & set(c.addresses)]
+    owner = lock_.owner if lock_ is not None and lock_.claim != claim.id else next(iter(others), None)
+    if owner is not None:
+        return taken_over(name, f"by {describe(owner)}")
+    head = pointers.lineage(state).head(name)
+    if head is None:
+        return lost
+    if epoch is None:
+        return taken_over(name, f"meanwhile, and was last moved by {head.head.holder}")
+    return taken_over(name, f"by {head.head.holder}") if head.head.epoch > epoch else lost
 
 
 def _freed(state: State, name: str) -> State:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from leptonctl.core.address import document, member_of
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.state import Author, Environment, Pointer, State
@@ -23,7 +24,7 @@ from leptonctl.testing.providers import check_about, check_params
 from leptonctl.testing.racing import require
 
 NAME, MODEL = "prod", "line"
-BINDING = f"environment/{NAME}/{MODEL}"
+ADDRESS, BINDING = document("environment", NAME), member_of("environment", NAME, MODEL)
 
 
 def check_platform(platform: Platform, settings: Mapping[str, Json] | None = None, folder: Path | None = None) -> None:
@@ -117,7 +118,7 @@ class _Life:
 
     def bind(self, route: Route, *, returning: bool = False) -> Outcome:
         environment = Environment(platform={"type": self.platform.name, **self.settings})
-        pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), f"environment/{NAME}": Pointer(digest="sha256:e", effect=True)}
+        pointers: dict[str, Pointer | None] = {BINDING: pointer_to(route), ADDRESS: Pointer(digest="sha256:e", effect=True)}
         return self.move(lambda _: Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 

@@ -100,7 +100,11 @@ def test_one_that_fell_back_to_an_older_set_is_not_healed_by_that(root: Path, po
     with pytest.raises(Failure) as failure:
         mended(root)
     assert "model.onnx" in problem_of(failure).detail
-    assert asked(port).models[MODEL].version == "v1"
+    fallen_back = asked(port)
+    assert fallen_back.models[MODEL].version == "v1"
+    with pytest.raises(Failure):
+        mended(root)
+    assert asked(port).pid == fallen_back.pid, "what serves the last good set is not restarted for bytes that are still lost"
     file.write_bytes(data)
     mended(root)
     assert asked(port).models[MODEL].version == "v2"

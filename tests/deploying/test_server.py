@@ -237,7 +237,7 @@ def test_a_server_that_died_elsewhere_is_not_waited_for_after_its_term(root: Pat
 
 
 def test_all_that_live_must_be_ready_and_who_refuses_is_told(root: Path, port: int) -> None:
-    site, record = staged(root, port, here=False, ready_s=1.0)
+    site, record = staged(root, port, here=False, ready_s=1.0, swap_s=0.1)
     put(site, far("able", ready=(1,)), far("late"))
     with pytest.raises(ProviderError) as failure:
         PLATFORM.ready(site, record, QUIET)
