@@ -25,8 +25,8 @@ def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> l
     flat_a, flat_b = _flat(dict(recipe_a)), _flat(dict(recipe_b))
     # inside lists DeepDiff takes 0 for false: it is given the texts that digests are made of. At its default threshold it reports
     # two recipes with little in common as one change of the whole
-    texts = ({path: encode(value).decode() for path, value in flat.items()} for flat in (flat_a, flat_b))
-    found = DeepDiff(*texts, view="tree", threshold_to_diff_deeper=0)
+    texts_a, texts_b = ({path: encode(value).decode() for path, value in flat.items()} for flat in (flat_a, flat_b))
+    found = DeepDiff(texts_a, texts_b, view="tree", threshold_to_diff_deeper=0)
     paths = {node.path(output_format="list")[0] for nodes in found.values() for node in nodes}
     return [{"path": path, "a": flat_a.get(path), "b": flat_b.get(path)} for path in sorted(paths)]
 

@@ -201,6 +201,8 @@ def test_a_killed_writer_never_tears_the_state(state: FolderState, tmp_path: Pat
         for writer in writers:
             assert writer.stdout is not None
             assert writer.stdout.readline() == "ready\n"
+        # however busy the machine is, something has been written
+        written = int(writers[0].stdout.readline())
         time.sleep(chance.uniform(0.0, 0.05))
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
@@ -210,4 +212,4 @@ def test_a_killed_writer_never_tears_the_state(state: FolderState, tmp_path: Pat
         revision = 0 if found is None else found[1].revision
         assert revision >= written
         assert found is None or json.loads(found[0])["padding"] == [revision] * 5000
-    assert written > 10
+    assert written >= 10
