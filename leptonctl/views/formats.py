@@ -35,6 +35,8 @@ NAMES = {
 }  # fmt: skip
 SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z`])")
 NAMED = re.compile(r"`([a-z_]+)`")
+# a record that stands alone has a section under its title, others one under their type
+TITLES: dict[type, str] = {record.kind: record.title for record in DESCRIBED}
 # where the design says why
 REFERENCE = re.compile(r" \((?:protocols|law) [0-9]+\)")
 
@@ -87,7 +89,7 @@ def _default(field: inspect.Field) -> object:
 def _type(found: inspect.Type) -> str:
     match found:
         case inspect.StructType():
-            return f"[{found.cls.__name__}](#{_anchor(found.cls.__name__)})"
+            return f"[{found.cls.__name__}](#{_anchor(TITLES.get(found.cls, found.cls.__name__))})"
         case inspect.DictType():
             return f"{_type(found.key_type)} → {_type(found.value_type)}"
         case inspect.VarTupleType() | inspect.ListType():
