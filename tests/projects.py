@@ -21,11 +21,12 @@ from pathlib import Path
 
 from leptonctl.core import layout
 from leptonctl.core.canonical import digest
-from leptonctl.core.codec import decode
-from leptonctl.core.deployment import Deployment, Head
+from leptonctl.core.codec import convert, decode, encode, replace
+from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, HistoryRecord, State
+from leptonctl.storage.liveness import Sights, beats_file
 from tests.forks import Forks
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -182,6 +183,15 @@ def history_of(root: Path) -> list[HistoryRecord]:
     return found[::-1]
 
 
+def a_term_later(root: Path, holder: str) -> None:
+    """Have this project's commands believe that what they saw of a holder's beat, they saw two minutes earlier."""
+    file = beats_file(root / ".leptonctl" / "cache")
+    sights = decode(file.read_bytes(), Sights)
+    earlier = {name: replace(sight, since=sight.since - 120) for name, sight in sights.seen.items() if holder in name.split("/")}
+    assert earlier, f"nobody has looked for {holder} yet"
+    file.write_bytes(encode(replace(sights, seen={**sights.seen, **earlier})))
+
+
 def result_of(root: Path, key: str) -> Result:
     """The result of a step key that is in force, as the store holds it."""
     number = 1
@@ -196,6 +206,11 @@ def ask(url: str, body: Mapping | None = None, timeout: float = 5) -> dict:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}), timeout=timeout) as answer:
         return json.loads(answer.read())
+
+
+def says(url: str) -> ServerRecord:
+    """What a server says of itself."""
+    return convert(ask(f"{url}/leptonctl/v1/status"), ServerRecord)
 
 
 def copy_example(name: str, folder: Path, ports: Sequence[int] = ()) -> Path:

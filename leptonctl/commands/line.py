@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from leptonctl import __version__
 from leptonctl.commands.session import Session
 from leptonctl.commands.variables import variable_becauses
-from leptonctl.core.address import covers, expand
+from leptonctl.core.address import covers, expand, parse
 from leptonctl.core.change import Change, Drift, Keep, Plan
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
 from leptonctl.core.diff import diff, with_becauses
@@ -190,7 +190,9 @@ def restarting(session: Session, state: State | None, change: Change) -> Change:
     """The update of an environment, saying which of the edited settings restart what serves it."""
     if state is None or change.action != "update":
         return change
-    wanted = {environment.address: environment for environment in environments(session.declarations).values()}.get(change.address)
+    wanted = environments(session.declarations).get(parse(change.address).name)
+    if wanted is not None and wanted.address != change.address:
+        return change
     record = state.environments.get(wanted.name) if wanted else None
     if wanted is None or record is None or wanted.platform["type"] != record.platform["type"]:
         return change

@@ -48,8 +48,11 @@ def _environment(name: str, live: Live, state: State) -> Iterator[Drift]:
     elif not live.here and not live.alive:
         reason = "no server of this environment can be seen from here"
         yield Drift(address=address, drift_class="unobserved", reason=reason, recorded=wanted)
+    answers = live.answering.id if live.answering else None
     for server in live.servers:
-        if not server.stopped and server.id not in live.alive and not (live.here and live.answering is None):
+        # who answers lives, though no beat of it is seen: its store may be another copy of this one
+        silent = not server.stopped and server.id not in live.alive and server.id != answers
+        if silent and not (live.here and live.answering is None):
             yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life")
 
 

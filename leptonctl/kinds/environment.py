@@ -17,7 +17,7 @@ from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model import models
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.schema_documents import ENVIRONMENT
-from leptonctl.kinds.settings import filled
+from leptonctl.kinds.settings import changed, filled
 from leptonctl.language.resolve import Declared, Project, whole
 from leptonctl.spi.catalog import Catalog
 
@@ -26,11 +26,12 @@ PLATFORM = "server"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One resolved environment. `platform` has its provider's defaults filled in."""
+    """One resolved environment. `platform` has its provider's defaults filled in; `chosen` is what of it differs from them."""
 
     name: str
     declared: Declared
     platform: dict[str, Json]
+    chosen: dict[str, Json]
     protected: bool
     require_commit: bool
     requests: str
@@ -63,7 +64,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
     project, catalog = declarations.project, declarations.catalog
     for document in project.of("Environment").values():
         declared = whole(document)
-        platform, wrong = _platform(declared, catalog)
+        platform, chosen, wrong = _platform(declared, catalog)
         problems += wrong
         problems += guarding_nothing(declared, project.of("Model"))
         wanted = tuple(_bindings(declared, project, models(declarations), catalog, problems))
@@ -72,6 +73,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
             name=declared.name,
             declared=declared,
             platform=platform,
+            chosen=chosen,
             protected=bool(fields.get("protected", False)),
             require_commit=bool(fields.get("require_commit", False)),
             requests=str(fields.get("requests", "lenient")),
@@ -96,8 +98,8 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
 
 
 def node(environment: Environment) -> Node:
-    """The environment itself. A version switch leaves it alone; gates are rules, not results."""
-    recipe: dict[str, Json] = {"platform": environment.platform, "requests": environment.requests, "protected": environment.protected}
+    """The environment itself. A version switch leaves it alone; gates are rules, not results. A setting of a later release is no move."""
+    recipe: dict[str, Json] = {"platform": environment.chosen, "requests": environment.requests, "protected": environment.protected}
     return Node(
         address=environment.address,
         digest=digest({"kind": "environment", **recipe}),
@@ -154,8 +156,8 @@ def _bindings(
             )
 
 
-def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], tuple[Diagnostic, ...]]:
-    """The platform's settings with its provider's defaults, and what is wrong with them."""
+def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], dict[str, Json], tuple[Diagnostic, ...]]:
+    """The platform's settings with its provider's defaults, those that differ from them, and what is wrong."""
     block = declared.fields.get("platform")
     written = block if isinstance(block, dict) else {}
     kind = str(written.get("type", PLATFORM))
@@ -164,12 +166,11 @@ def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], tu
         detail = f"no platform of type `{kind}` is installed"
         hint = did_you_mean(kind, catalog.platforms)
         span = declared.at("platform", "type")
-        return {"type": kind}, (
-            error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint),
-        )
+        problem = error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint)
+        return {"type": kind}, {"type": kind}, (problem,)
     given = {key: value for key, value in written.items() if key != "type"}
     settings, problems = filled(given, provider.settings, declared, ("platform",), f"platform {kind}")
-    return {"type": kind, **settings}, problems
+    return {"type": kind, **settings}, {"type": kind, **changed(settings, provider.settings)}, problems
 
 
 def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnostic]:

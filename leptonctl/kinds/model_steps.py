@@ -28,7 +28,11 @@ def node(model: Model, dataset_key: str) -> Node:
         **model.train_key_fields,
         "export": {"opset": model.opset},
     }
-    notes: dict[str, Json] = {"evaluate": {"metrics": list(model.metrics), "cross_validation": model.folds}}
+    notes: dict[str, Json] = {
+        "evaluate": {
+            "metrics": list(model.metrics), "cross_validation": model.folds, "positive": model.positive, "average": model.average,
+        },
+    }  # fmt: skip
     origins = dict(model.declared.origins)
     origins.update(recipe_origins(model.dataset.declared, ("data",)))
     origins[("data",)] = model.declared.at("dataset")

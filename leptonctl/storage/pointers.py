@@ -176,18 +176,22 @@ class Pointers:
     def _stamped(self) -> tuple[State, Stamp] | None:
         try:
             found = self.states.read()
-            if found is None:
-                return None
-            data, stamp = found
-            if stamp not in self._newest:
-                self._remember(stamp, decode_state(data))
-            return self._newest[stamp], stamp
         except StateCorrupt as problem:
             raise failures.corrupt(self.states.describe(), problem) from problem
-        except BadRecord as problem:
-            raise failures.unreadable(self.states.describe(), problem) from problem
         except StorageError as refusal:
             raise failures.refused(refusal) from refusal
+        if found is None:
+            return None
+        data, stamp = found
+        return self._newest.get(stamp) or self._decoded(data, stamp), stamp
+
+    def _decoded(self, data: bytes, stamp: Stamp) -> State:
+        try:
+            state = decode_state(data)
+        except BadRecord as problem:
+            raise failures.unreadable(self.states.describe(), problem) from problem
+        self._remember(stamp, state)
+        return state
 
     def _write(self, expected: Stamp | None, state: State) -> bool:
         stamp = _stamp(state)
@@ -202,7 +206,10 @@ class Pointers:
         return swapped
 
     def _remember(self, stamp: Stamp, state: State) -> None:
-        """Moves come in series: what was just written need not be taken apart again. A stamp is random, so it means one state."""
+        """Moves come in series: what was just written need not be taken apart again. A stamp is random, so it means one state.
+
+        The thread that beats for a claim comes here too: whatever it finds or drops is only the decoding of a state.
+        """
         self._newest.clear()
         self._newest[stamp] = state
 

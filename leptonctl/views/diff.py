@@ -7,6 +7,7 @@ was trained on.
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
 from leptonctl.views.style import Style, figure, printable, value_text
 from leptonctl.views.tables import table
@@ -22,8 +23,10 @@ def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> l
     from deepdiff import DeepDiff
 
     flat_a, flat_b = _flat(dict(recipe_a)), _flat(dict(recipe_b))
-    # at its default threshold DeepDiff reports two recipes with little in common as one change of the whole
-    found = DeepDiff(flat_a, flat_b, view="tree", threshold_to_diff_deeper=0)
+    # inside lists DeepDiff takes 0 for false: it is given the texts that digests are made of. At its default threshold it reports
+    # two recipes with little in common as one change of the whole
+    texts_a, texts_b = ({path: encode(value).decode() for path, value in flat.items()} for flat in (flat_a, flat_b))
+    found = DeepDiff(texts_a, texts_b, view="tree", threshold_to_diff_deeper=0)
     paths = {node.path(output_format="list")[0] for nodes in found.values() for node in nodes}
     return [{"path": path, "a": flat_a.get(path), "b": flat_b.get(path)} for path in sorted(paths)]
 

@@ -227,6 +227,18 @@ def test_of_two_builders_the_first_record_wins(shop: Workshop) -> None:
     assert built.done == []
 
 
+def test_what_comes_out_as_it_was_is_told_as_made_here(shop: Workshop) -> None:
+    """Its lost bytes are there again, which puts the first record in force again; the work was done all the same."""
+    one = toy("toy/one", "1")
+    first = shop.build([one]).results["toy/one", "write"]
+    shop.store.delete_artifact(first.artifacts["text"])
+    shop.events.clear()
+    again = shop.build([one])
+    assert again.results["toy/one", "write"] == first
+    assert again.done == ["write"]
+    assert [e.adopted for e in shop.events if isinstance(e, StepFinished)] == [False]
+
+
 def test_steps_in_place_are_read_by_key(shop: Workshop) -> None:
     """What stands is not listed, so nothing is done for it: its result is taken from the store when a step reads it."""
     one = toy("toy/one", "1")

@@ -1,6 +1,5 @@
 """`verify`: damaged and lost artifacts are named, golden rows are replayed, a rebuild gives the same bytes or says why not."""
 
-import dataclasses
 import json
 import os
 import signal
@@ -15,9 +14,10 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from leptonctl.building.provenance import provenance
-from leptonctl.commands.proof import rebuild, verify_artifacts
+from leptonctl.commands.proof import RebuildOrder, rebuild, verify_artifacts
+from leptonctl.core.codec import encode, replace
 from leptonctl.core.diagnostic import Failure
-from leptonctl.core.values import Result
+from leptonctl.core.result import Result
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.digests import digest_of
@@ -80,7 +80,7 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
     golden = json.loads(shelf.get_artifact(result.artifacts["golden.json"]))
     labels = golden["response"]["outputs"][0]
     labels["data"][3] = "bad" if labels["data"][3] == "good" else "good"
-    other = dataclasses.replace(result, artifacts={**result.artifacts, "golden.json": shelf.put_artifact(json.dumps(golden).encode())})
+    other = replace(result, artifacts={**result.artifacts, "golden.json": shelf.put_artifact(json.dumps(golden).encode())})
     failed = [check for check in verify_artifacts([other], shelf) if not check.ok]
     assert [(check.what, check.detail) for check in failed] == [
         ("golden rows", 'golden row 4: output "label" is not what was recorded at build'),
@@ -121,7 +121,7 @@ def test_other_bytes_are_a_mismatch_or_not_comparable(built, tmp_path):
     assert pair["recorded"] == build["export"][1].artifacts["model.onnx"] != pair["rebuilt"]
 
     then = {**provenance(), "versions": {**provenance()["versions"], "numpy": "2.0.0"}}
-    aged = {op: (inputs, dataclasses.replace(result, provenance=then)) for op, (inputs, result) in other.items()}
+    aged = {op: (inputs, replace(result, provenance=then)) for op, (inputs, result) in other.items()}
     verdict = rebuild(aged, shelf, tmp_path)
     assert (verdict.verdict, verdict.ok) == ("not comparable", True)
     assert verdict.reasons[-1] == f"numpy 2.0.0 then, {np.__version__} now"
@@ -156,13 +156,9 @@ def test_the_fresh_process_ends_with_the_one_who_asked(built, tmp_path):
     endless = {**build["train"][0], "preprocess": [], "params": params}
     for digest, data in shelf.items():
         (tmp_path / digest.removeprefix("sha256:")).write_bytes(data)
-    order = {
-        "project": str(tmp_path),
-        "shelf": str(tmp_path),
-        "inputs": {"prepare": build["prepare"][0], "train": endless},
-        "prepared": {"artifacts": dict(prepared.artifacts), "outputs": dict(prepared.outputs)},
-    }
-    parent = subprocess.Popen([sys.executable, "-c", holder, json.dumps(order)], stdout=subprocess.PIPE, text=True)
+    inputs = {"prepare": build["prepare"][0], "train": endless}
+    order = RebuildOrder(project=str(tmp_path), shelf=str(tmp_path), inputs=inputs, prepared=prepared)
+    parent = subprocess.Popen([sys.executable, "-c", holder, encode(order).decode()], stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
     time.sleep(3)
     working = not ended(pid)

@@ -1,26 +1,26 @@
 """Declarations from YAML text to nodes, with the shipped catalog and files that nobody reads: their digests are handed in."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from leptonctl.core.record import Entry
-from leptonctl.kinds.configuration import Configuration, all_nodes, configure
-
-from leptonctl.commands.session import SCHEMAS
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Keep
+from leptonctl.core.codec import replace as changed
 from leptonctl.core.diagnostic import Diagnostic, has_errors
-from leptonctl.core.diff import diff
-from leptonctl.core.graph import resolve_keys
+from leptonctl.core.diff import diff, with_becauses
+from leptonctl.core.graph import complete_key, in_order, needed_key, resolve_keys
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.values import Node, Step
-from leptonctl.kinds.dataset import source_keys
+from leptonctl.core.plan import Settled
+from leptonctl.core.result import Result
+from leptonctl.core.state import Pointer, Recipe, State, StepPointer
+from leptonctl.core.values import Document, Json, Node, Place, Step
+from leptonctl.kinds.kind import Declarations, Recorded, declare
+from leptonctl.kinds.schema_documents import BASE
+from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render
 from leptonctl.language.validate import validate
 from leptonctl.project.catalog import load_catalog
-from leptonctl.project.compiled import load_checks
 from leptonctl.spi.catalog import Catalog
 
 CATALOG: Catalog = load_catalog()
@@ -58,29 +58,43 @@ def seen(key: SourceKey) -> SourceFacts:
     return SourceFacts(digest=digest(key[0]), columns=COLUMNS)
 
 
-def configured(text: str, facts: Mapping[str, SourceFacts] | None = None) -> tuple[Configuration | None, tuple[Diagnostic, ...]]:
-    """The configuration that the text of one file declares, with everything that is wrong. `facts`: of some files by path."""
-    documents, problems = load({"project.yaml": text if "kind: Project" in text else PROJECT + text})
+def check(documents: tuple[Document, ...] | list[Document]) -> tuple[Diagnostic, ...]:
+    """What is wrong with documents, each for itself."""
+    unbuilt = (problem for document in documents for problem in KINDS[document.kind].unbuilt(document))
+    return (*validate(documents, BASE), *unbuilt)
+
+
+def declared(
+    text: str, facts: Mapping[str, SourceFacts] | None = None, catalog: Catalog = CATALOG
+) -> tuple[Declarations | None, tuple[Diagnostic, ...]]:
+    """What the text of one file declares, with everything that is wrong. `facts`: of some files by path."""
+    documents, problems = load({"project.yaml": text if "kind: Project" in text else PROJECT + text}, tuple(KINDS))
     documents, unfilled = render(documents)
-    problems = (*problems, *unfilled, *validate(documents, SCHEMAS, load_checks()))
+    problems = (*problems, *unfilled, *check(documents))
     if has_errors(problems):
         return None, problems
     project = resolve(documents)
-    given = facts or {}
-    return configure(project, CATALOG, {key: given.get(key[0], seen(key)) for key in source_keys(project)})
+    known = facts or {}
+    keys = [key for kind in KINDS.values() for key in kind.files(project)]
+    return declare(KINDS.values(), project, catalog, {key: known.get(key[0], seen(key)) for key in keys})
 
 
-def sound(text: str, facts: Mapping[str, SourceFacts] | None = None) -> Configuration:
-    """The configuration of a text that nothing is wrong with."""
-    configuration, problems = configured(text, facts)
-    assert configuration is not None, problems
+def sound(text: str, facts: Mapping[str, SourceFacts] | None = None) -> Declarations:
+    """The declarations of a text that nothing is wrong with."""
+    declarations, problems = declared(text, facts)
+    assert declarations is not None, problems
     assert not problems
-    return configuration
+    return declarations
 
 
-def nodes_of(text: str, facts: Mapping[str, SourceFacts] | None = None) -> dict[str, Node]:
-    """All nodes by address, before anything is built."""
-    return {node.address: node for node in all_nodes(sound(text, facts), None, {})}
+def nodes_of(
+    text: str, facts: Mapping[str, SourceFacts] | None = None, *, state: State | None = None, results: Mapping[str, Result] | None = None
+) -> dict[str, Node]:
+    """All nodes by address, in order; before anything is built unless there is a state."""
+    declarations = sound(text, facts)
+    recorded = Recorded(state=state, results=results or {})
+    effects = [node for kind in KINDS.values() for node in kind.effects(declarations, recorded)]
+    return {node.address: node for node in in_order([*declarations.built.values(), *effects])}
 
 
 def digests(text: str, facts: Mapping[str, SourceFacts] | None = None) -> dict[str, str]:
@@ -95,39 +109,93 @@ def step(node: Node, op: str) -> Step:
 
 def ids(text: str, facts: Mapping[str, SourceFacts] | None = None) -> list[str]:
     """The ids of what is wrong, in order."""
-    return [problem.id for problem in configured(text, facts)[1]]
+    return [problem.id for problem in declared(text, facts)[1]]
 
 
-def applied(nodes: Mapping[str, Node]) -> dict[str, Entry]:
-    """Entries as they stand when everything is built and bound; bytes and rows are named after the keys that made them."""
-    entries: dict[str, Entry] = {}
-    keys = resolve_keys(list(nodes.values()), {}, {})
+def produced(step: Step, key: str) -> Result:
+    """What a step would give: bytes, rows and packages that are named after the key that made them."""
+    artifacts, outputs = {}, {}
+    if step.op == "prepare":
+        artifacts = {name: digest([key, name]) for name in ("train.parquet", "test.parquet")}
+        outputs = {"rows_digest": {part: digest([key, part]) for part in ("train", "test")}, "contract": {"columns": []}}
+    elif step.op == "export":
+        artifacts = {"model.onnx": digest([key, "onnx"]), "manifest.json": digest([key, "manifest"])}
+        outputs = {"package": digest([key, "package"])}
+    elif step.op == "train":
+        artifacts = {"model.skops": digest([key, "skops"])}
+    elif step.op == "evaluate":
+        outputs = {"metrics": {"accuracy": 0.9, "f1": 0.8}, "rows": 100}
+    elif step.op == "compare":
+        outputs = {"rows": 100, "metrics": {"f1": {"a": 0.8, "b": 0.8}}}
+    return Result(key=key, op=step.op, artifacts=artifacts, outputs=outputs)
+
+
+def build(nodes: Mapping[str, Node], current: Mapping[str, Pointer] | None = None) -> dict[str, Result]:
+    """The results of all steps of nodes in order, by key."""
+    results: dict[str, Result] = {}
+    keys: dict[Place, str | None] = {}
     for node in nodes.values():
-        steps = {s.op: key for s in node.steps if (key := keys.of(node.address, s.op)) is not None}
-        reads = {f"{s.op}.{part}": digest([s.key, part]) for s in node.steps for part in s.exposes}
-        artifact = reads.get("export.artifacts.model.onnx")
-        entries[node.address] = Entry(
-            digest=node.digest, steps=steps, reads=reads, recipe=node.recipe, metadata=node.metadata, version=node.version,
-            effect=node.effect, artifact=str(artifact) if artifact else None,
+        for one in node.steps:
+            if one.effect:
+                continue
+            keys[one.place] = key = one.key or complete_key(one, keys, current or {}, results)
+            assert key is not None, one.place
+            results[key] = produced(one, key)
+    return results
+
+
+def applied(nodes: Mapping[str, Node]) -> dict[str, Pointer]:
+    """Pointers as they stand when everything is built and bound."""
+    results = build(nodes)
+    keys = resolve_keys(list(nodes.values()), {}, results)
+    found: dict[str, Pointer] = {}
+    for node in nodes.values():
+        steps = {s.name: StepPointer(op=s.op, key=key) for s in node.steps if (key := keys.of(*s.place)) is not None}
+        export = results.get(steps["export"].key) if "export" in steps else None
+        found[node.address] = Pointer(
+            digest=node.digest, declaration=node.declaration, steps=steps, version=node.version, effect=node.effect,
+            artifact=export.artifacts["model.onnx"] if export else None,
         )  # fmt: skip
-    # evaluations are keyed by the bytes that are known only now
-    keys = resolve_keys(list(nodes.values()), entries, {})
-    for node in nodes.values():
-        entry = entries[node.address]
-        steps = {s.op: key for s in node.steps if (key := keys.of(node.address, s.op)) is not None}
-        entries[node.address] = replace(entry, steps=steps)
-    for node in nodes.values():
         if node.version is not None:
             # a binding points at what its version points at
-            built, rows = entries[node.needs[0]], step(nodes[node.needs[0]], "export").needs["prepare"]
-            steps = {"prepare": str(keys.of(*rows)), **built.steps}
-            entries[node.address] = replace(entries[node.address], artifact=built.artifact, steps=steps)
-    return entries
+            built = found[node.needs[0]]
+            place = step(nodes[node.needs[0]], "export").needs["prepare"]
+            key = needed_key(step(nodes[node.needs[0]], "export"), "prepare", keys.by_place, {})
+            assert key is not None, place
+            export = results[built.steps["export"].key]
+            found[node.address] = changed(
+                found[node.address], artifact=built.artifact, package=str(export.outputs["package"]),
+                steps={"prepare": StepPointer(op="prepare", key=key), **built.steps},
+            )  # fmt: skip
+    return found
+
+
+def recipes(nodes: Mapping[str, Node]) -> dict[str, Recipe]:
+    """What lies in the store of these nodes, by declaration."""
+    return {n.declaration: Recipe(address=n.address, recipe=n.recipe, notes=n.notes) for n in nodes.values()}
+
+
+def settled(nodes: Mapping[str, Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> Settled:
+    keys = resolve_keys(list(nodes.values()), current, results)
+    return Settled(nodes=tuple(nodes.values()), keys=keys, current=current, results=results, by_address=nodes)
 
 
 def moved(before: str, after: str, facts: Mapping[str, SourceFacts] | None = None) -> list[Change]:
-    """What differs between two texts, as the change from one applied to the other."""
-    nodes = nodes_of(after, facts)
-    entries = applied(nodes_of(before))
-    keys = resolve_keys(list(nodes.values()), entries, {})
-    return [c for c in diff(list(nodes.values()), entries, keys) if not isinstance(c, Keep)]
+    """What differs between two texts, as the change from one applied to the other, with what caused it."""
+    old = nodes_of(before)
+    pointers = applied(old)
+    nodes = nodes_of(after, facts, state=State(lineage="l", project="toy", current=pointers), results=build(old))
+    found = settled(nodes, pointers, {**build(old), **build({a: n for a, n in nodes.items() if not n.effect})})
+    known = recipes(old)
+    changes = [c for c in diff(found.nodes, pointers, found.keys) if not isinstance(c, Keep)]
+    return [
+        with_becauses(c, nodes.get(c.address), known.get(pointers[c.address].declaration) if c.address in pointers else None)
+        for c in changes
+    ]
+
+
+def value(node: Node, *path: str) -> Json:
+    """A part of a recipe."""
+    from leptonctl.core.values import value_at
+
+    return value_at(node.recipe, path)

@@ -1,11 +1,32 @@
 """What moves a digest and what does not: the pure half of every edit, with the shipped catalog and no data."""
 
+from dataclasses import replace
+
 import pytest
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.observed import SourceFacts
-from tests.kinds.declared import ALL, COLUMNS, DATA, ENVIRONMENT, MODEL, digests, moved, nodes_of, step
+from leptonctl.kinds.environment import environments
+from leptonctl.kinds.kind import Recorded
+from leptonctl.kinds.table import KINDS
+from tests.kinds.declared import (
+    ALL,
+    CATALOG,
+    COLUMNS,
+    DATA,
+    ENVIRONMENT,
+    MODEL,
+    PROJECT,
+    applied,
+    declared,
+    digests,
+    moved,
+    nodes_of,
+    seen,
+    settled,
+    step,
+)
 
 PREPROCESS = (
     "preprocess: [{columns: numeric, use: standard_scaler}]\nparams: {C: 2.0}\nseed: 3\nrevision: 2\nexport: {opset: 17}\nfeatures: [x]\n"
@@ -104,6 +125,24 @@ def test_what_determines_a_result_moves_it_and_what_stands_on_it(old: str, new: 
     assert {address for address in before if before[address] != after[address]} == expected
 
 
+def test_a_setting_or_parameter_that_a_later_release_adds_moves_nothing() -> None:
+    """A tool upgrade alone moves no digest: what is at its default is in none."""
+    more = {"added_later": {"type": "integer", "default": 3, "description": "d"}}
+    server, trainer = CATALOG.platforms["server"], CATALOG.trainers["classification", "logistic_regression"]
+    later = replace(
+        CATALOG,
+        platforms={**CATALOG.platforms, "server": replace(server, settings={**server.settings, **more})},
+        trainers={**CATALOG.trainers, ("classification", "logistic_regression"): replace(trainer, params={**trainer.params, **more})},
+    )
+    declarations, problems = declared(FULL, catalog=later)
+    assert declarations is not None
+    assert not problems
+    nodes = {**declarations.built, **{n.address: n for k in KINDS.values() for n in k.effects(declarations, Recorded(state=None, results={}))}}
+    assert environments(declarations)["dev"].platform["added_later"] == 3
+    assert {address: node.digest for address, node in nodes.items()} == digests(FULL)
+    assert {address: node.declaration for address, node in nodes.items()} == {a: n.declaration for a, n in nodes_of(FULL).items()}
+
+
 def test_every_edit_gives_another_digest() -> None:
     """No two of the edits above look alike."""
     found = [digests(FULL.replace(old, new))[LINE] for _, old, new, expected in OTHER if LINE in expected]
@@ -121,8 +160,6 @@ def test_renamed_files_and_names_cost_nothing() -> None:
 
 
 def digests_of_file(path: str) -> str:
-    from tests.kinds.declared import seen
-
     found = seen((path, "utf-8", None)).digest
     assert found is not None
     return found
@@ -142,18 +179,22 @@ def test_a_pin_of_the_same_bytes_moves_nothing_and_keeps_them() -> None:
 
 
 def test_evaluation_moves_its_own_step_alone() -> None:
-    for old, new, ops in (
-        ("[accuracy, f1]", "[accuracy]", {"evaluate", "cross_validate"}),
-        ("positive: a", "positive: b", {"evaluate", "cross_validate"}),
-        ("average: binary", "average: macro", {"evaluate", "cross_validate"}),
-        ("cross_validation: 5", "cross_validation: 3", {"cross_validate"}),
+    for old, new, ops, path, now in (
+        ("[accuracy, f1]", "[accuracy]", {"evaluate", "cross_validate"}, "evaluate.metrics", ["accuracy"]),
+        ("positive: a", "positive: b", {"evaluate", "cross_validate"}, "evaluate.positive", "b"),
+        ("average: binary", "average: macro", {"evaluate", "cross_validate"}, "evaluate.average", "macro"),
+        ("cross_validation: 5", "cross_validation: 3", {"cross_validate"}, "evaluate.cross_validation", 3),
     ):
         text = FULL.replace(old, new)
         assert digests(text) == digests(FULL)
         before, after = nodes_of(FULL)[LINE], nodes_of(text)[LINE]
         assert {s.op for s in after.steps if s.spec != step(before, s.op).spec} == ops
         (change,) = (c for c in moved(FULL, text) if c.address == LINE)
-        assert change.reason.endswith("asked for anew")
+        assert change.reason == ("evaluate and cross-validate requested again" if len(ops) == 2 else "cross-validate requested again")
+        (because,) = change.because
+        assert (because.path, because.after) == (path, now)
+        assert because.span is not None
+        assert "evaluate" in (PROJECT + text).splitlines()[because.span.line - 1]
 
 
 def test_checks_go_with_the_binding() -> None:
@@ -230,10 +271,7 @@ def test_nodes_say_where_each_field_of_a_recipe_is_written() -> None:
 
 
 def test_a_plan_of_the_same_is_all_keep() -> None:
-    from leptonctl.core.graph import resolve_keys
-    from tests.kinds.declared import applied
-
+    """By the state alone: no result is asked for."""
     nodes = nodes_of(FULL)
-    entries = applied(nodes)
-    keys = resolve_keys(list(nodes.values()), entries, {})
-    assert all(isinstance(c, Keep) for c in diff(list(nodes.values()), entries, keys))
+    found = settled(nodes, applied(nodes), {})
+    assert all(isinstance(c, Keep) for c in diff(found.nodes, found.current, found.keys))

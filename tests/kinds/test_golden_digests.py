@@ -10,8 +10,8 @@ import pytest
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.observed import SourceFacts
-from leptonctl.kinds.configuration import all_nodes, configure
-from leptonctl.kinds.dataset import source_keys
+from leptonctl.kinds.kind import declare
+from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render
@@ -41,15 +41,14 @@ def every_algorithm() -> dict[str, str]:
 
 def digests(sources: dict[str, str]) -> dict[str, dict[str, str]]:
     """Address -> its digest and the keys of its steps, computed from declarations alone: a file's content is its path."""
-    catalog = load_catalog()
-    documents, _ = load(sources)
+    documents, _ = load(sources, tuple(KINDS))
     documents, _ = render(documents)
     project = resolve(documents)
-    facts = {key: SourceFacts(digest=digest(key[0])) for key in source_keys(project)}
-    configuration, problems = configure(project, catalog, facts)
+    facts = {key: SourceFacts(digest=digest(key[0])) for kind in KINDS.values() for key in kind.files(project)}
+    declarations, problems = declare(KINDS.values(), project, load_catalog(), facts)
     assert not problems
-    nodes = [node for node in all_nodes(configuration, None, {}) if node.address.startswith(("dataset/", "model/"))]
-    return {node.address: {"digest": node.digest} | {step.op: step.key or f"declared {step.spec}" for step in node.steps} for node in nodes}
+    nodes = declarations.built.values()
+    return {node.address: {"digest": node.digest} | {step.name: step.key or f"declared {step.spec}" for step in node.steps} for node in nodes}
 
 
 def everything() -> dict[str, dict[str, dict[str, str]]]:

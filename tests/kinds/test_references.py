@@ -3,7 +3,8 @@
 import pytest
 
 from leptonctl.core.observed import SourceFacts
-from tests.kinds.declared import ALL, COLUMNS, ENVIRONMENT, MODEL, PROJECT, configured, ids
+from leptonctl.kinds.environment import bindings, environments
+from tests.kinds.declared import ALL, CATALOG, COLUMNS, ENVIRONMENT, MODEL, PROJECT, declared, ids, sound
 
 GONE = {"data/first.csv": SourceFacts(problem=("missing-file", "It is gone", "data/first.csv", "put it back"))}
 OUTSIDE = {"data/first.csv": SourceFacts(digest=None, problem=("outside-project", "It lies outside", "..", "move it"))}
@@ -46,14 +47,25 @@ CASES = [
     ("models: {line: v1}", "models: {line: v1}\ngates: {accuracy: {mim: 1}}", "unknown-key", "mim", '"min"'),
     ("models: {line: v1}", "models: {line: v1}\ngates: [{models: 'lin', accuracy: {min: 1}}]", "unknown-model", "'lin'", '"line"'),
     ("models: {line: v1}", "models: {line: v1}\n---\nkind: Environment\nname: other\nplatform: {port: 8080}", "port-taken", "8080", "another port"),
+    ("models: {line: v1}", "models: {line: v1}\nplatform: {type: kserve}", "unknown-platform", "kserve", "server"),
+    ("models: {line: v1}", "models: {line: v1}\nplatform: {type: sever}", "unknown-platform", "sever", 'did you mean "server"?'),
+    ("models: {line: v1}", "models: {line: v1}\nplatform: {port: 70000}", "out-of-range", "70000", "the default is 8080"),
+    ("models: {line: v1}", "models: {line: v1}\nplatform: {prot: 80}", "unknown-key", "prot", 'did you mean "port"?'),
+    ("kind: Dataset", "executor: {type: ray}\n---\nkind: Dataset", "unknown-executor", "ray", "local"),
+    ("kind: Dataset", "executor: {parallelism: 0}\n---\nkind: Dataset", "out-of-range", "0", "the default is 2"),
+    ("kind: Dataset", "executor: {paralelism: 2}\n---\nkind: Dataset", "unknown-key", "paralelism", 'did you mean "parallelism"?'),
+    ("kind: Dataset", "state: s3://bucket/prefix\n---\nkind: Dataset", "not-available", "s3://bucket/prefix", "state: .leptonctl/state"),
+    ("kind: Dataset", "state: postgresql://host/db\n---\nkind: Dataset", "not-available", "postgresql://host/db", "state: .leptonctl/state"),
+    ("kind: Dataset", "store: gs://bucket/prefix\n---\nkind: Dataset", "not-available", "gs://bucket/prefix", "store: .leptonctl/store"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("old", "new", "id_", "word", "hint"), CASES, ids=[f"{c[2]}-{i}" for i, c in enumerate(CASES)])
 def test_a_mistake_is_told_once_at_its_place(old: str, new: str, id_: str, word: str | None, hint: str) -> None:
     assert ALL.count(old) == 1
-    text = PROJECT + ALL.replace(old, new)
-    found = [p for p in configured(text)[1] if p.severity == "error"]
+    # what precedes the dataset belongs to the project
+    text = (PROJECT.removesuffix("---\n") if old == "kind: Dataset" else PROJECT) + ALL.replace(old, new)
+    found = [p for p in declared(text)[1] if p.severity == "error"]
     assert [p.id for p in found] == [id_], found
     (problem,) = found
     assert hint in problem.hint
@@ -116,20 +128,16 @@ def test_gates_are_checked_for_each_model_they_guard_and_told_once() -> None:
 )
 def test_gates_of_a_binding(gates: str, expected: list) -> None:
     other = MODEL.replace("line", "other")
-    configuration, problems = configured(ALL.replace(MODEL, MODEL + other) + f"gates: {gates}\n")
-    assert configuration is not None
-    assert not problems
-    (binding,) = configuration.bindings.values()
+    (binding,) = bindings(sound(ALL.replace(MODEL, MODEL + other) + f"gates: {gates}\n")).values()
     assert [(g.metric, g.rule, g.limit) for g in binding.gates] == expected
     assert all(g.span is not None for g in binding.gates)
 
 
 def test_an_environment_of_defaults() -> None:
-    configuration, problems = configured(ALL)
-    assert configuration is not None
-    assert not problems
-    dev = configuration.environments["dev"]
-    assert dev.platform == {"type": "server", "host": "127.0.0.1", "port": 8080}
+    dev = environments(sound(ALL))["dev"]
+    settings = CATALOG.platforms["server"].settings
+    assert dev.platform == {"type": "server", **{name: schema["default"] for name, schema in settings.items()}}
+    assert (dev.platform["host"], dev.platform["port"]) == ("127.0.0.1", 8080)
     assert (dev.protected, dev.require_commit, dev.requests, dev.together) == (False, False, "lenient", False)
     assert [dev.holds(a) for a in ("environment/dev", "environment/dev/line", "environment/dev2", "environment/dev2/line")] == [
         True,

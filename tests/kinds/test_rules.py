@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 
 from leptonctl.core.change import Change, Create, Keep, Remove, Update
+from leptonctl.core.codec import replace as changed
 from leptonctl.core.observed import Checkout
-from leptonctl.core.record import Entry, State
-from leptonctl.core.values import Json
+from leptonctl.core.result import Result
+from leptonctl.core.state import Environment, Seal, Served, State
 from leptonctl.kinds import rules
-from leptonctl.kinds.configuration import Configuration, all_nodes, bound_now, is_return
-from tests.kinds.declared import ALL, applied, configured, moved, nodes_of
+from leptonctl.kinds.binding import Binding, is_return
+from leptonctl.kinds.environment import bindings, environments
+from tests.kinds.declared import ALL, applied, build, moved, nodes_of, recipes, sound
 
 BINDING = "environment/prod/line"
 PIN = f"{{source: data/first.csv, digest: 'sha256:{'1' * 64}'}}"
@@ -18,48 +20,79 @@ PROD = ALL.replace("name: dev", "name: prod\nprotected: true")
 PINNED = PROD.replace("{source: data/first.csv}", PIN)
 
 
-def configuration_of(text: str) -> Configuration:
-    configuration, problems = configured(text)
-    assert configuration is not None
-    assert not problems
-    return configuration
+PROTECTED = Environment(platform={"type": "server"}, protected=True)
 
 
 def state_of(text: str, **more) -> State:
-    recorded: dict[str, dict[str, Json]] = {"prod": {"protected": True, "served": {}}}
-    return State(lineage="l", project="toy", **{"current": applied(nodes_of(text)), "environments": recorded, **more})
+    """What is recorded when a text has been applied."""
+    return State(
+        lineage="l", project="toy", **{"current": applied(nodes_of(text)), "environments": {"prod": PROTECTED}, **more}
+    )  # fmt: skip
 
 
 def protection(text: str, changes: list[Change], state: State | None = None) -> list[str]:
-    return [p.id for p in rules.protection(configuration_of(text).environments, changes, state)]
+    return [p.id for p in rules.protection(environments(sound(text)), changes, state)]
 
 
-def rewind(text: str, changes: list[Change], record: dict[str, Json], checkout: Checkout) -> list[tuple[str, str]]:
-    state = State(lineage="l", project="toy", environments={"prod": record})
-    return [(p.id, p.severity) for p in rules.rewind(configuration_of(text).environments, changes, state, checkout)]
+def rewind(text: str, changes: list[Change], commit: str | None, checkout: Checkout) -> list[tuple[str, str]]:
+    """`commit`: the last that was applied."""
+    state = State(lineage="l", project="toy", environments={"prod": changed(PROTECTED, commit=commit)})
+    return [(p.id, p.severity) for p in rules.rewind(environments(sound(text)), changes, state, checkout)]
 
 
 # --- seals -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_sealed_version_keeps_its_recipe() -> None:
-    nodes = nodes_of(PINNED)
+def sealed(text: str) -> tuple[State, dict]:
+    """A state in which v1 is sealed, and the recipes that lie in the store."""
+    nodes = nodes_of(text)
     line = nodes["model/line@v1"]
-    state = state_of(PINNED, sealed={line.address: {"digest": line.digest, "recipe": line.recipe, "environment": "prod"}})
-    assert list(rules.sealed(list(nodes.values()), state)) == []
-    edited = PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}")
-    (problem,) = rules.sealed(list(nodes_of(edited).values()), state)
+    seal = Seal(digest=line.digest, declaration=line.declaration, environment="prod", at="now")
+    return state_of(text, sealed={line.address: seal}), recipes(nodes)
+
+
+def test_a_sealed_version_keeps_its_recipe() -> None:
+    state, known = sealed(PINNED)
+    assert rules.edited_seals(nodes_of(PINNED), state) == {}
+    assert list(rules.sealed(nodes_of(PINNED), state, {})) == []
+    nodes = nodes_of(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
+    assert rules.edited_seals(nodes, state) == {"model/line@v1": state.sealed["model/line@v1"].declaration}
+    (problem,) = rules.sealed(nodes, state, known)
     assert problem.id == "sealed-version"
     assert "params.C" in problem.detail
     assert "0.5" in problem.detail
     assert problem.span is not None
     assert "environment prod" in problem.detail
-    # by the base block or by the data it is an edit as well; by a description it is none
-    for old, new, count in (
-        ("task: classification", "task: classification\nseed: 5", 1), ("target: side", "target: side\nsplit: {test: 0.5}", 1),
-        ("v1: {}", "v1: {description: The first}", 0), ("v1: {}", "v1: {}\n  v2: {seed: 5}", 0),
-    ):  # fmt: skip
-        assert len(list(rules.sealed(list(nodes_of(PINNED.replace(old, new)).values()), state))) == count
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "count"),
+    [
+        ("task: classification", "task: classification\nseed: 5", 1),
+        ("target: side", "target: side\nsplit: {test: 0.5}", 1),
+        ("v1: {}", "v1: {description: The first}", 0),
+        ("v1: {}", "v1: {}\n  v2: {seed: 5}", 0),
+        ("algorithm: logistic_regression", "algorithm: logistic_regression\nevaluate: {metrics: [f1]}", 0),
+    ],
+    ids=["base block", "data", "description", "another version", "evaluation"],
+)
+def test_wherever_it_is_edited(old: str, new: str, count: int) -> None:
+    state, known = sealed(PINNED)
+    assert len(list(rules.sealed(nodes_of(PINNED.replace(old, new)), state, known))) == count
+
+
+def test_without_its_recipe_an_edited_version_is_refused_all_the_same() -> None:
+    state, _ = sealed(PINNED)
+    edited = nodes_of(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
+    (problem,) = rules.sealed(edited, state, {})
+    assert problem.detail == "model/line@v1 has served in the protected environment prod"
+    assert problem.span == edited["model/line@v1"].span
+
+
+def test_a_sealed_version_that_is_no_longer_declared_is_nobody_s_edit() -> None:
+    state, known = sealed(PINNED.replace("v1: {}", "v1: {}\n  v2: {seed: 5}"))
+    without = nodes_of(PINNED.replace("v1: {}", "v2: {seed: 5}").replace("{line: v1}", "{line: v2}"))
+    assert list(rules.sealed(without, state, known)) == []
 
 
 # --- protection ------------------------------------------------------------------------------------------------------------------
@@ -94,7 +127,8 @@ def test_a_protected_environment_does_not_vanish() -> None:
     gone: list[Change] = [Remove(address="environment/prod"), Remove(address=BINDING)]
     other = PINNED.replace("name: prod\nprotected: true", "name: dev")
     assert protection(other, gone, state) == ["protected-environment"]
-    assert protection(other, gone, replace(state, environments={"prod": {"protected": False}})) == []
+    assert protection(other, gone, changed(state, environments={"prod": changed(PROTECTED, destroyed=True)})) == []
+    assert protection(other, gone, changed(state, environments={"prod": changed(PROTECTED, protected=False)})) == []
 
 
 # --- commits ---------------------------------------------------------------------------------------------------------------------
@@ -105,33 +139,33 @@ MOVES: list[Change] = [Update(address=BINDING)]
 @pytest.mark.parametrize(("contains", "expected"), [(True, []), (False, [("rewind", "error")]), (None, [("rewind-unknown", "note")])])
 def test_a_commit_that_does_not_contain_the_last_one(contains: bool | None, expected: list) -> None:
     checkout = Checkout(commit="b" * 40, contains={"a" * 40: contains})
-    assert rewind(PINNED, MOVES, {"commit": "a" * 40}, checkout) == expected
+    assert rewind(PINNED, MOVES, "a" * 40, checkout) == expected
     # a return looks at the commit like every other
-    assert rewind(PINNED, [replace(MOVES[0], is_return=True)], {"commit": "a" * 40}, checkout) == expected
+    assert rewind(PINNED, [replace(MOVES[0], is_return=True)], "a" * 40, checkout) == expected
 
 
 def test_what_does_not_move_or_is_not_protected_may_go_back() -> None:
     checkout = Checkout(commit="b" * 40, contains={"a" * 40: False})
-    last: dict[str, Json] = {"commit": "a" * 40}
+    last = "a" * 40
     assert rewind(PINNED, [Keep(address=BINDING)], last, checkout) == []
     assert rewind(PINNED.replace("protected: true\n", ""), MOVES, last, checkout) == []
-    assert rewind(PINNED, MOVES, {}, checkout) == []
+    assert rewind(PINNED, MOVES, None, checkout) == []
     # an environment whose name merely begins alike is another
     assert rewind(PINNED, [Update(address="environment/prod2/line"), Update(address="environment/production")], last, checkout) == []
 
 
 def test_without_a_repository_it_is_not_known() -> None:
-    assert rewind(PINNED, MOVES, {"commit": "a" * 40}, Checkout()) == [("rewind-unknown", "note")]
+    assert rewind(PINNED, MOVES, "a" * 40, Checkout()) == [("rewind-unknown", "note")]
 
 
 def test_committed_files_only() -> None:
     text = PINNED.replace("protected: true", "protected: true\nrequire_commit: true")
     clean, dirty = Checkout(commit="b" * 40), Checkout(commit="b" * 40, dirty=("a.yaml",))
-    assert rewind(text, MOVES, {}, clean) == []
-    assert rewind(text, MOVES, {}, dirty) == [("uncommitted", "error")]
-    assert rewind(text, MOVES, {}, Checkout()) == [("uncommitted", "error")]
-    assert rewind(text, [replace(MOVES[0], is_return=True)], {}, dirty) == []
-    assert rewind(text, [Update(address="environment/prod2/line")], {}, dirty) == []
+    assert rewind(text, MOVES, None, clean) == []
+    assert rewind(text, MOVES, None, dirty) == [("uncommitted", "error")]
+    assert rewind(text, MOVES, None, Checkout()) == [("uncommitted", "error")]
+    assert rewind(text, [replace(MOVES[0], is_return=True)], None, dirty) == []
+    assert rewind(text, [Update(address="environment/prod2/line")], None, dirty) == []
 
 
 # --- returns and evidence -------------------------------------------------------------------------------------------------------
@@ -140,43 +174,73 @@ GATED = PINNED + "gates: {accuracy: {min: 0.5}, f1: {max_drop: 0.1}}\n"
 TWO = GATED.replace("v1: {}", "v1: {}\n  v2: {seed: 1}")
 
 
-def nodes_now(text: str, state: State) -> dict:
-    return {node.address: node for node in all_nodes(configuration_of(text), state, {})}
+TO_V2 = TWO.replace("{line: v1}", "{line: v2}")
+
+
+def evidence(text: str, state: State | None, results: dict[str, Result] | None = None) -> list[str]:
+    """The steps of the binding."""
+    return [s.op for s in nodes_of(text, state=state, results=results)[BINDING].steps]
+
+
+def binding_of(text: str) -> Binding:
+    (binding,) = bindings(sound(text)).values()
+    return binding
 
 
 def test_evidence_is_asked_for_where_a_gate_needs_it() -> None:
     state = state_of(TWO)
-    to_v2 = TWO.replace("{line: v1}", "{line: v2}")
-    assert [s.op for s in nodes_now(to_v2, state)[BINDING].steps] == ["compare", "bind"]
+    assert evidence(TO_V2, state) == ["compare", "bind"]
     # what is bound already is compared with nothing, and neither is the first
-    assert [s.op for s in nodes_now(TWO, state)[BINDING].steps] == ["bind"]
-    assert [s.op for s in nodes_now(to_v2, State(lineage="l", project="toy"))[BINDING].steps] == ["bind"]
+    assert evidence(TWO, state) == ["bind"]
+    assert evidence(TO_V2, None) == ["bind"]
     # a metric that the model does not evaluate is evaluated for the gate
-    narrow = to_v2.replace("versions:\n  v1", "evaluate: {metrics: [f1]}\nversions:\n  v1")
-    assert [s.op for s in nodes_now(narrow, state)[BINDING].steps] == ["evaluate", "compare", "bind"]
+    narrow = TO_V2.replace("versions:\n  v1", "evaluate: {metrics: [f1]}\nversions:\n  v1")
+    assert evidence(narrow, state) == ["evaluate", "compare", "bind"]
+
+
+def test_a_comparison_is_with_what_is_bound_by_its_keys() -> None:
+    state = state_of(TWO)
+    step = nodes_of(TO_V2, state=state)[BINDING].step("compare")
+    bound = state.current[BINDING]
+    assert step.given == {"bound_prepare": bound.key("prepare"), "bound_export": bound.key("export")}
+    assert step.needs == {"prepare": ("dataset/points@first", "prepare"), "export": ("model/line@v2", "export")}
+
+
+def served(text: str, model: str) -> State:
+    """What is recorded when a text has been applied and a version was served besides."""
+    nodes = nodes_of(text)
+    export = build(nodes)[nodes[model].step("export").key or ""]
+    package = str(export.outputs["package"])
+    record = changed(PROTECTED, served={"line": {package: Served(version="v2", digest=nodes[model].digest, deployment=1)}})
+    return state_of(text, environments={"prod": record})
 
 
 def test_a_return_needs_no_evidence() -> None:
-    state = state_of(TWO)
-    to_v2 = TWO.replace("{line: v1}", "{line: v2}")
-    served: dict[str, Json] = {"line": {str(state.current["model/line@v2"].artifact): {"version": "v2"}}}
-    known = replace(state, environments={"prod": {"protected": True, "served": served}})
-    (binding,) = configuration_of(to_v2).bindings.values()
-    assert is_return(binding, configuration_of(to_v2), known, {})
-    assert not is_return(binding, configuration_of(to_v2), state, {})
-    assert [s.op for s in nodes_now(to_v2, known)[BINDING].steps] == ["bind"]
+    known, declarations, results = served(TWO, "model/line@v2"), sound(TO_V2), build(nodes_of(TWO))
+    binding = binding_of(TO_V2)
+    assert is_return(binding, declarations.built, known, results)
+    assert not is_return(binding, declarations.built, state_of(TWO), results)
+    assert not is_return(binding, declarations.built, None, results)
+    assert evidence(TO_V2, known, results) == ["bind"]
     # its bytes are gone: what is built again may be others, so they are judged
-    lost = known.without({"model/line@v2"})
-    assert not is_return(binding, configuration_of(to_v2), lost, {})
-    assert [s.op for s in nodes_now(to_v2, lost)[BINDING].steps] == ["compare", "bind"]
-    assert bound_now(BINDING, lost) == bound_now(BINDING, known)
+    assert not is_return(binding, declarations.built, known, {})
+    assert evidence(TO_V2, known, {}) == ["compare", "bind"]
 
 
-def test_what_is_bound_now() -> None:
-    state = State(lineage="l", project="toy", current={"environment/prod": Entry(digest="d", effect=True)})
-    assert bound_now("environment/prod", state) is None
-    assert bound_now(BINDING, state) is None
-    assert bound_now(BINDING, None) is None
+def test_the_same_version_built_to_another_package_is_no_return() -> None:
+    """Another manifest, or bytes that came out otherwise: what was served is not what would be."""
+    known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
+    key = nodes_of(TWO)["model/line@v2"].step("export").key or ""
+    other = {**results, key: changed(results[key], outputs={"package": "sha256:other"})}
+    assert not is_return(binding_of(TO_V2), sound(TO_V2).built, known, other)
+    assert not is_return(binding_of(TO_V2), sound(TO_V2).built, known, {**results, key: changed(results[key], outputs={})})
+
+
+def test_what_another_environment_or_model_served_is_no_return() -> None:
+    known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
+    record = known.environments["prod"]
+    for environments_ in ({"dev": record}, {"prod": changed(record, served={"other": record.served["line"]})}):
+        assert not is_return(binding_of(TO_V2), sound(TO_V2).built, changed(known, environments=environments_), results)
 
 
 def test_an_edit_of_a_bound_version_moves_the_binding() -> None:

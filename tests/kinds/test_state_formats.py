@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from leptonctl.core.record import State, from_json, to_json
+from leptonctl.kinds.configuration import all_nodes, is_return
+from leptonctl.kinds.live import interrupted, recovered
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import resolve_keys
 from leptonctl.core.observed import SourceFacts
-from leptonctl.core.record import State, from_json, to_json
 from leptonctl.core.values import Json
-from leptonctl.kinds.configuration import all_nodes, is_return
-from leptonctl.kinds.live import interrupted, recovered
 from leptonctl.kinds.rules import sealed
 from leptonctl.storage.claims import without_dead
 from leptonctl.storage.pointers import Pointers

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Document
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
-from leptonctl.language.load import load
+from tests.language.known import load
 
 TEXT = """\
 # head

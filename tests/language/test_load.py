@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Document, Json
-from leptonctl.language.load import load
 from leptonctl.language.yaml12 import parse, plain
+from tests.language.known import load
 
 PROJECT = "kind: Project\nname: p\nformat: 1\n"
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leptonctl.core.values import Json, Path, Span, value_at
-from leptonctl.language.load import load
 from leptonctl.language.resolve import Declared, resolve, versions, whole
+from tests.language.known import KINDS, load
 
 keys = st.text(string.ascii_lowercase, min_size=1, max_size=2).filter(lambda key: key not in ("y", "n", "on", "no"))
 texts = st.text(string.ascii_letters + " ", max_size=5)
@@ -138,10 +138,20 @@ def test_documents_by_kind() -> None:
     )
     documents, _ = load({"a.yaml": text})
     project = resolve(documents)
-    assert (project.name, project.roots, list(project.datasets), list(project.models), list(project.environments)) == (
-        "p", ("/data",), ["d"], ["m"], ["e"],
-    )  # fmt: skip
-    assert whole(project.environments["e"]).fields == {}
+    assert (project.name, project.roots) == ("p", ("/data",))
+    # the one project stands for itself
+    assert project.document.kind == "Project"
+    assert {kind: list(project.of(kind)) for kind in KINDS} == {"Project": [], "Dataset": ["d"], "Model": ["m"], "Environment": ["e"]}
+    assert project.of("Pod") == {}
+    assert whole(project.of("Environment")["e"]).fields == {}
+
+
+def test_versions_are_merged_once() -> None:
+    documents, _ = load({"a.yaml": "kind: Project\nname: p\n---\nkind: Model\nname: m\nseed: 1\nversions: {v1: {}, v2: {seed: 2}}\n"})
+    project = resolve(documents)
+    model = project.of("Model")["m"]
+    assert project.versions(model) is project.versions(model)
+    assert project.versions(model) == versions(model)
 
 
 def test_value_at() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Json
-from leptonctl.language.load import load
 from leptonctl.language.template import render, vars_used
+from tests.language.known import load
 
 PROJECT = """\
 kind: Project
@@ -145,7 +145,7 @@ def test_vars_used() -> None:
 def test_jinja_is_imported_only_for_a_marker() -> None:
     code = (
         "import sys; from leptonctl.language.load import load; from leptonctl.language.template import render, vars_used;"
-        "d, _ = load({'a.yaml': 'kind: Project\\nname: p\\nvars: {a: 1}\\n', 'm.yaml': 'kind: Model\\nname: m\\nx: [1, \"{ 2 }\"]\\n'});"
+        "d, _ = load({'a.yaml': 'kind: Project\\nname: p\\nvars: {a: 1}\\n', 'm.yaml': 'kind: Model\\nname: m\\nx: [1, \"{ 2 }\"]\\n'}, ('Project', 'Model'));"
         "render(d); vars_used('x'); assert 'jinja2' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leptonctl.core.diagnostic import Diagnostic
-from leptonctl.kinds.schema import BASE, check
+from leptonctl.kinds.schema import BASE
+from leptonctl.kinds.table import KINDS
 from leptonctl.language.fits import fits
-from leptonctl.language.load import load
-from leptonctl.language.validate import check_value, not_available, validate
+from leptonctl.language.validate import check_value, validate
 from leptonctl.project.compiled import compiled_checks
 from leptonctl.views.diagnostics import render
+from tests.kinds.declared import check
+from tests.language.known import load
 
 PROJECT = "kind: Project\nname: p\nformat: 1\n"
 HEAD = {
@@ -66,7 +68,6 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Environment", "models: {m: 1991}", "wrong-type", 13, "`m` must be text or a mapping, not 1991", 'quote it: "1991"'),
         ("Environment", "models: {M x: v1}", "bad-name", 10, "a name is 1 to 63 lower-case letters, digits, `.`, `_`, `-`, and begins with a letter or digit", "write m-x"),
         ("Environment", "models: {m: {versoin: v1, version: v1}}", "unknown-key", 14, "`m` has no key `versoin`", 'did you mean "version"?'),
-        ("Environment", "platform: {port: 70000}", "out-of-range", 18, "`port` must be an integer from 1 to 65535, not 70000", "the default is 8080"),
         ("Environment", "gates: {f1: {mn: 1}}", "unknown-key", 14, "`f1` has no key `mn`", 'did you mean "min"?'),
         ("Environment", "gates: {f1: {}}", "wrong-length", 13, "`f1` must have at least 1 entry", "for example {min: 0.85}"),
         ("Environment", "gates: [{models: '*', f1: {min: x}}]", "wrong-type", 33, "`min` must be a number, not text", "write a number"),
@@ -93,11 +94,6 @@ def test_mistakes(kind: str, line: str, id_: str, column: int, detail: str, hint
         ("Model", "task: anomaly", 7),
         ("Environment", "models: {m: {version: v1, canary: {version: v2, percent: 10}}}", 27),
         ("Environment", "models: {m: {version: v1, shadow: v2}}", 27),
-        ("Environment", "platform: {type: kserve}", 18),
-        ("Project", "state: s3://bucket/prefix", 8),
-        ("Project", "store: gs://bucket/prefix", 8),
-        ("Project", "state: postgresql://host/db", 8),
-        ("Project", "executor: {type: ray}", 18),
         ("Project", "allow: [command]", 9),
     ],
 )
@@ -113,7 +109,7 @@ def test_not_built_in_a_version() -> None:
     documents, _ = load(
         {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {warm_start: v0, import: null}\n  v2:\n"}
     )
-    assert [(p.span.line, p.span.column) for p in not_available(documents) if p.span] == [(4, 8)]
+    assert [(p.span.line, p.span.column) for p in KINDS["Model"].unbuilt(documents[0]) if p.span] == [(4, 8)]
 
 
 def test_all_at_once_and_rendered() -> None:
@@ -211,11 +207,11 @@ def test_parameters(params: str, expected: list[tuple[str, int, str, str]]) -> N
 def test_a_right_value_imports_no_schema_library() -> None:
     code = (
         "import sys\n"
+        "from leptonctl.kinds.schema_documents import BASE\n"
         "from leptonctl.language.load import load\n"
-        "from leptonctl.language.validate import check_value\n"
-        "from leptonctl.kinds.schema import check\n"
-        f"documents, problems = load({{'a.yaml': {PROJECT!r}, 'b.yaml': {HEAD['Model']!r}, 'c.yaml': {HEAD['Dataset']!r}}})\n"
-        "assert not problems and not check(documents)\n"
+        "from leptonctl.language.validate import check_value, validate\n"
+        f"documents, problems = load({{'a.yaml': {PROJECT!r}, 'b.yaml': {HEAD['Model']!r}, 'c.yaml': {HEAD['Dataset']!r}}}, list(BASE))\n"
+        "assert not problems and len(documents) == 3 and not validate(documents, BASE)\n"
         "assert not check_value({}, {'type': 'object'}, documents[0], (), what='x')\n"
         "assert not {'jsonschema', 'fastjsonschema', 'jinja2'} & set(sys.modules)\n"
     )

@@ -13,13 +13,17 @@ from tests.laws import matrix
 # in random order the tests of other packages come in between
 @pytest.fixture(scope="session")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project of `matrix`, applied; its servers run until the last test."""
+    """The project of `matrix`, applied; its servers run until the last test.
+
+    It is moved after that, so that a copy counts as the folder which they were started for.
+    """
     root = tmp_path_factory.mktemp("matrix") / "applied"
     matrix.write_project(root)
     done = projects.run("apply", "--yes", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    yield root
-    projects.stop_servers(root)
+    moved = root.rename(root.with_name("moved"))
+    yield moved
+    projects.stop_servers(moved)
 
 
 @pytest.fixture

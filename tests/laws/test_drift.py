@@ -13,8 +13,8 @@ import pytest
 from leptonctl.core import layout
 from leptonctl.core.codec import decode, encode, replace
 from leptonctl.core.deployment import ServerRecord
-from leptonctl.storage.liveness import Sights
 from tests.projects import (
+    a_term_later,
     ask,
     edit,
     environment_of,
@@ -26,6 +26,7 @@ from tests.projects import (
     recorded,
     result_of,
     run,
+    says,
     served,
     start,
     state_file,
@@ -71,13 +72,6 @@ def kill_server(root: Path) -> int:
     while processes(root) and time.monotonic() < deadline:
         time.sleep(0.02)
     return pid
-
-
-def term_later(root: Path) -> None:
-    """What the project's commands saw of beats, as if they had seen it two minutes earlier."""
-    (file,) = (root / ".leptonctl").rglob("beats.json")
-    sights = decode(file.read_bytes(), Sights)
-    file.write_bytes(encode(replace(sights, seen={name: replace(sight, since=sight.since - 120) for name, sight in sights.seen.items()})))
 
 
 def test_a_server_that_died_is_started_again(root: Path) -> None:
@@ -144,7 +138,7 @@ def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
     (server,) = stored(root, layout.servers(state.lineage, "dev")).iterdir()
     server.write_bytes(encode(replace(decode(server.read_bytes(), ServerRecord), host="elsewhere", machine="elsewhere")))
     assert plan(root, 0)["drift"] == [], "nobody can tell yet"
-    term_later(root)
+    a_term_later(root, server.name)
     shown = plan(root, 0)
     assert "unobserved" in [d["class"] for d in shown["drift"]]
     assert "heal" not in [d["class"] for d in shown["drift"]]
@@ -166,7 +160,7 @@ def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
                     break
             except OSError:
                 time.sleep(0.1)
-        assert ask(f"http://127.0.0.1:{port}/leptonctl/v1/status")["models"]["line"]["version"] == "v2"
+        assert says(f"http://127.0.0.1:{port}").models["line"].version == "v2"
     finally:
         os.killpg(serving.pid, signal.SIGTERM)
         serving.communicate(timeout=20)

@@ -119,6 +119,39 @@ def test_nobody_loses_a_move_to_somebody_else(place: Place) -> None:
     assert len(place.objects.list(layout.history(state.lineage))) == writers * each
 
 
+def test_two_threads_may_share_what_moves_the_state(place: Place) -> None:
+    """A run and its beats do."""
+    pointers = place.pointers
+    pointers.begin()
+    errors: list[BaseException] = []
+
+    def run(act) -> None:
+        try:
+            for n in range(40):
+                act(n)
+        except BaseException as error:
+            errors.append(error)
+
+    acts = [
+        lambda n: pointers.move(bind(f"d{n}")),
+        lambda n: pointers.move(lambda s: replace(s, applies={"a": Claim(owner=Owner(), beat=n)})),
+        lambda n: pointers.read(),
+    ]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert errors == []
+    assert (place.state.serial, place.state.revision) == (40, 81)
+    assert place.serials == list(range(40, 0, -1))
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

@@ -74,29 +74,29 @@ import sys
 from pathlib import Path
 from tests.storage.places import Place
 
-sys.stdin.readline()
-print(Place(folder=Path(sys.argv[1])).pointers.begin().lineage)
+for folder in sys.stdin:
+    print(Place(folder=Path(folder.strip())).pointers.begin().lineage, flush=True)
 """
 
 
 def test_of_eight_first_applies_one_lineage_comes_out(tmp_path: Path) -> None:
-    for turn in range(5):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(8)
+    ]
+    for turn in range(8):
         place = Place(folder=tmp_path / str(turn))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", BEGIN, str(place.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-            )
-            for _ in range(8)
-        ]
         for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
+            process.stdin.write(f"{place.folder}\n")
+        for process in processes:
             process.stdin.flush()
-        found = [process.communicate()[0].strip() for process in processes]
-        assert [process.returncode for process in processes] == [0] * 8
-        assert set(found) == {place.state.lineage}
+        found = {process.stdout.readline().strip() for process in processes}
+        assert found == {place.state.lineage}
         assert len(place.objects.list(layout.PROJECTS)) == 1
+    for process in processes:
+        process.communicate()
+    assert [process.returncode for process in processes] == [0] * 8
 
 
 BEGIN_AND_DIE = """

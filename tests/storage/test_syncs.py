@@ -67,7 +67,7 @@ def apply(place: Place, versions: int, together: int) -> None:
             pointers.move(lambda state, moved=moved: state.moved(moved))
 
 
-@pytest.mark.parametrize(("versions", "together", "most"), [(10, 10, 6.0), (100, 1, 6.2), (100, 2, 6.0), (100, 10, 5.0)])
+@pytest.mark.parametrize(("versions", "together", "most"), [(10, 10, 6.0), (40, 1, 6.4), (40, 2, 6.0)])
 def test_an_apply_waits_for_the_medium_about_six_times_a_step_or_less(tmp_path: Path, versions: int, together: int, most: float) -> None:
     with counted() as calls:
         apply(Place(folder=tmp_path), versions, together)

@@ -3,7 +3,7 @@
 from leptonctl.core.change import Because, Change, Create, Drift, Forget, Plan, PlannedStep, Update
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.gate import Gate, Judgement
-from leptonctl.core.values import Op, Span
+from leptonctl.core.values import Span, Step
 
 V2 = "model/spam-filter@v2"
 V1 = "model/spam-filter@v1"
@@ -14,8 +14,13 @@ def span(file: str, line: int, column: int) -> Span:
     return Span(file=file, line=line, column=column, end_column=column + 3)
 
 
-def step(op: Op, address: str, key: str | None, *, cached: bool = False, forecast_s: float | None = None) -> PlannedStep:
-    return PlannedStep(op=op, address=address, key=key, spec=key or f"{op} of {address}", cached=cached, forecast_s=forecast_s)
+OPS = ("prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind")
+
+
+def step(op: str, address: str, key: str | None, *, name: str = "", cached: bool = False, forecast_s: float | None = None) -> PlannedStep:
+    """A planned step, called as its op is unless it has another name."""
+    made = Step(name=name or op, op=op, address=address, key=key, spec=key or f"{op} of {address}", effect=op == "bind")
+    return PlannedStep(step=made, key=key, cached=cached, forecast_s=forecast_s)
 
 
 def judged() -> tuple[Judgement, ...]:
@@ -65,7 +70,14 @@ def edited() -> Change:
 
 def plan(*changes: Change, drift: tuple[Drift, ...] = (), diagnostics: tuple[Diagnostic, ...] = ()) -> Plan:
     return Plan(
-        plan_id="sha256:plan", effect_id="sha256:effect", lineage="line", serial=3, changes=changes, drift=drift, diagnostics=diagnostics
+        plan_id="sha256:plan",
+        effect_id="sha256:effect",
+        lineage="line",
+        serial=3,
+        changes=changes,
+        drift=drift,
+        diagnostics=diagnostics,
+        ops=OPS,
     )
 
 

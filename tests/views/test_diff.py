@@ -1,6 +1,6 @@
 """`diff`: which fields differ, and two versions as aligned columns."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
@@ -30,6 +30,9 @@ def test_a_recipe_does_not_differ_from_itself(recipe):
 
 
 @given(RECIPES, RECIPES)
+@example({"params": {"x": [False, False]}}, {"params": {"x": [False, 0]}})
+@example({"params": {"x": [1.0]}}, {"params": {"x": [1]}})
+@example({"params": {"x": {}}}, {"params": {"x": None}})
 def test_recipes_of_other_digests_differ_in_a_field(a, b):
     if encode(a) != encode(b):
         fields = diff_fields(a, b)

@@ -9,19 +9,9 @@ from leptonctl.views.events import Console, JsonLines, Silent
 from tests.views.plans import BINDING, V1, V2, judged, span
 
 STARTED = ApplyStarted(command="apply", plan_id="sha256:p", steps=4, reuse=1)
+NOTHING = dict.fromkeys(("prepared", "trained", "exported", "evaluated", "cross_validated", "compared", "bound"), 0)
 FINISHED = ApplyFinished(
-    ok=False,
-    prepared=0,
-    trained=1,
-    exported=1,
-    evaluated=1,
-    cross_validated=0,
-    compared=0,
-    bound=0,
-    failed=1,
-    skipped=1,
-    serial=12,
-    seconds=3.42,
+    ok=False, done={**NOTHING, "trained": 1, "exported": 1, "evaluated": 1}, failed=1, skipped=1, serial=12, seconds=3.42
 )
 REFUSED = Diagnostic(
     id="gate-failed",
@@ -33,11 +23,11 @@ REFUSED = Diagnostic(
 )
 EVENTS: tuple[Event, ...] = (
     STARTED,
-    StepStarted(op="train", address=V2, key="sha256:t"),
-    StepProgress(op="train", address=V2, seconds=0.5, iteration=50, of=200, loss=0.41234567),
-    StepFinished(op="train", address=V2, key="sha256:t", seconds=1.2, metrics={"accuracy": 0.9312, "f1": 0.9}),
-    StepFailed(op="bind", address=BINDING, key=None, seconds=0.01, diagnostic=REFUSED, gate=True, judgements=judged()),
-    StepSkipped(op="evaluate", address=V1, key=None, because=f"train {V1}"),
+    StepStarted(op="train", name="train", address=V2, key="sha256:t"),
+    StepProgress(op="train", name="train", address=V2, seconds=0.5, iteration=50, of=200, loss=0.41234567),
+    StepFinished(op="train", name="train", address=V2, key="sha256:t", seconds=1.2, metrics={"accuracy": 0.9312, "f1": 0.9}),
+    StepFailed(op="bind", name="bind", address=BINDING, key=None, seconds=0.01, diagnostic=REFUSED, gate=True, judgements=judged()),
+    StepSkipped(op="evaluate", name="evaluate", address=V1, key=None, because=f"train {V1}"),
     FINISHED,
 )
 PLAIN = """\
@@ -67,9 +57,9 @@ def test_piped_lines_hold_no_control_characters() -> None:
 def test_piped_progress_comes_every_few_seconds_at_most() -> None:
     out: list[str] = []
     console = Console(out.append, color=False, tty=False)
-    console(StepStarted(op="train", address=V2, key="k"))
+    console(StepStarted(op="train", name="train", address=V2, key="k"))
     for tenth in range(1, 121):
-        console(StepProgress(op="train", address=V2, seconds=tenth / 10, iteration=tenth, loss=1 / tenth))
+        console(StepProgress(op="train", name="train", address=V2, seconds=tenth / 10, iteration=tenth, loss=1 / tenth))
     assert out == [f"· train {V2}  5.0 s  iteration 50, loss 0.02\n", f"· train {V2}  10 s  iteration 100, loss 0.01\n"]
 
 
@@ -79,7 +69,7 @@ def test_on_a_terminal_each_running_step_has_one_line_that_is_redrawn() -> None:
     console = Console(out.append, color=False, tty=True, width=60, clock=lambda: now[0])
     for event in EVENTS[:2]:
         console(event)
-    console(StepStarted(op="export", address=V1, key="e"))
+    console(StepStarted(op="export", name="export", address=V1, key="e"))
     now[0] = 107.0
     console(EVENTS[2])
     console.refresh()
@@ -117,7 +107,10 @@ def test_json_lines_hold_every_field_type_first() -> None:
     assert [o["type"] for o in objects] == [e.type for e in EVENTS]
     assert objects[4]["diagnostic"]["id"] == "gate-failed"
     assert objects[4]["judgements"][1]["passed"] is False
+    # counters stand beside the other fields, in the order of the table of ops
+    assert list(objects[-1]) == ["type", "ok", *NOTHING, "failed", "skipped", "serial", "seconds"]
     assert objects[-1]["trained"] == 1
+    assert [(o["name"], o["op"]) for o in objects[1:-1]] == [(e.name, e.op) for e in EVENTS[1:-1]]
     assert objects[0] == {"type": "apply_started", "command": "apply", "plan_id": "sha256:p", "steps": 4, "reuse": 1}
 
 
@@ -125,22 +118,7 @@ def test_the_last_line_names_what_was_done() -> None:
     out: list[str] = []
     console = Console(out.append, color=False, tty=False)
     console(ApplyStarted(command="rollback", plan_id="p", steps=1, reuse=0))
-    console(
-        ApplyFinished(
-            ok=True,
-            prepared=0,
-            trained=0,
-            exported=0,
-            evaluated=0,
-            cross_validated=0,
-            compared=0,
-            bound=1,
-            failed=0,
-            skipped=0,
-            serial=13,
-            seconds=0.2,
-        )
-    )
+    console(ApplyFinished(ok=True, done={**NOTHING, "bound": 1}, failed=0, skipped=0, serial=13, seconds=0.2))
     assert out[-1] == "\nRolled back in 0.2 s: 1 bound. Serial 13.\n"
 
 
@@ -148,11 +126,18 @@ def test_where_no_step_was_done_the_last_words_are_left_to_the_plan() -> None:
     out: list[str] = []
     console = Console(out.append, color=False, tty=False)
     console(ApplyStarted(command="apply", plan_id="p", steps=0, reuse=0))
-    nothing = dict.fromkeys(
-        ("prepared", "trained", "exported", "evaluated", "cross_validated", "compared", "bound", "failed", "skipped"), 0
-    )
-    console(ApplyFinished(ok=True, serial=13, seconds=0.2, **nothing))
+    console(ApplyFinished(ok=True, done=NOTHING, failed=0, skipped=0, serial=13, seconds=0.2))
     assert out == []
+
+
+def test_two_steps_of_one_op_and_address_are_told_apart() -> None:
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=True, clock=lambda: 0.0)
+    for name in ("evaluate", "evaluate_by_country"):
+        console(StepStarted(op="evaluate", name=name, address=V2, key=name))
+    assert _screen(out) == [f"· evaluate {V2}  1 s", f"· evaluate-by-country {V2}  1 s"]
+    console(StepFinished(op="evaluate", name="evaluate_by_country", address=V2, key="k", seconds=1.0, adopted=True))
+    assert _screen(out) == [f"✓ evaluate-by-country {V2}  adopted", f"· evaluate {V2}  1 s"]
 
 
 def test_silence(capfd: pytest.CaptureFixture[str]) -> None:

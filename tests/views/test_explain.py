@@ -14,6 +14,7 @@ STORY = {
     "changed": [{"path": "params.C", "before": 1.0, "after": 0.5, "file": "models/spam.yaml", "line": 4, "column": 12}],
     "steps": [
         {
+            "name": "train",
             "op": "train",
             "key": A,
             "cached": True,
@@ -23,8 +24,28 @@ STORY = {
             "commit": "abc",
             "seconds": 4.2,
         },
-        {"op": "cross_validate", "key": B, "cached": False, "at": None, "by": None, "host": None, "commit": None, "seconds": None},
-        {"op": "evaluate", "key": None, "cached": False, "at": None, "by": None, "host": None, "commit": None, "seconds": None},
+        {
+            "name": "cross_validate",
+            "op": "cross_validate",
+            "key": B,
+            "cached": False,
+            "at": None,
+            "by": None,
+            "host": None,
+            "commit": None,
+            "seconds": None,
+        },
+        {
+            "name": "evaluate",
+            "op": "evaluate",
+            "key": None,
+            "cached": False,
+            "at": None,
+            "by": None,
+            "host": None,
+            "commit": None,
+            "seconds": None,
+        },
     ],
     "builds": [
         {"at": "2026-11-21T15:00:00Z", "by": "mara", "host": "build7", "commit": None, "seconds": 4.2, "metrics": {"accuracy": 0.9}}

@@ -1,0 +1,121 @@
+"""Live reality against state: each difference one line of its class."""
+
+import pytest
+
+from leptonctl.core.deployment import Epoch, Head, ServerRecord
+from leptonctl.core.observed import Live, SourceFacts
+from leptonctl.core.state import Environment, Pending, Pointer, State
+from leptonctl.core.values import Json
+from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.drift import drift, interrupted
+from tests.kinds.declared import ALL, sound
+
+BOUND = {"environment/prod/m": Pointer(digest="d", version="v1", effect=True)}
+
+
+def state(deployment: int = 3, **more) -> State:
+    record = Environment(platform={"type": "server"}, deployment=deployment)
+    return State(lineage="l", project="toy", environments={"prod": record}, **{"current": BOUND, **more})
+
+
+def pending(deployment: int) -> Pending:
+    return Pending(deployment=deployment, claim="c", token=1, pointers={}, environment=None)
+
+
+def server(deployment: int = 3, id: str = "s1", **more) -> ServerRecord:
+    return ServerRecord(
+        id=id, lineage="l", environment="prod", host="h", pid=1, url="http://h", started=0.0, deployment=deployment, **more
+    )  # fmt: skip
+
+
+def head(deployment: int) -> Head:
+    return Head(epoch=Epoch(generation=1, token=1), nonce="n", deployment=deployment)
+
+
+def lines(live: Live, recorded: State | None = None) -> list[tuple[str, str]]:
+    return [(d.drift_class, d.reason) for d in drift(recorded or state(), {"prod": live}, {}, {})]
+
+
+ALIVE = frozenset({"s1"})
+
+
+def test_a_server_that_serves_what_is_recorded_is_no_line() -> None:
+    assert lines(Live(here=True, running=True, answering=server(), servers=(server(),), alive=ALIVE, head=head(3))) == []
+    assert lines(Live(here=False, servers=(server(),), alive=ALIVE)) == []
+
+
+def test_this_hosts_server_is_healed() -> None:
+    assert lines(Live(here=True, running=False)) == [("heal", "the server of this environment does not run")]
+    assert lines(Live(here=True, running=True)) == [("heal", "the server of this environment does not answer")]
+    assert lines(Live(here=True, running=True, answering=server(2))) == [
+        ("heal", "the server serves another deployment than the one recorded")
+    ]
+
+
+def test_the_server_s_own_reason_is_told() -> None:
+    assert lines(Live(here=True, reason="port 8080 is taken by pid 7")) == [("heal", "port 8080 is taken by pid 7")]
+    assert lines(Live(here=True, running=True, answering=server(2, note="deployment 3 is damaged"))) == [
+        ("heal", "the server serves another deployment than the one recorded: deployment 3 is damaged")
+    ]
+
+
+def test_a_head_that_names_another_deployment_is_healed_whatever_serves() -> None:
+    found = drift(state(), {"prod": Live(here=True, running=True, answering=server(), head=head(4))}, {}, {})
+    assert [(d.drift_class, d.reason, d.recorded, d.live) for d in found] == [
+        ("heal", "the head of the store names another deployment than the one recorded", 3, 4)
+    ]
+
+
+def test_a_switch_under_way_is_no_drift() -> None:
+    under_way = state(pending={"prod": pending(4)})
+    assert lines(Live(here=True, running=True, answering=server(4)), under_way) == []
+    assert lines(Live(here=True, running=True, answering=server(3), head=head(4)), under_way) == []
+
+
+def test_what_cannot_be_seen_from_here_is_unobserved() -> None:
+    for servers in ((), (server(stopped=True),)):
+        assert [c for c, _ in lines(Live(here=False, servers=servers))] == ["unobserved"]
+    # one that was seen long ago is named besides
+    assert lines(Live(here=False, servers=(server(),))) == [
+        ("unobserved", "no server of this environment can be seen from here"),
+        ("note", "server s1 shows no sign of life"),
+    ]
+
+
+def test_a_second_server_that_went_quiet_is_a_note() -> None:
+    live = Live(here=True, running=True, answering=server(), servers=(server(), server(id="s2")), alive=ALIVE)
+    assert lines(live) == [("note", "server s2 shows no sign of life")]
+
+
+def test_an_environment_with_nothing_bound_has_no_server_to_miss() -> None:
+    assert lines(Live(here=True, running=False), state(current={})) == []
+    assert lines(Live(here=True, running=False), state(current={"environment/prod2/m": BOUND["environment/prod/m"]})) == []
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(head(4), ["heal"]), (head(3), []), (None, [])])
+def test_an_interrupted_switch_is_completed_where_the_head_had_moved(seen: Head | None, expected: list[str]) -> None:
+    recorded = state(pending={"prod": pending(4)})
+    assert [d.drift_class for d in interrupted(recorded, {"prod": Live(head=seen)})] == expected
+    assert list(interrupted(recorded, {})) == []
+
+
+PIN = "sha256:" + "1" * 64
+PINNED = ALL.replace("data/first.csv}", f"data/first.csv, digest: '{PIN}'}}")
+
+
+def overwritten(facts: dict[str, SourceFacts]) -> list[tuple[str, str, Json]]:
+    keyed = {(path, "utf-8", None): found for path, found in facts.items()}
+    return [(d.address, d.drift_class, d.live) for d in drift(None, {}, datasets(sound(PINNED)), keyed)]
+
+
+def test_a_pinned_file_that_changed_is_a_note() -> None:
+    other = SourceFacts(digest="x")
+    assert overwritten({"data/first.csv": SourceFacts(digest=PIN), "data/second.csv": other}) == []
+    assert overwritten({"data/first.csv": SourceFacts(digest="sha256:other"), "data/second.csv": other}) == [
+        ("dataset/points@first", "note", "sha256:other")
+    ]
+    assert overwritten({"data/first.csv": SourceFacts(digest=None), "data/second.csv": other}) == [("dataset/points@first", "note", None)]
+
+
+def test_a_pinned_file_that_was_not_looked_at_is_no_line() -> None:
+    assert overwritten({}) == []
