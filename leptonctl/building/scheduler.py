@@ -267,14 +267,9 @@ class Scheduler:
         metrics = result.outputs.get("metrics")
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
         event = StepFinished(
-            op=step.op,
-            address=step.address,
-            name=step.name,
-            key=result.key,
-            seconds=seconds,
-            adopted=adopted,
+            op=step.op, address=step.address, name=step.name, key=result.key, seconds=seconds, adopted=adopted,
             metrics=dict(numbers) or None,
-        )
+        )  # fmt: skip
         self.reporter(event)
 
     def _fail(self, one: Ready, outcome: Failed | Lost) -> None:

@@ -99,3 +99,15 @@ def test_an_apply_of_nothing_moves_no_serial(copy: Path, times: int) -> None:
         assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["apply_started", "apply_finished"]
         apply(copy)
     assert (copy / ".leptonctl" / "state" / "state.json").read_bytes() == state
+
+
+def test_data_that_gives_the_same_rows_trains_nothing(served_copy: Path) -> None:
+    """Other bytes that read the same: rows are prepared again, and what reads them is adopted from the build before."""
+    before = digests(served_copy, "environment/dev/tree")
+    file = served_copy / "data" / "first.csv"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    apply(served_copy, prepared=1, bound=1)
+    after = digests(served_copy, "environment/dev/tree")
+    assert (after[0] != before[0], after[1]) == (True, before[1])
+    assert projects.run("verify", "tree@small", cwd=served_copy).returncode == 0
+    assert projects.served(served_copy, "dev")["healthy"]
