@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from leptonctl.building.scheduler import Built, Scheduler, Work
+from leptonctl.building.scheduler import Scheduler
+from leptonctl.building.work import Built, Work
 from leptonctl.core.canonical import digest
 from leptonctl.core.diff import diff
 from leptonctl.core.event import Event

@@ -28,9 +28,23 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def problems(name: str, value: object) -> list[str]:
+    """What of an output its schema does not hold: what is wrong, and what it does not describe."""
     from jsonschema import Draft7Validator
 
-    return [f"{e.json_path}: {e.message}" for e in Draft7Validator(schema(name)).iter_errors(value)]
+    return [f"{e.json_path}: {e.message}" for e in Draft7Validator(closed(schema(name))).iter_errors(value)]
+
+
+def closed(of: Any) -> Any:
+    """A schema that lets nothing through which it does not describe. Readers get the open one."""
+    if isinstance(of, list):
+        return [closed(item) for item in of]
+    if not isinstance(of, dict):
+        return of
+    whole = {key: {name: closed(value) for name, value in rule.items()} if key in TABLES else closed(rule) for key, rule in of.items()}
+    return {"additionalProperties": False, **whole} if "properties" in of else whole
+
+
+TABLES = frozenset({"properties", "definitions"})
 
 
 def properties(of: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -191,13 +205,35 @@ def test_init_prints_what_it_wrote(tmp_path: Path) -> None:
         assert problems("init", json.loads(done.stdout)) == []
 
 
-def test_a_released_lock_is_told_as_it_was(project: Path) -> None:
-    from leptonctl.commands import Session
+def test_a_lock_is_told_while_it_is_held_and_when_it_is_released(project: Path) -> None:
+    from leptonctl.commands.session import Session
+    from leptonctl.commands.who import owner_of
     from leptonctl.storage.claims import claimed
 
     session = Session.open(project)
-    with claimed(session.pointers, {"pid": 1}, ["model/sides@v1"]) as claim:
+    with claimed(session.pointers, owner_of(session), ["model/sides@v1"], liveness=session.liveness) as claim:
+        held = leptonctl(["lock", "list", "--json"], project)
         done = leptonctl(["lock", "release", claim.id, "--json"], project)
+    assert problems("locks", json.loads(held.stdout)) == []
+    assert [lock["id"] for lock in json.loads(held.stdout)["locks"]] == [claim.id]
     assert done.returncode == 0, done.stdout + done.stderr
     assert problems("release", json.loads(done.stdout)) == []
     assert json.loads(done.stdout)["released"]["id"] == claim.id
+
+
+def test_a_history_with_refusals_and_a_missing_record(project: Path) -> None:
+    """What is rare is described as well: a binding held by its gate, and a record that is gone."""
+    edit(project / "leptonctl.yaml", "{sides: v1}", "{sides: v2}")
+    edit(project / "leptonctl.yaml", "{min: 0.5}", "{min: 2}")
+    refused = leptonctl(["apply", "--yes", "--json"], project)
+    assert refused.returncode == 6
+    assert [p for line in refused.stdout.splitlines() for p in problems("apply_event", json.loads(line))] == []
+    history = json.loads(leptonctl(["history", "--json"], project).stdout)
+    assert problems("history", history) == []
+    assert history["entries"][0]["held"]
+    assert history["entries"][0]["evidence"][0]["passed"] is False
+    records = sorted((project / ".leptonctl" / "store" / "projects").glob("*/history/*/*"))
+    records[0].unlink()
+    holed = json.loads(leptonctl(["history", "--json"], project).stdout)
+    assert problems("history", holed) == []
+    assert holed["entries"][-1]["missing"]

@@ -10,76 +10,20 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from leptonctl.building.failures import located
+from leptonctl.building.work import Built, Ready, Work, waits_for
 from leptonctl.core.change import Change, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.event import Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.core.graph import content_of, key_from, needed_key
 from leptonctl.core.result import Result
-from leptonctl.core.state import Owner, Pointer
-from leptonctl.core.values import Json, Ops, Place, Span, Step
-from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, StepError, Task
+from leptonctl.core.values import Json, Place, Step
+from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
 from leptonctl.storage.leases import StepLeases
 from leptonctl.storage.store import Store
 
 POLL_S = 0.05
 ELSEWHERE_S = 0.2
 """How often a key that another process builds is looked for."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Built:
-    """What came of the steps so far: results by place, and why others have none."""
-
-    results: dict[Place, Result] = field(default_factory=dict)
-    failed: dict[Place, Diagnostic] = field(default_factory=dict)
-    skipped: dict[Place, str] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-
-    def complete(self, change: Change) -> bool:
-        """All steps of a change have results."""
-        return all(step.step.place in self.results for step in change.steps if not step.effect)
-
-    def obstacle(self, places: Iterable[Place]) -> str | None:
-        """The first of these that failed or was skipped, as `NAME of ADDRESS`."""
-        for place in places:
-            if place in self.skipped:
-                return self.skipped[place]
-            if place in self.failed:
-                return f"{place[1]} of {place[0]}"
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What a run is given: the steps' keys and earlier results as far as the plan knew them, and the pointers before it.
-
-    `locate` gives the place in the YAML that an error of a step is reported at.
-    """
-
-    ops: Ops
-    keys: Mapping[Place, str | None]
-    current: Mapping[str, Pointer]
-    known: Mapping[str, Result]
-    owner: Owner
-    parallelism: int
-    locate: Callable[[str, StepError | None], Span | None]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Ready:
-    """A step whose needs are there, with its key and (for early cutoff) what determines it by content.
-
-    `order` is its place in the plan: of those that are ready the first runs first, so that one version is done before the next.
-    """
-
-    planned: PlannedStep
-    needs: Mapping[str, Result]
-    key: str
-    content: str
-    order: int
-
-    def __lt__(self, other: "_Ready") -> bool:
-        return self.order < other.order
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,11 +37,11 @@ class Scheduler:
     built: Built = field(default_factory=Built)
     _known: dict[str, Result] = field(init=False, default_factory=dict)
     _before: dict[Place, tuple[Place, ...]] = field(init=False, default_factory=dict)
-    _queue: list[_Ready] = field(init=False, default_factory=list)
+    _queue: list[Ready] = field(init=False, default_factory=list)
     _order: dict[Place, int] = field(init=False, default_factory=dict)
-    _elsewhere: list[_Ready] = field(init=False, default_factory=list)
-    _running: dict[str, _Ready] = field(init=False, default_factory=dict)
-    _twins: dict[str, list[_Ready]] = field(init=False, default_factory=dict)
+    _elsewhere: list[Ready] = field(init=False, default_factory=list)
+    _running: dict[str, Ready] = field(init=False, default_factory=dict)
+    _twins: dict[str, list[Ready]] = field(init=False, default_factory=dict)
     _leases: StepLeases = field(init=False)
     _open: Executor | None = field(init=False, default=None)
     _looked: float = field(init=False, default=0.0)
@@ -106,7 +50,7 @@ class Scheduler:
     def run(self, changes: Sequence[Change]) -> Built:
         """Do every step of the changes but effects. KeyboardInterrupt stops what runs and is raised again."""
         steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
-        self._before = _before(steps)
+        self._before = waits_for(steps)
         self._order = {place: number for number, place in enumerate(steps)}
         self._known.update(self.work.known)
         with StepLeases(self.store, self.work.owner) as self._leases:
@@ -163,10 +107,10 @@ class Scheduler:
         self.reporter(StepSkipped(op=step.op, address=step.address, name=step.name, key=planned.key, because=obstacle))
         return True
 
-    def _made_ready(self, planned: PlannedStep) -> _Ready | None:
+    def _made_ready(self, planned: PlannedStep) -> Ready | None:
         step = planned.step
         if planned.key is not None and planned.key in self._known:
-            return _Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
+            return Ready(planned=planned, needs={}, key=planned.key, content="", order=self._order[step.place])
         needs: dict[str, Result] = {}
         for role in (*step.needs, *step.given):
             result = self._need(step, role)
@@ -178,7 +122,7 @@ class Scheduler:
         if key is None:
             msg = f"the key of {step.name} of {step.address} cannot be completed from its needs"
             raise RuntimeError(msg)
-        return _Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops), order=self._order[step.place])
+        return Ready(planned=planned, needs=needs, key=key, content=content_of(step, needs, self.work.ops), order=self._order[step.place])
 
     def _need(self, step: Step, role: str) -> Result | None:
         """The result that a step reads in a role: of this run, or an earlier one's by key."""
@@ -194,7 +138,7 @@ class Scheduler:
                 if key is not None:
                     yield key
 
-    def _earlier(self, one: _Ready) -> str | None:
+    def _earlier(self, one: Ready) -> str | None:
         """The key that stood at this place before: its result may have been made from equal contents."""
         pointer = self.work.current.get(one.planned.address)
         return pointer.key(one.planned.name) if pointer else None
@@ -204,7 +148,7 @@ class Scheduler:
         if missing:
             self._known.update(self.store.results(missing))
 
-    def _adopt(self, one: _Ready, before: Result) -> None:
+    def _adopt(self, one: Ready, before: Result) -> None:
         """Record an earlier result of equal contents under the new key: nothing is computed (early cutoff)."""
         result = Result(
             key=one.key, op=before.op, artifacts=before.artifacts, outputs=before.outputs, provenance=before.provenance,
@@ -226,7 +170,7 @@ class Scheduler:
             else:
                 self._submit(one)
 
-    def _submit(self, one: _Ready) -> None:
+    def _submit(self, one: Ready) -> None:
         if not self._leases.take(one.key):
             self._elsewhere.append(one)
             return
@@ -295,7 +239,7 @@ class Scheduler:
         for twin in twins:
             heapq.heappush(self._queue, twin)
 
-    def _result(self, one: _Ready, outcome: Completed) -> Result:
+    def _result(self, one: Ready, outcome: Completed) -> Result:
         provenance: dict[str, Json] = {**outcome.provenance, "commit": self.work.owner.commit}
         return Result(
             key=one.key, op=one.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
@@ -305,20 +249,13 @@ class Scheduler:
     # --- what came of them -----------------------------------------------------------------------------------------
 
     def _progress(self, step: Step, outcome: Progressed) -> None:
-        self.reporter(
-            StepProgress(
-                op=step.op,
-                address=step.address,
-                name=step.name,
-                seconds=outcome.seconds,
-                message=outcome.message,
-                iteration=outcome.iteration,
-                of=outcome.of,
-                loss=outcome.loss,
-            )
-        )
+        event = StepProgress(
+            op=step.op, address=step.address, name=step.name, seconds=outcome.seconds, message=outcome.message,
+            iteration=outcome.iteration, of=outcome.of, loss=outcome.loss,
+        )  # fmt: skip
+        self.reporter(event)
 
-    def _finish(self, one: _Ready, result: Result, seconds: float, *, adopted: bool) -> None:
+    def _finish(self, one: Ready, result: Result, seconds: float, *, adopted: bool) -> None:
         step = one.planned.step
         self.built.results[step.place] = result
         self._known[result.key] = result
@@ -329,19 +266,18 @@ class Scheduler:
             self.built.done.append(step.op)
         metrics = result.outputs.get("metrics")
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
-        self.reporter(
-            StepFinished(
-                op=step.op,
-                address=step.address,
-                name=step.name,
-                key=result.key,
-                seconds=seconds,
-                adopted=adopted,
-                metrics=dict(numbers) or None,
-            )
+        event = StepFinished(
+            op=step.op,
+            address=step.address,
+            name=step.name,
+            key=result.key,
+            seconds=seconds,
+            adopted=adopted,
+            metrics=dict(numbers) or None,
         )
+        self.reporter(event)
 
-    def _fail(self, one: _Ready, outcome: Failed | Lost) -> None:
+    def _fail(self, one: Ready, outcome: Failed | Lost) -> None:
         step = one.planned.step
         problem = outcome.error if isinstance(outcome, Failed) else None
         diagnostic = located(outcome, self.work.locate(step.address, problem))
@@ -364,14 +300,3 @@ class Scheduler:
         self.built.failed[step.place] = diagnostic
         self._endings.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))
-
-
-def _before(steps: Mapping[Place, PlannedStep]) -> dict[Place, tuple[Place, ...]]:
-    """What each step waits for: the listed steps that it reads, by place or by the key that they will have."""
-    makers = {step.key: place for place, step in steps.items() if step.key is not None}
-
-    def of(step: Step) -> Iterable[Place]:
-        yield from (place for place in step.needs.values() if place in steps)
-        yield from (maker for key in step.given.values() if (maker := makers.get(key)) is not None and maker != step.place)
-
-    return {place: tuple(dict.fromkeys(of(planned.step))) for place, planned in steps.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from leptonctl.building.scheduler import Built
+from leptonctl.building.work import Built
 from leptonctl.commands.line import Planned
 from leptonctl.core.change import Forget
 from leptonctl.core.codec import replace

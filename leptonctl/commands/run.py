@@ -5,7 +5,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from leptonctl.building.scheduler import Built, Scheduler, Work
+from leptonctl.building.scheduler import Scheduler
+from leptonctl.building.work import Built, Work
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.session import Session

@@ -165,8 +165,8 @@ class Inside:
 
     def _resolved(self, relative: str) -> Path:
         folder, _, name = relative.rpartition("/")
-        # only a link can lead elsewhere than to this name in its folder
-        if name in ("", ".", "..") or not _is_plain(relative):
+        # only a link can lead elsewhere than to this name in its folder, and what is no name at all is refused by resolving it
+        if name in ("", ".", "..") or "\0" in name or not _is_plain(relative):
             return (self._root / relative).resolve()
         path = self._folder(folder) / name
         return path.resolve() if path.is_symlink() else path

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leptonctl.building.local import LocalExecutor
-from leptonctl.building.scheduler import Built, Scheduler, Work
+from leptonctl.building.scheduler import Scheduler
+from leptonctl.building.work import Built, Work
 from leptonctl.core.change import Change
 from leptonctl.core.diff import diff
 from leptonctl.core.event import Event
