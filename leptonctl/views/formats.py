@@ -33,6 +33,7 @@ NAMES = {
     inspect.AnyType: "any JSON", inspect.BoolType: "boolean", inspect.IntType: "integer", inspect.FloatType: "number",
     inspect.StrType: "text", inspect.BytesType: "base64", inspect.NoneType: "null",
 }  # fmt: skip
+TITLES = {record.kind: record.title for record in DESCRIBED}
 SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z`])")
 NAMED = re.compile(r"`([a-z_]+)`")
 # where the design says why
@@ -87,7 +88,7 @@ def _default(field: inspect.Field) -> object:
 def _type(found: inspect.Type) -> str:
     match found:
         case inspect.StructType():
-            return f"[{found.cls.__name__}](#{_anchor(found.cls.__name__)})"
+            return f"[{found.cls.__name__}](#{_anchor(TITLES.get(found.cls, found.cls.__name__))})"
         case inspect.DictType():
             return f"{_type(found.key_type)} → {_type(found.value_type)}"
         case inspect.VarTupleType() | inspect.ListType():
