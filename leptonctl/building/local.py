@@ -22,7 +22,7 @@ class LocalExecutor:
     """`parallelism` workers at most, each started when it is first needed and used for many tasks."""
 
     def __init__(self, place: Workplace) -> None:
-        self._greeting = Greeting(project=str(place.project.absolute()), store=place.store)
+        self._greeting = Greeting(project=os.fsencode(place.project.absolute()), store=place.store)
         self._parallelism = parallelism_of(place)
         self._log_folder = place.logs
         self._queue: deque[Task] = deque()

@@ -9,9 +9,9 @@ from leptonctl.core.values import Json
 
 
 class Greeting(Record):
-    """The first line to a worker. `store` is the URI as the project file writes it."""
+    """The first line to a worker. `project` is the folder as the system names it: a name need not be text. `store` as YAML writes it."""
 
-    project: str
+    project: bytes
     store: str
 
 

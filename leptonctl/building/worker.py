@@ -170,7 +170,7 @@ def main(control: int, events: int, life: int) -> None:
     out = Events(events)
     with open(control, "rb") as lines:
         greeting = decode(next(lines), Greeting)
-        project = Path(greeting.project)
+        project = Path(os.fsdecode(greeting.project))
         store = open_store(greeting.store, project, load_catalog().stores)
         provenance()  # looked up once, before a step's time is taken
         for line in lines:

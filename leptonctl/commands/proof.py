@@ -77,10 +77,13 @@ class Provenance(Record):
 
 
 class RebuildOrder(Record):
-    """What the fresh process is to build. `inputs`: op -> its step's inputs; `prepared`: the recorded rows, which lie on the shelf."""
+    """What the fresh process is to build. `inputs`: op -> its step's inputs; `prepared`: the recorded rows, which lie on the shelf.
 
-    project: str
-    shelf: str
+    Folders are as the system names them: a name need not be text.
+    """
+
+    project: bytes
+    shelf: bytes
     inputs: Mapping[str, dict[str, Json]]
     prepared: Result
 
@@ -160,7 +163,7 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
         for digest in build["prepare"][1].artifacts.values():
             shelf.put_artifact(store.get_artifact(digest))
         inputs = {op: build[op][0] for op in OPS}
-        order = RebuildOrder(project=str(project), shelf=str(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
+        order = RebuildOrder(project=os.fsencode(project), shelf=os.fsencode(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
         again = _in_fresh_process(order)
         recorded = {f"{op} {name}": digest for op in OPS for name, digest in build[op][1].artifacts.items()}
         rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in again.artifacts.get(op, {}).items()}
@@ -251,7 +254,7 @@ def _build_again(order: RebuildOrder) -> Rebuilt:
     from leptonctl.learning.steps import export, prepare, train
     from leptonctl.spi.learning import ProviderError
 
-    bench = Bench(project=Path(order.project), artifacts=Shelf(Path(order.shelf)), progress=_silent)
+    bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=_silent)
     artifacts: dict[str, Mapping[str, str]] = {}
     needs = {"prepare": order.prepared}
     notes: list[str] = []

@@ -32,6 +32,9 @@ FIELDS: Mapping[str, Path] = {
     "wrong-key": ("privacy", "key_id"),
 }
 
+AT_ONCE = 16
+"""Steps that an executor is handed at a time when it does not say how many it runs. Each holds a lease, so not all at once."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Run:
@@ -120,9 +123,9 @@ def author_of(run: Run) -> Author:
 
 
 def parallelism(session: Session) -> int:
-    """How many steps the scheduler hands out at a time: the executor's own setting where it has one."""
+    """How many steps are handed out at a time: the executor's own setting; one without has a queue of its own, and is kept busy."""
     wanted = executor_settings(session).get("parallelism")
-    return max(1, wanted) if isinstance(wanted, int) else 1
+    return max(1, wanted) if isinstance(wanted, int) else AT_ONCE
 
 
 def executor_settings(session: Session) -> dict[str, Json]:

@@ -11,4 +11,9 @@ from leptonctl.storage.owner import current_owner
 def owner_of(session: Session, command: str = "") -> Owner:
     """This process as claims, locks and records name it."""
     commit = git.head(session.root)
-    return current_owner(command or " ".join(["leptonctl", *sys.argv[1:]]), commit.hash if commit else None)
+    return current_owner(command or _command(), commit.hash if commit else None)
+
+
+def _command() -> str:
+    """How this process was called. What of it is not UTF-8 (a folder's name may be anything) cannot be written into records."""
+    return " ".join(["leptonctl", *sys.argv[1:]]).encode("utf-8", "replace").decode()

@@ -157,7 +157,10 @@ class Workplace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorBackend:
-    """One `type:` of executor. `settings`: the JSON Schemas of the properties beside `type`, with defaults and descriptions."""
+    """One `type:` of executor. `settings`: the JSON Schemas of the properties beside `type`, with defaults and descriptions.
+
+    One that is called `parallelism` says how many tasks are handed in at a time.
+    """
 
     name: str
     description: str

@@ -33,7 +33,7 @@ NAMES = {
     inspect.AnyType: "any JSON", inspect.BoolType: "boolean", inspect.IntType: "integer", inspect.FloatType: "number",
     inspect.StrType: "text", inspect.BytesType: "base64", inspect.NoneType: "null",
 }  # fmt: skip
-TITLES = {record.kind: record.title for record in DESCRIBED}
+TITLES: dict[type, str] = {record.kind: record.title for record in DESCRIBED}
 SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z`])")
 NAMED = re.compile(r"`([a-z_]+)`")
 # where the design says why

@@ -38,7 +38,7 @@ def run(inputs, needs, bench):
     print("doing", do)
     if do == "echo":
         digest = bench.artifacts.put_artifact(inputs["text"].encode())
-        outputs = {"pid": os.getpid(), "runs": runs, "project": str(bench.project), "session": os.getsid(0),
+        outputs = {"pid": os.getpid(), "runs": runs, "project": str(bench.project).encode("utf-8", "replace").decode(), "session": os.getsid(0),
                    "needs": {role: [r.key, dict(r.artifacts)] for role, r in needs.items()},
                    "env": {n: v for n, v in os.environ.items() if "THREADS" in n}, "path": sys.path[0]}
         return Produced(artifacts={"text": digest}, outputs=outputs)
@@ -175,6 +175,17 @@ def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, p
     assert isinstance(versions, dict)
     assert {"python", "leptonctl", "numpy", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "polars"} <= set(versions)
     assert {"at", "by", "host", "cpu", "threads"} <= set(done.provenance)
+
+
+def test_a_project_s_folder_may_have_any_name(project: Path) -> None:
+    """A name in another encoding than UTF-8 is no text, and names a folder all the same."""
+    odd = project / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    with open_executor(odd) as executor:
+        executor.submit(task("one", "echo", text="x"))
+        (done,) = ended(executor)
+    assert isinstance(done, Completed)
+    assert (odd / ".leptonctl" / "store").is_dir()
 
 
 def test_a_worker_is_reused(executor: LocalExecutor) -> None:

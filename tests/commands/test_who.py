@@ -1,0 +1,27 @@
+"""Who acts, as it is recorded."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from leptonctl.commands.session import Session
+from leptonctl.commands.who import owner_of
+from leptonctl.core.codec import decode, encode
+from leptonctl.core.state import Owner
+
+
+def test_what_is_no_text_in_a_command_is_recorded_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a folder may be of any bytes, a record holds text."""
+    (tmp_path / "leptonctl.yaml").write_text("kind: Project\nname: p\nformat: 1\n")
+    monkeypatch.setattr(sys, "argv", ["leptonctl", "-C", os.fsdecode(b"caf\xe9"), "apply"])
+    owner = owner_of(Session.open(tmp_path))
+    assert owner.command == "leptonctl -C caf? apply"
+    assert decode(encode(owner), Owner) == owner
+
+
+def test_a_command_that_names_itself(tmp_path: Path) -> None:
+    (tmp_path / "leptonctl.yaml").write_text("kind: Project\nname: p\nformat: 1\n")
+    owner = owner_of(Session.open(tmp_path), "leptonctl destroy")
+    assert (owner.command, owner.pid) == ("leptonctl destroy", os.getpid())
