@@ -163,9 +163,9 @@ def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
 
 def test_the_trainer_of_the_contributors_guide_passes_its_own_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = dedent(page("CONTRIBUTING.md").partition("   ```python\n")[2].partition("   ```\n")[0])
-    (tmp_path / "bernoulli.py").write_text(written, encoding="utf-8")
+    (tmp_path / "ada_boost.py").write_text(written, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    check_trainer(importlib.import_module("bernoulli").TRAINERS[0], {"binarize": 1.0})
+    check_trainer(importlib.import_module("ada_boost").ADA_BOOST)
 
 
 def test_the_readme_is_one_page() -> None:

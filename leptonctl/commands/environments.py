@@ -21,7 +21,7 @@ from leptonctl.core.state import Author, Moved, Pointer, Seal, State, StepPointe
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.values import Json
 from leptonctl.deploying.heal import heal
-from leptonctl.deploying.look import host_name, is_here
+from leptonctl.deploying.look import is_here
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted, moved_since
 from leptonctl.kinds import binding as binding_of
@@ -30,6 +30,7 @@ from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.gates import refusal, verdict_of
 from leptonctl.kinds.judging import judge
 from leptonctl.storage.claims import Registration, claimed, without_dead
+from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
 
 Judged = tuple[Change, tuple[Judgement, ...]]

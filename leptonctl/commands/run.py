@@ -15,7 +15,8 @@ from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Owner
-from leptonctl.core.values import Path, Span, value_at
+from leptonctl.core.values import Json, Path, Span, value_at
+from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, StepError, Workplace
 
 # the field that an error of a step is about, where it is about one
@@ -123,8 +124,13 @@ def author_of(run: Run) -> Author:
 
 def parallelism(session: Session) -> int:
     """How many steps are handed out at a time: the executor's own setting; one without has a queue of its own, and is kept busy."""
-    wanted = session.settings.executor_settings.get("parallelism")
+    wanted = executor_settings(session).get("parallelism")
     return max(1, wanted) if isinstance(wanted, int) else AT_ONCE
+
+
+def executor_settings(session: Session) -> dict[str, Json]:
+    """The settings of the project's executor: those that are written, and its defaults."""
+    return filled(session.catalog.executors[session.settings.executor].settings, session.settings.executor_settings)
 
 
 def open_executor(session: Session) -> Executor:
@@ -135,6 +141,6 @@ def open_executor(session: Session) -> Executor:
             project=session.root,
             store=session.settings.store,
             logs=session.root / ".leptonctl" / "logs",
-            settings=session.settings.executor_settings,
+            settings=executor_settings(session),
         )
     )

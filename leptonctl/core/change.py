@@ -75,32 +75,32 @@ class Change:
         return not self.is_return and any(judgement.passed is False for judgement in self.judgements)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Create(Change):
+    __slots__ = ()
     action: ClassVar[Action] = "create"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Update(Change):
+    __slots__ = ()
     action: ClassVar[Action] = "update"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Remove(Change):
     """An effect is undone: a binding or an environment is no longer declared."""
 
+    __slots__ = ()
     action: ClassVar[Action] = "remove"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Forget(Change):
     """A dataset or version is no longer declared; its results stay until `gc`."""
 
+    __slots__ = ()
     action: ClassVar[Action] = "forget"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Keep(Change):
+    __slots__ = ()
     action: ClassVar[Action] = "keep"
 
 

@@ -1,6 +1,5 @@
 """What serves each recorded environment now, as values. Changes nothing."""
 
-import socket
 from collections.abc import Callable, Mapping
 
 from leptonctl.core.observed import Live
@@ -10,14 +9,10 @@ from leptonctl.deploying.fleet import Fleet
 from leptonctl.spi.platforms import Platform, Site
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness
+from leptonctl.storage.owner import host_name
 
 Sites = Callable[[str, Environment], Site]
 """(name, record) -> the environment as its platform sees it."""
-
-
-def host_name() -> str:
-    """How this host is named in states and records."""
-    return socket.gethostname()
 
 
 def is_here(record: Environment | None) -> bool:

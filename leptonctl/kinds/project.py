@@ -16,7 +16,7 @@ EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a project runs: its executor with all settings, and the URIs of its state and store."""
+    """How a project runs: its executor with the settings that are written, and the URIs of its state and store."""
 
     executor: str = EXECUTOR
     executor_settings: Mapping[str, Json] = field(default_factory=dict)
@@ -31,20 +31,20 @@ def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
     block = written if isinstance(written, dict) else {}
     name = str(block.get("type", EXECUTOR))
     problems = list(_schemes(declared, declarations))
-    backend = declarations.catalog.executors.get(name)
-    values: Mapping[str, Json] = {}
-    if backend is None:
+    given = {key: value for key, value in block.items() if key != "type"}
+    if name not in declarations.catalog.executors:
         hint = did_you_mean(name, declarations.catalog.executors)
         detail = f"no executor of type `{name}` is installed"
         span = declared.at("executor", "type")
         problems.append(error("unknown-executor", "Project names an executor that is not installed", detail, span=span, hint=hint))
-    else:
-        given = {key: value for key, value in block.items() if key != "type"}
-        values, wrong = filled(given, backend.settings, declared, ("executor",), f"executor {name}")
+    elif given:
+        schemas = declarations.catalog.executors[name].settings
+        values, wrong = filled(given, schemas, declared, ("executor",), f"executor {name}")
+        given = {key: values.get(key) for key in given}
         problems += wrong
     settings = Settings(
         executor=name,
-        executor_settings=values,
+        executor_settings=given,
         state=str(declared.fields.get("state") or STATE),
         store=str(declared.fields.get("store") or STORE),
     )

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from leptonctl.core.diagnostic import fail
 from leptonctl.spi.catalog import Catalog
 
 K = TypeVar("K")
@@ -90,7 +91,7 @@ def _by_task(
     found: dict[tuple[str, str], Callable[[], Any]] = {}
     for name, target in third.get(group, []):
         task, _, short = name.partition(".")
-        found[(task, short)] = partial(_load, target)
+        found[(task, short)] = partial(_load_foreign, group, name, target)
     for task, names in table.items():
         for name in names:
             found[(task, name)] = partial(_pick, f"leptonctl.providers.{group}.{name}", ATTRIBUTES[group], task)
@@ -98,14 +99,14 @@ def _by_task(
 
 
 def _by_name(group: str, names: tuple[str, ...], third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
-    found: dict[str, Callable[[], Any]] = {name: partial(_load, target) for name, target in third.get(group, [])}
+    found: dict[str, Callable[[], Any]] = {n: partial(_load_foreign, group, n, target) for n, target in third.get(group, [])}
     for name in names:
         found[name] = partial(_load, f"leptonctl.providers.{group}.{name}:{ATTRIBUTES[group]}")
     return found
 
 
 def _by_target(group: str, third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
-    found: dict[str, Callable[[], Any]] = {name: partial(_load, target) for name, target in third.get(group, [])}
+    found: dict[str, Callable[[], Any]] = {n: partial(_load_foreign, group, n, target) for n, target in third.get(group, [])}
     found.update({name: partial(_load, target) for name, target in BACKENDS[group].items()})
     return found
 
@@ -118,6 +119,16 @@ def _pick(module: str, attribute: str, task: str) -> Any:
 def _load(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def _load_foreign(group: str, name: str, target: str) -> Any:
+    """What an entry point names. Failure when it cannot be imported: that is its package's mistake, and names it."""
+    try:
+        return _load(target)
+    except Exception as problem:
+        detail = f"entry point `{name} = {target}` of leptonctl.{group} failed: {type(problem).__name__}: {problem}"
+        hint = "mend or uninstall the package that brings it"
+        raise fail("broken-package", "An installed package cannot be used", detail, hint=hint) from problem
 
 
 def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -67,6 +66,8 @@ class Digests:
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             content = json.dumps({"format": FORMAT, "files": {**_load(self._file), **self._new}})
+            import tempfile  # only for what is new
+
             handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f".{self._file.name}.")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:

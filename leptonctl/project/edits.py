@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from leptonctl.core.diagnostic import fail
@@ -22,6 +21,8 @@ def write_text(file: Path, text: str) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
+    import tempfile  # a plan writes nothing
+
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:

@@ -3,10 +3,13 @@ a command: without git, without a repository or when it takes too long, the answ
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 TIMEOUT_S = 10.0
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -61,7 +64,9 @@ def _lines(root: Path, *arguments: str, end: str = "\0") -> list[str] | None:
     return [line for line in os.fsdecode(answer.stdout).split(end) if line]
 
 
-def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
+def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes] | None":
+    import subprocess
+
     environment = {name: value for name, value in os.environ.items() if name not in LOCAL}
     environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "GIT_NO_LAZY_FETCH": "1"}
     # a repository's own settings may name a program to run; asking a question must not run it

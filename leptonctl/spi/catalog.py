@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from leptonctl.spi.learning import Metric, Preprocessor, Source, Trainer
-from leptonctl.spi.platforms import Platform
-from leptonctl.spi.running import ExecutorBackend
-from leptonctl.spi.storage import StateBackend, StoreBackend
+if TYPE_CHECKING:
+    from leptonctl.spi.learning import Metric, Preprocessor, Source, Trainer
+    from leptonctl.spi.platforms import Platform
+    from leptonctl.spi.running import ExecutorBackend
+    from leptonctl.spi.storage import StateBackend, StoreBackend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,16 +18,16 @@ class Catalog:
     Mappings may load a provider when it is asked for.
     """
 
-    trainers: Mapping[tuple[str, str], Trainer]
-    preprocessors: Mapping[str, Preprocessor]
-    metrics: Mapping[tuple[str, str], Metric]
-    sources: Mapping[str, Source]
-    platforms: Mapping[str, Platform]
-    executors: Mapping[str, ExecutorBackend]
-    stores: Mapping[str, StoreBackend]
-    states: Mapping[str, StateBackend]
+    trainers: "Mapping[tuple[str, str], Trainer]"
+    preprocessors: "Mapping[str, Preprocessor]"
+    metrics: "Mapping[tuple[str, str], Metric]"
+    sources: "Mapping[str, Source]"
+    platforms: "Mapping[str, Platform]"
+    executors: "Mapping[str, ExecutorBackend]"
+    stores: "Mapping[str, StoreBackend]"
+    states: "Mapping[str, StateBackend]"
 
-    def source_for(self, path: str) -> Source | None:
+    def source_for(self, path: str) -> "Source | None":
         """The source with the longest suffix that `path` ends with."""
         lower = path.lower()
         fitting = [(len(s), source) for source in self.sources.values() for s in source.suffixes if lower.endswith(s)]

@@ -1,6 +1,6 @@
 """All that moves in a store for one lineage: history, deployments, heads, servers. Typed records in and out; decides nothing."""
 
-import secrets
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,7 +120,7 @@ class LineageStore:
         self, environment: str, before: HeadAt | None, *, epoch: Epoch, holder: str, deployment: int, serial: int, staged: int
     ) -> HeadAt | None:
         """Replace the head that was read as `before` (None: there was none) by a new one with a fresh nonce; None when it moved since."""
-        after = Head(epoch=epoch, nonce=secrets.token_hex(8), holder=holder, deployment=deployment, serial=serial, staged=staged)
+        after = Head(epoch=epoch, nonce=os.urandom(8).hex(), holder=holder, deployment=deployment, serial=serial, staged=staged)
         etag = self.objects.replace(layout.head(self.lineage, environment), encode(after), before.etag if before else None)
         return None if etag is None else HeadAt(head=after, etag=etag)
 

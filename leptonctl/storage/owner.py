@@ -1,7 +1,6 @@
 """Who holds a lock or runs an apply: this process as a record, whether a recorded one lives, and its description for people."""
 
 import os
-import socket
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,14 +13,14 @@ DEAD = ("Z", "X")
 def current_owner(command: str, commit: str | None) -> Owner:
     """This process, as it is recorded."""
     return Owner(
-        user=user_name(), host=socket.gethostname(), machine=machine_id(), boot=boot_id(), namespace=pid_namespace(), pid=os.getpid(),
+        user=user_name(), host=host_name(), machine=machine_id(), boot=boot_id(), namespace=pid_namespace(), pid=os.getpid(),
         start=process_start(os.getpid()), command=command, commit=commit, since=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 
 
 def is_alive(owner: Owner) -> bool | None:
     """Whether the recorded process lives. None when that cannot be told from here: another machine or container, or no pid."""
-    if owner.pid <= 0 or (owner.host, owner.machine) != (socket.gethostname(), machine_id()):
+    if owner.pid <= 0 or (owner.host, owner.machine) != (host_name(), machine_id()):
         return None
     if owner.boot != boot_id():
         # without an id of its own it may be another machine of the same name
@@ -44,6 +43,11 @@ def describe(owner: Owner) -> str:
         parts.append(f"since {since}")
     pid = f" pid {owner.pid}" if owner.pid else ""
     return f"{who}{pid}: {', '.join(parts)}"
+
+
+def host_name() -> str:
+    """The name of this machine."""
+    return os.uname().nodename
 
 
 def user_name() -> str:

@@ -1,6 +1,6 @@
 """Reads and moves the state: compare-and-swap with retry, a history record for every pointer change and refusal. Decides nothing."""
 
-import secrets
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -121,7 +121,7 @@ class Pointers:
             self._publish(before)
             record = None if note is None else _record(before, after, note)
             after = replace(
-                after, revision=before.revision + 1, write=secrets.token_hex(8), latest=record,
+                after, revision=before.revision + 1, write=os.urandom(8).hex(), latest=record,
                 history=before.history if record is None else Mark(serial=record.serial, id=record.id),
             )  # fmt: skip
             if self._write(stamp, after):
@@ -141,8 +141,8 @@ class Pointers:
         """The state that was not there, ours or that of who was quicker."""
         store = look(self.objects, None).identity or begin_store(self.objects)
         fresh = State(
-            lineage=secrets.token_hex(16), project=self.project, id=secrets.token_hex(8), store=store,
-            revision=1, write=secrets.token_hex(8),
+            lineage=os.urandom(16).hex(), project=self.project, id=os.urandom(8).hex(), store=store,
+            revision=1, write=os.urandom(8).hex(),
         )  # fmt: skip
         stamp = _stamp(fresh)
         if self._write(None, fresh):
@@ -216,7 +216,7 @@ class Pointers:
 
 def _record(before: State, after: State, note: Note) -> HistoryRecord:
     return HistoryRecord(
-        serial=after.serial, id=secrets.token_hex(8), previous=before.history, at=now(), author=note.author,
+        serial=after.serial, id=os.urandom(8).hex(), previous=before.history, at=now(), author=note.author,
         changes=tuple(_moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
         evidence=note.evidence, recovered_by=note.recovered_by,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Whether a state and a store belong together (protocols 3): the store's identity, the lineage's owner, and who is ahead."""
 
-import secrets
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,7 +44,7 @@ def lost_lineage(objects: Objects, project: str) -> str | None:
 
 def begin_store(objects: Objects) -> str:
     """The identity of a store that may be new: it is marked unless somebody was quicker."""
-    objects.create(layout.IDENTITY, encode(StoreIdentity(id=secrets.token_hex(8))))
+    objects.create(layout.IDENTITY, encode(StoreIdentity(id=os.urandom(8).hex())))
     identity = look(objects, None).identity
     if identity is None:
         raise fail(

@@ -30,3 +30,7 @@ def __getattr__(name: str) -> object:
         if name in suites:
             return getattr(import_module(f"leptonctl.testing.{home}"), name)
     raise AttributeError(name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

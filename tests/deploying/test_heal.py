@@ -12,6 +12,7 @@ from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import Failure
 from leptonctl.deploying import processes
 from leptonctl.deploying.heal import heal
+from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import Observation
 from leptonctl.storage.claims import claimed
 from tests.deploying import servers, toy
@@ -179,6 +180,22 @@ def test_what_answers_is_compared_by_package(toys: Path) -> None:
                 heal(toy.switch_of(toys, claim, platforms={"toy": lying}), NAME, here=True)
             problem = problem_of(failure)
             assert (problem.id, why in problem.detail, "(why)" in problem.detail) == ("heal-failed", True, True)
+
+
+def refuses(site, what, _say):
+    raise ProviderError("It cannot", detail=f"{site.environment} cannot serve {what.deployment}", id="not-ready")
+
+
+@pytest.mark.parametrize("verb", ["stage", "ready", "activate"])
+def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
+    """Whatever it is that answers: nothing is taken for mended that its platform does not vouch for."""
+    with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
+        bound(toys, claim)
+        broken = other(toy.TOY, **{verb: refuses})
+        with pytest.raises(Failure) as failure:
+            heal(toy.switch_of(toys, claim, platforms={"toy": broken}), NAME, here=True)
+        assert (problem_of(failure).id, problem_of(failure).detail) == ("not-ready", "prod cannot serve 1")
+        assert not toy.state_of(toys).locks
 
 
 def test_nobody_answering_is_not_healed(toys: Path) -> None:

@@ -128,6 +128,8 @@ def test_a_reused_pid_is_never_ours(root):
             write_record(root, wrong)
             assert processes.running_server(root, "prod") is None, "neither by its start, nor by its boot, nor as another program"
             assert not processes.stop_server(root, "prod")
+            assert processes.is_running(wrong) is (wrong == record)
+            assert wrong == record or not processes.stop_process(wrong, timeout=1)
         assert other.poll() is None
     finally:
         other.kill()

@@ -137,7 +137,10 @@ def test_a_setting_or_parameter_that_a_later_release_adds_moves_nothing() -> Non
     declarations, problems = declared(FULL, catalog=later)
     assert declarations is not None
     assert not problems
-    nodes = {**declarations.built, **{n.address: n for k in KINDS.values() for n in k.effects(declarations, Recorded(state=None, results={}))}}
+    nodes = {
+        **declarations.built,
+        **{n.address: n for k in KINDS.values() for n in k.effects(declarations, Recorded(state=None, results={}))},
+    }
     assert environments(declarations)["dev"].platform["added_later"] == 3
     assert {address: node.digest for address, node in nodes.items()} == digests(FULL)
     assert {address: node.declaration for address, node in nodes.items()} == {a: n.declaration for a, n in nodes_of(FULL).items()}

@@ -48,7 +48,9 @@ def digests(sources: dict[str, str]) -> dict[str, dict[str, str]]:
     declarations, problems = declare(KINDS.values(), project, load_catalog(), facts)
     assert not problems
     nodes = declarations.built.values()
-    return {node.address: {"digest": node.digest} | {step.name: step.key or f"declared {step.spec}" for step in node.steps} for node in nodes}
+    return {
+        node.address: {"digest": node.digest} | {step.name: step.key or f"declared {step.spec}" for step in node.steps} for node in nodes
+    }
 
 
 def everything() -> dict[str, dict[str, dict[str, str]]]:

@@ -1,0 +1,27 @@
+"""What installed packages bring: found by entry point, and named when it cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core.diagnostic import Failure
+from leptonctl.project.catalog import load_catalog
+
+METADATA = "Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n"
+
+
+@pytest.mark.parametrize("target", ["absent_module:MINE", "leptonctl.spi:NOT_THERE", "broken_on_import:MINE"])
+def test_what_cannot_be_imported_names_its_entry_point(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_on_import.py").write_text("raise RuntimeError('not today')\n", encoding="utf-8")
+    info = tmp_path / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(METADATA, encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[leptonctl.trainers]\nclassification.mine = {target}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    catalog = load_catalog()
+    assert catalog.trainers["classification", "logistic_regression"].name == "logistic_regression"
+    with pytest.raises(Failure) as refused:
+        catalog.trainers["classification", "mine"]
+    (diagnostic,) = refused.value.diagnostics
+    assert diagnostic.id == "broken-package"
+    assert f"`classification.mine = {target}` of leptonctl.trainers" in diagnostic.detail
