@@ -39,11 +39,12 @@ def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> s
         return "recipe changed" if node.version is None else "the bound version was rebuilt"
     if node.address in lost:
         return "what was built for it is missing from the store"
-    if node.declaration == pointer.declaration:
-        return ""
     if node.effect:
-        return "" if node.version is None else "the checks on its requests changed"
+        unchanged = node.version is None or node.declaration == pointer.declaration
+        return "" if unchanged else "the checks on its requests changed"
     moved = [step.name.replace("_", "-") for step in node.steps if keys.of(node.address, step.name) != pointer.key(step.name)]
+    if moved and node.declaration == pointer.declaration:
+        return "what it reads has changed"
     return f"{' and '.join(moved)} requested again" if moved else ""
 
 

@@ -48,7 +48,7 @@ class Keys:
 def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> Keys:
     """Complete the keys that depend on bytes, from results, or from the pointer where the declaration is the recorded one.
 
-    `nodes` come in order.
+    `nodes` come in order. A recorded key holds only as long as what its step reads stands as it is recorded, too.
     """
     keys: dict[Place, str | None] = {}
     for node in nodes:
@@ -57,11 +57,20 @@ def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results:
         for step in node.steps:
             if step.key is not None or not step.reads:
                 keys[step.place] = step.key
-            elif recorded is not None and (key := recorded.key(step.name)) is not None:
+            elif recorded is not None and (key := recorded.key(step.name)) is not None and _stands(step, keys, current):
                 keys[step.place] = key
             else:
                 keys[step.place] = complete_key(step, keys, current, results)
     return Keys(by_place=keys)
+
+
+def _stands(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> bool:
+    """Whether nothing that a step reads has moved from what is recorded."""
+    for place in step.needs.values():
+        pointer = current.get(place[0])
+        if pointer is not None and place in keys and keys[place] != pointer.key(place[1]):
+            return False
+    return True
 
 
 def complete_key(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> str | None:

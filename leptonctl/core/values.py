@@ -122,7 +122,7 @@ class Node:
     `origins[path]` is where the recipe field at `path` is written. `effect`: undone when it vanishes (environments and
     bindings); otherwise it is forgotten. `version` is the bound version's name on bindings. `needs` are addresses that
     must be in place before. `notes` are what views show and recipes record but no digest covers. `declaration` is the digest
-    of recipe, notes and (but for effects) the specs of the steps: equal declarations need no second look.
+    of recipe, notes and (but for effects) the specs of the steps: of equal declarations no result is looked at.
     """
 
     address: str

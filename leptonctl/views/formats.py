@@ -36,6 +36,8 @@ NAMES = {
 TITLES: dict[type, str] = {record.kind: record.title for record in DESCRIBED}
 SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z`])")
 NAMED = re.compile(r"`([a-z_]+)`")
+# a record that stands alone has a section under its title, others one under their type
+TITLES: dict[type, str] = {record.kind: record.title for record in DESCRIBED}
 # where the design says why
 REFERENCE = re.compile(r" \((?:protocols|law) [0-9]+\)")
 

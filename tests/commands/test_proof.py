@@ -157,7 +157,7 @@ def test_the_fresh_process_ends_with_the_one_who_asked(built, tmp_path):
     for digest, data in shelf.items():
         (tmp_path / digest.removeprefix("sha256:")).write_bytes(data)
     inputs = {"prepare": build["prepare"][0], "train": endless}
-    order = RebuildOrder(project=str(tmp_path), shelf=str(tmp_path), inputs=inputs, prepared=prepared)
+    order = RebuildOrder(project=os.fsencode(tmp_path), shelf=os.fsencode(tmp_path), inputs=inputs, prepared=prepared)
     parent = subprocess.Popen([sys.executable, "-c", holder, encode(order).decode()], stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
     time.sleep(3)

@@ -20,6 +20,7 @@ scalars = st.none() | st.booleans() | st.integers() | numbers | texts
 jsons = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2), max_leaves=4)
 PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     str: texts,
+    bytes: st.binary(max_size=5),
     int: st.integers(),
     float: numbers,
     bool: st.booleans(),

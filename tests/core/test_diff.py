@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.change import Change, Create, Forget, Keep, Remove, Update
+from leptonctl.core.codec import replace
 from leptonctl.core.diff import diff, leaves, with_becauses
-from leptonctl.core.graph import in_order, resolve_keys
-from leptonctl.core.state import Pointer, Recipe
-from leptonctl.core.values import Json, Node
+from leptonctl.core.graph import declaration, in_order, resolve_keys
+from leptonctl.core.state import Pointer, Recipe, StepPointer
+from leptonctl.core.values import Json, Node, Step
 from tests.core.toy import build, graphs, pointers, span, toy
 
 scalars = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
@@ -161,10 +162,45 @@ def test_notes_move_what_is_bound_alone() -> None:
 
 @given(graphs())
 def test_an_unchanged_declaration_needs_no_second_look(nodes: list[Node]) -> None:
-    """No result, no recipe, no key of a step: the declaration alone says that a pointer stands."""
+    """No result and no recipe: the state alone says that a pointer stands."""
     nodes = list(in_order(nodes))
-    current = {a: Pointer(digest=p.digest, declaration=p.declaration) for a, p in recorded(*nodes).items()}
+    current = recorded(*nodes)
     assert all(isinstance(change, Keep) for change in diff(nodes, current, resolve_keys(nodes, current, {})))
+
+
+def reading(text: str) -> list[Node]:
+    """A node, and one that reads how long its text is and says nothing of it in its own declaration."""
+    base = toy("toy/base", text, measures=["letters"])
+    reader = Step(
+        name="report", op="measure", address="toy/reader", key=None, spec="how it is reported", reads=("of.outputs.metrics.letters",),
+        needs={"of": ("toy/base", "letters")},
+    )  # fmt: skip
+    return [base, Node(
+        address="toy/reader", digest="d", declaration=declaration({}, {}, [reader]), recipe={}, origins={}, span=span(), steps=(reader,),
+        needs=("toy/base",),
+    )]  # fmt: skip
+
+
+def test_what_a_step_reads_moves_it_whatever_it_declares() -> None:
+    """A kind may forget to say what it reads; the engine sees that it has moved."""
+    before, after = reading("1"), reading("22")
+    current = {**recorded(before[0]), "toy/reader": Pointer(digest="d", declaration=before[1].declaration)}
+    current["toy/reader"] = replace(current["toy/reader"], steps={"report": StepPointer(op="measure", key=key_of(before))})
+    assert [c.action for c in diff(before, current, resolve_keys(before, current, {}))] == ["keep", "keep"]
+    # before the other one is built its key is not known
+    unsure = diff(after, current, resolve_keys(after, current, {}))
+    sure = diff(after, current, resolve_keys(after, current, build(after[:1])))
+    for changes in (unsure, sure):
+        assert [(c.action, c.reason) for c in changes] == [("update", "recipe changed"), ("update", "what it reads has changed")]
+    # and where it comes out the same it stays
+    same = reading(" 1 ")
+    assert [c.action for c in diff(same, current, resolve_keys(same, current, build(same[:1])))] == ["update", "keep"]
+
+
+def key_of(nodes: list[Node]) -> str:
+    key = resolve_keys(nodes, {}, build(nodes[:1])).of("toy/reader", "report")
+    assert key is not None
+    return key
 
 
 @given(values)

@@ -1,33 +1,21 @@
-"""States that a release has written: readable for ever, and the same declarations are still in place in them.
+"""What a release has recorded of a project is still in place: no digest, key or declaration of these documents has moved since.
 
-`state_formats/v1/*.json` are copies of real states (hosts and times replaced). They are never edited: a later release adds files.
+`state_formats/v1_declared/tiny.json` is the state of `PROJECT` when it is applied. Until the format is released it is written anew by
+`python -m tests.kinds.test_state_formats`; after that a line under *Rebuilds* says why an apply would do anything.
 """
 
-import json
-import shutil
-from collections.abc import Mapping
 from pathlib import Path
-
-import pytest
-from leptonctl.core.record import State, from_json, to_json
-from leptonctl.kinds.configuration import all_nodes, is_return
-from leptonctl.kinds.live import interrupted, recovered
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
-from leptonctl.core.graph import resolve_keys
-from leptonctl.core.observed import SourceFacts
-from leptonctl.core.values import Json
+from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.state import Environment, Seal, Served, State
+from leptonctl.kinds.binding import is_return
+from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.rules import sealed
-from leptonctl.storage.claims import without_dead
-from leptonctl.storage.pointers import Pointers
-from leptonctl.storage.state_folder import FolderState
-from leptonctl.storage.store import open_store
-from tests.kinds.declared import configured
+from tests.kinds.declared import applied, build, nodes_of, settled, sound
 
-FOLDER = Path(__file__).resolve().parent.parent / "state_formats"
-FILES = sorted(FOLDER.glob("*/*.json"))
-V1 = FOLDER / "v1"
+FILE = Path(__file__).resolve().parents[1] / "state_formats" / "v1_declared" / "tiny.json"
 POINTS = "sha256:6feed9efae3ef2376d0e7224ce49c48e53e4e2c3cda45f38c2aa54068fb9ffef"
 PROJECT = f"""\
 kind: Project
@@ -37,6 +25,7 @@ format: 1
 kind: Dataset
 name: points
 target: side
+columns: {{x: {{type: number, missing: 0.0, min: 0}}}}
 versions:
   first: {{source: data/points.csv, digest: "{POINTS}"}}
 ---
@@ -46,81 +35,61 @@ dataset: points@first
 task: classification
 preprocess: [{{columns: numeric, use: standard_scaler}}]
 algorithm: logistic_regression
+evaluate: {{metrics: [accuracy, f1], cross_validation: 3}}
 versions:
   v1: {{}}
   v2: {{params: {{C: 0.5}}}}
 ---
 kind: Environment
 name: dev
-platform: {{type: server, host: 127.0.0.1, port: DEV}}
 models: {{line: v1}}
 ---
 kind: Environment
 name: prod
-platform: {{type: server, host: 127.0.0.1, port: PROD}}
+platform: {{type: server, port: 8081}}
 protected: true
 models: {{line: v2}}
 gates: {{accuracy: {{min: 0.1}}}}
 """
 
 
-def read(name: str) -> State:
-    return from_json(json.loads((V1 / f"{name}.json").read_text(encoding="utf-8")))
-
-
-def holds(whole: Json, part: Json) -> bool:
-    """Everything that is said in `part` is said in `whole`."""
-    if isinstance(whole, dict) and isinstance(part, dict):
-        return all(key in whole and holds(whole[key], part[key]) for key in part)
-    return whole == part
-
-
-def facts(path: str) -> Mapping[str, SourceFacts]:
-    return {path: SourceFacts(digest=POINTS, columns=("x", "y", "side"))}
-
-
-def test_there_are_states_of_every_kind() -> None:
-    assert {f.stem for f in FILES if f.parent == V1} == {"fresh", "claimed", "locked", "pending", "applied"}
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.stem}")
-def test_every_state_is_read_and_nothing_in_it_is_lost(file: Path, tmp_path: Path) -> None:
-    shutil.copy(file, tmp_path / "state.json")
-    raw = json.loads(file.read_text(encoding="utf-8"))
-    pointers = Pointers(states=FolderState(folder=tmp_path), store=open_store("store", tmp_path), project="tiny")
-    state = pointers.read()
-    assert state is not None
-    assert holds(to_json(state), raw)
-    # a next apply drops the claims of those who are long gone, and goes on
-    moved = pointers.move(without_dead)
-    assert moved.applies == moved.locks == {}
-    assert moved.current == state.current
+def as_applied() -> State:
+    """What an apply of the project leaves."""
+    nodes = nodes_of(PROJECT)
+    results = build(nodes)
+    environments = {}
+    for name, version in (("dev", "v1"), ("prod", "v2")):
+        node = nodes[f"model/line@{version}"]
+        package = str(results[node.step("export").key or ""].outputs["package"])
+        served = {"line": {package: Served(version=version, digest=node.digest, deployment=1)}}
+        environments[name] = Environment(platform={"type": "server"}, protected=name == "prod", deployment=1, served=served)
+    line = nodes["model/line@v2"]
+    seal = Seal(digest=line.digest, declaration=line.declaration, environment="prod", at="2026-11-25T12:00:00.000+00:00")
+    return State(
+        lineage="67e6176f68618dae194bb79234f2f83e", project="tiny", revision=9, serial=3, current=applied(nodes), environments=environments,
+        sealed={"model/line@v2": seal},
+    )  # fmt: skip
 
 
 def test_what_was_applied_is_still_in_place() -> None:
-    """No digest, key or recorded part has moved since that release."""
-    state = read("applied")
-    text = PROJECT
-    for name in ("dev", "prod"):
-        text = text.replace(name.upper(), str(state.environments[name]["platform"]["port"]))  # type: ignore[call-overload, index]
-    configuration, problems = configured(text, facts("data/points.csv"))
-    assert configuration is not None
-    assert not problems
-    nodes = all_nodes(configuration, state, {})
-    changes = diff(nodes, state.current, resolve_keys(nodes, state.current, {}))
-    assert [(c.action, c.address, c.because) for c in changes if not isinstance(c, Keep)] == []
+    state = decode_state(FILE.read_bytes())
+    nodes = nodes_of(PROJECT, state=state)
+    found = settled(nodes, state.current, {})
+    changes = diff(found.nodes, state.current, found.keys)
+    assert [(c.action, c.address, c.reason) for c in changes if not isinstance(c, Keep)] == []
     assert len(changes) == 7
-    assert list(sealed(nodes, state)) == []
-    assert all(is_return(binding, configuration, state, {}) for binding in configuration.bindings.values())
+    # not by the digests alone: an unchanged declaration needs no second look
+    assert {a: p.declaration for a, p in state.current.items()} == {a: node.declaration for a, node in nodes.items()}
 
 
-def test_an_interrupted_switch_is_still_completed() -> None:
-    pending, applied = read("pending"), read("applied")
-    number = pending.pending["prod"]["deployment"]
-    done = recovered(pending, {"prod": {"deployment": number}})
-    assert done.current == applied.current
-    assert done.environments == applied.environments
-    assert done.sealed == applied.sealed
-    assert done.serial == applied.serial
-    assert recovered(pending, {"prod": None}).current == pending.current
-    assert list(interrupted(pending, {})) == []
+def test_seals_and_returns_are_still_known() -> None:
+    state, declarations = decode_state(FILE.read_bytes()), sound(PROJECT)
+    nodes = nodes_of(PROJECT, state=state)
+    results = build(nodes)
+    assert list(sealed(nodes, state, {})) == []
+    assert [is_return(binding, declarations.built, state, results) for binding in bindings(declarations).values()] == [True, True]
+
+
+if __name__ == "__main__":
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_bytes(encode_state(as_applied()))

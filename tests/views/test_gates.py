@@ -119,10 +119,13 @@ VERDICT = Verdict(
 
 def test_the_history_reads_as_the_plan_did() -> None:
     assert verdict_to_json(VERDICT) == {"address": "environment/prod/spam", **judgement_to_json(SURE)}
-    change = {"address": "environment/prod/spam", "before": "sha256:1", "after": "sha256:2", "before_version": "v1", "after_version": "v2"}
+    change = {
+        "address": "environment/prod/spam", "before": "sha256:1", "after": "sha256:2", "before_version": "v1", "after_version": "v2",
+        "artifact": "sha256:a", "package": "sha256:p",
+    }  # fmt: skip
     entry = {
-        "serial": 7, "at": "2026-11-21T15:12:39Z", "by": "mara", "host": None, "commit": None, "command": "apply",
-        "changes": [change], "evidence": [verdict_to_json(VERDICT)],
+        "serial": 7, "id": "a1", "at": "2026-11-21T15:12:39Z", "by": "mara", "host": None, "commit": None, "command": "apply",
+        "environment": "prod", "deployment": 3, "changes": [change], "evidence": [verdict_to_json(VERDICT)],
     }  # fmt: skip
     assert f"      ✓  f1 drop  0.004  ≤ 0.01  (0.94 bound, 0.936 candidate; {BETWEEN})" in render_text({"entries": [entry], "builds": []})
     assert problems("history", {"entries": [entry], "builds": []}) == []
