@@ -50,10 +50,12 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
     environment = state.environments.get(name) if state else None
     if state is not None and environment is not None:
         lineage = session.lineage(state)
-        now = lineage.deployment(name, environment.deployment)
+        bound = lineage.deployment(name, environment.deployment)
+        # after a destroy nothing is bound, and the way back leads to what was
+        now = _packages(bound, model) if bound and not environment.destroyed else {}
         for number in sorted(_in_force(session, name), reverse=True):
-            record = lineage.deployment(name, number) if number < environment.deployment else None
-            if record and now and _packages(record, model) and _packages(record, model) != _packages(now, model):
+            record = lineage.deployment(name, number) if number <= environment.deployment else None
+            if record and _packages(record, model) and _packages(record, model) != now:
                 return record
     if model and bound_version(session, name, model) is None:
         hint = did_you_mean(model, bound_models(session, name))

@@ -1,6 +1,6 @@
 """Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
 
-An entry: `{serial, at, by, host, commit, command, changes: [{address, before, after, before_version, after_version, reason?}],
+An entry: `{serial, at, by, host, commit, command, environment, deployment, changes: [{address, before, after, before_version, after_version, reason?}],
 evidence: [gate as in plan --json, with its binding's address] | null, held?: [as changes: what gates refused]}`. A build:
 `{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
 """
@@ -34,6 +34,8 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     if entry.get("missing"):
         return f"{style.bold('#' + str(entry['serial']))}  {style.red(printable(entry['missing']))}"
     head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
+    if entry.get("deployment"):
+        head += f"  deployment {entry['deployment']} of {printable(entry['environment'])}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
     moves += [(printable(c["address"]), move(c), style.red("held by its gates")) for c in entry.get("held") or []]
     lines = [head, table(moves, indent=4)]
