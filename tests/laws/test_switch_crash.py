@@ -114,13 +114,14 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     kill_at(root, lambda: reached(root, point, number))
     assert reached(root, point, number)
     written, moved = reached(root, "record", number), reached(root, "head", number)
+    bound = reached(root, "state", number)
     entry = recorded(root).current["environment/dev/line"]
     assert entry.version in (before, after)
     if point in ("record", "pending", "staged", "ready"):
         assert entry.version == before
     # a look changes nothing, and says where this is going
     plan = run("plan", "--detailed-exitcode", "--json", cwd=root)
-    assert plan.returncode == (0 if reached(root, "state", number) else 2), plan.stdout
+    assert plan.returncode == (0 if bound else 2), plan.stdout
     completed = run("apply", "--yes", "--json", cwd=root)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     state = recorded(root)
@@ -143,6 +144,7 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     assert asking.answers > 20
     newest_entry = json.loads(run("history", "environment/dev", "--json", cwd=root).stdout)["entries"][0]
     assert newest_entry["command"] == "apply"
+    assert ("recovered_by" in newest_entry) == (moved and not bound)
     assert [(c["before_version"], c["after_version"]) for c in newest_entry["changes"]] == [(before, after)]
 
 
