@@ -176,3 +176,25 @@ def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
     rolled = run("rollback", "dev", "--yes", cwd=root)
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
     assert recorded(root).current["environment/dev/line"].version == "v3"
+
+
+@pytest.mark.parametrize("edited", ["as it was killed", "back by hand"])
+def test_a_rollback_after_a_crash_leads_before_the_switch(root: Path, edited: str) -> None:
+    for _ in range(10):
+        bind(root, "v1")
+        assert run("apply", "--yes", cwd=root).returncode == 0
+        number = newest(root) + 1
+        bind(root, "v2")
+        kill_at(root, lambda number=number: reached(root, "head", number))
+        if recorded(root).pending and head_of(root, "dev").deployment == number:
+            break
+    else:
+        pytest.fail("no switch was killed between its head and its bind")
+    if edited == "back by hand":
+        bind(root, "v1")
+    back = run("rollback", "dev", "--yes", cwd=root)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert "to v1" in back.stdout
+    assert [model["version"] for model in served(root, "dev")["models"]] == ["v1"]
+    assert "line: v1" in (root / "environment-dev.yaml").read_text()
+    assert recorded(root).pending == {}
