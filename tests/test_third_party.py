@@ -121,6 +121,7 @@ from pathlib import Path
 from lepton_toy.file_platform import PLATFORM
 from lepton_toy.process_executor import EXECUTOR
 from lepton_toy.sqlite_storage import STATE, STORE
+from leptonctl.spi import Workplace
 from leptonctl.testing import check_executor, check_platform, check_state, check_store
 folder = Path(sys.argv[2])
 if sys.argv[1] == "store":
@@ -130,7 +131,8 @@ elif sys.argv[1] == "state":
 elif sys.argv[1] == "platform":
     check_platform(PLATFORM, {"folder": "out"}, folder)
 else:
-    check_executor(EXECUTOR, folder, store="sqlite://store.sqlite")
+    place = Workplace(project=folder, store="sqlite://store.sqlite", logs=folder / "logs", settings={"niceness": 0})
+    check_executor(partial(EXECUTOR.open, place), project=folder)
 """
 
 

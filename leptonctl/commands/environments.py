@@ -64,9 +64,16 @@ class Environments:
         state = self.run.planned.state
         started = time.monotonic()
         try:
+            self._check(name)
             heal(switch, name, here=is_here(state.environments.get(name) if state else None), routes=self._route)
         except Failure as failure:
             failed(self.run, [document("environment", name)], failure, started)
+
+    def _check(self, name: str) -> None:
+        """Failure when what is bound is damaged in the store: a server would refuse it, and could not say what mends it."""
+        state = self.run.planned.state
+        for address, pointer in (state.entries(f"{document('environment', name)}/") if state else {}).items():
+            self._route(address, pointer)
 
     def _route(self, address: str, pointer: Pointer) -> Route:
         return route_of(self.run.session, address, pointer, {})

@@ -5,7 +5,7 @@ from leptonctl.commands.line import kinds_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, full
 from leptonctl.core.diagnostic import did_you_mean, fail
-from leptonctl.core.state import HistoryRecord, Mark, Moved
+from leptonctl.core.state import HistoryRecord, Moved
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage import Hole
 from leptonctl.views.plan_json import verdict_to_json
@@ -36,7 +36,7 @@ def _named(records: list[HistoryRecord | Hole]) -> set[str]:
 def _entry(record: HistoryRecord | Hole, wanted: str | None) -> dict[str, Json] | None:
     """A record as JSON, less what does not concern the wanted address; None when nothing does."""
     if isinstance(record, Hole):
-        return _hole(record.mark, record.reason)
+        return _hole(record)
     changes = [_moved(m) for m in record.changes if wanted is None or covers(wanted, m.address)]
     held = [_moved(m) for m in record.held if wanted is None or covers(wanted, m.address)]
     if not changes and not held:
@@ -54,10 +54,10 @@ def _entry(record: HistoryRecord | Hole, wanted: str | None) -> dict[str, Json] 
     return entry
 
 
-def _hole(mark: Mark, reason: str) -> dict[str, Json]:
+def _hole(hole: Hole) -> dict[str, Json]:
     return {
-        "serial": mark.serial, "id": mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None, "environment": None,
-        "deployment": None, "evidence": [], "changes": [], "missing": f"this record {reason}, and with it all before it",
+        "serial": hole.mark.serial, "id": hole.mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None,
+        "environment": None, "deployment": None, "evidence": [], "changes": [], "missing": f"{hole.path} {hole.reason}",
     }  # fmt: skip
 
 

@@ -44,6 +44,8 @@ class Planned:
 def planned(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False) -> Planned:
     """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid."""
     found = session.pointers.read()
+    if found is not None and "://" not in session.settings.store:
+        session.pointers.check(found)
     live = observed(session, found)
     state = recovered(found, live)
     settled, changes = settle(session, state)

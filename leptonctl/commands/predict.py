@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 from leptonctl.commands.line import kinds_of, planned
+from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.verify import model_node
 from leptonctl.core.address import full, parse
@@ -22,7 +23,7 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
     from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
 
     export = _exported(session, target)
-    manifest = decode(session.store.get_artifact(export.artifacts["manifest.json"]), Manifest)
+    manifest = decode(artifact_of(session, export.artifacts["manifest.json"]), Manifest)
     reader = session.catalog.source_for(source.name)
     if reader is None:
         raise fail("unknown-format", "No source reads files with this ending", str(source), hint="give a .csv, .parquet or .jsonl file")
@@ -30,7 +31,7 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
         raise fail("missing-file", "The input file does not exist", str(source), hint="give a file to --input")
     text = io.StringIO()
     try:
-        onnx = session.store.get_artifact(export.artifacts["model.onnx"])
+        onnx = artifact_of(session, export.artifacts["model.onnx"])
         found = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
     except ProviderError as problem:
         raise from_provider(problem) from problem

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_models, bound_version, declared, rebind
+from leptonctl.commands.line import observed, recovered
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, environment_and_member, member_of
@@ -46,7 +47,9 @@ def _deployment(session: Session, name: str, number: int) -> Deployment:
 
 def _earlier(session: Session, name: str, model: str) -> Deployment:
     """The newest deployment before this one that was in force and bound something else."""
-    state = session.pointers.read()
+    found = session.pointers.read()
+    # an interrupted switch is settled by the apply that follows: the way back starts from there
+    state = recovered(found, observed(session, found))
     environment = state.environments.get(name) if state else None
     if state is not None and environment is not None:
         lineage = session.lineage(state)

@@ -24,6 +24,8 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
     evaluate = session.store.results([key]).get(key) if key else None
     metrics = evaluate.outputs.get("metrics") if evaluate else None
     assert pointer.version is not None, f"{address} is a binding"
+    for name in export.artifacts.keys() & set(FILES):
+        artifact_of(session, export.artifacts[name])
     return Route(
         version=pointer.version,
         digest=pointer.digest,
@@ -42,6 +44,17 @@ def export_of(session: Session, pointer: Pointer) -> Result:
     if export is None:
         raise fail("missing-artifact", "A bound artifact is not in the store", str(pointer.artifact), hint="leptonctl build")
     return export
+
+
+def artifact_of(session: Session, digest: str) -> bytes:
+    """The bytes of an artifact. Failure when they are not in the store, or are others by now."""
+    try:
+        return session.store.get_artifact(digest)
+    except KeyError:
+        raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint="leptonctl build") from None
+    except ValueError as damaged:
+        hint = "delete that file; then `leptonctl apply` builds it again, to the same digest"
+        raise fail("damaged-artifact", "An artifact of the store is damaged", str(damaged), hint=hint) from damaged
 
 
 def package_of(export: Result) -> str:

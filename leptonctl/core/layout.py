@@ -87,10 +87,16 @@ def history_record(lineage: str, serial: int, id: str) -> str:  # noqa: A002
     return f"{history_chunk(lineage, serial)}/{serial:0{NUMBER_DIGITS}d}-{segment(id)}"
 
 
+def history_mark(path: str) -> tuple[int, str] | None:
+    """Serial and id of the history record at a path; None for what is not a history record's path."""
+    found = _HISTORY.fullmatch(_name(path))
+    return None if found is None else (int(found[1]), found[2])
+
+
 def history_serial(path: str) -> int | None:
     """The serial of the history record at a path; None for what is not a history record's path."""
-    found = _HISTORY.fullmatch(_name(path))
-    return None if found is None else int(found[1])
+    found = history_mark(path)
+    return None if found is None else found[0]
 
 
 def deployments(lineage: str, environment: str) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from leptonctl.core import layout
 from leptonctl.core.address import document
 from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Epoch
@@ -21,6 +22,7 @@ from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Note, Pointers
 
 LOCK_POLL_S = 0.1
+HEAD_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def lock(pointers: Pointers, claim: Registration, name: str, *, wait_s: float, s
 def fence(pointers: Pointers, claim: Registration, name: str, state: State, token: int) -> Locked:
     """Write the own epoch into the head: from now on nobody of a lower one moves it. Failure `taken-over` when a higher one is there."""
     lineage, epoch = pointers.lineage(state), state.epoch(token)
-    while True:
+    for _ in range(HEAD_TRIES):
         before = lineage.head(name)
         found = before.head if before else None
         if found is not None and found.epoch > epoch:
@@ -128,6 +130,10 @@ def fence(pointers: Pointers, claim: Registration, name: str, state: State, toke
         )
         if after is not None:
             return Locked(name=name, pointers=pointers, claim=claim, token=token, state=state, head=after)
+    path = layout.head(lineage.lineage, name)
+    detail = f"{path} in {lineage.objects.describe()} is not the record that belongs there, or is replaced all the time"
+    hint = "look what lies there; what is no file is moved away, and the next apply writes the head again"
+    raise fail("store-failed", "The head of an environment cannot be written", detail, hint=hint)
 
 
 def settle(locked: Locked) -> Locked:

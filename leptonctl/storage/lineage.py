@@ -18,9 +18,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hole:
-    """A record that the history names and the store does not hold, or holds damaged (`reason`)."""
+    """A record that the history names and the store does not hold at `path`, or holds damaged (`reason`)."""
 
     mark: Mark
+    path: str
     reason: str = "is not in the store"
 
 
@@ -50,10 +51,11 @@ class LineageStore:
         return self.objects.create(layout.history_record(self.lineage, record.serial, record.id), encode(record))
 
     def history(self, head: Mark | None, latest: HistoryRecord | None = None) -> Iterator[HistoryRecord | Hole]:
-        """From the newest record back along `previous`, read in chunks. Ends with a Hole where the chain breaks.
+        """From the newest record back along `previous`, read in chunks. Behind a Hole it goes on with the next older record there is.
 
         `latest` is the newest record where the state still holds it: the store may not have it yet.
         """
+        passed: set[tuple[int, str]] = set()
         mark = head
         if mark is not None and latest is not None and (latest.serial, latest.id) == (mark.serial, mark.id):
             yield latest
@@ -66,7 +68,8 @@ class LineageStore:
                 chunk, listed = self.objects.get_many(self.objects.list(folder)), folder
             record = self._link(mark, chunk)
             yield record
-            mark = None if isinstance(record, Hole) else record.previous
+            passed.add((mark.serial, mark.id))
+            mark = self._older(mark, passed) if isinstance(record, Hole) else record.previous
 
     def newest_serial(self, after: int) -> int | None:
         """The highest serial that the history of the store has after this one; None when it has none.
@@ -80,11 +83,22 @@ class LineageStore:
     def _link(self, mark: Mark, chunk: Mapping[str, bytes]) -> HistoryRecord | Hole:
         path = layout.history_record(self.lineage, mark.serial, mark.id)
         if path not in chunk:
-            return Hole(mark=mark)
+            return Hole(mark=mark, path=path)
         try:
             return read_record(chunk[path], path, HistoryRecord)
         except BadRecordAt as damaged:
-            return Hole(mark=mark, reason=damaged.reason)
+            return Hole(mark=mark, path=path, reason=f"cannot be read: {damaged.reason}")
+
+    def _older(self, mark: Mark, passed: set[tuple[int, str]]) -> Mark | None:
+        """The newest record of the store that comes before the one at `mark`, which cannot say so itself."""
+        for number in range(mark.serial // layout.HISTORY_CHUNK, -1, -1):
+            paths = self.objects.list(layout.history_chunk(self.lineage, number * layout.HISTORY_CHUNK))
+            marks = [found for path in paths if (found := layout.history_mark(path)) is not None]
+            before = [found for found in marks if found[0] <= mark.serial and found not in passed]
+            if before:
+                serial, id_ = max(before)
+                return Mark(serial=serial, id=id_)
+        return None
 
     # --- deployments -----------------------------------------------------------------------------------------------
 

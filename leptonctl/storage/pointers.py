@@ -91,7 +91,7 @@ class Pointers:
         return LineageStore(objects=self.objects, lineage=state.lineage)
 
     def history(self, state: State) -> Iterator[HistoryRecord | Hole]:
-        """The history of a state from the newest record back. Ends with a Hole where the chain breaks."""
+        """The history of a state from the newest record back. A Hole stands where the chain breaks."""
         return self.lineage(state).history(state.history, state.latest)
 
     def move(self, change: Move, note: Note | None = None) -> State:

@@ -33,7 +33,6 @@ NAMES = {
     inspect.AnyType: "any JSON", inspect.BoolType: "boolean", inspect.IntType: "integer", inspect.FloatType: "number",
     inspect.StrType: "text", inspect.BytesType: "base64", inspect.NoneType: "null",
 }  # fmt: skip
-TITLES: dict[type, str] = {record.kind: record.title for record in DESCRIBED}
 SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z`])")
 NAMED = re.compile(r"`([a-z_]+)`")
 # a record that stands alone has a section under its title, others one under their type

@@ -1,8 +1,8 @@
 """Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
 
-An entry: `{serial, at, by, host, commit, command, environment, deployment, changes: [{address, before, after, before_version, after_version, reason?}],
-evidence: [gate as in plan --json, with its binding's address] | null, held?: [as changes: what gates refused]}`. A build:
-`{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
+An entry: `{serial, at, by, host, commit, command, environment, deployment, changes: [{address, before, after, before_version,
+after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [as changes: what gates
+refused]}`. A build: `{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
 """
 
 from collections.abc import Mapping

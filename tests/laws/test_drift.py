@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.projects import (
     ask,
     edit,
     environment_of,
+    events,
     finished,
     free_port,
     points,
@@ -110,6 +112,42 @@ def test_another_program_on_the_port_is_not_taken_for_the_server(root: Path, tmp
     finally:
         stop_servers(other)
     assert run("apply", "--yes", cwd=root).returncode == 0
+    assert plan(root, 0)["drift"] == []
+
+
+def another_program(port: int) -> socket.socket:
+    """Something that listens on a port, as soon as who had it is quite gone."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_server_is_mended_before_anything_is_built(root: Path) -> None:
+    """Who waits for answers does not wait for a training, and a server that cannot be mended stops no training."""
+    environment, model = environment_of(root, "dev"), root / "model-line.yaml"
+    port = int(str(environment.url).rpartition(":")[2])
+    kill_server(root)
+    model.write_text(model.read_text() + "  v3: {params: {C: 4.0}}\n")
+    with another_program(port):
+        failed = run("apply", "--yes", "--json", cwd=root)
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    (problem,) = [e for e in events(failed.stdout) if e["type"] == "step_failed"]
+    assert (problem["address"], problem["diagnostic"]["id"]) == ("environment/dev", "port-in-use")
+    assert (finished(failed)["trained"], finished(failed)["failed"]) == (1, 1)
+    model.write_text(model.read_text() + "  v4: {params: {C: 8.0}}\n")
+    applying = start("apply", "--yes", "--json", cwd=root)
+    assert applying.stdout is not None
+    for line in applying.stdout:
+        if json.loads(line)["type"] == "step_started":
+            break
+    assert ask(f"{environment.url}/v2/models/line/infer", ROW)["outputs"]
+    out, err = applying.communicate(timeout=60)
+    assert applying.returncode == 0, out + err
+    assert events(out)[-1]["trained"] == 1
     assert plan(root, 0)["drift"] == []
 
 

@@ -114,13 +114,14 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     kill_at(root, lambda: reached(root, point, number))
     assert reached(root, point, number)
     written, moved = reached(root, "record", number), reached(root, "head", number)
+    bound = reached(root, "state", number)
     entry = recorded(root).current["environment/dev/line"]
     assert entry.version in (before, after)
     if point in ("record", "pending", "staged", "ready"):
         assert entry.version == before
     # a look changes nothing, and says where this is going
     plan = run("plan", "--detailed-exitcode", "--json", cwd=root)
-    assert plan.returncode == (0 if reached(root, "state", number) else 2), plan.stdout
+    assert plan.returncode == (0 if bound else 2), plan.stdout
     completed = run("apply", "--yes", "--json", cwd=root)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     state = recorded(root)
@@ -143,6 +144,7 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     assert asking.answers > 20
     newest_entry = json.loads(run("history", "environment/dev", "--json", cwd=root).stdout)["entries"][0]
     assert newest_entry["command"] == "apply"
+    assert ("recovered_by" in newest_entry) == (moved and not bound)
     assert [(c["before_version"], c["after_version"]) for c in newest_entry["changes"]] == [(before, after)]
 
 
@@ -174,3 +176,25 @@ def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
     rolled = run("rollback", "dev", "--yes", cwd=root)
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
     assert recorded(root).current["environment/dev/line"].version == "v3"
+
+
+@pytest.mark.parametrize("edited", ["as it was killed", "back by hand"])
+def test_a_rollback_after_a_crash_leads_before_the_switch(root: Path, edited: str) -> None:
+    for _ in range(10):
+        bind(root, "v1")
+        assert run("apply", "--yes", cwd=root).returncode == 0
+        number = newest(root) + 1
+        bind(root, "v2")
+        kill_at(root, lambda number=number: reached(root, "head", number))
+        if recorded(root).pending and head_of(root, "dev").deployment == number:
+            break
+    else:
+        pytest.fail("no switch was killed between its head and its bind")
+    if edited == "back by hand":
+        bind(root, "v1")
+    back = run("rollback", "dev", "--yes", cwd=root)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert "to v1" in back.stdout
+    assert [model["version"] for model in served(root, "dev")["models"]] == ["v1"]
+    assert "line: v1" in (root / "environment-dev.yaml").read_text()
+    assert recorded(root).pending == {}

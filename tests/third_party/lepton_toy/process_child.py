@@ -1,48 +1,46 @@
-"""What a process of the executor does: one step."""
+"""What a process of the executor does: one task comes in, outcomes go out."""
 
 import os
 import pickle
 import sys
+import time
 from importlib import import_module
-from pathlib import Path
 
 from lepton_toy.sqlite_storage import STORE
-from leptonctl.spi import Bench, ProviderError, StepError
+from leptonctl.spi import Bench, Completed, Failed, Outcome, Produced, Progressed, ProviderError, StepError
+from leptonctl.storage.batch import ArtifactBatch
+from leptonctl.storage.open import open_store
 
 
-class Shelf:
-    def __init__(self, objects) -> None:
-        self.objects = objects
+def work() -> None:
+    task, project, store_uri = pickle.load(sys.stdin.buffer)
+    out = os.fdopen(os.dup(1), "wb")
+    began = time.monotonic()
 
-    def put_artifact(self, data: bytes) -> str:
-        from hashlib import sha256
+    def say(outcome: Outcome) -> None:
+        pickle.dump(outcome, out)
+        out.flush()
 
-        from leptonctl.core.layout import artifact
+    def progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+        say(Progressed(id=task.id, seconds=time.monotonic() - began, message=message, iteration=iteration, of=of, loss=loss))
 
-        name = sha256(data).hexdigest()
-        self.objects.create(artifact(name), data)
-        return f"sha256:{name}"
-
-    def get_artifact(self, digest: str) -> bytes:
-        from leptonctl.core.layout import artifact
-
-        found = self.objects.get(artifact(digest))
-        if found is None:
-            raise KeyError(digest)
-        return found[0]
-
-
-def work(folder: str) -> None:
-    task, project, store = pickle.loads((Path(folder) / "task").read_bytes())
-    bench = Bench(project=Path(project), artifacts=Shelf(STORE.open(store, Path(project))), progress=lambda **_: None)
+    store = open_store(store_uri, project, {"sqlite": STORE})
+    batch = ArtifactBatch(store=store)
+    bench = Bench(project=project, artifacts=batch, progress=progress, check_key=store.check_key)
     module, _, function = task.run.partition(":")
     try:
-        answer = (getattr(import_module(module), function)(dict(task.inputs), task.needs, bench), None)
+        produced = getattr(import_module(module), function)(dict(task.inputs), task.needs, bench)
+        if not isinstance(produced, Produced):
+            raise TypeError(produced)
+        batch.flush()
     except ProviderError as problem:
-        answer = (None, StepError(id=problem.id, summary=problem.summary, detail=problem.detail, hint=problem.hint))
-    except Exception as problem:
-        answer = (None, StepError(id="bug-in-step", summary="A step ended with an error of its own", detail=type(problem).__name__))
-    temporary = Path(folder) / f"answer.{os.getpid()}"
-    temporary.write_bytes(pickle.dumps(answer))
-    temporary.replace(Path(folder) / "answer")
-    sys.exit(0)
+        error = StepError(
+            id=problem.id, summary=problem.summary, detail=problem.detail, hint=problem.hint,
+            file=problem.file, line=problem.line, column=problem.column,
+        )  # fmt: skip
+        say(Failed(id=task.id, error=error, seconds=time.monotonic() - began))
+    except BaseException as problem:
+        error = StepError(id="bug-in-step", summary="A step ended with an error of its own", detail=type(problem).__name__)
+        say(Failed(id=task.id, error=error, seconds=time.monotonic() - began))
+    else:
+        say(Completed(id=task.id, produced=produced, seconds=time.monotonic() - began, provenance={"pid": os.getpid()}))

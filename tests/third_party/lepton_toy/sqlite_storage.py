@@ -93,7 +93,7 @@ class SqliteObjects:
         return sorted(info.path for info in self.entries(prefix))
 
     def entries(self, prefix: str) -> Iterator[ObjectInfo]:
-        start = f"{prefix}/" if prefix else ""
+        start = f"{checked(prefix)}/" if prefix else ""
         with self._database.open(writing=False) as db:
             rows = db.execute("select path, length(data), modified from objects").fetchall()
         for path, size, modified in rows:
@@ -160,6 +160,10 @@ class SqliteState:
         return None if found is None else (bytes(found[0]), Stamp(revision=found[1], write=found[2]))
 
     def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
+        said = json.loads(data)
+        if (said["revision"], said["write"]) != (stamp.revision, stamp.write):
+            msg = f"the data are not those of {stamp}"
+            raise ValueError(msg)
         if expected is not None and stamp.revision != expected.revision + 1:
             msg = f"revision {stamp.revision} cannot follow {expected.revision}"
             raise ValueError(msg)
@@ -180,11 +184,19 @@ def file_of(uri: str, root: Path) -> Path:
 
 
 def checked(path: str) -> str:
-    if not path or path[0] in "./" or path[-1] == "/" or "/." in path or "//" in path:
+    if not path or path[0] in "./" or path[-1] == "/" or "/." in path or "//" in path or "\0" in path:
         msg = f"not an object path: {path!r}"
         raise ValueError(msg)
     return path
 
 
-STORE = StoreBackend(scheme="sqlite", description="Objects in a SQLite file.", open=lambda uri, root: SqliteObjects(file_of(uri, root)))
-STATE = StateBackend(scheme="sqlite", description="The state in a SQLite file.", open=lambda uri, root: SqliteState(file_of(uri, root)))
+def open_objects(uri: str, root: Path) -> SqliteObjects:
+    return SqliteObjects(file_of(uri, root))
+
+
+def open_state(uri: str, root: Path) -> SqliteState:
+    return SqliteState(file_of(uri, root))
+
+
+STORE = StoreBackend(scheme="sqlite", description="Objects in a SQLite file.", open=open_objects)
+STATE = StateBackend(scheme="sqlite", description="The state in a SQLite file.", open=open_state)

@@ -1,0 +1,92 @@
+"""Damage between two commands, through the command line: it is named with its file and its way out, and hides nothing else."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leptonctl.core import layout
+from tests import projects
+
+Tiny = Callable[..., Path]
+
+
+@pytest.fixture
+def applied(tiny: Tiny) -> Path:
+    root = tiny()
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    return root
+
+
+def bound_model(root: Path) -> Path:
+    state = projects.recorded(root)
+    return projects.stored(root, layout.artifact(str(state.current["environment/dev/line"].artifact)))
+
+
+def test_a_head_that_is_no_file_ends_with_its_path(applied: Path) -> None:
+    head = projects.stored(applied, layout.head(projects.recorded(applied).lineage, "dev"))
+    head.unlink()
+    head.mkdir()
+    projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
+    refused = projects.run("apply", "--yes", cwd=applied, timeout=60)
+    assert refused.returncode == 1
+    assert "deployments/dev/head" in refused.stdout + refused.stderr
+    head.rmdir()
+    assert projects.run("apply", "--yes", cwd=applied).returncode == 0
+    assert [m["version"] for m in projects.served(applied, "dev")["models"]] == ["v2"]
+
+
+def test_a_damaged_artifact_is_named_with_its_way_out(applied: Path) -> None:
+    model = bound_model(applied)
+    whole = model.read_bytes()
+    model.chmod(0o644)
+    model.write_bytes(whole[:100])
+    for words in (("predict", "dev/line", "--input", "data/points.csv"), ("predict", "line@v1", "--input", "data/points.csv")):
+        asked = projects.run(*words, cwd=applied)
+        assert (asked.returncode, "error[damaged-artifact]" in asked.stderr) == (1, True), asked.stderr
+    for pid in projects.processes(applied):
+        os.kill(pid, signal.SIGKILL)
+    healed = projects.run("apply", "--yes", cwd=applied)
+    assert healed.returncode == 1
+    assert "error[damaged-artifact]" in healed.stdout + healed.stderr
+    assert "delete that file" in healed.stdout + healed.stderr
+    model.unlink()
+    assert projects.run("apply", "--yes", cwd=applied).returncode == 0
+    assert model.read_bytes() == whole
+    assert projects.served(applied, "dev")["healthy"]
+
+
+def test_a_damaged_history_record_hides_none_before_it(applied: Path) -> None:
+    projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
+    assert projects.run("apply", "--yes", cwd=applied).returncode == 0
+    oldest, middle, newest = projects.history_of(applied)
+    file = projects.stored(applied, layout.history_record(projects.recorded(applied).lineage, middle.serial, middle.id))
+    file.chmod(0o644)
+    file.write_bytes(b"null")
+    told = projects.run("history", "--json", cwd=applied)
+    assert told.returncode == 0, told.stderr
+    entries = json.loads(told.stdout)["entries"]
+    assert [entry["serial"] for entry in entries] == [newest.serial, middle.serial, oldest.serial]
+    assert "missing" not in entries[0] and "missing" not in entries[2]
+    assert file.name in entries[1]["missing"] and "cannot be read" in entries[1]["missing"]
+    file.unlink()
+    entries = json.loads(projects.run("history", "model/line@v1", "--json", cwd=applied).stdout)["entries"]
+    assert [entry["serial"] for entry in entries] == [middle.serial, oldest.serial]
+    assert "is not in the store" in entries[0]["missing"]
+
+
+def test_a_plan_of_a_state_that_was_put_back_is_refused(applied: Path) -> None:
+    state = applied / ".leptonctl" / "state"
+    shutil.copytree(state, applied / "old")
+    projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
+    assert projects.run("apply", "--yes", cwd=applied).returncode == 0
+    shutil.rmtree(state)
+    (applied / "old").rename(state)
+    for words in (("plan",), ("build",), ("apply", "--yes")):
+        refused = projects.run(*words, cwd=applied)
+        assert refused.returncode == 1, refused.stdout
+        assert "error[store-ahead]" in refused.stdout + refused.stderr
