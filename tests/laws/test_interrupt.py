@@ -115,6 +115,8 @@ def test_at_the_very_beginning(tiny: Callable[..., Path], module: str) -> None:
         # it fell into a callback of Python, which takes no exception: the plan goes on
         assert process.returncode == 0, out + err
     else:
-        assert process.returncode == 130, out + err
+        # Python itself turns 130 into the signal (130 to a shell as well) when the interrupt fell into a text that was being executed, as
+        # those of dataclasses are, though we caught it
+        assert process.returncode in (130, -signal.SIGINT), out + err
         assert "Traceback" not in said
         assert "to create" not in out
