@@ -203,15 +203,15 @@ _MODEL: dict[str, Schema] = {
     },
     "algorithm": text("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
     "params": {"description": "Parameters of the algorithm, with scikit-learn's names.", "type": "object", "default": {}},
-    "import": text("A finished ONNX file, in place of an algorithm.", minLength=1, examples=["vendor/filter.onnx"]),
+    "import": text("A finished ONNX file, in place of an algorithm. Not built yet.", minLength=1, examples=["vendor/filter.onnx"]),
     "command": {
-        "description": "A training command of your own, in place of an algorithm. Needs `allow: [command]` in the Project.",
+        "description": "Not built yet: a training command of your own, in place of an algorithm. Needs `allow: [command]` in the Project.",
         "type": "array",
         "items": text("The program, or one of its arguments."),
         "minItems": 1,
         "examples": [["python", "train.py"]],
     },
-    "warm_start": text("A version of this model to start the training from.", minLength=1, examples=["v1"]),
+    "warm_start": text("A version of this model to start the training from. Not built yet.", minLength=1, examples=["v1"]),
     "evaluate": block(
         "How versions are judged, on the test rows. No part of the model's digest.",
         {
@@ -252,11 +252,11 @@ BINDING = {
             {
                 "version": VERSION,
                 "canary": block(
-                    "A second version that answers some of the requests.",
+                    "A second version that answers some of the requests. Not built yet.",
                     {"version": VERSION, "percent": number("Share of the requests.", minimum=0, maximum=100)},
                     required=["version", "percent"],
                 ),
-                "shadow": text("A version that sees all requests and answers none.", pattern=NAME_PATTERN),
+                "shadow": text("A version that sees all requests and answers none. Not built yet.", pattern=NAME_PATTERN),
             },
             required=["version"],
         ),
