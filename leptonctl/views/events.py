@@ -187,7 +187,7 @@ def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) 
     """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates did not fail."""
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
     counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
-    did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "no step was needed"
+    did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "nothing to build"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
     serial = "" if command == "build" else f" Serial {event.serial}."
