@@ -53,7 +53,7 @@ def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="A version, such as spam-filter@v1.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")],
 ) -> int:
-    """Compare two versions: fields, metrics, flips, size, latency, data."""
+    """Compare two versions: fields, metrics, flips, size, data."""
     from leptonctl.commands.diff import diff as command
     from leptonctl.views.diff import render_text
 
