@@ -223,9 +223,13 @@ def test_a_lock_is_told_while_it_is_held_and_when_it_is_released(project: Path) 
 
 def test_a_history_with_refusals_and_a_missing_record(project: Path) -> None:
     """What is rare is described as well: a binding held by its gate, and a record that is gone."""
-    edit(project / "leptonctl.yaml", "{sides: v1}", "{sides: v2}")
-    edit(project / "leptonctl.yaml", "{min: 0.5}", "{min: 2}")
+    file = project / "leptonctl.yaml"
+    written = file.read_text(encoding="utf-8")
+    edit(file, "{sides: v1}", "{sides: v2}")
+    edit(file, "{min: 0.5}", "{min: 2}")
     refused = leptonctl(["apply", "--yes", "--json"], project)
+    # the tests after this one find the project as it was
+    file.write_text(written, encoding="utf-8")
     assert refused.returncode == 6
     assert [p for line in refused.stdout.splitlines() for p in problems("apply_event", json.loads(line))] == []
     history = json.loads(leptonctl(["history", "--json"], project).stdout)
@@ -233,7 +237,9 @@ def test_a_history_with_refusals_and_a_missing_record(project: Path) -> None:
     assert history["entries"][0]["held"]
     assert history["entries"][0]["evidence"][0]["passed"] is False
     records = sorted((project / ".leptonctl" / "store" / "projects").glob("*/history/*/*"))
+    kept = records[0].read_bytes()
     records[0].unlink()
     holed = json.loads(leptonctl(["history", "--json"], project).stdout)
+    records[0].write_bytes(kept)
     assert problems("history", holed) == []
     assert holed["entries"][-1]["missing"]

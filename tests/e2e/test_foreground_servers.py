@@ -153,8 +153,8 @@ def test_a_set_that_cannot_be_loaded_leaves_the_old_one_in_force(prod: Path) -> 
         failed = bind(prod, "v2", 1)
         assert (failed["bound"], failed["failed"], failed["ok"]) == (0, 1, False)
         (event,) = [e for e in failed["events"] if e["type"] == "step_failed"]
-        assert event["diagnostic"]["id"] == "not-ready"
-        assert "model.onnx" in event["diagnostic"]["detail"]
+        assert event["diagnostic"]["id"] == "damaged-artifact"
+        assert file.name in event["diagnostic"]["detail"]
         assert [in_force(url) for url in (mine, beside)] == [before] * 2
         assert [answer(url) for url in (mine, beside)] == [old] * 2
         state = projects.state_of(prod)

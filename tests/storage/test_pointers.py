@@ -240,9 +240,13 @@ def test_a_record_that_was_lost_is_a_hole_that_is_named(place: Place, spoil: str
         file.unlink()
     else:
         file.write_bytes(b'{"format_version":"1","serial":"two"}')
-    newest, hole = place.history
+    newest, hole, oldest = place.history
     assert isinstance(newest, HistoryRecord)
     assert isinstance(hole, Hole)
+    # what came before it is told all the same
+    assert isinstance(oldest, HistoryRecord)
+    assert oldest.serial == 1
+    assert place.store / hole.path == file
     assert hole.mark == Mark(serial=2, id=record.id)
     assert ("is not in the store" in hole.reason) == (spoil == "remove")
     place.pointers.move(bind("d4"))
