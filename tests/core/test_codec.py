@@ -93,7 +93,11 @@ def test_the_format_stands_first(kind: type[Record], data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"1", b'"text"', b"null", b"\xff\xfe", b'{"a":"\xff"}', b"[" * 100_000, b"{}{}"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b"1", b'"text"', b"null", b"\xff\xfe", b'{"a":"\xff"}', b"[" * 100_000, b"{}{}"],
+    ids=["nothing", "half", "list", "number", "text", "null", "utf-16", "no text", "deep", "two"],
+)
 def test_what_is_no_json_object_is_not_read(kind: type[Record], data: bytes) -> None:
     with pytest.raises(BadRecord) as caught:
         decode(data, kind)
