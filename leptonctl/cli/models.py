@@ -14,7 +14,7 @@ def verify(
     address: Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="The version.")],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,
 ) -> int:
-    """Prove that a version is what was recorded: bytes, parity, golden rows."""
+    """Prove that a version is what was recorded: bytes, golden rows, metrics."""
     from leptonctl.commands.verify import verify as command
     from leptonctl.views.reports import verified
 

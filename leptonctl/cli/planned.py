@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.cli.terminal import Terminal, json_text
-from leptonctl.core.diagnostic import CHANGES, GATE, OK
+from leptonctl.core.diagnostic import CHANGES, GATE, OK, has_errors, refusal_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,9 @@ def plan_text(terminal: Terminal, plan: Plan) -> str:
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
-    """A gate known to fail comes before pending changes."""
+    """What an apply would refuse comes before a gate known to fail, and that before pending changes."""
+    if has_errors(plan.diagnostics):
+        return refusal_code(plan.diagnostics)
     if plan.gates_failed:
         return GATE
     return CHANGES if detailed and plan.has_effect else OK

@@ -14,7 +14,7 @@ from leptonctl.commands.saved_plan import check_saved, read_saved
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.change import Plan
-from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors
+from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
 from leptonctl.core.state import State
 from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, own
@@ -69,7 +69,7 @@ def _refuse(plan: Plan, expect: str | None) -> None:
         detail = f"effect {plan.effect_id}"
         raise fail("stale-effect", "What would move is not what was expected", detail, hint="plan again", exit_code=STALE)
     if has_errors(plan.diagnostics):
-        raise Failure(plan.diagnostics, STALE if any(d.id == "rewind" for d in plan.diagnostics) else ERROR)
+        raise Failure(plan.diagnostics, refusal_code(plan.diagnostics))
 
 
 def _nothing(session: Session, found: Planned, reporter: Reporter, command: str) -> Outcome:
@@ -87,18 +87,26 @@ def _claimed(session: Session, found: Planned, reporter: Reporter, command: str)
     expected = {c.address: c.before for c in moving}
     returns = [c.address for c in moving if c.is_return]
     owner = owner_of(session)
-    with claimed(session.pointers, owner, [*expected, *healed], returns=returns, expected=expected, liveness=session.liveness) as claim:
-        run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner)
-        run.begin(effects=True)
-        environments = Environments(run=run, claim=claim, commit=found.checkout.commit)
-        try:
-            environments.heal()
-            run.build()
-            enter_binding(session.pointers, claim)
-            _record(run, lambda state: own(state, claim))
-            environments.move()
-        except KeyboardInterrupt:
-            run.codes.append(INTERRUPTED)
+    run: Run | None = None
+    addresses = [*expected, *healed]
+    try:
+        with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
+            run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner)
+            run.begin(effects=True)
+            environments = Environments(run=run, claim=claim, commit=found.checkout.commit)
+            try:
+                environments.heal()
+                run.build()
+                enter_binding(session.pointers, claim)
+                _record(run, lambda state: own(state, claim))
+                environments.move()
+            except KeyboardInterrupt:
+                run.codes.append(INTERRUPTED)
+    except Failure as failure:
+        # before it has begun nothing was done; after that the last event says what was
+        if run is None:
+            raise
+        run.cut_off(failure)
     state = session.pointers.read()
     return run.finish(state.serial if state else 0)
 

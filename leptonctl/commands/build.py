@@ -7,7 +7,7 @@ from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.run import Run
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
-from leptonctl.core.diagnostic import INTERRUPTED
+from leptonctl.core.diagnostic import INTERRUPTED, Failure
 from leptonctl.core.event import Reporter
 from leptonctl.storage.durable import ensure_dot_folder
 
@@ -22,4 +22,6 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
         run.build()
     except KeyboardInterrupt:
         run.codes.append(INTERRUPTED)
+    except Failure as failure:
+        run.cut_off(failure)
     return run.finish(found.plan.serial)

@@ -43,10 +43,10 @@ def _destroyed(session: Session, state: State, names: Sequence[str], plan: Plan,
     started = time.monotonic()
     owner = owner_of(session, "leptonctl destroy")
     author = Author(command="destroy", by=owner.user, host=owner.host, commit=owner.commit)
-    reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
     codes: list[int] = []
     bound = 0
     with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
+        reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
         switch = Switch(
             pointers=session.pointers, claim=claim, author=author, platforms=session.catalog.platforms, root=session.root,
             store=session.settings.store,

@@ -13,7 +13,7 @@ from leptonctl.core.address import covers, document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Route
-from leptonctl.core.diagnostic import ERROR, GATE, STALE, Diagnostic, Failure, error
+from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, Failure, error
 from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSkipped
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
@@ -67,7 +67,9 @@ class Environments:
             self._check(name)
             heal(switch, name, here=is_here(state.environments.get(name) if state else None), routes=self._route)
         except Failure as failure:
-            failed(self.run, [document("environment", name)], failure, started)
+            self.run.failed([document("environment", name)], failure, started)
+            return
+        self.run.healed.append(name)
 
     def _check(self, name: str) -> None:
         """Failure when what is bound is damaged in the store: a server would refuse it, and could not say what mends it."""
@@ -102,8 +104,10 @@ class _Move:
             )
         except Failure as failure:
             moving = [change.address for change, _ in self.ready] or [c.address for c in changes]
-            failed(self.run, [a for a in moving if parse(a).member is not None] or moving, failure, started)
+            self.run.failed([a for a in moving if parse(a).member is not None] or moving, failure, started)
             return
+        if not self.ready and not self.held and not self.run.skipped:
+            self.run.changed.append(self.name)
         seconds = round(time.monotonic() - started, 3)
         for change, found in self.ready:
             self.run.effects.append("bind")
@@ -308,16 +312,6 @@ def recover(session: Session) -> None:
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name)))
     session.pointers.move(lambda now_: without_dead(now_, session.liveness))
-
-
-def failed(run: Run, addresses: list[str], failure: Failure, started: float) -> None:
-    """Report and count what did not move; where nothing was to move it is the healing that failed."""
-    run.codes.append(failure.exit_code or ERROR)
-    seconds = round(time.monotonic() - started, 3)
-    problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
-    for address in addresses:
-        run.held += 1
-        run.reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=seconds, diagnostic=problem))
 
 
 def _refused(change: Change, reason: str, found: tuple[Judgement, ...]) -> Diagnostic:

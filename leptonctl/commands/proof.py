@@ -1,10 +1,12 @@
-"""Proves that a version is what was recorded: bytes by digest, golden rows by replay, a rebuild in a fresh process. Records nothing.
+"""Proves that a version is what was recorded: bytes by digest, golden rows by replay, metrics by computing them once more, a rebuild in
+a fresh process. Records nothing.
 
 A rebuild writes into a folder of its own, never into the store. Run as a module, this file is that fresh process.
 """
 
 import contextlib
 import hashlib
+import math
 import os
 import signal
 import subprocess
@@ -28,6 +30,7 @@ Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
 """The inputs and the recorded result of `prepare`, `train` and `export` of one version."""
 
 OPS = ("prepare", "train", "export")
+METRIC_TOLERANCE = 1e-6
 CPU_FIELDS = ("machine", "vendor", "family", "model")
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
 
@@ -151,6 +154,27 @@ def _golden(export: Result, store: Artifacts) -> Check:
         return Check(what="golden rows", ok=False, detail=str(problem))
     rows = golden.response.outputs[0].shape[0]
     return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as at the build")
+
+
+def verify_metrics(inputs: dict[str, Json], recorded: Result, needs: Mapping[str, Result], store: Artifacts) -> Check:
+    """The metrics of an evaluation once more, from the recorded package and rows. `inputs` are those of its step."""
+    from leptonctl.learning.steps import evaluate
+    from leptonctl.spi.learning import ProviderError
+
+    try:
+        produced = evaluate.run(inputs, needs, Bench(project=Path(), artifacts=store, progress=_silent))
+    except (ProviderError, KeyError, ValueError) as problem:
+        return Check(what="metrics", ok=False, detail=f"cannot be computed again: {problem}")
+    then, now = (convert(outputs.get("metrics"), dict[str, float | None]) for outputs in (recorded.outputs, produced.outputs))
+    moved = [f"{name} {then.get(name)} recorded, {value} now" for name, value in now.items() if not _equal(then.get(name), value)]
+    return Check(what="metrics", ok=not moved, detail="; ".join(moved) or f"{len(now)} computed again, as recorded")
+
+
+def _equal(then: float | None, now: float | None) -> bool:
+    """Equal but for the last digits, in which processors differ."""
+    if then is None or now is None:
+        return then is now
+    return math.isclose(then, now, rel_tol=METRIC_TOLERANCE, abs_tol=METRIC_TOLERANCE)
 
 
 def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:

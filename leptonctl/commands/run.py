@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leptonctl.building.scheduler import Scheduler
@@ -10,8 +10,9 @@ from leptonctl.building.work import Built, Work
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.session import Session
-from leptonctl.core.diagnostic import ERROR, OK
-from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter
+from leptonctl.core.address import parse
+from leptonctl.core.diagnostic import ERROR, OK, Failure, error
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Author, Owner
@@ -38,7 +39,10 @@ AT_ONCE = 16
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One apply or build under way. `effects` counts the moved pointers by op, `held` the bindings that did not move."""
+    """One apply or build under way.
+
+    `effects` counts the moved pointers by op, `held` the bindings that did not move. `healed` and `changed` are as in the last event.
+    """
 
     session: Session
     planned: Planned
@@ -51,6 +55,8 @@ class Run:
     effects: list[str] = field(default_factory=list)
     held: int = 0
     skipped: int = 0
+    healed: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
 
     def begin(self, *, effects: bool) -> None:
         """Say how much will be done."""
@@ -79,6 +85,21 @@ class Run:
         if self.built.failed:
             self.codes.append(ERROR)
 
+    def failed(self, addresses: Sequence[str], failure: Failure, started: float) -> None:
+        """Report and count what did not move; where nothing was to move it is the healing that failed."""
+        self.codes.append(failure.exit_code or ERROR)
+        seconds = round(time.monotonic() - started, 3)
+        problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
+        for address in addresses:
+            self.held += 1
+            self.reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=seconds, diagnostic=problem))
+
+    def cut_off(self, failure: Failure) -> None:
+        """Report what ended all of it: the bindings that it was to move did not, or else the first of what it was to record."""
+        moving = [change.address for change in self.planned.plan.moving]
+        effects = [address for address in moving if parse(address).member is not None]
+        self.failed(effects or moving[:1], failure, self.started)
+
     def evidence(self) -> tuple[Keys, dict[str, Result]]:
         """The keys and results as they are after the steps."""
         settled = self.planned.settled
@@ -95,6 +116,8 @@ class Run:
             skipped=len(self.built.skipped) + self.skipped,
             serial=serial,
             seconds=round(time.monotonic() - self.started, 3),
+            healed=tuple(self.healed),
+            changed=tuple(self.changed),
         )
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)

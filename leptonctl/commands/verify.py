@@ -26,6 +26,10 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         raise fail("not-built", "This version is not built", detail, hint=f"leptonctl build {node.address}")
     results = {name: found[key] for name, key in keys.items()}
     checks = proof.verify_artifacts(results.values(), session.store)
+    evaluation = session.store.results(filter(None, [settled.keys.of(node.address, "evaluate")]))
+    # what cannot be read has been named; the metrics stand on it
+    if all(check.ok for check in checks):
+        checks += [proof.verify_metrics(steps["evaluate"].inputs, one, results, session.store) for one in evaluation.values()]
     answer: dict[str, Json] = {
         "address": node.address,
         "digest": node.digest,

@@ -73,6 +73,11 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(d.severity == "error" for d in diagnostics)
 
 
+def refusal_code(diagnostics: Iterable[Diagnostic]) -> int:
+    """The exit code of a plan that an apply refuses for these errors."""
+    return STALE if any(d.id == "rewind" for d in diagnostics) else ERROR
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or what is known when nothing is near, or nothing when nothing is known."""
     names = sorted(known)

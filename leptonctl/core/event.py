@@ -88,7 +88,10 @@ class StepSkipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyFinished:
-    """`done`: how many steps of each op were done, under the op's past participle, in the order of the table of ops."""
+    """`done`: how many steps of each op were done, under the op's past participle, in the order of the table of ops.
+
+    `healed`: environments that serve again what is bound. `changed`: those whose settings moved, and no binding.
+    """
 
     type: ClassVar[str] = "apply_finished"
     ok: bool
@@ -97,6 +100,8 @@ class ApplyFinished:
     skipped: int
     serial: int
     seconds: float
+    healed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped | ApplyFinished

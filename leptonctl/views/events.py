@@ -180,14 +180,16 @@ def _failed(event: StepFailed, name: str, style: Style) -> list[str]:
 
 def did_anything(event: ApplyFinished) -> bool:
     """Some step was done, failed or skipped."""
-    return not event.ok or any((*event.done.values(), event.failed, event.skipped))
+    return not event.ok or any((*event.done.values(), event.failed, event.skipped, event.healed, event.changed))
 
 
 def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) -> str:
     """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates did not fail."""
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
     counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
-    did = ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "nothing to build"
+    parts = [f"{n} {word}" for word, n in counts.items() if n]
+    parts += [f"{printable(name)} {word}" for word, names in (("healed", event.healed), ("changed", event.changed)) for name in names]
+    did = ", ".join(parts) or "nothing to build"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
     serial = "" if command == "build" else f" Serial {event.serial}."

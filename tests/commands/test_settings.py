@@ -1,6 +1,9 @@
 """Settings of a platform, edited: the plan says which of them restart what serves, and apply does as it says."""
 
 import json
+import os
+import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +20,9 @@ def test_a_plan_says_which_setting_restarts_what_serves(tiny: Tiny) -> None:
     written = file.read_text().replace("platform: {", "platform: {keep_alive_s: 60, swap_s: 7, ")
     file.write_text(written)
     assert reason(root) == "what serves is restarted for keep_alive_s"
-    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    restarted = projects.run("apply", "--yes", cwd=root)
+    assert restarted.returncode == 0
+    assert "dev changed" in restarted.stdout
     after = set(projects.processes(root))
     assert len(after) == 1
     assert not before & after
@@ -25,6 +30,20 @@ def test_a_plan_says_which_setting_restarts_what_serves(tiny: Tiny) -> None:
     assert reason(root) == "recipe changed"
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     assert set(projects.processes(root)) == after
+    for pid in after:
+        os.kill(pid, signal.SIGKILL)
+    mended = projects.finished(projects.run("apply", "--yes", "--json", cwd=root))
+    assert (mended["ok"], mended["healed"], mended["changed"], mended["bound"]) == (True, ["dev"], [], 0)
+
+
+def test_a_plan_that_an_apply_refuses_is_not_fine(tiny: Tiny) -> None:
+    root = tiny(environments={"dev": "models: {line: v1}"})
+    port = int((root / "environment-dev.yaml").read_text().partition("port: ")[2].partition("}")[0])
+    with socket.create_server(("127.0.0.1", port)):
+        for words in (("plan",), ("plan", "--detailed-exitcode"), ("apply", "--yes")):
+            refused = projects.run(*words, cwd=root)
+            assert refused.returncode == 1, words
+            assert "error[port-in-use]" in refused.stdout + refused.stderr
 
 
 def reason(root: Path) -> str:

@@ -117,8 +117,10 @@ def test_release(tiny: Callable[..., Path]) -> None:
     second = run("apply", "--yes", "--json", cwd=root)
     out, err = process.communicate(timeout=120)
     assert (second.returncode, process.returncode) == (0, 5), second.stdout + out + err
-    *done, end = events(out)
-    assert [d["id"] for d in end["diagnostics"]] == ["taken-over"]
+    done = events(out)
+    # what ended it is told like any failure, and the last event says what was done
+    assert (done[-1]["type"], done[-1]["ok"], done[-1]["trained"]) == ("apply_finished", False, 1)
+    assert done[-2]["diagnostic"]["id"] == "taken-over"
     done += events(second.stdout)
     trained = [e for e in done if e["type"] == "step_finished" and e["op"] == "train" and not e["adopted"]]
     assert len(trained) == 1, "the step's own lease still keeps it from being done twice"

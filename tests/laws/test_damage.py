@@ -60,6 +60,23 @@ def test_a_damaged_artifact_is_named_with_its_way_out(applied: Path) -> None:
     assert projects.served(applied, "dev")["healthy"]
 
 
+def test_an_edited_metric_is_no_proof(applied: Path) -> None:
+    key = str(projects.recorded(applied).current["model/line@v1"].key("evaluate"))
+    file = projects.stored(applied, layout.result(key))
+    honest = projects.run("verify", "line@v1", "--json", cwd=applied)
+    assert honest.returncode == 0, honest.stdout + honest.stderr
+    assert "metrics" in [check["what"] for check in json.loads(honest.stdout)["checks"]]
+    file.chmod(0o644)
+    record = json.loads(file.read_bytes())
+    name = min(record["outputs"]["metrics"])
+    record["outputs"]["metrics"][name] = 0.123
+    file.write_text(json.dumps(record), encoding="utf-8")
+    told = projects.run("verify", "line@v1", "--json", cwd=applied)
+    assert told.returncode == 1
+    (wrong,) = [check for check in json.loads(told.stdout)["checks"] if not check["ok"]]
+    assert (wrong["what"], f"{name} 0.123 recorded" in wrong["detail"]) == ("metrics", True)
+
+
 def test_a_damaged_history_record_hides_none_before_it(applied: Path) -> None:
     projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
     assert projects.run("apply", "--yes", cwd=applied).returncode == 0
