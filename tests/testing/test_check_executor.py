@@ -5,14 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lepton_toy.process_executor import ProcessExecutor
 
-from leptonctl.spi.running import Completed, Failed, Lost, Outcome, Progressed
+from leptonctl.spi.running import Completed, Failed, Lost, Outcome, Progressed, Workplace
 from leptonctl.testing import check_executor, executors
-from tests.testing.process_executor import ProcessExecutor
+
+
+def place(folder: Path) -> Workplace:
+    return Workplace(project=folder, store="sqlite://store.sqlite", logs=folder / "logs", settings={})
 
 
 def test_an_executor_that_keeps_its_promises_passes(tmp_path: Path) -> None:
-    check_executor(functools.partial(ProcessExecutor, tmp_path), project=tmp_path)
+    check_executor(functools.partial(ProcessExecutor, place(tmp_path)), project=tmp_path)
 
 
 class Twice(ProcessExecutor):
@@ -68,7 +72,7 @@ def test_a_broken_promise_is_named(
     opened: list[ProcessExecutor] = []
 
     def open_one() -> ProcessExecutor:
-        opened.append(broken(tmp_path))
+        opened.append(broken(place(tmp_path)))
         return opened[-1]
 
     try:

@@ -14,7 +14,7 @@ from typing import Self
 from leptonctl.spi import ExecutorBackend, Lost, Outcome, Progressed, Task, Workplace
 
 AT_A_TIME = 2
-CHILD = "from lepton_toy.process_child import work; work()"
+CHILD = "import sys; sys.path[:] = {path!r}; from lepton_toy.process_child import work; work()"
 
 
 class ProcessExecutor:
@@ -61,7 +61,10 @@ class ProcessExecutor:
         while self._waiting and len(self._running) < AT_A_TIME:
             task = self._waiting.popleft()
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                [sys.executable, "-P", "-c", CHILD.format(path=sys.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
             )
             pickle.dump((task, self._place.project, self._place.store), process.stdin)
             process.stdin.close()
