@@ -67,7 +67,7 @@ class Environments:
             self._check(name)
             heal(switch, name, here=is_here(state.environments.get(name) if state else None), routes=self._route)
         except Failure as failure:
-            self.run.failed([document("environment", name)], failure, started)
+            self.run.failed([("bind", document("environment", name))], failure, started)
             return
         self.run.healed.append(name)
 
@@ -104,7 +104,7 @@ class _Move:
             )
         except Failure as failure:
             moving = [change.address for change, _ in self.ready] or [c.address for c in changes]
-            self.run.failed([a for a in moving if parse(a).member is not None] or moving, failure, started)
+            self.run.failed([("bind", a) for a in moving if parse(a).member is not None] or [("bind", a) for a in moving], failure, started)
             return
         if not self.ready and not self.held and not self.run.skipped:
             self.run.changed.append(self.name)

@@ -10,7 +10,6 @@ from leptonctl.building.work import Built, Work
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse
 from leptonctl.core.diagnostic import ERROR, OK, Failure, error
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed
 from leptonctl.core.graph import Keys, resolve_keys
@@ -85,20 +84,23 @@ class Run:
         if self.built.failed:
             self.codes.append(ERROR)
 
-    def failed(self, addresses: Sequence[str], failure: Failure, started: float) -> None:
-        """Report and count what did not move; where nothing was to move it is the healing that failed."""
+    def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
+        """Report and count (op, address) that were not done; where nothing was to move it is the healing that failed."""
         self.codes.append(failure.exit_code or ERROR)
         seconds = round(time.monotonic() - started, 3)
         problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
-        for address in addresses:
+        for op, address in steps:
             self.held += 1
-            self.reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=seconds, diagnostic=problem))
+            self.reporter(StepFailed(op=op, address=address, name=op, key=None, seconds=seconds, diagnostic=problem))
 
     def cut_off(self, failure: Failure) -> None:
-        """Report what ended all of it: the bindings that it was to move did not, or else the first of what it was to record."""
-        moving = [change.address for change in self.planned.plan.moving]
-        effects = [address for address in moving if parse(address).member is not None]
-        self.failed(effects or moving[:1], failure, self.started)
+        """Report what ended all of it: the bindings that it was to move did not, or else the first step that it was to do."""
+        plan = self.planned.plan
+        steps = [(step.op, step.address) for change in plan.moving for step in change.steps if not step.cached]
+        # a plan may only forget or heal
+        steps = steps or [("bind", address) for address in (*(c.address for c in plan.moving), *(d.address for d in plan.drift))]
+        effects = [(op, address) for op, address in steps if self.session.ops[op].run is None]
+        self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
 
     def evidence(self) -> tuple[Keys, dict[str, Result]]:
         """The keys and results as they are after the steps."""

@@ -1,6 +1,8 @@
-"""How many steps an executor is handed at a time."""
+"""A run of steps: how many an executor is handed at a time, and how it ends when it is cut off."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -8,10 +10,15 @@ import pytest
 from leptonctl.building.local import LocalExecutor
 from leptonctl.commands.run import AT_ONCE, parallelism
 from leptonctl.commands.session import Session
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.event import ApplyFinished, Event, StepFailed
 from leptonctl.core.values import Json
 from leptonctl.kinds.project import Settings
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.running import ExecutorBackend
+from tests import projects
+
+apply_command = import_module("leptonctl.commands.apply")
 
 
 @pytest.mark.parametrize(("block", "expected"), [("", 2), ("executor: {parallelism: 5}\n", 5)])
@@ -28,3 +35,24 @@ def test_an_executor_of_another_package(tmp_path: Path, written: dict[str, Json]
     session.catalog = replace(load_catalog(), executors={"theirs": theirs})
     session.settings = Settings(executor="theirs", executor_settings=written)
     assert parallelism(session) == expected
+
+
+def test_what_cuts_a_run_off_is_told_though_no_step_was_planned(tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that only forgets: the failure is an event before the last one, whatever it had to do."""
+    root = tiny(environments={})
+    assert projects.run("build", cwd=root).returncode == 0
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    projects.edit(root / "model-line.yaml", "  v2: {params: {C: 0.5}}\n", "")
+    monkeypatch.chdir(root)
+    told: list[Event] = []
+
+    def refuse(*_: object) -> None:
+        raise fail("store-failed", "The store could not be read or written", "it is full", hint="make room")
+
+    monkeypatch.setattr(apply_command, "_record", refuse)
+    outcome = apply_command.apply(Session.open(root), apply_command.Request(), consent=lambda _: True, reporter=told.append)
+    assert outcome.exit_code == 1
+    assert isinstance(told[-2], StepFailed)
+    assert (told[-2].address, told[-2].diagnostic.id) == ("model/line@v2", "store-failed")
+    assert isinstance(told[-1], ApplyFinished)
+    assert not told[-1].ok

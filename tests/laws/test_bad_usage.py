@@ -165,17 +165,27 @@ def test_what_cannot_be_done_is_one_diagnostic(
     monkeypatch.chdir(copy)
     code = main([*wrong.words.split(), "--json"])
     said = capsys.readouterr()
-    # what is done step by step says so line by line
-    found = (projects.events(said.out)[-1] if wrong.words.startswith(("apply", "build")) else matrix.read_json(said.out))["diagnostics"]
+    found = _diagnostics(said.out, by_line=wrong.words.startswith(("apply", "build")))
     assert [d["id"] for d in found] == [wrong.id]
     assert found[0]["hint"]
     assert wrong.hint in found[0]["hint"]
     assert code == wrong.code
     assert main(wrong.words.split()) == wrong.code
     said = capsys.readouterr()
-    assert f"error[{wrong.id}]" in said.err
+    assert f"error[{wrong.id}]" in said.out + said.err
     assert "Traceback" not in said.out + said.err
     assert _content(copy) == before
+
+
+def _diagnostics(said: str, *, by_line: bool) -> list[dict]:
+    """What is done step by step says so line by line, and once it has begun its last line is that it has finished."""
+    if not by_line:
+        return matrix.read_json(said)["diagnostics"]
+    events = projects.events(said)
+    if events[0].get("type") != "apply_started":
+        return events[-1]["diagnostics"]
+    assert (events[-1]["type"], events[-1]["ok"]) == ("apply_finished", False)
+    return [event["diagnostic"] for event in events if event["type"] == "step_failed"]
 
 
 def _content(root: Path) -> dict[str, bytes]:
