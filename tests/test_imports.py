@@ -72,7 +72,8 @@ def test_a_plan_of_changes_loads_nothing_heavy(applied: Path, tmp_path: Path) ->
     first = projects.tiny_project(tmp_path)
     assert not loaded_by("plan", "--detailed-exitcode", cwd=first, code=2) & HEAVY
     changed = tmp_path / "changed"
-    shutil.copytree(applied, changed)
+    shutil.copytree(applied, changed, ignore=shutil.ignore_patterns(".temporary"))
+    projects.new_ports(changed)
     projects.edit(changed / "model-line.yaml", "v2: {params: {C: 0.5}}", "v2: {params: {C: 0.25}}")
     assert not loaded_by("plan", "--detailed-exitcode", cwd=changed, code=2) & HEAVY
 
