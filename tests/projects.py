@@ -21,8 +21,9 @@ from pathlib import Path
 
 from leptonctl.core import layout
 from leptonctl.core.canonical import digest
-from leptonctl.core.codec import convert, decode, encode, replace
+from leptonctl.core.codec import convert, decode, encode
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
+from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, HistoryRecord, State

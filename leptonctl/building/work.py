@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from leptonctl.core.change import Change, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner, Pointer
 from leptonctl.core.values import Ops, Place, Span, Step
@@ -34,8 +35,7 @@ class Built:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Frozen):
     """What a run is given: the steps' keys and earlier results as far as the plan knew them, and the pointers before it.
 
     `locate` gives the place in the YAML that an error of a step is reported at.

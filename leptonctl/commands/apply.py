@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from leptonctl.commands.built_pointers import built_pointers, recipe_of
@@ -16,6 +15,7 @@ from leptonctl.commands.who import owner_of
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import State
 from leptonctl.storage.claims import PointerMoved, claimed, enter_binding, own
 from leptonctl.storage.durable import ensure_dot_folder
@@ -25,8 +25,7 @@ RETRIES = 5
 Consent = Callable[[Plan], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Frozen):
     """What a person asked for. `only`: addresses, none: all. `expect`: the effect that was reviewed. `command` is for the history."""
 
     only: Sequence[str] = ()

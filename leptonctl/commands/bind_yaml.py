@@ -1,7 +1,6 @@
 """Bindings edited in the YAML, comments kept, then applied. Git stays the truth: what applied is what the files say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from leptonctl.commands.apply import Consent, Request, apply
 from leptonctl.commands.outcome import Outcome
@@ -9,13 +8,13 @@ from leptonctl.commands.session import Session
 from leptonctl.core.address import document, member_of
 from leptonctl.core.diagnostic import INVALID, did_you_mean, fail
 from leptonctl.core.event import Reporter
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json
 from leptonctl.language.edit import insert_key, set_scalar
 from leptonctl.project.edits import write_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebinding:
+class Rebinding(Frozen):
     """Versions to bind in an environment: model -> version. `message` is what the commit should say."""
 
     environment: str

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from leptonctl.building.work import Built
 from leptonctl.commands.line import Planned
 from leptonctl.core.change import Forget
-from leptonctl.core.codec import replace
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import Keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, Recipe, StepPointer

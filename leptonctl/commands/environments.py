@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
 from leptonctl.commands.routes import FILES, export_of, package_of, route_of
@@ -11,10 +11,10 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.address import covers, document, parse, version_of
 from leptonctl.core.change import Change, Remove
-from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, Failure, error
 from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSkipped
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
 from leptonctl.core.state import Author, Moved, Pointer, Seal, State, StepPointer
@@ -225,7 +225,7 @@ class _Move:
         rows = binding.model.prepare
         steps = {**pointer_of_steps(rows.name, rows.op, rows.key), **built.steps}
         export = export_of(self.run.session, built)
-        return changed(
+        return replace(
             built, steps=steps, declaration=node.declaration, package=package_of(export), version=binding.version, effect=True,
             artifact=export.artifacts.get(FILES[0]),
         )  # fmt: skip
@@ -288,7 +288,7 @@ def switch_for(run: Run, claim: Registration, commit: str | None, name: str) -> 
         run.reporter(StepProgress(op="bind", address=document("environment", name), name="bind", seconds=seconds, message=line))
 
     session = run.session
-    author = changed(author_of(run), commit=commit)
+    author = replace(author_of(run), commit=commit)
     return Switch(
         pointers=session.pointers, claim=claim, author=author, platforms=session.catalog.platforms, root=session.root,
         store=session.settings.store, say=say,

@@ -3,13 +3,13 @@
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from leptonctl.commands.predict import from_provider
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import port_free
 from leptonctl.learning.tables.profile import Profile, profile
@@ -22,8 +22,7 @@ FIRST_PORT = 8080
 LONG_TEXT = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Guess:
+class _Guess(Frozen):
     """What the skeleton is made of. `ids` are columns with (nearly) as many values as rows: names and numbers, not features."""
 
     name: str

@@ -1,7 +1,6 @@
 """The straight line of every command that plans: observe -> declare -> settle -> judge -> plan. Writes nothing but a cache."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from leptonctl import __version__
 from leptonctl.commands.session import Session
@@ -10,6 +9,7 @@ from leptonctl.core.address import covers, expand, parse
 from leptonctl.core.change import Change, Drift, Keep, Plan
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
 from leptonctl.core.diff import diff, with_becauses
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Checkout, Live
 from leptonctl.core.plan import Observed, Settled, make_plan, only, sister_keys, unmet, wanted_keys, with_forecasts, with_steps
@@ -29,8 +29,7 @@ from leptonctl.project import observe
 from leptonctl.spi.platforms import Observation, Site, restarts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Frozen):
     """A plan with all it was made from, for apply. `state` is None before the first apply."""
 
     plan: Plan

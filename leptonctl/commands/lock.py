@@ -2,8 +2,9 @@
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document
-from leptonctl.core.codec import plain, replace
+from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Owner, State
 from leptonctl.core.values import Json
 from leptonctl.storage.claims import TERM_S

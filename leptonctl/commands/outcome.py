@@ -1,18 +1,17 @@
 """What a command that acts comes back with, and how its exit code is chosen."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import BUG, CHANGES, ERROR, GATE, INTERRUPTED, INVALID, LOCKED, OK, STALE
 from leptonctl.core.event import ApplyFinished
+from leptonctl.core.frozen import Frozen
 
 # the first that applies wins
 ORDER = (BUG, INTERRUPTED, INVALID, LOCKED, STALE, ERROR, GATE, CHANGES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Frozen):
     """`finished` is None when nothing was done: no effect, or consent was not given."""
 
     plan: Plan

@@ -1,12 +1,12 @@
 """`pin`: write the digest of each unpinned source into its dataset version. An existing digest is never changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from leptonctl.commands.bind_yaml import as_written
 from leptonctl.commands.session import Session
 from leptonctl.core.address import expand
 from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json, Span
 from leptonctl.kinds.dataset import Dataset, datasets
 from leptonctl.language.edit import insert_key

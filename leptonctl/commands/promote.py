@@ -1,13 +1,12 @@
 """`promote`: bind in one environment what another one binds."""
 
-from dataclasses import replace
-
 from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_version, declared, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.event import Reporter
+from leptonctl.core.frozen import replace
 
 
 def promote(

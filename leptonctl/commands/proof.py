@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
@@ -21,6 +20,7 @@ from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line
 from leptonctl.core.contract import Contract
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
@@ -35,8 +35,7 @@ CPU_FIELDS = ("machine", "vendor", "family", "model")
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Frozen):
     """One thing that was looked at. `what` is `train model.skops`, or `golden rows`."""
 
     what: str
@@ -47,8 +46,7 @@ class Check:
         return {"what": self.what, "ok": self.ok, "detail": self.detail}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Frozen):
     """What a rebuild says. `artifacts`: file -> {recorded, rebuilt}; `reasons`: what was not as at the first build.
 
     `parity` (only when not comparable): the rebuilt model against the recorded one on the evaluation rows.
@@ -101,8 +99,7 @@ class Rebuilt(Record):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(Frozen, kw_only=False):
     """Artifacts of one rebuild, in a folder that goes away with it."""
 
     folder: Path

@@ -1,7 +1,5 @@
 """`rollback`: bind in the YAML what an earlier deployment of the environment bound, then apply. Trains nothing."""
 
-from dataclasses import replace
-
 from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_models, bound_version, declared, rebind
 from leptonctl.commands.line import observed, recovered
@@ -11,6 +9,7 @@ from leptonctl.core.address import document, environment_and_member, member_of
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
+from leptonctl.core.frozen import replace
 from leptonctl.storage.lineage import Hole
 
 

@@ -1,9 +1,9 @@
 """Because-chains that lead through `vars`: a moved field whose text uses a variable also points at the variable. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from leptonctl.core.change import Because, Change
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json, Span, value_at
 from leptonctl.language.template import is_template, vars_used
 

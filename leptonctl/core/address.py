@@ -5,13 +5,12 @@ environment). Values carry an address as its text, which is what state and JSON 
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
 from leptonctl.core.diagnostic import Diagnostic, Failure, did_you_mean, error, fail
+from leptonctl.core.frozen import Frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Frozen):
     """The parts of an address. `kind` in lower case; version and member are None where there is none."""
 
     kind: str

@@ -1,18 +1,17 @@
 """Changes, drift, gate judgements and the plan that holds them: closed sets of frozen types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeAlias
 
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.gate import Judgement
 from leptonctl.core.values import Action, Json, Span, Step
 
 DriftClass: TypeAlias = Literal["heal", "note", "decision", "unobserved"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Because:
+class Because(Frozen):
     """One written thing that moved. `path` is dotted (`params.C`); `span` is where the new value stands, if written."""
 
     path: str
@@ -21,8 +20,7 @@ class Because:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStep:
+class PlannedStep(Frozen):
     """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None where there is no history. The rest as in Step."""
 
     step: Step
@@ -51,8 +49,7 @@ class PlannedStep:
         return self.step.effect
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Frozen):
     """A pointer that differs. `before`/`after` are digests (None: absent); for a binding also the version names."""
 
     action: ClassVar[Action]
@@ -76,36 +73,30 @@ class Change:
 
 
 class Create(Change):
-    __slots__ = ()
     action: ClassVar[Action] = "create"
 
 
 class Update(Change):
-    __slots__ = ()
     action: ClassVar[Action] = "update"
 
 
 class Remove(Change):
     """An effect is undone: a binding or an environment is no longer declared."""
 
-    __slots__ = ()
     action: ClassVar[Action] = "remove"
 
 
 class Forget(Change):
     """A dataset or version is no longer declared; its results stay until `gc`."""
 
-    __slots__ = ()
     action: ClassVar[Action] = "forget"
 
 
 class Keep(Change):
-    __slots__ = ()
     action: ClassVar[Action] = "keep"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Frozen):
     """Live differs from state. heal: apply mends it; note: nothing needs it now; decision: a person's; unobserved: not reachable."""
 
     address: str
@@ -115,8 +106,7 @@ class Drift:
     live: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Frozen):
     """A complete list of what would change. Apply decides nothing that is not in it.
 
     `ops` are the ops that are counted, in order. `binding` names what a saved plan is bound to: part -> digest (lineage, serial,

@@ -4,24 +4,17 @@ A record is what is durable or crosses a process. One that stands alone carries 
 passes over fields that it does not know and takes the default of those that are absent.
 """
 
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar
 
 import msgspec
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 
 T = TypeVar("T")
 
 
-class _KeywordOnly(msgspec.StructMeta):
-    """Structs inherit `frozen` and `omit_defaults`, but not `kw_only`: every record is given it."""
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
-        return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, omit_defaults=True, gc=False):
+class Record(Frozen, omit_defaults=True, gc=False):
     """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`.
 
     Records hold no cycles, so the collector passes over them.
@@ -72,12 +65,6 @@ def format_of(kind: type[msgspec.Struct]) -> str:
     """The format that this release reads and writes."""
     return str(kind.__struct_config__.tag)
 
-
-replace = msgspec.structs.replace
-"""A record with some fields changed."""
-
-fields = msgspec.structs.asdict
-"""The fields of a record by name."""
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 

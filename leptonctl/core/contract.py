@@ -7,10 +7,10 @@ import hashlib
 import hmac
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from leptonctl.core.codec import Record, convert, replace
+from leptonctl.core.codec import Record, convert
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Json
 
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "string"]
@@ -77,8 +77,7 @@ def _rechecked(column: Column, checks: Checks) -> Column:
     return replace(column, nullable=nullable, min=checks.min, max=checks.max, values=checks.values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
+class Cells(Frozen):
     """Counts over the cells of one untyped column that are not missing. Every integer is a number too."""
 
     present: int

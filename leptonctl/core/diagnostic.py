@@ -1,10 +1,10 @@
 """Diagnostics: what is wrong, where, and what to do. Values only; views render them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Span
 
 Severity = Literal["error", "warning", "note"]
@@ -13,8 +13,7 @@ Severity = Literal["error", "warning", "note"]
 OK, ERROR, CHANGES, INVALID, LOCKED, STALE, GATE, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostic:
+class Diagnostic(Frozen):
     """`id` is permanent and documented in docs/diagnostics.md; `summary` holds no user words; `hint` is a command or an edit."""
 
     id: str

@@ -1,10 +1,10 @@
 """Nodes against recorded pointers: what is new, moved, gone or kept, and because of which written fields."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from leptonctl.core.address import parse
 from leptonctl.core.change import Because, Change, Create, Forget, Keep, Remove, Update
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import Keys
 from leptonctl.core.state import Pointer, Recipe
 from leptonctl.core.values import Json, Node, Path, Span

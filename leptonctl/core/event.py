@@ -1,16 +1,15 @@
 """What happens while a plan is carried out: a closed set of frozen types, told to a Reporter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.gate import Judgement
 from leptonctl.core.values import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyStarted:
+class ApplyStarted(Frozen):
     """`command` is apply, build, rollback …; `steps` is how many will be done, `reuse` how many are adopted."""
 
     type: ClassVar[str] = "apply_started"
@@ -20,8 +19,7 @@ class ApplyStarted:
     reuse: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepStarted:
+class StepStarted(Frozen):
     type: ClassVar[str] = "step_started"
     op: str
     address: str
@@ -30,8 +28,7 @@ class StepStarted:
     forecast_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepProgress:
+class StepProgress(Frozen):
     type: ClassVar[str] = "step_progress"
     op: str
     address: str
@@ -43,8 +40,7 @@ class StepProgress:
     loss: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFinished:
+class StepFinished(Frozen):
     """`adopted`: another builder's result was taken, or one that was there. `judgements` on a bind."""
 
     type: ClassVar[str] = "step_finished"
@@ -59,8 +55,7 @@ class StepFinished:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFailed:
+class StepFailed(Frozen):
     """`gate`: a binding was held by its gate (exit 6), not an error of the step."""
 
     type: ClassVar[str] = "step_failed"
@@ -74,8 +69,7 @@ class StepFailed:
     judgements: tuple[Judgement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepSkipped:
+class StepSkipped(Frozen):
     """`because` is the op and address of what failed before it."""
 
     type: ClassVar[str] = "step_skipped"
@@ -86,8 +80,7 @@ class StepSkipped:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplyFinished:
+class ApplyFinished(Frozen):
     """`done`: how many steps of each op were done, under the op's past participle, in the order of the table of ops.
 
     `healed`: environments that serve again what is bound. `changed`: those whose settings moved, and no binding.

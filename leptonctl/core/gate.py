@@ -1,15 +1,14 @@
 """Gates and judgements as values: what an environment asks of a version, and what came of it. Knows no rule by name."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Span
 
 Hold: TypeAlias = Literal["gate", "not_comparable"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Frozen):
     """One rule of an environment on one metric. `rule` is its name in YAML, `span` the place of its limit."""
 
     metric: str
@@ -18,8 +17,7 @@ class Gate:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Frozen):
     """A gate against evidence. `passed` None: not known yet.
 
     `value` is what is compared with the limit (of a drop: how much worse the candidate is). `bound` and `candidate` are the metric

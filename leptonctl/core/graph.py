@@ -1,10 +1,10 @@
 """The order of nodes, and the keys of their steps as far as results allow. Knows no op, no kind and nothing of machine learning."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from leptonctl.core.canonical import digest
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json, Node, Op, Place, Step
@@ -34,8 +34,7 @@ def declaration(recipe: Json, notes: Json, steps: Iterable[Step] = ()) -> str:
     return digest({"recipe": recipe, "notes": notes, "steps": [[step.name, step.spec] for step in steps]})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(Frozen):
     """The key of every step by its place: None while it depends on a result that does not exist."""
 
     by_place: Mapping[Place, str | None] = field(default_factory=dict)

@@ -1,17 +1,16 @@
 """What was observed of the world before planning, as values: files, results, live servers, commits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from leptonctl.core.deployment import Head, ServerRecord
+from leptonctl.core.frozen import Frozen, field
 
 SourceKey: TypeAlias = tuple[str, str, str | None]
 """(project-relative path, encoding, delimiter)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceFacts:
+class SourceFacts(Frozen):
     """One data file. `digest` is None when it could not be read; then `problem` (id, summary, detail, hint) says why."""
 
     digest: str | None = None
@@ -19,8 +18,7 @@ class SourceFacts:
     problem: tuple[str, str, str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
+class Live(Frozen):
     """What serves an environment now.
 
     here: this host may start and heal its server. running: a process of ours lives. answering: this host's server as it answered.
@@ -37,8 +35,7 @@ class Live:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(Frozen):
     """The project's commit. `commit` None: no repository. `contains[c]`: HEAD contains commit c (None: unknown)."""
 
     commit: str | None = None

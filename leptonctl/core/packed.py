@@ -7,7 +7,8 @@ times; digests are for `leptonctl show`.
 from binascii import a2b_hex
 from collections.abc import Mapping
 
-from leptonctl.core.codec import Record, decode, encode, fields, replace
+from leptonctl.core.codec import Record, decode, encode
+from leptonctl.core.frozen import fields, replace
 from leptonctl.core.state import Pointer, State, StepPointer
 
 PREFIX = "sha256:"

@@ -1,12 +1,12 @@
 """Changes to a plan: the steps that would make the pointers equal, what is cached, what it will cost, and the ids that bind it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from leptonctl.core.address import family, wholes
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Drift, Keep, Plan, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.graph import Keys, needed_key
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
@@ -16,8 +16,7 @@ MOST_SISTERS = 16
 """How many earlier builds a forecast looks at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Frozen):
     """What is declared beside what is recorded: nodes in order and by address, the keys of their steps, and the results that decide.
 
     `current` are the pointers that hold; `lost` addresses stand on results that are gone.
@@ -144,8 +143,7 @@ def with_forecasts(changes: Iterable[Change], sisters: Mapping[Place, Sequence[s
     return tuple(replace(change, steps=tuple(map(forecast, change.steps))) if change.steps else change for change in changes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Frozen):
     """All that a plan is bound to beside its own steps.
 
     configuration: address -> digest of each declared node; data: path -> observed content digest; live: what serves now;

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from leptonctl.core.codec import Record, replace
+from leptonctl.core.codec import Record
 from leptonctl.core.deployment import Epoch
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 
 

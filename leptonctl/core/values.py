@@ -1,8 +1,9 @@
 """The nouns of the pipeline as frozen values. Owns no behaviour beyond small pure look-ups."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from leptonctl.core.frozen import Frozen, field
 
 if TYPE_CHECKING:
     Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -27,8 +28,7 @@ def value_at(value: Json, path: Path) -> Json:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(Frozen):
     """A place in a project file. Lines and columns count from 1; `end_column` is exclusive and on the same line."""
 
     file: str
@@ -37,8 +37,7 @@ class Span:
     end_column: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Frozen):
     """One YAML document that holds `kind:`, as plain JSON values with the place of every key and value.
 
     `keys[path]` is where the key (or list item) at `path` is written, `values[path]` where its value is.
@@ -63,8 +62,7 @@ class Document:
         return self.keys[path] if path in self.keys else self.at(*path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Op:
+class Op(Frozen):
     """One kind of work. `done` is its past participle, which counters are named after.
 
     `run` is the step function, "module:function"; None for an op that has no worker. `identity`: the outputs
@@ -81,8 +79,7 @@ Ops: TypeAlias = Mapping[str, Op]
 """The table of ops that the engine is handed, in the order in which they are counted and shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Frozen):
     """One unit of work of a node, called `name` among its steps; `op` is its kind of work.
 
     `fields` are the JSON values that determine the result, less what `reads` names. `key` is None while it depends on
@@ -115,8 +112,7 @@ class Step:
         return self.address, self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Frozen):
     """A declared thing with its recipe, digest and the steps that make it.
 
     `origins[path]` is where the recipe field at `path` is written. `effect`: undone when it vanishes (environments and

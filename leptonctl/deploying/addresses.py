@@ -4,19 +4,18 @@ import errno
 import re
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.frozen import Frozen
 
 PAGE_BYTES = 1_000_000
 SERVER_MODULE = "leptonctl.deploying.serve"
 LISTENING = "0A"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
+class Listener(Frozen):
     """A process that listens on an address. `arguments` are those of our server, None for any other program.
 
     `folder` is the project's for our server, else the one the process runs in; "" where that cannot be seen.

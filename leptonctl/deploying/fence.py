@@ -6,13 +6,12 @@ compares with. Knows no platform and no process.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from leptonctl.core import layout
 from leptonctl.core.address import document
-from leptonctl.core.codec import replace as changed
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
 from leptonctl.deploying.wanted import completed, dropped, witnessed
 from leptonctl.spi.platforms import Say
@@ -25,8 +24,7 @@ LOCK_POLL_S = 0.1
 HEAD_TRIES = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
+class Locked(Frozen):
     """An environment that is held: every move asserts the claim and the token, every head replaces the one written before.
 
     `settled` is the switch of a predecessor that was completed, None when none was.
@@ -218,4 +216,4 @@ def _named(pointers: Pointers, name: str, claim: Registration, lost: Failure, ep
 
 
 def _freed(state: State, name: str) -> State:
-    return changed(state, locks={other: lock_ for other, lock_ in state.locks.items() if other != name})
+    return replace(state, locks={other: lock_ for other, lock_ in state.locks.items() if other != name})

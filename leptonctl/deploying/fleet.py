@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from leptonctl.core import layout
 from leptonctl.core.deployment import Epoch, Head, ServerRecord
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.state import Owner, State
 from leptonctl.spi.platforms import Say, Site
 from leptonctl.spi.storage import Objects
@@ -21,8 +21,7 @@ STALE_S = 86_400.0
 POLL_S, SAY_S = 0.05, 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class Fleet(Frozen):
     """The registered servers of one environment, and what was seen of their beats."""
 
     lineage: LineageStore

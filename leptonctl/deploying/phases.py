@@ -5,10 +5,10 @@ Until the head moves a failure leaves everything as it was; once it has moved th
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Author, Environment, Pending
 from leptonctl.deploying import fence
 from leptonctl.deploying.fence import Locked
@@ -18,8 +18,7 @@ from leptonctl.spi.platforms import Platform, Say, Site
 from leptonctl.storage.pointers import now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+class Passage(Frozen):
     """A switch under way. `leaving` is the platform that served until now, where that is another.
 
     `deployment` is what comes into force, None when the environment is given up; `pending` is what completes it after a crash.

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from leptonctl.core.canonical import encode
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import SERVER_MODULE, arguments_of, in_use, refusal
 from leptonctl.storage.durable import make_folder
@@ -32,8 +32,7 @@ POLL_S = 0.02
 LOG_TAIL = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(Frozen):
     """What a server of this host is started with. `settings` are its own ones, host and port apart."""
 
     root: Path

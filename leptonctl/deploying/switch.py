@@ -6,11 +6,11 @@ fact, whatever cuts the switch short. Works for any platform: knows no process a
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import INVALID, STALE, Failure, did_you_mean, fail
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Author, Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying import fence
@@ -25,8 +25,7 @@ POINTS = ("lock", "epoch", "settle", "pending", "record", "staged", "ready", "he
 """Where a switch stands just before it writes (or waits): what tests stop it at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Frozen):
     """What became of an environment. `deployment` is the one in force by the head, 0 for none.
 
     moved: the head and the bindings moved. lagging: why not all that serve follow yet, "" when they do. served: at least one
@@ -41,8 +40,7 @@ class Outcome:
     recovered: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class Switch(Frozen):
     """The means of moving environments: one for an apply. `root` is the project's folder, `store` the URI of its store.
 
     claim: registered for as long as the apply runs. say: told how far it is. checkpoint: called with each of POINTS, before

@@ -1,11 +1,10 @@
 """What an environment should be after a switch, and the records that say so: pending, deployment, environment. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from leptonctl.core.address import document, member_of, parse
-from leptonctl.core.codec import replace
 from leptonctl.core.deployment import Deployment, Route, ServerRecord
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
 
 Before = tuple[str | None, str | None]
@@ -14,8 +13,7 @@ ServedModels = Mapping[str, Mapping[str, Served]]
 """Model -> package -> how it was served."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Frozen):
     """What an environment should be after the switch.
 
     bindings: address -> its pointer (None: taken out), for all that moves; the environment's own address among them when it moves.

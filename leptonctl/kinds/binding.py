@@ -1,11 +1,11 @@
 """A binding, environment -> model version: its node, the evidence that its gates ask for, and whether it is a return. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from leptonctl.core.address import document
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, PlannedStep, Remove
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.gate import Gate
 from leptonctl.core.graph import declaration
 from leptonctl.core.result import Result
@@ -19,8 +19,7 @@ from leptonctl.language.resolve import Declared
 PACKAGE_OUTPUT = "package"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(Frozen):
     """A wanted binding, and the gates that guard it."""
 
     address: str

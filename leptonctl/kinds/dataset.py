@@ -1,12 +1,12 @@
 """Dataset documents to nodes: one node a version, with its `prepare` step. Pure, given the catalog and the observed files."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import cast
 
 from leptonctl.core import address
 from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.graph import declaration
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Path, Span, Step
@@ -21,8 +21,7 @@ CHECK_FIELDS = ("min", "max", "values", "nullable")
 SPLIT = {"test": 0.25, "seed": 0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class Dataset(Frozen):
     """One resolved dataset version: what `prepare` needs, and the columns if the file's header could be read.
 
     `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written: there may be a step for
@@ -34,7 +33,7 @@ class Dataset:
     inputs: dict[str, Json]
     columns: tuple[str, ...] | None
     pinned: bool
-    steps: dict[bool, Step] = field(default_factory=dict, compare=False, repr=False)
+    steps: dict[bool, Step] = field(default_factory=dict)
 
     @property
     def target(self) -> str:

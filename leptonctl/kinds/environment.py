@@ -1,12 +1,12 @@
 """The kind Environment: what is declared of each, and its nodes: one for itself, one for each binding. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from leptonctl.core import address
 from leptonctl.core.canonical import digest
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds import binding as binding_of
@@ -24,8 +24,7 @@ from leptonctl.spi.catalog import Catalog
 PLATFORM = "server"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Frozen):
     """One resolved environment. `platform` has its provider's defaults filled in; `chosen` is what of it differs from them."""
 
     name: str

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from leptonctl.core.codec import BadRecord, Record, convert
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 
 
@@ -55,8 +55,7 @@ class CompareOutputs(Record):
         return None if bound is None or candidate is None else (bound, candidate)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Frozen):
     """What is known of a candidate.
 
     evaluations: its own, None for one that does not exist yet. comparison: with the version bound now, None while it does not

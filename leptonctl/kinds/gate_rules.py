@@ -7,9 +7,9 @@ Schemas are compiled from here when the package is built, so that no import at r
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.spi.learning import Schema
 
@@ -29,8 +29,7 @@ NO_ROWS = "no rows to compare on that neither version was trained on"
 NO_LABELS = "a number has no label that could flip"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Frozen):
     """One way to judge a metric.
 
     name: what YAML writes. evidence: the op whose outputs it reads. metric: the one metric that it is for, which comes with the

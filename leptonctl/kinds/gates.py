@@ -1,8 +1,8 @@
 """Gates against evidence: a pure judgement, the same at plan time and before the bind; and what is recorded of it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.state import Verdict
 from leptonctl.kinds.evidence import Evidence

@@ -1,10 +1,10 @@
 """What a kind of document is to the engine, and what is declared so far. A new kind is one value and one line in `table`."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
@@ -14,8 +14,7 @@ from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declarations:
+class Declarations(Frozen):
     """All that is declared, as far as it has come: the values of each kind by their short address, then the nodes to build."""
 
     project: Project
@@ -29,8 +28,7 @@ class Declarations:
         return self.kinds.get(kind, {})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Frozen):
     """What is recorded, for nodes that depend on it: the state, and the results that were asked for."""
 
     state: State | None
@@ -44,8 +42,7 @@ def _nothing(*_: object) -> tuple[()]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Frozen):
     """One kind of document.
 
     name: what YAML writes as `kind:`; `address` is how its addresses begin. schema: the JSON Schema of its documents, without what

@@ -1,8 +1,7 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
-from dataclasses import replace
-
 from leptonctl.core.canonical import digest
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node, Place, Step
 from leptonctl.kinds.dataset import recipe_origins

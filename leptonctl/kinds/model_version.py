@@ -1,11 +1,11 @@
 """Model documents to resolved versions: references, parameters and columns checked, defaults filled in. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.core import address
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import changed, filled
@@ -16,8 +16,7 @@ OPSET = 18
 Origin: TypeAlias = Literal["trained", "imported", "command"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(Frozen):
     """One resolved model version: the train payload with all defaults, and how it is evaluated.
 
     `origin` is where its graph comes from.

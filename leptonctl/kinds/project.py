@@ -1,9 +1,9 @@
 """The project file: its settings, and what of them depends on the installed back ends. Declares no node."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
 from leptonctl.kinds import unbuilt
 from leptonctl.kinds.kind import Declarations, Kind, Problems
@@ -14,8 +14,7 @@ from leptonctl.language.resolve import Declared, whole
 EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Frozen):
     """How a project runs: its executor with the settings that are written, and the URIs of its state and store."""
 
     executor: str = EXECUTOR

@@ -1,10 +1,10 @@
 """One jsonschema error -> what a person reads: an id, a sentence, a hint. Knows no documents and no places."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
 from leptonctl.language.fits import TYPES, repeated
 
@@ -37,8 +37,7 @@ class SchemaError(Protocol):
     context: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class Mistake(Frozen):
     """A diagnostic without its place. `on_key`: it is the key at `path` that is wrong, not the value."""
 
     id: str

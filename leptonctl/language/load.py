@@ -6,10 +6,10 @@ Skipped: documents with `apiVersion` (Kubernetes'), and all of a folder in which
 import gc
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json, Span
 from leptonctl.language.yaml12 import Parsed, parse
 
@@ -39,8 +39,7 @@ def _load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Docum
     return tuple(documents), tuple(problems)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class _File(Frozen):
     """What one file holds. `doubtful` are problems of what may belong to another tool: they count only in a folder of ours."""
 
     folder: str

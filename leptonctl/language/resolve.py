@@ -1,9 +1,9 @@
 """Documents to declarations: versions as overrides of the base block, each field with the place it is written at."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import cast
 
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Document, Json, Path, Span
 
 PROJECT = "Project"
@@ -12,8 +12,7 @@ PROJECT = "Project"
 RESETS_PARAMS = ("algorithm", "import", "command")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class Declared(Frozen):
     """One version (or one environment) with all overrides merged in.
 
     `origins[path]` is where the value of that field is written, `keys[path]` where its key is.
@@ -45,8 +44,7 @@ class Declared:
         return self.span if written else self.document.at("name")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Places:
+class _Places(Frozen):
     """Filled while merging: path in the merged value -> where its value and its key are written."""
 
     values: dict[Path, Span] = field(default_factory=dict)
@@ -57,15 +55,14 @@ class _Places:
         self.keys[here] = document.key_at(*written)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(Frozen):
     """The project file's settings, and the documents of each kind by name. `merged` remembers what was merged already."""
 
     name: str
     settings: dict[str, Json]
     document: Document
     documents: Mapping[str, Mapping[str, Document]]
-    merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict, compare=False, repr=False)
+    merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict)
 
     @property
     def roots(self) -> tuple[str, ...]:

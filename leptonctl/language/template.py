@@ -6,10 +6,10 @@ A scalar that is one whole expression keeps the type of its value. `vars` itself
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.values import Document, Json, Path
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def _chain(node: "nodes.Node") -> tuple[str | int, ...] | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rendering:
+class _Rendering(Frozen):
     variables: Mapping[str, Json]
     project: Document | None
     problems: list[Diagnostic] = field(default_factory=list)
@@ -157,8 +156,7 @@ class _Rendering:
                 self.refuse(document, (*path, key), item, what)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wrong:
+class _Wrong(Frozen):
     """A template without a value, and why."""
 
     id: str

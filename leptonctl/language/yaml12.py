@@ -7,13 +7,13 @@ written. Merge keys (`<<`, not part of 1.2) are refused.
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from yaml.error import Mark, MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path, Span
 from leptonctl.language.yaml12_errors import (
     MAX_DEPTH,
@@ -88,8 +88,7 @@ class Places(Mapping[Path, Span]):
         return len(self._at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Frozen):
     """One YAML document. `value` is what could be read; `problems` says what could not."""
 
     value: Json

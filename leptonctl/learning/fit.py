@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_target, holds_nan
@@ -26,8 +27,7 @@ T = TypeVar("T")
 SMALL = str.maketrans({"İ": "i", "Σ": "σ"})  # noqa: RUF001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedStep:
+class FittedStep(Frozen):
     """A fitted transformer and the columns it takes. Its output, `width` columns, is the next tensor."""
 
     preprocessor: Preprocessor
@@ -37,8 +37,7 @@ class FittedStep:
     sparse: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class Fitted(Frozen):
     """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many.
 
     `sparse`, here and in steps: whether they were fitted on a sparse matrix; later rows come the same way.

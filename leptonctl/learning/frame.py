@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import PreprocessStep
 from leptonctl.learning.tables.prepared import Columns, as_number, as_text, kind_of
 from leptonctl.spi.learning import Preprocessor, ProviderError
@@ -21,16 +22,14 @@ Cell: TypeAlias = tuple[int, int]
 SPARSE_BELOW = 0.3  # ColumnTransformer's sparse_threshold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class Slice(Frozen):
     """Some columns of one tensor, in order."""
 
     tensor: int
     columns: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(Frozen):
     """The graph inputs: `numbers` are stacked in one FP32 `features` [N,k]; each of `texts` is a string input [N,1] of its own."""
 
     numbers: tuple[str, ...]

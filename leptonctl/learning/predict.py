@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
+
+from leptonctl.core.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from leptonctl.spi.learning import Label, Source, SourceOptions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Predictions:
+class Predictions(Frozen):
     """One answer a row, in the order of the file. A classification has labels, and probabilities in the order of `classes`."""
 
     rows: int

@@ -1,10 +1,10 @@
 """What earlier steps gave, opened: prepared rows, and packages with the digest that they go by. Reads artifacts; keeps nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import Contract
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.inputs import read_record, unreadable
@@ -17,8 +17,7 @@ ONNX, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 WIDE = "float64"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(Frozen):
     """A version's graph with its manifest: what is evaluated, compared, bound and served, known by `digest` (protocols 11).
 
     `dtype` is the dtype of the native model's probabilities, to which the graph's float32 is cast for the metrics.

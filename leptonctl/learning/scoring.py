@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.results import WIDE
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
+class Scores(Frozen):
     """`numbers`, and `details` (curves and matrices), by metric; `notes`: which metric is not defined on these rows, and why."""
 
     numbers: Mapping[str, float]

@@ -4,9 +4,10 @@ a command: without git, without a repository or when it takes too long, the answ
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from leptonctl.core.frozen import Frozen
 
 if TYPE_CHECKING:
     import subprocess
@@ -20,8 +21,7 @@ LOCAL = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(Frozen):
     """The commit at hand. `dirty` names those of the asked files that are not in it as they stand, in the asked order."""
 
     hash: str

@@ -7,10 +7,10 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from leptonctl.core.frozen import replace
 from leptonctl.serving import metrics
 from leptonctl.serving.handle import Response, read, refuse, respond, too_large
 

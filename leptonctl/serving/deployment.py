@@ -6,12 +6,12 @@ Owns the way from a deployment record to such a value. Reads what it is handed a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeAlias
 
 from leptonctl.core import layout
 from leptonctl.core.contract import key_mark
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.manifest import package_digest
 from leptonctl.core.values import Json
 from leptonctl.serving import decode
@@ -41,8 +41,7 @@ class Refused(Exception):
     """A head or a deployment that is not followed. The text is for the operator."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Served(Frozen):
     """One route in force. `since` is the time of the deployment that brought this package; `start` begins its answers."""
 
     name: str
@@ -56,8 +55,7 @@ class Served:
     start: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedDeployment:
+class LoadedDeployment(Frozen, eq=False):
     """Number 0 is the empty deployment of a server that has none. `pages` maps GET paths to bodies.
 
     `idle` names the routes that are recorded and not offered: canaries and shadows.
@@ -88,8 +86,7 @@ def no_deployment(environment: str, serial: int = 0) -> LoadedDeployment:
     return LoadedDeployment(environment=environment, serial=serial, pages=metadata_pages([]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class Supply(Frozen):
     """What preparing a deployment needs of the world. `known` models are taken as they are; `now` is in seconds since 1970."""
 
     fetch: Fetch

@@ -9,13 +9,13 @@ type, a missing cell that may not be missing and a number that FP32 cannot hold 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
 from leptonctl.core.contract import hash_text, is_missing
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES
 from leptonctl.serving.tensors import RANGES, BadRequest, Input, read_inputs
 
@@ -36,8 +36,7 @@ TEXT = frozenset({str})
 WORDS = {bool: "a boolean", str: "text", list: "a list", dict: "an object", type(None): "null"}
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Frozen, kw_only=False):
     """Cells of one column that break one check of the contract: how many, and the first row."""
 
     column: str
@@ -46,8 +45,7 @@ class Violation:
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Frozen, kw_only=False):
     feed: Feed
     rows: int
     violations: tuple[Violation, ...]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from leptonctl.core import codec, layout
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.serving.deployment import LoadedDeployment, Refused, Supply, no_deployment, prepare
 from leptonctl.serving.records import Records, behind
 from leptonctl.serving.settings import Settings
@@ -40,8 +40,7 @@ class NoStore(Exception):
     """The store is not there: not mounted, or not used yet. A server waits for it and never makes it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Frozen):
     """When a deployment could not be taken, in monotonic seconds, and for how long it is left alone: it may become good."""
 
     at: float
@@ -77,7 +76,7 @@ class Follower:
     def status(self) -> ServerRecord:
         """What the server says of itself now."""
         record = server_record(self._identity, self._standing, self._beat or Beat())
-        return record if record.note else codec.replace(record, note=next(filter(None, self._troubles.values()), ""))
+        return record if record.note else replace(record, note=next(filter(None, self._troubles.values()), ""))
 
     def start(self) -> None:
         """Register, then follow. Registered first: an apply that finds no server moves the head without waiting for one."""

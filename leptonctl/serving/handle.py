@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.serving.infer import Broken, Incomputable, infer
 from leptonctl.serving.pages import dump
 from leptonctl.serving.tensors import BadRequest, parse
@@ -23,8 +23,7 @@ JSON = (b"content-type", b"application/json")
 INDEX = "/v2/repository/index"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Frozen, kw_only=False):
     """What there is to count of one inference request. An unknown model has no name here: a client must not make series."""
 
     model: str = ""
@@ -33,8 +32,7 @@ class Seen:
     violations: tuple[Violation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Frozen, kw_only=False):
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.serving import decode
 from leptonctl.serving.encode import Violation, encode
 from leptonctl.serving.tensors import BadRequest, parse, request_id, requested
@@ -17,8 +17,7 @@ class Incomputable(Exception):
     """The graph failed on a request that its contract allows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Frozen, kw_only=False):
     body: bytes
     rows: int
     violations: tuple[Violation, ...]

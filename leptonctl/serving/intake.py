@@ -1,13 +1,13 @@
 """A manifest compiled for encoding requests, and the contract's checks as they are declared at a bind. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leptonctl.core.codec import Record, plain, replace
+from leptonctl.core.codec import Record, plain
 from leptonctl.core.contract import LARGEST_FLOAT32, Column, Contract, Scalar
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import FEATURES, Manifest, ManifestColumn
 from leptonctl.serving.manifest import check_manifest
 
@@ -24,8 +24,7 @@ class Check(Record):
     nullable: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Intake:
+class Intake(Frozen, eq=False):
     """What encoding asks of a manifest, answered once.
 
     `low` and `high` bound each place of `features` as FP32: the declared range, else the finite range. `packed` says whether

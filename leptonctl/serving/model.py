@@ -1,10 +1,10 @@
 """One loaded model: its onnxruntime session and its compiled contract. Knows no name, no version and no HTTP."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import onnxruntime as ort
 
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import FEATURES, Manifest
 from leptonctl.serving.intake import Check, Intake, compile_intake, with_checks
 from leptonctl.serving.manifest import BadModel
@@ -12,8 +12,7 @@ from leptonctl.serving.manifest import BadModel
 DATATYPES = {"tensor(string)": "BYTES", "tensor(int64)": "INT64", "tensor(float)": "FP32"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
+class Output(Frozen):
     """One output as clients see it. `width` is the number of columns, None for a vector."""
 
     name: str
@@ -22,8 +21,7 @@ class Output:
     width: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedModel:
+class LoadedModel(Frozen, eq=False):
     """Immutable and shared: two versions or deployments with the same artifacts hold the same value.
 
     `built` is the manifest as it was exported, `manifest` the same with the checks in force, whose digest is `checks` (None: those

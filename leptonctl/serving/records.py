@@ -6,12 +6,12 @@ Every refusal names the file. Writes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
+from leptonctl.core.frozen import Frozen
 from leptonctl.serving.deployment import Refused
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ T = TypeVar("T")
 LOOK_BACK = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
+class Records(Frozen):
     """The records of one environment of one lineage, as `fetch` gives their bytes."""
 
     fetch: Fetch

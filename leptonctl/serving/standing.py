@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from leptonctl.core.codec import replace
 from leptonctl.core.deployment import Epoch, Head, ServedModel, ServerRecord
+from leptonctl.core.frozen import Frozen, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from leptonctl.serving.deployment import LoadedDeployment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Frozen):
     """Which server this is, and whose: known to who starts it. `start` is in clock ticks since boot, `namespace` that of the pid."""
 
     id: str
@@ -36,8 +34,7 @@ class Identity:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Frozen):
     """Where a server stands. `head` is the last one that was followed, `trouble` what is wrong with the one that is there now.
 
     `failed`: deployment -> why it cannot be served.
@@ -60,8 +57,7 @@ class Standing:
         return f"deployment {number} is the head and cannot be loaded: {self.failed[number]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class Beat(Frozen):
     """A writing of the record: which one, and when by the server's own clock (seconds since 1970)."""
 
     number: int = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from leptonctl.core.contract import Checks, Column, Contract
     from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
+    from leptonctl.core.frozen import replace
     from leptonctl.core.manifest import Manifest, ManifestColumn
     from leptonctl.core.result import Result
     from leptonctl.core.values import Json
@@ -111,9 +112,10 @@ __all__ = [
     "Task",
     "Trainer",
     "Workplace",
+    "replace",
 ]
 # in the order in which a name is looked for: what is found first loads the least
-HOMES = ("spi.learning", "spi.running", "spi.storage", "spi.platforms", "core.contract", "core.manifest", "core.deployment")
+HOMES = ("spi.learning", "spi.running", "spi.storage", "spi.platforms", "core.contract", "core.manifest", "core.deployment", "core.frozen")
 
 
 def __getattr__(name: str) -> object:

@@ -1,8 +1,9 @@
 """The catalog: what providers exist, as one value handed to the pure stages. Knows no import and no file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from leptonctl.core.frozen import Frozen
 
 if TYPE_CHECKING:
     from leptonctl.spi.learning import Metric, Preprocessor, Source, Trainer
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from leptonctl.spi.storage import StateBackend, StoreBackend
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalog:
+class Catalog(Frozen):
     """Trainers and metrics are keyed by (task, name), stores and states by URI scheme ("" is a folder), all others by name.
 
     Mappings may load a provider when it is asked for.

@@ -7,10 +7,10 @@ plan time, so it imports numpy, scikit-learn and the like only inside its functi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Progress(Protocol):
     def __call__(self, *, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(Frozen):
     """What the graph of a fitted algorithm is written for.
 
     width: columns of its one input. opset and ml_opset: the versions of the operator sets `""` and `ai.onnx.ml` it is written in.
@@ -71,8 +70,7 @@ class Conversion:
     ml_opset: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NativeForm:
+class NativeForm(Frozen):
     """How a fitted estimator is kept as a file.
 
     file: its name among the artifacts, such as `model.json`.
@@ -85,8 +83,7 @@ class NativeForm:
     load: Callable[[bytes], Estimator]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trainer:
+class Trainer(Frozen):
     """One algorithm for one task.
 
     name: what YAML writes as `algorithm:`.
@@ -136,8 +133,7 @@ class Trainer:
     takes_sparse: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preprocessor:
+class Preprocessor(Frozen):
     """One preprocess step, part of the ONNX graph.
 
     takes: column types it accepts: "number" float32 [N,m] with NaN for missing, "string" object [N,m] with "" for missing.
@@ -161,8 +157,7 @@ class Preprocessor:
     refuse: Callable[[Params], str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class Prediction(Frozen):
     """What metrics see, cast to the native dtype.
 
     labels: predicted class [N] (classification) or None; probabilities: [N,C] in the order of `classes` or None;
@@ -175,16 +170,14 @@ class Prediction:
     classes: tuple[Label, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scoring:
+class Scoring(Frozen):
     """How to average: `positive` is the positive class of binary metrics, `average` is binary, macro, micro or weighted."""
 
     positive: Label | None = None
     average: str = "binary"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Frozen):
     """One number (`score`) or one curve or matrix (`detail`, a JSON object shown under `evaluation`), or both."""
 
     name: str
@@ -197,8 +190,7 @@ class Metric:
     default: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOptions:
+class SourceOptions(Frozen):
     """How to read a file. `missing_values` are texts read as missing in every column; None means the source's default."""
 
     encoding: str = "utf-8"
@@ -206,8 +198,7 @@ class SourceOptions:
     missing_values: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Frozen):
     """One file format.
 
     suffixes: lower-case file endings it reads, the longest match wins (".csv.gz" before ".gz").

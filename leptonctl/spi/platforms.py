@@ -5,17 +5,16 @@ A platform is a value, found by the entry point `leptonctl.platforms` under the 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import Schema
 from leptonctl.spi.storage import Objects
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Frozen):
     """What keeps an environment from running where it is declared, in the parts of a diagnostic. `setting` is the key at fault.
 
     `holder` is another environment of the same project and folder that is in the way: gone once an apply has removed that one.
@@ -29,8 +28,7 @@ class Problem:
     holder: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(Frozen):
     """One environment as its platform sees it.
 
     `settings` are those of the platform, defaults filled in. `here`: this folder on this machine runs it, and may start and
@@ -48,8 +46,7 @@ class Site:
     returning: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Frozen):
     """What serves an environment now. `answering`: this machine's server, as it answered; `servers`: all that are registered.
 
     `running`: a process of ours lives, whether it answers or not. `reason` says what is wrong where something is.
@@ -65,8 +62,7 @@ Say = Callable[[str], None]
 """One line of progress for people."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(Frozen):
     """Where an environment runs.
 
     settings: the JSON Schemas of the properties beside `type`; `x-restart: true` in one says that its change restarts what serves.

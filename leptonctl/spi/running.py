@@ -6,10 +6,10 @@ found by the entry point `leptonctl.executors` under the `type:` that YAML names
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self, TypeAlias
 
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import Progress, Schema
@@ -27,8 +27,7 @@ class Artifacts(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class Bench(Frozen):
     """`project` is the folder that data paths are relative to. `progress` may be called as often as one likes.
 
     `check_key(key_id, mark)` compares `mark` with the one recorded for this key id in the store (recording it when it is
@@ -41,8 +40,7 @@ class Bench:
     check_key: Callable[[str, str], bool] = lambda _id, _mark: True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Produced:
+class Produced(Frozen):
     """What a step gives: artifacts by file name, and its outputs. Becomes a Result."""
 
     artifacts: Mapping[str, str] = field(default_factory=dict)
@@ -53,8 +51,7 @@ Needs: TypeAlias = Mapping[str, Result]
 StepFunction: TypeAlias = Callable[[dict[str, Json], Needs, Bench], Produced]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Frozen):
     """One step to be done. `id` is the caller's and comes back with every outcome; `run` names the step function, "module:function"."""
 
     id: str
@@ -64,8 +61,7 @@ class Task:
     needs: Mapping[str, Result] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progressed:
+class Progressed(Frozen):
     """A step is under way, `seconds` after it began."""
 
     id: str
@@ -76,8 +72,7 @@ class Progressed:
     loss: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Frozen):
     """`provenance` is of the process that did it; the artifacts are durable, the result is not recorded yet."""
 
     id: str
@@ -86,8 +81,7 @@ class Completed:
     provenance: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepError:
+class StepError(Frozen):
     """Why a step refused, in the parts of a diagnostic. `file`, `line` and `column` (a column's name or number) are of the data."""
 
     id: str
@@ -99,8 +93,7 @@ class StepError:
     column: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Frozen):
     """The step refused its inputs."""
 
     id: str
@@ -108,8 +101,7 @@ class Failed:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(Frozen):
     """The step did not come to an end: its worker died or was stopped. `why` is a sentence, `log` the end of what it wrote."""
 
     id: str
@@ -145,8 +137,7 @@ class Executor(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
+class Workplace(Frozen):
     """What an executor is opened with. `store` is the URI as the project file writes it; `logs` may be made when needed."""
 
     project: Path
@@ -155,8 +146,7 @@ class Workplace:
     settings: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorBackend:
+class ExecutorBackend(Frozen):
     """One `type:` of executor. `settings`: the JSON Schemas of the properties beside `type`, with defaults and descriptions.
 
     One that is called `parallelism` says how many tasks are handed in at a time.

@@ -5,11 +5,11 @@ its URI scheme. Every back end passes `leptonctl.testing.check_store` or `check_
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 
 
@@ -24,8 +24,7 @@ class StorageError(Exception):
         super().__init__(detail)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
+class ObjectInfo(Frozen):
     """One object of a listing. `modified` is in seconds since 1970."""
 
     path: str
@@ -121,8 +120,7 @@ class Objects(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class Stamp(Frozen):
     """What a state's compare-and-swap compares: its revision, which grows by one, and the random id of the writing."""
 
     revision: int
@@ -159,8 +157,7 @@ class StateCorrupt(Exception):
         super().__init__(detail)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreBackend:
+class StoreBackend(Frozen):
     """`open(uri, project folder)`: the objects that a `store:` of this scheme names. Writes nothing."""
 
     scheme: str
@@ -168,8 +165,7 @@ class StoreBackend:
     open: Callable[[str, Path], Objects]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateBackend:
+class StateBackend(Frozen):
     """`open(uri, project folder)`: the state that a `state:` of this scheme names. Writes nothing."""
 
     scheme: str

@@ -9,11 +9,10 @@ import secrets
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 from leptonctl.core.address import document
-from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.state import Claim, Lock, Owner, State
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import describe
@@ -24,8 +23,7 @@ TERM_S = 60.0
 """How long a beat must have been unchanged before its holder counts as dead: many beats, and a paused machine may come back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
+class Registration(Frozen):
     """This process's claim. `returns` are those of its addresses that go back to what was served before."""
 
     id: str

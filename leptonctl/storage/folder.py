@@ -8,11 +8,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import ObjectInfo, StorageError, StoreBackend
 from leptonctl.storage.durable import fsync_folder, link_new, locked, move_into_place, sweep, write_temporary
@@ -27,8 +27,7 @@ GRAIN_NS = 2_000_000_000
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderObjects:
+class FolderObjects(Frozen):
     """Objects below `root`, which is made at the first write."""
 
     root: Path

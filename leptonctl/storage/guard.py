@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import Lease, ObjectInfo, Objects, StorageError
 
@@ -18,8 +18,7 @@ def store_failures() -> Iterator[None]:
         raise fail("store-failed", "The store could not be read or written", refusal.detail, hint=refusal.hint) from refusal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedObjects:
+class GuardedObjects(Frozen):
     """The same objects, for those who show failures to people. Servers and tests of back ends take them as they are."""
 
     inner: Objects

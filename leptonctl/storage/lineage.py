@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record
@@ -16,8 +16,7 @@ from leptonctl.storage.records import BadRecordAt, read_record
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
+class Hole(Frozen):
     """A record that the history names and the store does not hold at `path`, or holds damaged (`reason`)."""
 
     mark: Mark
@@ -25,16 +24,14 @@ class Hole:
     reason: str = "is not in the store"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadAt:
+class HeadAt(Frozen):
     """A head as it was read: the next write names the etag that it replaces."""
 
     head: Head
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineageStore:
+class LineageStore(Frozen):
     """`projects/LINEAGE/` of a store. Damaged records are Failure `corrupt-record`, which names the path."""
 
     objects: Objects

@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from leptonctl.core.codec import BadRecord, Record, replace
+from leptonctl.core.codec import BadRecord, Record
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, Pointer, State, Verdict
 from leptonctl.spi.storage import Objects, Stamp, StateCorrupt, StateStore, StorageError
@@ -42,16 +43,16 @@ class Note(Record):
     recovered_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Pointers:
     """The state of one project, and the store that holds its history. What its medium refuses is Failure `state-failed`."""
 
     states: StateStore
     objects: Objects
     project: str
-    _published: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
-    _admitted: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
-    _newest: dict[Stamp, State] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _published: set[str] = field(default_factory=set, init=False, repr=False)
+    _admitted: set[str] = field(default_factory=set, init=False, repr=False)
+    _newest: dict[Stamp, State] = field(default_factory=dict, init=False, repr=False)
 
     def read(self) -> State | None:
         """The state, or None before the first apply. One look into the store beyond the state itself.

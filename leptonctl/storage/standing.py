@@ -1,13 +1,13 @@
 """Whether a state and a store belong together (protocols 3): the store's identity, the lineage's owner, and who is ahead."""
 
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import STALE, Failure, fail
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import LineageName, OwnerRecord, State, StoreIdentity
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
@@ -15,8 +15,7 @@ from leptonctl.storage.owner import user_name
 from leptonctl.storage.records import read_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Frozen):
     """What a store says of itself and of a lineage; None for what it does not say."""
 
     identity: str | None = None

@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from leptonctl.core.codec import BadRecord, Record, decode
+from leptonctl.core.frozen import Frozen
 from leptonctl.spi.storage import Stamp, StateBackend, StateCorrupt, StorageError
 from leptonctl.storage.durable import NO_HARD_LINKS, fsync_folder, locked, move_into_place, sweep, write_temporary
 from leptonctl.storage.folder import HINT, HINTS
@@ -20,8 +20,7 @@ class StampOf(Record):
     write: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderState:
+class FolderState(Frozen):
     """Safe for any number of processes on one machine: a write compares the stamp under a lock, then renames."""
 
     folder: Path

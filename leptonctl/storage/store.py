@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, convert, encode, plain
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.state import KeyMark, Owner, Recipe
 from leptonctl.spi.storage import Lease, Objects
@@ -22,8 +22,7 @@ LEASE_S = 60.0
 BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredArtifact:
+class StoredArtifact(Frozen):
     """An artifact of a listing. `modified` is in seconds since 1970."""
 
     digest: str
@@ -31,24 +30,21 @@ class StoredArtifact:
     modified: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredResult:
+class StoredResult(Frozen):
     """A record of a step key: the first, or from `number` 2 on one made after an artifact was lost."""
 
     result: Result
     number: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Frozen):
     """The results of some keys. `damaged`: those whose record cannot be read, each with the failure of whoever needs it."""
 
     results: Mapping[str, Result] = field(default_factory=dict)
     damaged: Mapping[str, BadRecordAt] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class Store(Frozen):
     """Everything that was built, over one back end. Digests and step keys are `sha256:<hex>` or the bare hex."""
 
     objects: Objects

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from leptonctl.core import codec
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.project.catalog import Loaded, load_catalog
@@ -25,8 +25,7 @@ WORDS = {0: ("red", "rouge", "stop"), 1: ("blue", "bleu", "go"), 2: ("gr√ºn", "Á
 SCORES = {"classification": "accuracy", "regression": "r2"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class Lesson(Frozen):
     """What came of it. `native` are the files of the native model, by name; `again` are those of the model that they were read as.
 
     `files` are those of the package: graph, manifest and golden rows.
@@ -45,8 +44,7 @@ class Lesson:
     progress: tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exercise:
+class Exercise(Frozen):
     """What is learnt: an algorithm with its parameters, and preprocess steps as train inputs have them."""
 
     algorithm: str
@@ -54,8 +52,7 @@ class Exercise:
     preprocess: Sequence[Json] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class Shelf(Frozen):
     """Artifacts in memory."""
 
     held: dict[str, bytes] = field(default_factory=dict)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from leptonctl.core.address import document, member_of
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.state import Author, Environment, Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.heal import heal
@@ -54,8 +54,7 @@ def _live(life: "_Life") -> None:
         life.platform.remove(life.site(), life.say)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Life:
+class _Life(Frozen):
     """An environment of a project of its own. `lines` are what the verbs have said."""
 
     platform: Platform

@@ -5,12 +5,12 @@ They turn events into text and hand it to a `write` function; they open nothing.
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
 from threading import Lock
 from typing import Any, assert_never
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.core.frozen import fields
 from leptonctl.core.gate import Judgement
 from leptonctl.views.plan_json import judgement_to_json
 from leptonctl.views.plan_text import gates_table, place
@@ -24,10 +24,10 @@ PAST = {"apply": "Applied", "build": "Built", "rollback": "Rolled back", "promot
 def event_to_json(event: Event) -> dict[str, Any]:
     """`type` first, then every field of the event."""
     found: dict[str, Any] = {"type": event.type}
-    for field in fields(event):
-        value = _plain(getattr(event, field.name))
+    for name, field in fields(event).items():
+        value = _plain(field)
         # counters stand beside the other fields: trained, exported …
-        found |= value if isinstance(event, ApplyFinished) and field.name == "done" else {field.name: value}
+        found |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}
     return found
 
 

@@ -1,10 +1,9 @@
 """The records that docs/formats.md describes, each with its path and an example. A new record is one entry here."""
 
-from dataclasses import dataclass
-
 from leptonctl.core import layout
 from leptonctl.core.codec import Record
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
 from leptonctl.core.packed import PackedState, packed
 from leptonctl.core.result import Result
@@ -130,8 +129,7 @@ AT = "2026-11-25T12:00:00.000+00:00"
 LINEAGE = "5b0c8a9d3f1e4c6ab2d7e8f901234567"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class Described(Frozen):
     """`words` say what the docstring of `kind` does not: how the record is written and by whom."""
 
     title: str

@@ -2,14 +2,14 @@
 
 import json
 import unicodedata
-from dataclasses import dataclass
+
+from leptonctl.core.frozen import Frozen
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
 _FINEST = 17
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Frozen, kw_only=False):
     """Wraps text in ANSI codes, or leaves it alone when `color` is off."""
 
     color: bool

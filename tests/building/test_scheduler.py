@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,8 @@ from hypothesis import strategies as st
 
 from leptonctl.core import layout
 from leptonctl.core.change import Create
-from leptonctl.core.codec import replace as changed
 from leptonctl.core.event import Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner
@@ -95,7 +94,7 @@ def test_any_graph_is_built_whole_whatever_ends_first(tmp_path_factory, nodes: l
 def renamed(nodes: Sequence[Node], expected: dict[str, Result], built) -> dict[str, Result]:
     """The expected results under the keys that real bytes give: the toys of the core have other artifact digests."""
     theirs = resolve_keys(in_order(nodes), {}, expected)
-    return {built.results[place].key: changed(expected[str(key)], key=built.results[place].key) for place, key in theirs.by_place.items()}
+    return {built.results[place].key: replace(expected[str(key)], key=built.results[place].key) for place, key in theirs.by_place.items()}
 
 
 def test_independent_steps_run_side_by_side(factory: Workshop) -> None:

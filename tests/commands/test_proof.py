@@ -15,8 +15,9 @@ from sklearn.datasets import load_breast_cancer
 
 from leptonctl.building.provenance import provenance
 from leptonctl.commands.proof import RebuildOrder, rebuild, verify_artifacts
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog

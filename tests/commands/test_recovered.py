@@ -6,9 +6,10 @@ from hypothesis import given
 
 from leptonctl.commands.line import recovered
 from leptonctl.core.change import Keep
-from leptonctl.core.codec import decode, encode, replace
+from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import Epoch, Head
 from leptonctl.core.diff import diff
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Claim, Environment, Lock, Owner, Pending, Seal, State

@@ -1,7 +1,6 @@
 """A run of steps: how many an executor is handed at a time, and how it ends when it is cut off."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from leptonctl.commands.run import AT_ONCE, parallelism
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.event import ApplyFinished, Event, StepFailed
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.kinds.project import Settings
 from leptonctl.project.catalog import load_catalog

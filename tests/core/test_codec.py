@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leptonctl.core.codec import BadRecord, Record, convert, decode, encode, encode_line, format_of, plain, replace
+from leptonctl.core.codec import BadRecord, Record, convert, decode, encode, encode_line, format_of, plain
 from leptonctl.core.deployment import Deployment, Route
+from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, Recipe, State, StepPointer
 from leptonctl.core.values import Json

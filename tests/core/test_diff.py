@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.change import Change, Create, Forget, Keep, Remove, Update
-from leptonctl.core.codec import replace
 from leptonctl.core.diff import diff, leaves, with_becauses
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration, in_order, resolve_keys
 from leptonctl.core.state import Pointer, Recipe, StepPointer
 from leptonctl.core.values import Json, Node, Step

@@ -1,11 +1,11 @@
 """The order of nodes, the keys of their steps and what determines them by content, with a kind that has no machine learning in it."""
 
-from dataclasses import replace
 from graphlib import CycleError
 
 import pytest
 from hypothesis import given
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import complete_key, content_of, declaration, identity, in_order, key_from, needed_key, part_of, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, StepPointer

@@ -1,16 +1,15 @@
 """Changes to a plan: the steps and what is cached of them, what stands below a name, the ids that bind it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leptonctl.core.change import Change, Create, Drift, Forget, Keep, Plan
-from leptonctl.core.codec import replace as changed
 from leptonctl.core.diagnostic import error
 from leptonctl.core.diff import diff
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.plan import (
     MOST_SISTERS,
@@ -279,7 +278,7 @@ def test_a_plan_is_bound_to_the_state_and_the_steps() -> None:
     changes = changes_of([node], {}, {})
     cached = changes_of([node], {}, build([node]))
     recorded = state(pointers([node], build([node])))
-    moved = state({**recorded.current, "toy/one": changed(recorded.current["toy/one"], artifact="sha256:other")})
+    moved = state({**recorded.current, "toy/one": replace(recorded.current["toy/one"], artifact="sha256:other")})
     plans = {
         "nothing": plan_of([], None),
         "lineage": plan_of([], state({}, serial=0)),
@@ -367,7 +366,7 @@ def forecasts(nodes: Sequence[Node], past: Sequence[tuple[Node, float]], gone: S
     """What is forecast for the `write` steps of these nodes after others took so long. `gone`: whose results are not in the store."""
     results = build([node for node, _ in past])
     for node, seconds in past:
-        results[node.digest] = changed(results[node.digest], seconds=seconds)
+        results[node.digest] = replace(results[node.digest], seconds=seconds)
     current = pointers([node for node, _ in past], results)
     found = settled([*(node for node, _ in past), *nodes], current, {})
     changes = with_steps(found, differences(found))

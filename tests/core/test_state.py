@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leptonctl.core.codec import replace
 from leptonctl.core.deployment import Epoch
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, State, StepPointer
 from tests.core.records import records, texts
 from tests.core.toy import build, pointers, state, toy

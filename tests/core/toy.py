@@ -5,11 +5,11 @@ everything is that depends on what is not there yet; `publish` is an effect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from leptonctl.core.canonical import digest
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import complete_key, content_of, declaration, in_order, needed_key, resolve_keys
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result

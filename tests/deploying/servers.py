@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from leptonctl.core.codec import replace
 from leptonctl.core.deployment import Route, ServerRecord
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, Owner, Pointer, State
 from leptonctl.deploying import addresses
 from leptonctl.deploying.server import PLATFORM, SETTINGS

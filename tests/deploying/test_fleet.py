@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, State
 from leptonctl.deploying.fleet import STALE_S, Fleet, lost, seen_file
 from leptonctl.storage import owner as owners

@@ -2,14 +2,13 @@
 
 import os
 import signal
-from dataclasses import replace as other
 from pathlib import Path
 
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.deploying import processes
 from leptonctl.deploying.heal import heal
 from leptonctl.spi.learning import ProviderError
@@ -173,7 +172,7 @@ def test_what_answers_is_compared_by_package(toys: Path) -> None:
             ({}, "line is not served"),
             ({**answer.models, "extra": answer.models[MODEL]}, "extra is served and not bound"),
         ):
-            lying = other(
+            lying = replace(
                 toy.TOY, observe=lambda _site, m=models: Observation(running=True, answering=replace(answer, models=m, note="why"))
             )
             with pytest.raises(Failure) as failure:
@@ -191,7 +190,7 @@ def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
     """Whatever it is that answers: nothing is taken for mended that its platform does not vouch for."""
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
-        broken = other(toy.TOY, **{verb: refuses})
+        broken = replace(toy.TOY, **{verb: refuses})
         with pytest.raises(Failure) as failure:
             heal(toy.switch_of(toys, claim, platforms={"toy": broken}), NAME, here=True)
         assert (problem_of(failure).id, problem_of(failure).detail) == ("not-ready", "prod cannot serve 1")
@@ -201,7 +200,7 @@ def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
 def test_nobody_answering_is_not_healed(toys: Path) -> None:
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
-        silent = other(toy.TOY, observe=lambda _site: Observation(reason="it is silent"))
+        silent = replace(toy.TOY, observe=lambda _site: Observation(reason="it is silent"))
         with pytest.raises(Failure) as failure:
             heal(toy.switch_of(toys, claim, platforms={"toy": silent}), NAME, here=True)
         assert (problem_of(failure).id, "it is silent" in problem_of(failure).detail) == ("heal-failed", True)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.deploying import processes
 from leptonctl.deploying.addresses import arguments_of, port_free, probe
 from leptonctl.deploying.server import launch_of

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.deploying import processes, server
 from leptonctl.deploying.server import PLATFORM, SETTINGS
 from leptonctl.spi.learning import ProviderError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.core.codec import replace
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Moved, Pointer, Seal, Verdict
 from leptonctl.deploying import fence, phases
 from leptonctl.deploying.switch import POINTS, Switch
@@ -562,12 +562,11 @@ def test_a_commit_that_cannot_be_read_leaves_the_recorded_one(root: Path, switch
 
 
 def test_an_environment_that_moves_to_another_platform_leaves_the_old_one(root: Path, claim: Registration) -> None:
-    from dataclasses import replace as other
 
     removed: list[str] = []
     platforms = {
-        "toy": other(TOY, remove=lambda site, _say: removed.append(f"toy in {site.environment}")),
-        "twin": other(TOY, name="twin", remove=lambda _site, _say: removed.append("twin")),
+        "toy": replace(TOY, remove=lambda site, _say: removed.append(f"toy in {site.environment}")),
+        "twin": replace(TOY, name="twin", remove=lambda _site, _say: removed.append("twin")),
     }
     switch = switch_of(root, claim, platforms=platforms)
 

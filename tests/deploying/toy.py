@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Deployment, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Environment, Owner, Pointer, State
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted

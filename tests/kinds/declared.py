@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Keep
-from leptonctl.core.codec import replace as changed
 from leptonctl.core.diagnostic import Diagnostic, has_errors
 from leptonctl.core.diff import diff, with_becauses
+from leptonctl.core.frozen import replace
 from leptonctl.core.graph import complete_key, in_order, needed_key, resolve_keys
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.plan import Settled
@@ -163,7 +163,7 @@ def applied(nodes: Mapping[str, Node]) -> dict[str, Pointer]:
             key = needed_key(step(nodes[node.needs[0]], "export"), "prepare", keys.by_place, {})
             assert key is not None, place
             export = results[built.steps["export"].key]
-            found[node.address] = changed(
+            found[node.address] = replace(
                 found[node.address], artifact=built.artifact, package=str(export.outputs["package"]),
                 steps={"prepare": StepPointer(op="prepare", key=key), **built.steps},
             )  # fmt: skip

@@ -1,11 +1,10 @@
 """What moves a digest and what does not: the pure half of every edit, with the shipped catalog and no data."""
 
-from dataclasses import replace
-
 import pytest
 
 from leptonctl.core.change import Keep
 from leptonctl.core.diff import diff
+from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts
 from leptonctl.kinds.environment import environments
 from leptonctl.kinds.kind import Recorded

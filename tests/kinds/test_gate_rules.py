@@ -1,9 +1,8 @@
 """Every rule against every kind of evidence, and a rule of somebody's own to show that a line in the table is all it takes."""
 
-from dataclasses import replace
-
 import pytest
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.kinds.evidence import CompareOutputs, EvaluateOutputs, Evidence, Flips, Pair
 from leptonctl.kinds.gate_rules import (

@@ -1,11 +1,9 @@
 """What may not be planned: sealed recipes, unpinned data behind a protected door, a commit that goes back; and returns."""
 
-from dataclasses import replace
-
 import pytest
 
 from leptonctl.core.change import Change, Create, Keep, Remove, Update
-from leptonctl.core.codec import replace as changed
+from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Checkout
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, Seal, Served, State
@@ -36,7 +34,7 @@ def protection(text: str, changes: list[Change], state: State | None = None) -> 
 
 def rewind(text: str, changes: list[Change], commit: str | None, checkout: Checkout) -> list[tuple[str, str]]:
     """`commit`: the last that was applied."""
-    state = State(lineage="l", project="toy", environments={"prod": changed(PROTECTED, commit=commit)})
+    state = State(lineage="l", project="toy", environments={"prod": replace(PROTECTED, commit=commit)})
     return [(p.id, p.severity) for p in rules.rewind(environments(sound(text)), changes, state, checkout)]
 
 
@@ -127,8 +125,8 @@ def test_a_protected_environment_does_not_vanish() -> None:
     gone: list[Change] = [Remove(address="environment/prod"), Remove(address=BINDING)]
     other = PINNED.replace("name: prod\nprotected: true", "name: dev")
     assert protection(other, gone, state) == ["protected-environment"]
-    assert protection(other, gone, changed(state, environments={"prod": changed(PROTECTED, destroyed=True)})) == []
-    assert protection(other, gone, changed(state, environments={"prod": changed(PROTECTED, protected=False)})) == []
+    assert protection(other, gone, replace(state, environments={"prod": replace(PROTECTED, destroyed=True)})) == []
+    assert protection(other, gone, replace(state, environments={"prod": replace(PROTECTED, protected=False)})) == []
 
 
 # --- commits ---------------------------------------------------------------------------------------------------------------------
@@ -211,7 +209,7 @@ def served(text: str, model: str) -> State:
     nodes = nodes_of(text)
     export = build(nodes)[nodes[model].step("export").key or ""]
     package = str(export.outputs["package"])
-    record = changed(PROTECTED, served={"line": {package: Served(version="v2", digest=nodes[model].digest, deployment=1)}})
+    record = replace(PROTECTED, served={"line": {package: Served(version="v2", digest=nodes[model].digest, deployment=1)}})
     return state_of(text, environments={"prod": record})
 
 
@@ -231,16 +229,16 @@ def test_the_same_version_built_to_another_package_is_no_return() -> None:
     """Another manifest, or bytes that came out otherwise: what was served is not what would be."""
     known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
     key = nodes_of(TWO)["model/line@v2"].step("export").key or ""
-    other = {**results, key: changed(results[key], outputs={"package": "sha256:other"})}
+    other = {**results, key: replace(results[key], outputs={"package": "sha256:other"})}
     assert not is_return(binding_of(TO_V2), sound(TO_V2).built, known, other)
-    assert not is_return(binding_of(TO_V2), sound(TO_V2).built, known, {**results, key: changed(results[key], outputs={})})
+    assert not is_return(binding_of(TO_V2), sound(TO_V2).built, known, {**results, key: replace(results[key], outputs={})})
 
 
 def test_what_another_environment_or_model_served_is_no_return() -> None:
     known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
     record = known.environments["prod"]
-    for environments_ in ({"dev": record}, {"prod": changed(record, served={"other": record.served["line"]})}):
-        assert not is_return(binding_of(TO_V2), sound(TO_V2).built, changed(known, environments=environments_), results)
+    for environments_ in ({"dev": record}, {"prod": replace(record, served={"other": record.served["line"]})}):
+        assert not is_return(binding_of(TO_V2), sound(TO_V2).built, replace(known, environments=environments_), results)
 
 
 def test_an_edit_of_a_bound_version_moves_the_binding() -> None:

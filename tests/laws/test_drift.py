@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import decode, encode, replace
+from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.frozen import replace
 from tests.projects import (
     a_term_later,
     ask,

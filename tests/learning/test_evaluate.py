@@ -8,7 +8,7 @@ import pytest
 import sklearn.metrics as sk
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from leptonctl.core.codec import replace
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place
 from leptonctl.learning.results import read_package, read_prepared
 from leptonctl.learning.scoring import ROWS_AT_ONCE, predict_onnx

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import replace
 
 import numpy as np
 import onnx
 import pytest
 
 from leptonctl.core.codec import decode, plain
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, Hashing, Manifest, Place, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.fit import fit

@@ -1,13 +1,13 @@
 """A trainer that gives its own graph and its own native file, from the fit to what serves; and graphs that cannot be wired in."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
 from leptonctl.core.codec import plain
+from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import fit

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from leptonctl.core.codec import decode, encode, replace
+from leptonctl.core.codec import decode, encode
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.flips import flips

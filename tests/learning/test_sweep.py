@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from leptonctl.core.codec import encode, plain
+from leptonctl.core.frozen import replace
 from leptonctl.learning.fit import fit
 from leptonctl.learning.native import dump_native, load_native
 from leptonctl.learning.onnx.canonical import serialized

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from leptonctl.core.codec import plain
+from leptonctl.core.frozen import replace
 from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import filled, fit
 from leptonctl.learning.native import dump_native, load_native

@@ -1,11 +1,11 @@
 """Every bundled provider keeps what `leptonctl.testing` asks of anybody's; and the suites notice what they are for."""
 
 import gzip
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from leptonctl.core.frozen import replace
 from leptonctl.project.catalog import load_catalog
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.spi import Epoch, Head, Observation, Problem, ProviderError

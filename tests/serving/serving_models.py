@@ -7,9 +7,10 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.contract import hash_text, key_mark
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place, package_digest
 from leptonctl.core.state import StoreIdentity
 from leptonctl.serving.follow import Follower

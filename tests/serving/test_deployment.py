@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, Place, package_digest
 from leptonctl.serving.deployment import Refused, prepare
 from leptonctl.serving.handle import respond

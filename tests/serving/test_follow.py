@@ -5,8 +5,8 @@ import time
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import replace
 from leptonctl.core.deployment import ServedModel
+from leptonctl.core.frozen import replace
 from tests.serving.serving_models import KEY, Shop, a_follower, filter_model, graph, in_bytes, mixed_model, versions
 
 OTHER = filter_model((1.0, 0.0, 0.0))

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from leptonctl.core.codec import replace
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Claim, Environment, Owner, Pending, Pointer, Seal, Served, StepPointer, Verdict
 from leptonctl.storage.claims import Registration, lock_environment, unlocked
 from leptonctl.storage.pointers import Note, Pointers

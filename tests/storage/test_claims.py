@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import LOCKED, STALE, Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Claim, Lock, Owner, Pointer, State
 from leptonctl.storage import claims
 from leptonctl.storage.claims import (

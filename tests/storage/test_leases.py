@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pytest
 
+from leptonctl.core.frozen import field
 from leptonctl.core.state import Owner
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import StorageError
@@ -109,7 +110,6 @@ class Term:
         self.release()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms(FolderObjects):
     """Objects whose leases run out unless they are renewed, as they do where nobody sees a holder die."""
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Deployment, Epoch, Route, ServerRecord
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.testing.racing import at_once
 from tests.storage.places import Place, ids

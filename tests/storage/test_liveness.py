@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.core.codec import convert, replace
+from leptonctl.core.codec import convert
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Owner
 from leptonctl.storage import liveness as module
 from leptonctl.storage.liveness import KEPT, Liveness

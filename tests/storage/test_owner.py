@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from leptonctl.core.codec import replace
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Owner
 from leptonctl.storage import owner as module
 from leptonctl.storage.owner import current_owner, describe, is_alive, process_start

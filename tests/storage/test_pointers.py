@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import replace
 from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Author, Claim, HistoryRecord, Mark, Moved, Owner, State
 from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.pointers import Note, Pointers

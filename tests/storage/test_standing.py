@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode, replace
+from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import ERROR, STALE, Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import OwnerRecord, StoreIdentity
 from leptonctl.storage.claims import Registration, lock_environment
 from leptonctl.storage.owner import current_owner

@@ -1,12 +1,12 @@
 """How gates read: any rule by its own words, and behind the figure how sure it is."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.state import Verdict
 from leptonctl.views.history import render_text

@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
 
 from leptonctl.core.change import Keep
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.views.plan_json import plan_to_json
 from tests.views.plans import BINDING, OPS, V1, V2, binding, edited, everything, new_version, plan, step

@@ -1,10 +1,10 @@
-import dataclasses
 import re
 
 import pytest
 from markdown_it import MarkdownIt
 
 from leptonctl.core.change import Because, Plan
+from leptonctl.core.frozen import replace
 from leptonctl.views.plan_markdown import MOST_BYTES, cell, code, prose, render
 from tests.views.plans import binding, edited, everything, new_version, plan
 
@@ -40,7 +40,7 @@ def test_an_empty_plan_says_so() -> None:
 
 def test_names_and_values_cannot_become_markup() -> None:
     because = (Because(path=NASTY, before=NASTY, after=NASTY),)
-    shown = _html(render(plan(dataclasses.replace(edited(), reason=NASTY, because=because))))
+    shown = _html(render(plan(replace(edited(), reason=NASTY, because=because))))
     assert "<script" not in shown
     assert "<strong>b" not in shown
     assert "href" not in shown
@@ -74,7 +74,7 @@ def test_pipes_in_cells_are_escaped_and_plain_words_stay_plain() -> None:
 @pytest.mark.parametrize("count", [10, 300, 3000])
 def test_the_comment_stays_below_the_limit_and_says_what_it_leaves_out(count: int) -> None:
     because = tuple(Because(path=f"params.{NASTY}{i}", before="x" * 400, after="漢" * 400) for i in range(30))
-    changes = [dataclasses.replace(edited(), address=f"model/m{i}@v1", because=because) for i in range(count)]
+    changes = [replace(edited(), address=f"model/m{i}@v1", because=because) for i in range(count)]
     shown = render(plan(*changes, binding()))
     assert len(shown.encode()) < MOST_BYTES
     assert f"{count + 1} to update" in shown
@@ -84,5 +84,5 @@ def test_the_comment_stays_below_the_limit_and_says_what_it_leaves_out(count: in
 
 
 def test_one_change_of_unbounded_size_still_fits() -> None:
-    huge: Plan = plan(dataclasses.replace(edited(), because=tuple(Because(path=f"p{i}", before=i, after=i + 1) for i in range(50_000))))
+    huge: Plan = plan(replace(edited(), because=tuple(Because(path=f"p{i}", before=i, after=i + 1) for i in range(50_000))))
     assert len(render(huge).encode()) < MOST_BYTES

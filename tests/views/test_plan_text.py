@@ -1,6 +1,5 @@
-import dataclasses
-
 from leptonctl.core.change import Because, Create, Drift, Plan
+from leptonctl.core.frozen import replace
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.plan_text import render
 from tests.views.plans import binding, edited, everything, new_version, plan, step
@@ -57,7 +56,7 @@ def test_drift_that_nothing_mends_is_shown_above_that_line() -> None:
 
 
 def test_a_return_says_so_and_no_gate_stands_against_it() -> None:
-    shown = text(plan(dataclasses.replace(binding(), is_return=True, steps=(step("bind", "x", None),))))
+    shown = text(plan(replace(binding(), is_return=True, steps=(step("bind", "x", None),))))
     assert "~ environment/prod/spam-filter  v1 → v2  a return: no gate blocks it" in shown
     assert "Plan: 1 to update, nothing to build, 1 to bind." in shown
     assert "fail" not in shown
@@ -75,9 +74,9 @@ def test_many_changes_of_a_kind_are_folded_with_their_work() -> None:
 
 
 def test_a_failed_gate_is_never_folded_away() -> None:
-    open_gate = dataclasses.replace(binding(), judgements=binding().judgements[2:])
-    many = [dataclasses.replace(open_gate, address=f"environment/e{i:02}/m") for i in range(40)]
-    many[35] = dataclasses.replace(binding(), address="environment/e35/m")
+    open_gate = replace(binding(), judgements=binding().judgements[2:])
+    many = [replace(open_gate, address=f"environment/e{i:02}/m") for i in range(40)]
+    many[35] = replace(binding(), address="environment/e35/m")
     shown = text(plan(*many))
     assert "environment/e35/m  v1 → v2" in shown
     assert "… and 37 more like these" in shown
@@ -85,7 +84,7 @@ def test_a_failed_gate_is_never_folded_away() -> None:
 
 def test_values_are_shortened_and_cannot_steer_the_terminal() -> None:
     nasty = Because(path="description", before="\x1b[2J" + "x" * 500, after="a\nb")
-    shown = text(plan(dataclasses.replace(edited(), because=(nasty,))))
+    shown = text(plan(replace(edited(), because=(nasty,))))
     assert "\x1b" not in shown
     assert max(map(len, shown.splitlines())) < 120
     assert "a\\nb" in shown

@@ -1,12 +1,12 @@
 """Rows made to break an export: at tree thresholds, missing, unknown, non-ASCII, huge. Deterministic; judges nothing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from onnx import helper
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.frame import Slice
 from leptonctl.learning.onnx.scalers import EXACT
@@ -24,8 +24,7 @@ TEXTS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HardRows:
+class HardRows(Frozen):
     """The rows, what each one tries, and which (by index) hold a huge value."""
 
     columns: Columns

@@ -6,11 +6,11 @@ is not finite are counted, not compared.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.outputs import ParityFigures
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
@@ -24,8 +24,7 @@ PROBABILITY, VALUE = 1e-4, 1e-5
 ROWS_AT_ONCE = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parity:
+class Parity(Frozen):
     """What the comparison of some rows found. `wrong` are the rows (by index) that break the rules."""
 
     compared: int

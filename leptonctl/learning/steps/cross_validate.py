@@ -4,10 +4,10 @@ Preprocessing and model are fitted anew on the other folds, as scikit-learn pipe
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, fit
 from leptonctl.learning.inputs import CrossValidateInputs, read_inputs

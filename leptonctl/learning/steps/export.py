@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leptonctl.core.codec import encode
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import package_digest
 from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, providers_of
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 OPSET = 18
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class Exported(Frozen):
     """An exported model that agrees with its native one."""
 
     onnx: bytes
@@ -102,8 +101,7 @@ def export(fitted: Fitted, training: Rows, evaluation: Rows, *, opset: int = OPS
     return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, columns, answers))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Frozen):
     """One conversion and how it compared."""
 
     onnx: bytes

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from leptonctl.core.codec import replace
 from leptonctl.core.contract import Column, Contract, key_mark
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs

@@ -4,13 +4,12 @@ Numbers are decimal text (ASCII digits, point, exponent) read to the nearest flo
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from leptonctl.core.codec import replace
 from leptonctl.core.contract import ARTICLES, MISSING_TEXTS, Cells, Column, ColumnType, Scalar, infer_type, matches
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
@@ -20,8 +19,7 @@ EXACT = 2**53
 SHOWN_LINES = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Frozen):
     """One file as it was read. `name` is its path as the project writes it."""
 
     name: str
@@ -36,8 +34,7 @@ class Table:
         return self.options.missing_values is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(Frozen):
     """Rows of a table that break one rule of one column. `check` is the rule's word, `what` completes "N cells are"."""
 
     table: Table

@@ -6,20 +6,19 @@ The dtype alone tells what a column is, so rows can be cut (folds, samples) with
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import ColumnType, Contract
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.tables.identity import ROW_ID
 from leptonctl.spi.learning import ProviderError
 
 Columns = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class Rows(Frozen):
     """Feature columns in file order, the target as learners want it, and the identity of each row."""
 
     columns: Columns

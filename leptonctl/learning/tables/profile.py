@@ -1,15 +1,14 @@
 """What a table is like at first sight: types, missing cells, distinct values. For `init`, which guesses from it; decides nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from leptonctl.core.contract import ColumnType
+from leptonctl.core.frozen import Frozen
 from leptonctl.spi.learning import Source, SourceOptions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Frozen):
     """By column, in file order. `length` is the mean length of its texts in characters."""
 
     rows: int

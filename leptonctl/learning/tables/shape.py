@@ -4,10 +4,10 @@ Never a feature: the target, dropped columns, the `split` column, and the column
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from leptonctl.core.contract import ColumnType, missing_columns
 from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split
 from leptonctl.learning.tables.cells import Table, infer
 from leptonctl.learning.tables.identity import ROW_ID
@@ -16,8 +16,7 @@ from leptonctl.spi.learning import ProviderError
 OTHER_COLUMNS = "choose other columns, or rename the column in the data"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(Frozen):
     """What each column of the file is. `target_type` is never boolean: a boolean target is the texts true and false."""
 
     target: str
