@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import fastjsonschema
+import msgspec
 import pytest
 
 from leptonctl import __version__
@@ -137,9 +138,10 @@ def test_checks_of_other_schemas_are_not_believed(bare: Path, wrong: Path, tmp_p
 
 
 def test_the_build_needs_nothing_but_what_it_requires(wheel: Path, tmp_path: Path) -> None:
-    """In isolation there is neither numpy nor yaml: the schemas and what they import live with fastjsonschema alone."""
+    """In isolation there is neither numpy nor yaml: the schemas and what they import live with fastjsonschema and msgspec alone."""
     (tmp_path / "site").mkdir()
-    shutil.copytree(Path(fastjsonschema.__file__).parent, tmp_path / "site" / "fastjsonschema")
+    for package in (fastjsonschema, msgspec):
+        shutil.copytree(Path(package.__file__).parent, tmp_path / "site" / package.__name__)
     code = (
         f"import sys; sys.path += [{str(tmp_path / 'site')!r}, {str(CHECKOUT)!r}]\n"
         "from pathlib import Path; from leptonctl.project.compiled import compiled_checks\n"
