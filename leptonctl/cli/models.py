@@ -16,11 +16,11 @@ def verify(
 ) -> int:
     """Prove that a version is what was recorded: bytes, golden rows, metrics."""
     from leptonctl.commands.verify import verify as command
-    from leptonctl.views.reports import verified
+    from leptonctl.views.reports import verification_text
 
     terminal = terminal_of(ctx)
     proof = command(terminal.session(), address, rebuild=rebuild)
-    return terminal.show(proof, verified, OK if proof["ok"] else ERROR)
+    return terminal.show(proof, verification_text, OK if proof["ok"] else ERROR)
 
 
 def predict(
@@ -32,10 +32,10 @@ def predict(
 ) -> int:
     """Predict the rows of a file with the very model that is served."""
     from leptonctl.commands.predict import predict as command
-    from leptonctl.views.reports import predicted
+    from leptonctl.views.reports import prediction_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), target, source, output, form), predicted)
+    return terminal.show(command(terminal.session(), target, source, output, form), prediction_text)
 
 
 def serve(

@@ -17,23 +17,23 @@ def init(
 ) -> int:
     """Lay out a project that applies at once, and say what was inferred."""
     from leptonctl.commands.init import init as command
-    from leptonctl.views.reports import initialised
+    from leptonctl.views.reports import init_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.directory or Path.cwd(), from_file, target), initialised)
+    return terminal.show(command(terminal.directory or Path.cwd(), from_file, target), init_text)
 
 
 def validate(ctx: typer.Context) -> int:
     """Check every project file, all errors at once."""
     from leptonctl.commands.validate import validate as command
-    from leptonctl.views.reports import validated, validation_to_json
+    from leptonctl.views.reports import validation_text, validation_to_json
 
     terminal = terminal_of(ctx)
     found = command(terminal.session())
     code = INVALID if has_errors(found) else OK
     if terminal.json:
         return terminal.show(validation_to_json(found), str, code)
-    terminal.say(validated(found, terminal.sources, color=terminal.color))
+    terminal.say(validation_text(found, terminal.sources, color=terminal.color))
     return code
 
 
@@ -54,11 +54,11 @@ def pin(
 ) -> int:
     """Write the digests of data files into the YAML. Never changes one that is there: it proposes a new version."""
     from leptonctl.commands.pin import pin as command
-    from leptonctl.views.reports import has_error, pinned
+    from leptonctl.views.reports import has_error, pin_text
 
     terminal = terminal_of(ctx)
     done = command(terminal.session(), addresses or ())
-    return terminal.show(done, pinned, ERROR if has_error(done) else OK)
+    return terminal.show(done, pin_text, ERROR if has_error(done) else OK)
 
 
 def version(ctx: typer.Context) -> int:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def gc(ctx: typer.Context, yes: Yes = False) -> int:
     """Free the space of what nothing needs. Declared versions, bindings and recent deployments stay."""
     from leptonctl.commands.gc import gc as command
-    from leptonctl.views.reports import collectable, collected
+    from leptonctl.views.reports import gc_preview, gc_text
 
     terminal = terminal_of(ctx)
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
-        lambda what: collectable(what, color=terminal.color), given=yes, needed=bool
+        lambda what: gc_preview(what, color=terminal.color), given=yes, needed=bool
     )
-    return terminal.show(command(terminal.session(), consent), collected)
+    return terminal.show(command(terminal.session(), consent), gc_text)
 
 
 def lock_list(ctx: typer.Context) -> int:
@@ -38,10 +38,10 @@ def lock_release(
 ) -> int:
     """Release a lock whose holder will not."""
     from leptonctl.commands.lock import release as command
-    from leptonctl.views.reports import described
+    from leptonctl.views.reports import outline_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), lock_id), described)
+    return terminal.show(command(terminal.session(), lock_id), outline_text)
 
 
 lock: click.Group = Suggesting(

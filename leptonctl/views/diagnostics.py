@@ -1,4 +1,4 @@
-"""Diagnostics -> text with the line, carets and a hint. Decides nothing, prints nothing."""
+"""Diagnostics -> text with the source line, carets and a hint. Decides nothing, prints nothing."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,8 @@ BREAK = re.compile(r"\r\n|\n|\r")
 
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool) -> str:
-    """All diagnostics in the order of their places, then how many there are. `sources`: file -> text. Empty when there are none."""
-    ordered = sorted(dict.fromkeys(diagnostics), key=_place)
+    """All diagnostics in the order of their places, then their count. `sources`: file -> text. Empty without diagnostics."""
+    ordered = sorted(dict.fromkeys(diagnostics), key=_sort_key)
     if not ordered:
         return ""
     lines: dict[str, list[str]] = {}
@@ -23,23 +23,23 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
     return "\n\n".join(blocks) + "\n\n" + _closing(ordered) + "\n"
 
 
-def _place(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
-    at = diagnostic.span
-    return (False, at.file, at.line, at.column) if at else (True, "", 0, 0)
+def _sort_key(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
+    span = diagnostic.span
+    return (False, span.file, span.line, span.column) if span else (True, "", 0, 0)
 
 
 def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, list[str]], *, color: bool) -> str:
     paint = COLORS[diagnostic.severity]
     out = [f"{_in(f'{diagnostic.severity}[{diagnostic.id}]', paint, color)}: {_in(diagnostic.summary, '1', color)}"]
-    at = diagnostic.span
+    span = diagnostic.span
     detail = [_clean(line) for line in diagnostic.detail.splitlines()]
-    if at is not None:
-        out.append(f"  {_in('-->', '34', color)} {_clean(at.file)}:{at.line}:{at.column}")
-        if at.file in sources and at.file not in cache:
-            cache[at.file] = BREAK.split(sources[at.file])
-        written = cache.get(at.file, [])
-        if at.line <= len(written):
-            out += _excerpt(at, written[at.line - 1], detail[0] if detail else "", paint, color=color)
+    if span is not None:
+        out.append(f"  {_in('-->', '34', color)} {_clean(span.file)}:{span.line}:{span.column}")
+        if span.file in sources and span.file not in cache:
+            cache[span.file] = BREAK.split(sources[span.file])
+        source_lines = cache.get(span.file, [])
+        if span.line <= len(source_lines):
+            out += _excerpt(span, source_lines[span.line - 1], detail[0] if detail else "", paint, color=color)
             detail = detail[1:]
     out += [f"  {line}" for line in detail]
     hint = [_clean(line) for line in diagnostic.hint.splitlines()]
@@ -47,21 +47,21 @@ def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, 
     return "\n".join(out)
 
 
-def _excerpt(at: Span, line: str, detail: str, paint: str, *, color: bool) -> list[str]:
-    """The line with its number, and the carets below it with what is wrong beside them."""
-    before, marked, after = line[: at.column - 1], line[at.column - 1 : at.end_column - 1], line[max(at.end_column, at.column) - 1 :]
-    before, marked, after = _clean(before), _clean(marked), _clean(after).rstrip()
+def _excerpt(span: Span, line: str, detail: str, paint: str, *, color: bool) -> list[str]:
+    """The line with its number, and the carets below it followed by what is wrong."""
+    start, end = span.column - 1, span.end_column - 1
+    before, marked, after = _clean(line[:start]), _clean(line[start:end]), _clean(line[max(start, end) :]).rstrip()
     if _width(before + marked + after) > WIDEST and _width(before) > WIDEST // 2:
         before = "…" + _last(before, WIDEST // 2 - 1)
     marked_room = WIDEST - _width(before)
     marked = _cut(marked, marked_room)
     after = _cut(after, marked_room - _width(marked))
-    number = str(at.line)
+    number = str(span.line)
     carets = "^" * max(1, _width(marked))
     gutter = _in(f"{number} |", "34", color)
     empty = _in(f"{' ' * len(number)} |", "34", color)
-    pointed = f"{carets} {detail}".rstrip()
-    return [f"  {gutter} {before}{marked}{after}".rstrip(), f"  {empty} {' ' * _width(before)}{_in(pointed, paint, color)}"]
+    remark = f"{carets} {detail}".rstrip()
+    return [f"  {gutter} {before}{marked}{after}".rstrip(), f"  {empty} {' ' * _width(before)}{_in(remark, paint, color)}"]
 
 
 def _closing(diagnostics: list[Diagnostic]) -> str:
@@ -74,12 +74,12 @@ def _closing(diagnostics: list[Diagnostic]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Tabs as spaces; what could steer a terminal as a replacement character."""
+    """The text with tabs as spaces and characters that could control a terminal replaced."""
     return "".join(TAB if c == "\t" else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _width(text: str) -> int:
-    """Terminal cells of a text."""
+    """The number of terminal columns that the text takes."""
     if text.isascii():
         return len(text)
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
@@ -88,17 +88,17 @@ def _width(text: str) -> int:
 def _cut(text: str, room: int) -> str:
     if _width(text) <= room:
         return text
-    kept = text[: max(0, room - 1)]
-    while kept and _width(kept) > room - 1:
-        kept = kept[:-1]
-    return kept + "…"
+    start = text[: max(0, room - 1)]
+    while start and _width(start) > room - 1:
+        start = start[:-1]
+    return start + "…"
 
 
 def _last(text: str, room: int) -> str:
-    kept = text[-room:]
-    while _width(kept) > room:
-        kept = kept[1:]
-    return kept
+    end = text[-room:]
+    while _width(end) > room:
+        end = end[1:]
+    return end
 
 
 def _in(text: str, code: str, color: bool) -> str:

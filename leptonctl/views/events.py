@@ -1,6 +1,6 @@
-"""Reporters: what an apply says while it works. JSON lines for machines, lines and a live part for people, silence.
+"""Reporters of an apply's progress: JSON lines for machines, lines and a live part for people, or silence.
 
-They turn events into text and hand it to a `write` function; they open nothing.
+They turn events into text and pass it to a `write` function; they open nothing.
 """
 
 import json
@@ -17,18 +17,18 @@ from leptonctl.views.plan_text import gates_table, place
 from leptonctl.views.style import Style, cut, duration, figure, printable
 
 QUIET_SECONDS = 5.0
-"""How long a plain log waits between two lines about one step."""
+"""The shortest time between two lines about one step in a plain log."""
 PAST = {"apply": "Applied", "build": "Built", "rollback": "Rolled back", "promote": "Promoted", "destroy": "Destroyed"}
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """`type` first, then every field of the event."""
-    found: dict[str, Any] = {"type": event.type}
+    """The event as a JSON object: `type` first, then every field."""
+    obj: dict[str, Any] = {"type": event.type}
     for name, field in fields(event).items():
         value = _plain(field)
-        # counters stand beside the other fields: trained, exported …
-        found |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}
-    return found
+        # the counters (trained, exported …) are on the same level as the other fields
+        obj |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}
+    return obj
 
 
 def _plain(value: Any) -> Any:
@@ -40,14 +40,14 @@ def _plain(value: Any) -> Any:
 
 
 class Silent:
-    """Says nothing."""
+    """Reports nothing."""
 
     def __call__(self, event: Event) -> None:
         del event
 
 
 class JsonLines:
-    """One JSON object a line. `write` is expected to flush."""
+    """One JSON object per line. `write` should flush."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -57,9 +57,9 @@ class JsonLines:
 
 
 class Console:
-    """Lines for people. On a terminal the running steps stand below, one line each, redrawn in place.
+    """Lines for people. On a terminal the running steps are shown below them, one line each, redrawn in place.
 
-    `clock` gives seconds and is read only for the live part; `refresh` redraws it, from any thread.
+    `clock` gives seconds and is read only for the live part; any thread may call `refresh` to redraw it.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Console:
     ) -> None:
         self._write, self._style, self._tty, self._width, self._clock = write, Style(color), tty, width, clock
         self._running: dict[tuple[str, str], tuple[float, str]] = {}
-        self._said: dict[tuple[str, str], float] = {}
+        self._logged: dict[tuple[str, str], float] = {}
         self._drawn = 0
         self._command = ""
         self._held = 0
@@ -79,7 +79,7 @@ class Console:
             self._draw(lines)
 
     def refresh(self) -> None:
-        """Redraw the live part, so that its seconds move while a step says nothing."""
+        """Redraw the live part, so that its seconds advance while no event arrives."""
         with self._lock:
             if self._running:
                 self._draw([])
@@ -91,15 +91,15 @@ class Console:
             return
         live = [self._live(key) for key in self._running]
         if lines or live or self._drawn:
-            # up over the old live part and clear to the end of the screen, in one write so that nothing flickers
+            # move up over the old live part and clear the rest of the screen, in one write to avoid flicker
             up = f"\x1b[{self._drawn}A\r\x1b[J" if self._drawn else ""
             self._write(up + "".join(line + "\n" for line in [*lines, *live]))
         self._drawn = len(live)
 
     def _live(self, key: tuple[str, str]) -> str:
-        began, said = self._running[key]
-        seconds = f"  {duration(max(1, int(self._clock() - began)))}" if self._clock else ""
-        text = cut(f"{_name(*key)}{seconds}" + (f"  {said}" if said else ""), self._width - 3)
+        start, progress = self._running[key]
+        seconds = f"  {duration(max(1, int(self._clock() - start)))}" if self._clock else ""
+        text = cut(f"{_name(*key)}{seconds}" + (f"  {progress}" if progress else ""), self._width - 3)
         return f"{self._style.cyan('·')} {text}"
 
     def _lines(self, event: Event) -> list[str]:
@@ -117,16 +117,16 @@ class Console:
             return self._progress(event, key)
         self._running.pop(key, None)
         self._held += isinstance(event, StepFailed) and event.gate
-        return _ended(event, self._style)
+        return _end_lines(event, self._style)
 
     def _progress(self, event: StepProgress, key: tuple[str, str]) -> list[str]:
-        said = _progress_text(event)
-        began, _ = self._running.get(key, (0.0, ""))
-        self._running[key] = (began, said)
-        if self._tty or event.seconds - self._said.get(key, 0.0) < QUIET_SECONDS:
+        progress = _progress_text(event)
+        start, _ = self._running.get(key, (0.0, ""))
+        self._running[key] = (start, progress)
+        if self._tty or event.seconds - self._logged.get(key, 0.0) < QUIET_SECONDS:
             return []
-        self._said[key] = event.seconds
-        return [f"· {_name(*key)}  {duration(event.seconds)}" + (f"  {said}" if said else "")]
+        self._logged[key] = event.seconds
+        return [f"· {_name(*key)}  {duration(event.seconds)}" + (f"  {progress}" if progress else "")]
 
 
 def _progress_text(event: StepProgress) -> str:
@@ -140,30 +140,30 @@ def _progress_text(event: StepProgress) -> str:
     return ", ".join(parts)
 
 
-def _ended(event: StepFinished | StepFailed | StepSkipped, style: Style) -> list[str]:
+def _end_lines(event: StepFinished | StepFailed | StepSkipped, style: Style) -> list[str]:
     name = _name(event.name, event.address)
     if isinstance(event, StepFinished):
-        return _finished(event, name, style)
+        return _finish_lines(event, name, style)
     if isinstance(event, StepSkipped):
         return [f"{style.dim('-')} {name}  {style.dim('skipped: ' + printable(event.because) + ' failed')}"]
     if isinstance(event, StepFailed):
-        return _failed(event, name, style)
+        return _failure_lines(event, name, style)
     assert_never(event)
 
 
-def _finished(event: StepFinished, name: str, style: Style) -> list[str]:
-    said = [duration(event.seconds)] if not event.adopted else ["adopted"]
+def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
+    parts = [duration(event.seconds)] if not event.adopted else ["adopted"]
     numbers = [(k, v) for k, v in (event.metrics or {}).items() if isinstance(v, int | float)]
     if numbers:
-        said.append(", ".join(f"{printable(k)} {figure(v)}" for k, v in numbers[:4]) + (", …" if len(numbers) > 4 else ""))  # noqa: PLR2004
+        parts.append(", ".join(f"{printable(k)} {figure(v)}" for k, v in numbers[:4]) + (", …" if len(numbers) > 4 else ""))  # noqa: PLR2004
     if event.message:
-        said.append(printable(event.message))
-    lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(said))}"]
+        parts.append(printable(event.message))
+    lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(parts))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
     return [*lines, evidence] if evidence else lines
 
 
-def _failed(event: StepFailed, name: str, style: Style) -> list[str]:
+def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
     d = event.diagnostic.to_json()
     lines = [f"{style.red('✗')} {name}  {style.red('held by its gates' if event.gate else 'failed')}  {style.dim(duration(event.seconds))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
@@ -179,21 +179,21 @@ def _failed(event: StepFailed, name: str, style: Style) -> list[str]:
 
 
 def did_anything(event: ApplyFinished) -> bool:
-    """Some step was done, failed or skipped."""
+    """Whether any step was done, failed or skipped, or anything was healed or changed."""
     return not event.ok or any((*event.done.values(), event.failed, event.skipped, event.healed, event.changed))
 
 
 def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) -> str:
-    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates did not fail."""
+    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates is no failure."""
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
     counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
     parts = [f"{n} {word}" for word, n in counts.items() if n]
     parts += [f"{printable(name)} {word}" for word, names in (("healed", event.healed), ("changed", event.changed)) for name in names]
-    did = ", ".join(parts) or "nothing to build"
+    work = ", ".join(parts) or "nothing to build"
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
     serial = "" if command == "build" else f" Serial {event.serial}."
-    return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {did}.{serial}"
+    return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {work}.{serial}"
 
 
 def _name(step: str, address: str) -> str:

@@ -1,9 +1,9 @@
-"""A node's story: what its digest is made of, where each part is written, what moved, and who built it. Writes nothing.
+"""A node's story: what its digest is made of, where each part is written, what changed, and who built it. Writes nothing.
 
 Reads `{address, digest, recorded, fields: [{path, value, file, line, column}], changed: [{path, before, after, file, line,
 column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host, commit, seconds, metrics}]}`.
-`recorded` is the digest in the state, null where there is none; a field without `file` is a default; a step's `key` is
-null while it depends on bytes that are not built yet.
+`recorded` is the digest in the state, null without one; a field without `file` is a default; a step's `key` is null while
+it depends on bytes that are not built yet.
 """
 
 from collections.abc import Mapping
@@ -56,12 +56,12 @@ def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: st
     rows = []
     for step in steps:
         key = short(step["key"]) if step["key"] else "known after its build"
-        done = (
+        outcome = (
             f"done {when(step['at'], now)} in {duration(step['seconds'])} by {who(step)}"
             if step["cached"]
             else style.yellow("no result yet")
         )
-        rows.append((step["name"].replace("_", "-"), key, done))
+        rows.append((step["name"].replace("_", "-"), key, outcome))
     return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color) if rows else ""
 
 
@@ -71,7 +71,7 @@ def _builds(builds: list[Mapping[str, Any]], style: Style, *, color: bool, now: 
 
 
 def place(field: Mapping[str, Any]) -> str:
-    """`models/spam.yaml:4:12`, or where it comes from when nobody wrote it."""
+    """`models/spam.yaml:4:12`, or `default` for a value that no file holds."""
     if not field.get("file"):
         return "default"
     return ":".join(printable(str(part)) for part in (field["file"], field.get("line"), field.get("column")) if part is not None)

@@ -30,13 +30,13 @@ from leptonctl.core.state import (
 )
 
 MEANINGS = {
-    "address": "What it is about, as `leptonctl` prints it: `model/spam@v2`, `environment/prod/spam`.",
-    "addresses": "What it will move.",
+    "address": "The node, as `leptonctl` prints it: `model/spam@v2`, `environment/prod/spam`.",
+    "addresses": "The addresses whose pointers it will move.",
     "after": "Digest after the change; null: it was dropped.",
     "after_version": "Version bound after the change.",
     "artifact": "Digest of the ONNX bytes.",
     "at": "When, as ISO 8601 in UTC.",
-    "author": "Who, with what and why.",
+    "author": "Who moved the pointers, with which command, and why.",
     "beat": "Grows while its holder lives.",
     "before": "Digest before the change; null: there was none.",
     "before_version": "Version bound before the change.",
@@ -47,61 +47,61 @@ MEANINGS = {
     "changes": "Every pointer that moved.",
     "claim": "Id of the claim that it belongs to.",
     "columns": "The features, in the order of the data.",
-    "command": "The command that was given.",
-    "commit": "Commit of the project's repository, null where there is none.",
+    "command": "The command that ran.",
+    "commit": "Commit of the project's repository, null without a repository.",
     "current": "Address → its pointer.",
-    "declaration": "Digest that its recipe lies under.",
+    "declaration": "Digest under which its recipe is stored.",
     "deployment": "Number of a deployment.",
-    "destroyed": "Nothing of it serves any more.",
+    "destroyed": "It was destroyed: nothing of it serves any more.",
     "digest": "Digest of the recipe.",
-    "effect": "It is undone when it vanishes: environments and bindings.",
+    "effect": "Its effect is undone when it is no longer declared: true for environments and bindings.",
     "environment": "Name of the environment.",
-    "environments": "Name → what is recorded of it.",
+    "environments": "Name of an environment → its record.",
     "epoch": "Who wrote it; a lower one may not replace it.",
-    "evidence": "What the gates said.",
+    "evidence": "The verdicts of the gates.",
     "fill": "What a missing cell is replaced with.",
     "generation": "Grows when another state takes over the lineage.",
-    "graph": "How it enters the graph, or what the graph takes and gives.",
+    "graph": "How it enters the graph, or the inputs and outputs of the graph.",
     "hash": "Cells are hashed; for all columns: which ones.",
     "held": "Bindings that gates refused.",
     "high": "Upper end of the interval of the value.",
     "holder": "Id of the claim that wrote it.",
     "host": "Name of the machine.",
-    "id": "A random name of its own.",
-    "incarnation": "Counts the lives of an environment, from first bind to destroy.",
-    "index": "Place in `features`.",
+    "id": "A random name.",
+    "incarnation": "Counts the lives of an environment, each from its first bind to its destroy.",
+    "index": "Position in `features`.",
     "input": "Name of the graph input.",
-    "key": "Step key; of a secret: the typed secret as YAML wrote it.",
+    "key": "Step key; of hashing: the secret, as it is written in the YAML.",
     "key_id": "Public name of the secret's value.",
     "limit": "The limit that the rule names.",
     "lineage": "The lineage that it belongs to, 32 hex digits.",
     "low": "Lower end of the interval of the value.",
-    "machine": "Id of the machine, empty where the system keeps none.",
+    "machine": "Id of the machine, empty where the system has none.",
     "mark": "HMAC of the key id under the key.",
     "max": "Largest allowed value.",
     "metrics": "Metric → value, as evaluated.",
     "min": "Smallest allowed value.",
-    "models": "Model → what answers for it.",
+    "models": "Model → what serves it.",
     "n": "Rows that the value rests on.",
     "name": "Name of the column.",
-    "note": "What else there is to say.",
-    "notes": "What views show and no digest covers: description, labels.",
+    "note": "A remark.",
+    "notes": "Description and labels: shown, but part of no digest.",
     "nullable": "A cell may be missing.",
     "op": "Kind of work: prepare, train, export, evaluate, …",
     "owner": "The process that holds it.",
     "package": "Digest of graph and manifest together.",
     "phase": "Whether it still builds, or moves its pointers.",
     "pid": "Process id.",
-    "pointers": "Address → the pointer it will have; null: it is dropped.",
+    "pointers": "Address → its new pointer; null: it is dropped.",
     "previous": "The record or deployment before it, null for the first.",
-    "privacy": "How private columns are hashed, null where none are.",
+    "privacy": "How private columns are hashed, null if none are.",
     "project": "Name of the project.",
     "protected": "As declared.",
     "recipe": "The declared fields that determine the result.",
-    "recovered_by": "Who completed the switch after its holder had died.",
+    "recovered_by": "Who completed the switch after its holder died.",
     "requests": "`lenient` or `strict`, as declared.",
-    "role": "What it answers.",
-    "sealed": "Model version → the recipe it keeps for good.",
+    "role": "Which requests it answers.",
+    "sealed": "Model version → the recipe that it must keep.",
     "seals": "Model version → its seal.",
     "seconds": "How long it took.",
     "serial": "Grows with every change of a pointer.",
@@ -109,28 +109,28 @@ MEANINGS = {
     "start": "Start of the process in clock ticks since boot.",
     "state": "Id of the state.",
     "steps": "Name of a step → the key of its result.",
-    "stopped": "It was stopped cleanly, and is not waited for.",
+    "stopped": "It was stopped cleanly; no switch waits for it.",
     "strings": "Names of the string inputs.",
     "target": "Name of the target column.",
     "target_type": "Type of the target.",
     "task": "Task of the model.",
-    "test": "The statistical test that the rule asked for.",
+    "test": "The statistical test that the rule requires.",
     "token": "Issued with the lock of the environment, never twice.",
     "type": "Type of the column.",
-    "url": "Where clients reach it, null where it has no address.",
+    "url": "Where clients reach it, null without an address.",
     "user": "Login name.",
     "value": "What was compared with the limit.",
     "values": "All allowed values.",
     "version": "Name of the version.",
 }
-"""What a field of this name means wherever its record says no more."""
+"""Name of a field -> its meaning in records whose docstring does not describe it."""
 
 AT = "2026-11-25T12:00:00.000+00:00"
 LINEAGE = "5b0c8a9d3f1e4c6ab2d7e8f901234567"
 
 
-class Described(Frozen):
-    """`words` say what the docstring of `kind` does not: how the record is written and by whom."""
+class RecordDescription(Frozen):
+    """One record of the page. `words` add to the docstring of `kind` how and by whom the record is written."""
 
     title: str
     paths: tuple[str, ...]
@@ -183,44 +183,44 @@ STATE = State(
     locks={"prod": Lock(claim="a1b2c3d4e5f6", owner=OWNER, token=9, beat=1)}, tokens={"prod": 9}, history=Mark(serial=40, id="5f3a"),
 )  # fmt: skip
 
-DESCRIBED: tuple[Described, ...] = (
-    Described(
+RECORDS: tuple[RecordDescription, ...] = (
+    RecordDescription(
         title="State", paths=("state.json",), kind=PackedState, example=packed(STATE),
-        words="A digest stands as the base64 of the byte 1 and its 32 bytes, another text as that of the byte 0 and the text;"
-        " `leptonctl show` writes them in full.",
+        words="A digest is written as the base64 of the byte 1 and its 32 bytes, any other string as the base64 of the byte 0 and the"
+        " string; `leptonctl show` prints them in full.",
     ),
-    Described(
+    RecordDescription(
         title="Store identity", paths=(layout.IDENTITY,), kind=StoreIdentity, example=StoreIdentity(id="77e0"),
         words="Written once, by the first apply of the first project.",
     ),
-    Described(
+    RecordDescription(
         title="Lineage name", paths=(layout.lineage_name("PROJECT", "LINEAGE"),), kind=LineageName,
         example=LineageName(project="mail-safety", lineage=LINEAGE), words="Written once, by the first apply of a project.",
     ),
-    Described(
+    RecordDescription(
         title="Lineage owner", paths=(layout.owner("LINEAGE"),), kind=OwnerRecord,
         example=OwnerRecord(project="mail-safety", state="9c1d", generation=1, at=AT, by="ada"),
         words="Compared before a state is moved; replaced by compare-and-swap when another state takes over.",
     ),
-    Described(
+    RecordDescription(
         title="Result", paths=(layout.result("KEY"), layout.result("KEY", 2)), kind=Result,
         example=Result(
             key=_digest("7e"), op="evaluate", outputs={"metrics": {"accuracy": 0.93}, "rows": 1151}, seconds=0.8, address="model/spam@v2",
             provenance={"at": AT, "by": "ada", "host": "ci-3", "commit": "4f0c1d2", "versions": {"scikit-learn": "1.9.1"}},
         ),
-        words="The first record of a key wins. From `.2` on: made after an artifact of the one before was lost. In force is the newest"
-        " whose artifacts all exist.",
+        words="The first record of a key wins. Records from `.2` on were made after an artifact of the one before was lost. The newest"
+        " record whose artifacts all exist is in force.",
     ),
-    Described(
+    RecordDescription(
         title="Recipe", paths=(layout.recipe("DECLARATION"),), kind=Recipe,
         example=Recipe(address="model/spam@v2", recipe={"algorithm": "logistic_regression", "params": {"C": 0.5}}, notes={"labels": {}}),
         words="Written once, before a pointer names it.",
     ),
-    Described(
+    RecordDescription(
         title="Key mark", paths=(layout.key_mark("KEY_ID"),), kind=KeyMark, example=KeyMark(mark="5d41402abc4b2a76"),
-        words="Written by the first step that uses the key; a later one with another key is refused.",
+        words="Written by the first step that uses the key; a later step with another key is refused.",
     ),
-    Described(
+    RecordDescription(
         title="History record", paths=(layout.history_record("LINEAGE", 40, "ID"),), kind=HistoryRecord,
         example=HistoryRecord(
             serial=40, id="5f3a", previous=Mark(serial=39, id="11aa"), at=AT, author=AUTHOR, changes=(BOUND,), environment="prod",
@@ -230,7 +230,7 @@ DESCRIBED: tuple[Described, ...] = (
         words="Written after the state that names it, so that the store is never ahead of a state unless an earlier one was put back."
         f" {layout.HISTORY_CHUNK} serials share a folder.",
     ),
-    Described(
+    RecordDescription(
         title="Deployment", paths=(layout.deployment("LINEAGE", "ENV", 12),), kind=Deployment,
         example=Deployment(
             lineage=LINEAGE, environment="prod", deployment=12, incarnation=1, serial=40, previous=11, at=AT, by="ada", commit="4f0c1d2",
@@ -244,16 +244,16 @@ DESCRIBED: tuple[Described, ...] = (
                 )
             },
         ),
-        words="The switch writes it before anything serves it; servers load it when the head stages it.",
+        words="Written by the switch before anything serves it; servers load it when the head stages it.",
     ),
-    Described(
+    RecordDescription(
         title="Head", paths=(layout.head("LINEAGE", "ENV"),), kind=Head,
         example=Head(
             epoch=Epoch(generation=1, token=9), nonce="8d2f00c1a7b3e455", deployment=12, serial=40, staged=12, holder="a1b2c3d4e5f6"
         ),
-        words="Replaced by compare-and-swap; who writes it first puts its own epoch there, and is refused where a higher one is.",
+        words="Replaced by compare-and-swap. A writer first puts its own epoch there, and is refused if it finds a higher one.",
     ),
-    Described(
+    RecordDescription(
         title="Server record", paths=(layout.server("LINEAGE", "ENV", "ID"),), kind=ServerRecord,
         example=ServerRecord(
             id="ci-3-812", lineage=LINEAGE, environment="prod", host="ci-3", machine="f2b1", pid=812, start=190412, boot="77aa",
@@ -262,9 +262,9 @@ DESCRIBED: tuple[Described, ...] = (
                 "spam": ServedModel(version="v2", digest=_digest("b2"), package=_digest("d4"), artifact=_digest("c3"), since=AT)
             },
         ),
-        words="The only thing that a server writes.",
+        words="The only record that a server writes.",
     ),
-    Described(
+    RecordDescription(
         title="Manifest", paths=("manifest.json",), kind=Manifest,
         example=Manifest(
             task="classification", target="is_spam", target_type="string", classes=("n", "y"),
@@ -275,6 +275,6 @@ DESCRIBED: tuple[Described, ...] = (
             graph=Graph(features=1, strings=("s0",), outputs={"label": "label", "probabilities": "probabilities"}),
             privacy=Hashing(hash=("account",), key={"secret": {"env": "LEPTON_HASH_KEY"}}, key_id="k1"),
         ),
-        words="What a server needs to turn a request into graph inputs and graph outputs into an answer; an artifact of the store.",
+        words="What a server needs to turn a request into graph inputs, and graph outputs into an answer; an artifact of the store.",
     ),
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
 
 An entry: `{serial, at, by, host, commit, command, environment, deployment, changes: [{address, before, after, before_version,
-after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [as changes: what gates
-refused]}`. A build: `{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
+after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes refused by
+gates, in the form of `changes`]}`. A build: `{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
 """
 
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ NOTHING = "Nothing has happened yet."
 
 
 def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | float | None = None) -> str:
-    """`{entries: […], builds: […]}` as blocks, newest first, without a trailing newline; last a line that says how to go back."""
+    """`{entries: […], builds: […]}` as blocks, newest first, without a trailing newline; the last line says how to go back."""
     style = Style(color)
-    changed, builds = history["entries"], history["builds"]
-    told = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in changed]
-    told += [(sort_key(b["at"]), 0, 0, _build(b, style, now)) for b in builds]
-    if not told:
+    entries, builds = history["entries"], history["builds"]
+    dated = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in entries]
+    dated += [(sort_key(b["at"]), 0, 0, _build(b, style, now)) for b in builds]
+    if not dated:
         return NOTHING
-    blocks = [text for *_, text in sorted(told, key=lambda item: item[:3], reverse=True)]
-    return "\n\n".join([*blocks, *_way_back(changed)])
+    blocks = [text for *_, text in sorted(dated, key=lambda item: item[:3], reverse=True)]
+    return "\n\n".join([*blocks, *_way_back(entries)])
 
 
 def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
@@ -41,7 +41,7 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     lines = [head, table(moves, indent=4)]
     gates = entry.get("evidence") or []
     if gates:
-        # whose gate it was matters only where several bindings moved at once
+        # the address of a gate matters only where several bindings moved at once
         several = len({gate.get("address") for gate in gates}) > 1
         rows = [(*gate_cells(gate), printable(gate["address"]) if several else "") for gate in gates]
         lines.append(table(rows, right=(2,), indent=6))
@@ -49,35 +49,35 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
 
 
 def move(change: Mapping[str, Any]) -> str:
-    """`v1 → v2` of a binding; `added`, `taken out` or the digests of anything else."""
+    """`v1 → v2` of a binding; `added`, `removed` or both digests of anything else."""
     before, after = change.get("before_version"), change.get("after_version")
     if (before or after) and before != after:
         return f"{printable(before or 'unbound')} → {printable(after or 'unbound')}"
     if change["before"] is None or change["after"] is None:
-        return "added" if change["before"] is None else "taken out"
+        return "added" if change["before"] is None else "removed"
     return f"{short(change['before'])} → {short(change['after'])}"
 
 
 def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> str:
-    done = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=_order))
+    ops = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=_order))
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
     metrics = metrics_text(build.get("metrics"))
-    return f"{head}\n    {done} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
+    return f"{head}\n    {ops} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
 
 
 def _order(op: str) -> int:
-    """Where an op is shown: in the order of the table, those of no table last."""
+    """The rank of an op: its position in the table of ops, unknown ones last."""
     names = list(OPS)
     return names.index(op) if op in names else len(names)
 
 
 def _way_back(entries: list[Mapping[str, Any]]) -> list[str]:
-    """How to undo the newest switch of a version, where one stands before it."""
+    """How to undo the newest switch from one version to another."""
     for entry in sorted(entries, key=lambda e: e["serial"], reverse=True):
         for change in entry["changes"]:
             place = parse(change["address"])
-            rest = f"{place.name}/{place.member}"
+            binding = f"{place.name}/{place.member}"
             if place.member is not None and change["before"] and change["after"]:
-                back = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
-                return [f"Last switch: #{entry['serial']}. `leptonctl rollback {printable(rest)}`{back}."]
+                effect = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
+                return [f"Last switch: #{entry['serial']}. `leptonctl rollback {printable(binding)}`{effect}."]
     return []

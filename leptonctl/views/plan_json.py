@@ -11,7 +11,7 @@ FORMAT_VERSION = "1.0"
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """The whole contract; every key always present, counters always integers."""
+    """The whole object; every key is always present, counters are always integers."""
     return {
         "format_version": FORMAT_VERSION,
         "plan_id": plan.plan_id,
@@ -27,7 +27,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
 
 
 def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
-    """One gate with its evidence; `passed` null: not known yet."""
+    """One gate with its evidence; `passed` is null while it is not known."""
     gate = judgement.gate
     return {
         "metric": gate.metric,
@@ -45,7 +45,7 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
 
 
 def verdict_to_json(verdict: Verdict) -> dict[str, Any]:
-    """One gate of a history record, in the form of a plan's gates with the address of its binding first."""
+    """One gate of a history record, in the form of a plan's gates, preceded by the address of its binding."""
     return {"address": verdict.address, **judgement_to_json(judgement_of(verdict))}
 
 
@@ -67,11 +67,11 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _because(because: Because) -> dict[str, Any]:
-    where = because.span
+    span = because.span
     return {
-        "file": where.file if where else None,
-        "line": where.line if where else None,
-        "column": where.column if where else None,
+        "file": span.file if span else None,
+        "line": span.line if span else None,
+        "column": span.column if span else None,
         "path": because.path,
         "before": because.before,
         "after": because.after,

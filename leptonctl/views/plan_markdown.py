@@ -1,4 +1,4 @@
-"""The plan as the comment under a pull request: bounded, and safe whatever names and values hold."""
+"""The plan as a comment on a pull request: bounded in size, and safe whatever names and values contain."""
 
 import re
 from functools import cache
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 MOST_BYTES = 60_000
 LONGEST = 160
 IN_TABLE = 3
-"""Written causes shown in a table row; the rest stands in the details."""
+"""Causes shown in a table row; the details list more."""
 IN_DETAILS = 20
 _HARMLESS = re.compile(r"([^\W_]|[≥≤] )([^\W_]|[ .,;:'()/→≥≤~%-])*")
 _LIST_OR_LINK = re.compile(r"://|www\.|^\d+[.)] ")
 
 
 def render(plan: Plan | dict[str, Any]) -> str:
-    """The comment, below 60 kB in UTF-8: rows are left out until it fits, and it says how many."""
-    shown = plan_to_json(plan) if isinstance(plan, Plan) else plan
+    """The comment, below 60 kB in UTF-8: rows are left out until it fits, and their number is shown."""
+    obj = plan_to_json(plan) if isinstance(plan, Plan) else plan
     limit = 200
     while True:
-        text = _template().render(_bounded(shown, limit))
+        text = _template().render(_bounded(obj, limit))
         if len(text.encode()) < MOST_BYTES or limit == 0:
             return re.sub(r"\n{3,}", "\n\n", text)
         limit //= 2
 
 
 def code(text: str) -> str:
-    """A code span: inside, nothing is markup, a link or a mention."""
+    """The text as a code span, in which nothing is markup, a link or a mention."""
     text = cut(printable(text), LONGEST)
     if not text.strip():
         return ""
@@ -56,7 +56,7 @@ def code(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """A code span in a table, where even code must not hold a bare pipe."""
+    """The text as a code span for a table, where even code must not contain a bare pipe."""
     return code(text).replace("|", "\\|")
 
 
@@ -71,14 +71,14 @@ def _template() -> "Template":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(Path(__file__).parent / "templates")
-    # the output is Markdown: html escaping would spoil code spans, so every value passes one of these filters instead
+    # the output is Markdown: HTML escaping would spoil code spans, so every value passes through one of these filters instead
     environment = Environment(loader=loader, autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701
     environment.filters.update(code=code, cell=cell, prose=prose)
     return environment.get_template("plan.md.j2")
 
 
 def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
-    """The template's values, at most `limit` of each kind of row; what stops the plan comes first."""
+    """The template's values, with at most `limit` rows of each kind; what stops the plan comes first."""
     changes = sorted(plan["changes"], key=lambda c: not failed_gates(c))
     gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]
     gates.sort(key=lambda g: "✗?✓".index(g["verdict"]))

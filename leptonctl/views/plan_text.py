@@ -1,4 +1,4 @@
-"""The plan as a person likes to read it. One block a change, the sum on the last lines, nothing that scrolls the point away."""
+"""The plan as text for people: one block per change, the summary on the last lines, similar changes grouped."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -28,18 +28,18 @@ from leptonctl.views.words import (
 )
 
 MANY = 30
-"""Beyond this many changes those of one kind are grouped."""
+"""With more changes than this, those of one kind are grouped."""
 SHOWN = 3
 """How many of a group are shown in full."""
 
 
 def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: bool = False) -> str:
     """The text of a plan or of its JSON, without a trailing newline. `verbose` lists every change, however many."""
-    shown = plan_to_json(plan) if isinstance(plan, Plan) else plan
+    obj = plan_to_json(plan) if isinstance(plan, Plan) else plan
     style = Style(color)
-    blocks = [*_changes(shown["changes"], style, width, verbose=verbose), _drift(shown["drift"], style, width)]
-    blocks.append(notes(shown["diagnostics"], style))
-    blocks.append(_closing(shown, style))
+    blocks = [*_changes(obj["changes"], style, width, verbose=verbose), _drift(obj["drift"], style, width)]
+    blocks.append(notes(obj["diagnostics"], style))
+    blocks.append(_closing(obj, style))
     return "\n\n".join(b for b in blocks if b)
 
 
@@ -60,7 +60,7 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
         groups.setdefault((change["action"], parse(change["address"]).kind, change["reason"]), []).append(change)
     blocks: list[str] = []
     for group in groups.values():
-        # what a gate holds back is the point of the plan: never folded
+        # a change that a gate holds back is what the reader must see: it is never folded
         first = [c for c in group if failed_gates(c)]
         first += [c for c in group if c not in first][: max(0, SHOWN - len(first))]
         rest = [c for c in group if c not in first]
@@ -73,12 +73,12 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
 
 
 def _folded(rest: list[dict[str, Any]], style: Style, width: int) -> str:
-    """`~ … and 47 more like this: train 47, export 47, about 3 min (model/a@v4, …; -v lists all)`."""
-    todo = build_steps({"changes": rest})
-    counts = Counter(s["op"].replace("_", "-") for s in todo)
+    """`~ … and 47 more like these: train 47, export 47, about 3 min`, and below it the addresses."""
+    steps = build_steps({"changes": rest})
+    counts = Counter(s["op"].replace("_", "-") for s in steps)
     work = ", ".join(f"{op} {n}" for op, n in counts.items())
-    known = [s["forecast_s"] for s in todo if s["forecast_s"] is not None]
-    forecast = f", about {forecast_text(sum(known))}" if known else ""
+    forecasts = [s["forecast_s"] for s in steps if s["forecast_s"] is not None]
+    forecast = f", about {forecast_text(sum(forecasts))}" if forecasts else ""
     line = f"… and {len(rest)} more like these" + (f": {work}{forecast}" if work else "")
     names = cut(", ".join(printable(c["address"]) for c in rest), max(width - 20, 20))
     return f"{_mark(rest[0]['action'], style)} {line}\n    {style.dim(names + '  (-v lists all)')}"
@@ -123,7 +123,7 @@ def _step(step: dict[str, Any], style: Style) -> str:
 
 
 def gates_table(gates: Iterable[dict[str, Any]], style: Style, *, indent: int) -> str:
-    """One line a gate: verdict, metric, measured, limit. Also the evidence of a refusal."""
+    """One line per gate: verdict, metric, measured value, limit. Also the evidence for a refusal."""
     paint = {"✓": style.green, "✗": style.red, "?": style.yellow}
     rows = []
     for gate in gates:
@@ -154,7 +154,7 @@ def _drift(drift: list[dict[str, Any]], style: Style, width: int) -> str:
 
 
 def notes(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:
-    """Diagnostics on a line or two; the full form with carets is what `validate` prints."""
+    """Diagnostics on one or two lines each; `validate` prints the full form with carets."""
     paint = {"error": style.red, "warning": style.yellow, "note": style.cyan}
     lines = []
     for d in diagnostics:
@@ -167,7 +167,7 @@ def notes(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:
 
 
 def place(of: dict[str, Any]) -> str:
-    """`models/spam.yaml:12:9`, as far as it is known."""
+    """`models/spam.yaml:12:9`, as much of it as is known."""
     if not of["file"]:
         return ""
     return printable(":".join(str(part) for part in (of["file"], of["line"], of["column"]) if part is not None))

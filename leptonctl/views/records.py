@@ -1,4 +1,4 @@
-"""When, who, metrics and digests, each on one line: what the views of recorded things share. Reads JSON values, writes nothing."""
+"""Times, people, metrics and digests on one line each, for all views of records. Reads JSON values, writes nothing."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,11 +7,11 @@ from typing import Any
 from leptonctl.views.style import duration, figure, printable, text_width
 
 SHORT = 12
-"""Hex digits of a digest that a person compares."""
+"""How many hex digits of a digest are shown to people."""
 
 
 def when(at: str | float | None, now: str | float | None = None) -> str:
-    """`2026-11-21 18:12 UTC`, and how long ago when `now` is given. A time that cannot be read is shown as it stands."""
+    """`2026-11-21 18:12 UTC`, and how long ago that was if `now` is given. A time that cannot be parsed is shown unchanged."""
     moment = _moment(at)
     if moment is None:
         return printable(str(at)) if at else "unknown"
@@ -30,13 +30,13 @@ def ago(seconds: float) -> str:
 
 
 def sort_key(at: str | float | None) -> float:
-    """Seconds since 1970, 0 for what cannot be read."""
+    """Seconds since 1970, 0 for a time that cannot be parsed."""
     moment = _moment(at)
     return moment.timestamp() if moment else 0.0
 
 
 def who(record: Mapping[str, Any]) -> str:
-    """`mara on build7, commit 1a2b3c4`, of what is known."""
+    """`mara on build7, commit 1a2b3c4`, as much of it as is known."""
     by = " on ".join(printable(str(record[k])) for k in ("by", "host") if record.get(k))
     commit = f"commit {printable(str(record['commit']))[:SHORT]}" if record.get("commit") else ""
     return ", ".join(part for part in (by, commit) if part) or "unknown"
@@ -48,16 +48,16 @@ def short(digest: str | None) -> str:
 
 
 def metrics_text(metrics: Mapping[str, Any] | None, most: int = 4, columns: int | None = None) -> str:
-    """`accuracy 0.9312, f1 0.91, …`: the first few, whole ones only; folds' deviations are left to the JSON."""
-    shown = [f"{printable(name)} {figure(value)}" for name, value in (metrics or {}).items() if not name.endswith("_std")]
-    told = shown[:most]
-    while told and columns is not None and text_width(_listed(told, shown)) > columns:
-        told.pop()
-    return _listed(told, shown) if told else ""
+    """`accuracy 0.9312, f1 0.91, …`: the first few, none of them cut off. Standard deviations over folds are only in the JSON."""
+    figures = [f"{printable(name)} {figure(value)}" for name, value in (metrics or {}).items() if not name.endswith("_std")]
+    first = figures[:most]
+    while first and columns is not None and text_width(_join(first, of=figures)) > columns:
+        first.pop()
+    return _join(first, of=figures) if first else ""
 
 
-def _listed(told: list[str], shown: list[str]) -> str:
-    return ", ".join(told) + (", …" if len(told) < len(shown) else "")
+def _join(first: list[str], *, of: list[str]) -> str:
+    return ", ".join(first) + (", …" if len(first) < len(of) else "")
 
 
 def _moment(at: str | float | None) -> datetime | None:

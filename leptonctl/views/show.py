@@ -1,4 +1,4 @@
-"""The recorded state as aligned tables: what is current, and what its results say."""
+"""The recorded state as an aligned table: the current pointers and the metrics of their results."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ MOST_METRICS = 3
 
 
 def render_text(obj: dict[str, Any], *, color: bool) -> str:
-    """`show` without a plan file. Bindings first: they are what one asks about at night."""
+    """The output of `show` without a plan file. Bindings come first, since they matter most in an incident."""
     style = Style(color)
     current, results = obj["current"], obj["results"]
     if not current:

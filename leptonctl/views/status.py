@@ -1,4 +1,4 @@
-"""Who serves what since when, as text. Reads the object of `status --json`, writes nothing."""
+"""What serves where, and since when. Reads the object of `status --json`, writes nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from leptonctl.views.records import SHORT, metrics_text, short, when
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import table
 
-NOTHING = "No environment is bound yet. `leptonctl plan` shows what would be."
+NOTHING = "No environment is bound yet. `leptonctl plan` shows what an apply would bind."
 LEAST = 24
 """Columns that metrics may always take."""
 REMEDIES = {
@@ -19,7 +19,7 @@ REMEDIES = {
 
 
 def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
-    """One block an environment, without a trailing newline."""
+    """One block per environment, without a trailing newline."""
     blocks = [_environment(e, Style(color), color=color, width=width, now=now) for e in status["environments"]]
     return "\n\n".join(blocks) if blocks else NOTHING
 
@@ -28,7 +28,7 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     models = environment["models"]
     head = [style.bold(printable(environment["name"])), *([printable(environment["url"])] if environment.get("url") else [])]
     if models or environment.get("healthy"):
-        # nothing need run where nothing is bound
+        # where nothing is bound, no server has to run
         head.append(_health(environment.get("healthy"), style))
     head += [style.dim("protected")] if environment.get("protected") else []
     head += [style.dim(f"commit {printable(str(environment['commit']))[:SHORT]}")] if environment.get("commit") else []
@@ -36,8 +36,8 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
         return "  ".join(head) + "\n  no model is bound"
     rows = [(printable(m["name"]), printable(m["version"]), when(m["since"], now), f"#{m['serial']}", short(m["artifact"])) for m in models]
     names = ("model", "version", "since", "serial", "artifact")
-    left = max(width - 4 - max(map(text_width, table([names, *rows]).split("\n"))), LEAST)
-    cells = [(*row, metrics_text(m.get("metrics"), columns=left)) for row, m in zip(rows, models, strict=True)]
+    room = max(width - 4 - max(map(text_width, table([names, *rows]).split("\n"))), LEAST)
+    cells = [(*row, metrics_text(m.get("metrics"), columns=room)) for row, m in zip(rows, models, strict=True)]
     lines = ["  ".join(head), table(cells, head=(*names, "metrics"), right=(3,), indent=2, color=color)]
     lines.extend(line for m in models for line in _drift(m, style))
     return "\n".join(lines)
@@ -50,14 +50,14 @@ def _health(healthy: bool | None, style: Style) -> str:
 
 
 def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
-    """One line for each way in which the server differs from what is recorded: a text, or `{class, reason}`, or several."""
+    """One line for each difference between the server and the state. `drift`: a string, `{class, reason}`, or a list of these."""
     drift = model.get("drift")
-    found = drift if isinstance(drift, list) else [drift] if drift else []
+    items = drift if isinstance(drift, list) else [drift] if drift else []
     lines = []
-    for item in found:
-        told = item if isinstance(item, Mapping) else {"reason": item}
-        remedy = REMEDIES.get(told.get("class", ""), "`leptonctl plan` says what mends it")
-        line = f"  {style.yellow('!')} {printable(model['name'])}: {printable(told['reason'])}{_served(model)}"
+    for item in items:
+        difference = item if isinstance(item, Mapping) else {"reason": item}
+        remedy = REMEDIES.get(difference.get("class", ""), "`leptonctl plan` shows how to mend it")
+        line = f"  {style.yellow('!')} {printable(model['name'])}: {printable(difference['reason'])}{_served(model)}"
         lines.append(line + (f"; {remedy}" if remedy else ""))
     return lines
 

@@ -1,4 +1,4 @@
-"""Colour, widths and plain figures for terminal text. Knows no leptonctl noun and never writes."""
+"""Colour, widths and plain figures for terminal text. Knows nothing of leptonctl's nouns, never writes."""
 
 import json
 import unicodedata
@@ -6,7 +6,8 @@ import unicodedata
 from leptonctl.core.frozen import Frozen
 
 _CODES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "cyan": 36}
-_FINEST = 17
+_MOST_DIGITS = 17
+"""Significant digits that tell any two doubles apart."""
 
 
 class Style(Frozen, kw_only=False):
@@ -37,7 +38,7 @@ class Style(Frozen, kw_only=False):
 
 
 def printable(text: str) -> str:
-    """Text from files and data with control, bidirectional and other invisible characters written out as escapes."""
+    """Text from files and data, with control, bidirectional and other invisible characters as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text).replace("\x7f", "\\u007f")
@@ -59,18 +60,18 @@ def text_width(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """At most `columns` wide, with an ellipsis where something was left out. For text without ANSI codes."""
-    # no text of interest has more than four characters a column; what has is cut early, and cheaply
+    """The text cut to `columns`, with an ellipsis where something was left out. For text without ANSI codes."""
+    # ordinary text has at most four characters per column; anything denser is cut early, which is cheap
     text = text[: 4 * columns]
     if text_width(text) <= columns:
         return text
-    kept, used = [], 1
+    start, used = [], 1
     for c in text:
         used += text_width(c)
         if used > columns:
             break
-        kept.append(c)
-    return "".join(kept) + "…"
+        start.append(c)
+    return "".join(start) + "…"
 
 
 def duration(seconds: float) -> str:
@@ -89,9 +90,18 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def size_text(size: float) -> str:
+    """`812 B`, `14.2 kB`, `3.1 MB`."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004 - a thousand of a unit is one of the next
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
 def figure(value: float, beside: float | None = None) -> str:
     """Four significant digits, or as many as it takes to look different from the figure it stands `beside`."""
-    for digits in range(4, _FINEST + 1):
+    for digits in range(4, _MOST_DIGITS + 1):
         text = format(value, f".{digits}g")
         if beside is None or beside == value or text != format(beside, f".{digits}g"):
             return text
@@ -99,7 +109,7 @@ def figure(value: float, beside: float | None = None) -> str:
 
 
 def value_text(value: object, columns: int = 60, *, absent: str = "unset") -> str:
-    """A JSON value on one line: text without quotes where that cannot be misread, None as `absent`."""
+    """A JSON value on one line: a string without quotes where that is unambiguous, None as `absent`."""
     if value is None:
         return absent
     text = value if isinstance(value, str) and _plain(value) else json.dumps(value, ensure_ascii=False)
@@ -107,7 +117,7 @@ def value_text(value: object, columns: int = 60, *, absent: str = "unset") -> st
 
 
 def _plain(text: str) -> bool:
-    """Whether text read without quotes is clearly text."""
+    """Whether a string is unambiguous without quotes."""
     if not text or text != text.strip() or text in {"true", "false", "null", "unset"}:
         return False
     return not (text[0] in "-+.0123456789[{\"'" and _is_json(text))

@@ -1,4 +1,4 @@
-"""The phrases that all views of a plan share: one line for a gate, a step, the sum of it all. Reads the plan's JSON."""
+"""The phrases that all views of a plan share: for a gate, for a step, for the summary. Reads the plan's JSON."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from leptonctl.views.style import duration, figure
 ACTIONS = ("create", "update", "remove", "forget")
 BIND = "bind"
 NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held")
-"""Counters of a summary that count no step to be computed."""
+"""Counters of a summary that do not count steps to be computed."""
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
 NOTHING = "Nothing to do: everything declared is in place."
 VERDICTS = {True: "✓", False: "✗", None: "?"}
 
 
 def step_text(step: dict[str, Any]) -> str:
-    """`train  ~4 s`, `train  unknown`, `train  cached`; a bind moves a pointer and needs no forecast."""
+    """`train ~4 s`, `train unknown`, `train cached`; a bind only moves a pointer and needs no forecast."""
     name = step["name"].replace("_", "-")
     if step["cached"]:
         return f"{name} cached"
@@ -25,12 +25,12 @@ def step_text(step: dict[str, Any]) -> str:
 
 
 def forecast(seconds: float) -> str:
-    """A duration without decimals that nobody can promise."""
+    """A duration without a false precision of decimals."""
     return duration(seconds if seconds < 1 else round(seconds))
 
 
 def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Verdict, metric, measured, limit with what else there is to say. A rule that this release does not know shows its name."""
+    """Verdict, metric, measured value, and limit with remarks. A rule that this release does not know is shown by its name."""
     value, limit = gate["value"], gate["limit"]
     rule = find_rule(gate["metric"], gate["rule"])
     metric = rule.label(gate["metric"]) if rule else f"{gate['metric']} {gate['rule']}"
@@ -41,7 +41,7 @@ def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _remarks(gate: dict[str, Any]) -> list[str]:
-    """What stands behind the figure: both versions' metrics, how sure it is, the note; at least when it will be known."""
+    """The grounds of the figure: both versions' metrics, its interval, the note; or else when it will be known."""
     bound, candidate = gate["bound"], gate["candidate"]
     remarks = [_certainty(gate), gate["note"]]
     if bound is not None and candidate is not None:
@@ -52,40 +52,40 @@ def _remarks(gate: dict[str, Any]) -> list[str]:
 
 
 def _certainty(gate: dict[str, Any]) -> str:
-    """`-0.002 to 0.009, paired bootstrap, 812 rows`; nothing for a figure that is compared as it is."""
+    """`-0.002 to 0.009, paired bootstrap, 812 rows`; empty for a figure without an interval or a test."""
     interval, test, rows = gate.get("interval"), gate.get("test"), gate.get("n")
     if not interval and not test:
         return ""
-    between = f"{figure(interval[0], interval[1])} to {figure(interval[1], interval[0])}" if interval else ""
-    return ", ".join(part for part in (between, test, "" if rows is None else _count(rows, "row")) if part)
+    ends = f"{figure(interval[0], interval[1])} to {figure(interval[1], interval[0])}" if interval else ""
+    return ", ".join(part for part in (ends, test, "" if rows is None else _count(rows, "row")) if part)
 
 
 def versions_text(change: dict[str, Any]) -> str:
-    """`v1 → v2` of a binding, or nothing."""
+    """`v1 → v2` of a binding, empty for anything else."""
     before, after = change["before_version"], change["after_version"]
     if before is None and after is None:
         return ""
     if before == after:
-        return f"{after} (built anew)" if change["before"] != change["after"] else str(after)
+        return f"{after} (rebuilt)" if change["before"] != change["after"] else str(after)
     return f"{before or 'unbound'} → {after or 'unbound'}"
 
 
 def why_text(change: dict[str, Any]) -> str:
-    """The reason, less what the versions say already."""
+    """The reason, unless the versions say it already, and that no gate blocks a return."""
     versions = versions_text(change)
-    said = [change["reason"]] if change["reason"] and not (versions and versions in change["reason"]) else []
+    parts = [change["reason"]] if change["reason"] and not (versions and versions in change["reason"]) else []
     if change["is_return"]:
-        said.append("no gate blocks a return" if said else "a return: no gate blocks it")
-    return "; ".join(said)
+        parts.append("no gate blocks a return" if parts else "a return: no gate blocks it")
+    return "; ".join(parts)
 
 
 def failed_gates(change: dict[str, Any]) -> list[dict[str, Any]]:
-    """The gates known to hold this change back; none of a return."""
+    """The gates known to hold this change back; always empty for a return."""
     return [] if change["is_return"] else [g for g in change["gates"] if g["passed"] is False]
 
 
 def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """The steps that would be computed; a step shared by two addresses once."""
+    """The steps that would be computed; a step shared by two addresses is listed once."""
     seen: set[tuple[str, str]] = set()
     steps = []
     for change in plan["changes"]:
@@ -98,12 +98,12 @@ def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def has_effect(plan: dict[str, Any]) -> bool:
-    """Something would be done."""
+    """Whether an apply of the plan would do anything."""
     return bool(plan["changes"]) or any(d["class"] == "heal" for d in plan["drift"])
 
 
 def summary_line(plan: dict[str, Any]) -> str:
-    """The sum of it: `Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind`."""
+    """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`"""
     if not has_effect(plan):
         return NOTHING
     counts = plan["summary"]
@@ -123,22 +123,22 @@ def summary_line(plan: dict[str, Any]) -> str:
 
 
 def forecast_line(plan: dict[str, Any]) -> str:
-    """The sum of the forecasts, and of how many steps nothing is known; nothing when there is nothing to build."""
+    """The sum of the forecasts, and the number of steps without one; empty when there is nothing to build."""
     steps = build_steps(plan)
-    known = [s["forecast_s"] for s in steps if s["forecast_s"] is not None]
-    blind = len(steps) - len(known)
-    if not known:
-        return f"No forecast: {_count(blind, 'step')} without history." if blind else ""
-    return f"About {forecast(sum(known))} of work" + (f", and {_count(blind, 'step')} without history." if blind else ".")
+    forecasts = [s["forecast_s"] for s in steps if s["forecast_s"] is not None]
+    unknown = len(steps) - len(forecasts)
+    if not forecasts:
+        return f"No forecast: {_count(unknown, 'step')} without history." if unknown else ""
+    return f"About {forecast(sum(forecasts))} of work" + (f", and {_count(unknown, 'step')} without history." if unknown else ".")
 
 
 def gates_line(plan: dict[str, Any]) -> str:
-    """What the gates will say, where that is worth a line of its own."""
+    """How many gates fail, or else how many are still undecided; empty if neither."""
     failed = sum(map(len, map(failed_gates, plan["changes"])))
-    open_ = sum(g["passed"] is None for c in plan["changes"] for g in c["gates"] if not c["is_return"])
+    undecided = sum(g["passed"] is None for c in plan["changes"] for g in c["gates"] if not c["is_return"])
     if failed:
-        return f"{_count(failed, 'gate')} {'fails: the binding' if failed == 1 else 'fail: the bindings behind them'} would not move."
-    return f"{_count(open_, 'gate')} {'is' if open_ == 1 else 'are'} decided after training." if open_ else ""
+        return f"{_count(failed, 'gate')} {'fails: its binding' if failed == 1 else 'fail: their bindings'} would not move."
+    return f"{_count(undecided, 'gate')} {'is' if undecided == 1 else 'are'} decided after training." if undecided else ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""The schemas and the catalog -> the YAML reference as Markdown. Decides nothing, writes nothing."""
+"""Schemas and catalog -> the YAML reference as Markdown. Decides nothing, writes nothing."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ after `leptonctl schema Model > model.schema.json`:
 ```
 
 A key in **bold** is required. `versions.*` takes every key of the base block; a mapping is merged key by key, null removes a key.
-Any scalar but names may be a template, `"{{ vars.NAME }}"`; a scalar that is one whole expression keeps the type of its value.
+Any scalar except a name may be a template, `"{{ vars.NAME }}"`; a scalar that is a single expression keeps the type of its value.
 """
 HEAD = "| key | value | default | meaning |\n| --- | --- | --- | --- |"
 
 
 def render(schemas: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> str:
-    """One chapter a kind, the file formats and the metrics, then the parameters of every algorithm and preprocess step."""
+    """One chapter per kind, the file formats and the metrics, then the parameters of every algorithm and preprocess step."""
     parts = [INTRODUCTION]
     for kind, schema in schemas.items():
         rows = "\n".join(_rows(schema, ""))
@@ -43,21 +43,24 @@ def render(schemas: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> str:
 
 def _formats(catalog: Catalog) -> str:
     rows = [f"| {', '.join(f'`{end}`' for end in one.suffixes)} | {_cell(one.description)} |" for one in catalog.sources.values()]
-    return "## File formats\n\nA source is read as its file's ending says.\n\n" + "\n".join(
+    return "## File formats\n\nThe ending of a source's file decides how it is read.\n\n" + "\n".join(
         ["| ending | format |", "| --- | --- |", *rows, ""]
     )
 
 
 def _metrics(catalog: Catalog) -> str:
-    """What may stand under `evaluate.metrics`; what is better also says which way `max_drop` counts."""
+    """The names for `evaluate.metrics`; the direction that is better also decides in which direction `max_drop` counts."""
     rows = []
     for (task, name), metric in catalog.metrics.items():
         better = {True: "higher", False: "lower", None: ""}[metric.greater_is_better]
-        usual = "yes" if metric.default else ""
-        rows.append(f"| `{name}` | {task} | {better} | {usual} | {_cell(metric.description)} |")
-    head = "Names for `evaluate.metrics`; those that are one number can stand in `gates` too. Left out: the usual ones of the task."
+        default = "yes" if metric.default else ""
+        rows.append(f"| `{name}` | {task} | {better} | {default} | {_cell(metric.description)} |")
+    head = (
+        "Names for `evaluate.metrics`; metrics that are a single number can be used in `gates` too."
+        " Without `evaluate.metrics`, the default metrics of the task are computed."
+    )
     return f"## Metrics\n\n{head}\n\n" + "\n".join(
-        ["| name | task | better | usual | meaning |", "| --- | --- | --- | --- | --- |", *rows, ""]
+        ["| name | task | better | default | meaning |", "| --- | --- | --- | --- | --- |", *rows, ""]
     )
 
 
@@ -90,16 +93,16 @@ def _below(value: Mapping[str, Any], path: str) -> Iterator[str]:
 
 
 def _row(path: str, value: Mapping[str, Any], *, required: bool) -> str:
-    shown = f"**`{path}`**" if required else f"`{path}`"
+    key = f"**`{path}`**" if required else f"`{path}`"
     default = f"`{json.dumps(value['default'], ensure_ascii=False)}`" if "default" in value else ""
-    return f"| {shown} | {_cell(_form(value))} | {_cell(default)} | {_cell(value.get('description', ''))} |"
+    return f"| {key} | {_cell(_form(value))} | {_cell(default)} | {_cell(value.get('description', ''))} |"
 
 
 def _form(value: Mapping[str, Any]) -> str:
-    kinds = value.get("type")
+    types = value.get("type")
     words = describe(value) if {"type", "enum", "const", "anyOf", "oneOf"} & set(value) else "any value"
-    empty = None in value.get("enum", ()) or (isinstance(kinds, list) and "null" in kinds)
-    return words + (" or null" if empty else "")
+    nullable = None in value.get("enum", ()) or (isinstance(types, list) and "null" in types)
+    return words + (" or null" if nullable else "")
 
 
 def _cell(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from leptonctl.core import deployment, manifest, result, state
 from leptonctl.core.codec import Record, decode, encode
-from leptonctl.views.format_examples import DESCRIBED, Described
+from leptonctl.views.format_examples import RECORDS, RecordDescription
 from leptonctl.views.formats import page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
@@ -30,7 +30,7 @@ def test_every_record_that_lies_in_a_file_is_described() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.tag_field == "format_version"
     }
-    described = {cls for record in DESCRIBED for cls in record.kind.__mro__}
+    described = {cls for record in RECORDS for cls in record.kind.__mro__}
     assert files <= described
 
 
@@ -40,8 +40,8 @@ def test_every_field_says_what_it_means() -> None:
     assert [row for row in rows if row.endswith("|  |")] == []
 
 
-@pytest.mark.parametrize("record", DESCRIBED, ids=lambda record: record.title)
-def test_every_example_is_a_record_that_is_read(record: Described) -> None:
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.title)
+def test_every_example_is_a_record_that_is_read(record: RecordDescription) -> None:
     data = encode(record.example)
     assert decode(data, record.kind) == record.example
     shown = page().split(f"## {record.title}\n")[1].split("```json\n")[1].split("\n```")[0]

@@ -78,7 +78,7 @@ def test_the_comment_stays_below_the_limit_and_says_what_it_leaves_out(count: in
     shown = render(plan(*changes, binding()))
     assert len(shown.encode()) < MOST_BYTES
     assert f"{count + 1} to update" in shown
-    assert ("Left out here" in shown) == (count > 10)
+    assert ("Left out, since" in shown) == (count > 10)
     assert "environment/prod/spam-filter" in shown
     assert shown.rstrip().endswith("</sub>")
 

@@ -28,7 +28,7 @@ Live differs from what is recorded:
 note[newer-epoch]: A newer epoch exists. Nothing moves by itself.
   hint: format: 2
 
-1 gate fails: the binding would not move.
+1 gate fails: its binding would not move.
 Plan: 1 to create, 2 to update, 1 to forget, 2 to build (train 1, export 1, evaluate 1, compare 1), 1 to bind, 1 to heal.
 About 5 s of work, and 2 steps without history."""
 
