@@ -1,4 +1,4 @@
-"""Steps in warm worker processes on this machine. Owns the queue and the slots; what a step does is none of its business."""
+"""Runs steps in warm worker processes on this machine. Owns the queue and the slots; knows nothing of what steps do."""
 
 import os
 import select
@@ -14,12 +14,12 @@ from leptonctl.storage.durable import make_folder, sweep
 
 GRACE_S = 1.0
 PARALLELISM = 2
-LOGS_KEPT_S = 7 * 86_400.0
+LOG_AGE_S = 7 * 86_400.0
 CANCELLED = "It was stopped on request."
 
 
 class LocalExecutor:
-    """`parallelism` workers at most, each started when it is first needed and used for many tasks."""
+    """At most `parallelism` workers, each started when it is first needed and used for many tasks."""
 
     def __init__(self, place: Workplace) -> None:
         self._greeting = Greeting(project=os.fsencode(place.project.absolute()), store=place.store)
@@ -53,7 +53,7 @@ class LocalExecutor:
             self._slots.remove(slot)
 
     def close(self) -> None:
-        """End all workers. Tasks that are not done are dropped; call `cancel` first to hear of them."""
+        """End all workers. Unfinished tasks are dropped silently; call `cancel` first to get their outcomes."""
         self._queue.clear()
         for slot in self._slots:
             if slot.task:
@@ -81,28 +81,28 @@ class LocalExecutor:
     def _start(self) -> Slot:
         if self._started == 0:
             make_folder(self._log_folder)
-            sweep(self._log_folder, LOGS_KEPT_S, prefix="worker-")
+            sweep(self._log_folder, LOG_AGE_S, prefix="worker-")
         self._started += 1
         slot = Slot(self._greeting, self._log_folder / f"worker-{os.getpid()}-{self._started}.log")
         self._slots.append(slot)
         return slot
 
     def _listen(self, timeout: float) -> bool:
-        """Wait for any worker and take in its messages. False when there were none."""
+        """Wait for any worker and process its messages. False when there were none."""
         by_handle = {slot.events: slot for slot in self._slots}
         readable = _readable(list(by_handle), timeout)
         for handle in readable:
             slot = by_handle[handle]
             messages = slot.read()
             if messages is None:
-                self._died(slot)
+                self._remove_dead(slot)
             else:
                 for message in messages:
-                    self._take_in(slot, message)
+                    self._process(slot, message)
         self._hand_out()
         return bool(readable)
 
-    def _take_in(self, slot: Slot, message: Message) -> None:
+    def _process(self, slot: Slot, message: Message) -> None:
         if isinstance(message, Begun):
             slot.begun = True
             return
@@ -112,14 +112,14 @@ class LocalExecutor:
         slot.task, slot.served = None, slot.served + 1
         self._ready.append(_failed(message) if isinstance(message, FailedMessage) else _completed(message))
 
-    def _died(self, slot: Slot) -> None:
-        """A worker has died: its task is lost, its slot is free for a new one."""
+    def _remove_dead(self, slot: Slot) -> None:
+        """Free the slot of a dead worker for a new one. Its task is lost, or queued again if it was not begun."""
         self._slots.remove(slot)
         code = slot.kill()
         if slot.task is None:
             return
         if slot.served and not slot.begun:
-            self._queue.appendleft(slot.task)  # it died before it took the task: another one can
+            self._queue.appendleft(slot.task)  # the worker died before it began the task: another one can do it
         else:
             self._ready.append(Lost(id=slot.task.id, why=_reason(code), log=slot.log_tail()))
 
@@ -133,11 +133,11 @@ def _readable(handles: list[int], timeout: float) -> list[int]:
 
 def _reason(code: int) -> str:
     if code == -signal.SIGKILL:
-        return "Its worker process was killed (SIGKILL): by somebody, or by the system because memory ran out."
+        return "Its worker process was killed (SIGKILL): by a person, or by the system because memory ran out."
     if code < 0:
         name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"
         return f"Its worker process crashed ({name}) in native code."
-    return f"Its worker process ended by itself with exit code {code}."
+    return f"Its worker process exited with code {code}."
 
 
 def _progressed(message: ProgressMessage) -> Progressed:
@@ -161,8 +161,8 @@ def _failed(message: FailedMessage) -> Failed:
 
 def parallelism_of(place: Workplace) -> int:
     """How many steps run at the same time."""
-    wanted = place.settings.get("parallelism")
-    return max(1, wanted) if isinstance(wanted, int) else PARALLELISM
+    setting = place.settings.get("parallelism")
+    return max(1, setting) if isinstance(setting, int) else PARALLELISM
 
 
 EXECUTOR = ExecutorBackend(

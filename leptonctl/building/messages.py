@@ -1,4 +1,4 @@
-"""What passes between an executor and its worker processes, one JSON line each."""
+"""The messages between an executor and its worker processes, one JSON line each."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -9,14 +9,14 @@ from leptonctl.core.values import Json
 
 
 class Greeting(Record):
-    """The first line to a worker. `project` is the folder as the system names it: a name need not be text. `store` as YAML writes it."""
+    """The first line to a worker. `project`: the folder as bytes, since a name may not be valid UTF-8. `store`: as in the YAML."""
 
     project: bytes
     store: str
 
 
 class Order(Record):
-    """One step to be done; `run` names the step function, "module:function"."""
+    """One step to do; `run` names the step function, "module:function"."""
 
     id: str
     op: str
@@ -26,7 +26,7 @@ class Order(Record):
 
 
 class Begun(Record, tag_field="type", tag="begun"):
-    """The worker has taken its order."""
+    """The worker has begun its order."""
 
 
 class ProgressMessage(Record, tag_field="type", tag="progressed"):
@@ -41,7 +41,7 @@ class ProgressMessage(Record, tag_field="type", tag="progressed"):
 
 
 class CompletedMessage(Record, tag_field="type", tag="completed"):
-    """What a step gave; its artifacts are durable."""
+    """What a step produced; its artifacts are durable."""
 
     id: str
     seconds: float
@@ -51,7 +51,7 @@ class CompletedMessage(Record, tag_field="type", tag="completed"):
 
 
 class FailedMessage(Record, tag_field="type", tag="failed"):
-    """Why a step refused, in the parts of `spi.running.StepError`."""
+    """Why a step failed, in the parts of `spi.running.StepError`."""
 
     id: str
     seconds: float

@@ -1,4 +1,4 @@
-"""Where and with what something was built: recorded and shown, never part of a key."""
+"""Where and with which libraries a result was built: recorded and shown, never part of a key."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ LIBRARIES = ("leptonctl", "scikit-learn", "numpy", "scipy", "skl2onnx", "onnx", 
 
 
 def provenance(commit: str | None = None) -> dict[str, Json]:
-    """Of this process, now. Cheap after the first call; reads what is installed and imports none of it."""
+    """The provenance of a result built by this process now. Cheap after the first call; imports none of the libraries."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": user_name(),
@@ -29,18 +29,18 @@ def provenance(commit: str | None = None) -> dict[str, Json]:
 
 @cache
 def _versions() -> tuple[tuple[str, Json], ...]:
-    found: list[tuple[str, Json]] = [("python", platform.python_version())]
+    versions: list[tuple[str, Json]] = [("python", platform.python_version())]
     for name in LIBRARIES:
         try:
-            found.append((name, version(name)))
+            versions.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    return tuple(found)
+    return tuple(versions)
 
 
 @cache
 def _cpu() -> tuple[tuple[str, Json], ...]:
-    """Vendor, family and model number decide which kernels run, so they say whether bytes can be compared."""
+    """The processor. Vendor, family and model number decide which kernels run, and so whether bytes are comparable."""
     fields: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():

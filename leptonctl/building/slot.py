@@ -1,4 +1,4 @@
-"""One worker process as its executor sees it: started, given tasks, listened to, ended. Knows nothing of queues."""
+"""One worker process from its executor's side: starts it, gives it tasks, reads its messages, ends it. Knows nothing of queues."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ THREAD_VARIABLES = (
 
 
 class Slot:
-    """A living worker and the task it has, if any. `begun`: it has said so; `served`: how many it has ended before."""
+    """A living worker and its task, if any. `begun`: it has reported the start; `served`: how many tasks it has ended."""
 
     def __init__(self, greeting: Greeting, log: Path) -> None:
         self.task: Task | None = None
@@ -33,13 +33,13 @@ class Slot:
         self._write(greeting)
 
     def give(self, task: Task) -> None:
-        """Hand over a task. A worker that has died meanwhile shows at the end of its events."""
+        """Hand over a task. If the worker has died meanwhile, its events end."""
         self.task, self.begun = task, False
         self._log_start = self._log.stat().st_size
         self._write(Order(id=task.id, op=task.op, run=task.run, inputs=task.inputs, needs=task.needs))
 
     def read(self) -> list[Message] | None:
-        """The messages that have come, after the pipe showed readable. None: the worker has died."""
+        """The messages that have arrived, once the pipe is readable; None when the worker has died."""
         data = os.read(self.events, READ_BYTES)
         if not data:
             return None
@@ -47,7 +47,7 @@ class Slot:
         return [decode(line, Message) for line in lines]  # type: ignore[arg-type]
 
     def finish(self, grace_s: float) -> None:
-        """Let an idle worker end by itself, then see that it has."""
+        """Let an idle worker end by itself, and kill it after `grace_s` seconds."""
         os.close(self._control)
         self._control = -1
         with suppress(subprocess.TimeoutExpired):
@@ -55,8 +55,8 @@ class Slot:
         self.kill()
 
     def kill(self) -> int:
-        """End the worker and all it started, now. Its exit code (negative: the signal that ended it)."""
-        # until we have waited for it, its number cannot belong to anybody else, ended or not
+        """Kill the worker and all processes it started. Returns its exit code (negative: the signal that ended it)."""
+        # until we have waited for it, its pid cannot belong to another process, even if it has ended
         if self._process.returncode is None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -68,7 +68,7 @@ class Slot:
         return self._process.returncode
 
     def log_tail(self) -> str:
-        """The end of what the worker wrote since it got its task."""
+        """The end of the log since the worker got its task."""
         with self._log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(self._log_start, size - TAIL_BYTES))
@@ -83,22 +83,22 @@ class Slot:
         control, self._control = os.pipe()
         self.events, events = os.pipe()
         life, self._life = os.pipe()
-        # -P: the project folder must not be searched for modules; faulthandler: a crash in native code leaves a trace
+        # -P: do not search the project folder for modules; faulthandler: a crash in native code leaves a traceback
         command = [sys.executable, "-P", "-u", "-X", "faulthandler", "-m", "leptonctl.building.worker"]
-        theirs = (control, events, life)
+        worker_ends = (control, events, life)
         try:
             with self._log.open("ab") as log:
                 return subprocess.Popen(
-                    [*command, *map(str, theirs)],
+                    [*command, *map(str, worker_ends)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=theirs,
-                    start_new_session=True,  # Ctrl-C in the terminal is for the command to deal with
+                    pass_fds=worker_ends,
+                    start_new_session=True,  # Ctrl-C in the terminal must reach only the command
                     env=_environment(),
                 )
         finally:
-            for handle in theirs:
+            for handle in worker_ends:
                 os.close(handle)
 
     def _write(self, message: Record) -> None:
@@ -109,5 +109,5 @@ class Slot:
 
 
 def _environment() -> dict[str, str]:
-    """One thread a worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine."""
+    """One thread per worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine."""
     return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}

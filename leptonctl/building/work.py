@@ -1,4 +1,4 @@
-"""What a run of steps is given, what came of it, and which step waits for which. Values: the scheduler owns the order of things."""
+"""The input and the outcome of a run of steps, and which step waits for which. Only values: the scheduler owns the order."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from leptonctl.spi.running import StepError
 
 @dataclass(slots=True, kw_only=True)
 class Built:
-    """What came of the steps so far: results by place, and why others have none."""
+    """The outcome of the steps so far: results by place, and why other places have none. `done`: the op of each step computed."""
 
     results: dict[Place, Result] = field(default_factory=dict)
     failed: dict[Place, Diagnostic] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Built:
     done: list[str] = field(default_factory=list)
 
     def complete(self, change: Change) -> bool:
-        """All steps of a change have results."""
+        """Whether all steps of a change have results."""
         return all(step.step.place in self.results for step in change.steps if not step.effect)
 
     def obstacle(self, places: Iterable[Place]) -> str | None:
@@ -36,9 +36,9 @@ class Built:
 
 
 class Work(Frozen):
-    """What a run is given: the steps' keys and earlier results as far as the plan knew them, and the pointers before it.
+    """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
-    `locate` gives the place in the YAML that an error of a step is reported at.
+    `locate` gives the place in the YAML where an error of a step is reported.
     """
 
     ops: Ops
@@ -52,9 +52,9 @@ class Work(Frozen):
 
 @dataclass(slots=True, kw_only=True)
 class Ready:
-    """A step whose needs are there, with its key and (for early cutoff) what determines it by content.
+    """A step whose needs have results, with its key and (for early cutoff) the digest of what it reads by content.
 
-    `order` is its place in the plan: of those that are ready the first runs first, so that one version is done before the next.
+    `order` is its position in the plan: ready steps run in this order, so that one version is done before the next.
     """
 
     planned: PlannedStep
@@ -68,11 +68,11 @@ class Ready:
 
 
 def waits_for(steps: Mapping[Place, PlannedStep]) -> dict[Place, tuple[Place, ...]]:
-    """What each step waits for: the listed steps that it reads, by place or by the key that they will have."""
-    makers = {step.key: place for place, step in steps.items() if step.key is not None}
+    """The steps for which each step waits: those listed that it reads, by place or by the key that they will have."""
+    by_key = {step.key: place for place, step in steps.items() if step.key is not None}
 
-    def of(step: Step) -> Iterable[Place]:
+    def read_by(step: Step) -> Iterable[Place]:
         yield from (place for place in step.needs.values() if place in steps)
-        yield from (maker for key in step.given.values() if (maker := makers.get(key)) is not None and maker != step.place)
+        yield from (place for key in step.given.values() if (place := by_key.get(key)) is not None and place != step.place)
 
-    return {place: tuple(dict.fromkeys(of(planned.step))) for place, planned in steps.items()}
+    return {place: tuple(dict.fromkeys(read_by(planned.step))) for place, planned in steps.items()}

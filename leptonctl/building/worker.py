@@ -1,8 +1,8 @@
-"""A worker process: runs steps one after the other for the executor that started it, and ends when that one does.
+"""A worker process: runs steps one after the other for the executor that started it, and ends with that executor.
 
 `python -m leptonctl.building.worker CONTROL EVENTS LIFE`, three open pipes. JSON lines (`building.messages`) come in on CONTROL, first the
-greeting, then orders, and go out on EVENTS. Nothing is ever written to LIFE: its end is the end of the executor. What steps
-print goes to the log, which is this process's standard output and error.
+greeting, then orders, and go out on EVENTS. Nothing is ever written to LIFE: its end means that the executor has ended. What
+steps print goes to the log, which is this process's standard output and error.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ from leptonctl.storage.batch import ArtifactBatch
 from leptonctl.storage.open import open_store
 from leptonctl.storage.store import Store
 
-EVERY_S = 0.1
-# characters of a message that stay below PIPE_BUF when every one of them is escaped
-MESSAGE = 300
+PROGRESS_S = 0.1
+# so many characters of a message stay below PIPE_BUF even if every one of them is escaped
+MESSAGE_LENGTH = 300
 
 
 class Events:
-    """The way out, for two threads. Progress is thinned to ten a second (the first at once, the latest never lost)."""
+    """Sends messages to the executor, from two threads. Progress is limited to ten messages a second; the latest is never lost."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
@@ -47,7 +47,7 @@ class Events:
         threading.Thread(target=self._send_late, daemon=True).start()
 
     def send(self, message: Record) -> None:
-        """The outcome of a task: progress that was not sent by now is dropped."""
+        """Send the outcome of a task; progress that is still waiting is dropped."""
         data = encode_line(message)
         with self._changed:
             self._waiting, self._last = None, 0.0
@@ -56,13 +56,13 @@ class Events:
     def progress(self, message: Record) -> None:
         with self._changed:
             self._waiting = message
-            if time.monotonic() - self._last >= EVERY_S:
+            if time.monotonic() - self._last >= PROGRESS_S:
                 self._send_waiting()
             else:
                 self._changed.notify()
 
     def _send_waiting(self) -> None:
-        # a line below PIPE_BUF fits when the pipe is writable at all; when nobody reads, no step waits for that
+        # a line below PIPE_BUF fits whenever the pipe is writable; if it is not, no step waits for the reader
         if self._waiting is not None and select.select([], [self._handle], [], 0)[1]:
             self._write(encode_line(self._waiting))
             self._waiting = None
@@ -73,10 +73,10 @@ class Events:
             with self._changed:
                 while self._waiting is None:
                     self._changed.wait()
-                due = self._last + EVERY_S - time.monotonic()
+                due = self._last + PROGRESS_S - time.monotonic()
                 if due <= 0:
                     self._send_waiting()
-                    due = EVERY_S
+                    due = PROGRESS_S
             time.sleep(due)
 
     def _write(self, data: bytes) -> None:
@@ -86,7 +86,7 @@ class Events:
 
 
 def run_order(order: Order, project: Path, store: Store, progress: Callable[..., None]) -> CompletedMessage | FailedMessage:
-    """Run one step; every way it can end is a message."""
+    """Run one step and return its outcome, whatever it raises."""
     started = time.monotonic()
     try:
         batch = ArtifactBatch(store=store)
@@ -96,11 +96,11 @@ def run_order(order: Order, project: Path, store: Store, progress: Callable[...,
             id=order.id,
             seconds=time.monotonic() - started,
             artifacts=dict(produced.artifacts),
-            # the codec writes numbers that JSON does not have as null: they are a bug of the step, to be found here
+            # the codec would write NaN and infinity as null: they are a bug of the step, and raise here
             outputs=json.loads(json.dumps(dict(produced.outputs), allow_nan=False)),
             provenance=provenance(),
         )
-    except BaseException as reason:  # noqa: BLE001  a step may raise anything, sys.exit included, and the worker serves on
+    except BaseException as reason:  # noqa: BLE001  a step may raise anything, even SystemExit, and the worker continues
         traceback.print_exception(reason)
         return _failed(order, reason, time.monotonic() - started)
 
@@ -109,7 +109,7 @@ def _run(order: Order, bench: Bench) -> Produced:
     module, _, function = order.run.partition(":")
     produced = getattr(importlib.import_module(module), function)(dict(order.inputs), order.needs, bench)
     if not isinstance(produced, Produced):
-        msg = f"{order.run} gave {type(produced).__name__}, not Produced"
+        msg = f"{order.run} returned {type(produced).__name__}, not Produced"
         raise TypeError(msg)
     return produced
 
@@ -122,10 +122,10 @@ def _failed(order: Order, reason: BaseException, seconds: float) -> FailedMessag
         )  # fmt: skip
     if isinstance(reason, Failure) and reason.diagnostics:
         first = reason.diagnostics[0]
-        place = first.span
+        span = first.span
         return FailedMessage(
             id=order.id, seconds=seconds, error=first.id, summary=first.summary, detail=first.detail, hint=first.hint,
-            file=place.file if place else None, line=place.line if place else None, column=str(place.column) if place else None,
+            file=span.file if span else None, line=span.line if span else None, column=str(span.column) if span else None,
         )  # fmt: skip
     if isinstance(reason, MemoryError):
         return FailedMessage(
@@ -133,28 +133,28 @@ def _failed(order: Order, reason: BaseException, seconds: float) -> FailedMessag
             seconds=seconds,
             error="out-of-memory",
             summary="A step ran out of memory",
-            detail=f"The {order.op} step asked for more memory than this machine gives.",
+            detail=f"The {order.op} step needs more memory than this machine has.",
             hint="use fewer rows or a smaller model, lower `parallelism:` of the executor, or build on a larger machine",
         )
     return FailedMessage(
         id=order.id,
         seconds=seconds,
         error="bug-in-step",
-        summary="A step ended with an error of its own",
-        detail=f"The {order.op} step raised {type(reason).__name__}; this is a bug of the step, not of your files.",
-        hint="the log of the worker holds the traceback: please report it",
+        summary="A step raised an unexpected error",
+        detail=f"The {order.op} step raised {type(reason).__name__}; this is a bug in the step, not in your files.",
+        hint="report the traceback in the log of the worker",
     )
 
 
 def die_with(life: int) -> None:
-    """End this process and all it started as soon as the other end of the pipe is gone, whatever runs at that moment."""
-    # the kernel does it, also while native code keeps the interpreter from running; PR_SET_PDEATHSIG would not do: it
-    # fires when the *thread* that started us ends
+    """Kill this process and all it started as soon as the other end of the pipe is closed, whatever runs at that moment."""
+    # the kernel does it, even while native code blocks the interpreter; PR_SET_PDEATHSIG would not do, since it fires when
+    # the *thread* that started us ends
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
-    # and this does it on other systems, and when the end came before the lines above
+    # and this thread does it on other systems, or if the pipe was closed before the lines above
     threading.Thread(target=_wait_for_end, args=(life,), daemon=True).start()
 
 
@@ -172,7 +172,7 @@ def main(control: int, events: int, life: int) -> None:
         greeting = decode(next(lines), Greeting)
         project = Path(os.fsdecode(greeting.project))
         store = open_store(greeting.store, project, load_catalog().stores)
-        provenance()  # looked up once, before a step's time is taken
+        provenance()  # fill its caches before a step is timed
         for line in lines:
             order = decode(line, Order)
             sys.stdout.write(f"--- {order.op} {order.id}\n")  # the log
@@ -188,7 +188,7 @@ def _progress_of(task_id: str, out: Events) -> Callable[..., None]:
             ProgressMessage(
                 id=task_id,
                 seconds=time.monotonic() - started,
-                message=message[:MESSAGE],
+                message=message[:MESSAGE_LENGTH],
                 iteration=iteration,
                 of=of,
                 loss=float(loss) if loss is not None and math.isfinite(loss) else None,

@@ -1,8 +1,8 @@
 """Who is moving which addresses: registrations of running applies and the environments' locks, kept in the state itself.
 
-A claim ends with its holder: a process of this machine that is gone frees it at once; any holder whose `beat` was seen unchanged
-for a term on the reader's own clock counts as dead (protocols 4). Every move under a lock asserts the lock's token, so that a
-holder that only slept writes nothing (protocols 1).
+A claim ends with its holder. If the process ran on this machine and is gone, the claim is free at once; any holder whose `beat`
+has not changed for a term of the reader's own clock counts as dead (protocols 4). Every move under a lock checks the lock's
+token, so that a holder that was only suspended writes nothing (protocols 1).
 """
 
 import secrets
@@ -20,11 +20,11 @@ from leptonctl.storage.pointers import Pointers
 
 BEAT_S = 5.0
 TERM_S = 60.0
-"""How long a beat must have been unchanged before its holder counts as dead: many beats, and a paused machine may come back."""
+"""How long a beat must stay unchanged before its holder counts as dead: many beats long, since a paused machine may resume."""
 
 
 class Registration(Frozen):
-    """This process's claim. `returns` are those of its addresses that go back to what was served before."""
+    """This process's claim. `returns`: those of its addresses that return to a package served before."""
 
     id: str
     owner: Owner
@@ -51,14 +51,14 @@ def claimed(
     expected: Mapping[str, str | None] | None = None,
     liveness: Liveness | None = None,
 ) -> Iterator[Registration]:
-    """Register the addresses for as long as the block runs. Failure `lock-held` (exit 4) when somebody else moves one of them.
+    """Register the addresses while the block runs. Failure `lock-held` (exit 4) when another apply moves one of them.
 
-    `expected`: address -> digest that the plan saw; PointerMoved when one is another now.
+    `expected`: address -> digest that the plan saw. Raises PointerMoved when one has changed since.
     """
     claim = Registration(
         id=secrets.token_hex(6), owner=owner, addresses=frozenset(addresses), returns=frozenset(returns), liveness=liveness or Liveness()
     )
-    pointers.move(lambda state: _registered(state, claim, expected or {}))
+    pointers.move(lambda state: _register(state, claim, expected or {}))
     stop = threading.Event()
     thread = threading.Thread(target=_renew, args=(pointers, claim.id, stop), daemon=True)
     thread.start()
@@ -66,12 +66,12 @@ def claimed(
         yield claim
     except BaseException:
         _end(thread, stop)
-        # why the block failed matters more than that its claim stays until this process has ended
+        # the error of the block matters more than a claim that stays until this process ends
         with suppress(Failure, OSError):
-            pointers.move(lambda state: _released(state, claim.id))
+            pointers.move(lambda state: _release(state, claim.id))
         raise
     _end(thread, stop)
-    pointers.move(lambda state: _released(state, claim.id))
+    pointers.move(lambda state: _release(state, claim.id))
 
 
 def _end(thread: threading.Thread, stop: threading.Event) -> None:
@@ -79,27 +79,27 @@ def _end(thread: threading.Thread, stop: threading.Event) -> None:
     thread.join()
 
 
-def in_the_way(state: State, claim: Registration) -> tuple[str, Claim] | None:
-    """The address and the registration that stand in the way of a claim."""
+def conflicting_claim(state: State, claim: Registration) -> tuple[str, Claim] | None:
+    """The first address of a claim that a living apply already moves, with that apply's registration."""
     for id_, other in state.applies.items():
         if id_ == claim.id or not claim.liveness.alive(f"claim/{id_}", other.owner, other.beat, TERM_S):
             continue
-        taken = claim.addresses & set(other.addresses)
-        # a return never waits for a training: the building apply finds its pointer moved and holds
+        conflicts = claim.addresses & set(other.addresses)
+        # a return never waits for a training: the apply that is building finds its pointer moved and holds
         if other.phase == "building":
-            taken -= claim.returns
-        if taken:
-            return min(taken), other
+            conflicts -= claim.returns
+        if conflicts:
+            return min(conflicts), other
     return None
 
 
 def enter_binding(pointers: Pointers, claim: Registration) -> None:
-    """This apply is done with building and moves its pointers now. Failure `taken-over` when its claim is gone."""
-    pointers.move(lambda state: _in_phase(own(state, claim), claim.id))
+    """Record that this apply has finished building and now moves its pointers. Failure `taken-over` when its claim is gone."""
+    pointers.move(lambda state: _begin_binding(own(state, claim), claim.id))
 
 
 def own(state: State, claim: Registration) -> State:
-    """The same state. Failure `taken-over` (exit 5) when the claim is no longer in it: somebody took it for dead."""
+    """The state unchanged. Failure `taken-over` (exit 5) when the claim is no longer in it, because another apply took it over."""
     if claim.id not in state.applies:
         others = [c.owner for c in state.applies.values() if claim.addresses & set(c.addresses)]
         raise taken_over(min(claim.addresses, default="this apply"), others[0] if others else None)
@@ -115,7 +115,7 @@ def lock_environment(state: State, environment: str, claim: Registration) -> Sta
         and lock.claim != claim.id
         and claim.liveness.alive(f"lock/{environment}/{lock.token}", lock.owner, lock.beat, TERM_S)
     ):
-        raise held(document("environment", environment), lock.owner)
+        raise lock_held(document("environment", environment), lock.owner)
     token = state.tokens.get(environment, 0) + 1
     return replace(
         state,
@@ -125,7 +125,7 @@ def lock_environment(state: State, environment: str, claim: Registration) -> Sta
 
 
 def holding(state: State, environment: str, claim: Registration, token: int) -> State:
-    """The same state. Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
+    """The state unchanged. Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
     lock = state.locks.get(environment)
     if lock is None or (lock.claim, lock.token) != (claim.id, token):
         raise taken_over(document("environment", environment), lock.owner if lock else None)
@@ -141,7 +141,7 @@ def unlocked(state: State, environment: str, claim: Registration) -> State:
 
 
 def without_dead(state: State, liveness: Liveness) -> State:
-    """The state without claims and locks whose holders are dead; the same state when there are none."""
+    """The state without claims and locks whose holders are dead; the same object when all live."""
     applies = {id_: c for id_, c in state.applies.items() if liveness.alive(f"claim/{id_}", c.owner, c.beat, TERM_S)}
     locks = {env: k for env, k in state.locks.items() if liveness.alive(f"lock/{env}/{k.token}", k.owner, k.beat, TERM_S)}
     if len(applies) == len(state.applies) and len(locks) == len(state.locks):
@@ -149,33 +149,34 @@ def without_dead(state: State, liveness: Liveness) -> State:
     return replace(state, applies=applies, locks=locks)
 
 
-def held(address: str, owner: Owner) -> Failure:
-    """The failure that names the holder."""
+def lock_held(address: str, owner: Owner) -> Failure:
+    """The failure of a claim that must wait for another holder."""
     return fail(
         "lock-held",
         "Another apply moves the same addresses",
         f"{address} is held by {describe(owner)}",
-        hint="wait for it, or see `leptonctl lock list`",
+        hint="wait until it ends, or see `leptonctl lock list`",
         exit_code=LOCKED,
     )
 
 
 def taken_over(address: str, owner: Owner | None) -> Failure:
-    """The failure of a holder that was taken for dead: nothing of it counts any more."""
-    who = f"by {describe(owner)}" if owner is not None else "meanwhile, and given back"
+    """The failure of a holder that was considered dead: it may not move anything any more."""
+    who = f"by {describe(owner)}" if owner is not None else "by another apply, which has ended"
     return fail(
         "taken-over",
-        "This apply was taken for dead, and another has gone on",
+        "This apply was considered dead, and another one took over",
         f"{address} was taken over {who}; nothing more was changed",
-        hint="plan again: what was built is in the store",
+        hint="run `leptonctl plan` again: what was built is in the store",
         exit_code=STALE,
     )
 
 
-def _registered(state: State, claim: Registration, expected: Mapping[str, str | None]) -> State:
-    found = in_the_way(state, claim)
-    if found is not None:
-        raise held(found[0], found[1].owner)
+def _register(state: State, claim: Registration, expected: Mapping[str, str | None]) -> State:
+    conflict = conflicting_claim(state, claim)
+    if conflict is not None:
+        address, other = conflict
+        raise lock_held(address, other.owner)
     for address, before in expected.items():
         pointer = state.current.get(address)
         if (pointer.digest if pointer else None) != before:
@@ -184,27 +185,27 @@ def _registered(state: State, claim: Registration, expected: Mapping[str, str | 
     return replace(state, applies={**without_dead(state, claim.liveness).applies, claim.id: record})
 
 
-def _in_phase(state: State, claim_id: str) -> State:
+def _begin_binding(state: State, claim_id: str) -> State:
     return replace(state, applies={**state.applies, claim_id: replace(state.applies[claim_id], phase="binding")})
 
 
-def _released(state: State, claim_id: str) -> State:
-    mine = [environment for environment, lock in state.locks.items() if lock.claim == claim_id]
-    if claim_id not in state.applies and not mine:
+def _release(state: State, claim_id: str) -> State:
+    own_locks = [environment for environment, lock in state.locks.items() if lock.claim == claim_id]
+    if claim_id not in state.applies and not own_locks:
         return state
     applies = {id_: record for id_, record in state.applies.items() if id_ != claim_id}
-    return replace(state, applies=applies, locks={name: lock for name, lock in state.locks.items() if name not in mine})
+    return replace(state, applies=applies, locks={name: lock for name, lock in state.locks.items() if name not in own_locks})
 
 
 def _renew(pointers: Pointers, claim_id: str, stop: threading.Event) -> None:
     while not stop.wait(BEAT_S):
-        # should it fail for long, the holder counts as dead and the fence refuses its writes
+        # if this fails for a whole term, the holder counts as dead and the fence refuses its writes
         with suppress(Failure, OSError):
-            pointers.move(lambda state: beaten(state, claim_id))
+            pointers.move(lambda state: _beat(state, claim_id))
 
 
-def beaten(state: State, claim_id: str) -> State:
-    """The state with the beats of a claim and its locks one further; the same state when the claim is gone."""
+def _beat(state: State, claim_id: str) -> State:
+    """The state with the beats of a claim and its locks increased by one; the same object when the claim is gone."""
     claim = state.applies.get(claim_id)
     if claim is None:
         return state

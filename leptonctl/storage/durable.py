@@ -1,4 +1,4 @@
-"""Durable writes in a local folder: whole or absent after a crash at any instant. Knows nothing of what is written."""
+"""Durable writes in a local folder: after a crash at any moment a file is whole or absent. Knows nothing of the contents."""
 
 import errno
 import fcntl
@@ -21,7 +21,7 @@ _numbers = itertools.count()
 
 
 def ensure_dot_folder(root: Path) -> Path:
-    """The project's `.leptonctl` folder, made when missing. Its `.gitignore` is written before anything else in it."""
+    """The project's `.leptonctl` folder, created when missing. Its `.gitignore` is written before anything else in it."""
     folder = root / DOT_FOLDER
     try:
         make_folder(folder)
@@ -30,13 +30,13 @@ def ensure_dot_folder(root: Path) -> Path:
             "cannot-write",
             "A file cannot be written",
             f"{folder}: {refused.strerror or refused}",
-            hint="make it a folder that you can write, and check that there is space",
+            hint="make it a folder that you can write to, and check that the disk has space",
         ) from refused
     return folder
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, durably. A `.leptonctl` on the way gets its `.gitignore` first."""
+    """Create a folder and its missing parents, durably. A `.leptonctl` among them gets its `.gitignore` first."""
     dot = next((p for p in (folder, *folder.parents) if p.name == DOT_FOLDER), None)
     if dot is not None:
         _make(dot)
@@ -54,7 +54,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 def write_temporary(folder: Path, chunks: Iterable[bytes]) -> Path:
-    """A new file in `folder` whose bytes are durable. It has no name yet that anybody looks for."""
+    """A new file in `folder` with durable bytes, under a temporary name that no reader looks for."""
     path = folder / f"{os.getpid()}-{time.time_ns():x}-{next(_numbers)}"
     handle = _create(path)
     try:
@@ -62,9 +62,9 @@ def write_temporary(folder: Path, chunks: Iterable[bytes]) -> Path:
             view = memoryview(chunk)
             while view:
                 view = view[os.write(handle, view) :]
-        # the kernel's own stamps stand still for milliseconds: two files could not be told apart by them
-        moment = _now()
-        os.utime(handle, ns=(moment, moment))
+        # the kernel's own timestamps advance only every few milliseconds, too coarse to tell two files apart
+        modified = _now()
+        os.utime(handle, ns=(modified, modified))
         os.fsync(handle)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -74,34 +74,34 @@ def write_temporary(folder: Path, chunks: Iterable[bytes]) -> Path:
     return path
 
 
-def move_into_place(written: Path, path: Path) -> None:
-    """Give a temporary file its name, over what has it now. Durable once the folder is."""
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Rename a temporary file to its final name, replacing any file there. Durable once the folder is."""
     try:
         try:
-            written.replace(path)
+            temporary.replace(path)
         except FileNotFoundError:
             make_folder(path.parent)
-            written.replace(path)
+            temporary.replace(path)
     except BaseException:
-        written.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def link_new(path: Path, chunks: Iterable[bytes], temporary: Path, lock: Callable[[], AbstractContextManager[None]]) -> bool:
     """Put bytes under a name that must be free; False when it is taken. Durable once the folder is.
 
-    Linking is atomic and never clobbers. Where the file system has no hard links the same is done by looking under `lock`, which
-    all who write this name there come to.
+    Linking is atomic and never overwrites. On a file system without hard links the name is checked under `lock` instead, which
+    all writers of this name take.
     """
     if path.exists():
         return False
-    written = write_temporary(temporary, chunks)
+    file = write_temporary(temporary, chunks)
     try:
         try:
-            os.link(written, path)
+            os.link(file, path)
         except FileNotFoundError:
             make_folder(path.parent)
-            os.link(written, path)
+            os.link(file, path)
     except FileExistsError:
         return False
     except OSError as refused:
@@ -110,14 +110,14 @@ def link_new(path: Path, chunks: Iterable[bytes], temporary: Path, lock: Callabl
         with lock():
             if path.exists():
                 return False
-            move_into_place(written, path)
+            move_into_place(file, path)
     finally:
-        written.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
     return True
 
 
 def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
-    """Remove files nobody has written for a while: what crashed writers left in a folder of temporary files."""
+    """Remove old files from a folder of temporary files: crashed writers left them there."""
     limit = time.time() - older_than_s
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
@@ -128,7 +128,7 @@ def sweep(folder: Path, older_than_s: float = DAY_S, prefix: str = "") -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the exclusive lock of a lock file, which stays. Freed by the death of its holder; OSError when one hangs with it."""
+    """Hold an exclusive lock on a lock file, which stays. The death of its holder frees it; TimeoutError when a holder hangs."""
     handle = open_lock(path)
     try:
         _flock(handle)
@@ -138,7 +138,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def open_lock(path: Path) -> int:
-    """A handle of a lock file, made when missing. Who may write follows the umask, here as everywhere."""
+    """A handle of a lock file, created when missing, with permissions from the umask as for all files."""
     flags = os.O_RDWR | os.O_CREAT
     try:
         return os.open(path, flags, 0o666)
@@ -161,14 +161,14 @@ def _create(path: Path) -> int:
 
 
 def _flock(handle: int) -> None:
-    """Writers hold a lock for milliseconds: one that is held for long has a holder that was stopped, and no death will free it."""
+    """Lock an open file. Writers hold a lock for milliseconds: one held for longer has a suspended holder, and would never be freed."""
     deadline = time.monotonic() + LOCK_S
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise TimeoutError(errno.ETIMEDOUT, f"another process has held its lock for {LOCK_S:g} s and does not go on") from None
+                raise TimeoutError(errno.ETIMEDOUT, f"another process has held its lock for {LOCK_S:g} s without progress") from None
             time.sleep(LOCK_POLL_S)
         else:
             return
@@ -184,10 +184,10 @@ def _make(folder: Path) -> None:
 
 
 def _ignore_all(dot: Path) -> None:
-    """Not by `write_temporary`: the temporary file must not be the first thing in the folder."""
+    """Write the `.gitignore`, but not by `write_temporary`: a temporary file must not be the first thing in the folder."""
     handle = os.open(dot / ".gitignore", os.O_WRONLY | os.O_CREAT, 0o666)
     try:
-        # empty: it is new, or its first writer was killed; two writers write the same
+        # an empty file is new, or its first writer was killed; all writers write the same bytes
         if os.fstat(handle).st_size == 0:
             os.write(handle, b"*\n")
             os.fsync(handle)

@@ -1,6 +1,6 @@
-"""Objects in a local folder. Durable, safe for any number of processes on one machine; knows nothing of what it holds.
+"""Objects in a local folder: durable, safe for any number of processes on one machine. Knows nothing of the contents.
 
-Beside the objects it keeps `.temporary` (files being written), `.locks` (stripes of the compare-and-swap) and `.leases`.
+Besides the objects it has `.temporary` (files being written), `.locks` (stripes of the compare-and-swap) and `.leases`.
 """
 
 import errno
@@ -22,13 +22,13 @@ from leptonctl.storage.folder_walk import walk
 STRIPES = 4096
 CHUNK = 1 << 16
 STREAM_CHUNK = 1 << 20
-# the coarsest clock that a file system stamps its files with; a step also where the machine's clock was set back
+# the resolution of the coarsest modification times; also the step when the machine's clock was set back
 GRAIN_NS = 2_000_000_000
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
 
 
 class FolderObjects(Frozen):
-    """Objects below `root`, which is made at the first write."""
+    """Objects below `root`, which the first write creates."""
 
     root: Path
 
@@ -38,14 +38,14 @@ class FolderObjects(Frozen):
             if handle is None:
                 return None
             try:
-                # one open file is one version: writers replace files, they never write into them
+                # an open file is one version: writers replace files and never write into them
                 data = _rest(handle)
                 return None if data is None else (data, _etag(os.fstat(handle)))
             finally:
                 os.close(handle)
 
     def get_many(self, paths: Iterable[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
+        contents: dict[str, bytes] = {}
         for path in paths:
             try:
                 handle = _open(self._text(path))
@@ -58,8 +58,8 @@ class FolderObjects(Frozen):
             except OSError as reason:
                 raise self._refusal("Reading", path, reason) from reason
             if data is not None:
-                found[path] = data
-        return found
+                contents[path] = data
+        return contents
 
     def create(self, path: str, data: bytes) -> bool:
         return self.write(path, (data,))
@@ -74,7 +74,7 @@ class FolderObjects(Frozen):
                 folders.add(file.parent)
         for folder in folders:
             with self._refusals("Writing", str(folder.relative_to(self.root))):
-                # for those that existed too: who was first may not have come to this yet, and the caller relies on the name
+                # also for names that existed: their writer may not have come to this yet, and the caller relies on the name
                 fsync_folder(folder)
         return created
 
@@ -121,11 +121,11 @@ class FolderObjects(Frozen):
         with self._refusals("Listing", prefix or "all"):
             for path, entry in walk(self.root, prefix and _checked(prefix)):
                 with suppress(FileNotFoundError):  # deleted since it was listed
-                    found = entry.stat()
-                    yield ObjectInfo(path=path, size=found.st_size, modified=found.st_mtime)
+                    info = entry.stat()
+                    yield ObjectInfo(path=path, size=info.st_size, modified=info.st_mtime)
 
     def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> FolderLease | None:
-        """Held by a lock on a file, which the system frees the moment its holder dies: `ttl_s` is not needed here."""
+        """A lease held by a lock on a file, which the system frees when its holder dies: `ttl_s` is not needed here."""
         del ttl_s
         with self._writing(name):
             return take(self._leases / _checked(name), owner)
@@ -158,7 +158,7 @@ class FolderObjects(Frozen):
         return f"{self.root}{os.sep}{_checked(path)}"
 
     def _lock(self, path: str) -> AbstractContextManager[None]:
-        # a server may hang while it writes its heartbeat: nobody but its own kind waits for the same lock
+        # a server may hang while it writes its heartbeat: only writers below the same top folder share its lock
         stripe = int.from_bytes(sha256(path.encode()).digest()[:2]) % STRIPES
         return locked(self.root / ".locks" / f"{path.partition('/')[0]}-{stripe:03x}")
 
@@ -172,7 +172,7 @@ class FolderObjects(Frozen):
 
     @contextmanager
     def _refusals(self, act: str, path: str) -> Iterator[None]:
-        """What the system refuses inside becomes one clear StorageError."""
+        """Raise a StorageError for an OSError inside."""
         try:
             yield
         except OSError as reason:
@@ -185,12 +185,12 @@ class FolderObjects(Frozen):
         return link_new(file, chunks, self._temporary, lambda: self._lock(path))
 
     def _replace(self, file: Path, data: bytes, before: os.stat_result | None) -> str:
-        """Replace a file under its lock. The modification time only grows, so that an etag never comes back."""
-        written = write_temporary(self._temporary, (data,))
-        if before is not None and written.stat().st_mtime_ns <= before.st_mtime_ns:
-            os.utime(written, ns=(before.st_mtime_ns + GRAIN_NS,) * 2)
-        etag = _etag(written.stat())
-        move_into_place(written, file)
+        """Replace a file under its lock. The modification time only grows, so that no etag occurs twice."""
+        temporary = write_temporary(self._temporary, (data,))
+        if before is not None and temporary.stat().st_mtime_ns <= before.st_mtime_ns:
+            os.utime(temporary, ns=(before.st_mtime_ns + GRAIN_NS,) * 2)
+        etag = _etag(temporary.stat())
+        move_into_place(temporary, file)
         fsync_folder(file.parent)
         return etag
 
@@ -201,16 +201,16 @@ STORE = StoreBackend(
 
 HINT = "check the store folder and its permissions, then run the same command again"
 HINTS = {
-    errno.ENOSPC: "free some space where the store lies, then run the same command again",
-    errno.EDQUOT: "free some space or raise the quota where the store lies, then run the same command again",
+    errno.ENOSPC: "free some space on the disk of the store, then run the same command again",
+    errno.EDQUOT: "free some space or raise the quota on the disk of the store, then run the same command again",
     errno.EROFS: "mount the store for writing, then run the same command again",
     errno.ETIMEDOUT: "end or continue the process that holds the lock, then run the same command again",
-    errno.EIO: "check the disk or the mount that the store lies on, then run the same command again",
+    errno.EIO: "check the disk or mount of the store, then run the same command again",
 }
 
 
 class _Chunks:
-    """The bytes of an open file, once. Closed at the end, or with the last reference to it."""
+    """The bytes of an open file, once. The file is closed at its end or with the last reference to this object."""
 
     def __init__(self, handle: int, objects: FolderObjects, path: str) -> None:
         self._handle, self._objects, self._path = handle, objects, path
@@ -238,12 +238,12 @@ class _Chunks:
 
 @cache
 def _sweep_once(folder: Path) -> None:
-    """Once a process and folder is enough for leftovers of a day."""
+    # once per process and folder is enough for leftovers that are a day old
     sweep(folder)
 
 
 def _checked(path: str) -> str:
-    """Refuses what would leave the folder or meet our own files."""
+    """The path unchanged. Raises ValueError for a path that would leave the folder or meet the store's own files."""
     if not path or path[0] in "./" or path[-1] == "/" or "/." in path or "//" in path or "\0" in path:
         msg = f"not an object path: {path!r}"
         raise ValueError(msg)
@@ -251,9 +251,9 @@ def _checked(path: str) -> str:
 
 
 def _open(file: str) -> int | None:
-    """A handle for reading; None where nothing is that could be read as an object."""
+    """A handle for reading; None when there is nothing that could be an object."""
     try:
-        # without waiting for the other end of what may turn out to be a pipe
+        # non-blocking, since the path may turn out to be a pipe
         return os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as reason:
         if reason.errno in ABSENT:
@@ -262,7 +262,7 @@ def _open(file: str) -> int | None:
 
 
 def _rest(handle: int) -> bytes | None:
-    """All bytes of an open file; None for a folder. Half the time of a file object, which counts when records come in thousands."""
+    """All bytes of an open file; None for a folder. Takes half the time of a file object, which counts with thousands of records."""
     try:
         data = os.read(handle, CHUNK)
     except IsADirectoryError:
@@ -282,12 +282,12 @@ def _stat(file: Path) -> os.stat_result | None:
         return None
 
 
-def _etag(found: os.stat_result) -> str:
-    return f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}"
+def _etag(info: os.stat_result) -> str:
+    return f"{info.st_mtime_ns:x}-{info.st_ino:x}-{info.st_size:x}"
 
 
 def _owner(path: Path) -> dict[str, Json]:
-    """The owner written in a lease file; empty while its holder is writing it."""
+    """The owner recorded in a lease file; empty while its holder is writing it."""
     try:
         owner = json.loads(path.read_bytes())
     except (OSError, ValueError):

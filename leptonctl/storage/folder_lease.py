@@ -1,4 +1,4 @@
-"""Leases as locks on files: the system frees them when the holder dies, however it dies. Owns no policy of waiting."""
+"""Leases as locks on files, which the system frees when the holder dies, in whatever way. Decides nothing about waiting."""
 
 import fcntl
 import json
@@ -11,12 +11,12 @@ from typing import Self
 from leptonctl.core.values import Json
 from leptonctl.storage.durable import open_lock
 
-# `is_held` takes the lock for an instant; whoever meets that tries again before saying that it is held
+# `is_held` takes the lock for a moment: try again before reporting that the lease is held
 TRIES, PAUSE_S = 4, 0.002
 
 
 class FolderLease:
-    """A lease held by this process. The file is removed with it; its name is free for the next holder."""
+    """A lease held by this process. Releasing it removes the file, so that the next holder can create it."""
 
     def __init__(self, path: Path, handle: int) -> None:
         self._path, self._handle = path, handle
@@ -27,7 +27,7 @@ class FolderLease:
     def release(self) -> None:
         if self._handle < 0:
             return
-        # removed before it is unlocked: who takes the lock of a removed file notices, and starts again
+        # remove it before unlocking: whoever gets the lock of a removed file notices, and starts again
         if self.renew():
             self._path.unlink(missing_ok=True)
         os.close(self._handle)
@@ -41,7 +41,7 @@ class FolderLease:
 
 
 def take(path: Path, owner: dict[str, Json]) -> FolderLease | None:
-    """The lease of a file, or None when another holds it."""
+    """Take the lease of a file; None when another process holds it."""
     tries = 0
     while True:
         handle = open_lock(path)
@@ -89,7 +89,7 @@ def _lock(handle: int, how: int) -> bool:
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """The open file is still the one of that name: the last holder may have removed it before we got its lock."""
+    """Whether the open file still has that name: the last holder may have removed it before we got its lock."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:

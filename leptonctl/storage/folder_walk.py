@@ -1,4 +1,4 @@
-"""All files below a folder, as object paths. Passes over what is not an object: dot files, pipes, links that lead nowhere or back."""
+"""All files below a folder, as object paths. Skips what is not an object: dot files, pipes, broken and circular links."""
 
 import os
 import stat
@@ -9,13 +9,16 @@ Inode = tuple[int, int]
 
 
 def walk(root: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Names that start with a dot are not objects, but a walk may start in one. A missing folder has nothing in it."""
+    """Object path and directory entry of every file below `root/prefix`; nothing when that is not a folder.
+
+    Names that start with a dot are not objects, but a walk may start in a folder with such a name.
+    """
     try:
-        found = (root / prefix).stat()
+        info = (root / prefix).stat()
     except OSError:
         return
-    if stat.S_ISDIR(found.st_mode):
-        yield from _walk(root / prefix, f"{prefix}/" if prefix else "", frozenset({(found.st_dev, found.st_ino)}))
+    if stat.S_ISDIR(info.st_mode):
+        yield from _walk(root / prefix, f"{prefix}/" if prefix else "", frozenset({(info.st_dev, info.st_ino)}))
 
 
 def _walk(folder: Path, start: str, above: frozenset[Inode]) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -26,18 +29,18 @@ def _walk(folder: Path, start: str, above: frozenset[Inode]) -> Iterator[tuple[s
             yield start + entry.name, entry
             continue
         try:
-            # a part of a store may lie on another disk, so links are followed; but not round and round
-            found = entry.stat()
+            # part of a store may be on another disk, so links are followed, except in a circle
+            info = entry.stat()
         except OSError:
             continue
-        if stat.S_ISREG(found.st_mode):
+        if stat.S_ISREG(info.st_mode):
             yield start + entry.name, entry
-        elif stat.S_ISDIR(found.st_mode) and (inode := (found.st_dev, found.st_ino)) not in above:
+        elif stat.S_ISDIR(info.st_mode) and (inode := (info.st_dev, info.st_ino)) not in above:
             yield from _walk(folder / entry.name, f"{start}{entry.name}/", above | {inode})
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Those of one folder; none when it was removed while we walked."""
+    """The entries of one folder; empty when it was removed during the walk."""
     try:
         with os.scandir(folder) as scan:
             return list(scan)

@@ -1,4 +1,4 @@
-"""The one place where a refusal of the store's medium becomes a failure of the command, `store-failed`."""
+"""The one place where an error of the store's medium becomes a failure of the command, `store-failed`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from leptonctl.spi.storage import Lease, ObjectInfo, Objects, StorageError
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """StorageError inside is Failure `store-failed`."""
+    """Raise Failure `store-failed` for a StorageError inside."""
     try:
         yield
     except StorageError as refusal:
@@ -19,7 +19,7 @@ def store_failures() -> Iterator[None]:
 
 
 class GuardedObjects(Frozen):
-    """The same objects, for those who show failures to people. Servers and tests of back ends take them as they are."""
+    """Objects whose errors are Failures, for callers that show them to people. Servers and back-end tests use the bare objects."""
 
     inner: Objects
 

@@ -1,4 +1,4 @@
-"""The step leases of this process, renewed by one thread for as long as they are held. Correctness never rests on them."""
+"""The step leases of this process, renewed by one thread while they are held. Correctness never depends on them."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from leptonctl.spi.storage import Lease, StorageError
 from leptonctl.storage.store import LEASE_S, Store
 
 RENEWALS = 3
-"""How often a lease is renewed within its term: one that fails is tried again before others may take it."""
+"""How often a lease is renewed within its term: a renewal that fails is tried again before others may take the lease."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class _Held:
 
 
 class StepLeases:
-    """Takes, renews and gives back. `lost` names keys that somebody else may be building as well by now."""
+    """Takes, renews and releases leases. `lost` holds keys that another process may also be building by now."""
 
     def __init__(self, store: Store, owner: Owner, ttl_s: float = LEASE_S) -> None:
         self._store, self._owner, self._ttl_s = store, owner, ttl_s
@@ -34,7 +34,7 @@ class StepLeases:
         self._thread: threading.Thread | None = None
 
     def take(self, key: str) -> bool:
-        """Whether this process holds the lease of a step key now. False: another one does."""
+        """Take the lease of a step key. False when another process holds it."""
         with self._lock:
             if key in self._held:
                 return True
@@ -49,20 +49,20 @@ class StepLeases:
             return True
 
     def release(self, key: str) -> None:
-        """Give a lease back; nothing happens when it is not held."""
+        """Release a lease; nothing happens when it is not held."""
         with self._lock:
             held = self._held.pop(key, None)
         if held is not None:
-            _give_back(held.lease)
+            _release(held.lease)
 
     @property
     def lost(self) -> frozenset[str]:
-        """Keys whose lease was broken, or could not be renewed for its whole term."""
+        """Keys whose lease was broken, or could not be renewed during its whole term."""
         with self._lock:
             return frozenset(self._lost)
 
     def close(self) -> None:
-        """Give all leases back and end the thread."""
+        """Release all leases and end the thread."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -80,12 +80,12 @@ class StepLeases:
             for key in list(self._held):
                 with self._lock:
                     held = self._held.get(key)
-                    if held is not None and not self._renewed(held):
+                    if held is not None and not self._renew(held):
                         self._lost.add(key)
                         del self._held[key]
 
-    def _renewed(self, held: _Held) -> bool:
-        """Whether the lease still counts as held. A medium that refuses is tried again until the term is over."""
+    def _renew(self, held: _Held) -> bool:
+        """Renew a lease; False when it is lost. Errors of the medium are ignored until the term is over."""
         try:
             if not held.lease.renew():
                 return False
@@ -95,7 +95,7 @@ class StepLeases:
         return True
 
 
-def _give_back(lease: Lease) -> None:
-    # one that cannot be given back ends with its term
+def _release(lease: Lease) -> None:
+    # a lease that cannot be released ends with its term
     with suppress(StorageError, Failure, OSError):
         lease.release()

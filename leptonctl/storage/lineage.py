@@ -1,4 +1,4 @@
-"""All that moves in a store for one lineage: history, deployments, heads, servers. Typed records in and out; decides nothing."""
+"""The part of a store that belongs to one lineage: history, deployments, heads, servers. Typed records in and out; decides nothing."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class Hole(Frozen):
-    """A record that the history names and the store does not hold at `path`, or holds damaged (`reason`)."""
+    """A record that the history names but that is missing from the store at `path`, or damaged there (`reason`)."""
 
     mark: Mark
     path: str
@@ -25,53 +25,53 @@ class Hole(Frozen):
 
 
 class HeadAt(Frozen):
-    """A head as it was read: the next write names the etag that it replaces."""
+    """A head as it was read, with the etag that the next write must replace."""
 
     head: Head
     etag: str
 
 
 class LineageStore(Frozen):
-    """`projects/LINEAGE/` of a store. Damaged records are Failure `corrupt-record`, which names the path."""
+    """`projects/LINEAGE/` of a store. A damaged record is Failure `corrupt-record`, which names the path."""
 
     objects: Objects
     lineage: str
 
     def owner(self) -> OwnerRecord | None:
-        """Which state may move what lies here."""
+        """The record of the state that may move this lineage."""
         return self._read(layout.owner(self.lineage), OwnerRecord)
 
     # --- history ---------------------------------------------------------------------------------------------------
 
     def append_history(self, record: HistoryRecord) -> bool:
-        """Record a change or a refusal; False when it is there."""
+        """Record a change or a refusal; False when the record exists."""
         return self.objects.create(layout.history_record(self.lineage, record.serial, record.id), encode(record))
 
     def history(self, head: Mark | None, latest: HistoryRecord | None = None) -> Iterator[HistoryRecord | Hole]:
-        """From the newest record back along `previous`, read in chunks. Behind a Hole it goes on with the next older record there is.
+        """The records from the newest back along `previous`, read in chunks. After a Hole comes the next older record that exists.
 
-        `latest` is the newest record where the state still holds it: the store may not have it yet.
+        `latest`: the newest record if the state still holds it, since the store may not have it yet.
         """
-        passed: set[tuple[int, str]] = set()
+        visited: set[tuple[int, str]] = set()
         mark = head
         if mark is not None and latest is not None and (latest.serial, latest.id) == (mark.serial, mark.id):
             yield latest
             mark = latest.previous
         chunk: dict[str, bytes] = {}
-        listed: str | None = None
+        chunk_folder: str | None = None
         while mark is not None:
             folder = layout.history_chunk(self.lineage, mark.serial)
-            if folder != listed:
-                chunk, listed = self.objects.get_many(self.objects.list(folder)), folder
+            if folder != chunk_folder:
+                chunk, chunk_folder = self.objects.get_many(self.objects.list(folder)), folder
             record = self._link(mark, chunk)
             yield record
-            passed.add((mark.serial, mark.id))
-            mark = self._older(mark, passed) if isinstance(record, Hole) else record.previous
+            visited.add((mark.serial, mark.id))
+            mark = self._older(mark, visited) if isinstance(record, Hole) else record.previous
 
     def newest_serial(self, after: int) -> int | None:
-        """The highest serial that the history of the store has after this one; None when it has none.
+        """The highest serial in the store's history after this one, None when there is no later one.
 
-        Each serial has a record, so that the chunk of the next one tells.
+        Every serial has a record, so it is enough to list the chunk of the next one.
         """
         paths = self.objects.list(layout.history_chunk(self.lineage, after + 1))
         serials = [serial for path in paths if (serial := layout.history_serial(path)) is not None]
@@ -83,17 +83,17 @@ class LineageStore(Frozen):
             return Hole(mark=mark, path=path)
         try:
             return read_record(chunk[path], path, HistoryRecord)
-        except BadRecordAt as damaged:
-            return Hole(mark=mark, path=path, reason=f"cannot be read: {damaged.reason}")
+        except BadRecordAt as failure:
+            return Hole(mark=mark, path=path, reason=f"cannot be read: {failure.reason}")
 
-    def _older(self, mark: Mark, passed: set[tuple[int, str]]) -> Mark | None:
-        """The newest record of the store that comes before the one at `mark`, which cannot say so itself."""
+    def _older(self, mark: Mark, visited: set[tuple[int, str]]) -> Mark | None:
+        """The newest record in the store before the unreadable one at `mark`."""
         for number in range(mark.serial // layout.HISTORY_CHUNK, -1, -1):
             paths = self.objects.list(layout.history_chunk(self.lineage, number * layout.HISTORY_CHUNK))
-            marks = [found for path in paths if (found := layout.history_mark(path)) is not None]
-            before = [found for found in marks if found[0] <= mark.serial and found not in passed]
-            if before:
-                serial, id_ = max(before)
+            marks = [parsed for path in paths if (parsed := layout.history_mark(path)) is not None]
+            candidates = [other for other in marks if other[0] <= mark.serial and other not in visited]
+            if candidates:
+                serial, id_ = max(candidates)
                 return Mark(serial=serial, id=id_)
         return None
 
@@ -109,28 +109,28 @@ class LineageStore(Frozen):
 
     def deployments(self, environment: str) -> list[int]:
         """The numbers of all deployments of an environment, ascending."""
-        found = (layout.numbered(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
-        return sorted(number for number in found if number is not None)
+        numbers = (layout.numbered(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
+        return sorted(number for number in numbers if number is not None)
 
     def head(self, environment: str) -> HeadAt | None:
         """The head of an environment; None before its first switch."""
         path = layout.head(self.lineage, environment)
-        found = self.objects.get(path)
-        return None if found is None else HeadAt(head=read_record(found[0], path, Head), etag=found[1])
+        stored = self.objects.get(path)
+        return None if stored is None else HeadAt(head=read_record(stored[0], path, Head), etag=stored[1])
 
     def heads(self, environments: Iterable[str]) -> dict[str, Head]:
-        """The heads of many environments. Those without one are left out, and those that are damaged: who moves one reads it alone."""
+        """The heads of many environments. Missing and damaged ones are left out: a switch reads its head alone, and reports damage."""
         paths = {layout.head(self.lineage, environment): environment for environment in environments}
-        found: dict[str, Head] = {}
+        heads: dict[str, Head] = {}
         for path, data in self.objects.get_many(paths).items():
             with suppress(BadRecordAt):
-                found[paths[path]] = read_record(data, path, Head)
-        return found
+                heads[paths[path]] = read_record(data, path, Head)
+        return heads
 
     def move_head(
         self, environment: str, before: HeadAt | None, *, epoch: Epoch, holder: str, deployment: int, serial: int, staged: int
     ) -> HeadAt | None:
-        """Replace the head that was read as `before` (None: there was none) by a new one with a fresh nonce; None when it moved since."""
+        """Replace the head that was read as `before` (None: it did not exist) by one with a fresh nonce; None when it moved since."""
         after = Head(epoch=epoch, nonce=os.urandom(8).hex(), holder=holder, deployment=deployment, serial=serial, staged=staged)
         etag = self.objects.replace(layout.head(self.lineage, environment), encode(after), before.etag if before else None)
         return None if etag is None else HeadAt(head=after, etag=etag)
@@ -138,10 +138,10 @@ class LineageStore(Frozen):
     # --- servers ---------------------------------------------------------------------------------------------------
 
     def servers(self, environment: str) -> tuple[ServerRecord, ...]:
-        """All servers registered for an environment, by id. What is not a server's record is passed over."""
-        found = self.objects.get_many(self.objects.list(layout.servers(self.lineage, environment)))
+        """All servers registered for an environment, by id. Objects that are not a server's record are skipped."""
+        contents = self.objects.get_many(self.objects.list(layout.servers(self.lineage, environment)))
         records = []
-        for path, data in sorted(found.items()):
+        for path, data in sorted(contents.items()):
             try:
                 records.append(read_record(data, path, ServerRecord))
             except BadRecordAt:
@@ -149,9 +149,9 @@ class LineageStore(Frozen):
         return tuple(records)
 
     def remove_server(self, environment: str, id: str) -> None:  # noqa: A002
-        """Forget a server."""
+        """Remove the record of a server."""
         self.objects.delete(layout.server(self.lineage, environment, id))
 
     def _read(self, path: str, kind: type[R]) -> R | None:
-        found = self.objects.get(path)
-        return None if found is None else read_record(found[0], path, kind)
+        stored = self.objects.get(path)
+        return None if stored is None else read_record(stored[0], path, kind)

@@ -1,4 +1,7 @@
-"""Whether a recorded process still lives: a beat seen unchanged for a term is the end of anybody. Compares no two clocks (protocols 4)."""
+"""Whether a recorded process still lives: it counts as dead when its beat stays unchanged for a term on the reader's own clock.
+
+Never compares the clocks of two machines (protocols 4).
+"""
 
 import os
 import time
@@ -11,7 +14,7 @@ from leptonctl.core.codec import BadRecord, Record, decode, encode
 from leptonctl.core.state import Owner
 from leptonctl.storage.owner import boot_id, is_alive
 
-KEPT = 1000
+MOST_SIGHTS = 1000
 
 
 class Sight(Record):
@@ -22,7 +25,7 @@ class Sight(Record):
 
 
 class Sights(Record, tag_field="format_version", tag="1"):
-    """What the commands of one machine have seen within one boot: a monotonic clock means nothing after the next."""
+    """The beats seen by the commands of one machine during one boot: a monotonic clock means nothing after the next boot."""
 
     boot: str | None
     seen: Mapping[str, Sight] = {}
@@ -30,10 +33,10 @@ class Sights(Record, tag_field="format_version", tag="1"):
 
 @dataclass(slots=True, kw_only=True)
 class Liveness:
-    """What one reader has seen of others' beats.
+    """The beats that one reader has seen.
 
-    `memory`: a file that carries it from one command to the next, so that a holder on another machine that has died is known as
-    dead a term after the first command that met it. It may be lost; then the term begins again.
+    `memory`: a file that passes them from one command to the next, so that a dead holder on another machine is recognised a term
+    after the first command that met it. If the file is lost, the term begins again.
     """
 
     memory: Path | None = None
@@ -42,19 +45,19 @@ class Liveness:
     _loaded: bool = False
 
     def alive(self, name: str, owner: Owner, beat: int, term_s: float) -> bool:
-        """Whether the holder called `name` lives. False at once when its process is known to be gone, and when its beat stood
-        still for the term: it died where we cannot look, or was stopped, and whatever it still tries is refused by the fence.
+        """Whether the holder called `name` lives. False when its process is known to be gone, or when its beat has not changed for
+        the term: it died where we cannot check, or was suspended, and the fence refuses whatever it still tries.
         """
         if is_alive(owner) is False:
             return False
         self._load()
-        before = self._seen.get(name)
-        moment = self.clock()
-        if before is None or before.beat != beat or before.since > moment:
-            self._seen[name] = Sight(beat=beat, since=moment)
+        sight = self._seen.get(name)
+        now = self.clock()
+        if sight is None or sight.beat != beat or sight.since > now:
+            self._seen[name] = Sight(beat=beat, since=now)
             self._save()
             return True
-        return moment - before.since < term_s
+        return now - sight.since < term_s
 
     def _load(self) -> None:
         if self._loaded or self.memory is None:
@@ -65,17 +68,17 @@ class Liveness:
     def _save(self) -> None:
         if self.memory is None:
             return
-        # what others have seen meanwhile stays: claims, locks and servers are each asked after by a reader of their own
-        newest = sorted({**_read(self.memory), **self._seen}.items(), key=lambda item: item[1].since)[-KEPT:]
-        written = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
+        # sights saved by others in the meantime are kept: claims, locks and servers each have a reader of their own
+        newest = sorted({**_read(self.memory), **self._seen}.items(), key=lambda item: item[1].since)[-MOST_SIGHTS:]
+        temporary = self.memory.with_name(f"{self.memory.name}.{os.getpid()}")
         with suppress(OSError):
             self.memory.parent.mkdir(parents=True, exist_ok=True)
-            written.write_bytes(encode(Sights(boot=boot_id(), seen=dict(newest))))
-            written.replace(self.memory)
+            temporary.write_bytes(encode(Sights(boot=boot_id(), seen=dict(newest))))
+            temporary.replace(self.memory)
 
 
 def beats_file(cache: Path) -> Path:
-    """The memory of all commands of a project, in its folder for what may be lost."""
+    """The file in a project's cache folder where all its commands remember beats."""
     return cache / "beats.json"
 
 

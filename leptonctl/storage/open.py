@@ -1,4 +1,4 @@
-"""Opens what a project names as `store:` and `state:`, by URI scheme, from the tables of back ends it is handed."""
+"""Opens the `store:` and the `state:` of a project by URI scheme, from given tables of back ends."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from leptonctl.core.diagnostic import INVALID, Failure, fail
 from leptonctl.spi.storage import Objects, StateBackend, StateStore, StorageError, StoreBackend
 from leptonctl.storage.guard import GuardedObjects, store_failures
-from leptonctl.storage.pointer_failures import refused
+from leptonctl.storage.pointer_failures import state_failed
 from leptonctl.storage.store import Store
 
 
 def open_objects(uri: str, root: Path, backends: Mapping[str, StoreBackend]) -> Objects:
-    """The back end of a `store:`; a folder path is relative to `root`. Writes nothing. Its refusals are StorageError.
+    """The objects of a `store:`; a folder path is relative to `root`. Writes nothing. Its errors are StorageError.
 
-    Failure `not-available` (exit 3) for a scheme that is not among the back ends.
+    Failure `not-available` (exit 3) for a scheme without a back end.
     """
     backend = backends.get(scheme_of(uri))
     if backend is None:
@@ -23,35 +23,35 @@ def open_objects(uri: str, root: Path, backends: Mapping[str, StoreBackend]) -> 
 
 
 def open_store(uri: str, root: Path, backends: Mapping[str, StoreBackend]) -> Store:
-    """The store of a `store:`, as `open_objects` opens it. Its refusals are Failure `store-failed`."""
+    """The store of a `store:`, opened by `open_objects`. Its errors are Failure `store-failed`."""
     return Store(objects=GuardedObjects(inner=open_objects(uri, root, backends)))
 
 
 def open_state(uri: str, root: Path, backends: Mapping[str, StateBackend]) -> StateStore:
-    """The back end of a `state:`; as `open_objects`."""
+    """The state of a `state:`; otherwise as `open_objects`."""
     backend = backends.get(scheme_of(uri))
     if backend is None:
         raise _unknown("state", uri, backends)
     try:
         return backend.open(uri, root)
     except StorageError as refusal:
-        raise refused(refusal) from refusal
+        raise state_failed(refusal) from refusal
 
 
 def scheme_of(uri: str) -> str:
-    """What stands before `://`; "" for the path of a folder."""
+    """The part before `://`; "" for the path of a folder."""
     scheme, mark, _ = uri.partition("://")
     return scheme.lower() if mark else ""
 
 
-def _unknown(key: str, uri: str, known: Iterable[str]) -> Failure:
+def _unknown(key: str, uri: str, schemes: Iterable[str]) -> Failure:
     scheme = scheme_of(uri) or "folder"
-    names = ", ".join(f"{name}://" if name else "a folder" for name in sorted(known))
+    names = ", ".join(f"{name}://" if name else "a folder" for name in sorted(schemes))
     return fail(
         "not-available",
         f"This kind of {key} is not available",
-        # not the whole URI: it may hold a password
-        f"`{key}: {scheme}://…` names a back end that is not installed; known here: {names or 'none'}.",
+        # not the whole URI: it may contain a password
+        f"`{key}: {scheme}://…` names a back end that is not installed; available: {names or 'none'}.",
         hint=f"write `{key}: .leptonctl/{key}`, or install the package that brings `{scheme}://`",
         exit_code=INVALID,
     )

@@ -1,4 +1,4 @@
-"""Who holds a lock or runs an apply: this process as a record, whether a recorded one lives, and its description for people."""
+"""The process that holds a lock or runs an apply: as a record, whether it still lives, and how it is described to people."""
 
 import os
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ DEAD = ("Z", "X")
 
 
 def current_owner(command: str, commit: str | None) -> Owner:
-    """This process, as it is recorded."""
+    """The record of this process."""
     return Owner(
         user=user_name(), host=host_name(), machine=machine_id(), boot=boot_id(), namespace=pid_namespace(), pid=os.getpid(),
         start=process_start(os.getpid()), command=command, commit=commit, since=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -19,11 +19,11 @@ def current_owner(command: str, commit: str | None) -> Owner:
 
 
 def is_alive(owner: Owner) -> bool | None:
-    """Whether the recorded process lives. None when that cannot be told from here: another machine or container, or no pid."""
+    """Whether the recorded process lives. None when that is not known here: another machine or container, or no pid."""
     if owner.pid <= 0 or (owner.host, owner.machine) != (host_name(), machine_id()):
         return None
     if owner.boot != boot_id():
-        # without an id of its own it may be another machine of the same name
+        # without a machine id it may be another machine of the same name
         return False if owner.machine else None
     if owner.namespace != pid_namespace():
         return None
@@ -34,7 +34,7 @@ def is_alive(owner: Owner) -> bool | None:
 
 
 def describe(owner: Owner) -> str:
-    """`anna@host pid 123: leptonctl apply, commit abc1234, since 14:03:11`, with the date when it was not today."""
+    """`anna@host pid 123: leptonctl apply, commit abc1234, since 14:03:11`, with the date if that is not today."""
     who = f"{owner.user or 'somebody'}@{owner.host or 'an unknown host'}"
     parts = [owner.command or "leptonctl"]
     if owner.commit:
@@ -64,19 +64,19 @@ def user_name() -> str:
 
 
 def process_start(pid: int) -> int | None:
-    """Start of a living process in clock ticks since boot; None when there is none, or no /proc to ask."""
+    """Start of a living process in clock ticks since boot; None without such a process or without /proc."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    # the command stands in brackets and may hold anything, brackets and blanks too
+    # the command is in brackets and may contain anything, brackets and blanks too
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in DEAD else int(fields[19])
 
 
 @cache
 def machine_id() -> str:
-    """What tells this machine from others of the same name; "" where the system keeps no such id."""
+    """An id that distinguishes this machine from others of the same name; "" where the system has none."""
     for file in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
         try:
             return Path(file).read_text(encoding="ascii").strip()
@@ -87,7 +87,7 @@ def machine_id() -> str:
 
 @cache
 def boot_id() -> str | None:
-    """What tells this boot of the machine from others."""
+    """An id of the current boot of the machine; None where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -95,7 +95,7 @@ def boot_id() -> str | None:
 
 
 def pid_namespace() -> str | None:
-    """Which pids are ours to ask about: containers on one machine have their own."""
+    """The namespace in which our pids are valid: containers on one machine have their own."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

@@ -1,4 +1,4 @@
-"""Reads and moves the state: compare-and-swap with retry, a history record for every pointer change and refusal. Decides nothing."""
+"""Reads and moves the state by compare-and-swap, and records every pointer change and refusal in the history. Decides nothing."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.standing import (
     begin_lineage,
     begin_store,
-    look,
     lost_lineage,
+    read_standing,
     refuse_ahead,
     refuse_other_store,
     refuse_replaced,
@@ -33,7 +33,7 @@ def now() -> str:
 
 
 class Note(Record):
-    """What the history says of a move beside its pointers: who, and for a switch which environment and what its gates said."""
+    """What the history records of a move besides its pointers: who, and for a switch the environment and the gates' verdicts."""
 
     author: Author = Author()
     environment: str | None = None
@@ -45,7 +45,7 @@ class Note(Record):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Pointers:
-    """The state of one project, and the store that holds its history. What its medium refuses is Failure `state-failed`."""
+    """The state of one project, and the store that holds its history. An error of the state's medium is Failure `state-failed`."""
 
     states: StateStore
     objects: Objects
@@ -55,70 +55,70 @@ class Pointers:
     _newest: dict[Stamp, State] = field(default_factory=dict, init=False, repr=False)
 
     def read(self) -> State | None:
-        """The state, or None before the first apply. One look into the store beyond the state itself.
+        """The state, or None before the first apply. Reads the store once, besides the state itself.
 
-        Failure when the state and the store do not belong together: a marked store whose state is gone is never "create everything",
-        and a store that is not the state's (not mounted, another one) is never read as if it were. A state that was replaced, or
-        that the store is ahead of, can be read, and no more: see `begin`.
+        Failure when the state and the store do not belong together: a marked store without its state must never be planned as
+        "create everything", and another store than the state's (or one that is not mounted) must never be read in its place. A
+        state that was replaced, or is behind its store, can be read but not moved: see `begin`.
         """
-        found = self._stamped() or self._second_look()
-        if found is None:
+        stamped = self._stamped() or self._recheck()
+        if stamped is None:
             return None
-        state = found[0]
-        refuse_other_store(look(self.objects, state.lineage), state, self.objects.describe())
+        state = stamped[0]
+        refuse_other_store(read_standing(self.objects, state.lineage), state, self.objects.describe())
         return state
 
     def begin(self) -> State:
-        """The state of a run that will move it, made on the first one: a new lineage, marked in the store after it is durable.
+        """The state for a run that will move it. The first run creates it with a new lineage, marked in the store once it is durable.
 
-        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this one was put back.
+        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this is an older copy.
         """
-        state = (self._stamped() or self._second_look() or self._first())[0]
+        state = (self._stamped() or self._recheck() or self._first())[0]
         self._admit(state)
         return state
 
     def check(self, state: State) -> None:
-        """Failure where this state may be read but not moved: `replaced-state` (exit 5) or `store-ahead`.
+        """Failure when this state may be read but not moved: `replaced-state` (exit 5) or `store-ahead`.
 
-        `begin` does it. A plan does where looking is cheap: it costs a listing and two batches more than `read`.
+        `begin` includes this. A plan calls it where that is cheap: it costs a listing and two batches more than `read`.
         """
-        standing = look(self.objects, state.lineage)
+        standing = read_standing(self.objects, state.lineage)
         if standing.owner is not None:
             refuse_replaced(standing.owner, state, self.states.describe())
         refuse_ahead(self.lineage(state), state, self.states.describe())
 
     def lineage(self, state: State) -> LineageStore:
-        """What lies in the store for this state's lineage."""
+        """The part of the store that belongs to this state's lineage."""
         return LineageStore(objects=self.objects, lineage=state.lineage)
 
     def history(self, state: State) -> Iterator[HistoryRecord | Hole]:
-        """The history of a state from the newest record back. A Hole stands where the chain breaks."""
+        """The history of a state from the newest record back, with a Hole where the chain breaks."""
         return self.lineage(state).history(state.history, state.latest)
 
     def move(self, change: Move, note: Note | None = None) -> State:
-        """Apply a pure move to the newest state until it sticks. `note` goes into the history when the serial grows.
+        """Apply a pure change to the newest state, retrying until it is written. `note` goes into the history when the serial grows.
 
-        `change` is called again after every lost race; it raises Failure when it no longer holds. A Failure of this means that
-        nothing was moved.
+        `change` is called again after every lost race; it raises Failure when it no longer applies. After a Failure nothing was
+        moved.
         """
         return self._swap(lambda before: (after := change(before), (note or Note()) if after.serial != before.serial else None))
 
     def note(self, note: Note) -> State:
-        """Add a record to the history though no pointer moves: the serial stays."""
+        """Add a record to the history without moving a pointer: the serial stays."""
         return self._swap(lambda before: (replace(before), note))
 
     def _swap(self, change: Callable[[State], tuple[State, Note | None]]) -> State:
         while True:
-            found = self._stamped()
-            if found is None:
-                raise failures.went_away(self.states.describe())
-            before, stamp = found
+            stamped = self._stamped()
+            if stamped is None:
+                raise failures.vanished(self.states.describe())
+            before, stamp = stamped
             if before.lineage not in self._admitted:
                 self._admit(before)
             after, note = change(before)
             if after is before:
                 return before
-            # the record of the write before may exist nowhere but in the state: its writer was killed
+            # the record of the previous write may exist only in the state, if its writer was killed
             self._publish(before)
             record = None if note is None else _record(before, after, note)
             after = replace(
@@ -126,21 +126,21 @@ class Pointers:
                 history=before.history if record is None else Mark(serial=record.serial, id=record.id),
             )  # fmt: skip
             if self._write(stamp, after):
-                # the pointers have moved, and the record is safe in the state: whoever writes next publishes it
+                # the pointers have moved, and the record is safe in the state: the next writer publishes it
                 with suppress(Failure, StorageError):
                     self._publish(after)
                 return after
 
     def _publish(self, state: State) -> None:
-        """See that the store has the newest record of the history."""
+        """Write the newest record of the history to the store, unless it is there."""
         if state.latest is None or state.latest.id in self._published:
             return
         self.lineage(state).append_history(state.latest)
         self._published.add(state.latest.id)
 
     def _first(self) -> tuple[State, Stamp]:
-        """The state that was not there, ours or that of who was quicker."""
-        store = look(self.objects, None).identity or begin_store(self.objects)
+        """Create the first state; the state of another process if that was quicker."""
+        store = read_standing(self.objects, None).identity or begin_store(self.objects)
         fresh = State(
             lineage=os.urandom(16).hex(), project=self.project, id=os.urandom(8).hex(), store=store,
             revision=1, write=os.urandom(8).hex(),
@@ -148,24 +148,24 @@ class Pointers:
         stamp = _stamp(fresh)
         if self._write(None, fresh):
             return fresh, stamp
-        found = self._stamped()
-        if found is None:
-            raise failures.went_away(self.states.describe())
-        return found
+        stamped = self._stamped()
+        if stamped is None:
+            raise failures.vanished(self.states.describe())
+        return stamped
 
-    def _second_look(self) -> tuple[State, Stamp] | None:
-        """There is no state: Failure when the store knows this project, unless somebody has made the state at this moment."""
+    def _recheck(self) -> tuple[State, Stamp] | None:
+        """After no state was found: Failure when the store knows this project, unless the state has been created meanwhile."""
         lineage = lost_lineage(self.objects, self.project)
         if lineage is None:
             return None
-        found = self._stamped()
-        if found is None:
+        stamped = self._stamped()
+        if stamped is None:
             raise failures.missing(self.states.describe(), lineage, self.project)
-        return found
+        return stamped
 
     def _admit(self, state: State) -> None:
-        """See that this state may be moved from here; once is enough for a run, later the head's fence holds."""
-        standing = look(self.objects, state.lineage)
+        """Check that this state may be moved from here. Once per run is enough: later the fence of the head protects it."""
+        standing = read_standing(self.objects, state.lineage)
         refuse_other_store(standing, state, self.objects.describe())
         if standing.owner is None:
             begin_lineage(self.objects, state)
@@ -176,17 +176,17 @@ class Pointers:
 
     def _stamped(self) -> tuple[State, Stamp] | None:
         try:
-            found = self.states.read()
+            stored = self.states.read()
         except StateCorrupt as problem:
             raise failures.corrupt(self.states.describe(), problem) from problem
         except StorageError as refusal:
-            raise failures.refused(refusal) from refusal
-        if found is None:
+            raise failures.state_failed(refusal) from refusal
+        if stored is None:
             return None
-        data, stamp = found
-        return self._newest.get(stamp) or self._decoded(data, stamp), stamp
+        data, stamp = stored
+        return self._newest.get(stamp) or self._decode(data, stamp), stamp
 
-    def _decoded(self, data: bytes, stamp: Stamp) -> State:
+    def _decode(self, data: bytes, stamp: Stamp) -> State:
         try:
             state = decode_state(data)
         except BadRecord as problem:
@@ -201,15 +201,15 @@ class Pointers:
         except StateCorrupt as problem:
             raise failures.corrupt(self.states.describe(), problem) from problem
         except StorageError as refusal:
-            raise failures.refused(refusal) from refusal
+            raise failures.state_failed(refusal) from refusal
         if swapped:
             self._remember(stamp, state)
         return swapped
 
     def _remember(self, stamp: Stamp, state: State) -> None:
-        """Moves come in series: what was just written need not be taken apart again. A stamp is random, so it means one state.
+        """Keep the decoded state of a stamp: moves come in series, and a stamp is random, so that it identifies one state.
 
-        The thread that beats for a claim comes here too: whatever it finds or drops is only the decoding of a state.
+        The thread that beats for a claim also calls this. No lock is needed: an entry that is lost is only decoded again.
         """
         self._newest.clear()
         self._newest[stamp] = state
@@ -228,7 +228,7 @@ def _stamp(state: State) -> Stamp:
 
 
 def _moves(before: State, after: State) -> list[Moved]:
-    # almost all are the very same pointer: no field of it is looked at
+    # almost all pointers are the same object, whose fields need not be compared
     changed = {a for a, pointer in after.current.items() if before.current.get(a) is not pointer}
     pairs = ((a, before.current.get(a), after.current.get(a)) for a in sorted(changed | (before.current.keys() - after.current.keys())))
     return [moved(address, old, new) for address, old, new in pairs if old != new]

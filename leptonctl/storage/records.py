@@ -1,4 +1,4 @@
-"""Records of a store, read with the place they lie at: what is damaged is a failure that names its file."""
+"""Reads records of a store together with their path: a damaged one is a failure that names its file."""
 
 from typing import TypeVar
 
@@ -7,11 +7,11 @@ from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import Diagnostic, Failure, error
 
 R = TypeVar("R")
-BUILT_AGAIN = ", or remove it and run `leptonctl apply`: what it recorded is built again"
+REBUILD = ", or remove it and run `leptonctl apply` to build its result again"
 
 
 class BadRecordAt(Failure):
-    """A record that cannot be read. `path` is in the store, `reason` a clause that follows the path."""
+    """A record that cannot be read. `path`: within the store; `reason`: a clause that follows the path."""
 
     def __init__(self, path: str, problem: BadRecord) -> None:
         self.path, self.reason = path, str(problem)
@@ -19,7 +19,7 @@ class BadRecordAt(Failure):
 
 
 def read_record(data: bytes, path: str, kind: type[R]) -> R:
-    """The record in bytes that lie at `path`. Raises BadRecordAt (`corrupt-record`, `newer-format`)."""
+    """Decode the bytes of the record at `path`. Raises BadRecordAt (`corrupt-record`, `newer-format`)."""
     try:
         return decode(data, kind)
     except BadRecord as problem:
@@ -30,8 +30,8 @@ def _damaged(path: str, problem: BadRecord) -> Diagnostic:
     return error(
         "corrupt-record",
         "A record of the store cannot be read",
-        f"{path} is not a record of leptonctl ({problem}): something else has written or cut it.",
-        hint=f"restore {path} from a backup" + (BUILT_AGAIN if path.startswith(f"{layout.RESULTS}/") else ""),
+        f"{path} is not a record of leptonctl ({problem}): another program has written or truncated it.",
+        hint=f"restore {path} from a backup" + (REBUILD if path.startswith(f"{layout.RESULTS}/") else ""),
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether a state and a store belong together (protocols 3): the store's identity, the lineage's owner, and who is ahead."""
+"""Whether a state and a store belong together (protocols 3): the store's identity, the lineage's owner, and which is ahead."""
 
 import os
 from datetime import UTC, datetime
@@ -16,52 +16,52 @@ from leptonctl.storage.records import read_record
 
 
 class Standing(Frozen):
-    """What a store says of itself and of a lineage; None for what it does not say."""
+    """A store's identity and the owner of a lineage in it; None for what is not recorded."""
 
     identity: str | None = None
     owner: OwnerRecord | None = None
 
 
-def look(objects: Objects, lineage: str | None) -> Standing:
-    """One look into the store."""
+def read_standing(objects: Objects, lineage: str | None) -> Standing:
+    """Read the store's identity and the lineage's owner at once."""
     owner = layout.owner(lineage) if lineage is not None else ""
-    found = objects.get_many([layout.IDENTITY, *([owner] if owner else [])])
-    identity = found.get(layout.IDENTITY)
+    contents = objects.get_many([layout.IDENTITY, *([owner] if owner else [])])
+    identity = contents.get(layout.IDENTITY)
     return Standing(
         identity=None if identity is None else read_record(identity, layout.IDENTITY, StoreIdentity).id,
-        owner=read_record(found[owner], owner, OwnerRecord) if owner in found else None,
+        owner=read_record(contents[owner], owner, OwnerRecord) if owner in contents else None,
     )
 
 
 def lost_lineage(objects: Objects, project: str) -> str | None:
-    """A lineage that was begun under this project's name in the store, and still belongs to it."""
+    """A lineage in the store that was begun under this project's name and still belongs to it."""
     lineages = [layout.word(path.rpartition("/")[2]) for path in objects.list(layout.lineages(project))]
     owners = {layout.owner(lineage): lineage for lineage in lineages}
-    found = objects.get_many(owners) if owners else {}
-    return next((owners[path] for path in sorted(found) if read_record(found[path], path, OwnerRecord).project == project), None)
+    records = objects.get_many(owners) if owners else {}
+    return next((owners[path] for path in sorted(records) if read_record(records[path], path, OwnerRecord).project == project), None)
 
 
 def begin_store(objects: Objects) -> str:
-    """The identity of a store that may be new: it is marked unless somebody was quicker."""
+    """The identity of a store that may be new: given to it here, unless another process was quicker."""
     objects.create(layout.IDENTITY, encode(StoreIdentity(id=os.urandom(8).hex())))
-    identity = look(objects, None).identity
+    identity = read_standing(objects, None).identity
     if identity is None:
         raise fail(
             "corrupt-record",
             "A record of the store cannot be read",
-            f"{layout.IDENTITY} of {objects.describe()} is there, but it is not a file.",
-            hint="point `store:` to a folder of its own",
+            f"{layout.IDENTITY} of {objects.describe()} exists, but it is not a file.",
+            hint="set `store:` to a folder of its own",
         )
     return identity
 
 
 def begin_lineage(objects: Objects, state: State) -> None:
-    """Mark a lineage in its store. Failure `wrong-store` when it must have been marked before, since its pointers have moved."""
+    """Mark a lineage in its store. Failure `wrong-store` when its pointers have moved, so that the mark must have existed."""
     if state.serial:
         raise _wrong_store(
-            f"{objects.describe()} knows nothing of lineage {state.lineage}, which this state has moved {state.serial} times:"
-            " it was forgotten there, or an older copy of the store was put back.",
-            f"put {layout.project(state.lineage)} of the store back from a backup; to begin again, remove the state too",
+            f"{objects.describe()} does not contain lineage {state.lineage}, which this state has moved {state.serial} times:"
+            " it was removed there, or an older copy of the store was restored.",
+            f"restore {layout.project(state.lineage)} of the store from a backup; to begin again, remove the state too",
         )
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     owner = OwnerRecord(project=state.project, state=state.id, generation=state.generation, at=at, by=user_name())
@@ -81,7 +81,7 @@ def refuse_other_store(standing: Standing, state: State, place: str) -> None:
         why = f"{place} is another store ({standing.identity})."
     raise _wrong_store(
         f"{why} The state belongs to store {state.store}.",
-        "mount or name the store that was used before; to begin again, remove the state too",
+        "mount the store that was used before, or set `store:` to it; to begin again, remove the state too",
     )
 
 
@@ -94,32 +94,32 @@ def refuse_replaced(owner: OwnerRecord, state: State, place: str) -> None:
     raise fail(
         "replaced-state",
         "This state was replaced, and can only be read",
-        f"{place} is of generation {state.generation}; it was replaced{when}{who} by state {owner.state} of generation {owner.generation}.",
+        f"{place} has generation {state.generation}; it was replaced{when}{who} by state {owner.state} of generation {owner.generation}.",
         hint="use the state that replaced it",
         exit_code=STALE,
     )
 
 
 def refuse_ahead(lineage: LineageStore, state: State, place: str) -> None:
-    """Failure `store-ahead` when the store has seen what this state has not: an earlier state was put back.
+    """Failure `store-ahead` when the store has records of changes that this state does not: an earlier state was restored.
 
-    Exact, since a history record is published and a head is moved only after the state that says so is durable. One listing of
-    at most `layout.HISTORY_CHUNK` names and one batch of heads: done where a run begins, not in every plan.
+    This is exact: a history record is published, and a head moved, only after the state that says so is durable. It costs one
+    listing of at most `layout.HISTORY_CHUNK` names and one batch of heads, so it is done when a run begins, not in every plan.
     """
     serial = lineage.newest_serial(state.serial)
     if serial is not None:
-        raise _ahead(place, f"is at serial {state.serial}, the history in the store at serial {serial}")
+        raise _ahead(place, f"is at serial {state.serial}, but the history in the store is at serial {serial}")
     for environment, head in sorted(lineage.heads(state.tokens).items()):
         if head.epoch > Epoch(generation=state.generation, token=state.tokens[environment]):
-            raise _ahead(place, f"has not issued the token that environment/{environment} was last moved with")
+            raise _ahead(place, f"has not issued the token with which environment/{environment} was last moved")
 
 
 def _ahead(place: str, why: str) -> Failure:
     return fail(
         "store-ahead",
-        "The store is ahead of this state: an earlier state was put back",
-        f"{place} {why}. Going on would bring back what was already replaced, and lose its history.",
-        hint="put the newest copy of the state back",
+        "The store is ahead of this state: an earlier state was restored",
+        f"{place} {why}. Using it would bring back versions that were already replaced, and lose their history.",
+        hint="restore the newest copy of the state",
     )
 
 

@@ -1,4 +1,4 @@
-"""The state as one file of a folder, `state.json`, with the one before it as `state.json.backup`."""
+"""The state as the file `state.json` of a folder, with the previous one as `state.json.backup`."""
 
 import os
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from leptonctl.storage.durable import NO_HARD_LINKS, fsync_folder, locked, move_
 from leptonctl.storage.folder import HINT, HINTS
 
 
-class StampOf(Record):
-    """What a swap compares, of whatever format the state is."""
+class StampFields(Record):
+    """The fields that a swap compares, present in every format of the state."""
 
     format_version: str
     revision: int
@@ -31,20 +31,20 @@ class FolderState(Frozen):
 
     def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
         if _stamp_of(data) != stamp or (expected is not None and stamp.revision != expected.revision + 1):
-            msg = f"the state after {expected} cannot be {stamp}, nor be said to be what it is not"
+            msg = f"the bytes must have the stamp {stamp}, and a revision one above that of {expected}"
             raise ValueError(msg)
         with self._refusals(), locked(self.folder / ".lock"):
             before = self._bytes()
             if (None if before is None else self._stamp(before)) != expected:
                 return False
             sweep(self._temporary)
-            written = write_temporary(self._temporary, (data,))
+            temporary = write_temporary(self._temporary, (data,))
             try:
                 if before is not None:
                     self._back_up(before)
-                move_into_place(written, self._file)
+                move_into_place(temporary, self._file)
             finally:
-                written.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
             fsync_folder(self.folder)
             return True
 
@@ -64,7 +64,7 @@ class FolderState(Frozen):
         return self.folder / ".temporary"
 
     def _back_up(self, before: bytes) -> None:
-        """Keep the state that is about to be replaced: under a second name, so that its durable bytes are not written again."""
+        """Keep the state that is about to be replaced, by a hard link, so that its durable bytes are not written again."""
         link = self._temporary / f"backup-{os.getpid()}"
         link.unlink(missing_ok=True)
         try:
@@ -74,18 +74,18 @@ class FolderState(Frozen):
                 raise
             link = write_temporary(self._temporary, (before,))
         move_into_place(link, self._backup)
-        # a rename between two names of one file does nothing, not even to the first name
+        # a rename between two names of the same file does nothing, and leaves the first name
         link.unlink(missing_ok=True)
 
     def _bytes(self) -> bytes | None:
-        """None only where there never was a state: writes replace the file, no moment is without one."""
+        """The state's bytes; None only if there never was a state, since writes replace the file in one move."""
         with suppress(FileNotFoundError, NotADirectoryError):
             return self._read(self._file)
         if not self._backup.exists():
             return None
         raise StateCorrupt(
-            f"{self._file} is gone, but a copy of an earlier state lies beside it: something else has removed it.",
-            f"put it back: cp {self._backup} {self._file}",
+            f"{self._file} is missing, but the copy of an earlier state is still there: another program has removed it.",
+            f"restore it: cp {self._backup} {self._file}",
             missing=True,
         )
 
@@ -102,9 +102,9 @@ class FolderState(Frozen):
             return _stamp_of(data)
         except BadRecord as problem:
             raise StateCorrupt(
-                f"{self._file} is there, but it is not a state of leptonctl ({problem}). It is not taken for a missing state,"
+                f"{self._file} exists, but it is not a state of leptonctl ({problem}). It is not treated as missing,"
                 " and nothing was changed.",
-                f"put back the copy before it: cp {self._backup} {self._file} (results are in the store and are not built again)",
+                f"restore the previous copy: cp {self._backup} {self._file} (results are in the store and are not built again)",
             ) from problem
 
     @contextmanager
@@ -122,6 +122,6 @@ STATE = StateBackend(
 
 
 def _stamp_of(data: bytes) -> Stamp:
-    """Raises BadRecord."""
-    found = decode(data, StampOf)
-    return Stamp(revision=found.revision, write=found.write)
+    """The stamp of a state's bytes. Raises BadRecord."""
+    fields = decode(data, StampFields)
+    return Stamp(revision=fields.revision, write=fields.write)

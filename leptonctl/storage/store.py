@@ -1,6 +1,6 @@
-"""What a store shares by content among all its projects: artifacts, results by step key, recipes, key marks and step leases.
+"""The part of a store that all its projects share: artifacts, results by step key, recipes, key marks and step leases.
 
-Owns the order of writes; paths are `core.layout`'s, the bytes lie with any `Objects`. Decides nothing about what to build or bind.
+Owns the order of writes; `core.layout` gives the paths, and any `Objects` hold the bytes. Does not decide what to build or bind.
 """
 
 import gc
@@ -23,7 +23,7 @@ BATCH = 1000
 
 
 class StoredArtifact(Frozen):
-    """An artifact of a listing. `modified` is in seconds since 1970."""
+    """An artifact in a listing. `modified` is in seconds since 1970."""
 
     digest: str
     size: int
@@ -37,46 +37,46 @@ class StoredResult(Frozen):
     number: int = 1
 
 
-class Found(Frozen):
-    """The results of some keys. `damaged`: those whose record cannot be read, each with the failure of whoever needs it."""
+class ResultLookup(Frozen):
+    """The results of some keys. `damaged`: keys whose record cannot be read, each with the failure for a command that needs it."""
 
     results: Mapping[str, Result] = field(default_factory=dict)
     damaged: Mapping[str, BadRecordAt] = field(default_factory=dict)
 
 
 class Store(Frozen):
-    """Everything that was built, over one back end. Digests and step keys are `sha256:<hex>` or the bare hex."""
+    """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex."""
 
     objects: Objects
 
     # --- artifacts -------------------------------------------------------------------------------------------------
 
     def put_artifact(self, data: bytes) -> str:
-        """Store bytes durably under their digest and return it. What is there already is not written again, unless it is damaged."""
+        """Store bytes durably under their digest and return it. An artifact that exists is written again only if it is damaged."""
         return self.put_artifacts([data])[0]
 
     def put_artifacts(self, contents: Iterable[bytes]) -> list[str]:
-        """As `put_artifact`, for many that wait for the medium together."""
+        """As `put_artifact` for many, with one wait for the medium."""
         digests = []
         by_path: dict[str, bytes] = {}
         for data in contents:
             digests.append("sha256:" + hashlib.sha256(data).hexdigest())
             by_path[layout.artifact(digests[-1])] = data
         for path in by_path.keys() - self.objects.create_many(by_path):
-            self._mend(path, by_path[path])
+            self._repair(path, by_path[path])
         return digests
 
     def get_artifact(self, digest: str) -> bytes:
         """The bytes, checked against the digest. Raises KeyError when absent, ValueError when they do not match."""
-        found = self.objects.get(layout.artifact(digest))
-        if found is None:
+        stored = self.objects.get(layout.artifact(digest))
+        if stored is None:
             raise KeyError(digest)
-        if hashlib.sha256(found[0]).hexdigest() != layout.bare(digest):
+        if hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
             raise self._damaged(digest)
-        return found[0]
+        return stored[0]
 
     def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
-        """Store what is too large for memory, under the digest it is known to have. ValueError, and nothing stored, when it has another."""
+        """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
         self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
 
     def read_artifact(self, digest: str) -> Iterator[bytes]:
@@ -87,50 +87,50 @@ class Store(Frozen):
         return _checked(chunks, digest, str(self._damaged(digest)))
 
     def present(self, digests: Iterable[str]) -> set[str]:
-        """Those of many artifacts that exist."""
+        """Those of the artifacts that exist."""
         paths = {layout.artifact(digest): digest for digest in digests}
         return {paths[path] for path in self.objects.present(paths)}
 
     def artifacts(self) -> Iterator[StoredArtifact]:
-        """All artifacts, in no order. What is not one is passed over."""
+        """All artifacts, in no order. Other files are skipped."""
         for entry in self.objects.entries(layout.ARTIFACTS):
             digest = layout.artifact_digest(entry.path)
             if digest is not None:
                 yield StoredArtifact(digest=digest, size=entry.size, modified=entry.modified)
 
     def delete_artifact(self, digest: str) -> None:
-        """Results that name it stay; their keys count as not built from now on."""
+        """Delete an artifact. Results that name it stay, but their keys then count as not built."""
         self.objects.delete(layout.artifact(digest))
 
     # --- results ---------------------------------------------------------------------------------------------------
 
     def get_result(self, key: str) -> Result | None:
-        """The result in force of one key; None when there is none, BadRecordAt when it cannot be read."""
+        """The result in force of one key, or None. Raises BadRecordAt when it cannot be read."""
         return self.results([key]).get(key)
 
     def results(self, keys: Iterable[str]) -> dict[str, Result]:
         """The results in force of many keys, in few passes over the back end; keys without one are left out.
 
-        In force is the newest record of a key whose artifacts all still exist. Raises BadRecordAt for the first that is damaged.
+        The newest record of a key whose artifacts all still exist is in force. Raises BadRecordAt for the first damaged record.
         """
-        found = self.find(keys)
-        for failure in found.damaged.values():
+        lookup = self.find(keys)
+        for failure in lookup.damaged.values():
             raise failure
-        return dict(found.results)
+        return dict(lookup.results)
 
-    def find(self, keys: Iterable[str]) -> Found:
-        """As `results`, for who goes on without those that cannot be read."""
+    def find(self, keys: Iterable[str]) -> ResultLookup:
+        """As `results`, for callers that can do without the records that cannot be read."""
         with _no_collector():
             records, damaged = self._records(dict.fromkeys(keys))
-            there = self._present(records.values())
-            in_force = {key: _in_force(found, there) for key, found in records.items() if key not in damaged}
-        return Found(results={key: found for key, found in in_force.items() if found is not None}, damaged=damaged)
+            present = self._present(records.values())
+            in_force = {key: _in_force(of_key, present) for key, of_key in records.items() if key not in damaged}
+        return ResultLookup(results={key: result for key, result in in_force.items() if result is not None}, damaged=damaged)
 
     def put_result(self, result: Result) -> Result:
-        """Record a result; gives the one in force, which is another builder's when that was first.
+        """Record a result and return the one in force, which is that of another builder if it was first.
 
-        The artifacts must be in the store already, and the numbers finite (ValueError). When the record in force has lost an
-        artifact, the new one is recorded beside it.
+        The artifacts must be in the store already, and the numbers finite (ValueError). If the newest record has lost an
+        artifact, the new one is recorded after it.
         """
         lost = set(result.artifacts.values()) - self.present(result.artifacts.values())
         if lost:
@@ -144,95 +144,95 @@ class Store(Frozen):
             records, damaged = self._records([result.key])
             for failure in damaged.values():
                 raise failure
-            found = records.get(result.key, [])
-            if (in_force := _in_force(found, self._present([found]))) is not None:
+            earlier = records.get(result.key, [])
+            if (in_force := _in_force(earlier, self._present([earlier]))) is not None:
                 return in_force
-            if number == len(found) + 1:
+            if number == len(earlier) + 1:
                 raise _occupied(layout.result(result.key, number))
-            number = len(found) + 1
+            number = len(earlier) + 1
             if self.objects.create(layout.result(result.key, number), data):
                 return result
 
     def all_results(self) -> Iterator[StoredResult | BadRecordAt]:
-        """Every record ever made, those with lost artifacts too, in no order; one that is damaged as the failure it would be.
+        """Every record, including those with lost artifacts, in no order; for a damaged one its failure.
 
-        What is not named as a record is passed over.
+        Files that are not named as a record are skipped.
         """
         paths = [path for path in self.objects.list(layout.RESULTS) if layout.result_key(path) is not None]
         for start in range(0, len(paths), BATCH):
             for path, data in self.objects.get_many(paths[start : start + BATCH]).items():
                 try:
                     yield _stored(data, path)
-                except BadRecordAt as damaged:
-                    yield damaged
+                except BadRecordAt as failure:
+                    yield failure
 
     # --- recipes ---------------------------------------------------------------------------------------------------
 
     def put_recipe(self, declaration: str, recipe: Recipe) -> None:
-        """Keep what was declared, under the digest that pointers name it by. The first one stands."""
+        """Keep a recipe under the digest by which pointers name it. The first record of a digest stays."""
         self.put_recipes({declaration: recipe})
 
     def put_recipes(self, recipes: Mapping[str, Recipe]) -> None:
-        """As `put_recipe`, for many that wait for the medium together."""
+        """As `put_recipe` for many, with one wait for the medium."""
         self.objects.create_many({layout.recipe(declaration): encode(recipe) for declaration, recipe in recipes.items()})
 
     def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
-        """The recipes of many declarations; those that are not in the store are left out. Raises BadRecordAt."""
+        """The recipes of many declarations; those missing from the store are left out. Raises BadRecordAt."""
         paths = {layout.recipe(declaration): declaration for declaration in declarations}
         return {paths[path]: read_record(data, path, Recipe) for path, data in self.objects.get_many(paths).items()}
 
     # --- marks and leases ------------------------------------------------------------------------------------------
 
     def check_key(self, key_id: str, mark: str) -> bool:
-        """Whether `mark` is the one recorded for this key id; the first one is recorded."""
+        """Whether `mark` is the one recorded for this key id. The first mark of a key id is recorded."""
         path = layout.key_mark(key_id)
         if self.objects.create(path, encode(KeyMark(mark=mark))):
             return True
-        found = self.objects.get(path)
-        if found is None:
+        stored = self.objects.get(path)
+        if stored is None:
             raise _occupied(path)
-        return read_record(found[0], path, KeyMark).mark == mark
+        return read_record(stored[0], path, KeyMark).mark == mark
 
     def step_lease(self, key: str, owner: Owner, ttl_s: float = LEASE_S) -> Lease | None:
-        """Saves double work, never needed for correctness. None: somebody else is building this key. `StepLeases` keeps it alive."""
+        """Take the lease of a step key; None when another process is building it. It saves double work and is renewed by `StepLeases`."""
         return self.objects.lease(layout.step_lease(key), plain(owner), ttl_s)
 
     def leases(self, prefix: str = "") -> dict[str, Owner]:
-        """Owners of all leases held now, by name: `step/KEY`."""
+        """The owners of all leases that are held now, by name: `step/KEY`."""
         return {name: _owner(owner) for name, owner in self.objects.leases(prefix).items()}
 
     def break_lease(self, name: str) -> bool:
-        """Free a lease by force; False when nobody held it."""
+        """Free a lease by force; False when it was not held."""
         return self.objects.break_lease(name)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
     def _records(self, keys: Iterable[str]) -> tuple[dict[str, list[StoredResult]], dict[str, BadRecordAt]]:
-        """All records of each key, oldest first, and the keys that have a damaged one.
+        """All records of each key, oldest first, and the keys with a damaged record.
 
-        Round n asks for the n-th records, so most keys take one round and a miss.
+        Round n reads the n-th records, so most keys take one round and a miss.
         """
-        found: dict[str, list[StoredResult]] = {}
+        records: dict[str, list[StoredResult]] = {}
         damaged: dict[str, BadRecordAt] = {}
-        asked, number = list(keys), 1
-        while asked:
-            paths = {layout.result(key, number): key for key in asked}
+        pending, number = list(keys), 1
+        while pending:
+            paths = {layout.result(key, number): key for key in pending}
             for path, data in self.objects.get_many(paths).items():
                 try:
-                    found.setdefault(paths[path], []).append(_stored(data, path))
+                    records.setdefault(paths[path], []).append(_stored(data, path))
                 except BadRecordAt as failure:
                     damaged[paths[path]] = failure
-            asked = [key for key in asked if len(found.get(key, ())) == number]
+            pending = [key for key in pending if len(records.get(key, ())) == number]
             number += 1
-        return found, damaged
+        return records, damaged
 
     def _present(self, records: Iterable[list[StoredResult]]) -> set[str]:
-        return self.present({digest for found in records for stored in found for digest in stored.result.artifacts.values()})
+        return self.present({digest for of_key in records for stored in of_key for digest in stored.result.artifacts.values()})
 
-    def _mend(self, path: str, data: bytes) -> None:
-        """Bytes that lie under their digest are right, or were damaged and are now put right."""
-        found = self.objects.get(path)
-        if found is not None and found[0] != data:
+    def _repair(self, path: str, data: bytes) -> None:
+        """Write the bytes of an artifact again if the stored ones are damaged."""
+        stored = self.objects.get(path)
+        if stored is not None and stored[0] != data:
             self.objects.put(path, data)
 
     def _damaged(self, digest: str) -> ValueError:
@@ -241,15 +241,15 @@ class Store(Frozen):
 
 def _stored(data: bytes, path: str) -> StoredResult:
     result = read_record(data, path, Result)
-    named = layout.result_key(path)
-    if named is None or layout.bare(result.key) != layout.bare(named[0]):
+    name = layout.result_key(path)
+    if name is None or layout.bare(result.key) != layout.bare(name[0]):
         raise BadRecordAt(path, BadRecord(f"it is the record of {result.key}"))
-    return StoredResult(result=result, number=named[1])
+    return StoredResult(result=result, number=name[1])
 
 
-def _in_force(found: list[StoredResult], there: set[str]) -> Result | None:
-    for stored in reversed(found):
-        if there.issuperset(stored.result.artifacts.values()):
+def _in_force(records: list[StoredResult], present: set[str]) -> Result | None:
+    for stored in reversed(records):
+        if present.issuperset(stored.result.artifacts.values()):
             return stored.result
     return None
 
@@ -265,13 +265,13 @@ def _occupied(path: str) -> Exception:
     return fail(
         "corrupt-record",
         "A record of the store cannot be read",
-        f"{path} is taken by something that is not a record: a folder, or a link that leads nowhere.",
+        f"{path} exists but is not a record: it is a folder, or a broken link.",
         hint=f"remove {path} from the store and run the same command again",
     )
 
 
 def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[bytes]:
-    """The same chunks; ValueError at their end when they have another digest."""
+    """The same chunks; ValueError after the last one when they have another digest."""
     state = hashlib.sha256()
     for chunk in chunks:
         state.update(chunk)
@@ -282,7 +282,7 @@ def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[byt
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Thousands of records in one go hold no cycles; the collector would walk them again and again."""
+    """Without the garbage collector: thousands of records contain no cycles, and it would walk them again and again."""
     was_on = gc.isenabled()
     gc.disable()
     try:

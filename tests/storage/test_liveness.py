@@ -13,7 +13,7 @@ from leptonctl.core.codec import convert
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Owner
 from leptonctl.storage import liveness as module
-from leptonctl.storage.liveness import KEPT, Liveness
+from leptonctl.storage.liveness import MOST_SIGHTS, Liveness
 from leptonctl.storage.owner import current_owner
 
 TERM = 60.0
@@ -139,13 +139,13 @@ def test_a_memory_that_cannot_be_written_is_done_without(tmp_path: Path) -> None
 def test_a_memory_does_not_grow_for_ever(tmp_path: Path) -> None:
     clock, memory = Clock(), tmp_path / "seen.json"
     liveness = Liveness(clock=clock)
-    for number in range(KEPT + 50):
+    for number in range(MOST_SIGHTS + 50):
         clock.time += 1
         liveness.alive(f"claim/{number}", ELSEWHERE, 0, TERM)
     liveness.memory = memory
     clock.time += 1
     liveness.alive("claim/last", ELSEWHERE, 0, TERM)
     names = json.loads(memory.read_bytes())["seen"]
-    assert len(names) == KEPT
+    assert len(names) == MOST_SIGHTS
     assert "claim/last" in names
     assert "claim/0" not in names
