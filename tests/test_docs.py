@@ -17,6 +17,7 @@ from leptonctl.kinds.table import KINDS
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.project.schemas import derived
 from leptonctl.testing import check_trainer
+from leptonctl.views import yaml_reference
 from tests import projects
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,10 @@ def test_the_command_reference_is_what_the_command_line_gives() -> None:
 @pytest.mark.parametrize("name", sorted(derived(load_catalog())))
 def test_what_is_derived_from_the_schemas_is_in_step(name: str) -> None:
     assert page(name) == derived(load_catalog())[name], "run python -m leptonctl.project.schemas"
+
+
+def test_the_yaml_reference_is_what_the_schemas_say() -> None:
+    assert page("docs/yaml-reference.md") == yaml_reference.page(load_catalog()), "run python -m leptonctl.views.yaml_reference"
 
 
 def test_every_output_schema_belongs_to_a_command() -> None:

@@ -27,7 +27,6 @@ class Fleet(Frozen):
     lineage: LineageStore
     environment: str
     liveness: Liveness = field(default_factory=Liveness)
-    term_s: float = TERM_S
 
     def registered(self) -> tuple[ServerRecord, ...]:
         """All that are registered and have not said that they stopped."""
@@ -46,7 +45,7 @@ class Fleet(Frozen):
     def lives(self, server: ServerRecord) -> bool:
         """Whether a server lives: by its process where that can be asked from here, else by its beat."""
         name = f"server/{self.lineage.lineage}/{self.environment}/{server.id}/{server.pid}-{server.started}"
-        return self.liveness.alive(name, owner_of(server), server.beat, self.term_s)
+        return self.liveness.alive(name, owner_of(server), server.beat, TERM_S)
 
     def watch(self, timeout_s: float, say: Say, what: str) -> Iterator[tuple[tuple[ServerRecord, ...], bool]]:
         """Who lives now, again and again, and whether the time is up: the look at which it is, is the last."""

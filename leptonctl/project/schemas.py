@@ -1,7 +1,6 @@
 """Writes what is derived from the schemas, and finds the schemas that were shipped. Run as `python -m leptonctl.project.schemas`.
 
-Derived: `schemas/*.schema.json` for editors and `docs/yaml-reference.md`, which Git holds, and the compiled checks in
-`kinds/checkers.py`, which it does not.
+Derived: `schemas/*.schema.json` for editors, which Git holds, and the compiled checks in `kinds/checkers.py`, which it does not.
 """
 
 import json
@@ -33,14 +32,11 @@ def derived(catalog: Catalog) -> dict[str, str]:
     """Path below the checkout -> text of every derived file that Git holds."""
     # every command imports this module for `load_schema`; what writes is wanted in a checkout only
     from leptonctl.kinds.schema import build_schemas
-    from leptonctl.views.yaml_reference import render
 
-    schemas = build_schemas(catalog)
-    files = {
-        f"schemas/{kind.lower()}.schema.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for kind, schema in schemas.items()
+    return {
+        f"schemas/{kind.lower()}.schema.json": json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+        for kind, schema in build_schemas(catalog).items()
     }
-    files["docs/yaml-reference.md"] = render(schemas, catalog)
-    return files
 
 
 def load_schema(kind: str, base: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,19 @@
-"""Schemas and catalog -> the YAML reference as Markdown. Decides nothing, writes nothing."""
+"""Schemas and catalog -> the YAML reference as Markdown. Printed by `python -m leptonctl.views.yaml_reference`."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from leptonctl.kinds.schema import build_schemas
 from leptonctl.language.explain_schema import describe
+from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.catalog import Catalog
 
 INTRODUCTION = """# YAML reference
 
-Every key of the four kinds. Written by `python -m leptonctl.project.schemas` from the schemas in `schemas/`, which editors can use too,
-after `leptonctl schema Model > model.schema.json`:
+Every key of the four kinds. Written by `python -m leptonctl.views.yaml_reference` from the schemas in `schemas/`. Editors can use
+those too, after `leptonctl schema Model > model.schema.json`:
 
 ```yaml
 # yaml-language-server: $schema=model.schema.json
@@ -22,8 +25,9 @@ Any scalar except a name may be a template, `"{{ vars.NAME }}"`; a scalar that i
 HEAD = "| key | value | default | meaning |\n| --- | --- | --- | --- |"
 
 
-def render(schemas: Mapping[str, Mapping[str, Any]], catalog: Catalog) -> str:
+def page(catalog: Catalog) -> str:
     """One chapter per kind, the file formats and the metrics, then the parameters of every algorithm and preprocess step."""
+    schemas = build_schemas(catalog)
     parts = [INTRODUCTION]
     for kind, schema in schemas.items():
         rows = "\n".join(_rows(schema, ""))
@@ -107,3 +111,7 @@ def _form(value: Mapping[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(load_catalog()))

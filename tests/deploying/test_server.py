@@ -228,8 +228,7 @@ def test_a_living_server_that_is_not_ready_holds_the_switch(root: Path, port: in
 def test_a_server_that_died_elsewhere_is_not_waited_for_after_its_term(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from leptonctl.deploying import fleet
 
-    monkeypatch.setattr(fleet.Fleet.__dataclass_fields__["term_s"], "default", 0.4)
-    monkeypatch.setattr(fleet.Fleet.__init__, "__kwdefaults__", {**fleet.Fleet.__init__.__kwdefaults__, "term_s": 0.4})
+    monkeypatch.setattr(fleet, "TERM_S", 0.4)
     site, record = staged(root, port, here=False, ready_s=20.0)
     put(site, far())
     began = time.monotonic()

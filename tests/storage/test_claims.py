@@ -351,7 +351,7 @@ def test_a_token_is_issued_once_and_only_grows(steps: list[tuple[str, int]]) -> 
         elif what == "unlock":
             state = unlocked(state, "prod", holder)
         elif what == "end":
-            state = claims._released(state, holder.id)
+            state = claims._release(state, holder.id)
         elif what == "join":
             state = replace(state, applies={**state.applies, holder.id: Claim(owner=holder.owner)})
         elif what == "break":

@@ -1,56 +1,21 @@
 """Builds one ONNX graph from a fitted model: each transformer and the algorithm as a part of its own, wired by the same slices that
-cut the training rows. Owns the wiring; compares no numbers.
+cut the training rows. Compares no numbers.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import FEATURES
 from leptonctl.learning.fit import Fitted, FittedStep
 from leptonctl.learning.frame import Slice
-from leptonctl.learning.onnx.canonical import canonical, rename
+from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.conversion import convert
 from leptonctl.learning.onnx.own import own_graph
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
-
-
-class Wiring:
-    """The graph while it is being put together: nodes and initializers in order, tensors by name."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self._count = 0
-
-    def fresh(self) -> str:
-        self._count += 1
-        return f"w{self._count}"
-
-    def constant(self, values: np.ndarray) -> str:
-        name = self.fresh()
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
-        out = self.fresh()
-        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
-        return out
-
-    def splice(self, model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-        """Copy a model's nodes in, reading from `inputs`; returns the tensors of its named outputs."""
-        self._count += 1
-        prefix = f"m{self._count}_"
-        known = dict(zip((value.name for value in model.graph.input), inputs, strict=True))
-        for initializer in model.graph.initializer:
-            initializer.name = prefix + initializer.name
-            self.initializers.append(initializer)
-        rename(model.graph.node, lambda name: known.get(name, prefix + name))
-        self.nodes.extend(model.graph.node)
-        return [prefix + name for name in outputs]
+from leptonctl.learning.onnx.wiring import Wiring
 
 
 def build_graph(fitted: Fitted, opset: int, *, wide: bool = False) -> tuple[onnx.ModelProto, list[str]]:

@@ -4,15 +4,11 @@ The converter's Scaler op multiplies by the reciprocal in float32; behind it a t
 540 rows. scikit-learn works in place on float32: with a float32 constant in float32, with a float64 constant in float64 rounded back.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from onnx import TensorProto
 
+from leptonctl.learning.onnx.wiring import Wiring
 from leptonctl.spi.learning import Estimator
-
-if TYPE_CHECKING:
-    from leptonctl.learning.onnx.graph import Wiring
 
 Operation = tuple[str, np.ndarray]
 
@@ -45,7 +41,7 @@ def _min_max(scaler: Estimator) -> list[Operation]:
 EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max}
 
 
-def exact_nodes(wiring: "Wiring", scaler: Estimator, source: str) -> str:
+def exact_nodes(wiring: Wiring, scaler: Estimator, source: str) -> str:
     """Add the scaler's nodes; returns its output."""
     for kind, constant in EXACT[type(scaler).__name__](scaler):
         if kind == "Clip":

@@ -10,7 +10,7 @@ from leptonctl.spi.learning import Metric, Prediction, Scoring
 if TYPE_CHECKING:
     import numpy as np
 
-    from leptonctl.core.values import Json
+    from leptonctl.spi import Json
 
 
 def detail(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> Json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from leptonctl.core.values import Json
+    from leptonctl.spi import Json
 
 MOST_POINTS = 201
 

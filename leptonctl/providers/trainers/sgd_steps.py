@@ -5,9 +5,9 @@ scikit-learn's SGDClassifier and SGDRegressor on the same rows in the same order
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.core.frozen import Frozen
 from leptonctl.spi.learning import Params, Progress
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ Pair = Callable[["np.ndarray", "np.ndarray"], "tuple[np.ndarray, np.ndarray]"]
 DIVERGED = 1e9  # times the loss of a model that has learnt nothing
 
 
-class Descent(Frozen):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descent:
     """The result: weights [features, outputs], intercepts [outputs], passes over the rows and rows seen."""
 
     weights: "np.ndarray"

@@ -1,0 +1,45 @@
+"""A graph while it is being put together. Names its tensors and knows no estimator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from leptonctl.learning.onnx.canonical import rename
+
+
+class Wiring:
+    """The graph while it is being put together: nodes and initializers in order, tensors by name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self._count = 0
+
+    def fresh(self) -> str:
+        self._count += 1
+        return f"w{self._count}"
+
+    def constant(self, values: np.ndarray) -> str:
+        name = self.fresh()
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
+        out = self.fresh()
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
+        return out
+
+    def splice(self, model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
+        """Copy a model's nodes in, reading from `inputs`; returns the tensors of its named outputs."""
+        self._count += 1
+        prefix = f"m{self._count}_"
+        known = dict(zip((value.name for value in model.graph.input), inputs, strict=True))
+        for initializer in model.graph.initializer:
+            initializer.name = prefix + initializer.name
+            self.initializers.append(initializer)
+        rename(model.graph.node, lambda name: known.get(name, prefix + name))
+        self.nodes.extend(model.graph.node)
+        return [prefix + name for name in outputs]
