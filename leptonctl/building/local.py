@@ -137,7 +137,7 @@ def _reason(code: int) -> str:
     if code < 0:
         name = signal.Signals(-code).name if -code in {s.value for s in signal.Signals} else f"signal {-code}"
         return f"Its worker process crashed ({name}) in native code."
-    return f"Its worker process exited with code {code}."
+    return f"Its worker process ended with exit code {code}."
 
 
 def _progressed(message: ProgressMessage) -> Progressed:

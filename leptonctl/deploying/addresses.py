@@ -1,4 +1,4 @@
-"""Addresses of this host: whether one is free, who listens on it, and what a server there says of itself. Light to import."""
+"""Addresses of this host: whether one is free, which process listens on it, and what a server there reports. Light to import."""
 
 import errno
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.deployment import ServerRecord
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 
 PAGE_BYTES = 1_000_000
 SERVER_MODULE = "leptonctl.deploying.serve"
@@ -16,9 +16,9 @@ LISTENING = "0A"
 
 
 class Listener(Frozen):
-    """A process that listens on an address. `arguments` are those of our server, None for any other program.
+    """A process that listens on an address. `arguments`: of our server, None for any other program.
 
-    `folder` is the project's for our server, else the one the process runs in; "" where that cannot be seen.
+    `folder`: the project's for our server, otherwise the working folder of the process; "" if it cannot be read.
     """
 
     pid: int
@@ -27,15 +27,15 @@ class Listener(Frozen):
     arguments: tuple[str, ...] | None = None
 
     def argument(self, name: str) -> str:
-        """What our server was started with for an option; "" when it was not."""
-        found = self.arguments or ()
-        return found[found.index(name) + 1] if name in found[:-1] else ""
+        """The value of a command-line option of our server; "" when it was started without."""
+        words = self.arguments or ()
+        return words[words.index(name) + 1] if name in words[:-1] else ""
 
 
 def url_of(host: str, port: int) -> str:
-    """Where clients of this host reach a server that listens there."""
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
-    return f"http://{shown}:{port}"
+    """The URL at which clients on this host reach a server that listens there."""
+    name = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{name}:{port}"
 
 
 def port_free(host: str, port: int) -> bool:
@@ -44,7 +44,7 @@ def port_free(host: str, port: int) -> bool:
 
 
 def refusal(host: str, port: int) -> OSError | None:
-    """Why nobody could listen there now, None when one could."""
+    """The error of listening there now, None when it is possible."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(family, kind, protocol) as listener:
@@ -57,14 +57,14 @@ def refusal(host: str, port: int) -> OSError | None:
 
 
 def in_use(refused: OSError) -> bool:
-    """Another process listens there; else the address is not one to listen on for us."""
+    """Whether the error means that another process listens there; otherwise we may not listen on the address at all."""
     return refused.errno == errno.EADDRINUSE
 
 
 def probe(url: str, timeout: float = 1.0) -> ServerRecord | None:
-    """The status page of a server, or None when nobody answers as one.
+    """The status page of a server, or None when no server of ours answers.
 
-    Asked on a plain socket: every plan asks, and urllib costs 13 ms to import. No proxy of the surroundings can answer either.
+    Uses a plain socket, because every plan asks and urllib costs 13 ms to import; no configured proxy can answer either.
     """
     host, _, port = url.removeprefix("http://").rpartition(":")
     request = f"GET /leptonctl/v1/status HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n"
@@ -78,7 +78,7 @@ def probe(url: str, timeout: float = 1.0) -> ServerRecord | None:
 
 
 def listener(host: str, port: int) -> Listener | None:
-    """Who listens on a port of this host; None when that is nobody, or a process that we may not look at."""
+    """The process that listens on a port of this host; None without one, or when we may not inspect it."""
     sockets = {f"socket:[{inode}]" for inode in _inodes(host, port)}
     if not sockets:
         return None
@@ -89,7 +89,7 @@ def listener(host: str, port: int) -> Listener | None:
 
 
 def arguments_of(pid: int) -> tuple[str, ...] | None:
-    """What one of our server processes was started with; None when the process is another program, or gone."""
+    """The arguments of one of our server processes; None when the process is another program, or gone."""
     with suppress(OSError):
         words = [word.decode("utf-8", "surrogateescape") for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
         if SERVER_MODULE in words:
@@ -103,34 +103,33 @@ def _listener(pid: int) -> Listener:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
     with suppress(OSError):
         folder = str(Path(f"/proc/{pid}/cwd").readlink())
-    found = Listener(pid=pid, command=command, folder=folder, arguments=arguments_of(pid))
-    project = found.argument("--project")
-    return Listener(pid=pid, command=command, folder=project or folder, arguments=found.arguments)
+    process = Listener(pid=pid, command=command, folder=folder, arguments=arguments_of(pid))
+    return replace(process, folder=process.argument("--project") or folder)
 
 
 def _inodes(host: str, port: int) -> set[str]:
-    """The sockets that listen on a port, on this address or on all."""
-    found = set()
+    """The inodes of the sockets that listen on a port, on this address or on all addresses."""
+    inodes = set()
     for table in ("tcp", "tcp6"):
         with suppress(OSError):
             for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port and _covers(fields[1], host):
-                    found.add(fields[9])
-    return found
+                    inodes.add(fields[9])
+    return inodes
 
 
 def _covers(local: str, host: str) -> bool:
-    """Whether a listening address of the kernel's table keeps us from listening on a host."""
+    """Whether a listening address from the kernel's table prevents us from listening on a host."""
     address = local.rpartition(":")[0]
     if re.fullmatch(r"0+", address) or host in {"", "0.0.0.0", "::"}:  # noqa: S104
         return True
     try:
-        wanted = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]
-        packed = socket.inet_pton(socket.AF_INET6 if ":" in str(wanted) else socket.AF_INET, str(wanted))
+        resolved = str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+        packed = socket.inet_pton(socket.AF_INET6 if ":" in resolved else socket.AF_INET, resolved)
     except OSError:
         return False
-    # the table holds 32-bit words in the order of the machine
+    # the table has 32-bit words in the machine's byte order
     words = [packed[i : i + 4][::-1].hex().upper() for i in range(0, len(packed), 4)]
     return address.endswith("".join(words))
 

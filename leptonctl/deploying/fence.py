@@ -1,7 +1,7 @@
-"""The right to move an environment: its lock in the state and its epoch in the head, and what the one before left (protocols 1, 2).
+"""The right to move an environment: its lock in the state, its epoch in the head, and the pending switch of a predecessor.
 
-A holder that slept is refused by both: the state no longer knows its claim and token, and the head is no longer the one that it
-compares with. Knows no platform and no process.
+A holder that was suspended is refused by both: the state no longer has its claim and token, and the head is no longer the one
+that it compares with (protocols 1, 2). Knows no platform and no process.
 """
 
 import time
@@ -25,9 +25,9 @@ HEAD_TRIES = 100
 
 
 class Locked(Frozen):
-    """An environment that is held: every move asserts the claim and the token, every head replaces the one written before.
+    """An environment that is held: every move checks the claim and the token, every new head replaces the one written before.
 
-    `settled` is the switch of a predecessor that was completed, None when none was.
+    `settled`: the predecessor's switch that was completed, or None.
     """
 
     name: str
@@ -40,31 +40,31 @@ class Locked(Frozen):
 
     @property
     def lineage(self) -> LineageStore:
-        """The store of the environment's records."""
+        """The part of the store that holds the environment's records."""
         return self.pointers.lineage(self.state)
 
     @property
     def epoch(self) -> Epoch:
-        """Who may move the head."""
+        """The epoch under which this holder moves the head."""
         return self.state.epoch(self.token)
 
     def move(self, change: Callable[[State], State], note: Note | None = None) -> "Locked":
-        """Move the state. Failure `taken-over` (exit 5) when another holds the environment by now."""
+        """Move the state. Failure `taken-over` (exit 5) when another apply holds the environment by now."""
         return replace(self, state=self.pointers.move(lambda state: change(self.mine(state)), note))
 
     def newest(self) -> "Locked":
-        """The same hold with state and head as they are now. Failure `taken-over` when another holds the environment."""
+        """Read state and head again. Failure `taken-over` when another apply holds the environment."""
         state, head = self.pointers.read(), self.lineage.head(self.name)
         if state is None or head is None or head.head.epoch != self.epoch:
             raise _moved_on(self.name, head)
         return replace(self, state=self.mine(state), head=head)
 
     def mine(self, state: State) -> State:
-        """The same state. Failure `taken-over` (exit 5) unless claim and token are still in it."""
+        """The state unchanged. Failure `taken-over` (exit 5) unless claim and token are still in it."""
         return mine(self.pointers, state, self.name, self.claim, self.token)
 
     def point(self, *, deployment: int, serial: int, staged: int) -> "Locked":
-        """Write the head over the one that this holder wrote last. Failure `taken-over` when another has written since."""
+        """Replace the head that this holder wrote last. Failure `taken-over` when another holder has written since."""
         head = self.lineage.move_head(
             self.name,
             self.head,
@@ -74,31 +74,31 @@ class Locked(Frozen):
             serial=serial,
             staged=staged,
         )
-        found = head or self.lineage.head(self.name)
-        # a back end that repeats a request whose answer was lost is refused by its own write
-        if found is None or (found.head.epoch, found.head.deployment, found.head.serial, found.head.staged) != (
+        current = head or self.lineage.head(self.name)
+        # a back end that repeats a request after its answer was lost is refused by its own first write: compare the values
+        if current is None or (current.head.epoch, current.head.deployment, current.head.serial, current.head.staged) != (
             self.epoch,
             deployment,
             serial,
             staged,
         ):
-            raise _moved_on(self.name, found)
-        return replace(self, head=found)
+            raise _moved_on(self.name, current)
+        return replace(self, head=current)
 
 
 def lock(pointers: Pointers, claim: Registration, name: str, *, wait_s: float, say: Say, force: bool = False) -> tuple[State, int]:
-    """Hold an environment in the state; gives the state and the token. A living holder is waited for, then Failure `lock-held`.
+    """Lock an environment in the state; returns the state and the token. Waits for a living holder, then Failure `lock-held`.
 
-    `force`: take it from a living holder too, whose next write is refused.
+    `force`: take the lock from a living holder too, whose next write is then refused.
     """
     deadline = time.monotonic() + wait_s
     waiting = False
     while True:
         try:
-            state = pointers.move(lambda s: lock_environment(_freed(s, name) if force else s, name, claim))
+            state = pointers.move(lambda s: lock_environment(_without_lock(s, name) if force else s, name, claim))
         except Failure as refused:
             if refused.exit_code != LOCKED:
-                raise _named(pointers, name, claim, refused) from refused
+                raise _with_successor(pointers, name, claim, refused) from refused
             if time.monotonic() > deadline:
                 raise
             if not waiting:
@@ -110,32 +110,32 @@ def lock(pointers: Pointers, claim: Registration, name: str, *, wait_s: float, s
 
 
 def fence(pointers: Pointers, claim: Registration, name: str, state: State, token: int) -> Locked:
-    """Write the own epoch into the head: from now on nobody of a lower one moves it. Failure `taken-over` when a higher one is there."""
+    """Write our epoch into the head, so that no lower one can move it. Failure `taken-over` when the head has a higher one."""
     lineage, epoch = pointers.lineage(state), state.epoch(token)
     for _ in range(HEAD_TRIES):
         before = lineage.head(name)
-        found = before.head if before else None
-        if found is not None and found.epoch > epoch:
-            raise taken_over(name, f"by {found.holder}")
+        head = before.head if before else None
+        if head is not None and head.epoch > epoch:
+            raise taken_over(name, f"by {head.holder}")
         after = lineage.move_head(
             name,
             before,
             epoch=epoch,
             holder=describe(claim.owner),
-            deployment=found.deployment if found else 0,
-            serial=found.serial if found else 0,
+            deployment=head.deployment if head else 0,
+            serial=head.serial if head else 0,
             staged=0,
         )
         if after is not None:
             return Locked(name=name, pointers=pointers, claim=claim, token=token, state=state, head=after)
     path = layout.head(lineage.lineage, name)
-    detail = f"{path} in {lineage.objects.describe()} is not the record that belongs there, or is replaced all the time"
-    hint = "look what lies there; what is no file is moved away, and the next apply writes the head again"
+    detail = f"{path} in {lineage.objects.describe()} is not a file, or another process keeps replacing it."
+    hint = f"move {path} away if it is not a file; the next apply writes the head again"
     raise fail("store-failed", "The head of an environment cannot be written", detail, hint=hint)
 
 
 def settle(locked: Locked) -> Locked:
-    """Complete the switch that a predecessor left pending if the head has moved to its deployment, else drop it (protocols 2)."""
+    """Complete the switch that a predecessor left pending if the head names its deployment, otherwise drop it (protocols 2)."""
     pending = locked.state.pending.get(locked.name)
     if pending is None:
         return locked
@@ -146,14 +146,14 @@ def settle(locked: Locked) -> Locked:
 
 
 def complete(locked: Locked, pending: Pending, note: Note) -> Locked:
-    """Bind what a pending switch names. What servers have reported of it is recorded as served."""
+    """Bind what a pending switch names, and record as served what servers have reported of it."""
     deployment = locked.lineage.deployment(locked.name, pending.deployment) if pending.deployment else None
     served = witnessed(deployment, locked.lineage.servers(locked.name)) if deployment else {}
     return locked.move(lambda state: completed(state, locked.name, served), note)
 
 
 def switched(name: str, pending: Pending, recovered_by: str | None = None) -> Note:
-    """What the history says of a switch."""
+    """The history's note of a switch."""
     return Note(
         author=pending.author,
         environment=name,
@@ -165,43 +165,43 @@ def switched(name: str, pending: Pending, recovered_by: str | None = None) -> No
 
 
 def release(locked: Locked) -> State:
-    """Give the environment back. Failure `taken-over` (exit 5) when another holds it: what was bound is theirs to change."""
+    """Unlock the environment. Failure `taken-over` (exit 5) when another apply holds it, which may change the bindings."""
     return locked.move(lambda state: unlocked(state, locked.name, locked.claim)).state
 
 
 def mine(pointers: Pointers, state: State, name: str, claim: Registration, token: int) -> State:
-    """The same state. Failure `taken-over` (exit 5) unless the claim is in it and holds the environment under this token."""
+    """The state unchanged. Failure `taken-over` (exit 5) unless the claim is in it and holds the environment under this token."""
     try:
         return holding(own(state, claim), name, claim, token)
-    except Failure as lost:
-        raise _named(pointers, name, claim, lost, state.epoch(token)) from lost
+    except Failure as failure:
+        raise _with_successor(pointers, name, claim, failure, state.epoch(token)) from failure
 
 
 def taken_over(name: str, by: str) -> Failure:
-    """The failure of a holder that was taken for dead. `by` says who has gone on: `by anna@host pid 7: leptonctl apply`."""
+    """The failure of a holder that was considered dead. `by` names its successor: `by anna@host pid 7: leptonctl apply`."""
     return fail(
         "taken-over",
-        "This apply was taken for dead, and another has gone on",
+        "This apply was considered dead, and another one took over",
         f"{document('environment', name)} was taken over {by}; nothing more was changed",
-        hint="plan again: what was built is in the store",
+        hint="run `leptonctl plan` again: what was built is in the store",
         exit_code=STALE,
     )
 
 
 def bound(environment: Environment | None) -> int:
-    """The deployment that the state says is in force; 0 for none."""
+    """The number of the deployment in force according to the state; 0 for none."""
     return 0 if environment is None or environment.destroyed else environment.deployment
 
 
 def _moved_on(name: str, head: HeadAt | None) -> Failure:
-    return taken_over(name, f"by {head.head.holder}" if head else "by somebody who removed its head")
+    return taken_over(name, f"by {head.head.holder}" if head else "by a process that removed its head")
 
 
-def _named(pointers: Pointers, name: str, claim: Registration, lost: Failure, epoch: Epoch | None = None) -> Failure:
-    """The failure of a lost claim, with the name of who has gone on: by lock or claim, or by the head once those are given back."""
+def _with_successor(pointers: Pointers, name: str, claim: Registration, failure: Failure, epoch: Epoch | None = None) -> Failure:
+    """The failure of a lost claim with the name of its successor, from its lock or claim, or from the head once those are released."""
     state = pointers.read()
     if state is None:
-        return lost
+        return failure
     lock_ = state.locks.get(name)
     others = [c.owner for id_, c in state.applies.items() if id_ != claim.id and claim.addresses & set(c.addresses)]
     owner = lock_.owner if lock_ is not None and lock_.claim != claim.id else next(iter(others), None)
@@ -209,11 +209,11 @@ def _named(pointers: Pointers, name: str, claim: Registration, lost: Failure, ep
         return taken_over(name, f"by {describe(owner)}")
     head = pointers.lineage(state).head(name)
     if head is None:
-        return lost
+        return failure
     if epoch is None:
         return taken_over(name, f"meanwhile, and was last moved by {head.head.holder}")
-    return taken_over(name, f"by {head.head.holder}") if head.head.epoch > epoch else lost
+    return taken_over(name, f"by {head.head.holder}") if head.head.epoch > epoch else failure
 
 
-def _freed(state: State, name: str) -> State:
+def _without_lock(state: State, name: str) -> State:
     return replace(state, locks={other: lock_ for other, lock_ in state.locks.items() if other != name})

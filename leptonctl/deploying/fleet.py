@@ -1,4 +1,4 @@
-"""The servers of an environment as the store tells of them: who lives, who is ready, who lags. From any machine (protocols 4)."""
+"""The servers of an environment by their records in the store: which live, which are ready, which lag. From any machine (protocols 4)."""
 
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -15,62 +15,62 @@ from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness, beats_file
 
 TERM_S = 15.0
-"""How long a server's beat must have been unchanged, on our clock, before it counts as dead. Servers beat every 5 s at least."""
+"""How long a server's beat must stay unchanged, on our clock, before it counts as dead. Servers beat at least every 5 s."""
 STALE_S = 86_400.0
-"""A record that its server has not written for so long is removed. One that lives all the same writes it again."""
+"""The age at which a server's record is removed. A server that is alive after all writes it again."""
 POLL_S, SAY_S = 0.05, 1.0
 
 
 class Fleet(Frozen):
-    """The registered servers of one environment, and what was seen of their beats."""
+    """The registered servers of one environment, and the beats seen from them."""
 
     lineage: LineageStore
     environment: str
     liveness: Liveness = field(default_factory=Liveness)
 
     def registered(self) -> tuple[ServerRecord, ...]:
-        """All that are registered and have not said that they stopped."""
-        mine = (self.lineage.lineage, self.environment)
-        return tuple(s for s in self.lineage.servers(self.environment) if not s.stopped and (s.lineage, s.environment) == mine)
+        """All registered servers, except those that recorded their stop."""
+        ours = (self.lineage.lineage, self.environment)
+        return tuple(s for s in self.lineage.servers(self.environment) if not s.stopped and (s.lineage, s.environment) == ours)
 
     def living(self) -> tuple[ServerRecord, ...]:
-        """Those that live. One that was never seen before counts as living until its beat has stood still for the term."""
+        """The servers that live. One that was never seen before counts as living until its beat has been unchanged for the term."""
         return tuple(server for server in self.registered() if self.lives(server))
 
     def head(self) -> Head:
-        """The head; one of no deployment where there is none."""
-        found = self.lineage.head(self.environment)
-        return found.head if found else Head(epoch=Epoch(), nonce="")
+        """The head; before the first switch, one without a deployment."""
+        stored = self.lineage.head(self.environment)
+        return stored.head if stored else Head(epoch=Epoch(), nonce="")
 
     def lives(self, server: ServerRecord) -> bool:
-        """Whether a server lives: by its process where that can be asked from here, else by its beat."""
+        """Whether a server lives: by its process if it can be checked from here, otherwise by its beat."""
         name = f"server/{self.lineage.lineage}/{self.environment}/{server.id}/{server.pid}-{server.started}"
         return self.liveness.alive(name, owner_of(server), server.beat, TERM_S)
 
     def watch(self, timeout_s: float, say: Say, what: str) -> Iterator[tuple[tuple[ServerRecord, ...], bool]]:
-        """Who lives now, again and again, and whether the time is up: the look at which it is, is the last."""
-        began = said = time.monotonic()
+        """Yield the living servers and whether the timeout is over, again and again; the first time that it is over is the last."""
+        start = last_line = time.monotonic()
         while True:
             now = time.monotonic()
-            living, late = self.living(), now - began > timeout_s
+            living, late = self.living(), now - start > timeout_s
             yield living, late
             if late:
                 return
-            if now - said > SAY_S:
-                said = now
+            if now - last_line > SAY_S:
+                last_line = now
                 say(f"waiting for {len(living)} server{'s' if len(living) != 1 else ''} to be {what}")
             time.sleep(POLL_S)
 
     def reap(self, now: float) -> list[str]:
-        """Remove the records of servers that have written nothing for long; gives their ids. `now` is in seconds since 1970."""
-        found = [s.id for s in self.lineage.servers(self.environment) if now - max(s.heartbeat, s.started) > STALE_S]
-        for id_ in found:
+        """Remove stale records of servers and return their ids. `now` is in seconds since 1970."""
+        stale = [s.id for s in self.lineage.servers(self.environment) if now - max(s.heartbeat, s.started) > STALE_S]
+        for id_ in stale:
             self.lineage.remove_server(self.environment, id_)
-        return found
+        return stale
 
 
 def fleet(site: Site) -> Fleet:
-    """The servers of a site. What is seen of beats is kept in the project's folder from one command to the next."""
+    """The servers of a site. The beats seen are kept in the project's folder from one command to the next."""
     return Fleet(
         lineage=LineageStore(objects=site.objects, lineage=site.lineage),
         environment=site.environment,
@@ -79,23 +79,23 @@ def fleet(site: Site) -> Fleet:
 
 
 def seen_file(root: Path) -> Path | None:
-    """Where a project's commands keep what they saw of beats; None where there is no folder of ours yet."""
+    """The file where a project's commands keep the beats they have seen; None before `.leptonctl` exists."""
     folder = root / DOT_FOLDER
     return beats_file(folder / "cache") if folder.is_dir() else None
 
 
 def owner_of(server: ServerRecord) -> Owner:
-    """A server's process as liveness asks for it."""
+    """A server's process in the form that liveness takes."""
     return Owner(host=server.host, machine=server.machine, boot=server.boot, namespace=server.namespace, pid=server.pid, start=server.start)
 
 
 def lost(state: State | None, objects: Objects) -> frozenset[str]:
-    """Addresses whose artifact the store does not hold."""
-    named = {a: p.artifact for a, p in state.current.items() if p.artifact is not None} if state else {}
-    there = objects.present({layout.artifact(digest) for digest in named.values()})
-    return frozenset(a for a, digest in named.items() if layout.artifact(digest) not in there)
+    """Addresses whose artifact is missing from the store."""
+    artifacts = {a: p.artifact for a, p in state.current.items() if p.artifact is not None} if state else {}
+    present = objects.present({layout.artifact(digest) for digest in artifacts.values()})
+    return frozenset(a for a, digest in artifacts.items() if layout.artifact(digest) not in present)
 
 
 def listed(servers: Collection[ServerRecord], why: Callable[[ServerRecord], str] = lambda _server: "") -> str:
-    """Servers in a sentence, each with a reason where there is one."""
+    """The ids of servers for a sentence, each followed by its reason if it has one."""
     return ", ".join(f"{s.id} ({reason})" if (reason := why(s)) else s.id for s in servers)

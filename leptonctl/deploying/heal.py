@@ -1,4 +1,4 @@
-"""Mends what serves an environment until it is what is bound (law 10): under lock and fence, waited for, compared by package."""
+"""Makes an environment serve what is bound (law 10): under lock and fence, waits for it, and compares the packages."""
 
 from collections.abc import Callable
 
@@ -16,10 +16,10 @@ Routes = Callable[[str, Pointer], Route]
 
 
 def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None) -> Outcome:
-    """Have an environment serve what the state binds. Where the head names another deployment, the bindings move it once more.
+    """Make an environment serve what the state binds. If the head names another deployment, switch to the bindings once more.
 
-    `routes`: asked for the bindings when the record of the bound deployment is lost. A heal that did not heal is a Failure with
-    the server's own reason: `not-ready`, `heal-failed`, or what the platform says.
+    `routes`: gives the routes when the record of the bound deployment is lost. Failure `not-ready`, `heal-failed` or the
+    platform's own when the heal did not succeed, with the server's reason.
     """
     with switch.locked(name, here=here) as locked:
         environment = locked.state.environments.get(name)
@@ -28,8 +28,7 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
         recorded = bound(environment)
         record = locked.lineage.deployment(name, recorded) if recorded else None
         if locked.head.head.deployment != recorded or (recorded and record is None):
-            again = _again(locked, environment, record, routes)
-            outcome = switch.run(locked, again, here=here)
+            outcome = switch.run(locked, _rebind(locked, environment, record, routes), here=here)
             _check_lagging(outcome)
             return outcome
         if record is not None and record.models:
@@ -37,18 +36,18 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
         return Outcome(state=locked.state, deployment=recorded, served=True, recovered=locked.settled is not None)
 
 
-def _again(locked: Locked, environment: Environment, record: Deployment | None, routes: Routes | None) -> Wanted:
-    """The bindings of the state as a switch: the head names another deployment, or one whose record is lost."""
+def _rebind(locked: Locked, environment: Environment, record: Deployment | None, routes: Routes | None) -> Wanted:
+    """A switch to the bindings of the state, for a head that names another deployment, or one whose record is lost."""
     if environment.destroyed:
         return Wanted(bindings={}, environment=None, routes=_no_route)
     if record is not None:
-        return Wanted(bindings={}, environment=environment, routes=_recorded(record))
+        return Wanted(bindings={}, environment=environment, routes=_routes_of(record))
     if routes is None:
         number = environment.deployment
         raise fail(
             "missing-deployment",
             "The record of the bound deployment is not in the store",
-            f"deployment {number} of environment {locked.name} is bound, and its record is gone",
+            f"deployment {number} of environment {locked.name} is bound, but its record is missing",
             hint="run `leptonctl apply`: it binds the same versions under a new deployment",
         )
     return Wanted(bindings={}, environment=environment, routes=routes)
@@ -64,24 +63,24 @@ def _mend(switch: Switch, locked: Locked, environment: Environment, deployment: 
     _compare(site, deployment, platform.observe(site))
 
 
-def _compare(site: Site, deployment: Deployment, seen: Observation) -> None:
-    """Failure unless what answers is what is bound."""
-    if seen.answering is None:
+def _compare(site: Site, deployment: Deployment, observation: Observation) -> None:
+    """Failure `heal-failed` unless the server that answers serves what is bound."""
+    if observation.answering is None:
         if site.here:
-            raise _failed(site.environment, seen.reason or "nothing answers")
+            raise _heal_failed(site.environment, observation.reason or "no server answers")
         return
-    wrong = differences(deployment, seen.answering)
+    wrong = differences(deployment, observation.answering)
     if wrong:
-        why = seen.reason or seen.answering.note
-        raise _failed(site.environment, "; ".join(wrong) + (f" ({why})" if why else ""))
+        why = observation.reason or observation.answering.note
+        raise _heal_failed(site.environment, "; ".join(wrong) + (f" ({why})" if why else ""))
 
 
 def _check_lagging(outcome: Outcome) -> None:
     if outcome.lagging:
-        raise _failed("", outcome.lagging)
+        raise _heal_failed("", outcome.lagging)
 
 
-def _failed(name: str, why: str) -> Failure:
+def _heal_failed(name: str, why: str) -> Failure:
     return fail(
         "heal-failed",
         "What serves an environment could not be mended",
@@ -90,14 +89,14 @@ def _failed(name: str, why: str) -> Failure:
     )
 
 
-def _recorded(record: Deployment) -> Routes:
-    def route(address: str, _pointer: Pointer) -> Route:
-        found = record.main(parse(address).member or "")
-        if found is None:
-            raise fail("missing-deployment", "The record of the bound deployment does not hold a binding", address, hint="leptonctl apply")
-        return found
+def _routes_of(record: Deployment) -> Routes:
+    def route_of(address: str, _pointer: Pointer) -> Route:
+        route = record.main(parse(address).member or "")
+        if route is None:
+            raise fail("missing-deployment", "The record of the bound deployment lacks a binding", address, hint="run `leptonctl apply`")
+        return route
 
-    return route
+    return route_of
 
 
 def _no_route(address: str, _pointer: Pointer) -> Route:

@@ -1,4 +1,4 @@
-"""What serves each recorded environment now, as values. Changes nothing."""
+"""Observes what serves each recorded environment now. Changes nothing."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,7 +12,7 @@ from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import host_name
 
 Sites = Callable[[str, Environment], Site]
-"""(name, record) -> the environment as its platform sees it."""
+"""(name, record) -> the environment in the form that its platform takes."""
 
 
 def is_here(record: Environment | None) -> bool:
@@ -21,29 +21,29 @@ def is_here(record: Environment | None) -> bool:
 
 
 def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lineage: LineageStore, state: State) -> dict[str, Live]:
-    """What serves the environments of a state. One that was destroyed, or whose platform is not installed, is not looked at."""
-    found = {}
+    """What serves the environments of a state. Destroyed ones are left out, and those whose platform is not installed."""
+    live = {}
     for name, record in state.environments.items():
         platform = platforms.get(str(record.platform.get("type", "server")))
         if not record.destroyed and platform is not None:
-            found[name] = _live(name, platform, site(name, record), Fleet(lineage=lineage, environment=name, liveness=liveness))
-    return found
+            live[name] = _live(name, platform, site(name, record), Fleet(lineage=lineage, environment=name, liveness=liveness))
+    return live
 
 
 def _live(name: str, platform: Platform, site: Site, fleet: Fleet) -> Live:
     head = fleet.lineage.head(name)
-    seen = platform.observe(site)
+    observation = platform.observe(site)
     return Live(
         here=site.here,
-        running=seen.running,
-        answering=seen.answering,
+        running=observation.running,
+        answering=observation.answering,
         head=head.head if head else None,
-        servers=seen.servers,
-        alive=frozenset(server.id for server in seen.servers if not server.stopped and fleet.lives(server)),
-        reason=seen.reason,
+        servers=observation.servers,
+        alive=frozenset(server.id for server in observation.servers if not server.stopped and fleet.lives(server)),
+        reason=observation.reason,
     )
 
 
 def live_digest(live: Mapping[str, Live]) -> Json:
-    """What of the live servers binds a saved plan: which deployment is in force where."""
+    """What a saved plan depends on: environment -> the deployment that its server answers with."""
     return {name: one.answering.deployment if one.answering else None for name, one in live.items()}

@@ -1,6 +1,6 @@
-"""The phases of a switch under way, one function each: pending, record, staged, ready, head, activate, bind (law 8, protocols 1).
+"""The phases of a switch, one function each: pending, record, staged, ready, head, activate, bind (law 8, protocols 1).
 
-Until the head moves a failure leaves everything as it was; once it has moved the binding is a fact, whatever cuts it short.
+Until the head moves, a failure leaves everything as it was; once it has moved, the binding counts, whatever interrupts the rest.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from leptonctl.storage.pointers import now
 
 
 class Passage(Frozen):
-    """A switch under way. `leaving` is the platform that served until now, where that is another.
+    """A switch under way. `leaving`: the platform that served until now, if it is another one.
 
-    `deployment` is what comes into force, None when the environment is given up; `pending` is what completes it after a crash.
+    `deployment`: the one to come into force, None when the environment is destroyed; `pending`: what completes it after a crash.
     """
 
     locked: Locked
@@ -44,7 +44,7 @@ class Passage(Frozen):
 
 
 def carry(passage: Passage) -> Passage:
-    """Carry a switch through. What fails is raised after the environment was left as the head says."""
+    """Carry out a switch. Errors are raised after the state has been brought in line with the head."""
     try:
         passage = _pending(passage)
         passage = _staged(passage)
@@ -57,19 +57,19 @@ def carry(passage: Passage) -> Passage:
 
 
 def _pending(passage: Passage) -> Passage:
-    """Write the pending switch and its deployment under a number that nobody has used."""
+    """Write the pending switch and its deployment under an unused number."""
     number = _last_number(passage) + 1
     while True:
         passage = _pended(_numbered(passage, number))
         passage.checkpoint("record")
         if passage.deployment is None or passage.locked.lineage.put_deployment(passage.deployment):
             return passage
-        # one that slept has written a record under this number meanwhile
+        # a holder that was suspended has written a record under this number meanwhile
         number += 1
 
 
 def _numbered(passage: Passage, number: int) -> Passage:
-    """The records of the switch as they are under a number."""
+    """The records of the switch for a deployment number."""
     locked, wanted, at = passage.locked, passage.wanted, now()
     environment = _environment(passage, number)
     deployment = None
@@ -107,7 +107,7 @@ def _pended(passage: Passage) -> Passage:
 
 
 def _staged(passage: Passage) -> Passage:
-    """Have the deployment got ready beside the one in force, and wait until all that serve could serve it."""
+    """Have the deployment prepared next to the one in force, and wait until all servers could serve it."""
     if passage.deployment is None:
         return passage
     head = passage.locked.head.head
@@ -120,23 +120,23 @@ def _staged(passage: Passage) -> Passage:
         verb(passage.platform.stage, passage.site, passage.deployment, passage.say)
         verb(passage.platform.ready, passage.site, passage.deployment, passage.say)
     except Failure:
-        # nobody gets ready what another has taken off the stage: that is told first
+        # no server gets ready for a deployment that another holder has unstaged: report that first
         locked.newest()
         raise
     return passage
 
 
 def _headed(passage: Passage) -> Passage:
-    """Put the deployment in force. Refused when another has fenced meanwhile."""
+    """Put the deployment in force. Failure `taken-over` when another holder has fenced meanwhile."""
     serial = passage.deployment.serial if passage.deployment else _serial(passage)
     passage.checkpoint("head")
     return replace(passage, locked=passage.locked.point(deployment=passage.number, serial=serial, staged=0))
 
 
 def _activated(passage: Passage) -> Passage:
-    """Wait until what serves follows. The head has moved: who lags is named, and does not undo it."""
+    """Wait until the servers follow. The head has moved, so a server that lags is named but undoes nothing."""
     passage.checkpoint("activate")
-    # whoever has taken over since may have started what this would stop
+    # a successor may have started what this would stop
     passage.locked.newest()
     lagging = ""
     try:
@@ -153,7 +153,7 @@ def _activated(passage: Passage) -> Passage:
 
 
 def _bound(passage: Passage) -> Passage:
-    """Write the binding, and what servers report of it as served."""
+    """Write the binding, and record as served what servers report of it."""
     passage.checkpoint("bind")
     assert passage.pending is not None
     note = fence.switched(passage.locked.name, passage.pending)
@@ -161,7 +161,7 @@ def _bound(passage: Passage) -> Passage:
 
 
 def _settled_by_head(passage: Passage) -> None:
-    """What cut the switch short is raised again; servers follow the head, so what it names is bound, and else nothing has moved."""
+    """Bring the state in line with the head after an error: servers follow the head, so bind what it names, or drop the switch."""
     with suppress(Failure, ProviderError):
         locked = passage.locked.newest()
         pending = locked.state.pending.get(locked.name)
@@ -174,12 +174,12 @@ def _settled_by_head(passage: Passage) -> None:
             locked = locked.move(lambda state: dropped(state, locked.name))
             locked.point(deployment=in_force, serial=locked.head.head.serial, staged=0)
         if not in_force:
-            # nothing is served: what was started for this has nothing to serve
+            # nothing is in force, so what was started for this switch has nothing to serve
             passage.platform.remove(passage.site, passage.say)
 
 
 def _environment(passage: Passage, number: int) -> Environment | None:
-    """The environment's record, with what servers have reported of the deployment that is left."""
+    """The environment's record, with what servers have reported of the deployment being replaced."""
     locked = passage.locked
     url = passage.platform.url(passage.site.settings)
     after = environment_after(passage.old, passage.wanted.environment, number=number, url=url)
@@ -190,19 +190,19 @@ def _environment(passage: Passage, number: int) -> Environment | None:
 
 
 def _last_number(passage: Passage) -> int:
-    """The highest number that anything knows: of the records all but the last few may be gone."""
+    """The highest deployment number in head, state and records: all but the last few records may have been collected."""
     locked = passage.locked
     known = [locked.head.head.deployment, passage.old.deployment if passage.old else 0]
     return max([*known, *locked.lineage.deployments(locked.name)])
 
 
 def _serial(passage: Passage) -> int:
-    """The serial of the binding to come. Servers refuse one that is lower than the head's: a state may have been put back."""
+    """The serial of the binding to come: at least the head's, since servers refuse a lower one and the state may be an older copy."""
     return max(passage.locked.state.serial + 1, passage.locked.head.head.serial)
 
 
 def verb(act: Callable[..., None], *arguments: object) -> None:
-    """A verb of a platform; what it says is wrong becomes a failure of the switch."""
+    """Call a verb of a platform; its ProviderError becomes a Failure of the switch."""
     try:
         act(*arguments)
     except ProviderError as problem:

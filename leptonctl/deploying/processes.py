@@ -1,7 +1,7 @@
 """The server processes of this host: start, find and stop exactly those that this project started.
 
-A process is known by pid, start time and boot, so that a reused pid is never taken for ours, and by the folder that it was
-started for, so that a copied folder does not take the original's. Light to import.
+A process is identified by pid, start time and boot, so that a reused pid is never mistaken for ours, and by the folder that it
+was started for, so that a copied folder does not claim the original's server. Light to import.
 """
 
 import os
@@ -33,7 +33,7 @@ LOG_TAIL = 2_000
 
 
 class Launch(Frozen):
-    """What a server of this host is started with. `settings` are its own ones, host and port apart."""
+    """The parameters of a server process on this host. `settings`: all except host and port."""
 
     root: Path
     store: str
@@ -54,12 +54,12 @@ class Launch(Frozen):
         )
 
     def runs_as(self, server: ServerRecord) -> bool:
-        """Whether a process of ours was started with just this."""
+        """Whether a process of ours was started with exactly these parameters."""
         return arguments_of(server.pid) == self.arguments
 
 
 class Detached(subprocess.Popen[bytes]):
-    """A child that is meant to outlive us: its handle may go without a warning."""
+    """A child process meant to outlive us: no warning when its handle is deleted."""
 
     def __del__(self) -> None:
         with suppress(ChildProcessError):
@@ -67,23 +67,23 @@ class Detached(subprocess.Popen[bytes]):
 
 
 def server_folder(root: Path, environment: str) -> Path:
-    """Where this host's server of an environment keeps its log and its record."""
+    """The folder for the log and the record of this host's server of an environment."""
     return root / ".leptonctl" / "servers" / environment
 
 
 def log_file(root: Path, environment: str) -> Path:
-    """What this host's server of an environment says."""
+    """The log of this host's server of an environment."""
     return server_folder(root, environment) / "server.log"
 
 
 def default_id(root: Path) -> str:
-    """Names the server of one project folder on one host: a restart takes its place, a second folder has its own."""
+    """The id of the server of one project folder on one host: a restart keeps it, a second folder gets another."""
     host = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in socket.gethostname()).strip("-")
     return f"{host or 'host'}-{sha256(os.fsencode(root.resolve())).hexdigest()[:8]}"
 
 
 def start_server(launch: Launch, timeout: float = START_S) -> ServerRecord:
-    """Start this host's server of an environment and wait until it listens; one of ours that runs already is taken as it is.
+    """Start this host's server of an environment and wait until it listens; if it runs already, return its record.
 
     Raises Failure: port-in-use, cannot-listen, server-not-started.
     """
@@ -114,13 +114,13 @@ def start_server(launch: Launch, timeout: float = START_S) -> ServerRecord:
 
 
 def running_server(root: Path, environment: str) -> ServerRecord | None:
-    """This host's server of an environment as it wrote itself down, when it runs and was started for this folder."""
+    """The record of this host's server of an environment, if it runs and was started for this folder."""
     record = server_record(root, environment)
     return record if record is not None and is_running(record) and is_for(root, record.pid) else None
 
 
 def server_record(root: Path, environment: str) -> ServerRecord | None:
-    """What this host's server wrote of itself, or None when there was none."""
+    """The record that this host's server wrote of itself, or None."""
     try:
         return decode((server_folder(root, environment) / "server.json").read_bytes(), ServerRecord)
     except (OSError, BadRecord):
@@ -128,16 +128,16 @@ def server_record(root: Path, environment: str) -> ServerRecord | None:
 
 
 def is_running(record: ServerRecord) -> bool:
-    """Whether the recorded process lives: same pid, same start, same boot."""
+    """Whether the recorded process lives: same pid, start time and boot."""
     start = process_start(record.pid)
     return start is not None and (start, boot_id()) == (record.start, record.boot)
 
 
 def process_start(pid: int) -> int | None:
-    """The start of a living process in clock ticks since boot; None when there is none."""
+    """The start of a living process in clock ticks since boot; None without such a process."""
     try:
         handle = os.pidfd_open(pid)
-    except OSError:  # no such process, or the number is that of a thread now
+    except OSError:  # no such process, or the number now belongs to a thread
         return None
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
@@ -150,7 +150,7 @@ def process_start(pid: int) -> int | None:
 
 
 def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:
-    """Stop this host's server: SIGTERM, after `timeout` SIGKILL. False when none ran. Its log stays."""
+    """Stop this host's server: SIGTERM, and SIGKILL after `timeout`. False when none ran. Its log stays."""
     record = running_server(root, environment)
     stopped = record is not None and stop_process(record, timeout)
     stale = server_record(root, environment)
@@ -162,7 +162,7 @@ def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:
 def stop_process(record: ServerRecord, timeout: float) -> bool:
     """Stop the recorded process; False when it is gone.
 
-    Signals go through a process handle, which cannot come to mean another process between the check and the signal.
+    Signals go through a process handle, which cannot refer to another process between the check and the signal.
     """
     try:
         handle = os.pidfd_open(record.pid)
@@ -184,15 +184,15 @@ def stop_process(record: ServerRecord, timeout: float) -> bool:
 
 
 def last_line(root: Path, environment: str) -> str:
-    """What this host's server said last; "" when nothing."""
+    """The last line in the log of this host's server, or ""."""
     lines = _tail(log_file(root, environment), 0).strip().splitlines()
     return lines[-1] if lines else ""
 
 
 def is_for(root: Path, pid: int) -> bool | None:
-    """Whether a server process was started for this folder: for its path, or for one that is gone since the folder was moved.
+    """Whether a server process was started for this folder: for its path, or for one that no longer exists since the folder moved.
 
-    None when that cannot be told: another program, or one that we may not look at.
+    None when that is unknown: for another program, or one that we may not inspect.
     """
     arguments = arguments_of(pid)
     if arguments is None or "--project" not in arguments[:-1]:
@@ -215,8 +215,8 @@ def _not_listening(launch: Launch, refused: OSError) -> Exception:
     if in_use(refused):
         hint = "choose another port under `platform:` of the environment, or stop the process that listens on this one"
         return fail("port-in-use", "The port is in use", f"Another process listens on {place}.", hint=hint)
-    hint = "give an address of this host and a port above 1023 under `platform:` of the environment"
-    return fail("cannot-listen", "The address cannot be listened on", f"{place}: {refused.strerror or refused}.", hint=hint)
+    hint = "use an address of this host and a port above 1023 under `platform:` of the environment"
+    return fail("cannot-listen", "The server cannot listen on its address", f"{place}: {refused.strerror or refused}.", hint=hint)
 
 
 def _not_started(log: Path, why: str, start: int) -> Exception:
@@ -226,7 +226,7 @@ def _not_started(log: Path, why: str, start: int) -> Exception:
 
 
 def _tail(log: Path, start: int) -> str:
-    """The end of what the log says from a place on."""
+    """The end of the log, of what follows the offset `start`."""
     with suppress(OSError):
         return log.read_bytes()[start:][-LOG_TAIL:].decode("utf-8", "replace")
     return ""

@@ -1,7 +1,7 @@
-"""`python -P -m leptonctl.deploying.serve`: one server process of an environment, in the foreground of whoever starts it."""
+"""`python -P -m leptonctl.deploying.serve`: one server process of an environment, in the foreground."""
 
 if __name__ == "__main__":
-    # first: what is imported below must not come from the working folder
+    # first, since no import below may come from the working folder
     from leptonctl.deploying.safe_path import leave_working_folder
 
     leave_working_folder()
@@ -46,9 +46,9 @@ def run(
     record: Path | None = None,
     settings: Settings = DEFAULTS,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or SIGHUP. `record`: where to write who serves, for those who want to find the process again.
+    """Serve until SIGTERM, SIGINT or SIGHUP. `record`: the file for the process's record, by which it can be found again.
 
-    Raises Failure when the store cannot be opened or the address cannot be listened on.
+    Raises Failure when the store cannot be opened or the server cannot listen on the address.
     """
     serve(
         open_objects(store, root, load_catalog(root / ".leptonctl" / "cache" / "providers.json").stores),
@@ -71,7 +71,7 @@ def identity(server_id: str, lineage: str, environment: str) -> Identity:
 
 
 def secrets_of(root: Path) -> Callable[[Json], bytes]:
-    """Reads typed secrets, files relative to `root`. ValueError says why there is none, and never the secret."""
+    """A reader of typed secrets, with files relative to `root`. It raises ValueError with the reason, never with the secret."""
 
     def read(written: Json) -> bytes:
         try:
@@ -90,7 +90,7 @@ def _announce(who: ServerRecord, record: Path | None) -> None:
 
 
 def write_record(path: Path, who: ServerRecord) -> None:
-    """Written by the server itself, so that no crash of its starter leaves it unknown."""
+    """Write the record. The server does this itself, so that it can be found even if the process that started it crashes."""
     make_folder(path.parent)
     temporary = path.with_suffix(f".{who.pid}")
     temporary.write_bytes(encode(who))
@@ -98,7 +98,7 @@ def write_record(path: Path, who: ServerRecord) -> None:
 
 
 def _say(line: str) -> None:
-    """Standard error is the log of a server process."""
+    """Write a line to standard error, which is the log of a server process."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
@@ -133,11 +133,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -P -m leptonctl.deploying.serve", description="Serve an environment until told to stop.")
     parser.add_argument("--store", required=True, help="where the store is, as in leptonctl.yaml")
     parser.add_argument("--project", required=True, type=Path, help="the project folder")
-    parser.add_argument("--lineage", required=True, help="whose environment: the lineage of the project's state")
+    parser.add_argument("--lineage", required=True, help="the lineage of the project's state")
     parser.add_argument("--environment", required=True)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", required=True, type=int, help="0: any free port")
-    parser.add_argument("--id", default=None, help="name of this server in the store (default: by host and folder)")
+    parser.add_argument("--port", required=True, type=int, help="0 for any free port")
+    parser.add_argument("--id", default=None, help="name of this server in the store (default: from host and folder)")
     parser.add_argument("--record", default=None, type=Path, help="write the process's record to this file")
     parser.add_argument("--settings", default="{}", help="a JSON object of periods in seconds and limits in bytes (serving.settings)")
     return parser

@@ -1,7 +1,7 @@
 """The built-in platform `server`: leptonctl's own inference server, on this host or wherever `leptonctl serve` runs.
 
-A change of a setting that restarts is done by `stage`. Where the new server has the old one's port the old one is stopped first,
-so that for a moment nobody answers: two processes never share a port.
+`stage` applies a change of a setting that needs a restart. Two processes never share a port: if the new server has the port of
+the old one, the old one is stopped first, and for a moment no server answers.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
 
 PROBE_S, HUNG_S = 1.0, 3.0
 SILENT = "the server does not answer"
-OURS = ("host", "port", "ready_s", "swap_s")
-"""Settings that the server's process is not handed: where it listens is said apart, and how long others wait is not its matter."""
+SWITCH_SETTINGS = ("host", "port", "ready_s", "swap_s")
+"""Settings that are not among those of the server's process: it gets its address separately, and the waits concern the switch."""
 
 
 def _setting(kind: str, default: Json, description: str, *, restart: bool = True, **more: Json) -> Schema:
@@ -33,8 +33,8 @@ def _setting(kind: str, default: Json, description: str, *, restart: bool = True
 SETTINGS: dict[str, Schema] = {
     "host": _setting("string", "127.0.0.1", "Address to listen on.", minLength=1, maxLength=253),
     "port": _setting("integer", 8080, "Port to listen on.", minimum=1, maximum=65535),
-    "follow_s": _setting("number", 0.1, "Seconds between two looks at the store for a new deployment.", minimum=0.01, maximum=60),
-    # others take a server for dead whose beat stands still for 15 s
+    "follow_s": _setting("number", 0.1, "Seconds between two checks of the store for a new deployment.", minimum=0.01, maximum=60),
+    # a server whose beat is unchanged for 15 s counts as dead
     "heartbeat_s": _setting("number", 2.0, "Seconds between two heartbeats in the store.", minimum=0.1, maximum=5),
     "max_body": _setting("integer", 16 * 1024 * 1024, "Largest request body in bytes.", minimum=1024),
     "stop_s": _setting("integer", 10, "Seconds that requests in flight get to finish when the server stops.", minimum=1, maximum=600),
@@ -44,8 +44,8 @@ SETTINGS: dict[str, Schema] = {
 }
 
 
-def problems(site: Site, _seen: Observation | None) -> tuple[Problem, ...]:
-    """Who keeps this host from serving the environment at its address."""
+def problems(site: Site, _observation: Observation | None) -> tuple[Problem, ...]:
+    """What prevents this host from serving the environment at its address."""
     if not site.here:
         return ()
     host, port = _address(site)
@@ -53,18 +53,18 @@ def problems(site: Site, _seen: Observation | None) -> tuple[Problem, ...]:
     if refused is None:
         return ()
     if not addresses.in_use(refused):
-        return (_foreign(host, port, refused),)
+        return (_cannot_listen(host, port, refused),)
     running = processes.running_server(site.root, site.environment)
     process = addresses.listener(host, port)
-    # it may hang, and is ours all the same
+    # it may hang, but it is still ours
     if running is not None and process is not None and process.pid == running.pid:
         return ()
     answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
-    return () if _is_own(site, answer) else (_taken(site, answer, process),)
+    return () if _is_own(site, answer) else (_port_in_use(site, answer, process),)
 
 
 def stage(site: Site, deployment: Deployment, say: Say) -> None:
-    """Start this host's server, or replace one that was started otherwise, hangs, or cannot load what it could by now."""
+    """Start this host's server, or replace one with other settings, one that hangs, and one that refused what it could load now."""
     if not site.here or not deployment.models:
         return
     launch = launch_of(site)
@@ -72,34 +72,34 @@ def stage(site: Site, deployment: Deployment, say: Say) -> None:
     why = "" if running is None else _unfit(site, launch, running, deployment)
     if running is not None and not why:
         return
-    # first: what serves is not stopped for an address that is taken
-    found = problems(site, None)
-    if found:
-        raise ProviderError(found[0].summary, detail=found[0].detail, hint=found[0].hint, id=found[0].id)
+    # first, so that a serving process is not stopped for an address that is in use
+    obstacles = problems(site, None)
+    if obstacles:
+        raise ProviderError(obstacles[0].summary, detail=obstacles[0].detail, hint=obstacles[0].hint, id=obstacles[0].id)
     if running is not None:
         say(f"{why}: stopping it")
         processes.stop_server(site.root, site.environment, timeout=HUNG_S if why == SILENT else _seconds(site, "stop_s") + HUNG_S)
     if not addresses.port_free(launch.host, launch.port):
-        # one of this environment that was started by hand: it follows like any other
+        # a server of this environment was started by hand: it follows like any other
         return
     say("starting the server")
     try:
         processes.start_server(launch)
-    except Failure as refused:
-        problem = refused.diagnostics[0]
-        raise ProviderError(problem.summary, detail=problem.detail, hint=problem.hint, id=problem.id) from refused
+    except Failure as failure:
+        problem = failure.diagnostics[0]
+        raise ProviderError(problem.summary, detail=problem.detail, hint=problem.hint, id=problem.id) from failure
 
 
 def ready(site: Site, deployment: Deployment, say: Say) -> None:
-    """Wait until every server that lives could serve the deployment; for a return one is enough, and the others get a moment."""
+    """Wait until every living server could serve the deployment. For a return one is enough, after a grace period for the others."""
     number = deployment.deployment
     grace = time.monotonic() + _seconds(site, "swap_s")
     servers = fleet(site)
     for living, late in servers.watch(_seconds(site, "ready_s"), say, "ready"):
         head = servers.head()
         if number not in {head.staged, head.deployment}:
-            detail = f"deployment {number} is neither staged nor in force any more"
-            raise ProviderError("The new set is no longer wanted", detail=detail, hint="plan again", id="not-ready")
+            detail = f"deployment {number} is no longer staged or in force"
+            raise ProviderError("The new deployment was replaced", detail=detail, hint="run `leptonctl plan` again", id="not-ready")
         able = [s for s in living if number in (*s.ready, s.deployment)]
         refusing = [s for s in living if str(number) in s.failed and s not in able]
         if site.here and deployment.models and not living:
@@ -108,41 +108,42 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
             _say_nobody(site, deployment, living, say)
             return
         if site.returning and able and time.monotonic() > grace:
-            say(f"not ready, and left to follow: {listed([s for s in living if s not in able])}")
+            say(f"not ready, will follow later: {listed([s for s in living if s not in able])}")
             return
         if refusing and not (site.returning and able):
             why = listed(refusing, lambda s: s.failed[str(number)])
-            raise ProviderError("A server refuses the new set; the old one serves on", detail=why, hint="leptonctl status", id="not-ready")
+            summary = "A server refuses the new deployment; the old one keeps serving"
+            raise ProviderError(summary, detail=why, hint="see `leptonctl status`", id="not-ready")
         if late:
             why = f"not ready after {_seconds(site, 'ready_s'):g} s: {listed([s for s in living if s not in able], _note)}"
-            hint = "see its log, then apply again"
-            raise ProviderError("A server did not get ready in time; the old set serves on", detail=why, hint=hint, id="not-ready")
+            summary = "A server did not get ready in time; the old deployment keeps serving"
+            raise ProviderError(summary, detail=why, hint="see its log, then apply again", id="not-ready")
 
 
 def activate(site: Site, head: Head, say: Say) -> None:
-    """Wait until every server that lives serves what the head names, then forget those that are long gone."""
+    """Wait until every living server serves what the head names, then remove the records of servers long gone."""
     servers = fleet(site)
     for living, late in servers.watch(_seconds(site, "swap_s"), say, "serving"):
         lagging = [s for s in living if s.deployment != head.deployment]
-        # servers follow the head of whoever has moved it on
+        # if the head has moved on, the servers follow the new one
         if not lagging or servers.head().deployment != head.deployment:
             break
         if late:
             detail = f"not serving deployment {head.deployment} after {_seconds(site, 'swap_s'):g} s: {listed(lagging, _note)}"
-            raise ProviderError("A server does not follow", detail=detail, hint="leptonctl status", id="not-ready")
+            raise ProviderError("A server does not follow", detail=detail, hint="see `leptonctl status`", id="not-ready")
     servers.reap(time.time())
 
 
 def observe(site: Site) -> Observation:
-    """The fleet by the store and, where this host runs the environment, its server's own answer."""
+    """The registered servers and, if this host runs the environment, the answer of its own server."""
     servers = fleet(site).registered()
     if not site.here:
-        return Observation(servers=servers, reason="; ".join(f"{s.id}: {why}" for s in servers if (why := _why(s))))
+        return Observation(servers=servers, reason="; ".join(f"{s.id}: {why}" for s in servers if (why := _reported_problem(s))))
     running = processes.running_server(site.root, site.environment)
     answering = addresses.probe(running.url if running else addresses.url_of(*_address(site)), PROBE_S)
     if not _is_own(site, answering):
         answering = None
-    reason = _why(answering) if answering is not None else _silence(site, running)
+    reason = _reported_problem(answering) if answering is not None else _silence_reason(site, running)
     return Observation(running=running is not None, answering=answering, servers=servers, reason=reason)
 
 
@@ -162,7 +163,7 @@ def _seconds(site: Site, name: str) -> float:
 
 
 def launch_of(site: Site) -> Launch:
-    """What the server of an environment is started with on this host."""
+    """The parameters of the server process of an environment on this host."""
     host, port = _address(site)
     return Launch(
         root=site.root,
@@ -171,7 +172,7 @@ def launch_of(site: Site) -> Launch:
         environment=site.environment,
         host=host,
         port=port,
-        settings={name: value for name, value in site.settings.items() if name not in OURS},
+        settings={name: value for name, value in site.settings.items() if name not in SWITCH_SETTINGS},
     )
 
 
@@ -181,36 +182,36 @@ def settings_of(site: Site) -> Settings:
 
 
 def _unfit(site: Site, launch: Launch, running: ServerRecord, deployment: Deployment) -> str:
-    """Why the server that runs has to be replaced; "" when it has not."""
+    """Why the running server has to be replaced; "" if it may stay."""
     if not launch.runs_as(running):
         return "the server was started with other settings"
     answer = addresses.probe(running.url, HUNG_S)
     if answer is None:
         return SILENT
-    # it tries again only after minutes: what was lost may be there again
+    # it tries again only after minutes, while the missing bytes may be back already
     if str(deployment.deployment) in answer.failed and _is_sound(site, deployment):
         return "the server refused this deployment before"
     return ""
 
 
 def _is_sound(site: Site, deployment: Deployment) -> bool:
-    """Whether the store holds the bytes that a deployment names."""
+    """Whether the store has all files of a deployment, undamaged."""
     for digest in {digest for routes in deployment.models.values() for route in routes for digest in route.files.values()}:
-        found = site.objects.get(layout.artifact(digest))
-        if found is None or hashlib.sha256(found[0]).hexdigest() != layout.bare(digest):
+        stored = site.objects.get(layout.artifact(digest))
+        if stored is None or hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
             return False
     return True
 
 
 def _is_own(site: Site, answer: ServerRecord | None) -> bool:
-    """A status of another lineage or environment is not ours, nor is that of the folder which this one is a copy of."""
+    """Whether a status is that of our server: of this lineage and environment, and not of the folder that this one is a copy of."""
     if answer is None or (answer.lineage, answer.environment) != (site.lineage, site.environment):
         return False
     return processes.is_for(site.root, answer.pid) is not False
 
 
-def _taken(site: Site, answer: ServerRecord | None, process: Listener | None) -> Problem:
-    """Who has the port: by what it answers, and by what the system tells of its process."""
+def _port_in_use(site: Site, answer: ServerRecord | None, process: Listener | None) -> Problem:
+    """Which process has the port, from its answer and from what the system knows of it."""
     host, port = _address(site)
     who = "another program" if process is None else f"pid {process.pid}"
     where = f", started in {process.folder}" if process is not None and process.folder else ""
@@ -221,7 +222,7 @@ def _taken(site: Site, answer: ServerRecord | None, process: Listener | None) ->
     elif answer.lineage == site.lineage and answer.environment != site.environment:
         holder = answer.environment
         what = f"the server of environment {holder} of this project (pid {answer.pid}{where})"
-        hint = f"remove environment {holder} with an apply of its own first, or choose another port"
+        hint = f"first remove environment {holder} in a separate apply, or choose another port"
     else:
         what = f"the server of environment {answer.environment} of lineage {answer.lineage} (pid {answer.pid}{where})"
     return Problem(
@@ -229,12 +230,12 @@ def _taken(site: Site, answer: ServerRecord | None, process: Listener | None) ->
     )
 
 
-def _foreign(host: str, port: int, refused: OSError) -> Problem:
+def _cannot_listen(host: str, port: int, refused: OSError) -> Problem:
     return Problem(
         id="cannot-listen",
-        summary="The address cannot be listened on",
+        summary="The server cannot listen on its address",
         detail=f"{host}:{port}: {refused.strerror or refused}.",
-        hint="give an address of this host and a port above 1023 under `platform:`, or `run: elsewhere` where another host serves",
+        hint="use an address of this host and a port above 1023 under `platform:`, or `run: elsewhere` if another host serves",
         setting="host",
     )
 
@@ -243,23 +244,23 @@ def _ended(site: Site) -> ProviderError:
     line = processes.last_line(site.root, site.environment)
     detail = "The server of this host has ended." + (f" Its last line: {line}" if line else "")
     hint = f"read {processes.log_file(site.root, site.environment)}"
-    return ProviderError("The server ended while it was waited for", detail=detail, hint=hint, id="not-ready")
+    return ProviderError("The server ended before it was ready", detail=detail, hint=hint, id="not-ready")
 
 
 def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, ...], say: Say) -> None:
     if not living and deployment.models:
-        say(f"no server of environment {site.environment} is registered: it is served by nobody yet")
+        say(f"no server of environment {site.environment} is registered: nothing serves it yet")
 
 
-def _silence(site: Site, running: ServerRecord | None) -> str:
+def _silence_reason(site: Site, running: ServerRecord | None) -> str:
     if running is not None:
         return SILENT
     line = processes.last_line(site.root, site.environment)
     return "the server does not run" + (f"; its last line: {line}" if line else "")
 
 
-def _why(server: ServerRecord) -> str:
-    """What a server says is wrong with it."""
+def _reported_problem(server: ServerRecord) -> str:
+    """The problem that a server reports of itself, or ""."""
     return server.note or "; ".join(f"deployment {number}: {why}" for number, why in server.failed.items())
 
 

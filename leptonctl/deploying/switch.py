@@ -1,7 +1,7 @@
 """Switches one environment in one move (law 8): pending, deployment record, staged, ready, head, binding.
 
-The order is that of protocols 1. Until the head moves a failure leaves everything as it was; once it has moved the binding is a
-fact, whatever cuts the switch short. Works for any platform: knows no process and no port.
+The order is that of protocols 1. Until the head moves, a failure leaves everything as it was; once it has moved, the binding
+counts, whatever interrupts the rest. Works for any platform: knows no process and no port.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,14 +22,14 @@ from leptonctl.storage.claims import Registration, unlocked
 from leptonctl.storage.pointers import Note, Pointers
 
 POINTS = ("lock", "epoch", "settle", "pending", "record", "staged", "ready", "head", "activate", "bind", "clear")
-"""Where a switch stands just before it writes (or waits): what tests stop it at."""
+"""The points just before a switch writes (or waits), at which tests stop it."""
 
 
 class Outcome(Frozen):
-    """What became of an environment. `deployment` is the one in force by the head, 0 for none.
+    """The outcome of a switch. `deployment`: the one in force by the head, 0 for none.
 
-    moved: the head and the bindings moved. lagging: why not all that serve follow yet, "" when they do. served: at least one
-    server has reported all of it. recovered: a switch that another had left was completed first.
+    moved: the head and the bindings moved. lagging: why some servers do not follow yet, "" when all do. served: at least one
+    server has reported each model. recovered: the pending switch of a predecessor was completed first.
     """
 
     state: State
@@ -41,10 +41,10 @@ class Outcome(Frozen):
 
 
 class Switch(Frozen):
-    """The means of moving environments: one for an apply. `root` is the project's folder, `store` the URI of its store.
+    """Moves environments; one object per apply. `root`: the project's folder; `store`: the URI of its store.
 
-    claim: registered for as long as the apply runs. say: told how far it is. checkpoint: called with each of POINTS, before
-    what it names. wait_s: how long a living holder of the environment is waited for.
+    claim: registered while the apply runs. say: called with lines of progress. checkpoint: called with each of POINTS, before
+    the phase of that name. wait_s: how long to wait for a living holder of the environment.
     """
 
     pointers: Pointers
@@ -60,10 +60,10 @@ class Switch(Frozen):
     def move(self, name: str, decide: Callable[[State], Wanted], *, here: bool) -> Outcome:
         """Carry one environment from its gates to its binding under one lock.
 
-        `decide` is called with the state once the environment is locked, fenced and settled. Where it wants no pointer moved, what
-        its gates held is recorded and nothing else happens. `here`: this folder on this machine runs the environment.
+        `decide` is called with the state once the environment is locked, fenced and settled. If it moves no pointer, only the
+        bindings held by gates are recorded. `here`: this folder on this machine runs the environment.
 
-        Failure: `lock-held` (exit 4), `taken-over`, `stale-binding` (exit 5), `not-ready` and what the platform says.
+        Failure: `lock-held` (exit 4), `taken-over`, `stale-binding` (exit 5), `not-ready` and the platform's own.
         """
         with self.locked(name, here=here) as locked:
             wanted = decide(locked.state)
@@ -75,13 +75,13 @@ class Switch(Frozen):
             return _unmoved(locked)
 
     def recover(self, name: str, *, here: bool, force: bool = False) -> Outcome:
-        """Complete or drop what another left of a switch, under lock and fence. `force`: take the lock from a living holder too."""
+        """Complete or drop a predecessor's pending switch, under lock and fence. `force`: take the lock from a living holder too."""
         with self.locked(name, here=here, force=force) as locked:
             return _unmoved(locked)
 
     @contextmanager
     def locked(self, name: str, *, here: bool, force: bool = False) -> Iterator[Locked]:
-        """Hold an environment: locked, fenced, and settled from what a predecessor left. Given back at the end."""
+        """Hold an environment while the block runs: locked, fenced, and with a predecessor's pending switch settled."""
         self.checkpoint("lock")
         state, token = fence.lock(self.pointers, self.claim, name, wait_s=self.wait_s, say=self.say, force=force)
         try:
@@ -98,11 +98,12 @@ class Switch(Frozen):
         fence.release(locked)
 
     def run(self, locked: Locked, wanted: Wanted, *, here: bool) -> Outcome:
-        """Carry a switch through on an environment that is held."""
+        """Carry out a switch on an environment that is held."""
         stale = moved_since(locked.state, wanted.before)
         if stale:
-            detail = f"{', '.join(stale)}: no longer what this plan would replace; what was built stays in the store"
-            raise fail("stale-binding", "What this plan would replace has moved meanwhile", detail, hint="plan again", exit_code=STALE)
+            detail = f"{', '.join(stale)}: changed since the plan; what was built stays in the store"
+            hint = "run `leptonctl plan` again"
+            raise fail("stale-binding", "A binding has changed since it was planned", detail, hint=hint, exit_code=STALE)
         passage = carry(self._passage(locked, wanted, here=here))
         after = passage.locked
         return Outcome(
@@ -115,7 +116,7 @@ class Switch(Frozen):
         )
 
     def site(self, name: str, state: State, platform: Platform, written: Mapping[str, Json], *, here: bool) -> Site:
-        """An environment as its platform sees it; `written` is what stands under `platform:`."""
+        """An environment in the form that its platform takes; `written`: the mapping under `platform:`."""
         return Site(
             root=self.root,
             store=self.store,
@@ -131,12 +132,12 @@ class Switch(Frozen):
         kind = str(written.get("type", "server"))
         found = self.platforms.get(kind)
         if found is None:
-            hint = did_you_mean(kind, self.platforms) or "install the package that brings it"
+            hint = did_you_mean(kind, self.platforms) or "install the package that provides it"
             raise fail("unknown-platform", "No platform of this type is installed", f"`type: {kind}`", hint=hint, exit_code=INVALID)
         return found
 
     def _settled(self, locked: Locked, *, here: bool) -> Locked:
-        """A destroy that is completed for another stops what serves, too."""
+        """Settle a predecessor's switch; if that completed a destroy, stop what serves too."""
         old = locked.state.environments.get(locked.name)
         locked = fence.settle(locked)
         new = locked.state.environments.get(locked.name)

@@ -8,7 +8,7 @@ from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
 
 Before = tuple[str | None, str | None]
-"""Digest and version of a pointer; None and None where there is none."""
+"""Digest and version of a pointer; both None without a pointer."""
 ServedModels = Mapping[str, Mapping[str, Served]]
 """Model -> package -> how it was served."""
 
@@ -16,13 +16,13 @@ ServedModels = Mapping[str, Mapping[str, Served]]
 class Wanted(Frozen):
     """What an environment should be after the switch.
 
-    bindings: address -> its pointer (None: taken out), for all that moves; the environment's own address among them when it moves.
-    environment: its record with platform, protected, requests, host and commit as they are wanted; number, incarnation, url and
-        what was served are filled in by the switch. None: it is given up, and nothing serves it any more.
-    routes: (address, pointer) -> the route that serves it, asked for each binding that there is after the switch.
-    seals: model version -> its seal. before: address -> what the plan would replace; another there now is `stale-binding`.
-    evidence, held: what the gates said and what they kept from moving, for the history.
-    returning: everything goes back to what was served here before: one ready server is enough (protocols 7).
+    bindings: address -> its new pointer (None: removed), for all that move; includes the environment's own address if it moves.
+    environment: its record with platform, protected, requests, host and commit as wanted; the switch fills in number,
+        incarnation, url and what was served. None: it is destroyed, and nothing serves it any more.
+    routes: (address, pointer) -> the route that serves it, called for each binding after the switch.
+    seals: model version -> its seal. before: address -> what the plan would replace; a difference is `stale-binding`.
+    evidence, held: the verdicts of the gates and the bindings that they held, for the history.
+    returning: all bindings return to packages served here before, so that one ready server is enough (protocols 7).
     """
 
     bindings: Mapping[str, Pointer | None]
@@ -50,7 +50,7 @@ def pointers_after(state: State, name: str, wanted: Wanted) -> dict[str, Pointer
 
 
 def moves(state: State, name: str, wanted: Wanted, number: int, at: str) -> dict[str, Pointer | None]:
-    """The pointers that the switch writes, stamped with their deployment. Given up, an environment takes its bindings along."""
+    """The pointers that the switch writes, stamped with their deployment. Destroying an environment drops all its bindings."""
     address = document("environment", name)
     if wanted.environment is None:
         return dict.fromkeys([a for a in state.current if a == address or a.startswith(address + "/")])
@@ -60,8 +60,8 @@ def moves(state: State, name: str, wanted: Wanted, number: int, at: str) -> dict
 def environment_after(old: Environment | None, wanted: Environment | None, *, number: int, url: str | None) -> Environment | None:
     """The record of an environment after the switch.
 
-    A commit that cannot be read leaves the recorded one. After a destroy the record stays, so that no number is used again; the
-    next bind begins an incarnation, in which nothing has been served.
+    Without a new commit the recorded one stays. After a destroy the record stays, so that no number is used again; the next bind
+    begins an incarnation, in which nothing has been served.
     """
     if wanted is None:
         return None if old is None else replace(old, destroyed=True, served={}, url=None)
@@ -112,7 +112,7 @@ def dropped(state: State, name: str) -> State:
 
 
 def completed(state: State, name: str, served: ServedModels) -> State:
-    """The pending switch of an environment written into its pointers, with what has been seen served."""
+    """The state with the pending switch of an environment written into its pointers, and what has been served recorded."""
     pending = state.pending.get(name)
     if pending is None:
         return state
@@ -124,7 +124,7 @@ def completed(state: State, name: str, served: ServedModels) -> State:
 
 
 def with_served(environment: Environment, served: ServedModels) -> Environment:
-    """The environment with packages added that servers have reported; the first report of each stays. None of a destroyed one."""
+    """The environment with the packages that servers have reported; the first report of each stays. A destroyed one is unchanged."""
     if environment.destroyed or not served:
         return environment
     models = {*environment.served, *served}
@@ -132,7 +132,7 @@ def with_served(environment: Environment, served: ServedModels) -> Environment:
 
 
 def witnessed(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[str, dict[str, Served]]:
-    """What of a deployment at least one server has reported serving as main (protocols 7)."""
+    """The packages of a deployment that at least one server has reported serving as main (protocols 7), by model."""
     found: dict[str, dict[str, Served]] = {}
     for server in servers:
         if server.deployment != deployment.deployment or server.lineage != deployment.lineage:
@@ -146,16 +146,16 @@ def witnessed(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[s
 
 
 def differences(deployment: Deployment, server: ServerRecord) -> list[str]:
-    """How what a server answers with differs from a deployment, by package; empty when it is the same."""
+    """How the packages that a server answers with differ from those of a deployment; empty when they are the same."""
     wrong = []
     for model in sorted({*deployment.models, *server.models}):
         route, answers = deployment.main(model), server.models.get(model)
         if route is None:
-            wrong.append(f"{model} is served and not bound")
+            wrong.append(f"{model} is served but not bound")
         elif answers is None:
-            wrong.append(f"{model} is not served, {route.version} is bound")
+            wrong.append(f"{model} is not served, but {route.version} is bound")
         elif answers.package != route.package:
-            wrong.append(f"{model} answers with {answers.version}, {route.version} is bound")
+            wrong.append(f"{model} answers with {answers.version}, but {route.version} is bound")
     return wrong
 
 

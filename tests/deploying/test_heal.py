@@ -170,7 +170,7 @@ def test_what_answers_is_compared_by_package(toys: Path) -> None:
         for models, why in (
             ({MODEL: replace(answer.models[MODEL], package="another")}, "line answers with v1"),
             ({}, "line is not served"),
-            ({**answer.models, "extra": answer.models[MODEL]}, "extra is served and not bound"),
+            ({**answer.models, "extra": answer.models[MODEL]}, "extra is served but not bound"),
         ):
             lying = replace(
                 toy.TOY, observe=lambda _site, m=models: Observation(running=True, answering=replace(answer, models=m, note="why"))

@@ -212,7 +212,7 @@ def test_elsewhere_with_nobody_registered_moves_at_once(root: Path, port: int) -
     began = time.monotonic()
     outcome = move(root, binds(root, "v1", port), here=False, say=said.append)
     assert (outcome.moved, outcome.served, time.monotonic() - began < 5) == (True, False, True)
-    assert "served by nobody yet" in said[-1]
+    assert "nothing serves it yet" in said[-1]
     assert processes.server_record(root, NAME) is None, "an apply elsewhere starts no server"
 
 
@@ -258,7 +258,7 @@ def test_a_return_needs_one_ready_server(root: Path, port: int) -> None:
     began = time.monotonic()
     PLATFORM.ready(site, record, said.append)
     assert time.monotonic() - began < 10
-    assert said == ["not ready, and left to follow: broken, late"]
+    assert said == ["not ready, will follow later: broken, late"]
     put(site, far("able"))
     with pytest.raises(ProviderError):
         PLATFORM.ready(site, record, said.append)
