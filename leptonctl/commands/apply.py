@@ -6,7 +6,7 @@ from pathlib import Path
 
 from leptonctl.commands.built_pointers import built_pointers, recipe_of
 from leptonctl.commands.environments import Environments, recover
-from leptonctl.commands.line import Planned, planned
+from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.run import Run, author_of
 from leptonctl.commands.saved_plan import check_saved, read_saved
@@ -38,21 +38,21 @@ class Request(Frozen):
 def apply(session: Session, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
     """Build what has no result yet, then move the pointers. Plans again while pointers move that are not its own."""
     saved = read_saved(request.plan_file) if request.plan_file is not None else None
-    agreed: str | None = None
+    consented: str | None = None
     recover(session)
     for _ in range(RETRIES):
-        found = planned(session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind)
-        plan = found.plan
+        planned = plan_project(session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind)
+        plan = planned.plan
         if saved is not None:
             check_saved(saved, plan)
         _refuse(plan, request.expect)
         if not plan.has_effect:
-            return _nothing(session, found, reporter, request.command)
-        if agreed != plan.effect_id and not consent(plan):
+            return _finish_idle(session, planned, reporter, request.command)
+        if consented != plan.effect_id and not consent(plan):
             return Outcome(plan=plan, exit_code=ERROR)
-        agreed = plan.effect_id
+        consented = plan.effect_id
         with suppress(PointerMoved):
-            return _claimed(session, found, reporter, request.command)
+            return _apply_claimed(session, planned, reporter, request.command)
     raise fail(
         "contended",
         "Other applies move the same addresses all the time",
@@ -71,18 +71,18 @@ def _refuse(plan: Plan, expect: str | None) -> None:
         raise Failure(plan.diagnostics, refusal_code(plan.diagnostics))
 
 
-def _nothing(session: Session, found: Planned, reporter: Reporter, command: str) -> Outcome:
-    run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner_of(session))
+def _finish_idle(session: Session, planned: Planned, reporter: Reporter, command: str) -> Outcome:
+    run = Run(session=session, planned=planned, reporter=reporter, command=command, owner=owner_of(session))
     run.begin(effects=True)
-    return run.finish(found.plan.serial)
+    return run.finish(planned.plan.serial)
 
 
-def _claimed(session: Session, found: Planned, reporter: Reporter, command: str) -> Outcome:
+def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, command: str) -> Outcome:
     """Everything between the claim and its release."""
     ensure_dot_folder(session.root)
     session.pointers.begin()
-    moving = [c for c in found.plan.moving if c.address not in found.prerequisites]
-    healed = [d.address for d in found.plan.drift if d.drift_class == "heal"]
+    moving = [c for c in planned.plan.moving if c.address not in planned.prerequisites]
+    healed = [d.address for d in planned.plan.drift if d.drift_class == "heal"]
     expected = {c.address: c.before for c in moving}
     returns = [c.address for c in moving if c.is_return]
     owner = owner_of(session)
@@ -90,9 +90,9 @@ def _claimed(session: Session, found: Planned, reporter: Reporter, command: str)
     addresses = [*expected, *healed]
     try:
         with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
-            run = Run(session=session, planned=found, reporter=reporter, command=command, owner=owner)
+            run = Run(session=session, planned=planned, reporter=reporter, command=command, owner=owner)
             run.begin(effects=True)
-            environments = Environments(run=run, claim=claim, commit=found.checkout.commit)
+            environments = Environments(run=run, claim=claim, commit=planned.checkout.commit)
             try:
                 environments.heal()
                 run.build()

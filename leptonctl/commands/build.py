@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from leptonctl.commands.line import planned
+from leptonctl.commands.line import plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.run import Run
 from leptonctl.commands.session import Session
@@ -15,8 +15,8 @@ from leptonctl.storage.durable import ensure_dot_folder
 def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> Outcome:
     """Do the steps of the plan for these addresses (none: all)."""
     ensure_dot_folder(session.root)
-    found = planned(session, addresses=only)
-    run = Run(session=session, planned=found, reporter=reporter, command="build", owner=owner_of(session))
+    planned = plan_project(session, addresses=only)
+    run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session))
     run.begin(effects=False)
     try:
         run.build()
@@ -24,4 +24,4 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
         run.codes.append(INTERRUPTED)
     except Failure as failure:
         run.cut_off(failure)
-    return run.finish(found.plan.serial)
+    return run.finish(planned.plan.serial)

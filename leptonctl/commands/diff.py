@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from leptonctl.commands.line import kinds_of, planned
+from leptonctl.commands.line import plan_project
 from leptonctl.commands.results import joined
 from leptonctl.commands.session import Session
 from leptonctl.core.address import full, short
@@ -16,7 +16,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
     """The object of `diff --json`."""
     from leptonctl.views.diff import diff_fields
 
-    settled = planned(session).settled
+    settled = plan_project(session).settled
     first, second = (node_at(session, name, settled.by_address) for name in (a, b))
     keys = {n.address: {s.name: k for s in n.steps if (k := settled.keys.of(*s.place))} for n in (first, second)}
     found = session.store.results({k for steps in keys.values() for k in steps.values()})
@@ -35,7 +35,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
 
 def node_at(session: Session, written: str, nodes: Mapping[str, Node]) -> Node:
     """The node that a person means. Failure when nothing of that name is declared."""
-    address = full(written, nodes.keys(), kinds_of(session))
+    address = full(written, nodes.keys(), session.address_kinds)
     if address not in nodes:
         raise fail("unknown-address", "No such address", f"{written} is not declared", hint=did_you_mean(written, nodes))
     return nodes[address]

@@ -170,7 +170,7 @@ class _Move:
         declarations = self.run.session.declarations
         # asked again: an artifact that was lost and built again may have come out as another package
         returning = binding_of.is_return(binding, declarations.built, state, settled.results)
-        found = judge(binding, declarations, settled, state, is_return=returning)
+        found = judge(binding, declarations, settled, state, returning=returning)
         if moved_since(state, {change.address: (change.before, change.before_version)}):
             self._hold(change, _stale(change), found, STALE)
         elif not returning and (reason := refusal(found)):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from leptonctl.commands.builds import builds
 from leptonctl.commands.diff import node_at
-from leptonctl.commands.line import planned
+from leptonctl.commands.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core.diff import becauses
 from leptonctl.core.result import Result
@@ -13,12 +13,12 @@ from leptonctl.core.values import Json, Node, Path, Span, Step
 
 def explain(session: Session, address: str) -> dict[str, Json]:
     """The object of `explain --json`."""
-    found = planned(session)
-    node = node_at(session, address, found.settled.by_address)
-    pointer = found.state.current.get(node.address) if found.state else None
-    keys = {step.name: found.settled.keys.of(*step.place) for step in node.steps}
+    planned = plan_project(session)
+    node = node_at(session, address, planned.settled.by_address)
+    pointer = planned.state.current.get(node.address) if planned.state else None
+    keys = {step.name: planned.settled.keys.of(*step.place) for step in node.steps}
     results = session.store.results({key for key in keys.values() if key})
-    change = next((c for c in found.plan.changes if c.address == node.address), None)
+    change = next((c for c in planned.plan.changes if c.address == node.address), None)
     moved = change.because if change is not None else ()
     if not moved and pointer is not None:
         recipe = session.store.recipes({pointer.declaration}).get(pointer.declaration)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from leptonctl.commands.line import planned
+from leptonctl.commands.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
@@ -33,7 +33,7 @@ def gc(session: Session, consent: Callable[[Mapping[str, Json]], bool]) -> dict[
 
 def _kept(session: Session) -> set[str]:
     """Artifacts of declared versions, of what is recorded and bound, and of the last deployments of every environment."""
-    settled = planned(session).settled
+    settled = plan_project(session).settled
     keys = {key for key in settled.keys.by_place.values() if key}
     state = session.pointers.read()
     keep: set[str] = set()

@@ -1,7 +1,6 @@
 """`history`: every pointer change, every refusal by a gate and every build, newest first; of one address when it is given."""
 
 from leptonctl.commands.builds import builds
-from leptonctl.commands.line import kinds_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, full
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -19,7 +18,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     found = builds(session.store)
     records = list(session.pointers.history(state))
     known = {*state.current, *_named(records), *(str(build["address"]) for build in found)}
-    wanted = full(address, known, kinds_of(session)) if address else None
+    wanted = full(address, known, session.address_kinds) if address else None
     entries = [entry for record in records if (entry := _entry(record, wanted)) is not None]
     if wanted is not None:
         # what is gone, or was never let in, has a history too

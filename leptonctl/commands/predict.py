@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from leptonctl.commands.line import kinds_of, planned
+from leptonctl.commands.line import plan_project
 from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.verify import model_node
@@ -63,11 +63,11 @@ def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
 def _exported(session: Session, target: str) -> Result:
     state = session.pointers.read()
     bound = state.current if state else {}
-    address = full(target, bound.keys(), kinds_of(session))
+    address = full(target, bound.keys(), session.address_kinds)
     if parse(address).kind == "environment" and address in bound:
         key = bound[address].key("export") or ""
     else:
-        settled = planned(session).settled
+        settled = plan_project(session).settled
         key = settled.keys.of(model_node(session, target, settled.nodes).address, "export") or ""
     found = session.store.results([key]).get(key)
     if found is None:

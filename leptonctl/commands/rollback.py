@@ -2,7 +2,7 @@
 
 from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_models, bound_version, declared, rebind
-from leptonctl.commands.line import observed, recovered
+from leptonctl.commands.line import observe_environments
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, environment_and_member, member_of
@@ -10,6 +10,7 @@ from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
+from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.storage.lineage import Hole
 
 
@@ -46,9 +47,9 @@ def _deployment(session: Session, name: str, number: int) -> Deployment:
 
 def _earlier(session: Session, name: str, model: str) -> Deployment:
     """The newest deployment before this one that was in force and bound something else."""
-    found = session.pointers.read()
+    recorded = session.pointers.read()
     # an interrupted switch is settled by the apply that follows: the way back starts from there
-    state = recovered(found, observed(session, found))
+    state = complete_interrupted(recorded, observe_environments(session, recorded)) if recorded is not None else None
     environment = state.environments.get(name) if state else None
     if state is not None and environment is not None:
         lineage = session.lineage(state)

@@ -138,6 +138,11 @@ class Session:
         """How the project runs."""
         return settings(self.declarations)
 
+    @property
+    def address_kinds(self) -> tuple[str, ...]:
+        """How addresses begin, in the order in which a short one is completed: what changes most often first."""
+        return tuple(kind.address for kind in reversed(tuple(self.kinds.values())))
+
     # --- what is recorded ------------------------------------------------------------------------------------------
 
     @cached_property

@@ -1,6 +1,6 @@
 """`status`: who serves what since when, by the record and by the live servers."""
 
-from leptonctl.commands.line import observed
+from leptonctl.commands.line import observe_environments
 from leptonctl.commands.results import metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of, parse
@@ -15,7 +15,7 @@ def status(session: Session) -> dict[str, Json]:
     state = session.pointers.read()
     if state is None:
         return {"environments": []}
-    live = observed(session, state)
+    live = observe_environments(session, state)
     standing = sorted(name for name, record in state.environments.items() if not record.destroyed)
     return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in standing]}
 

@@ -2,7 +2,7 @@
 
 from leptonctl.commands import proof
 from leptonctl.commands.diff import node_at
-from leptonctl.commands.line import planned
+from leptonctl.commands.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, short
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -14,7 +14,7 @@ OPS = ("prepare", "train", "export")
 
 def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     """The object of `verify --json`."""
-    settled = planned(session).settled
+    settled = plan_project(session).settled
     node = model_node(session, address, settled.nodes)
     steps: dict[str, Step] = {step.name: step for step in node.steps}
     steps["prepare"] = models(session.declarations)[short(node.address)].prepare

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from leptonctl.core.address import document, member_of, parse
 from leptonctl.core.deployment import Deployment, Route, ServerRecord
 from leptonctl.core.frozen import Frozen, field, replace
+from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
 
 Before = tuple[str | None, str | None]
@@ -121,6 +122,15 @@ def completed(state: State, name: str, served: ServedModels) -> State:
         environments[name] = with_served(pending.environment, served)
     sealed = {**pending.seals, **state.sealed}
     return dropped(replace(state, environments=environments, sealed=sealed), name).moved(pending.pointers)
+
+
+def complete_interrupted(state: State, live: Mapping[str, Live]) -> State:
+    """The state as it will be once interrupted switches are settled: bound where the head has moved, else as before."""
+    for name, pending in state.pending.items():
+        head = live[name].head if name in live else None
+        moved = head is not None and head.deployment == pending.deployment
+        state = completed(state, name, {}) if moved else dropped(state, name)
+    return state
 
 
 def with_served(environment: Environment, served: ServedModels) -> Environment:

@@ -1,16 +1,38 @@
 """A binding's gates against the evidence that exists: the same at plan time and before the bind. Pure."""
 
+from collections.abc import Mapping, Sequence
+
+from leptonctl.core.change import Change, Keep
+from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
 from leptonctl.core.state import State
-from leptonctl.kinds.binding import Binding
+from leptonctl.kinds.binding import Binding, is_return, unbound
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import metrics_to_evaluate
 from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.kind import Declarations
 
 
-def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, is_return: bool) -> tuple[Judgement, ...]:
+def judge_changes(
+    changes: Sequence[Change], declared: Mapping[str, Binding], declarations: Declarations, settled: Settled, state: State | None
+) -> tuple[Change, ...]:
+    """The changes of bindings with their gates judged, and whether they are returns."""
+    return tuple(_judge_change(unbound(change), declared.get(change.address), declarations, settled, state) for change in changes)
+
+
+def _judge_change(change: Change, binding: Binding | None, declarations: Declarations, settled: Settled, state: State | None) -> Change:
+    if binding is None or isinstance(change, Keep):
+        return change
+    returning = is_return(binding, declarations.built, state, settled.results)
+    verdicts = judge(binding, declarations, settled, state, returning=returning)
+    unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in verdicts if j.passed is None)
+    moves = (change.before, change.before_version) != (change.after, change.after_version)
+    reason = f"return to {change.after_version}, served here before" if returning and moves else change.reason
+    return replace(change, judgements=verdicts, is_return=returning, reason=reason, known_after_apply=(*change.known_after_apply, *unknown))
+
+
+def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, returning: bool) -> tuple[Judgement, ...]:
     """Every gate of a binding, in order. `state`: what is bound now."""
     model, task = binding.model.address, binding.model.task
     keys = [settled.keys.of(model, "evaluate")]
@@ -23,4 +45,4 @@ def judge(binding: Binding, declarations: Declarations, settled: Settled, state:
         compares=bound is not None and bound.digest != declarations.built[model].digest,
     )
     metrics = declarations.catalog.metrics
-    return judgements(binding.gates, evidence, lambda metric: metrics[task, metric].greater_is_better is not False, is_return=is_return)
+    return judgements(binding.gates, evidence, lambda metric: metrics[task, metric].greater_is_better is not False, is_return=returning)

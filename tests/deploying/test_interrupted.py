@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from hypothesis import given
 
-from leptonctl.commands.line import recovered
 from leptonctl.core.change import Keep
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import Epoch, Head
@@ -14,7 +13,7 @@ from leptonctl.core.graph import in_order, resolve_keys
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Claim, Environment, Lock, Owner, Pending, Seal, State
 from leptonctl.core.values import Node
-from leptonctl.deploying.wanted import completed, dropped
+from leptonctl.deploying.wanted import complete_interrupted, completed
 from tests.core.toy import build, graphs, pointers, state, toy
 
 ENVIRONMENT = Environment(platform={"type": "server"}, protected=True, deployment=1)
@@ -64,37 +63,7 @@ def test_every_state_on_the_way_can_be_gone_on_from(nodes: list[Node]) -> None:
         assert len({type(c) for c in things}) == 1
         assert isinstance(things[0], Keep) == bool(now.current)
         for live in SEEN:
-            once = recovered(now, live)
-            assert once is not None
+            once = complete_interrupted(now, live)
             assert once.pending == {}
-            assert recovered(once, live) == once
+            assert complete_interrupted(once, live) == once
             assert once.serial - now.serial in (0, 1)
-
-
-def test_before_the_first_apply_nothing_is_to_be_recovered() -> None:
-    assert recovered(None, heads(1)) is None
-
-
-def test_a_switch_is_completed_from_the_head_and_dropped_without_it() -> None:
-    way = list(the_way([toy("toy/0", "0")]))
-    pending, bound = way[4], way[5]
-    assert recovered(pending, heads(1)) == bound
-    for live in ({}, heads(None), heads(9)):
-        assert recovered(pending, live) == dropped(pending, "prod") == replace(pending, pending={})
-    assert bound.environments == {"prod": ENVIRONMENT}
-    assert bound.sealed == {"toy/0": SEAL}
-    assert bound.serial == pending.serial + 1
-
-
-def test_a_seal_is_never_written_over() -> None:
-    pending = next(s for s in the_way([toy("toy/0", "0")]) if s.pending)
-    first = replace(SEAL, digest="first")
-    assert completed(replace(pending, sealed={"toy/0": first}), "prod", {}).sealed == {"toy/0": first}
-
-
-def test_an_environment_that_is_given_up_is_forgotten_as_a_whole() -> None:
-    bound = list(the_way([toy("toy/0", "0")]))[-1]
-    giving_up = Pending(deployment=2, claim="a2", token=2, pointers={"environment/prod": None}, environment=None)
-    after = completed(replace(bound, pending={"prod": giving_up}), "prod", {})
-    assert after.environments == {}
-    assert set(after.current) == {"toy/0"}

@@ -1,0 +1,62 @@
+"""Nodes, keys and changes, with every result that decides them: asks the store until nothing new is needed. Writes nothing."""
+
+from collections.abc import Mapping, Sequence
+
+from leptonctl.commands.session import Session
+from leptonctl.core.change import Change
+from leptonctl.core.diff import diff
+from leptonctl.core.graph import in_order, resolve_keys
+from leptonctl.core.plan import Settled, sister_keys, unmet, wanted_keys, with_forecasts, with_steps
+from leptonctl.core.result import Result
+from leptonctl.core.state import State
+from leptonctl.kinds.kind import Recorded
+
+
+def settle(session: Session, state: State | None) -> tuple[Settled, tuple[Change, ...]]:
+    """The nodes and their changes. What depends on results that are lost does not count as current."""
+    results: dict[str, Result] = {}
+    requested: set[str] = set()
+    lost = _lost(session, state)
+    recorded = state.current if state else {}
+    while True:
+        sound = state.without(lost) if state and lost else state
+        settled = _settle_once(session, sound, results)
+        changes = diff(settled.nodes, recorded, settled.keys, lost)
+        missing = wanted_keys(settled, changes) - requested
+        if missing:
+            requested |= missing
+            results.update(session.store.results(missing))
+            continue
+        changes = with_steps(settled, changes)
+        unbuilt = unmet(settled, changes)
+        if not unbuilt:
+            return settled, _forecast(session, settled, changes)
+        lost |= unbuilt
+
+
+def _settle_once(session: Session, state: State | None, results: Mapping[str, Result]) -> Settled:
+    declarations = session.declarations
+    effects = [n for kind in session.kinds.values() for n in kind.effects(declarations, Recorded(state=state, results=results))]
+    nodes = in_order([*declarations.built.values(), *effects])
+    current = state.current if state else {}
+    return Settled(
+        nodes=nodes,
+        keys=resolve_keys(nodes, current, results),
+        current=current,
+        results=results,
+        by_address={node.address: node for node in nodes},
+    )
+
+
+def _lost(session: Session, state: State | None) -> frozenset[str]:
+    """Addresses whose artifact the store does not hold."""
+    artifacts = {a: pointer.artifact for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
+    present = session.store.present(artifacts.values()) if artifacts else frozenset()
+    return frozenset(address for address, digest in artifacts.items() if digest not in present)
+
+
+def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes with how long their steps will take, judged by earlier builds."""
+    sisters = sister_keys(settled, changes)
+    keys = {key for sister in sisters.values() for key in sister}
+    return with_forecasts(changes, sisters, {**settled.results, **session.store.results(keys - settled.results.keys())})

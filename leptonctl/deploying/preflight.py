@@ -1,0 +1,39 @@
+"""What platforms say of an environment before it moves: why it cannot run where it is declared, and which edits restart it."""
+
+from collections.abc import Mapping
+
+from leptonctl.core.change import Change
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import replace
+from leptonctl.core.observed import Live
+from leptonctl.core.state import Environment as EnvironmentRecord
+from leptonctl.core.state import State
+from leptonctl.kinds.environment import Environment
+from leptonctl.spi.platforms import Observation, Platform, Site, restarts
+
+
+def placement_problems(
+    environment: Environment, record: EnvironmentRecord | None, live: Live | None, site: Site, platforms: Mapping[str, Platform]
+) -> list[Diagnostic]:
+    """Why the environment cannot run where it is declared. Empty for one that another host runs: it is that host's to say."""
+    if live is not None and not live.here:
+        return []
+    unchanged = record is not None and record.platform == environment.platform
+    observation = Observation(running=live.running, answering=live.answering, servers=live.servers) if live and unchanged else None
+    problems = []
+    for problem in platforms[str(environment.platform["type"])].problems(site, observation):
+        path = ("platform", problem.setting) if problem.setting else ("platform",)
+        span = environment.declared.at(*path)
+        problems.append(error(problem.id, problem.summary, problem.detail, span=span, hint=problem.hint))
+    return problems
+
+
+def name_restarts(change: Change, environment: Environment | None, state: State, platforms: Mapping[str, Platform]) -> Change:
+    """The update of an environment, with the edited settings that restart what serves it as its reason. Others as they are."""
+    record = state.environments.get(environment.name) if environment else None
+    if environment is None or record is None or change.action != "update":
+        return change
+    if environment.platform["type"] != record.platform["type"]:
+        return change
+    settings = restarts(platforms[str(environment.platform["type"])].settings, record.platform, environment.platform)
+    return replace(change, reason=f"what serves is restarted for {' and '.join(settings)}") if settings else change
