@@ -1,1 +1,1 @@
-"""The commands, one file each. `line` is the straight line to a plan; `session` is the one wiring of a project's parts."""
+"""The commands, one file each. `line` is the straight line to a plan; `session` wires the parts of a project together."""

@@ -1,4 +1,4 @@
-"""`apply`: plan -> claim -> steps -> pointers -> environments. Performs nothing that the plan does not list."""
+"""`apply`: plan -> claim -> steps -> pointers -> environments. Does nothing that the plan does not list."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,7 +26,7 @@ Consent = Callable[[Plan], bool]
 
 
 class Request(Frozen):
-    """What a person asked for. `only`: addresses, none: all. `expect`: the effect that was reviewed. `command` is for the history."""
+    """The options of an apply. `only`: addresses, none means all. `expect`: the reviewed effect id. `command`: for the history."""
 
     only: Sequence[str] = ()
     plan_file: Path | None = None
@@ -36,7 +36,7 @@ class Request(Frozen):
 
 
 def apply(session: Session, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
-    """Build what has no result yet, then move the pointers. Plans again while pointers move that are not its own."""
+    """Build what has no result yet, then move the pointers. Plans again when another apply has moved a pointer meanwhile."""
     saved = read_saved(request.plan_file) if request.plan_file is not None else None
     consented: str | None = None
     recover(session)
@@ -55,9 +55,9 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
             return _apply_claimed(session, planned, reporter, request.command)
     raise fail(
         "contended",
-        "Other applies move the same addresses all the time",
-        f"tried {RETRIES} times",
-        hint="apply again later",
+        "Other applies keep moving the same addresses",
+        f"gave up after {RETRIES} plans",
+        hint="run `leptonctl apply` again later",
         exit_code=STALE,
     )
 
@@ -66,7 +66,7 @@ def _refuse(plan: Plan, expect: str | None) -> None:
     """Failure when the plan is not what was expected, or may not be applied."""
     if expect is not None and plan.effect_id != expect:
         detail = f"effect {plan.effect_id}"
-        raise fail("stale-effect", "What would move is not what was expected", detail, hint="plan again", exit_code=STALE)
+        raise fail("stale-effect", "The plan is not the expected one", detail, hint="run `leptonctl plan` again", exit_code=STALE)
     if has_errors(plan.diagnostics):
         raise Failure(plan.diagnostics, refusal_code(plan.diagnostics))
 
@@ -102,7 +102,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, comma
             except KeyboardInterrupt:
                 run.codes.append(INTERRUPTED)
     except Failure as failure:
-        # before it has begun nothing was done; after that the last event says what was
+        # without a run nothing was done; otherwise the last event reports what was
         if run is None:
             raise
         run.cut_off(failure)
@@ -111,7 +111,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, comma
 
 
 def _record(run: Run, asserting: Callable[[State], State]) -> None:
-    """Move the pointers of what is built and drop the forgotten ones, in one write, after their recipes are in the store."""
+    """Move the pointers of what was built and drop the forgotten ones in one write, after storing their recipes."""
     keys, results = run.evidence()
     pointers = built_pointers(run.planned, run.built, keys, results)
     if not pointers:

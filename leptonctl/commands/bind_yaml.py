@@ -1,4 +1,4 @@
-"""Bindings edited in the YAML, comments kept, then applied. Git stays the truth: what applied is what the files say."""
+"""Edits bindings in the YAML, keeping its comments, then applies them: what is applied is always what the files say."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from leptonctl.project.edits import write_text
 
 
 class Rebinding(Frozen):
-    """Versions to bind in an environment: model -> version. `message` is what the commit should say."""
+    """Versions to bind in an environment: model -> version. `message`: for the commit."""
 
     environment: str
     bindings: Mapping[str, str]
@@ -23,14 +23,14 @@ class Rebinding(Frozen):
 
 
 def rebind(session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
-    """Edit the bindings, apply them; put the file back when nothing was applied."""
-    environment = declared(session, rebinding.environment)
+    """Edit the bindings and apply them; restore the file if the apply failed."""
+    environment = environment_document(session, rebinding.environment)
     file = session.root / environment.file
     before = session.sources[environment.file]
     for model, version in rebinding.bindings.items():
         write_text(file, _edited(session, environment, model, version))
-        session = session.again()
-        environment = declared(session, rebinding.environment)
+        session = session.reopen()
+        environment = environment_document(session, rebinding.environment)
     only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
     narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
     try:
@@ -45,29 +45,30 @@ def rebind(session: Session, rebinding: Rebinding, request: Request, *, consent:
     return replace(outcome, commit_hint=hint)
 
 
-def declared(session: Session, environment: str) -> Document:
-    """The document of an environment."""
-    known = session.project.of("Environment")
-    if environment not in known:
-        raise fail("unknown-environment", "No such environment", f"{environment} is not declared", hint=did_you_mean(environment, known))
-    return known[environment]
+def environment_document(session: Session, environment: str) -> Document:
+    """The document of an environment. Failure `unknown-environment` when it is not declared."""
+    documents = session.project.of("Environment")
+    if environment not in documents:
+        hint = did_you_mean(environment, documents)
+        raise fail("unknown-environment", "No such environment", f"{environment} is not declared", hint=hint)
+    return documents[environment]
 
 
 def bound_models(session: Session, environment: str) -> dict[str, Json]:
-    """What an environment's `models:` says, by model."""
-    models = declared(session, environment).value.get("models")
+    """The `models:` block of an environment, by model."""
+    models = environment_document(session, environment).value.get("models")
     return models if isinstance(models, dict) else {}
 
 
 def bound_version(session: Session, environment: str, model: str) -> str | None:
-    """The version that the YAML binds; None when it binds none."""
+    """The version that the YAML binds, or None."""
     value = bound_models(session, environment).get(model)
     version = value.get("version") if isinstance(value, dict) else value
     return str(version) if version is not None else None
 
 
 def as_written(session: Session, filled: Document) -> Document:
-    """The document before templates were filled in: what an edit has to start from."""
+    """The document before its templates were filled in, which is what an edit has to change."""
     return next(d for d in session.documents if d.kind == filled.kind and d.name == filled.name)
 
 
@@ -88,8 +89,8 @@ def _edited(session: Session, environment: Document, model: str, version: str) -
         )
     if model not in (models or {}):
         return insert_key(text, raw, ("models",), model, version)
-    at = ("models", model, "version") if isinstance((models or {})[model], dict) else ("models", model)
-    return set_scalar(text, raw, at, version)
+    path = ("models", model, "version") if isinstance((models or {})[model], dict) else ("models", model)
+    return set_scalar(text, raw, path, version)
 
 
 def _quoted(message: str) -> str:

@@ -1,4 +1,4 @@
-"""`build`: train and evaluate into the store; move no pointer."""
+"""`build`: train and evaluate into the store, without moving a pointer."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Every build ever, by the results that lie in the store: one line for what was built for an address in one go."""
+"""All builds, from the results in the store: one row for what was built for an address at once."""
 
 from dataclasses import dataclass, field
 
@@ -24,13 +24,13 @@ class Build:
     metrics: dict[str, Json] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
-        """One more step."""
+        """Add the result of one more step."""
         self.ops.append(result.op)
         self.seconds = round(self.seconds + result.seconds, 3)
         self.metrics = metrics_of(result) if result.op == "evaluate" else self.metrics
 
     def to_json(self) -> dict[str, Json]:
-        """The line as `history --json` has it."""
+        """The row in the form of `history --json`."""
         return {
             "address": self.address, "ops": self.ops, "at": self.at, "by": self.by, "host": self.host, "commit": self.commit,
             "seconds": self.seconds, "metrics": self.metrics,
@@ -38,17 +38,15 @@ class Build:
 
 
 def builds(store: Store) -> list[dict[str, Json]]:
-    """All builds, newest first. What was adopted from an earlier build is not one; a damaged record is passed over."""
+    """All builds, newest first. Results adopted from an earlier build do not count; damaged records are skipped."""
     rows: dict[tuple[str, str], Build] = {}
-    found = [stored.result for stored in store.all_results() if isinstance(stored, StoredResult)]
-    for result in sorted(found, key=lambda r: str(r.provenance.get("at"))):
+    results = [stored.result for stored in store.all_results() if isinstance(stored, StoredResult)]
+    for result in sorted(results, key=lambda r: str(r.provenance.get("at"))):
         if result.adopted is not None:
             continue
-        known = result.provenance
-        key = (result.address, f"{known.get('commit')}{str(known.get('at'))[:MINUTE]}")
+        by = result.provenance
+        key = (result.address, f"{by.get('commit')}{str(by.get('at'))[:MINUTE]}")
         if key not in rows:
-            rows[key] = Build(
-                address=result.address, at=known.get("at"), by=known.get("by"), host=known.get("host"), commit=known.get("commit")
-            )
+            rows[key] = Build(address=result.address, at=by.get("at"), by=by.get("by"), host=by.get("host"), commit=by.get("commit"))
         rows[key].add(result)
     return [build.to_json() for build in sorted(rows.values(), key=lambda b: str(b.at), reverse=True)]

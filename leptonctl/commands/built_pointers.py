@@ -1,4 +1,4 @@
-"""Pointers and recipes out of finished steps. Pure but for the time that it stamps."""
+"""Pointers and recipes from finished steps. Pure except for the time in the pointers."""
 
 from collections.abc import Mapping
 
@@ -14,21 +14,21 @@ from leptonctl.storage.pointers import now
 
 
 def built_pointers(planned: Planned, built: Built, keys: Keys, results: Mapping[str, Result]) -> dict[str, Pointer | None]:
-    """Pointers of what is built and whose steps all have results; None for what is forgotten."""
-    found: dict[str, Pointer | None] = {}
+    """The pointers of nodes whose steps all have results; None for forgotten ones."""
+    pointers: dict[str, Pointer | None] = {}
     at = now()
     for change in planned.plan.moving:
         node = planned.settled.by_address.get(change.address)
         if isinstance(change, Forget):
-            found[change.address] = None
+            pointers[change.address] = None
         elif node is not None and not node.effect and built.complete(change):
             old = planned.settled.current.get(node.address)
-            found[change.address] = replace(pointer_of(node, keys, results, old), at=at)
-    return found
+            pointers[change.address] = replace(pointer_of(node, keys, results, old), at=at)
+    return pointers
 
 
 def pointer_of(node: Node, keys: Keys, results: Mapping[str, Result], old: Pointer | None) -> Pointer:
-    """The pointer of a built node. The artifact of what is not among the results was in place before."""
+    """The pointer of a built node. Without a new result that makes the artifact, it keeps that of the `old` pointer."""
     steps: dict[str, StepPointer] = {}
     artifact = old.artifact if old else None
     for step in node.steps:
@@ -41,5 +41,5 @@ def pointer_of(node: Node, keys: Keys, results: Mapping[str, Result], old: Point
 
 
 def recipe_of(node: Node) -> Recipe:
-    """What is declared at a node, to be kept under its declaration."""
+    """The recipe of a node, to be stored under its declaration."""
     return Recipe(address=node.address, recipe=node.recipe, notes=node.notes)

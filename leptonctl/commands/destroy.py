@@ -1,4 +1,4 @@
-"""`destroy`: undo the effects of environments. Bindings go, this host's servers stop; results, records and seals stay."""
+"""`destroy`: undo the effects of environments. Bindings are dropped and this host's servers stop; results, records and seals stay."""
 
 import time
 from collections.abc import Sequence
@@ -23,28 +23,28 @@ from leptonctl.storage.claims import claimed
 
 
 def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter) -> Outcome:
-    """Give up one environment, or all that are recorded."""
+    """Destroy one environment, or all that are recorded."""
     recover(session)
     state = session.pointers.read()
     names = sorted(name for name, record in state.environments.items() if not record.destroyed) if state else []
     if environment is not None and environment not in names:
         hint = did_you_mean(environment, names) or "leptonctl status"
         raise fail("unknown-environment", "No such environment is recorded", environment, hint=hint)
-    wanted = [environment] if environment is not None else names
-    plan = _removal(session, state, wanted)
+    names = [environment] if environment is not None else names
+    plan = _removal_plan(session, state, names)
     if state is None or not plan.has_effect:
         return Outcome(plan=plan, exit_code=OK)
     if not consent(plan):
         return Outcome(plan=plan, exit_code=ERROR)
-    return _destroyed(session, state, wanted, plan, reporter)
+    return _destroy_claimed(session, state, names, plan, reporter)
 
 
-def _destroyed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter) -> Outcome:
+def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter) -> Outcome:
     started = time.monotonic()
     owner = owner_of(session, "leptonctl destroy")
     author = Author(command="destroy", by=owner.user, host=owner.host, commit=owner.commit)
     codes: list[int] = []
-    bound = 0
+    unbound_count = 0
     with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
         reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
         switch = Switch(
@@ -54,21 +54,21 @@ def _destroyed(session: Session, state: State, names: Sequence[str], plan: Plan,
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
             try:
-                switch.move(name, lambda _: _GONE, here=is_here(state.environments.get(name)))
+                switch.move(name, lambda _: _DESTROYED, here=is_here(state.environments.get(name)))
             except Failure as failure:
                 codes.append(failure.exit_code or ERROR)
                 problem = failure.diagnostics[0]
                 for address in addresses or [document("environment", name)]:
                     reporter(StepFailed(op="bind", address=address, name="bind", key=None, seconds=0.0, diagnostic=problem))
                 continue
-            bound += len(addresses)
+            unbound_count += len(addresses)
             for address in addresses:
                 reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message="unbound"))
     after = session.pointers.read()
     code = exit_code(codes)
     finished = ApplyFinished(
         ok=code == OK,
-        done={op.done: bound if op.name == "bind" else 0 for op in session.ops.values()},
+        done={op.done: unbound_count if op.name == "bind" else 0 for op in session.ops.values()},
         failed=len(codes),
         skipped=0,
         serial=after.serial if after else 0,
@@ -82,11 +82,11 @@ def _no_route(address: str, _pointer: Pointer) -> Route:
     raise AssertionError(address)
 
 
-_GONE = Wanted(bindings={}, environment=None, routes=_no_route)
+_DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)
 
 
-def _removal(session: Session, state: State | None, names: Sequence[str]) -> Plan:
-    """The plan of a destroy: every address of the environments, removed."""
+def _removal_plan(session: Session, state: State | None, names: Sequence[str]) -> Plan:
+    """The plan of a destroy: every address of the environments is removed."""
     changes = [
         unbound(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
         for name in names

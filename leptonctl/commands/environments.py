@@ -1,4 +1,4 @@
-"""Moves the environments of an apply: judges the gates, composes the new set, switches. One failing leaves the others alone."""
+"""Moves the environments of an apply: judges the gates, composes the new deployment, switches. Each may fail on its own."""
 
 import time
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Environments:
     commit: str | None
 
     def heal(self) -> None:
-        """Mend what serves the environments that this apply does not move anyway, before anything is built (law 10)."""
+        """Heal the environments that this apply does not move anyway, before anything is built (law 10)."""
         moving = {parse(c.address).name for c in self.run.planned.plan.moving if parse(c.address).kind == "environment"}
         for drift in self.run.planned.plan.drift:
             name = parse(drift.address).name
@@ -53,7 +53,7 @@ class Environments:
                 self._heal(name)
 
     def move(self) -> None:
-        """Every environment with something to do, declared ones first."""
+        """Move every environment that has changes, declared ones first."""
         touched = {parse(c.address).name: None for c in self.run.planned.plan.moving if parse(c.address).kind == "environment"}
         declared = [name for name in environments(self.run.session.declarations) if name in touched]
         for name in [*declared, *sorted(touched.keys() - set(declared))]:
@@ -72,7 +72,7 @@ class Environments:
         self.run.healed.append(name)
 
     def _check(self, name: str) -> None:
-        """Failure when what is bound is damaged in the store: a server would refuse it, and could not say what mends it."""
+        """Failure when a bound artifact is damaged in the store: a server would refuse it without a hint how to mend it."""
         state = self.run.planned.state
         for address, pointer in (state.entries(f"{document('environment', name)}/") if state else {}).items():
             self._route(address, pointer)
@@ -83,7 +83,7 @@ class Environments:
 
 @dataclass(slots=True, kw_only=True)
 class _Move:
-    """One environment of an apply: decided once it is locked, and told of once it has moved."""
+    """The move of one environment: decided once the environment is locked, reported once it has moved."""
 
     run: Run
     claim: Registration
@@ -94,7 +94,7 @@ class _Move:
     checks: dict[str, dict[str, Json]] = field(default_factory=dict)
 
     def carry_out(self) -> None:
-        """Lock, judge, switch; what does not move is reported and counted."""
+        """Lock, judge, switch; report and count the bindings that do not move."""
         started = time.monotonic()
         address = document("environment", self.name)
         changes = [c for c in self.run.planned.plan.moving if covers(address, c.address)]
@@ -121,7 +121,7 @@ class _Move:
         return is_here(state.environments.get(self.name) if state else None)
 
     def _decide(self, state: State, changes: list[Change]) -> Wanted:
-        """What the environment should be, once it is locked: the gates are judged against what is bound now."""
+        """What the environment should be, with the gates judged against what is bound now. Called once it is locked."""
         keys, results = self.run.evidence()
         settled = replace(self.run.planned.settled, keys=keys, results=results)
         for change in changes:
@@ -134,7 +134,7 @@ class _Move:
             self.ready.clear()
         moving = {change.address: self._pointer(change, settled, state) for change, _ in self.ready}
         own = self._own_pointer(changes, state)
-        # a pointer names its declaration, so that has to be in the store first
+        # a pointer names its declaration, so the recipe has to be in the store first
         nodes = (settled.by_address[address] for address, pointer in {**moving, **own}.items() if pointer is not None)
         self.run.session.store.put_recipes({node.declaration: recipe_of(node) for node in nodes})
         return Wanted(
@@ -158,7 +158,7 @@ class _Move:
     # --- gates -----------------------------------------------------------------------------------------------------
 
     def _judge(self, change: Change, state: State, settled: Settled) -> None:
-        """Whether a binding may move, with its evidence. What may not is reported and counted."""
+        """Decide whether a binding may move, with the evidence; report and count it if it may not."""
         if isinstance(change, Remove):
             self.ready.append((change, ()))
             return
@@ -168,7 +168,7 @@ class _Move:
             self._skip(change, obstacle)
             return
         declarations = self.run.session.declarations
-        # asked again: an artifact that was lost and built again may have come out as another package
+        # decided again, since an artifact that was lost and rebuilt may be another package now
         returning = binding_of.is_return(binding, declarations.built, state, settled.results)
         found = judge(binding, declarations, settled, state, returning=returning)
         if moved_since(state, {change.address: (change.before, change.before_version)}):
@@ -181,13 +181,13 @@ class _Move:
             self.ready.append((replace(change, is_return=returning), found))
 
     def _obstacle(self, change: Change, binding: Binding, settled: Settled) -> str | None:
-        """The step whose missing result keeps this binding from being judged or moved."""
+        """The step whose missing result prevents this binding from being judged or moved, or None."""
         model = settled.by_address[binding.model.address]
         places = [*(step.place for step in model.steps), *(s.step.place for s in change.steps if not s.effect)]
         failed_step = self.run.built.obstacle(places)
         if failed_step is not None:
             return failed_step
-        # a model that is not in this plan must be in place already
+        # a model that is not part of this plan must be built already
         export = settled.keys.of(model.address, "export")
         pointer = settled.current.get(model.address)
         in_place = export in settled.results or (pointer is not None and pointer.key("export") == export)
@@ -213,10 +213,10 @@ class _Move:
             )
         )
 
-    # --- what it should be -----------------------------------------------------------------------------------------
+    # --- the environment after the move ----------------------------------------------------------------------------
 
     def _pointer(self, change: Change, settled: Settled, state: State) -> Pointer | None:
-        """What the binding points at: the version as it is built now."""
+        """The new pointer of the binding, to the version as it is built now; None when the binding is removed."""
         if isinstance(change, Remove):
             return None
         binding = bindings(self.run.session.declarations)[change.address]
@@ -234,7 +234,7 @@ class _Move:
         return any(parse(c.address).member is None for c in changes)
 
     def _own_pointer(self, changes: list[Change], state: State) -> dict[str, Pointer | None]:
-        """The environment's own pointer, where it is declared."""
+        """The environment's own pointer if it is declared and moves, by address."""
         address = document("environment", self.name)
         node = self.run.planned.settled.by_address.get(address)
         if node is None:
@@ -245,10 +245,10 @@ class _Move:
         return {address: Pointer(digest=node.digest, declaration=node.declaration, effect=True)}
 
     def _record(self, declared: Environment | None, changes: list[Change], state: State) -> EnvironmentRecord | None:
-        """The environment's record as it is wanted; None when it is given up."""
+        """The environment's record as wanted; None when it is destroyed."""
         recorded = state.environments.get(self.name)
         if declared is None:
-            # no longer declared: given up when the plan says so, and as it was when only a binding of it is taken out
+            # no longer declared: destroyed if the plan says so, unchanged if only one of its bindings is removed
             return None if self._own_moves(changes) else recorded
         return EnvironmentRecord(
             platform=declared.platform,
@@ -259,7 +259,7 @@ class _Move:
         )
 
     def _seals(self, declared: Environment | None, moving: Mapping[str, Pointer | None], state: State) -> dict[str, Seal]:
-        """Every version bound in a protected environment after the switch; its recipe is in the store before the seal names it."""
+        """A seal for every version bound in a protected environment after the switch. Its recipe is stored before the seal names it."""
         if declared is None or not declared.protected:
             return {}
         seals: dict[str, Seal] = {}
@@ -275,12 +275,12 @@ class _Move:
 
 
 def pointer_of_steps(name: str, op: str, key: str | None) -> dict[str, StepPointer]:
-    """One step of a pointer."""
+    """One step of a pointer, by name; empty without a key."""
     return {name: StepPointer(op=op, key=key)} if key is not None else {}
 
 
 def switch_for(run: Run, claim: Registration, commit: str | None, name: str) -> Switch:
-    """The means of moving one environment; its progress is that environment's."""
+    """A switch for one environment, which reports its progress under that environment's address."""
     started = time.monotonic()
 
     def say(line: str) -> None:
@@ -296,7 +296,7 @@ def switch_for(run: Run, claim: Registration, commit: str | None, name: str) -> 
 
 
 def recover(session: Session) -> None:
-    """Complete from the head, or drop, every switch whose apply died half-way; drop the claims and locks of the dead."""
+    """Complete or drop, as the head says, every switch whose apply has died; drop the claims and locks of dead holders."""
     state = session.pointers.read()
     if state is None:
         return
@@ -315,10 +315,10 @@ def recover(session: Session) -> None:
 
 
 def _refused(change: Change, reason: str, found: tuple[Judgement, ...]) -> Diagnostic:
-    """What says that a gate does not let this binding through."""
+    """The diagnostic of a binding that a gate holds."""
     return error(
         "gate-failed",
-        "A gate does not let this version through",
+        "A version did not pass a gate",
         f"{change.address} stays at {change.before_version or 'nothing'}: {reason}",
         span=next(j.gate.span for j in found if j.passed is not True),
         hint="bind another version, or change the gate in a reviewed commit",
@@ -326,12 +326,12 @@ def _refused(change: Change, reason: str, found: tuple[Judgement, ...]) -> Diagn
 
 
 def _stale(change: Change) -> Diagnostic:
-    detail = f"{change.address} is no longer what this plan would replace; what was built stays in the store"
-    return error("stale-binding", "The binding moved meanwhile", detail, hint="plan again")
+    detail = f"{change.address}: changed since the plan; what was built stays in the store"
+    return error("stale-binding", "A binding has changed since it was planned", detail, hint="run `leptonctl plan` again")
 
 
 def _moved(change: Change) -> Moved:
-    """What was to move and did not."""
+    """The history's entry of a binding that was held."""
     return Moved(
         address=change.address, before=change.before, after=change.after,
         before_version=change.before_version, after_version=change.after_version,

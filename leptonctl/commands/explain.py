@@ -1,4 +1,4 @@
-"""`explain`: why a digest is what it is and what moved it, to file and line."""
+"""`explain`: what a digest is made of and which edit changed it, with file and line."""
 
 from collections.abc import Iterator
 
@@ -19,31 +19,31 @@ def explain(session: Session, address: str) -> dict[str, Json]:
     keys = {step.name: planned.settled.keys.of(*step.place) for step in node.steps}
     results = session.store.results({key for key in keys.values() if key})
     change = next((c for c in planned.plan.changes if c.address == node.address), None)
-    moved = change.because if change is not None else ()
-    if not moved and pointer is not None:
+    causes = change.because if change is not None else ()
+    if not causes and pointer is not None:
         recipe = session.store.recipes({pointer.declaration}).get(pointer.declaration)
-        moved = tuple(becauses(recipe, node)) if recipe else ()
+        causes = tuple(becauses(recipe, node)) if recipe else ()
     return {
         "address": node.address,
         "digest": node.digest,
         "recorded": pointer.digest if pointer else None,
         "fields": [*_fields(node)],
-        "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in moved],
+        "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in causes],
         "steps": [_step(step, keys[step.name], results.get(keys[step.name] or "")) for step in node.steps if not step.effect],
         "builds": [build for build in builds(session.store) if build["address"] == node.address],
     }
 
 
 def _step(step: Step, key: str | None, result: Result | None) -> Json:
-    known = result.provenance if result else {}
+    built = result.provenance if result else {}
     return {
-        "name": step.name, "op": step.op, "key": key, "cached": result is not None, "at": known.get("at"), "by": known.get("by"),
-        "host": known.get("host"), "commit": known.get("commit"), "seconds": result.seconds if result else None,
+        "name": step.name, "op": step.op, "key": key, "cached": result is not None, "at": built.get("at"), "by": built.get("by"),
+        "host": built.get("host"), "commit": built.get("commit"), "seconds": result.seconds if result else None,
     }  # fmt: skip
 
 
 def _fields(node: Node) -> Iterator[dict[str, Json]]:
-    """The leaves of the recipe, each with the place it is written at, if it is."""
+    """The leaves of the recipe, each with its place in the YAML if it has one."""
     queue: list[tuple[Path, Json]] = [((), node.recipe)]
     while queue:
         path, value = queue.pop(0)

@@ -1,4 +1,4 @@
-"""`history`: every pointer change, every refusal by a gate and every build, newest first; of one address when it is given."""
+"""`history`: every pointer change, every refusal by a gate and every build, newest first, of all addresses or of one."""
 
 from leptonctl.commands.builds import builds
 from leptonctl.commands.session import Session
@@ -11,33 +11,36 @@ from leptonctl.views.plan_json import verdict_to_json
 
 
 def history(session: Session, address: str | None) -> dict[str, Json]:
-    """The object of `history --json`. A record that the chain names and the store does not hold is an entry that says so."""
+    """The object of `history --json`. A missing or damaged record of the chain is an entry that says so."""
     state = session.pointers.read()
     if state is None:
         return {"entries": [], "builds": []}
-    found = builds(session.store)
+    all_builds = builds(session.store)
     records = list(session.pointers.history(state))
-    known = {*state.current, *_named(records), *(str(build["address"]) for build in found)}
-    wanted = full(address, known, session.address_kinds) if address else None
-    entries = [entry for record in records if (entry := _entry(record, wanted)) is not None]
-    if wanted is not None:
-        # what is gone, or was never let in, has a history too
-        found = [build for build in found if covers(wanted, str(build["address"]))]
-        if not any(covers(wanted, other) for other in known):
-            raise fail("unknown-address", "No such address", f"the history names no {address}", hint=did_you_mean(wanted, known))
-    return {"entries": [*entries], "builds": [*found]}
+    # addresses that are gone, or never passed a gate, have a history too
+    addresses = {*state.current, *_addresses(records), *(str(build["address"]) for build in all_builds)}
+    if not address:
+        return {"entries": [*_entries(records, None)], "builds": [*all_builds]}
+    scope = full(address, addresses, session.address_kinds)
+    if not any(covers(scope, other) for other in addresses):
+        raise fail("unknown-address", "No such address", f"{address} is not in the history", hint=did_you_mean(scope, addresses))
+    return {"entries": [*_entries(records, scope)], "builds": [build for build in all_builds if covers(scope, str(build["address"]))]}
 
 
-def _named(records: list[HistoryRecord | Hole]) -> set[str]:
-    return {moved.address for r in records if not isinstance(r, Hole) for moved in (*r.changes, *r.held)}
+def _addresses(records: list[HistoryRecord | Hole]) -> set[str]:
+    return {move.address for r in records if not isinstance(r, Hole) for move in (*r.changes, *r.held)}
 
 
-def _entry(record: HistoryRecord | Hole, wanted: str | None) -> dict[str, Json] | None:
-    """A record as JSON, less what does not concern the wanted address; None when nothing does."""
+def _entries(records: list[HistoryRecord | Hole], scope: str | None) -> list[dict[str, Json]]:
+    return [entry for record in records if (entry := _entry(record, scope)) is not None]
+
+
+def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] | None:
+    """A record as JSON, with the changes of the addresses in scope (None: all); None when it has none."""
     if isinstance(record, Hole):
-        return _hole(record)
-    changes = [_moved(m) for m in record.changes if wanted is None or covers(wanted, m.address)]
-    held = [_moved(m) for m in record.held if wanted is None or covers(wanted, m.address)]
+        return _hole_entry(record)
+    changes = [_change(m) for m in record.changes if scope is None or covers(scope, m.address)]
+    held = [_change(m) for m in record.held if scope is None or covers(scope, m.address)]
     if not changes and not held:
         return None
     author = record.author
@@ -53,15 +56,15 @@ def _entry(record: HistoryRecord | Hole, wanted: str | None) -> dict[str, Json] 
     return entry
 
 
-def _hole(hole: Hole) -> dict[str, Json]:
+def _hole_entry(hole: Hole) -> dict[str, Json]:
     return {
         "serial": hole.mark.serial, "id": hole.mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None,
         "environment": None, "deployment": None, "evidence": [], "changes": [], "missing": f"{hole.path} {hole.reason}",
     }  # fmt: skip
 
 
-def _moved(moved: Moved) -> dict[str, Json]:
+def _change(move: Moved) -> dict[str, Json]:
     return {
-        "address": moved.address, "before": moved.before, "after": moved.after, "before_version": moved.before_version,
-        "after_version": moved.after_version, "artifact": moved.artifact, "package": moved.package,
+        "address": move.address, "before": move.before, "after": move.after, "before_version": move.before_version,
+        "after_version": move.after_version, "artifact": move.artifact, "package": move.package,
     }  # fmt: skip

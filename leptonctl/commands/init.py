@@ -1,4 +1,4 @@
-"""`init`: a project skeleton that applies at once, and what was inferred from the table it is for."""
+"""`init`: writes a project that can be applied at once, with settings inferred from its table."""
 
 import re
 import shutil
@@ -20,10 +20,11 @@ from leptonctl.storage.durable import ensure_dot_folder
 
 FIRST_PORT = 8080
 LONG_TEXT = 30.0
+"""The mean length in characters from which a string column is text for tfidf, not a category or an id."""
 
 
 class _Guess(Frozen):
-    """What the skeleton is made of. `ids` are columns with (nearly) as many values as rows: names and numbers, not features."""
+    """The settings inferred from a table. `ids`: columns with (nearly) as many values as rows, which are not features."""
 
     name: str
     path: str
@@ -35,10 +36,10 @@ class _Guess(Frozen):
 
 
 def init(directory: Path, from_file: Path | None, target: str | None) -> dict[str, Json]:
-    """Write leptonctl.yaml (and a small table when none is given). Never overwrites a file; writes nothing when it refuses."""
+    """Write leptonctl.yaml, and a small table if none is given. Never overwrites a file; on a Failure it writes nothing."""
     config = directory / "leptonctl.yaml"
     if config.exists():
-        raise fail("project-exists", "There is a project here already", str(config), hint="leptonctl plan")
+        raise fail("project-exists", "The folder is a project already", str(config), hint="run `leptonctl plan`")
     if from_file is None:
         if target is not None:
             raise fail("usage", "A target needs a table", "--target names a column of the file given by --from", hint="add --from FILE")
@@ -46,17 +47,17 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
         _refuse_existing(directory / path)
         (directory / "data").mkdir(parents=True, exist_ok=True)
         write_text(directory / path, _points())
-        written, file = ["leptonctl.yaml", path], directory / path
+        files, table_file = ["leptonctl.yaml", path], directory / path
     else:
-        path, copied = _inside(directory, from_file)
-        written, file = ["leptonctl.yaml", *([path] if copied else [])], from_file
-    table = _profile(file)
+        path, copied = _path_inside(directory, from_file)
+        files, table_file = ["leptonctl.yaml", *([path] if copied else [])], from_file
+    table = _profile(table_file)
     guess = _guess(directory, path, target, table)
     port = next(p for p in range(FIRST_PORT, FIRST_PORT + 1000) if port_free("127.0.0.1", p))
     (directory / path).parent.mkdir(parents=True, exist_ok=True)
     ensure_dot_folder(directory)
-    if file != directory / path and path in written:
-        shutil.copyfile(file, directory / path)
+    if table_file != directory / path and path in files:
+        shutil.copyfile(table_file, directory / path)
     write_text(config, _yaml(guess, port))
     inferred: dict[str, Json] = {
         "rows": table.rows,
@@ -68,18 +69,18 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
         "left_out": list(guess.ids),
         "port": port,
     }
-    return {"files": cast("Json", written), "inferred": inferred}
+    return {"files": cast("Json", files), "inferred": inferred}
 
 
 def _refuse_existing(path: Path) -> None:
     if path.exists():
-        raise fail("file-exists", "A file is in the way", str(path), hint="give it with --from, or move it")
+        raise fail("file-exists", "A file of that name exists already", str(path), hint="use it with --from, or move it away")
 
 
-def _inside(directory: Path, file: Path) -> tuple[str, bool]:
-    """The file's path below the project, and whether it is to be copied there: one from elsewhere goes to data/."""
+def _path_inside(directory: Path, file: Path) -> tuple[str, bool]:
+    """The file's path within the project, and whether it must be copied there: a file from elsewhere goes to data/."""
     if not file.is_file():
-        raise fail("missing-file", "The table does not exist", str(file), hint="give an existing file to --from")
+        raise fail("missing-file", "The table does not exist", str(file), hint="pass an existing file to --from")
     if file.resolve().is_relative_to(directory.resolve()):
         return file.resolve().relative_to(directory.resolve()).as_posix(), False
     _refuse_existing(directory / "data" / file.name)
@@ -89,7 +90,7 @@ def _inside(directory: Path, file: Path) -> tuple[str, bool]:
 def _profile(path: Path) -> Profile:
     source = load_catalog().source_for(path.name)
     if source is None:
-        raise fail("unknown-format", "No source reads files with this ending", path.name, hint="give a .csv, .parquet or .jsonl file")
+        raise fail("unknown-format", "No source reads files with this ending", path.name, hint="use a .csv, .parquet or .jsonl file")
     try:
         return profile(path, source)
     except ProviderError as problem:
@@ -138,7 +139,7 @@ def _preprocess(features: Mapping[str, ColumnType], table: Profile) -> list[str]
 
 
 def _scalar(text: str) -> str:
-    """A YAML scalar that reads back as this text."""
+    """A YAML scalar that reads back as this string."""
     plain = re.fullmatch(r"[A-Za-z_]([A-Za-z0-9_ -]*[A-Za-z0-9_])?", text)
     return text if plain and text not in {"null", "true", "false"} else _quoted(text)
 
@@ -151,7 +152,7 @@ def _quoted(text: str) -> str:
 def _yaml(guess: _Guess, port: int) -> str:
     steps = "".join(f"\n  - {step}" for step in guess.preprocess)
     preprocess = f"\npreprocess:                        # part of the model: the same in training and in serving{steps}" if steps else ""
-    privacy = f"\nprivacy: {{drop: [{', '.join(map(_scalar, guess.ids))}]}}   # one value a row: a name, not a feature" if guess.ids else ""
+    privacy = f"\nprivacy: {{drop: [{', '.join(map(_scalar, guess.ids))}]}}   # one value per row: not a feature" if guess.ids else ""
     gate = "accuracy: {min: 0.5}" if guess.task == "classification" else "r2: {min: 0.0}"
     return f"""\
 kind: Project
@@ -188,7 +189,7 @@ def _scalar_path(path: str) -> str:
 
 
 def _points() -> str:
-    """Two hundred points on two sides of a line, a few of them on the wrong one: the same every time."""
+    """Two hundred points labelled by their side of a line, a few of them wrongly; the same every time."""
     rows = ["x,y,side"]
     seed = 1
     for _ in range(200):

@@ -28,7 +28,7 @@ from leptonctl.spi.platforms import Site
 
 
 class Planned(Frozen):
-    """A plan with all it was made from, for apply. `state` is None before the first apply."""
+    """A plan with everything it was made from, for apply. `state` is None before the first apply."""
 
     plan: Plan
     state: State | None
@@ -44,7 +44,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     if recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
-    # a switch that was cut off after its head had moved counts as done: the next apply completes it first
+    # a switch that was interrupted after its head had moved counts as done: the next apply completes it first
     state = complete_interrupted(recorded, live) if recorded is not None else None
 
     settled, changes = settle(session, state)
@@ -89,7 +89,7 @@ def observe_environments(session: Session, state: State | None) -> dict[str, Liv
 
 
 def _explain(session: Session, settled: Settled, state: State | None, changes: Sequence[Change]) -> tuple[Change, ...]:
-    """The updates with the written fields that moved them, through variables too. Reads the recipes of what moves alone."""
+    """The changes, each update with the YAML fields that caused it, also through variables. Reads only the recipes of updates."""
     current = state.current if state else {}
     declarations = {c.address: current[c.address].declaration for c in changes if c.action == "update" and c.address in current}
     recipes = session.store.recipes(set(declarations.values())) if declarations else {}
@@ -115,7 +115,7 @@ def _observe_checkout(session: Session, state: State | None, changes: Sequence[C
 def _check_rules(
     session: Session, settled: Settled, state: State | None, changes: Sequence[Change], checkout: Checkout, *, allow_rewind: bool
 ) -> tuple[Diagnostic, ...]:
-    """What may not be applied. Failure (exit 3) for what no flag allows."""
+    """The diagnostics of changes that may not be applied. Failure (exit 3) for those that no flag allows."""
     declared = environments(session.declarations)
     problems: list[Diagnostic] = []
     if state is not None:
@@ -130,7 +130,7 @@ def _check_rules(
 
 
 def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:
-    """What keeps environments that would move from running where they are declared, as their platforms say."""
+    """What prevents environments that would move from running where they are declared, according to their platforms."""
     moving = [change.address for change in changes if not isinstance(change, Keep)]
     problems: list[Diagnostic] = []
     for environment in environments(session.declarations).values():
@@ -144,6 +144,6 @@ def _check_placement(session: Session, state: State | None, live: Mapping[str, L
 def _find_drift(
     session: Session, recorded: State | None, state: State | None, live: Mapping[str, Live], addresses: Sequence[str]
 ) -> tuple[Drift, ...]:
-    """Where live reality differs, for these addresses (none: all). `recorded`: the state with its interrupted switches."""
+    """Where what is live differs from the state, for these addresses (none: all). `recorded`: the state with interrupted switches."""
     lines = [*(interrupted(recorded, live) if recorded else ()), *drift(state, live, datasets(session.declarations), session.facts)]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))

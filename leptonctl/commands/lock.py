@@ -1,4 +1,4 @@
-"""`lock`: every registration of an apply and every environment's lock, and one of them taken from its holder."""
+"""`lock`: lists the registrations of applies and the locks of environments, and takes one from its holder."""
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document
@@ -12,7 +12,7 @@ from leptonctl.storage.owner import describe
 
 
 def locks(session: Session) -> list[dict[str, Json]]:
-    """Every claim and lock, with whether its holder lives as far as can be told."""
+    """Every claim and lock, and whether its holder lives as far as is known here."""
     state = session.pointers.read()
     if state is None:
         return []
@@ -28,15 +28,15 @@ def locks(session: Session) -> list[dict[str, Json]]:
 
 
 def release(session: Session, lock_id: str) -> dict[str, Json]:
-    """Take a claim or lock from its holder. The fence stays: a holder that lives on is refused at its next write."""
+    """Take a claim or lock from its holder. A holder that still lives is refused at its next write by the fence."""
     rows = {str(row["id"]): row for row in locks(session)}
     if lock_id not in rows:
         raise fail("unknown-lock", "No such lock", lock_id, hint=did_you_mean(lock_id, rows) or "leptonctl lock list")
 
     def move(state: State) -> State:
         applies = {id_: claim for id_, claim in state.applies.items() if id_ != lock_id}
-        kept = {name: lock for name, lock in state.locks.items() if lock_id not in (document("environment", name), lock.claim)}
-        return replace(state, applies=applies, locks=kept)
+        others = {name: lock for name, lock in state.locks.items() if lock_id not in (document("environment", name), lock.claim)}
+        return replace(state, applies=applies, locks=others)
 
     session.pointers.move(move)
     return {"released": rows[lock_id]}

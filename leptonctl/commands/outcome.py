@@ -1,4 +1,4 @@
-"""What a command that acts comes back with, and how its exit code is chosen."""
+"""What a command that acts returns, and how its exit code is chosen."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,12 @@ from leptonctl.core.diagnostic import BUG, CHANGES, ERROR, GATE, INTERRUPTED, IN
 from leptonctl.core.event import ApplyFinished
 from leptonctl.core.frozen import Frozen
 
-# the first that applies wins
+# the first of these that occurred is the exit code
 ORDER = (BUG, INTERRUPTED, INVALID, LOCKED, STALE, ERROR, GATE, CHANGES)
 
 
 class Outcome(Frozen):
-    """`finished` is None when nothing was done: no effect, or consent was not given."""
+    """The outcome of a command. `finished` is None when nothing was done: the plan had no effect, or consent was not given."""
 
     plan: Plan
     exit_code: int
@@ -21,6 +21,6 @@ class Outcome(Frozen):
 
 
 def exit_code(codes: Iterable[int]) -> int:
-    """The one exit code of several things that happened."""
-    seen = set(codes)
-    return next((code for code in ORDER if code in seen), OK)
+    """The exit code of a command in which all of `codes` occurred."""
+    occurred = set(codes)
+    return next((code for code in ORDER if code in occurred), OK)

@@ -1,4 +1,4 @@
-"""`plan`: what would change and why; and a saved plan shown again."""
+"""`plan`: what would change, and why. Also reads a saved plan."""
 
 from collections.abc import Sequence
 from pathlib import Path

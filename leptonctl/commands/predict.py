@@ -1,4 +1,4 @@
-"""`predict`: the answers of a version, or of what an environment binds, to every row of a file."""
+"""`predict`: the predictions of a version, or of the version that an environment binds, for every row of a file."""
 
 import io
 from pathlib import Path
@@ -19,28 +19,28 @@ from leptonctl.spi.learning import ProviderError, SourceOptions
 
 
 def predict(session: Session, target: str, source: Path, output: Path | None, form: str) -> dict[str, Json]:
-    """Predictions for the rows of `source`: written to `output`, else under `text`. `form` is csv or jsonl."""
+    """Predict the rows of `source`, into the file `output` or under `text` of the answer. `form` is csv or jsonl."""
     from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
 
-    export = _exported(session, target)
+    export = _find_export(session, target)
     manifest = decode(artifact_of(session, export.artifacts["manifest.json"]), Manifest)
     reader = session.catalog.source_for(source.name)
     if reader is None:
-        raise fail("unknown-format", "No source reads files with this ending", str(source), hint="give a .csv, .parquet or .jsonl file")
+        raise fail("unknown-format", "No source reads files with this ending", str(source), hint="use a .csv, .parquet or .jsonl file")
     if not source.is_file():
-        raise fail("missing-file", "The input file does not exist", str(source), hint="give a file to --input")
+        raise fail("missing-file", "The input file does not exist", str(source), hint="pass an existing file to --input")
     text = io.StringIO()
     try:
         onnx = artifact_of(session, export.artifacts["model.onnx"])
-        found = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
+        predictions = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
     except ProviderError as problem:
         raise from_provider(problem) from problem
-    (write_csv if form == "csv" else write_jsonl)(found, text)
+    (write_csv if form == "csv" else write_jsonl)(predictions, text)
     report: dict[str, Json] = {
         "target": target,
         "artifact": export.artifacts["model.onnx"],
         "package": export.outputs.get("package"),
-        "rows": found.rows,
+        "rows": predictions.rows,
         "output": str(output) if output else None,
     }
     if output is None:
@@ -50,7 +50,7 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
 
 
 def from_provider(problem: ProviderError) -> Failure:
-    """A provider's complaint as a failure; places in data files go into the detail."""
+    """The Failure of a ProviderError; its place in a data file goes into the detail."""
     where = f" ({problem.file}:{problem.line})" if problem.file and problem.line else ""
     return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
 
@@ -60,16 +60,16 @@ def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
     return read_secret(hashing.key, session.root) if hashing and hashing.hash and isinstance(hashing.key, dict) else None
 
 
-def _exported(session: Session, target: str) -> Result:
+def _find_export(session: Session, target: str) -> Result:
     state = session.pointers.read()
-    bound = state.current if state else {}
-    address = full(target, bound.keys(), session.address_kinds)
-    if parse(address).kind == "environment" and address in bound:
-        key = bound[address].key("export") or ""
+    current = state.current if state else {}
+    address = full(target, current.keys(), session.address_kinds)
+    if parse(address).kind == "environment" and address in current:
+        key = current[address].key("export") or ""
     else:
         settled = plan_project(session).settled
         key = settled.keys.of(model_node(session, target, settled.nodes).address, "export") or ""
-    found = session.store.results([key]).get(key)
-    if found is None:
-        raise fail("not-built", "This version is not built", target, hint=f"leptonctl build {target}")
-    return found
+    export = session.store.results([key]).get(key)
+    if export is None:
+        raise fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
+    return export

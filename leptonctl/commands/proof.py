@@ -1,7 +1,7 @@
-"""Proves that a version is what was recorded: bytes by digest, golden rows by replay, metrics by computing them once more, a rebuild in
-a fresh process. Records nothing.
+"""Proves that a version is what was recorded, and records nothing.
 
-A rebuild writes into a folder of its own, never into the store. Run as a module, this file is that fresh process.
+Checks bytes by digest, golden rows by replay and metrics by computing them again; rebuilds in a fresh process, which writes into
+a temporary folder and never into the store. Run as a module, this file is that fresh process.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
 
+from leptonctl.building.slot import THREAD_VARIABLES
 from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line
 from leptonctl.core.contract import Contract
@@ -32,11 +33,10 @@ Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
 OPS = ("prepare", "train", "export")
 METRIC_TOLERANCE = 1e-6
 CPU_FIELDS = ("machine", "vendor", "family", "model")
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 class Check(Frozen):
-    """One thing that was looked at. `what` is `train model.skops`, or `golden rows`."""
+    """One check. `what` was checked: `train model.skops`, `golden rows`, `metrics`."""
 
     what: str
     ok: bool
@@ -47,7 +47,7 @@ class Check(Frozen):
 
 
 class Verdict(Frozen):
-    """What a rebuild says. `artifacts`: file -> {recorded, rebuilt}; `reasons`: what was not as at the first build.
+    """The result of a rebuild. `artifacts`: file -> {recorded, rebuilt}; `reasons`: what differed from the first build.
 
     `parity` (only when not comparable): the rebuilt model against the recorded one on the evaluation rows.
     """
@@ -71,16 +71,16 @@ class Verdict(Frozen):
 
 
 class Provenance(Record):
-    """What of a result's provenance decides whether its bytes can be expected again."""
+    """The part of a result's provenance that decides whether a rebuild must give the same bytes."""
 
     versions: Mapping[str, str] = {}
     cpu: Mapping[str, Json] = {}
 
 
 class RebuildOrder(Record):
-    """What the fresh process is to build. `inputs`: op -> its step's inputs; `prepared`: the recorded rows, which lie on the shelf.
+    """The order to the fresh process. `inputs`: op -> its step's inputs; `prepared`: the result with the recorded rows.
 
-    Folders are as the system names them: a name need not be text.
+    `shelf`: the folder of the rebuild's artifacts, with the recorded rows. Folders are bytes: a name may not be valid UTF-8.
     """
 
     project: bytes
@@ -89,8 +89,8 @@ class RebuildOrder(Record):
     prepared: Result
 
 
-class Rebuilt(Record):
-    """What it answers: op -> its artifacts by name, or why it failed."""
+class RebuildAnswer(Record):
+    """The answer of the fresh process: op -> its artifacts by name, or why it failed."""
 
     artifacts: Mapping[str, Mapping[str, str]] = {}
     notes: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class Rebuilt(Record):
 
 
 class Shelf(Frozen, kw_only=False):
-    """Artifacts of one rebuild, in a folder that goes away with it."""
+    """Artifacts of one rebuild, in a temporary folder."""
 
     folder: Path
 
@@ -117,28 +117,28 @@ class Shelf(Frozen, kw_only=False):
 
 
 def verify_artifacts(results: Iterable[Result], store: Artifacts) -> list[Check]:
-    """Every artifact of these results against its digest, then the golden rows of the exported ones."""
+    """Check every artifact of these results against its digest, then replay the golden rows of exports."""
     checks: list[Check] = []
     for result in results:
-        found = [_artifact(result.op, name, digest, store) for name, digest in sorted(result.artifacts.items())]
-        checks.extend(found)
-        if "golden.json" in result.artifacts and all(check.ok for check in found):
-            checks.append(_golden(result, store))
+        of_artifacts = [_check_artifact(result.op, name, digest, store) for name, digest in sorted(result.artifacts.items())]
+        checks.extend(of_artifacts)
+        if "golden.json" in result.artifacts and all(check.ok for check in of_artifacts):
+            checks.append(_check_golden_rows(result, store))
     return checks
 
 
-def _artifact(op: str, name: str, digest: str, store: Artifacts) -> Check:
+def _check_artifact(op: str, name: str, digest: str, store: Artifacts) -> Check:
     try:
         data = store.get_artifact(digest)
     except KeyError:
-        return Check(what=f"{op} {name}", ok=False, detail=f"is not in the store any more ({digest})")
+        return Check(what=f"{op} {name}", ok=False, detail=f"is no longer in the store ({digest})")
     except ValueError as problem:
         return Check(what=f"{op} {name}", ok=False, detail=str(problem))
     return Check(what=f"{op} {name}", ok=True, detail=f"{len(data)} bytes, {digest}")
 
 
-def _golden(export: Result, store: Artifacts) -> Check:
-    """The recorded requests through the request path of the server; private columns stand hashed in them already."""
+def _check_golden_rows(export: Result, store: Artifacts) -> Check:
+    """Replay the recorded requests through the request path of the server; their private columns are already hashed."""
     from leptonctl.serving.golden import read_golden, replay
     from leptonctl.serving.manifest import BadModel, read_manifest
     from leptonctl.serving.model import load_model
@@ -150,11 +150,11 @@ def _golden(export: Result, store: Artifacts) -> Check:
     except BadModel as problem:
         return Check(what="golden rows", ok=False, detail=str(problem))
     rows = golden.response.outputs[0].shape[0]
-    return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as at the build")
+    return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as recorded at build")
 
 
 def verify_metrics(inputs: dict[str, Json], recorded: Result, needs: Mapping[str, Result], store: Artifacts) -> Check:
-    """The metrics of an evaluation once more, from the recorded package and rows. `inputs` are those of its step."""
+    """Compute the metrics of an evaluation again from the recorded package and rows. `inputs`: of its step."""
     from leptonctl.learning.steps import evaluate
     from leptonctl.spi.learning import ProviderError
 
@@ -163,21 +163,21 @@ def verify_metrics(inputs: dict[str, Json], recorded: Result, needs: Mapping[str
     except (ProviderError, KeyError, ValueError) as problem:
         return Check(what="metrics", ok=False, detail=f"cannot be computed again: {problem}")
     then, now = (convert(outputs.get("metrics"), dict[str, float | None]) for outputs in (recorded.outputs, produced.outputs))
-    moved = [f"{name} {then.get(name)} recorded, {value} now" for name, value in now.items() if not _equal(then.get(name), value)]
-    return Check(what="metrics", ok=not moved, detail="; ".join(moved) or f"{len(now)} computed again, as recorded")
+    changed = [f"{name} {then.get(name)} recorded, {value} now" for name, value in now.items() if not _equal(then.get(name), value)]
+    return Check(what="metrics", ok=not changed, detail="; ".join(changed) or f"{len(now)} computed again, all as recorded")
 
 
 def _equal(then: float | None, now: float | None) -> bool:
-    """Equal but for the last digits, in which processors differ."""
+    """Whether two values are equal except in the last digits, in which processors differ."""
     if then is None or now is None:
         return then is now
     return math.isclose(then, now, rel_tol=METRIC_TOLERANCE, abs_tol=METRIC_TOLERANCE)
 
 
 def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
-    """Prepare, train and export once more in a fresh process on one thread, and compare the bytes.
+    """Prepare, train and export again in a fresh process on one thread, and compare the bytes.
 
-    When the data file no longer holds the recorded bytes the recorded rows are used, and the verdict says so.
+    If the data file no longer has the recorded bytes, the recorded rows are used, and the verdict says so.
     """
     with TemporaryDirectory(prefix="leptonctl-verify-") as folder:
         shelf = Shelf(Path(folder))
@@ -185,22 +185,22 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
             shelf.put_artifact(store.get_artifact(digest))
         inputs = {op: build[op][0] for op in OPS}
         order = RebuildOrder(project=os.fsencode(project), shelf=os.fsencode(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
-        again = _in_fresh_process(order)
+        answer = _run_fresh_process(order)
         recorded = {f"{op} {name}": digest for op in OPS for name, digest in build[op][1].artifacts.items()}
-        rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in again.artifacts.get(op, {}).items()}
+        rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in answer.artifacts.get(op, {}).items()}
         pairs = {name: {"recorded": digest, "rebuilt": rebuilt[name]} for name, digest in recorded.items() if name in rebuilt}
         if all(pair["recorded"] == pair["rebuilt"] for pair in pairs.values()):
-            return Verdict(verdict="identical", artifacts=pairs, reasons=again.notes)
-        moved = _moved([build[op][1].provenance for op in OPS], again.provenance)
-        if not moved:
-            return Verdict(verdict="different", artifacts=pairs, reasons=again.notes)
-        parity = _parity(build, store, shelf, again.artifacts["export"])
-        return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*again.notes, *moved), parity=parity)
+            return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes)
+        changes = _changes_since([build[op][1].provenance for op in OPS], answer.provenance)
+        if not changes:
+            return Verdict(verdict="different", artifacts=pairs, reasons=answer.notes)
+        parity = _parity(build, store, shelf, answer.artifacts["export"])
+        return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*answer.notes, *changes), parity=parity)
 
 
-def _in_fresh_process(order: RebuildOrder) -> Rebuilt:
-    """What the fresh process answers. It ends with this one: its input stays open only as long as we live."""
-    environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
+def _run_fresh_process(order: RebuildOrder) -> RebuildAnswer:
+    """Run the fresh process and return its answer. It ends with this process: its input stays open only as long as we live."""
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
     worker = subprocess.Popen(
         [sys.executable, "-P", "-m", "leptonctl.commands.proof"],
         stdin=subprocess.PIPE,
@@ -214,9 +214,9 @@ def _in_fresh_process(order: RebuildOrder) -> Rebuilt:
     try:
         worker.stdin.write(encode_line(order))
         worker.stdin.flush()
-        answer = worker.stdout.read()
+        line = worker.stdout.read()
     except BrokenPipeError:
-        answer = b""
+        line = b""
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
@@ -224,31 +224,31 @@ def _in_fresh_process(order: RebuildOrder) -> Rebuilt:
         with contextlib.suppress(BrokenPipeError):
             worker.stdin.close()
         worker.stdout.close()
-    rebuilt = decode(answer, Rebuilt) if answer else Rebuilt(failed="The fresh process ended without an answer.")
-    if rebuilt.failed:
-        raise fail("rebuild-failed", "Version cannot be built again", rebuilt.failed, hint=rebuilt.hint)
-    return rebuilt
+    answer = decode(line, RebuildAnswer) if line else RebuildAnswer(failed="The fresh process ended without an answer.")
+    if answer.failed:
+        raise fail("rebuild-failed", "The version cannot be rebuilt", answer.failed, hint=answer.hint)
+    return answer
 
 
-def _moved(recorded: Iterable[Mapping[str, Json]], here: Mapping[str, Json]) -> list[str]:
-    """What of libraries and CPU is not as recorded, in words."""
-    moved: dict[str, None] = {}
+def _changes_since(recorded: Iterable[Mapping[str, Json]], here: Mapping[str, Json]) -> list[str]:
+    """The differences of libraries and CPU from the recorded ones, in words."""
+    changes: dict[str, None] = {}
     now = convert(dict(here), Provenance)
     for provenance in recorded:
         then = convert(dict(provenance), Provenance)
         if not then.versions:
-            moved["no library versions are recorded"] = None
+            changes["no library versions are recorded"] = None
         for name in sorted(then.versions):
             if then.versions[name] != now.versions.get(name):
-                moved[f"{name} {then.versions[name]} then, {now.versions.get(name, 'none')} now"] = None
+                changes[f"{name} {then.versions[name]} then, {now.versions.get(name, 'none')} now"] = None
         for name in CPU_FIELDS:
             if then.cpu.get(name) != now.cpu.get(name):
-                moved[f"CPU {name} {then.cpu.get(name) or 'unknown'} then, {now.cpu.get(name) or 'unknown'} now"] = None
-    return list(moved)
+                changes[f"CPU {name} {then.cpu.get(name) or 'unknown'} then, {now.cpu.get(name) or 'unknown'} now"] = None
+    return list(changes)
 
 
 def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[str, str]) -> dict[str, Json]:
-    """The rebuilt model's answers beside the recorded one's, on the recorded evaluation rows."""
+    """The rebuilt model's answers compared with the recorded one's, on the recorded evaluation rows."""
     import numpy as np
 
     from leptonctl.learning.scoring import predict_onnx
@@ -269,8 +269,8 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     return {"rows": len(rows.y), "labels_differ": int(labels.sum()), "max_probability_diff": float(gap.max(initial=0.0))}
 
 
-def _build_again(order: RebuildOrder) -> Rebuilt:
-    """The work of the fresh process."""
+def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
+    """Do the steps, in the fresh process."""
     from leptonctl.building.provenance import provenance
     from leptonctl.learning.steps import export, prepare, train
     from leptonctl.spi.learning import ProviderError
@@ -285,32 +285,32 @@ def _build_again(order: RebuildOrder) -> Rebuilt:
         artifacts["prepare"] = produced.artifacts
     except (ProviderError, OSError) as problem:
         why = problem.detail or problem.summary if isinstance(problem, ProviderError) else f"{problem.strerror}: {problem.filename}"
-        notes.append(f"the recorded rows were used, the data cannot be prepared again: {why}")
+        notes.append(f"the recorded rows were used, because the data cannot be prepared again: {why}")
     try:
         for op, run in (("train", train.run), ("export", export.run)):
             produced = run(order.inputs[op], needs, bench)
             needs[op] = Result(key="", op=op, artifacts=produced.artifacts, outputs=produced.outputs)
             artifacts[op] = produced.artifacts
     except ProviderError as problem:
-        return Rebuilt(failed=f"{problem.summary}. {problem.detail}".strip(), hint=problem.hint)
-    return Rebuilt(artifacts=artifacts, notes=tuple(notes), provenance=provenance())
+        return RebuildAnswer(failed=f"{problem.summary}. {problem.detail}".strip(), hint=problem.hint)
+    return RebuildAnswer(artifacts=artifacts, notes=tuple(notes), provenance=provenance())
 
 
 def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """A rebuild shows its verdict, not its progress."""
+    """Drop the progress: a rebuild shows only its verdict."""
 
 
 def main() -> None:
-    """One order as a line of JSON on standard input, one answer on standard output. The end of the input is the end of the work."""
+    """Read one order as a line of JSON from standard input, write one answer to standard output. Killed when the input closes."""
     order = decode(sys.stdin.buffer.readline(), RebuildOrder)
     die_with(sys.stdin.fileno())
-    answer, sys.stdout = sys.stdout, sys.stderr  # nothing a library prints may enter the answer
+    output, sys.stdout = sys.stdout, sys.stderr  # what libraries print must not get into the answer
     try:
-        rebuilt = _build_again(order)
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the one who asked must read it in words
-        rebuilt = Rebuilt(failed=f"{type(problem).__name__}: {' '.join(str(problem).split())[:400]}")
-    answer.buffer.write(encode_line(rebuilt))
-    answer.flush()
+        answer = _rebuild_here(order)
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must get it in words
+        answer = RebuildAnswer(failed=f"{type(problem).__name__}: {' '.join(str(problem).split())[:400]}")
+    output.buffer.write(encode_line(answer))
+    output.flush()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Results joined as people ask for them: all that is known of one version in one object."""
+"""Joins the results of one address into one object for people."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,19 @@ from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 
 COPIED = ("rows", "contract", "size", "positive", "average", "checks", "package")
-"""Outputs that are shown as they are."""
+"""Outputs that are copied unchanged."""
 
 
-def joined(keys: Mapping[str, str], found: Mapping[str, Result]) -> dict[str, Json]:
+def join_results(keys: Mapping[str, str], results: Mapping[str, Result]) -> dict[str, Json]:
     """The results of one address: flat metrics, artifacts, parity, provenance, evaluation, rows. `keys`: step name -> key."""
     metrics: dict[str, Json] = {}
     evaluation: dict[str, Json] = {}
     artifacts: dict[str, Json] = {}
     provenance: dict[str, Json] = {}
     seconds: dict[str, Json] = {}
-    whole: dict[str, Json] = {"parity": None}
+    outputs: dict[str, Json] = {"parity": None}
     for name, key in keys.items():
-        result = found.get(key)
+        result = results.get(key)
         if result is None:
             continue
         metrics |= _mapping(result, "metrics")
@@ -26,15 +26,15 @@ def joined(keys: Mapping[str, str], found: Mapping[str, Result]) -> dict[str, Js
         artifacts |= result.artifacts
         provenance[name] = dict(result.provenance)
         seconds[name] = result.seconds
-        whole["parity"] = result.outputs.get("parity") or whole["parity"]
-        whole |= {copied: result.outputs[copied] for copied in COPIED if copied in result.outputs}
+        outputs["parity"] = result.outputs.get("parity") or outputs["parity"]
+        outputs |= {output: result.outputs[output] for output in COPIED if output in result.outputs}
     return {
         "metrics": metrics,
         "artifacts": artifacts,
         "provenance": provenance,
         "evaluation": evaluation,
         "seconds": seconds,
-        **whole,
+        **outputs,
     }
 
 

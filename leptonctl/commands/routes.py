@@ -1,4 +1,4 @@
-"""How a binding is served: its route, with the files and checks that servers load, pinned by digest."""
+"""Makes the route of a binding: the files and checks that servers load, each by digest."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Checks = Mapping[str, Mapping[str, Json]]
 
 
 def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -> Route:
-    """The route of a binding. `checks`: those of bindings that move; others keep those they are served with."""
+    """The route of a binding. `checks`: of the bindings that move; all others keep their current ones."""
     export = export_of(session, pointer)
     key = pointer.key("evaluate")
     evaluate = session.store.results([key]).get(key) if key else None
@@ -38,38 +38,38 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
 
 
 def export_of(session: Session, pointer: Pointer) -> Result:
-    """The export result that a pointer stands on. Failure when it is not in the store."""
+    """The export result of a pointer. Failure `missing-artifact` when it is not in the store."""
     key = pointer.key("export") or ""
     export = session.store.results([key]).get(key)
     if export is None:
-        raise fail("missing-artifact", "A bound artifact is not in the store", str(pointer.artifact), hint="leptonctl build")
+        raise fail("missing-artifact", "A bound artifact is not in the store", str(pointer.artifact), hint="run `leptonctl build`")
     return export
 
 
 def artifact_of(session: Session, digest: str) -> bytes:
-    """The bytes of an artifact. Failure when they are not in the store, or are others by now."""
+    """The bytes of an artifact. Failure `missing-artifact` or `damaged-artifact`."""
     try:
         return session.store.get_artifact(digest)
     except KeyError:
-        raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint="leptonctl build") from None
-    except ValueError as damaged:
+        raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint="run `leptonctl build`") from None
+    except ValueError as problem:
         hint = "delete that file; then `leptonctl apply` builds it again, to the same digest"
-        raise fail("damaged-artifact", "An artifact of the store is damaged", str(damaged), hint=hint) from damaged
+        raise fail("damaged-artifact", "An artifact of the store is damaged", str(problem), hint=hint) from problem
 
 
 def package_of(export: Result) -> str:
-    """The package that an export made. Failure when its record does not say so."""
+    """The digest of the package that an export made. Failure `corrupt-record` when its record lacks it."""
     package = export.outputs.get(PACKAGE_OUTPUT)
     if not isinstance(package, str):
         detail = f"the export {export.key} records no package"
-        raise fail("corrupt-record", "A record of the store cannot be read", detail, hint="leptonctl build")
+        raise fail("corrupt-record", "A record of the store cannot be read", detail, hint="run `leptonctl build`")
     return package
 
 
 def _checks(session: Session, address: str, pointer: Pointer, checks: Checks) -> str | None:
-    """The digest of the checks in force, which lie in the store as an artifact of their own."""
+    """The digest of the artifact with the checks in force, or None."""
     if address in checks:
-        # none at all is written too: it takes away those that the manifest was built with
+        # an empty set is written too: it replaces the checks that the manifest was built with
         return session.store.put_artifact(json.dumps(checks[address], sort_keys=True, separators=(",", ":")).encode())
     state = session.pointers.read()
     place = parse(address)

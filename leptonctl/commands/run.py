@@ -1,4 +1,4 @@
-"""One apply or build under way: its steps, its counts, its last event."""
+"""One running apply or build: its steps, its counters, its last event."""
 
 import gc
 import time
@@ -19,7 +19,7 @@ from leptonctl.core.values import Json, Path, Span, value_at
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, StepError, Workplace
 
-# the field that an error of a step is about, where it is about one
+# id of a step's error -> the field of the YAML that it is about
 FIELDS: Mapping[str, Path] = {
     "average-needs-two-classes": ("evaluate", "average"),
     "bad-delimiter": ("delimiter",),
@@ -33,14 +33,14 @@ FIELDS: Mapping[str, Path] = {
 }
 
 AT_ONCE = 16
-"""Steps that an executor is handed at a time when it does not say how many it runs. Each holds a lease, so not all at once."""
+"""How many steps an executor without a `parallelism` setting gets at once. Each holds a lease, so it never gets all of them."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One apply or build under way.
+    """One running apply or build.
 
-    `effects` counts the moved pointers by op, `held` the bindings that did not move. `healed` and `changed` are as in the last event.
+    `effects`: the op of each pointer moved; `held`: how many bindings did not move; `healed`, `changed`: as in the last event.
     """
 
     session: Session
@@ -58,14 +58,14 @@ class Run:
     changed: list[str] = field(default_factory=list)
 
     def begin(self, *, effects: bool) -> None:
-        """Say how much will be done."""
+        """Report how many steps there are."""
         plan = self.planned.plan
         idle = {step.op for change in plan.moving for step in change.steps if step.effect and not effects}
         steps = sum(plan.summary[op] for op in self.session.ops if op not in idle)
         self.reporter(ApplyStarted(command=self.command, plan_id=plan.plan_id, steps=steps, reuse=plan.summary["reuse"]))
 
     def build(self) -> None:
-        """Do the steps; what fails is counted, Ctrl-C is raised again."""
+        """Do the steps and count failures. KeyboardInterrupt is raised again."""
         gc.enable()
         settled = self.planned.settled
         work = Work(
@@ -85,7 +85,7 @@ class Run:
             self.codes.append(ERROR)
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
-        """Report and count (op, address) that were not done; where nothing was to move it is the healing that failed."""
+        """Report and count steps (op, address) that were not done, or a heal that failed."""
         self.codes.append(failure.exit_code or ERROR)
         seconds = round(time.monotonic() - started, 3)
         problem = failure.diagnostics[0] if failure.diagnostics else error("step-failed", str(failure))
@@ -94,22 +94,22 @@ class Run:
             self.reporter(StepFailed(op=op, address=address, name=op, key=None, seconds=seconds, diagnostic=problem))
 
     def cut_off(self, failure: Failure) -> None:
-        """Report what ended all of it: the bindings that it was to move did not, or else the first step that it was to do."""
+        """Report the failure that ended the run: at each binding that it was to move, or else at its first step."""
         plan = self.planned.plan
         steps = [(step.op, step.address) for change in plan.moving for step in change.steps if not step.cached]
-        # a plan may only forget or heal
+        # a plan that only forgets or heals has no steps
         steps = steps or [("bind", address) for address in (*(c.address for c in plan.moving), *(d.address for d in plan.drift))]
         effects = [(op, address) for op, address in steps if self.session.ops[op].run is None]
         self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
 
     def evidence(self) -> tuple[Keys, dict[str, Result]]:
-        """The keys and results as they are after the steps."""
+        """The keys and results after the steps."""
         settled = self.planned.settled
         results = {**settled.results, **{result.key: result for result in self.built.results.values()}}
         return resolve_keys(settled.nodes, settled.current, results), results
 
     def finish(self, serial: int) -> Outcome:
-        """The last event and the exit code."""
+        """Report the last event and return the outcome with the exit code."""
         code = exit_code(self.codes)
         finished = ApplyFinished(
             ok=code == OK,
@@ -125,12 +125,12 @@ class Run:
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
 
     def _locate(self, address: str, problem: StepError | None) -> Span | None:
-        """Where an error of a step is shown: a column's name where the YAML writes it, the field at fault, else the version."""
+        """The place of a step's error in the YAML: the name of the column, or the field at fault, or the version."""
         node = self.planned.settled.by_address.get(address)
         if node is None:
             return None
         if problem is not None and problem.column is not None:
-            # a column's name is written as a key of the contract, or as an item of some list or scalar
+            # a column's name occurs as a key of the contract, as an item of a list, or as a scalar
             contract = (span for path, span in node.origins.items() if path[-2:] == ("columns", problem.column))
             named = (span for path, span in node.origins.items() if path and value_at(node.recipe, path) == problem.column)
             found = next(contract, None) or next(named, None)
@@ -142,19 +142,19 @@ class Run:
 
 
 def author_of(run: Run) -> Author:
-    """Who, with what command and from which commit, for the history."""
+    """The author for the history: who, with which command, from which commit."""
     owner = run.owner
     return Author(command=run.command, by=owner.user, host=owner.host, commit=owner.commit)
 
 
 def parallelism(session: Session) -> int:
-    """How many steps are handed out at a time: the executor's own setting; one without has a queue of its own, and is kept busy."""
+    """How many steps are submitted at a time: the executor's setting, or AT_ONCE for one without, which has its own queue."""
     wanted = executor_settings(session).get("parallelism")
     return max(1, wanted) if isinstance(wanted, int) else AT_ONCE
 
 
 def executor_settings(session: Session) -> dict[str, Json]:
-    """The settings of the project's executor: those that are written, and its defaults."""
+    """The settings of the project's executor, with its defaults."""
     return filled(session.catalog.executors[session.settings.executor].settings, session.settings.executor_settings)
 
 

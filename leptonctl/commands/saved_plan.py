@@ -1,4 +1,4 @@
-"""A saved plan: written, read, and refused when what it rests on has moved. It is bound to the text that it shows."""
+"""Writes and reads saved plans, and refuses one whose basis has changed or that was edited: it does exactly what it shows."""
 
 import json
 import time
@@ -17,7 +17,7 @@ PLAN_HOURS = 24
 
 
 class SavedPlan(Record, tag_field="format_version", tag="1"):
-    """What `plan --out` writes. `expires`: seconds since 1970. `plan` is what people are shown, `text` the digest of all else."""
+    """What `plan --out` writes. `expires`: seconds since 1970. `plan`: what people review; `text`: the digest of all other fields."""
 
     saved_at: str
     expires: float
@@ -28,49 +28,45 @@ class SavedPlan(Record, tag_field="format_version", tag="1"):
 
 
 def save(plan: Plan, out: Path, addresses: Sequence[str]) -> None:
-    """Write a plan that `apply` can be given."""
+    """Write a plan to a file for `apply`."""
     from leptonctl.views.plan_json import plan_to_json
 
-    shown: dict[str, Json] = plan_to_json(plan)
+    obj: dict[str, Json] = plan_to_json(plan)
     saved = SavedPlan(
-        saved_at=now(), expires=time.time() + PLAN_HOURS * 3600, only=tuple(addresses), binding=plan.binding, plan=shown, text=""
+        saved_at=now(), expires=time.time() + PLAN_HOURS * 3600, only=tuple(addresses), binding=plan.binding, plan=obj, text=""
     )
     parts = json.loads(encode(saved))
-    parts["text"] = _text(saved)
+    parts["text"] = _text_digest(saved)
     write_text(out, json.dumps(parts, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_saved(file: Path) -> SavedPlan:
-    """A saved plan. Failure `bad-plan` when the file is not one, or was edited."""
+    """Read a saved plan. Failure `bad-plan` when the file is not one, or was edited."""
     try:
         saved = decode(file.read_bytes(), SavedPlan)
     except OSError as reason:
-        raise _bad(file, reason.strerror or str(reason)) from reason
+        raise _bad_plan(file, reason.strerror or str(reason)) from reason
     except BadRecord as reason:
-        raise _bad(file, str(reason)) from reason
-    if saved.text != _text(saved):
-        raise _bad(file, "it was edited after it was saved: what it shows is not what it would do")
+        raise _bad_plan(file, str(reason)) from reason
+    if saved.text != _text_digest(saved):
+        raise _bad_plan(file, "it was edited after it was saved, so it would not do what it shows")
     return saved
 
 
 def check_saved(saved: SavedPlan, plan: Plan) -> None:
-    """Failure (exit 5) when the saved plan has expired or anything it is bound to has moved, naming which."""
+    """Failure `stale-plan` (exit 5) when the saved plan has expired or anything it was made from has changed; names the parts."""
+    hint = "run `leptonctl plan` again and review it"
     if time.time() > saved.expires:
-        raise fail("stale-plan", "The saved plan has expired", f"it was saved at {saved.saved_at}", hint="plan again", exit_code=STALE)
-    moved = [part for part, value in plan.binding.items() if saved.binding.get(part) != value]
-    if moved:
-        raise fail(
-            "stale-plan",
-            "What the saved plan was made from has moved",
-            f"moved: {', '.join(moved)}",
-            hint="plan again and review it",
-            exit_code=STALE,
-        )
+        raise fail("stale-plan", "The saved plan has expired", f"it was saved at {saved.saved_at}", hint=hint, exit_code=STALE)
+    changed = [part for part, value in plan.binding.items() if saved.binding.get(part) != value]
+    if changed:
+        summary = "What the saved plan was made from has changed"
+        raise fail("stale-plan", summary, f"changed: {', '.join(changed)}", hint=hint, exit_code=STALE)
 
 
-def _text(saved: SavedPlan) -> str:
+def _text_digest(saved: SavedPlan) -> str:
     return digest([saved.saved_at, saved.expires, list(saved.only), dict(saved.binding), dict(saved.plan)])
 
 
-def _bad(file: Path, why: str) -> Failure:
+def _bad_plan(file: Path, why: str) -> Failure:
     return fail("bad-plan", "The saved plan cannot be read", f"{file}: {why}", hint="make it with `leptonctl plan --out FILE`")

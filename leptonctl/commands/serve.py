@@ -1,28 +1,28 @@
-"""`serve`: an environment in the foreground until it is stopped."""
+"""`serve`: serves an environment in the foreground until it is stopped."""
 
 import gc
 
-from leptonctl.commands.bind_yaml import declared
+from leptonctl.commands.bind_yaml import environment_document
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import OK, fail
 from leptonctl.kinds.environment import environments
 
 
 def serve(session: Session, environment: str, host: str | None, port: int | None) -> int:
-    """Serve at the declared address, or another one."""
+    """Serve at the declared address, or at the given host or port."""
     from leptonctl.deploying import server
     from leptonctl.deploying.processes import default_id
     from leptonctl.deploying.serve import run
 
-    declared(session, environment)
+    environment_document(session, environment)
     platform = environments(session.declarations)[environment].platform
     state = session.pointers.read()
     if state is None:
         raise fail(
             "nothing-applied",
-            "Nothing was applied yet",
-            f"there is no deployment of {environment} to serve",
-            hint="leptonctl apply",
+            "Nothing has been applied yet",
+            f"{environment} has no deployment to serve",
+            hint="run `leptonctl apply`",
         )
     gc.enable()
     site = session.site(state, environment, platform, here=True)

@@ -1,4 +1,4 @@
-"""One command's view of a project: its files read once, declared once, with its store and state opened when asked for."""
+"""One command's view of a project: reads its files once, and opens its store and state when they are needed."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -39,7 +39,7 @@ from leptonctl.storage.store import Store
 class Session:
     """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration.
 
-    `kinds` and `ops` are the tables that the engine works by.
+    `kinds` and `ops`: the tables of the engine.
     """
 
     root: Path
@@ -51,15 +51,15 @@ class Session:
         """The project around a folder (default: the working folder)."""
         start = (directory or Path.cwd()).resolve()
         if not start.is_dir():
-            raise fail("no-folder", "The folder does not exist", str(start), hint="give an existing folder to -C")
+            raise fail("no-folder", "The folder does not exist", str(start), hint="pass an existing folder to -C")
         root = find_root(start)
         if root is None:
             detail = f"no leptonctl.yaml with `kind: Project` in {start} or above"
             raise fail("no-project", "This is not a leptonctl project", detail, hint="leptonctl init", exit_code=INVALID)
         return cls(root=root)
 
-    def again(self) -> "Session":
-        """The same project with its files read anew: after an edit."""
+    def reopen(self) -> "Session":
+        """A session of the same project that reads its files again, after an edit."""
         return Session(root=self.root, kinds=self.kinds, ops=self.ops)
 
     # --- what is written -------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ class Session:
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """The texts of the project's YAML files."""
+        """The contents of the project's YAML files, by path."""
         return self._read[0]
 
     @cached_property
@@ -85,19 +85,19 @@ class Session:
 
     @cached_property
     def schemas(self) -> Mapping[str, dict[str, Any]]:
-        """Kind -> the schema that mistakes are explained by."""
+        """Kind -> its schema, which explains mistakes."""
         return Loaded({name: partial(load_schema, name, kind.schema) for name, kind in self.kinds.items()})
 
     @cached_property
     def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-        """The documents filled in and checked against their schemas, with everything that is wrong so far."""
+        """The documents with templates filled in and checked against their schemas, and all diagnostics so far."""
         documents, problems = self._loaded
         if has_errors(problems):
             return documents, problems
         documents, unfilled = render(documents)
         if has_errors(unfilled):
             return documents, (*problems, *unfilled)
-        unbuilt = (found for document in documents for found in self.kinds[document.kind].unbuilt(document))
+        unbuilt = (problem for document in documents for problem in self.kinds[document.kind].unbuilt(document))
         return documents, (*problems, *unfilled, *validate(documents, self.schemas, load_checks()), *unbuilt)
 
     # --- what is declared ------------------------------------------------------------------------------------------
@@ -111,31 +111,31 @@ class Session:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The providers and back ends that are installed."""
+        """The installed providers and back ends."""
         return load_catalog(self.cache / "providers.json")
 
     @cached_property
     def facts(self) -> dict[SourceKey, SourceFacts]:
-        """What was seen of the data files."""
+        """The facts observed about the data files."""
         digests = Digests(self.cache / "digests.json")
         keys = (key for kind in self.kinds.values() for key in kind.files(self.project))
         return source_facts(keys, self.root, self.project.roots, self.catalog, digests)
 
     @cached_property
     def declared(self) -> tuple[Declarations, tuple[Diagnostic, ...]]:
-        """Everything declared, with what is wrong with it."""
+        """Everything declared, with its diagnostics."""
         return declare(self.kinds.values(), self.project, self.catalog, self.facts)
 
     @property
     def declarations(self) -> Declarations:
-        """Everything declared; Failure when anything is wrong."""
+        """Everything declared; Failure when a diagnostic is an error."""
         declarations, problems = self.declared
         refuse(problems)
         return declarations
 
     @cached_property
     def settings(self) -> Settings:
-        """How the project runs."""
+        """The settings of the project."""
         return settings(self.declarations)
 
     @property
@@ -147,19 +147,19 @@ class Session:
 
     @cached_property
     def cache(self) -> Path:
-        """The folder for what may be lost. `.leptonctl` keeps itself out of Git before anything is written into it."""
+        """The folder for files that may be lost. `.leptonctl` gets its `.gitignore` before anything is written into it."""
         with suppress(Failure):
             ensure_dot_folder(self.root)
         return self.root / ".leptonctl" / "cache"
 
     @property
     def objects(self) -> Objects:
-        """The store's objects; what its medium refuses is a failure."""
+        """The store's objects; an error of its medium is a Failure."""
         return self.store.objects
 
     @cached_property
     def store(self) -> Store:
-        """What is shared by content."""
+        """The part of the store that projects share."""
         return open_store(self.settings.store, self.root, self.catalog.stores)
 
     @cached_property
@@ -169,16 +169,16 @@ class Session:
         return Pointers(states=states, objects=self.objects, project=self.project.name)
 
     def lineage(self, state: State) -> LineageStore:
-        """What lies in the store for this project alone."""
+        """The part of the store that belongs to this project."""
         return self.pointers.lineage(state)
 
     @cached_property
     def liveness(self) -> Liveness:
-        """Who of the recorded processes lives, as far as this and earlier commands here have seen."""
+        """Whether recorded processes live, from the beats that this and earlier commands have seen here."""
         return Liveness(memory=beats_file(self.cache))
 
     def site(self, state: State, environment: str, platform: Mapping[str, Any], *, here: bool) -> Site:
-        """An environment as its platform sees it. `platform`: its settings as recorded or declared, with `type`."""
+        """An environment in the form that its platform takes. `platform`: its settings as recorded or declared, with `type`."""
         return Site(
             root=self.root,
             store=self.settings.store,
@@ -191,6 +191,6 @@ class Session:
 
 
 def refuse(problems: tuple[Diagnostic, ...]) -> None:
-    """Failure with exit 3 when there is an error among them."""
+    """Failure (exit 3) when one of the diagnostics is an error."""
     if has_errors(problems):
         raise Failure(problems, INVALID)

@@ -49,14 +49,14 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
 
 
 def _lost(session: Session, state: State | None) -> frozenset[str]:
-    """Addresses whose artifact the store does not hold."""
+    """Addresses whose artifact is missing from the store."""
     artifacts = {a: pointer.artifact for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
     present = session.store.present(artifacts.values()) if artifacts else frozenset()
     return frozenset(address for address, digest in artifacts.items() if digest not in present)
 
 
 def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:
-    """The changes with how long their steps will take, judged by earlier builds."""
+    """The changes with the expected duration of their steps, from earlier builds."""
     sisters = sister_keys(settled, changes)
     keys = {key for sister in sisters.values() for key in sister}
     return with_forecasts(changes, sisters, {**settled.results, **session.store.results(keys - settled.results.keys())})

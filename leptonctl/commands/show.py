@@ -1,6 +1,6 @@
-"""`show`: the recorded pointers, joined with the results of the digests they name."""
+"""`show`: the recorded pointers, with the joined results of their digests."""
 
-from leptonctl.commands.results import joined
+from leptonctl.commands.results import join_results
 from leptonctl.commands.session import Session
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
@@ -9,19 +9,19 @@ FORMAT = "1.0"
 
 
 def show(session: Session) -> dict[str, Json]:
-    """The object of `show --json`; an empty one before the first apply."""
+    """The object of `show --json`, with nothing in it before the first apply."""
     state = session.pointers.read()
     if state is None:
         return {"format_version": FORMAT, "lineage": None, "serial": 0, "current": {}, "results": {}}
     keys = {address: {name: step.key for name, step in p.steps.items()} for address, p in state.current.items()}
-    found = session.store.results({key for steps in keys.values() for key in steps.values()})
+    step_results = session.store.results({key for steps in keys.values() for key in steps.values()})
     results: dict[str, Json] = {}
     current: dict[str, Json] = {}
     for address, pointer in sorted(state.current.items()):
-        whole = joined(keys[address], found)
-        current[address] = _pointer(pointer, whole.get("package"))
+        outcome = join_results(keys[address], step_results)
+        current[address] = _pointer(pointer, outcome.get("package"))
         if pointer.steps:
-            results.setdefault(pointer.digest, whole)
+            results.setdefault(pointer.digest, outcome)
     return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
 
 

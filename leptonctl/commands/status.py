@@ -1,4 +1,4 @@
-"""`status`: who serves what since when, by the record and by the live servers."""
+"""`status`: what serves where, and since when, from the state and from the live servers."""
 
 from leptonctl.commands.line import observe_environments
 from leptonctl.commands.results import metrics_of
@@ -16,8 +16,8 @@ def status(session: Session) -> dict[str, Json]:
     if state is None:
         return {"environments": []}
     live = observe_environments(session, state)
-    standing = sorted(name for name, record in state.environments.items() if not record.destroyed)
-    return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in standing]}
+    names = sorted(name for name, record in state.environments.items() if not record.destroyed)
+    return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in names]}
 
 
 def _environment(session: Session, name: str, state: State, live: Live) -> Json:
@@ -63,7 +63,7 @@ def _model(name: str, pointer: Pointer, now: ServedModel | None, drift: str | No
 
 
 def _drift(pointer: Pointer, now: ServedModel | None, live: Live) -> str | None:
-    """How what answers differs from what is bound; None when it does not, or cannot be seen from here."""
+    """How the server differs from what is bound; None when it does not, or cannot be observed from here."""
     if live.answering is None:
         return ("not running" + (f": {live.reason}" if live.reason else "")) if live.here else None
     if now is None:
@@ -73,16 +73,16 @@ def _drift(pointer: Pointer, now: ServedModel | None, live: Live) -> str | None:
 
 def _metrics(session: Session, entries: dict[str, Pointer]) -> dict[str, Json]:
     keys = {address: pointer.key("evaluate") for address, pointer in entries.items()}
-    found = session.store.results({key for key in keys.values() if key})
-    return {address: metrics_of(found.get(key or "")) for address, key in keys.items()}
+    results = session.store.results({key for key in keys.values() if key})
+    return {address: metrics_of(results.get(key or "")) for address, key in keys.items()}
 
 
 def _serials(session: Session, name: str, state: State, entries: dict[str, Pointer]) -> dict[str, Json]:
-    """The serial of the deployment that brought each binding."""
+    """The serial of the deployment with which each binding came."""
     lineage = session.lineage(state)
     records = {number: lineage.deployment(name, number) for number in {p.deployment for p in entries.values()} if number}
-    found = {address: records.get(pointer.deployment or 0) for address, pointer in entries.items()}
-    return {address: record.serial if record else state.serial for address, record in found.items()}
+    by_address = {address: records.get(pointer.deployment or 0) for address, pointer in entries.items()}
+    return {address: record.serial if record else state.serial for address, record in by_address.items()}
 
 
 def _server(server: ServerRecord, live: Live) -> Json:

@@ -1,4 +1,4 @@
-"""`validate` and `schema`: what is wrong with the project files, and what they may hold."""
+"""`validate` and `schema`: what is wrong with the project files, and what they may contain."""
 
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
@@ -8,7 +8,7 @@ from leptonctl.project.schemas import load_schema
 
 
 def validate(session: Session) -> tuple[Diagnostic, ...]:
-    """All that is wrong with the project, as far as it can be known without training."""
+    """Everything that is wrong with the project, as far as it can be known without training."""
     _, problems = session.checked
     if has_errors(problems):
         return problems
@@ -18,7 +18,7 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
 def schema(kind: str | None) -> dict[str, Json]:
     """The JSON Schema of one kind, or of all by kind."""
     if kind is None:
-        return {name: load_schema(name, known.schema) for name, known in KINDS.items()}
+        return {name: load_schema(name, each.schema) for name, each in KINDS.items()}
     name = kind.capitalize()
     if name not in KINDS:
         raise fail("unknown-kind", "No such kind", f"{kind} has no schema", hint=did_you_mean(name, KINDS))

@@ -1,4 +1,4 @@
-"""Because-chains that lead through `vars`: a moved field whose text uses a variable also points at the variable. Pure."""
+"""Traces causes through `vars`: a changed field that is a template also names the variables it uses as causes. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,19 +9,19 @@ from leptonctl.language.template import is_template, vars_used
 
 
 def variable_becauses(change: Change, documents: Sequence[Document]) -> Change:
-    """The change with one more cause for each variable that its moved fields are written with."""
-    found: list[Because] = []
+    """The change with one more cause for each variable that its changed fields use."""
+    causes: list[Because] = []
     for because in change.because:
-        found.append(because)
+        causes.append(because)
         if because.span is not None:
-            found += _behind(because, documents)
-    return replace(change, because=tuple(found)) if len(found) > len(change.because) else change
+            causes += _variables_of(because, documents)
+    return replace(change, because=tuple(causes)) if len(causes) > len(change.because) else change
 
 
-def _behind(because: Because, documents: Sequence[Document]) -> Iterator[Because]:
+def _variables_of(because: Because, documents: Sequence[Document]) -> Iterator[Because]:
     project = next((d for d in documents if d.kind == "Project"), None)
     assert because.span is not None
-    text = _written_at(because.span, documents)
+    text = _scalar_at(because.span, documents)
     if project is None or not isinstance(text, str) or not is_template(text):
         return
     for name in sorted(vars_used(text)):
@@ -29,8 +29,8 @@ def _behind(because: Because, documents: Sequence[Document]) -> Iterator[Because
         yield Because(path=f"vars.{'.'.join(parts)}", before=because.before, after=because.after, span=project.at("vars", *parts))
 
 
-def _written_at(span: Span, documents: Sequence[Document]) -> Json:
-    """The raw scalar whose value stands at this place."""
+def _scalar_at(span: Span, documents: Sequence[Document]) -> Json:
+    """The raw string scalar at this place of the YAML, or None."""
     for document in documents:
         if document.file != span.file:
             continue

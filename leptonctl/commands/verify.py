@@ -1,4 +1,4 @@
-"""`verify`: prove that the artifacts are the recorded bytes and answer as recorded, and that the recipe gives them again."""
+"""`verify`: proves that the artifacts have the recorded bytes and answers, and that the recipe gives them again."""
 
 from leptonctl.commands import proof
 from leptonctl.commands.diff import node_at
@@ -9,8 +9,6 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.model import models
 
-OPS = ("prepare", "train", "export")
-
 
 def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     """The object of `verify --json`."""
@@ -18,16 +16,16 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     node = model_node(session, address, settled.nodes)
     steps: dict[str, Step] = {step.name: step for step in node.steps}
     steps["prepare"] = models(session.declarations)[short(node.address)].prepare
-    keys = {name: steps[name].key or "" for name in OPS}
-    found = session.store.results(keys.values())
-    missing = [name for name, key in keys.items() if key not in found]
+    keys = {name: steps[name].key or "" for name in proof.OPS}
+    by_key = session.store.results(keys.values())
+    missing = [name for name, key in keys.items() if key not in by_key]
     if missing:
         detail = f"{node.address} has no result for {missing[0]}"
-        raise fail("not-built", "This version is not built", detail, hint=f"leptonctl build {node.address}")
-    results = {name: found[key] for name, key in keys.items()}
+        raise fail("not-built", "This version is not built", detail, hint=f"run `leptonctl build {node.address}`")
+    results = {name: by_key[key] for name, key in keys.items()}
     checks = proof.verify_artifacts(results.values(), session.store)
     evaluation = session.store.results(filter(None, [settled.keys.of(node.address, "evaluate")]))
-    # what cannot be read has been named; the metrics stand on it
+    # the metrics need every artifact, and a damaged one has been reported
     if all(check.ok for check in checks):
         checks += [proof.verify_metrics(steps["evaluate"].inputs, one, results, session.store) for one in evaluation.values()]
     answer: dict[str, Json] = {
@@ -40,15 +38,15 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         "rebuild": None,
     }
     if rebuild:
-        verdict = proof.rebuild({name: (steps[name].inputs, results[name]) for name in OPS}, session.store, session.root)
+        verdict = proof.rebuild({name: (steps[name].inputs, results[name]) for name in proof.OPS}, session.store, session.root)
         answer["rebuild"] = verdict.to_json()
         answer["ok"] = bool(answer["ok"]) and verdict.ok
     return answer
 
 
-def model_node(session: Session, written: str, nodes: tuple[Node, ...]) -> Node:
-    """The version that a person means. Failure when none of that name is declared."""
-    known = {node.address: node for node in nodes if parse(node.address).kind == "model"}
-    if not known:
-        raise fail("unknown-address", "No such model version", f"{written} is not declared", hint=did_you_mean(written, known))
-    return node_at(session, written, known)
+def model_node(session: Session, name: str, nodes: tuple[Node, ...]) -> Node:
+    """The model version of a full or short address. Failure `unknown-address` when it is not declared."""
+    versions = {node.address: node for node in nodes if parse(node.address).kind == "model"}
+    if not versions:
+        raise fail("unknown-address", "No such model version", f"{name} is not declared", hint=did_you_mean(name, versions))
+    return node_at(session, name, versions)

@@ -1,4 +1,4 @@
-"""Who acts: this process, and the commit it acts from."""
+"""The owner of what this process does: the process, its command and its commit."""
 
 import sys
 
@@ -9,11 +9,11 @@ from leptonctl.storage.owner import current_owner
 
 
 def owner_of(session: Session, command: str = "") -> Owner:
-    """This process as claims, locks and records name it."""
+    """This process in the form for claims, locks and records."""
     commit = git.head(session.root)
     return current_owner(command or _command(), commit.hash if commit else None)
 
 
 def _command() -> str:
-    """How this process was called. What of it is not UTF-8 (a folder's name may be anything) cannot be written into records."""
+    """The command line of this process, with bytes that are not UTF-8 replaced, since records cannot hold them."""
     return " ".join(["leptonctl", *sys.argv[1:]]).encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What platforms say of an environment before it moves: why it cannot run where it is declared, and which edits restart it."""
+"""Asks platforms about an environment before it moves: why it cannot run where it is declared, and which edits restart it."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from leptonctl.spi.platforms import Observation, Platform, Site, restarts
 def placement_problems(
     environment: Environment, record: EnvironmentRecord | None, live: Live | None, site: Site, platforms: Mapping[str, Platform]
 ) -> list[Diagnostic]:
-    """Why the environment cannot run where it is declared. Empty for one that another host runs: it is that host's to say."""
+    """Why the environment cannot run where it is declared. Empty if another host runs it, since only that host can tell."""
     if live is not None and not live.here:
         return []
     unchanged = record is not None and record.platform == environment.platform
@@ -29,7 +29,7 @@ def placement_problems(
 
 
 def name_restarts(change: Change, environment: Environment | None, state: State, platforms: Mapping[str, Platform]) -> Change:
-    """The update of an environment, with the edited settings that restart what serves it as its reason. Others as they are."""
+    """The update of an environment, with the edited settings that restart its server as the reason. Other changes unchanged."""
     record = state.environments.get(environment.name) if environment else None
     if environment is None or record is None or change.action != "update":
         return change

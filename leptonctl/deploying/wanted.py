@@ -125,7 +125,7 @@ def completed(state: State, name: str, served: ServedModels) -> State:
 
 
 def complete_interrupted(state: State, live: Mapping[str, Live]) -> State:
-    """The state as it will be once interrupted switches are settled: bound where the head has moved, else as before."""
+    """The state after settling interrupted switches: completed if the head has moved, otherwise dropped."""
     for name, pending in state.pending.items():
         head = live[name].head if name in live else None
         moved = head is not None and head.deployment == pending.deployment
