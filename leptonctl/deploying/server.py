@@ -98,7 +98,7 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
     for living, late in servers.watch(_seconds(site, "ready_s"), say, "ready"):
         head = servers.head()
         if number not in {head.staged, head.deployment}:
-            detail = f"deployment {number} is no longer staged or in force"
+            detail = f"deployment {number} is neither staged nor in force"
             raise ProviderError("The new deployment was replaced", detail=detail, hint="run `leptonctl plan` again", id="not-ready")
         able = [s for s in living if number in (*s.ready, s.deployment)]
         refusing = [s for s in living if str(number) in s.failed and s not in able]
