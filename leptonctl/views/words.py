@@ -86,13 +86,13 @@ def failed_gates(change: dict[str, Any]) -> list[dict[str, Any]]:
 
 def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """The steps that would be computed; a step shared by two addresses is listed once."""
-    seen: set[tuple[str, str]] = set()
+    step_keys: set[tuple[str, str]] = set()
     steps = []
     for change in plan["changes"]:
         for step in change["steps"]:
-            if step["cached"] or step["op"] == BIND or (step["key"] is not None and (step["op"], step["key"]) in seen):
+            if step["cached"] or step["op"] == BIND or (step["key"] is not None and (step["op"], step["key"]) in step_keys):
                 continue
-            seen.add((step["op"], step["key"] or ""))
+            step_keys.add((step["op"], step["key"] or ""))
             steps.append(step)
     return steps
 

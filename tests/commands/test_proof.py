@@ -67,7 +67,7 @@ def test_a_sound_version_passes_every_check(built):
         "prepare test.parquet", "prepare train.parquet", "train model.skops",
         "export golden.json", "export manifest.json", "export model.onnx", "golden rows",
     ]  # fmt: skip
-    assert checks[-1].detail == "16 rows answered as at the build"
+    assert checks[-1].detail == "16 rows answered as recorded at build"
 
 
 def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
@@ -76,7 +76,7 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
     less = Shelf({digest: data for digest, data in shelf.items() if digest != result.artifacts["model.onnx"]})
     failed = [check for check in verify_artifacts([result], less) if not check.ok]
     assert [check.what for check in failed] == ["export model.onnx"]
-    assert "not in the store any more" in failed[0].detail
+    assert "no longer in the store" in failed[0].detail
 
     golden = json.loads(shelf.get_artifact(result.artifacts["golden.json"]))
     labels = golden["response"]["outputs"][0]
