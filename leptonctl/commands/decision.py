@@ -1,0 +1,128 @@
+"""Which bindings of an environment may move, judged against what is bound at this moment. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from leptonctl.building.work import Built
+from leptonctl.core.address import parse
+from leptonctl.core.change import Change, Remove
+from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, error
+from leptonctl.core.frozen import Frozen, field, replace
+from leptonctl.core.gate import Judgement
+from leptonctl.core.plan import Settled
+from leptonctl.core.state import State
+from leptonctl.core.values import Json
+from leptonctl.deploying.wanted import moved_since
+from leptonctl.kinds.binding import Binding, is_return
+from leptonctl.kinds.environment import bindings, environments
+from leptonctl.kinds.gates import refusal
+from leptonctl.kinds.judging import judge
+from leptonctl.kinds.kind import Declarations
+
+
+class Ready(Frozen):
+    """A binding that may move. `checks`: the contract's checks on requests, by column."""
+
+    change: Change
+    judgements: tuple[Judgement, ...] = ()
+    checks: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Held(Frozen):
+    """A binding that does not move. exit_code: GATE when a gate holds it, STALE when it has moved since the plan."""
+
+    change: Change
+    problem: Diagnostic
+    judgements: tuple[Judgement, ...]
+    exit_code: int
+
+
+class Skipped(Frozen):
+    """A binding that waits for a step without a result, or for others that it moves with."""
+
+    change: Change
+    because: str
+
+
+class Decision(Frozen):
+    """What becomes of each binding that an environment was to move, in the order of the plan."""
+
+    outcomes: tuple[Ready | Held | Skipped, ...] = ()
+
+    @property
+    def ready(self) -> tuple[Ready, ...]:
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Ready))
+
+    @property
+    def held_by_gates(self) -> tuple[Held, ...]:
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Held) and outcome.exit_code == GATE)
+
+
+def decide(name: str, changes: Sequence[Change], declarations: Declarations, settled: Settled, state: State, built: Built) -> Decision:
+    """Judge the bindings among the changes of an environment. `settled`: with the results of this apply's own steps."""
+    declared = bindings(declarations)
+    outcomes = tuple(
+        _outcome(change, declared.get(change.address), declarations, settled, state, built)
+        for change in changes
+        if parse(change.address).member is not None
+    )
+    environment = environments(declarations).get(name)
+    if environment is not None and environment.together:
+        outcomes = _together(outcomes)
+    return Decision(outcomes=outcomes)
+
+
+def _outcome(
+    change: Change, binding: Binding | None, declarations: Declarations, settled: Settled, state: State, built: Built
+) -> Ready | Held | Skipped:
+    if isinstance(change, Remove) or binding is None:
+        return Ready(change=change)
+    obstacle = _obstacle(change, binding, settled, built)
+    if obstacle is not None:
+        return Skipped(change=change, because=obstacle)
+    # judged again: an artifact that was lost and rebuilt may be another package
+    returning = is_return(binding, declarations.built, state, settled.results)
+    judgements = judge(binding, declarations, settled, state, returning=returning)
+    if moved_since(state, {change.address: (change.before, change.before_version)}):
+        return Held(change=change, problem=_stale(change), judgements=judgements, exit_code=STALE)
+    reason = None if returning else refusal(judgements)
+    if reason:
+        return Held(change=change, problem=_refused(change, reason, judgements), judgements=judgements, exit_code=GATE)
+    return Ready(change=replace(change, is_return=returning), judgements=judgements, checks=binding.checks)
+
+
+def _obstacle(change: Change, binding: Binding, settled: Settled, built: Built) -> str | None:
+    """The step whose missing result keeps this binding from being judged or moved."""
+    model = settled.by_address[binding.model.address]
+    places = [*(step.place for step in model.steps), *(s.step.place for s in change.steps if not s.effect)]
+    failed_step = built.obstacle(places)
+    if failed_step is not None:
+        return failed_step
+    # a model that is not in this plan must be in place already
+    export = settled.keys.of(model.address, "export")
+    pointer = settled.current.get(model.address)
+    in_place = export in settled.results or (pointer is not None and pointer.key("export") == export)
+    return None if in_place else f"export of {model.address}"
+
+
+def _together(outcomes: tuple[Ready | Held | Skipped, ...]) -> tuple[Ready | Held | Skipped, ...]:
+    """With `switch: together` none moves unless all do."""
+    first_left = next((outcome for outcome in outcomes if not isinstance(outcome, Ready)), None)
+    if first_left is None:
+        return outcomes
+    because = f"bind of {first_left.change.address}"
+    return tuple(Skipped(change=one.change, because=because) if isinstance(one, Ready) else one for one in outcomes)
+
+
+def _refused(change: Change, reason: str, judgements: tuple[Judgement, ...]) -> Diagnostic:
+    return error(
+        "gate-failed",
+        "A gate does not let this version through",
+        f"{change.address} stays at {change.before_version or 'nothing'}: {reason}",
+        span=next(judgement.gate.span for judgement in judgements if judgement.passed is not True),
+        hint="bind another version, or change the gate in a reviewed commit",
+    )
+
+
+def _stale(change: Change) -> Diagnostic:
+    detail = f"{change.address} is no longer what this plan would replace; what was built stays in the store"
+    return error("stale-binding", "The binding moved meanwhile", detail, hint="plan again")
