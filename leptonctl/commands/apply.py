@@ -5,9 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from leptonctl.commands.built_pointers import built_pointers, recipe_of
-from leptonctl.commands.environments import Environments, recover
+from leptonctl.commands.environments import Environments
 from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.recover import recover
 from leptonctl.commands.run import Run, author_of
 from leptonctl.commands.saved_plan import check_saved, read_saved
 from leptonctl.commands.session import Session

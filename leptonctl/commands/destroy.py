@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 
 from leptonctl.commands.apply import Consent
-from leptonctl.commands.environments import recover
 from leptonctl.commands.outcome import Outcome, exit_code
+from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.address import covers, document, parse
