@@ -36,7 +36,7 @@ MEANINGS = {
     "after_version": "Version bound after the change.",
     "artifact": "Digest of the ONNX bytes.",
     "at": "When, as ISO 8601 in UTC.",
-    "author": "Who moved the pointers, with which command, and why.",
+    "author": "Who moved the pointers, and with which command.",
     "beat": "Grows while its holder lives.",
     "before": "Digest before the change; null: there was none.",
     "before_version": "Version bound before the change.",
