@@ -1,17 +1,16 @@
 """Composes what an environment should be after a decision: its pointers, its record and its seals. Stores their recipes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
-from leptonctl.commands.decision import Decision
+from leptonctl.commands.decision import Decision, Move
 from leptonctl.commands.routes import FILES, export_of, package_of, route_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.frozen import replace
-from leptonctl.core.plan import Settled
 from leptonctl.core.state import Environment as EnvironmentRecord
-from leptonctl.core.state import Moved, Pointer, Seal, State, StepPointer
+from leptonctl.core.state import Moved, Pointer, Seal, StepPointer
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment import Environment, bindings, environments
@@ -20,27 +19,21 @@ from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
 
 
-def compose(
-    session: Session, name: str, decision: Decision, changes: Sequence[Change], settled: Settled, state: State, commit: str | None
-) -> Wanted:
-    """The environment as wanted. Stores every recipe that a pointer or a seal names before it returns.
-
-    changes: all changes of the plan for the environment. settled: with the results of this apply's own steps.
-    """
-    declared = environments(session.declarations).get(name)
-    itself_moves = any(parse(change.address).member is None for change in changes)
-    bound = {one.change.address: _binding_pointer(session, one.change, settled, state) for one in decision.ready}
-    own = _own_pointer(name, settled, state, itself_moves=itself_moves)
-    nodes = (settled.by_address[address] for address, pointer in {**bound, **own}.items() if pointer is not None)
+def compose(session: Session, move: Move, decision: Decision, commit: str | None) -> Wanted:
+    """The environment as wanted. Stores every recipe that a pointer or a seal names before it returns."""
+    declared = environments(move.declarations).get(move.name)
+    bound = {one.change.address: _binding_pointer(session, one.change, move) for one in decision.ready}
+    own = _own_pointer(move)
+    nodes = (move.settled.by_address[address] for address, pointer in {**bound, **own}.items() if pointer is not None)
     session.store.put_recipes({node.declaration: recipe_of(node) for node in nodes})
     checks = {one.change.address: one.checks for one in decision.ready if not isinstance(one.change, Remove)}
     judged = [(one.change.address, one.judgements) for one in decision.ready]
     judged += [(one.change.address, one.judgements) for one in decision.held_by_gates]
     return Wanted(
-        bindings={**bound, **own} if bound or itself_moves else {},
-        environment=_record(name, declared, state, commit, itself_moves=itself_moves),
+        bindings={**bound, **own} if bound or move.itself else {},
+        environment=_record(move, declared, commit),
         routes=lambda address, pointer: route_of(session, address, pointer, checks),
-        seals=_seals(session, declared, bound, settled, state),
+        seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
         evidence=tuple(verdict_of(address, judgement) for address, judgements in judged for judgement in judgements),
         held=tuple(_unmoved(one.change) for one in decision.held_by_gates),
@@ -48,13 +41,14 @@ def compose(
     )
 
 
-def _binding_pointer(session: Session, change: Change, settled: Settled, state: State) -> Pointer | None:
+def _binding_pointer(session: Session, change: Change, move: Move) -> Pointer | None:
     """The new pointer of a binding, to the version as it is built now; None when the binding is removed."""
     if isinstance(change, Remove):
         return None
-    binding = bindings(session.declarations)[change.address]
+    settled = move.settled
+    binding = bindings(move.declarations)[change.address]
     node, model = settled.by_address[change.address], settled.by_address[binding.model.address]
-    built = pointer_of(model, settled.keys, settled.results, state.current.get(model.address))
+    built = pointer_of(model, settled.keys, settled.results, move.state.current.get(model.address))
     rows = binding.model.prepare
     prepare = {rows.name: StepPointer(op=rows.op, key=rows.key)} if rows.key is not None else {}
     export = export_of(session, built)
@@ -69,24 +63,24 @@ def _binding_pointer(session: Session, change: Change, settled: Settled, state: 
     )
 
 
-def _own_pointer(name: str, settled: Settled, state: State, *, itself_moves: bool) -> dict[str, Pointer | None]:
+def _own_pointer(move: Move) -> dict[str, Pointer | None]:
     """The environment's own pointer by its address, if it is declared and differs."""
-    address = document("environment", name)
-    node = settled.by_address.get(address)
+    address = document("environment", move.name)
+    node = move.settled.by_address.get(address)
     if node is None:
         return {}
-    recorded = state.current.get(address)
-    if recorded is not None and recorded.digest == node.digest and not itself_moves:
+    recorded = move.state.current.get(address)
+    if recorded is not None and recorded.digest == node.digest and not move.itself:
         return {}
     return {address: Pointer(digest=node.digest, declaration=node.declaration, effect=True)}
 
 
-def _record(name: str, declared: Environment | None, state: State, commit: str | None, *, itself_moves: bool) -> EnvironmentRecord | None:
+def _record(move: Move, declared: Environment | None, commit: str | None) -> EnvironmentRecord | None:
     """The environment's record as wanted; None when it is destroyed."""
-    recorded = state.environments.get(name)
+    recorded = move.state.environments.get(move.name)
     if declared is None:
         # no longer declared: destroyed if the plan says so, unchanged if only one of its bindings is removed
-        return None if itself_moves else recorded
+        return None if move.itself else recorded
     return EnvironmentRecord(
         platform=declared.platform,
         protected=declared.protected,
@@ -96,17 +90,15 @@ def _record(name: str, declared: Environment | None, state: State, commit: str |
     )
 
 
-def _seals(
-    session: Session, declared: Environment | None, bound: Mapping[str, Pointer | None], settled: Settled, state: State
-) -> dict[str, Seal]:
+def _seals(session: Session, declared: Environment | None, bound: Mapping[str, Pointer | None], move: Move) -> dict[str, Seal]:
     """Seals for the versions that a protected environment binds after the switch, unless they are sealed already."""
     if declared is None or not declared.protected:
         return {}
     seals: dict[str, Seal] = {}
-    for address, pointer in {**state.entries(declared.address + "/"), **bound}.items():
+    for address, pointer in {**move.state.entries(declared.address + "/"), **bound}.items():
         version = version_of("model", parse(address).member or "", pointer.version or "") if pointer else ""
-        node = settled.by_address.get(version)
-        if pointer is not None and node is not None and node.digest == pointer.digest and version not in state.sealed:
+        node = move.settled.by_address.get(version)
+        if pointer is not None and node is not None and node.digest == pointer.digest and version not in move.state.sealed:
             session.store.put_recipes({node.declaration: recipe_of(node)})
             seals[version] = Seal(digest=node.digest, declaration=node.declaration, environment=declared.name, at=now())
     return seals

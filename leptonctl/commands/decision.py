@@ -1,6 +1,7 @@
 """Decides which bindings of an environment may move, judged against what is bound now. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import TypeAlias
 
 from leptonctl.building.work import Built
 from leptonctl.core.address import parse
@@ -17,6 +18,24 @@ from leptonctl.kinds.environment import bindings, environments
 from leptonctl.kinds.gates import refusal
 from leptonctl.kinds.judging import judge
 from leptonctl.kinds.kind import Declarations
+
+
+class Move(Frozen):
+    """The move of one environment, once it is locked.
+
+    changes: all changes of the plan for it. settled: with the results of this apply's own steps. state: what is bound now.
+    """
+
+    name: str
+    changes: tuple[Change, ...]
+    declarations: Declarations
+    settled: Settled
+    state: State
+
+    @property
+    def itself(self) -> bool:
+        """Whether the environment's own pointer moves, not only its bindings."""
+        return any(parse(change.address).member is None for change in self.changes)
 
 
 class Ready(Frozen):
@@ -43,10 +62,13 @@ class Skipped(Frozen):
     because: str
 
 
+Outcome: TypeAlias = Ready | Held | Skipped
+
+
 class Decision(Frozen):
     """The outcome of each binding of an environment in the plan, in the order of the plan."""
 
-    outcomes: tuple[Ready | Held | Skipped, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
 
     @property
     def ready(self) -> tuple[Ready, ...]:
@@ -57,32 +79,25 @@ class Decision(Frozen):
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Held) and outcome.exit_code == GATE)
 
 
-def decide(name: str, changes: Sequence[Change], declarations: Declarations, settled: Settled, state: State, built: Built) -> Decision:
-    """Judge the bindings among the changes of an environment. `settled`: with the results of this apply's own steps."""
-    declared = bindings(declarations)
-    outcomes = tuple(
-        _outcome(change, declared.get(change.address), declarations, settled, state, built)
-        for change in changes
-        if parse(change.address).member is not None
-    )
-    environment = environments(declarations).get(name)
-    if environment is not None and environment.together:
-        outcomes = _together(outcomes)
-    return Decision(outcomes=outcomes)
+def decide(move: Move, built: Built) -> Decision:
+    """Judge the bindings among the changes. `built`: the outcome of this apply's own steps."""
+    declared = bindings(move.declarations)
+    changes = [change for change in move.changes if parse(change.address).member is not None]
+    outcomes = tuple(_outcome(move, change, declared.get(change.address), built) for change in changes)
+    environment = environments(move.declarations).get(move.name)
+    return Decision(outcomes=_together(outcomes) if environment is not None and environment.together else outcomes)
 
 
-def _outcome(
-    change: Change, binding: Binding | None, declarations: Declarations, settled: Settled, state: State, built: Built
-) -> Ready | Held | Skipped:
+def _outcome(move: Move, change: Change, binding: Binding | None, built: Built) -> Outcome:
     if isinstance(change, Remove) or binding is None:
         return Ready(change=change)
-    obstacle = _obstacle(change, binding, settled, built)
+    obstacle = _obstacle(change, binding, move.settled, built)
     if obstacle is not None:
         return Skipped(change=change, because=obstacle)
     # decided again, since an artifact that was lost and rebuilt may be another package now
-    returning = is_return(binding, declarations.built, state, settled.results)
-    judgements = judge(binding, declarations, settled, state, returning=returning)
-    if moved_since(state, {change.address: (change.before, change.before_version)}):
+    returning = is_return(binding, move.declarations.built, move.state, move.settled.results)
+    judgements = judge(binding, move.declarations, move.settled, move.state, returning=returning)
+    if moved_since(move.state, {change.address: (change.before, change.before_version)}):
         return Held(change=change, problem=_stale(change), judgements=judgements, exit_code=STALE)
     reason = None if returning else refusal(judgements)
     if reason:
@@ -104,7 +119,7 @@ def _obstacle(change: Change, binding: Binding, settled: Settled, built: Built) 
     return None if in_place else f"export of {model.address}"
 
 
-def _together(outcomes: tuple[Ready | Held | Skipped, ...]) -> tuple[Ready | Held | Skipped, ...]:
+def _together(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
     """The outcomes with `switch: together`: no binding moves unless all do."""
     first_left = next((outcome for outcome in outcomes if not isinstance(outcome, Ready)), None)
     if first_left is None:

@@ -16,7 +16,6 @@ from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFail
 from leptonctl.core.plan import Observed, make_plan
 from leptonctl.core.state import Author, Pointer, State
 from leptonctl.deploying.look import is_here
-from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.binding import unbound
 from leptonctl.storage.claims import claimed
@@ -47,10 +46,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
     unbound_count = 0
     with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:
         reporter(ApplyStarted(command="destroy", plan_id=plan.plan_id, steps=plan.summary["bind"], reuse=0))
-        switch = Switch(
-            pointers=session.pointers, claim=claim, author=author, platforms=session.catalog.platforms, root=session.root,
-            store=session.settings.store,
-        )  # fmt: skip
+        switch = session.switch(claim, author)
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
             try:

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from leptonctl.commands.composition import compose
-from leptonctl.commands.decision import Decision, Held, Ready, Skipped, decide
+from leptonctl.commands.decision import Decision, Held, Move, Ready, Skipped, decide
 from leptonctl.commands.routes import route_of
 from leptonctl.commands.run import Run, author_of
 from leptonctl.core.address import covers, document, parse
@@ -70,16 +70,17 @@ class Environments:
     def _move(self, name: str) -> None:
         """Lock, decide, switch; report and count the bindings that do not move."""
         started = time.monotonic()
-        changes = [c for c in self.run.planned.plan.moving if covers(document("environment", name), c.address)]
+        changes = tuple(c for c in self.run.planned.plan.moving if covers(document("environment", name), c.address))
         decision = Decision()
 
         def settle(state: State) -> Wanted:
             nonlocal decision
             keys, results = self.run.evidence()
             settled = replace(self.run.planned.settled, keys=keys, results=results)
-            decision = decide(name, changes, self.run.session.declarations, settled, state, self.run.built)
+            move = Move(name=name, changes=changes, declarations=self.run.session.declarations, settled=settled, state=state)
+            decision = decide(move, self.run.built)
             self._report(decision)
-            return compose(self.run.session, name, decision, changes, settled, state, self.commit)
+            return compose(self.run.session, move, decision, self.commit)
 
         try:
             self._switch(name).move(name, settle, here=self._is_here(name))
@@ -105,16 +106,7 @@ class Environments:
             seconds = round(time.monotonic() - started, 3)
             self.run.reporter(StepProgress(op="bind", address=document("environment", name), name="bind", seconds=seconds, message=line))
 
-        session = self.run.session
-        return Switch(
-            pointers=session.pointers,
-            claim=self.claim,
-            author=replace(author_of(self.run), commit=self.commit),
-            platforms=session.catalog.platforms,
-            root=session.root,
-            store=session.settings.store,
-            say=say,
-        )
+        return self.run.session.switch(self.claim, replace(author_of(self.run), commit=self.commit), say)
 
     def _report(self, decision: Decision) -> None:
         """Report the bindings that do not move, with the reason, and count them for the exit code."""

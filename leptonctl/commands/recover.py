@@ -4,7 +4,6 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.state import Author
 from leptonctl.deploying.look import is_here
-from leptonctl.deploying.switch import Switch
 from leptonctl.storage.claims import claimed, without_dead
 
 
@@ -18,14 +17,7 @@ def recover(session: Session) -> None:
     if dead:
         owner = owner_of(session)
         with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
-            switch = Switch(
-                pointers=session.pointers,
-                claim=claim,
-                author=Author(command="recover", by=owner.user, host=owner.host),
-                platforms=session.catalog.platforms,
-                root=session.root,
-                store=session.settings.store,
-            )
+            switch = session.switch(claim, Author(command="recover", by=owner.user, host=owner.host))
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name)))
     session.pointers.move(lambda now: without_dead(now, session.liveness))

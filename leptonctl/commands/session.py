@@ -5,11 +5,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.state import State
+from leptonctl.core.state import Author, State
 from leptonctl.core.values import Document, Ops
 from leptonctl.kinds.kind import Declarations, Kind, declare
 from leptonctl.kinds.project import Settings, settings
@@ -25,7 +25,7 @@ from leptonctl.project.files import find_root, read_project
 from leptonctl.project.observe import source_facts
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
-from leptonctl.spi.platforms import Site
+from leptonctl.spi.platforms import Say, Site
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
@@ -33,6 +33,10 @@ from leptonctl.storage.liveness import Liveness, beats_file
 from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.store import Store
+
+if TYPE_CHECKING:
+    from leptonctl.deploying.switch import Switch
+    from leptonctl.storage.claims import Registration
 
 
 @dataclass(kw_only=True)
@@ -187,6 +191,21 @@ class Session:
             environment=environment,
             settings={name: value for name, value in platform.items() if name != "type"},
             here=here,
+        )
+
+    def switch(self, claim: "Registration", author: Author, say: Say = lambda _line: None) -> "Switch":
+        """A switch that moves environments under `claim`. `say`: called with lines of progress."""
+        # imported here, since commands that only plan move nothing
+        from leptonctl.deploying.switch import Switch
+
+        return Switch(
+            pointers=self.pointers,
+            claim=claim,
+            author=author,
+            platforms=self.catalog.platforms,
+            root=self.root,
+            store=self.settings.store,
+            say=say,
         )
 
 

@@ -24,7 +24,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import SERVER_MODULE, arguments_of, in_use, refusal
 from leptonctl.storage.durable import make_folder
-from leptonctl.storage.owner import boot_id
+from leptonctl.storage.owner import boot_id, process_start
 
 START_S = 30.0
 KILLED_S = 5.0
@@ -131,22 +131,6 @@ def is_running(record: ServerRecord) -> bool:
     """Whether the recorded process lives: same pid, start time and boot."""
     start = process_start(record.pid)
     return start is not None and (start, boot_id()) == (record.start, record.boot)
-
-
-def process_start(pid: int) -> int | None:
-    """The start of a living process in clock ticks since boot; None without such a process."""
-    try:
-        handle = os.pidfd_open(pid)
-    except OSError:  # no such process, or the number now belongs to a thread
-        return None
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        # a zombie whose threads have all ended only waits for its parent; before that it still holds its port
-        return None if select.select([handle], [], [], 0)[0] else int(fields[19])
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    finally:
-        os.close(handle)
 
 
 def stop_server(root: Path, environment: str, timeout: float = 15.0) -> bool:

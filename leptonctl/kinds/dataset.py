@@ -156,12 +156,12 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
         problems.append(
             error("missing-target", "Dataset names no target column", detail, span=declared.lacking("target"), hint="add `target: COLUMN`")
         )
-    source, columns, wrong = _source(declared, ("source",), fields.get("source"), fields.get("digest"), catalog, facts)
+    source, columns, wrong = _source(declared, (), fields, catalog, facts)
     problems += wrong
     test = _test(declared)
     test_source: dict[str, Json] | None = None
     if "source" in test:
-        test_source, _, wrong = _source(declared, ("test", "source"), test["source"], test.get("digest"), catalog, facts)
+        test_source, _, wrong = _source(declared, ("test",), test, catalog, facts)
         problems += wrong
     if source is None or not isinstance(target, str) or (test_source is None and "source" in test):
         return None, problems
@@ -180,9 +180,11 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
 
 
 def _source(
-    declared: Declared, at: Path, path: Json, pin: Json, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+    declared: Declared, at: Path, block: Mapping[str, Json], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
 ) -> tuple[dict[str, Json] | None, tuple[str, ...] | None, list[Diagnostic]]:
-    span = declared.at(*at)
+    """The source that a block at a path names, with its columns where its bytes are those of the pin."""
+    span = declared.at(*at, "source")
+    path, pin = block.get("source"), block.get("digest")
     if not isinstance(path, str):
         detail = "no `source` says where the data lies"
         span = declared.lacking("source")

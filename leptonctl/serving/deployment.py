@@ -218,4 +218,5 @@ def _paths(served: Served) -> tuple[str, str]:
 
 
 def _pages(served: Served) -> dict[str, bytes]:
-    return model_pages(served.name, served.version, served.package, served.digest, served.artifact, served.model, _paths(served))
+    identity = {"digest": served.digest, "package": served.package, "artifact": served.artifact}
+    return model_pages(served.model, _paths(served), name=served.name, version=served.version, identity=identity)

@@ -1,7 +1,7 @@
 """The answers that are known when a deployment is taken: server and model metadata, encoded once. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from leptonctl import __version__
 from leptonctl.core.values import Json
@@ -21,10 +21,8 @@ def metadata_pages(models: Sequence[str]) -> dict[str, bytes]:
     return pages | {"/v2/health/ready": dump({"ready": True})} if models else pages
 
 
-def model_pages(
-    name: str, version: str, package: str, digest: str, artifact: str, model: LoadedModel, paths: Sequence[str]
-) -> dict[str, bytes]:
-    """Metadata and readiness of one model, at its path and at its version's."""
+def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version: str, identity: Mapping[str, str]) -> dict[str, bytes]:
+    """Metadata and readiness of one model, at its path and at its version's. `identity`: its digests, by what they are of."""
     metadata = dump(
         {
             "name": name,
@@ -35,7 +33,7 @@ def model_pages(
                 {"name": output.name, "datatype": output.datatype, "shape": [-1] if output.width is None else [-1, output.width]}
                 for output in model.outputs
             ],
-            "parameters": _parameters(model) | {"digest": digest, "package": package, "artifact": artifact},
+            "parameters": _parameters(model) | dict(identity),
         }
     )
     ready = dump({"name": name, "ready": True})

@@ -1,13 +1,12 @@
 """The process that holds a lock or runs an apply: as a record, whether it still lives, and how it is described to people."""
 
 import os
+import select
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from leptonctl.core.state import Owner
-
-DEAD = ("Z", "X")
 
 
 def current_owner(command: str, commit: str | None) -> Owner:
@@ -64,14 +63,25 @@ def user_name() -> str:
 
 
 def process_start(pid: int) -> int | None:
-    """Start of a living process in clock ticks since boot; None without such a process or without /proc."""
+    """Start of a living process in clock ticks since boot; None without such a process or without /proc.
+
+    A zombie whose threads still run counts as living: it holds its files and its port.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        handle = os.pidfd_open(pid)
+    except AttributeError:  # not Linux
+        return None
+    except OSError:  # no such process, or the number now belongs to a thread
+        return None
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+        has_ended = bool(select.select([handle], [], [], 0)[0])
     except OSError:
         return None
+    finally:
+        os.close(handle)
     # the command is in brackets and may contain anything, brackets and blanks too
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in DEAD else int(fields[19])
+    return None if has_ended else int(stat.rpartition(b")")[2].split()[19])
 
 
 @cache
