@@ -18,7 +18,7 @@ from leptonctl.core.state import Author, Pointer, State
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
-from leptonctl.kinds.binding import unbound
+from leptonctl.kinds.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
 
 
@@ -88,7 +88,7 @@ _GONE = Wanted(bindings={}, environment=None, routes=_no_route)
 def _removal(session: Session, state: State | None, names: Sequence[str]) -> Plan:
     """The plan of a destroy: every address of the environments, removed."""
     changes = [
-        unbound(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
+        with_unbind_step(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
         for name in names
         for address, pointer in (state.current if state else {}).items()
         if covers(document("environment", name), address)

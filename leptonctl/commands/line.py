@@ -162,7 +162,7 @@ def forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> t
 def judged(session: Session, settled: Settled, state: State | None, changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes of bindings with their gates judged, and whether they are returns."""
     wanted = bindings(session.declarations)
-    return tuple(_judged(session, binding_of.unbound(change), wanted, settled, state) for change in changes)
+    return tuple(_judged(session, binding_of.with_unbind_step(change), wanted, settled, state) for change in changes)
 
 
 def _judged(session: Session, change: Change, wanted: Mapping[str, binding_of.Binding], settled: Settled, state: State | None) -> Change:

@@ -1,4 +1,4 @@
-"""A binding's gates against the evidence that exists: the same at plan time and before the bind. Pure."""
+"""Judges a binding's gates on the evidence that exists, the same way at plan time and before the bind. Pure."""
 
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
@@ -11,7 +11,7 @@ from leptonctl.kinds.kind import Declarations
 
 
 def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, is_return: bool) -> tuple[Judgement, ...]:
-    """Every gate of a binding, in order. `state`: what is bound now."""
+    """The judgement of every gate of a binding, in order. `state` says what is bound now."""
     model, task = binding.model.address, binding.model.task
     keys = [settled.keys.of(model, "evaluate")]
     if metrics_to_evaluate(binding.gates, binding.model.metrics):

@@ -56,7 +56,7 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Model", "evaluate: {average: makro}", "not-allowed", 21, "`average` must be one of binary, macro, micro, weighted, not makro", 'did you mean "macro"?'),
         ("Model", "export: {opset: 22}", "out-of-range", 17, "`opset` must be an integer from 17 to 21, not 22", "the default is 18"),
         ("Model", "dataset: a@b@c", "bad-format", 10, "`dataset` cannot be `a@b@c`", "for example mail@2024-06"),
-        ("Dataset", "split: {by: id, seed: 7}", "exclusive-keys", 17, "`seed` cannot stand beside `by`", "remove one of the two"),
+        ("Dataset", "split: {by: id, seed: 7}", "exclusive-keys", 17, "`seed` cannot be combined with `by`", "remove one of the two"),
         ("Dataset", "split: {test: 1}", "out-of-range", 15, "`test` must be a number between 0 and 1, not 1", "the default is 0.25"),
         ("Dataset", "columns: {a: {nullable: yes}}", "wrong-type", 25, "`nullable` must be true or false, not text", "write true: YAML 1.2 reads `yes` as text"),
         ("Dataset", "columns: {a: {typ: x}}", "unknown-key", 15, "`a` has no key `typ`", 'did you mean "type"?'),
