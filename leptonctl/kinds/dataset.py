@@ -233,13 +233,13 @@ def _privacy(privacy: Json) -> dict[str, Json] | None:
 def _split(split: Json, *, has_test: bool) -> dict[str, Json]:
     if has_test:
         return {"method": "source"}
-    written = split if isinstance(split, dict) else {}
-    if "column" in written:
-        return {"method": "column", "column": written["column"]}
-    test = float(cast("float", written.get("test", SPLIT["test"])))
-    if "by" in written:
-        return {"method": "hash", "test": test, "by": written["by"]}
-    return {"method": "random", "test": test, "seed": written.get("seed", SPLIT["seed"]), "stratify": written.get("stratify")}
+    settings = split if isinstance(split, dict) else {}
+    if "column" in settings:
+        return {"method": "column", "column": settings["column"]}
+    test = float(cast("float", settings.get("test", SPLIT["test"])))
+    if "by" in settings:
+        return {"method": "hash", "test": test, "by": settings["by"]}
+    return {"method": "random", "test": test, "seed": settings.get("seed", SPLIT["seed"]), "stratify": settings.get("stratify")}
 
 
 def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> list[Diagnostic]:

@@ -113,8 +113,8 @@ def node(environment: Environment) -> Node:
 def _bindings(
     declared: Declared, project: Project, known_models: Mapping[str, Model], catalog: Catalog, problems: list[Diagnostic]
 ) -> Iterator[Binding]:
-    written = cast("dict[str, Json]", declared.fields.get("models") or {})
-    for name, value in written.items():
+    declared_models = cast("dict[str, Json]", declared.fields.get("models") or {})
+    for name, value in declared_models.items():
         version = value.get("version") if isinstance(value, dict) else value
         span = declared.at("models", name, "version") if isinstance(value, dict) else declared.at("models", name)
         document = project.of("Model").get(name)
@@ -158,8 +158,8 @@ def _bindings(
 def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], dict[str, Json], tuple[Diagnostic, ...]]:
     """The platform's settings with its provider's defaults, the settings that differ from them, and what is wrong."""
     block = declared.fields.get("platform")
-    written = block if isinstance(block, dict) else {}
-    kind = str(written.get("type", PLATFORM))
+    settings_block = block if isinstance(block, dict) else {}
+    kind = str(settings_block.get("type", PLATFORM))
     provider = catalog.platforms.get(kind)
     if provider is None:
         detail = f"no platform of type `{kind}` is installed"
@@ -167,7 +167,7 @@ def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], di
         span = declared.at("platform", "type")
         problem = error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint)
         return {"type": kind}, {"type": kind}, (problem,)
-    settings = {key: value for key, value in written.items() if key != "type"}
+    settings = {key: value for key, value in settings_block.items() if key != "type"}
     settings, problems = with_defaults(settings, provider.settings, declared, ("platform",), f"platform {kind}")
     return {"type": kind, **settings}, {"type": kind, **without_defaults(settings, provider.settings)}, problems
 

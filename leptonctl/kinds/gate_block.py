@@ -41,11 +41,11 @@ def gates_for_unknown_models(declared: Declared, models: Collection[str]) -> Ite
 
 def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
     """Where each group of gates is written, the glob of the models it is for, and its limits by metric."""
-    written = declared.fields.get("gates")
-    if isinstance(written, dict):
-        yield ("gates",), "*", written
-    elif isinstance(written, list):
-        for index, block in enumerate(cast("list[dict[str, Json]]", written)):
+    gates = declared.fields.get("gates")
+    if isinstance(gates, dict):
+        yield ("gates",), "*", gates
+    elif isinstance(gates, list):
+        for index, block in enumerate(cast("list[dict[str, Json]]", gates)):
             yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
 
 

@@ -78,9 +78,14 @@ def _model(
     features = _features(declared, dataset, problems)
     if trainer is None:
         return None, problems
-    written = fields.get("params")
+    own_params = fields.get("params")
     params, errors = with_defaults(
-        written if isinstance(written, dict) else {}, trainer.params, declared, ("params",), f"algorithm {trainer.name}", parameters=True
+        own_params if isinstance(own_params, dict) else {},
+        trainer.params,
+        declared,
+        ("params",),
+        f"algorithm {trainer.name}",
+        parameters=True,
     )
     problems += errors
     if errors or dataset is None or preprocess is None:
@@ -158,15 +163,15 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
 
 
 def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
-    written = declared.fields.get("dataset")
+    reference = declared.fields.get("dataset")
     span = declared.at("dataset")
-    if not isinstance(written, str):
+    if not isinstance(reference, str):
         detail = "`dataset` is missing: what the model learns from"
         problems.append(
             error("missing-dataset", "Model names no dataset", detail, span=declared.lacking("dataset"), hint="add `dataset: NAME@VERSION`")
         )
         return None
-    name, _, version = written.partition("@")
+    name, _, version = reference.partition("@")
     document = project.of("Dataset").get(name)
     if document is None:
         hint = did_you_mean(name, project.of("Dataset"))
@@ -213,10 +218,10 @@ def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Dia
     evaluate = declared.fields.get("evaluate")
     evaluate = evaluate if isinstance(evaluate, dict) else {}
     known = catalog.names(catalog.metrics, task)
-    written = evaluate.get("metrics")
-    if not isinstance(written, list):
+    metrics = evaluate.get("metrics")
+    if not isinstance(metrics, list):
         return tuple(name for name in known if catalog.metrics[(task, name)].default), evaluate
-    for index, name in enumerate(written):
+    for index, name in enumerate(metrics):
         if name not in known:
             other_tasks = sorted(other for other, metric in catalog.metrics if metric == name)
             detail = f"no metric for {task} has this name"
@@ -226,7 +231,7 @@ def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Dia
             problems.append(
                 error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known))
             )
-    return tuple(sorted({str(name) for name in written})), evaluate
+    return tuple(sorted({str(name) for name in metrics})), evaluate
 
 
 def _preprocess(
@@ -252,9 +257,9 @@ def _preprocess(
             continue
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
-        written = item.get("params")
+        block = item.get("params")
         params, errors = with_defaults(
-            written if isinstance(written, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
+            block if isinstance(block, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
             parameters=True,
         )  # fmt: skip
         problems += errors
@@ -295,9 +300,12 @@ def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | N
     if dataset is None or dataset.columns is None:
         return
     withheld = _withheld(dataset)
-    written = declared.fields.get("features")
-    if isinstance(written, list) and at[0] != "features":
-        withheld = {**dict.fromkeys((c for c in dataset.columns if c not in written), "`features` leaves this column out"), **withheld}
+    allowed = declared.fields.get("features")
+    if isinstance(allowed, list) and at[0] != "features":
+        withheld = {
+            **dict.fromkeys((c for c in dataset.columns if c not in allowed), "`features` leaves this column out"),
+            **withheld,
+        }
     features = [c for c in dataset.columns if c not in withheld]
     if name in features:
         return

@@ -26,8 +26,8 @@ class Settings(Frozen):
 def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
     """The one project's settings under its name, and what is wrong with them."""
     declared = whole(declarations.project.document)
-    written = declared.fields.get("executor")
-    block = written if isinstance(written, dict) else {}
+    executor = declared.fields.get("executor")
+    block = executor if isinstance(executor, dict) else {}
     name = str(block.get("type", EXECUTOR))
     problems = list(_schemes(declared, declarations))
     executor_settings = {key: value for key, value in block.items() if key != "type"}

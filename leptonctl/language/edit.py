@@ -170,11 +170,11 @@ def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:
 
 def _first_valid(candidates: Any, source: _Source, expected: Json, path: Path) -> str:
     """The first candidate that reads back as `expected`, all other documents unchanged."""
-    expected_values = [encode(one.value) for one in source.parsed]
+    expected_values = [encode(item.value) for item in source.parsed]
     expected_values[source.index] = encode(expected)
     for candidate in candidates:
         parsed, problems = parse(source.document.file, candidate)
-        if not problems and not any(one.problems for one in parsed) and [encode(one.value) for one in parsed] == expected_values:
+        if not problems and not any(item.problems for item in parsed) and [encode(item.value) for item in parsed] == expected_values:
             return str(candidate)
     raise _refusal(source.document, path, "the edit would change more than intended")
 

@@ -325,9 +325,9 @@ class _Conversion:
         return value
 
     def unknown_tag(self, node: Node) -> None:
-        shown = node.tag.replace(CORE, "!!")
+        tag = node.tag.replace(CORE, "!!")
         hint = "remove the tag; values are strings, numbers, true, false, null, lists and mappings"
-        self.report("unknown-tag", "A tag is not one of YAML's core schema", f"`{shown}` is not supported", node, hint)
+        self.report("unknown-tag", "A tag is not one of YAML's core schema", f"`{tag}` is not supported", node, hint)
 
     def not_a_number(self, node: ScalarNode, problem: ValueError) -> None:
         self.report("bad-number", "A number cannot be stored", f"`{node.value[:40]}` {problem}", node, "quote it if it is a string")
