@@ -11,8 +11,8 @@ from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, sho
 
 def plan(
     ctx: typer.Context,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, to be applied as it is.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the comment for a pull request.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan for `leptonctl apply`.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the plan as a comment for a pull request.")] = False,
     detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")] = False,
     only: Only = None,
 ) -> int:
@@ -27,9 +27,9 @@ def plan(
 
 def build(
     ctx: typer.Context,
-    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these addresses; else everything.")] = None,
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these addresses. Default: all.")] = None,
 ) -> int:
-    """Train and evaluate into the store; move nothing. What is built now is what an apply will bind."""
+    """Train and evaluate into the store; move no pointer. What is built now is what an apply will bind."""
     from leptonctl.commands.build import build as command
 
     terminal = terminal_of(ctx)
@@ -49,7 +49,7 @@ def apply(
     from leptonctl.commands.apply import apply as command
 
     terminal = terminal_of(ctx)
-    consent = consent_to_plan(terminal, given=yes or plan_file is not None)
+    consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None)
     request = Request(plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind)
     return conclude(terminal, command(terminal.session(), request, consent=consent, reporter=terminal.reporter()), "apply")
 
@@ -57,7 +57,7 @@ def apply(
 def rollback(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="ENV[/MODEL]", help="The environment, or one binding of it.")],
-    to: Annotated[int | None, typer.Option("--to", metavar="N", help="The deployment to return to; else the one before this.")] = None,
+    to: Annotated[int | None, typer.Option("--to", metavar="N", help="The deployment to return to. Default: the previous one.")] = None,
     yes: Yes = False,
     expect: Expect = None,
     allow_rewind: Rewind = False,
@@ -67,7 +67,7 @@ def rollback(
     from leptonctl.commands.rollback import rollback as command
 
     terminal = terminal_of(ctx)
-    consent = consent_to_plan(terminal, given=yes)
+    consent = consent_to_plan(terminal, assume_yes=yes)
     request = Request(expect=expect, allow_rewind=allow_rewind)
     outcome = command(terminal.session(), target, to, request, consent=consent, reporter=terminal.reporter())
     return conclude(terminal, outcome, "rollback")
@@ -76,8 +76,8 @@ def rollback(
 def promote(
     ctx: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
-    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment that binds the wanted version.")],
-    destination: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to bind it too.")],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment that binds the version.")],
+    destination: Annotated[str, typer.Argument(metavar="TO", help="The environment to bind it in as well.")],
     yes: Yes = False,
     expect: Expect = None,
     allow_rewind: Rewind = False,
@@ -87,7 +87,7 @@ def promote(
     from leptonctl.commands.promote import promote as command
 
     terminal = terminal_of(ctx)
-    consent = consent_to_plan(terminal, given=yes)
+    consent = consent_to_plan(terminal, assume_yes=yes)
     request = Request(expect=expect, allow_rewind=allow_rewind)
     outcome = command(terminal.session(), model, source, destination, request, consent=consent, reporter=terminal.reporter())
     return conclude(terminal, outcome, "promote")
@@ -95,12 +95,12 @@ def promote(
 
 def destroy(
     ctx: typer.Context,
-    environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Without it: every environment.")] = None,
+    environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment. Default: all.")] = None,
     yes: Yes = False,
 ) -> int:
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
     from leptonctl.commands.destroy import destroy as command
 
     terminal = terminal_of(ctx)
-    consent = consent_to_plan(terminal, given=yes)
+    consent = consent_to_plan(terminal, assume_yes=yes)
     return conclude(terminal, command(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")

@@ -1,4 +1,4 @@
-"""The table of commands and how one is found. A command's module loads when the command is used or its help is asked for."""
+"""The table of commands and the look-up in it. A command's module loads when the command or its help is used."""
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -15,50 +15,52 @@ Function = Callable[..., int]
 
 # command -> (module of leptonctl.cli, what it does); the function has the command's name
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("project", "Lay out a project that applies at once."),
-    "validate": ("project", "Check every project file, all errors at once."),
+    "init": ("project", "Create a project that is ready to apply."),
+    "validate": ("project", "Check all project files and report all errors at once."),
     "schema": ("project", "Print the JSON Schema of a kind, for editors."),
     "plan": ("change", "Show what would change and why."),
-    "build": ("change", "Train and evaluate into the store; move nothing."),
+    "build": ("change", "Train and evaluate into the store; move no pointer."),
     "apply": ("change", "Build what has no result yet, then move the pointers."),
     "rollback": ("change", "Bind what an environment served before; train nothing."),
     "promote": ("change", "Bind in one environment what another one binds."),
     "show": ("look", "Show the recorded state, or a saved plan."),
-    "status": ("look", "Show who serves what since when."),
+    "status": ("look", "Show which versions serve where and since when."),
     "history": ("look", "List every change of a pointer: who, when and why."),
     "diff": ("look", "Compare two versions side by side."),
-    "explain": ("look", "Say why a digest changed, to the line."),
+    "explain": ("look", "Explain why a digest changed, down to the line."),
     "pin": ("project", "Write the digests of data files into the YAML."),
     "verify": ("models", "Prove that a version is what was recorded."),
     "predict": ("models", "Predict the rows of a file."),
     "serve": ("models", "Serve an environment in the foreground."),
     "destroy": ("change", "Undo the effects of environments; results stay."),
-    "gc": ("storage", "Free the space of what nothing needs."),
+    "gc": ("storage", "Delete from the store what nothing needs."),
     "lock": ("storage", "List the locks, or release one."),
-    "version": ("project", "Print the versions of leptonctl and what it computes with."),
+    "version": ("project", "Print the versions of leptonctl and of its libraries."),
 }
 
 
 def global_options(*, root: bool = False) -> list[click.Parameter]:
-    """The options that stand before or after any command. They settle the Terminal and reach no command."""
+    """The options that can be given before or after any command. They set the Terminal's fields and are not passed to commands."""
 
-    def settle(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    def set_field(ctx: click.Context, param: click.Parameter, value: object) -> None:
         if value and not ctx.resilient_parsing:
             setattr(ctx.find_object(Terminal), param.name or "", value)
 
     folder = click.Path(file_okay=False, path_type=Path)
     options: list[click.Parameter] = [
-        click.Option(["-C", "--directory"], type=folder, metavar="DIR", help="Work in this folder.", callback=settle, expose_value=False),
-        click.Option(["--json"], is_flag=True, help="Print JSON.", callback=settle, expose_value=False),
-        click.Option(["--no-color"], is_flag=True, help="Print no colour (as NO_COLOR does).", callback=settle, expose_value=False),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Leave nothing out.", callback=settle, expose_value=False),
+        click.Option(
+            ["-C", "--directory"], type=folder, metavar="DIR", help="Work in this folder.", callback=set_field, expose_value=False
+        ),
+        click.Option(["--json"], is_flag=True, help="Print JSON.", callback=set_field, expose_value=False),
+        click.Option(["--no-color"], is_flag=True, help="Print without colour (as with NO_COLOR).", callback=set_field, expose_value=False),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Show everything.", callback=set_field, expose_value=False),
     ]
     if root:
-        options.append(click.Option(["--version"], is_flag=True, help="Print the version.", callback=settle, expose_value=False))
+        options.append(click.Option(["--version"], is_flag=True, help="Print the version.", callback=set_field, expose_value=False))
     return options
 
 
-def one(name: str, function: Function) -> click.Command:
+def as_command(name: str, function: Function) -> click.Command:
     """A function with annotated parameters as a command that also takes the global options."""
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(name)(function)
@@ -67,8 +69,8 @@ def one(name: str, function: Function) -> click.Command:
     return command
 
 
-class Suggesting(TyperGroup):
-    """A group that knows its commands by name, loads one when it is used, and guesses at misspelt names."""
+class CommandGroup(TyperGroup):
+    """A group of commands that suggests a name for a misspelt one."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
@@ -82,12 +84,12 @@ class UnknownCommandError(click.UsageError):
     """No command has this name."""
 
     def __init__(self, name: str, known: Sequence[str], ctx: click.Context) -> None:
-        near = get_close_matches(name, known, n=1, cutoff=0.6)
-        self.hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
+        similar = get_close_matches(name, known, n=1, cutoff=0.6)
+        self.hint = f'did you mean "{similar[0]}"?' if similar else f"known: {', '.join(known)}"
         super().__init__(f'There is no command "{name}".', ctx)
 
 
-class Root(Suggesting):
+class Root(CommandGroup):
     """`leptonctl`: names and summaries from the table, everything else on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -98,8 +100,8 @@ class Root(Suggesting):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        found = getattr(import_module(f"leptonctl.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
-        return found if isinstance(found, click.Command) else one(cmd_name, found)
+        function = getattr(import_module(f"leptonctl.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        return function if isinstance(function, click.Command) else as_command(cmd_name, function)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

@@ -1,4 +1,4 @@
-"""Commands that only look."""
+"""Commands that only read."""
 
 from pathlib import Path
 from time import time
@@ -29,7 +29,7 @@ def show(
 
 
 def status(ctx: typer.Context) -> int:
-    """Show who serves what since when, and whether live agrees with what is recorded."""
+    """Show which versions serve where and since when, and whether that agrees with the state."""
     from leptonctl.commands.status import status as command
     from leptonctl.views.status import render_text
 
@@ -38,7 +38,7 @@ def status(ctx: typer.Context) -> int:
 
 
 def history(
-    ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]", help="Only this address; else all.")] = None
+    ctx: typer.Context, address: Annotated[str | None, typer.Argument(metavar="[ADDR]", help="Only this address. Default: all.")] = None
 ) -> int:
     """List every change of a pointer: who, when, from which commit, with what evidence."""
     from leptonctl.commands.history import history as command
@@ -64,7 +64,7 @@ def diff(
 def explain(
     ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR", help="A version, an environment or a binding.")]
 ) -> int:
-    """Say what a digest is made of and why it changed, to file and line."""
+    """Explain what a digest is made of and why it changed, down to file and line."""
     from leptonctl.commands.explain import explain as command
     from leptonctl.views.explain import render_text
 

@@ -1,4 +1,4 @@
-"""The entry point and the one error door: whatever happens inside leaves as a diagnostic and an exit code."""
+"""The entry point. Whatever fails inside leaves as a diagnostic and an exit code."""
 
 import os
 import sys
@@ -14,38 +14,38 @@ from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, F
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and give its exit code."""
+    """Run one command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     terminal = Terminal()
     try:
-        return _run(given, terminal)
+        return _run(words, terminal)
     except Failure as failure:
         terminal.close()
         terminal.complain(failure.diagnostics)
         return failure.exit_code
     except click.UsageError as problem:
-        terminal.json = terminal.json or "--json" in given
+        terminal.json = terminal.json or "--json" in words
         terminal.complain([_usage(problem)])
         return ERROR
     except KeyboardInterrupt:
         terminal.close()
         write(sys.stderr, "Interrupted.\n")
         return INTERRUPTED
-    except Exception as bug:  # noqa: BLE001 - the door: a bug is reported, never shown as a traceback
+    except Exception as bug:  # noqa: BLE001 - a bug is reported, never shown as a traceback
         terminal.close()
-        terminal.complain([_bug(bug, given, terminal.directory)])
+        terminal.complain([_bug(bug, words, terminal.directory)])
         return BUG
     finally:
         terminal.close()
 
 
-def _run(given: Sequence[str], terminal: Terminal) -> int:
+def _run(words: Sequence[str], terminal: Terminal) -> int:
     command = root()
     try:
-        with command.make_context("leptonctl", list(given), obj=terminal, help_option_names=["-h", "--help"]) as ctx:
+        with command.make_context("leptonctl", list(words), obj=terminal, help_option_names=["-h", "--help"]) as ctx:
             if terminal.version:
                 write(sys.stdout, f"leptonctl {__version__}\n")
                 return OK
@@ -54,13 +54,13 @@ def _run(given: Sequence[str], terminal: Terminal) -> int:
                 write(sys.stdout, ctx.get_help() + "\n")
                 return ERROR
             return int(code)
-    except click.exceptions.Exit as done:
-        return done.exit_code
+    except click.exceptions.Exit as end:
+        return end.exit_code
 
 
 def _usage(problem: click.UsageError) -> Diagnostic:
     command = problem.ctx.command_path if problem.ctx is not None else "leptonctl"
-    hint = getattr(problem, "hint", "") or f"`{command} --help` lists what it takes"
+    hint = getattr(problem, "hint", "") or f"`{command} --help` lists its arguments and options"
     if isinstance(problem, click.NoSuchOption):
         if problem.possibilities:
             hint = f'did you mean "{problem.possibilities[0]}"?'
@@ -68,20 +68,20 @@ def _usage(problem: click.UsageError) -> Diagnostic:
         return error("unknown-option", "There is no such option", detail, hint=hint)
     if hasattr(problem, "hint"):
         return error("unknown-command", "There is no such command", problem.message, hint=hint)
-    return error("usage", "The command line is not complete or not understood", problem.format_message(), hint=hint)
+    return error("usage", "The command line is incomplete or not understood", problem.format_message(), hint=hint)
 
 
-def _bug(bug: Exception, given: Sequence[str], directory: Path | None) -> Diagnostic:
-    # imported here: they would cost every run 10 ms
+def _bug(bug: Exception, words: Sequence[str], directory: Path | None) -> Diagnostic:
+    # imported here: they would add 10 ms to every run
     import traceback
     from datetime import UTC, datetime
 
     text = "".join(traceback.format_exception(bug))
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    head = f"leptonctl {__version__}, Python {sys.version}\nat {moment}, arguments {list(given)!r}\n\n"
+    head = f"leptonctl {__version__}, Python {sys.version}\nat {moment}, arguments {list(words)!r}\n\n"
     log = _write_log(directory or Path.cwd(), f"bug-{moment}-{os.getpid()}.log", head + text)
-    detail = f"This is a bug in leptonctl, not a mistake of yours: {type(bug).__name__}. What it was doing is written to {log}."
-    return error("internal", "leptonctl came upon something it does not know how to handle", detail, hint="report it with that file")
+    detail = f"This is a bug in leptonctl, not a mistake of yours: {type(bug).__name__}. The details are in {log}."
+    return error("internal", "leptonctl failed unexpectedly", detail, hint="report it with that file")
 
 
 def _write_log(start: Path, name: str, text: str) -> Path:
@@ -93,7 +93,7 @@ def _write_log(start: Path, name: str, text: str) -> Path:
             log = project / ".leptonctl" / "logs" / name
             log.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError:
-            pass  # a read-only project: the log goes to the other place
+            pass  # a read-only project: the log goes to the temporary files
         else:
             return log
     import tempfile

@@ -26,11 +26,11 @@ def verify(
 def predict(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds.")],
-    source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The rows.")],
-    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Where to write; else standard output.")] = None,
-    form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="How to write.")] = "csv",
+    source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The file with the rows.")],
+    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="The file to write. Default: standard output.")] = None,
+    form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="The form of the output.")] = "csv",
 ) -> int:
-    """Predict the rows of a file with the very model that is served."""
+    """Predict the rows of a file with exactly the model that is served."""
     from leptonctl.commands.predict import predict as command
     from leptonctl.views.reports import prediction_text
 
@@ -41,10 +41,10 @@ def predict(
 def serve(
     ctx: typer.Context,
     environment: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")],
-    host: Annotated[str | None, typer.Option("--host", help="Listen here instead of where the YAML says.")] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the YAML's.", min=0, max=65535)] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Listen on this host instead of the declared one.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the declared one.", min=0, max=65535)] = None,
 ) -> int:
-    """Serve an environment in the foreground, anywhere that reaches the store."""
+    """Serve an environment in the foreground, on any machine that reaches the store."""
     from leptonctl.commands.serve import serve as command
 
     return command(terminal_of(ctx).session(), environment, host, port)

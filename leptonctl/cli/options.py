@@ -7,17 +7,17 @@ import typer
 from leptonctl.cli.terminal import Terminal
 
 Only: TypeAlias = Annotated[list[str] | None, typer.Option("--only", metavar="ADDR", help="Only this address (repeatable).")]
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Go on without asking.")]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask for consent.")]
 Expect: TypeAlias = Annotated[
-    str | None, typer.Option("--expect", metavar="EFFECT_ID", help="Refuse when the effect is not the one that was reviewed.")
+    str | None, typer.Option("--expect", metavar="EFFECT_ID", help="Refuse unless the plan has the effect that was reviewed.")
 ]
 Rewind: TypeAlias = Annotated[
-    bool, typer.Option("--allow-rewind", help="Let a protected environment follow a commit without the last applied one.")
+    bool, typer.Option("--allow-rewind", help="Let a protected environment move to a commit that does not contain the last applied one.")
 ]
 
 
 def terminal_of(ctx: typer.Context) -> Terminal:
     """The terminal of this run."""
-    found = ctx.find_object(Terminal)
-    assert found is not None, "main() hands every command a Terminal"
-    return found
+    terminal = ctx.find_object(Terminal)
+    assert terminal is not None, "main() gives every command a Terminal"
+    return terminal

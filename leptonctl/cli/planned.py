@@ -1,4 +1,4 @@
-"""What the commands around a plan share: showing it, asking for consent, the exit code, the last words."""
+"""What the commands around a plan share: showing it, asking for consent, the exit code and the conclusion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: Path | None = None) -> None:
-    """The plan in the form that was asked for, and where it was saved."""
+    """Print the plan in the requested form, and where it was saved."""
     if terminal.json:
         from leptonctl.views.plan_json import plan_to_json
 
@@ -39,7 +39,7 @@ def plan_text(terminal: Terminal, plan: Plan) -> str:
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
-    """What an apply would refuse comes before a gate known to fail, and that before pending changes."""
+    """The exit code of a plan: errors that an apply would refuse come first, then gates known to fail, then pending changes."""
     if has_errors(plan.diagnostics):
         return refusal_code(plan.diagnostics)
     if plan.gates_failed:
@@ -47,25 +47,25 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
     return CHANGES if detailed and plan.has_effect else OK
 
 
-def consent_to_plan(terminal: Terminal, *, given: bool) -> Callable[[Plan], bool]:
-    """Shows the plan and asks; a plan without effect needs no consent."""
-    return terminal.consent(lambda plan: plan_text(terminal, plan), given=given, needed=lambda plan: plan.has_effect)
+def consent_to_plan(terminal: Terminal, *, assume_yes: bool) -> Callable[[Plan], bool]:
+    """A function that shows the plan and asks for consent; a plan without effect needs none."""
+    return terminal.consent(lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect)
 
 
 def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
-    """What is left to say after the reporter's last line."""
+    """Print what remains to be said after the reporter's last line, and give the exit code."""
     terminal.close()
     if outcome.finished is None:
         terminal.aside("Nothing was changed.")
     elif not terminal.json:
-        terminal.say(_without_steps(terminal, outcome.plan, outcome.finished, command))
+        terminal.say(_conclusion(terminal, outcome.plan, outcome.finished, command))
     if outcome.commit_hint:
-        terminal.aside(f"\nTo keep Git the truth:\n  {outcome.commit_hint}")
+        terminal.aside(f"\nTo record this in Git:\n  {outcome.commit_hint}")
     return outcome.exit_code
 
 
-def _without_steps(terminal: Terminal, plan: Plan, finished: ApplyFinished, command: str) -> str:
-    """The last words where no step was done, of which the reporter says nothing."""
+def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command: str) -> str:
+    """The conclusion of an apply that did no step, about which the reporter says nothing."""
     from leptonctl.views.events import closing, did_anything
     from leptonctl.views.style import Style
 

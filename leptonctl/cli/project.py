@@ -13,9 +13,9 @@ from leptonctl.core.diagnostic import ERROR, INVALID, OK, has_errors
 def init(
     ctx: typer.Context,
     from_file: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A table to learn from.")] = None,
-    target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The label column of that table.")] = None,
+    target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The column of that table to predict.")] = None,
 ) -> int:
-    """Lay out a project that applies at once, and say what was inferred."""
+    """Create a project that is ready to apply, and report what was inferred."""
     from leptonctl.commands.init import init as command
     from leptonctl.views.reports import init_text
 
@@ -24,16 +24,16 @@ def init(
 
 
 def validate(ctx: typer.Context) -> int:
-    """Check every project file, all errors at once."""
+    """Check all project files and report all errors at once."""
     from leptonctl.commands.validate import validate as command
     from leptonctl.views.reports import validation_text, validation_to_json
 
     terminal = terminal_of(ctx)
-    found = command(terminal.session())
-    code = INVALID if has_errors(found) else OK
+    problems = command(terminal.session())
+    code = INVALID if has_errors(problems) else OK
     if terminal.json:
-        return terminal.show(validation_to_json(found), str, code)
-    terminal.say(validation_text(found, terminal.sources, color=terminal.color))
+        return terminal.show(validation_to_json(problems), str, code)
+    terminal.say(validation_text(problems, terminal.sources, color=terminal.color))
     return code
 
 
@@ -41,7 +41,7 @@ def schema(
     ctx: typer.Context,
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="Project, Dataset, Model or Environment.")] = None,
 ) -> int:
-    """Print the JSON Schema of a kind, or of any document; editors read it."""
+    """Print the JSON Schema of a kind, or of any document, for editors."""
     from leptonctl.commands.validate import schema as command
 
     terminal_of(ctx).say(json_text(command(kind)))
@@ -50,15 +50,15 @@ def schema(
 
 def pin(
     ctx: typer.Context,
-    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these dataset versions; else all.")] = None,
+    addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these dataset versions. Default: all.")] = None,
 ) -> int:
-    """Write the digests of data files into the YAML. Never changes one that is there: it proposes a new version."""
+    """Write the digests of data files into the YAML. Never changes an existing digest, but proposes a new version."""
     from leptonctl.commands.pin import pin as command
     from leptonctl.views.reports import has_error, pin_text
 
     terminal = terminal_of(ctx)
-    done = command(terminal.session(), addresses or ())
-    return terminal.show(done, pin_text, ERROR if has_error(done) else OK)
+    report = command(terminal.session(), addresses or ())
+    return terminal.show(report, pin_text, ERROR if has_error(report) else OK)
 
 
 def version(ctx: typer.Context) -> int:

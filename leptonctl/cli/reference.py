@@ -1,4 +1,4 @@
-"""The command line -> docs/commands.md. Run as `python -m leptonctl.cli.reference`. Knows no command by itself."""
+"""The command line -> docs/commands.md. Run as `python -m leptonctl.cli.reference`. Knows no command itself."""
 
 import sys
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ Written by `python -m leptonctl.cli.reference` from the command line itself; `le
 `python -m leptonctl` works too.
 
 An **address** names a declared thing: `dataset/mail@2024-06`, `model/spam-filter@v2`, `environment/prod`, `environment/prod/spam-filter`.
-`spam-filter@v2` means `model/spam-filter@v2`, and `prod/spam-filter` means `environment/prod/spam-filter`, wherever that is clear.
+`spam-filter@v2` means `model/spam-filter@v2`, and `prod/spam-filter` means `environment/prod/spam-filter`, wherever that is unambiguous.
 """
 GLOBAL = """## Global options
 
-They stand before or after the command.
+They can be given before or after the command.
 """
-JSON = """With `--json`, standard output is JSON of a fixed form (`schemas/output`, draft-07): one object, or one event a line for the
+JSON = """With `--json`, standard output is JSON of a fixed form (`schemas/output`, draft-07): one object, or one event per line for the
 commands that do steps. Errors are one object `{"diagnostics": […]}`.
 """
 EXIT_CODES = {
@@ -64,7 +64,7 @@ def reference() -> str:
 
 
 def _chapters(group: click.Group, name: str, parent: click.Context, path: str) -> Iterator[str]:
-    """A command, then the commands below it."""
+    """A command, then its subcommands."""
     command = group.get_command(parent, name)
     assert command is not None, "the names are those of the group"
     context = click.Context(command, parent=parent, info_name=name)
@@ -72,14 +72,14 @@ def _chapters(group: click.Group, name: str, parent: click.Context, path: str) -
     usage = " ".join([title, *command.collect_usage_pieces(context)])
     yield f"## {title}\n\n```\n{usage}\n```\n\n{command.help}\n{_parameters(command, title)}"
     if isinstance(command, click.Group):
-        for below in command.list_commands(context):
-            yield from _chapters(command, below, context, title)
+        for subcommand in command.list_commands(context):
+            yield from _chapters(command, subcommand, context, title)
 
 
 def _parameters(command: click.Command, title: str) -> str:
     """The command's own arguments and options, and the schema of its JSON output."""
-    everywhere = {option.name for option in global_options()}
-    rows = [_row(param) for param in command.params if param.name not in everywhere]
+    global_names = {option.name for option in global_options()}
+    rows = [_row(param) for param in command.params if param.name not in global_names]
     table = "\n" + _table("| argument or option | meaning |", rows) if rows else ""
     output = OUTPUTS.get(title.removeprefix("leptonctl "))
     schema = f"[schemas/output/{output}.schema.json](../schemas/output/{output}.schema.json)"
@@ -87,19 +87,19 @@ def _parameters(command: click.Command, title: str) -> str:
 
 
 def _row(param: click.Parameter) -> str:
-    """One line of a table: how it is written, what it means, what holds without it."""
-    written = param.metavar or ""
+    """One row of a table: how it is written, what it means, its default."""
+    usage = param.metavar or ""
     if isinstance(param, click.Option):
         value = param.metavar or _value(param)
-        written = ", ".join(param.opts) + (f" {value}" if value else "")
+        usage = ", ".join(param.opts) + (f" {value}" if value else "")
     text = str(getattr(param, "help", "") or "")
     required = " Required." if param.required and isinstance(param, click.Option) else ""
     default = f" Default: `{param.default}`." if isinstance(param.default, str | int) and not isinstance(param.default, bool) else ""
-    return f"| `{written.replace('|', BAR)}` | {text}{required}{default} |"
+    return f"| `{usage.replace('|', BAR)}` | {text}{required}{default} |"
 
 
 def _value(option: click.Option) -> str:
-    """What stands behind an option that names no metavar."""
+    """The placeholder for the value of an option without a metavar."""
     if option.is_flag:
         return ""
     if isinstance(option.type, click.Choice):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from leptonctl.cli.commands import Suggesting, global_options, one
+from leptonctl.cli.commands import CommandGroup, as_command, global_options
 from leptonctl.cli.options import Yes, terminal_of
 
 if TYPE_CHECKING:
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def gc(ctx: typer.Context, yes: Yes = False) -> int:
-    """Free the space of what nothing needs. Declared versions, bindings and recent deployments stay."""
+    """Delete from the store what nothing needs. Declared versions, bindings and recent deployments stay."""
     from leptonctl.commands.gc import gc as command
     from leptonctl.views.reports import gc_preview, gc_text
 
     terminal = terminal_of(ctx)
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
-        lambda what: gc_preview(what, color=terminal.color), given=yes, needed=bool
+        lambda what: gc_preview(what, color=terminal.color), assume_yes=yes, needed=bool
     )
     return terminal.show(command(terminal.session(), consent), gc_text)
 
 
 def lock_list(ctx: typer.Context) -> int:
-    """List who holds which lock since when, and whether the holder is alive."""
+    """List the locks: who holds each, since when, and whether the holder is alive."""
     from leptonctl.commands.lock import locks as command
     from leptonctl.views.reports import locks
 
@@ -34,9 +34,9 @@ def lock_list(ctx: typer.Context) -> int:
 
 
 def lock_release(
-    ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID", help="As `leptonctl lock list` names it.")]
+    ctx: typer.Context, lock_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `leptonctl lock list` shows.")]
 ) -> int:
-    """Release a lock whose holder will not."""
+    """Release a lock by force, when its holder does not."""
     from leptonctl.commands.lock import release as command
     from leptonctl.views.reports import outline_text
 
@@ -44,11 +44,11 @@ def lock_release(
     return terminal.show(command(terminal.session(), lock_id), outline_text)
 
 
-lock: click.Group = Suggesting(
+lock: click.Group = CommandGroup(
     name="lock",
     help="List the locks, or release one.",
     rich_markup_mode=None,
     no_args_is_help=False,
     params=global_options(),
-    commands={"list": one("list", lock_list), "release": one("release", lock_release)},
+    commands={"list": as_command("list", lock_list), "release": as_command("release", lock_release)},
 )

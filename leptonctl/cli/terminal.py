@@ -1,4 +1,4 @@
-"""Where and how the command line speaks: streams, colour, JSON or text, consent. The only code that prints."""
+"""The output of the command line: streams, colour, JSON or text, and consent. The only code that prints."""
 
 import json
 import os
@@ -24,7 +24,7 @@ PIPED_WIDTH = 100
 
 @dataclass(slots=True, kw_only=True)
 class Terminal:
-    """Settled by the global options; remembers the session, so that errors can show its sources."""
+    """Set by the global options; keeps the session, so that errors can be shown with its sources."""
 
     directory: Path | None = None
     json: bool = False
@@ -32,7 +32,7 @@ class Terminal:
     verbose: bool = False
     version: bool = False
     _session: "Session | None" = None
-    _over: Event = field(default_factory=Event)
+    _closed: Event = field(default_factory=Event)
 
     def session(self) -> "Session":
         """The project of the working folder, or of `-C`."""
@@ -44,7 +44,7 @@ class Terminal:
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """The texts of the project files; nothing where they cannot be read, since errors are shown with them."""
+        """The text of the project files, to show errors with; empty when they cannot be read."""
         try:
             return self._session.sources if self._session is not None else {}
         except (Failure, OSError):
@@ -64,32 +64,32 @@ class Terminal:
         return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def show(self, value: Any, text: Callable[..., str], code: int = OK, **more: Any) -> int:
-        """Print a value as JSON, or as `text(value, color=…, …)`; give the exit code back."""
+        """Print a value as JSON, or as `text(value, color=…, …)`; return the exit code."""
         self.say(json_text(value) if self.json else text(value, color=self.color, **more))
         return code
 
     def say(self, text: str) -> None:
-        """A text of whole lines on standard output."""
+        """Print lines of text on standard output."""
         if text:
             write(sys.stdout, text.rstrip("\n") + "\n")
 
     def aside(self, text: str) -> None:
-        """What a person should read beside the output: standard output for people, standard error beside JSON."""
+        """Print what a person should read besides the output: on standard output, or with JSON on standard error."""
         write(sys.stderr if self.json else sys.stdout, text.rstrip("\n") + "\n")
 
     def complain(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Diagnostics on standard error, or as one JSON object on standard output."""
-        found = tuple(diagnostics)
+        """Print diagnostics on standard error, or as one JSON object on standard output."""
+        problems = tuple(diagnostics)
         if self.json:
             # on one line, since it may follow the JSON lines of an apply
-            self.say(json_text({"diagnostics": [d.to_json() for d in found]}, indent=None))
+            self.say(json_text({"diagnostics": [d.to_json() for d in problems]}, indent=None))
             return
         from leptonctl.views.diagnostics import render
 
-        write(sys.stderr, render(found, self.sources, color=self._colors(sys.stderr)).rstrip("\n") + "\n")
+        write(sys.stderr, render(problems, self.sources, color=self._colors(sys.stderr)).rstrip("\n") + "\n")
 
     def reporter(self) -> "Reporter":
-        """Who tells of the work: JSON lines, or lines for people with a live part on a terminal."""
+        """The reporter of events: JSON lines, or lines for people with a live part on a terminal."""
         from leptonctl.views.events import Console, JsonLines
 
         if self.json:
@@ -101,26 +101,26 @@ class Terminal:
         return console
 
     def _tick(self, refresh: Callable[[], None]) -> None:
-        while not self._over.wait(TICK_SECONDS):
+        while not self._closed.wait(TICK_SECONDS):
             refresh()
 
     def close(self) -> None:
-        """Nothing moves on the screen after this."""
-        self._over.set()
+        """Stop the live part: the screen does not change by itself after this."""
+        self._closed.set()
 
-    def consent(self, text: Callable[[T], str], *, given: bool, needed: Callable[[T], bool]) -> Callable[[T], bool]:
-        """Show what would be done, then ask, unless consent was given on the command line or nothing needs it."""
+    def consent(self, text: Callable[[T], str], *, assume_yes: bool, needed: Callable[[T], bool]) -> Callable[[T], bool]:
+        """A function that shows what would be done, then asks, unless consent was given on the command line or is not needed."""
 
         def ask(what: T) -> bool:
             if not self.json:
                 write(sys.stdout, text(what) + "\n\n")
-            if given or not needed(what):
+            if assume_yes or not needed(what):
                 return True
             if self.json or not sys.stdin.isatty():
                 raise fail(
                     "consent-missing",
-                    "Nobody can be asked for consent here",
-                    "Without a terminal, or with --json, consent is given on the command line.",
+                    "Consent cannot be asked for here",
+                    "Without a terminal, or with --json, consent has to be given on the command line.",
                     hint="add --yes, or apply a plan saved with `leptonctl plan --out FILE`",
                 )
             return _yes()
@@ -130,14 +130,14 @@ class Terminal:
 
 def _yes() -> bool:
     try:
-        answer = input("Go on? Only “yes” does: ")
+        answer = input('Continue? Type "yes" to confirm: ')
     except EOFError:
         return False
     return answer.strip() == "yes"
 
 
 def json_text(value: object, indent: int | None = 2) -> str:
-    """JSON that any output encoding carries."""
+    """A value as JSON that standard output can encode."""
     return json.dumps(value, indent=indent, ensure_ascii=(sys.stdout.encoding or "").lower() not in {"utf-8", "utf8"})
 
 

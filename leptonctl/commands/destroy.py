@@ -17,7 +17,7 @@ from leptonctl.core.plan import Observed, make_plan
 from leptonctl.core.state import Author, Pointer, State
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
-from leptonctl.kinds.binding import unbound
+from leptonctl.kinds.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
 
 
@@ -84,7 +84,7 @@ _DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)
 def _removal_plan(session: Session, state: State | None, names: Sequence[str]) -> Plan:
     """The plan of a destroy: every address of the environments is removed."""
     changes = [
-        unbound(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
+        with_unbind_step(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
         for name in names
         for address, pointer in (state.current if state else {}).items()
         if covers(document("environment", name), address)

@@ -1,7 +1,7 @@
-"""Addresses: built and taken apart here and nowhere else.
+"""Addresses, built and parsed here and nowhere else.
 
 `KIND/NAME` is a document, `KIND/NAME@VERSION` a version of it, `KIND/NAME/MEMBER` a part of it (the binding of a model in an
-environment). Values carry an address as its text, which is what state and JSON hold.
+environment). Values, state and JSON hold an address as a string.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -11,7 +11,7 @@ from leptonctl.core.frozen import Frozen
 
 
 class Address(Frozen):
-    """The parts of an address. `kind` in lower case; version and member are None where there is none."""
+    """The parts of an address. `kind` is in lower case; `version` and `member` are None when absent."""
 
     kind: str
     name: str
@@ -25,7 +25,7 @@ class Address(Frozen):
 
 
 def parse(text: str) -> Address:
-    """The parts of an address's text."""
+    """The parts of an address."""
     kind, _, rest = text.partition("/")
     whole, slash, member = rest.partition("/")
     name, at, version = whole.partition("@")
@@ -48,17 +48,17 @@ def member_of(kind: str, name: str, member: str) -> str:
 
 
 def family(text: str) -> str:
-    """The address less its version: what a version shares with its sisters."""
+    """The address without its version, which all versions of a document share."""
     return text.partition("@")[0]
 
 
 def covers(whole: str, text: str) -> bool:
-    """Whether `whole` is this address, or a document that it is a version or a part of."""
+    """Whether `whole` is this address, or the document that this version or part belongs to."""
     return text == whole or text.startswith((whole + "/", whole + "@"))
 
 
 def wholes(text: str) -> Iterator[str]:
-    """All that covers an address, itself included: what `covers` says yes to."""
+    """All addresses that cover an address (see `covers`), itself included."""
     yield text
     for index, letter in enumerate(text):
         if letter in "/@":
@@ -70,36 +70,39 @@ def short(text: str) -> str:
     return text.partition("/")[2]
 
 
-def environment_and_member(written: str) -> tuple[str, str]:
+def environment_and_member(text: str) -> tuple[str, str]:
     """`ENV` or `ENV/MEMBER`, with or without its kind, as (ENV, MEMBER or "")."""
-    found = parse(written)
-    if found.kind != "environment" or found.name == "":
-        found = parse(f"environment/{written}")
-    return found.name, found.member or ""
+    address = parse(text)
+    if address.kind != "environment" or address.name == "":
+        address = parse(f"environment/{text}")
+    return address.name, address.member or ""
 
 
-def full(written: str, known: Collection[str], kinds: Iterable[str]) -> str:
-    """What a person means: `m@v` is `model/m@v`, `prod/m` is `environment/prod/m`. Failure where that is not clear."""
-    if _known_as(written, known):
-        return written
-    meant = [f"{kind}/{written}" for kind in kinds if _known_as(f"{kind}/{written}", known)]
-    if len(meant) > 1:
-        detail = f"{written} may be {' or '.join(meant)}"
-        raise fail("ambiguous-address", "More than one thing has this name", detail, hint=f"write {meant[0]}")
-    return meant[0] if meant else written
+def full(text: str, known: Collection[str], kinds: Iterable[str]) -> str:
+    """The address that a user means: `m@v` is `model/m@v`, `prod/m` is `environment/prod/m`. Raises Failure: ambiguous-address."""
+    if _is_known(text, known):
+        return text
+    candidates = [f"{kind}/{text}" for kind in kinds if _is_known(f"{kind}/{text}", known)]
+    if len(candidates) > 1:
+        detail = f"{text} can mean {' or '.join(candidates)}"
+        raise fail("ambiguous-address", "More than one address matches this name", detail, hint=f"write {candidates[0]}")
+    return candidates[0] if candidates else text
 
 
-def expand(written: Iterable[str], known: Collection[str], kinds: Iterable[str]) -> list[str]:
-    """The known addresses that are meant: a model is its versions, an environment its bindings. Failure when one is not known."""
+def expand(texts: Iterable[str], known: Collection[str], kinds: Iterable[str]) -> list[str]:
+    """The known addresses that a user means: all versions of a model, all bindings of an environment.
+
+    Raises Failure: ambiguous-address, unknown-address.
+    """
     order = tuple(kinds)
-    wanted = [full(text, known, order) for text in written]
-    unknown = [_unknown(text, known) for text in wanted if not any(covers(text, other) for other in known)]
+    requested = [full(text, known, order) for text in texts]
+    unknown = [_unknown(text, known) for text in requested if not any(covers(text, other) for other in known)]
     if unknown:
         raise Failure(unknown)
-    return sorted(text for text in known if any(covers(one, text) for one in wanted))
+    return sorted(text for text in known if any(covers(whole, text) for whole in requested))
 
 
-def _known_as(text: str, known: Collection[str]) -> bool:
+def _is_known(text: str, known: Collection[str]) -> bool:
     return text in known or any(other.startswith(text + "@") for other in known)
 
 

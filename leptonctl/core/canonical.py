@@ -1,7 +1,7 @@
 """Digests over a typed, length-safe canonical encoding of JSON values.
 
-The encoding is compact JSON with sorted keys in ASCII: `1`, `1.0`, `true` and `"1"` differ, a text ends only at its own
-quote, so no two values share an encoding. Floats are written as the shortest text that reads back equal.
+The encoding is compact JSON with sorted keys in ASCII: `1`, `1.0`, `true` and `"1"` differ, and strings are quoted,
+so no two values share an encoding. A float is written as the shortest decimal that reads back equal.
 """
 
 import hashlib

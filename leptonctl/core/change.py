@@ -1,4 +1,4 @@
-"""Changes, drift, gate judgements and the plan that holds them: closed sets of frozen types."""
+"""Changes, drift and the plan that holds them: closed sets of frozen types."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeAlias
@@ -12,7 +12,7 @@ DriftClass: TypeAlias = Literal["heal", "note", "decision", "unobserved"]
 
 
 class Because(Frozen):
-    """One written thing that moved. `path` is dotted (`params.C`); `span` is where the new value stands, if written."""
+    """One declared field that changed. `path` is dotted (`params.C`); `span` is where the new value is written, if it is."""
 
     path: str
     before: Json
@@ -21,7 +21,7 @@ class Because(Frozen):
 
 
 class PlannedStep(Frozen):
-    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None where there is no history. The rest as in Step."""
+    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None without earlier builds. The rest as in Step."""
 
     step: Step
     key: str | None
@@ -68,7 +68,7 @@ class Change(Frozen):
 
     @property
     def is_held(self) -> bool:
-        """A gate is known to hold it back. None holds a return."""
+        """Whether a gate is known to hold the change. No gate holds a return."""
         return not self.is_return and any(judgement.passed is False for judgement in self.judgements)
 
 
@@ -97,7 +97,10 @@ class Keep(Change):
 
 
 class Drift(Frozen):
-    """Live differs from state. heal: apply mends it; note: nothing needs it now; decision: a person's; unobserved: not reachable."""
+    """What serves differs from the state.
+
+    heal: apply mends it; note: nothing needs it now; decision: a person has to decide; unobserved: it cannot be reached.
+    """
 
     address: str
     drift_class: DriftClass
@@ -107,9 +110,9 @@ class Drift(Frozen):
 
 
 class Plan(Frozen):
-    """A complete list of what would change. Apply decides nothing that is not in it.
+    """The complete list of what would change. Apply does nothing that is not in it.
 
-    `ops` are the ops that are counted, in order. `binding` names what a saved plan is bound to: part -> digest (lineage, serial,
+    `ops` are the ops to count, in order. `binding` is what a saved plan is bound to: part -> digest (lineage, serial,
     pointers, configuration, data, live, tool, steps); `plan_id` is the digest of all of them.
     """
 
@@ -125,43 +128,43 @@ class Plan(Frozen):
 
     @property
     def moving(self) -> tuple[Change, ...]:
-        """All changes but the kept."""
+        """All changes except those that keep a pointer."""
         return tuple(c for c in self.changes if not isinstance(c, Keep))
 
     @property
     def summary(self) -> dict[str, int]:
-        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that gates hold. Always all of them."""
+        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that gates hold. No count is left out."""
         counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held"), 0)
-        seen: set[str] = set()
+        counted: set[str] = set()
         for change in self.changes:
             counts[change.action] += 1
             counts["held"] += change.is_held
             for step in change.steps:
                 # two versions of equal recipe share one step
-                if step.spec in seen:
+                if step.spec in counted:
                     continue
-                seen.add(step.spec)
+                counted.add(step.spec)
                 counts["reuse" if step.cached else step.op] += 1
         return counts
 
     @property
     def complete(self) -> bool:
-        """Nothing is known only after apply."""
+        """Whether everything is known before apply."""
         return not any(c.known_after_apply for c in self.changes)
 
     @property
     def gates_failed(self) -> bool:
-        """A gate is known at plan time to fail."""
+        """Whether a gate is known at plan time to fail."""
         return any(c.is_held for c in self.changes)
 
     @property
     def has_effect(self) -> bool:
-        """Something would be done: exit 2 with --detailed-exitcode."""
+        """Whether anything would be done: exit 2 with --detailed-exitcode."""
         return bool(self.moving) or any(d.drift_class == "heal" for d in self.drift)
 
     @property
     def applyable(self) -> bool:
-        """There are changes (or drift to heal), no error, and no gate known to fail."""
+        """Whether there are changes (or drift to heal), no error, and no gate known to fail."""
         return self.has_effect and not self.gates_failed and not any(d.severity == "error" for d in self.diagnostics)
 
 

@@ -1,7 +1,7 @@
-"""The one way between records and bytes: frozen structs <-> JSON, every field checked where it is read (ADR 0015).
+"""The only codec between records and bytes: frozen structs <-> JSON, every field checked when it is read (ADR 0015).
 
-A record is what is durable or crosses a process. One that stands alone carries its format as a tag, written first; a reader
-passes over fields that it does not know and takes the default of those that are absent.
+A record is a value that is durable or crosses a process. A record in a file of its own carries its format as a tag, written
+first. A reader ignores unknown fields and fills in the defaults of absent ones.
 """
 
 from typing import Any, TypeVar
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 class Record(Frozen, omit_defaults=True, gc=False):
-    """The root of all record types. A record that lies in a file has `tag_field="format_version", tag="1"`.
+    """The base class of all record types. A record in a file of its own has `tag_field="format_version", tag="1"`.
 
-    Records hold no cycles, so the collector passes over them.
+    Records hold no reference cycles, so the garbage collector can skip them.
     """
 
 
 class BadRecord(ValueError):
-    """Bytes are not the record that belongs there. `newer`: they are of a format that a later release writes."""
+    """The bytes are not the expected record. `newer`: their format is that of a later release."""
 
     def __init__(self, reason: str, *, newer: bool = False) -> None:
         self.newer = newer
@@ -35,12 +35,12 @@ def encode(value: object) -> bytes:
 
 
 def encode_line(value: object) -> bytes:
-    """As `encode`, ended by a line feed: one message of a stream."""
+    """As `encode`, with a line feed at the end: one message of a stream."""
     return _ENCODER.encode(value) + b"\n"
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """The record in some bytes. Raises BadRecord, which says what is wrong and where in them."""
+    """The record in some bytes. Raises BadRecord, which says what is wrong and where."""
     try:
         value: T = _decoder(kind).decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
@@ -49,7 +49,7 @@ def decode(data: bytes, kind: type[T]) -> T:
 
 
 def convert(value: Json, kind: type[T]) -> T:
-    """A JSON value that was parsed before, as a record. Raises BadRecord."""
+    """An already parsed JSON value as a record. Raises BadRecord."""
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, RecursionError) as problem:
@@ -62,7 +62,7 @@ def plain(value: object) -> Any:
 
 
 def format_of(kind: type[msgspec.Struct]) -> str:
-    """The format that this release reads and writes."""
+    """The format that this release reads and writes for a record type."""
     return str(kind.__struct_config__.tag)
 
 

@@ -1,6 +1,6 @@
-"""The data contract as values: columns with type, range, allowed values and fill, and pure questions about cells.
+"""The data contract as values: columns with type, range, allowed values and fill value, and pure checks of cells.
 
-Owns the rules of type inference and what a cell may be, for data files and for requests alike. Reads nothing.
+Owns the rules of type inference and of what a cell may hold, for data files and requests alike. Reads nothing.
 """
 
 import hashlib
@@ -17,14 +17,15 @@ ColumnType: TypeAlias = Literal["number", "integer", "boolean", "string"]
 Scalar: TypeAlias = bool | int | float | str
 
 TYPES: tuple[ColumnType, ...] = ("number", "integer", "boolean", "string")
-MISSING_TEXTS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+MISSING_MARKERS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 """Read as missing in number, integer and boolean columns of untyped formats; an empty cell is missing everywhere."""
-MOSTLY = 0.95
+LEAST_NUMBERS = 0.95
+"""The share of numbers from which on an untyped column is a number column."""
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
 class Checks(Record):
-    """What a cell is checked for beside its type, as YAML declares it. `nullable` None: a cell may be missing where one is in the data."""
+    """The declared checks of a cell besides its type. `nullable` None: inferred, cells may be missing if some are in the data."""
 
     min: int | float | None = None
     max: int | float | None = None
@@ -33,9 +34,9 @@ class Checks(Record):
 
 
 class Column(Record):
-    """One feature. `fill` replaces a missing cell first; `nullable` says whether a cell may be missing after that.
+    """One feature. `fill` replaces missing cells first; `nullable` says whether a cell may still be missing after that.
 
-    hash: cells stand hashed in all artifacts and the column is then a string; requests carry it raw. declared: YAML names it.
+    hash: all artifacts hold the cells hashed, and the column is then a string; requests carry them raw. declared: YAML names it.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Column(Record):
 
 
 class Contract(Record):
-    """`columns` are the features in file order; `classes` are sorted, None for a number target."""
+    """`columns` are the features in file order; `classes` are sorted, None for a numeric target."""
 
     target: str
     target_type: ColumnType
@@ -62,11 +63,11 @@ class Contract(Record):
         return tuple(c.name for c in self.columns)
 
     def with_checks(self, declared: Mapping[str, Mapping[str, Json]]) -> "Contract":
-        """The same with the checks as they are declared now: they are no part of the prepare key, so a result may hold older ones.
+        """The contract with the checks as declared now: they are not part of the prepare key, so a result may hold older ones.
 
-        Raises BadRecord when one of them is none.
+        Raises BadRecord when a check is malformed.
         """
-        checks = {name: convert(dict(written), Checks) for name, written in declared.items()}
+        checks = {name: convert(dict(block), Checks) for name, block in declared.items()}
         return replace(self, columns=tuple(_rechecked(c, checks.get(c.name, Checks())) for c in self.columns))
 
 
@@ -78,7 +79,7 @@ def _rechecked(column: Column, checks: Checks) -> Column:
 
 
 class Cells(Frozen):
-    """Counts over the cells of one untyped column that are not missing. Every integer is a number too."""
+    """Counts of the cells of one untyped column that are not missing. Every integer is a number, too."""
 
     present: int
     integers: int
@@ -87,25 +88,25 @@ class Cells(Frozen):
 
 
 def infer_type(cells: Cells) -> ColumnType:
-    """integer > number > boolean > string over all rows.
+    """The first of integer, number, boolean and string that fits all cells.
 
-    A column whose cells are at least 95 % numbers is a number column: its few texts are faults of the data, to be reported,
-    not a reason to read it as text. A column without a cell is a number column, all missing.
+    A column with at least 95 % numbers is a number column: its few other cells are errors in the data, to be reported, not a
+    reason to read the column as strings. A column without any cell is a number column.
     """
     if cells.present == 0:
         return "number"
-    if cells.numbers >= MOSTLY * cells.present:
+    if cells.numbers >= LEAST_NUMBERS * cells.present:
         return "integer" if cells.integers == cells.numbers else "number"
     return "boolean" if cells.booleans == cells.present else "string"
 
 
 def is_missing(value: object) -> bool:
-    """JSON null, NaN and the empty text."""
+    """Whether a value is JSON null, NaN or the empty string."""
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
 def matches(type: ColumnType, value: object) -> bool:  # noqa: A002
-    """Whether a JSON value is of the type. An integral float is an integer; a bool is no number; infinities are nothing."""
+    """Whether a JSON value has the type. An integral float is an integer; a bool is not a number; infinities match no type."""
     if type == "string":
         return isinstance(value, str)
     if type == "boolean":
@@ -116,16 +117,16 @@ def matches(type: ColumnType, value: object) -> bool:  # noqa: A002
 
 
 def violations(column: Column, value: object) -> str | None:
-    """What is wrong with a cell as it stands in a request, without naming the cell; None when nothing is."""
+    """What is wrong with a cell of a request, without quoting the cell; None when nothing is."""
     if is_missing(value):
         return None if column.nullable or column.fill is not None else "is missing, which the contract does not allow"
     if not isinstance(value, bool | int | float | str) or not matches(column.type, value):
-        return f"is not {ARTICLES[column.type]}"
+        return f"is not {TYPE_PHRASES[column.type]}"
     return out_of_range(column, value)
 
 
 def out_of_range(column: Column, value: Scalar) -> str | None:
-    """min, max and values only, for a cell of the right type."""
+    """What min, max and values say against a cell of the right type; None when nothing."""
     if not isinstance(value, str):
         if column.min is not None and value < column.min:
             return f"is below the minimum {column.min}"
@@ -136,25 +137,26 @@ def out_of_range(column: Column, value: Scalar) -> str | None:
     return None
 
 
-ARTICLES: Mapping[ColumnType, str] = {"number": "a number", "integer": "an integer", "boolean": "a boolean", "string": "a text"}
+TYPE_PHRASES: Mapping[ColumnType, str] = {"number": "a number", "integer": "an integer", "boolean": "a boolean", "string": "a string"}
+"""Types with their article, for messages."""
 
 
 def hash_text(key: bytes, text: str) -> str:
-    """How a cell of a private column stands in every artifact: HMAC-SHA256 of its UTF-8 text, in hex."""
+    """The form of a private column's cell in every artifact: HMAC-SHA256 of its UTF-8 text, in hex."""
     return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
 
 
 def key_mark(key: bytes, key_id: str) -> str:
-    """Tells two keys of one key_id apart without giving either away."""
+    """A mark that tells two keys with the same key_id apart without revealing either."""
     return hmac.digest(key, b"leptonctl key check " + key_id.encode("utf-8"), "sha256").hex()
 
 
 def share(text: str) -> float:
-    """A stable place in [0, 1) for a text, by SHA-256: the same for ever, whatever else the data holds."""
+    """A number in [0, 1) for a string, by SHA-256: it never changes, whatever else the data holds."""
     return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:6], "big") / 2**48
 
 
-def missing_columns(wanted: Sequence[str], present: Sequence[str]) -> list[str]:
-    """Those of `wanted` that are not there, in order, once each."""
-    there = set(present)
-    return [name for name in dict.fromkeys(wanted) if name not in there]
+def missing_columns(required: Sequence[str], present: Sequence[str]) -> list[str]:
+    """The required names that are not present, in order, without duplicates."""
+    present_names = set(present)
+    return [name for name in dict.fromkeys(required) if name not in present_names]

@@ -16,10 +16,10 @@ class Epoch(Record, order=True):
 
 
 class Route(Record):
-    """A version of a model in a deployment. `share` is of the requests, in [0, 1].
+    """A version of a model in a deployment. `share` is its share of the requests, in [0, 1].
 
-    `digest` is the version's, `package` and `artifact` (its ONNX bytes) what answers. `files` are all files a server loads, by
-    name; `checks` is the digest of the contract's checks in force, None when there are none.
+    `digest` is the version's; `package` and `artifact` (its ONNX bytes) are what answers. `files` are all files that a server
+    loads, by name; `checks` is the digest of the contract's checks in force, None when there are none.
     """
 
     version: str
@@ -34,7 +34,7 @@ class Route(Record):
 
 
 class Deployment(Record, tag_field="format_version", tag="1"):
-    """All bindings of an environment at one moment, written once. `previous` is the number in force before, None for the first.
+    """All bindings of an environment at one moment, written once. `previous` is the deployment in force before, None for the first.
 
     `requests` is lenient or strict; `at` is ISO 8601 in UTC.
     """
@@ -60,7 +60,7 @@ class Deployment(Record, tag_field="format_version", tag="1"):
 class Head(Record, tag_field="format_version", tag="1"):
     """The fence and the pointer of an environment in one object. Numbers of 0 mean none.
 
-    `nonce` is random, so that no two heads have equal bytes. `staged` is what servers should get ready.
+    `nonce` is random, so that no two heads have equal bytes. `staged` is the deployment that servers should load.
     """
 
     epoch: Epoch
@@ -72,7 +72,7 @@ class Head(Record, tag_field="format_version", tag="1"):
 
 
 class ServedModel(Record):
-    """What a server answers with for a model, and since when without a break (ISO 8601)."""
+    """What a server serves for a model, and since when without interruption (ISO 8601)."""
 
     version: str
     digest: str
@@ -82,12 +82,12 @@ class ServedModel(Record):
 
 
 class ServerRecord(Record, tag_field="format_version", tag="1"):
-    """What a server says of itself, in the store and at `/leptonctl/v1/status`.
+    """What a server reports about itself, in the store and at `/leptonctl/v1/status`.
 
-    `beat` grows with every writing: who reads it twice knows without comparing clocks whether the server lives (protocols 4).
-    `heartbeat` and `started` are seconds since 1970 by its own clock, for people. `start` is in clock ticks
-    since boot, `namespace` that of the pid; with machine, boot and pid they tell a process from all others.
-    `ready`: deployments it could serve this instant; `failed`: deployment -> why it cannot; `note`: why it serves another than the head.
+    `beat` grows with every write: whoever reads it twice knows whether the server lives, without comparing clocks (protocols 4).
+    `heartbeat` and `started` are seconds since 1970 by the server's clock, for people. `start` is in clock ticks since boot,
+    `namespace` is that of the pid; with machine, boot and pid they identify a process. `ready`: deployments it could serve at
+    once; `failed`: deployment -> why it cannot serve it; `note`: why it serves another deployment than the head names.
     """
 
     id: str

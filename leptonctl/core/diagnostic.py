@@ -38,7 +38,7 @@ class Diagnostic(Frozen):
 
 
 class Failure(Exception):
-    """The one exception that carries diagnostics to the one error door of the command line."""
+    """Carries diagnostics to the command line, which prints them and exits with `exit_code`."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic], exit_code: int = ERROR) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -46,8 +46,8 @@ class Failure(Exception):
         super().__init__("; ".join(f"{d.id}: {d.summary}. {d.detail}" for d in self.diagnostics))
 
 
-# how many known names a hint lists
-SHOWN = 12
+MAX_NAMES = 12
+"""How many known names a hint lists."""
 
 
 def error(id: str, summary: str, detail: str = "", *, span: Span | None = None, hint: str = "") -> Diagnostic:  # noqa: A002
@@ -64,7 +64,7 @@ def fail(
     hint: str = "",
     exit_code: int = ERROR,
 ) -> Failure:
-    """A failure of one error, to be raised."""
+    """A Failure with one error, for the caller to raise."""
     return Failure([error(id, summary, detail, span=span, hint=hint)], exit_code)
 
 
@@ -73,14 +73,14 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def refusal_code(diagnostics: Iterable[Diagnostic]) -> int:
-    """The exit code of a plan that an apply refuses for these errors."""
+    """The exit code of an apply that refuses its plan because of these errors."""
     return STALE if any(d.id == "rewind" for d in diagnostics) else ERROR
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean "x"?`, or what is known when nothing is near, or nothing when nothing is known."""
+    """`did you mean "x"?`, or the known names when none is similar; "" when there are none."""
     names = sorted(known)
-    near = [name for name in names if name.lower() == word.lower()] or get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f'did you mean "{near[0]}"?'
-    return "known: " + ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "") if names else ""
+    similar = [name for name in names if name.lower() == word.lower()] or get_close_matches(word, names, n=1, cutoff=0.6)
+    if similar:
+        return f'did you mean "{similar[0]}"?'
+    return "known: " + ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "") if names else ""

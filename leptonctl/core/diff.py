@@ -1,4 +1,4 @@
-"""Nodes against recorded pointers: what is new, moved, gone or kept, and because of which written fields."""
+"""Nodes compared with recorded pointers: what is new, changed, gone or kept, and which declared fields caused it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,13 +11,13 @@ from leptonctl.core.values import Json, Node, Path, Span
 
 
 def diff(nodes: Sequence[Node], current: Mapping[str, Pointer], keys: Keys, lost: frozenset[str] = frozenset()) -> tuple[Change, ...]:
-    """One change an address, in the order of the nodes, vanished addresses last (dependants first).
+    """One change per address, in the order of the nodes; addresses no longer declared come last (dependants first).
 
-    Steps and becauses are added later, to what moves. `lost`: addresses in place whose results are gone from the store.
+    Steps and becauses are added later, to what moves. `lost`: addresses in place whose results are missing from the store.
     """
     declared = {node.address for node in nodes}
-    gone = sorted((a for a in current if a not in declared), key=lambda a: (parse(a).member is None, a))
-    return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_vanished(a, current[a]) for a in gone))
+    undeclared = sorted((a for a in current if a not in declared), key=lambda a: (parse(a).member is None, a))
+    return (*(_change(node, current.get(node.address), keys, lost) for node in nodes), *(_vanished(a, current[a]) for a in undeclared))
 
 
 def _change(node: Node, pointer: Pointer | None, keys: Keys, lost: frozenset[str]) -> Change:
@@ -38,38 +38,37 @@ def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> s
     if node.digest != pointer.digest:
         return "recipe changed" if node.version is None else "the bound version was rebuilt"
     if node.address in lost:
-        return "what was built for it is missing from the store"
+        return "its results are missing from the store"
     if node.effect:
         unchanged = node.version is None or node.declaration == pointer.declaration
         return "" if unchanged else "the checks on its requests changed"
     moved = [step.name.replace("_", "-") for step in node.steps if keys.of(node.address, step.name) != pointer.key(step.name)]
     if moved and node.declaration == pointer.declaration:
-        return "what it reads has changed"
+        return "its inputs have changed"
     return f"{' and '.join(moved)} requested again" if moved else ""
 
 
 def _vanished(address: str, pointer: Pointer) -> Change:
-    kind = Remove if pointer.effect else Forget
-    return kind(address=address, reason="no longer declared", before=pointer.digest, before_version=pointer.version)
+    change = Remove if pointer.effect else Forget
+    return change(address=address, reason="no longer declared", before=pointer.digest, before_version=pointer.version)
 
 
 def with_becauses(change: Change, node: Node | None, recipe: Recipe | None) -> Change:
-    """An update with the written fields that moved it; `recipe` is the recorded one, None when it is not in the store."""
+    """An update with the declared fields that caused it; `recipe` is the recorded one, None when it is not in the store."""
     if not isinstance(change, Update) or node is None or recipe is None:
         return change
     same = change.before == change.after and change.before_version == change.after_version
-    found = notes_becauses(recipe, node) if same else becauses(recipe, node)
-    return replace(change, because=tuple(found))
+    return replace(change, because=tuple(notes_becauses(recipe, node) if same else becauses(recipe, node)))
 
 
 def becauses(before: Recipe, node: Node) -> Iterator[Because]:
-    """The fields of the recipe that moved, each at the place where the new value (or its nearest parent) is written."""
+    """The fields of the recipe that changed, each with the span where the new value (or its nearest parent) is written."""
     for path, old, new in leaves(dict(before.recipe), node.recipe):
         yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
 
 
 def notes_becauses(before: Recipe, node: Node) -> Iterator[Because]:
-    """The notes that moved: where a kind writes them in a block of YAML, `origins` leads there."""
+    """The notes that changed, each with the span where it is written."""
     if node.effect:
         return
     for path, old, new in leaves(dict(before.notes), node.notes):

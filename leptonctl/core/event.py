@@ -1,4 +1,4 @@
-"""What happens while a plan is carried out: a closed set of frozen types, told to a Reporter."""
+"""The events of an apply: a closed set of frozen types, passed to a Reporter."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Protocol, TypeAlias
@@ -10,7 +10,7 @@ from leptonctl.core.values import Json
 
 
 class ApplyStarted(Frozen):
-    """`command` is apply, build, rollback …; `steps` is how many will be done, `reuse` how many are adopted."""
+    """`command` is apply, build, rollback …; `steps` counts the steps to do, `reuse` those whose results are adopted."""
 
     type: ClassVar[str] = "apply_started"
     command: str
@@ -41,7 +41,7 @@ class StepProgress(Frozen):
 
 
 class StepFinished(Frozen):
-    """`adopted`: another builder's result was taken, or one that was there. `judgements` on a bind."""
+    """`adopted`: the result existed already, or another builder made it. `judgements` are set on a bind."""
 
     type: ClassVar[str] = "step_finished"
     op: str
@@ -56,7 +56,7 @@ class StepFinished(Frozen):
 
 
 class StepFailed(Frozen):
-    """`gate`: a binding was held by its gate (exit 6), not an error of the step."""
+    """`gate`: a gate held the binding (exit 6); the step itself has no error."""
 
     type: ClassVar[str] = "step_failed"
     op: str
@@ -70,7 +70,7 @@ class StepFailed(Frozen):
 
 
 class StepSkipped(Frozen):
-    """`because` is the op and address of what failed before it."""
+    """`because` is the op and address of the failed step that this one depends on."""
 
     type: ClassVar[str] = "step_skipped"
     op: str
@@ -81,9 +81,9 @@ class StepSkipped(Frozen):
 
 
 class ApplyFinished(Frozen):
-    """`done`: how many steps of each op were done, under the op's past participle, in the order of the table of ops.
+    """`done`: number of steps by the past participle of their op, in the order of the table of ops.
 
-    `healed`: environments that serve again what is bound. `changed`: those whose settings moved, and no binding.
+    `healed`: environments that serve again what is bound. `changed`: environments whose settings changed, but no binding.
     """
 
     type: ClassVar[str] = "apply_finished"
@@ -101,6 +101,6 @@ Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | St
 
 
 class Reporter(Protocol):
-    """Told every event, in order, from one thread at a time. Must not raise."""
+    """Receives every event, in order, from one thread at a time. Must not raise."""
 
     def __call__(self, event: Event) -> None: ...

@@ -1,4 +1,4 @@
-"""Gates and judgements as values: what an environment asks of a version, and what came of it. Knows no rule by name."""
+"""Gates and judgements as values: what an environment requires of a version, and the outcome. Knows no rule by name."""
 
 from typing import Literal, TypeAlias
 
@@ -18,12 +18,12 @@ class Gate(Frozen):
 
 
 class Judgement(Frozen):
-    """A gate against evidence. `passed` None: not known yet.
+    """The outcome of a gate on the evidence. `passed` None: not known yet.
 
-    `value` is what is compared with the limit (of a drop: how much worse the candidate is). `bound` and `candidate` are the metric
-    of the version bound now and of the candidate. `interval` holds (low, high) of `value` where `test`, a procedure in a few words,
-    gives one; "" where the value is compared as it is. `n`: how many rows it was measured on. `held`: for what reason a binding
-    is held that does not pass.
+    `value` is what is compared with the limit (for a drop: how much worse the candidate is). `bound` and `candidate` are the metric
+    of the version bound now and of the candidate. `interval` is (low, high) of `value` where `test`, a procedure in a few words,
+    gives one; `test` is "" where the value itself is compared. `n`: number of rows it was measured on. `held`: why a binding that
+    does not pass is held.
     """
 
     gate: Gate

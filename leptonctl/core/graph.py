@@ -1,4 +1,4 @@
-"""The order of nodes, and the keys of their steps as far as results allow. Knows no op, no kind and nothing of machine learning."""
+"""The order of nodes, and the keys of their steps as far as results allow. Knows no op, no kind and no machine learning."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
@@ -11,7 +11,7 @@ from leptonctl.core.values import Json, Node, Op, Place, Step
 
 
 def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
-    """Nodes after all that they need; otherwise in the order given. Raises graphlib.CycleError."""
+    """Nodes after everything they need; otherwise in the given order. Raises graphlib.CycleError."""
     by_address = {node.address: node for node in nodes}
     if _is_ordered(by_address):
         return tuple(by_address.values())
@@ -20,12 +20,12 @@ def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 
 def _is_ordered(nodes: Mapping[str, Node]) -> bool:
-    """Kinds are declared in such an order that their nodes mostly come in one, too."""
-    seen: set[str] = set()
+    """Whether every node follows what it needs already, which is usual: kinds are declared in that order."""
+    earlier: set[str] = set()
     for address, node in nodes.items():
-        if any(need not in seen and need in nodes for need in node.needs):
+        if any(need not in earlier and need in nodes for need in node.needs):
             return False
-        seen.add(address)
+        earlier.add(address)
     return True
 
 
@@ -45,9 +45,9 @@ class Keys(Frozen):
 
 
 def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> Keys:
-    """Complete the keys that depend on bytes, from results, or from the pointer where the declaration is the recorded one.
+    """Complete the keys that depend on bytes: from results, or from the pointer when the declaration is the recorded one.
 
-    `nodes` come in order. A recorded key holds only as long as what its step reads stands as it is recorded, too.
+    `nodes` are in order. A recorded key holds only while everything that its step reads is as recorded.
     """
     keys: dict[Place, str | None] = {}
     for node in nodes:
@@ -56,15 +56,15 @@ def resolve_keys(nodes: Sequence[Node], current: Mapping[str, Pointer], results:
         for step in node.steps:
             if step.key is not None or not step.reads:
                 keys[step.place] = step.key
-            elif recorded is not None and (key := recorded.key(step.name)) is not None and _stands(step, keys, current):
+            elif recorded is not None and (key := recorded.key(step.name)) is not None and _reads_unchanged(step, keys, current):
                 keys[step.place] = key
             else:
                 keys[step.place] = complete_key(step, keys, current, results)
     return Keys(by_place=keys)
 
 
-def _stands(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> bool:
-    """Whether nothing that a step reads has moved from what is recorded."""
+def _reads_unchanged(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> bool:
+    """Whether everything that a step reads is as recorded."""
     for place in step.needs.values():
         pointer = current.get(place[0])
         if pointer is not None and place in keys and keys[place] != pointer.key(place[1]):
@@ -73,13 +73,13 @@ def _stands(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, 
 
 
 def complete_key(step: Step, keys: Mapping[Place, str | None], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> str | None:
-    """The key of a step that reads parts of results, or None when a part is not known."""
+    """The key of a step that reads parts of results; None when a part is not known."""
     needed = {role: needed_key(step, role, keys, current) for role in (*step.needs, *step.given)}
     return key_from(step, {role: results[key] for role, key in needed.items() if key is not None and key in results})
 
 
 def key_from(step: Step, needs: Mapping[str, Result]) -> str | None:
-    """The key of a step from the results that it reads, by role; None when one of the parts is not there."""
+    """The key of a step from the results that it reads, by role; None when a part is missing."""
     if step.key is not None:
         return step.key
     parts: dict[str, Json] = {}
@@ -93,7 +93,10 @@ def key_from(step: Step, needs: Mapping[str, Result]) -> str | None:
 
 
 def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -> str:
-    """What determines a step by content: its own fields and what the needed results hold, whatever their keys. "" where that is its key."""
+    """The digest of a step's content: its own fields and the contents of the needed results, whatever their keys.
+
+    "" where the key is by content already.
+    """
     if step.own is None:
         return ""
     contents: dict[str, Json] = {role: identity(result, ops[result.op]) for role, result in needs.items()}
@@ -101,7 +104,7 @@ def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -
 
 
 def identity(result: Result, op: Op) -> str:
-    """The digest of what a result gives to those that read it."""
+    """The digest of what a result gives to the steps that read it."""
     names = result.outputs if op.identity is None else op.identity
     return digest({"artifacts": dict(result.artifacts), "outputs": {name: result.outputs.get(name) for name in names}})
 

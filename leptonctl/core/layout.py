@@ -1,19 +1,19 @@
-"""Where things lie in a store: the one place that storage and servers share. Pure: names in, paths out, and back.
+"""The paths of a store, for storage and servers. Pure: names to paths, and back.
 
-`artifacts/` and `results/` are shared by content among all projects of a store, as are `recipes/` and `keys/`; everything
-that moves lies under `projects/LINEAGE/`. Digests and step keys are `sha256:<hex>` or the bare hex. What is written once lies
-flat in its folder: what is written together then waits for the medium once, and any file system finds a name among millions.
+`artifacts/`, `results/`, `recipes/` and `keys/` are shared by all projects of a store; everything that changes is below
+`projects/LINEAGE/`. Digests and step keys are `sha256:<hex>` or the bare hex. What is written once is stored flat in one folder:
+files written together then need a single sync, and any file system finds a name among millions.
 """
 
 import re
 from urllib.parse import quote, unquote
 
 IDENTITY = "identity"
-"""Which store this is, written once; a state names it."""
+"""The identity of the store, written once; a state names it."""
 ARTIFACTS, RESULTS, RECIPES, PROJECTS, LINEAGES, KEYS = "artifacts", "results", "recipes", "projects", "lineages", "keys"
 NUMBER_DIGITS = 8
 HISTORY_CHUNK = 1000
-"""Serials whose history records share a folder, so that neither reading nor checking the newest lists all of them."""
+"""How many serials' history records share a folder, so that neither reading nor checking the newest lists all of them."""
 
 _ARTIFACT = re.compile(ARTIFACTS + r"/([0-9a-f]{64})")
 _RESULT = re.compile(RESULTS + r"/([0-9a-f]{64})(?:\.([1-9][0-9]*))?")
@@ -21,29 +21,29 @@ _HISTORY = re.compile(r"([0-9]{8,})-(.+)")
 
 
 def artifact(digest: str) -> str:
-    """Bytes, under the hex of their SHA-256."""
+    """An artifact, under the hex of its SHA-256."""
     return f"{ARTIFACTS}/{bare(digest)}"
 
 
 def artifact_digest(path: str) -> str | None:
-    """The digest of the artifact at a path; None for what is not an artifact's path."""
-    found = _ARTIFACT.fullmatch(path)
-    return None if found is None else f"sha256:{found[1]}"
+    """The digest of the artifact at a path; None for any other path."""
+    match = _ARTIFACT.fullmatch(path)
+    return None if match is None else f"sha256:{match[1]}"
 
 
 def result(key: str, number: int = 1) -> str:
-    """The record of a step key; from `number` 2 on one that was made after an artifact of the one before was lost."""
+    """The record of a step key; from `number` 2 on, one made after an artifact of the previous one was lost."""
     return f"{RESULTS}/{bare(key)}" + ("" if number == 1 else f".{number}")
 
 
 def result_key(path: str) -> tuple[str, int] | None:
-    """Key and number of the record at a path; None for what is not a result's path."""
-    found = _RESULT.fullmatch(path)
-    return None if found is None else (f"sha256:{found[1]}", int(found[2] or 1))
+    """Key and number of the result at a path; None for any other path."""
+    match = _RESULT.fullmatch(path)
+    return None if match is None else (f"sha256:{match[1]}", int(match[2] or 1))
 
 
 def recipe(declaration: str) -> str:
-    """What was declared, under the digest that pointers name."""
+    """A recipe, under the digest that pointers hold as `declaration`."""
     return f"{RECIPES}/{bare(declaration)}"
 
 
@@ -53,22 +53,22 @@ def key_mark(key_id: str) -> str:
 
 
 def lineages(project_name: str) -> str:
-    """The folder that names the lineages begun under a project's name: where a missing state is looked for."""
+    """The folder that names the lineages begun under a project's name; a missing state is looked up there."""
     return f"{LINEAGES}/{segment(project_name)}"
 
 
 def lineage_name(project_name: str, lineage: str) -> str:
-    """One of them. What holds is the `owner` of the lineage."""
+    """One name in that folder. The lineage's `owner` is authoritative."""
     return f"{lineages(project_name)}/{segment(lineage)}"
 
 
 def project(lineage: str) -> str:
-    """The folder of all that moves for one lineage."""
+    """The folder of everything that changes in one lineage."""
     return f"{PROJECTS}/{segment(lineage)}"
 
 
 def owner(lineage: str) -> str:
-    """Which project and which generation of its state a lineage belongs to."""
+    """The record of the project and the generation of its state that a lineage belongs to."""
     return f"{project(lineage)}/owner"
 
 
@@ -78,7 +78,7 @@ def history(lineage: str) -> str:
 
 
 def history_chunk(lineage: str, serial: int) -> str:
-    """The folder of the history records of some serials, this one among them."""
+    """The folder of the history records of this serial and its neighbours."""
     return f"{history(lineage)}/{serial // HISTORY_CHUNK:0{NUMBER_DIGITS - 3}d}"
 
 
@@ -88,15 +88,15 @@ def history_record(lineage: str, serial: int, id: str) -> str:  # noqa: A002
 
 
 def history_mark(path: str) -> tuple[int, str] | None:
-    """Serial and id of the history record at a path; None for what is not a history record's path."""
-    found = _HISTORY.fullmatch(_name(path))
-    return None if found is None else (int(found[1]), found[2])
+    """Serial and id of the history record at a path; None for any other path."""
+    match = _HISTORY.fullmatch(_name(path))
+    return None if match is None else (int(match[1]), match[2])
 
 
 def history_serial(path: str) -> int | None:
-    """The serial of the history record at a path; None for what is not a history record's path."""
-    found = history_mark(path)
-    return None if found is None else found[0]
+    """The serial of the history record at a path; None for any other path."""
+    mark = history_mark(path)
+    return None if mark is None else mark[0]
 
 
 def deployments(lineage: str, environment: str) -> str:
@@ -110,7 +110,7 @@ def deployment(lineage: str, environment: str, number: int) -> str:
 
 
 def head(lineage: str, environment: str) -> str:
-    """What names the deployment in force and the one that is staged; the fence (protocols 1)."""
+    """The head, which names the deployment in force and the staged one; the fence (protocols 1)."""
     return f"{deployments(lineage, environment)}/head"
 
 
@@ -120,7 +120,7 @@ def servers(lineage: str, environment: str) -> str:
 
 
 def server(lineage: str, environment: str, id: str) -> str:  # noqa: A002
-    """What one server says of itself."""
+    """The record that a server writes about itself."""
     return f"{servers(lineage, environment)}/{segment(id)}"
 
 
@@ -135,18 +135,18 @@ def bare(digest: str) -> str:
 
 
 def segment(name: str) -> str:
-    """A user's word as one path segment."""
+    """A name that a user chose, as one path segment."""
     quoted = quote(name, safe="")
     return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
 
 
-def word(segment_: str) -> str:
-    """The user's word that a segment stands for."""
-    return unquote(segment_)
+def word(quoted: str) -> str:
+    """The name that a user chose, from its path segment."""
+    return unquote(quoted)
 
 
 def numbered(path: str) -> int | None:
-    """The number that the last segment of a deployment's path is, or None."""
+    """The number of the deployment at a path; None for any other path."""
     name = _name(path)
     return int(name) if name.isascii() and name.isdigit() else None
 

@@ -1,7 +1,7 @@
-"""What a model is beside its graph: how a request becomes graph inputs, and graph outputs an answer. And the package of both.
+"""What a model needs besides its graph: how a request becomes graph inputs, and graph outputs an answer. And the package of both.
 
 A package is what is evaluated, compared, bound, served and returned to (protocols 11): the graph and those fields of the
-manifest that change an answer. Checks (min, max, values, nullable) and the names of secrets are no part of it.
+manifest that change an answer. Checks (min, max, values, nullable) and the names of secrets are not part of it.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from leptonctl.core.contract import ColumnType, Scalar
 from leptonctl.core.values import Json
 
 FEATURES = "features"
-"""The FP32 graph input [N, k] that all number columns are stacked in."""
+"""The FP32 graph input [N, k] that stacks all numeric columns."""
 
 
 class Place(Record):
-    """Where a column enters the graph: a place of `features`, or a string input of its own (then `index` is None)."""
+    """Where a column enters the graph: at an index of `features`, or as a string input of its own (then `index` is None)."""
 
     input: str
     index: int | None = None
 
 
 class ManifestColumn(Record):
-    """One feature column; the fields are those of `contract.Column`, and its place in the graph."""
+    """One feature column: the fields of `contract.Column`, and its place in the graph."""
 
     name: str
     type: ColumnType
@@ -45,7 +45,7 @@ class Graph(Record):
 
 
 class Hashing(Record):
-    """How private columns are hashed: the typed secret as YAML wrote it, and the public name of its value."""
+    """How private columns are hashed: the typed secret as written in YAML, and the public name of its value."""
 
     hash: tuple[str, ...] = ()
     key: Json = None

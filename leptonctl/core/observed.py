@@ -11,7 +11,7 @@ SourceKey: TypeAlias = tuple[str, str, str | None]
 
 
 class SourceFacts(Frozen):
-    """One data file. `digest` is None when it could not be read; then `problem` (id, summary, detail, hint) says why."""
+    """One data file. `digest` is None when it could not be read; `problem` (id, summary, detail, hint) then says why."""
 
     digest: str | None = None
     columns: tuple[str, ...] | None = None
@@ -21,9 +21,9 @@ class SourceFacts(Frozen):
 class Live(Frozen):
     """What serves an environment now.
 
-    here: this host may start and heal its server. running: a process of ours lives. answering: this host's server as it answered.
-    head: the head of the store, None when there is none. servers: all that are registered; alive: the ids of those that live, as
-    far as can be told. reason: what is wrong, as the server itself says it.
+    here: this host may start and heal its server. running: a process of ours lives. answering: the answer of this host's server.
+    head: the environment's head in the store, None when absent. servers: all registered servers; alive: the ids of those that
+    seem to live. reason: what is wrong, as the server itself reports it.
     """
 
     here: bool = False

@@ -1,4 +1,4 @@
-"""Changes to a plan: the steps that would make the pointers equal, what is cached, what it will cost, and the ids that bind it."""
+"""From changes to a plan: the steps that would make the pointers equal, what is cached, how long it takes, and the ids that bind it."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -13,13 +13,12 @@ from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Place, Step
 
 MOST_SISTERS = 16
-"""How many earlier builds a forecast looks at."""
+"""How many earlier builds a forecast takes into account."""
 
 
 class Settled(Frozen):
-    """What is declared beside what is recorded: nodes in order and by address, the keys of their steps, and the results that decide.
-
-    `current` are the pointers that hold; `lost` addresses stand on results that are gone.
+    """What is declared, joined with what is recorded: nodes in order and by address, the keys of their steps, the current pointers
+    and the results that decide the plan.
     """
 
     nodes: tuple[Node, ...]
@@ -30,23 +29,23 @@ class Settled(Frozen):
 
 
 def wanted_keys(settled: Settled, changes: Iterable[Change]) -> set[str]:
-    """The step keys whose results decide the plan: those of what moves, and of what it reads."""
-    found: set[str | None] = set()
+    """The step keys whose results decide the plan: those of moving nodes, and of what they read."""
+    keys: set[str | None] = set()
     for change in changes:
         node = settled.by_address.get(change.address)
         if node is None or isinstance(change, Keep):
             continue
         for step in node.steps:
-            found.add(settled.keys.of(*step.place))
-            found.update(needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.given))
+            keys.add(settled.keys.of(*step.place))
+            keys.update(needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.given))
         for address in node.needs:
             needed = settled.by_address.get(address)
-            found.update(settled.keys.of(*step.place) for step in (needed.steps if needed else ()))
-    return {key for key in found if key is not None}
+            keys.update(settled.keys.of(*step.place) for step in (needed.steps if needed else ()))
+    return {key for key in keys if key is not None}
 
 
 def with_steps(settled: Settled, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Each moving change with its steps, and what of it is known only after apply."""
+    """Each moving change with its steps, and with what is known only after apply."""
     return tuple(
         change
         if isinstance(change, Keep) or change.address not in settled.by_address
@@ -60,7 +59,7 @@ def _planned(change: Change, node: Node, settled: Settled) -> Change:
     steps = []
     for step in node.steps:
         key = settled.keys.of(*step.place)
-        # evidence for a gate is listed even where the same address recorded it before
+        # evidence for a gate is listed even when the same address has recorded it before
         if key is not None and pointer is not None and not node.effect and pointer.key(step.name) == key:
             continue
         steps.append(PlannedStep(step=step, key=key, cached=key is not None and key in settled.results and not step.effect))
@@ -71,54 +70,56 @@ def _planned(change: Change, node: Node, settled: Settled) -> Change:
 
 
 def unmet(settled: Settled, changes: Sequence[Change]) -> frozenset[str]:
-    """Addresses in place whose results are gone although a listed step reads them: they have to be built again first."""
+    """Addresses in place whose results are missing although a listed step reads them; they have to be built again first."""
     steps = [planned.step for change in changes for planned in change.steps if not planned.cached]
     if not steps:
         return frozenset()
     listed = {planned.step.place for change in changes for planned in change.steps}
-    found: set[str] = set()
+    addresses: set[str] = set()
     given = {key for step in steps for key in step.given.values() if key not in settled.results}
     for step in steps:
-        found.update(place[0] for place in step.needs.values() if place not in listed and settled.keys.of(*place) not in settled.results)
+        addresses.update(
+            place[0] for place in step.needs.values() if place not in listed and settled.keys.of(*place) not in settled.results
+        )
     if given:
         makers = {key: node.address for node in settled.nodes for s in node.steps if (key := settled.keys.of(*s.place)) in given}
-        found.update(makers[key] for key in given if key in makers)
-    return frozenset(found & settled.current.keys())
+        addresses.update(makers[key] for key in given if key in makers)
+    return frozenset(addresses & settled.current.keys())
 
 
-def only(changes: Sequence[Change], by_address: Mapping[str, Node], wanted: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
-    """The changes at these addresses and the prerequisites they stand on; the second value names the prerequisites."""
-    chosen = set(wanted)
-    named = {c.address for c in changes if not chosen.isdisjoint(wholes(c.address))}
-    below: set[str] = set()
-    queue = list(named)
+def only(changes: Sequence[Change], by_address: Mapping[str, Node], requested: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
+    """The changes at the requested addresses and at their prerequisites; the second value names the prerequisites."""
+    wanted = set(requested)
+    targets = {c.address for c in changes if not wanted.isdisjoint(wholes(c.address))}
+    prerequisites: set[str] = set()
+    queue = list(targets)
     while queue:
         node = by_address.get(queue.pop())
         for need in node.needs if node else ():
-            if need not in named and need not in below:
-                below.add(need)
+            if need not in targets and need not in prerequisites:
+                prerequisites.add(need)
                 queue.append(need)
-    return tuple(c for c in changes if c.address in named or c.address in below), frozenset(below)
+    return tuple(c for c in changes if c.address in targets or c.address in prerequisites), frozenset(prerequisites)
 
 
 def sister_keys(settled: Settled, changes: Iterable[Change]) -> dict[Place, tuple[str, ...]]:
-    """For each step to be computed, the keys of what was built like it before: of its own family, else of its kin."""
+    """For each step to compute, the keys of similar earlier results: of its own family, else of its kin."""
     todo = [planned.step for change in changes for planned in change.steps if not planned.cached and not planned.effect]
     if not todo:
         return {}
     ops = {step.op for step in todo}
-    near: dict[tuple[str, str, str], list[str]] = {}
-    far: dict[tuple[str, str], list[str]] = {}
+    by_family: dict[tuple[str, str, str], list[str]] = {}
+    by_kin: dict[tuple[str, str], list[str]] = {}
     for step, key in _recorded(settled):
         if step.op in ops:
-            near.setdefault((family(step.address), step.op, step.kin), []).append(key)
+            by_family.setdefault((family(step.address), step.op, step.kin), []).append(key)
             if step.kin:
-                far.setdefault((step.op, step.kin), []).append(key)
-    found = {
-        step.place: near.get((family(step.address), step.op, step.kin)) or (far.get((step.op, step.kin)) if step.kin else None)
+                by_kin.setdefault((step.op, step.kin), []).append(key)
+    sisters = {
+        step.place: by_family.get((family(step.address), step.op, step.kin)) or (by_kin.get((step.op, step.kin)) if step.kin else None)
         for step in todo
     }
-    return {place: tuple(keys[-MOST_SISTERS:]) for place, keys in found.items() if keys}
+    return {place: tuple(keys[-MOST_SISTERS:]) for place, keys in sisters.items() if keys}
 
 
 def _recorded(settled: Settled) -> Iterator[tuple[Step, str]]:
@@ -132,7 +133,7 @@ def _recorded(settled: Settled) -> Iterator[tuple[Step, str]]:
 
 
 def with_forecasts(changes: Iterable[Change], sisters: Mapping[Place, Sequence[str]], results: Mapping[str, Result]) -> tuple[Change, ...]:
-    """The changes with the longest that steps like theirs took; cached ones take no time."""
+    """The changes with a forecast for each step: the longest time that similar steps took. Cached steps take none."""
 
     def forecast(planned: PlannedStep) -> PlannedStep:
         if planned.cached:
@@ -144,7 +145,7 @@ def with_forecasts(changes: Iterable[Change], sisters: Mapping[Place, Sequence[s
 
 
 class Observed(Frozen):
-    """All that a plan is bound to beside its own steps.
+    """Everything that a plan is bound to besides its own steps.
 
     configuration: address -> digest of each declared node; data: path -> observed content digest; live: what serves now;
     tool: the tool's version.
@@ -193,7 +194,7 @@ def make_plan(
 
 
 def effect_id(moving: Iterable[Change]) -> str:
-    """What would move, whatever is cached by now: address, digests before and after, and the steps by declaration."""
+    """The digest of what would move, whatever is cached: address, digests before and after, and the steps by declaration."""
     rows: list[Json] = [
         [c.address, c.before, c.after, c.before_version, c.after_version, *sorted(s.spec for s in c.steps)]
         for c in sorted(moving, key=lambda c: c.address)

@@ -1,4 +1,4 @@
-"""What a step produced, as a value and as the record that lies in the store under its key."""
+"""What a step produced, as a value and as the record that the store holds under its key."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,9 @@ class Result(Record, tag_field="format_version", tag="1"):
     """Immutable under its key.
 
     `artifacts` maps file names to `sha256:<hex>` of their bytes in the store; `outputs` is the op's own JSON; `provenance` is
-    recorded and shown, never part of a key. `address` is for whom it was built first, for people. `content` is the digest of all
-    that determined it, with the contents that it read in place of their keys; `adopted` names the key of an earlier result of
-    equal `content` whose outputs these are, when nothing was computed for this one (early cutoff).
+    recorded and shown, never part of a key. `address` is the one it was first built for, for people. `content` is the digest of
+    everything that determined it, with the contents that it read in place of their keys; `adopted` names the key of an earlier
+    result of equal `content` whose outputs were taken over without computing anything (early cutoff).
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""The state as a value: small pointers, and the pure moves from one state to the next. Never reads a clock: times are handed in."""
+"""The state as a value: small pointers, and pure transitions from one state to the next. Never reads a clock: times are passed in."""
 
 from collections.abc import Collection, Mapping
 from typing import Literal
@@ -10,7 +10,7 @@ from leptonctl.core.values import Json
 
 
 class StepPointer(Record):
-    """Which result stands for a step of an address. `op` is its kind of work."""
+    """The current result of a step of an address. `op` is the step's kind of work."""
 
     op: str
     key: str
@@ -19,9 +19,9 @@ class StepPointer(Record):
 class Pointer(Record):
     """What is current at one address.
 
-    `declaration` names the recipe that lies in the store (`core.recipe`): equal declarations have equal recipes, notes and steps.
+    `declaration` names the `Recipe` in the store: equal declarations have equal recipes, notes and steps.
     `steps`: step name -> its result. `artifact` is the main artifact, where the kind has one; `package` is what a binding
-    answers with. `version` and `deployment` stand on bindings only; `effect` on what is undone when it vanishes.
+    answers with. `version` and `deployment` are set on bindings only; `effect` on what is undone when it is no longer declared.
     """
 
     digest: str
@@ -35,13 +35,13 @@ class Pointer(Record):
     at: str = ""
 
     def key(self, step: str) -> str | None:
-        """The step key that stands for a step."""
-        found = self.steps.get(step)
-        return found.key if found else None
+        """The key of a step's current result, None when it has none."""
+        pointer = self.steps.get(step)
+        return pointer.key if pointer else None
 
 
 class Owner(Record):
-    """Who acts: a process of a machine, as claims, locks and records name it. `start` is in clock ticks since boot.
+    """The process that acts, as claims, locks and records name it. `start` is in clock ticks since boot.
 
     `namespace` tells the pids of containers apart. `since` is ISO 8601 in UTC.
     """
@@ -59,7 +59,9 @@ class Owner(Record):
 
 
 class Claim(Record):
-    """A running apply: the addresses it will move. `beat` grows while it lives; `returns` go back to what was served before."""
+    """A running apply: the addresses it will move. `beat` grows while it lives; `returns` are the addresses that go back to
+    what they served before.
+    """
 
     owner: Owner
     addresses: tuple[str, ...] = ()
@@ -69,7 +71,7 @@ class Claim(Record):
 
 
 class Lock(Record):
-    """An environment from its gate to its bind. `token` was issued with it and is never issued again (protocols 1)."""
+    """The lock of an environment, held from gate to bind. `token` was issued with it and is never issued again (protocols 1)."""
 
     claim: str
     owner: Owner
@@ -78,7 +80,7 @@ class Lock(Record):
 
 
 class Served(Record):
-    """A package that an environment has served healthily, by the deployment that brought it."""
+    """A package that an environment has served healthily, and the deployment that brought it."""
 
     version: str
     digest: str
@@ -86,10 +88,10 @@ class Served(Record):
 
 
 class Environment(Record):
-    """What is recorded of an environment. `platform` is its settings as declared, with `type`.
+    """The record of an environment. `platform` holds its settings as declared, with `type`.
 
-    `incarnation` counts from its first bind to its destroy, `served` is of this one: model -> package -> how it was served.
-    `host` is where its server runs. `commit` is the last that was applied to it from a repository.
+    An incarnation lasts from the first bind to the destroy; `served` is of this one: model -> package -> how it was served.
+    `host` is where its server runs. `commit` is the last commit applied to it from a repository.
     """
 
     platform: Mapping[str, Json]
@@ -105,7 +107,7 @@ class Environment(Record):
 
 
 class Seal(Record):
-    """The recipe of a version that a protected environment has bound, for good."""
+    """The recipe of a version that a protected environment has bound; it may not change any more."""
 
     digest: str
     declaration: str
@@ -114,7 +116,7 @@ class Seal(Record):
 
 
 class Author(Record):
-    """Who made a change, with what and why: what history records and pending switches carry."""
+    """Who made a change, with which command and from which commit: part of history records and pending switches."""
 
     command: str = ""
     by: str | None = None
@@ -130,7 +132,7 @@ class Mark(Record):
 
 
 class Verdict(Record):
-    """What a gate said of a binding, for the history. `rule` and `metric` as in YAML; `passed` None where it was not known."""
+    """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was not known."""
 
     address: str
     metric: str
@@ -148,7 +150,7 @@ class Verdict(Record):
 
 
 class Moved(Record):
-    """A pointer before and after: digests, and on bindings the versions, artifact and package. None: absent."""
+    """A pointer before and after a change: digests, and on bindings the versions, artifact and package. None: absent."""
 
     address: str
     before: str | None = None
@@ -160,7 +162,7 @@ class Moved(Record):
 
 
 class HistoryRecord(Record, tag_field="format_version", tag="1"):
-    """One change of pointers, or one refusal by gates (`held`), naming the record before it."""
+    """One change of pointers, or one refusal by gates (`held`). `previous` names the record before it."""
 
     serial: int
     id: str
@@ -176,7 +178,7 @@ class HistoryRecord(Record, tag_field="format_version", tag="1"):
 
 
 class Pending(Record):
-    """A switch under way: all that completes it after a crash (law 8). Pointers of None are dropped."""
+    """A switch in progress: everything needed to complete it after a crash (law 8). Pointers of None are dropped."""
 
     deployment: int
     claim: str
@@ -193,10 +195,10 @@ class State(Record, tag_field="format_version", tag="1"):
     """One object, replaced by compare-and-swap of (`revision`, `write`).
 
     `revision` grows by one with every write and `write` is random; `serial` grows with every change of a pointer. `id` and
-    `generation` tell this state from one put back or copied (protocols 3); `store` is the identity of its store. `pending`:
+    `generation` tell this state from a restored or copied one (protocols 3); `store` is the identity of its store. `pending`:
     environment -> its switch; `applies`: id -> running apply; `locks`, `tokens`: environment -> its lock, and the last token.
-    `history` names the newest history record; `latest` is that record itself until the store is known to have it: what the
-    store holds is then never ahead of the state, unless an earlier state was put back.
+    `history` names the newest history record; `latest` is that record itself until the store is known to have it: the history
+    in the store is then never ahead of the state, unless an earlier state was restored.
     """
 
     lineage: str
@@ -222,22 +224,22 @@ class State(Record, tag_field="format_version", tag="1"):
         return {address: pointer for address, pointer in self.current.items() if address.startswith(prefix)}
 
     def without(self, lost: Collection[str]) -> "State":
-        """The state less the built things among these addresses. What is bound stays known: it is what a binding is compared with."""
+        """The state without the built things at these addresses. Bindings are kept, since new ones are compared with them."""
         return replace(self, current={a: p for a, p in self.current.items() if p.effect or a not in lost})
 
     def moved(self, pointers: Mapping[str, Pointer | None]) -> "State":
-        """The pointers set (or dropped, for None), as one change: serial + 1."""
+        """The state with these pointers set (or dropped, for None) as one change: serial + 1."""
         current = {a: p for a, p in self.current.items() if pointers.get(a, p) is not None}
         current.update({a: p for a, p in pointers.items() if p is not None})
         return replace(self, current=current, serial=self.serial + 1)
 
     def epoch(self, token: int) -> Epoch:
-        """The epoch of a lock of an environment."""
+        """The epoch of an environment's lock."""
         return Epoch(generation=self.generation, token=token)
 
 
 class OwnerRecord(Record, tag_field="format_version", tag="1"):
-    """The state, by id and generation, that may move what lies below `projects/LINEAGE/`. `at` and `by`: when it took over, and who."""
+    """The state, by id and generation, that may change what is below `projects/LINEAGE/`. `at`, `by`: when it took over, by whom."""
 
     project: str
     state: str
@@ -247,26 +249,26 @@ class OwnerRecord(Record, tag_field="format_version", tag="1"):
 
 
 class LineageName(Record, tag_field="format_version", tag="1"):
-    """A lineage that was begun under a project's name. The lineage's `owner` is what holds."""
+    """A lineage that was begun under a project's name. The lineage's `owner` is authoritative."""
 
     project: str
     lineage: str
 
 
 class StoreIdentity(Record, tag_field="format_version", tag="1"):
-    """Which store this is; a state names its store by it."""
+    """The identity of a store; a state names its store by it."""
 
     id: str
 
 
 class KeyMark(Record, tag_field="format_version", tag="1"):
-    """What tells the key of a key id from another one without giving it away."""
+    """The mark of the key with a key id: it tells that key from any other without revealing it."""
 
     mark: str
 
 
 class Recipe(Record, tag_field="format_version", tag="1"):
-    """What was declared at an address when it was built, under the digest that its pointer names as `declaration`."""
+    """What was declared at an address when it was built, stored under the digest that its pointer holds as `declaration`."""
 
     address: str
     recipe: Mapping[str, Json]

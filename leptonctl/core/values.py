@@ -8,11 +8,11 @@ from leptonctl.core.frozen import Frozen, field
 if TYPE_CHECKING:
     Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 else:
-    # the codec resolves annotations when it runs and takes any JSON value where one says Json
+    # the codec resolves annotations at run time and accepts any JSON value for `Json`
     Json = Any
 Path: TypeAlias = tuple[str | int, ...]
 Place: TypeAlias = tuple[str, str]
-"""(address, step name): where a step stands in a project, its state and JSON. Keys and results never hold it."""
+"""(address, step name): where a step belongs in a project, its state and JSON. Keys and results never hold it."""
 Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]
 
 
@@ -29,7 +29,7 @@ def value_at(value: Json, path: Path) -> Json:
 
 
 class Span(Frozen):
-    """A place in a project file. Lines and columns count from 1; `end_column` is exclusive and on the same line."""
+    """A range of characters in a project file. Lines and columns count from 1; `end_column` is exclusive and on the same line."""
 
     file: str
     line: int
@@ -38,7 +38,7 @@ class Span(Frozen):
 
 
 class Document(Frozen):
-    """One YAML document that holds `kind:`, as plain JSON values with the place of every key and value.
+    """One YAML document with a `kind:`, as plain JSON values with the span of every key and value.
 
     `keys[path]` is where the key (or list item) at `path` is written, `values[path]` where its value is.
     The empty path is the document itself.
@@ -52,21 +52,21 @@ class Document(Frozen):
     values: Mapping[Path, Span]
 
     def at(self, *path: str | int) -> Span:
-        """The place of the value at `path`, or of its nearest written ancestor."""
+        """The span of the value at `path`, or of its nearest written ancestor."""
         while path not in self.values and path:
             path = path[:-1]
         return self.values[path]
 
     def key_at(self, *path: str | int) -> Span:
-        """The place of the key at `path`, or of its nearest written ancestor."""
+        """The span of the key at `path`, or of its nearest written ancestor."""
         return self.keys[path] if path in self.keys else self.at(*path)
 
 
 class Op(Frozen):
-    """One kind of work. `done` is its past participle, which counters are named after.
+    """One kind of work. `done` is its past participle, which names its counter.
 
-    `run` is the step function, "module:function"; None for an op that has no worker. `identity`: the outputs
-    that count when two results are compared for early cutoff, beside all artifacts; None: all outputs.
+    `run` is the step function, "module:function"; None for an op without a worker. `identity`: the outputs that count,
+    besides all artifacts, when two results are compared for early cutoff; None: all outputs.
     """
 
     name: str
@@ -76,19 +76,19 @@ class Op(Frozen):
 
 
 Ops: TypeAlias = Mapping[str, Op]
-"""The table of ops that the engine is handed, in the order in which they are counted and shown."""
+"""The table of ops passed to the engine, in the order in which they are counted and shown."""
 
 
 class Step(Frozen):
-    """One unit of work of a node, called `name` among its steps; `op` is its kind of work.
+    """One unit of work of a node. `name` is unique among the node's steps; `op` is its kind of work.
 
-    `fields` are the JSON values that determine the result, less what `reads` names. `key` is None while it depends on
-    bytes that are not built yet: then `reads` says which parts of the needed results complete it, as "role.artifacts.NAME" or
-    "role.outputs.NAME.NAME". `spec` is a digest of the same by declaration, known always, so a plan can name the step before
-    its build. `own` are the fields less the keys of other steps, where the step may be adopted when the contents that it reads
-    are those of an earlier build (early cutoff); None: its key is by content already. `inputs` is the JSON payload that the worker
-    gets. `needs` names the steps whose results it reads: role -> place; `given` names results that exist already: role -> key.
-    `kin` is what makes its duration comparable with other families' steps of this op. `effect`: it moves a pointer and has no result.
+    `fields` are the JSON values that determine the result, without what `reads` names. `key` is None while it depends on
+    bytes that are not built yet; `reads` then names the parts of the needed results that complete it, as "role.artifacts.NAME"
+    or "role.outputs.NAME.NAME". `spec` is a digest of the same by declaration; it is always known, so a plan can name the step
+    before it is built. `own` are the fields without the keys of other steps: the step may be adopted when the contents it reads
+    are those of an earlier build (early cutoff); None: its key is by content already. `inputs` is the JSON payload for the
+    worker. `needs`: role -> place of a step whose result it reads; `given`: role -> key of a result that exists already.
+    `kin`: steps of one op and kin have comparable durations in all families. `effect`: it moves a pointer and has no result.
     `makes` names the artifact of its result that becomes the pointer's own.
     """
 
@@ -113,12 +113,12 @@ class Step(Frozen):
 
 
 class Node(Frozen):
-    """A declared thing with its recipe, digest and the steps that make it.
+    """A declared thing with its recipe, its digest and the steps that make it.
 
-    `origins[path]` is where the recipe field at `path` is written. `effect`: undone when it vanishes (environments and
-    bindings); otherwise it is forgotten. `version` is the bound version's name on bindings. `needs` are addresses that
-    must be in place before. `notes` are what views show and recipes record but no digest covers. `declaration` is the digest
-    of recipe, notes and (but for effects) the specs of the steps: of equal declarations no result is looked at.
+    `origins[path]` is where the recipe field at `path` is written. `effect`: undone when it is no longer declared
+    (environments and bindings); other nodes are forgotten. `version` is the bound version's name on bindings. `needs` are
+    addresses that must be in place before. `notes` are shown and recorded, but `digest` does not cover them. `declaration` is
+    the digest of recipe, notes and (except for effects) the specs of the steps: when it is unchanged, no results are read.
     """
 
     address: str

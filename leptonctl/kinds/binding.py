@@ -1,4 +1,4 @@
-"""A binding, environment -> model version: its node, the evidence that its gates ask for, and whether it is a return. Pure."""
+"""A binding, environment -> model version: its node, the evidence that its gates need, and whether it is a return. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,7 +20,7 @@ PACKAGE_OUTPUT = "package"
 
 
 class Binding(Frozen):
-    """A wanted binding, and the gates that guard it."""
+    """A declared binding, and the gates that guard it."""
 
     address: str
     environment: str
@@ -30,19 +30,19 @@ class Binding(Frozen):
 
     @property
     def version(self) -> str:
-        """The name of the wanted version."""
+        """The name of the declared version."""
         return self.model.declared.version
 
     @property
     def checks(self) -> dict[str, Json]:
-        """The contract's checks on requests, which are in force with the binding and in no key."""
+        """The contract's checks on requests: they take effect with the binding and are in no key."""
         return self.model.dataset.checks
 
 
 def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: bool) -> Node:
-    """The binding as a node whose digest is the bound version's. Evidence steps only where gates ask for them and it is no return.
+    """The binding as a node whose digest is the bound version's. It has evidence steps only when gates need them and it is not a return.
 
-    `built` is the version's node; `bound` is what is bound now, None when that is nothing else.
+    `built` is the version's node; `bound` is the pointer of the other version that is bound now, None when there is none.
     """
     model = binding.model
     evidence = () if is_return else tuple(_evidence(binding, built.step("export"), bound))
@@ -69,15 +69,15 @@ def bind_step(address: str, model_digest: str | None, version: str | None) -> St
     return Step(name="bind", op="bind", address=address, key=None, spec=digest({"op": "bind", **fields}), fields=fields, effect=True)
 
 
-def unbound(change: Change) -> Change:
-    """The removal of a binding with the move of its pointer as a step; every other change as it is."""
+def with_unbind_step(change: Change) -> Change:
+    """The removal of a binding with the move of its pointer as a step; any other change unchanged."""
     if not isinstance(change, Remove) or change.before_version is None:
         return change
     return replace(change, steps=(PlannedStep(step=bind_step(change.address, None, None), key=None, cached=False),))
 
 
 def package_of(binding: Binding, built: Mapping[str, Node], results: Mapping[str, Result]) -> str | None:
-    """The package of the wanted version; None while it is not built, or its result was not asked for."""
+    """The package of the declared version; None when it is not built, or its result is not among `results`."""
     key = built[binding.model.address].step("export").key
     result = results.get(key or "")
     package = result.outputs.get(PACKAGE_OUTPUT) if result else None
@@ -85,7 +85,7 @@ def package_of(binding: Binding, built: Mapping[str, Node], results: Mapping[str
 
 
 def is_return(binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]) -> bool:
-    """The wanted package has been served healthily by this environment in its present incarnation (protocols 7)."""
+    """Whether this environment has served the declared package healthily in its present incarnation (protocols 7)."""
     record = state.environments.get(binding.environment) if state else None
     if record is None:
         return False

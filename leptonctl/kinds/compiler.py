@@ -1,4 +1,4 @@
-"""The schemas of the kinds -> the source of `kinds/checkers.py`, which decides fast. Run when the package is built. Pure."""
+"""Compiles the schemas of the kinds into the source of `kinds/checkers.py`. Runs when the package is built. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from leptonctl.spi.learning import Schema
 
 PROSE = frozenset({"description", "examples", "default", "title", "$id", "$schema", "$comment"})
-HEADER = '''"""Compiled checks of documents, by kind. Written when the package is built; in no Git, not to be edited."""
+HEADER = '''"""Compiled checks of documents, by kind. Generated when the package is built and not kept in Git. Do not edit."""
 
 # ruff: noqa
 # mypy: ignore-errors
@@ -32,20 +32,20 @@ def _fits(check, data):
 
 
 def checkers(schemas: Mapping[str, Schema], mark: str) -> str:
-    """The module's source. `CHECKS` has kind -> function of a value; `MARK` tells which schemas these are."""
+    """The source of the module. `CHECKS`: kind -> function of a value; `MARK` identifies the schemas that were compiled."""
     from fastjsonschema import compile_to_code
 
     parts = [HEADER.format(mark=mark)]
     for kind, schema in schemas.items():
-        code = compile_to_code(_bare(schema), use_default=False, detailed_exceptions=False, use_formats=False)
-        parts.append(_tightened(code, kind.lower()))
+        code = compile_to_code(_without_prose(schema), use_default=False, detailed_exceptions=False, use_formats=False)
+        parts.append(_extract_check(code, kind.lower()))
     table = "".join(f'    "{kind}": lambda data: _fits({kind.lower()}, data),\n' for kind in schemas)
     parts.append(f"CHECKS = {{\n{table}}}\n")
     return "\n".join(parts)
 
 
-def _tightened(code: str, name: str) -> str:
-    """Only the check itself: without messages, without taking 200.0 for an integer, under a name of its own."""
+def _extract_check(code: str, name: str) -> str:
+    """The check alone: without messages, without accepting 200.0 as an integer, under its own name."""
     patterns = re.findall(r"^    ('.*'): re\.compile\(('.*')\),?$", code, re.MULTILINE)
     code = code[code.index("def validate") :]
     code = re.sub(r"raise JsonSchemaValueException\(.*\)$", "raise Mismatch", code, flags=re.MULTILINE)
@@ -60,14 +60,14 @@ def _tightened(code: str, name: str) -> str:
     return f"{constants}\n\n{code.rstrip()}\n\n"
 
 
-def _bare(schema: Any, *, is_table: bool = False) -> Any:
-    """The schema without prose. `const` becomes `enum`, which the compiler knows without messages."""
+def _without_prose(schema: Any, *, is_table: bool = False) -> Any:
+    """The schema without prose. `const` becomes `enum`, whose check the compiler writes without messages."""
     if isinstance(schema, list):
-        return [_bare(item) for item in schema]
+        return [_without_prose(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if is_table:
-        return {key: _bare(value) for key, value in schema.items()}
+        return {key: _without_prose(value) for key, value in schema.items()}
     out: dict[str, Any] = {}
     for word, rule in schema.items():
         if word == "const":
@@ -75,5 +75,5 @@ def _bare(schema: Any, *, is_table: bool = False) -> Any:
         elif word in {"enum", "required"}:
             out[word] = rule
         elif word not in PROSE:
-            out[word] = _bare(rule, is_table=word in {"properties", "dependencies"})
+            out[word] = _without_prose(rule, is_table=word in {"properties", "dependencies"})
     return out

@@ -1,4 +1,4 @@
-"""Dataset documents to nodes: one node a version, with its `prepare` step. Pure, given the catalog and the observed files."""
+"""From Dataset documents to nodes: one per version, with its `prepare` step. Pure, given the catalog and the observed files."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -24,8 +24,8 @@ SPLIT = {"test": 0.25, "seed": 0}
 class Dataset(Frozen):
     """One resolved dataset version: what `prepare` needs, and the columns if the file's header could be read.
 
-    `inputs` is the payload of the step less `split.stratify`, which is the task's when it is not written: there may be a step for
-    either answer, and `steps` remembers those that were asked for.
+    `inputs` is the payload of the step without `split.stratify`, which depends on the model's task when it is not written: there
+    can be a step for either value, and `steps` caches them.
     """
 
     address: str
@@ -43,8 +43,8 @@ class Dataset(Frozen):
     def checks(self) -> dict[str, Json]:
         """The contract's checks on requests, by column: in no key, so a server gets them with the binding."""
         columns = cast("dict[str, dict[str, Json]]", self.inputs["columns"])
-        found = {name: {k: v for k, v in spec.items() if k in CHECK_FIELDS} for name, spec in columns.items()}
-        return {name: cast("Json", checks) for name, checks in found.items() if checks}
+        checks = {name: {k: v for k, v in spec.items() if k in CHECK_FIELDS} for name, spec in columns.items()}
+        return {name: cast("Json", fields) for name, fields in checks.items() if fields}
 
     def prepare(self, *, stratify: bool) -> Step:
         """The `prepare` step, for models that want their split stratified or not when the dataset leaves it open."""
@@ -64,19 +64,19 @@ def _prepare(place: str, inputs: dict[str, Json], *, stratify: bool) -> Step:
 
 
 def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """What of the inputs determines the prepared rows: content, reading, value-changing contract fields, privacy, split."""
+    """The inputs that determine the prepared rows: content, reading, value-changing contract fields, privacy, split."""
 
     def content(source: Json) -> Json:
         return {k: v for k, v in source.items() if k != "path"} if isinstance(source, dict) else None
 
     columns = cast("dict[str, dict[str, Json]]", inputs["columns"])
-    changing = {name: {k: v for k, v in spec.items() if k in VALUE_FIELDS} for name, spec in columns.items()}
+    value_fields = {name: {k: v for k, v in spec.items() if k in VALUE_FIELDS} for name, spec in columns.items()}
     privacy = inputs["privacy"]
     return {
         "source": content(inputs["source"]),
         "test_source": content(inputs["test_source"]),
         "target": inputs["target"],
-        "columns": cast("Json", {name: spec for name, spec in changing.items() if spec}),
+        "columns": cast("Json", {name: spec for name, spec in value_fields.items() if spec}),
         "privacy": {k: v for k, v in privacy.items() if k != "key"} if isinstance(privacy, dict) else None,
         "split": inputs["split"],
     }
@@ -98,15 +98,15 @@ def datasets(declarations: Declarations) -> Mapping[str, Dataset]:
 
 def declare(declarations: Declarations) -> tuple[dict[str, Dataset], Problems]:
     """All dataset versions by `name@version`, and what is wrong with them."""
-    found: dict[str, Dataset] = {}
+    versions: dict[str, Dataset] = {}
     problems: dict[Diagnostic, None] = {}
     for document in declarations.project.of("Dataset").values():
         for declared in declarations.project.versions(document):
-            dataset, wrong = _dataset(declared, declarations.catalog, declarations.facts)
-            problems.update(dict.fromkeys(wrong))
+            dataset, errors = _dataset(declared, declarations.catalog, declarations.facts)
+            problems.update(dict.fromkeys(errors))
             if dataset is not None:
-                found[address.short(dataset.address)] = dataset
-    return found, tuple(problems)
+                versions[address.short(dataset.address)] = dataset
+    return versions, tuple(problems)
 
 
 def node(dataset: Dataset, *, stratify: bool) -> Node:
@@ -126,19 +126,19 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
 
 
 def built(declarations: Declarations) -> Iterator[Node]:
-    """Every version, split as the models that read it want it."""
+    """The nodes of all versions, split as the models that read them need it."""
     tasks: dict[tuple[str, ...], set[str]] = {}
     for model in declarations.of("Model").values():
-        for place in _places(model.dataset):
-            tasks.setdefault(place, set()).add(model.task)
+        for group in _groups(model.dataset):
+            tasks.setdefault(group, set()).add(model.task)
     for dataset in datasets(declarations).values():
-        # a version that no model reads is split like its sisters: it does not move when a model comes to it or leaves it
-        used = next((tasks[place] for place in _places(dataset) if place in tasks), set())
+        # a version that no model reads is split like its sister versions, so that it does not move when a model starts or stops using it
+        used = next((tasks[group] for group in _groups(dataset) if group in tasks), set())
         yield node(dataset, stratify="classification" in used)
 
 
-def _places(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What tells a version from others: its address, then its sisters' common name and target."""
+def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a version's tasks are collected under: its address, and the name and target that it shares with its sister versions."""
     return (dataset.address,), (dataset.declared.name, dataset.target)
 
 
@@ -152,17 +152,17 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
     fields, problems = declared.fields, []
     target = fields.get("target")
     if not isinstance(target, str):
-        detail = "no `target` says which column to predict"
+        detail = "`target` is missing: the column to predict"
         problems.append(
             error("missing-target", "Dataset names no target column", detail, span=declared.lacking("target"), hint="add `target: COLUMN`")
         )
-    source, columns, wrong = _source(declared, (), fields, catalog, facts)
-    problems += wrong
+    source, columns, errors = _source(declared, (), fields, catalog, facts)
+    problems += errors
     test = _test(declared)
     test_source: dict[str, Json] | None = None
     if "source" in test:
-        test_source, _, wrong = _source(declared, ("test",), test, catalog, facts)
-        problems += wrong
+        test_source, _, errors = _source(declared, ("test",), test, catalog, facts)
+        problems += errors
     if source is None or not isinstance(target, str) or (test_source is None and "source" in test):
         return None, problems
     inputs: dict[str, Json] = {
@@ -186,7 +186,7 @@ def _source(
     span = declared.at(*at, "source")
     path, pin = block.get("source"), block.get("digest")
     if not isinstance(path, str):
-        detail = "no `source` says where the data lies"
+        detail = "`source` is missing: the file to read the rows from"
         span = declared.lacking("source")
         return None, None, [error("missing-source", "Dataset version names no source file", detail, span=span, hint="add `source: PATH`")]
     provider = catalog.source_for(path)
@@ -197,7 +197,7 @@ def _source(
     key = _source_key(declared, path)
     seen = facts.get(key, SourceFacts())
     content = pin if isinstance(pin, str) else seen.digest
-    # a pinned version stays usable when its file has gone: its results may all exist
+    # a pinned version stays usable without its file: all its results may exist
     if content is None and seen.problem is not None:
         name, summary, detail, hint = seen.problem
         return None, None, [error(name, summary, detail, span=span, hint=hint)]
@@ -235,13 +235,13 @@ def _privacy(privacy: Json) -> dict[str, Json] | None:
 def _split(split: Json, *, has_test: bool) -> dict[str, Json]:
     if has_test:
         return {"method": "source"}
-    written = split if isinstance(split, dict) else {}
-    if "column" in written:
-        return {"method": "column", "column": written["column"]}
-    test = float(cast("float", written.get("test", SPLIT["test"])))
-    if "by" in written:
-        return {"method": "hash", "test": test, "by": written["by"]}
-    return {"method": "random", "test": test, "seed": written.get("seed", SPLIT["seed"]), "stratify": written.get("stratify")}
+    settings = split if isinstance(split, dict) else {}
+    if "column" in settings:
+        return {"method": "column", "column": settings["column"]}
+    test = float(cast("float", settings.get("test", SPLIT["test"])))
+    if "by" in settings:
+        return {"method": "hash", "test": test, "by": settings["by"]}
+    return {"method": "random", "test": test, "seed": settings.get("seed", SPLIT["seed"]), "stratify": settings.get("stratify")}
 
 
 def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> list[Diagnostic]:

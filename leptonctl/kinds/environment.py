@@ -1,4 +1,4 @@
-"""The kind Environment: what is declared of each, and its nodes: one for itself, one for each binding. Pure."""
+"""The kind Environment: resolves each and makes its nodes, one for itself and one for each binding. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -12,12 +12,12 @@ from leptonctl.core.values import Json, Node
 from leptonctl.kinds import binding as binding_of
 from leptonctl.kinds import unbuilt
 from leptonctl.kinds.binding import Binding
-from leptonctl.kinds.gate_block import gates_of, guarding_nothing
+from leptonctl.kinds.gate_block import gates_for_unknown_models, gates_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model import models
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.schema_documents import ENVIRONMENT
-from leptonctl.kinds.settings import changed, filled
+from leptonctl.kinds.settings import with_defaults, without_defaults
 from leptonctl.language.resolve import Declared, Project, whole
 from leptonctl.spi.catalog import Catalog
 
@@ -25,7 +25,7 @@ PLATFORM = "server"
 
 
 class Environment(Frozen):
-    """One resolved environment. `platform` has its provider's defaults filled in; `chosen` is what of it differs from them."""
+    """One resolved environment. `platform` has its provider's defaults filled in; `chosen` holds the settings that differ from them."""
 
     name: str
     declared: Declared
@@ -42,7 +42,7 @@ class Environment(Frozen):
         return address.document("environment", self.name)
 
     def holds(self, text: str) -> bool:
-        """Whether it is this environment or one of its bindings."""
+        """Whether an address is this environment or one of its bindings."""
         return address.covers(self.address, text)
 
 
@@ -52,23 +52,23 @@ def environments(declarations: Declarations) -> Mapping[str, Environment]:
 
 
 def bindings(declarations: Declarations) -> dict[str, Binding]:
-    """The wanted bindings of all environments, by address."""
+    """The declared bindings of all environments, by address."""
     return {binding.address: binding for environment in environments(declarations).values() for binding in environment.bindings}
 
 
 def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problems]:
     """All environments by name, and what is wrong with them: references, gates, platforms, ports."""
-    found: dict[str, Environment] = {}
+    resolved: dict[str, Environment] = {}
     problems: list[Diagnostic] = []
     project, catalog = declarations.project, declarations.catalog
     for document in project.of("Environment").values():
         declared = whole(document)
-        platform, chosen, wrong = _platform(declared, catalog)
-        problems += wrong
-        problems += guarding_nothing(declared, project.of("Model"))
-        wanted = tuple(_bindings(declared, project, models(declarations), catalog, problems))
+        platform, chosen, errors = _platform(declared, catalog)
+        problems += errors
+        problems += gates_for_unknown_models(declared, project.of("Model"))
+        declared_bindings = tuple(_bindings(declared, project, models(declarations), catalog, problems))
         fields = declared.fields
-        found[declared.name] = Environment(
+        resolved[declared.name] = Environment(
             name=declared.name,
             declared=declared,
             platform=platform,
@@ -77,14 +77,14 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
             require_commit=bool(fields.get("require_commit", False)),
             requests=str(fields.get("requests", "lenient")),
             together=fields.get("switch") == "together",
-            bindings=wanted,
+            bindings=declared_bindings,
         )
-    problems += _shared_ports(found)
-    return found, tuple(problems)
+    problems += _shared_ports(resolved)
+    return resolved, tuple(problems)
 
 
 def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
-    """Every environment and binding. The evidence a binding needs depends on what is bound and on what was served before."""
+    """The nodes of all environments and bindings. The evidence that a binding needs depends on what is bound and what was served."""
     current = recorded.state.current if recorded.state else {}
     for environment in environments(declarations).values():
         yield node(environment)
@@ -97,7 +97,7 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
 
 
 def node(environment: Environment) -> Node:
-    """The environment itself. A version switch leaves it alone; gates are rules, not results. A setting of a later release is no move."""
+    """The environment itself as a node. Neither a version switch nor a gate changes it, nor does a setting that a later release adds."""
     recipe: dict[str, Json] = {"platform": environment.chosen, "requests": environment.requests, "protected": environment.protected}
     return Node(
         address=environment.address,
@@ -113,8 +113,8 @@ def node(environment: Environment) -> Node:
 def _bindings(
     declared: Declared, project: Project, known_models: Mapping[str, Model], catalog: Catalog, problems: list[Diagnostic]
 ) -> Iterator[Binding]:
-    written = cast("dict[str, Json]", declared.fields.get("models") or {})
-    for name, value in written.items():
+    declared_models = cast("dict[str, Json]", declared.fields.get("models") or {})
+    for name, value in declared_models.items():
         version = value.get("version") if isinstance(value, dict) else value
         span = declared.at("models", name, "version") if isinstance(value, dict) else declared.at("models", name)
         document = project.of("Model").get(name)
@@ -156,10 +156,10 @@ def _bindings(
 
 
 def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], dict[str, Json], tuple[Diagnostic, ...]]:
-    """The platform's settings with its provider's defaults, those that differ from them, and what is wrong."""
+    """The platform's settings with its provider's defaults, the settings that differ from them, and what is wrong."""
     block = declared.fields.get("platform")
-    written = block if isinstance(block, dict) else {}
-    kind = str(written.get("type", PLATFORM))
+    settings_block = block if isinstance(block, dict) else {}
+    kind = str(settings_block.get("type", PLATFORM))
     provider = catalog.platforms.get(kind)
     if provider is None:
         detail = f"no platform of type `{kind}` is installed"
@@ -167,19 +167,19 @@ def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], di
         span = declared.at("platform", "type")
         problem = error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint)
         return {"type": kind}, {"type": kind}, (problem,)
-    given = {key: value for key, value in written.items() if key != "type"}
-    settings, problems = filled(given, provider.settings, declared, ("platform",), f"platform {kind}")
-    return {"type": kind, **settings}, {"type": kind, **changed(settings, provider.settings)}, problems
+    settings = {key: value for key, value in settings_block.items() if key != "type"}
+    settings, problems = with_defaults(settings, provider.settings, declared, ("platform",), f"platform {kind}")
+    return {"type": kind, **settings}, {"type": kind, **without_defaults(settings, provider.settings)}, problems
 
 
 def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnostic]:
-    taken: dict[tuple[Json, Json], Environment] = {}
+    owners: dict[tuple[Json, Json], Environment] = {}
     for environment in environments.values():
         place = (environment.platform.get("host"), environment.platform.get("port"))
-        other = taken.setdefault(place, environment)
+        other = owners.setdefault(place, environment)
         if other is not environment and environment.platform.get("port") is not None:
             at = other.declared.at("platform", "port")
-            detail = f"environment {other.name} has it already ({at.file}:{at.line}:{at.column})"
+            detail = f"environment {other.name} uses it already ({at.file}:{at.line}:{at.column})"
             span = environment.declared.at("platform", "port")
             yield error("port-taken", "Two environments listen on the same port", detail, span=span, hint="choose another port")
 

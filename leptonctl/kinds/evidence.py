@@ -1,4 +1,4 @@
-"""What gates are judged from: the outputs of evaluations and comparisons as records, read once. Pure."""
+"""The evidence that gates are judged on: the outputs of evaluations and comparisons as records. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,25 +10,25 @@ from leptonctl.core.result import Result
 
 
 class EvaluateOutputs(Record):
-    """Metrics of the candidate on its own evaluation rows, `rows` of them. What is not defined on them is None or left out."""
+    """Metrics of the candidate on its own evaluation rows, `rows` of them. A metric that is undefined on them is None or absent."""
 
     metrics: Mapping[str, float | None]
     rows: int
 
     def metric(self, name: str) -> float | None:
-        """A metric, None where it is not a finite number."""
+        """A metric; None when it is not a finite number."""
         return _finite(self.metrics.get(name))
 
 
 class Pair(Record):
-    """One metric of both on the same rows: `a` of the version bound now, `b` of the candidate. None where it is not defined."""
+    """One metric of both versions on the same rows: `a` of the version bound now, `b` of the candidate. None where undefined."""
 
     a: float | None = None
     b: float | None = None
 
 
 class Flips(Record):
-    """How many of the rows have another label. `share` is in [0, 1], None where there are no labels or no rows."""
+    """How many rows change their label. `share` is in [0, 1]; None when there are no labels or no rows."""
 
     rows: int = 0
     changed: int = 0
@@ -36,9 +36,9 @@ class Flips(Record):
 
 
 class CompareOutputs(Record):
-    """The version bound now (a) and the candidate (b) on `rows` rows that neither has learned from; `excluded` were left out.
+    """The version bound now (a) and the candidate (b) on `rows` rows that neither was trained on; `excluded` rows were left out.
 
-    `not_comparable` says why the two cannot be measured on the same rows, "" where they can.
+    `not_comparable` says why the two cannot be measured on the same rows; "" when they can.
     """
 
     rows: int
@@ -49,17 +49,17 @@ class CompareOutputs(Record):
     not_comparable: str = ""
 
     def pair(self, name: str) -> tuple[float, float] | None:
-        """A metric of (bound, candidate), None where one of them is not a finite number."""
-        found = self.metrics.get(name, Pair())
-        bound, candidate = _finite(found.a), _finite(found.b)
+        """A metric of (bound, candidate); None when one of them is not a finite number."""
+        metric = self.metrics.get(name, Pair())
+        bound, candidate = _finite(metric.a), _finite(metric.b)
         return None if bound is None or candidate is None else (bound, candidate)
 
 
 class Evidence(Frozen):
-    """What is known of a candidate.
+    """What is known about a candidate.
 
-    evaluations: its own, None for one that does not exist yet. comparison: with the version bound now, None while it does not
-    exist. compares: False where nothing else is bound. unreadable: op -> what is wrong with outputs that count as absent.
+    evaluations: its own; None for one that does not exist yet. comparison: with the version bound now; None until it exists.
+    compares: False when nothing else is bound. unreadable: op -> what is wrong with outputs that count as absent.
     """
 
     evaluations: tuple[EvaluateOutputs | None, ...] = ()
@@ -69,7 +69,7 @@ class Evidence(Frozen):
 
 
 def evidence_of(evaluations: Iterable[Result | None], comparison: Result | None, *, compares: bool) -> Evidence:
-    """The evidence in results, None for a result that does not exist yet. Outputs of another form count as absent."""
+    """The evidence in results, None for a result that does not exist yet. Malformed outputs count as absent."""
     unreadable: dict[str, str] = {}
     return Evidence(
         evaluations=tuple(_outputs(result, EvaluateOutputs, unreadable) for result in evaluations),

@@ -14,7 +14,7 @@ from leptonctl.spi.catalog import Catalog
 
 
 def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
-    """The gates of an environment that guard this model. What is wrong with them is added to `problems`, once."""
+    """The gates of an environment that guard this model. Each problem with them is added to `problems` once."""
     for at, pattern, block in _blocks(declared):
         if not fnmatchcase(model.declared.name, pattern):
             continue
@@ -23,16 +23,16 @@ def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[
                 continue
             problem = _wrong_metric(declared, (*at, metric), metric, model, catalog)
             if problem is not None:
-                _once(problems, problem)
+                _add_once(problems, problem)
             else:
                 yield from _gates(declared, (*at, metric), metric, limits, problems)
 
 
-def guarding_nothing(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
-    """Gates for models that nobody declares: a slip of the pen would leave the door open."""
+def gates_for_unknown_models(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
+    """Errors for gates whose models are not declared: with a misspelled name, the environment would be unguarded."""
     for at, pattern, _ in _blocks(declared):
         if pattern != "*" and not any(fnmatchcase(name, pattern) for name in models):
-            detail = f"gates are set for `{pattern}`, and no model is called so"
+            detail = f"there are gates for `{pattern}`, but no model has this name"
             span = declared.at(*at, "models")
             yield error(
                 "unknown-model", "Environment names a model that is not declared", detail, span=span, hint=did_you_mean(pattern, models)
@@ -40,39 +40,39 @@ def guarding_nothing(declared: Declared, models: Collection[str]) -> Iterator[Di
 
 
 def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
-    """Where each group of gates is written, the glob of the models it is for, and what it says by metric."""
-    written = declared.fields.get("gates")
-    if isinstance(written, dict):
-        yield ("gates",), "*", written
-    elif isinstance(written, list):
-        for index, block in enumerate(cast("list[dict[str, Json]]", written)):
+    """Where each group of gates is written, the glob of the models it is for, and its limits by metric."""
+    gates = declared.fields.get("gates")
+    if isinstance(gates, dict):
+        yield ("gates",), "*", gates
+    elif isinstance(gates, list):
+        for index, block in enumerate(cast("list[dict[str, Json]]", gates)):
             yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
 
 
 def _gates(declared: Declared, at: Path, metric: str, limits: dict[str, Json], problems: list[Diagnostic]) -> Iterator[Gate]:
     for name, limit in limits.items():
         if find_rule(metric, name) is None:
-            _once(problems, _unknown_rule(declared, (*at, name), metric, name))
+            _add_once(problems, _unknown_rule(declared, (*at, name), metric, name))
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
             yield Gate(metric=metric, rule=name, limit=float(limit), span=declared.at(*at, name))
 
 
 def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catalog: Catalog) -> Diagnostic | None:
-    """Why no gate can guard this metric of the model, or None."""
+    """The error when no gate can guard this metric of the model, else None."""
     if metric in own_metrics():
         return None
     provider = catalog.metrics.get((model.task, metric))
     if provider is None:
-        elsewhere = sorted(task for task, name in catalog.metrics if name == metric)
+        other_tasks = sorted(task for task, name in catalog.metrics if name == metric)
         detail = (
-            f"{metric} is for {' and '.join(elsewhere)}, model {model.declared.name} is {model.task}"
-            if elsewhere
+            f"{metric} is for {' and '.join(other_tasks)}; the task of model {model.declared.name} is {model.task}"
+            if other_tasks
             else f"no metric for {model.task} has this name"
         )
         summary = "Gate names a metric that this model does not have"
-        return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _numbers(model, catalog)))
+        return error("unknown-metric", summary, detail, span=declared.key_at(*at), hint=did_you_mean(metric, _gate_metrics(model, catalog)))
     if provider.score is None:
-        hint = did_you_mean(metric, _numbers(model, catalog))
+        hint = did_you_mean(metric, _gate_metrics(model, catalog))
         detail = f"{metric} is not one number"
         return error("no-number", "Gate names a curve or matrix", detail, span=declared.key_at(*at), hint=hint)
     return None
@@ -89,11 +89,11 @@ def _unknown_rule(declared: Declared, at: Path, metric: str, name: str) -> Diagn
     )
 
 
-def _numbers(model: Model, catalog: Catalog) -> list[str]:
-    """What a gate may guard."""
+def _gate_metrics(model: Model, catalog: Catalog) -> list[str]:
+    """The metrics that a gate on this model may name."""
     return [*own_metrics(), *(name for (task, name), metric in catalog.metrics.items() if task == model.task and metric.score is not None)]
 
 
-def _once(problems: list[Diagnostic], problem: Diagnostic) -> None:
+def _add_once(problems: list[Diagnostic], problem: Diagnostic) -> None:
     if problem not in problems:
         problems.append(problem)

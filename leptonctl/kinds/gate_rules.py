@@ -1,7 +1,7 @@
-"""The rules that a gate may have, as values: what each is judged from, how, and its words for people. Pure.
+"""The rules that a gate may have, as values: the evidence of each, its judgement and its wording. Pure.
 
-A further rule is one value and one line in RULES: what YAML takes, the evidence steps, judgements and views follow from it.
-Schemas are compiled from here when the package is built, so that no import at run time needs more than Python's own modules.
+A new rule is one value and one line in RULES: its key in YAML, the evidence steps, judgements and views follow from it.
+The schemas are compiled from this module when the package is built, so its imports must not need more than the build has.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Judge: TypeAlias = "Callable[[Gate, Evidence, GreaterIsBetter], Judgement]"
 Passes: TypeAlias = Callable[[float, float, float], bool]
 
 TOLERANCE = 1e-9
-"""Relative to what was measured: what misses a limit by less is on it, since 0.95 - 0.945 is not 0.005 in floating point."""
+"""Relative to the measured values: missing a limit by less counts as meeting it, since 0.95 - 0.945 is not 0.005 in floating point."""
 NOTHING_BOUND = "nothing is bound yet"
 UNDEFINED = "undefined on these rows"
 NO_ROWS = "no rows to compare on that neither version was trained on"
-NO_LABELS = "a number has no label that could flip"
+NO_LABELS = "a regression has no labels that could flip"
 
 
 class Rule(Frozen):
     """One way to judge a metric.
 
-    name: what YAML writes. evidence: the op whose outputs it reads. metric: the one metric that it is for, which comes with the
+    name: its key in YAML. evidence: the op whose outputs it reads. metric: the one metric that it is for, which comes with the
     evidence; None: every metric of the model's task that is one number.
     judge: pure; `passed` is None while its evidence is absent.
-    label: the metric in the words of what is measured. sign: how the value has to stand to the limit, limits included.
-    limit: what the limit is, as a phrase. least: the smallest limit that may be written.
+    label: metric -> what is measured, as a phrase. sign: how the value must compare with the limit, which is inclusive.
+    limit: what the limit is, as a phrase. least: the smallest limit allowed.
     """
 
     name: str
@@ -62,23 +62,23 @@ def _max(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
 
 
 def _max_drop(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter) -> Judgement:
-    found = _comparison(gate, evidence)
-    if isinstance(found, Judgement):
-        return found
-    pair = found.pair(gate.metric)
+    comparison = _comparison(gate, evidence)
+    if isinstance(comparison, Judgement):
+        return comparison
+    pair = comparison.pair(gate.metric)
     if pair is None:
-        return Judgement(gate=gate, passed=False, n=found.rows, note=UNDEFINED)
+        return Judgement(gate=gate, passed=False, n=comparison.rows, note=UNDEFINED)
     bound, candidate = pair
     drop = bound - candidate if greater_is_better(gate.metric) else candidate - bound
     passed = at_most(drop, gate.limit, max(abs(bound), abs(candidate)))
-    return Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=found.rows)
+    return Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=comparison.rows)
 
 
 def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
-    found = _comparison(gate, evidence)
-    if isinstance(found, Judgement):
-        return found
-    flips = found.flips
+    comparison = _comparison(gate, evidence)
+    if isinstance(comparison, Judgement):
+        return comparison
+    flips = comparison.flips
     if flips.share is None:
         return Judgement(gate=gate, passed=False, n=flips.rows, note=NO_LABELS)
     return Judgement(gate=gate, passed=at_most(flips.share, gate.limit, flips.share), value=flips.share, n=flips.rows)
@@ -88,7 +88,7 @@ MIN = Rule(name="min", evidence=EVALUATE, judge=_min, sign="≥", limit="smalles
 MAX = Rule(name="max", evidence=EVALUATE, judge=_max, sign="≤", limit="largest value that passes")
 MAX_DROP = Rule(
     name="max_drop", evidence=COMPARE, judge=_max_drop, sign="≤", least=0, label=lambda metric: f"{metric} drop",
-    limit="how much worse than the version bound now it may be",
+    limit="how much worse it may be than the version bound now",
 )  # fmt: skip
 MAX_FLIPS = Rule(
     name="max", metric="flips", evidence=COMPARE, judge=_max_flips, sign="≤", limit="the largest share of rows whose label may change"
@@ -99,42 +99,42 @@ Rules: TypeAlias = Sequence[Rule]
 
 
 def rules_for(metric: str, rules: Rules = RULES) -> tuple[Rule, ...]:
-    """The rules that a gate on this metric may have: its own where it has some, else those of every metric."""
+    """The rules that a gate on this metric may have: its own if it has any, else those of every metric."""
     return tuple(r for r in rules if r.metric == metric) or tuple(r for r in rules if r.metric is None)
 
 
 def find_rule(metric: str, name: str, rules: Rules = RULES) -> Rule | None:
-    """The rule of a gate, None where a gate on this metric has no such rule."""
+    """The rule of a gate; None when a gate on this metric has no such rule."""
     return next((r for r in rules_for(metric, rules) if r.name == name), None)
 
 
 def own_metrics(rules: Rules = RULES) -> tuple[str, ...]:
-    """The names that rules bring themselves, beside the metrics of the catalog."""
+    """The metrics that rules define themselves, besides those of the catalog."""
     return tuple(dict.fromkeys(r.metric for r in rules if r.metric is not None))
 
 
 def limits(rules: Rules = RULES) -> dict[str, Schema]:
-    """What a gate may say in YAML: rule -> the JSON Schema of its limit."""
-    found: dict[str, Schema] = {}
+    """The limits of a gate in YAML: rule -> the JSON Schema of its limit."""
+    schemas: dict[str, Schema] = {}
     for rule in sorted(rules, key=lambda r: r.metric is not None):
         least = {} if rule.least is None else {"minimum": rule.least}
-        found.setdefault(rule.name, {"description": f"{rule.limit[:1].upper()}{rule.limit[1:]}.", "type": "number", **least})
-    return found
+        schemas.setdefault(rule.name, {"description": f"{rule.limit[:1].upper()}{rule.limit[1:]}.", "type": "number", **least})
+    return schemas
 
 
 def metrics_to_evaluate(gates: Iterable[Gate], computed: Collection[str], rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that an evaluation has to compute for these gates beside those which the model's own evaluation computes."""
+    """The metrics that these gates need from an evaluation, besides those that the model's own evaluation computes."""
     return tuple(sorted(_metrics(gates, EVALUATE, rules) - set(computed)))
 
 
 def metrics_to_compare(gates: Iterable[Gate], rules: Rules = RULES) -> tuple[str, ...]:
-    """The metrics that a comparison has to compute for these gates. None of them may be needed though the comparison is."""
+    """The metrics that these gates need from a comparison. There may be none even when the comparison itself is needed."""
     return tuple(sorted(_metrics(gates, COMPARE, rules)))
 
 
 def needs_comparison(gates: Iterable[Gate], rules: Rules = RULES) -> bool:
-    """Whether one of these gates is judged from a comparison with the version bound now."""
-    return any(rule.evidence == COMPARE for _, rule in _ruled(gates, rules))
+    """Whether one of these gates is judged on a comparison with the version bound now."""
+    return any(rule.evidence == COMPARE for _, rule in _with_rules(gates, rules))
 
 
 def at_most(value: float, limit: float, scale: float) -> bool:
@@ -147,34 +147,34 @@ def at_least(value: float, limit: float, scale: float) -> bool:
     return limit - value <= TOLERANCE * scale
 
 
-def _ruled(gates: Iterable[Gate], rules: Rules) -> list[tuple[Gate, Rule]]:
+def _with_rules(gates: Iterable[Gate], rules: Rules) -> list[tuple[Gate, Rule]]:
     return [(gate, rule) for gate in gates if (rule := find_rule(gate.metric, gate.rule, rules)) is not None]
 
 
 def _metrics(gates: Iterable[Gate], evidence: str, rules: Rules) -> set[str]:
-    return {gate.metric for gate, rule in _ruled(gates, rules) if rule.evidence == evidence and rule.metric is None}
+    return {gate.metric for gate, rule in _with_rules(gates, rules) if rule.evidence == evidence and rule.metric is None}
 
 
 def _own(gate: Gate, evidence: Evidence, passes: Passes) -> Judgement:
     """The candidate's metric against the limit, from the first evaluation that has it."""
-    found = [evaluation for evaluation in evidence.evaluations if evaluation is not None]
-    for evaluation in found:
+    evaluations = [evaluation for evaluation in evidence.evaluations if evaluation is not None]
+    for evaluation in evaluations:
         value = evaluation.metric(gate.metric)
         if value is not None:
             passed = passes(value, gate.limit, abs(value))
             return Judgement(gate=gate, passed=passed, value=value, candidate=value, n=evaluation.rows)
-    if not found or len(found) < len(evidence.evaluations):
+    if not evaluations or len(evaluations) < len(evidence.evaluations):
         return Judgement(gate=gate, passed=None)
-    return Judgement(gate=gate, passed=False, n=found[0].rows, note=UNDEFINED)
+    return Judgement(gate=gate, passed=False, n=evaluations[0].rows, note=UNDEFINED)
 
 
 def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
-    """The comparison, or what there is to say without one."""
-    found = evidence.comparison
+    """The comparison, or the judgement when there is none to use."""
+    comparison = evidence.comparison
     if not evidence.compares:
         return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)
-    if found is None:
+    if comparison is None:
         return Judgement(gate=gate, passed=None)
-    if found.not_comparable or not found.rows:
-        return Judgement(gate=gate, passed=False, n=found.rows, note=found.not_comparable or NO_ROWS, held="not_comparable")
-    return found
+    if comparison.not_comparable or not comparison.rows:
+        return Judgement(gate=gate, passed=False, n=comparison.rows, note=comparison.not_comparable or NO_ROWS, held="not_comparable")
+    return comparison

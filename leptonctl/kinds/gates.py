@@ -1,4 +1,4 @@
-"""Gates against evidence: a pure judgement, the same at plan time and before the bind; and what is recorded of it."""
+"""Judges gates on evidence, the same way at plan time and before the bind, and converts judgements for the history. Pure."""
 
 from collections.abc import Iterable
 
@@ -14,21 +14,21 @@ NOT_NEEDED = "a return needs no evidence"
 def judgements(
     gates: Iterable[Gate], evidence: Evidence, greater_is_better: GreaterIsBetter, *, is_return: bool = False, rules: Rules = RULES
 ) -> tuple[Judgement, ...]:
-    """Every gate with its judgement, in order; `passed` None while its evidence does not exist. A return asks for no more.
+    """The judgement of every gate, in order; `passed` is None while its evidence does not exist. A return needs no evidence.
 
-    greater_is_better: of a metric of the catalog; asked only about those.
+    greater_is_better: called for metrics of the catalog only.
     """
-    found = (_judge(gate, evidence, greater_is_better, rules) for gate in gates)
-    return tuple(replace(j, note=NOT_NEEDED) if is_return and j.passed is None else j for j in found)
+    results = (_judge(gate, evidence, greater_is_better, rules) for gate in gates)
+    return tuple(replace(j, note=NOT_NEEDED) if is_return and j.passed is None else j for j in results)
 
 
-def refusal(found: Iterable[Judgement]) -> str:
-    """What keeps a binding from moving, gate by gate: `f1 0.81, min 0.85; flips 0.2, max 0.05`. "" where every gate passes."""
-    return "; ".join(_reason(judgement) for judgement in found if judgement.passed is not True)
+def refusal(results: Iterable[Judgement]) -> str:
+    """Why a binding does not move, gate by gate: `f1 0.81, min 0.85; flips 0.2, max 0.05`. "" when every gate passes."""
+    return "; ".join(_reason(judgement) for judgement in results if judgement.passed is not True)
 
 
 def verdict_of(address: str, judgement: Judgement) -> Verdict:
-    """A judgement on the binding at an address, for the history."""
+    """A judgement of the binding at an address, for the history."""
     low, high = judgement.interval or (None, None)
     return Verdict(
         address=address, metric=judgement.gate.metric, rule=judgement.gate.rule, limit=judgement.gate.limit,
@@ -38,7 +38,7 @@ def verdict_of(address: str, judgement: Judgement) -> Verdict:
 
 
 def judgement_of(verdict: Verdict) -> Judgement:
-    """The judgement in a history record. Where its gate was written is not recorded."""
+    """The judgement in a history record. The span of its gate is not recorded."""
     interval = None if verdict.low is None or verdict.high is None else (verdict.low, verdict.high)
     return Judgement(
         gate=Gate(metric=verdict.metric, rule=verdict.rule, limit=verdict.limit),
@@ -49,11 +49,11 @@ def judgement_of(verdict: Verdict) -> Judgement:
 
 def _judge(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter, rules: Rules) -> Judgement:
     rule = find_rule(gate.metric, gate.rule, rules)
-    assert rule is not None, f"gate {gate.metric}.{gate.rule} was let through with a rule that does not exist"
+    assert rule is not None, f"gate {gate.metric}.{gate.rule} has an unknown rule, which validation should have refused"
     judgement = rule.judge(gate, evidence, greater_is_better)
     problem = evidence.unreadable.get(rule.evidence)
     if judgement.passed is None and problem:
-        return replace(judgement, note=f"what {rule.evidence} recorded cannot be read: {problem}")
+        return replace(judgement, note=f"the outputs of {rule.evidence} cannot be read: {problem}")
     return judgement
 
 

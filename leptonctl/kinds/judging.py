@@ -1,4 +1,4 @@
-"""A binding's gates against the evidence that exists: the same at plan time and before the bind. Pure."""
+"""Judges a binding's gates on the evidence that exists, the same way at plan time and before the bind. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
 from leptonctl.core.state import State
-from leptonctl.kinds.binding import Binding, is_return, unbound
+from leptonctl.kinds.binding import Binding, is_return, with_unbind_step
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import metrics_to_evaluate
 from leptonctl.kinds.gates import judgements
@@ -18,7 +18,7 @@ def judge_changes(
     changes: Sequence[Change], declared: Mapping[str, Binding], declarations: Declarations, settled: Settled, state: State | None
 ) -> tuple[Change, ...]:
     """The changes of bindings with their gates judged, and whether they are returns."""
-    return tuple(_judge_change(unbound(change), declared.get(change.address), declarations, settled, state) for change in changes)
+    return tuple(_judge_change(with_unbind_step(change), declared.get(change.address), declarations, settled, state) for change in changes)
 
 
 def _judge_change(change: Change, binding: Binding | None, declarations: Declarations, settled: Settled, state: State | None) -> Change:
@@ -33,7 +33,7 @@ def _judge_change(change: Change, binding: Binding | None, declarations: Declara
 
 
 def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, returning: bool) -> tuple[Judgement, ...]:
-    """Every gate of a binding, in order. `state`: what is bound now."""
+    """The judgement of every gate of a binding, in order. `state` says what is bound now."""
     model, task = binding.model.address, binding.model.task
     keys = [settled.keys.of(model, "evaluate")]
     if metrics_to_evaluate(binding.gates, binding.model.metrics):

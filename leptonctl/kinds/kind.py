@@ -1,4 +1,4 @@
-"""What a kind of document is to the engine, and what is declared so far. A new kind is one value and one line in `table`."""
+"""What defines a kind of document, and what is declared so far. A new kind is one value and one line in `table`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from leptonctl.spi.learning import Schema
 
 
 class Declarations(Frozen):
-    """All that is declared, as far as it has come: the values of each kind by their short address, then the nodes to build."""
+    """Everything declared so far: the values of each kind by their short address, then the nodes to build."""
 
     project: Project
     catalog: Catalog
@@ -29,7 +29,7 @@ class Declarations(Frozen):
 
 
 class Recorded(Frozen):
-    """What is recorded, for nodes that depend on it: the state, and the results that were asked for."""
+    """What is recorded, for nodes that depend on it: the state, and the results that were read."""
 
     state: State | None
     results: Mapping[str, Result]
@@ -46,11 +46,11 @@ class Kind(Frozen):
     """One kind of document.
 
     name: what YAML writes as `kind:`; `address` is how its addresses begin. schema: the JSON Schema of its documents, without what
-    depends on the catalog. unbuilt: document -> uses of what cannot be done yet. files: project -> the data files that
+    depends on the catalog. unbuilt: document -> uses of what is not implemented yet. files: project -> the data files that
     documents of this kind name.
     declare: what is declared so far -> the values of this kind by their short address, and what is wrong.
-    built: all declarations -> its nodes that are built from steps; effects: the same and what is recorded -> its nodes that are
-    effects (undone when they vanish).
+    built: all declarations -> its nodes that are built from steps; effects: all declarations and what is recorded -> its nodes
+    that are effects (undone when they are no longer declared).
     """
 
     name: str
@@ -66,15 +66,15 @@ class Kind(Frozen):
 def declare(
     kinds: Iterable[Kind], project: Project, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
 ) -> tuple[Declarations, Problems]:
-    """Everything that a project declares, with all that is wrong at once. Kinds may use what those before them have declared."""
+    """Everything that a project declares, and all problems at once. Kinds may use what earlier kinds have declared."""
     order = tuple(kinds)
-    found = Declarations(project=project, catalog=catalog, facts=facts)
+    declarations = Declarations(project=project, catalog=catalog, facts=facts)
     problems: list[Diagnostic] = []
     for kind in order:
-        values, wrong = kind.declare(found)
-        problems += wrong
-        found = replace(found, kinds={**found.kinds, kind.name: values})
+        values, errors = kind.declare(declarations)
+        problems += errors
+        declarations = replace(declarations, kinds={**declarations.kinds, kind.name: values})
     for kind in order:
-        nodes = {node.address: node for node in kind.built(found)}
-        found = replace(found, built={**found.built, **nodes} if nodes else found.built)
-    return found, tuple(problems)
+        nodes = {node.address: node for node in kind.built(declarations)}
+        declarations = replace(declarations, built={**declarations.built, **nodes} if nodes else declarations.built)
+    return declarations, tuple(problems)

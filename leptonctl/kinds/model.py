@@ -1,4 +1,4 @@
-"""The kind Model: its versions resolved, and each as a node. Pure, given the catalog and the datasets."""
+"""The kind Model: resolves its versions and makes a node of each. Pure, given the catalog and the datasets."""
 
 from collections.abc import Iterator, Mapping
 
@@ -21,7 +21,7 @@ def declare(declarations: Declarations) -> tuple[Mapping[str, Model], Problems]:
 
 
 def built(declarations: Declarations) -> Iterator[Node]:
-    """Every version, bound or not."""
+    """The nodes of all versions, bound or not."""
     for model in models(declarations).values():
         yield model_steps.node(model, declarations.built[model.dataset.address].digest)
 

@@ -9,13 +9,13 @@ from leptonctl.kinds.model_version import Model
 
 MAIN_ARTIFACT = "model.onnx"
 PACKAGE = "export.outputs.package"
-"""What an evaluation reads of the version: the package, not the graph alone (protocols 11)."""
+"""What an evaluation reads of the version: its package, not only its graph (protocols 11)."""
 
 
 def node(model: Model, dataset_key: str) -> Node:
-    """The version as a node. Its digest covers prepare, train and export; evaluation has keys of its own.
+    """The version as a node. Its digest covers prepare, train and export, not the evaluations.
 
-    `dataset_key` is the prepare key of the dataset's own node: where this model's differs, it has a prepare step of its own.
+    `dataset_key` is the prepare key of the dataset's own node; a model whose prepare key differs has its own prepare step.
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
@@ -49,7 +49,7 @@ def node(model: Model, dataset_key: str) -> Node:
 
 
 def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: Step) -> Step:
-    """Evaluation of what `export` made with these metrics, keyed by package and rows, listed at `place`."""
+    """The evaluation of what `export` made, with these metrics: keyed by package and rows, listed at `place`."""
     fields: dict[str, Json] = {**model.scoring, "metrics": [*sorted(metrics)]}
     return Step(
         name=place[1],
@@ -96,11 +96,11 @@ def _steps(model: Model, rows: Place) -> list[Step]:
 
 
 def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:
-    how: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": [*sorted(model.metrics)]}
-    fields = {"train": train_key, **how}
+    scoring: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": [*sorted(model.metrics)]}
+    fields = {"train": train_key, **scoring}
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**how, "train": model.train_key_fields}, inputs={**how, "seed": model.train["seed"], "train": model.train},
+        own={**scoring, "train": model.train_key_fields}, inputs={**scoring, "seed": model.train["seed"], "train": model.train},
         needs={"prepare": rows}, kin=str(model.train["algorithm"]),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Model documents to resolved versions: references, parameters and columns checked, defaults filled in. Pure."""
+"""From Model documents to resolved versions: checks references, parameters and columns, and fills in defaults. Pure."""
 
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, cast
@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
-from leptonctl.kinds.settings import changed, filled
+from leptonctl.kinds.settings import with_defaults, without_defaults
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
@@ -37,7 +37,7 @@ class Model(Frozen):
 
     @property
     def prepare(self) -> Step:
-        """The step that makes its rows: split by class for a classification where the dataset leaves it open."""
+        """The step that makes its rows, stratified for a classification when the dataset leaves that open."""
         return self.dataset.prepare(stratify=self.task == "classification")
 
     @property
@@ -47,15 +47,15 @@ class Model(Frozen):
 
 def versions_of(project: Project, datasets: Mapping[str, Dataset], catalog: Catalog) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
     """All model versions by `name@version`, and what is wrong with them."""
-    found: dict[str, Model] = {}
+    versions: dict[str, Model] = {}
     problems: dict[Diagnostic, None] = {}
     for document in project.of("Model").values():
         for declared in project.versions(document):
-            model, wrong = _model(declared, datasets, project, catalog)
-            problems.update(dict.fromkeys(wrong))
+            model, errors = _model(declared, datasets, project, catalog)
+            problems.update(dict.fromkeys(errors))
             if model is not None:
-                found[address.short(model.address)] = model
-    return found, tuple(problems)
+                versions[address.short(model.address)] = model
+    return versions, tuple(problems)
 
 
 def _model(
@@ -78,19 +78,24 @@ def _model(
     features = _features(declared, dataset, problems)
     if trainer is None:
         return None, problems
-    written = fields.get("params")
-    params, wrong = filled(
-        written if isinstance(written, dict) else {}, trainer.params, declared, ("params",), f"algorithm {trainer.name}", parameters=True
+    own_params = fields.get("params")
+    params, errors = with_defaults(
+        own_params if isinstance(own_params, dict) else {},
+        trainer.params,
+        declared,
+        ("params",),
+        f"algorithm {trainer.name}",
+        parameters=True,
     )
-    problems += wrong
-    if wrong or dataset is None or preprocess is None:
+    problems += errors
+    if errors or dataset is None or preprocess is None:
         return None, problems
-    if trainer.refuse is not None and (why := trainer.refuse(params)):
+    if trainer.refuse is not None and (reason := trainer.refuse(params)):
         problems.append(
             error(
                 "cannot-export",
-                "These parameters cannot be exported truthfully",
-                why,
+                "These parameters cannot be exported faithfully",
+                reason,
                 span=declared.key_at("params"),
                 hint="change the parameter",
             )
@@ -105,7 +110,7 @@ def _model(
         "seed": seed,
         "revision": revision,
     }
-    differing = changed(params, trainer.params)
+    differing = without_defaults(params, trainer.params)
     export = cast("dict[str, Json]", fields.get("export") or {})
     folds = evaluate.get("cross_validation")
     return Model(
@@ -124,15 +129,15 @@ def _model(
 
 
 def _no_algorithm(declared: Declared) -> Diagnostic:
-    detail = "no `algorithm` says how it learns"
+    detail = "`algorithm` is missing: how the model learns"
     return error("missing-algorithm", "Model names no algorithm", detail, span=declared.lacking("algorithm"), hint="add `algorithm: NAME`")
 
 
 def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
-    elsewhere = sorted(known for known, name in catalog.trainers if name == algorithm)
+    other_tasks = sorted(known for known, name in catalog.trainers if name == algorithm)
     detail = f"no trainer{f' for {task}' if task else ''} has this name"
-    if task and elsewhere:
-        detail = f"{algorithm} is for {' and '.join(elsewhere)}, this model's task is {task}"
+    if task and other_tasks:
+        detail = f"{algorithm} is for {' and '.join(other_tasks)}; the task of this model is {task}"
     known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
     hint = did_you_mean(algorithm, known)
     summary = "Model names an algorithm that does not exist"
@@ -158,15 +163,15 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
 
 
 def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
-    written = declared.fields.get("dataset")
+    reference = declared.fields.get("dataset")
     span = declared.at("dataset")
-    if not isinstance(written, str):
-        detail = "no `dataset` says what it learns from"
+    if not isinstance(reference, str):
+        detail = "`dataset` is missing: what the model learns from"
         problems.append(
             error("missing-dataset", "Model names no dataset", detail, span=declared.lacking("dataset"), hint="add `dataset: NAME@VERSION`")
         )
         return None
-    name, _, version = written.partition("@")
+    name, _, version = reference.partition("@")
     document = project.of("Dataset").get(name)
     if document is None:
         hint = did_you_mean(name, project.of("Dataset"))
@@ -213,26 +218,26 @@ def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Dia
     evaluate = declared.fields.get("evaluate")
     evaluate = evaluate if isinstance(evaluate, dict) else {}
     known = catalog.names(catalog.metrics, task)
-    written = evaluate.get("metrics")
-    if not isinstance(written, list):
+    metrics = evaluate.get("metrics")
+    if not isinstance(metrics, list):
         return tuple(name for name in known if catalog.metrics[(task, name)].default), evaluate
-    for index, name in enumerate(written):
+    for index, name in enumerate(metrics):
         if name not in known:
-            elsewhere = sorted(other for other, there in catalog.metrics if there == name)
+            other_tasks = sorted(other for other, metric in catalog.metrics if metric == name)
             detail = f"no metric for {task} has this name"
-            if elsewhere:
-                detail = f"{name} is for {' and '.join(elsewhere)}, this model's task is {task}"
+            if other_tasks:
+                detail = f"{name} is for {' and '.join(other_tasks)}; the task of this model is {task}"
             span = declared.at("evaluate", "metrics", index)
             problems.append(
                 error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known))
             )
-    return tuple(sorted({str(name) for name in written})), evaluate
+    return tuple(sorted({str(name) for name in metrics})), evaluate
 
 
 def _preprocess(
     declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
 ) -> list[tuple[Json, Json]] | None:
-    """Each step with all its defaults (for the worker) and with only what differs from them (for the key)."""
+    """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key)."""
     steps: list[tuple[Json, Json]] = []
     count = len(problems)
     for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
@@ -252,27 +257,27 @@ def _preprocess(
             continue
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
-        given = item.get("params")
-        params, wrong = filled(
-            given if isinstance(given, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
+        block = item.get("params")
+        params, errors = with_defaults(
+            block if isinstance(block, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
             parameters=True,
         )  # fmt: skip
-        problems += wrong
-        if wrong:
+        problems += errors
+        if errors:
             continue
-        if provider.refuse is not None and (why := provider.refuse(params)):
+        if provider.refuse is not None and (reason := provider.refuse(params)):
             problems.append(
                 error(
                     "cannot-export",
-                    "These parameters cannot be exported truthfully",
-                    why,
+                    "These parameters cannot be exported faithfully",
+                    reason,
                     span=declared.key_at(*at, "params"),
                     hint="change the parameter",
                 )
             )
-        differing = changed(params, provider.params)
-        named: dict[str, Json] = {"use": provider.name, "columns": columns}
-        steps.append(({**named, "params": params}, {**named, "epoch": provider.epoch, "params": differing}))
+        differing = without_defaults(params, provider.params)
+        common: dict[str, Json] = {"use": provider.name, "columns": columns}
+        steps.append(({**common, "params": params}, {**common, "epoch": provider.epoch, "params": differing}))
     return steps if len(problems) == count else None
 
 
@@ -295,9 +300,12 @@ def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | N
     if dataset is None or dataset.columns is None:
         return
     withheld = _withheld(dataset)
-    written = declared.fields.get("features")
-    if isinstance(written, list) and at[0] != "features":
-        withheld = {**dict.fromkeys((c for c in dataset.columns if c not in written), "`features` leaves this column out"), **withheld}
+    allowed = declared.fields.get("features")
+    if isinstance(allowed, list) and at[0] != "features":
+        withheld = {
+            **dict.fromkeys((c for c in dataset.columns if c not in allowed), "`features` leaves this column out"),
+            **withheld,
+        }
     features = [c for c in dataset.columns if c not in withheld]
     if name in features:
         return
@@ -310,9 +318,9 @@ def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | N
 
 
 def _withheld(dataset: Dataset) -> dict[str, str]:
-    """The columns that are no features, and why."""
+    """The columns that are not features, and why."""
     privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
     split = cast("dict[str, Json]", dataset.inputs["split"])
-    why = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
-    why |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
-    return {**why, dataset.target: "this column is the target"}
+    reasons = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
+    reasons |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
+    return {**reasons, dataset.target: "this column is the target"}

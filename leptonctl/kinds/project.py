@@ -1,4 +1,4 @@
-"""The project file: its settings, and what of them depends on the installed back ends. Declares no node."""
+"""The kind Project: its settings, checked against the installed back ends. Declares no node."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,14 +8,14 @@ from leptonctl.core.values import Json
 from leptonctl.kinds import unbuilt
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import PROJECT
-from leptonctl.kinds.settings import filled
+from leptonctl.kinds.settings import with_defaults
 from leptonctl.language.resolve import Declared, whole
 
 EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
 
 
 class Settings(Frozen):
-    """How a project runs: its executor with the settings that are written, and the URIs of its state and store."""
+    """How a project runs: its executor with the declared settings, and the URIs of its state and store."""
 
     executor: str = EXECUTOR
     executor_settings: Mapping[str, Json] = field(default_factory=dict)
@@ -26,24 +26,24 @@ class Settings(Frozen):
 def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
     """The one project's settings under its name, and what is wrong with them."""
     declared = whole(declarations.project.document)
-    written = declared.fields.get("executor")
-    block = written if isinstance(written, dict) else {}
+    executor = declared.fields.get("executor")
+    block = executor if isinstance(executor, dict) else {}
     name = str(block.get("type", EXECUTOR))
     problems = list(_schemes(declared, declarations))
-    given = {key: value for key, value in block.items() if key != "type"}
+    executor_settings = {key: value for key, value in block.items() if key != "type"}
     if name not in declarations.catalog.executors:
         hint = did_you_mean(name, declarations.catalog.executors)
         detail = f"no executor of type `{name}` is installed"
         span = declared.at("executor", "type")
         problems.append(error("unknown-executor", "Project names an executor that is not installed", detail, span=span, hint=hint))
-    elif given:
+    elif executor_settings:
         schemas = declarations.catalog.executors[name].settings
-        values, wrong = filled(given, schemas, declared, ("executor",), f"executor {name}")
-        given = {key: values.get(key) for key in given}
-        problems += wrong
+        values, errors = with_defaults(executor_settings, schemas, declared, ("executor",), f"executor {name}")
+        executor_settings = {key: values.get(key) for key in executor_settings}
+        problems += errors
     settings = Settings(
         executor=name,
-        executor_settings=given,
+        executor_settings=executor_settings,
         state=str(declared.fields.get("state") or STATE),
         store=str(declared.fields.get("store") or STORE),
     )
@@ -52,20 +52,20 @@ def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
 
 def settings(declarations: Declarations) -> Settings:
     """How this project runs."""
-    found: Settings = declarations.of("Project")[declarations.project.name]
-    return found
+    value: Settings = declarations.of("Project")[declarations.project.name]
+    return value
 
 
 def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnostic]:
     catalog = declarations.catalog
     for key, known in (("state", catalog.states), ("store", catalog.stores)):
         uri = str(declared.fields.get(key) or "")
-        scheme, found, _ = uri.partition("://")
-        if found and scheme not in known:
+        scheme, separator, _ = uri.partition("://")
+        if separator and scheme not in known:
             others = ", ".join(f"{name}://" for name in sorted(known) if name)
-            detail = f"`{key}: {uri}` names a back end of scheme `{scheme}`, and no installed package brings one"
+            detail = f"`{key}: {uri}` names a back end with the scheme `{scheme}`, which no installed package provides"
             hint = f"use a folder, for example `{key}: .leptonctl/{key}`" + (f", or one of {others}" if others else "")
-            yield error("not-available", "This is not built yet", detail, span=declared.at(key), hint=hint)
+            yield error("not-available", "This is not implemented yet", detail, span=declared.at(key), hint=hint)
 
 
 KIND = Kind(name="Project", address="project", schema=PROJECT, unbuilt=unbuilt.in_project, declare=declare)

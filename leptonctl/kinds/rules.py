@@ -1,4 +1,4 @@
-"""What may not be planned: sealed recipes edited, unpinned data in a protected environment, a commit that goes back. Pure."""
+"""What may not be planned: edits of sealed recipes, unpinned data in a protected environment, a step back to an older commit. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ from leptonctl.kinds.environment import Environment
 
 
 def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:
-    """The sealed versions whose recipe is another now, by address, with the declaration that was sealed."""
+    """The sealed versions whose recipe has changed: address -> the declaration that was sealed."""
     return {a: seal.declaration for a, seal in state.sealed.items() if a in nodes and nodes[a].digest != seal.digest}
 
 
 def sealed(nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe]) -> Iterator[Diagnostic]:
-    """A version once bound in a protected environment keeps its recipe for good. `recipes`: those of the edited seals, by declaration."""
+    """A version that a protected environment has bound keeps its recipe. `recipes`: those of the edited seals, by declaration."""
     for place, declaration in edited_seals(nodes, state).items():
         node, recipe = nodes[place], recipes.get(declaration)
-        moved = list(becauses(recipe, node)) if recipe else []
-        keep = "; ".join(f"{_where(b.span)}{_written(b.path, b.before)} (now {_text(b.after)})" for b in moved)
-        span = next((b.span for b in moved if b.span is not None), node.span)
+        edits = list(becauses(recipe, node)) if recipe else []
+        keep = "; ".join(f"{_where(b.span)}{_written(b.path, b.before)} (now {_text(b.after)})" for b in edits)
+        span = next((b.span for b in edits if b.span is not None), node.span)
         environment = state.sealed[place].environment
-        detail = f"{place} has served in the protected environment {environment}" + (f"; what keeps it as it was: {keep}" if keep else "")
+        detail = f"{place} has served in the protected environment {environment}" + (f"; to keep it as it was: {keep}" if keep else "")
         yield error(
             "sealed-version",
             "A version that a protected environment has served is changed",
@@ -37,13 +37,13 @@ def sealed(nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe
 
 
 def protection(environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None) -> Iterator[Diagnostic]:
-    """Only pinned data enters a protected environment, and protection is taken away by an apply of its own."""
+    """A protected environment takes only pinned data, and its protection is removed by an apply of its own."""
     moving = {c.address: c for c in changes if not isinstance(c, Keep)}
     for environment in environments.values():
         recorded = state.environments.get(environment.name) if state else None
         was_protected = recorded is not None and recorded.protected
         if was_protected and not environment.protected:
-            yield from _unprotected_alone(environment, moving)
+            yield from _protection_removed(environment, moving)
         if environment.protected or was_protected:
             for binding in environment.bindings:
                 change = moving.get(binding.address)
@@ -79,10 +79,10 @@ def rewind(
                 what = (
                     f"not committed: {', '.join(checkout.dirty[:5])}"
                     if checkout.commit
-                    else "the project is in no Git repository with a commit"
+                    else "the project is not in a Git repository with a commit"
                 )
                 at = environment.declared.at("require_commit")
-                yield error("uncommitted", "This environment takes committed files only", what, span=at, hint="commit, then apply")
+                yield error("uncommitted", "This environment accepts only committed files", what, span=at, hint="commit, then apply")
         last = record.commit if record else None
         if last is None:
             continue
@@ -95,17 +95,17 @@ def rewind(
                 hint="pull and merge, or apply with --allow-rewind",
             )
         elif contains is None:
-            summary = "Whether this commit contains the last applied one is not known"
+            summary = "It is not known whether this commit contains the last applied one"
             detail = f"environment {environment.name} was applied at {last[:12]}"
             yield Diagnostic(id="rewind-unknown", severity="note", summary=summary, detail=detail)
 
 
-def _unprotected_alone(environment: Environment, moving: Mapping[str, Change]) -> Iterator[Diagnostic]:
+def _protection_removed(environment: Environment, moving: Mapping[str, Change]) -> Iterator[Diagnostic]:
     others = sorted(a for a in moving if a != environment.address and environment.holds(a))
     if others:
         yield error(
             "protected-environment",
-            "Protection is taken away by an apply of its own",
+            "Protection must be removed in an apply of its own",
             f"{', '.join(others)} would move in the same apply",
             span=environment.declared.at("protected"),
             hint="apply `protected: false` alone first",
@@ -128,7 +128,7 @@ def _where(span: Span | None) -> str:
 
 
 def _written(path: str, value: Json) -> str:
-    return f"`{path}` left out" if value is None else f"`{path}: {_text(value)}`"
+    return f"remove `{path}`" if value is None else f"write `{path}: {_text(value)}`"
 
 
 def _text(value: Json) -> str:

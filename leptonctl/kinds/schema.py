@@ -1,4 +1,4 @@
-"""The JSON Schemas of the four kinds: what holds for all, and what the catalog adds for each algorithm and preprocess step. Pure."""
+"""The JSON Schemas of the four kinds, with what the catalog adds for each algorithm and preprocess step. Pure."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -41,17 +41,17 @@ def build_schemas(catalog: Catalog) -> dict[str, Schema]:
     model["allOf"] = [_for_task(task, catalog.names(catalog.trainers, task)) for task in tasks]
     version = model["properties"]["versions"]["additionalProperties"]
     for block in (model, version):
-        _name_known(block["properties"], catalog)
-    _offer_settings(schemas["Environment"]["properties"]["platform"], catalog.platforms)
-    _offer_settings(schemas["Project"]["properties"]["executor"], catalog.executors)
+        _suggest_names(block["properties"], catalog)
+    _add_settings(schemas["Environment"]["properties"]["platform"], catalog.platforms)
+    _add_settings(schemas["Project"]["properties"]["executor"], catalog.executors)
     return schemas
 
 
-def _offer_settings(schema: Schema, backends: Mapping[str, Backend]) -> None:
-    """Within a type, its settings; types of other packages stay allowed."""
+def _add_settings(schema: Schema, backends: Mapping[str, Backend]) -> None:
+    """Add the settings of each type; types of other packages stay allowed."""
     default = schema["properties"]["type"]["default"]
-    schema["properties"]["type"] = _offered(schema["properties"]["type"], sorted(backends))
-    # an editor that knows no conditions offers the settings of the default
+    schema["properties"]["type"] = _suggested(schema["properties"]["type"], sorted(backends))
+    # an editor that ignores conditions offers the settings of the default type
     schema["properties"] |= dict(backends[default].settings)
     schema["allOf"] = [
         {
@@ -67,13 +67,13 @@ def _offer_settings(schema: Schema, backends: Mapping[str, Backend]) -> None:
 
 
 def _params(description: str, params: Mapping[str, Schema]) -> Schema:
-    """The parameters of one provider. Null is let through: in a version it removes a parameter."""
+    """The parameters of one provider. Null is allowed: in a version it removes a parameter."""
     properties = {name: {**nullable(dict(schema)), "default": schema.get("default")} for name, schema in params.items()}
     return {"description": description, "type": ["object", "null"], "properties": properties, "additionalProperties": False}
 
 
 def _for_task(task: str, names: tuple[str, ...]) -> Schema:
-    """Within a task, each algorithm brings its parameters, in the base block and in every version."""
+    """The conditions of a task: each algorithm brings its parameters, in the base block and in every version."""
     rules = [_when("algorithm", name, f"{task}.{name}") for name in names]
     return {
         "if": {"properties": {"task": {"const": task}}, "required": ["task"]},
@@ -88,15 +88,15 @@ def _when(key: str, name: str, definition: str) -> Schema:
     }
 
 
-def _name_known(properties: dict[str, Any], catalog: Catalog) -> None:
-    """Offer the known names to editors; providers of other packages stay allowed."""
-    properties["algorithm"] = _offered(properties["algorithm"], sorted({name for _, name in catalog.trainers}))
+def _suggest_names(properties: dict[str, Any], catalog: Catalog) -> None:
+    """Suggest the known names to editors; providers of other packages stay allowed."""
+    properties["algorithm"] = _suggested(properties["algorithm"], sorted({name for _, name in catalog.trainers}))
     step = properties["preprocess"]["items"]
-    step["properties"]["use"] = _offered(step["properties"]["use"], sorted(catalog.preprocessors))
+    step["properties"]["use"] = _suggested(step["properties"]["use"], sorted(catalog.preprocessors))
     step["allOf"] = [_when("use", name, f"preprocess.{name}") for name in sorted(catalog.preprocessors)]
     metrics = properties["evaluate"]["properties"]["metrics"]
-    metrics["items"] = _offered(metrics["items"], sorted({name for _, name in catalog.metrics}))
+    metrics["items"] = _suggested(metrics["items"], sorted({name for _, name in catalog.metrics}))
 
 
-def _offered(schema: Schema, names: list[str]) -> Schema:
+def _suggested(schema: Schema, names: list[str]) -> Schema:
     return {**schema, "anyOf": [{"enum": names}, {}]}

@@ -1,4 +1,4 @@
-"""Every key of the four kinds, as JSON Schema. Data only; what depends on the catalog is added by `schema`."""
+"""Every key of the four kinds, as JSON Schema. Data only; `schema` adds what depends on the catalog."""
 
 from collections.abc import Mapping
 
@@ -12,36 +12,36 @@ from leptonctl.kinds.schema_parts import (
     document,
     flag,
     forbidden,
+    integer,
     kind,
     name,
     number,
     secret,
+    string,
+    strings,
     table,
-    text,
-    texts,
     versioned,
-    whole,
 )
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.spi.learning import Schema
 
-DESCRIPTION = text("What it is for, in a sentence. No part of any digest.")
+DESCRIPTION = string("What it is for, in one sentence. Not part of any digest.")
 
 PROJECT = document(
     "Project",
-    "Marks the project folder (leptonctl.yaml at its root) and holds what is true for all of it.",
+    "Marks the project folder (leptonctl.yaml at its root) and holds the settings of the whole project.",
     {
         "kind": kind("Project"),
         "name": name("project"),
         "description": DESCRIPTION,
         "format": choice("Fixes defaults and trainer epochs, so that an upgrade of leptonctl alone moves no digest.", [1], default=1),
-        "state": text(
+        "state": string(
             "Where the pointers are kept: a folder, or a URI of an installed back end.",
             minLength=1,
             default=".leptonctl/state",
             examples=["/srv/leptonctl/mail/state"],
         ),
-        "store": text(
+        "store": string(
             "Where artifacts and results are kept: a folder, or a URI of an installed back end.",
             minLength=1,
             default=".leptonctl/store",
@@ -54,15 +54,15 @@ PROJECT = document(
             "examples": [{"max_iter": 200}],
         },
         "allow": {
-            "description": "What the project may do beyond declaring. `command`: models may run their own training command.",
+            "description": "What the project may do besides declaring. `command`: models may run their own training command.",
             "type": "array",
             "items": choice("A permission.", ["command"]),
             "uniqueItems": True,
             "default": [],
         },
-        "roots": texts("Folders outside the project in which data may lie.", "A folder.", default=[], examples=[["/data/mail"]]),
-        "ignore": texts(
-            "Globs of YAML files and folders that are not leptonctl's; `**` stands for any number of folders.",
+        "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
+        "ignore": strings(
+            "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
             "A glob relative to the project folder.",
             default=[],
             examples=[["charts/**", "mkdocs.yml"]],
@@ -72,7 +72,7 @@ PROJECT = document(
 )
 
 COLUMN = block(
-    "What is promised of one column. What is left out is inferred.",
+    "The contract of one column. What is left out is inferred.",
     {
         "type": choice("What its cells hold.", ["number", "integer", "boolean", "string"]),
         "min": number("Smallest value allowed."),
@@ -85,30 +85,30 @@ COLUMN = block(
             "uniqueItems": True,
         },
         "missing": {"description": "Fill value for missing cells, in the data and in requests.", "type": SCALAR},
-        "nullable": {"description": "Whether a cell may be missing. Inferred from the data when left out.", "type": "boolean"},
+        "nullable": {"description": "Whether a cell may be missing. Default: inferred from the data.", "type": "boolean"},
         "unique": flag("No two rows may have the same value.", default=False),
-        "description": text("What the column means."),
+        "description": string("What the column means."),
     },
 )
 COLUMN["type"] = ["object", "null"]
 
-DIGEST = text("Digest of the file's bytes, written by `leptonctl pin`. Pins the version to exactly this content.", pattern=DIGEST_PATTERN)
+DIGEST = string("Digest of the file's bytes, written by `leptonctl pin`. Pins the version to exactly this content.", pattern=DIGEST_PATTERN)
 
 SPLIT = block(
     "How rows are divided into training and test rows.",
     {
-        "test": number("Share of the rows that are for testing.", exclusiveMinimum=0, exclusiveMaximum=1, default=0.25),
-        "seed": whole("Seed of the random split.", minimum=0, maximum=2**32 - 1, default=0),
+        "test": number("Share of the rows that are used for testing.", exclusiveMinimum=0, exclusiveMaximum=1, default=0.25),
+        "seed": integer("Seed of the random split.", minimum=0, maximum=2**32 - 1, default=0),
         "stratify": {
-            "description": "Keep the shares of the classes alike on both sides. Left out: true for classification.",
+            "description": "Keep the shares of the classes equal in training and test rows. Default: true for classification.",
             "type": "boolean",
         },
-        "by": text("Split by a stable hash of this column: a row never changes side as the data grows.", minLength=1),
-        "column": text("Column whose cells say `train` or `test`.", minLength=1),
+        "by": string("Split by a stable hash of this column: a row never changes side as the data grows.", minLength=1),
+        "column": string("Column whose cells say `train` or `test`.", minLength=1),
     },
     dependencies={
-        "by": {"properties": {k: forbidden(f"`{k}` cannot stand beside `by`") for k in ("seed", "stratify", "column")}},
-        "column": {"properties": {k: forbidden(f"`{k}` cannot stand beside `column`") for k in ("test", "seed", "stratify")}},
+        "by": {"properties": {k: forbidden(f"`{k}` cannot be combined with `by`") for k in ("seed", "stratify", "column")}},
+        "column": {"properties": {k: forbidden(f"`{k}` cannot be combined with `column`") for k in ("test", "seed", "stratify")}},
     },
     examples=[{"test": 0.25, "seed": 7, "stratify": True}, {"test": 0.25, "by": "message_id"}, {"column": "part"}],
 )
@@ -117,49 +117,49 @@ _DATASET: dict[str, Schema] = {
     "kind": kind("Dataset"),
     "name": name("dataset"),
     "description": DESCRIPTION,
-    "source": text(
+    "source": string(
         "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines.", minLength=1, examples=["data/mail.csv"]
     ),
     "digest": DIGEST,
-    "encoding": text("Encoding of a text file.", minLength=1, default="utf-8", examples=["latin-1"]),
-    "delimiter": text("What separates the cells of a CSV line. Found by itself when left out.", minLength=1, maxLength=1, examples=[";"]),
+    "encoding": string("Encoding of a text file.", minLength=1, default="utf-8", examples=["latin-1"]),
+    "delimiter": string("Separator of the cells of a CSV line. Default: detected.", minLength=1, maxLength=1, examples=[";"]),
     "missing_values": {
-        "description": "Texts read as missing in every column.",
+        "description": "Strings read as missing in every column.",
         "type": "array",
-        "items": text("A text."),
+        "items": string("A string."),
         "uniqueItems": True,
         "examples": [["", "NA", "?"]],
     },
-    "target": text("The column to predict.", minLength=1),
+    "target": string("The column to predict.", minLength=1),
     "columns": table(
         "The contract: checked when data is read, at training and on every request.",
         COLUMN,
         examples=[{"age": {"type": "integer", "min": 0, "max": 130}}],
     ),
     "privacy": block(
-        "Columns that must not be learned from or stored as they are.",
+        "Columns that must not be learned from, or not be stored in the clear.",
         {
-            "drop": texts("Columns that are left out.", "A column."),
-            "hash": texts("Columns whose cells are replaced by a keyed hash (HMAC).", "A column."),
+            "drop": strings("Columns that are left out.", "A column."),
+            "hash": strings("Columns whose cells are replaced by a keyed hash (HMAC).", "A column."),
             "key": secret("The key of the hash."),
-            "key_id": text("Name of the key. Part of the identity of the prepared rows; the key itself is not.", minLength=1),
+            "key_id": string("Name of the key. Part of the identity of the prepared rows; the key itself is not.", minLength=1),
         },
         dependencies={"hash": ["key", "key_id"]},
     ),
     "split": SPLIT,
     "test": block(
         "A separate file of test rows, in place of `split`.",
-        {"source": text("The file of test rows, relative to the project folder.", minLength=1), "digest": DIGEST},
+        {"source": string("The file of test rows, relative to the project folder.", minLength=1), "digest": DIGEST},
         required=["source"],
     ),
 }
 DATASET = document(
     "Dataset",
-    "Data to learn from: where it lies, what is promised of its columns, and how it is split.",
+    "Data to learn from: its files, the contract of its columns, and its split.",
     {
         **_DATASET,
         "versions": versioned(
-            "The versions by name, at least one. A version overrides any key of the base block; null removes one.",
+            "The versions by name, at least one. A version overrides any key of the base block; null removes a key.",
             _DATASET,
             {"2024-06": {"source": "data/mail-2024-06.csv"}},
         ),
@@ -174,11 +174,11 @@ PREPROCESS_STEP = block(
             "description": "`numeric`, `categorical`, `all`, or a list of column names.",
             "anyOf": [
                 {"enum": ["numeric", "categorical", "all"]},
-                {"type": "array", "items": text("A column.", minLength=1), "minItems": 1, "uniqueItems": True},
+                {"type": "array", "items": string("A column.", minLength=1), "minItems": 1, "uniqueItems": True},
             ],
             "default": "all",
         },
-        "use": text("Name of the step.", minLength=1),
+        "use": string("Name of the step.", minLength=1),
         "params": {"description": "Its parameters, with scikit-learn's names.", "type": "object", "default": {}},
     },
     required=["use"],
@@ -188,12 +188,12 @@ _MODEL: dict[str, Schema] = {
     "kind": kind("Model"),
     "name": name("model"),
     "description": DESCRIPTION,
-    "labels": table("Labels of your own. No part of any digest.", {"description": "A label.", "type": SCALAR}, examples=[{"team": "mail"}]),
-    "dataset": text("The dataset and its version, `NAME@VERSION`.", pattern="^[^@]+(@[^@]+)?$", examples=["mail@2024-06"]),
+    "labels": table("Your own labels. Not part of any digest.", {"description": "A label.", "type": SCALAR}, examples=[{"team": "mail"}]),
+    "dataset": string("The dataset and its version, `NAME@VERSION`.", pattern="^[^@]+(@[^@]+)?$", examples=["mail@2024-06"]),
     "task": choice("What is learned.", ["classification", "regression", "clustering", "anomaly"]),
-    "seed": whole("Seed of all randomness in training.", minimum=0, maximum=2**32 - 1, default=0),
-    "revision": whole("Raise it to train the same recipe again.", minimum=1, default=1),
-    "features": texts("Columns to learn from. Left out: all but the target.", "A column.", minItems=1),
+    "seed": integer("Seed of all randomness in training.", minimum=0, maximum=2**32 - 1, default=0),
+    "revision": integer("Raise it to train the same recipe again.", minimum=1, default=1),
+    "features": strings("Columns to learn from. Default: all but the target.", "A column.", minItems=1),
     "preprocess": {
         "description": "Steps before the algorithm, in order. Part of the model: the same in training and in serving.",
         "type": "array",
@@ -201,31 +201,32 @@ _MODEL: dict[str, Schema] = {
         "default": [],
         "examples": [[{"columns": "numeric", "use": "standard_scaler"}]],
     },
-    "algorithm": text("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
+    "algorithm": string("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
     "params": {"description": "Parameters of the algorithm, with scikit-learn's names.", "type": "object", "default": {}},
-    "import": text("A finished ONNX file, in place of an algorithm. Not built yet.", minLength=1, examples=["vendor/filter.onnx"]),
+    "import": string("A finished ONNX file, in place of an algorithm. Not implemented yet.", minLength=1, examples=["vendor/filter.onnx"]),
     "command": {
-        "description": "Not built yet: a training command of your own, in place of an algorithm. Needs `allow: [command]` in the Project.",
+        "description": "Your own training command, in place of an algorithm. Needs `allow: [command]` in the Project. Not implemented yet.",
         "type": "array",
-        "items": text("The program, or one of its arguments."),
+        "items": string("The program, or one of its arguments."),
         "minItems": 1,
         "examples": [["python", "train.py"]],
     },
-    "warm_start": text("A version of this model to start the training from. Not built yet.", minLength=1, examples=["v1"]),
+    "warm_start": string("A version of this model to start the training from. Not implemented yet.", minLength=1, examples=["v1"]),
     "evaluate": block(
-        "How versions are judged, on the test rows. No part of the model's digest.",
+        "How versions are evaluated on the test rows. Not part of the model's digest.",
         {
-            "metrics": texts("Names of the metrics. Left out: the usual ones of the task.", "A metric.", minItems=1),
-            "cross_validation": whole("Number of folds on the training rows. Left out: none.", minimum=2, maximum=100),
-            "positive": {"description": "The positive class of binary metrics. Left out: the last of the sorted classes.", "type": SCALAR},
+            "metrics": strings("Names of the metrics. Default: the usual ones of the task.", "A metric.", minItems=1),
+            "cross_validation": integer("Number of folds on the training rows. Default: no cross-validation.", minimum=2, maximum=100),
+            "positive": {"description": "The positive class of binary metrics. Default: the last of the sorted classes.", "type": SCALAR},
             "average": choice(
-                "How a metric is averaged over classes. Left out: binary, over two classes macro.", ["binary", "macro", "micro", "weighted"]
+                "How a metric is averaged over classes. Default: binary; macro for more than two classes.",
+                ["binary", "macro", "micro", "weighted"],
             ),
         },
         examples=[{"metrics": ["accuracy", "f1"], "cross_validation": 5}],
     ),
     "export": block(
-        "How the ONNX file is written.", {"opset": whole("Version of the ONNX operator set.", minimum=17, maximum=21, default=18)}
+        "How the ONNX file is written.", {"opset": integer("Version of the ONNX operator set.", minimum=17, maximum=21, default=18)}
     ),
 }
 MODEL = document(
@@ -234,7 +235,7 @@ MODEL = document(
     {
         **_MODEL,
         "versions": versioned(
-            "The versions by name, at least one. A version overrides any key of the base block; null removes one. All are built.",
+            "The versions by name, at least one. A version overrides any key of the base block; null removes a key. All are built.",
             _MODEL,
             {"v1": {"params": {"C": 1.0}}},
         ),
@@ -242,9 +243,9 @@ MODEL = document(
     ["name", "versions"],
 )
 
-VERSION = text("Version of the model.", pattern=NAME_PATTERN)
+VERSION = string("Version of the model.", pattern=NAME_PATTERN)
 BINDING = {
-    "description": "The version that serves: its name, or a mapping with more to say.",
+    "description": "The version that serves: its name, or a mapping with more settings.",
     "anyOf": [
         VERSION,
         block(
@@ -252,11 +253,11 @@ BINDING = {
             {
                 "version": VERSION,
                 "canary": block(
-                    "A second version that answers some of the requests. Not built yet.",
+                    "A second version that answers some of the requests. Not implemented yet.",
                     {"version": VERSION, "percent": number("Share of the requests.", minimum=0, maximum=100)},
                     required=["version", "percent"],
                 ),
-                "shadow": text("A version that sees all requests and answers none. Not built yet.", pattern=NAME_PATTERN),
+                "shadow": string("A version that sees all requests and answers none. Not implemented yet.", pattern=NAME_PATTERN),
             },
             required=["version"],
         ),
@@ -266,12 +267,12 @@ GATE = block("Limits on one metric.", limits(), minProperties=1, examples=[{"min
 
 ENVIRONMENT = document(
     "Environment",
-    "A place where models serve: which version of each, where it runs, and what a version must show to get in.",
+    "A place where models serve: which version of each, where it runs, and the gates that a version must pass.",
     {
         "kind": kind("Environment"),
         "name": name("environment"),
         "description": DESCRIPTION,
-        "protected": flag("What it has served is sealed, and only pinned data gets in.", default=False),
+        "protected": flag("Seals every version that it has served, and accepts only pinned data.", default=False),
         "require_commit": flag("Refuse an apply whose declared files are not all committed.", default=False),
         "switch": choice("`together`: all bindings move or none does.", ["together"]),
         "requests": choice(
@@ -280,7 +281,7 @@ ENVIRONMENT = document(
         "platform": backend("Where it runs. Each type has settings of its own.", "server"),
         "models": table("Model name -> version.", BINDING, propertyNames={"pattern": NAME_PATTERN}, examples=[{"spam-filter": "v1"}]),
         "gates": {
-            "description": "What a version must show to be bound here: a mapping from metrics to limits, or a list of such by model.",
+            "description": "What a version must pass to be bound here: limits by metric, or a list of such mappings by model.",
             "anyOf": [
                 table("Metric -> limits, for every model. `flips` is the share of test rows whose label changes.", GATE),
                 {
@@ -288,7 +289,7 @@ ENVIRONMENT = document(
                     "items": table(
                         "Metric -> limits, for some models.",
                         GATE,
-                        properties={"models": text("Glob of model names.", minLength=1, default="*")},
+                        properties={"models": string("Glob of model names.", minLength=1, default="*")},
                     ),
                 },
             ],
@@ -298,6 +299,6 @@ ENVIRONMENT = document(
     ["name"],
 )
 
-# what documents are checked against before they are resolved; compiled into `checkers` when the package is built, so that this
-# module and what it imports need nothing that is not Python's own
+# what documents are checked against before they are resolved; compiled into `checkers` when the package is built, so this
+# module and what it imports must not need more than the build has
 BASE: Mapping[str, Schema] = {"Project": PROJECT, "Dataset": DATASET, "Model": MODEL, "Environment": ENVIRONMENT}

@@ -1,4 +1,4 @@
-"""Pieces that the schemas of several kinds share, and how a base block becomes an override. Data only."""
+"""The parts that the schemas of several kinds share, and how a base block becomes an override. Data only."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ DIGEST_PATTERN: Final = "^sha256:[0-9a-f]{64}$"
 SCALAR: Final = ["string", "number", "boolean"]
 
 
-def text(description: str, **more: Any) -> Schema:
+def string(description: str, **more: Any) -> Schema:
     return {"description": description, "type": "string", **more}
 
 
@@ -24,7 +24,7 @@ def number(description: str, **more: Any) -> Schema:
     return {"description": description, "type": "number", **more}
 
 
-def whole(description: str, **more: Any) -> Schema:
+def integer(description: str, **more: Any) -> Schema:
     return {"description": description, "type": "integer", **more}
 
 
@@ -32,9 +32,9 @@ def choice(description: str, options: list[Any], **more: Any) -> Schema:
     return {"description": description, "enum": options, **more}
 
 
-def texts(description: str, what: str, **more: Any) -> Schema:
-    """A list of distinct texts."""
-    return {"description": description, "type": "array", "items": text(what, minLength=1), "uniqueItems": True, **more}
+def strings(description: str, what: str, **more: Any) -> Schema:
+    """A list of distinct strings."""
+    return {"description": description, "type": "array", "items": string(what, minLength=1), "uniqueItems": True, **more}
 
 
 def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:
@@ -43,23 +43,23 @@ def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Sc
 
 
 def backend(description: str, default: str) -> Schema:
-    """What an installed back end is named by, `type`; its own settings stand beside it and are checked by its own schemas."""
-    kind_of = text("Which one: the name it is installed under.", minLength=1, default=default)
-    return {"description": description, "type": "object", "properties": {"type": kind_of}}
+    """The choice of an installed back end by `type`. Its settings are further keys, checked by its own schemas."""
+    type_ = string("Name that the back end is installed under.", minLength=1, default=default)
+    return {"description": description, "type": "object", "properties": {"type": type_}}
 
 
 def table(description: str, of: Schema, **more: Any) -> Schema:
-    """A mapping from names of the user's choice."""
+    """A mapping whose keys the user chooses."""
     return {"description": description, "type": "object", "additionalProperties": of, **more}
 
 
 def forbidden(why: str) -> Schema:
-    """A key that cannot stand beside another; `$comment` is the sentence shown."""
+    """A key that cannot be combined with another; `$comment` is the sentence shown."""
     return {"not": {}, "$comment": why}
 
 
 def name(what: str) -> Schema:
-    return text(
+    return string(
         f"Name of the {what}: lower-case letters, digits, `.`, `_` and `-`; unique among documents of its kind.", pattern=NAME_PATTERN
     )
 
@@ -69,15 +69,15 @@ def kind(value: str) -> Schema:
 
 
 def secret(description: str) -> Schema:
-    """Where a secret is to be found: the only form in which one may be written."""
+    """A reference to a secret: the only form in which a secret may be written."""
     return block(
         description,
         {
             "secret": block(
-                "Where the secret is read from when it is needed; it is never stored.",
+                "Where the secret is read from when it is needed. It is never stored.",
                 {
-                    "env": text("Environment variable that holds it.", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["LEPTON_HASH_KEY"]),
-                    "file": text("File that holds it.", minLength=1, examples=["/run/secrets/hash-key"]),
+                    "env": string("Environment variable that holds it.", pattern="^[A-Za-z_][A-Za-z0-9_]*$", examples=["LEPTON_HASH_KEY"]),
+                    "file": string("File that holds it.", minLength=1, examples=["/run/secrets/hash-key"]),
                 },
                 minProperties=1,
                 maxProperties=1,

@@ -1,4 +1,4 @@
-"""The tables that the engine is handed: every kind of document and every kind of work, each in its order. A new one is one line."""
+"""The tables passed to the engine: every kind of document and every op, in order. A new one is one line."""
 
 from leptonctl.core.values import Op
 from leptonctl.kinds import dataset, environment, model, project

@@ -1,21 +1,21 @@
-"""What the schemas know and leptonctl cannot do yet, by kind. Each use is an error at its place."""
+"""What the schemas accept but leptonctl does not implement yet, by kind. Each use is an error."""
 
 from collections.abc import Iterator
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Document, Json, Path
 
-# key -> what cannot be done, and what to do instead
+# key -> what is not implemented, and what to do instead
 MODEL_KEYS = {
     "import": ("finished ONNX files cannot be imported yet", "remove the key and name an `algorithm`"),
     "warm_start": ("training cannot start from another version yet", "remove the key: the version is trained from the beginning"),
-    "command": ("training commands of your own cannot run yet", "remove the key and name an `algorithm`"),
+    "command": ("custom training commands cannot run yet", "remove the key and name an `algorithm`"),
 }
 TASKS = ("clustering", "anomaly")
 
 
 def in_project(document: Document) -> Iterator[Diagnostic]:
-    """Permissions for what cannot be done."""
+    """Permissions for what is not implemented."""
     allow = document.value.get("allow")
     for index, permission in enumerate(allow if isinstance(allow, list) else []):
         if permission == "command":
@@ -32,13 +32,13 @@ def in_model(document: Document) -> Iterator[Diagnostic]:
 
 
 def in_environment(document: Document) -> Iterator[Diagnostic]:
-    """Versions beside the main one."""
+    """Canary and shadow versions."""
     models = document.value.get("models")
     for name, binding in models.items() if isinstance(models, dict) else ():
         for key in ("canary", "shadow"):
             if isinstance(binding, dict) and binding.get(key) is not None:
                 hint = f"bind one version: `{name}: {binding.get('version')}`"
-                yield _unbuilt(document, ("models", name, key), f"a {key} version cannot run beside another yet", hint, on_key=True)
+                yield _unbuilt(document, ("models", name, key), f"a {key} version cannot run beside another version yet", hint, on_key=True)
 
 
 def _model_block(document: Document, path: Path, block: dict[str, Json]) -> Iterator[Diagnostic]:
@@ -51,4 +51,4 @@ def _model_block(document: Document, path: Path, block: dict[str, Json]) -> Iter
 
 def _unbuilt(document: Document, path: Path, detail: str, hint: str, *, on_key: bool = False) -> Diagnostic:
     span = document.key_at(*path) if on_key else document.at(*path)
-    return error("not-available", "This is not built yet", detail, span=span, hint=hint)
+    return error("not-available", "This is not implemented yet", detail, span=span, hint=hint)

@@ -1,6 +1,6 @@
-"""Edits of YAML text that keep comments and layout. Every edit is read back: it changed exactly what was meant, or ValueError.
+"""Edits of YAML text that keep comments and layout. Every edit is read back: it changes exactly what was intended, or ValueError.
 
-The document is found by kind and name, so edits of one text can follow each other.
+The document is found by kind and name, so several edits of one text can follow each other.
 """
 
 import json
@@ -19,37 +19,37 @@ SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@+-]*")
 
 
 def set_scalar(text: str, document: Document, path: Path, value: Json) -> str:
-    """Replace the scalar at `path`, in its quoting style where that can hold the value."""
+    """Replace the scalar at `path`, in its own quoting style if possible."""
     source = _Source(text, document)
     node, _ = source.find(path)
     if not isinstance(node, ScalarNode) or isinstance(value, dict | list):
-        raise _refused(document, path, "only a scalar can be replaced by a scalar")
+        raise _refusal(document, path, "only a scalar can be replaced by a scalar")
     start, end = source.start(node), source.end(node)
-    written = _scalar(value, node.style or "")
+    replacement = _scalar(value, node.style or "")
     if start == end:
-        written = " " + written
+        replacement = " " + replacement
     elif node.style in {"|", ">"}:
         end = len(text[:end].rstrip())
     expected = source.value()
     _put(expected, path, value)
-    return _first_right([text[:start] + written + text[end:]], source, expected, path)
+    return _first_valid([text[:start] + replacement + text[end:]], source, expected, path)
 
 
 def insert_key(text: str, document: Document, path: Path, key: str, value: Json) -> str:
-    """Add `key: value` at the end of the mapping at `path`; a value that is empty becomes a mapping."""
+    """Add `key: value` at the end of the mapping at `path`; an empty value becomes a mapping."""
     source = _Source(text, document)
     node, _ = source.find(path)
     expected = source.value()
     mapping = _get(expected, path)
     if isinstance(mapping, dict) and key in mapping:
-        raise _refused(document, path, f"`{key}` stands there already")
+        raise _refusal(document, path, f"it has the key `{key}` already")
     if mapping is None:
         _put(expected, path, {key: value})
     elif isinstance(mapping, dict):
         mapping[key] = value
     else:
-        raise _refused(document, path, "only a mapping takes a key")
-    return _first_right(_insertions(source, node, f"{_key(key)}: {_flow(value)}"), source, expected, path)
+        raise _refusal(document, path, "a key can be added to a mapping only")
+    return _first_valid(_insertions(source, node, f"{_key(key)}: {_flow(value)}"), source, expected, path)
 
 
 def remove_key(text: str, document: Document, path: Path) -> str:
@@ -57,13 +57,13 @@ def remove_key(text: str, document: Document, path: Path) -> str:
     source = _Source(text, document)
     node, _ = source.find(path[:-1])
     if not path or not isinstance(node, MappingNode):
-        raise _refused(document, path, "only the key of a mapping can be removed")
+        raise _refusal(document, path, "only a key of a mapping can be removed")
     index = next((i for i, (key, _) in enumerate(node.value) if key.value == path[-1]), None)
     if index is None:
-        raise _refused(document, path, "there is no such key")
+        raise _refusal(document, path, "there is no such key")
     expected = source.value()
     del _get(expected, path[:-1])[path[-1]]
-    return _first_right(_removals(source, node, index), source, expected, path)
+    return _first_valid(_removals(source, node, index), source, expected, path)
 
 
 class _Source:
@@ -73,18 +73,18 @@ class _Source:
         self.text, self.document = text, document
         self.parsed, problems = parse(document.file, text)
         if problems:
-            raise _refused(document, (), "the text has syntax errors")
+            raise _refusal(document, (), "the text has syntax errors")
         self.index = self._index()
         self.root: Any = compose(text)[self.index]
-        self.starts: list[int] = [0, *(found.end() for found in BREAK.finditer(text))]
+        self.starts: list[int] = [0, *(line_break.end() for line_break in BREAK.finditer(text))]
         self.newline = "\r\n" if "\r\n" in text else "\n"
 
     def _index(self) -> int:
-        wanted = (self.document.kind, self.document.name)
-        for index, one in enumerate(self.parsed):
-            if isinstance(one.value, dict) and (one.value.get("kind"), one.value.get("name") or "") == wanted:
+        identity = (self.document.kind, self.document.name)
+        for index, parsed in enumerate(self.parsed):
+            if isinstance(parsed.value, dict) and (parsed.value.get("kind"), parsed.value.get("name") or "") == identity:
                 return index
-        raise _refused(self.document, (), "the text does not hold this document")
+        raise _refusal(self.document, (), "the text does not contain this document")
 
     def value(self) -> Any:
         return deepcopy(self.parsed[self.index].value)
@@ -100,7 +100,7 @@ class _Source:
             else:
                 pair = None
             if pair is None:
-                raise _refused(self.document, path, "there is no such value")
+                raise _refusal(self.document, path, "there is no such value")
             key, node = pair
         return node, key
 
@@ -108,16 +108,16 @@ class _Source:
         return self.starts[int(node.start_mark.line)] + int(node.start_mark.column)
 
     def end(self, node: Any) -> int:
-        """Behind the last character written of a node, without the blank lines that follow a block."""
+        """The offset after the last character of a node, without the blank lines that follow a block."""
         leaf = _last_leaf(node)
         end = self.starts[int(leaf.end_mark.line)] + int(leaf.end_mark.column)
-        several = isinstance(leaf, ScalarNode) and leaf.style in {"|", ">"}
-        return len(self.text[:end].rstrip()) if several else end
+        is_block = isinstance(leaf, ScalarNode) and leaf.style in {"|", ">"}
+        return len(self.text[:end].rstrip()) if is_block else end
 
     def line_end(self, offset: int) -> int:
-        """Where the line that holds `offset` ends, before its line break."""
-        found = BREAK.search(self.text, offset)
-        return found.start() if found else len(self.text)
+        """The end of the line that `offset` is in, before its line break."""
+        line_break = BREAK.search(self.text, offset)
+        return line_break.start() if line_break else len(self.text)
 
     def line_start(self, node: Any) -> int:
         return self.starts[int(node.start_mark.line)]
@@ -131,7 +131,7 @@ def _last_leaf(node: Any) -> Any:
 
 
 def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:
-    """Ways to add an entry, the nicest first."""
+    """Ways to add an entry, the best layout first."""
     text = source.text
     start, end = source.start(node), source.end(node)
     if isinstance(node, ScalarNode):
@@ -144,14 +144,14 @@ def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:
         yield text[: start + 1] + f"{entry}, " + text[start + 1 :]
     else:
         indent = " " * node.value[0][0].start_mark.column
-        behind = source.line_end(source.end(node))
-        yield text[:behind] + f"{source.newline}{indent}{entry}" + text[behind:]
+        line_end = source.line_end(source.end(node))
+        yield text[:line_end] + f"{source.newline}{indent}{entry}" + text[line_end:]
         first = source.start(node.value[0][0])
         yield text[:first] + f"{entry}{source.newline}{indent}" + text[first:]
 
 
 def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:
-    """Ways to remove an entry, the nicest first."""
+    """Ways to remove an entry, the best layout first."""
     text, pairs = source.text, node.value
     key, value = pairs[index]
     start, end = source.start(key), source.end(value)
@@ -160,23 +160,23 @@ def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:
         return
     if not node.flow_style and not text[source.line_start(key) : start].strip():
         stop = source.line_end(end)
-        found = BREAK.match(text, stop)
-        yield text[: source.line_start(key)] + text[found.end() if found else stop :]
+        line_break = BREAK.match(text, stop)
+        yield text[: source.line_start(key)] + text[line_break.end() if line_break else stop :]
     if index + 1 < len(pairs):
         yield text[:start] + text[source.start(pairs[index + 1][0]) :]
     if index > 0:
         yield text[: source.end(pairs[index - 1][1])] + text[end:]
 
 
-def _first_right(candidates: Any, source: _Source, expected: Json, path: Path) -> str:
+def _first_valid(candidates: Any, source: _Source, expected: Json, path: Path) -> str:
     """The first candidate that reads back as `expected`, all other documents unchanged."""
-    wanted = [encode(one.value) for one in source.parsed]
-    wanted[source.index] = encode(expected)
+    expected_values = [encode(item.value) for item in source.parsed]
+    expected_values[source.index] = encode(expected)
     for candidate in candidates:
         parsed, problems = parse(source.document.file, candidate)
-        if not problems and not any(one.problems for one in parsed) and [encode(one.value) for one in parsed] == wanted:
+        if not problems and not any(item.problems for item in parsed) and [encode(item.value) for item in parsed] == expected_values:
             return str(candidate)
-    raise _refused(source.document, path, "the edit would change more than was meant")
+    raise _refusal(source.document, path, "the edit would change more than intended")
 
 
 def _get(value: Any, path: Path) -> Any:
@@ -196,11 +196,11 @@ def _scalar(value: Json, style: str) -> str:
         return "'" + value.replace("'", "''") + "'"
     if style != '"' and SAFE.fullmatch(value) and plain(value) == value:
         return value
-    return _quoted(value)
+    return _quote(value)
 
 
-def _quoted(value: str) -> str:
-    """In double quotes. What JSON leaves alone and YAML 1.2 or libyaml does not is written as an escape."""
+def _quote(value: str) -> str:
+    """A string in double quotes. What JSON leaves unescaped, but YAML 1.2 or libyaml forbids, is escaped."""
     text = json.dumps(value, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
 
@@ -217,6 +217,6 @@ def _flow(value: Json) -> str:
     return _scalar(value, "")
 
 
-def _refused(document: Document, path: Path, why: str) -> ValueError:
+def _refusal(document: Document, path: Path, reason: str) -> ValueError:
     where = ".".join(str(part) for part in path) or "the document"
-    return ValueError(f"{document.file}: cannot edit {where} of {document.kind} {document.name}: {why}")
+    return ValueError(f"{document.file}: cannot edit {where} of {document.kind} {document.name}: {reason}")

@@ -1,6 +1,6 @@
-"""One template: checked, then evaluated in Jinja's sandbox. Imported only when a scalar holds a marker.
+"""One template: checked, then evaluated in Jinja's sandbox. Imported only when a scalar contains a marker.
 
-Work and output are bounded: no calls, loops or powers; repetition and joining are measured before they are done.
+Work and output are bounded: no calls, loops or powers; the size of repetitions and joins is checked before they are computed.
 """
 
 import math
@@ -54,7 +54,7 @@ NOT_ALLOWED: dict[type[nodes.Node], str] = {
 
 
 class ExpressionError(ValueError):
-    """Why a template has no value. Carries the parts of a diagnostic but its place."""
+    """Why a template has no value, as a diagnostic without its span."""
 
     def __init__(self, id: str, summary: str, detail: str, hint: str) -> None:  # noqa: A002
         self.id, self.summary, self.detail, self.hint = id, summary, detail, hint
@@ -62,7 +62,7 @@ class ExpressionError(ValueError):
 
 
 class _Sandbox(SandboxedEnvironment):
-    """Looks up items only, never attributes, and measures what arithmetic would make."""
+    """Looks up items only, never attributes, and checks the size of what arithmetic would make."""
 
     intercepted_binops = frozenset({"*", "+", "%"})
 
@@ -77,11 +77,11 @@ class _Sandbox(SandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "*" and not (_number(left) and _number(right)):
-            size, times = (left, right) if isinstance(right, int) else (right, left)
-            if hasattr(size, "__len__") and isinstance(times, int):
-                _fits(len(size) * times)
+            sequence, times = (left, right) if isinstance(right, int) else (right, left)
+            if hasattr(sequence, "__len__") and isinstance(times, int):
+                _check_size(len(sequence) * times)
         if operator == "%" and not _number(left):
-            raise _not_allowed("`%` is for numbers", "join texts with `~`")
+            raise _not_allowed("`%` is for numbers", "join strings with `~`")
         return super().call_binop(context, operator, left, right)
 
 
@@ -89,62 +89,62 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float)
 
 
-def _fits(length: int) -> None:
+def _check_size(length: int) -> None:
     if length > LONGEST:
-        detail = f"more than {LONGEST} characters or items"
+        detail = f"it has more than {LONGEST} characters or items"
         raise ExpressionError("template-too-large", "A template's value is too large", detail, "write the value itself")
 
 
 def _join(value: Any, d: str = "") -> str:
     if not isinstance(value, list | tuple):
-        raise _not_allowed("`join` takes a list", "join texts with `~`")
-    texts = [_shown(item) for item in value]
-    _fits(sum(len(t) for t in texts) + len(texts) * len(str(d)))
+        raise _not_allowed("`join` takes a list", "join strings with `~`")
+    texts = [_as_text(item) for item in value]
+    _check_size(sum(len(t) for t in texts) + len(texts) * len(str(d)))
     return str(d).join(texts)
 
 
 def _replace(value: Any, old: str, new: str) -> str:
     text, old, new = str(value), str(old), str(new)
-    _fits(len(text) + (text.count(old)) * len(new))
+    _check_size(len(text) + (text.count(old)) * len(new))
     return text.replace(old, new)
 
 
-def _shown(value: Any) -> str:
-    """A value inside a longer text, written as YAML would."""
+def _as_text(value: Any) -> str:
+    """A value inside a longer string, as YAML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
         return "null"
     if isinstance(value, list | dict | tuple):
-        raise _not_allowed("a list or a mapping cannot be part of a text", "let the scalar be this one expression, or use `join`")
+        raise _not_allowed("a list or a mapping cannot be part of a string", "make the whole scalar this one expression, or use `join`")
     return str(value)
 
 
 @cache
 def _environment() -> _Sandbox:
-    environment = _Sandbox(undefined=StrictUndefined, finalize=_finalized, autoescape=False, keep_trailing_newline=True)
-    own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "string": _shown}
+    environment = _Sandbox(undefined=StrictUndefined, finalize=_finalize, autoescape=False, keep_trailing_newline=True)
+    own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "string": _as_text}
     environment.filters = {name: own.get(name) or environment.filters[name] for name in FILTERS}
     environment.tests = {name: test for name, test in environment.tests.items() if name in TESTS}
     environment.globals = {}
     return environment
 
 
-def _finalized(value: Any) -> Any:
-    return value if isinstance(value, StrictUndefined) else _shown(value)
+def _finalize(value: Any) -> Any:
+    return value if isinstance(value, StrictUndefined) else _as_text(value)
 
 
 @cache
-def parsed(text: str) -> nodes.Template:
-    """The tree of a template that uses only what is allowed. Raises ExpressionError."""
+def parse_template(text: str) -> nodes.Template:
+    """The tree of a template, checked to use only what is allowed. Raises ExpressionError."""
     if "{%" in text:
         raise _not_allowed("statements are not allowed", "use an expression: `{{ a if condition else b }}`")
-    _fits(len(text))
+    _check_size(len(text))
     try:
         tree = _environment().parse(text)
-    except TemplateSyntaxError as wrong:
-        detail = (wrong.message or "").rstrip(".")
-        # Jinja names filters and tests that it lacks while it parses
+    except TemplateSyntaxError as problem:
+        detail = (problem.message or "").rstrip(".")
+        # Jinja reports unknown filters while it parses
         if detail.startswith("No filter named"):
             name = detail.split("'")[1]
             raise _not_allowed(f"no filter `{name}`", did_you_mean(name, FILTERS)) from None
@@ -152,24 +152,27 @@ def parsed(text: str) -> nodes.Template:
         raise ExpressionError("template-syntax", "A template is not a valid expression", detail, hint) from None
     except RecursionError:
         raise _too_deep() from None
-    todo: list[tuple[nodes.Node, int]] = [(tree, 0)]
-    while todo:
-        node, depth = todo.pop()
+    queue: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while queue:
+        node, depth = queue.pop()
         if depth > DEEPEST:
             raise _too_deep()
         _check(node)
-        todo += ((child, depth + 1) for child in node.iter_child_nodes())
+        queue += ((child, depth + 1) for child in node.iter_child_nodes())
     return tree
 
 
 def _check(node: nodes.Node) -> None:
     if not isinstance(node, ALLOWED):
         what = NOT_ALLOWED.get(type(node), f"{type(node).__name__.lower()} is not allowed")
-        raise _not_allowed(what, "templates take `vars`, operators and filters")
+        raise _not_allowed(what, "use only `vars`, operators and filters")
     if isinstance(node, nodes.Name) and node.name != "vars":
         hint = f'write "{{{{ vars.{node.name} }}}}" and declare `{node.name}` under `vars:` of the Project'
         raise ExpressionError(
-            "unknown-var", "A template uses a variable that is not declared", f"no `{node.name}`; templates see `vars` only", hint
+            "unknown-var",
+            "A template uses a variable that is not declared",
+            f"no `{node.name}`; templates can use `vars` only",
+            hint,
         )
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         raise _not_allowed(f"no filter `{node.name}`", did_you_mean(node.name, FILTERS))
@@ -177,16 +180,16 @@ def _check(node: nodes.Node) -> None:
         raise _not_allowed(f"no test `{node.name}`", did_you_mean(node.name, TESTS))
 
 
-def evaluated(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> Json:
-    """The value of a checked template: of any type when it is one whole expression, else text."""
+def evaluate_template(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> Json:
+    """The value of a checked template: of any type when the template is one whole expression, else a string."""
     try:
         value = _value(text, tree, variables)
     except ExpressionError:
         raise
-    except UndefinedError as wrong:
-        raise _failed(str(wrong.message)) from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as wrong:
-        raise _failed(str(wrong).split("\n", maxsplit=1)[0] or type(wrong).__name__) from None
+    except UndefinedError as problem:
+        raise _failure(str(problem.message)) from None
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as problem:
+        raise _failure(str(problem).split("\n", maxsplit=1)[0] or type(problem).__name__) from None
     return _plain(value)
 
 
@@ -202,12 +205,12 @@ def _value(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> An
 
 def _plain(value: Any) -> Json:
     if isinstance(value, StrictUndefined):
-        raise _failed("the value is not defined")
+        raise _failure("the value is not defined")
     if isinstance(value, str):
-        _fits(len(value))
+        _check_size(len(value))
         return str(value)
     if isinstance(value, list | tuple):
-        _fits(len(value))
+        _check_size(len(value))
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -217,7 +220,7 @@ def _plain(value: Any) -> Json:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise _failed("the value is no finite number, text, list or mapping")
+    raise _failure("the value is not a finite number, string, list or mapping")
 
 
 def _too_deep() -> ExpressionError:
@@ -225,9 +228,9 @@ def _too_deep() -> ExpressionError:
     return ExpressionError("template-too-large", "A template's value is too large", detail, "write the value itself")
 
 
-def _failed(detail: str) -> ExpressionError:
+def _failure(detail: str) -> ExpressionError:
     return ExpressionError("template-failed", "A template has no value", detail, "check the types of the `vars` that it uses")
 
 
 def _not_allowed(detail: str, hint: str) -> ExpressionError:
-    return ExpressionError("template-not-allowed", "A template uses what is not allowed", detail, hint)
+    return ExpressionError("template-not-allowed", "A template uses something that is not allowed", detail, hint)

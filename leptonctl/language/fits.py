@@ -1,4 +1,4 @@
-"""A quick yes to "does this value fit this schema?". Knows the words our schemas use; never says yes when it is not sure."""
+"""A fast check whether a value fits a schema. Knows the keywords that our schemas use; accepts a value only when it is sure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ SILENT = frozenset({"description", "default", "examples", "title", "$comment", "
 
 
 def is_integer(value: object) -> bool:
-    """Written without a point: 200.0 is no integer here."""
+    """Whether it is written without a decimal point: 200.0 is not an integer here."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -30,14 +30,14 @@ TYPES: Mapping[str, Callable[[object], bool]] = {
 
 
 def same(left: Json, right: Json) -> bool:
-    """Equal as JSON: true is not 1."""
+    """Whether two values are equal as JSON: true is not 1."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     return left == right
 
 
 def fits(value: Json, schema: Mapping[str, Any]) -> bool:
-    """True: it fits. False: it does not, or the schema has a word that is not known here."""
+    """True: the value fits. False: it does not, or the schema has an unknown keyword."""
     return all(
         word in SILENT or word.startswith("x-") or ((check := CHECKS.get(word)) is not None and check(value, rule, schema))
         for word, rule in schema.items()
@@ -53,16 +53,16 @@ def _pattern(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
 
 
 def matches(pattern: str, value: str) -> bool:
-    """As JSON Schema means it: `$` is the end of the text, not the place before a last line break."""
+    """Whether a pattern matches as in JSON Schema: `$` is the end of the string, not the position before a last line break."""
     return re.search(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern, value) is not None
 
 
 def _unique(value: Json, rule: Any, _schema: Mapping[str, Any]) -> bool:
-    return not (rule and isinstance(value, list)) or repeated(value) is None
+    return not (rule and isinstance(value, list)) or first_duplicate(value) is None
 
 
-def repeated(items: list[Json]) -> int | None:
-    """Where the first repeated item stands."""
+def first_duplicate(items: list[Json]) -> int | None:
+    """The index of the first item that repeats an earlier one, None when there is none."""
     return next((i for i, item in enumerate(items) if any(same(item, before) for before in items[:i])), None)
 
 

@@ -1,6 +1,6 @@
-"""Project files -> documents. Decides what is a leptonctl document and keeps names unique. Reads nothing itself.
+"""Project files -> documents. Decides what is a leptonctl document and checks that names are unique. Reads nothing itself.
 
-Skipped: documents with `apiVersion` (Kubernetes'), and all of a folder in which no document has a `kind:` of ours.
+Skipped: documents with `apiVersion` (Kubernetes), and everything in a folder in which no document has one of our kinds.
 """
 
 import gc
@@ -13,14 +13,14 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json, Span
 from leptonctl.language.yaml12 import Parsed, parse
 
-SAYS_KIND = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
-FOREIGN = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
+KIND_KEY = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
+API_VERSION_KEY = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
 
 
 def load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """Documents in the order of file names, then of lines. `kinds` are the known ones. Names are checked by `validate`."""
+    """The documents, by file name, then by line. `kinds` are the known ones. Names are checked by `validate`."""
     collecting = gc.isenabled()
-    # nothing here is cyclic, and the collector costs two to four times the work while thousands of values appear
+    # no cycles are made here, and while thousands of values appear the collector takes two to four times as long as the work itself
     gc.disable()
     try:
         return _load(files, kinds)
@@ -30,17 +30,17 @@ def load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Docume
 
 
 def _load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    read = [_read(file, files[file], kinds) for file in sorted(files)]
-    ours = {one.folder for one in read if one.ours}
-    documents = [document for one in read for document in one.documents]
-    problems = [problem for one in read for problem in (*one.problems, *(one.doubtful if one.folder in ours else ()))]
+    contents = [_read(file, files[file], kinds) for file in sorted(files)]
+    our_folders = {content.folder for content in contents if content.ours}
+    documents = [document for content in contents for document in content.documents]
+    problems = [p for content in contents for p in (*content.problems, *(content.doubtful if content.folder in our_folders else ()))]
     problems += _duplicates(documents)
     problems += _projects(documents, broken=bool(problems))
     return tuple(documents), tuple(problems)
 
 
 class _File(Frozen):
-    """What one file holds. `doubtful` are problems of what may belong to another tool: they count only in a folder of ours."""
+    """What one file holds. `doubtful` are problems with what may belong to another tool: they count only in a folder of ours."""
 
     folder: str
     ours: bool
@@ -54,58 +54,58 @@ def _read(file: str, text: str, kinds: Collection[str]) -> _File:
     problems: list[Diagnostic] = []
     parsed, syntax = parse(file, text)
     doubtful: list[Diagnostic] = list(syntax)
-    for one in parsed:
-        value = one.value
+    for content in parsed:
+        value = content.value
         if isinstance(value, dict) and "apiVersion" in value:
             continue
         if not isinstance(value, dict) or "kind" not in value:
-            doubtful += (*one.problems, *_missing_kind(file, one))
+            doubtful += (*content.problems, *_missing_kind(file, content))
             continue
-        problems += one.problems
-        document = _document(file, value, one, kinds)
+        problems += content.problems
+        document = _document(file, value, content, kinds)
         if isinstance(document, Diagnostic):
             problems.append(document)
         else:
             documents.append(document)
-    # what could not be read counts as ours when it looks so
-    ours = bool(documents) or (bool(doubtful) and SAYS_KIND.search(text) is not None and FOREIGN.search(text) is None)
+    # a file that could not be read counts as ours when it looks like it
+    ours = bool(documents) or (bool(doubtful) and KIND_KEY.search(text) is not None and API_VERSION_KEY.search(text) is None)
     return _File(folder=file.rpartition("/")[0], ours=ours, documents=documents, problems=problems, doubtful=doubtful)
 
 
-def _document(file: str, value: dict[str, Json], one: Parsed, kinds: Collection[str]) -> Document | Diagnostic:
+def _document(file: str, value: dict[str, Json], content: Parsed, kinds: Collection[str]) -> Document | Diagnostic:
     kind, name = value["kind"], value.get("name")
     if kind not in kinds:
         word = str(kind)
-        near = get_close_matches(word.capitalize(), kinds, n=1)
+        similar = get_close_matches(word.capitalize(), kinds, n=1)
         return error(
             "unknown-kind",
             "A document's kind is not known",
             f"leptonctl has no kind `{word}`",
-            span=one.values["kind",],
-            hint=f'did you mean "{near[0]}"?'
-            if near
-            else did_you_mean(word, kinds) + "; other tools' files go to `ignore:` of the Project",
+            span=content.values["kind",],
+            hint=f'did you mean "{similar[0]}"?'
+            if similar
+            else did_you_mean(word, kinds) + "; list other tools' files under `ignore:` of the Project",
         )
     return Document(
         kind=str(kind),
         name=name if isinstance(name, str) else "",
         file=file,
         value=value,
-        keys=one.keys,
-        values=one.values,
+        keys=content.keys,
+        values=content.values,
     )
 
 
-def _missing_kind(file: str, one: Parsed) -> tuple[Diagnostic, ...]:
-    # an empty document, or one of which nothing could be read
-    if one.value is None:
+def _missing_kind(file: str, content: Parsed) -> tuple[Diagnostic, ...]:
+    # the document is empty, or could not be read at all
+    if content.value is None:
         return ()
-    at = one.values[()]
+    at = content.values[()]
     return (
         error(
             "missing-kind",
-            "A document does not say what it is",
-            "no `kind:` in this document, though its folder holds leptonctl documents",
+            "A document has no kind",
+            "this document has no `kind:`, but its folder holds leptonctl documents",
             span=Span(file=file, line=at.line, column=at.column, end_column=max(at.end_column, at.column + 1)),
             hint="add `kind: Dataset`, `kind: Model` or `kind: Environment`; or list the file under `ignore:` of the Project",
         ),
@@ -118,14 +118,14 @@ def _duplicates(documents: list[Document]) -> list[Diagnostic]:
     for document in documents:
         if not document.name or document.kind == "Project":
             continue
-        before = first.setdefault((document.kind, document.name), document)
-        if before is not document:
-            at = before.at("name")
+        earlier = first.setdefault((document.kind, document.name), document)
+        if earlier is not document:
+            at = earlier.at("name")
             problems.append(
                 error(
                     "duplicate-name",
                     "Two documents of one kind have the same name",
-                    f"{document.kind} `{document.name}` is declared at {at.file}:{at.line}:{at.column} already",
+                    f"{document.kind} `{document.name}` is already declared at {at.file}:{at.line}:{at.column}",
                     span=document.at("name"),
                     hint="rename one of the two; variants of a model are its `versions`",
                 )
@@ -148,7 +148,7 @@ def _projects(documents: list[Document], *, broken: bool) -> list[Diagnostic]:
         error(
             "duplicate-project",
             "A project has two project documents",
-            f"the first stands at {projects[0].file}:{projects[0].at('kind').line}",
+            f"the first one is at {projects[0].file}:{projects[0].at('kind').line}",
             span=other.at("kind"),
             hint="keep one; a nested project is a folder with its own leptonctl.yaml",
         )

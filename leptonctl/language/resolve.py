@@ -1,4 +1,4 @@
-"""Documents to declarations: versions as overrides of the base block, each field with the place it is written at."""
+"""From documents to declarations: merges versions over the base block and keeps where each field is written."""
 
 from collections.abc import Iterable, Mapping
 from typing import cast
@@ -7,7 +7,7 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Document, Json, Path, Span
 
 PROJECT = "Project"
-"""The one kind that every project has once: the language's own."""
+"""The kind of the one document that every project has; the only kind that this layer knows."""
 # overriding one of these makes the base block's params meaningless
 RESETS_PARAMS = ("algorithm", "import", "command")
 
@@ -27,24 +27,24 @@ class Declared(Frozen):
     span: Span
 
     def at(self, *path: str | int) -> Span:
-        """Where the field at `path`, or its nearest written ancestor, stands."""
+        """The span of the field at `path`, or of its nearest written ancestor."""
         while path and path not in self.origins:
             path = path[:-1]
         return self.origins[path] if path else self.span
 
     def key_at(self, *path: str | int) -> Span:
-        """Where the key of the field at `path` stands."""
+        """The span of the key of the field at `path`."""
         return self.keys.get(path) or self.at(*path)
 
     def lacking(self, key: str) -> Span:
-        """Where a key that is written nowhere is missed: at the document's name when no version has it, else at this version."""
+        """Where to report a missing key: at the document's name when no version has it, else at this version."""
         overrides = self.document.value.get("versions")
         others = overrides.values() if isinstance(overrides, dict) else ()
         written = any(isinstance(other, dict) and other.get(key) is not None for other in others)
         return self.span if written else self.document.at("name")
 
 
-class _Places(Frozen):
+class _Origins(Frozen):
     """Filled while merging: path in the merged value -> where its value and its key are written."""
 
     values: dict[Path, Span] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class _Places(Frozen):
 
 
 class Project(Frozen):
-    """The project file's settings, and the documents of each kind by name. `merged` remembers what was merged already."""
+    """The project file's settings, and the documents of each kind by name. `merged` caches the merged versions."""
 
     name: str
     settings: dict[str, Json]
@@ -66,7 +66,7 @@ class Project(Frozen):
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """Folders outside the project that sources may lie in."""
+        """Folders outside the project that may hold data files."""
         return tuple(cast("list[str]", self.settings.get("roots") or []))
 
     def of(self, kind: str) -> Mapping[str, Document]:
@@ -74,7 +74,7 @@ class Project(Frozen):
         return self.documents.get(kind, {})
 
     def versions(self, document: Document) -> tuple[Declared, ...]:
-        """As `versions`, merged once for all that ask."""
+        """As the function `versions`, but each document is merged only once."""
         key = document.kind, document.name
         if key not in self.merged:
             self.merged[key] = versions(document)
@@ -82,7 +82,7 @@ class Project(Frozen):
 
 
 def resolve(documents: Iterable[Document]) -> Project:
-    """Sort the documents by kind. The loader has seen to it that there is one Project, and no name twice."""
+    """Sort the documents by kind. The loader has checked that there is one Project and that names are unique."""
     by_kind: dict[str, dict[str, Document]] = {}
     for document in documents:
         by_kind.setdefault(document.kind, {})[document.name] = document
@@ -113,42 +113,42 @@ def whole(document: Document) -> Declared:
 def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
     if any(key in override for key in RESETS_PARAMS):
         base = {k: v for k, v in base.items() if k != "params"}
-    places = _Places()
-    fields = _merge(base, override, document, ((), ("versions", version), ()), places)
+    origins = _Origins()
+    fields = _merge(base, override, document, ((), ("versions", version), ()), origins)
     return Declared(
         name=document.name,
         version=version,
         fields=fields,
-        origins=places.values,
-        keys=places.keys,
+        origins=origins.values,
+        keys=origins.keys,
         document=document,
         span=document.key_at("versions", version),
     )
 
 
 def _merge(
-    base: dict[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], places: _Places
+    base: dict[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], origins: _Origins
 ) -> dict[str, Json]:
-    """Merge maps key by key (null removes), let lists and scalars replace, and note where each field comes from.
+    """Merge mappings key by key (null removes), replace lists and scalars, and note where each field comes from.
 
-    `at`: the paths of the base map and of the override in the document, and of both in the merged value.
+    `at`: the paths of the base mapping and of the override in the document, and of both in the merged value.
     """
-    below, over, here = at
+    base_path, override_path, path = at
     merged: dict[str, Json] = {}
     for key in [*base, *(k for k in override if k not in base)]:
         if key not in override:
             merged[key] = base[key]
-            _note(base[key], document, (*below, key), (*here, key), places)
+            _note(base[key], document, (*base_path, key), (*path, key), origins)
             continue
         new, old = override[key], base.get(key)
         if new is None:
             continue
         if isinstance(new, dict) and isinstance(old, dict):
-            places.note(document, (*over, key), (*here, key))
-            merged[key] = _merge(old, new, document, ((*below, key), (*over, key), (*here, key)), places)
+            origins.note(document, (*override_path, key), (*path, key))
+            merged[key] = _merge(old, new, document, ((*base_path, key), (*override_path, key), (*path, key)), origins)
         else:
             merged[key] = _without_nulls(new)
-            _note(merged[key], document, (*over, key), (*here, key), places)
+            _note(merged[key], document, (*override_path, key), (*path, key), origins)
     return merged
 
 
@@ -156,10 +156,10 @@ def _without_nulls(value: Json) -> Json:
     return {k: _without_nulls(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _note(value: Json, document: Document, written: Path, here: Path, places: _Places) -> None:
-    places.note(document, written, here)
+def _note(value: Json, document: Document, written: Path, here: Path, origins: _Origins) -> None:
+    origins.note(document, written, here)
     items: Iterable[tuple[str | int, Json]] = (
         value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     )
     for key, item in items:
-        _note(item, document, (*written, key), (*here, key), places)
+        _note(item, document, (*written, key), (*here, key), origins)

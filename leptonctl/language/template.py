@@ -1,7 +1,7 @@
-"""Jinja inside single scalars: `vars` of the Project document in, plain values out. Never sees files, environment or time.
+"""Jinja inside single scalars: computes plain values from `vars` of the Project. Never sees files, environment variables or time.
 
-A scalar is a template when it holds `{{`. Expressions only: no statements, no calls, an allow-list of filters, bounded size.
-A scalar that is one whole expression keeps the type of its value. `vars` itself, `kind` and `name` take no templates. A literal
+A scalar is a template when it contains `{{`. Expressions only: no statements, no calls, an allow-list of filters, bounded size.
+A scalar that is one whole expression keeps the type of its value. `vars` itself, `kind` and `name` cannot be templates. A literal
 `{{` is written `{{ '{{' }}`.
 """
 
@@ -17,78 +17,79 @@ if TYPE_CHECKING:
 
 MARKERS = ("{{", "{%")
 ROOT = "vars"
-# what may not hold a template: identity, and what templates are made of
+# what must not contain a template: identities, and the variables themselves
 FIXED = {"kind": "a kind", "name": "a name", "vars": "`vars`"}
 
 
 def render(documents: Iterable[Document]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """The documents with every template replaced by its value. A template that failed stays as text."""
-    given = tuple(documents)
-    project = next((d for d in given if d.kind == "Project"), None)
-    written = project.value.get(ROOT) if project else None
-    work = _Rendering(variables=written if isinstance(written, dict) else {}, project=project)
-    return tuple(work.document(document) for document in given), tuple(work.problems)
+    """The documents with every template replaced by its value. A template that fails stays as it is written."""
+    sources = tuple(documents)
+    project = next((d for d in sources if d.kind == "Project"), None)
+    variables = project.value.get(ROOT) if project else None
+    rendering = _Rendering(variables=variables if isinstance(variables, dict) else {})
+    return tuple(rendering.document(document) for document in sources), tuple(rendering.problems)
 
 
 def is_template(value: Json) -> bool:
-    """Text that holds a marker."""
+    """Whether a value is a string with a marker."""
     return isinstance(value, str) and "{" in value and any(marker in value for marker in MARKERS)
 
 
 def vars_used(text: str) -> frozenset[str]:
-    """Dotted names below `vars` that a scalar uses: `max_iter`, `optimizer.rate`. Empty for text that is no template."""
+    """Dotted names below `vars` that a scalar uses: `max_iter`, `optimizer.rate`. Empty when it is not a template."""
     if not is_template(text):
         return frozenset()
-    from leptonctl.language.expression import parsed
+    from leptonctl.language.expression import parse_template
 
     try:
-        tree = parsed(text)
+        tree = parse_template(text)
     except ValueError:
         return frozenset()
     return frozenset(".".join(str(part) for part in name) for name, _ in names(tree))
 
 
 def names(tree: "nodes.Node") -> Iterator[tuple[tuple[str | int, ...], bool]]:
-    """Every path below `vars` in a tree, and whether it may be undefined (it stands below `default` or `is defined`)."""
-    yield from _names(tree, spared=False)
+    """Every path below `vars` in a tree, and whether it may be undefined (it is below `default` or `is defined`)."""
+    yield from _names(tree, optional=False)
 
 
-def _names(node: "nodes.Node", *, spared: bool) -> Iterator[tuple[tuple[str | int, ...], bool]]:
+def _names(node: "nodes.Node", *, optional: bool) -> Iterator[tuple[tuple[str | int, ...], bool]]:
     from jinja2 import nodes
 
-    spared = spared or (isinstance(node, nodes.Filter | nodes.Test) and node.name in {"default", "d", "defined"})
+    optional = optional or (isinstance(node, nodes.Filter | nodes.Test) and node.name in {"default", "d", "defined"})
     path = _chain(node)
     if path is not None:
         if path:
-            yield path, spared
+            yield path, optional
         return
     for child in node.iter_child_nodes():
-        yield from _names(child, spared=spared)
+        yield from _names(child, optional=optional)
 
 
 def _chain(node: "nodes.Node") -> tuple[str | int, ...] | None:
-    """`vars.a["b"]` -> ("a", "b"). None when the node is no such chain."""
+    """`vars.a["b"]` -> ("a", "b"). None for any other node."""
     from jinja2 import nodes
 
     if isinstance(node, nodes.Name):
         return () if node.name == ROOT else None
     if isinstance(node, nodes.Getattr):
-        above = _chain(node.node)
-        return None if above is None else (*above, node.attr)
+        outer = _chain(node.node)
+        return None if outer is None else (*outer, node.attr)
     if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-        above = _chain(node.node)
-        return None if above is None else (*above, node.arg.value)
+        outer = _chain(node.node)
+        return None if outer is None else (*outer, node.arg.value)
     return None
 
 
 class _Rendering(Frozen):
+    """Renders documents with one set of variables, collects the problems, and evaluates equal templates once (`cache`)."""
+
     variables: Mapping[str, Json]
-    project: Document | None
     problems: list[Diagnostic] = field(default_factory=list)
-    known: dict[str, "Json | _Wrong"] = field(default_factory=dict)
+    cache: dict[str, "Json | _Problem"] = field(default_factory=dict)
 
     def document(self, document: Document) -> Document:
-        if not _holds(document.value):
+        if not _has_template(document.value):
             return document
         value: dict[str, Json] = {}
         for key, item in document.value.items():
@@ -109,38 +110,38 @@ class _Rendering(Frozen):
         return value
 
     def text(self, document: Document, path: Path, text: str) -> Json:
-        if text not in self.known:
-            self.known[text] = self.evaluate(text)
-        result = self.known[text]
-        if not isinstance(result, _Wrong):
+        if text not in self.cache:
+            self.cache[text] = self.evaluate(text)
+        result = self.cache[text]
+        if not isinstance(result, _Problem):
             return result
         self.problems.append(error(result.id, result.summary, result.detail, span=document.at(*path), hint=result.hint))
         return text
 
-    def evaluate(self, text: str) -> "Json | _Wrong":
-        from leptonctl.language.expression import ExpressionError, evaluated, parsed
+    def evaluate(self, text: str) -> "Json | _Problem":
+        from leptonctl.language.expression import ExpressionError, evaluate_template, parse_template
 
         try:
-            tree = parsed(text)
-            for path, spared in names(tree):
-                wrong = None if spared else self.missing(path)
-                if wrong is not None:
-                    return wrong
-            return evaluated(text, tree, self.variables)
-        except ExpressionError as refused:
-            return _Wrong(id=refused.id, summary=refused.summary, detail=refused.detail, hint=refused.hint)
+            tree = parse_template(text)
+            for path, optional in names(tree):
+                problem = None if optional else self.missing(path)
+                if problem is not None:
+                    return problem
+            return evaluate_template(text, tree, self.variables)
+        except ExpressionError as failure:
+            return _Problem(id=failure.id, summary=failure.summary, detail=failure.detail, hint=failure.hint)
 
-    def missing(self, path: tuple[str | int, ...]) -> "_Wrong | None":
+    def missing(self, path: tuple[str | int, ...]) -> "_Problem | None":
         here: Any = self.variables
         for depth, part in enumerate(path):
             try:
                 here = here[part]
             except (LookupError, TypeError):
-                shown = ".".join(str(p) for p in (ROOT, *path[: depth + 1]))
-                near = did_you_mean(str(part), here) if isinstance(here, dict) else ""
-                near = near or f"declare `{path[0]}` under `vars:` of the Project"
-                return _Wrong(
-                    id="unknown-var", summary="A template uses a variable that is not declared", detail=f"no `{shown}`", hint=near
+                name = ".".join(str(p) for p in (ROOT, *path[: depth + 1]))
+                hint = did_you_mean(str(part), here) if isinstance(here, dict) else ""
+                hint = hint or f"declare `{path[0]}` under `vars:` of the Project"
+                return _Problem(
+                    id="unknown-var", summary="A template uses a variable that is not declared", detail=f"no `{name}`", hint=hint
                 )
         return None
 
@@ -149,14 +150,14 @@ class _Rendering(Frozen):
             detail = f"{what} cannot be a template"
             hint = "write the value itself"
             self.problems.append(
-                error("template-not-allowed", "A template stands where none may", detail, span=document.at(*path), hint=hint)
+                error("template-not-allowed", "A template is not allowed here", detail, span=document.at(*path), hint=hint)
             )
         elif isinstance(value, dict | list):
             for key, item in value.items() if isinstance(value, dict) else enumerate(value):
                 self.refuse(document, (*path, key), item, what)
 
 
-class _Wrong(Frozen):
+class _Problem(Frozen):
     """A template without a value, and why."""
 
     id: str
@@ -165,9 +166,9 @@ class _Wrong(Frozen):
     hint: str
 
 
-def _holds(value: Json) -> bool:
+def _has_template(value: Json) -> bool:
     if isinstance(value, str):
         return is_template(value)
     if isinstance(value, dict):
-        return any(_holds(item) for item in value.values())
-    return isinstance(value, list) and any(_holds(item) for item in value)
+        return any(_has_template(item) for item in value.values())
+    return isinstance(value, list) and any(_has_template(item) for item in value)

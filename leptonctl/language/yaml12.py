@@ -1,7 +1,7 @@
-"""Strict YAML 1.2 text -> plain values with the place of every key and value. Knows no kinds.
+"""Strict YAML 1.2 text -> plain values with the span of every key and value. Knows no kinds.
 
-Uses libyaml's events through PyYAML, never its YAML 1.1 resolution: scalars are read by the 1.2 core schema, keys are text as
-written. Merge keys (`<<`, not part of 1.2) are refused.
+Uses libyaml's events through PyYAML, never its YAML 1.1 resolution: scalars are read by the 1.2 core schema, keys are strings
+as written. Merge keys (`<<`, not part of 1.2) are refused.
 """
 
 import math
@@ -37,7 +37,7 @@ except ImportError:  # libyaml is missing: slower, same nodes
     from yaml.scanner import Scanner
 
     class _Events(Reader, Scanner, Parser, Composer):  # type: ignore[no-redef]
-        """The pure Python twin of CParser."""
+        """The pure Python equivalent of CParser."""
 
         def __init__(self, text: str) -> None:
             Reader.__init__(self, text)
@@ -48,7 +48,7 @@ except ImportError:  # libyaml is missing: slower, same nodes
 
 SPARE_NODES = 10_000
 LARGEST = 2**63 - 1
-# more digits than 64 bits have, leading zeros included; int() takes quadratic time
+# more digits than a 64-bit integer has, leading zeros included; int() takes quadratic time
 DIGITS = 30
 BREAK = re.compile(r"\r\n|\n|\r")
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -65,8 +65,8 @@ CORE = "tag:yaml.org,2002:"
 CORE_TAGS = frozenset(CORE + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 
-class Places(Mapping[Path, Span]):
-    """Spans by path. Holds three numbers a place and makes the Span when asked: loading thousands of documents asks for none."""
+class Spans(Mapping[Path, Span]):
+    """Spans by path. Holds three numbers per path and makes a Span on request: loading thousands of documents requests none."""
 
     __slots__ = ("_at", "_file")
 
@@ -89,20 +89,20 @@ class Places(Mapping[Path, Span]):
 
 
 class Parsed(Frozen):
-    """One YAML document. `value` is what could be read; `problems` says what could not."""
+    """One YAML document. `value` is what could be read; `problems` are about what could not."""
 
     value: Json
-    keys: Places
-    values: Places
+    keys: Spans
+    values: Spans
     problems: tuple[Diagnostic, ...]
 
 
 def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, ...]]:
-    """All documents of a file, and its syntax errors. After a syntax error reading goes on at the next `---`."""
+    """All documents of a file, and its syntax errors. After a syntax error, reading continues at the next `---`."""
     lines = BREAK.split(text)
     documents: list[Parsed] = []
     problems: list[Diagnostic] = []
-    rest, began = text, 0
+    rest, first_line = text, 0
     while True:
         reader = _Reader(rest)
         try:
@@ -111,32 +111,32 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
                 documents.append(conversion.document(reader.get_node()))
         except _TooDeepError as deep:
             problems.append(too_deep(at_mark(file, lines, deep.mark)))
-            where = deep.mark.line
-        except MarkedYAMLError as wrong:
-            deep_mark = _too_deep_before(rest, mark_of(wrong))
-            problems.append(syntax(file, lines, wrong) if deep_mark is None else too_deep(at_mark(file, lines, deep_mark)))
-            where = (deep_mark or mark_of(wrong)).line
+            error_line = deep.mark.line
+        except MarkedYAMLError as problem:
+            deep_mark = _too_deep_before(rest, mark_of(problem))
+            problems.append(syntax(file, lines, problem) if deep_mark is None else too_deep(at_mark(file, lines, deep_mark)))
+            error_line = (deep_mark or mark_of(problem)).line
         except YAMLError:
             # libyaml's reader refuses single characters without a mark
             problems.append(bad_character(file, text) or syntax_at_start(file, lines))
             break
         else:
             break
-        # an open bracket is noticed only at the next `---`, which begins a document of its own
-        start = _line_start(text, where if where > began else where + 1)
+        # an open bracket is noticed only at the next `---`, which starts another document
+        start = _line_start(text, error_line if error_line > first_line else error_line + 1)
         following = NEXT_DOCUMENT.search(text, start) if start is not None else None
         if following is None:
             break
-        # blank lines keep the positions of what follows
-        began = len(BREAK.findall(text, 0, following.start()))
-        rest = "\n" * began + text[following.start() :]
+        # blank lines keep the line numbers of what follows
+        first_line = len(BREAK.findall(text, 0, following.start()))
+        rest = "\n" * first_line + text[following.start() :]
     if "\t" in text and not problems:
         problems += _tabs(file, text, lines)
     return tuple(documents), tuple(dict.fromkeys(problems))
 
 
 def compose(text: str) -> list[Any]:
-    """The nodes of a text that is known to be good, for edits."""
+    """The nodes of a text that is known to be valid, for edits."""
     reader = _Reader(text)
     nodes: list[Any] = []
     while reader.check_node():
@@ -175,11 +175,11 @@ class _TooDeepError(Exception):
 
 
 class _TooManyError(Exception):
-    """The budget of values is used up."""
+    """The document has more values than its budget allows."""
 
 
 class _Reader(_Events):
-    """Composes nodes. In place of a resolved tag a node carries (may be plain, may be quoted)."""
+    """Composes nodes. Instead of a resolved tag, a node carries (may be plain, may be quoted)."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -199,7 +199,7 @@ class _Reader(_Events):
 
 
 class _Conversion:
-    """Turns one document's nodes into values and places, gathering every problem."""
+    """Turns the nodes of one document into values and spans, and collects all problems."""
 
     __slots__ = ("at_keys", "at_values", "budget", "file", "has_anchors", "lines", "open", "problems")
 
@@ -219,14 +219,14 @@ class _Conversion:
         except _TooManyError:
             value = None
             hint = "write the repeated parts once, as versions over a base block"
-            detail = "aliases unfold to more values than the file has characters"
-            last = [span for path, span in Places(self.file, self.at_keys).items() if len(path) == 1][-1:]
+            detail = "aliases expand to more values than the file has characters"
+            last = [span for path, span in Spans(self.file, self.at_keys).items() if len(path) == 1][-1:]
             span = last[0] if last else node_span(self.file, self.lines, node)
-            self.problems.append(error("too-many-aliases", "Aliases multiply without bound", detail, span=span, hint=hint))
+            self.problems.append(error("too-many-aliases", "Aliases expand to too many values", detail, span=span, hint=hint))
         return Parsed(
             value=value,
-            keys=Places(self.file, self.at_keys),
-            values=Places(self.file, self.at_values),
+            keys=Spans(self.file, self.at_keys),
+            values=Spans(self.file, self.at_values),
             problems=tuple(self.problems),
         )
 
@@ -245,8 +245,8 @@ class _Conversion:
                     return node.value  # type: ignore[no-any-return]
                 try:
                     return plain(node.value)
-                except ValueError as wrong:
-                    self.not_a_number(node, wrong)
+                except ValueError as problem:
+                    self.not_a_number(node, problem)
                     return 0
             return self.tagged(node)
         if type(tag) is str and tag not in CORE_TAGS:
@@ -255,7 +255,7 @@ class _Conversion:
 
     def collection(self, node: Any, path: Path) -> Json:
         if self.has_anchors and id(node) in self.open:
-            self.report("recursive-alias", "An alias holds itself", "its anchor encloses it", node, "write the value out")
+            self.report("recursive-alias", "An alias contains itself", "it is inside its own anchor", node, "write the value out")
             return None
         if len(path) > MAX_DEPTH:
             raise _TooDeepError(node.start_mark)
@@ -282,8 +282,8 @@ class _Conversion:
             start, end = key.start_mark, key.end_mark
             if name in value:
                 first = self.at_keys[here][0]
-                detail = f"`{name}` stands at line {first} already"
-                self.report("duplicate-key", "A mapping names a key twice", detail, key, "remove one of the two")
+                detail = f"`{name}` is already written at line {first}"
+                self.report("duplicate-key", "A mapping contains a key twice", detail, key, "remove one of the two")
                 continue
             self.at_keys[here] = (start.line + 1, start.column + 1, end.column + 1)
             value[name] = self.convert(item, here)
@@ -295,7 +295,7 @@ class _Conversion:
                 hint = 'quote a template: "{{ vars.name }}"'
             else:
                 hint = "write a plain name before the colon"
-            self.report("bad-key", "A key is not text", "a list or a mapping cannot be a key", node, hint)
+            self.report("bad-key", "A key is not a string", "a list or a mapping cannot be a key", node, hint)
             return None
         if node.value == "<<" and not isinstance(node.tag, str) and node.tag[0]:
             hint = "write the keys out; in a Model, `versions` merge over the base block by themselves"
@@ -306,7 +306,7 @@ class _Conversion:
         return node.value  # type: ignore[no-any-return]
 
     def tagged(self, node: ScalarNode) -> Json:
-        """A scalar with an explicit tag: only those of the core schema, and only where the text agrees."""
+        """The value of a scalar with an explicit tag, which must be one of the core schema and fit the value."""
         if node.tag == CORE + "str":
             return str(node.value)
         if node.tag not in CORE_TAGS:
@@ -314,31 +314,33 @@ class _Conversion:
             return str(node.value)
         try:
             value = plain(node.value)
-        except ValueError as wrong:
-            self.not_a_number(node, wrong)
+        except ValueError as problem:
+            self.not_a_number(node, problem)
             return 0
         name = node.tag.removeprefix(CORE)
         if name == "float" and type(value) is int:
             return float(value)
         if {"int": int, "float": float, "bool": bool, "null": type(None)}.get(name) is not type(value):
-            self.report("unknown-tag", "A tag and its value differ", f"this text is no !!{name}", node, "remove the tag")
+            self.report("unknown-tag", "A tag and its value differ", f"this value is not of type !!{name}", node, "remove the tag")
         return value
 
     def unknown_tag(self, node: Node) -> None:
-        shown = node.tag.replace(CORE, "!!")
-        hint = "remove the tag; values are text, numbers, true, false, null, lists and mappings"
-        self.report("unknown-tag", "A tag is not one of YAML's core schema", f"`{shown}` is not supported", node, hint)
+        tag = node.tag.replace(CORE, "!!")
+        hint = "remove the tag; values are strings, numbers, true, false, null, lists and mappings"
+        self.report("unknown-tag", "A tag is not one of YAML's core schema", f"`{tag}` is not supported", node, hint)
 
-    def not_a_number(self, node: ScalarNode, wrong: ValueError) -> None:
-        self.report("bad-number", "A number is outside what can be stored", f"`{node.value[:40]}` {wrong}", node, "quote it if it is text")
+    def not_a_number(self, node: ScalarNode, problem: ValueError) -> None:
+        self.report("bad-number", "A number cannot be stored", f"`{node.value[:40]}` {problem}", node, "quote it if it is a string")
 
     def report(self, id: str, summary: str, detail: str, node: Node, hint: str) -> None:  # noqa: A002
         self.problems.append(error(id, summary, detail, span=node_span(self.file, self.lines, node), hint=hint))
 
 
 def _too_deep_before(text: str, mark: Marked) -> Marked | None:
-    """Where the nesting is too deep, if it is so before `mark`. libyaml reads ahead of what it hands out, and some releases have a
-    limit of their own (1,000 since PyYAML 6.0.4): what stands before their complaint is read alone, with ours.
+    """Where the nesting is too deep, if that is before `mark`.
+
+    libyaml reads ahead of what it returns, and some releases have their own limit (1,000 since PyYAML 6.0.4): the text before
+    their error is read separately, with our limit.
     """
     before = text[: (_line_start(text, mark.line) or 0) + mark.column]
     if before.count("[") + before.count("{") <= MAX_DEPTH:
@@ -358,39 +360,39 @@ def _line_start(text: str, line: int) -> int | None:
     """Offset of a line counted from 0."""
     if line == 0:
         return 0
-    for count, found in enumerate(BREAK.finditer(text), 1):
+    for count, line_break in enumerate(BREAK.finditer(text), 1):
         if count == line:
-            return found.end()
+            return line_break.end()
     return None
 
 
 def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
-    """Lines of a readable text that a tab indents, but for those inside a scalar of several lines."""
-    bad = [len(BREAK.findall(text, 0, found.start())) for found in TAB_INDENT.finditer(text)]
-    if not bad:
+    """Errors for lines of a readable text that are indented with a tab, except inside a scalar of several lines."""
+    tab_lines = [len(BREAK.findall(text, 0, indent.start())) for indent in TAB_INDENT.finditer(text)]
+    if not tab_lines:
         return []
     inside: set[int] = set()
     for node in compose(text):
         for scalar in _scalars(node):
             inside.update(range(scalar.start_mark.line + 1, scalar.end_mark.line + 1))
-    found_tabs: list[Diagnostic] = []
-    for line in bad:
+    problems: list[Diagnostic] = []
+    for line in tab_lines:
         column = lines[line].index("\t") + 1
         if line not in inside:
-            found_tabs.append(tab(Span(file=file, line=line + 1, column=column, end_column=column + 1)))
-    return found_tabs
+            problems.append(tab(Span(file=file, line=line + 1, column=column, end_column=column + 1)))
+    return problems
 
 
 def _scalars(root: Node) -> Iterator[ScalarNode]:
-    todo, seen = [root], set[int]()
-    while todo:
-        node = todo.pop()
-        if id(node) in seen:
+    queue, visited = [root], set[int]()
+    while queue:
+        node = queue.pop()
+        if id(node) in visited:
             continue
-        seen.add(id(node))
+        visited.add(id(node))
         if isinstance(node, ScalarNode):
             yield node
         elif isinstance(node, SequenceNode):
-            todo += node.value
+            queue += node.value
         else:
-            todo += [part for pair in node.value for part in pair]
+            queue += [part for pair in node.value for part in pair]

@@ -1,6 +1,6 @@
-"""Finds the providers: a static table for the bundled ones, entry points for third parties. Imports a provider when it is asked for.
+"""Finds the providers: a static table for the bundled ones, entry points for third parties. Imports a provider on first use.
 
-Looking up entry points costs about 40 ms, so their table is cached beside the interpreter's packages' newest change.
+Looking up entry points takes about 40 ms, so they are cached, with the times when the folders of `sys.path` last changed.
 """
 
 import json
@@ -38,7 +38,7 @@ PREPROCESSORS = (
 )  # fmt: skip
 SOURCES = ("csv", "parquet", "jsonl")
 ATTRIBUTES = {"trainers": "TRAINERS", "metrics": "METRICS", "preprocess": "PREPROCESSOR", "sources": "SOURCE"}
-# back ends live in the part of leptonctl that does their work, and are values like a third party's
+# back ends are in the part of leptonctl that does their work, and are values like those of third parties
 BACKENDS = {
     "platforms": {"server": "leptonctl.deploying.server:PLATFORM"},
     "executors": {"local": "leptonctl.building.local:EXECUTOR"},
@@ -49,7 +49,7 @@ GROUPS = (*ATTRIBUTES, *BACKENDS)
 
 
 class Loaded(Mapping[K, V], Generic[K, V]):
-    """A mapping whose values are loaded when first asked for."""
+    """A mapping whose values are loaded on first access."""
 
     def __init__(self, loaders: Mapping[K, Callable[[], V]]) -> None:
         self._loaders = loaders
@@ -72,43 +72,43 @@ class Loaded(Mapping[K, V], Generic[K, V]):
 
 def load_catalog(cache_file: Path | None = None) -> Catalog:
     """The bundled providers, then those of installed packages. Bundled names win."""
-    third = _third_parties(cache_file)
+    third_party = _third_parties(cache_file)
     return Catalog(
-        trainers=Loaded(_by_task("trainers", TRAINERS, third)),
-        metrics=Loaded(_by_task("metrics", METRICS, third)),
-        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third)),
-        sources=Loaded(_by_name("sources", SOURCES, third)),
-        platforms=Loaded(_by_target("platforms", third)),
-        executors=Loaded(_by_target("executors", third)),
-        stores=Loaded(_by_target("stores", third)),
-        states=Loaded(_by_target("states", third)),
+        trainers=Loaded(_by_task("trainers", TRAINERS, third_party)),
+        metrics=Loaded(_by_task("metrics", METRICS, third_party)),
+        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party)),
+        sources=Loaded(_by_name("sources", SOURCES, third_party)),
+        platforms=Loaded(_by_target("platforms", third_party)),
+        executors=Loaded(_by_target("executors", third_party)),
+        stores=Loaded(_by_target("stores", third_party)),
+        states=Loaded(_by_target("states", third_party)),
     )
 
 
 def _by_task(
-    group: str, table: Mapping[str, tuple[str, ...]], third: Mapping[str, list[list[str]]]
+    group: str, table: Mapping[str, tuple[str, ...]], third_party: Mapping[str, list[list[str]]]
 ) -> dict[tuple[str, str], Callable[[], Any]]:
-    found: dict[tuple[str, str], Callable[[], Any]] = {}
-    for name, target in third.get(group, []):
+    loaders: dict[tuple[str, str], Callable[[], Any]] = {}
+    for name, target in third_party.get(group, []):
         task, _, short = name.partition(".")
-        found[(task, short)] = partial(_load_foreign, group, name, target)
+        loaders[(task, short)] = partial(_load_foreign, group, name, target)
     for task, names in table.items():
         for name in names:
-            found[(task, name)] = partial(_pick, f"leptonctl.providers.{group}.{name}", ATTRIBUTES[group], task)
-    return found
+            loaders[(task, name)] = partial(_pick, f"leptonctl.providers.{group}.{name}", ATTRIBUTES[group], task)
+    return loaders
 
 
-def _by_name(group: str, names: tuple[str, ...], third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
-    found: dict[str, Callable[[], Any]] = {n: partial(_load_foreign, group, n, target) for n, target in third.get(group, [])}
+def _by_name(group: str, names: tuple[str, ...], third_party: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
+    loaders: dict[str, Callable[[], Any]] = {n: partial(_load_foreign, group, n, target) for n, target in third_party.get(group, [])}
     for name in names:
-        found[name] = partial(_load, f"leptonctl.providers.{group}.{name}:{ATTRIBUTES[group]}")
-    return found
+        loaders[name] = partial(_load, f"leptonctl.providers.{group}.{name}:{ATTRIBUTES[group]}")
+    return loaders
 
 
-def _by_target(group: str, third: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
-    found: dict[str, Callable[[], Any]] = {n: partial(_load_foreign, group, n, target) for n, target in third.get(group, [])}
-    found.update({name: partial(_load, target) for name, target in BACKENDS[group].items()})
-    return found
+def _by_target(group: str, third_party: Mapping[str, list[list[str]]]) -> dict[str, Callable[[], Any]]:
+    loaders: dict[str, Callable[[], Any]] = {n: partial(_load_foreign, group, n, target) for n, target in third_party.get(group, [])}
+    loaders.update({name: partial(_load, target) for name, target in BACKENDS[group].items()})
+    return loaders
 
 
 @cache
@@ -122,12 +122,12 @@ def _load(target: str) -> Any:
 
 
 def _load_foreign(group: str, name: str, target: str) -> Any:
-    """What an entry point names. Failure when it cannot be imported: that is its package's mistake, and names it."""
+    """The value that an entry point names. Raises Failure: broken-package, which names the entry point."""
     try:
         return _load(target)
     except Exception as problem:
         detail = f"entry point `{name} = {target}` of leptonctl.{group} failed: {type(problem).__name__}: {problem}"
-        hint = "mend or uninstall the package that brings it"
+        hint = "fix or uninstall the package that provides it"
         raise fail("broken-package", "An installed package cannot be used", detail, hint=hint) from problem
 
 

@@ -1,4 +1,4 @@
-"""The compiled checks of the kinds: their source for a build, and the module that a build left. Imports little: builds run it."""
+"""The compiled checks of the kinds: writes their source for a build, and loads what a build wrote. Imports little: builds run it."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,8 +16,10 @@ COMPILED = "leptonctl.kinds.checkers"
 
 
 def load_checks() -> Mapping[str, Check]:
-    """Kind -> whether a document fits its schema without the catalog. Compiled with the package; read from the schemas, which is
-    slower, where nothing was compiled or a checkout's schemas are no longer those that were.
+    """Kind -> whether a document fits its schema without the catalog.
+
+    Compiled with the package. The schemas themselves are used, which is slower, when nothing was compiled or a checkout has
+    other schemas than those that were.
     """
     installed = (PACKAGE / "schemas").is_dir()
     try:
@@ -30,15 +32,15 @@ def load_checks() -> Mapping[str, Check]:
 
 
 def compiled_checks(folder: Path) -> str:
-    """The source of `kinds/checkers.py` for the checkout `folder`. Needs fastjsonschema, nothing else that is not Python's own."""
+    """The source of `kinds/checkers.py` for the checkout `folder`. Needs only what the build has."""
     from leptonctl.kinds.compiler import checkers
 
     return checkers(BASE, _mark(folder))
 
 
 def _mark(folder: Path) -> str:
-    """Names the schemas of a checkout: a test holds the written ones in step with those that are compiled."""
-    seen = sha256()
+    """The digest of a checkout's schema files; a test keeps these in step with the schemas that are compiled."""
+    digest = sha256()
     for kind in BASE:
-        seen.update((folder / "schemas" / f"{kind.lower()}.schema.json").read_bytes())
-    return seen.hexdigest()
+        digest.update((folder / "schemas" / f"{kind.lower()}.schema.json").read_bytes())
+    return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Content digests and header columns of data files, with a cache keyed by what `stat` says. Writes nothing but that cache.
+"""Content digests and header columns of data files, with a cache keyed by the result of `stat`. Writes nothing but that cache.
 
-A file is read again only when its size, mtime, ctime or inode moved. An entry whose file was touched within the clock's
-grain of the moment it was read is not kept: the file could change again without a sign.
+A file is read again only when its size, mtime, ctime or inode has changed. An entry is not cached when its file was changed
+within the clock's resolution before it was read: the file could change again unnoticed.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ from typing import Any
 from leptonctl.core.canonical import digest as canonical_digest
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
-GRAIN_NS = 2_000_000_000
+CLOCK_RESOLUTION_NS = 2_000_000_000
 BUFFER_BYTES = 1 << 20
 FORMAT = 1
 
 
 class Digests:
-    """`read` counts the files whose bytes were read, `headers` those whose columns were. One thread at a time."""
+    """The cached digests and columns. `read` counts the files whose bytes were read, `headers` the headers. Not thread-safe."""
 
     def __init__(self, cache_file: Path) -> None:
         self._file = cache_file
-        self._known: dict[str, dict[str, Any]] = _load(cache_file)
+        self._cached: dict[str, dict[str, Any]] = _load(cache_file)
         self._new: dict[str, dict[str, Any]] = {}
         self._buffer: bytearray | None = None
         self.read = 0
@@ -43,9 +43,9 @@ class Digests:
             return str(entry["digest"])
         self.read += 1
         self._buffer = self._buffer or bytearray(BUFFER_BYTES)
-        found = digest_of(path, self._buffer)
-        self._keep(path, before, {"digest": found})
-        return found
+        digest = digest_of(path, self._buffer)
+        self._add(path, before, {"digest": digest})
+        return digest
 
     def columns(self, path: Path, source: Source, options: SourceOptions) -> list[str]:
         """The file's column names, as `source.columns` gives them."""
@@ -56,17 +56,17 @@ class Digests:
             return list(headers[key])
         self.headers += 1
         names = source.columns(path, options)
-        self._keep(path, before, {"columns": {**headers, key: names}})
+        self._add(path, before, {"columns": {**headers, key: names}})
         return names
 
     def save(self) -> None:
-        """Add what was learnt to the cache. A cache that cannot be written is not an error; other processes' entries are kept."""
+        """Write the new entries to the cache. A cache that cannot be written is not an error; other processes' entries are kept."""
         if not self._new:
             return
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             content = json.dumps({"format": FORMAT, "files": {**_load(self._file), **self._new}})
-            import tempfile  # only for what is new
+            import tempfile  # needed for new entries only
 
             handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=f".{self._file.name}.")
             try:
@@ -76,21 +76,21 @@ class Digests:
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
-            self._known.update(self._new)
+            self._cached.update(self._new)
             self._new = {}
 
     def _entry(self, path: Path, now: list[int]) -> dict[str, Any]:
-        for table in (self._new, self._known):
+        for table in (self._new, self._cached):
             entry = table.get(str(path))
             if entry is not None and entry.get("stat") == now:
                 return entry
         return {}
 
-    def _keep(self, path: Path, before: list[int], learnt: dict[str, Any]) -> None:
-        """Only when the file stood still while it was read and had been still for the clock's grain."""
+    def _add(self, path: Path, before: list[int], parts: dict[str, Any]) -> None:
+        """Add to an entry, but only when the file did not change while it was read, nor within the clock's resolution before."""
         _, modified, changed, _ = before
-        if before == stat_of(path) and time.time_ns() - max(modified, changed) > GRAIN_NS:
-            self._new[str(path)] = {**self._entry(path, before), "stat": before, **learnt}
+        if before == stat_of(path) and time.time_ns() - max(modified, changed) > CLOCK_RESOLUTION_NS:
+            self._new[str(path)] = {**self._entry(path, before), "stat": before, **parts}
 
 
 @cache
@@ -114,10 +114,10 @@ def digest_of(path: Path, buffer: bytearray | None = None) -> str:
 def stat_of(path: Path) -> list[int]:
     """Size, mtime, ctime and inode. Raises ProviderError when there is no such file."""
     try:
-        found = path.stat()
+        info = path.stat()
     except (OSError, ValueError) as problem:
         raise _unreadable(path, problem) from problem
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(info.st_mode):
         raise ProviderError(
             "A data source is not a file",
             detail=f'"{path.name}" is a folder or a device.',
@@ -125,16 +125,16 @@ def stat_of(path: Path) -> list[int]:
             id="not-a-file",
             file=str(path),
         )
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+    return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]
 
 
 def inside(root: Path, relative: str, roots: Sequence[str] = ()) -> Path:
-    """The file that `relative` names, links resolved. Raises `outside-project` unless it lies in the project or below one of `roots`."""
-    return Inside(root, roots).file(relative)
+    """The file that `relative` names, links resolved. Raises `outside-project` unless it is in the project or below one of `roots`."""
+    return DataFiles(root, roots).file(relative)
 
 
-class Inside:
-    """Looks up files of one project. Each folder on the way is resolved once, however many files it holds."""
+class DataFiles:
+    """Looks up the data files of one project. Each folder is resolved once, however many files it holds."""
 
     def __init__(self, root: Path, roots: Sequence[str] = ()) -> None:
         self._root, self._roots = root, roots
@@ -143,13 +143,13 @@ class Inside:
     def file(self, relative: str) -> Path:
         """As `inside`."""
         try:
-            path = self._resolved(relative)
+            path = self._resolve(relative)
             allowed = [self._folder(entry) for entry in self._roots]
             home = self._folder("")
         except (OSError, RuntimeError, ValueError) as problem:
             raise ProviderError(
                 "A path names no file",
-                detail=f"{relative!r} cannot be followed to a file.",
+                detail=f"{relative!r} does not lead to a file.",
                 hint="write a path relative to the project folder",
                 id="missing-file",
             ) from problem
@@ -158,15 +158,15 @@ class Inside:
         if not _is_plain(relative) or not path.is_relative_to(home):
             raise ProviderError(
                 "A path leaves the project folder",
-                detail=f'"{relative}" lies outside the project folder, or is not written as a path inside it.',
+                detail=f'"{relative}" is outside the project folder, or is not written as a path inside it.',
                 hint="move the file into the project, or add its folder to `roots:` in the project file",
                 id="outside-project",
             )
         return path
 
-    def _resolved(self, relative: str) -> Path:
+    def _resolve(self, relative: str) -> Path:
         folder, _, name = relative.rpartition("/")
-        # only a link can lead elsewhere than to this name in its folder, and what is no name at all is refused by resolving it
+        # only a link can lead away from this name in its folder; what is not a plain name is resolved as a whole, which may refuse it
         if name in ("", ".", "..") or "\0" in name or not _is_plain(relative):
             return (self._root / relative).resolve()
         path = self._folder(folder) / name
@@ -179,7 +179,7 @@ class Inside:
 
 
 def _is_plain(relative: str) -> bool:
-    """Written as a path inside the project folder."""
+    """Whether it is written as a path inside the project folder."""
     return not relative.startswith("/") and ".." not in relative.split("/")
 
 
@@ -188,19 +188,19 @@ def _unreadable(path: Path, problem: Exception) -> ProviderError:
         siblings: list[str] = []
         with contextlib.suppress(OSError, ValueError):
             siblings = sorted(p.name for p in path.parent.iterdir() if p.is_file())
-        near = get_close_matches(path.name, siblings, n=1)
+        similar = get_close_matches(path.name, siblings, n=1)
         return ProviderError(
             "A data file does not exist",
             detail=f'There is no file "{path.name}" in {path.parent.name or "the folder"}.',
-            hint=f'did you mean "{near[0]}"?' if near else "paths are relative to the project folder",
+            hint=f'did you mean "{similar[0]}"?' if similar else "paths are relative to the project folder",
             id="missing-file",
             file=str(path),
         )
-    why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it cannot be read"
+    reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it cannot be read"
     return ProviderError(
         "A data file cannot be read",
-        detail=f"{path.name}: {why}.",
-        hint="check that the file is there, whole and readable",
+        detail=f"{path.name}: {reason}.",
+        hint="check that the file exists, is complete and readable",
         id="unreadable-file",
         file=str(path),
     )

@@ -1,4 +1,4 @@
-"""Writes what a command edits or is asked to write: whole or not at all, keeping the mode of a file that was there."""
+"""Writes files for commands: whole or not at all, keeping the mode of an existing file."""
 
 import os
 import shutil
@@ -8,16 +8,16 @@ from leptonctl.core.diagnostic import fail
 
 
 def write_text(file: Path, text: str) -> None:
-    """Replace the content of a file atomically. Failure when the file cannot be written."""
+    """Replace the content of a file atomically. Raises Failure: cannot-write."""
     try:
         _replace(file, text)
-    except OSError as refused:
+    except OSError as problem:
         raise fail(
             "cannot-write",
             "A file cannot be written",
-            f"{file}: {refused.strerror or refused}",
-            hint="name a file in a folder that exists and may be written, and check that there is space",
-        ) from refused
+            f"{file}: {problem.strerror or problem}",
+            hint="name a file in an existing, writable folder, and check that there is space",
+        ) from problem
 
 
 def _replace(file: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The project's YAML files as text. Finds the project folder and says which files belong to it; understands none of them."""
+"""The project's YAML files as text. Finds the project folder and decides which files belong to it; interprets only `ignore:`."""
 
 import os
 import re
@@ -13,11 +13,11 @@ from leptonctl.language.yaml12_errors import bad_character
 MARKER = "leptonctl.yaml"
 LARGEST = 32 * 2**20
 IS_PROJECT = re.compile(r"""^kind\s*:\s*["']?Project["']?\s*(?:#.*)?$""", re.MULTILINE)
-NEVER = frozenset({"node_modules", "__pycache__"})
+SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
 
 def find_root(start: Path) -> Path | None:
-    """The nearest folder at or above `start` whose leptonctl.yaml holds `kind: Project`."""
+    """The nearest folder at or above `start` whose leptonctl.yaml has `kind: Project`."""
     here = start.resolve()
     for folder in (here, *here.parents):
         try:
@@ -32,18 +32,18 @@ def find_root(start: Path) -> Path | None:
 def read_project(root: Path) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
     """Every YAML file below `root` that belongs to the project: posix path relative to `root` -> text, sorted.
 
-    Left out: hidden files and folders, virtual environments, nested projects, node_modules, what `ignore:` of
+    Skipped: hidden files and folders, virtual environments, nested projects, node_modules, and what `ignore:` of
     leptonctl.yaml lists. Links to folders are not followed.
     """
     files: dict[str, str] = {}
     problems: list[Diagnostic] = []
-    ignored: re.Pattern[str] | None = None
+    ignore_pattern: re.Pattern[str] | None = None
     marker = root / MARKER
     if marker.is_file():
         text = _read(str(marker), MARKER)
         if isinstance(text, str):
-            ignored = _ignored(text)
-    for path in sorted(_walk(str(root), "", ignored)):
+            ignore_pattern = _ignore_pattern(text)
+    for path in sorted(_walk(str(root), "", ignore_pattern)):
         text = _read(f"{root}/{path}", path)
         if isinstance(text, Diagnostic):
             problems.append(text)
@@ -52,54 +52,54 @@ def read_project(root: Path) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
     return files, tuple(problems)
 
 
-def _walk(folder: str, prefix: str, ignored: re.Pattern[str] | None) -> Iterator[str]:
+def _walk(folder: str, prefix: str, ignore_pattern: re.Pattern[str] | None) -> Iterator[str]:
     folders: list[str] = []
-    found: list[str] = []
+    files: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if name.startswith(".") or name in NEVER:
+                if name.startswith(".") or name in SKIPPED_FOLDERS:
                     continue
                 if name == "pyvenv.cfg" or (name == MARKER and prefix):
                     return
-                if ignored is not None and ignored.fullmatch(prefix + name):
+                if ignore_pattern is not None and ignore_pattern.fullmatch(prefix + name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(name)
                 elif name.endswith((".yaml", ".yml")) and entry.is_file():
-                    found.append(prefix + name)
+                    files.append(prefix + name)
     except PermissionError:
         return
-    yield from found
+    yield from files
     for name in folders:
-        yield from _walk(f"{folder}/{name}", f"{prefix}{name}/", ignored)
+        yield from _walk(f"{folder}/{name}", f"{prefix}{name}/", ignore_pattern)
 
 
 def _read(path: str, shown: str) -> str | Diagnostic:
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             data = file.read(LARGEST + 1)
-    except OSError as wrong:
-        reason = wrong.strerror or "unknown reason"
+    except OSError as problem:
+        reason = problem.strerror or "unknown reason"
         hint = "make it readable, or list it under `ignore:` of the Project"
         return error("unreadable-file", "A project file cannot be read", f"{reason}", span=_at(shown, 1, 1), hint=hint)
     if len(data) > LARGEST:
-        detail = f"larger than {LARGEST // 2**20} MiB"
+        detail = f"it is larger than {LARGEST // 2**20} MiB"
         hint = "list it under `ignore:` of the Project if it is not for leptonctl"
         return error("file-too-large", "A project file is too large", detail, span=_at(shown, 1, 1), hint=hint)
     try:
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        return _undecodable(data, wrong, shown)
+    except UnicodeDecodeError as problem:
+        return _undecodable(data, problem, shown)
     return bad_character(shown, text) or text
 
 
-def _undecodable(data: bytes, wrong: UnicodeDecodeError, shown: str) -> Diagnostic:
-    good = data[: wrong.start].decode("utf-8", "replace")
-    line, column = good.count("\n") + 1, len(good) - good.rfind("\n")
+def _undecodable(data: bytes, problem: UnicodeDecodeError, shown: str) -> Diagnostic:
+    valid_text = data[: problem.start].decode("utf-8", "replace")
+    line, column = valid_text.count("\n") + 1, len(valid_text) - valid_text.rfind("\n")
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    detail = "the file is UTF-16" if utf16 else f"byte 0x{data[wrong.start]:02X} is not UTF-8"
+    detail = "the file is UTF-16" if utf16 else f"byte 0x{data[problem.start]:02X} is not UTF-8"
     return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(shown, line, column), hint="save the file as UTF-8")
 
 
@@ -107,21 +107,21 @@ def _at(file: str, line: int, column: int) -> Span:
     return Span(file=file, line=line, column=column, end_column=column + 1)
 
 
-def _ignored(text: str) -> re.Pattern[str] | None:
+def _ignore_pattern(text: str) -> re.Pattern[str] | None:
     """One pattern for all `ignore:` globs of the Project document. A glob without `/` matches at any depth."""
     if "ignore" not in text:
         return None
     globs: list[str] = []
     for document in parse(MARKER, text)[0]:
         value = document.value
-        listed = value.get("ignore") if isinstance(value, dict) and value.get("kind") == "Project" else None
-        if isinstance(listed, list):
-            globs += [glob for glob in listed if isinstance(glob, str) and glob.strip("/")]
+        ignore = value.get("ignore") if isinstance(value, dict) and value.get("kind") == "Project" else None
+        if isinstance(ignore, list):
+            globs += [glob for glob in ignore if isinstance(glob, str) and glob.strip("/")]
     return re.compile("|".join(_expression(glob) for glob in globs)) if globs else None
 
 
 def _expression(glob: str) -> str:
-    """`**` is any number of folders, `*` and `?` stay inside a name; a folder that matches takes all below it along."""
+    """A glob as a regular expression: `**` matches any number of folders, `*` and `?` stay within a name."""
     anywhere = "/" not in glob.rstrip("/")
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.strip("/").removeprefix("./"))
     meaning = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -1,11 +1,11 @@
-"""Looks at the world before planning and hands it over as values: files and the commit. Changes nothing but a cache."""
+"""Observes the world before planning, as values: data files and the commit. Changes nothing but a cache."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from leptonctl.core.observed import Checkout, SourceFacts, SourceKey
 from leptonctl.project import git
-from leptonctl.project.digests import Digests, Inside
+from leptonctl.project.digests import DataFiles, Digests
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
@@ -14,13 +14,13 @@ def source_facts(
     keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests
 ) -> dict[SourceKey, SourceFacts]:
     """The content digest and the header of every file that a dataset names."""
-    files = Inside(root, roots)
-    found = {key: _facts(key, files, catalog, digests) for key in dict.fromkeys(keys)}
+    files = DataFiles(root, roots)
+    facts = {key: _facts(key, files, catalog, digests) for key in dict.fromkeys(keys)}
     digests.save()
-    return found
+    return facts
 
 
-def _facts(key: SourceKey, files: Inside, catalog: Catalog, digests: Digests) -> SourceFacts:
+def _facts(key: SourceKey, files: DataFiles, catalog: Catalog, digests: Digests) -> SourceFacts:
     path, encoding, delimiter = key
     source = catalog.source_for(path)
     try:
@@ -33,13 +33,13 @@ def _facts(key: SourceKey, files: Inside, catalog: Catalog, digests: Digests) ->
     try:
         columns = digests.columns(file, source, SourceOptions(encoding=encoding, delimiter=delimiter))
     except ProviderError:
-        # what is wrong inside the file is reported with its line when it is read
+        # errors inside the file are reported with their line when it is read
         return SourceFacts(digest=content)
     return SourceFacts(digest=content, columns=tuple(columns))
 
 
 def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:
-    """The commit at hand, the declared files that it does not hold, and which of `commits` it contains."""
+    """The current commit, the declared files that differ from it, and which of `commits` it contains."""
     commit = git.head(root, files)
     if commit is None:
         return Checkout(contains=dict.fromkeys(commits))

@@ -1,6 +1,6 @@
-"""Writes what is derived from the schemas, and finds the schemas that were shipped. Run as `python -m leptonctl.project.schemas`.
+"""Writes what is derived from the schemas, and loads the shipped schemas. Run as `python -m leptonctl.project.schemas`.
 
-Derived: `schemas/*.schema.json` for editors, which Git holds, and the compiled checks in `kinds/checkers.py`, which it does not.
+Derived: `schemas/*.schema.json` for editors, which are in Git, and the compiled checks in `kinds/checkers.py`, which are not.
 """
 
 import json
@@ -29,8 +29,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def derived(catalog: Catalog) -> dict[str, str]:
-    """Path below the checkout -> text of every derived file that Git holds."""
-    # every command imports this module for `load_schema`; what writes is wanted in a checkout only
+    """Path below the checkout -> text of every derived file that is in Git."""
+    # every command imports this module for `load_schema`; writing is needed in a checkout only
     from leptonctl.kinds.schema import build_schemas
 
     return {

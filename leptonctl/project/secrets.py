@@ -1,4 +1,4 @@
-"""Reads typed secrets. A value leaves only as the return value: it stands in no message, log or exception."""
+"""Reads typed secrets. A value leaves only as the return value: it is in no message, log or exception."""
 
 import os
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from leptonctl.spi.learning import ProviderError
 
 
 def read_secret(secret: Mapping[str, Any], root: Path) -> bytes:
-    """The bytes behind `{"secret": {"env": NAME}}` or `{"secret": {"file": PATH}}`.
+    """The bytes of the secret `{"secret": {"env": NAME}}` or `{"secret": {"file": PATH}}`.
 
-    A file's path is relative to `root`, and one final line break of it is dropped.
+    The path of a file is relative to `root`; one line break at the end of the file is dropped.
     """
     source = secret.get("secret", {})
     if "env" in source:
@@ -20,7 +20,7 @@ def read_secret(secret: Mapping[str, Any], root: Path) -> bytes:
         if not value:
             raise ProviderError(
                 "A secret is missing",
-                detail=f"The environment variable {name} is not set, or empty.",
+                detail=f"The environment variable {name} is not set or is empty.",
                 hint=f"export {name}=…",
                 id="missing-secret",
             )

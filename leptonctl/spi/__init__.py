@@ -1,6 +1,6 @@
-"""All that third parties import: the values that providers are, the seams of back ends, and the records that both are handed.
+"""Everything that third parties import: the types of providers, the seams of back ends, and the records that both are given.
 
-`from leptonctl.spi import Trainer` loads what the name needs and no more, so that a plan pays for nothing that it does not use.
+`from leptonctl.spi import Trainer` loads only what that name needs, so that a plan does not pay for what it does not use.
 """
 
 from importlib import import_module
@@ -114,16 +114,25 @@ __all__ = [
     "Workplace",
     "replace",
 ]
-# in the order in which a name is looked for: what is found first loads the least
-HOMES = ("spi.learning", "spi.running", "spi.storage", "spi.platforms", "core.contract", "core.manifest", "core.deployment", "core.frozen")
+# the modules to search for a name: the first ones load the least
+MODULES = (
+    "spi.learning",
+    "spi.running",
+    "spi.storage",
+    "spi.platforms",
+    "core.contract",
+    "core.manifest",
+    "core.deployment",
+    "core.frozen",
+)
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    homes = (import_module(f"leptonctl.{home}") for home in HOMES)
-    globals()[name] = value = next(getattr(home, name) for home in homes if hasattr(home, name))
+    modules = (import_module(f"leptonctl.{module}") for module in MODULES)
+    globals()[name] = value = next(getattr(module, name) for module in modules if hasattr(module, name))
     return value
 
 

@@ -1,4 +1,4 @@
-"""The catalog: what providers exist, as one value handed to the pure stages. Knows no import and no file."""
+"""The catalog: which providers exist, as one value for the pure stages. Imports no provider and reads no file itself."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Catalog(Frozen):
     """Trainers and metrics are keyed by (task, name), stores and states by URI scheme ("" is a folder), all others by name.
 
-    Mappings may load a provider when it is asked for.
+    The mappings may load a provider on first access.
     """
 
     trainers: "Mapping[tuple[str, str], Trainer]"

@@ -24,15 +24,15 @@ Schema: TypeAlias = dict[str, Any]
 Label: TypeAlias = int | str
 """A class of a target, as labels name it."""
 Params: TypeAlias = Mapping[str, Any]
-"""Parameters by name, each a value that its schema allows; defaults are filled in where nothing else is said."""
+"""Parameters by name, each a value that its schema allows, with all defaults filled in."""
 Estimator: TypeAlias = Any
-"""An algorithm or a transformer, fitted or not: libraries give them no types. `Trainer` says what a fitted algorithm has."""
+"""An algorithm or a transformer, fitted or not: libraries do not type them. `Trainer` says what a fitted algorithm has."""
 Options: TypeAlias = dict[str, Any]
 """Keyword arguments of a library, by name."""
 
 
 class ProviderError(Exception):
-    """What a provider raises for a user's mistake. The engine adds the place; never a traceback.
+    """Raised by a provider for a user's mistake. The engine adds the span and shows no traceback.
 
     `line` and `column` (from 1; column may be a column *name* of the data) point into a data file when known.
     """
@@ -54,15 +54,15 @@ class ProviderError(Exception):
 
 
 class Progress(Protocol):
-    """Tells the reporter how far a step is. Cheap: the engine drops what comes faster than it can be shown."""
+    """Reports how far a step is. Cheap: the engine drops what comes faster than it can be shown."""
 
     def __call__(self, *, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None: ...
 
 
 class Conversion(Frozen):
-    """What the graph of a fitted algorithm is written for.
+    """What the graph of a fitted algorithm has to be.
 
-    width: columns of its one input. opset and ml_opset: the versions of the operator sets `""` and `ai.onnx.ml` it is written in.
+    width: columns of its one input. opset and ml_opset: the versions of the operator sets `""` and `ai.onnx.ml` that it uses.
     """
 
     width: int
@@ -75,7 +75,7 @@ class NativeForm(Frozen):
 
     file: its name among the artifacts, such as `model.json`.
     dump: fitted estimator -> bytes; equal estimators give equal bytes, in every process.
-    load: bytes -> the estimator; runs no code that the bytes bring (no pickle). ValueError when they are not what `dump` writes.
+    load: bytes -> the estimator; runs no code from the bytes (no pickle). ValueError when they are not what `dump` writes.
     """
 
     file: str
@@ -95,7 +95,7 @@ class Trainer(Frozen):
         None: `estimator.fit(X, y)`.
 
     A fitted estimator has `predict`: X -> labels [N], or values [N] for a regression; a classifier also `classes_` (sorted,
-    an array of int64 or texts) and `predict_proba`: X -> [N,C] in their order. It need not be scikit-learn's: one that
+    an array of int64 or strings) and `predict_proba`: X -> [N,C] in their order. It need not be scikit-learn's: one that
     skl2onnx does not know has
 
     to_onnx: (fitted estimator, conversion) -> an ONNX model with one input, float32 [N, width] of any name, and the outputs label
@@ -108,11 +108,11 @@ class Trainer(Frozen):
     export_options: fitted estimator -> options for skl2onnx's `convert_sklearn(options={id(estimator): …})`.
     repair: (ONNX model, fitted estimator) -> ONNX model, for known converter faults.
 
-    refuse: params -> why this combination cannot be exported truthfully, or None. Decided at plan time.
+    refuse: params -> why this combination cannot be exported faithfully, or None. Decided at plan time.
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
-    takes_sparse: False when a model fitted on a sparse matrix cannot be exported. Only estimators with scikit-learn's tags get any.
+    takes_sparse: False when a model fitted on a sparse matrix cannot be exported. Only estimators with scikit-learn's tags get one.
     """
 
     name: str
@@ -158,7 +158,7 @@ class Preprocessor(Frozen):
 
 
 class Prediction(Frozen):
-    """What metrics see, cast to the native dtype.
+    """What metrics are computed from, cast to the native dtype.
 
     labels: predicted class [N] (classification) or None; probabilities: [N,C] in the order of `classes` or None;
     values: predicted float64 [N] (regression) or None.
@@ -191,7 +191,7 @@ class Metric(Frozen):
 
 
 class SourceOptions(Frozen):
-    """How to read a file. `missing_values` are texts read as missing in every column; None means the source's default."""
+    """How to read a file. `missing_values` are strings read as missing in every column; None means the source's default."""
 
     encoding: str = "utf-8"
     delimiter: str | None = None
@@ -201,12 +201,12 @@ class SourceOptions(Frozen):
 class Source(Frozen):
     """One file format.
 
-    suffixes: lower-case file endings it reads, the longest match wins (".csv.gz" before ".gz").
+    suffixes: lower-case file extensions it reads; the longest match wins (".csv.gz" before ".gz").
     columns: (path, options) -> column names from the header alone, without reading the rows. Used at plan time; cheap.
     read: (path, options) -> a polars DataFrame, all text columns as String (untyped text formats give String everywhere,
         missing = null), typed formats keep their types. Raises ProviderError with file line and column.
     line_of: (path, options, row indices from 0) -> the file line (from 1) at which each row starts.
-    typed: True when the format itself knows types: its texts are never read as numbers.
+    typed: True when the format itself has types: its strings are never read as numbers.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The seam of platforms: where an environment runs. The switch knows these verbs and no more.
 
 A platform is a value, found by the entry point `leptonctl.platforms` under the `type:` that YAML names; it passes
-`leptonctl.testing.check_platform`. Problems of a user's making are raised as ProviderError.
+`leptonctl.testing.check_platform`. A user's mistakes are raised as ProviderError.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,9 +15,9 @@ from leptonctl.spi.storage import Objects
 
 
 class Problem(Frozen):
-    """What keeps an environment from running where it is declared, in the parts of a diagnostic. `setting` is the key at fault.
+    """What keeps an environment from running where it is declared, as the parts of a diagnostic. `setting` is the key at fault.
 
-    `holder` is another environment of the same project and folder that is in the way: gone once an apply has removed that one.
+    `holder` is another environment of the same project and folder that is in the way until an apply has removed it.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Site(Frozen):
     """One environment as its platform sees it.
 
     `settings` are those of the platform, defaults filled in. `here`: this folder on this machine runs it, and may start and
-    stop what serves. `objects` are the store's, `store` is its URI as the project file writes it. `returning`: the environment
+    stop what serves. `objects` are the store's, `store` is its URI as written in the project file. `returning`: the environment
     goes back to what it has served before, for which one ready server is enough.
     """
 
@@ -47,9 +47,9 @@ class Site(Frozen):
 
 
 class Observation(Frozen):
-    """What serves an environment now. `answering`: this machine's server, as it answered; `servers`: all that are registered.
+    """What serves an environment now. `answering`: the answer of this machine's server; `servers`: all registered servers.
 
-    `running`: a process of ours lives, whether it answers or not. `reason` says what is wrong where something is.
+    `running`: a process of ours lives, whether it answers or not. `reason` says what is wrong, if anything.
     """
 
     running: bool = False
@@ -65,14 +65,14 @@ Say = Callable[[str], None]
 class Platform(Frozen):
     """Where an environment runs.
 
-    settings: the JSON Schemas of the properties beside `type`; `x-restart: true` in one says that its change restarts what serves.
-    problems: (site, what runs now or None) -> what would keep an apply from running there. Asked before a plan; changes nothing.
-    stage: (site, deployment, say) -> None. Have the deployment got ready beside the one in force, starting what serves if need be.
-    ready: (site, deployment, say) -> None. Return when all that serve could serve it this instant; ProviderError when one refuses
-        or none does in time.
-    activate: (site, head, say) -> None. The head has moved: return when all that serve follow it; ProviderError names who lags.
-    observe: site -> what serves now. Never raises for what is not there.
-    remove: (site, say) -> None. Stop what serves from here; nothing happens when nothing does.
+    settings: the JSON Schemas of the properties besides `type`; `x-restart: true` says that a change of it restarts what serves.
+    problems: (site, what runs now or None) -> what would keep an apply from running there. Called before a plan; changes nothing.
+    stage: (site, deployment, say) -> None. Start to load the deployment beside the one in force, starting servers if need be.
+    ready: (site, deployment, say) -> None. Return when all servers could serve it at once; ProviderError when one refuses, or
+        none is ready in time.
+    activate: (site, head, say) -> None. The head has moved: return when all servers follow it; ProviderError names those that lag.
+    observe: site -> what serves now. Never raises because something is absent.
+    remove: (site, say) -> None. Stop what serves from here, if anything.
     url: settings -> where clients reach it, None when it has no address.
     """
 
@@ -89,11 +89,11 @@ class Platform(Frozen):
 
 
 def filled(schema: Mapping[str, Schema], written: Mapping[str, Json]) -> dict[str, Json]:
-    """The settings of a platform as its verbs take them: those that are written, and the defaults of the others."""
-    return {name: written.get(name, one.get("default")) for name, one in schema.items()}
+    """The settings of a platform as its verbs take them: those that are written, and the defaults of all others."""
+    return {name: written.get(name, rule.get("default")) for name, rule in schema.items()}
 
 
 def restarts(schema: Mapping[str, Schema], before: Mapping[str, Json], after: Mapping[str, Json]) -> list[str]:
     """The settings whose change restarts what serves (`x-restart`), in the schema's order; empty when none has changed."""
     old, new = filled(schema, before), filled(schema, after)
-    return [name for name, one in schema.items() if one.get("x-restart") and old[name] != new[name]]
+    return [name for name, rule in schema.items() if rule.get("x-restart") and old[name] != new[name]]

@@ -1,7 +1,7 @@
-"""The seam of running steps: what a step function gets and gives, and what an executor is.
+"""The seam of running steps: what a step function takes and returns, and what an executor is.
 
 A step function is `run(inputs, needs, bench) -> Produced`. It runs in a worker process, reads and writes artifacts through the
-bench, and records nothing: who asked for it writes the result record after the step has returned. An executor is a value,
+bench, and records nothing: the caller writes the result record after the step has returned. An executor is a value,
 found by the entry point `leptonctl.executors` under the `type:` that YAML names; it passes `leptonctl.testing.check_executor`.
 """
 
@@ -19,7 +19,7 @@ class Artifacts(Protocol):
     """The part of the store that steps see. Digests are `sha256:<hex>`."""
 
     def put_artifact(self, data: bytes) -> str:
-        """Store bytes durably under their digest and return it; storing what is there already is free."""
+        """Store bytes durably under their digest and return it; storing it again is free."""
         ...
 
     def get_artifact(self, digest: str) -> bytes:
@@ -28,10 +28,10 @@ class Artifacts(Protocol):
 
 
 class Bench(Frozen):
-    """`project` is the folder that data paths are relative to. `progress` may be called as often as one likes.
+    """What a step works with. `project` is the folder that data paths are relative to. `progress` may be called at any rate.
 
-    `check_key(key_id, mark)` compares `mark` with the one recorded for this key id in the store (recording it when it is
-    the first) and says whether they are equal: how a wrong secret key is noticed without storing the key.
+    `check_key(key_id, mark)` returns whether `mark` equals the one that the store has for this key id (the first one is
+    recorded): a wrong secret key is noticed without storing the key.
     """
 
     project: Path
@@ -41,7 +41,7 @@ class Bench(Frozen):
 
 
 class Produced(Frozen):
-    """What a step gives: artifacts by file name, and its outputs. Becomes a Result."""
+    """What a step returns: artifacts by file name, and its outputs. Becomes a Result."""
 
     artifacts: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Json] = field(default_factory=dict)
@@ -52,7 +52,7 @@ StepFunction: TypeAlias = Callable[[dict[str, Json], Needs, Bench], Produced]
 
 
 class Task(Frozen):
-    """One step to be done. `id` is the caller's and comes back with every outcome; `run` names the step function, "module:function"."""
+    """One step to do. `id` is the caller's and part of every outcome; `run` names the step function, "module:function"."""
 
     id: str
     op: str
@@ -62,7 +62,7 @@ class Task(Frozen):
 
 
 class Progressed(Frozen):
-    """A step is under way, `seconds` after it began."""
+    """The step is in progress, `seconds` after its start."""
 
     id: str
     seconds: float
@@ -73,7 +73,7 @@ class Progressed(Frozen):
 
 
 class Completed(Frozen):
-    """`provenance` is of the process that did it; the artifacts are durable, the result is not recorded yet."""
+    """The step is done: its artifacts are durable, its result is not recorded yet. `provenance` is of the process that did it."""
 
     id: str
     produced: Produced
@@ -82,7 +82,7 @@ class Completed(Frozen):
 
 
 class StepError(Frozen):
-    """Why a step refused, in the parts of a diagnostic. `file`, `line` and `column` (a column's name or number) are of the data."""
+    """Why a step refused, as the parts of a diagnostic. `file`, `line` and `column` (a name or a number) point into the data."""
 
     id: str
     summary: str
@@ -102,7 +102,7 @@ class Failed(Frozen):
 
 
 class Lost(Frozen):
-    """The step did not come to an end: its worker died or was stopped. `why` is a sentence, `log` the end of what it wrote."""
+    """The step did not finish: its worker died or was stopped. `why` is a sentence, `log` the end of the worker's output."""
 
     id: str
     why: str
@@ -121,7 +121,7 @@ class Executor(Protocol):
         ...
 
     def poll(self, timeout: float) -> list[Outcome]:
-        """What happened since the last call, in order. Waits up to `timeout` seconds for the first; [] when none came."""
+        """The outcomes since the last call, in order. Waits up to `timeout` seconds for the first one; [] when there is none."""
         ...
 
     def cancel(self) -> None:
@@ -129,7 +129,7 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """End all workers. Tasks that are not done are dropped; call `cancel` first to hear of them."""
+        """End all workers. Tasks that are not done are dropped; call `cancel` first to have them reported."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -138,7 +138,7 @@ class Executor(Protocol):
 
 
 class Workplace(Frozen):
-    """What an executor is opened with. `store` is the URI as the project file writes it; `logs` may be made when needed."""
+    """What an executor is opened with. `store` is the URI as written in the project file; `logs` is a folder to create when needed."""
 
     project: Path
     store: str
@@ -147,9 +147,9 @@ class Workplace(Frozen):
 
 
 class ExecutorBackend(Frozen):
-    """One `type:` of executor. `settings`: the JSON Schemas of the properties beside `type`, with defaults and descriptions.
+    """One `type:` of executor. `settings`: the JSON Schemas of the properties besides `type`, with defaults and descriptions.
 
-    One that is called `parallelism` says how many tasks are handed in at a time.
+    A setting called `parallelism` is the number of tasks that are submitted at a time.
     """
 
     name: str

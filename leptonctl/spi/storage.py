@@ -1,7 +1,7 @@
 """The seams of storage: what a store and a state need of a folder, a bucket or a database.
 
-A back end is a `StoreBackend` or `StateBackend` value, found by the entry points `leptonctl.stores` and `leptonctl.states` under
-its URI scheme. Every back end passes `leptonctl.testing.check_store` or `check_state`. Nothing here knows a format or a policy.
+A back end is a `StoreBackend` or `StateBackend` value, found by its URI scheme in the entry points `leptonctl.stores` and
+`leptonctl.states`. Every back end passes `leptonctl.testing.check_store` or `check_state`. Nothing here knows a format or a policy.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from leptonctl.core.values import Json
 
 
 class StorageError(Exception):
-    """What a back end raises when its medium refuses: no space, no permission, no connection. The caller adds id and place.
+    """Raised by a back end when its medium refuses: no space, no permission, no connection. The caller adds id and span.
 
     `detail` is a sentence that names the place, `hint` an edit or a command.
     """
@@ -33,10 +33,10 @@ class ObjectInfo(Frozen):
 
 
 class Lease(Protocol):
-    """A lease held by this process: a context manager that gives it up. Giving up twice is harmless."""
+    """A lease held by this process: a context manager that releases it. Releasing twice is harmless."""
 
     def renew(self) -> bool:
-        """Hold it for another `ttl_s`. False when somebody else has taken it meanwhile, or it was released by force."""
+        """Extend it by another `ttl_s`. False when somebody else has taken it meanwhile, or it was released by force."""
         ...
 
     def release(self) -> None: ...
@@ -49,17 +49,16 @@ class Lease(Protocol):
 class Objects(Protocol):
     """Named bytes with create-if-absent and compare-and-swap. Every write is durable when the call returns.
 
-    Paths are relative, made of segments joined by "/", none of which is empty or starts with a dot; others are ValueError.
-    What the medium refuses is StorageError. Something at a path that is not an object (a folder, a link that leads nowhere) is
-    absent to every reader.
+    Paths are relative, made of segments joined by "/", none of which is empty or starts with a dot; others raise ValueError.
+    What the medium refuses raises StorageError. What is not an object (a folder, a broken link) is absent for every reader.
     """
 
     def get(self, path: str) -> tuple[bytes, str] | None:
-        """Bytes and etag, or None when absent. An etag never comes back, also when the bytes do."""
+        """Bytes and etag, or None when absent. An etag is never used again, even when the bytes are the same again."""
         ...
 
     def get_many(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Bytes of those that exist. For thousands of small objects: a remote back end overlaps the requests."""
+        """The bytes of the objects that exist. For thousands of small objects: a remote back end overlaps the requests."""
         ...
 
     def create(self, path: str, data: bytes) -> bool:
@@ -67,15 +66,15 @@ class Objects(Protocol):
         ...
 
     def create_many(self, objects: Mapping[str, bytes]) -> set[str]:
-        """As `create`, for many that need no order among them: the paths that were created. They wait for the medium together."""
+        """As `create`, for many objects in no order, made durable together; returns the paths that were created."""
         ...
 
     def replace(self, path: str, data: bytes, etag: str | None) -> str | None:
-        """Compare and swap: the new etag, or None when the object moved. An `etag` of None means that it must be absent."""
+        """Compare and swap: the new etag, or None when the object has changed. An `etag` of None means that it must be absent."""
         ...
 
     def put(self, path: str, data: bytes) -> None:
-        """Write in one move, over what is there."""
+        """Write atomically, over what is there."""
         ...
 
     def delete(self, path: str) -> None:
@@ -83,7 +82,7 @@ class Objects(Protocol):
         ...
 
     def read(self, path: str) -> Iterator[bytes] | None:
-        """The bytes in chunks, for what is large; None when absent."""
+        """The bytes in chunks, for large objects; None when absent."""
         ...
 
     def write(self, path: str, chunks: Iterable[bytes]) -> bool:
@@ -91,7 +90,7 @@ class Objects(Protocol):
         ...
 
     def present(self, paths: Iterable[str]) -> set[str]:
-        """Those of many paths that exist."""
+        """The paths that exist among these."""
         ...
 
     def list(self, prefix: str) -> list[str]:
@@ -103,16 +102,19 @@ class Objects(Protocol):
         ...
 
     def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> Lease | None:
-        """Take the lease of a name without waiting; None when another holds it. It is free again when its holder dies, or
-        does not renew it for `ttl_s` where death cannot be seen. `owner` is recorded for people."""
+        """Take the lease of a name without waiting; None when another holds it.
+
+        It is free again when its holder dies or, where that cannot be seen, has not renewed it for `ttl_s`. `owner` is recorded
+        for people.
+        """
         ...
 
     def leases(self, prefix: str) -> dict[str, dict[str, Json]]:
-        """Owners of all held leases below `prefix` ("" for all), by name."""
+        """The owners of all held leases below `prefix` ("" for all), by name."""
         ...
 
     def break_lease(self, name: str) -> bool:
-        """Free a lease by force, whoever holds it; False when there was none. Correctness never rests on a lease."""
+        """Release a lease by force, whoever holds it; False when there was none. Correctness never depends on a lease."""
         ...
 
     def describe(self) -> str:
@@ -121,26 +123,26 @@ class Objects(Protocol):
 
 
 class Stamp(Frozen):
-    """What a state's compare-and-swap compares: its revision, which grows by one, and the random id of the writing."""
+    """What a state's compare-and-swap compares: its revision, which grows by one, and the random id of the write."""
 
     revision: int
     write: str
 
 
 class StateStore(Protocol):
-    """One object, replaced by compare-and-swap. `data` is a JSON object that holds `revision` and `write` as its stamp says."""
+    """One object, replaced by compare-and-swap. `data` is a JSON object with the `revision` and `write` of its stamp."""
 
     def read(self) -> tuple[bytes, Stamp] | None:
         """The state and its stamp; None before the first write.
 
-        What is there but cannot be read as a state is StateCorrupt, never "no state".
+        Raises StateCorrupt when what is there cannot be read as a state; that never counts as "no state".
         """
         ...
 
     def swap(self, expected: Stamp | None, data: bytes, stamp: Stamp) -> bool:
         """Replace the state if its stamp is still the expected one (None: if there is no state). Durable on return.
 
-        ValueError unless `stamp` is one revision after `expected`. False: it moved, and nothing was written.
+        Raises ValueError unless `stamp` is one revision after `expected`. False: the state has moved, and nothing was written.
         """
         ...
 
@@ -150,7 +152,7 @@ class StateStore(Protocol):
 
 
 class StateCorrupt(Exception):
-    """What is there is not a state, or something else has removed it. `detail` says why, `hint` how to put it back."""
+    """What is there is not a state, or something else has removed it. `detail` says why, `hint` how to restore it."""
 
     def __init__(self, detail: str, hint: str, *, missing: bool = False) -> None:
         self.detail, self.hint, self.missing = detail, hint, missing

@@ -5,7 +5,7 @@ from leptonctl.core.codec import Record
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
-from leptonctl.core.packed import PackedState, packed
+from leptonctl.core.packed import PackedState, pack_state
 from leptonctl.core.result import Result
 from leptonctl.core.state import (
     Author,
@@ -185,7 +185,7 @@ STATE = State(
 
 RECORDS: tuple[RecordDescription, ...] = (
     RecordDescription(
-        title="State", paths=("state.json",), kind=PackedState, example=packed(STATE),
+        title="State", paths=("state.json",), kind=PackedState, example=pack_state(STATE),
         words="A digest is written as the base64 of the byte 1 and its 32 bytes, any other string as the base64 of the byte 0 and the"
         " string; `leptonctl show` prints them in full.",
     ),

@@ -45,7 +45,7 @@ def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **envi
                     out += os.read(leader, 65536)
                 except OSError:
                     break  # the other side is closed
-                if typed and b"Go on?" in out and not asked:
+                if typed and b"Continue?" in out and not asked:
                     asked = bool(os.write(leader, typed))
             elif asked and typed == INTERRUPT:
                 # between the question and the read, Python notes an interrupt without ending the read
@@ -68,7 +68,7 @@ def project(tmp_path: Path) -> Path:
 def test_only_yes_is_consent(typed: bytes, project: Path) -> None:
     code, screen = on_a_terminal(["apply"], project, typed)
     assert code == 1
-    assert "Go on? Only “yes” does: " in screen
+    assert 'Continue? Type "yes" to confirm: ' in screen
     assert screen.rstrip().endswith("Nothing was changed.")
     assert not (project / ".leptonctl" / "state").exists()
 

@@ -56,7 +56,7 @@ def test_a_name_of_two_things_is_asked_about(tiny: Tiny) -> None:
     asked = projects.run("plan", "--only", "line", cwd=root)
     assert asked.returncode == 1
     assert "error[ambiguous-address]" in asked.stderr
-    assert "line may be environment/line or model/line" in asked.stderr
+    assert "line can mean environment/line or model/line" in asked.stderr
     assert "write environment/line" in asked.stderr
     unknown = projects.run("plan", "--only", "lime@v1", cwd=root)
     assert unknown.returncode == 1

@@ -93,7 +93,11 @@ def test_a_short_form_that_means_two_things_is_refused() -> None:
     with pytest.raises(Failure) as caught:
         full("mail", KNOWN, ORDER)
     (problem,) = caught.value.diagnostics
-    assert (problem.id, problem.detail, problem.hint) == ("ambiguous-address", "mail may be model/mail or dataset/mail", "write model/mail")
+    assert (problem.id, problem.detail, problem.hint) == (
+        "ambiguous-address",
+        "mail can mean model/mail or dataset/mail",
+        "write model/mail",
+    )
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_infer_type(present: int, integers: int, numbers: int, booleans: int, ex
         (Column(name="a", type="integer"), 2.5, "is not an integer"),
         (Column(name="a", type="boolean"), False, None),
         (Column(name="a", type="boolean"), 0, "is not a boolean"),
-        (Column(name="a", type="string"), 3, "is not a text"),
+        (Column(name="a", type="string"), 3, "is not a string"),
         (Column(name="a", type="number", min=0, max=5), -0.1, "is below the minimum 0"),
         (Column(name="a", type="number", min=0, max=5), 5, None),
         (Column(name="a", type="number", min=0, max=5), 5.1, "is above the maximum 5"),

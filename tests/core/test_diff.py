@@ -119,14 +119,14 @@ def test_what_is_gone_from_the_store_is_built_again() -> None:
     nodes = [toy("toy/one", "1"), toy("toy/two", "2")]
     changes = against(nodes, recorded(*nodes), frozenset({"toy/two"}))
     assert {a: c.action for a, c in changes.items()} == {"toy/one": "keep", "toy/two": "update"}
-    assert changes["toy/two"].reason == "what was built for it is missing from the store"
+    assert changes["toy/two"].reason == "its results are missing from the store"
     assert changes["toy/two"].before == changes["toy/two"].after
 
 
 def test_what_is_gone_from_the_store_is_told_so_though_its_checks_changed_too() -> None:
     old, new = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
     change = against([new], recorded(old), frozenset({"toy/one"}))["toy/one"]
-    assert change.reason == "what was built for it is missing from the store"
+    assert change.reason == "its results are missing from the store"
 
 
 def test_a_step_that_was_not_requested_before() -> None:
@@ -191,7 +191,7 @@ def test_what_a_step_reads_moves_it_whatever_it_declares() -> None:
     unsure = diff(after, current, resolve_keys(after, current, {}))
     sure = diff(after, current, resolve_keys(after, current, build(after[:1])))
     for changes in (unsure, sure):
-        assert [(c.action, c.reason) for c in changes] == [("update", "recipe changed"), ("update", "what it reads has changed")]
+        assert [(c.action, c.reason) for c in changes] == [("update", "recipe changed"), ("update", "its inputs have changed")]
     # and where it comes out the same it stays
     same = reading(" 1 ")
     assert [c.action for c in diff(same, current, resolve_keys(same, current, build(same[:1])))] == ["update", "keep"]

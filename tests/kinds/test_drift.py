@@ -45,24 +45,24 @@ def test_a_server_that_serves_what_is_recorded_is_no_line() -> None:
 
 
 def test_this_hosts_server_is_healed() -> None:
-    assert lines(Live(here=True, running=False)) == [("heal", "the server of this environment does not run")]
+    assert lines(Live(here=True, running=False)) == [("heal", "the server of this environment is not running")]
     assert lines(Live(here=True, running=True)) == [("heal", "the server of this environment does not answer")]
     assert lines(Live(here=True, running=True, answering=server(2))) == [
-        ("heal", "the server serves another deployment than the one recorded")
+        ("heal", "the server serves another deployment than the recorded one")
     ]
 
 
 def test_the_server_s_own_reason_is_told() -> None:
     assert lines(Live(here=True, reason="port 8080 is taken by pid 7")) == [("heal", "port 8080 is taken by pid 7")]
     assert lines(Live(here=True, running=True, answering=server(2, note="deployment 3 is damaged"))) == [
-        ("heal", "the server serves another deployment than the one recorded: deployment 3 is damaged")
+        ("heal", "the server serves another deployment than the recorded one: deployment 3 is damaged")
     ]
 
 
 def test_a_head_that_names_another_deployment_is_healed_whatever_serves() -> None:
     found = drift(state(), {"prod": Live(here=True, running=True, answering=server(), head=head(4))}, {}, {})
     assert [(d.drift_class, d.reason, d.recorded, d.live) for d in found] == [
-        ("heal", "the head of the store names another deployment than the one recorded", 3, 4)
+        ("heal", "the head in the store names another deployment than the recorded one", 3, 4)
     ]
 
 

@@ -73,7 +73,7 @@ def test_an_evaluation_of_another_form_counts_as_absent_and_is_named(damaged: Ma
     low, drop, flips, undefined = judged(evidence(evaluation=damaged))
     for found in (low, undefined):
         assert (found.passed, found.value) == (None, None)
-        assert found.note.startswith("what evaluate recorded cannot be read: ")
+        assert found.note.startswith("the outputs of evaluate cannot be read: ")
     assert [(j.passed, j.note) for j in (drop, flips)] == [(True, ""), (False, "")]
 
 
@@ -81,7 +81,7 @@ def test_what_another_evaluation_says_needs_no_damaged_one() -> None:
     found = evidence_of([result("evaluate", {}), result("evaluate", EVALUATED)], None, compares=False)
     low, _, _, undefined = judged(found)
     assert (low.passed, low.note) == (True, "")
-    assert (undefined.passed, undefined.note[:13]) == (None, "what evaluate")
+    assert (undefined.passed, undefined.note[:23]) == (None, "the outputs of evaluate")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_comparison_of_another_form_counts_as_absent_and_is_named(damaged: Map
     low, drop, flips, undefined = judged(evidence(comparison=damaged))
     for found in (drop, flips):
         assert (found.passed, found.value) == (None, None)
-        assert found.note.startswith("what compare recorded cannot be read: ")
+        assert found.note.startswith("the outputs of compare cannot be read: ")
     assert [(j.passed, j.note) for j in (low, undefined)] == [(True, ""), (False, UNDEFINED)]
 
 

@@ -155,7 +155,7 @@ def test_duplicates_name_both_places() -> None:
     _, problems = load(
         {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\n", "b.yaml": "kind: Model\nname: m\n---\nkind: Dataset\nname: m\n"}
     )
-    assert [(p.span.file, p.detail) for p in problems if p.span] == [("b.yaml", "Model `m` is declared at a.yaml:2:7 already")]
+    assert [(p.span.file, p.detail) for p in problems if p.span] == [("b.yaml", "Model `m` is already declared at a.yaml:2:7")]
 
 
 def test_tabs_inside_texts_are_fine() -> None:

@@ -42,39 +42,39 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Model", "task: classificaton", "not-allowed", 7, "`task` must be one of classification, regression, clustering, anomaly, not classificaton", 'did you mean "classification"?'),
         ("Model", "task: x", "not-allowed", 7, "`task` must be one of classification, regression, clustering, anomaly, not x", "write one of classification, regression, clustering, anomaly"),
         ("Model", "seed: -1", "out-of-range", 7, "`seed` must be an integer from 0 to 4294967295, not -1", "the default is 0"),
-        ("Model", "seed: '7'", "wrong-type", 7, "`seed` must be an integer from 0 to 4294967295, not text", "remove the quotes: 7"),
+        ("Model", "seed: '7'", "wrong-type", 7, "`seed` must be an integer from 0 to 4294967295, not a string", "remove the quotes: 7"),
         ("Model", "seed: 7.0", "wrong-type", 7, "`seed` must be an integer from 0 to 4294967295, not 7.0", "write 7"),
         ("Model", "seed: true", "wrong-type", 7, "`seed` must be an integer from 0 to 4294967295, not true", "the default is 0"),
-        ("Model", "description: 5", "wrong-type", 14, "`description` must be text, not 5", 'quote it: "5"'),
+        ("Model", "description: 5", "wrong-type", 14, "`description` must be a string, not 5", 'quote it: "5"'),
         ("Model", "description:", "wrong-type", 13, "`description` has no value", "give it a value, or remove the key"),
         ("Model", "params: [C]", "wrong-type", 9, "`params` must be a mapping, not a list", "write a mapping"),
-        ("Model", "features: a", "wrong-type", 11, "`features` must be a list of texts, not text", "write a list: [a]"),
-        ("Model", "features: [a, b, a]", "duplicate-item", 18, "`features` names this twice", "remove one of the two"),
+        ("Model", "features: a", "wrong-type", 11, "`features` must be a list of strings, not a string", "write a list: [a]"),
+        ("Model", "features: [a, b, a]", "duplicate-item", 18, "`features` contains this twice", "remove one of the two"),
         ("Model", "features: []", "wrong-length", 11, "`features` must have at least 1 item", "add an item, or remove the key"),
-        ("Model", "preprocess: [{columns: numerc, use: x}]", "wrong-type", 24, "`columns` must be one of numeric, categorical, all or a list of texts, not `numerc`", 'did you mean "numeric"?'),
+        ("Model", "preprocess: [{columns: numerc, use: x}]", "wrong-type", 24, "`columns` must be one of numeric, categorical, all or a list of strings, not `numerc`", 'did you mean "numeric"?'),
         ("Model", "preprocess: [{columns: all}]", "missing-key", 14, "each item of `preprocess` needs `use`", "add `use:` (name of the step)"),
         ("Model", "evaluate: {average: makro}", "not-allowed", 21, "`average` must be one of binary, macro, micro, weighted, not makro", 'did you mean "macro"?'),
         ("Model", "export: {opset: 22}", "out-of-range", 17, "`opset` must be an integer from 17 to 21, not 22", "the default is 18"),
         ("Model", "dataset: a@b@c", "bad-format", 10, "`dataset` cannot be `a@b@c`", "for example mail@2024-06"),
-        ("Dataset", "split: {by: id, seed: 7}", "exclusive-keys", 17, "`seed` cannot stand beside `by`", "remove one of the two"),
+        ("Dataset", "split: {by: id, seed: 7}", "exclusive-keys", 17, "`seed` cannot be combined with `by`", "remove one of the two"),
         ("Dataset", "split: {test: 1}", "out-of-range", 15, "`test` must be a number between 0 and 1, not 1", "the default is 0.25"),
-        ("Dataset", "columns: {a: {nullable: yes}}", "wrong-type", 25, "`nullable` must be true or false, not text", "write true: YAML 1.2 reads `yes` as text"),
+        ("Dataset", "columns: {a: {nullable: yes}}", "wrong-type", 25, "`nullable` must be true or false, not a string", "write true: YAML 1.2 reads `yes` as a string"),
         ("Dataset", "columns: {a: {typ: x}}", "unknown-key", 15, "`a` has no key `typ`", 'did you mean "type"?'),
         ("Dataset", "privacy: {hash: [a], key_id: k}", "missing-key", 1, "`privacy` needs `key`", "add `key:` (the key of the hash)"),
-        ("Dataset", "privacy: {key: s3cret}", "plain-secret", 16, "`key` must name where the secret is", "write `{secret: {env: NAME}}` or `{secret: {file: PATH}}`"),
-        ("Dataset", "target: {secret: {env: A}}", "misplaced-secret", 9, "`target` takes no secret", "write the value itself"),
+        ("Dataset", "privacy: {key: s3cret}", "plain-secret", 16, "`key` must say where the secret is", "write `{secret: {env: NAME}}` or `{secret: {file: PATH}}`"),
+        ("Dataset", "target: {secret: {env: A}}", "misplaced-secret", 9, "`target` does not take a secret", "write the value itself"),
         ("Dataset", "digest: sha256:abc", "bad-digest", 9, "a digest is `sha256:` and 64 hex digits", "run `leptonctl pin` to write it"),
         ("Dataset", "delimiter: ab", "wrong-length", 12, "`delimiter` must have at most 1 character", "remove a character"),
-        ("Environment", "models: {m: 1991}", "wrong-type", 13, "`m` must be text or a mapping, not 1991", 'quote it: "1991"'),
+        ("Environment", "models: {m: 1991}", "wrong-type", 13, "`m` must be a string or a mapping, not 1991", 'quote it: "1991"'),
         ("Environment", "models: {M x: v1}", "bad-name", 10, "a name is 1 to 63 lower-case letters, digits, `.`, `_`, `-`, and begins with a letter or digit", "write m-x"),
         ("Environment", "models: {m: {versoin: v1, version: v1}}", "unknown-key", 14, "`m` has no key `versoin`", 'did you mean "version"?'),
         ("Environment", "gates: {f1: {mn: 1}}", "unknown-key", 14, "`f1` has no key `mn`", 'did you mean "min"?'),
         ("Environment", "gates: {f1: {}}", "wrong-length", 13, "`f1` must have at least 1 entry", "for example {min: 0.85}"),
-        ("Environment", "gates: [{models: '*', f1: {min: x}}]", "wrong-type", 33, "`min` must be a number, not text", "write a number"),
+        ("Environment", "gates: [{models: '*', f1: {min: x}}]", "wrong-type", 33, "`min` must be a number, not a string", "write a number"),
         ("Environment", "gates: 5", "wrong-type", 8, "`gates` must be a mapping or a list of values, not 5", "write a list: [5]"),
         ("Environment", "switch: apart", "not-allowed", 9, "`switch` must be together, not apart", "write together"),
         ("Project", "format: 2", "not-allowed", 9, "`format` must be 1, not 2", "write 1"),
-        ("Project", "vars: {a: {secret: {env: B}}}", "misplaced-secret", 11, "a variable stands in plans and digests, where a secret may not", "write the secret at the field that takes one, for example `privacy.key` of a Dataset"),
+        ("Project", "vars: {a: {secret: {env: B}}}", "misplaced-secret", 11, "variables get into plans and digests, where a secret must not appear", "write the secret at the field that takes one, for example `privacy.key` of a Dataset"),
     ],
 )  # fmt: skip
 def test_mistakes(kind: str, line: str, id_: str, column: int, detail: str, hint: str) -> None:
@@ -134,7 +134,7 @@ error[unknown-key]: A key is not known
 error[wrong-type]: A value has the wrong type
   --> m.yaml:3:7
   3 | seed: x
-    |       ^ `seed` must be an integer from 0 to 4294967295, not text
+    |       ^ `seed` must be an integer from 0 to 4294967295, not a string
   hint: the default is 0
 
 error[bad-name]: A name has characters that are not allowed
@@ -183,7 +183,7 @@ PARAMS: dict[str, Any] = {
         ("{C: 2, max_iter: 5, penalty: null, sizes: [3], gamma: auto}", []),
         ("{c: 2}", [("unknown-parameter", 10, "algorithm svm has no parameter `c`", 'did you mean "C"?')]),
         ("{max_itr: 2}", [("unknown-parameter", 10, "algorithm svm has no parameter `max_itr`", 'did you mean "max_iter"?')]),
-        ("{max_iter: many}", [("wrong-type", 20, "`max_iter` must be an integer of at least 1, not text", "the default is 100")]),
+        ("{max_iter: many}", [("wrong-type", 20, "`max_iter` must be an integer of at least 1, not a string", "the default is 100")]),
         ("{C: 0}", [("out-of-range", 13, "`C` must be a number greater than 0, not 0", "the default is 1.0")]),
         ("{penalty: l3}", [("not-allowed", 19, "`penalty` must be l2, not l3", "the default is l2")]),
         (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from leptonctl.core.contract import ARTICLES, MISSING_TEXTS, Cells, Column, ColumnType, Scalar, infer_type, matches
+from leptonctl.core.contract import MISSING_MARKERS, TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -96,7 +96,7 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
         large = numbers.is_infinite().fill_null(value=False)
     if single:
         large = large | numbers.cast(pl.Float32, strict=False).is_infinite().fill_null(value=False)
-    rules = [("type", f"not {ARTICLES[kind]}", wrong), ("range", f"too large for {ARTICLES[kind]}", large)]
+    rules = [("type", f"not {TYPE_PHRASES[kind]}", wrong), ("range", f"too large for {TYPE_PHRASES[kind]}", large)]
     return values, list(_faults(table, name, rules))
 
 
@@ -126,8 +126,8 @@ def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) 
     if not matches(kind, fill):
         raise ProviderError(
             "A fill value is of another type than its column",
-            detail=f'`missing` of column "{name}" is not {ARTICLES[kind]}.',
-            hint=f"write {ARTICLES[kind]}, or change the column's type",
+            detail=f'`missing` of column "{name}" is not {TYPE_PHRASES[kind]}.',
+            hint=f"write {TYPE_PHRASES[kind]}, or change the column's type",
             id="fill-type",
             column=name,
         )
@@ -205,7 +205,7 @@ def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]
 
 def _trimmed(cells: pl.Series, *, tokens: bool) -> pl.Series:
     texts = cells.str.strip_chars(" \t").replace("", None)
-    return texts.set(texts.is_in(list(MISSING_TEXTS)).fill_null(value=False), None) if tokens else texts
+    return texts.set(texts.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if tokens else texts
 
 
 def _numbers(cells: pl.Series, *, tokens: bool) -> tuple[pl.Series, pl.Series]:
