@@ -152,11 +152,11 @@ def numbers_elsewhere(model):
 
 BROKEN = [
     (two_inputs, "has 2 inputs"),
-    (one_output, "has 1 outputs, and 2 are wanted"),
-    (another_opset, "is written for version 17 of the operator set '', and 18 is wanted"),
+    (one_output, "has 1 outputs, but must have 2"),
+    (another_opset, "uses version 17 of the operator set '', but must use 18"),
     (an_unknown_output, "has the output nothing, which no node computes"),
     (a_function, "has functions"),
-    (numbers_elsewhere, "keeps numbers in other files"),
+    (numbers_elsewhere, "stores tensors in external files"),
 ]
 
 

@@ -154,7 +154,7 @@ def test_histogram_thresholds_are_rounded_down_to_float32():
     fitted, seen, unseen = built(wine, "classification", "hist_gradient_boosting", params={"max_iter": 20})
     assert export(fitted, seen, unseen).parity.repairs == ("hist_gradient_boosting: a known converter fault was corrected",)
     without = replace(fitted, trainer=replace(fitted.trainer, repair=None))
-    assert "beside a threshold" in refused("export-mismatch", without, seen, unseen).detail
+    assert "next to a threshold" in refused("export-mismatch", without, seen, unseen).detail
 
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma"])
