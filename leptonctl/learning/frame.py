@@ -85,8 +85,8 @@ class Frame:
 
     def names_at(self, places: Sequence[Cell]) -> list[str]:
         """The names of the file columns at these places."""
-        wanted = set(places)
-        return [name for name in self.kinds if self.named.get(name) in wanted]
+        selected = set(places)
+        return [name for name in self.kinds if self.named.get(name) in selected]
 
     def _check(self, name: str, step: str) -> None:
         if name in self.named:

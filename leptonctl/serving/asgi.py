@@ -40,7 +40,7 @@ class Disconnected(Exception):
 
 
 class Front:
-    """The ASGI application. `current` gives the deployment in force, `status` the server's record. `max_body` is in bytes."""
+    """The ASGI application. `current` returns the deployment in force, `status` the server's record. `max_body` is in bytes."""
 
     def __init__(self, current: Callable[[], LoadedDeployment], status: Callable[[], bytes], environment: str, *, max_body: int) -> None:
         self._current, self._status, self._max_body, self._drop = current, status, max_body, DROP * max_body

@@ -1,6 +1,6 @@
 """Follows an environment's head in the store: loads and verifies the staged deployment, reports, and swaps.
 
-Two threads run beside serving: one polls the head and loads deployments, the other keeps writing the server's record meanwhile.
+Two threads run alongside serving: one polls the head and loads deployments, the other keeps writing the server's record meanwhile.
 The deployment in force is one reference; requests in flight keep the one they started with. Writes the server's record only.
 """
 

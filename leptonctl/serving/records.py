@@ -77,10 +77,10 @@ class Records(Frozen):
             yield earlier
             later = earlier
 
-    def since(self, record: Deployment, reached: int, known: Since) -> Since:
+    def since(self, record: Deployment, reached: int, since_reached: Since) -> Since:
         """Since when each package of the record has served without a break, according to the earlier records.
 
-        `known` holds the answers for deployment number `reached`; no older record is read.
+        `since_reached` has the answers for deployment number `reached`; no older record is read.
         """
         unbroken = _packages(record)
         since: dict[tuple[str, str], str] = {}
@@ -88,7 +88,7 @@ class Records(Frozen):
             unbroken &= _packages(earlier)
             since.update(dict.fromkeys(unbroken, earlier.at))
             if earlier.deployment == reached:
-                since.update({key: known[key] for key in unbroken if key in known})
+                since.update({key: since_reached[key] for key in unbroken if key in since_reached})
             if not unbroken or earlier.deployment == reached:
                 break
         return since

@@ -132,8 +132,8 @@ def test_a_class_that_the_model_does_not_know():
 
 def test_no_probabilities_and_a_single_row():
     y, prediction = confusion(1, 1, 1, 1)
-    assert judged(y, prediction, ["log_loss"]) == ({}, {"notes": ["log_loss: the model gives no probabilities"]})
-    assert judged(np.array([2.0]), Prediction(values=np.array([2.0])), ["r2"]) == ({}, {"notes": ["r2: it takes at least two rows"]})
+    assert judged(y, prediction, ["log_loss"]) == ({}, {"notes": ["log_loss: the model returns no probabilities"]})
+    assert judged(np.array([2.0]), Prediction(values=np.array([2.0])), ["r2"]) == ({}, {"notes": ["r2: it needs at least two rows"]})
 
 
 def test_float32_probabilities_just_above_one_are_judged():

@@ -42,7 +42,7 @@ class Exported(Frozen):
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("export", inputs, ExportInputs)
-    refuse_untruthful(request.train)
+    refuse_unfaithful(request.train)
     prepare, artifacts = needs["prepare"], bench.artifacts
     fitted = load_native(native_files(needs["train"], artifacts), request.train)
     training, evaluation = (read_prepared(prepare, side, request.train.task, artifacts) for side in ("train", "test"))
@@ -61,7 +61,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 
-def refuse_untruthful(train: TrainInputs) -> None:
+def refuse_unfaithful(train: TrainInputs) -> None:
     """Raises ProviderError for combinations whose export is known to differ from the native model. Plans refuse them earlier."""
     trainer, steps = providers_of(train)
     parts = [(trainer.name, trainer.refuse, train.params)]
