@@ -1,4 +1,4 @@
-"""The providers that steps work with: those that are installed, or a catalog that is tried out."""
+"""The providers that steps use: the installed ones, or those of a trial catalog."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ _TRIAL: ContextVar[Catalog | None] = ContextVar("catalog", default=None)
 
 
 def providers() -> Catalog:
-    """The catalog in force. Reading the entry points takes time, so it is loaded once a process."""
+    """The catalog in use. Reading entry points takes time, so the installed one is loaded once per process."""
     return _TRIAL.get() or _installed()
 
 
 @contextmanager
 def with_catalog(catalog: Catalog) -> Iterator[None]:
-    """Inside, providers are those of this catalog: how one that is not installed is tried."""
+    """Use this catalog inside the block, to try a provider that is not installed."""
     token = _TRIAL.set(catalog)
     try:
         yield

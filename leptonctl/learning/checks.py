@@ -1,4 +1,4 @@
-"""What may stand in the way of a fit, as mistakes of the user with a place and a hint. Checks only; fits nothing."""
+"""Checks before and during a fit that raise user errors (ProviderError) with a column and a hint. Fits nothing."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from leptonctl.spi.learning import Preprocessor, ProviderError, Trainer
 
 
 def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensors: Sequence[Matrix]) -> None:
-    """A step gets as many columns as it takes, all of its type."""
+    """Raises ProviderError (one-column-step, wrong-column-type) unless a step gets as many columns as it takes, all of its type."""
     if step.one_column and len(places) != 1:
         raise ProviderError(
             "A preprocess step takes exactly one column",
-            detail=f"{step.name} gets {len(places)} columns",
+            detail=f"{step.name} gets {len(places)} columns.",
             hint=f"write one {step.name} step for each column",
             id="one-column-step",
         )
@@ -21,36 +21,36 @@ def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensor
     if wrong:
         names = frame.names_at(wrong)
         raise ProviderError(
-            "A preprocess step takes columns of another type",
-            detail=f"{step.name} takes {'text' if step.takes == 'string' else 'numbers'}, which {', '.join(names) or 'its input'} is not",
-            hint="columns: numeric takes number and integer columns, columns: categorical takes string and boolean columns",
+            "A preprocess step gets columns of the wrong type",
+            detail=f"{step.name} takes {'strings' if step.takes == 'string' else 'numbers'}, not {', '.join(names) or 'its input'}.",
+            hint="use `columns: numeric` for number and integer columns, `columns: categorical` for string and boolean columns",
             id="wrong-column-type",
             column=names[0] if names else None,
         )
 
 
 def check_encoded(taker: str, frame: Frame, tensors: Sequence[Matrix]) -> None:
-    """There are columns, and all of them are numbers, once the steps are done."""
+    """Raises ProviderError (unencoded-column, no-features) unless the algorithm gets columns, all of them numbers."""
     texts = [name for name in frame.kinds if name in frame.named and is_text(tensors[frame.named[name][0]])]
     if texts:
         raise ProviderError(
-            "A text column reaches the algorithm without an encoder",
-            detail=f"{', '.join(texts)} {'holds' if len(texts) == 1 else 'hold'} text and {taker} takes numbers",
-            hint="add - {columns: categorical, use: one_hot} to preprocess:, or leave the columns out with features:",
+            "A string column reaches the algorithm without an encoder",
+            detail=f"{', '.join(texts)} {'has' if len(texts) == 1 else 'have'} strings, but {taker} takes numbers.",
+            hint="add `- {columns: categorical, use: one_hot}` to `preprocess:`, or leave the columns out with `features:`",
             id="unencoded-column",
             column=texts[0],
         )
     if not frame.places:
         raise ProviderError(
             "The model has no input column",
-            detail="no feature is left for the algorithm",
-            hint="name columns under features:",
+            detail="No feature is left for the algorithm.",
+            hint="name columns under `features:`",
             id="no-features",
         )
 
 
 def check_complete(taker: str, matrix: Matrix, frame: Frame, places: Sequence[Cell]) -> None:
-    """No missing value in a matrix whose columns stand at `places`."""
+    """Raises ProviderError (missing-values) when the matrix, whose columns are at `places`, has missing values."""
     if not holds_nan(matrix):
         return
     names: list[str] = []
@@ -59,19 +59,19 @@ def check_complete(taker: str, matrix: Matrix, frame: Frame, places: Sequence[Ce
         names = frame.names_at([places[column] for column in empty])
     raise ProviderError(
         "Missing values reach a step that cannot take them",
-        detail=f"{taker} takes no missing values" + (f"; they stand in {', '.join(names)}" if names else ""),
-        hint="put - {columns: numeric, use: imputer} before it, or give the columns a missing: fill value",
+        detail=f"{taker} cannot take missing values" + (f", but {', '.join(names)} has them." if names else "."),
+        hint="put `- {columns: numeric, use: imputer}` before it, or give the columns a `missing:` fill value",
         id="missing-values",
         column=names[0] if names else None,
     )
 
 
 def check_target(trainer: Trainer, y: np.ndarray) -> None:
-    """Enough of a target to learn from."""
+    """Raises ProviderError (one-class) when a classification target has fewer than two classes."""
     if trainer.task == "classification" and len(np.unique(y)) < 2:  # noqa: PLR2004
         raise ProviderError(
-            "The training rows hold fewer than two classes",
-            detail=f"{len(y)} rows, {len(np.unique(y))} class",
+            "The training rows have fewer than two classes",
+            detail=f"The {len(y)} training rows have {len(np.unique(y))} class.",
             hint="check the target column and the split",
             id="one-class",
         )

@@ -1,7 +1,7 @@
-"""Fits and applies a model: preprocess steps, then one algorithm, all on float32. Owns the meaning of the train inputs; writes no file.
+"""Fits and applies a model: preprocess steps, then one algorithm, all on float32. Owns the meaning of the train inputs; writes no files.
 
-The result equals what a scikit-learn Pipeline of `ColumnTransformer([(use, columns)], remainder="passthrough")` steps fits on the
-same float32 columns, with string columns kept apart from the numbers instead of in one object array.
+The result equals that of a scikit-learn Pipeline of `ColumnTransformer([(use, columns)], remainder="passthrough")` steps on the same
+float32 columns, except that string columns are kept apart from the numbers instead of in one object array.
 """
 
 import warnings
@@ -23,12 +23,12 @@ from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.spi.learning import Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
 T = TypeVar("T")
-# str.lower() makes two characters of İ and another sigma at the end of a word; graphs lower one character at a time
-SMALL = str.maketrans({"İ": "i", "Σ": "σ"})  # noqa: RUF001
+# str.lower() maps İ to two characters and a sigma at the end of a word to another sigma; graphs map one character at a time
+LOWERCASE_BY_CHARACTER = str.maketrans({"İ": "i", "Σ": "σ"})  # noqa: RUF001
 
 
 class FittedStep(Frozen):
-    """A fitted transformer and the columns it takes. Its output, `width` columns, is the next tensor."""
+    """A fitted transformer and its input columns. Its output, `width` columns, is the next tensor."""
 
     preprocessor: Preprocessor
     transformer: Estimator
@@ -38,10 +38,10 @@ class FittedStep(Frozen):
 
 
 class Fitted(Frozen):
-    """A fitted model. `final` names the columns that the algorithm sees, in order; `width` is how many.
+    """A fitted model. `final` lists the columns that the algorithm gets, in order; `width` is their number.
 
-    `sparse`, here and in steps: whether they were fitted on a sparse matrix; later rows come the same way.
-    `estimator` is what the trainer gives: see `Trainer` for what it has. `wide`: it answers to float64 copies of the same float32 rows.
+    `sparse`, here and in steps: whether it was fitted on a sparse matrix; later rows take the same form. `estimator` comes from the
+    trainer (`Trainer` describes it). `wide`: it predicts on float64 copies of the same float32 rows.
     """
 
     trainer: Trainer
@@ -62,11 +62,11 @@ class Fitted(Frozen):
         return () if self.trainer.task == "regression" else tuple(self.estimator.classes_.tolist())
 
     def predict(self, columns: Columns) -> Prediction:
-        """The native answer. Raises ValueError where scikit-learn does (missing values, numbers beyond float32)."""
+        """The native model's answer. Raises ValueError where scikit-learn does (missing values, numbers beyond float32)."""
         return self.answer(self.matrix(columns))
 
     def answer(self, matrix: Matrix) -> Prediction:
-        """The algorithm's answer to what it sees."""
+        """The algorithm's answer to its input matrix. Raises ValueError for missing values that it cannot take."""
         if not self.trainer.takes_missing and holds_nan(matrix):
             msg = "missing values"
             raise ValueError(msg)
@@ -79,18 +79,18 @@ class Fitted(Frozen):
         return Prediction(labels=labels, probabilities=probabilities, classes=self.classes)
 
     def matrix(self, columns: Columns) -> Matrix:
-        """What the algorithm sees."""
+        """The algorithm's input: the columns after all preprocess steps."""
         tensors: list[Matrix] = [*self.inputs.arrays(columns)]
         with quiet():
             for step in self.steps:
                 matrix = take(tensors, step.takes, sparse=step.sparse)
-                tensors.append(_float32(step.transformer.transform(_texts(matrix, step.transformer, step.preprocessor))))
+                tensors.append(_float32(step.transformer.transform(_transformer_input(matrix, step.transformer, step.preprocessor))))
         return take(tensors, self.final, sparse=self.sparse, whole=True)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Fit:
-    """A fit under way: the columns as they stand, the tensors they lie in, and the target."""
+class _FitState:
+    """A fit in progress: the current columns, the tensors they are in, and the target."""
 
     frame: Frame
     tensors: list[Matrix]
@@ -99,20 +99,21 @@ class _Fit:
 
 
 def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
-    """Fit what the train inputs describe on these rows."""
+    """Fit the model that the train inputs describe on these rows. Raises ProviderError."""
     trainer, steps = providers_of(inputs)
     features = pick_columns(columns, inputs.features)
     check_target(trainer, y)
     entries, frame = plan_inputs(features, steps)
-    work = _Fit(frame=frame, tensors=[*entries.arrays(features)], y=y, seed=inputs.seed)
+    state = _FitState(frame=frame, tensors=[*entries.arrays(features)], y=y, seed=inputs.seed)
     losses: list[float] = []
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
-        fitted = [_fit_step(step, provider, work) for step, provider in steps]
-        matrix = _final_matrix(trainer, work)
-        estimator = trainer.build(filled(trainer.params, inputs.params), inputs.seed)
-        matrix = _fitting(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
-        estimator = _guarded(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, recording(progress, losses)))
+        fitted = [_fit_step(step, provider, state) for step, provider in steps]
+        matrix = _final_matrix(trainer, state)
+        estimator = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
+        matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
+        report = recording_losses(progress, losses)
+        estimator = _run_fit(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, report))
     return Fitted(
         trainer=trainer,
         features=tuple(features),
@@ -128,62 +129,62 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
 
 
 def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessStep, Preprocessor]]]:
-    """The trainer that the train inputs name, and each of their steps with its provider."""
+    """The trainer that the train inputs name, and each of their steps with its provider. Raises ProviderError: unknown-provider."""
     catalog, key = providers(), (inputs.task, inputs.algorithm)
     unknown = [] if key in catalog.trainers else [inputs.algorithm]
     unknown += [step.use for step in inputs.preprocess if step.use not in catalog.preprocessors]
     if unknown:
         raise ProviderError(
             "An algorithm or preprocess step is not installed here",
-            detail=f"{unknown[0]} is not among the providers of this environment",
-            hint="install the package that brings it",
+            detail=f"{unknown[0]} is not among the installed providers.",
+            hint="install the package that provides it",
             id="unknown-provider",
         )
     return catalog.trainers[key], [(step, catalog.preprocessors[step.use]) for step in inputs.preprocess]
 
 
-def filled(declared: Mapping[str, Schema], params: Mapping[str, Json]) -> dict[str, Json]:
-    """These parameters with the shipped defaults of all others."""
-    return {name: schema["default"] for name, schema in declared.items()} | dict(params)
+def with_defaults(schemas: Mapping[str, Schema], params: Mapping[str, Json]) -> dict[str, Json]:
+    """These parameters, and the declared defaults of all others."""
+    return {name: schema["default"] for name, schema in schemas.items()} | dict(params)
 
 
-def recording(progress: Progress, losses: list[float]) -> Progress:
-    """The same progress, which also keeps every loss."""
+def recording_losses(progress: Progress, losses: list[float]) -> Progress:
+    """The same progress function, which also appends every loss to `losses`."""
 
-    def tell(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+    def report(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
         if loss is not None:
             losses.append(float(loss))
         progress(message=message, iteration=iteration, of=of, loss=loss)
 
-    return tell
+    return report
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warning and no floating-point message inside: rows at the edge of float32 are expected."""
+    """Suppress warnings and floating-point errors: rows at the limits of float32 are expected."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
-def _fit_step(step: PreprocessStep, provider: Preprocessor, work: _Fit) -> FittedStep | None:
-    """Fit one step and let the frame have its output; None when it takes no column of this model."""
+def _fit_step(step: PreprocessStep, provider: Preprocessor, state: _FitState) -> FittedStep | None:
+    """Fit one step and add its output to the frame. None when its selector matches no column of this model."""
     from sklearn.utils import get_tags
 
-    places = work.frame.select(step.columns, provider.name)
+    places = state.frame.select(step.columns, provider.name)
     if not places:
         return None
-    check_kinds(provider, work.frame, places, work.tensors)
-    transformer = provider.build(filled(provider.params, step.params), work.seed)
+    check_kinds(provider, state.frame, places, state.tensors)
+    transformer = provider.build(with_defaults(provider.params, step.params), state.seed)
     takes = slices_of(places)
-    matrix = _texts(_fitting(take(work.tensors, takes), transformer), transformer, provider)
+    matrix = _transformer_input(_supported_form(take(state.tensors, takes), transformer), transformer, provider)
     if provider.takes == "number" and not get_tags(transformer).input_tags.allow_nan:
-        check_complete(provider.name, matrix, work.frame, places)
-    target = work.y if provider.supervised else None
-    output = _float32(_guarded(provider.name, partial(transformer.fit_transform, matrix, target)))
+        check_complete(provider.name, matrix, state.frame, places)
+    target = state.y if provider.supervised else None
+    output = _float32(_run_fit(provider.name, partial(transformer.fit_transform, matrix, target)))
     width = int(output.shape[1])
-    work.frame.replace(places, len(work.tensors), width, keeps=provider.keeps)
-    work.tensors.append(output)
+    state.frame.replace(places, len(state.tensors), width, keeps=provider.keeps)
+    state.tensors.append(output)
     return FittedStep(preprocessor=provider, transformer=transformer, takes=takes, width=width, sparse=not isinstance(matrix, np.ndarray))
 
 
@@ -193,18 +194,18 @@ def _fit_estimator(trainer: Trainer, estimator: Estimator, matrix: Matrix, y: np
     return estimator.fit(matrix, y)
 
 
-def _final_matrix(trainer: Trainer, work: _Fit) -> Matrix:
-    check_encoded(trainer.name, work.frame, work.tensors)
-    matrix = take(work.tensors, slices_of(work.frame.places), whole=True)
+def _final_matrix(trainer: Trainer, state: _FitState) -> Matrix:
+    check_encoded(trainer.name, state.frame, state.tensors)
+    matrix = take(state.tensors, slices_of(state.frame.places), whole=True)
     if not trainer.takes_missing:
-        check_complete(trainer.name, matrix, work.frame, work.frame.places)
+        check_complete(trainer.name, matrix, state.frame, state.frame.places)
     return matrix
 
 
-def _guarded(name: str, work: Callable[[], T]) -> T:
-    """What scikit-learn refuses about parameters or data, said as a user's mistake."""
+def _run_fit(name: str, run: Callable[[], T]) -> T:
+    """Run a fit. Raises ProviderError (training-failed) when scikit-learn refuses the parameters or the data."""
     try:
-        return work()
+        return run()
     except (ValueError, TypeError, FloatingPointError, NotImplementedError) as problem:
         reason = " ".join(str(problem).split())
         raise ProviderError(
@@ -215,19 +216,21 @@ def _guarded(name: str, work: Callable[[], T]) -> T:
         ) from problem
 
 
-def _texts(matrix: Matrix, transformer: Estimator, provider: Preprocessor) -> Matrix:
-    """One column of texts for a vectoriser; all else as it is."""
+def _transformer_input(matrix: Matrix, transformer: Estimator, provider: Preprocessor) -> Matrix:
+    """One column of strings for a vectoriser, the matrix itself for other steps."""
     if not provider.one_column:
         return matrix
     texts = matrix[:, 0]
-    return np.array([text.translate(SMALL) for text in texts], dtype=object) if getattr(transformer, "lowercase", False) else texts
+    if not getattr(transformer, "lowercase", False):
+        return texts
+    return np.array([text.translate(LOWERCASE_BY_CHARACTER) for text in texts], dtype=object)
 
 
-def _fitting(matrix: Matrix, taker: Estimator) -> Matrix:
-    """Dense where the taker does not say, by scikit-learn's tags, that it takes sparse."""
+def _supported_form(matrix: Matrix, estimator: Estimator) -> Matrix:
+    """The matrix, made dense unless scikit-learn's tags say that the estimator accepts sparse input."""
     from sklearn.utils import get_tags
 
-    if isinstance(matrix, np.ndarray) or (hasattr(taker, "__sklearn_tags__") and get_tags(taker).input_tags.sparse):
+    if isinstance(matrix, np.ndarray) or (hasattr(estimator, "__sklearn_tags__") and get_tags(estimator).input_tags.sparse):
         return matrix
     return _dense(matrix)
 

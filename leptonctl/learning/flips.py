@@ -1,4 +1,4 @@
-"""Which rows two versions label differently, computed here and now for `leptonctl diff`. Records nothing."""
+"""Counts the rows that two versions label differently, for `leptonctl diff`. Records nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,17 +11,17 @@ from leptonctl.spi.running import Artifacts, Bench
 
 
 def flips(store: Artifacts, project: Path, needs: Mapping[str, Result], scoring: Mapping[str, Json]) -> Json:
-    """`{rows, changed, share}` by the compare step, or None when the two cannot be compared."""
+    """`{rows, changed, share}` as the compare step computes it, or None when the two versions cannot be compared."""
     from leptonctl.learning.inputs import CompareInputs, read_inputs
     from leptonctl.learning.steps.compare import comparison
 
-    order = replace(read_inputs("compare", scoring, CompareInputs), metrics=())
+    request = replace(read_inputs("compare", scoring, CompareInputs), metrics=())
     bench = Bench(project=project, artifacts=store, progress=_silent)
     try:
-        return comparison(order, needs, bench).flips.to_json()
+        return comparison(request, needs, bench).flips.to_json()
     except ProviderError:
         return None
 
 
 def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """Nobody waits for this long enough to be told."""
+    """Report no progress: the comparison is short."""

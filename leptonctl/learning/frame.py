@@ -1,7 +1,7 @@
-"""Which columns each preprocess step takes, and in what order the algorithm sees them. Owns the semantics of selectors; fits nothing.
+"""Selects the columns of each preprocess step and orders them for the algorithm. Owns the meaning of selectors; fits nothing.
 
-A frame is an ordered list of columns, each a place in a tensor. Tensors 0.. are the graph inputs, then one per step. The same
-slices cut numpy arrays in training and wire Gather and Concat in the exported graph, so the two cannot differ.
+A frame is an ordered list of columns, each a place in a tensor. The first tensors are the graph inputs, then one per step. The same
+slices select numpy columns in training and become Gather and Concat nodes in the exported graph, so the two cannot differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from leptonctl.learning.tables.prepared import Columns, as_number, as_text, kind
 from leptonctl.spi.learning import Preprocessor, ProviderError
 
 Matrix: TypeAlias = Any
-"""Some columns side by side: float32 or object [N,k], an ndarray or (numbers only) a CSR matrix of scipy, which has no types."""
+"""Columns side by side [N, k]: a float32 or object ndarray, or (numbers only) a CSR matrix of scipy, which has no type stubs."""
 Cell: TypeAlias = tuple[int, int]
-"""A column's tensor and its position there."""
+"""A column's place: the index of its tensor and its position in it."""
 SPARSE_BELOW = 0.3  # ColumnTransformer's sparse_threshold
 
 
@@ -30,18 +30,18 @@ class Slice(Frozen):
 
 
 class Inputs(Frozen):
-    """The graph inputs: `numbers` are stacked in one FP32 `features` [N,k]; each of `texts` is a string input [N,1] of its own."""
+    """The graph inputs: `numbers` are stacked in one FP32 tensor `features` [N, k]; each of `texts` is its own string input [N, 1]."""
 
     numbers: tuple[str, ...]
     texts: tuple[str, ...]
 
     def arrays(self, columns: Columns) -> list[np.ndarray]:
-        """The input tensors in order: `features` when there is a number, then the texts."""
+        """The input tensors in order: `features` if there are numbers, then the strings."""
         stacked = [np.column_stack([as_number(columns[name]) for name in self.numbers])] if self.numbers else []
         return stacked + [as_text(columns[name]).reshape(-1, 1) for name in self.texts]
 
     def place(self, name: str) -> Cell:
-        """Tensor and position of a column."""
+        """The place of a column."""
         if name in self.numbers:
             return 0, self.numbers.index(name)
         return self.texts.index(name) + bool(self.numbers), 0
@@ -53,7 +53,11 @@ class Inputs(Frozen):
 
 @dataclass(slots=True)
 class Frame:
-    """The columns as they stand between two steps: their places in order, and where the named ones are."""
+    """The columns between two steps.
+
+    `kinds` maps the model's columns to their types in file order. `places` are the current columns in order, `named` the places of
+    those that still have their name, `vectorised` the columns that a text step takes by name.
+    """
 
     kinds: Mapping[str, str]
     places: list[Cell]
@@ -61,7 +65,7 @@ class Frame:
     vectorised: frozenset[str]
 
     def select(self, columns: str | Sequence[str], step: str) -> list[Cell]:
-        """The places a step takes. Selectors name columns in file order; `all` is the frame as it stands."""
+        """The places that a step takes. Selectors match columns in file order; `all` is the whole frame in its current order."""
         if columns == "all":
             return list(self.places)
         names = _names(columns, self.kinds, self.vectorised)
@@ -71,17 +75,18 @@ class Frame:
         return [self.named[name] for name in names if name in self.named]
 
     def replace(self, places: Sequence[Cell], tensor: int, width: int, *, keeps: bool) -> None:
-        """The columns at these places leave; the step's output comes first. `keeps`: it still answers to their names."""
-        gone = set(places)
+        """Replace the columns at these places by a step's output, which comes first. `keeps`: its columns keep their names."""
+        replaced = set(places)
         position = {place: index for index, place in enumerate(places)}
-        moved = {name: (tensor, position[place]) for name, place in self.named.items() if place in gone and keeps and width == len(places)}
-        self.named = {name: place for name, place in self.named.items() if place not in gone} | moved
-        self.places = [(tensor, index) for index in range(width)] + [place for place in self.places if place not in gone]
+        renamed = keeps and width == len(places)
+        moved = {name: (tensor, position[place]) for name, place in self.named.items() if renamed and place in replaced}
+        self.named = {name: place for name, place in self.named.items() if place not in replaced} | moved
+        self.places = [(tensor, index) for index in range(width)] + [place for place in self.places if place not in replaced]
 
     def names_at(self, places: Sequence[Cell]) -> list[str]:
-        """The file columns among some places."""
-        among = set(places)
-        return [name for name in self.kinds if self.named.get(name) in among]
+        """The names of the file columns at these places."""
+        selected = set(places)
+        return [name for name in self.kinds if self.named.get(name) in selected]
 
     def _check(self, name: str, step: str) -> None:
         if name in self.named:
@@ -89,22 +94,22 @@ class Frame:
         if name in self.kinds:
             raise ProviderError(
                 "A preprocess step takes a column that an earlier step replaced",
-                detail=f"{name} no longer stands under its name when {step} runs",
-                hint="take it with columns: all, or put this step first",
+                detail=f"{name} no longer exists under its name when {step} runs.",
+                hint="select it with `columns: all`, or put this step first",
                 id="replaced-column",
                 column=name,
             )
         raise ProviderError(
             "A preprocess step takes a column that the model does not have",
-            detail=f"{step} names {name}",
-            hint="columns: " + ", ".join(list(self.kinds)[:12]),
+            detail=f"{step} names {name}.",
+            hint="use one of the model's columns: " + ", ".join(list(self.kinds)[:12]),
             id="unknown-column",
             column=name,
         )
 
 
 def plan_inputs(columns: Columns, steps: Sequence[tuple[PreprocessStep, Preprocessor]]) -> tuple[Inputs, Frame]:
-    """How the columns enter: a boolean is text when the first step that takes it is an encoder of text."""
+    """The graph inputs and the first frame. A boolean enters as a string when the first step that takes it encodes strings."""
     kinds = {name: kind_of(values) for name, values in columns.items()}
     vectorised = frozenset(
         name for step, provider in steps if provider.one_column and not isinstance(step.columns, str) for name in step.columns
@@ -120,7 +125,7 @@ def plan_inputs(columns: Columns, steps: Sequence[tuple[PreprocessStep, Preproce
 
 
 def slices_of(places: Sequence[Cell]) -> tuple[Slice, ...]:
-    """The places in order; adjacent ones of one tensor are one slice."""
+    """The places in order as slices; consecutive places in one tensor share a slice."""
     runs: list[tuple[int, list[int]]] = []
     for tensor, column in places:
         if runs and runs[-1][0] == tensor:
@@ -131,13 +136,14 @@ def slices_of(places: Sequence[Cell]) -> tuple[Slice, ...]:
 
 
 def take(tensors: Sequence[Matrix], slices: Sequence[Slice], *, sparse: bool | None = None, whole: bool = False) -> Matrix:
-    """The columns that slices name, side by side. `sparse` says what the fit decided; None decides as a ColumnTransformer does.
+    """The columns of these slices, side by side. `sparse` is the form chosen at fit; None chooses as a ColumnTransformer does.
 
-    `whole`: a tensor taken whole is not copied. A copy by columns has another order in memory, and BLAS rounds by that order.
+    `whole`: a tensor of which all columns are taken is not copied. A copy by columns has another memory order, which changes how BLAS
+    rounds.
     """
     from scipy.sparse import hstack, issparse
 
-    parts = [_cut(tensors[piece.tensor], piece.columns, whole=whole) for piece in slices]
+    parts = [_select(tensors[piece.tensor], piece.columns, whole=whole) for piece in slices]
     if sparse is None:
         sparse = any(issparse(part) for part in parts) and _density(parts) < SPARSE_BELOW
     if sparse:
@@ -151,7 +157,7 @@ def _density(parts: Sequence[Matrix]) -> float:
     return float(stored / max(1, sum(part.shape[0] * part.shape[1] for part in parts)))
 
 
-def _cut(tensor: Matrix, columns: tuple[int, ...], *, whole: bool) -> Matrix:
+def _select(tensor: Matrix, columns: tuple[int, ...], *, whole: bool) -> Matrix:
     if whole and columns == tuple(range(tensor.shape[1])):
         return tensor
     return tensor[:, list(columns)]

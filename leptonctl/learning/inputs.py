@@ -1,6 +1,6 @@
-"""What steps are told, as records: the inputs of each op, read once where a step begins. docs/steps.md describes them.
+"""The inputs of each op as records, read once when a step begins. docs/steps.md describes them.
 
-An absent field has its default, so that the shortest inputs are those that say what matters.
+An absent field has its default, so that inputs contain only what matters.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class SourceFile(Record):
-    """A data file. `path` is relative to the project; `digest` is what its bytes have to be, None when that is not known."""
+    """A data file. `path` is relative to the project; `digest` is the expected digest of its bytes, None when unknown."""
 
     path: str
     format: str
@@ -25,7 +25,7 @@ class SourceFile(Record):
 
 
 class DeclaredColumn(Checks):
-    """A column of the contract as YAML declares it. `type` None: inferred. `missing` is the fill value."""
+    """A column of the contract as declared in the YAML. `type` None: inferred. `missing` is the fill value."""
 
     type: ColumnType | None = None
     missing: Scalar | None = None
@@ -33,7 +33,7 @@ class DeclaredColumn(Checks):
 
 
 class RandomSplit(Record, tag_field="method", tag="random"):
-    """`test` is a share below 1, or a number of rows. `stratify` None: where the target has classes enough."""
+    """`test` is a share below 1, or a number of rows. `stratify` None: stratified when the target has few enough classes."""
 
     test: float
     seed: int = 0
@@ -41,7 +41,7 @@ class RandomSplit(Record, tag_field="method", tag="random"):
 
 
 class HashSplit(Record, tag_field="method", tag="hash"):
-    """By the hash of a column's text, so that no row changes side as data grows."""
+    """By the hash of a column's string, so that no row changes side as the data grows."""
 
     test: float
     by: str
@@ -61,13 +61,13 @@ Split: TypeAlias = RandomSplit | HashSplit | ColumnSplit | SourceSplit
 
 
 class Privacy(Hashing):
-    """What of the data is dropped and what is hashed, with which key."""
+    """The columns that are dropped, and those that are hashed, with their key."""
 
     drop: tuple[str, ...] = ()
 
 
 class PrepareInputs(Record):
-    """`columns` are those that YAML declares."""
+    """`columns` are those declared in the YAML."""
 
     source: SourceFile
     target: str
@@ -78,7 +78,7 @@ class PrepareInputs(Record):
 
 
 class PreprocessStep(Record):
-    """`columns` is numeric, categorical, all, or names of columns."""
+    """`columns` is `numeric`, `categorical`, `all`, or names of columns."""
 
     use: str
     columns: str | tuple[str, ...] = "all"
@@ -86,7 +86,7 @@ class PreprocessStep(Record):
 
 
 class TrainInputs(Record):
-    """`features` None: all columns of the contract. `params` and those of the steps may leave out what has its default."""
+    """`features` None: all columns of the contract. Parameters, also those of steps, may be left out when they have their default."""
 
     task: LearningTask
     algorithm: str
@@ -100,7 +100,7 @@ class TrainInputs(Record):
 
 
 class ExportInputs(Record):
-    """`tolerance` None: the trainer's own, else the rule of the task."""
+    """`tolerance` None: the trainer's own, else that of the task."""
 
     train: TrainInputs
     opset: int = 18
@@ -109,7 +109,7 @@ class ExportInputs(Record):
 
 
 class ScoringInputs(Record):
-    """`metrics` None: the defaults of the task. `positive` is a class as it is written; None: the last sorted one."""
+    """`metrics` None: the defaults of the task. `positive` is a class as written; None: the last class in sorted order."""
 
     metrics: tuple[str, ...] | None = None
     positive: Scalar | None = None
@@ -135,23 +135,23 @@ class CrossValidateInputs(ScoringInputs):
 
 
 def read_inputs(op: str, inputs: Mapping[str, Json], kind: type[T]) -> T:
-    """The inputs of a step. Raises ProviderError, which names the field, when they are not of this kind."""
+    """The inputs of a step as a record of type `kind`. Raises ProviderError, naming the field, when they do not fit it."""
     return read_record(f"the inputs of `{op}`", inputs, kind)
 
 
-def read_record(what: str, value: Mapping[str, Json], kind: type[T]) -> T:
-    """A record that another step or process has written; `what` says which. Raises ProviderError."""
+def read_record(description: str, value: Mapping[str, Json], kind: type[T]) -> T:
+    """A record that another step or process has written. Raises ProviderError, which quotes `description`."""
     try:
         return convert(dict(value), kind)
     except BadRecord as problem:
-        raise unreadable(what, problem) from problem
+        raise unreadable(description, problem) from problem
 
 
-def unreadable(what: str, problem: BadRecord) -> ProviderError:
-    """What is handed to steps is written by this project: another release wrote this, or somebody changed it."""
+def unreadable(description: str, problem: BadRecord) -> ProviderError:
+    """The error for a record that does not decode: another release wrote it, or it was changed by hand."""
     return ProviderError(
-        "A step cannot read what it was handed",
-        detail=f"This release reads another form of {what}: {problem}.",
+        "A step cannot read its inputs",
+        detail=f"This release expects another format of {description}: {problem}.",
         hint="plan again with this release; build the version again",
         id="bad-step-inputs",
     )

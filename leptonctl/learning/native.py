@@ -1,7 +1,7 @@
-"""The native model as files: skops, which runs no code on load, or the trainer's own form beside a skops file of the steps.
+"""The native model as files: skops, which runs no code on load, or the trainer's own format beside a skops file of the steps.
 
-The bytes are a function of the model alone: skops writes memory addresses, random file names and the time of day, which are
-replaced here by numbers in order of appearance and one fixed date.
+The bytes depend only on the model: skops writes memory addresses, random file names and times, which are replaced here by numbers in
+order of appearance and one fixed date.
 """
 
 import io
@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leptonctl.core.codec import BadRecord, Record, decode, encode
-from leptonctl.learning.fit import Fitted, FittedStep, filled, providers_of
+from leptonctl.learning.fit import Fitted, FittedStep, providers_of, with_defaults
 from leptonctl.learning.frame import Inputs, Slice
 from leptonctl.learning.inputs import TrainInputs
 from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, ProviderError, Trainer
 
 MODEL, STEPS = "model.skops", "steps.skops"
-"""The whole model; all but the estimator, which the trainer keeps in a form of its own."""
+"""The whole model; the model without the estimator, for a trainer that has its own format for it."""
 TRUSTED = (
     "numpy.dtype",
     "leptonctl.providers.preprocess.select_k_best.score_by_target",
@@ -46,7 +46,7 @@ TRUSTED = (
 
 
 class StepLayout(Record):
-    """A preprocess step without its transformer."""
+    """A fitted preprocess step without its transformer."""
 
     use: str
     takes: tuple[Slice, ...]
@@ -55,7 +55,7 @@ class StepLayout(Record):
 
 
 class Layout(Record, tag_field="format_version", tag="1"):
-    """A fitted model without its transformers and its estimator: how they are wired."""
+    """How the transformers and the estimator of a fitted model are wired."""
 
     features: tuple[str, ...]
     inputs: Inputs
@@ -69,17 +69,17 @@ def dump_native(fitted: Fitted) -> dict[str, bytes]:
     """The files of the native model, by name."""
     form = fitted.trainer.native
     for step in fitted.steps:
-        step.transformer.__dict__.pop("_stop_words_id", None)  # a memory address that vectorisers leave on themselves
+        step.transformer.__dict__.pop("_stop_words_id", None)  # vectorisers store a memory address there
     content = {"layout": encode(_layout(fitted)).decode(), "steps": [step.transformer for step in fitted.steps]}
     if form is None:
-        return {MODEL: _dumped({**content, "estimator": fitted.estimator})}
-    return {STEPS: _dumped(content), form.file: form.dump(fitted.estimator)}
+        return {MODEL: _deterministic_archive({**content, "estimator": fitted.estimator})}
+    return {STEPS: _deterministic_archive(content), form.file: form.dump(fitted.estimator)}
 
 
 def load_native(files: Mapping[str, bytes], inputs: TrainInputs) -> Fitted:
-    """The model that `dump_native` wrote. Types outside the trusted list are refused before anything is made of them."""
+    """Load the files that `dump_native` wrote. Raises ProviderError (untrusted-model) before any type outside the list is created."""
     trainer, steps = providers_of(inputs)
-    content = _loaded(files[MODEL if trainer.native is None else STEPS], trainer)
+    content = _load_trusted(files[MODEL if trainer.native is None else STEPS], trainer)
     layout = _read_layout(content["layout"])
     return Fitted(
         trainer=trainer,
@@ -89,7 +89,7 @@ def load_native(files: Mapping[str, bytes], inputs: TrainInputs) -> Fitted:
         final=layout.final,
         width=layout.width,
         sparse=layout.sparse,
-        estimator=content["estimator"] if trainer.native is None else _own(trainer.native, files),
+        estimator=content["estimator"] if trainer.native is None else _load_own_format(trainer.native, files),
     )
 
 
@@ -104,14 +104,16 @@ def _layout(fitted: Fitted) -> Layout:
     )
 
 
-def _steps(layouts: Sequence[StepLayout], transformers: Sequence[Estimator], known: Mapping[str, Preprocessor]) -> tuple[FittedStep, ...]:
+def _steps(
+    layouts: Sequence[StepLayout], transformers: Sequence[Estimator], providers: Mapping[str, Preprocessor]
+) -> tuple[FittedStep, ...]:
     return tuple(
-        FittedStep(preprocessor=known[s.use], transformer=transformer, takes=s.takes, width=s.width, sparse=s.sparse)
+        FittedStep(preprocessor=providers[s.use], transformer=transformer, takes=s.takes, width=s.width, sparse=s.sparse)
         for s, transformer in zip(layouts, transformers, strict=True)
     )
 
 
-def _own(form: NativeForm, files: Mapping[str, bytes]) -> Estimator:
+def _load_own_format(form: NativeForm, files: Mapping[str, bytes]) -> Estimator:
     try:
         return form.load(files[form.file])
     except ValueError as problem:
@@ -125,16 +127,16 @@ def _read_layout(text: str) -> Layout:
         raise _unreadable("layout", str(problem)) from problem
 
 
-def _loaded(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
+def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
     from skops.io import get_untrusted_types, loads
 
-    package = type(trainer.build(filled(trainer.params, {}), 0)).__module__.partition(".")[0]
+    package = type(trainer.build(with_defaults(trainer.params, {}), 0)).__module__.partition(".")[0]
     unknown = get_untrusted_types(data=data)
-    refused = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
-    if refused:
+    untrusted = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
+    if untrusted:
         raise ProviderError(
-            "The native model holds types that are not trusted",
-            detail=", ".join(refused),
+            "The native model contains types that are not trusted",
+            detail=", ".join(untrusted),
             hint="build the version again; its native model may have been altered",
             id="untrusted-model",
         )
@@ -151,8 +153,8 @@ def _unreadable(part: str, reason: str) -> ProviderError:
     )
 
 
-def _dumped(content: Mapping[str, Any]) -> bytes:
-    """The archive that skops writes, without addresses, random names and times."""
+def _deterministic_archive(content: Mapping[str, Any]) -> bytes:
+    """The archive that skops writes, with addresses, random names and times replaced."""
     from skops.io import dumps
 
     source = zipfile.ZipFile(io.BytesIO(dumps(content)))

@@ -1,6 +1,6 @@
-"""What steps give beside artifacts, as records: the outputs of each op. docs/steps.md describes them.
+"""The outputs of each op as records: what a step returns besides artifacts. docs/steps.md describes them.
 
-Every field is written, whatever its value: who shows or judges a result finds it under its name.
+Every field is written, even with its default, so that readers of a result find it under its name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,15 @@ from leptonctl.spi.learning import Label
 
 
 class Outputs(Record, omit_defaults=False):
-    """The root of all outputs."""
+    """The base of all outputs."""
 
     def to_json(self) -> dict[str, Json]:
-        """The same as JSON: what a step hands back. A number that is not finite becomes null."""
+        """The JSON that a step returns. A number that is not finite becomes null."""
         return decode(encode(self), dict[str, Json])
 
 
 class Notice(Outputs):
-    """What is allowed in a column and yet worth a look."""
+    """Something in a column that is allowed but deserves attention."""
 
     column: str
     check: str
@@ -30,7 +30,7 @@ class Notice(Outputs):
 
 
 class PrepareOutputs(Outputs):
-    """`rows` and `rows_digest` by side, `train` and `test`."""
+    """`rows` and `rows_digest` are by side, `train` and `test`."""
 
     rows: Mapping[str, int]
     rows_digest: Mapping[str, str]
@@ -40,7 +40,7 @@ class PrepareOutputs(Outputs):
 
 
 class TrainOutputs(Outputs):
-    """`iterations` and `loss` are None where the algorithm counts none; a loss of None was not a finite number."""
+    """`iterations` and `loss` are None where the algorithm does not report them; a loss of None was not a finite number."""
 
     features: tuple[str, ...]
     iterations: int | None = None
@@ -49,7 +49,7 @@ class TrainOutputs(Outputs):
 
 
 class ParityFigures(Outputs):
-    """How the exported graph compared with the native model, over evaluation rows and hard rows."""
+    """How far the exported graph's answers are from the native model's, over evaluation rows and hard rows."""
 
     rows: int
     hard_rows: int
@@ -63,7 +63,7 @@ class ParityFigures(Outputs):
 
 
 class ExportOutputs(Outputs):
-    """`package` is what is evaluated, compared, bound and served. `parity` is None where there is no native model to compare with.
+    """`package` is the digest of what is evaluated, compared, bound and served. `parity` is None without a native model to compare with.
 
     `native_dtype` is that of the native model's probabilities, None for a regression.
     """
@@ -75,7 +75,7 @@ class ExportOutputs(Outputs):
 
 
 class EvaluateOutputs(Outputs):
-    """`evaluation` holds curves and matrices by name, and `notes`."""
+    """`evaluation` has curves and matrices by name, and `notes`."""
 
     package: str
     metrics: Mapping[str, float]
@@ -86,28 +86,28 @@ class EvaluateOutputs(Outputs):
 
 
 class Folds(Outputs):
-    """The metrics of each fold, and which metric is not defined on which."""
+    """The metrics of each fold, and notes on metrics that are not defined on a fold."""
 
     folds: Sequence[Mapping[str, float]]
     notes: Sequence[str]
 
 
 class CrossValidateOutputs(Outputs):
-    """`metrics` are means and deviations over the folds."""
+    """`metrics` are means and standard deviations over the folds."""
 
     metrics: Mapping[str, float]
     evaluation: Folds
 
 
 class Sides(Outputs):
-    """One figure of the version that is bound (`a`) and of the candidate (`b`)."""
+    """One metric of the bound version (`a`) and of the candidate (`b`)."""
 
     a: float
     b: float
 
 
 class Flips(Outputs):
-    """Rows whose label differs. `share` is None where there are no labels or no rows, so that no gate takes it for agreement."""
+    """Rows whose label differs. `share` is None without labels or without rows, so that no gate mistakes it for agreement."""
 
     rows: int
     changed: int = 0
@@ -115,7 +115,7 @@ class Flips(Outputs):
 
 
 class CompareOutputs(Outputs):
-    """`n` is the number of rows that all figures are over; `excluded` rows stand in the training rows of one of the two."""
+    """`n` is the number of rows compared; `excluded` counts those left out because one of the two versions was trained on them."""
 
     n: int
     rows: int

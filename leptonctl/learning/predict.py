@@ -1,4 +1,4 @@
-"""Batch predictions of an exported model on a data file, and how they are written. Gives what the server answers for the same rows."""
+"""Predicts the rows of a data file with an exported model, and writes the predictions. The answers equal the server's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Predictions(Frozen):
-    """One answer a row, in the order of the file. A classification has labels, and probabilities in the order of `classes`."""
+    """One answer per row, in file order. A classification has labels, and probabilities in the order of `classes`; a regression values."""
 
     rows: int
     classes: tuple[Label, ...] = ()
@@ -39,9 +39,9 @@ def predict_file(
     key: bytes | None = None,
     name: str | None = None,
 ) -> Predictions:
-    """The model's answers to the rows of a file that carries its columns as requests would: raw, in any order, with others beside.
+    """The model's answers to the rows of a file. Its columns are raw as in requests, in any order; other columns are ignored.
 
-    `key` hashes the private columns; `name` is how messages call the file. Raises ProviderError with file lines.
+    `key` hashes the private columns; `name` is the file's name in messages. Raises ProviderError with file lines.
     """
     import numpy as np
 
@@ -51,7 +51,7 @@ def predict_file(
 
     columns = read_input(path, source, options, manifest.columns, key=key, name=name)
     answer = predict_onnx(onnx, manifest, columns)
-    # the graph computes in float32, and that is what the server answers with
+    # the graph computes in float32, and so answers the server
     return Predictions(
         rows=count_rows(columns),
         classes=answer.classes,
@@ -62,7 +62,7 @@ def predict_file(
 
 
 def write_csv(predictions: Predictions, out: TextIO) -> None:
-    """`label` and one `probability_CLASS` a class, or `prediction`. A number that is not finite is an empty cell."""
+    """Columns: `label` and one `probability_CLASS` per class, or `prediction`. A number that is not finite is an empty cell."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["prediction"] if predictions.values is not None else ["label", *(f"probability_{c}" for c in predictions.classes)])
     for label, numbers in _rows(predictions):
@@ -71,7 +71,7 @@ def write_csv(predictions: Predictions, out: TextIO) -> None:
 
 
 def write_jsonl(predictions: Predictions, out: TextIO) -> None:
-    """`{"label": …, "probabilities": {class: number}}` or `{"prediction": number}` a line. A number that is not finite is null."""
+    """Lines: `{"label": …, "probabilities": {class: number}}` or `{"prediction": number}`. A number that is not finite is null."""
     for label, numbers in _rows(predictions):
         answer: Json = {"prediction": numbers[0]}
         if label is not None:
@@ -90,5 +90,5 @@ def _rows(predictions: Predictions) -> Iterator[tuple[str | int | None, list[flo
 
 
 def _number(value: np.float32) -> float | None:
-    """The same digits as in an answer over HTTP, which read back as this float32; None when it is not finite."""
+    """The number with the digits of an answer over HTTP, which read back as this float32; None when it is not finite."""
     return float(value) if value - value == 0 else None

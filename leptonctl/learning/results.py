@@ -1,4 +1,4 @@
-"""What earlier steps gave, opened: prepared rows, and packages with the digest that they go by. Reads artifacts; keeps nothing."""
+"""Reads the results of earlier steps: prepared rows, contracts, packages and native models. Keeps nothing."""
 
 from collections.abc import Mapping
 
@@ -18,9 +18,9 @@ WIDE = "float64"
 
 
 class Package(Frozen):
-    """A version's graph with its manifest: what is evaluated, compared, bound and served, known by `digest` (protocols 11).
+    """A version's graph with its manifest: what is evaluated, compared, bound and served, identified by `digest`.
 
-    `dtype` is the dtype of the native model's probabilities, to which the graph's float32 is cast for the metrics.
+    `dtype` is that of the native model's probabilities; the graph's float32 probabilities are cast to it for the metrics.
     """
 
     digest: str
@@ -30,14 +30,14 @@ class Package(Frozen):
 
 
 def read_package(export: Result, artifacts: Artifacts) -> Package:
-    """The package of an export. Raises ProviderError when graph and manifest are not those that its digest is of."""
+    """The package of an export. Raises ProviderError (wrong-package) when graph and manifest do not have its digest."""
     outputs = read_record("the outputs of `export`", export.outputs, ExportOutputs)
     manifest = read_manifest(artifacts.get_artifact(export.artifacts[MANIFEST]))
     graph = export.artifacts[ONNX]
     if package_digest(graph, manifest) != outputs.package:
         raise ProviderError(
-            "A package is not what its digest says",
-            detail=f"The graph {graph} and its manifest are another package than {outputs.package}, which is recorded for them.",
+            "A package does not match its digest",
+            detail=f"The graph {graph} and its manifest do not make the recorded package {outputs.package}.",
             hint="build the version again",
             id="wrong-package",
         )
@@ -46,7 +46,7 @@ def read_package(export: Result, artifacts: Artifacts) -> Package:
 
 
 def read_manifest(data: bytes) -> Manifest:
-    """The record in the bytes of a `manifest.json`."""
+    """The manifest in the bytes of `manifest.json`. Raises ProviderError."""
     try:
         return decode(data, Manifest)
     except BadRecord as problem:
@@ -54,16 +54,16 @@ def read_manifest(data: bytes) -> Manifest:
 
 
 def read_contract(prepare: Result) -> Contract:
-    """The contract of prepared rows, as declared and as the data turned out to be."""
+    """The contract of prepared rows: what was declared, completed by what was found in the data."""
     return read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs).contract
 
 
 def read_prepared(prepare: Result, side: str, task: str, artifacts: Artifacts) -> Rows:
-    """The `train` or `test` rows that a prepare step gave."""
+    """The `train` or `test` rows of a prepare step."""
     return read_rows(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"]), read_contract(prepare), task)
 
 
-def trained_on(prepare: Result, artifacts: Artifacts) -> frozenset[bytes]:
+def training_row_ids(prepare: Result, artifacts: Artifacts) -> frozenset[bytes]:
     """The identities of the rows that a version was trained on."""
     return read_ids(artifacts.get_artifact(prepare.artifacts["train.parquet"]))
 

@@ -1,4 +1,4 @@
-"""Runs packages on prepared rows and scores their answers. Owns no metric, reads no store; requests are the business of serving."""
+"""Runs packages on prepared rows and scores their answers. Defines no metrics and reads no store; serving handles requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 4096
 
 
 class Scores(Frozen):
-    """`numbers`, and `details` (curves and matrices), by metric; `notes`: which metric is not defined on these rows, and why."""
+    """`numbers` and `details` (curves and matrices) are by metric; `notes` say which metrics are not defined on these rows, and why."""
 
     numbers: Mapping[str, float]
     details: Mapping[str, Json]
@@ -37,18 +37,18 @@ class Scores(Frozen):
 
 
 def open_session(onnx: bytes) -> ort.InferenceSession:
-    """A session on one thread: the same bytes give the same answers however many cores there are."""
+    """A session on one thread, so that the same bytes give the same answers on any number of cores."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised; nothing is printed
+    options.log_severity_level = 4  # errors are raised, and onnxruntime prints nothing
     return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
 def native_dtype(fitted: Fitted) -> str | None:
-    """The dtype of the native model's probabilities: scikit-learn's log_loss clips at its precision. None for a regression."""
+    """The dtype of the native model's probabilities, None for a regression. scikit-learn's log_loss clips at its precision."""
     import numpy as np
 
     from leptonctl.learning.fit import quiet
@@ -60,7 +60,7 @@ def native_dtype(fitted: Fitted) -> str | None:
 
 
 def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str = WIDE) -> Prediction:
-    """The model's answers to prepared rows, probabilities cast to `dtype`, values to float64. `columns` are filled already."""
+    """The model's answers to prepared rows, probabilities cast to `dtype`, values to float64. `columns` must be filled already."""
     import numpy as np
 
     inputs, outputs = graph_inputs(manifest, columns), manifest.graph.outputs
@@ -69,15 +69,15 @@ def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str =
         return Prediction(values=np.concatenate(values, axis=None).astype(np.float64) if values else np.empty(0))
     labels, probabilities = _answers(onnx, [outputs["label"], outputs["probabilities"]], inputs)
     if not labels:
-        nothing = np.empty((0, len(manifest.classes)), dtype=dtype)
-        return Prediction(labels=np.empty(0, dtype=object), probabilities=nothing, classes=manifest.classes)
+        empty = np.empty((0, len(manifest.classes)), dtype=dtype)
+        return Prediction(labels=np.empty(0, dtype=object), probabilities=empty, classes=manifest.classes)
     return Prediction(
         labels=np.concatenate(labels, axis=None), probabilities=np.concatenate(probabilities).astype(dtype), classes=manifest.classes
     )  # fmt: skip
 
 
 def _answers(onnx: bytes, names: Sequence[str], inputs: Mapping[str, np.ndarray]) -> Sequence[Sequence[np.ndarray]]:
-    """Each named output, in batches; without a row there is none, since not every graph takes an empty batch."""
+    """Each named output in batches. Without rows there are no batches, since not every graph accepts an empty one."""
     rows = len(next(iter(inputs.values())))
     session = open_session(onnx)
     batches = [
@@ -88,7 +88,7 @@ def _answers(onnx: bytes, names: Sequence[str], inputs: Mapping[str, np.ndarray]
 
 
 def graph_inputs(manifest: Manifest, columns: Columns) -> dict[str, np.ndarray]:
-    """The tensors of the graph: one float32 matrix `features` where it has one, and one [N, 1] text tensor a string input."""
+    """The graph's input tensors: the float32 matrix `features` if it has one, and a string tensor [N, 1] for each string input."""
     import numpy as np
 
     from leptonctl.learning.tables.prepared import as_number, as_text, count_rows
@@ -106,7 +106,7 @@ def graph_inputs(manifest: Manifest, columns: Columns) -> dict[str, np.ndarray]:
 
 
 def scoring_of(task: str, inputs: ScoringInputs, y: np.ndarray, classes: Sequence[Label]) -> tuple[list[Metric], Scoring]:
-    """The metrics and the averaging that the inputs of a step ask for."""
+    """The metrics and the averaging that the inputs of a step ask for. Raises ProviderError: unknown-metric, unknown-class."""
     metrics = choose_metrics(inputs.metrics, metric_table(task))
     if task != "classification":
         return metrics, Scoring()
@@ -114,37 +114,37 @@ def scoring_of(task: str, inputs: ScoringInputs, y: np.ndarray, classes: Sequenc
 
 
 def metric_table(task: str) -> Mapping[str, Metric]:
-    """All metrics of a task by name, third parties' included."""
+    """All metrics of a task by name, including third parties'."""
     metrics = providers().metrics
     return {name: metrics[(of, name)] for of, name in metrics if of == task}
 
 
 def resolve_scoring(y: np.ndarray, classes: Sequence[Label], positive: Scalar | None, average: str | None) -> Scoring:
-    """How to average, defaults filled in: `positive` is the last sorted class, `average` binary, over two classes macro."""
-    known = sorted({*classes, *y.tolist()})
+    """The averaging with defaults: `positive` is the last class in sorted order, `average` is binary for up to two classes, else macro."""
+    all_classes = sorted({*classes, *y.tolist()})
     if positive is None:
-        label = known[-1]
+        label = all_classes[-1]
     else:
         written = str(positive).lower() if isinstance(positive, bool) else str(positive)
-        label = next((name for name in known if str(name) == written), None)
+        label = next((name for name in all_classes if str(name) == written), None)
         if label is None:
             raise ProviderError(
-                "Positive class does not occur",
+                "The positive class does not occur",
                 detail=f"`evaluate.positive` is {written!r}, which is not a class of the target.",
-                hint=did_you_mean(written, map(str, known)),
+                hint=did_you_mean(written, map(str, all_classes)),
                 id="unknown-class",
             )
-    return Scoring(positive=label, average=average or ("binary" if len(known) <= 2 else "macro"))  # noqa: PLR2004
+    return Scoring(positive=label, average=average or ("binary" if len(all_classes) <= 2 else "macro"))  # noqa: PLR2004
 
 
 def choose_metrics(names: Sequence[str] | None, table: Mapping[str, Metric]) -> list[Metric]:
-    """The metrics of these names, or the task's default ones."""
+    """The metrics of these names, or the task's defaults. Raises ProviderError: unknown-metric."""
     if names is None:
         return [metric for metric in table.values() if metric.default]
     unknown = [name for name in names if name not in table]
     if unknown:
         raise ProviderError(
-            "Metric is not known for this task",
+            "The metric does not exist for this task",
             detail=f"There is no metric named {unknown[0]!r}.",
             hint=did_you_mean(unknown[0], table),
             id="unknown-metric",
@@ -153,13 +153,13 @@ def choose_metrics(names: Sequence[str] | None, table: Mapping[str, Metric]) -> 
 
 
 def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Scores:
-    """Every metric that is defined on these rows; the others have a note."""
+    """The value of each metric that is defined on these rows, and a note for each that is not."""
     numbers: dict[str, float] = {}
     details: dict[str, Json] = {}
     notes: list[str] = []
     for metric in metrics:
         try:
-            value, detail = _judge(metric, y, prediction, scoring)
+            value, detail = _evaluate(metric, y, prediction, scoring)
         except ProviderError as undefined:
             if undefined.id != "undefined-metric":
                 raise
@@ -172,7 +172,7 @@ def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scor
     return Scores(numbers=numbers, details=details, notes=notes)
 
 
-def _judge(metric: Metric, y: np.ndarray, prediction: Prediction, scoring: Scoring) -> tuple[float | None, Json]:
+def _evaluate(metric: Metric, y: np.ndarray, prediction: Prediction, scoring: Scoring) -> tuple[float | None, Json]:
     _check_finite(metric, prediction)
     value = None if metric.score is None else float(metric.score(y, prediction, scoring))
     if value is not None and not math.isfinite(value):
@@ -181,16 +181,16 @@ def _judge(metric: Metric, y: np.ndarray, prediction: Prediction, scoring: Scori
 
 
 def _check_finite(metric: Metric, prediction: Prediction) -> None:
-    """A model that takes no missing cells answers NaN to them; scikit-learn's metrics refuse that."""
+    """Raises ProviderError for NaN answers, which scikit-learn's metrics refuse: a model without support for missing cells gives them."""
     import numpy as np
 
     answers = prediction.values if prediction.values is not None else prediction.probabilities if metric.needs_probabilities else None
     if answers is None:
         return
-    bad = int((~np.isfinite(answers)).reshape(len(answers), -1).any(axis=1).sum())
-    if bad:
-        raise _undefined(f"the model gives no number for {bad} of {len(answers)} rows: missing cells reach it")
+    not_finite = int((~np.isfinite(answers)).reshape(len(answers), -1).any(axis=1).sum())
+    if not_finite:
+        raise _undefined(f"the model returns no number for {not_finite} of {len(answers)} rows because missing cells reach it")
 
 
-def _undefined(why: str) -> ProviderError:
-    return ProviderError("Metric is not defined on these rows", detail=why, id="undefined-metric")
+def _undefined(reason: str) -> ProviderError:
+    return ProviderError("The metric is not defined on these rows", detail=reason, id="undefined-metric")

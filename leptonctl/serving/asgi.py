@@ -1,4 +1,4 @@
-"""The HTTP front: ASGI messages -> `respond`, one bounded body at a time. Owns the metrics; knows nothing of models."""
+"""The HTTP front end: collects ASGI messages into a bounded body and calls `respond`. Owns the metrics; knows no models."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Scope: TypeAlias = MutableMapping[str, Any]
 
-# above this a request is worth a thread of its own, so that it does not hold up the small ones
+# a body of this size or more is handled in a thread, so that it does not delay small requests
 LARGE = 32 * 1024
-# how much of a body that is too large is read and dropped, in times of the bound, so that its sender lives to see the answer
+# how many times the limit is read and dropped of a body that is too large, so that the client gets to read the answer
 DROP = 4
 _log = logging.getLogger(__name__)
 CLOSE = (b"connection", b"close")
 
 
 def closing(response: Response) -> Response:
-    """The same, after which the connection ends: what is left of the request is not read."""
+    """The same response, but the connection closes after it: the rest of the request is not read."""
     return replace(response, headers=(*response.headers, CLOSE))
 
 
-class Gone(Exception):
-    """The client closed the connection before its request was whole."""
+class Disconnected(Exception):
+    """The client closed the connection before the request was complete."""
 
 
 class Front:
-    """The ASGI application. `current` gives the deployment in force, `status` the server's record. `max_body` is in bytes."""
+    """The ASGI application. `current` returns the deployment in force, `status` the server's record. `max_body` is in bytes."""
 
     def __init__(self, current: Callable[[], LoadedDeployment], status: Callable[[], bytes], environment: str, *, max_body: int) -> None:
         self._current, self._status, self._max_body, self._drop = current, status, max_body, DROP * max_body
@@ -52,11 +52,11 @@ class Front:
             return
         try:
             response = await self._answer(scope, receive)
-        except Gone:
+        except Disconnected:
             return
         except asyncio.CancelledError:
-            # a stop waits no longer; whoever is still there is told, once
-            response = closing(refuse(503, "the server stops"))
+            # the grace period of a stop is over: requests still in flight get an answer
+            response = closing(refuse(503, "the server is stopping"))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
         await send({"type": "http.response.body", "body": response.body})
 
@@ -65,11 +65,11 @@ class Front:
         started = perf_counter()
         try:
             response = closing(too_large(self._max_body)) if body is None else await self._respond(scope, body)
-        except Exception:  # noqa: BLE001 (the last door: a client gets an answer, the log the trace)
+        except Exception:  # noqa: BLE001 (the outermost handler: the client gets an answer, the log the traceback)
             _log.exception("a bug in the server: %s %s", scope["method"], scope["raw_path"])
             response = refuse(500, "the server failed on this request; its log says why")
-        if response.seen is not None:
-            self._metrics.record(response.seen, response.status, perf_counter() - started)
+        if response.stats is not None:
+            self._metrics.record(response.stats, response.status, perf_counter() - started)
         return response
 
     async def _respond(self, scope: Scope, body: bytes) -> Response:
@@ -85,19 +85,19 @@ class Front:
         return await loop.run_in_executor(self._threads, respond, deployment, method, path, scope["headers"], body)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body, or None when it is larger than allowed."""
-        announced, waits = 0, False
+        """The complete body, or None when it is larger than allowed. Raises Disconnected."""
+        content_length, expects_continue = 0, False
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit():
-                announced = int(value[:20])
+                content_length = int(value[:20])
             elif name == b"expect":
-                waits = True
+                expects_continue = True
         # a client that waits for 100-continue must be refused before it sends
-        if announced > self._drop or (waits and announced > self._max_body):
+        if content_length > self._drop or (expects_continue and content_length > self._max_body):
             return None
         message = await receive()
         if message["type"] != "http.request":
-            raise Gone
+            raise Disconnected
         body: bytes = message["body"]
         if not message["more_body"]:
             return body if len(body) <= self._max_body else None
@@ -105,7 +105,7 @@ class Front:
         while message["more_body"] and size <= self._drop:
             message = await receive()
             if message["type"] != "http.request":
-                raise Gone
+                raise Disconnected
             size += len(message["body"])
             if size > self._max_body:
                 parts.clear()

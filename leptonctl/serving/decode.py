@@ -1,4 +1,4 @@
-"""Graph outputs -> response bytes. The same outputs always give the same bytes; a number that is not finite becomes null."""
+"""Graph outputs -> response bytes. Equal outputs give equal bytes; a number that is not finite becomes null."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _text = json.encoder.encode_basestring_ascii
 
 
 def head(name: str, version: str) -> str:
-    """How every answer of one model begins."""
+    """The beginning of every answer of one model."""
     return f'{{"model_name":{_text(name)},"model_version":{_text(version)},'
 
 
 def body(start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[NDArray[np.generic]], rows: int) -> bytes:
-    """An inference response. Raises ValueError when the graph gave another number of values than its shape says."""
+    """An inference response. Raises ValueError when an output does not have as many values as its shape says."""
     parts = ",".join(_output(output, tensor, rows) for output, tensor in zip(outputs, tensors, strict=True))
     echo = "" if request_id is None else f'"id":{_text(request_id)},'
     return f'{start}{echo}"outputs":[{parts}]}}'.encode("ascii")
@@ -38,7 +38,7 @@ def _output(output: Output, tensor: NDArray[np.generic], rows: int) -> str:
         data = ",".join(map(_text, values))
     else:
         data = ",".join(map(repr, values))
-        # repr writes nan and inf, which are no JSON; no finite number holds an n
+        # repr writes nan and inf, which are not JSON; no finite number contains an "n"
         if "n" in data:
             data = ",".join(repr(value) if isfinite(value) else "null" for value in values)
     shape = f"{rows},{output.width}" if output.width is not None else f"{rows}"

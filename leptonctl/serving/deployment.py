@@ -1,6 +1,6 @@
-"""What a server serves at one moment: the models of one deployment, verified, with every fixed answer already encoded.
+"""A deployment loaded for serving: its models, verified, and the encoded answers that do not depend on a request.
 
-Owns the way from a deployment record to such a value. Reads what it is handed a way to read; writes nothing.
+Makes such a value from a deployment record. Reads only through the functions it is given; writes nothing.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 GRAPH, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 
 Fetch: TypeAlias = Callable[[str], bytes | None]
-"""Path in the store -> bytes, None when absent."""
+"""Path in the store -> bytes, or None."""
 ReadSecret: TypeAlias = Callable[[Json], bytes]
-"""A typed secret as YAML wrote it -> its value. Raises when there is none."""
+"""A secret's declaration as written in the YAML -> its value. Raises when it cannot be read."""
 Files: TypeAlias = tuple[str, ...]
-"""The digests of a model's graph, manifest and golden rows: what is equal in these shares one session."""
+"""The digests of a model's graph, manifest and golden rows. Models with equal files share one session."""
 Since: TypeAlias = Mapping[tuple[str, str], str]
-"""(model, package) -> since when it has served without a break."""
+"""(model, package) -> the time since when it has served without a break."""
 
 
 class Refused(Exception):
-    """A head or a deployment that is not followed. The text is for the operator."""
+    """The server does not follow a head or a deployment. The message is for the operator."""
 
 
-class Served(Frozen):
-    """One route in force. `since` is the time of the deployment that brought this package; `start` begins its answers."""
+class ServedRoute(Frozen):
+    """One route in force. `since` is the time of the deployment that introduced this package; `start` begins each of its answers."""
 
     name: str
     version: str
@@ -56,24 +56,25 @@ class Served(Frozen):
 
 
 class LoadedDeployment(Frozen, eq=False):
-    """Number 0 is the empty deployment of a server that has none. `pages` maps GET paths to bodies.
+    """The deployment that a server serves; number 0 is the empty one.
 
-    `idle` names the routes that are recorded and not offered: canaries and shadows.
+    `pages` maps GET paths to bodies, `infer` the paths of inference requests to routes. `index` is the body of the repository index.
+    `idle` names the recorded routes that this release does not serve: canaries and shadows.
     """
 
     environment: str
     number: int = 0
     serial: int = 0
     strict: bool = False
-    models: Mapping[str, Served] = field(default_factory=dict)
+    models: Mapping[str, ServedRoute] = field(default_factory=dict)
     pages: Mapping[str, bytes] = field(default_factory=dict)
-    infer: Mapping[str, Served] = field(default_factory=dict)
+    infer: Mapping[str, ServedRoute] = field(default_factory=dict)
     index: bytes = b"[]"
     idle: tuple[str, ...] = ()
 
     @property
     def loaded(self) -> dict[Files, LoadedModel]:
-        """How deployments share what did not change."""
+        """The loaded models by their files: the next deployment reuses those that did not change."""
         return {served.files: served.model for served in self.models.values()}
 
     @property
@@ -82,26 +83,26 @@ class LoadedDeployment(Frozen, eq=False):
 
 
 def no_deployment(environment: str, serial: int = 0) -> LoadedDeployment:
-    """What a server serves when no deployment is in force: its own metadata."""
+    """The empty deployment: a server without one serves only its own metadata."""
     return LoadedDeployment(environment=environment, serial=serial, pages=metadata_pages([]))
 
 
 class Supply(Frozen):
-    """What preparing a deployment needs of the world. `known` models are taken as they are; `now` is in seconds since 1970."""
+    """What preparing a deployment reads from outside. `loaded` models are reused; `now` is in seconds since 1970."""
 
     fetch: Fetch
     read_secret: ReadSecret
-    known: Mapping[Files, LoadedModel]
+    loaded: Mapping[Files, LoadedModel]
     since: Since
     now: float
 
 
 def prepare(record: Deployment, supply: Supply) -> LoadedDeployment:
-    """The deployment of a record: loaded, digests and packages verified, golden rows replayed. Raises Refused naming the model."""
-    models: dict[str, Served] = {}
+    """Load the deployment of a record, verify digests and packages, and replay the golden rows. Raises Refused, naming the model."""
+    models: dict[str, ServedRoute] = {}
     for name, routes in sorted(record.models.items()):
         try:
-            models[name] = _serve(name, main_route(routes), record.at, supply)
+            models[name] = _serve_route(name, main_route(routes), record.at, supply)
         except BadModel as problem:
             msg = f"{name}: {problem}"
             raise Refused(msg) from problem
@@ -114,38 +115,38 @@ def prepare(record: Deployment, supply: Supply) -> LoadedDeployment:
         pages=metadata_pages(sorted(models)) | {path: page for served in models.values() for path, page in _pages(served).items()},
         infer={f"{path}/infer": served for served in models.values() for path in _paths(served)},
         index=dump([{"name": m.name, "version": m.version, "state": "READY", "reason": ""} for m in models.values()]),
-        idle=tuple(f"{name}@{route.version} ({route.role})" for name, route in _others(record)),
+        idle=tuple(f"{name}@{route.version} ({route.role})" for name, route in _idle_routes(record)),
     )
 
 
 def main_route(routes: tuple[Route, ...]) -> Route:
-    """The one that answers. Raises BadModel unless there is exactly one and all shares can be."""
+    """The route that answers. Raises BadModel unless there is exactly one and every share lies between 0 and 1."""
     mains = [route for route in routes if route.role == "main"]
     if len(mains) != 1:
-        msg = f"the deployment record has {len(mains)} main routes, it needs one"
+        msg = f"the deployment record has {len(mains)} main routes; it must have exactly one"
         raise BadModel(msg)
-    wrong = next((route for route in routes if not 0 <= route.share <= 1), None)
-    if wrong is not None:
-        msg = f"the deployment record has the share {wrong.share:g} for version {wrong.version}, a share lies between 0 and 1"
+    invalid = next((route for route in routes if not 0 <= route.share <= 1), None)
+    if invalid is not None:
+        msg = f"the deployment record has the share {invalid.share:g} for version {invalid.version}; a share lies between 0 and 1"
         raise BadModel(msg)
     return mains[0]
 
 
-def _others(record: Deployment) -> Iterator[tuple[str, Route]]:
+def _idle_routes(record: Deployment) -> Iterator[tuple[str, Route]]:
     return ((name, route) for name, routes in sorted(record.models.items()) for route in routes if route.role != "main")
 
 
-def _serve(name: str, route: Route, at: str, supply: Supply) -> Served:
+def _serve_route(name: str, route: Route, at: str, supply: Supply) -> ServedRoute:
     graph = route.files.get(GRAPH, "")
     if graph != route.artifact:
         msg = f"the deployment record names two graphs, {route.artifact} and {graph or 'none'}"
         raise BadModel(msg)
     files = (graph, route.files.get(MANIFEST, ""), route.files.get(GOLDEN, ""))
-    model = supply.known.get(files) or _load(route, supply)
-    _check_package(route, model.built)
+    model = supply.loaded.get(files) or _load(route, supply)
+    _check_package(route, model.built_manifest)
     if model.checks != route.checks:
         model = checked_model(model, route.checks, _checks(route, supply))
-    return Served(
+    return ServedRoute(
         name=name,
         version=route.version,
         digest=route.digest,
@@ -159,9 +160,9 @@ def _serve(name: str, route: Route, at: str, supply: Supply) -> Served:
 
 
 def _load(route: Route, supply: Supply) -> LoadedModel:
-    onnx, described, golden = (_artifact(file, route.files.get(file), supply.fetch) for file in (GRAPH, MANIFEST, GOLDEN))
-    manifest = read_manifest(described)
-    # what is not the package is refused for that, not for what a strange manifest does to the graph
+    onnx, manifest_bytes, golden = (_artifact(file, route.files.get(file), supply.fetch) for file in (GRAPH, MANIFEST, GOLDEN))
+    manifest = read_manifest(manifest_bytes)
+    # first, so that a wrong package is reported as such and not by what its manifest does to the graph
     _check_package(route, manifest)
     model = load_model(onnx, manifest, key=_key(manifest, supply), loaded_at=supply.now)
     replay(model, read_golden(golden))
@@ -169,19 +170,19 @@ def _load(route: Route, supply: Supply) -> LoadedModel:
 
 
 def _checks(route: Route, supply: Supply) -> dict[str, Check] | None:
-    """The checks in force, by column."""
+    """The checks of a route by column, None for those of the build. Raises BadModel."""
     return None if route.checks is None else read_file(_artifact(CHECKS, route.checks, supply.fetch), CHECKS, dict[str, Check])
 
 
 def _check_package(route: Route, manifest: Manifest) -> None:
     package = package_digest(route.artifact, manifest)
     if package != route.package:
-        msg = f"its graph and manifest are the package {package}, the deployment record says {route.package}"
+        msg = f"its graph and manifest make the package {package}, but the deployment record says {route.package}"
         raise BadModel(msg)
 
 
 def _artifact(file: str, digest: str | None, fetch: Fetch) -> bytes:
-    """The bytes of one file, verified: a store is not trusted to give back what was put."""
+    """The bytes of one file, verified against the digest: a store is not trusted. Raises BadModel."""
     if digest is None or not digest.startswith("sha256:") or not layout.bare(digest).isalnum():
         msg = f"the deployment record names no {file}"
         raise BadModel(msg)
@@ -196,27 +197,27 @@ def _artifact(file: str, digest: str | None, fetch: Fetch) -> bytes:
 
 
 def _key(manifest: Manifest, supply: Supply) -> bytes | None:
-    """The secret of the hashed columns, or None when there are none. It must be the one that hashed the training data."""
+    """The secret of the hashed columns, None without such columns. Raises BadModel unless it is the one that hashed the training data."""
     privacy = manifest.privacy
     if privacy is None or not any(column.hash for column in manifest.columns):
         return None
     try:
         key = supply.read_secret(privacy.key)
-    except Exception as problem:  # whatever the reader of secrets raises says why, and never the secret
+    except Exception as problem:  # every reader of secrets raises its own; none of their messages contains the secret
         msg = f"the key of its hashed columns cannot be read: {problem}"
         raise BadModel(msg) from problem
     key_id = privacy.key_id or ""
     recorded = supply.fetch(layout.key_mark(key_id)) if key_id else None
     if recorded is not None and key_mark(key, key_id).encode() not in recorded:
-        msg = f'the key of its hashed columns is not the key "{key_id}" that the training data was hashed with'
+        msg = f'the key of its hashed columns is not "{key_id}", the key that hashed the training data'
         raise BadModel(msg)
     return key
 
 
-def _paths(served: Served) -> tuple[str, str]:
+def _paths(served: ServedRoute) -> tuple[str, str]:
     return f"/v2/models/{served.name}", f"/v2/models/{served.name}/versions/{served.version}"
 
 
-def _pages(served: Served) -> dict[str, bytes]:
+def _pages(served: ServedRoute) -> dict[str, bytes]:
     identity = {"digest": served.digest, "package": served.package, "artifact": served.artifact}
     return model_pages(served.model, _paths(served), name=served.name, version=served.version, identity=identity)

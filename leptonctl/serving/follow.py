@@ -1,7 +1,7 @@
-"""Follows an environment's head in the store: get ready what is staged, verify, report, swap.
+"""Follows an environment's head in the store: loads and verifies the staged deployment, reports, and swaps.
 
-Two threads beside serving: one looks at the head and loads, one writes the server's record while the other loads. The
-deployment in force is one reference; requests in flight keep the one they started with. Writes the server's record only.
+Two threads run alongside serving: one polls the head and loads deployments, the other keeps writing the server's record meanwhile.
+The deployment in force is one reference; requests in flight keep the one they started with. Writes the server's record only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from leptonctl.core import codec, layout
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.serving.deployment import LoadedDeployment, Refused, Supply, no_deployment, prepare
-from leptonctl.serving.records import Records, behind
+from leptonctl.serving.records import Records, outdated
 from leptonctl.serving.settings import Settings
 from leptonctl.serving.standing import Beat, Standing, server_record
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from leptonctl.core.deployment import Deployment, Head, ServerRecord
     from leptonctl.serving.deployment import ReadSecret
 
-FOLLOWING, BEATING = "the store cannot be followed", "the record of this server cannot be written"
+FOLLOWING, REPORTING = "the store cannot be followed", "the record of this server cannot be written"
 
 
 class Objects(Protocol):
-    """All that a server may do with a store."""
+    """The part of a store that a server may use."""
 
     def get(self, path: str) -> tuple[bytes, str] | None: ...
 
@@ -37,18 +37,18 @@ class Objects(Protocol):
 
 
 class NoStore(Exception):
-    """The store is not there: not mounted, or not used yet. A server waits for it and never makes it."""
+    """The store does not exist: it is not mounted or not used yet. A server waits for it and never creates it."""
 
 
 class Attempt(Frozen):
-    """When a deployment could not be taken, in monotonic seconds, and for how long it is left alone: it may become good."""
+    """A failed load: when, in monotonic seconds, and how long to wait before the next try, which may succeed."""
 
     at: float
     pause_s: float
 
 
 class Follower:
-    """`identity` is the server's record before it serves."""
+    """Keeps the deployment in force in step with the head. `identity` is the server's record before it serves."""
 
     def __init__(
         self,
@@ -58,73 +58,73 @@ class Follower:
         settings: Settings,
         log: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self._objects, self._identity, self._read_secret, self._settings, self._say = objects, identity, read_secret, settings, log
+        self._objects, self._identity, self._read_secret, self._settings, self._log = objects, identity, read_secret, settings, log
         self._records = Records(fetch=self._fetch, lineage=identity.lineage, environment=identity.environment)
         self._standing = Standing(current=no_deployment(identity.environment))
         self._beat: Beat | None = None
-        self._last = 0
+        self._last_served = 0
         self._attempts: dict[int, Attempt] = {}
-        self._mentioned: set[str] = set()
-        self._troubles = {FOLLOWING: "", BEATING: ""}
+        self._logged_routes: set[str] = set()
+        self._troubles = {FOLLOWING: "", REPORTING: ""}
         self._changed, self._stopping = threading.Event(), threading.Event()
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._keep_following, self._keep_beating)]
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._keep_following, self._keep_reporting)]
 
     def current(self) -> LoadedDeployment:
         """The deployment in force."""
         return self._standing.current
 
     def status(self) -> ServerRecord:
-        """What the server says of itself now."""
+        """The server's record now."""
         record = server_record(self._identity, self._standing, self._beat or Beat())
         return record if record.note else replace(record, note=next(filter(None, self._troubles.values()), ""))
 
     def start(self) -> None:
-        """Register, then follow. Registered first: an apply that finds no server moves the head without waiting for one."""
-        self._guarded(self._register, FOLLOWING)
-        self._guarded(self._report, BEATING)
+        """Register, then follow. Registering comes first: an apply that finds no server moves the head without waiting for one."""
+        self._run_guarded(self._register, FOLLOWING)
+        self._run_guarded(self._report, REPORTING)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop following and say so in the store. A load in progress is not waited for."""
+        """Stop following and record it in the store. Does not wait for a load in progress."""
         self._stopping.set()
         self._changed.set()
         self._threads[1].join(timeout=self._settings.heartbeat_s)
-        self._guarded(lambda: self._report(stopped=True), BEATING)
+        self._run_guarded(lambda: self._report(stopped=True), REPORTING)
 
     def step(self) -> None:
-        """One look at the store. Raises what the store raises, and NoStore."""
+        """Read the head once and act on it. Raises what the store raises, and NoStore."""
         self._register()
         try:
             head = self._records.head()
         except Refused as problem:
-            self._distrust(str(problem))
+            self._reject_head(str(problem))
             return
         if head is None:
-            self._distrust(f"{self._records.head_path} is not in the store" if self._standing.head.nonce else "")
+            self._reject_head(f"{self._records.head_path} is not in the store" if self._standing.head.nonce else "")
             return
-        reason = behind(head, self._standing.head)
+        reason = outdated(head, self._standing.head)
         if reason is not None:
             where = f"{self._records.head_path} (deployment {head.deployment})"
-            self._distrust(f"{where} is refused: {reason}", head.deployment, reason)
+            self._reject_head(f"{where} is refused: {reason}", head.deployment, reason)
             return
-        self._observe(head)
+        self._accept_head(head)
         if head.deployment != self._standing.current.number:
-            self._take(head)
+            self._activate(head)
         if head.staged not in (0, head.deployment, self._standing.current.number):
             self._stage(head.staged)
 
     def _register(self) -> None:
-        """From now on the server's record is written. Its beat goes on from what an earlier process of this server wrote there."""
+        """Start writing the server's record. Its beat continues from the record of an earlier process of this server."""
         if self._beat is not None:
             return
         self._check_store()
         try:
             earlier = self._records.server(self._identity.id)
         except Refused as problem:
-            self._say(f"{problem}; it is written anew")
+            self._log(f"{problem}; it will be overwritten")
             earlier = None
-        self._last = earlier.deployment if earlier else 0
+        self._last_served = earlier.deployment if earlier else 0
         self._beat = Beat(number=earlier.beat if earlier else 0)
         self._changed.set()
 
@@ -133,26 +133,26 @@ class Follower:
             msg = f"{self._objects.describe()} is not a store (it has no {layout.IDENTITY}); waiting for it"
             raise NoStore(msg)
 
-    def _distrust(self, trouble: str, number: int = 0, reason: str = "") -> None:
-        """What is there instead of a head to follow is reported; what serves serves on."""
+    def _reject_head(self, trouble: str, number: int = 0, reason: str = "") -> None:
+        """Report why the head in the store is not followed; the deployment in force keeps serving."""
         standing = self._standing
         failed = {**standing.failed, number: reason} if number not in (0, standing.current.number) else standing.failed
         if trouble and trouble != standing.trouble:
-            self._say(trouble)
-        self._move(replace(standing, trouble=trouble, failed=failed))
+            self._log(trouble)
+        self._set_standing(replace(standing, trouble=trouble, failed=failed))
 
-    def _observe(self, head: Head) -> None:
-        """A head that is followed. What it no longer names is let go; whoever writes it anew asks for another attempt."""
+    def _accept_head(self, head: Head) -> None:
+        """Follow a head: drop deployments that it no longer names. A rewritten head asks for another attempt at those that failed."""
         standing = self._standing
         if head.nonce != standing.head.nonce:
             self._attempts.clear()
-        wanted = (head.deployment, head.staged)
-        prepared = standing.prepared if standing.prepared is not None and standing.prepared.number in wanted else None
+        relevant = (head.deployment, head.staged)
+        prepared = standing.prepared if standing.prepared is not None and standing.prepared.number in relevant else None
         current = standing.current
         if current.number == head.deployment and current.serial != head.serial:
             current = replace(current, serial=head.serial)
-        failed = {number: why for number, why in standing.failed.items() if number in wanted and number != current.number}
-        self._move(Standing(current=current, prepared=prepared, head=head, failed=failed))
+        failed = {number: why for number, why in standing.failed.items() if number in relevant and number != current.number}
+        self._set_standing(Standing(current=current, prepared=prepared, head=head, failed=failed))
 
     def _stage(self, number: int) -> None:
         prepared = self._standing.prepared
@@ -160,10 +160,10 @@ class Follower:
             return
         deployment = self._prepare(number)
         if deployment is not None:
-            self._move(replace(self._standing, prepared=deployment, failed=_without(self._standing, number)))
-            self._say(f"deployment {number} is ready")
+            self._set_standing(replace(self._standing, prepared=deployment, failed=_without(self._standing, number)))
+            self._log(f"deployment {number} is ready")
 
-    def _take(self, head: Head) -> None:
+    def _activate(self, head: Head) -> None:
         number, prepared = head.deployment, self._standing.prepared
         if not number:
             self._swap(no_deployment(self._identity.environment, head.serial), "no deployment is in force: nothing is served")
@@ -179,13 +179,13 @@ class Follower:
     def _swap(self, deployment: LoadedDeployment, message: str) -> None:
         standing = self._standing
         prepared = standing.prepared if standing.prepared is not None and standing.prepared.number != deployment.number else None
-        self._move(replace(standing, current=deployment, prepared=prepared, failed=_without(standing, deployment.number)))
-        self._last = deployment.number
-        self._say(message)
+        self._set_standing(replace(standing, current=deployment, prepared=prepared, failed=_without(standing, deployment.number)))
+        self._last_served = deployment.number
+        self._log(message)
 
     def _fall_back(self, head: Head) -> None:
-        """A server that starts and cannot load the head serves the newest deployment before it that was in force."""
-        for record in self._before(head):
+        """Serve the newest earlier deployment that loads, when a starting server cannot load the head's."""
+        for record in self._earlier_records(head):
             try:
                 deployment = prepare(record, self._supply(record))
             except Refused:
@@ -193,86 +193,86 @@ class Follower:
             self._swap(deployment, f"deployment {deployment.number} is in force ({self._standing.note})")
             return
 
-    def _before(self, head: Head) -> Iterator[Deployment]:
-        """What was in force before the head, newest first; at last what this server itself served when it ran before."""
-        named = self._readable(head.deployment)
-        if named is not None:
-            yield from self._records.in_force_before(named)
-        last = self._readable(self._last) if self._last != head.deployment else None
-        if last is not None and (named is None or named.incarnation == last.incarnation):
+    def _earlier_records(self, head: Head) -> Iterator[Deployment]:
+        """The deployments in force before the head's, newest first, then the one that an earlier process of this server served."""
+        record = self._readable_record(head.deployment)
+        if record is not None:
+            yield from self._records.in_force_before(record)
+        last = self._readable_record(self._last_served) if self._last_served != head.deployment else None
+        if last is not None and (record is None or record.incarnation == last.incarnation):
             yield last
 
-    def _readable(self, number: int) -> Deployment | None:
+    def _readable_record(self, number: int) -> Deployment | None:
         try:
             return self._records.deployment(number) if number else None
         except Refused:
             return None
 
     def _is_due(self, number: int) -> bool:
-        """A deployment that failed is tried again only after a while."""
+        """Whether to try a deployment: one that failed is tried again only after a pause."""
         attempt = self._attempts.get(number)
         return attempt is None or time.monotonic() >= attempt.at + attempt.pause_s
 
     def _prepare(self, number: int) -> LoadedDeployment | None:
-        """The deployment, or None and its failure reported."""
+        """Load a deployment. Reports a failure and returns None."""
         current = self._standing.current
         try:
             record = self._records.deployment(number)
             if record.serial < current.serial:
-                msg = f"its serial {record.serial} is lower than {current.serial}, which is in force"
+                msg = f"its serial {record.serial} is lower than {current.serial}, the one in force"
                 raise Refused(msg)  # noqa: TRY301
             deployment = prepare(record, self._supply(record))
         except Refused as problem:
             self._fail(number, str(problem))
             return None
-        except Exception as problem:  # noqa: BLE001 (every back end raises its own, and no file may end what serves)
+        except Exception as problem:  # noqa: BLE001 (every back end raises its own, and no file may stop the server)
             self._fail(number, f"{type(problem).__name__}: {problem}")
             return None
-        self._mention(deployment)
+        self._log_idle_routes(deployment)
         return deployment
 
     def _fail(self, number: int, reason: str) -> None:
-        before, settings = self._attempts.get(number), self._settings
-        pause_s = min(2 * before.pause_s, settings.retry_most_s) if before is not None else settings.retry_s
+        previous, settings = self._attempts.get(number), self._settings
+        pause_s = min(2 * previous.pause_s, settings.retry_most_s) if previous is not None else settings.retry_s
         self._attempts[number] = Attempt(at=time.monotonic(), pause_s=pause_s)
         if self._standing.failed.get(number) != reason:
-            self._move(replace(self._standing, failed={**self._standing.failed, number: reason}))
-            self._say(f"deployment {number} is refused: {reason}")
+            self._set_standing(replace(self._standing, failed={**self._standing.failed, number: reason}))
+            self._log(f"deployment {number} is refused: {reason}")
 
-    def _mention(self, deployment: LoadedDeployment) -> None:
+    def _log_idle_routes(self, deployment: LoadedDeployment) -> None:
         for route in deployment.idle:
-            if route not in self._mentioned:
-                self._mentioned.add(route)
-                self._say(f"{route} is recorded; this release offers main routes only")
+            if route not in self._logged_routes:
+                self._logged_routes.add(route)
+                self._log(f"{route} is recorded but not served; this release serves main routes only")
 
     def _supply(self, record: Deployment) -> Supply:
         current, prepared = self._standing.current, self._standing.prepared
-        known = {**(prepared.loaded if prepared is not None else {}), **current.loaded}
+        loaded = {**(prepared.loaded if prepared is not None else {}), **current.loaded}
         since = self._records.since(record, current.number, current.since)
-        return Supply(fetch=self._fetch, read_secret=self._read_secret, known=known, since=since, now=time.time())
+        return Supply(fetch=self._fetch, read_secret=self._read_secret, loaded=loaded, since=since, now=time.time())
 
     def _fetch(self, path: str) -> bytes | None:
-        found = self._objects.get(path)
-        return None if found is None else found[0]
+        entry = self._objects.get(path)
+        return None if entry is None else entry[0]
 
-    def _move(self, standing: Standing) -> None:
+    def _set_standing(self, standing: Standing) -> None:
         if standing != self._standing:
             self._standing = standing
             self._changed.set()
 
     def _keep_following(self) -> None:
         while not self._stopping.is_set():
-            self._guarded(self.step, FOLLOWING)
+            self._run_guarded(self.step, FOLLOWING)
             self._stopping.wait(self._settings.follow_s)
 
-    def _keep_beating(self) -> None:
+    def _keep_reporting(self) -> None:
         while not self._stopping.is_set():
             self._changed.clear()
-            self._guarded(self._report, BEATING)
+            self._run_guarded(self._report, REPORTING)
             self._changed.wait(self._settings.heartbeat_s)
 
     def _report(self, *, stopped: bool = False) -> None:
-        """Write the record, once the server has registered."""
+        """Write the server's record, unless it has not registered yet."""
         if self._beat is None:
             return
         self._check_store()
@@ -280,18 +280,18 @@ class Follower:
         path = layout.server(self._identity.lineage, self._identity.environment, self._identity.id)
         self._objects.put(path, codec.encode(self.status()))
 
-    def _guarded(self, act: Callable[[], None], what: str) -> None:
-        """A store that fails for a while must not end a server that serves; its trouble is told once."""
+    def _run_guarded(self, action: Callable[[], None], purpose: str) -> None:
+        """Run an action on the store. A store that fails for a while must not stop the server; each trouble is logged once."""
         trouble = ""
         try:
-            act()
+            action()
         except NoStore as problem:
-            trouble = f"{what}: {problem}"
+            trouble = f"{purpose}: {problem}"
         except Exception as problem:  # noqa: BLE001 (every back end raises its own)
-            trouble = f"{what}: {type(problem).__name__}: {problem}"
-        if trouble and trouble != self._troubles[what]:
-            self._say(trouble)
-        self._troubles[what] = trouble
+            trouble = f"{purpose}: {type(problem).__name__}: {problem}"
+        if trouble and trouble != self._troubles[purpose]:
+            self._log(trouble)
+        self._troubles[purpose] = trouble
 
 
 def _without(standing: Standing, number: int) -> dict[int, str]:

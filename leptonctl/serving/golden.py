@@ -1,4 +1,4 @@
-"""Replays the rows recorded at build through the server's own request path and compares the answers. Pure."""
+"""Replays the rows recorded at build through the server's request path and compares the answers. Pure."""
 
 from collections.abc import Sequence
 from math import isclose
@@ -29,7 +29,7 @@ class Response(Record):
 
 
 class Golden(Record):
-    """`golden.json`: an inference request and the answer that the exported graph gave at build."""
+    """`golden.json`: an inference request and the exported graph's response at build."""
 
     request: dict[str, Json]
     response: Response
@@ -41,16 +41,16 @@ def read_golden(data: bytes) -> Golden:
 
 
 def replay(model: LoadedModel, golden: Golden) -> None:
-    """Raises BadModel when an answer differs from the recorded one: labels in anything, numbers by more than 1e-5."""
+    """Raises BadModel when an answer differs from the recorded one. Numbers may differ by 1e-5, everything else must be equal."""
     recorded = {tensor.name: tensor for tensor in golden.response.outputs}
     try:
         answer = infer(model, answers.head("", ""), encode(golden.request), hashed=True)
     except (BadRequest, Incomputable) as problem:
-        msg = f"the golden rows are refused: {problem}"
+        msg = f"the model refuses its golden rows: {problem}"
         raise BadModel(msg) from problem
     for output in decode(answer.body, Response).outputs:
         if output.name not in recorded:
-            msg = f'golden.json records no output "{output.name}"'
+            msg = f'golden.json has no output "{output.name}"'
             raise BadModel(msg)
         _compare(output, _flat(recorded[output.name].data))
 
@@ -60,16 +60,16 @@ def _compare(output: Tensor, recorded: Sequence[Json]) -> None:
         msg = f'golden rows: output "{output.name}" has {len(output.data)} values, {len(recorded)} were recorded'
         raise BadModel(msg)
     width = len(output.data) // output.shape[0]
-    for place, (before, now) in enumerate(zip(recorded, output.data, strict=True)):
-        if not _equal(before, now):
-            msg = f'golden row {place // width + 1}: output "{output.name}" is not what was recorded at build'
+    for place, (expected, actual) in enumerate(zip(recorded, output.data, strict=True)):
+        if not _equal(expected, actual):
+            msg = f'golden row {place // width + 1}: output "{output.name}" differs from the value recorded at build'
             raise BadModel(msg)
 
 
-def _equal(before: Json, now: Json) -> bool:
-    if isinstance(before, int | float) and isinstance(now, float):
-        return isclose(before, now, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return before == now
+def _equal(expected: Json, actual: Json) -> bool:
+    if isinstance(expected, int | float) and isinstance(actual, float):
+        return isclose(expected, actual, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return expected == actual
 
 
 def _flat(data: Sequence[Json]) -> Sequence[Json]:

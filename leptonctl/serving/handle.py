@@ -1,4 +1,4 @@
-"""A request -> a response: a pure function of the request's bytes and the deployment in force, for any HTTP front."""
+"""Request -> response: a pure function of the request's bytes and the deployment in force, for any HTTP front end."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.serving.infer import Broken, Incomputable, infer
+from leptonctl.serving.infer import ContractBroken, Incomputable, infer
 from leptonctl.serving.pages import dump
 from leptonctl.serving.tensors import BadRequest, parse
 
 if TYPE_CHECKING:
-    from leptonctl.serving.deployment import LoadedDeployment, Served
+    from leptonctl.serving.deployment import LoadedDeployment, ServedRoute
     from leptonctl.serving.encode import Violation
 
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
@@ -23,8 +23,8 @@ JSON = (b"content-type", b"application/json")
 INDEX = "/v2/repository/index"
 
 
-class Seen(Frozen, kw_only=False):
-    """What there is to count of one inference request. An unknown model has no name here: a client must not make series."""
+class RequestStats(Frozen, kw_only=False):
+    """What the metrics count for one inference request. `model` is empty for an unknown model, so that clients cannot add series."""
 
     model: str = ""
     version: str = ""
@@ -36,11 +36,11 @@ class Response(Frozen, kw_only=False):
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
-    seen: Seen | None = None
+    stats: RequestStats | None = None
 
 
 def respond(deployment: LoadedDeployment, method: str, path: str, headers: Headers, body: bytes) -> Response:
-    """The response. `path` is without its query, percent-encoded or not; `body` is within the front's bound."""
+    """The response to a request. `path` has no query and may be percent-encoded; `body` is within the size limit."""
     served = deployment.infer.get(path)
     if served is not None and method == "POST":
         return _infer(deployment, served, headers, body)
@@ -60,45 +60,45 @@ def respond(deployment: LoadedDeployment, method: str, path: str, headers: Heade
 
 
 def read(method: str, body: bytes, content_type: bytes = JSON[1]) -> Response:
-    """A page for GET and HEAD, and the answer to every other method at its path."""
+    """The response of a read-only page to GET and HEAD, and the refusal of every other method."""
     if method not in ("GET", "HEAD"):
         return other_method(method, "GET, HEAD, OPTIONS")
     headers = ((b"content-type", content_type), (b"content-length", b"%d" % len(body)))
     return Response(200, headers, b"" if method == "HEAD" else body)
 
 
-def refuse(status: int, message: str, *more: tuple[bytes, bytes], seen: Seen | None = None) -> Response:
-    """An error: a JSON object with the one key `error`."""
+def refuse(status: int, message: str, *headers: tuple[bytes, bytes], stats: RequestStats | None = None) -> Response:
+    """An error response: a JSON object with the one key `error`."""
     body = dump({"error": message})
-    return Response(status, (JSON, (b"content-length", b"%d" % len(body)), *more), body, seen)
+    return Response(status, (JSON, (b"content-length", b"%d" % len(body)), *headers), body, stats)
 
 
 def other_method(method: str, allow: str) -> Response:
     if method == "OPTIONS":
         return Response(204, ((b"allow", allow.encode()),), b"")
-    return refuse(405, f"this path takes {allow}", (b"allow", allow.encode()))
+    return refuse(405, f"this path accepts {allow}", (b"allow", allow.encode()))
 
 
 def too_large(limit: int) -> Response:
-    return refuse(413, f"the body is larger than {limit} bytes", seen=Seen())
+    return refuse(413, f"the body is larger than {limit} bytes", stats=RequestStats())
 
 
-def _infer(deployment: LoadedDeployment, served: Served, headers: Headers, body: bytes) -> Response:
+def _infer(deployment: LoadedDeployment, served: ServedRoute, headers: Headers, body: bytes) -> Response:
     try:
         _check_type(headers)
         answer = infer(served.model, served.start, body, strict=deployment.strict)
-    except Broken as problem:
-        return refuse(400, str(problem), seen=Seen(served.name, served.version, 0, problem.violations))
+    except ContractBroken as problem:
+        return refuse(400, str(problem), stats=RequestStats(served.name, served.version, 0, problem.violations))
     except BadRequest as problem:
-        return refuse(problem.status, str(problem), seen=Seen(served.name, served.version))
+        return refuse(problem.status, str(problem), stats=RequestStats(served.name, served.version))
     except Incomputable as problem:
-        return refuse(500, str(problem), seen=Seen(served.name, served.version))
-    seen = Seen(served.name, served.version, answer.rows, answer.violations)
-    return Response(200, (JSON, (b"content-length", b"%d" % len(answer.body))), answer.body, seen)
+        return refuse(500, str(problem), stats=RequestStats(served.name, served.version))
+    stats = RequestStats(served.name, served.version, answer.rows, answer.violations)
+    return Response(200, (JSON, (b"content-length", b"%d" % len(answer.body))), answer.body, stats)
 
 
 def _check_type(headers: Headers) -> None:
-    """JSON or nothing said, not compressed."""
+    """Raises BadRequest unless the headers allow uncompressed JSON in UTF-8."""
     for name, value in headers:
         if name == b"content-type":
             kind, _, rest = value.strip().lower().partition(b";")
@@ -111,7 +111,7 @@ def _check_type(headers: Headers) -> None:
 
 
 def _index(deployment: LoadedDeployment, body: bytes) -> Response:
-    """Every model of a deployment is ready, so the request's `ready` filters nothing out."""
+    """The repository index. Every model of a deployment is ready, so the request's `ready` filter changes nothing."""
     try:
         if body.strip():
             parse(body)
@@ -124,19 +124,19 @@ def _unknown(deployment: LoadedDeployment, method: str, path: str) -> Response:
     parts = path.split("/")
     inference = method == "POST" and parts[-1] == "infer"
     if path == "/v2/health/ready":
-        return refuse(503, _nothing(deployment)) if method in ("GET", "HEAD") else other_method(method, "GET, HEAD, OPTIONS")
+        return refuse(503, _why_no_models(deployment)) if method in ("GET", "HEAD") else other_method(method, "GET, HEAD, OPTIONS")
     if parts[:3] != ["", "v2", "models"] or len(parts) < len(["", "v2", "models", "NAME"]):
-        return refuse(404, "nothing stands at this path; GET /v2/models lists the models")
-    seen = Seen() if inference else None
+        return refuse(404, "this path does not exist; GET /v2/models lists the models")
+    stats = RequestStats() if inference else None
     if not deployment.models:
-        return refuse(503, _nothing(deployment), seen=seen)
+        return refuse(503, _why_no_models(deployment), stats=stats)
     served = deployment.models.get(parts[3])
     if served is None:
-        return refuse(404, "no model of this name is served here; GET /v2/models lists the models", seen=seen)
+        return refuse(404, "no model of this name is served here; GET /v2/models lists the models", stats=stats)
     if parts[4:5] == ["versions"] and parts[5:6] not in ([served.version], []):
-        return refuse(404, f"this version is not served here; the model is at version {json.dumps(served.version)}", seen=seen)
-    return refuse(404, "a model has no such path; see GET /v2/models/NAME, …/ready and POST …/infer", seen=seen)
+        return refuse(404, f"this version is not served here; the model is at version {json.dumps(served.version)}", stats=stats)
+    return refuse(404, "a model has no such path; see GET /v2/models/NAME, …/ready and POST …/infer", stats=stats)
 
 
-def _nothing(deployment: LoadedDeployment) -> str:
+def _why_no_models(deployment: LoadedDeployment) -> str:
     return "no model is bound in this environment" if deployment.number else "no deployment is in force"

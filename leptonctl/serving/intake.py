@@ -1,4 +1,4 @@
-"""A manifest compiled for encoding requests, and the contract's checks as they are declared at a bind. Pure."""
+"""A manifest compiled for encoding requests, and the contract's checks as declared at a bind. Pure."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 
 
 class Check(Record):
-    """The declared checks of one column, in `checks.json` under its name. Absent: not checked (`nullable`: as it was built)."""
+    """The declared checks of one column, under its name in `checks.json`. An absent check is off; an absent `nullable` is the build's."""
 
     min: float | None = None
     max: float | None = None
@@ -25,27 +25,28 @@ class Check(Record):
 
 
 class Intake(Frozen, eq=False):
-    """What encoding asks of a manifest, answered once.
+    """What encoding needs from a manifest, computed once.
 
-    `low` and `high` bound each place of `features` as FP32: the declared range, else the finite range. `packed` says whether
-    one tensor of all columns is accepted; in it `places` are the columns of `features` in order, `whole` the integer columns.
-    `listed` holds the allowed values of the columns that have a list of them, rounded like the cells.
+    `numeric` are the columns of the `features` tensor in order, `strings` those with an input of their own. `low` and `high` are the
+    bounds of each column of `features` as FP32: the declared range, else the finite range. `allowed` has (place in `features`, column,
+    allowed values rounded like the cells). `packed` tells whether one tensor of all columns is accepted; in that tensor `places` are
+    the positions of the numeric columns and `integers` those of the integer columns. `key` is the secret of the hashed columns.
     """
 
     columns: dict[str, ManifestColumn]
     numeric: tuple[ManifestColumn, ...]
-    texts: tuple[ManifestColumn, ...]
+    strings: tuple[ManifestColumn, ...]
     low: Float32
     high: Float32
-    listed: tuple[tuple[int, ManifestColumn, frozenset[float]], ...]
+    allowed: tuple[tuple[int, ManifestColumn, frozenset[float]], ...]
     packed: bool
     places: tuple[int, ...]
-    whole: tuple[int, ...]
+    integers: tuple[int, ...]
     key: bytes | None
 
 
 def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
-    """The manifest in the form that encoding wants. `key` is the secret of its hashed columns."""
+    """The manifest compiled for encoding. `key` is the secret of its hashed columns."""
     columns = manifest.columns
     numeric = tuple(sorted((c for c in columns if c.graph.index is not None), key=lambda c: c.graph.index or 0))
     numbers_only = all(column.type in ("number", "integer") for column in columns)
@@ -55,23 +56,23 @@ def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
         return Intake(
             columns={column.name: column for column in columns},
             numeric=numeric,
-            texts=tuple(column for column in columns if column.graph.index is None),
+            strings=tuple(column for column in columns if column.graph.index is None),
             low=np.array(low, np.float64).astype(np.float32),
             high=np.array(high, np.float64).astype(np.float32),
-            listed=tuple(
+            allowed=tuple(
                 (place, column, frozenset(np.array(column.values, np.float32).tolist()))
                 for place, column in enumerate(numeric)
                 if column.values is not None
             ),
             packed=bool(numeric) and numbers_only and not any(column.name == FEATURES for column in columns),
             places=tuple(columns.index(column) for column in numeric),
-            whole=tuple(place for place, column in enumerate(columns) if column.type == "integer"),
+            integers=tuple(place for place, column in enumerate(columns) if column.type == "integer"),
             key=key,
         )
 
 
 def with_checks(manifest: Manifest, checks: Mapping[str, Check]) -> Manifest:
-    """The manifest with these checks instead of those of its build. Raises BadModel when they do not fit its columns."""
+    """The manifest with these checks in place of those of its build. Raises BadModel when they do not fit its columns."""
     built = Contract(
         target=manifest.target,
         target_type=manifest.target_type,
@@ -79,7 +80,7 @@ def with_checks(manifest: Manifest, checks: Mapping[str, Check]) -> Manifest:
         columns=tuple(_contract_column(column) for column in manifest.columns),
     )
     columns = built.with_checks({name: plain(check) for name, check in checks.items()}).columns
-    checked = replace(manifest, columns=tuple(map(_rechecked, manifest.columns, columns)))
+    checked = replace(manifest, columns=tuple(map(_with_checks_of, manifest.columns, columns)))
     check_manifest(checked, CHECKS)
     return checked
 
@@ -91,5 +92,5 @@ def _contract_column(column: ManifestColumn) -> Column:
     )  # fmt: skip
 
 
-def _rechecked(built: ManifestColumn, now: Column) -> ManifestColumn:
-    return replace(built, nullable=now.nullable, min=now.min, max=now.max, values=now.values)
+def _with_checks_of(column: ManifestColumn, declared: Column) -> ManifestColumn:
+    return replace(column, nullable=declared.nullable, min=declared.min, max=declared.max, values=declared.values)

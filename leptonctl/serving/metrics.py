@@ -1,6 +1,6 @@
-"""Counts of what was served, and their text in Prometheus's exposition format 0.0.4.
+"""Counters of served requests, in Prometheus's text exposition format 0.0.4.
 
-Written from one thread (the event loop), so it needs no lock; that and 60 lines are why there is no client library here.
+Only the event loop's thread updates them, so no lock is needed, and the format is too small to need a client library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from leptonctl.serving.deployment import LoadedDeployment
-    from leptonctl.serving.handle import Seen
+    from leptonctl.serving.handle import RequestStats
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -27,7 +27,7 @@ OK = 200
 
 
 class Metrics:
-    """The counters of one server process. They only grow, over deployments too."""
+    """The counters of one server process. They only grow, across deployments too."""
 
     def __init__(self, environment: str) -> None:
         self._environment = environment
@@ -37,15 +37,15 @@ class Metrics:
         self._durations: dict[tuple[str, str], list[int]] = {}
         self._seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
 
-    def record(self, seen: Seen, status: int, seconds: float) -> None:
-        """Count one inference request. Only answered requests have a duration and rows."""
-        key = (seen.model, seen.version)
+    def record(self, stats: RequestStats, status: int, seconds: float) -> None:
+        """Count one inference request. Duration and rows are counted only for status 200."""
+        key = (stats.model, stats.version)
         self._requests[*key, status] += 1
-        for violation in seen.violations:
+        for violation in stats.violations:
             self._violations[*key, violation.column, violation.check] += violation.count
         if status != OK:
             return
-        self._rows[key] += seen.rows
+        self._rows[key] += stats.rows
         counts = self._durations.get(key)
         if counts is None:
             counts = self._durations[key] = [0] * (len(BUCKETS) + 1)
@@ -53,14 +53,14 @@ class Metrics:
         self._seconds[key] += seconds
 
     def text(self, deployment: LoadedDeployment) -> bytes:
-        """The exposition."""
+        """All metrics in the exposition format."""
         lines: list[str] = []
-        for name, kind, about, samples in (*self._counts(), *self._in_force(deployment), *_process()):
-            lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}", *samples]
+        for name, kind, description, samples in (*self._counts(), *self._in_force(deployment), *_process()):
+            lines += [f"# HELP {name} {description}", f"# TYPE {name} {kind}", *samples]
         return ("\n".join(lines) + "\n").encode()
 
     def _counts(self) -> Iterator[tuple[str, str, str, Iterable[str]]]:
-        """What was served since the start."""
+        """Metrics of the requests since the start."""
         name = PREFIX + "inference_requests_total"
         yield (
             name,
@@ -69,7 +69,7 @@ class Metrics:
             [_sample(name, count, self._model(model, version), code=str(code)) for (model, version, code), count in self._requests.items()],
         )
         name = PREFIX + "inference_duration_seconds"
-        yield name, "histogram", "Time from the whole request to the whole answer.", self._histogram(name)
+        yield name, "histogram", "Time from the complete request to the complete response.", self._histogram(name)
         name = PREFIX + "inference_rows_total"
         yield name, "counter", "Rows predicted.", [_sample(name, rows, self._model(*key)) for key, rows in self._rows.items()]
         name = PREFIX + "contract_violations_total"
@@ -84,7 +84,7 @@ class Metrics:
         )
 
     def _in_force(self, deployment: LoadedDeployment) -> Iterator[tuple[str, str, str, Iterable[str]]]:
-        """What is served now."""
+        """Metrics of the deployment in force."""
         served = [deployment.models[model] for model in sorted(deployment.models)]
         name = PREFIX + "model_info"
         yield (
@@ -114,8 +114,8 @@ class Metrics:
         return {"model_name": model, "model_version": version, "environment": self._environment}
 
 
-def _sample(name: str, value: float, labels: dict[str, str], **more: str) -> str:
-    pairs = ",".join(f'{label}="{_escape(text)}"' for label, text in {**labels, **more}.items())
+def _sample(name: str, value: float, labels: dict[str, str], **extra_labels: str) -> str:
+    pairs = ",".join(f'{label}="{_escape(text)}"' for label, text in {**labels, **extra_labels}.items())
     return f"{name}{{{pairs}}} {value}"
 
 
@@ -124,19 +124,20 @@ def _escape(text: str) -> str:
 
 
 def _process() -> Iterator[tuple[str, str, str, Iterable[str]]]:
-    """The process's own figures that cost a few microseconds to read."""
+    """Metrics of the process that are cheap to read."""
     seconds = time.process_time()
     yield "process_cpu_seconds_total", "counter", "CPU time used.", [f"process_cpu_seconds_total {seconds:.2f}"]
-    with suppress(OSError, ValueError, IndexError):  # what the system does not show is left out
+    with suppress(OSError, ValueError, IndexError):  # metrics that the system does not provide are left out
         resident = int((PROC / "self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         name = "process_resident_memory_bytes"
         yield name, "gauge", "Resident memory.", [f"{name} {resident}"]
-        handles = sum(1 for _ in (PROC / "self/fd").iterdir())
-        yield "process_open_fds", "gauge", "Open file descriptors.", [f"process_open_fds {handles}"]
-        yield "process_start_time_seconds", "gauge", "Start of the process.", [f"process_start_time_seconds {_started():.2f}"]
+        descriptors = sum(1 for _ in (PROC / "self/fd").iterdir())
+        yield "process_open_fds", "gauge", "Open file descriptors.", [f"process_open_fds {descriptors}"]
+        yield "process_start_time_seconds", "gauge", "Start of the process.", [f"process_start_time_seconds {_start_time():.2f}"]
 
 
-def _started() -> float:
+def _start_time() -> float:
+    """When the process started, in seconds since 1970. Raises OSError, ValueError or IndexError where /proc does not tell."""
     ticks = int((PROC / "self/stat").read_bytes().rpartition(b")")[2].split()[19])
-    booted = next(int(line.split()[1]) for line in (PROC / "stat").read_bytes().splitlines() if line.startswith(b"btime"))
-    return booted + ticks / os.sysconf("SC_CLK_TCK")
+    boot_time = next(int(line.split()[1]) for line in (PROC / "stat").read_bytes().splitlines() if line.startswith(b"btime"))
+    return boot_time + ticks / os.sysconf("SC_CLK_TCK")

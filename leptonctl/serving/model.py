@@ -9,11 +9,11 @@ from leptonctl.core.manifest import FEATURES, Manifest
 from leptonctl.serving.intake import Check, Intake, compile_intake, with_checks
 from leptonctl.serving.manifest import BadModel
 
-DATATYPES = {"tensor(string)": "BYTES", "tensor(int64)": "INT64", "tensor(float)": "FP32"}
+OUTPUT_DATATYPES = {"tensor(string)": "BYTES", "tensor(int64)": "INT64", "tensor(float)": "FP32"}
 
 
 class Output(Frozen):
-    """One output as clients see it. `width` is the number of columns, None for a vector."""
+    """One output as clients see it. `graph` is its name in the graph, `width` the number of columns (None for a vector)."""
 
     name: str
     graph: str
@@ -24,12 +24,12 @@ class Output(Frozen):
 class LoadedModel(Frozen, eq=False):
     """Immutable and shared: two versions or deployments with the same artifacts hold the same value.
 
-    `built` is the manifest as it was exported, `manifest` the same with the checks in force, whose digest is `checks` (None: those
-    of the build). `loaded_at` is in seconds since 1970.
+    `built_manifest` is the manifest as it was exported, `manifest` the same with the checks in force. `checks` is the digest of those
+    checks, None for those of the build. `loaded_at` is in seconds since 1970.
     """
 
     session: ort.InferenceSession
-    built: Manifest
+    built_manifest: Manifest
     manifest: Manifest
     checks: str | None
     intake: Intake
@@ -38,24 +38,24 @@ class LoadedModel(Frozen, eq=False):
 
 
 def load_model(onnx: bytes, manifest: Manifest, *, key: bytes | None = None, loaded_at: float = 0.0) -> LoadedModel:
-    """The model in `onnx`; `key` is the secret of its hashed columns. Raises BadModel."""
+    """Load the model in `onnx`; `key` is the secret of its hashed columns. Raises BadModel."""
     if key is None and any(column.hash for column in manifest.columns):
-        msg = "the model has hashed columns and no key was handed over"
+        msg = "the model has hashed columns, but no key was passed"
         raise BadModel(msg)
     options = ort.SessionOptions()
-    # one thread: requests run side by side, and a pool of its own per model would fight over the cores
+    # one thread: requests run in parallel, and a thread pool per model would compete for the cores
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
         session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except Exception as problem:  # onnxruntime raises its own bare classes, one per status code
-        msg = f"onnxruntime does not load model.onnx: {_line(problem)}"
+    except Exception as problem:  # onnxruntime raises one exception class per status code, with no common base
+        msg = f"onnxruntime cannot load model.onnx: {_first_line(problem)}"
         raise BadModel(msg) from problem
     _check_inputs(session, manifest)
     return LoadedModel(
         session=session,
-        built=manifest,
+        built_manifest=manifest,
         manifest=manifest,
         checks=None,
         intake=compile_intake(manifest, key),
@@ -65,40 +65,40 @@ def load_model(onnx: bytes, manifest: Manifest, *, key: bytes | None = None, loa
 
 
 def checked_model(model: LoadedModel, digest: str | None, checks: Mapping[str, Check] | None) -> LoadedModel:
-    """The same session with the checks that are declared now, of that digest; None: those of its build. Raises BadModel."""
-    manifest = model.built if checks is None else with_checks(model.built, checks)
+    """The same session with `checks`, whose digest is `digest`; None stands for the checks of the build. Raises BadModel."""
+    manifest = model.built_manifest if checks is None else with_checks(model.built_manifest, checks)
     return replace(model, manifest=manifest, checks=digest, intake=compile_intake(manifest, model.intake.key))
 
 
 def _check_inputs(session: ort.InferenceSession, manifest: Manifest) -> None:
-    have = {tensor.name: tensor.type for tensor in session.get_inputs()}
-    want = dict.fromkeys(manifest.graph.strings, "tensor(string)")
+    inputs = {tensor.name: tensor.type for tensor in session.get_inputs()}
+    expected = dict.fromkeys(manifest.graph.strings, "tensor(string)")
     if manifest.graph.features:
-        want[FEATURES] = "tensor(float)"
-    if have != want:
-        msg = f"model.onnx takes {_names(have)}, manifest.json (graph) gives {_names(want)}"
+        expected[FEATURES] = "tensor(float)"
+    if inputs != expected:
+        msg = f"model.onnx takes {_names(inputs)}, but manifest.json (graph) lists {_names(expected)}"
         raise BadModel(msg)
 
 
 def _outputs(session: ort.InferenceSession, manifest: Manifest) -> tuple[Output, ...]:
-    have = {tensor.name: tensor.type for tensor in session.get_outputs()}
+    types = {tensor.name: tensor.type for tensor in session.get_outputs()}
     names = ("prediction",) if manifest.task == "regression" else ("label", "probabilities")
-    found: list[Output] = []
+    outputs: list[Output] = []
     for name in names:
         graph = manifest.graph.outputs.get(name, "")
-        datatype = DATATYPES.get(have.get(graph, ""))
-        wanted = ("BYTES", "INT64") if name == "label" else ("FP32",)
-        if datatype is None or datatype not in wanted:
-            msg = f'model.onnx has no output "{graph}" of type {" or ".join(wanted)} for "{name}" (manifest.json, graph.outputs)'
+        datatype = OUTPUT_DATATYPES.get(types.get(graph, ""))
+        allowed = ("BYTES", "INT64") if name == "label" else ("FP32",)
+        if datatype is None or datatype not in allowed:
+            msg = f'model.onnx has no output "{graph}" of type {" or ".join(allowed)} for "{name}" (manifest.json, graph.outputs)'
             raise BadModel(msg)
         width = len(manifest.classes or ()) if name == "probabilities" else None
-        found.append(Output(name=name, graph=graph, datatype=datatype, width=width))
-    return tuple(found)
+        outputs.append(Output(name=name, graph=graph, datatype=datatype, width=width))
+    return tuple(outputs)
 
 
 def _names(tensors: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in sorted(tensors.items())) or "nothing"
 
 
-def _line(problem: Exception) -> str:
+def _first_line(problem: Exception) -> str:
     return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__

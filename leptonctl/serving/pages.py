@@ -1,4 +1,4 @@
-"""The answers that are known when a deployment is taken: server and model metadata, encoded once. Pure."""
+"""The answers that do not depend on a request: server and model metadata, encoded once per deployment. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ PLATFORM = "onnx_onnxv1"
 
 
 def metadata_pages(models: Sequence[str]) -> dict[str, bytes]:
-    """What a server says of itself. Ready is absent while there is no model: then it is not."""
+    """The server's own metadata by path. Without a model the server is not ready, so that page is left out."""
     pages = {
         "/v2/health/live": dump({"live": True}),
         "/v2": dump({"name": "leptonctl", "version": __version__, "extensions": []}),
@@ -22,7 +22,7 @@ def metadata_pages(models: Sequence[str]) -> dict[str, bytes]:
 
 
 def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version: str, identity: Mapping[str, str]) -> dict[str, bytes]:
-    """Metadata and readiness of one model, at its path and at its version's. `identity`: its digests, by what they are of."""
+    """Metadata and readiness of one model, under each of its paths. `identity`: its digests, by what they are of."""
     metadata = dump(
         {
             "name": name,
@@ -41,12 +41,12 @@ def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version:
 
 
 def dump(value: object) -> bytes:
-    """Compact JSON in ASCII, keys as they come."""
+    """Compact ASCII JSON; keys keep their order."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _parameters(model: LoadedModel) -> dict[str, Json]:
-    """Values are text, numbers and booleans only (the protocol's rule): the classes stand as JSON text."""
+    """The protocol allows strings, numbers and booleans only, so the classes are encoded as a JSON string."""
     manifest = model.manifest
     parameters: dict[str, Json] = {"task": manifest.task, "target": manifest.target, "packed_features": model.intake.packed}
     return parameters if manifest.classes is None else parameters | {"classes": json.dumps(list(manifest.classes), ensure_ascii=False)}

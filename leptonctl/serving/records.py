@@ -1,6 +1,6 @@
-"""What a server reads of its environment: the head, deployment records, its own record. Refuses what is damaged or another's.
+"""The records that a server reads: the head of its environment, deployment records and its own server record.
 
-Every refusal names the file. Writes nothing.
+Refuses records that are damaged or belong to another environment; every refusal names the file. Writes nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from leptonctl.serving.deployment import Fetch, Since
 
 T = TypeVar("T")
-# how far back a starting server looks for since when its models serve, and for a deployment to fall back to
+# how many deployments back a starting server searches for the start of its models' service and for one to fall back to
 LOOK_BACK = 100
 
 
 class Records(Frozen):
-    """The records of one environment of one lineage, as `fetch` gives their bytes."""
+    """The records of one environment of one lineage; `fetch` reads their bytes."""
 
     fetch: Fetch
     lineage: str
@@ -34,11 +34,11 @@ class Records(Frozen):
         return layout.head(self.lineage, self.environment)
 
     def is_store(self) -> bool:
-        """Whether the store is there: every store that an apply has used is marked with its identity."""
+        """Whether the store exists: an apply marks every store that it uses with an identity."""
         return self.fetch(layout.IDENTITY) is not None
 
     def head(self) -> Head | None:
-        """The head, None when there is none. Raises Refused."""
+        """The head, or None. Raises Refused."""
         return self._read(self.head_path, Head)
 
     def deployment(self, number: int) -> Deployment:
@@ -48,22 +48,22 @@ class Records(Frozen):
         if record is None:
             msg = f"{path} is not in the store"
             raise Refused(msg)
-        for field, found, wanted in (
+        for field, actual, expected in (
             ("lineage", record.lineage, self.lineage),
             ("environment", record.environment, self.environment),
             ("deployment", record.deployment, number),
         ):
-            if found != wanted:
-                msg = f"{path} is the record of {field} {found}, not of {wanted}"
+            if actual != expected:
+                msg = f"{path} is the record of {field} {actual}, not of {expected}"
                 raise Refused(msg)
         return record
 
     def server(self, id: str) -> ServerRecord | None:  # noqa: A002
-        """What a server wrote of itself, None when it never did. Raises Refused."""
+        """The record that a server wrote about itself, or None. Raises Refused."""
         return self._read(layout.server(self.lineage, self.environment, id), ServerRecord)
 
     def in_force_before(self, record: Deployment) -> Iterator[Deployment]:
-        """The records that were in force before this one in its incarnation, newest first, as far as they are readable."""
+        """The records in force before this one in the same incarnation, newest first, up to the first unreadable one."""
         later = record
         for _ in range(LOOK_BACK):
             if not later.previous:
@@ -77,10 +77,10 @@ class Records(Frozen):
             yield earlier
             later = earlier
 
-    def since(self, record: Deployment, reached: int, known: Since) -> Since:
-        """From when on each package of the record has served without a break, by the records before it.
+    def since(self, record: Deployment, reached: int, since_reached: Since) -> Since:
+        """Since when each package of the record has served without a break, according to the earlier records.
 
-        `known` is the answer for deployment number `reached`, further back than which nothing need be read.
+        `since_reached` has the answers for deployment number `reached`; no older record is read.
         """
         unbroken = _packages(record)
         since: dict[tuple[str, str], str] = {}
@@ -88,7 +88,7 @@ class Records(Frozen):
             unbroken &= _packages(earlier)
             since.update(dict.fromkeys(unbroken, earlier.at))
             if earlier.deployment == reached:
-                since.update({key: known[key] for key in unbroken if key in known})
+                since.update({key: since_reached[key] for key in unbroken if key in since_reached})
             if not unbroken or earlier.deployment == reached:
                 break
         return since
@@ -102,20 +102,20 @@ class Records(Frozen):
             raise Refused(msg) from problem
 
 
-def behind(head: Head, in_force: Head) -> str | None:
-    """Why a head is older than the one in force, or None. Whoever moves an environment with an older view of it is refused.
+def outdated(head: Head, in_force: Head) -> str | None:
+    """Why a head is older than the one in force, or None. An old head comes from an apply with an outdated view of the environment.
 
     A head without a deployment may have no serial.
     """
     if head.epoch < in_force.epoch:
-        return f"its epoch {_text(head.epoch)} is lower than {_text(in_force.epoch)}, which is in force"
+        return f"its epoch {_text(head.epoch)} is lower than {_text(in_force.epoch)}, the one in force"
     if head.serial < in_force.serial and (head.deployment or head.serial):
-        return f"its serial {head.serial} is lower than {in_force.serial}, which is in force"
+        return f"its serial {head.serial} is lower than {in_force.serial}, the one in force"
     return None
 
 
 def _packages(record: Deployment) -> set[tuple[str, str]]:
-    """(model, package) of all that answers in a deployment."""
+    """(model, package) of each main route of a deployment."""
     mains = ((name, record.main(name)) for name in record.models)
     return {(name, route.package) for name, route in mains if route is not None}
 

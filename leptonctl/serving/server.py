@@ -1,4 +1,4 @@
-"""One server process: a socket, the HTTP front, the follower, and a clean end. Owns nothing of what is served."""
+"""One server process: its socket, the HTTP front end, the follower and a clean shutdown. Knows nothing of the models."""
 
 from __future__ import annotations
 
@@ -43,13 +43,14 @@ def serve(
 ) -> None:
     """Serve an environment until SIGTERM, SIGINT or SIGHUP. Raises Failure when the address cannot be listened on.
 
-    `on_listen` is called once, when requests are accepted (the first deployment may still be loading: ready says so).
+    `on_listen` is called once, when connections are accepted; the first deployment may still be loading, and until then the server
+    is not ready.
     """
     listener = listen(host, port, settings.backlog)
     record = who.record(_url(host, listener.getsockname()[1]), time.time())
     follower = Follower(objects, record, read_secret, settings, log)
     front = Front(follower.current, lambda: encode(follower.status()), who.environment, max_body=settings.max_body)
-    # a request makes hundreds of small containers and no cycle: looking for cycles in them at every third is waste
+    # a request allocates hundreds of small containers and no cycles, so the collector need not run within every request
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     follower.start()
@@ -83,7 +84,7 @@ def _config(front: Front, settings: Settings) -> uvicorn.Config:
 class Http(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn does it, but a captured signal is not raised again at the end: what comes after it must still run."""
+        """Like uvicorn's, but a captured signal is not raised again at the end, so that the cleanup after it still runs."""
         loop = asyncio.get_running_loop()
         for number in STOPS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
@@ -99,7 +100,7 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        # bound alone is not enough: two sockets may bind one address until one of them listens
+        # bind alone does not reserve the address: two sockets may bind it until one of them listens
         listener.listen(backlog)
     except OSError as problem:
         if listener is not None:

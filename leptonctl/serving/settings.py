@@ -1,4 +1,4 @@
-"""What can be set about a server process: its periods, time-outs and limits. A value that whoever starts it hands over."""
+"""The settings of a server process: intervals, timeouts and limits. Whoever starts the server passes them in."""
 
 from leptonctl.core.codec import Record
 
@@ -8,10 +8,10 @@ MIB = 2**20
 class Settings(Record):
     """Times are in seconds, sizes in bytes; all are above 0.
 
-    `follow_s`: between two looks at the head. `heartbeat_s`: between two writings of the server's record. `max_body`: the largest
-    request body. `stop_s`: how long requests in flight may take at a stop. `keep_alive_s`: how long an idle connection stays open.
-    `backlog`: connections that wait to be accepted. `retry_s`: the pause after a deployment could not be taken, doubled with every
-    failure up to `retry_most_s`.
+    `follow_s`: interval between reads of the head. `heartbeat_s`: interval between writes of the server's record. `max_body`: the
+    largest request body. `stop_s`: how long a stop waits for requests in flight. `keep_alive_s`: how long an idle connection stays
+    open. `backlog`: how many connections may wait to be accepted. `retry_s`: the pause after a deployment failed to load, doubled
+    with every failure up to `retry_most_s`.
     """
 
     follow_s: float = 0.1

@@ -1,4 +1,4 @@
-"""Who a server is and where it stands, as values, and what it says of both: its record. Pure."""
+"""The identity and the condition of a server, as values, and the server record made of both. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Identity(Frozen):
-    """Which server this is, and whose: known to who starts it. `start` is in clock ticks since boot, `namespace` that of the pid."""
+    """Identifies a server and its process; whoever starts the server knows it.
+
+    `start` is the process's start in clock ticks since boot, `boot` the id of that boot, `namespace` the pid's namespace.
+    """
 
     id: str
     lineage: str
@@ -27,7 +30,7 @@ class Identity(Frozen):
     namespace: str | None = None
 
     def record(self, url: str, started: float) -> ServerRecord:
-        """What it says of itself before it serves. `started` is in seconds since 1970."""
+        """The server record before any deployment is served. `started` is in seconds since 1970."""
         return ServerRecord(
             id=self.id, lineage=self.lineage, environment=self.environment, host=self.host, machine=self.machine, pid=self.pid,
             start=self.start, boot=self.boot, namespace=self.namespace, url=url, started=started,
@@ -35,9 +38,10 @@ class Identity(Frozen):
 
 
 class Standing(Frozen):
-    """Where a server stands. `head` is the last one that was followed, `trouble` what is wrong with the one that is there now.
+    """The condition of a server.
 
-    `failed`: deployment -> why it cannot be served.
+    `current` is the deployment in force, `prepared` one that is loaded and waits for its turn. `head` is the last head that was
+    followed, `trouble` what is wrong with the one in the store now. `failed` maps deployment numbers to why they cannot be served.
     """
 
     current: LoadedDeployment
@@ -48,7 +52,7 @@ class Standing(Frozen):
 
     @property
     def note(self) -> str:
-        """Why it serves another deployment than the head's."""
+        """Why the server does not serve the head's deployment, or empty."""
         if self.trouble:
             return self.trouble
         number = self.head.deployment
@@ -58,7 +62,7 @@ class Standing(Frozen):
 
 
 class Beat(Frozen):
-    """A writing of the record: which one, and when by the server's own clock (seconds since 1970)."""
+    """One write of the server record: its number, and its time by the server's clock (seconds since 1970)."""
 
     number: int = 0
     at: float = 0.0
@@ -66,7 +70,7 @@ class Beat(Frozen):
 
 
 def server_record(identity: ServerRecord, standing: Standing, beat: Beat) -> ServerRecord:
-    """What stands in the store under the server's id, and at `/leptonctl/v1/status`."""
+    """The record that the server writes to the store and answers at `/leptonctl/v1/status`."""
     current = standing.current
     return replace(
         identity,

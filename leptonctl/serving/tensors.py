@@ -1,6 +1,6 @@
-"""Request bytes -> flat lists of Python values per input, checked against name, shape and datatype.
+"""Request bytes -> one flat list of Python values per input, checked for name, shape and datatype.
 
-Owns the form of an inference request (Open Inference Protocol v2). Knows nothing of numpy or of what a column means.
+Owns the format of an inference request (Open Inference Protocol v2). Knows neither numpy nor the meaning of a column.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ NUMERIC = FLOATS | RANGES.keys()
 ACCEPTED = {"number": NUMERIC, "integer": NUMERIC, "boolean": NUMERIC | {"BOOL"}, "string": frozenset({"BYTES"})}
 NATURAL = {"number": "FP32", "integer": "FP32", "boolean": "BOOL", "string": "BYTES"}
 VECTOR, MATRIX = 1, 2
-SHOWN = 64
+QUOTE_LIMIT = 64
 
 _decode = json.JSONDecoder().decode
 
 
 class BadRequest(Exception):
-    """The request is refused with `status`; the text tells the client what to mend."""
+    """The request is refused with `status`; the message tells the client what to correct."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         self.status = status
@@ -40,7 +40,7 @@ class BadRequest(Exception):
 
 
 class Input(NamedTuple):
-    """One input as it came: `data` is flat and as long as `rows` (times the width, for the packed form)."""
+    """One input as received: `data` is flat and has `rows` values (times the width, in the packed form)."""
 
     datatype: str
     data: list[Json]
@@ -48,7 +48,7 @@ class Input(NamedTuple):
 
 
 def parse(body: bytes) -> dict[str, Json]:
-    """The JSON object in `body`. NaN and Infinity are read: NaN is a missing cell."""
+    """The JSON object in `body`. NaN and Infinity are accepted: NaN is a missing cell. Raises BadRequest."""
     try:
         value: Json = _decode(body.decode())
     except UnicodeDecodeError as problem:
@@ -61,8 +61,8 @@ def parse(body: bytes) -> dict[str, Json]:
         msg = "the body is nested too deeply"
         raise BadRequest(msg) from None
     except ValueError:
-        # Python bounds the digits of an integer, since reading one takes quadratic time
-        msg = "the body holds an integer of too many digits"
+        # Python limits the digits of an integer because parsing one takes quadratic time
+        msg = "the body contains an integer with too many digits"
         raise BadRequest(msg) from None
     if not isinstance(value, dict):
         msg = "the body must be a JSON object"
@@ -71,16 +71,16 @@ def parse(body: bytes) -> dict[str, Json]:
 
 
 def request_id(request: dict[str, Json]) -> str | None:
-    """The `id` to echo."""
-    found = request.get("id")
-    if found is not None and not isinstance(found, str):
+    """The `id` to echo, None when the request has none."""
+    value = request.get("id")
+    if value is not None and not isinstance(value, str):
         msg = '"id" must be a string'
         raise BadRequest(msg)
-    return found
+    return value
 
 
-def requested(request: dict[str, Json], known: Sequence[str]) -> tuple[str, ...] | None:
-    """The names under `outputs` in their order, or None when all are wanted."""
+def requested_outputs(request: dict[str, Json], available: Sequence[str]) -> tuple[str, ...] | None:
+    """The names under `outputs` in the order of the request, or None for all outputs."""
     outputs = request.get("outputs")
     if outputs is None:
         return None
@@ -93,8 +93,8 @@ def requested(request: dict[str, Json], known: Sequence[str]) -> tuple[str, ...]
             msg = '"outputs" must be a list of objects with a "name"'
             raise BadRequest(msg)
         name = item.get("name")
-        if not isinstance(name, str) or name not in known:
-            msg = f"output {_quote(name)} does not exist; the model gives {_list(known)}"
+        if not isinstance(name, str) or name not in available:
+            msg = f"output {_quote(name)} does not exist; the model returns {_list(available)}"
             raise BadRequest(msg)
         if name in names:
             msg = f'output "{name}" is requested twice'
@@ -104,7 +104,7 @@ def requested(request: dict[str, Json], known: Sequence[str]) -> tuple[str, ...]
 
 
 def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Input], int]:
-    """Every column's input by name, and the number of rows. The packed form gives the one name `features`."""
+    """The input of each column by name, and the number of rows. In the packed form the only name is `features`."""
     items = request.get("inputs")
     if not isinstance(items, list) or not items:
         msg = '"inputs" must be a list with one input per column'
@@ -117,21 +117,21 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
             msg = 'every input must be an object with a "name"'
             raise BadRequest(msg)
         if name in inputs:
-            msg = f"input {_quote(name)} is given twice"
+            msg = f"input {_quote(name)} appears twice"
             raise BadRequest(msg)
         column = columns.get(name)
-        # most inputs are like the one before them: a flat vector of the natural datatype and the same length
+        # fast path: most inputs are flat vectors of the natural datatype, as long as the one before
         if column is not None and item.get("datatype") == (natural := NATURAL[column.type]):
             data, shape = item.get("data"), item.get("shape")
             if isinstance(data, list) and isinstance(shape, list) and len(data) == rows and shape == [rows] and type(shape[0]) is int:
                 inputs[name] = Input(natural, data, rows)
                 continue
-        found = _input(intake, name, item, alone=len(items) == 1)
-        if rows not in (found.rows, -1):
-            msg = f'column "{name}" has {found.rows} rows, the inputs before it have {rows}'
+        tensor = _input(intake, name, item, alone=len(items) == 1)
+        if rows not in (tensor.rows, -1):
+            msg = f'column "{name}" has {tensor.rows} rows, but the inputs before it have {rows}'
             raise BadRequest(msg)
-        inputs[name] = found
-        rows = found.rows
+        inputs[name] = tensor
+        rows = tensor.rows
     _check_complete(intake, inputs)
     return inputs, rows
 
@@ -163,7 +163,7 @@ def _column_input(item: dict[str, Json], column: ManifestColumn) -> Input:
     shape = _shape(column.name, item.get("shape"), 1)
     data = _flat(column.name, shape, item.get("data"), 1)
     if len(data) != shape[0]:
-        msg = f'column "{column.name}" has the shape {shape} and {len(data)} values'
+        msg = f'column "{column.name}" has the shape {shape} but {len(data)} values'
         raise BadRequest(msg)
     return Input(datatype, data, shape[0])
 
@@ -179,21 +179,21 @@ def _packed_input(item: dict[str, Json], width: int) -> Input:
         raise BadRequest(msg)
     data = _flat(FEATURES, shape, item.get("data"), width)
     if len(data) != shape[0] * width:
-        msg = f'"{FEATURES}" has the shape {shape} and {len(data)} values'
+        msg = f'"{FEATURES}" has the shape {shape} but {len(data)} values'
         raise BadRequest(msg)
     return Input(datatype, data, shape[0])
 
 
 def _shape(name: str, shape: Json, width: int) -> list[int]:
-    """What `shape` announces: rows, and perhaps the width."""
+    """The checked sizes in `shape`: the number of rows, and the width where it is written."""
     form = "[N] or [N, 1]" if width == 1 else f"[N, {width}]"
-    # exactly int: true is no size
+    # exactly int: a boolean is not a size
     sizes = [size for size in shape if isinstance(size, int) and type(size) is int] if isinstance(shape, list) else []
     if not isinstance(shape, list) or len(shape) not in (VECTOR, MATRIX) or len(sizes) != len(shape):
         msg = f'shape of "{name}" must be {form}'
         raise BadRequest(msg)
     if len(sizes) == MATRIX and sizes[1] != width:
-        msg = f'shape of "{name}" must be {form}, its width is {_short(sizes[1])}'
+        msg = f'shape of "{name}" must be {form}, but its width is {_short(sizes[1])}'
         raise BadRequest(msg)
     if sizes[0] < 1:
         msg = f'"{name}" has no rows'
@@ -202,7 +202,7 @@ def _shape(name: str, shape: Json, width: int) -> list[int]:
 
 
 def _flat(name: str, shape: list[int], data: Json, width: int) -> list[Json]:
-    """The values in row-major order: they may come flat, or nested as the shape says."""
+    """The values in row-major order. They may be sent flat, or nested according to the shape."""
     if not isinstance(data, list):
         msg = f'"{name}" has no list under "data"'
         raise BadRequest(msg)
@@ -211,7 +211,7 @@ def _flat(name: str, shape: list[int], data: Json, width: int) -> list[Json]:
     flat: list[Json] = []
     for number, row in enumerate(data, 1):
         if not isinstance(row, list) or len(row) != width:
-            msg = f'"{name}", row {number}: nested data must hold {width} value{"s" if width > 1 else ""} a row'
+            msg = f'"{name}", row {number}: nested data must have {width} value{"s" if width > 1 else ""} per row'
             raise BadRequest(msg)
         flat += row
     return flat
@@ -223,10 +223,10 @@ def _short(value: int) -> str:
 
 def _quote(value: Json) -> str:
     if not isinstance(value, str):
-        return "nothing" if value is None else "what is not a string"
-    return json.dumps(value if len(value) <= SHOWN else value[:SHOWN] + "…", ensure_ascii=False)
+        return "nothing" if value is None else "a value that is not a string"
+    return json.dumps(value if len(value) <= QUOTE_LIMIT else value[:QUOTE_LIMIT] + "…", ensure_ascii=False)
 
 
-def _list(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(f'"{name}"' for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _list(names: Sequence[str], limit: int = 12) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names[:limit])
+    return quoted + (f" and {len(names) - limit} more" if len(names) > limit else "")

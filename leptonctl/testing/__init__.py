@@ -1,4 +1,4 @@
-"""Conformance suites: what every provider and back end must keep, as one call each. They raise AssertionError."""
+"""Conformance suites: one call checks one provider or back end against its contract. They raise AssertionError."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ __all__ = [
     "check_executor", "check_metric", "check_platform", "check_preprocessor", "check_source", "check_state", "check_store", "check_trainer",
 ]  # fmt: skip
 
-HOMES = {
+MODULES = {
     "executors": ("check_executor",),
     "platforms": ("check_platform",),
     "providers": ("check_metric", "check_preprocessor", "check_source", "check_trainer"),
@@ -23,12 +23,12 @@ HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a suite when it is used: one of back ends needs nothing of what learning needs."""
+    """Load a suite when it is used: the suites of back ends need none of the learning libraries."""
     from importlib import import_module
 
-    for home, suites in HOMES.items():
+    for module, suites in MODULES.items():
         if name in suites:
-            return getattr(import_module(f"leptonctl.testing.{home}"), name)
+            return getattr(import_module(f"leptonctl.testing.{module}"), name)
     raise AttributeError(name)
 
 

@@ -1,4 +1,4 @@
-"""Small real packages for whoever tests what serves: y = weight * x as ONNX, with its manifest and golden rows."""
+"""Small real packages for tests of serving: y = weight * x as ONNX, with its manifest and golden rows."""
 
 from leptonctl.core import layout
 from leptonctl.core.canonical import digest
@@ -13,7 +13,7 @@ ROWS: tuple[float, ...] = (1.0, 2.0, -3.0)
 
 
 def put_package(objects: Objects, version: str, weight: float) -> Route:
-    """Write a package into a store; gives the route that serves it."""
+    """Write a package into a store and return the route that serves it."""
     files = {"model.onnx": _line(weight), "manifest.json": encode(_manifest()), "golden.json": encode(_golden(weight))}
     digests = {name: _put(objects, data) for name, data in files.items()}
     artifact = digests["model.onnx"]
@@ -27,16 +27,16 @@ def put_package(objects: Objects, version: str, weight: float) -> Route:
 
 
 def pointer_to(route: Route) -> Pointer:
-    """The pointer of a binding to a package."""
+    """The pointer of a binding to the route's package."""
     return Pointer(digest=route.digest, artifact=route.artifact, package=route.package, version=route.version, effect=True)
 
 
 def _put(objects: Objects, data: bytes) -> str:
     from hashlib import sha256
 
-    found = "sha256:" + sha256(data).hexdigest()
-    objects.create(layout.artifact(found), data)
-    return found
+    artifact = "sha256:" + sha256(data).hexdigest()
+    objects.create(layout.artifact(artifact), data)
+    return artifact
 
 
 def _line(weight: float) -> bytes:

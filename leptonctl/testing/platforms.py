@@ -1,4 +1,4 @@
-"""What every platform must keep, as one call: a whole life of an environment through the switch itself. It raises AssertionError."""
+"""The conformance suite of platforms: takes an environment through its whole life with the real switch."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from leptonctl.storage.owner import current_owner
 from leptonctl.storage.pointers import Pointers
 from leptonctl.storage.state_folder import FolderState
 from leptonctl.testing.packages import pointer_to, put_package
-from leptonctl.testing.providers import check_about, check_params
+from leptonctl.testing.providers import check_identity, check_params
 from leptonctl.testing.racing import require
 
 NAME, MODEL = "prod", "line"
@@ -28,34 +28,34 @@ ADDRESS, BINDING = document("environment", NAME), member_of("environment", NAME,
 
 
 def check_platform(platform: Platform, settings: Mapping[str, Json] | None = None, folder: Path | None = None) -> None:
-    """A platform: what its settings may hold; and in an empty `folder`, what its verbs do when an environment is bound, moved,
-    brought back, healed and destroyed.
+    """Check a platform's settings and, in an empty `folder`, its verbs: an environment is bound, moved, rolled back, healed, destroyed.
 
-    `settings`: those of the run, such as a free port; defaults for the others. What the platform starts is stopped at the end.
+    `settings` are those of this environment, such as a free port; the others have their defaults. What the platform started is stopped
+    at the end. Raises AssertionError.
     """
-    check_about(platform.name, platform.description, platform.observe)
-    require(not {"type", "run"} & set(platform.settings), "`type` and `run` are of every platform and no settings of one")
+    check_identity(platform.name, platform.description, platform.observe)
+    require(not {"type", "run"} & set(platform.settings), "`type` and `run` exist on every platform and are not its settings")
     check_params(platform.settings)
     for name, schema in platform.settings.items():
         require(isinstance(schema.get("x-restart", False), bool), f"x-restart of {name} is true or false")
-    chosen = filled(platform.settings, settings or {})
-    require(set(settings or {}) <= set(platform.settings), "the settings of the run are the platform's")
-    require(restarts(platform.settings, settings or {}, chosen) == [], "settings that did not change restart nothing")
-    require(platform.url(chosen) != "", "`url` is where clients reach it, or None")
+    complete = filled(platform.settings, settings or {})
+    require(set(settings or {}) <= set(platform.settings), "the passed settings are among the platform's")
+    require(restarts(platform.settings, settings or {}, complete) == [], "unchanged settings restart nothing")
+    require(platform.url(complete) != "", "`url` returns where clients reach it, or None")
     if folder is not None:
-        _live(_Life(platform=platform, settings=dict(settings or {}), root=folder))
+        _check_environment(_Project(platform=platform, settings=dict(settings or {}), root=folder))
 
 
-def _live(life: "_Life") -> None:
+def _check_environment(project: "_Project") -> None:
     try:
-        _check_nothing(life)
-        _check_life(life)
+        _check_unbound(project)
+        _check_lifecycle(project)
     finally:
-        life.platform.remove(life.site(), life.say)
+        project.platform.remove(project.site(), project.say)
 
 
-class _Life(Frozen):
-    """An environment of a project of its own. `lines` are what the verbs have said."""
+class _Project(Frozen):
+    """A project with one environment. `lines` collects the progress lines of the verbs."""
 
     platform: Platform
     settings: Mapping[str, Json]
@@ -85,27 +85,27 @@ class _Life(Frozen):
 
     @contextmanager
     def switch(self) -> Iterator[Switch]:
-        """The means of a switch; what the platform refuses in one is an AssertionError."""
+        """A switch under a claim. Raises AssertionError when the platform refuses a step of it."""
         pointers = self.pointers
         with claimed(pointers, current_owner("check_platform", None), [BINDING]) as claim:
             switch = Switch(
                 pointers=pointers, claim=claim, author=Author(command="check_platform"), platforms={self.platform.name: self.platform},
-                root=self.root, store=".leptonctl/store", say=self.say, checkpoint=self.look,
+                root=self.root, store=".leptonctl/store", say=self.say, checkpoint=self.check_staged,
             )  # fmt: skip
             try:
                 yield switch
-            except Failure as refused:
-                msg = f"not kept: a switch goes through ({refused})"
-                raise AssertionError(msg) from refused
+            except Failure as failure:
+                msg = f"not met: a switch succeeds ({failure})"
+                raise AssertionError(msg) from failure
 
-    def look(self, point: str) -> None:
-        """Before the head moves the old set serves on."""
+    def check_staged(self, point: str) -> None:
+        """Until the head moves, the previous deployment must keep serving."""
         head = self.pointers.lineage(self.state()).head(NAME)
         if point != "head" or head is None or not head.head.deployment:
             return
         answering, number = self.observe().answering, head.head.deployment
-        what = f"deployment {number} serves on while {head.head.staged} is staged"
-        require(answering is not None and answering.deployment == number, what)
+        requirement = f"deployment {number} keeps serving while {head.head.staged} is staged"
+        require(answering is not None and answering.deployment == number, requirement)
 
     def heal(self) -> None:
         with self.switch() as switch:
@@ -121,98 +121,99 @@ class _Life(Frozen):
         return self.move(lambda _: Wanted(bindings=pointers, environment=environment, routes=lambda *_: route, returning=returning))
 
 
-def _check_nothing(life: _Life) -> None:
-    """Before anything was bound: looking raises nothing and changes nothing, and there is nothing to remove."""
-    life.state()
-    before = _files(life.root)
-    seen = life.observe()
-    require((seen.running, seen.answering) == (False, None), f"nothing runs before the first set: {seen}")
+def _check_unbound(project: _Project) -> None:
+    """Before the first bind, observing raises nothing and changes nothing, and `remove` does nothing."""
+    project.state()
+    files = _files(project.root)
+    observation = project.observe()
+    require((observation.running, observation.answering) == (False, None), f"nothing runs before the first deployment: {observation}")
     for _ in range(2):
-        problems = life.platform.problems(life.site(), seen)
-        require(problems == (), f"nothing stands in the way in an empty folder: {problems}")
-    require(_files(life.root) == before, "`observe` and `problems` write nothing")
+        problems = project.platform.problems(project.site(), observation)
+        require(problems == (), f"there are no problems in an empty folder: {problems}")
+    require(_files(project.root) == files, "`observe` and `problems` write nothing")
     for _ in range(2):
-        life.platform.remove(life.site(), life.say)
-    require(life.observe().running is False, "removing nothing starts nothing")
+        project.platform.remove(project.site(), project.say)
+    require(project.observe().running is False, "`remove` starts nothing")
 
 
-def _check_life(life: _Life) -> None:
-    first, second = (put_package(life.pointers.objects, version, weight) for version, weight in (("v1", 2.0), ("v2", 3.0)))
-    life.bind(first)
-    _check_serves(life, first)
-    _check_again(life)
-    _check_serves(life, first)
-    life.bind(second)
-    _check_serves(life, second)
-    _check_url(life)
-    life.heal()
-    _check_serves(life, second)
-    life.bind(first, returning=True)
-    _check_serves(life, first)
-    _check_others(life)
-    life.platform.remove(life.site(), life.say)
-    require(not life.observe().running, "nothing runs after `remove`")
-    require(life.observe().answering is None, "nothing answers after `remove`")
-    life.heal()
-    _check_serves(life, first)
-    life.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: first))
-    _check_gone(life)
-    life.bind(second)
-    _check_serves(life, second)
-    life.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: second))
-    _check_gone(life)
-    require(all(line.strip() and "\n" not in line for line in life.lines), "what is said is a line of text")
+def _check_lifecycle(project: _Project) -> None:
+    first, second = (put_package(project.pointers.objects, version, weight) for version, weight in (("v1", 2.0), ("v2", 3.0)))
+    project.bind(first)
+    _check_serves(project, first)
+    _check_repeated_verbs(project)
+    _check_serves(project, first)
+    project.bind(second)
+    _check_serves(project, second)
+    _check_url(project)
+    project.heal()
+    _check_serves(project, second)
+    project.bind(first, returning=True)
+    _check_serves(project, first)
+    _check_other_environment(project)
+    project.platform.remove(project.site(), project.say)
+    require(not project.observe().running, "nothing runs after `remove`")
+    require(project.observe().answering is None, "nothing answers after `remove`")
+    project.heal()
+    _check_serves(project, first)
+    project.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: first))
+    _check_destroyed(project)
+    project.bind(second)
+    _check_serves(project, second)
+    project.move(lambda _: Wanted(bindings={}, environment=None, routes=lambda *_: second))
+    _check_destroyed(project)
+    require(all(line.strip() and "\n" not in line for line in project.lines), "every progress message is one line of text")
 
 
-def _check_serves(life: _Life, route: Route) -> None:
-    """What answers is what the head names, by package, and nothing stands in the way of going on."""
-    state = life.state()
-    lineage, seen = life.pointers.lineage(state), life.observe()
+def _check_serves(project: _Project, route: Route) -> None:
+    """The deployment that the head names must answer, package by package, and the platform must report no problems."""
+    state = project.state()
+    lineage, observation = project.pointers.lineage(state), project.observe()
     head = lineage.head(NAME)
     record = lineage.deployment(NAME, head.head.deployment) if head else None
     require(record is not None, "the head names a deployment")
     if record is not None:
-        what = f"deployment {record.deployment} serves once it is activated: {seen}"
-        require(seen.running and seen.answering is not None and seen.answering.deployment == record.deployment, what)
-    if record is not None and seen.answering is not None:
-        require(differences(record, seen.answering) == [], "what answers is what is bound, by package")
-        require(seen.answering.lineage == state.lineage, "what answers names its lineage")
-        require(seen.answering.models[MODEL].package == route.package, "what answers is what was asked for")
-    problems = life.platform.problems(life.site(), seen)
-    require(problems == (), f"what serves already stands in nobody's way: {problems}")
+        requirement = f"deployment {record.deployment} serves once it is activated: {observation}"
+        answering = observation.answering
+        require(observation.running and answering is not None and answering.deployment == record.deployment, requirement)
+    if record is not None and observation.answering is not None:
+        require(differences(record, observation.answering) == [], "every bound package answers")
+        require(observation.answering.lineage == state.lineage, "the answer names its lineage")
+        require(observation.answering.models[MODEL].package == route.package, "the answer comes from the requested package")
+    problems = project.platform.problems(project.site(), observation)
+    require(problems == (), f"a deployment in force is not a problem: {problems}")
 
 
-def _check_again(life: _Life) -> None:
-    """Each verb may come twice: a switch is done again after a crash."""
-    state = life.state()
-    lineage, site = life.pointers.lineage(state), life.site()
+def _check_repeated_verbs(project: _Project) -> None:
+    """Every verb must be repeatable, since a switch is repeated after a crash."""
+    state = project.state()
+    lineage, site = project.pointers.lineage(state), project.site()
     head = lineage.head(NAME)
     record = lineage.deployment(NAME, head.head.deployment) if head else None
     if head is not None and record is not None:
         for _ in range(2):
-            life.platform.stage(site, record, life.say)
-            life.platform.ready(site, record, life.say)
-            life.platform.activate(site, head.head, life.say)
+            project.platform.stage(site, record, project.say)
+            project.platform.ready(site, record, project.say)
+            project.platform.activate(site, head.head, project.say)
 
 
-def _check_others(life: _Life) -> None:
-    """An environment is not taken for another."""
-    seen = life.platform.observe(life.site("other"))
-    require(seen.answering is None, "what serves one environment does not answer for another")
-    life.platform.remove(life.site("other"), life.say)
-    require(life.observe().answering is not None, "removing another environment leaves it")
+def _check_other_environment(project: _Project) -> None:
+    """Environments must not be confused with each other."""
+    observation = project.platform.observe(project.site("other"))
+    require(observation.answering is None, "a server of one environment does not answer for another")
+    project.platform.remove(project.site("other"), project.say)
+    require(project.observe().answering is not None, "removing another environment does not affect this one")
 
 
-def _check_url(life: _Life) -> None:
-    require(life.state().environments[NAME].url == life.platform.url(life.site().settings), "the URL is recorded")
+def _check_url(project: _Project) -> None:
+    require(project.state().environments[NAME].url == project.platform.url(project.site().settings), "the URL is recorded")
 
 
-def _check_gone(life: _Life) -> None:
-    seen = life.observe()
-    require((seen.running, seen.answering) == (False, None), "nothing serves an environment that was destroyed")
+def _check_destroyed(project: _Project) -> None:
+    observation = project.observe()
+    require((observation.running, observation.answering) == (False, None), "nothing serves a destroyed environment")
     for _ in range(2):
-        life.platform.remove(life.site(), life.say)
+        project.platform.remove(project.site(), project.say)
 
 
 def _files(root: Path) -> set[Path]:
-    return {path for path in root.rglob("*") if path.is_file() and path.name != "seen.json"}
+    return {path for path in root.rglob("*") if path.is_file() and path.name != "observation.json"}

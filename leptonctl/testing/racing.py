@@ -1,4 +1,4 @@
-"""What the suites of back ends share: requirements as AssertionError, and processes that race each other."""
+"""Shared by the conformance suites: requirements that raise AssertionError, and processes that race each other."""
 
 import pickle
 import subprocess
@@ -11,36 +11,36 @@ PROCESSES = 8
 CHILD = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); run, *arguments = pickle.load(sys.stdin.buffer); run(*arguments)"
 
 
-def require(holds: bool, what: str) -> None:
-    """AssertionError unless it holds."""
-    if not holds:
-        msg = f"not kept: {what}"
+def require(condition: bool, requirement: str) -> None:
+    """Raises AssertionError, naming the requirement, unless the condition holds."""
+    if not condition:
+        msg = f"not met: {requirement}"
         raise AssertionError(msg)
 
 
-def require_raises(kind: type[Exception], what: str, act: Callable[..., object], *arguments: object) -> None:
-    """AssertionError unless the call raises this kind of exception."""
+def require_raises(kind: type[Exception], requirement: str, function: Callable[..., object], *arguments: object) -> None:
+    """Raises AssertionError unless the call raises this kind of exception."""
     try:
-        act(*arguments)
+        function(*arguments)
     except kind:
         return
     except Exception as other:
-        msg = f"not kept: {what} ({kind.__name__}, not {type(other).__name__}: {other})"
+        msg = f"not met: {requirement} ({kind.__name__}, not {type(other).__name__}: {other})"
         raise AssertionError(msg) from other
-    msg = f"not kept: {what} ({kind.__name__})"
+    msg = f"not met: {requirement} ({kind.__name__})"
     raise AssertionError(msg)
 
 
-def within(seconds: float, holds: Callable[[], bool], what: str) -> None:
-    """AssertionError unless it comes to hold in time."""
+def within(seconds: float, condition: Callable[[], bool], requirement: str) -> None:
+    """Raises AssertionError unless the condition becomes true in time."""
     deadline = time.monotonic() + seconds
-    while not holds():
-        require(time.monotonic() < deadline, f"{what} (within {seconds} s)")
+    while not condition():
+        require(time.monotonic() < deadline, f"{requirement} (within {seconds} s)")
         time.sleep(0.02)
 
 
 def spawn(run: Callable[..., None], *arguments: object) -> subprocess.Popen[bytes]:
-    """A fresh process that makes one call. Everything must survive pickling."""
+    """Start a fresh process that makes one call. The function and its arguments are pickled."""
     child = subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE)
     if child.stdin is not None:
         child.stdin.write(pickle.dumps(sys.path) + pickle.dumps((run, *arguments)))
@@ -49,7 +49,7 @@ def spawn(run: Callable[..., None], *arguments: object) -> subprocess.Popen[byte
 
 
 def at_once(calls: list[tuple[Any, ...]]) -> None:
-    """Make the calls in a process each, all at the same time. AssertionError when one fails."""
+    """Make each call in its own process, all at the same time. Raises AssertionError when one fails."""
     children = [spawn(*call) for call in calls]
     codes = [child.wait() for child in children]
     require(codes == [0] * len(calls), f"no process fails: {codes}")

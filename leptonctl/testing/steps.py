@@ -1,4 +1,4 @@
-"""Steps that `check_executor` has run: named as "leptonctl.testing.steps:FUNCTION", as any step is."""
+"""Steps that `check_executor` runs, named like any step: "leptonctl.testing.steps:FUNCTION"."""
 
 import os
 import signal
@@ -14,51 +14,51 @@ TICK_S = 0.05
 
 
 def echo(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """What it was given."""
+    """Return the inputs and the needs."""
     del bench
     keys: dict[str, Json] = {role: [result.key, result.op, dict(result.artifacts), dict(result.outputs)] for role, result in needs.items()}
     return Produced(outputs={"inputs": inputs, "needs": keys})
 
 
 def keep(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """`text` as an artifact."""
+    """Store `text` as an artifact."""
     del needs
     return Produced(artifacts={"text.txt": bench.artifacts.put_artifact(str(inputs["text"]).encode())})
 
 
 def fetch(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """The text of an artifact that another step has kept."""
+    """Return the text of an artifact that another step has stored."""
     del inputs
     return Produced(outputs={"text": bench.artifacts.get_artifact(needs["kept"].artifacts["text.txt"]).decode()})
 
 
 def mark(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """Whether a key mark is the first of its key id, or equal to it."""
+    """Return whether a key mark is the first of its key id, or equals it."""
     del needs
     return Produced(outputs={"same": bench.check_key(str(inputs["key_id"]), str(inputs["mark"]))})
 
 
 def refuse(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """A user's mistake."""
+    """Raise a user error."""
     del inputs, needs, bench
-    raise ProviderError("No", detail="It is wrong.", hint="right it", id="bad-data", file="data/t.csv", line=7, column="age")
+    raise ProviderError("No", detail="It is wrong.", hint="correct it", id="bad-data", file="data/t.csv", line=7, column="age")
 
 
 def fail(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """A mistake of its own."""
+    """Raise an unexpected error."""
     del inputs, needs, bench
     msg = "a bug of this step"
     raise RuntimeError(msg)
 
 
 def leave(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """The end of the interpreter."""
+    """Exit the interpreter."""
     del inputs, needs, bench
     sys.exit(3)
 
 
 def die(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """The end of the process, however deep in native code."""
+    """Kill the process, as a crash in native code would."""
     del inputs, needs, bench
     os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
@@ -66,12 +66,12 @@ def die(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def nothing(inputs: dict[str, Json], needs: Needs, bench: Bench) -> None:
-    """Not what a step gives."""
+    """Return None instead of `Produced`."""
     del inputs, needs, bench
 
 
 def count(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """Progress, more often than anybody can show."""
+    """Report progress more often than anybody can display."""
     del needs
     of = int(str(inputs["of"]))
     for iteration in range(1, of + 1):
@@ -81,18 +81,18 @@ def count(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def tick(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    """Work for `seconds`, leaving a trace in `file` of the project while it goes on."""
+    """Work for `seconds`, appending to `file` of the project meanwhile."""
     del needs
     deadline = time.monotonic() + float(str(inputs["seconds"]))
     trace = bench.project / str(inputs["file"]) if inputs.get("file") else None
     while time.monotonic() < deadline:
         if trace is not None:
-            _trace(trace)
+            _append_tick(trace)
         bench.progress(message="working")
         time.sleep(TICK_S)
     return Produced()
 
 
-def _trace(file: Path) -> None:
+def _append_tick(file: Path) -> None:
     with file.open("a", encoding="utf-8") as trace:
         trace.write("tick\n")

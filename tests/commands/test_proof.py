@@ -84,7 +84,7 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
     other = replace(result, artifacts={**result.artifacts, "golden.json": shelf.put_artifact(json.dumps(golden).encode())})
     failed = [check for check in verify_artifacts([other], shelf) if not check.ok]
     assert [(check.what, check.detail) for check in failed] == [
-        ("golden rows", 'golden row 4: output "label" is not what was recorded at build'),
+        ("golden rows", 'golden row 4: output "label" differs from the value recorded at build'),
     ]
 
 

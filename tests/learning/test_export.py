@@ -175,11 +175,16 @@ def test_hard_rows_try_thresholds_gaps_unknown_words_and_far_values():
     )
     model, _ = build_graph(fitted, 18)
     rows = hard_rows(fitted, model, unseen.columns)
-    about = set(rows.about)
-    assert {"size beside a threshold", "a missing value in gaps", "an unknown category in colour", "non-ASCII text in message"} <= about
-    assert {"a huge value in size", "zero in gaps", "a missing value in flag", "missing text in colour"} <= about
-    assert count_rows(rows.columns) == len(rows.about)
-    near = [i for i, text in enumerate(rows.about) if text == "size beside a threshold"]
+    about = set(rows.descriptions)
+    assert {
+        "size next to a threshold",
+        "a missing value in gaps",
+        "an unknown category in colour",
+        "a non-ASCII string in message",
+    } <= about
+    assert {"a huge value in size", "zero in gaps", "a missing value in flag", "a missing string in colour"} <= about
+    assert count_rows(rows.columns) == len(rows.descriptions)
+    near = [i for i, text in enumerate(rows.descriptions) if text == "size next to a threshold"]
     matrix = fitted.matrix(take_rows(rows.columns, np.array(near)))
     place = next(
         i for i, (tensor, _) in enumerate((p.tensor, c) for p in fitted.final for c in p.columns) if tensor == fitted.inputs.count + 3
@@ -205,30 +210,30 @@ def test_a_graph_that_answers_otherwise_is_refused_with_its_rows():
     parity = compare(fitted, session, unseen.columns, scale=0.0, tolerance=1e-4)
     off = np.abs(fitted.predict(unseen.columns).probabilities - other.predict(unseen.columns).probabilities).max(axis=1)
     assert parity.max_probability_diff == pytest.approx(off.max(), rel=1e-4)
-    assert set(parity.wrong) == set(np.flatnonzero(off > 1e-4))
+    assert set(parity.mismatches) == set(np.flatnonzero(off > 1e-4))
     assert compare(fitted, session, unseen.columns, scale=0.0, tolerance=1.0).max_probability_diff == parity.max_probability_diff
 
 
 def test_only_ties_may_change_a_label():
     fitted, _, _ = fitted_on(cancer, "classification", "decision_tree", features=["c0"])
-    from leptonctl.learning.onnx.parity import _classes
+    from leptonctl.learning.onnx.parity import _compare_classes
 
     native = Prediction(labels=np.array([0, 0, 1]), probabilities=np.array([[0.5, 0.5], [0.500004, 0.499996], [0.4, 0.6]]), classes=(0, 1))
     exported = Prediction(labels=np.array([1, 1, 1]), probabilities=native.probabilities.astype(np.float32), classes=(0, 1))
-    bad, differ, ties, _, _ = _classes(native, exported, 1e-4)
+    bad, differ, ties, _, _ = _compare_classes(native, exported, 1e-4)
     assert (bad.tolist(), differ, ties) == ([False] * 3, 0, 2)
     wrong = replace(exported, labels=np.array([0, 0, 0]))
-    bad, differ, ties, _, _ = _classes(native, wrong, 1e-4)
+    bad, differ, ties, _, _ = _compare_classes(native, wrong, 1e-4)
     assert (bad.tolist(), differ, ties) == ([False, False, True], 1, 0)
     assert fitted.width == 1
 
 
 def test_values_are_judged_by_their_size_and_the_spread_of_the_target():
-    from leptonctl.learning.onnx.parity import _values
+    from leptonctl.learning.onnx.parity import _compare_values
 
     native = Prediction(values=np.array([0.0, 100.0, 1e6]))
     exported = Prediction(values=np.array([0.0004, 100.0011, 1e6 + 9], dtype=np.float64))
-    bad, _, _, _, largest = _values(native, exported, 50.0, 1e-5)
+    bad, _, _, _, largest = _compare_values(native, exported, 50.0, 1e-5)
     assert bad.tolist() == [False, True, False]
     assert largest == pytest.approx(1.1e-5, rel=1e-3)
 

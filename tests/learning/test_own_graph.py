@@ -152,11 +152,11 @@ def numbers_elsewhere(model):
 
 BROKEN = [
     (two_inputs, "has 2 inputs"),
-    (one_output, "has 1 outputs, and 2 are wanted"),
-    (another_opset, "is written for version 17 of the operator set '', and 18 is wanted"),
+    (one_output, "has 1 outputs, but must have 2"),
+    (another_opset, "uses version 17 of the operator set '', but must use 18"),
     (an_unknown_output, "has the output nothing, which no node computes"),
     (a_function, "has functions"),
-    (numbers_elsewhere, "keeps numbers in other files"),
+    (numbers_elsewhere, "stores tensors in external files"),
 ]
 
 
@@ -183,13 +183,13 @@ def careless_load(data):
 @pytest.mark.parametrize(
     ("trainer", "reason"),
     [
-        (replace(CENTROIDS, repair=lambda model, _estimator: model), "for what skl2onnx converts"),
+        (replace(CENTROIDS, repair=lambda model, _estimator: model), "apply to skl2onnx"),
         (replace(CENTROIDS, native=replace(CENTROIDS.native, file="../model.json")), "is named like model.json"),
-        (replace(CENTROIDS, native=replace(CENTROIDS.native, file="model.skops")), "is taken"),
+        (replace(CENTROIDS, native=replace(CENTROIDS.native, file="model.skops")), "reserved name"),
         (replace(CENTROIDS, native=replace(CENTROIDS.native, load=lambda data: data)), "refuses bytes that `dump` did not write"),
         (replace(CENTROIDS, native=replace(CENTROIDS.native, load=lambda data: data.nothing)), "not AttributeError"),
-        (replace(CENTROIDS, native=replace(CENTROIDS.native, dump=lambda e: CENTROIDS.native.dump(sharpened(e)))), "keeps its bytes"),
-        (replace(CENTROIDS, fit=None), "a new thing to fit"),
+        (replace(CENTROIDS, native=replace(CENTROIDS.native, dump=lambda e: CENTROIDS.native.dump(sharpened(e)))), "has the same bytes"),
+        (replace(CENTROIDS, fit=None), "a new object to fit"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -371,10 +371,10 @@ def test_all_violations_come_at_once_with_counts_and_lines(tmp_path: Path) -> No
     assert error.file == "bad.csv"
     said = error.detail.splitlines()
     assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in said
-    assert 'bad.csv: column "id": 1 cell is the same as in an earlier row (line 63)' in said
-    assert 'bad.csv: column "c": 1 cell is none of the allowed values (line 63)' in said
-    assert 'bad.csv: column "b": 1 cell is missing where the contract wants one (line 62)' in said
-    assert 'bad.csv: column "y": 1 cell is missing where the contract wants one (line 65)' in said
+    assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in said
+    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in said
+    assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in said
+    assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in said
 
 
 FOLDS = {"method": "column", "column": "f"}

@@ -18,7 +18,7 @@ from leptonctl.learning.onnx.canonical import serialized
 from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.parity import run_graph
 from leptonctl.learning.scoring import open_session
-from leptonctl.learning.steps.export import export, refuse_untruthful
+from leptonctl.learning.steps.export import export, refuse_unfaithful
 from leptonctl.learning.tables.prepared import take_rows
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.spi.learning import ProviderError
@@ -154,7 +154,7 @@ def test_histogram_thresholds_are_rounded_down_to_float32():
     fitted, seen, unseen = built(wine, "classification", "hist_gradient_boosting", params={"max_iter": 20})
     assert export(fitted, seen, unseen).parity.repairs == ("hist_gradient_boosting: a known converter fault was corrected",)
     without = replace(fitted, trainer=replace(fitted.trainer, repair=None))
-    assert "beside a threshold" in refused("export-mismatch", without, seen, unseen).detail
+    assert "next to a threshold" in refused("export-mismatch", without, seen, unseen).detail
 
 
 @pytest.mark.parametrize("loss", ["poisson", "gamma"])
@@ -191,7 +191,7 @@ def test_discriminant_analysis_is_not_offered_and_would_be_refused():
 def test_neighbours_weighted_by_distance_are_refused_by_plan_step_and_parity():
     params = {"weights": "distance"}
     with pytest.raises(ProviderError) as caught:
-        refuse_untruthful(recipe("classification", "knn", params=params))
+        refuse_unfaithful(recipe("classification", "knn", params=params))
     assert caught.value.id == "not-exportable"
     refused("export-mismatch", *built(cancer, "classification", "knn", params=params))
 
@@ -199,7 +199,7 @@ def test_neighbours_weighted_by_distance_are_refused_by_plan_step_and_parity():
 @pytest.mark.parametrize("params", [{"sublinear_tf": True}, {"analyzer": "char"}, {"analyzer": "char_wb"}])
 def test_text_weights_that_export_wrong_are_refused(params):
     with pytest.raises(ProviderError) as caught:
-        refuse_untruthful(recipe("classification", "knn", ("tfidf", ["message"], params)))
+        refuse_unfaithful(recipe("classification", "knn", ("tfidf", ["message"], params)))
     assert caught.value.id == "not-exportable"
     assert "tfidf" in caught.value.detail
 

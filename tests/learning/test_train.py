@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
 from leptonctl.learning.catalog import with_catalog
-from leptonctl.learning.fit import filled, fit
+from leptonctl.learning.fit import fit, with_defaults
 from leptonctl.learning.native import dump_native, load_native
 from leptonctl.learning.results import read_prepared
 from leptonctl.learning.steps.train import run
@@ -36,7 +36,7 @@ def frame_of(columns):
 
 def built(kind, name, params=None, seed=0):
     provider = CATALOG.preprocessors[name] if kind == "step" else CATALOG.trainers[kind, name]
-    return provider.build(filled(provider.params, params or {}), seed)
+    return provider.build(with_defaults(provider.params, params or {}), seed)
 
 
 def answers(fitted, columns):

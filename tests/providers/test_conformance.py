@@ -146,14 +146,14 @@ def read_carelessly(path, options):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"settings": {"run": {"type": "string", "default": "here", "description": "x"}}}, "are of every platform"),
+        ({"settings": {"run": {"type": "string", "default": "here", "description": "x"}}}, "exist on every platform"),
         ({"settings": {**FILE.settings, "wait": {"type": "number", "default": 1, "description": "x", "x-restart": "no"}}}, "x-restart"),
         ({"url": lambda _settings: ""}, "url"),
-        ({"problems": lambda _site, _seen: (BUSY,)}, "nothing stands in the way in an empty folder"),
-        ({"problems": lambda _site, seen: (BUSY,) if seen and seen.running else ()}, "stands in nobody's way"),
-        ({"observe": lambda _site: Observation(running=True)}, "nothing runs before the first set"),
+        ({"problems": lambda _site, _seen: (BUSY,)}, "there are no problems in an empty folder"),
+        ({"problems": lambda _site, seen: (BUSY,) if seen and seen.running else ()}, "a deployment in force is not a problem"),
+        ({"observe": lambda _site: Observation(running=True)}, "nothing runs before the first deployment"),
         ({"activate": lambda _site, _head, _say: None}, "deployment 1 serves once it is activated"),
-        ({"stage": lambda site, deployment, say: (FILE.stage(site, deployment, say), say(""))}, "a line of text"),
+        ({"stage": lambda site, deployment, say: (FILE.stage(site, deployment, say), say(""))}, "one line of text"),
         ({"remove": lambda _site, _say: None}, "nothing runs after `remove`"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -169,5 +169,5 @@ def test_a_platform_that_switches_too_early_is_found(tmp_path):
         FILE.activate(site, Head(epoch=Epoch(), nonce="", deployment=deployment.deployment), say)
 
     hasty = replace(FILE, stage=stage, ready=lambda _site, _deployment, _say: None)
-    with pytest.raises(AssertionError, match="deployment 1 serves on while 2 is staged"):
+    with pytest.raises(AssertionError, match="deployment 1 keeps serving while 2 is staged"):
         check_platform(hasty, {"folder": "out"}, tmp_path)

@@ -132,8 +132,8 @@ def test_a_class_that_the_model_does_not_know():
 
 def test_no_probabilities_and_a_single_row():
     y, prediction = confusion(1, 1, 1, 1)
-    assert judged(y, prediction, ["log_loss"]) == ({}, {"notes": ["log_loss: the model gives no probabilities"]})
-    assert judged(np.array([2.0]), Prediction(values=np.array([2.0])), ["r2"]) == ({}, {"notes": ["r2: it takes at least two rows"]})
+    assert judged(y, prediction, ["log_loss"]) == ({}, {"notes": ["log_loss: the model returns no probabilities"]})
+    assert judged(np.array([2.0]), Prediction(values=np.array([2.0])), ["r2"]) == ({}, {"notes": ["r2: it needs at least two rows"]})
 
 
 def test_float32_probabilities_just_above_one_are_judged():
@@ -146,7 +146,7 @@ def test_float32_probabilities_just_above_one_are_judged():
 
 def test_unknown_names_are_reported_with_a_suggestion():
     y, prediction = confusion(1, 1, 1, 1)
-    with pytest.raises(ProviderError, match="Metric is not known") as refused:
+    with pytest.raises(ProviderError, match="The metric does not exist") as refused:
         judged(y, prediction, ["acuracy"])
     assert refused.value.hint == 'did you mean "accuracy"?'
     with pytest.raises(ProviderError) as refused:
@@ -165,7 +165,7 @@ def test_rows_without_an_answer_leave_metrics_out_with_the_reason():
     y = np.array([1.0, 2.0, 3.0])
     numbers, details = judged(y, Prediction(values=np.array([1.0, np.nan, 3.0])), ["mae"])
     assert numbers == {}
-    assert details["notes"] == ["mae: the model gives no number for 1 of 3 rows: missing cells reach it"]
+    assert details["notes"] == ["mae: the model returns no number for 1 of 3 rows because missing cells reach it"]
     y, classes = np.array(["a", "b"]), ("a", "b")
     unsure = Prediction(labels=y, probabilities=np.array([[np.nan, np.nan], [0.1, 0.9]]), classes=classes)
     assert judged(y, unsure, ["accuracy", "log_loss"])[0] == {"accuracy": 1.0}

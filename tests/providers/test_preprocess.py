@@ -8,7 +8,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from leptonctl.learning.fit import filled
+from leptonctl.learning.fit import with_defaults
 from leptonctl.project.catalog import PREPROCESSORS, load_catalog
 
 STEPS = load_catalog().preprocessors
@@ -35,7 +35,7 @@ def test_a_shipped_schema_is_one_and_takes_its_default(name):
 @pytest.mark.parametrize("name", PREPROCESSORS)
 def test_a_shipped_default_is_scikit_learns(name):
     step = STEPS[name]
-    built = step.build(filled(step.params, {}), 0)
+    built = step.build(with_defaults(step.params, {}), 0)
     theirs = {p.name: p.default for p in inspect.signature(type(built)).parameters.values()}
     for param, schema in step.params.items():
         if (name, param) in OURS:
@@ -48,7 +48,7 @@ def test_a_shipped_default_is_scikit_learns(name):
 @pytest.mark.parametrize("name", PREPROCESSORS)
 def test_every_parameter_arrives(name):
     step = STEPS[name]
-    arrived = step.build(filled(step.params, {}), 41).get_params()
+    arrived = step.build(with_defaults(step.params, {}), 41).get_params()
     for param, schema in step.params.items():
         if (name, param) != ("select_k_best", "score_func"):
             value = arrived[param]
@@ -66,7 +66,7 @@ def test_no_provider_module_imports_what_is_heavy():
 @pytest.mark.parametrize("params", [{"sublinear_tf": True}, {"analyzer": "char"}, {"analyzer": "char_wb"}])
 def test_text_weights_that_cannot_be_exported_are_refused_at_plan_time(params):
     assert STEPS["tfidf"].refuse(params)
-    assert STEPS["tfidf"].refuse(filled(STEPS["tfidf"].params, {})) is None
+    assert STEPS["tfidf"].refuse(with_defaults(STEPS["tfidf"].params, {})) is None
 
 
 def test_select_k_best_judges_by_the_kind_of_target():
@@ -76,5 +76,5 @@ def test_select_k_best_judges_by_the_kind_of_target():
     features = draw.randn(60, 5).astype(np.float32)
     values, classes = features[:, 2] + draw.randn(60), draw.randint(0, 3, 60)
     for target, judge in ((values, f_regression), (classes, f_classif), (np.array(["a", "b", "c"])[classes], f_classif)):
-        chosen = STEPS["select_k_best"].build(filled(STEPS["select_k_best"].params, {"k": 2}), 0).fit(features, target)
+        chosen = STEPS["select_k_best"].build(with_defaults(STEPS["select_k_best"].params, {"k": 2}), 0).fit(features, target)
         assert np.array_equal(chosen.scores_, judge(features, target)[0])

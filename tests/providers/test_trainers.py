@@ -12,7 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-from leptonctl.learning.fit import filled
+from leptonctl.learning.fit import with_defaults
 from leptonctl.project.catalog import TRAINERS, load_catalog
 
 CATALOG = load_catalog()
@@ -39,7 +39,7 @@ def table(load, *, scaled=True):
 
 def ready(task, name, **params):
     trainer = CATALOG.trainers[task, name]
-    return trainer, trainer.build(filled(trainer.params, params), 0)
+    return trainer, trainer.build(with_defaults(trainer.params, params), 0)
 
 
 def inner(estimator):
@@ -74,7 +74,7 @@ def test_a_shipped_default_is_scikit_learns(task, name):
 @pytest.mark.parametrize(("task", "name"), ALL)
 def test_every_parameter_and_the_seed_arrive(task, name):
     trainer, _ = ready(task, name)
-    estimator = inner(trainer.build(filled(trainer.params, {}), 41))
+    estimator = inner(trainer.build(with_defaults(trainer.params, {}), 41))
     arrived = estimator.get_params()
     for param, schema in trainer.params.items():
         assert arrived.get(param, getattr(estimator, "batch_size_", None)) == schema["default"], param
@@ -149,7 +149,7 @@ def test_sgd_in_batches_of_one_takes_scikit_learns_steps(load, params):
     features, target = table(load)
     trainer, estimator = ready(task, "sgd", batch_size=1, max_iter=2, tol=None, **params)
     ours = trainer.fit(estimator, features, target, lambda **_: None)
-    given = filled(trainer.params, {"max_iter": 2, "tol": None, **params})
+    given = with_defaults(trainer.params, {"max_iter": 2, "tol": None, **params})
     given.pop("batch_size")
     theirs = (SGDRegressor if task == "regression" else SGDClassifier)(**given, shuffle=False)
     order = np.random.RandomState(0)

@@ -28,20 +28,20 @@ def test_a_package_that_is_not_the_one_of_its_files_is_refused(shop):
     route = shop.put_model("v1", filter_model())
     other = shop.put_model("v2", filter_model((1.0, 0.0, 0.0)))
     with pytest.raises(
-        Refused, match=f"^m: its graph and manifest are the package {route.package}, the deployment record says {other.package}"
+        Refused, match=f"^m: its graph and manifest make the package {route.package}, but the deployment record says {other.package}"
     ):
         served(shop, replace(route, package=other.package))
     # the graph and the golden rows agree, a fill does not: an answer would be another
     onnx, described, rows = filter_model()
     refilled = replace(described, columns=(replace(described.columns[0], fill=0.75), *described.columns[1:]))
     files = {**route.files, "manifest.json": shop.put(refilled)}
-    with pytest.raises(Refused, match=r"^m: its graph and manifest are the package "):
+    with pytest.raises(Refused, match=r"^m: its graph and manifest make the package "):
         served(shop, replace(route, files=files), 2)
     # also where the files are loaded already
     loaded = served(shop, route, 3)
     shop.record(4, 4, {"m": replace(route, package=other.package)})
-    with pytest.raises(Refused, match=r"^m: its graph and manifest are the package "):
-        prepare(shop.store.deployment("prod", 4), supply(shop, known=loaded.loaded))
+    with pytest.raises(Refused, match=r"^m: its graph and manifest make the package "):
+        prepare(shop.store.deployment("prod", 4), supply(shop, loaded=loaded.loaded))
     assert package_digest(route.artifact, described) == route.package
     assert onnx
     assert rows
@@ -80,8 +80,8 @@ def test_main_answers_and_other_routes_are_mentioned_once(shop):
     assert (follower.current().number, versions(follower)) == (2, {"m": "v1"})
     assert follower.status().models.keys() == {"m"}
     assert [line for line in lines if "main routes only" in line] == [
-        "m@v2 (shadow) is recorded; this release offers main routes only",
-        "m@v3 (canary) is recorded; this release offers main routes only",
+        "m@v2 (shadow) is recorded but not served; this release serves main routes only",
+        "m@v3 (canary) is recorded but not served; this release serves main routes only",
     ]
 
 
@@ -106,7 +106,7 @@ BELOW = json.dumps(request(money=[-1.0], length=[10], ratio=[0.25])).encode()
 
 
 def violations(deployment, body=BELOW):
-    return [(v.column, v.check) for v in respond(deployment, "POST", "/v2/models/m/infer", [], body).seen.violations]
+    return [(v.column, v.check) for v in respond(deployment, "POST", "/v2/models/m/infer", [], body).stats.violations]
 
 
 def test_checks_in_force_replace_those_of_the_build(shop):
@@ -130,11 +130,11 @@ def test_an_edit_of_a_check_loads_no_session(shop):
     route = shop.put_model("v1", filter_model())
     built = served(shop, route)
     shop.record(2, 2, {"m": replace(route, checks=shop.put(b'{"money": {"min": -5}}'))})
-    checked = prepare(shop.store.deployment("prod", 2), supply(shop, known=built.loaded))
+    checked = prepare(shop.store.deployment("prod", 2), supply(shop, loaded=built.loaded))
     assert checked.models["m"].model.session is built.models["m"].model.session
     assert (violations(built), violations(checked)) == ([("money", "min")], [])
     shop.record(3, 3, {"m": route})
-    again = prepare(shop.store.deployment("prod", 3), supply(shop, known=checked.loaded))
+    again = prepare(shop.store.deployment("prod", 3), supply(shop, loaded=checked.loaded))
     assert again.models["m"].model.session is built.models["m"].model.session
     assert violations(again) == [("money", "min")]
 
@@ -144,7 +144,7 @@ def test_checks_replace_each_other_and_not_what_was_built(shop):
     missing = request(money=[1.0], length=[None], ratio=[0.5])
     nullable = served(shop, replace(route, checks=shop.put(b'{"length": {"nullable": true}}')))
     shop.record(2, 2, {"m": replace(route, checks=shop.put(b'{"length": {"max": 5}}'))})
-    after = prepare(shop.store.deployment("prod", 2), supply(shop, known=nullable.loaded))
+    after = prepare(shop.store.deployment("prod", 2), supply(shop, loaded=nullable.loaded))
     assert (ask(nullable, missing, "m")[0], ask(after, missing, "m")[0]) == (200, 400)
 
 
@@ -174,12 +174,12 @@ NUMBER, TEXT = column("a", "number", "features", 0), column("b", "string", "s0")
 
 BAD_MANIFESTS = {
     "a column twice": (manifest([NUMBER, replace(NUMBER, graph=Place(input="features", index=1))]), 'columns names "a" twice'),
-    "a place left out": (manifest([replace(NUMBER, graph=Place(input="features", index=1))]), "graph.features is 1, but the columns take the places [1]"),
-    "an input left out": (manifest([NUMBER, TEXT]), "graph.strings is [], but the columns enter at ['s0']"),
-    "a text among numbers": (manifest([replace(TEXT, graph=NUMBER.graph)]), 'column "b", graph: a string does not enter there'),
-    "a number as text": (manifest([replace(NUMBER, graph=TEXT.graph)], strings=["s0"]), 'column "a", graph: a number does not enter there'),
-    "no index": (manifest([replace(NUMBER, graph=Place(input="features"))]), 'column "a", graph: a place of "features" has an index'),
-    "an index too many": (manifest([replace(TEXT, graph=Place(input="s0", index=0))], strings=["s0"]), 'column "b", graph: a place of'),
+    "a place left out": (manifest([replace(NUMBER, graph=Place(input="features", index=1))]), "graph.features is 1, but the columns have the places [1]"),
+    "an input left out": (manifest([NUMBER, TEXT]), "graph.strings is [], but the columns have the inputs ['s0']"),
+    "a text among numbers": (manifest([replace(TEXT, graph=NUMBER.graph)]), 'column "b", graph: a string needs an input of its own'),
+    "a number as text": (manifest([replace(NUMBER, graph=TEXT.graph)], strings=["s0"]), 'column "a", graph: a string needs an input of its own'),
+    "no index": (manifest([replace(NUMBER, graph=Place(input="features"))]), 'column "a", graph: only a column of "features" has an index'),
+    "an index too many": (manifest([replace(TEXT, graph=Place(input="s0", index=0))], strings=["s0"]), 'column "b", graph: only a column of'),
     "a fill of another type": (manifest([replace(NUMBER, fill="x")]), 'column "a", fill: is not a number'),
     "a fill beyond FP32": (manifest([replace(NUMBER, fill=1e300)]), 'column "a", fill: is not a number'),
     "values of another type": (manifest([replace(NUMBER, values=(1, "x"))]), 'column "a", values: not all are of type number'),

@@ -144,10 +144,10 @@ def no_graph():
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        (broken_golden, 'm: golden row 1: output "probabilities" is not what was recorded at build'),
-        (flipped_golden, 'm: golden row 1: output "label" is not what was recorded at build'),
-        (other_graph, "m: the golden rows are refused: the model could not compute"),
-        (no_graph, "m: onnxruntime does not load model.onnx: "),
+        (broken_golden, 'm: golden row 1: output "probabilities" differs from the value recorded at build'),
+        (flipped_golden, 'm: golden row 1: output "label" differs from the value recorded at build'),
+        (other_graph, "m: the model refuses its golden rows: the model could not compute"),
+        (no_graph, "m: onnxruntime cannot load model.onnx: "),
         (lambda: (filter_model()[0], b"{}", {}), "m: manifest.json is not readable: Object missing required field `task`"),
         (lambda: (*filter_model()[:2], {}), "m: golden.json is not readable: Object missing required field `request`"),
         (lambda: (*filter_model()[:2], b"{"), "m: golden.json is not readable: "),
@@ -253,7 +253,7 @@ def test_the_key_of_hashed_columns_must_be_there_and_the_right_one(shop):
     assert follower.status().failed == {"1": "m: the key of its hashed columns cannot be read: LEPTON_TEST_KEY is not set"}
     follower = a_follower(shop, lambda _written: b"another key")
     follower.step()
-    assert follower.status().failed["1"].startswith('m: the key of its hashed columns is not the key "k1"')
+    assert follower.status().failed["1"].startswith('m: the key of its hashed columns is not "k1"')
     secrets = []
     follower = a_follower(shop, lambda written: secrets.append(written) or KEY)
     follower.step()

@@ -5,7 +5,7 @@ import re
 
 from leptonctl.serving.deployment import no_deployment
 from leptonctl.serving.encode import Violation
-from leptonctl.serving.handle import Seen
+from leptonctl.serving.handle import RequestStats
 from leptonctl.serving.metrics import BUCKETS, Metrics
 from tests.serving.serving_models import filter_model
 from tests.serving.test_requests import deployment
@@ -38,9 +38,9 @@ def test_counts_and_durations_add_up(tmp_path):
     metrics = Metrics("prod")
     durations = [0.0001, 0.0005, 0.003, 0.003, 20.0]
     for seconds in durations:
-        metrics.record(Seen("m", "v1", 3), 200, seconds)
-    metrics.record(Seen("m", "v1", 0, (Violation("money", "min", 4, 1),)), 400, 0.5)
-    metrics.record(Seen(), 404, 0.1)
+        metrics.record(RequestStats("m", "v1", 3), 200, seconds)
+    metrics.record(RequestStats("m", "v1", 0, (Violation("money", "min", 4, 1),)), 400, 0.5)
+    metrics.record(RequestStats(), 404, 0.1)
     found = parse(metrics.text(served).decode())
     labels = {"model_name": "m", "model_version": "v1", "environment": "prod"}
     assert ({**labels, "code": "200"}, 5.0) in found["leptonctl_inference_requests_total"]
@@ -66,7 +66,7 @@ def test_counts_and_durations_add_up(tmp_path):
 def test_odd_names_are_escaped():
     metrics = Metrics("prod")
     name = 'a "quoted"\\ name\nwith é'
-    metrics.record(Seen("m", "v1", 1, (Violation(name, "max", 1, 1),)), 200, 0.1)
+    metrics.record(RequestStats("m", "v1", 1, (Violation(name, "max", 1, 1),)), 200, 0.1)
     found = parse(metrics.text(no_deployment("prod")).decode())
     written = found["leptonctl_contract_violations_total"][0][0]["column"]
     assert written.replace("\\\\", "\0").replace('\\"', '"').replace("\\n", "\n").replace("\0", "\\") == name

@@ -18,7 +18,7 @@ def supply(shop, **more):
         found = shop.objects.get(path)
         return None if found is None else found[0]
 
-    return Supply(**{"fetch": fetch, "read_secret": lambda _written: KEY, "known": {}, "since": {}, "now": 1.0, **more})
+    return Supply(**{"fetch": fetch, "read_secret": lambda _written: KEY, "loaded": {}, "since": {}, "now": 1.0, **more})
 
 
 def deployment(folder, requests="lenient", **models):
@@ -92,7 +92,7 @@ def test_missing_is_filled_passed_on_or_refused(served):
         item["datatype"] = "FP32"
     assert ask(served, text) == (200, outputs)
     status, error = ask(served, request(money=[1.0, 2.0], length=[1, None], ratio=[0.5, 0.5]))
-    assert (status, error) == (400, 'column "length", row 2: the value is missing, and the contract wants one')
+    assert (status, error) == (400, 'column "length", row 2: the value is missing, but the contract requires one')
 
 
 def test_mixed_columns_hash_and_fill(served):
@@ -123,7 +123,7 @@ def test_outputs_can_be_chosen(served):
     assert list(ask(served, asked | {"outputs": [{"name": "probabilities"}, {"name": "label"}]})[1]) == ["probabilities", "label"]
     assert ask(served, asked | {"outputs": []})[1].keys() == {"label", "probabilities"}
     assert ask(served, asked | {"outputs": [{"name": "score"}]}) == (
-        400, 'output "score" does not exist; the model gives "label", "probabilities"',
+        400, 'output "score" does not exist; the model returns "label", "probabilities"',
     )  # fmt: skip
 
 
@@ -140,8 +140,8 @@ BAD = {
     "unknown column": ({"inputs": [*GOOD["inputs"], {"name": "colour", "shape": [1], "datatype": "FP32", "data": [1]}]}, '"colour"'),
     "missing column": ({"inputs": GOOD["inputs"][:2]}, 'column "ratio" is missing'),
     "missing columns": ({"inputs": GOOD["inputs"][:1]}, '"length", "ratio"'),
-    "given twice": ({"inputs": [*GOOD["inputs"], GOOD["inputs"][0]]}, '"money" is given twice'),
-    "text in a number": (changed(0, data=["many"]), 'column "money", row 1: a number is needed, not text'),
+    "given twice": ({"inputs": [*GOOD["inputs"], GOOD["inputs"][0]]}, '"money" appears twice'),
+    "text in a number": (changed(0, data=["many"]), 'column "money", row 1: expected a value of type number, not a string'),
     "boolean in a number": (changed(0, data=[True]), 'column "money", row 1'),
     "list in a number": (changed(0, data=[[1.0]]), 'column "money", row 1'),
     "object in a number": (changed(0, data=[{}]), 'column "money", row 1'),
@@ -156,9 +156,9 @@ BAD = {
     "BYTES for a number": (changed(0, datatype="BYTES"), "datatype must be FP32"),
     "BOOL for a number": (changed(0, datatype="BOOL", data=[True]), "datatype must be FP32"),
     "no datatype": (changed(0, datatype=None), "datatype must be FP32, not nothing"),
-    "odd datatype": (changed(0, datatype=["FP32"]), "what is not a string"),
+    "odd datatype": (changed(0, datatype=["FP32"]), "a value that is not a string"),
     "unhashable name": (changed(0, name=["money"]), '"name"'),
-    "fewer values than rows": (changed(0, shape=[2]), 'column "money" has the shape [2] and 1 values'),
+    "fewer values than rows": (changed(0, shape=[2]), 'column "money" has the shape [2] but 1 values'),
     "other number of rows": (changed(1, shape=[2], data=[1, 2]), 'column "length" has 2 rows'),
     "no rows": ({"inputs": [{**item, "shape": [0], "data": []} for item in GOOD["inputs"]]}, '"money" has no rows'),
     "negative rows": (changed(0, shape=[-1]), "no rows"),
@@ -212,11 +212,11 @@ def test_bad_request_is_told_what_is_wrong(served, case):
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        ("subject", [1], 'column "subject", row 1: a string is needed, not a number'),
-        ("subject", ["\ud800"], 'column "subject", row 1: the text holds half of a surrogate pair'),
-        ("account", ["\udfff"], 'column "account", row 1: the text holds half'),
-        ("urgent", [2], 'column "urgent", row 1: a boolean is true, false, 0 or 1'),
-        ("urgent", ["yes"], 'column "urgent", row 1: a boolean is needed, not text'),
+        ("subject", [1], 'column "subject", row 1: expected a value of type string, not a number'),
+        ("subject", ["\ud800"], 'column "subject", row 1: the string contains half of a surrogate pair'),
+        ("account", ["\udfff"], 'column "account", row 1: the string contains half'),
+        ("urgent", [2], 'column "urgent", row 1: a boolean must be true, false, 0 or 1'),
+        ("urgent", ["yes"], 'column "urgent", row 1: expected a value of type boolean, not a string'),
         ("urgent", [None], 'column "urgent", row 1: the value is missing'),
     ],
 )
@@ -242,13 +242,13 @@ def test_outside_the_contract_is_counted_and_refused_when_strict(served, tmp_pat
     raw = json.dumps(asked).encode()
     response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, raw)
     assert response.status == 200
-    found = [(v.column, v.check, v.count, v.row) for v in response.seen.violations]
+    found = [(v.column, v.check, v.count, v.row) for v in response.stats.violations]
     assert found == [("money", "min", 1, 1), ("length", "min", 1, 3), ("length", "max", 1, 1), ("ratio", "values", 1, 1)]
-    assert (response.seen.model, response.seen.rows) == ("spam-filter", 3)
+    assert (response.stats.model, response.stats.rows) == ("spam-filter", 3)
     strict = deployment(tmp_path, "strict", spam_filter=filter_model())
     assert ask(strict, raw) == (400, 'column "money", row 1: the value breaks "min" of the contract')
     refused = respond(strict, "POST", "/v2/models/spam-filter/infer", JSON, raw)
-    assert [v.check for v in refused.seen.violations] == ["min", "min", "max", "values"]
+    assert [v.check for v in refused.stats.violations] == ["min", "min", "max", "values"]
     assert ask(strict, GOOD)[0] == 200
 
 

@@ -196,7 +196,7 @@ def test_an_older_epoch_moves_no_server(tmp_path):
         shop.deploy(2, 2, {"m": shop.put_model("v2", V2)})
         status = server.wait(lambda status: "2" in status.failed)
         assert (status.deployment, version(server)) == (1, "v1")
-        assert status.failed == {"2": "its epoch 1.7 is lower than 1.8, which is in force"}
+        assert status.failed == {"2": "its epoch 1.7 is lower than 1.8, the one in force"}
 
 
 def test_a_server_without_a_deployment_waits_for_one(tmp_path):

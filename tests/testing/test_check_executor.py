@@ -57,12 +57,12 @@ class LeavesThemRunning(ProcessExecutor):
 @pytest.mark.parametrize(
     ("broken", "check", "what"),
     [
-        (Twice, executors._check_values, "nothing is told of a task that has ended"),
+        (Twice, executors._check_values, "nothing is reported of a task that has ended"),
         (SilentDeath, executors._check_deaths, "every task ends"),
-        (DropsProgress, executors._check_progress, "progress is told"),
+        (DropsProgress, executors._check_progress, "progress is reported"),
         (ForgetsTheReason, executors._check_refusals, "a step that refuses its inputs fails"),
         (CancelsQuietly, executors._check_cancelling, "every task ends"),
-        (LeavesThemRunning, executors._check_closing, "a step that was stopped does nothing more"),
+        (LeavesThemRunning, executors._check_closing, "a stopped step does nothing more"),
     ],
 )
 def test_a_broken_promise_is_named(
@@ -76,7 +76,7 @@ def test_a_broken_promise_is_named(
         return opened[-1]
 
     try:
-        with pytest.raises(AssertionError, match=f"not kept: {what}"):
+        with pytest.raises(AssertionError, match=f"not met: {what}"):
             if check in (executors._check_cancelling, executors._check_closing):
                 check(open_one, tmp_path)
             else:

@@ -1,4 +1,4 @@
-"""One graph, one sequence of bytes: renames, sorts and strips an ONNX model so that equal models have equal digests. Computes nothing."""
+"""Renames, sorts and strips an ONNX model so that equal graphs have equal bytes and digests. Does not change what it computes."""
 
 from collections.abc import Callable, Iterable
 
@@ -8,11 +8,11 @@ from onnx import helper
 GRAPH_NAME = "model"
 PRODUCER = "leptonctl"
 ML_OPSET = 3
-EXTENSION_OPSET = 1  # com.microsoft, whose Tokenizer text models need
+EXTENSION_OPSET = 1  # com.microsoft: its Tokenizer is needed by text models
 
 
 def rename(nodes: Iterable[onnx.NodeProto], name: Callable[[str], str]) -> None:
-    """Give every tensor another name, inside subgraphs too. The empty name (an input left out) stays."""
+    """Rename every tensor, in subgraphs too. The empty name (an omitted input) stays."""
     for node in nodes:
         node.input[:] = [name(n) if n else n for n in node.input]
         node.output[:] = [name(n) if n else n for n in node.output]
@@ -23,7 +23,7 @@ def rename(nodes: Iterable[onnx.NodeProto], name: Callable[[str], str]) -> None:
 
 
 def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    """The same computation with names by order of use, sorted opsets, the lowest format version, no dates and no notes."""
+    """The same computation with names in order of use, sorted opsets, the lowest possible IR version, and no dates or comments."""
     graph = model.graph
     public = {value.name for value in [*graph.input, *graph.output]}
     names: dict[str, str] = {}

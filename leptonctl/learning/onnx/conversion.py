@@ -1,6 +1,6 @@
-"""Fitted estimators of scikit-learn as ONNX models, by skl2onnx: what a trainer or a step without a graph of its own gets.
+"""Converts fitted scikit-learn estimators to ONNX with skl2onnx, for trainers and steps that build no graph of their own.
 
-Owns what the converter has to be told and where it stumbles; wires nothing, compares nothing.
+Owns the converter's options and workarounds; wires nothing, compares nothing.
 """
 
 import copy
@@ -17,7 +17,10 @@ Takes = Literal["number", "double", "string"]
 
 
 def convert(name: str, estimator: Estimator, takes: Takes, width: int, opset: int, options: Options) -> onnx.ModelProto:
-    """One input [N, width], outputs in the converter's order. `name` is how a refusal calls the estimator."""
+    """A model with one input [N, width] and outputs in the converter's order. `name` is the estimator's name in messages.
+
+    Raises ProviderError: export-failed.
+    """
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
@@ -43,7 +46,7 @@ def convert(name: str, estimator: Estimator, takes: Takes, width: int, opset: in
 
 
 def _convertible(estimator: Estimator) -> Estimator:
-    """Linear models without an intercept hold the number 0.0, where the float64 converter wants an array."""
+    """The estimator, with an intercept that is a plain number (linear models without one have 0.0) as the array that skl2onnx expects."""
     if not isinstance(getattr(estimator, "intercept_", None), float):
         return estimator
     estimator = copy.copy(estimator)

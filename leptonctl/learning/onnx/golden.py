@@ -1,4 +1,4 @@
-"""`golden.json`: some rows as an inference request, and the answers of the exported graph to them, for a server to replay."""
+"""`golden.json`: some rows as an inference request with the exported graph's answers, for a server to replay."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ GOLDEN_ROWS = 16
 
 
 class Tensor(Record):
-    """A tensor of the Open Inference Protocol, its data flat. A number that is not finite is null."""
+    """A tensor of the Open Inference Protocol with flat data. A number that is not finite is null."""
 
     name: str
     shape: Sequence[int]
@@ -35,7 +35,7 @@ class Response(Record):
 
 
 class Golden(Record):
-    """Columns stand as they are once private ones are hashed."""
+    """The request and its answer. Private columns contain hashes."""
 
     request: Request
     response: Response

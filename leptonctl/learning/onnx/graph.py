@@ -1,5 +1,5 @@
-"""Builds one ONNX graph from a fitted model: each transformer and the algorithm as a part of its own, wired by the same slices that
-cut the training rows. Compares no numbers.
+"""Builds one ONNX graph from a fitted model: converts each transformer and the algorithm separately, and wires them by the same slices
+that select the training columns. Compares no numbers.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ from leptonctl.learning.onnx.wiring import Wiring
 
 
 def build_graph(fitted: Fitted, opset: int, *, wide: bool = False) -> tuple[onnx.ModelProto, list[str]]:
-    """The canonical model and which converter faults were repaired in it.
+    """The canonical model, and the converter faults that were repaired in it.
 
-    Inputs: `features` and `s0`, `s1` …; outputs: `label` and `probabilities`, or `prediction`. `wide`: the algorithm computes in
-    float64 inside, for those whose float32 arithmetic is too coarse (distances of far rows, sums of large terms).
+    Inputs: `features` and `s0`, `s1` …; outputs: `label` and `probabilities`, or `prediction`. `wide`: the algorithm computes in float64
+    internally, for algorithms that are too imprecise in float32 (distances between far rows, sums of large terms).
     """
     wiring = Wiring()
     inputs = graph_inputs(fitted)
@@ -77,7 +77,7 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, w
         source = wiring.node("Cast", [source], to=TensorProto.DOUBLE)
     answers = wiring.splice(model, [source], [value.name for value in model.graph.output])
     if fitted.trainer.to_onnx is not None:
-        # a trainer may give values as a vector or as a column; what is served has one form
+        # a trainer's graph may return values as a vector or as a column; served graphs have one form
         form = np.array([-1, 1] if fitted.trainer.task == "regression" else [-1], dtype=np.int64)
         answers[0] = wiring.node("Reshape", [answers[0], wiring.constant(form)])
     if fitted.trainer.task == "regression":
@@ -94,7 +94,7 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, w
 
 
 def _converted(fitted: Fitted, opset: int, *, wide: bool) -> tuple[onnx.ModelProto, list[str]]:
-    """The algorithm as skl2onnx converts it, and how that was repaired."""
+    """The algorithm as converted by skl2onnx, and the repairs made to it."""
     trainer, estimator = fitted.trainer, fitted.estimator
     options = {"zipmap": False} if trainer.task == "classification" else {}
     options |= trainer.export_options(estimator) if trainer.export_options else {}

@@ -1,4 +1,4 @@
-"""Rows made to break an export: at tree thresholds, missing, unknown, non-ASCII, huge. Deterministic; judges nothing."""
+"""Makes rows that are likely to break an export: at tree thresholds, missing, unknown, non-ASCII, huge. Deterministic."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,18 +17,18 @@ FAR = 1e4
 HUGE = "a huge value"
 ULPS = (-2, -1, 0, 1, 2)
 TEXTS = (
-    ("missing text", ""),
+    ("a missing string", ""),
     ("an unknown category", "a category that no row has"),
-    ("non-ASCII text", "Ünïcode ЖИЗНЬ 中文字 Straße naïve ÉCOLE"),
-    ("text of one word with spaces", "  word  "),
+    ("a non-ASCII string", "Ünïcode ЖИЗНЬ 中文字 Straße naïve ÉCOLE"),
+    ("a word with spaces around it", "  word  "),
 )
 
 
 class HardRows(Frozen):
-    """The rows, what each one tries, and which (by index) hold a huge value."""
+    """The rows, a description of each, and the indices of those with a huge value."""
 
     columns: Columns
-    about: tuple[str, ...]
+    descriptions: tuple[str, ...]
     huge: tuple[int, ...] = ()
 
 
@@ -37,22 +37,23 @@ def hard_rows(fitted: Fitted, model: onnx.ModelProto, columns: Columns) -> HardR
     used = {name: columns[name] for name in fitted.features}
     rows = count_rows(used)
     if not rows:
-        return HardRows(columns=used, about=())
+        return HardRows(columns=used, descriptions=())
     changes = [*_cells(used), *_threshold_cells(fitted, model)]
     base = take_rows(used, np.arange(len(changes)) % min(rows, 16))
     changed = {name: values.copy() for name, values in base.items()}
     for row, (name, value, _) in enumerate(changes):
         changed[name][row] = value
-    about = tuple(about for _, _, about in changes)
-    return HardRows(columns=changed, about=about, huge=tuple(row for row, text in enumerate(about) if text.startswith(HUGE)))
+    descriptions = tuple(description for _, _, description in changes)
+    huge = tuple(row for row, description in enumerate(descriptions) if description.startswith(HUGE))
+    return HardRows(columns=changed, descriptions=descriptions, huge=huge)
 
 
 def _cells(columns: Columns) -> Iterator[tuple[str, object, str]]:
     for name, values in columns.items():
         kind = kind_of(values)
         if kind == "string":
-            for about, text in TEXTS:
-                yield name, text, f"{about} in {name}"
+            for description, text in TEXTS:
+                yield name, text, f"{description} in {name}"
             continue
         yield name, -1 if kind == "boolean" else np.nan, f"a missing value in {name}"
         if kind == "number":
@@ -70,23 +71,23 @@ def _threshold_cells(fitted: Fitted, model: onnx.ModelProto) -> Iterator[tuple[s
             continue
         name, raw = place
         for ulps in ULPS:
-            yield name, _moved(raw, ulps), f"{name} beside a threshold"
+            yield name, _shifted(raw, ulps), f"{name} next to a threshold"
 
 
 def _thresholds(model: onnx.ModelProto) -> set[tuple[int, float]]:
     """(column of the algorithm's input, threshold) of every tree node in the graph."""
-    found: set[tuple[int, float]] = set()
+    thresholds: set[tuple[int, float]] = set()
     for node in model.graph.node:
         if not node.op_type.startswith("TreeEnsemble"):
             continue
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         nodes = zip(attributes["nodes_modes"], attributes["nodes_featureids"], attributes["nodes_values"], strict=True)
-        found |= {(int(column), float(value)) for mode, column, value in nodes if mode != b"LEAF"}
-    return found
+        thresholds |= {(int(column), float(value)) for mode, column, value in nodes if mode != b"LEAF"}
+    return thresholds
 
 
 def _raw_value(fitted: Fitted, column: int, value: float) -> tuple[str, np.float32] | None:
-    """The input column and the value that arrives as `value` at the algorithm, through scalers and imputers only."""
+    """The input column and value that reach the algorithm as `value`, None when other steps than scalers and imputers lie between."""
     tensor, position = _flat(fitted.final)[column]
     while tensor >= fitted.inputs.count:
         step = fitted.steps[tensor - fitted.inputs.count]
@@ -108,7 +109,7 @@ def _flat(slices: Sequence[Slice]) -> list[tuple[int, int]]:
     return [(piece.tensor, column) for piece in slices for column in piece.columns]
 
 
-def _moved(value: np.float32, ulps: int) -> np.float32:
+def _shifted(value: np.float32, ulps: int) -> np.float32:
     for _ in range(abs(ulps)):
         value = np.nextafter(value, np.float32(np.inf if ulps > 0 else -np.inf))
     return value

@@ -1,4 +1,4 @@
-"""`manifest.json`: how a request becomes graph inputs and graph outputs an answer, from a fitted model and its contract."""
+"""Makes `manifest.json` from a fitted model and its contract: how a request becomes graph inputs, and graph outputs an answer."""
 
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.manifest import FEATURES, Graph, Hashing, Manifest, ManifestColumn, Place
@@ -10,7 +10,7 @@ REGRESSION = {"prediction": "prediction"}
 
 
 def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Manifest:
-    """The manifest beside the graph that `build_graph` gives for the same model."""
+    """The manifest that belongs to the graph of `build_graph` for the same model."""
     classification = fitted.trainer.task == "classification"
     numbers, texts = fitted.inputs.numbers, fitted.inputs.texts
     return Manifest(

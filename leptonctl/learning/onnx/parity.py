@@ -1,8 +1,8 @@
-"""Compares an exported graph with the native model, row by row. Owns the rules of what counts as equal; repairs nothing.
+"""Compares an exported graph with the native model, row by row. Owns the rules for what counts as equal; repairs nothing.
 
-Labels are equal except at ties (native top-two margin <= 1e-5, counted); probabilities within 1e-4; values within
-1e-5 x max(|native|, deviation of the training target); or within the trainer's own tolerance. Rows where the native model raises or
-is not finite are counted, not compared.
+Labels must be equal except at ties (native top-two margin <= 1e-5, counted), probabilities must agree within 1e-4, and values within
+1e-5 x max(|native|, standard deviation of the training target), or within the trainer's own tolerance. Rows where the native model
+raises or is not finite are counted, not compared.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 4096
 
 
 class Parity(Frozen):
-    """What the comparison of some rows found. `wrong` are the rows (by index) that break the rules."""
+    """The result of comparing some rows. `mismatches` are the indices of the rows that break the rules."""
 
     compared: int
     not_compared: int
@@ -33,11 +33,11 @@ class Parity(Frozen):
     ties: int
     max_probability_diff: float
     max_value_diff: float
-    wrong: tuple[int, ...]
+    mismatches: tuple[int, ...]
 
 
 def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns) -> Prediction:
-    """The exported graph's answer, as it comes: labels, float32 probabilities or float32 values [N]."""
+    """The exported graph's answer, unconverted: labels and float32 probabilities, or float32 values [N]."""
     names = [value.name for value in session.get_inputs()]
     arrays = fitted.inputs.arrays(columns)
     outputs = ["prediction"] if fitted.trainer.task == "regression" else ["label", "probabilities"]
@@ -52,24 +52,25 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
 
 
 def unstable_rows(fitted: Fitted, columns: Columns, rows: Sequence[int], *, scale: float, tolerance: float) -> frozenset[int]:
-    """Those of the rows where the native model itself gives another answer once its input moves by a float32 rounding: no float32
-    graph can agree there. Never for models with thresholds, whose answers jump by design.
+    """The rows whose native answer changes when the input moves by a float32 rounding error: no float32 graph can agree there.
+
+    Always empty for models with thresholds, whose answers jump by design.
     """
     candidates = [] if fitted.trainer.splits else rows
-    return frozenset(row for row in candidates if _moves(fitted, take_rows(columns, np.array([row])), scale, tolerance))
+    return frozenset(row for row in candidates if _is_unstable(fitted, take_rows(columns, np.array([row])), scale, tolerance))
 
 
 def runtime_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises for a graph that it cannot load or run."""
+    """The exceptions that onnxruntime raises for a graph that it cannot load or run."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (state.Fail, state.InvalidGraph, state.InvalidArgument, state.NotImplemented, state.RuntimeException)
 
 
 def default_tolerance(fitted: Fitted, requested: float | None) -> float:
-    """What the recipe asks for, else the trainer's own, else the rule of its task."""
-    usual = VALUE if fitted.trainer.task == "regression" else PROBABILITY
-    return requested if requested is not None else max(usual, fitted.trainer.tolerance or 0.0)
+    """The recipe's tolerance, else the larger of the trainer's and the task's."""
+    task_tolerance = VALUE if fitted.trainer.task == "regression" else PROBABILITY
+    return requested if requested is not None else max(task_tolerance, fitted.trainer.tolerance or 0.0)
 
 
 def compare(
@@ -81,14 +82,19 @@ def compare(
     tolerance: float,
     skip: frozenset[int] = frozenset(),
 ) -> Parity:
-    """`scale` is the deviation of the training target (regression only). Rows in `skip` are counted, not compared."""
+    """Compare both models on these rows, except those in `skip`, which are counted as not compared.
+
+    `scale` is the standard deviation of the training target (regression only).
+    """
     rows = count_rows(columns)
     native, places = native_rows(fitted, columns, np.array([row for row in range(rows) if row not in skip], dtype=np.intp))
     if not len(places):
-        return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, wrong=())
+        return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, mismatches=())
     exported = run_graph(session, fitted, take_rows(columns, places))
-    verdict = _values(native, exported, scale, tolerance) if native.values is not None else _classes(native, exported, tolerance)
-    bad, differ, ties, probability, value = verdict
+    if native.values is not None:
+        bad, differ, ties, probability, value = _compare_values(native, exported, scale, tolerance)
+    else:
+        bad, differ, ties, probability, value = _compare_classes(native, exported, tolerance)
     return Parity(
         compared=len(places),
         not_compared=rows - len(places),
@@ -96,35 +102,35 @@ def compare(
         ties=ties,
         max_probability_diff=probability,
         max_value_diff=value,
-        wrong=tuple(places[bad].tolist()),
+        mismatches=tuple(places[bad].tolist()),
     )
 
 
 def native_rows(fitted: Fitted, columns: Columns, rows: np.ndarray) -> tuple[Prediction, np.ndarray]:
-    """The native answers that exist and are finite, and to which rows they belong. A part that raises is halved down to its rows."""
+    """The finite native answers, and the rows they belong to. A batch that raises is split in half until single rows are left."""
     answers: list[Prediction] = []
     places: list[np.ndarray] = []
-    waiting = [rows] if len(rows) else []
-    while waiting:
-        part = waiting.pop(0)
+    batches = [rows] if len(rows) else []
+    while batches:
+        batch = batches.pop(0)
         try:
-            answer = fitted.predict(take_rows(columns, part))
+            answer = fitted.predict(take_rows(columns, batch))
         except (ValueError, OverflowError):
-            if len(part) > 1:
-                middle = len(part) // 2
-                waiting[:0] = [part[:middle], part[middle:]]
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                batches[:0] = [batch[:middle], batch[middle:]]
             continue
         numbers = answer.values.reshape(-1, 1) if answer.values is not None else answer.probabilities
-        fine = np.isfinite(np.asarray(numbers)).all(axis=1)
-        answers.append(_cut(answer, fine))
-        places.append(part[fine])
+        finite = np.isfinite(np.asarray(numbers)).all(axis=1)
+        answers.append(_select_rows(answer, finite))
+        places.append(batch[finite])
     if not answers:
         return Prediction(), np.zeros(0, dtype=np.intp)
-    return _joined(answers), np.concatenate(places)
+    return _concatenate(answers), np.concatenate(places)
 
 
 def figures(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]) -> ParityFigures:
-    """Both sets of rows together."""
+    """The figures over both sets of rows."""
     return ParityFigures(
         rows=test.compared,
         hard_rows=hard.compared,
@@ -138,31 +144,32 @@ def figures(test: Parity, hard: Parity, tolerance: float, repairs: Sequence[str]
     )
 
 
-def _classes(native: Prediction, exported: Prediction, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+def _compare_classes(native: Prediction, exported: Prediction, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
     probabilities = np.asarray(native.probabilities)
     top = np.sort(probabilities, axis=1)
     tied = top[:, -1] - top[:, -2] <= TIE
     differ = np.asarray(native.labels) != np.asarray(exported.labels)
-    off = np.abs(probabilities - np.asarray(exported.probabilities, dtype=np.float64)).max(axis=1)
-    off = np.where(np.isnan(off), np.inf, off)
-    bad = (differ & ~tied) | (off > tolerance)
-    return bad, int((differ & ~tied).sum()), int((differ & tied).sum()), float(off.max()), 0.0
+    distance = np.abs(probabilities - np.asarray(exported.probabilities, dtype=np.float64)).max(axis=1)
+    distance = np.where(np.isnan(distance), np.inf, distance)
+    bad = (differ & ~tied) | (distance > tolerance)
+    return bad, int((differ & ~tied).sum()), int((differ & tied).sum()), float(distance.max()), 0.0
 
 
-def _values(native: Prediction, exported: Prediction, scale: float, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
+def _compare_values(native: Prediction, exported: Prediction, scale: float, tolerance: float) -> tuple[np.ndarray, int, int, float, float]:
     expected = np.asarray(native.values)
-    off = np.abs(expected - np.asarray(exported.values, dtype=np.float64)) / np.maximum(np.maximum(np.abs(expected), scale), 1e-30)
-    off = np.where(np.isnan(off), np.inf, off)
-    return off > tolerance, 0, 0, 0.0, float(off.max())
+    size = np.maximum(np.maximum(np.abs(expected), scale), 1e-30)
+    distance = np.abs(expected - np.asarray(exported.values, dtype=np.float64)) / size
+    distance = np.where(np.isnan(distance), np.inf, distance)
+    return distance > tolerance, 0, 0, 0.0, float(distance.max())
 
 
-def _cut(answer: Prediction, rows: np.ndarray) -> Prediction:
+def _select_rows(answer: Prediction, rows: np.ndarray) -> Prediction:
     if answer.values is not None:
         return Prediction(values=answer.values[rows])
     return Prediction(labels=np.asarray(answer.labels)[rows], probabilities=np.asarray(answer.probabilities)[rows], classes=answer.classes)
 
 
-def _joined(answers: Sequence[Prediction]) -> Prediction:
+def _concatenate(answers: Sequence[Prediction]) -> Prediction:
     if answers[0].values is not None:
         return Prediction(values=np.concatenate([np.asarray(a.values) for a in answers]))
     return Prediction(
@@ -172,17 +179,17 @@ def _joined(answers: Sequence[Prediction]) -> Prediction:
     )
 
 
-def _moves(fitted: Fitted, row: Columns, scale: float, tolerance: float) -> bool:
+def _is_unstable(fitted: Fitted, row: Columns, scale: float, tolerance: float) -> bool:
     from scipy import sparse
 
     original = fitted.matrix(row)
     matrix = original.toarray() if fitted.sparse else original
     step = np.float32(np.abs(matrix).max() * 2.0**-22)
     signs = np.random.RandomState(0).choice(np.array([-1, 1], dtype=np.float32), size=(16, matrix.shape[1]))
-    moves = matrix + signs * step
-    answer, moved = fitted.answer(original), fitted.answer(sparse.csr_matrix(moves) if fitted.sparse else moves)
+    shifted = matrix + signs * step
+    answer, shifted_answer = fitted.answer(original), fitted.answer(sparse.csr_matrix(shifted) if fitted.sparse else shifted)
     if answer.values is not None:
-        near = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
-        return bool(_values(near, moved, scale, tolerance)[0].any())
-    off = np.abs(np.asarray(moved.probabilities) - np.asarray(answer.probabilities))
-    return bool((off > tolerance).any() or (np.asarray(moved.labels) != np.asarray(answer.labels)).any())
+        repeated = Prediction(values=np.repeat(np.asarray(answer.values), len(signs)))
+        return bool(_compare_values(repeated, shifted_answer, scale, tolerance)[0].any())
+    distance = np.abs(np.asarray(shifted_answer.probabilities) - np.asarray(answer.probabilities))
+    return bool((distance > tolerance).any() or (np.asarray(shifted_answer.labels) != np.asarray(answer.labels)).any())

@@ -1,7 +1,8 @@
-"""The scalers as graph nodes that round exactly as scikit-learn rounds. Owns their arithmetic in ONNX; fits nothing.
+"""The scalers as graph nodes that round exactly as scikit-learn does. Owns their arithmetic in ONNX; fits nothing.
 
-The converter's Scaler op multiplies by the reciprocal in float32; behind it a tree sees another side of its threshold in up to 201 of
-540 rows. scikit-learn works in place on float32: with a float32 constant in float32, with a float64 constant in float64 rounded back.
+The converter's Scaler op multiplies by the reciprocal in float32, which put up to 201 of 540 rows on the other side of a threshold in
+the tree after it. scikit-learn works in place on float32: in float32 with a float32 constant, in float64 and rounded back with a
+float64 constant.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _
 
 
 def exact_nodes(wiring: Wiring, scaler: Estimator, source: str) -> str:
-    """Add the scaler's nodes; returns its output."""
+    """Add the scaler's nodes and return the name of its output."""
     for kind, constant in EXACT[type(scaler).__name__](scaler):
         if kind == "Clip":
             source = wiring.node("Clip", [source, wiring.constant(constant[0]), wiring.constant(constant[1])])

@@ -1,4 +1,4 @@
-"""A graph while it is being put together. Names its tensors and knows no estimator."""
+"""An ONNX graph under construction: adds nodes and names their tensors. Knows no estimator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from leptonctl.learning.onnx.canonical import rename
 
 
 class Wiring:
-    """The graph while it is being put together: nodes and initializers in order, tensors by name."""
+    """A graph under construction: nodes and initializers in order, tensors by name."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -33,7 +33,7 @@ class Wiring:
         return out
 
     def splice(self, model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:
-        """Copy a model's nodes in, reading from `inputs`; returns the tensors of its named outputs."""
+        """Move a model's nodes into the graph, reading from `inputs`. Returns the tensor names of `outputs`."""
         self._count += 1
         prefix = f"m{self._count}_"
         known = dict(zip((value.name for value in model.graph.input), inputs, strict=True))

@@ -1,4 +1,4 @@
-"""The step `compare`: the package bound now (a) and a candidate (b) on rows that neither has learned from. Records nothing."""
+"""The step `compare`: the bound package (a) and a candidate (b) on rows that neither was trained on. Records nothing."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from leptonctl.core.manifest import Manifest, ManifestColumn
 from leptonctl.core.values import Json
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.outputs import CompareOutputs, Flips, Sides
-from leptonctl.learning.results import Package, read_package, read_prepared, trained_on
+from leptonctl.learning.results import Package, read_package, read_prepared, training_row_ids
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
@@ -18,34 +18,32 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     return Produced(outputs=comparison(read_inputs("compare", inputs, CompareInputs), needs, bench).to_json())
 
 
-def comparison(order: CompareInputs, needs: Needs, bench: Bench) -> CompareOutputs:
-    """Both versions on the candidate's test rows, less those that stand in the training rows of either."""
-    rows = read_prepared(needs["prepare"], "test", order.task, bench.artifacts)
-    learned = trained_on(needs["prepare"], bench.artifacts) | trained_on(needs["bound_prepare"], bench.artifacts)
-    keep = np.array([row not in learned for row in rows.ids], dtype=bool)
+def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOutputs:
+    """Compare both versions on the candidate's test rows, without those that either was trained on. Raises ProviderError."""
+    rows = read_prepared(needs["prepare"], "test", request.task, bench.artifacts)
+    training_ids = training_row_ids(needs["prepare"], bench.artifacts) | training_row_ids(needs["bound_prepare"], bench.artifacts)
+    keep = np.array([row not in training_ids for row in rows.ids], dtype=bool)
     excluded = len(keep) - int(keep.sum())
     if not keep.any():
-        return nothing_left(excluded)
+        return no_rows_left(excluded)
     y, columns = rows.y[keep], take_rows(rows.columns, keep)
     bench.progress(message=f"comparing on {len(y)} rows")
     candidate, bound = read_package(needs["export"], bench.artifacts), read_package(needs["bound_export"], bench.artifacts)
-    readable = columns_for(bound.manifest, candidate.manifest, columns)
-    return compare(order, y, _answers(bound, readable), _answers(candidate, columns), excluded)
+    bound_columns = columns_for(bound.manifest, candidate.manifest, columns)
+    return compare(request, y, _answers(bound, bound_columns), _answers(candidate, columns), excluded)
 
 
-def nothing_left(excluded: int) -> CompareOutputs:
-    """No row is fair to both. That is evidence too: a gate that needs the comparison cannot pass."""
-    note = (
-        f"all {excluded} evaluation rows of the candidate stand in training rows of one of the two; `split: {{by: COLUMN}}` prevents that"
-    )
+def no_rows_left(excluded: int) -> CompareOutputs:
+    """The outputs when no row is fair to both. They are evidence too: a gate that needs the comparison cannot pass."""
+    note = f"one of the two was trained on all {excluded} evaluation rows of the candidate; `split: {{by: COLUMN}}` prevents that"
     return CompareOutputs(n=0, rows=0, excluded=excluded, metrics={}, flips=Flips(rows=0), notes=[note])
 
 
-def compare(order: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction, excluded: int = 0) -> CompareOutputs:
-    """Metrics of both on the same rows, and the rows whose label differs."""
+def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction, excluded: int = 0) -> CompareOutputs:
+    """The metrics of both on the same rows, and the rows whose label differs."""
     if bound.labels is not None and candidate.labels is not None and bound.labels.dtype != candidate.labels.dtype:
-        y, bound, candidate = texts(y), as_texts(bound), as_texts(candidate)
-    metrics, scoring = scoring_of(order.task, order, y, sorted({*bound.classes, *candidate.classes}))
+        y, bound, candidate = to_strings(y), with_string_classes(bound), with_string_classes(candidate)
+    metrics, scoring = scoring_of(request.task, request, y, sorted({*bound.classes, *candidate.classes}))
     metrics = [metric for metric in metrics if metric.score]
     a, b = score(metrics, y, bound, scoring), score(metrics, y, candidate, scoring)
     return CompareOutputs(
@@ -59,7 +57,7 @@ def compare(order: CompareInputs, y: np.ndarray, bound: Prediction, candidate: P
 
 
 def flips(bound: Prediction, candidate: Prediction, rows: int) -> Flips:
-    """How many labels differ. A regression has no labels: its share is null, so that no gate takes it for agreement."""
+    """How many labels differ. The share of a regression, which has no labels, is null, so that no gate mistakes it for agreement."""
     if bound.labels is None or candidate.labels is None:
         return Flips(rows=rows)
     changed = int((bound.labels != candidate.labels).sum())
@@ -67,44 +65,46 @@ def flips(bound: Prediction, candidate: Prediction, rows: int) -> Flips:
 
 
 def columns_for(bound: Manifest, candidate: Manifest, columns: Columns) -> Columns:
-    """The candidate's rows as the bound version reads them: its columns, its own fill values where a cell is missing."""
+    """The candidate's rows as inputs of the bound version: its columns, with its own fill values for missing cells.
+
+    Raises ProviderError: not-comparable.
+    """
     keys = [manifest.privacy.key_id if manifest.privacy else None for manifest in (bound, candidate)]
     for column in bound.columns:
         _check_readable(column, columns)
         if column.hash and keys[0] != keys[1]:
             raise not_comparable(
-                f"The column {column.name} is hashed with the key {keys[0]} for the bound version, {keys[1]} for the candidate."
+                f"The column {column.name} is hashed with the key {keys[0]} for the bound version, with {keys[1]} for the candidate."
             )
-    return {column.name: filled(columns[column.name], column.fill) for column in bound.columns}
+    return {column.name: fill_missing(columns[column.name], column.fill) for column in bound.columns}
 
 
-def filled(values: np.ndarray, fill: Scalar | None) -> np.ndarray:
-    """Missing cells replaced."""
+def fill_missing(values: np.ndarray, fill: Scalar | None) -> np.ndarray:
     if fill is None:
         return values
     kind = kind_of(values)
     missing = np.isnan(values) if kind == "number" else values < 0 if kind == "boolean" else values == ""
-    whole = values.copy()
-    whole[missing] = fill
-    return whole
+    complete = values.copy()
+    complete[missing] = fill
+    return complete
 
 
 def not_comparable(detail: str) -> ProviderError:
     return ProviderError(
         "Versions cannot be compared on the same rows",
         detail=detail,
-        hint="take the max_drop and flips gates off this model for this change, or keep the columns that the bound version reads",
+        hint="remove the `max_drop` and `flips` gates from this model for this change, or keep the columns that the bound version reads",
         id="not-comparable",
     )
 
 
-def texts(values: np.ndarray) -> np.ndarray:
+def to_strings(values: np.ndarray) -> np.ndarray:
     return np.array([str(v) for v in values.tolist()], dtype=object)
 
 
-def as_texts(prediction: Prediction) -> Prediction:
-    """The same with classes as texts."""
-    labels = None if prediction.labels is None else texts(prediction.labels)
+def with_string_classes(prediction: Prediction) -> Prediction:
+    """The same prediction with classes and labels as strings."""
+    labels = None if prediction.labels is None else to_strings(prediction.labels)
     return Prediction(labels=labels, probabilities=prediction.probabilities, classes=tuple(map(str, prediction.classes)))
 
 

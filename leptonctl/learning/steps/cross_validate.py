@@ -1,6 +1,6 @@
-"""The step `cross_validate`: metrics on the held-out fold, for every fold of the training rows. Records nothing.
+"""The step `cross_validate`: the metrics of each fold of the training rows when it is held_out out. Records nothing.
 
-Preprocessing and model are fitted anew on the other folds, as scikit-learn pipelines; no fold is exported.
+For each fold, preprocessing and model are fitted again on the other folds, as scikit-learn pipelines; nothing is exported.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,33 +20,33 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    order = read_inputs("cross_validate", inputs, CrossValidateInputs)
-    task = order.train.task
+    request = read_inputs("cross_validate", inputs, CrossValidateInputs)
+    task = request.train.task
     rows = read_prepared(needs["prepare"], "train", task, bench.artifacts)
     classes = sorted(set(rows.y.tolist())) if task == "classification" else []
-    metrics, scoring = scoring_of(task, order, rows.y, classes)
+    metrics, scoring = scoring_of(task, request, rows.y, classes)
     metrics = [metric for metric in metrics if metric.score]
     folds: list[Mapping[str, float]] = []
     notes: list[str] = []
-    for number, (others, held) in enumerate(splits(rows.y, task, order.folds, order.seed), 1):
-        bench.progress(message=f"fold {number} of {order.folds}", iteration=number, of=order.folds)
-        fitted = fit(order.train, take_rows(rows.columns, others), rows.y[others], silent)
-        prediction = predicted(fitted, take_rows(rows.columns, held), number)
-        scores = score(metrics, rows.y[held], prediction, scoring)
+    for number, (others, held_out) in enumerate(split_folds(rows.y, task, request.folds, request.seed), 1):
+        bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
+        fitted = fit(request.train, take_rows(rows.columns, others), rows.y[others], no_progress)
+        prediction = predict_fold(fitted, take_rows(rows.columns, held_out), number)
+        scores = score(metrics, rows.y[held_out], prediction, scoring)
         folds.append(scores.numbers)
         notes.extend(f"fold {number}: {note}" for note in scores.notes)
     return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=Folds(folds=folds, notes=notes)).to_json())
 
 
-def predicted(fitted: Fitted, columns: Columns, fold: int) -> Prediction:
-    """The native answer on a held-out fold, which may have a missing cell where the fitted rows had none."""
+def predict_fold(fitted: Fitted, columns: Columns, fold: int) -> Prediction:
+    """The native model's answer to a held-out fold. Raises ProviderError (missing-values), also where only this fold has missing cells."""
     try:
         answer = fitted.predict(columns)
     except ValueError as problem:
         raise ProviderError(
             "Missing values reach a step that cannot take them",
-            detail=f"Held-out fold {fold} cannot be predicted: {' '.join(str(problem).split())[:400]}.",
-            hint="put - {columns: numeric, use: imputer} before it, or give the columns a missing: fill value",
+            detail=f"Held-out fold {fold} cannot be predict_fold: {' '.join(str(problem).split())[:400]}.",
+            hint="put `- {columns: numeric, use: imputer}` before it, or give the columns a `missing:` fill value",
             id="missing-values",
         ) from problem
     if answer.probabilities is None:
@@ -54,8 +54,8 @@ def predicted(fitted: Fitted, columns: Columns, fold: int) -> Prediction:
     return replace(answer, probabilities=answer.probabilities.astype(native_dtype(fitted)))
 
 
-def splits(y: np.ndarray, task: str, count: int, seed: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """Row indices to fit on and to judge on, exactly as scikit-learn's shuffled folds with this seed give them."""
+def split_folds(y: np.ndarray, task: str, count: int, seed: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """For each fold the row indices to fit on and those held out, exactly as scikit-learn's shuffled folds with this seed."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     folds: Iterable[tuple[np.ndarray, np.ndarray]]
@@ -63,34 +63,34 @@ def splits(y: np.ndarray, task: str, count: int, seed: int) -> Iterable[tuple[np
         classes, counts = np.unique(y, return_counts=True)
         rarest = int(np.argmin(counts))
         if counts[rarest] < count:
-            detail = f"The class {classes[rarest]!s} has {counts[rarest]} of the training rows; every fold needs one."
-            raise too_few(detail, int(counts[rarest]))
+            detail = f"The class {classes[rarest]!s} has {counts[rarest]} training rows, but every fold needs one."
+            raise too_few_rows(detail, int(counts[rarest]))
         folds = StratifiedKFold(count, shuffle=True, random_state=seed).split(np.zeros(len(y)), y)
         return folds
     if len(y) < count:
-        raise too_few(f"There are {len(y)} training rows; every fold needs one.", len(y))
+        raise too_few_rows(f"There are {len(y)} training rows, but every fold needs one.", len(y))
     folds = KFold(count, shuffle=True, random_state=seed).split(np.zeros(len(y)))
     return folds
 
 
 def summary(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean and deviation (of the population, as numpy's) of each metric that is defined on every fold."""
-    everywhere = [name for name in folds[0] if all(name in fold for fold in folds)]
+    """Mean and standard deviation (of the population, like numpy's) of each metric that is defined on every fold."""
+    names = [name for name in folds[0] if all(name in fold for fold in folds)]
     numbers: dict[str, float] = {}
-    for name in everywhere:
+    for name in names:
         values = np.array([fold[name] for fold in folds])
         numbers[f"cv_{name}_mean"], numbers[f"cv_{name}_std"] = float(values.mean()), float(values.std())
     return numbers
 
 
-def too_few(detail: str, most: int) -> ProviderError:
+def too_few_rows(detail: str, limit: int) -> ProviderError:
     return ProviderError(
         "Too few training rows for so many folds",
         detail=detail,
-        hint=f"write `cross_validation: {most}` or less" if most > 1 else "leave `cross_validation` out, or bring more rows",
+        hint=f"write `cross_validation: {limit}` or less" if limit > 1 else "remove `cross_validation`, or add rows",
         id="too-few-rows-for-folds",
     )
 
 
-def silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
-    """Progress within a fold is not told: folds are what is counted."""
+def no_progress(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+    """Report no progress within a fold: the step counts folds."""

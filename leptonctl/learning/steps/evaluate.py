@@ -10,27 +10,27 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    order = read_inputs("evaluate", inputs, EvaluateInputs)
-    rows = read_prepared(needs["prepare"], "test", order.task, bench.artifacts)
+    request = read_inputs("evaluate", inputs, EvaluateInputs)
+    rows = read_prepared(needs["prepare"], "test", request.task, bench.artifacts)
     if not len(rows.y):
         raise ProviderError(
-            "Dataset has no evaluation rows",
-            detail="Its split puts every row into training, so there is nothing to measure the model on.",
+            "The dataset has no evaluation rows",
+            detail="Its split puts every row into training, so the model cannot be evaluated.",
             hint="write `split: {test: 0.25}` in the dataset",
             id="no-evaluation-rows",
         )
     bench.progress(message=f"scoring {len(rows.y)} rows")
     package = read_package(needs["export"], bench.artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
-    metrics, scoring = scoring_of(order.task, order, rows.y, prediction.classes)
+    metrics, scoring = scoring_of(request.task, request, rows.y, prediction.classes)
     scores = score(metrics, rows.y, prediction, scoring)
-    averaged = order.task == "classification"
+    is_classification = request.task == "classification"
     outputs = EvaluateOutputs(
         package=package.digest,
         metrics=scores.numbers,
         evaluation={**scores.details, "notes": [*scores.notes]},
         rows=len(rows.y),
-        positive=scoring.positive if averaged else None,
-        average=scoring.average if averaged else None,
+        positive=scoring.positive if is_classification else None,
+        average=scoring.average if is_classification else None,
     )
     return Produced(outputs=outputs.to_json())

@@ -1,4 +1,4 @@
-"""The step `export`: the native model in; canonical ONNX, manifest and golden rows out, once both agree. Records nothing."""
+"""The step `export`: makes canonical ONNX, manifest and golden rows from the native model once both agree. Records nothing."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,7 +33,7 @@ OPSET = 18
 
 
 class Exported(Frozen):
-    """An exported model that agrees with its native one."""
+    """An exported model that agrees with the native one."""
 
     onnx: bytes
     parity: ParityFigures
@@ -41,28 +41,28 @@ class Exported(Frozen):
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    order = read_inputs("export", inputs, ExportInputs)
-    refuse_untruthful(order.train)
+    request = read_inputs("export", inputs, ExportInputs)
+    refuse_unfaithful(request.train)
     prepare, artifacts = needs["prepare"], bench.artifacts
-    fitted = load_native(native_files(needs["train"], artifacts), order.train)
-    training, evaluation = (read_prepared(prepare, side, order.train.task, artifacts) for side in ("train", "test"))
+    fitted = load_native(native_files(needs["train"], artifacts), request.train)
+    training, evaluation = (read_prepared(prepare, side, request.train.task, artifacts) for side in ("train", "test"))
     bench.progress(message="exporting")
-    exported = export(fitted, training, evaluation, opset=order.opset, tolerance=order.tolerance)
-    described = manifest(fitted, read_contract(prepare), order.privacy)
+    exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance)
+    manifest_record = manifest(fitted, read_contract(prepare), request.privacy)
     graph = artifacts.put_artifact(exported.onnx)
     files: Mapping[str, str] = {
         ONNX: graph,
-        MANIFEST: artifacts.put_artifact(encode(described)),
+        MANIFEST: artifacts.put_artifact(encode(manifest_record)),
         GOLDEN: artifacts.put_artifact(encode(exported.golden)),
     }
     outputs = ExportOutputs(
-        package=package_digest(graph, described), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity
+        package=package_digest(graph, manifest_record), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity
     )  # fmt: skip
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 
-def refuse_untruthful(train: TrainInputs) -> None:
-    """Combinations whose export is known to answer otherwise than the native model. Plans refuse them first."""
+def refuse_unfaithful(train: TrainInputs) -> None:
+    """Raises ProviderError for combinations whose export is known to differ from the native model. Plans refuse them earlier."""
     trainer, steps = providers_of(train)
     parts = [(trainer.name, trainer.refuse, train.params)]
     parts += [(provider.name, provider.refuse, step.params) for step, provider in steps]
@@ -70,7 +70,7 @@ def refuse_untruthful(train: TrainInputs) -> None:
         reason = refuse(params) if refuse else None
         if reason:
             raise ProviderError(
-                "This combination cannot be exported truthfully",
+                "This combination cannot be exported faithfully",
                 detail=f"{name}: {reason}",
                 hint="change the parameter, or use another algorithm or step",
                 id="not-exportable",
@@ -80,21 +80,21 @@ def refuse_untruthful(train: TrainInputs) -> None:
 def export(fitted: Fitted, training: Rows, evaluation: Rows, *, opset: int = OPSET, tolerance: float | None = None) -> Exported:
     """Convert, compare with the native model on the evaluation rows and on hard rows, and record golden answers.
 
-    What differs is converted once more with the algorithm in float64, and judged once more by the native model in float64: in
-    float32 some sum their terms too coarsely to be a measure. What still differs is refused.
+    A graph that differs is converted again with the algorithm in float64, and then compared again with the native model in float64,
+    since in float32 some native models sum too imprecisely to compare with. Raises ProviderError (export-mismatch) if it still differs.
     """
     columns = pick_columns(evaluation.columns if len(evaluation.y) else training.columns, fitted.features)
     if not count_rows(columns):
-        raise ProviderError("There is no row to compare the export with", hint="check the split and the source", id="no-rows")
+        raise ProviderError("There are no rows to compare the export on", hint="check the split and the source", id="no-rows")
     limit = default_tolerance(fitted, tolerance)
     scale = float(np.std(training.y)) if fitted.trainer.task == "regression" else 0.0
     attempt = first = _attempt(fitted, columns, scale, limit, opset)
-    if first.wrong and fitted.trainer.to_onnx is None:
+    if first.differs and fitted.trainer.to_onnx is None:
         with suppress(ProviderError):
             attempt = _attempt(fitted, columns, scale, limit, opset, wide=True)
-            if attempt.wrong:
+            if attempt.differs:
                 attempt = _attempt(replace(fitted, wide=True), columns, scale, limit, opset, wide=True)
-    if attempt.wrong:
+    if attempt.differs:
         raise _mismatch(fitted, first, limit)
     answers = run_graph(open_session(attempt.onnx), fitted, columns)
     parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
@@ -102,17 +102,17 @@ def export(fitted: Fitted, training: Rows, evaluation: Rows, *, opset: int = OPS
 
 
 class Attempt(Frozen):
-    """One conversion and how it compared."""
+    """One conversion and its comparison with the native model, on evaluation rows and on hard rows."""
 
     onnx: bytes
     repairs: list[str]
     test: Parity
     hard: Parity
-    rows: HardRows
+    hard_rows: HardRows
 
     @property
-    def wrong(self) -> bool:
-        return bool(self.test.wrong or self.hard.wrong)
+    def differs(self) -> bool:
+        return bool(self.test.mismatches or self.hard.mismatches)
 
 
 def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset: int, *, wide: bool = False) -> Attempt:
@@ -123,12 +123,12 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
     session = _open(fitted, data)
     rows = hard_rows(fitted, model, columns)
     hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit)
-    suspects = sorted(set(hard.wrong) & set(rows.huge))
+    suspects = sorted(set(hard.mismatches) & set(rows.huge))
     unstable = unstable_rows(fitted, rows.columns, suspects, scale=scale, tolerance=limit)
     if unstable:
         hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit, skip=unstable)
     test = compare(fitted, session, columns, scale=scale, tolerance=limit)
-    return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, rows=rows)
+    return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, hard_rows=rows)
 
 
 def _open(fitted: Fitted, data: bytes) -> "ort.InferenceSession":
@@ -144,14 +144,14 @@ def _open(fitted: Fitted, data: bytes) -> "ort.InferenceSession":
 
 
 def _mismatch(fitted: Fitted, attempt: Attempt, limit: float) -> ProviderError:
-    test, hard, rows = attempt.test, attempt.hard, attempt.rows
-    examples = [f"evaluation row {row + 1}" for row in test.wrong[:5]] + [rows.about[row] for row in hard.wrong[:5]]
-    count = len(test.wrong) + len(hard.wrong)
-    off = max(test.max_probability_diff, hard.max_probability_diff, test.max_value_diff, hard.max_value_diff)
+    test, hard, rows = attempt.test, attempt.hard, attempt.hard_rows
+    examples = [f"evaluation row {row + 1}" for row in test.mismatches[:5]] + [rows.descriptions[row] for row in hard.mismatches[:5]]
+    count = len(test.mismatches) + len(hard.mismatches)
+    largest = max(test.max_probability_diff, hard.max_probability_diff, test.max_value_diff, hard.max_value_diff)
     return ProviderError(
-        "The exported graph does not answer as the native model does",
-        detail=f"{fitted.trainer.name}: {count} of {test.compared + hard.compared} rows differ (largest difference {off:.3g}, "
+        "The exported graph and the native model give different answers",
+        detail=f"{fitted.trainer.name}: {count} of {test.compared + hard.compared} rows differ (largest difference {largest:.3g}, "
         f"allowed {limit:.3g}): {', '.join(examples)}" + (" …" if count > len(examples) else ""),
-        hint="put - {columns: numeric, use: standard_scaler} before it where columns are large, or use another algorithm or step",
+        hint="put `- {columns: numeric, use: standard_scaler}` before it if columns have large values, or use another algorithm or step",
         id="export-mismatch",
     )

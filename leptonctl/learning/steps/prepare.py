@@ -1,6 +1,6 @@
-"""The prepare step: a data file becomes training and test rows, checked against its contract and stripped of what is private.
+"""The step `prepare`: reads a data file into training and test rows, checks them against the contract, and drops or hashes private columns.
 
-Cells of the data stand in no message.
+No message contains a cell of the data.
 """
 
 import io
@@ -30,15 +30,15 @@ ROWS_IN_A_GROUP = 1 << 20
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
-    order = read_inputs("prepare", inputs, PrepareInputs)
-    tables = [_read(source, bench) for source in (order.source, order.test_source) if source is not None]
+    request = read_inputs("prepare", inputs, PrepareInputs)
+    tables = [_read(source, bench) for source in (request.source, request.test_source) if source is not None]
     bench.progress(message="checking the contract")
-    shape, key = shape_of(order, tables), _key(order.privacy, bench)
+    shape, key = shape_of(request, tables), _key(request.privacy, bench)
     cells = _cells(shape, tables)
     contract = _contract(shape, cells)
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
     bench.progress(message="splitting the rows")
-    sides, stratified = _sides(order, tables, parts, shape.target)
+    sides, stratified = _sides(request, tables, parts, shape.target)
     bench.progress(message="writing the rows")
     ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
     outputs = PrepareOutputs(
@@ -53,22 +53,22 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
 
 
 def _read(source: SourceFile, bench: Bench) -> Table:
-    """The file's rows, and proof that they are those that were asked for: nothing moved while they were read."""
+    """The file's rows. Raises ProviderError (source-changed) unless it has the expected digest and did not change while it was read."""
     path = bench.project / source.path
     bench.progress(message=f"reading {source.path}")
     before = stat_of(path)
-    moved = source.digest is not None and digest_of(path) != source.digest
+    changed = source.digest is not None and digest_of(path) != source.digest
     provider = providers().sources[source.format]
     try:
-        frame = provider.read(path, source.options) if not moved else pl.DataFrame()
+        frame = provider.read(path, source.options) if not changed else pl.DataFrame()
     except ProviderError as problem:
         problem.file = source.path
         raise
-    if moved or stat_of(path) != before:
+    if changed or stat_of(path) != before:
         raise ProviderError(
-            "The data changed",
-            detail=f"{source.path} no longer holds the bytes that were planned with or pinned.",
-            hint="plan again; for pinned data restore the file or add a version with `leptonctl pin`",
+            "The data has changed",
+            detail=f"{source.path} no longer has the bytes that were planned or pinned.",
+            hint="plan again; for pinned data, restore the file or add a version with `leptonctl pin`",
             id="source-changed",
             file=source.path,
         )
@@ -76,22 +76,22 @@ def _read(source: SourceFile, bench: Bench) -> Table:
 
 
 def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
-    """The hashing key, once its mark equals the one that this key id left in the store."""
+    """The hashing key, or None. Raises ProviderError (wrong-key) unless its mark equals the store's mark of this key id."""
     if privacy is None or not privacy.hash:
         return None
     key, key_id = read_secret(privacy.key if isinstance(privacy.key, dict) else {}, bench.project), privacy.key_id or ""
     if not bench.check_key(key_id, key_mark(key, key_id)):
         raise ProviderError(
-            "The key of private columns is another one than before",
+            "The key of private columns has changed",
             detail=f'Earlier data was hashed under key id "{key_id}" with a different key.',
-            hint="supply the original key, or give the new key a `key_id` of its own",
+            hint="provide the original key, or give the new key its own `key_id`",
             id="wrong-key",
         )
     return key
 
 
 def _cells(shape: Shape, tables: Sequence[Table]) -> list[dict[str, pl.Series]]:
-    """The columns of every table, typed, filled and checked, or one error with all that is wrong."""
+    """The columns of every table, typed, filled and checked. Raises one ProviderError with all faults."""
     faults: list[Fault] = []
     cells = [{name: _column(shape, table, name, faults) for name in shape.types if name in table.frame.columns} for table in tables]
     if faults:
@@ -100,7 +100,7 @@ def _cells(shape: Shape, tables: Sequence[Table]) -> list[dict[str, pl.Series]]:
 
 
 def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Series:
-    """One column typed, filled and checked at 64 bits."""
+    """One column, typed, filled and checked in 64 bits. Appends its faults to `faults`."""
     declared, kind = shape.declared.get(name), shape.types[name]
     if name in shape.hashed and declared is not None and declared.missing is not None:
         raise ProviderError(
@@ -116,7 +116,7 @@ def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Se
     values = filled(values, column.fill, kind, name)
     required = is_target or (declared is not None and declared.nullable is False)
     unique = declared is not None and declared.unique is True
-    # a cell of the wrong type was read as null: it is not missing as well
+    # a cell of the wrong type was read as null and must not be reported as missing too
     faults += wrong or check(table, column, values, required=required, unique=unique)
     return values
 
@@ -135,13 +135,13 @@ def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Col
     allowed = None if declared is None else declared.nullable
     nullable = column.fill is None and (any(c.null_count() for c in cells) if allowed is None else allowed)
     if name in shape.hashed:
-        # ranges and allowed values would tell what the hash hides
+        # ranges and allowed values would reveal what the hash hides
         return Column(name=name, type="string", nullable=nullable, hash=True, declared=column.declared)
     return replace(column, nullable=nullable)
 
 
 def _frame(shape: Shape, table: Table, cells: Mapping[str, pl.Series], key: bytes | None) -> pl.DataFrame:
-    """The features as they are stored, and the target."""
+    """The features as stored, and the target."""
     features = [_feature(table, name, cells[name], key if name in shape.hashed else None) for name in shape.features]
     return pl.DataFrame([*features, _target(cells[shape.target], shape)])
 
@@ -160,17 +160,17 @@ def _target(values: pl.Series, shape: Shape) -> pl.Series:
 
 
 def _sides(
-    order: PrepareInputs, tables: Sequence[Table], parts: Sequence[pl.DataFrame], target: str
+    request: PrepareInputs, tables: Sequence[Table], parts: Sequence[pl.DataFrame], target: str
 ) -> tuple[dict[str, pl.DataFrame], bool]:
     """Training and test rows, and whether they were stratified."""
     if len(parts) > 1:
         return {"train": parts[0], "test": parts[1]}, False
-    train, test, stratified = split_rows(order.split, tables[0], parts[0][target])
+    train, test, stratified = split_rows(request.split, tables[0], parts[0][target])
     return {"train": parts[0][train], "test": parts[0][test]}, stratified
 
 
 def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
-    """What is allowed and yet worth a look: columns that say nothing, integers that float32 rounds."""
+    """Notices about columns that carry no information and about integers that float32 rounds."""
     notices: list[Notice] = []
     for name in shape.features:
         values = cells[name]
@@ -185,7 +185,7 @@ def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
 
 
 def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> list[Notice]:
-    """Test rows of a class that no training row has."""
+    """A notice about test rows with a class that no training row has."""
     if contract.target_type != "string":
         return []
     test = sides["test"][contract.target]
@@ -194,7 +194,7 @@ def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> li
 
 
 def _parquet(rows: pl.DataFrame, ids: Sequence[bytes]) -> bytes:
-    """Equal rows give equal bytes: fixed compression and grouping, no statistics."""
+    """The rows as a Parquet file. Compression and grouping are fixed and statistics left out, so that equal rows give equal bytes."""
     out = io.BytesIO()
     rows.with_columns(pl.Series(ROW_ID, ids, dtype=pl.Binary)).write_parquet(
         out, compression="zstd", compression_level=3, statistics=False, row_group_size=ROWS_IN_A_GROUP

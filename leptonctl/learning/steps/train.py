@@ -1,4 +1,4 @@
-"""The step `train`: prepared rows and train inputs in, the native model out. Records nothing."""
+"""The step `train`: makes the native model from prepared rows and train inputs. Records nothing."""
 
 import math
 
@@ -14,10 +14,10 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    order = read_inputs("train", inputs, TrainInputs)
-    rows = read_prepared(needs["prepare"], "train", order.task, bench.artifacts)
-    bench.progress(message=f"fitting {order.algorithm} on {len(rows.y)} rows")
-    fitted = fit(order, rows.columns, rows.y, bench.progress)
+    request = read_inputs("train", inputs, TrainInputs)
+    rows = read_prepared(needs["prepare"], "train", request.task, bench.artifacts)
+    bench.progress(message=f"fitting {request.algorithm} on {len(rows.y)} rows")
+    fitted = fit(request, rows.columns, rows.y, bench.progress)
     losses = tuple(loss if math.isfinite(loss) else None for loss in fitted.losses)
     outputs = TrainOutputs(features=fitted.features, iterations=iterations(fitted), loss=losses or None, warnings=fitted.warnings)
     files = {name: bench.artifacts.put_artifact(data) for name, data in dump_native(fitted).items()}
@@ -25,8 +25,8 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def iterations(fitted: Fitted) -> int | None:
-    """How many passes the algorithm made, where it counts them."""
-    counted = getattr(fitted.estimator, "n_iter_", None)
-    if counted is None:
+    """The number of iterations, None where the algorithm does not count them."""
+    n_iter = getattr(fitted.estimator, "n_iter_", None)
+    if n_iter is None:
         return len(fitted.losses) or None
-    return int(np.max(counted))
+    return int(np.max(n_iter))

@@ -1,6 +1,7 @@
-"""From cells as a file gives them to typed columns, with every fault found on the way. Shared by `prepare` and by raw prediction input.
+"""Converts the cells of a file to typed columns and collects every fault. Shared by `prepare` and by raw prediction input.
 
-Numbers are decimal text (ASCII digits, point, exponent) read to the nearest float64. White space around numbers and booleans is ignored.
+Numbers are written in decimal (ASCII digits, point, exponent) and read to the nearest float64. White space around numbers and booleans
+is ignored.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ SHOWN_LINES = 10
 
 
 class Table(Frozen):
-    """One file as it was read. `name` is its path as the project writes it."""
+    """One file as read. `name` is its path as written in the project."""
 
     name: str
     path: Path
@@ -29,18 +30,18 @@ class Table(Frozen):
     frame: pl.DataFrame
 
     @property
-    def tokens(self) -> bool:
-        """Whether NA and the like are missing in number and boolean columns."""
+    def default_tokens(self) -> bool:
+        """Whether NA and similar words count as missing in number and boolean columns."""
         return self.options.missing_values is None
 
 
 class Fault(Frozen):
-    """Rows of a table that break one rule of one column. `check` is the rule's word, `what` completes "N cells are"."""
+    """Rows of a table that break one rule of one column. `check` is the rule's name, `description` completes "N cells are"."""
 
     table: Table
     column: str
     check: str
-    what: str
+    description: str
     rows: pl.Series
 
     @property
@@ -48,12 +49,12 @@ class Fault(Frozen):
         return len(self.rows)
 
     def lines(self) -> list[int]:
-        """File lines of the first rows."""
+        """The file lines of the first rows."""
         return self.table.source.line_of(self.table.path, self.table.options, self.rows.head(SHOWN_LINES).to_list())
 
 
 def infer(table: Table, name: str) -> ColumnType:
-    """The type of a column that nobody declared."""
+    """The type of a column without a declared type."""
     cells = table.frame[name]
     dtype = cells.dtype
     if dtype == pl.Boolean:
@@ -64,7 +65,7 @@ def infer(table: Table, name: str) -> ColumnType:
         return "number"
     if dtype != pl.String or table.source.typed:
         return "string"
-    texts = _trimmed(cells, tokens=table.tokens).drop_nulls()
+    texts = _trim(cells, default_tokens=table.default_tokens).drop_nulls()
     return infer_type(
         Cells(
             present=len(texts),
@@ -78,15 +79,15 @@ def infer(table: Table, name: str) -> ColumnType:
 def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> tuple[pl.Series, list[Fault]]:
     """The column as Float64, Int64, Boolean or String, null for missing, and the faults of its cells.
 
-    single: the column will be kept as float32, so larger numbers are faults.
+    `single`: the column will be stored as float32, so larger numbers are faults.
     """
     cells = table.frame[name]
     if kind == "string":
         return as_text(table, name), []
     if kind == "boolean":
-        values, wrong = _booleans(cells, tokens=table.tokens)
+        values, wrong = _booleans(cells, default_tokens=table.default_tokens)
         return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
-    numbers, wrong = _numbers(cells, tokens=table.tokens)
+    numbers, wrong = _numbers(cells, default_tokens=table.default_tokens)
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
         values = _integers(cells, numbers)
@@ -101,14 +102,14 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
 
 
 def as_text(table: Table, name: str) -> pl.Series:
-    """The column's cells as texts, as they are written."""
+    """The column's cells as strings, as written in the file. Raises ProviderError: nested-value."""
     cells = table.frame[name]
     dtype = cells.dtype
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
         raise ProviderError(
-            "A column holds values that are no cells",
-            detail=f'Column "{name}" of {table.name} holds values of type {dtype}.',
-            hint="flatten the column or list it under `privacy.drop`",
+            "A column has nested values",
+            detail=f'Column "{name}" of {table.name} has values of type {dtype}.',
+            hint="flatten the column, or list it under `privacy.drop`",
             id="nested-value",
             file=table.name,
             column=name,
@@ -120,12 +121,12 @@ def as_text(table: Table, name: str) -> pl.Series:
 
 
 def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
-    """Missing cells replaced."""
+    """Replace missing cells. Raises ProviderError: fill-type."""
     if fill is None:
         return values
     if not matches(kind, fill):
         raise ProviderError(
-            "A fill value is of another type than its column",
+            "A fill value is not of its column's type",
             detail=f'`missing` of column "{name}" is not {TYPE_PHRASES[kind]}.',
             hint=f"write {TYPE_PHRASES[kind]}, or change the column's type",
             id="fill-type",
@@ -135,10 +136,10 @@ def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) 
 
 
 def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False) -> list[Fault]:
-    """What the contract demands beyond the type: missing, min, max, allowed values, no duplicates."""
+    """The faults beyond the type: missing cells, min, max, allowed values, duplicates."""
     rules: list[tuple[str, str, pl.Series]] = []
     if required:
-        rules.append(("missing", "missing where the contract wants one", values.is_null()))
+        rules.append(("missing", "missing where the contract requires a value", values.is_null()))
     if column.min is not None and values.dtype.is_numeric():
         rules.append(("min", f"below the minimum {column.min}", values < column.min))
     if column.max is not None and values.dtype.is_numeric():
@@ -147,15 +148,18 @@ def check(table: Table, column: Column, values: pl.Series, *, required: bool, un
         dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        rules.append(("values", "none of the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
+        rules.append(("values", "not among the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
     if unique:
         repeated = ~values.is_first_distinct() & values.is_not_null()
-        rules.append(("unique", "the same as in an earlier row", repeated))
+        rules.append(("unique", "equal to a cell of an earlier row", repeated))
     return list(_faults(table, column.name, rules))
 
 
 def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None) -> Column:
-    """A column with the checks that YAML declares; allowed values of a text column are texts."""
+    """A column with the checks declared in the YAML; the allowed values of a string column become strings.
+
+    Raises ProviderError: range-type.
+    """
     if declared is None:
         return Column(name=name, type=kind)
     column = Column(
@@ -163,9 +167,9 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
     )  # fmt: skip
     if kind in ("string", "boolean") and not (column.min is None and column.max is None):
         raise ProviderError(
-            "A range is declared for a column without order",
-            detail=f'Column "{name}" has `min` or `max`, and its type is {kind}.',
-            hint="declare `type: number`, or drop `min` and `max`",
+            "A range is declared for a column that has no order",
+            detail=f'Column "{name}" has `min` or `max`, but its type is {kind}.',
+            hint="declare `type: number`, or remove `min` and `max`",
             id="range-type",
             column=name,
         )
@@ -175,19 +179,19 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
 
 
 def contract_error(faults: Sequence[Fault]) -> ProviderError:
-    """Every broken rule with its count and first lines. Names no cell's value."""
+    """One error for all faults, with their counts and first lines. Its message contains no cell of the data."""
     first = faults[0]
     sentences = []
     for fault in faults:
         lines = ", ".join(str(line) for line in fault.lines()) + (", …" if fault.count > SHOWN_LINES else "")
         cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
-        sentences.append(f'{fault.table.name}: column "{fault.column}": {cells} {fault.what} (line {lines})')
-    stray = any(fault.check == "type" for fault in faults)
+        sentences.append(f'{fault.table.name}: column "{fault.column}": {cells} {fault.description} (line {lines})')
+    has_wrong_type = any(fault.check == "type" for fault in faults)
     return ProviderError(
         "The data breaks its contract",
         detail="\n".join(sentences),
-        hint="correct the rows; or list a text that means missing under `missing_values`, or declare another `type` under `columns`"
-        if stray
+        hint="correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+        if has_wrong_type
         else "correct the rows, or loosen the column's rule under `columns`",
         id="data-contract",
         file=first.table.name,
@@ -197,21 +201,22 @@ def contract_error(faults: Sequence[Fault]) -> ProviderError:
 
 
 def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
-    for word, what, mask in rules:
+    for check_name, description, mask in rules:
         rows = mask.fill_null(value=False).arg_true()
         if len(rows):
-            yield Fault(table=table, column=name, check=word, what=what, rows=rows)
+            yield Fault(table=table, column=name, check=check_name, description=description, rows=rows)
 
 
-def _trimmed(cells: pl.Series, *, tokens: bool) -> pl.Series:
+def _trim(cells: pl.Series, *, default_tokens: bool) -> pl.Series:
+    """Strings without surrounding white space, null for missing."""
     texts = cells.str.strip_chars(" \t").replace("", None)
-    return texts.set(texts.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if tokens else texts
+    return texts.set(texts.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if default_tokens else texts
 
 
-def _numbers(cells: pl.Series, *, tokens: bool) -> tuple[pl.Series, pl.Series]:
-    """Float64 and the mask of cells that are no number."""
+def _numbers(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
+    """Float64 and the mask of cells that are not numbers."""
     if cells.dtype == pl.String:
-        texts = _trimmed(cells, tokens=tokens)
+        texts = _trim(cells, default_tokens=default_tokens)
         wrong = (~texts.str.contains(NUMBER)).fill_null(value=False)
         return texts.set(wrong, None).cast(pl.Float64), wrong
     if cells.dtype.is_numeric():
@@ -220,23 +225,23 @@ def _numbers(cells: pl.Series, *, tokens: bool) -> tuple[pl.Series, pl.Series]:
 
 
 def _integers(cells: pl.Series, numbers: pl.Series) -> pl.Series:
-    """Int64, exact; null where the number does not fit."""
-    whole = pl.select(pl.when(numbers.abs() <= EXACT).then(numbers)).to_series().cast(pl.Int64, strict=False)
+    """Exact Int64; null where the number does not fit."""
+    rounded = pl.select(pl.when(numbers.abs() <= EXACT).then(numbers)).to_series().cast(pl.Int64, strict=False)
     if cells.dtype == pl.String:
         exact = cells.str.strip_chars(" \t").cast(pl.Int64, strict=False)
     elif cells.dtype.is_integer():
         exact = cells.cast(pl.Int64, strict=False)
     else:
-        return whole
-    return pl.select(pl.coalesce(exact, whole)).to_series()
+        return rounded
+    return pl.select(pl.coalesce(exact, rounded)).to_series()
 
 
-def _booleans(cells: pl.Series, *, tokens: bool) -> tuple[pl.Series, pl.Series]:
-    """true and false in any case, and 1 and 0 where a boolean is declared."""
+def _booleans(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
+    """Boolean and the mask of cells that are not booleans. true and false are read in any case, 1 and 0 too."""
     if cells.dtype == pl.Boolean:
         return cells, pl.repeat(value=False, n=len(cells), eager=True)
     if cells.dtype != pl.String and not cells.dtype.is_integer():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
-    texts = _trimmed(cells.cast(pl.String), tokens=tokens).str.to_lowercase()
+    texts = _trim(cells.cast(pl.String), default_tokens=default_tokens).str.to_lowercase()
     values = texts.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
     return values, values.is_null() & texts.is_not_null()

@@ -1,4 +1,4 @@
-"""The identity of prepared rows: equal content has equal bytes, so that rows of two versions can be told apart. Reads nothing."""
+"""Identities of prepared rows: equal content has equal bytes, so that rows of two versions can be matched. Reads nothing."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ ID_BYTES = 16
 
 
 def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
-    """16 bytes for the content of each row: BLAKE2b over its cells in the order of column names, the target last.
+    """16 bytes per row: BLAKE2b over its cells in the order of column names, the target last.
 
-    Equal content has equal bytes: 0.0 and -0.0 are one, missing has a pattern of its own, texts carry their length.
+    Equal content gives equal bytes: 0.0 equals -0.0, a missing cell has its own pattern, and strings are prefixed with their length.
     """
     names = sorted(features.columns)
     numeric = [_bits(features[n]) for n in names if features[n].dtype != pl.String]
@@ -28,7 +28,7 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
         numeric.append(_bits(target))
     fixed = np.concatenate(numeric, axis=1) if numeric else np.empty((len(target), 0), dtype=np.uint8)
     width, raw = fixed.shape[1], np.ascontiguousarray(fixed).tobytes()
-    texts = _framed(strings, len(target))
+    texts = _length_prefixed(strings, len(target))
     return [
         hashlib.blake2b(raw[i * width : (i + 1) * width] + text.encode("utf-8"), digest_size=ID_BYTES).digest()
         for i, text in enumerate(texts)
@@ -36,9 +36,7 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
 
 
 def rows_digest(ids: Sequence[bytes], contract: Contract) -> str:
-    """`sha256:<hex>` of the row identities in order, and of what their cells are called: the same numbers under other names are
-    other rows to a model.
-    """
+    """`sha256:<hex>` over the column names and types and the row identities in order: to a model, equal cells under other names differ."""
     columns: list[Json] = [[column.name, column.type] for column in contract.columns]
     names = encode([contract.target, contract.target_type, columns])
     return "sha256:" + hashlib.sha256(len(names).to_bytes(8, "big") + names + b"".join(ids)).hexdigest()
@@ -53,8 +51,8 @@ def _bits(cells: pl.Series) -> np.ndarray:
     return np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).view(np.uint8).reshape(len(cells), -1)
 
 
-def _framed(strings: list[pl.Series], size: int) -> list[str]:
-    """Per row the texts as `LENGTH:TEXT`, `-` for missing."""
+def _length_prefixed(strings: list[pl.Series], size: int) -> list[str]:
+    """For each row its strings as `LENGTH:TEXT`, `-` for missing."""
     if not strings:
         return [""] * size
     parts = []

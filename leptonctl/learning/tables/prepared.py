@@ -1,7 +1,7 @@
-"""Prepared rows as arrays: the one reader of what `prepare` writes. Owns the in-memory form of columns and targets.
+"""Reads prepared rows, the output of `prepare`, into arrays. Owns the in-memory form of columns and targets.
 
-number and integer: float32 [N], NaN for missing. boolean: int8 [N], 1, 0 and -1 for missing. string: object [N] of str, "" for missing.
-The dtype alone tells what a column is, so rows can be cut (folds, samples) without carrying types along.
+number and integer: float32 [N], NaN for missing. boolean: int8 [N], 1 and 0, -1 for missing. string: object [N] of str, "" for missing.
+The dtype alone determines a column's type, so rows can be selected (folds, samples) without keeping the types separately.
 """
 
 import io
@@ -19,7 +19,7 @@ Columns = dict[str, np.ndarray]
 
 
 class Rows(Frozen):
-    """Feature columns in file order, the target as learners want it, and the identity of each row."""
+    """Feature columns in file order, the target as trainers expect it, and the identity of each row."""
 
     columns: Columns
     y: np.ndarray
@@ -27,27 +27,27 @@ class Rows(Frozen):
 
 
 def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
-    """The rows of `train.parquet` or `test.parquet` under the contract that `prepare` gave."""
+    """The rows in the bytes of `train.parquet` or `test.parquet`, under the contract in the outputs of `prepare`."""
     frame = pl.read_parquet(io.BytesIO(data))
     columns = {column.name: array_of(frame[column.name], column.type) for column in contract.columns}
     return Rows(columns=columns, y=_target(frame[contract.target], task), ids=tuple(frame[ROW_ID].to_list()))
 
 
 def read_ids(data: bytes) -> frozenset[bytes]:
-    """Which rows stand in a file of prepared rows."""
+    """The identities of the rows in a file of prepared rows."""
     return frozenset(pl.read_parquet(io.BytesIO(data), columns=[ROW_ID])[ROW_ID].to_list())
 
 
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
-    """The columns a model uses, in file order."""
+    """The columns that a model uses, in file order. Raises ProviderError for a name that is not among them."""
     if features is None:
         return dict(columns)
     absent = [name for name in features if name not in columns]
     if absent:
         raise ProviderError(
             "The model uses a column that the data does not have",
-            detail=f"not in the prepared rows: {', '.join(absent)}",
-            hint="edit features: to name columns of the dataset",
+            detail=f"The prepared rows have no column {', '.join(absent)}.",
+            hint="name columns of the dataset under `features:`",
             id="unknown-column",
             column=absent[0],
         )
@@ -55,18 +55,18 @@ def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
 
 
 def array_of(cells: pl.Series, kind: ColumnType) -> np.ndarray:
-    """Cells of a typed column, null for missing, as an array."""
+    """The cells of a typed column (null for missing) as an array."""
     if kind == "boolean":
         return cells.cast(pl.Int8).fill_null(-1).to_numpy()
     if kind == "string":
         return np.array(cells.fill_null("").to_list(), dtype=object)
-    # float64 first: decimal text is read to the nearest float64, and that is rounded to float32
+    # float64 first: a decimal is parsed to the nearest float64, which is then rounded to float32
     single = cells if cells.dtype == pl.Float32 else cells.cast(pl.Float64).cast(pl.Float32)
     return single.fill_null(float("nan")).to_numpy()
 
 
 def take_rows(columns: Columns, rows: np.ndarray | slice) -> Columns:
-    """The same columns, cut to some rows."""
+    """The same columns with only these rows."""
     return {name: values[rows] for name, values in columns.items()}
 
 
@@ -75,7 +75,7 @@ def count_rows(columns: Columns) -> int:
 
 
 def kind_of(values: np.ndarray) -> str:
-    """`number`, `boolean` or `string`, by dtype."""
+    """`number`, `boolean` or `string`, according to the dtype."""
     if values.dtype == object:
         return "string"
     return "boolean" if values.dtype == np.int8 else "number"
@@ -99,18 +99,18 @@ def _target(series: pl.Series, task: str) -> np.ndarray:
     if task == "regression":
         if not series.dtype.is_numeric():
             raise ProviderError(
-                "A regression needs a target of numbers",
-                detail=f"the target holds {str(series.dtype).lower()} values",
-                hint="use task: classification, or name another target",
+                "A regression needs a numeric target",
+                detail=f"The target has {str(series.dtype).lower()} values.",
+                hint="use `task: classification`, or choose another target",
                 id="target-not-numeric",
                 column=series.name,
             )
         return series.cast(pl.Float64).to_numpy()
     if series.dtype.is_float():
         raise ProviderError(
-            "A classification needs a target of classes",
-            detail="the target holds numbers with fractions",
-            hint="use task: regression, or declare the target as a string or an integer column",
+            "A classification needs a target with classes",
+            detail="The target has numbers with fractions.",
+            hint="use `task: regression`, or declare the target as a string or integer column",
             id="target-not-classes",
             column=series.name,
         )

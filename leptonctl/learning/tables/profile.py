@@ -1,4 +1,4 @@
-"""What a table is like at first sight: types, missing cells, distinct values. For `init`, which guesses from it; decides nothing."""
+"""A summary of a table by column: types, missing cells, distinct values. `init` makes its guesses from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from leptonctl.spi.learning import Source, SourceOptions
 
 
 class Profile(Frozen):
-    """By column, in file order. `length` is the mean length of its texts in characters."""
+    """The number of rows, and figures by column in file order. `length` is the mean length of the cells as written, in characters."""
 
     rows: int
     types: Mapping[str, ColumnType]
@@ -19,7 +19,7 @@ class Profile(Frozen):
 
 
 def profile(path: Path, source: Source) -> Profile:
-    """Read the whole table once. Raises ProviderError with file and line when it cannot be read."""
+    """Summarise a file in one read. Raises ProviderError with file and line when it cannot be read."""
     from leptonctl.learning.tables.cells import Table, as_text, infer, typed
 
     options = SourceOptions()

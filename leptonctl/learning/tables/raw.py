@@ -1,4 +1,4 @@
-"""Raw files in the shape of a model's columns, for predictions: read, typed, filled and hashed as requests are. Writes nothing."""
+"""Reads raw files as a model's columns for predictions, typed, filled and hashed like requests. Writes nothing."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,9 +22,9 @@ def read_input(
     key: bytes | None = None,
     name: str | None = None,
 ) -> Columns:
-    """The columns of a raw file, as prepared rows have them: fills applied, private columns hashed with `key`.
+    """The columns of a raw file in the form of prepared rows: missing cells filled, private columns hashed with `key`.
 
-    Types and missing cells are checked, with file lines; ranges are not. `name` is how messages call the file.
+    Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
     """
     table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
     _check_present(table, [column.name for column in columns])
@@ -32,7 +32,7 @@ def read_input(
     faults: list[Fault] = []
     for column in columns:
         cells, wrong = _cells(table, column, key)
-        # a cell of the wrong type was read as null: it is not missing as well
+        # a cell of the wrong type was read as null and must not be reported as missing too
         faults += wrong or _missing(table, column, cells)
         arrays[column.name] = array_of(cells, column.type)
     if faults:
@@ -41,11 +41,11 @@ def read_input(
 
 
 def hashed(texts: pl.Series, key: bytes | None, name: str) -> pl.Series:
-    """HMAC of every text, missing stays missing."""
+    """The HMAC of every cell; a missing cell stays missing."""
     if key is None:
         raise ProviderError(
             "A secret is missing",
-            detail=f'Column "{name}" is private and no key was given to hash it.',
+            detail=f'Column "{name}" is private, but there is no key to hash it with.',
             hint="make the dataset's `privacy.key` available",
             id="missing-secret",
             column=name,
@@ -58,7 +58,7 @@ def _check_present(table: Table, names: Sequence[str]) -> None:
     absent = missing_columns(names, table.frame.columns)
     if absent:
         raise ProviderError(
-            "The input lacks columns of the model",
+            "The input does not have all columns of the model",
             detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
             hint=did_you_mean(absent[0], table.frame.columns),
             id="missing-column",

@@ -1,6 +1,6 @@
-"""What each column of a data file is: target, feature, private, or none of them. Owns the words for names that do not fit the data.
+"""The role of each column of a data file: target, feature, private or none. Owns the errors about names that do not fit the data.
 
-Never a feature: the target, dropped columns, the `split` column, and the column a split goes `by` (an identity, not a property).
+Never a feature: the target, dropped columns, the `split` column, and the column that a split goes `by` (an identity, not a property).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ OTHER_COLUMNS = "choose other columns, or rename the column in the data"
 
 
 class Shape(Frozen):
-    """What each column of the file is. `target_type` is never boolean: a boolean target is the texts true and false."""
+    """The role of each column. `target_type` is never boolean: a boolean target becomes the strings "true" and "false"."""
 
     target: str
     target_type: ColumnType
@@ -28,7 +28,7 @@ class Shape(Frozen):
 
 
 def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
-    """The shape of the first table, which the others have to have too."""
+    """The shape of the first table; the others must have its columns too. Raises ProviderError."""
     target, privacy, first = inputs.target, inputs.privacy or Privacy(), tables[0]
     by = _split_columns(inputs.split)
     _check_known([target, *inputs.columns, *privacy.drop, *privacy.hash, *by], first)
@@ -36,8 +36,8 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     features = tuple(name for name in first.frame.columns if name not in (target, *privacy.drop, *by))
     if not features:
         raise ProviderError(
-            "No column is left to learn from",
-            detail=f"{first.name} has no column besides those that are the target, dropped or used for the split.",
+            "No feature column is left",
+            detail=f"{first.name} has only columns that are the target, dropped or used for the split.",
             hint="add columns to the data, or drop fewer",
             id="no-features",
             column=target,
@@ -56,7 +56,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
 
 
 def _check_known(names: Sequence[str], table: Table) -> None:
-    """Every name is a column of the table."""
+    """Raises ProviderError unless every name is a column of the table."""
     unknown = missing_columns(names, table.frame.columns)
     if unknown:
         raise ProviderError(
@@ -77,7 +77,7 @@ def _split_columns(split: Split) -> list[str]:
 def _check_target(target: str, others: Sequence[str], table: Table) -> None:
     if target in others:
         raise ProviderError(
-            "The target cannot be dropped, hashed or split by",
+            "The target cannot be dropped, hashed or used for the split",
             detail=f'"{target}" is the target.',
             hint=OTHER_COLUMNS,
             id="private-target",
@@ -103,7 +103,7 @@ def _check_present(names: Sequence[str], table: Table) -> None:
     absent = missing_columns(names, table.frame.columns)
     if absent:
         raise ProviderError(
-            "The test data lacks a column",
+            "The test data does not have all columns",
             detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
             hint=did_you_mean(absent[0], table.frame.columns),
             id="missing-column",

@@ -1,4 +1,4 @@
-"""Which rows train and which test: four ways, each repeatable by anyone. Owns the words for what makes a split impossible."""
+"""Divides rows into training and test rows, by one of four reproducible methods. Owns the errors about impossible splits."""
 
 import numpy as np
 import polars as pl
@@ -9,17 +9,17 @@ from leptonctl.learning.tables.cells import Fault, Table, as_text, contract_erro
 from leptonctl.spi.learning import ProviderError
 
 FEW_CLASSES = 20
-"""An integer target of more distinct values is not stratified unless YAML asks for it."""
+"""An integer target with more distinct values is stratified only when the YAML asks for it."""
 
 
 def split_rows(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Row numbers of the training and test rows in order, and whether they were stratified."""
+    """The row numbers of the training and test rows in order, and whether they were stratified. Raises ProviderError."""
     train, test, stratified = _sides(split, table, target)
     for rows, side in ((train, "training"), (test, "test")):
         if not len(rows):
             raise ProviderError(
                 "A side of the split has no rows",
-                detail=f"Of {table.frame.height} rows none is a {side} row.",
+                detail=f"None of the {table.frame.height} rows is a {side} row.",
                 hint="change `split.test`, or add rows",
                 id="empty-split",
                 file=table.name,
@@ -34,11 +34,11 @@ def _sides(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, n
         return *_by_hash(table, split.by, split.test), False
     if isinstance(split, ColumnSplit):
         return *_by_column(table, split.column), False
-    raise _impossible("`method: source` takes the test rows from a `test_source`, and there is none.", "name the file under `test:`")
+    raise _impossible("`method: source` reads the test rows from a test source, but none is declared.", "name the file under `test:`")
 
 
 def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
-    """scikit-learn's own split of the row numbers."""
+    """The row numbers split by scikit-learn's train_test_split."""
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(target))
@@ -48,13 +48,14 @@ def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarr
     stratified = problem is None and _has_classes(target) if split.stratify is None else split.stratify
     if stratified and problem is not None:
         if target.dtype == pl.Float64:
-            raise _impossible(f"The target holds numbers: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
+            raise _impossible(f"The target is numeric: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
-        train, held = train_test_split(rows, test_size=test, random_state=split.seed, stratify=target.to_numpy() if stratified else None)
+        classes = target.to_numpy() if stratified else None
+        train, held_out = train_test_split(rows, test_size=test, random_state=split.seed, stratify=classes)
     except ValueError as error:
         raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
-    return train, held, stratified
+    return train, held_out, stratified
 
 
 def _has_classes(target: pl.Series) -> bool:
@@ -62,12 +63,12 @@ def _has_classes(target: pl.Series) -> bool:
 
 
 def _stratify_problem(test: float, target: pl.Series) -> str | None:
-    """Why the classes cannot be shared out evenly, before scikit-learn says it in its own words."""
+    """Why the classes cannot be stratified, or None. Checked first, because scikit-learn's own messages are harder to understand."""
     size = len(target)
     counts = target.value_counts()["count"]
-    rare = int((counts < 2).sum())  # noqa: PLR2004 - one row cannot stand on both sides
+    rare = int((counts < 2).sum())  # noqa: PLR2004 - one row cannot be on both sides
     if rare:
-        return f"{rare} of {len(counts)} classes have one row only, and a stratified split needs two of each."
+        return f"{rare} of {len(counts)} classes have only one row, but a stratified split needs two rows of each class."
     test_rows = int(test) if test >= 1 else int(np.ceil(test * size))
     smaller = min(test_rows, size - test_rows)
     if smaller < len(counts):
@@ -76,9 +77,9 @@ def _stratify_problem(test: float, target: pl.Series) -> str | None:
 
 
 def _by_hash(table: Table, name: str, test: float) -> tuple[np.ndarray, np.ndarray]:
-    """A value's side depends on its text alone, so no row changes side as data grows."""
+    """A row's side depends only on the string in this column, so no row changes side as the data grows."""
     texts = as_text(table, name)
-    _refuse(table, name, "missing, so that the split has nothing to go by", texts.is_null())
+    _refuse(table, name, "missing, but the split needs a value", texts.is_null())
     sides = {text: share(text) < test for text in texts.unique().to_list()}
     mask = np.fromiter((sides[text] for text in texts), dtype=bool, count=len(texts))
     return np.flatnonzero(~mask), np.flatnonzero(mask)
@@ -91,9 +92,9 @@ def _by_column(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
-def _refuse(table: Table, name: str, what: str, mask: pl.Series) -> None:
+def _refuse(table: Table, name: str, description: str, mask: pl.Series) -> None:
     if mask.any():
-        raise contract_error([Fault(table=table, column=name, check="split", what=what, rows=mask.arg_true())])
+        raise contract_error([Fault(table=table, column=name, check="split", description=description, rows=mask.arg_true())])
 
 
 def _impossible(detail: str, hint: str) -> ProviderError:

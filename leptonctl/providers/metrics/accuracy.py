@@ -20,7 +20,7 @@ METRICS = (
     Metric(
         name="accuracy",
         task="classification",
-        description="Share of rows whose label is right",
+        description="Share of rows with the right label",
         greater_is_better=True,
         score=score,
         default=True,

@@ -15,7 +15,7 @@ def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import balanced_accuracy_score
 
     with warnings.catch_warnings():
-        # a class that is predicted but stands in no row has no recall; scikit-learn leaves it out and says so
+        # a class that is predicted but occurs in no row has no recall; scikit-learn leaves it out with a warning
         warnings.simplefilter("ignore", UserWarning)
         return float(balanced_accuracy_score(y, prediction.labels))
 
@@ -24,7 +24,7 @@ METRICS = (
     Metric(
         name="balanced_accuracy",
         task="classification",
-        description="Mean of the recalls of the classes that the rows hold",
+        description="Mean recall over the classes that occur in the rows",
         greater_is_better=True,
         score=score,
         default=True,

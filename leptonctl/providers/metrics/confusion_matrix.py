@@ -25,7 +25,7 @@ METRICS = (
     Metric(
         name="confusion_matrix",
         task="classification",
-        description="How many rows of each class (line) got each label (column)",
+        description="Number of rows of each class (row) that got each label (column)",
         greater_is_better=None,
         detail=detail,
         default=True,

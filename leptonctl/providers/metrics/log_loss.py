@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import log_loss
 
-    judged = probabilities(y, prediction)
+    clipped = probabilities(y, prediction)
     with warnings.catch_warnings():
-        # float32 answers cast to float64 sum to one within 1e-7, scikit-learn asks for 1.5e-8; it warns and scales nothing
+        # float32 answers cast to float64 sum to one within 1e-7; scikit-learn expects 1.5e-8, but only warns
         warnings.simplefilter("ignore", UserWarning)
-        return float(log_loss(y, judged, labels=list(prediction.classes)))
+        return float(log_loss(y, clipped, labels=list(prediction.classes)))
 
 
 METRICS = (

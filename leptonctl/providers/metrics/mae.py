@@ -20,7 +20,7 @@ METRICS = (
     Metric(
         name="mae",
         task="regression",
-        description="Mean of the absolute errors",
+        description="Mean absolute error",
         greater_is_better=False,
         score=score,
         default=True,

@@ -20,7 +20,7 @@ METRICS = (
     Metric(
         name="mape",
         task="regression",
-        description="Mean of the absolute errors relative to the target, as a share (0.1 is ten percent)",
+        description="Mean absolute error relative to the target, as a fraction (0.1 is ten percent)",
         greater_is_better=False,
         score=score,
         default=True,

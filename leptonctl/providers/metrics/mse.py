@@ -20,7 +20,7 @@ METRICS = (
     Metric(
         name="mse",
         task="regression",
-        description="Mean of the squared errors",
+        description="Mean squared error",
         greater_is_better=False,
         score=score,
         default=True,

@@ -1,4 +1,4 @@
-"""Thins a long curve to a bounded number of points, so that a result stays small however many rows were judged."""
+"""Thins a long curve to a bounded number of points, so that a result stays small for any number of rows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
     from leptonctl.spi import Json
 
-MOST_POINTS = 201
+MAX_POINTS = 201
 
 
 def thin(**axes: np.ndarray) -> dict[str, Json]:
-    """Parallel axes of one curve as JSON lists, with `points`: how many there were before.
+    """Parallel axes of one curve as JSON lists, and `points`, the number of points before thinning.
 
-    A curve of more than 201 points keeps 201: those at the indices round(i * (n - 1) / 200) for i = 0 … 200, so the
-    first and the last always stay. Infinity (the threshold that nothing reaches) becomes null.
+    A curve of more than 201 points keeps those at the indices round(i * (n - 1) / 200) for i = 0 … 200, which include the
+    first and the last. Infinity (the threshold that nothing reaches) becomes null.
     """
     import numpy as np
 
     size = min(len(axis) for axis in axes.values())
-    keep = np.arange(size) if size <= MOST_POINTS else np.rint(np.linspace(0, size - 1, MOST_POINTS)).astype(int)
+    keep = np.arange(size) if size <= MAX_POINTS else np.rint(np.linspace(0, size - 1, MAX_POINTS)).astype(int)
     thinned: dict[str, Json] = {name: [float(v) if np.isfinite(v) else None for v in axis[keep]] for name, axis in axes.items()}
     return {**thinned, "points": size}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import columns_to_judge, plain, probabilities, undefined
+from leptonctl.providers.metrics.classes import curve_columns, plain, probabilities, undefined
 from leptonctl.providers.metrics.points import thin
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def detail(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Json:
-    """A curve for each class that some row has; the last point (precision 1, recall 0) has the threshold null."""
+    """A curve for each class that occurs in the rows; the last point (precision 1, recall 0) has the threshold null."""
     import numpy as np
     from sklearn.metrics import precision_recall_curve
 
-    judged = probabilities(y, prediction)
+    clipped = probabilities(y, prediction)
     curves: list[Json] = []
-    for name, column in columns_to_judge(prediction, scoring):
+    for name, column in curve_columns(prediction, scoring):
         positive = y == name
         if positive.any():
-            precision, recall, thresholds = precision_recall_curve(positive, judged[:, column])
+            precision, recall, thresholds = precision_recall_curve(positive, clipped[:, column])
             curves.append({"class": plain(name), **thin(precision=precision, recall=recall, thresholds=np.append(thresholds, np.inf))})
     if not curves:
         raise undefined(f"none of these rows is of the class {scoring.positive!s}")

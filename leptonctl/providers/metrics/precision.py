@@ -21,7 +21,7 @@ METRICS = (
     Metric(
         name="precision",
         task="classification",
-        description="Of the rows called positive, the share that is: TP / (TP + FP). 0 when none is called positive",
+        description="Share of the rows predicted positive that are positive: TP / (TP + FP). 0 when none is predicted positive",
         greater_is_better=True,
         score=score,
         default=True,

@@ -15,7 +15,7 @@ def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import r2_score
 
     if len(y) < 2:  # noqa: PLR2004
-        raise undefined("it takes at least two rows")
+        raise undefined("it needs at least two rows")
     return float(r2_score(y, prediction.values))
 
 
@@ -23,7 +23,7 @@ METRICS = (
     Metric(
         name="r2",
         task="regression",
-        description="Share of the target's variance that is explained; 1 is perfect, 0 is what the mean would do",
+        description="Share of the target's variance that is explained; 1 is perfect, 0 is as good as predicting the mean",
         greater_is_better=True,
         score=score,
         default=True,

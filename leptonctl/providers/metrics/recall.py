@@ -21,7 +21,7 @@ METRICS = (
     Metric(
         name="recall",
         task="classification",
-        description="Of the positive rows, the share that is found: TP / (TP + FN). 0 when there is no positive row",
+        description="Share of the positive rows that are predicted positive: TP / (TP + FN). 0 when there are no positive rows",
         greater_is_better=True,
         score=score,
         default=True,

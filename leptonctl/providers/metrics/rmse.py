@@ -20,7 +20,7 @@ METRICS = (
     Metric(
         name="rmse",
         task="regression",
-        description="Root of the mean of the squared errors, in the unit of the target",
+        description="Square root of the mean squared error, in the unit of the target",
         greater_is_better=False,
         score=score,
         default=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import columns_to_judge, probabilities, undefined
+from leptonctl.providers.metrics.classes import curve_columns, probabilities, undefined
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
-    """Over two classes the mean of each class against the rest, as scikit-learn's `multi_class="ovr", average="macro"`."""
+    """For more than two classes the mean of each class against the rest, like scikit-learn's `multi_class="ovr", average="macro"`."""
     import numpy as np
     from sklearn.metrics import roc_auc_score
 
-    judged = probabilities(y, prediction)
+    clipped = probabilities(y, prediction)
     areas = []
-    for name, column in columns_to_judge(prediction, scoring):
+    for name, column in curve_columns(prediction, scoring):
         positive = y == name
         if positive.all() or not positive.any():
             raise undefined(f"{'all' if positive.all() else 'none'} of these rows are of the class {name!s}")
-        areas.append(float(roc_auc_score(positive, judged[:, column])))
+        areas.append(float(roc_auc_score(positive, clipped[:, column])))
     return float(np.mean(areas))
 
 
@@ -30,7 +30,7 @@ METRICS = (
     Metric(
         name="roc_auc",
         task="classification",
-        description="Area under the ROC curve; over two classes the mean of each class against the rest",
+        description="Area under the ROC curve; for more than two classes the mean of each class against the rest",
         greater_is_better=True,
         score=score,
         needs_probabilities=True,

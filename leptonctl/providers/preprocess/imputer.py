@@ -6,17 +6,17 @@ PARAMS: dict[str, Schema] = {
     "strategy": {
         "enum": ["mean", "median", "most_frequent", "constant"],
         "default": "mean",
-        "description": "What a missing value is replaced by, column by column.",
+        "description": "What to replace missing values with, in each column.",
     },
     "fill_value": {
         "type": ["number", "null"],
         "default": None,
-        "description": "The constant of the strategy constant; null is 0.",
+        "description": "Value for the strategy constant; null is 0.",
     },
     "keep_empty_features": {
         "type": "boolean",
         "default": False,
-        "description": "Whether a column without any value in training is kept, filled with 0.",
+        "description": "Whether to keep a column without any value in training, filled with 0.",
     },
 }
 

@@ -9,9 +9,9 @@ PARAMS: dict[str, Schema] = {
         "minItems": 2,
         "maxItems": 2,
         "default": [0, 1],
-        "description": "Where the smallest and the largest training value come to lie.",
+        "description": "What the smallest and the largest training value are mapped to.",
     },
-    "clip": {"type": "boolean", "default": False, "description": "Whether later values outside the range are cut to it."},
+    "clip": {"type": "boolean", "default": False, "description": "Whether to clip later values to the range."},
 }
 
 

@@ -1,4 +1,4 @@
-"""One column of 0 and 1 for each category."""
+"""Encodes each category as a column of zeros and ones."""
 
 from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
@@ -6,12 +6,12 @@ PARAMS: dict[str, Schema] = {
     "drop": {
         "enum": [None, "first", "if_binary"],
         "default": None,
-        "description": "Whether the first category of each column (or of columns with two) gets no column of its own.",
+        "description": "Whether to drop the first category of each column (first) or of columns with two categories (if_binary).",
     },
     "handle_unknown": {
         "enum": ["ignore"],
         "default": "ignore",
-        "description": "A category that training did not see becomes all zeros: a served model has to answer.",
+        "description": "A category that did not occur in training becomes all zeros, because a served model must answer.",
     },
 }
 
@@ -25,7 +25,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="one_hot",
-    description="One column of 0 and 1 for each category of text and boolean columns; missing is a category of its own.",
+    description="Encodes each category of string and boolean columns as a column of zeros and ones; missing is a category.",
     params=PARAMS,
     build=build,
     takes="string",

@@ -1,4 +1,4 @@
-"""One number for each category."""
+"""Encodes each category as a number."""
 
 from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
@@ -6,9 +6,9 @@ PARAMS: dict[str, Schema] = {
     "handle_unknown": {
         "enum": ["use_encoded_value"],
         "default": "use_encoded_value",
-        "description": "A category that training did not see becomes unknown_value: a served model has to answer.",
+        "description": "A category that did not occur in training becomes unknown_value, because a served model must answer.",
     },
-    "unknown_value": {"type": "integer", "maximum": -1, "default": -1, "description": "The number of unknown categories."},
+    "unknown_value": {"type": "integer", "maximum": -1, "default": -1, "description": "The number for unknown categories."},
 }
 
 
@@ -21,7 +21,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="ordinal",
-    description="Numbers the sorted categories of text and boolean columns from 0.",
+    description="Encodes the sorted categories of string and boolean columns as the numbers from 0.",
     params=PARAMS,
     build=build,
     takes="string",

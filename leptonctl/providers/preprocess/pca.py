@@ -10,19 +10,19 @@ PARAMS: dict[str, Schema] = {
             {"type": "null"},
         ],
         "default": None,
-        "description": "How many components are kept: a count, a share of the variance, or null for all.",
+        "description": "Components to keep: a count, a share of the variance, or null for all.",
     },
-    "whiten": {"type": "boolean", "default": False, "description": "Whether components are scaled to variance 1."},
+    "whiten": {"type": "boolean", "default": False, "description": "Whether to scale the components to variance 1."},
     "svd_solver": {
         "enum": ["auto", "full", "covariance_eigh", "arpack", "randomized"],
         "default": "auto",
-        "description": "How the components are found.",
+        "description": "Algorithm that computes the components.",
     },
-    "tol": {"type": "number", "minimum": 0, "default": 0.0, "description": "Precision of the solver arpack."},
+    "tol": {"type": "number", "minimum": 0, "default": 0.0, "description": "Tolerance of the solver arpack."},
     "iterated_power": {
         "anyOf": [{"enum": ["auto"]}, {"type": "integer", "minimum": 0}],
         "default": "auto",
-        "description": "Power iterations of the solver randomized.",
+        "description": "Number of power iterations of the solver randomized.",
     },
 }
 
@@ -35,7 +35,7 @@ def build(params: Params, seed: int) -> Estimator:
 
 PREPROCESSOR = Preprocessor(
     name="pca",
-    description="Replaces columns by their principal components.",
+    description="Replaces columns with their principal components.",
     params=PARAMS,
     build=build,
     takes="number",

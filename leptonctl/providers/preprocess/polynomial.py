@@ -3,9 +3,9 @@
 from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
-    "degree": {"type": "integer", "minimum": 1, "maximum": 6, "default": 2, "description": "Highest degree of a product."},
-    "interaction_only": {"type": "boolean", "default": False, "description": "Whether only products of different columns are made."},
-    "include_bias": {"type": "boolean", "default": True, "description": "Whether a column of ones comes first."},
+    "degree": {"type": "integer", "minimum": 1, "maximum": 6, "default": 2, "description": "Maximum degree of the products."},
+    "interaction_only": {"type": "boolean", "default": False, "description": "Whether to make only products of different columns."},
+    "include_bias": {"type": "boolean", "default": True, "description": "Whether to add a column of ones first."},
 }
 
 
@@ -17,7 +17,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="polynomial",
-    description="Replaces columns by their powers and products up to a degree.",
+    description="Replaces columns with their powers and products up to a degree.",
     params=PARAMS,
     build=build,
     takes="number",

@@ -1,10 +1,10 @@
-"""Scales columns by median and quantiles, which outliers do not move."""
+"""Scales columns by median and quantiles, which are robust to outliers."""
 
 from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
-    "with_centering": {"type": "boolean", "default": True, "description": "Take the median away."},
-    "with_scaling": {"type": "boolean", "default": True, "description": "Divide by the distance of two quantiles."},
+    "with_centering": {"type": "boolean", "default": True, "description": "Whether to subtract the median."},
+    "with_scaling": {"type": "boolean", "default": True, "description": "Whether to divide by the range between the two quantiles."},
     "quantile_range": {
         "type": "array",
         "items": {"type": "number", "minimum": 0, "maximum": 100},
@@ -13,7 +13,11 @@ PARAMS: dict[str, Schema] = {
         "default": [25.0, 75.0],
         "description": "The two quantiles, in percent.",
     },
-    "unit_variance": {"type": "boolean", "default": False, "description": "Scale so that normal data comes out with variance 1."},
+    "unit_variance": {
+        "type": "boolean",
+        "default": False,
+        "description": "Whether to scale so that normally distributed data has variance 1.",
+    },
 }
 
 
@@ -25,7 +29,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="robust_scaler",
-    description="Takes the median away and divides by the distance of two quantiles.",
+    description="Subtracts the median and divides by the range between two quantiles.",
     params=PARAMS,
     build=build,
     takes="number",

@@ -1,4 +1,4 @@
-"""Keeps the columns that tell most about the target, each judged alone."""
+"""Keeps the columns that say most about the target, each scored separately."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ PARAMS: dict[str, Schema] = {
     "score_func": {
         "enum": ["auto", "f_classif", "f_regression", "chi2"],
         "default": "auto",
-        "description": "How a column is judged; auto is f_classif for classes and f_regression for values, chi2 takes no negative numbers.",
+        "description": "How to score a column: auto is f_classif for classes, f_regression for numbers; chi2 takes no negative numbers.",
     },
-    "k": {"anyOf": [{"enum": ["all"]}, {"type": "integer", "minimum": 1}], "default": 10, "description": "How many columns are kept."},
+    "k": {"anyOf": [{"enum": ["all"]}, {"type": "integer", "minimum": 1}], "default": 10, "description": "Number of columns to keep."},
 }
 
 
 def score_by_target(features: Any, target: Any) -> Any:
-    """f_regression for a target of floats, f_classif for classes."""
+    """f_regression for a floating-point target, f_classif for classes."""
     from sklearn.feature_selection import f_classif, f_regression
 
     return f_regression(features, target) if target.dtype.kind == "f" else f_classif(features, target)

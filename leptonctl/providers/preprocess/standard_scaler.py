@@ -3,8 +3,8 @@
 from leptonctl.spi.learning import Estimator, Params, Preprocessor, Schema
 
 PARAMS: dict[str, Schema] = {
-    "with_mean": {"type": "boolean", "default": True, "description": "Take the mean away."},
-    "with_std": {"type": "boolean", "default": True, "description": "Divide by the standard deviation."},
+    "with_mean": {"type": "boolean", "default": True, "description": "Whether to subtract the mean."},
+    "with_std": {"type": "boolean", "default": True, "description": "Whether to divide by the standard deviation."},
 }
 
 
@@ -16,7 +16,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="standard_scaler",
-    description="Takes the mean away and divides by the standard deviation, column by column.",
+    description="Subtracts the mean and divides by the standard deviation, in each column.",
     params=PARAMS,
     build=build,
     takes="number",

@@ -1,6 +1,6 @@
-"""Separated values: .csv, .tsv, .txt, also gzipped. The standard library's parser, strict, is the one authority on the dialect.
+"""Delimiter-separated values: .csv, .tsv, .txt, also gzipped. The dialect is that of the standard library's parser in strict mode.
 
-Blank lines are skipped (a missing cell of a one-column file is written `""`). Cells keep their white space.
+Blank lines are skipped (in a one-column file a missing cell is written `""`). Cells keep their white space.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ ROWS_AT_ONCE = 20_000
 
 
 def columns(path: Path, options: SourceOptions) -> list[str]:
-    """The header line's cells."""
+    """The cells of the header line."""
     with opened(path, options) as text:
         return _header(_rows(text, path, options), path)
 
 
 def read(path: Path, options: SourceOptions) -> pl.DataFrame:
-    """All cells as texts. Rows are read in slices, so that their Python objects never stand in memory all at once."""
+    """All cells as strings. Rows are read in slices, to limit the number of Python objects in memory."""
     import polars as pl
 
     with opened(path, options) as text:
@@ -48,25 +48,25 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
             table = zip(*(cells for _, cells in slice_), strict=True)
             parts.append(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}))
     if not parts:
-        raise empty(path, "has a header line and no rows")
+        raise empty(path, "has a header line but no rows")
     return with_missing(pl.concat(parts).rechunk(), options)
 
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
-    """File lines at which rows start: quoted cells may hold line breaks, blank lines may stand between rows."""
-    wanted = set(rows)
-    found: dict[int, int] = {}
+    """The file lines at which rows start. Quoted cells may contain line breaks, and there may be blank lines between rows."""
+    requested = set(rows)
+    lines: dict[int, int] = {}
     with opened(path, options) as text:
         for index, (line, _) in enumerate(_rows(text, path, options), -1):
-            if index in wanted:
-                found[index] = line
-                if len(found) == len(wanted):
+            if index in requested:
+                lines[index] = line
+                if len(lines) == len(requested):
                     break
-    return [found[row] for row in rows]
+    return [lines[row] for row in rows]
 
 
 def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[int, list[str]]]:
-    """(line at which it starts, cells) of every row that is not blank, the header first."""
+    """(line at which it starts, cells) of every row that is not blank, beginning with the header."""
     csv.field_size_limit(sys.maxsize)
     delimiter = _delimiter(text.read(SAMPLE_CHARACTERS), path, options)
     text.seek(0)
@@ -80,8 +80,8 @@ def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[in
     except csv.Error as problem:
         raise ProviderError(
             "A row cannot be read",
-            detail=f"The row of {path.name} that starts at line {start} has a quote that is not closed, or text after a closing quote.",
-            hint='inside a quoted cell a quote is written twice (`""`)',
+            detail=f"The row of {path.name} that starts at line {start} has an unclosed quote, or text after a closing quote.",
+            hint='write a quote inside a quoted cell twice (`""`)',
             id="bad-quotes",
             file=str(path),
             line=start,
@@ -89,22 +89,22 @@ def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[in
 
 
 def _delimiter(sample: str, path: Path, options: SourceOptions) -> str:
-    """The delimiter that is declared, or found in the first rows of a file that is text."""
+    """The declared delimiter, or the one detected in the first rows. Raises ProviderError: bad-encoding, bad-delimiter."""
     if "\0" in sample:
         raise ProviderError(
             "The file is not text in its encoding",
-            detail=f"{path.name} holds zero bytes when it is read as {options.encoding}: it may be UTF-16, or no text at all.",
-            hint="name the file's encoding, for example `encoding: utf-16`",
+            detail=f"{path.name} contains zero bytes when read as {options.encoding}: it may be UTF-16, or not text at all.",
+            hint="declare the file's encoding, for example `encoding: utf-16`",
             id="bad-encoding",
             file=str(path),
             line=sample[: sample.index("\0")].count("\n") + 1,
         )
-    delimiter = options.delimiter or _sniffed(sample, path)
+    delimiter = options.delimiter or _detect_delimiter(sample, path)
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise ProviderError(
             "This text cannot be a delimiter",
-            detail="A delimiter is one character, neither a quote nor the end of a line.",
-            hint='for example `delimiter: ";"`',
+            detail="A delimiter is one character other than a quote or a line break.",
+            hint='write for example `delimiter: ";"`',
             id="bad-delimiter",
             file=str(path),
         )
@@ -119,19 +119,19 @@ def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
     return names
 
 
-def _sniffed(sample: str, path: Path) -> str:
-    """The delimiter that gives every row of the sample one and the same number of cells, the most of them; else by the header."""
+def _detect_delimiter(sample: str, path: Path) -> str:
+    """The delimiter that gives all rows of the sample the same number of cells, and the most cells; else judged by the header."""
     if path.name.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
     lines = list(io.StringIO(sample, newline=""))
     if len(sample) == SAMPLE_CHARACTERS and len(lines) > 1:
         del lines[-1]
-    best, most = DELIMITERS[0], (False, 1)
+    best, best_score = DELIMITERS[0], (False, 1)
     for delimiter in DELIMITERS:
         widths = _widths(lines, delimiter)
         score = (len(set(widths)) == 1, widths[0]) if widths else (False, 1)
-        if score[1] > 1 and score > most:
-            best, most = delimiter, score
+        if score[1] > 1 and score > best_score:
+            best, best_score = delimiter, score
     return best
 
 
@@ -144,7 +144,7 @@ def _widths(lines: list[str], delimiter: str) -> list[int]:
             if len(widths) == SAMPLE_ROWS:
                 break
         else:
-            # the sample may end within a quoted cell
+            # the sample may end inside a quoted cell
             return widths[:-1] if len(widths) > 2 else widths  # noqa: PLR2004 - a header and one whole row are left
     except csv.Error:
         return []
@@ -153,9 +153,9 @@ def _widths(lines: list[str], delimiter: str) -> list[int]:
 
 def _ragged(path: Path, line: int, cells: int, names: int) -> ProviderError:
     return ProviderError(
-        "A row has another number of cells than the header",
-        detail=f"The row at line {line} of {path.name} has {cells} cells, the header {names}.",
-        hint="quote cells that hold the delimiter, or name the delimiter with `delimiter:`",
+        "A row does not have as many cells as the header",
+        detail=f"The row at line {line} of {path.name} has {cells} cells, but the header has {names}.",
+        hint="quote cells that contain the delimiter, or declare the delimiter with `delimiter:`",
         id="ragged-row",
         file=str(path),
         line=line,
@@ -164,7 +164,7 @@ def _ragged(path: Path, line: int, cells: int, names: int) -> ProviderError:
 
 SOURCE = Source(
     name="csv",
-    description="Separated values with a header line; the delimiter is found among , ; tab and |",
+    description="Delimiter-separated values with a header line; the delimiter is detected among , ; tab and |",
     suffixes=(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),
     columns=columns,
     read=read,

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, columns in first-seen order, an absent key is a missing cell. Nested values are refused."""
+"""JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell. Nested values are refused."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class _Nested(Exception):
-    """An array: never part of a row."""
+    """A row contains an object or an array."""
 
 
 def columns(path: Path, options: SourceOptions) -> list[str]:
-    """The union of all keys. There is no header, so the file is read; the caller caches the answer."""
+    """The union of all keys. Without a header the whole file must be read; the caller caches the result."""
     names: dict[str, None] = {}
     first = 0
     for line, row in _rows(path, options):
@@ -33,7 +33,7 @@ def columns(path: Path, options: SourceOptions) -> list[str]:
 
 
 def read(path: Path, options: SourceOptions) -> pl.DataFrame:
-    """All cells as texts, numbers as they are written."""
+    """All cells as strings, numbers as written."""
     cells: dict[str, list[str | None]] = {}
     count = first = 0
     for line, row in _rows(path, options):
@@ -42,7 +42,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
             if name not in cells:
                 cells[name] = [None] * count
             cells[name].append(cell)
-        count += 1  # noqa: SIM113 - the rows that every column has by now
+        count += 1  # noqa: SIM113 - the number of rows that every column has now
         if len(row) < len(cells):
             for column in cells.values():
                 if len(column) < count:
@@ -54,17 +54,17 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
 
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
-    """Blank lines may stand between rows."""
-    wanted = set(rows)
-    found: dict[int, int] = {}
+    """The file lines of rows. There may be blank lines between rows."""
+    requested = set(rows)
+    lines: dict[int, int] = {}
     with opened(path, options, newline="\n") as text:
-        filled = (line for line, content in enumerate(text, 1) if content.strip())
-        for index, line in enumerate(filled):
-            if index in wanted:
-                found[index] = line
-                if len(found) == len(wanted):
+        row_lines = (line for line, content in enumerate(text, 1) if content.strip())
+        for index, line in enumerate(row_lines):
+            if index in requested:
+                lines[index] = line
+                if len(lines) == len(requested):
                     break
-    return [found[row] for row in rows]
+    return [lines[row] for row in rows]
 
 
 def _rows(path: Path, options: SourceOptions) -> Iterator[tuple[int, dict[str, str | None]]]:
@@ -79,28 +79,28 @@ def _row(decoder: json.JSONDecoder, content: str, path: Path, line: int) -> dict
     try:
         value = decoder.decode(content.strip())
         if not isinstance(value, _Pairs):
-            raise _broken(path, line, "is no JSON object", 'write one object a line, for example `{"length": 3}`')
+            raise _bad_line(path, line, "is not a JSON object", 'write one object per line, for example `{"length": 3}`')
         row = {name: _cell(cell) for name, cell in value.pairs}
         if len(row) != len(value.pairs):
-            raise _broken(path, line, "names a key twice", "keep one of the two")
-        # an escape may give half a character, which is no text
+            raise _bad_line(path, line, "has a duplicate key", "keep one of the two")
+        # an escape may encode half of a surrogate pair, which cannot be encoded
         "".join(text for pair in row.items() for text in pair if text).encode()
     except _Nested:
         raise ProviderError(
-            "A row holds a nested value",
-            detail=f"Line {line} of {path.name} holds an object or an array inside a row.",
-            hint="flatten it into columns of their own",
+            "A row has a nested value",
+            detail=f"Line {line} of {path.name} has an object or an array inside a row.",
+            hint="flatten it into separate columns",
             id="nested-value",
             file=str(path),
             line=line,
         ) from None
     except (ValueError, RecursionError) as problem:
-        raise _broken(path, line, "is not valid JSON", "write one JSON object a line; NaN and Infinity are no JSON") from problem
+        raise _bad_line(path, line, "is not valid JSON", "write one JSON object per line; NaN and Infinity are not JSON") from problem
     return row
 
 
 class _Pairs:
-    """An object's keys and values as written: a duplicate key is not lost."""
+    """An object's keys and values as written, including duplicate keys."""
 
     __slots__ = ("pairs",)
 
@@ -124,15 +124,15 @@ def _no_constant(_name: str) -> NoReturn:
     raise ValueError
 
 
-def _broken(path: Path, line: int, what: str, hint: str) -> ProviderError:
+def _bad_line(path: Path, line: int, problem: str, hint: str) -> ProviderError:
     return ProviderError(
-        "A line is no row", detail=f"Line {line} of {path.name} {what}.", hint=hint, id="bad-json-line", file=str(path), line=line
+        "A line is not a row", detail=f"Line {line} of {path.name} {problem}.", hint=hint, id="bad-json-line", file=str(path), line=line
     )
 
 
 SOURCE = Source(
     name="jsonl",
-    description="JSON Lines: one flat object a line",
+    description="JSON Lines: one flat object per line",
     suffixes=(".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
     columns=columns,
     read=read,

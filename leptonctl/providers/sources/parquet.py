@@ -1,4 +1,4 @@
-"""Parquet files. The format knows its types, so texts stay texts. Has no lines: a row's number from 1 stands for one."""
+"""Parquet files. The format is typed, so strings are never parsed. There are no lines: messages give row numbers, counted from 1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def columns(path: Path, _options: SourceOptions) -> list[str]:
-    """The names in the file's footer."""
+    """The column names in the file's footer."""
     import polars as pl
 
     try:
@@ -29,7 +29,7 @@ def columns(path: Path, _options: SourceOptions) -> list[str]:
 
 
 def read(path: Path, options: SourceOptions) -> pl.DataFrame:
-    """Columns with the types of the file."""
+    """The columns with the file's types."""
     import polars as pl
 
     names = columns(path, options)
@@ -48,9 +48,9 @@ def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[i
 
 def _damaged(path: Path) -> ProviderError:
     return ProviderError(
-        "A data file is no Parquet file",
+        "A data file is not a Parquet file",
         detail=f"{path.name} cannot be read as Parquet.",
-        hint="check that the file was written to its end; a file of another format needs that format's ending",
+        hint="check that the file is complete; give a file of another format that format's suffix",
         id="unreadable-file",
         file=str(path),
     )

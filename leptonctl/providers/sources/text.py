@@ -1,6 +1,6 @@
-"""Opens text data files: gz, encodings, byte order marks. Owns the place of a bad byte; knows no format.
+"""Opens data files that are text: gzip, encodings, byte order marks. Finds the line of a bad byte; knows no format.
 
-Imports no table reader at module level: headers are read at plan time.
+Imports no table library at module level, because headers are read at plan time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator[TextIO]:
-    """The file as text. What goes wrong while it is read leaves as a ProviderError with file and line."""
+    """Open a file as text. Raises ProviderError with file and line for every problem while it is read."""
     try:
         with _bytes(path) as raw, _decoded(raw, path, options.encoding, newline) as text:
             yield text
@@ -30,7 +30,7 @@ def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator
         raise ProviderError(
             "The file is not text in its encoding",
             detail=f"A byte of {path.name} cannot be read as {options.encoding}.",
-            hint="name the file's encoding, for example `encoding: latin-1`",
+            hint="declare the file's encoding, for example `encoding: latin-1`",
             id="bad-encoding",
             file=str(path),
             line=_line_of_bad_byte(path, options.encoding),
@@ -40,14 +40,14 @@ def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator
 
 
 def _decoded(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
-    # a byte order mark is no part of the first column's name
+    # a byte order mark must not become part of the first column's name
     utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
     try:
         return io.TextIOWrapper(raw, encoding="utf-8-sig" if utf8 else encoding, newline=newline)
     except (LookupError, ValueError) as problem:
         raise ProviderError(
             "Unknown text encoding",
-            detail=f'"{encoding}" is no encoding of texts.',
+            detail=f'"{encoding}" is not the name of a text encoding.',
             hint="write for example `encoding: utf-8`, `encoding: latin-1` or `encoding: cp1252`",
             id="unknown-encoding",
             file=str(path),
@@ -71,32 +71,32 @@ def _line_of_bad_byte(path: Path, encoding: str) -> int | None:
 
 
 def unreadable(path: Path, problem: BaseException) -> ProviderError:
-    """A file that is damaged, gone or not allowed."""
-    why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged or incomplete"
+    """The error for a file that is damaged, missing or not readable."""
+    reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged or incomplete"
     return ProviderError(
         "A data file cannot be read",
-        detail=f"{path.name}: {why}.",
-        hint="check that the file is there, whole and readable",
+        detail=f"{path.name}: {reason}.",
+        hint="check that the file exists, is complete and can be read",
         id="unreadable-file",
         file=str(path),
     )
 
 
 def check_header(names: Sequence[str], path: Path, line: int) -> None:
-    """Column names are there and differ."""
+    """Raises ProviderError (empty-column-name, duplicate-column) unless all columns have different names."""
     for position, name in enumerate(names, 1):
         if not name.strip():
             raise ProviderError(
                 "A column has no name",
                 detail=f"The name of column {position} of {path.name} is empty.",
-                hint="give every column a name in the header line (an index column can be left out when the file is written)",
+                hint="give every column a name in the header line (or leave an index column out when you write the file)",
                 id="empty-column-name",
                 file=str(path),
                 line=line,
             )
         if name in names[: position - 1]:
             raise ProviderError(
-                "Two columns have one name",
+                "Two columns have the same name",
                 detail=f'Columns {names.index(name) + 1} and {position} of {path.name} are both named "{name}".',
                 hint="rename one of them in the header line",
                 id="duplicate-column",
@@ -106,11 +106,11 @@ def check_header(names: Sequence[str], path: Path, line: int) -> None:
             )
 
 
-def empty(path: Path, what: str = "holds no data") -> ProviderError:
+def empty(path: Path, reason: str = "has no data") -> ProviderError:
     return ProviderError(
         "A data file is empty",
-        detail=f"{path.name} {what}.",
-        hint="check that the file was written to its end and that `source` names the right one",
+        detail=f"{path.name} {reason}.",
+        hint="check that the file is complete and that `source` names the right one",
         id="empty-data",
         file=str(path),
         line=1,
@@ -118,14 +118,14 @@ def empty(path: Path, what: str = "holds no data") -> ProviderError:
 
 
 def frame(columns: dict[str, list[str | None]]) -> pl.DataFrame:
-    """Texts as String columns."""
+    """Cells as String columns."""
     import polars as pl
 
     return pl.DataFrame({name: pl.Series(name, cells, dtype=pl.String) for name, cells in columns.items()})
 
 
 def with_missing(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
-    """Empty cells, and the texts of `missing_values`, as null."""
+    """The table with null for empty cells and for the strings in `missing_values`."""
     import polars as pl
     import polars.selectors as cs
 

@@ -1,4 +1,4 @@
-"""One decision tree, for classes or for values."""
+"""A single decision tree, for classification and regression."""
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, TREE, VALUE_CRITERION, max_features
@@ -7,7 +7,7 @@ from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 SPLITTER: Schema = {
     "enum": ["best", "random"],
     "default": "best",
-    "description": "Whether a split is the best one or the best of random ones.",
+    "description": "Whether to take the best of all splits or the best of random splits.",
 }
 
 
@@ -27,7 +27,7 @@ TRAINERS = (
     Trainer(
         name="decision_tree",
         task="classification",
-        description="One tree of yes-or-no questions about the features.",
+        description="A single tree of yes-or-no questions about the features.",
         params={
             "criterion": CLASS_CRITERION,
             "splitter": SPLITTER,
@@ -41,7 +41,7 @@ TRAINERS = (
     Trainer(
         name="decision_tree",
         task="regression",
-        description="One tree of yes-or-no questions about the features.",
+        description="A single tree of yes-or-no questions about the features.",
         params={"criterion": VALUE_CRITERION, "splitter": SPLITTER, **TREE, "max_features": max_features(None)},
         build=build_regressor,
         splits=True,

@@ -4,7 +4,7 @@ from leptonctl.providers.trainers.shared_params import COORDINATE_DESCENT
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
-    "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of both penalties together."},
+    "alpha": {"type": "number", "minimum": 0, "default": 1.0, "description": "Strength of the combined penalty."},
     "l1_ratio": {
         "type": "number",
         "minimum": 0,
@@ -26,7 +26,7 @@ TRAINERS = (
     Trainer(
         name="elastic_net",
         task="regression",
-        description="Linear regression between ridge and lasso.",
+        description="Linear regression with a mix of the ridge and lasso penalties.",
         params=PARAMS,
         build=build,
     ),

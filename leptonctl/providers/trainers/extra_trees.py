@@ -1,4 +1,4 @@
-"""A forest of trees with random thresholds, for classes."""
+"""A forest of trees with random thresholds, for classification."""
 
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, forest, max_features
 from leptonctl.spi.learning import Estimator, Params, Trainer
@@ -14,7 +14,7 @@ TRAINERS = (
     Trainer(
         name="extra_trees",
         task="classification",
-        description="Many trees whose thresholds are drawn at random, averaged.",
+        description="The average of many trees with randomly drawn thresholds.",
         params={
             **forest(bootstrap=False),
             "criterion": CLASS_CRITERION,

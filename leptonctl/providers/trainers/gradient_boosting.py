@@ -1,4 +1,4 @@
-"""Gradient boosting of small trees, one after the other, for classes or for values. Tells its loss after every tree."""
+"""Gradient boosting of small trees, for classification and regression. Reports its loss after every tree."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,26 +18,31 @@ BOOSTING: dict[str, Schema] = {
         "exclusiveMinimum": 0,
         "maximum": 1,
         "default": 1.0,
-        "description": "Share of the rows, drawn at random, that each stage sees.",
+        "description": "Share of the rows, drawn at random, that each stage is fitted on.",
     },
     **TREE,
     "max_depth": {**TREE["max_depth"], "default": 3},
-    "init": {"enum": [None, "zero"], "default": None, "description": "Where boosting starts: null at the best constant, zero at 0."},
+    "init": {"enum": [None, "zero"], "default": None, "description": "Initial prediction: null is the best constant, zero is 0."},
     "max_features": max_features(None),
     "validation_fraction": {
         "type": "number",
         "exclusiveMinimum": 0,
         "exclusiveMaximum": 1,
         "default": 0.1,
-        "description": "Share of the rows set aside to stop early; only when n_iter_no_change is set.",
+        "description": "Share of the rows held out for early stopping; only when n_iter_no_change is set.",
     },
     "n_iter_no_change": {
         "type": ["integer", "null"],
         "minimum": 1,
         "default": None,
-        "description": "Stop when so many stages brought nothing on the rows set aside; null never stops early.",
+        "description": "Stop after this many stages without improvement on the held-out rows; null never stops early.",
     },
-    "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "What counts as bringing something."},
+    "tol": {
+        "type": "number",
+        "minimum": 0,
+        "default": 0.0001,
+        "description": "Smallest decrease of the loss that counts as an improvement.",
+    },
 }
 
 
@@ -54,22 +59,22 @@ def build_regressor(params: Params, seed: int) -> Estimator:
 
 
 def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """`estimator.fit` with its own monitor, which sees every stage and changes none."""
+    """`estimator.fit` with a monitor that reports every stage and changes nothing."""
 
-    def watch(stage: int, boosting: Estimator, _local: Mapping[str, Any]) -> bool:
+    def monitor(stage: int, boosting: Estimator, _local: Mapping[str, Any]) -> bool:
         progress(iteration=stage + 1, of=boosting.n_estimators, loss=float(boosting.train_score_[stage]))
         return False
 
-    return estimator.fit(features, target, monitor=watch)
+    return estimator.fit(features, target, monitor=monitor)
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
-    """The converter writes one starting value for `init: zero` where a model of many classes needs as many; zeros need none."""
+    """Remove the base values for `init: zero`: the converter writes one where each class needs its own, and zeros need none."""
     if estimator.init == "zero":
         for node in model.graph.node:
-            kept = [attribute for attribute in node.attribute if attribute.name != "base_values"]
+            attributes = [attribute for attribute in node.attribute if attribute.name != "base_values"]
             del node.attribute[:]
-            node.attribute.extend(kept)
+            node.attribute.extend(attributes)
     return model
 
 
@@ -77,12 +82,12 @@ TRAINERS = (
     Trainer(
         name="gradient_boosting",
         task="classification",
-        description="Small trees added one by one, each mending what the sum of those before got wrong.",
+        description="Small trees added one by one, each correcting the errors of the sum of those before.",
         params={
             "loss": {
                 "enum": ["log_loss", "exponential"],
                 "default": "log_loss",
-                "description": "What is minimised; exponential is for two classes.",
+                "description": "The loss to minimise; exponential is for two classes only.",
             },
             **BOOSTING,
         },
@@ -94,19 +99,19 @@ TRAINERS = (
     Trainer(
         name="gradient_boosting",
         task="regression",
-        description="Small trees added one by one, each mending what the sum of those before got wrong.",
+        description="Small trees added one by one, each correcting the errors of the sum of those before.",
         params={
             "loss": {
                 "enum": ["squared_error", "absolute_error", "huber", "quantile"],
                 "default": "squared_error",
-                "description": "What is minimised.",
+                "description": "The loss to minimise.",
             },
             "alpha": {
                 "type": "number",
                 "exclusiveMinimum": 0,
                 "exclusiveMaximum": 1,
                 "default": 0.9,
-                "description": "The quantile of the losses huber and quantile.",
+                "description": "Quantile of the losses huber and quantile.",
             },
             **BOOSTING,
         },

@@ -1,6 +1,6 @@
-"""Gradient boosting on binned features, for classes or for values; takes missing values as they are.
+"""Gradient boosting on binned features, for classification and regression; handles missing values.
 
-The converter rounds thresholds to the nearest float32 and forgets the exponential of the losses poisson and gamma: both are mended here.
+The converter rounds thresholds to the nearest float32 and omits the exponential of the losses poisson and gamma; both are corrected here.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,41 +13,41 @@ if TYPE_CHECKING:
 
 BOOSTING: dict[str, Schema] = {
     "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.1, "description": "Weight of each tree."},
-    "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Most boosting stages."},
+    "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Maximum number of boosting stages."},
     "max_leaf_nodes": {
         "type": ["integer", "null"],
         "minimum": 2,
         "default": 31,
-        "description": "Most leaves of a tree; null sets no limit.",
+        "description": "Maximum number of leaves of a tree; null sets no limit.",
     },
     "max_depth": {
         "type": ["integer", "null"],
         "minimum": 1,
         "default": None,
-        "description": "Deepest level of a tree; null sets no limit.",
+        "description": "Maximum depth of a tree; null sets no limit.",
     },
-    "min_samples_leaf": {"type": "integer", "minimum": 1, "default": 20, "description": "Fewest rows in a leaf."},
-    "l2_regularization": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of the penalty on the leaves' values."},
+    "min_samples_leaf": {"type": "integer", "minimum": 1, "default": 20, "description": "Minimum number of rows in a leaf."},
+    "l2_regularization": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of the L2 penalty on the leaf values."},
     "max_features": {
         "type": "number",
         "exclusiveMinimum": 0,
         "maximum": 1,
         "default": 1.0,
-        "description": "Share of the features, drawn at random, that each split looks at.",
+        "description": "Share of the features, drawn at random, that each split considers.",
     },
-    "max_bins": {"type": "integer", "minimum": 2, "maximum": 255, "default": 255, "description": "Most bins a feature is cut into."},
+    "max_bins": {"type": "integer", "minimum": 2, "maximum": 255, "default": 255, "description": "Maximum number of bins of a feature."},
     "early_stopping": {
         "enum": ["auto", True, False],
         "default": "auto",
-        "description": "Whether to stop early on rows set aside; auto does so above 10,000 rows.",
+        "description": "Whether to stop early, judged on held-out rows; auto does so above 10,000 rows.",
     },
     "validation_fraction": {
         "anyOf": [{"type": "integer", "minimum": 1}, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, {"type": "null"}],
         "default": 0.1,
-        "description": "Rows set aside to stop early: a fraction, a count, or null to judge by the training rows.",
+        "description": "Rows held out for early stopping: a fraction, a count, or null to judge on the training rows.",
     },
-    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 10, "description": "Stop when so many stages brought nothing."},
-    "tol": {"type": "number", "minimum": 0, "default": 1e-7, "description": "What counts as bringing something."},
+    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 10, "description": "Stop after this many stages without improvement."},
+    "tol": {"type": "number", "minimum": 0, "default": 1e-7, "description": "Smallest improvement of the loss that counts."},
 }
 LOG_LINK = {"poisson", "gamma"}
 
@@ -65,8 +65,8 @@ def build_regressor(params: Params, seed: int) -> Estimator:
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
-    """Thresholds become the largest float32 at or below the native ones, so `x <= threshold` is the same question for every float32 x;
-    a model that predicts the logarithm gets its exponential.
+    """Round thresholds down to float32, so that `x <= threshold` has the same answer for every float32 x, and add the exponential to
+    models that predict a logarithm.
     """
     from onnx import helper
 
@@ -84,7 +84,7 @@ def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
 
 
 def _thresholds(estimator: Estimator) -> list[float]:
-    """In the converter's order: stage by stage, class by class, node by node; 0 at leaves."""
+    """The thresholds in the converter's order: by stage, class and node; 0 at leaves."""
     return [
         0.0 if node["is_leaf"] else float(node["num_threshold"])
         for stage in estimator._predictors  # noqa: SLF001
@@ -106,7 +106,7 @@ TRAINERS = (
     Trainer(
         name="hist_gradient_boosting",
         task="classification",
-        description="Fast gradient boosting on binned features; takes missing values.",
+        description="Fast gradient boosting on binned features; handles missing values.",
         params={**BOOSTING, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
         repair=repair,
@@ -116,19 +116,19 @@ TRAINERS = (
     Trainer(
         name="hist_gradient_boosting",
         task="regression",
-        description="Fast gradient boosting on binned features; takes missing values.",
+        description="Fast gradient boosting on binned features; handles missing values.",
         params={
             "loss": {
                 "enum": ["squared_error", "absolute_error", "gamma", "poisson", "quantile"],
                 "default": "squared_error",
-                "description": "What is minimised.",
+                "description": "The loss to minimise.",
             },
             "quantile": {
                 "type": ["number", "null"],
                 "minimum": 0,
                 "maximum": 1,
                 "default": None,
-                "description": "The quantile to estimate; needed by the loss quantile.",
+                "description": "The quantile to estimate; required by the loss quantile.",
             },
             **BOOSTING,
         },

@@ -1,30 +1,30 @@
-"""Nearest neighbours, for classes or for values."""
+"""Nearest neighbours, for classification and regression."""
 
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
-    "n_neighbors": {"type": "integer", "minimum": 1, "default": 5, "description": "How many training rows are asked."},
+    "n_neighbors": {"type": "integer", "minimum": 1, "default": 5, "description": "Number of neighbours."},
     "weights": {
         "enum": ["uniform", "distance"],
         "default": "uniform",
-        "description": "Whether all neighbours count alike; distance cannot be exported truthfully and is refused.",
+        "description": "Weight of the neighbours: uniform weighs all alike; distance is refused because it cannot be exported faithfully.",
     },
     "algorithm": {
         "enum": ["auto", "ball_tree", "kd_tree", "brute"],
         "default": "auto",
-        "description": "How neighbours are found in training.",
+        "description": "How the nearest neighbours are computed in training.",
     },
-    "leaf_size": {"type": "integer", "minimum": 1, "default": 30, "description": "Rows in a leaf of the search trees."},
+    "leaf_size": {"type": "integer", "minimum": 1, "default": 30, "description": "Number of rows in a leaf of the search trees."},
     "p": {
         "type": "number",
         "exclusiveMinimum": 0,
         "default": 2,
-        "description": "Power of the metric minkowski: 1 is manhattan, 2 is euclidean.",
+        "description": "Power of the minkowski metric: 1 is manhattan, 2 is euclidean.",
     },
     "metric": {
         "enum": ["minkowski", "euclidean", "manhattan"],
         "default": "minkowski",
-        "description": "How the distance of two rows is measured.",
+        "description": "Distance between two rows.",
     },
 }
 
@@ -43,7 +43,7 @@ def build_regressor(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 def refuse(params: Params) -> str | None:
     if params.get("weights") == "distance":
-        return "weights: distance answers otherwise once exported (up to 0.05 of probability); use weights: uniform"
+        return "`weights: distance` gives other answers once exported (probabilities differ by up to 0.05); use `weights: uniform`"
     return None
 
 
@@ -60,7 +60,7 @@ TRAINERS = (
     Trainer(
         name="knn",
         task="regression",
-        description="The mean of the nearest training rows.",
+        description="The mean target of the nearest training rows.",
         params=PARAMS,
         build=build_regressor,
         refuse=refuse,

@@ -19,7 +19,7 @@ TRAINERS = (
     Trainer(
         name="lasso",
         task="regression",
-        description="Linear regression that sets coefficients of little use to zero.",
+        description="Linear regression with an L1 penalty, which sets unimportant coefficients to zero.",
         params=PARAMS,
         build=build,
     ),

@@ -16,4 +16,6 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     return LinearRegression(**params, n_jobs=1)
 
 
-TRAINERS = (Trainer(name="linear", task="regression", description="Linear regression by least squares.", params=PARAMS, build=build),)
+TRAINERS = (
+    Trainer(name="linear", task="regression", description="Linear regression by ordinary least squares.", params=PARAMS, build=build),
+)

@@ -1,4 +1,4 @@
-"""Linear support vector machine for classes, with probabilities by Platt's sigmoid fitted on five folds."""
+"""Linear support vector machine for classification, with probabilities by Platt scaling fitted on five folds."""
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, FIT_INTERCEPT
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
@@ -7,25 +7,39 @@ PARAMS: dict[str, Schema] = {
     "penalty": {
         "enum": ["l1", "l2"],
         "default": "l2",
-        "description": "Which norm of the coefficients is held small; l1 needs the loss squared_hinge.",
+        "description": "Norm of the coefficients that is penalised; l1 needs the loss squared_hinge.",
     },
-    "loss": {"enum": ["hinge", "squared_hinge"], "default": "squared_hinge", "description": "What a row on the wrong side costs."},
+    "loss": {
+        "enum": ["hinge", "squared_hinge"],
+        "default": "squared_hinge",
+        "description": "Loss of a row on the wrong side of the margin.",
+    },
     "dual": {
         "enum": ["auto", True, False],
         "default": "auto",
-        "description": "Whether to solve the dual problem; auto chooses by the data.",
+        "description": "Whether to solve the dual problem; auto chooses according to the data.",
     },
-    "tol": {"type": "number", "exclusiveMinimum": 0, "default": 0.0001, "description": "Stop when the violation falls below this."},
+    "tol": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 0.0001,
+        "description": "Stop when the optimality violation falls below this.",
+    },
     "C": {
         "type": "number",
         "exclusiveMinimum": 0,
         "default": 1.0,
-        "description": "Inverse of the strength of the penalty: smaller is stronger.",
+        "description": "Inverse of the penalty's strength: smaller is stronger.",
     },
     "fit_intercept": FIT_INTERCEPT,
-    "intercept_scaling": {"type": "number", "exclusiveMinimum": 0, "default": 1, "description": "Scale of the intercept's column."},
+    "intercept_scaling": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1,
+        "description": "Value of the constant column that represents the intercept.",
+    },
     "class_weight": CLASS_WEIGHT,
-    "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Most iterations of the solver."},
+    "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Maximum number of iterations of the solver."},
 }
 
 
@@ -40,7 +54,7 @@ TRAINERS = (
     Trainer(
         name="linear_svm",
         task="classification",
-        description="Linear support vector machine; probabilities by a sigmoid fitted on five folds.",
+        description="Linear support vector machine; probabilities by Platt scaling fitted on five folds.",
         params=PARAMS,
         build=build,
     ),

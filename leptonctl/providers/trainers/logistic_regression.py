@@ -13,14 +13,14 @@ PARAMS: dict[str, Schema] = {
         "type": "number",
         "exclusiveMinimum": 0,
         "default": 1.0,
-        "description": "Inverse of the strength of the penalty: smaller is stronger.",
+        "description": "Inverse of the penalty's strength: smaller is stronger.",
     },
     "l1_ratio": {
         "type": ["number", "null"],
         "minimum": 0,
         "maximum": 1,
         "default": 0.0,
-        "description": "Mix of the penalties: 0 is L2, 1 is L1 (needs the solver liblinear or saga), between needs saga.",
+        "description": "Mix of the penalties: 0 is L2, 1 is L1 (needs the solver liblinear or saga), anything between needs saga.",
     },
     "dual": {"type": "boolean", "default": False, "description": "Solve the dual problem; only for the solver liblinear with L2."},
     "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Stop when the improvement falls below this."},
@@ -29,15 +29,15 @@ PARAMS: dict[str, Schema] = {
         "type": "number",
         "exclusiveMinimum": 0,
         "default": 1,
-        "description": "Scale of the intercept's column; only for the solver liblinear.",
+        "description": "Value of the constant column that represents the intercept; only for the solver liblinear.",
     },
     "class_weight": CLASS_WEIGHT,
     "solver": {
         "enum": ["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"],
         "default": "lbfgs",
-        "description": "How the loss is minimised.",
+        "description": "Algorithm that minimises the loss.",
     },
-    "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Most iterations of the solver."},
+    "max_iter": {"type": "integer", "minimum": 1, "default": 100, "description": "Maximum number of iterations of the solver."},
 }
 
 
@@ -47,21 +47,21 @@ def build(params: Params, seed: int) -> Estimator:
     return LogisticRegression(**params, random_state=seed)
 
 
-class Watch:
-    """A scikit-learn callback that tells every iteration of the solver lbfgs and touches nothing."""
+class ReportIterations:
+    """A scikit-learn callback that reports every iteration of the solver lbfgs and changes nothing."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.iteration = 0
 
     def setup(self, estimator: Estimator, context: Any) -> None:
-        """Nothing to set up."""
+        """Required by the callback protocol."""
 
     def teardown(self, estimator: Estimator, context: Any) -> None:
-        """Nothing to take down."""
+        """Required by the callback protocol."""
 
     def on_fit_task_begin(self, estimator: Estimator, context: Any, *, metadata: Any = None) -> None:
-        """Beginnings are not told."""
+        """Required by the callback protocol."""
 
     def on_fit_task_end(self, estimator: Estimator, context: Any, *, metadata: Any = None) -> None:  # noqa: ARG002
         if context.task_name == "lbfgs-iter" and self.iteration < estimator.max_iter:
@@ -72,7 +72,7 @@ class Watch:
 def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     if estimator.solver != "lbfgs":
         return estimator.fit(features, target)
-    estimator.set_callbacks(Watch(progress))
+    estimator.set_callbacks(ReportIterations(progress))
     try:
         return estimator.fit(features, target)
     finally:
@@ -83,7 +83,7 @@ TRAINERS = (
     Trainer(
         name="logistic_regression",
         task="classification",
-        description="Logistic regression: linear scores turned into probabilities.",
+        description="Logistic regression: a linear model of class probabilities.",
         params=PARAMS,
         build=build,
         fit=fit,

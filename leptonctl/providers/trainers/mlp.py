@@ -1,4 +1,4 @@
-"""A small neural network, for classes or for values. Tells its loss after every epoch."""
+"""A small neural network, for classification and regression. Reports its loss after every epoch."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,55 +14,79 @@ PARAMS: dict[str, Schema] = {
             {"type": "integer", "minimum": 1},
         ],
         "default": [100],
-        "description": "Neurons of each hidden layer.",
+        "description": "Number of neurons in each hidden layer.",
     },
     "activation": {
         "enum": ["identity", "logistic", "tanh", "relu"],
         "default": "relu",
-        "description": "What each hidden neuron does with its sum.",
+        "description": "Activation function of the hidden neurons.",
     },
-    "solver": {"enum": ["lbfgs", "sgd", "adam"], "default": "adam", "description": "How the weights are found."},
+    "solver": {"enum": ["lbfgs", "sgd", "adam"], "default": "adam", "description": "Algorithm that optimises the weights."},
     "alpha": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Strength of the L2 penalty."},
     "batch_size": {
         "anyOf": [{"enum": ["auto"]}, {"type": "integer", "minimum": 1}],
         "default": "auto",
-        "description": "Rows of a mini-batch; auto is 200, or all when there are fewer.",
+        "description": "Number of rows in a mini-batch; auto is 200, or all rows when there are fewer.",
     },
     "learning_rate": {
         "enum": ["constant", "invscaling", "adaptive"],
         "default": "constant",
-        "description": "How the learning rate changes; only for the solver sgd.",
+        "description": "Learning rate schedule; only for the solver sgd.",
     },
-    "learning_rate_init": {"type": "number", "exclusiveMinimum": 0, "default": 0.001, "description": "The first learning rate."},
-    "power_t": {"type": "number", "minimum": 0, "default": 0.5, "description": "Exponent of the learning rate invscaling."},
-    "max_iter": {"type": "integer", "minimum": 1, "default": 200, "description": "Most epochs (iterations for the solver lbfgs)."},
-    "shuffle": {"type": "boolean", "default": True, "description": "Whether rows are shuffled in every epoch."},
-    "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "What counts as an improvement of the loss."},
+    "learning_rate_init": {"type": "number", "exclusiveMinimum": 0, "default": 0.001, "description": "Initial learning rate."},
+    "power_t": {"type": "number", "minimum": 0, "default": 0.5, "description": "Exponent of the schedule invscaling."},
+    "max_iter": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 200,
+        "description": "Maximum number of epochs (of iterations for the solver lbfgs).",
+    },
+    "shuffle": {"type": "boolean", "default": True, "description": "Whether to shuffle the rows in every epoch."},
+    "tol": {
+        "type": "number",
+        "minimum": 0,
+        "default": 0.0001,
+        "description": "Smallest decrease of the loss that counts as an improvement.",
+    },
     "momentum": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.9, "description": "Momentum of the solver sgd."},
     "nesterovs_momentum": {
         "type": "boolean",
         "default": True,
-        "description": "Whether the momentum is Nesterov's; only for the solver sgd.",
+        "description": "Whether to use Nesterov's momentum; only for the solver sgd.",
     },
-    "early_stopping": {"type": "boolean", "default": False, "description": "Whether to set rows aside and stop when they stop improving."},
+    "early_stopping": {
+        "type": "boolean",
+        "default": False,
+        "description": "Whether to stop when the score on held-out rows stops improving.",
+    },
     "validation_fraction": {
         "type": "number",
         "minimum": 0,
         "exclusiveMaximum": 1,
         "default": 0.1,
-        "description": "Share of the rows set aside to stop early.",
+        "description": "Share of the rows held out for early stopping.",
     },
-    "beta_1": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.9, "description": "Decay of the first moment of adam."},
+    "beta_1": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.9, "description": "Decay rate of adam's first moment."},
     "beta_2": {
         "type": "number",
         "minimum": 0,
         "exclusiveMaximum": 1,
         "default": 0.999,
-        "description": "Decay of the second moment of adam.",
+        "description": "Decay rate of adam's second moment.",
     },
-    "epsilon": {"type": "number", "exclusiveMinimum": 0, "default": 1e-8, "description": "Keeps adam from dividing by zero."},
-    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 10, "description": "Stop when so many epochs brought nothing."},
-    "max_fun": {"type": "integer", "minimum": 1, "default": 15000, "description": "Most evaluations of the loss by the solver lbfgs."},
+    "epsilon": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1e-8,
+        "description": "Keeps adam from dividing by zero; a small number.",
+    },
+    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 10, "description": "Stop after this many epochs without improvement."},
+    "max_fun": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 15000,
+        "description": "Maximum number of loss evaluations by the solver lbfgs.",
+    },
 }
 AFTER_EPOCH = "_update_no_improvement_count"
 
@@ -80,17 +104,17 @@ def build_regressor(params: Params, seed: int) -> Estimator:
 
 
 def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """`estimator.fit`, watched: scikit-learn calls one method of the estimator after every epoch, and this instance's tells first.
+    """`estimator.fit` with a report after every epoch: scikit-learn then calls one method of the estimator, which is wrapped here.
 
-    The numbers are untouched, and the watch is taken off before the model is stored.
+    The wrapper changes no numbers and is removed before the model is stored.
     """
     after_epoch = getattr(estimator, AFTER_EPOCH)
 
-    def watched(*arguments: Any, **named: Any) -> None:
+    def report_epoch(*arguments: Any, **keywords: Any) -> None:
         progress(iteration=estimator.n_iter_, of=estimator.max_iter, loss=float(estimator.loss_))
-        after_epoch(*arguments, **named)
+        after_epoch(*arguments, **keywords)
 
-    setattr(estimator, AFTER_EPOCH, watched)
+    setattr(estimator, AFTER_EPOCH, report_epoch)
     try:
         return estimator.fit(features, target)
     finally:
@@ -101,7 +125,7 @@ TRAINERS = (
     Trainer(
         name="mlp",
         task="classification",
-        description="A neural network of dense layers.",
+        description="A neural network of fully connected layers.",
         params=PARAMS,
         build=build_classifier,
         fit=fit,
@@ -110,7 +134,7 @@ TRAINERS = (
     Trainer(
         name="mlp",
         task="regression",
-        description="A neural network of dense layers.",
+        description="A neural network of fully connected layers.",
         params=PARAMS,
         build=build_regressor,
         fit=fit,

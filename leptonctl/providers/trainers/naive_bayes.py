@@ -22,7 +22,7 @@ TRAINERS = (
     Trainer(
         name="naive_bayes",
         task="classification",
-        description="Gaussian naive Bayes: each feature normal within each class, all independent.",
+        description="Gaussian naive Bayes: features are independent and normally distributed within each class.",
         params=PARAMS,
         build=build,
     ),

@@ -1,4 +1,4 @@
-"""A forest of trees on samples drawn with replacement, for classes or for values."""
+"""A forest of trees on samples drawn with replacement, for classification and regression."""
 
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, VALUE_CRITERION, forest, max_features
 from leptonctl.spi.learning import Estimator, Params, Trainer
@@ -20,7 +20,7 @@ TRAINERS = (
     Trainer(
         name="random_forest",
         task="classification",
-        description="Many trees on random samples of rows and features, averaged.",
+        description="The average of many trees on random samples of rows and features.",
         params={
             **forest(bootstrap=True),
             "criterion": CLASS_CRITERION,
@@ -33,7 +33,7 @@ TRAINERS = (
     Trainer(
         name="random_forest",
         task="regression",
-        description="Many trees on random samples of rows and features, averaged.",
+        description="The average of many trees on random samples of rows and features.",
         params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
         build=build_regressor,
         splits=True,

@@ -10,13 +10,13 @@ PARAMS: dict[str, Schema] = {
         "type": ["integer", "null"],
         "minimum": 1,
         "default": None,
-        "description": "Most iterations of an iterative solver; null is the solver's own limit.",
+        "description": "Maximum number of iterations of an iterative solver; null is the solver's default.",
     },
     "tol": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Precision of an iterative solver."},
     "solver": {
         "enum": ["auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"],
         "default": "auto",
-        "description": "How the equations are solved; lbfgs is for positive: true.",
+        "description": "Algorithm that solves the equations; lbfgs is for `positive: true`.",
     },
     "positive": POSITIVE,
 }
@@ -30,6 +30,10 @@ def build(params: Params, seed: int) -> Estimator:
 
 TRAINERS = (
     Trainer(
-        name="ridge", task="regression", description="Linear regression whose coefficients are held small.", params=PARAMS, build=build
+        name="ridge",
+        task="regression",
+        description="Linear regression with an L2 penalty, which keeps coefficients small.",
+        params=PARAMS,
+        build=build,
     ),
 )

@@ -1,7 +1,7 @@
-"""Linear models by stochastic gradient descent in real mini-batches, for classes or for values. Tells its loss after every epoch.
+"""Linear models by stochastic gradient descent in mini-batches, for classification and regression. Reports its loss after every epoch.
 
-scikit-learn's own SGD steps row by row and knows no batch size, so the steps are ours (sgd_steps); the fitted model is a plain
-SGDClassifier or SGDRegressor. More than two classes: one against the rest, as there.
+scikit-learn's SGD steps row by row and has no batch size, so the steps are our own (sgd_steps); the fitted model is a plain
+SGDClassifier or SGDRegressor. More than two classes are fitted one against the rest, as in scikit-learn.
 """
 
 from typing import TYPE_CHECKING
@@ -14,39 +14,45 @@ if TYPE_CHECKING:
     import numpy as np
 
 COMMON: dict[str, Schema] = {
-    "penalty": {"enum": ["l2", "l1", "elasticnet", None], "default": "l2", "description": "Which norm of the coefficients is held small."},
+    "penalty": {"enum": ["l2", "l1", "elasticnet", None], "default": "l2", "description": "Norm of the coefficients that is penalised."},
     "alpha": {"type": "number", "minimum": 0, "default": 0.0001, "description": "Strength of the penalty."},
-    "l1_ratio": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.15, "description": "Share of the L1 penalty in elasticnet."},
+    "l1_ratio": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.15,
+        "description": "Share of the L1 penalty in the penalty elasticnet.",
+    },
     "fit_intercept": FIT_INTERCEPT,
-    "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Most epochs."},
+    "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Maximum number of epochs."},
     "tol": {
         "type": ["number", "null"],
         "minimum": 0,
         "default": 0.001,
-        "description": "What counts as an improvement of the loss; null never stops early.",
+        "description": "Smallest decrease of the loss that counts as an improvement; null never stops early.",
     },
     "eta0": {
         "type": "number",
         "exclusiveMinimum": 0,
         "default": 0.01,
-        "description": "First learning rate of the schedules constant and invscaling.",
+        "description": "Initial learning rate of the schedules constant and invscaling.",
     },
-    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 5, "description": "Stop when so many epochs brought nothing."},
-    "average": {"type": "boolean", "default": False, "description": "Whether the result is the mean of the weights of all steps."},
+    "n_iter_no_change": {"type": "integer", "minimum": 1, "default": 5, "description": "Stop after this many epochs without improvement."},
+    "average": {"type": "boolean", "default": False, "description": "Whether to average the weights over all steps."},
     "batch_size": {
         "type": "integer",
         "minimum": 1,
         "default": 32,
-        "description": "Rows of a mini-batch: each step follows their mean gradient.",
+        "description": "Number of rows in a mini-batch; each step follows their mean gradient.",
     },
 }
 SCHEDULES = ["constant", "optimal", "invscaling"]
 
 
 def learning_rate(default: str, power_t: float) -> dict[str, Schema]:
-    """The schedule of the learning rate, whose defaults differ between the tasks."""
+    """The parameters of the learning rate schedule, whose defaults differ between the tasks."""
     return {
-        "learning_rate": {"enum": SCHEDULES, "default": default, "description": "How the learning rate falls with every step."},
+        "learning_rate": {"enum": SCHEDULES, "default": default, "description": "Learning rate schedule."},
         "power_t": {"type": "number", "default": power_t, "description": "Exponent of the schedule invscaling."},
     }
 
@@ -54,24 +60,24 @@ def learning_rate(default: str, power_t: float) -> dict[str, Schema]:
 def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import SGDClassifier
 
-    return _with_batches(SGDClassifier(**_theirs(params), random_state=seed, n_jobs=1), params)
+    return _with_batches(SGDClassifier(**_sklearn_params(params), random_state=seed, n_jobs=1), params)
 
 
 def build_regressor(params: Params, seed: int) -> Estimator:
     from sklearn.linear_model import SGDRegressor
 
-    return _with_batches(SGDRegressor(**_theirs(params), random_state=seed), params)
+    return _with_batches(SGDRegressor(**_sklearn_params(params), random_state=seed), params)
 
 
 def fit_classifier(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
     import numpy as np
 
     classes, places = np.unique(target, return_inverse=True)
-    two = len(classes) == 2  # noqa: PLR2004
-    sides = np.where(places[:, None] == (np.array([1]) if two else np.arange(len(classes))), 1.0, -1.0)
+    binary = len(classes) == 2  # noqa: PLR2004
+    sides = np.where(places[:, None] == (np.array([1]) if binary else np.arange(len(classes))), 1.0, -1.0)
     loss = sgd_steps.log_loss if estimator.loss == "log_loss" else sgd_steps.modified_huber
-    done = _descend(estimator, features, sides, loss, progress)
-    estimator.classes_, estimator.coef_, estimator.intercept_ = classes, done.weights.T.copy(), done.intercepts
+    descent = _descend(estimator, features, sides, loss, progress)
+    estimator.classes_, estimator.coef_, estimator.intercept_ = classes, descent.weights.T.copy(), descent.intercepts
     return estimator
 
 
@@ -82,21 +88,21 @@ def fit_regressor(estimator: Estimator, features: "np.ndarray", target: "np.ndar
         "epsilon_insensitive": sgd_steps.epsilon_insensitive(estimator.epsilon),
         "squared_epsilon_insensitive": sgd_steps.squared_epsilon_insensitive(estimator.epsilon),
     }
-    done = _descend(estimator, features, target.reshape(-1, 1), losses[estimator.loss], progress)
-    estimator.coef_, estimator.intercept_ = done.weights[:, 0].copy(), done.intercepts
+    descent = _descend(estimator, features, target.reshape(-1, 1), losses[estimator.loss], progress)
+    estimator.coef_, estimator.intercept_ = descent.weights[:, 0].copy(), descent.intercepts
     return estimator
 
 
 def _descend(
-    estimator: Estimator, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Pair, progress: Progress
+    estimator: Estimator, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Loss, progress: Progress
 ) -> sgd_steps.Descent:
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
-    done = sgd_steps.descend(features, targets, loss, params, estimator.random_state, progress)
-    estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], done.epochs, float(done.seen + 1)
-    return done
+    descent = sgd_steps.descend(features, targets, loss, params, seed=estimator.random_state, progress=progress)
+    estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], descent.epochs, float(descent.rows_seen + 1)
+    return descent
 
 
-def _theirs(params: Params) -> Options:
+def _sklearn_params(params: Params) -> Options:
     return {name: value for name, value in params.items() if name != "batch_size"}
 
 
@@ -114,7 +120,7 @@ TRAINERS = (
             "loss": {
                 "enum": ["log_loss", "modified_huber"],
                 "default": "log_loss",
-                "description": "What is minimised; both give probabilities.",
+                "description": "The loss to minimise; both give probabilities.",
             },
             **COMMON,
             **learning_rate("optimal", 0.5),
@@ -130,13 +136,13 @@ TRAINERS = (
             "loss": {
                 "enum": ["squared_error", "huber", "epsilon_insensitive", "squared_epsilon_insensitive"],
                 "default": "squared_error",
-                "description": "What is minimised.",
+                "description": "The loss to minimise.",
             },
             "epsilon": {
                 "type": "number",
                 "minimum": 0,
                 "default": 0.1,
-                "description": "Where the losses huber, epsilon_insensitive and squared_epsilon_insensitive change.",
+                "description": "Threshold of the losses huber, epsilon_insensitive and squared_epsilon_insensitive.",
             },
             **COMMON,
             **learning_rate("invscaling", 0.25),

@@ -1,17 +1,17 @@
-"""Parameter schemas that several learners share, word for word."""
+"""Parameter schemas that several trainers share."""
 
 from leptonctl.spi.learning import Schema
 
 CLASS_WEIGHT: Schema = {
     "enum": [None, "balanced"],
     "default": None,
-    "description": "Weight of the classes: null weighs all rows alike, balanced weighs each class by the inverse of its share.",
+    "description": "Weights of the classes: null weighs all rows equally, balanced weighs each class by the inverse of its share.",
 }
-FIT_INTERCEPT: Schema = {"type": "boolean", "default": True, "description": "Whether to fit a constant term."}
-POSITIVE: Schema = {"type": "boolean", "default": False, "description": "Whether all coefficients are held at zero or above."}
+FIT_INTERCEPT: Schema = {"type": "boolean", "default": True, "description": "Whether to fit an intercept."}
+POSITIVE: Schema = {"type": "boolean", "default": False, "description": "Whether to force all coefficients to be non-negative."}
 COORDINATE_DESCENT: dict[str, Schema] = {
     "fit_intercept": FIT_INTERCEPT,
-    "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Most passes over the coefficients."},
+    "max_iter": {"type": "integer", "minimum": 1, "default": 1000, "description": "Maximum number of passes over the coefficients."},
     "tol": {
         "type": "number",
         "minimum": 0,
@@ -22,6 +22,6 @@ COORDINATE_DESCENT: dict[str, Schema] = {
     "selection": {
         "enum": ["cyclic", "random"],
         "default": "cyclic",
-        "description": "Whether coefficients are updated in turn or in a random order.",
+        "description": "Whether to update the coefficients in cyclic or in random order.",
     },
 }

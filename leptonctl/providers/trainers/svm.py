@@ -1,4 +1,4 @@
-"""Kernel support vector machines. For classes: with probabilities, by Platt's sigmoid fitted on five folds."""
+"""Kernel support vector machines. For classification with probabilities by Platt scaling, fitted on five folds."""
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
 from leptonctl.providers.trainers.svm_params import KERNEL
@@ -22,7 +22,7 @@ TRAINERS = (
     Trainer(
         name="svm",
         task="classification",
-        description="Support vector machine with a kernel; probabilities by a sigmoid fitted on five folds.",
+        description="Support vector machine with a kernel; probabilities by Platt scaling fitted on five folds.",
         params={**KERNEL, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
     ),
@@ -32,7 +32,7 @@ TRAINERS = (
         description="Support vector regression with a kernel.",
         params={
             **KERNEL,
-            "epsilon": {"type": "number", "minimum": 0, "default": 0.1, "description": "Errors smaller than this cost nothing."},
+            "epsilon": {"type": "number", "minimum": 0, "default": 0.1, "description": "Errors smaller than this are not penalised."},
         },
         build=build_regressor,
         tolerance=5e-4,
