@@ -166,8 +166,8 @@ def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
     assert not projects.processes(place)
 
 
-def test_the_trainer_of_the_contributors_guide_passes_its_own_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = dedent(page("CONTRIBUTING.md").partition("   ```python\n")[2].partition("   ```\n")[0])
+def test_the_trainer_of_the_guide_passes_its_own_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = dedent(page("docs/extending.md").partition("   ```python\n")[2].partition("   ```\n")[0])
     (tmp_path / "ada_boost.py").write_text(written, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     check_trainer(importlib.import_module("ada_boost").ADA_BOOST)
