@@ -156,10 +156,13 @@ def module_of(file: str) -> str:
 def imports_of(root: Path) -> dict[str, set[str]]:
     """Every module of the package and of the tests, with what it imports or names as "module:value"."""
     files = {module_of(file.relative_to(root).as_posix()): file for part in ("leptonctl", "tests") for file in (root / part).rglob("*.py")}
-    return {module: {name for name in _names(file) if name in files} - {module} for module, file in files.items()}
+    return {
+        module: {name for name in _names(file, texts=module.startswith("leptonctl.")) if name in files} - {module}
+        for module, file in files.items()
+    }
 
 
-def _names(file: Path) -> set[str]:
+def _names(file: Path, *, texts: bool) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         match node:
@@ -167,7 +170,7 @@ def _names(file: Path) -> set[str]:
                 found |= {alias.name for alias in node.names}
             case ast.ImportFrom(module=str(module), level=0):
                 found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-            case ast.Constant(value=str(text)) if text.startswith("leptonctl."):
+            case ast.Constant(value=str(text)) if texts and text.startswith("leptonctl."):
                 found.add(text.partition(":")[0])
     return found
 
@@ -204,7 +207,7 @@ def run(choice: Choice) -> int:
     worst = 0
     for keyword in sorted({chosen.keyword for chosen in choice.run}):
         files = [f"{chosen.test.replace('.', '/')}.py" for chosen in choice.run if chosen.keyword == keyword]
-        picked = ["-k", keyword] if keyword else []
+        picked = [*(["-k", keyword] if keyword else []), *(["-n0"] if len(files) == 1 else [])]
         done = subprocess.run([sys.executable, "-m", "pytest", "-q", *picked, *files], cwd=CHECKOUT, check=False)
         # 5: the keyword picks no test
         worst = max(worst, 0 if done.returncode == 5 and keyword else done.returncode)
@@ -214,7 +217,7 @@ def run(choice: Choice) -> int:
 def main() -> int:
     files = changed_files()
     choice = choose(files, imports_of(CHECKOUT), measured())
-    print(f"Changed since {base()[:12]}: {len(files)} files.")
+    print(f"Changed since {base()[:12]}: {len(files)} file(s).")
     for chosen in choice.run:
         print(f"  run   {chosen.test}{f' -k {chosen.keyword!r}' if chosen.keyword else ''}: {chosen.why}")
     for test, why in choice.left.items():
