@@ -5,6 +5,7 @@ grain of the moment it was read is not kept: the file could change again without
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -146,7 +147,7 @@ class Inside:
             path = self._resolved(relative)
             allowed = [self._folder(entry) for entry in self._roots]
             home = self._folder("")
-        except (OSError, RuntimeError, ValueError) as problem:
+        except (OSError, ValueError) as problem:
             raise ProviderError(
                 "A path names no file",
                 detail=f"{relative!r} cannot be followed to a file.",
@@ -168,14 +169,22 @@ class Inside:
         folder, _, name = relative.rpartition("/")
         # only a link can lead elsewhere than to this name in its folder, and what is no name at all is refused by resolving it
         if name in ("", ".", "..") or "\0" in name or not _is_plain(relative):
-            return (self._root / relative).resolve()
+            return _followed(self._root / relative)
         path = self._folder(folder) / name
-        return path.resolve() if path.is_symlink() else path
+        return _followed(path) if path.is_symlink() else path
 
     def _folder(self, relative: str) -> Path:
         if relative not in self._folders:
-            self._folders[relative] = (self._root / relative).resolve()
+            self._folders[relative] = _followed(self._root / relative)
         return self._folders[relative]
+
+
+def _followed(path: Path) -> Path:
+    """Where a path leads, all links resolved. OSError when they lead in a circle: `Path.resolve` says so before Python 3.13 only."""
+    found = Path(os.path.realpath(path))
+    if any(part.is_symlink() for part in (found, *found.parents)):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return found
 
 
 def _is_plain(relative: str) -> bool:
