@@ -39,9 +39,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep what was measured where whole modules ran, in the process that hears of all workers."""
     whole = not (session.config.option.keyword or session.config.option.markexpr or any("::" in given for given in session.config.args))
-    if whole and session.config.cache is not None and not hasattr(session.config, "workerinput"):
-        known = session.config.cache.get(SECONDS, {})
-        session.config.cache.set(SECONDS, {**known, **{module: round(seconds, 1) for module, seconds in measured.items()}})
+    cache = getattr(session.config, "cache", None)
+    if whole and cache is not None and not hasattr(session.config, "workerinput"):
+        known = cache.get(SECONDS, {})
+        cache.set(SECONDS, {**known, **{module: round(seconds, 1) for module, seconds in measured.items()}})
 
 
 @pytest.fixture
