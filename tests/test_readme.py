@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from leptonctl import __version__
 from tests import projects
 from tests.test_docs import CHECKOUT, blocks, page
 
@@ -74,3 +77,51 @@ def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
     assert "Applied in" in said
     assert re.search(r"^pinned|sha256:[0-9a-f]{8}", said, re.MULTILINE), said
     assert not projects.processes(place)
+
+
+def release(part: str) -> list[str]:
+    """The shell blocks of a part of the release recipe."""
+    return blocks(page("docs/release.md"), f"## {part}")
+
+
+@pytest.fixture
+def committed(checkout: Path) -> Path:
+    """The copy as a repository with one commit."""
+    identity = "-c user.name=ada -c user.email=ada@example.org -c commit.gpgsign=false"
+    shell(f"git init -q . && git add -A && git {identity} commit -q -m 'Release'", checkout)
+    return checkout
+
+
+def test_the_release_recipe_builds_checks_and_tries_the_artifacts(committed: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (build,) = release("2. Build")
+    check, install, itself = release("3. Check")
+    shell(build, committed, PATH=path)
+    built = sorted(file.name for file in (committed / "dist").iterdir())
+    assert built == [f"leptonctl-{__version__}-py3-none-any.whl", f"leptonctl-{__version__}.tar.gz"]
+    if find_spec("twine"):
+        shell(check, committed, PATH=path)
+
+    # what the wheel needs is here already: a fresh environment without the index
+    create, _, rest = install.partition("\n")
+    shell(create.replace("python3", sys.executable), committed)
+    (site,) = (committed / "dist" / "venv").glob("lib/python3*/site-packages")
+    places = [place for place in sys.path if place.endswith("site-packages")]
+    (site / "here.pth").write_text("\n".join(places), encoding="utf-8")
+    assert "-c constraints.txt" in rest
+    said = shell(rest.replace("-c constraints.txt", "--no-deps --no-index --ignore-installed"), committed)
+    assert f"leptonctl {__version__}\n" in said
+    assert re.search(r"^Plan: \d+ to create", said, re.MULTILINE)
+
+    unpack, enter, command = itself.strip().splitlines()
+    assert command == ".ci/run"
+    quick = "python -m ruff check . && python -m pytest -q -n0 -p no:cacheprovider tests/core/test_address.py tests/test_lock.py tests/test_architecture.py"
+    assert " passed" in shell(f"{unpack}\n{enter}\ntest -x .ci/run\n{quick}", committed, PATH=path)
+
+
+def test_the_sdist_has_every_file_of_the_checkout(committed: Path) -> None:
+    shell(f"{sys.executable} -m hatchling build -d dist -t sdist", committed)
+    (sdist,) = (committed / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    assert names == {*shell("git ls-files", committed).split("\n")[:-1], "PKG-INFO"}
