@@ -1,5 +1,6 @@
-"""Compiles the schemas of the kinds into `leptonctl/kinds/checkers.py` when the package is built. Git holds the schemas alone."""
+"""What a build adds: the schemas of the kinds compiled into `leptonctl/kinds/checkers.py`, and the package's description."""
 
+import re
 import sys
 from pathlib import Path
 from shutil import rmtree
@@ -7,8 +8,18 @@ from tempfile import mkdtemp
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 MODULE = "leptonctl/kinds/checkers.py"
+RELATIVE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|mailto:|#)[^)\s]+\)")
+
+
+class Description(MetadataHookInterface):
+    """The README as the page of a package index shows it: links to files of the checkout lead nowhere there, so only their words stay."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": RELATIVE_LINK.sub(r"\1", text)}
 
 
 class CompiledChecks(BuildHookInterface):  # type: ignore[type-arg]

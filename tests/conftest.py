@@ -17,6 +17,7 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests import projects  # noqa: E402
+from tests.quick import SECONDS  # noqa: E402
 
 # a machine that is busy with other things is no fault of what is tested
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +26,23 @@ settings.load_profile("patient")
 # the long forms of `LEPTONCTL_SOAK=1` run for an hour and more in one test
 if os.environ.get("LEPTONCTL_SOAK"):
     os.environ.setdefault("PYTEST_TIMEOUT", "7200")
+
+measured: dict[str, float] = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Seconds by module, for `tests.quick`."""
+    module = report.nodeid.partition("::")[0].removesuffix(".py").replace("/", ".")
+    measured[module] = measured.get(module, 0.0) + report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what was measured where whole modules ran, in the process that hears of all workers."""
+    whole = not (session.config.option.keyword or session.config.option.markexpr or any("::" in given for given in session.config.args))
+    cache = getattr(session.config, "cache", None)
+    if whole and cache is not None and not hasattr(session.config, "workerinput"):
+        known = cache.get(SECONDS, {})
+        cache.set(SECONDS, {**known, **{module: round(seconds, 1) for module, seconds in measured.items()}})
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import fastjsonschema
 import msgspec
 import pytest
+import trove_classifiers
 
 from leptonctl import __version__
 from tests import projects
@@ -70,6 +72,18 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert f"\nVersion: {__version__}\n" in metadata
     assert "\nLicense-Expression: Apache-2.0\n" in metadata
     assert "\nRequires-Python: >=3.11\n" in metadata
+    assert set(re.findall(r"^Classifier: (.+)$", metadata, re.MULTILINE)) <= trove_classifiers.classifiers
+    assert "\nLicense-File: LICENSE\n" in metadata
+
+
+def test_the_description_is_the_readme_without_links_that_lead_nowhere(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        metadata = packed.read(f"leptonctl-{__version__}.dist-info/METADATA").decode()
+    assert "\nDescription-Content-Type: text/markdown\n" in metadata
+    description = metadata.partition("\n\n")[2]
+    assert "Concepts and glossary · YAML reference" in description
+    assert re.findall(r"\]\((?!https?://)", description) == []
+    assert len(description) > 3000
 
 
 def test_an_installed_leptonctl_needs_no_checkout(installed: Path, tmp_path: Path) -> None:

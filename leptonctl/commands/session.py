@@ -1,5 +1,6 @@
 """One command's view of a project: reads its files once, and opens its store and state when they are needed."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -53,7 +54,8 @@ class Session:
     @classmethod
     def open(cls, directory: Path | None) -> "Session":
         """The project around a folder (default: the working folder)."""
-        start = (directory or Path.cwd()).resolve()
+        # not Path.resolve, which raises for links that lead in a circle before Python 3.13 only
+        start = Path(os.path.realpath(directory or Path.cwd()))
         if not start.is_dir():
             raise fail("no-folder", "The folder does not exist", str(start), hint="pass an existing folder to -C")
         root = find_root(start)

@@ -5,6 +5,7 @@ within the clock's resolution before it was read: the file could change again un
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -146,7 +147,7 @@ class DataFiles:
             path = self._resolve(relative)
             allowed = [self._folder(entry) for entry in self._roots]
             home = self._folder("")
-        except (OSError, RuntimeError, ValueError) as problem:
+        except (OSError, ValueError) as problem:
             raise ProviderError(
                 "A path names no file",
                 detail=f"{relative!r} does not lead to a file.",
@@ -168,14 +169,22 @@ class DataFiles:
         folder, _, name = relative.rpartition("/")
         # only a link can lead away from this name in its folder; what is not a plain name is resolved as a whole, which may refuse it
         if name in ("", ".", "..") or "\0" in name or not _is_plain(relative):
-            return (self._root / relative).resolve()
+            return _followed(self._root / relative)
         path = self._folder(folder) / name
-        return path.resolve() if path.is_symlink() else path
+        return _followed(path) if path.is_symlink() else path
 
     def _folder(self, relative: str) -> Path:
         if relative not in self._folders:
-            self._folders[relative] = (self._root / relative).resolve()
+            self._folders[relative] = _followed(self._root / relative)
         return self._folders[relative]
+
+
+def _followed(path: Path) -> Path:
+    """Where a path leads, all links resolved. OSError when they lead in a circle: `Path.resolve` says so before Python 3.13 only."""
+    found = Path(os.path.realpath(path))
+    if any(part.is_symlink() for part in (found, *found.parents)):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return found
 
 
 def _is_plain(relative: str) -> bool:

@@ -82,6 +82,7 @@ COMMANDS = [
     Wrong(words="predict line@v1 --input rows.csv --format xml", id="usage"),
     Wrong(words="serve dev --port 70000", id="usage"),
     Wrong(words="-C nowhere plan", id="no-folder"),
+    Wrong(words="-C loop plan", id="no-folder", edit=lambda root: (root / "loop").symlink_to("loop")),
     Wrong(words="-C data.yaml plan", id="usage"),
     Wrong(words="-C .. plan", id="no-project", code=INVALID, hint="leptonctl init"),
     Wrong(words="schema Modell", id="unknown-kind", hint="Model"),

@@ -174,7 +174,9 @@ def test_paths_stay_inside_the_project(tmp_path: Path) -> None:
     for good in ["../other/x.csv", str(other / "x.csv"), "data/out.csv", "away/x.csv"]:
         for roots in (["../other"], [str(other)]):
             assert inside(project, good, roots) == (other / "x.csv").resolve()
-    for bad in ["loop", "data/\0"]:
+    (project / "there").symlink_to("back")
+    (project / "back").symlink_to("there")
+    for bad in ["loop", "loop/x.csv", "back/x.csv", "data/../loop/x.csv", "there", "data/\0"]:
         with pytest.raises(ProviderError) as caught:
             inside(project, bad, [])
         assert caught.value.id == "missing-file"
