@@ -14,7 +14,7 @@ from leptonctl.core.contract import key_mark
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.manifest import package_digest
 from leptonctl.core.values import Json
-from leptonctl.serving import decode
+from leptonctl.serving import response
 from leptonctl.serving.golden import read_golden, replay
 from leptonctl.serving.intake import CHECKS, Check
 from leptonctl.serving.manifest import BadModel, read_file, read_manifest
@@ -155,7 +155,7 @@ def _serve_route(name: str, route: Route, at: str, supply: Supply) -> ServedRout
         files=files,
         since=supply.since.get((name, route.package), at),
         model=model,
-        start=decode.head(name, route.version),
+        start=response.head(name, route.version),
     )
 
 

@@ -5,11 +5,11 @@ from math import isclose
 
 from leptonctl.core.codec import Record, decode, encode
 from leptonctl.core.values import Json
-from leptonctl.serving import decode as answers
+from leptonctl.serving import response as answers
 from leptonctl.serving.infer import Incomputable, infer
 from leptonctl.serving.manifest import BadModel, read_file
 from leptonctl.serving.model import LoadedModel
-from leptonctl.serving.tensors import BadRequest
+from leptonctl.serving.request import BadRequest
 
 TOLERANCE = 1e-5
 

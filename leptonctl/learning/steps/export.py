@@ -13,6 +13,7 @@ from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, providers_of
 from leptonctl.learning.inputs import ExportInputs, TrainInputs, read_inputs
 from leptonctl.learning.native import load_native
+from leptonctl.learning.needs import GOLDEN, MANIFEST, ONNX, native_files, read_contract, read_prepared
 from leptonctl.learning.onnx.canonical import serialized
 from leptonctl.learning.onnx.golden import Golden, golden
 from leptonctl.learning.onnx.graph import build_graph
@@ -20,7 +21,6 @@ from leptonctl.learning.onnx.hard_rows import HardRows, hard_rows
 from leptonctl.learning.onnx.manifest import manifest
 from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, figures, run_graph, runtime_errors, unstable_rows
 from leptonctl.learning.outputs import ExportOutputs, ParityFigures
-from leptonctl.learning.results import GOLDEN, MANIFEST, ONNX, native_files, read_contract, read_prepared
 from leptonctl.learning.scoring import native_dtype, open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns
 from leptonctl.spi.learning import ProviderError
