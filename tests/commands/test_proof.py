@@ -107,7 +107,7 @@ def test_overwritten_data_is_rebuilt_from_the_recorded_rows(built, tmp_path):
     (tmp_path / "d.csv").write_text("a,b,c,kind\n1,2,3,good\n", encoding="utf-8")
     verdict = rebuild(build, shelf, tmp_path)
     assert verdict.verdict == "identical"
-    assert "d.csv no longer holds the bytes" in verdict.reasons[0]
+    assert "d.csv no longer has the bytes" in verdict.reasons[0]
     assert set(verdict.artifacts) == {"train model.skops", "export model.onnx", "export manifest.json", "export golden.json"}
 
 
