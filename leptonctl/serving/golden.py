@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isclose
 
 from leptonctl.core.codec import Record, decode, encode
+from leptonctl.core.manifest import GOLDEN_FILE
 from leptonctl.core.values import Json
 from leptonctl.serving import response as answers
 from leptonctl.serving.infer import Incomputable, infer
@@ -37,7 +38,7 @@ class Golden(Record):
 
 def read_golden(data: bytes) -> Golden:
     """The golden rows in the bytes of `golden.json`. Raises BadModel."""
-    return read_file(data, "golden.json", Golden)
+    return read_file(data, GOLDEN_FILE, Golden)
 
 
 def replay(model: LoadedModel, golden: Golden) -> None:
