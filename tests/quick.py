@@ -178,7 +178,7 @@ def _names(file: Path, *, texts: bool) -> set[str]:
 @cache
 def base() -> str:
     """Where this branch left main; HEAD on main itself, or where there is no main."""
-    for branch in ("scratch-base", "main", "origin/main", "master"):
+    for branch in ("main", "origin/main", "master"):
         done = _git("merge-base", "HEAD", branch)
         if done:
             return done[0]

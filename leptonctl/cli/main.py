@@ -86,7 +86,7 @@ def _bug(bug: Exception, words: Sequence[str], directory: Path | None) -> Diagno
 
 def _write_log(start: Path, name: str, text: str) -> Path:
     """Into `.leptonctl/logs` of the project around `start`, or where temporary files go."""
-    project = next((f for f in (start, *start.absolute().parents) if (f / ".leptonctl").is_dir()), None)
+    project = next((f for f in (start, *start.absolute().parents) if os.path.isdir(f / ".leptonctl")), None)  # noqa: PTH112 - is_dir raises for a name that is too long
     if project is not None:
         try:
             (project / ".leptonctl" / "logs").mkdir(exist_ok=True)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
 from leptonctl.commands.decision import Decision, Move
-from leptonctl.commands.routes import FILES, export_of, package_of, route_of
+from leptonctl.commands.routes import export_of, package_of, route_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.frozen import replace
+from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Moved, Pointer, Seal, StepPointer
 from leptonctl.deploying.look import is_here
@@ -59,7 +60,7 @@ def _binding_pointer(session: Session, change: Change, move: Move) -> Pointer | 
         package=package_of(export),
         version=binding.version,
         effect=True,
-        artifact=export.artifacts.get(FILES[0]),
+        artifact=export.artifacts.get(GRAPH_FILE),
     )
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +15,7 @@ from leptonctl.core.values import Json
 from leptonctl.deploying.addresses import port_free
 from leptonctl.learning.tables.profile import Profile, profile
 from leptonctl.project.catalog import load_catalog
-from leptonctl.project.edits import write_text
+from leptonctl.project.edits import write_text, writing
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.durable import ensure_dot_folder
 
@@ -37,6 +38,9 @@ class _Guess(Frozen):
 
 def init(directory: Path, from_file: Path | None, target: str | None) -> dict[str, Json]:
     """Write leptonctl.yaml, and a small table if none is given. Never overwrites a file; on a Failure it writes nothing."""
+    # a path that cannot lead to a folder is refused here, before anything asks where it leads
+    with writing(directory), suppress(FileNotFoundError):
+        directory.stat()
     config = directory / "leptonctl.yaml"
     if config.exists():
         raise fail("project-exists", "The folder is a project already", str(config), hint="run `leptonctl plan`")
@@ -45,7 +49,8 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
             raise fail("usage", "A target needs a table", "--target names a column of the file given by --from", hint="add --from FILE")
         path, target = "data/points.csv", "side"
         _refuse_existing(directory / path)
-        (directory / "data").mkdir(parents=True, exist_ok=True)
+        with writing(directory / "data"):
+            (directory / "data").mkdir(parents=True, exist_ok=True)
         write_text(directory / path, _points())
         files, table_file = ["leptonctl.yaml", path], directory / path
     else:
@@ -54,10 +59,12 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
     table = _profile(table_file)
     guess = _guess(directory, path, target, table)
     port = next(p for p in range(FIRST_PORT, FIRST_PORT + 1000) if port_free("127.0.0.1", p))
-    (directory / path).parent.mkdir(parents=True, exist_ok=True)
+    with writing((directory / path).parent):
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
     ensure_dot_folder(directory)
     if table_file != directory / path and path in files:
-        shutil.copyfile(table_file, directory / path)
+        with writing(directory / path):
+            shutil.copyfile(table_file, directory / path)
     write_text(config, _yaml(guess, port))
     inferred: dict[str, Json] = {
         "rows": table.rows,

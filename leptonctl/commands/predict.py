@@ -10,7 +10,7 @@ from leptonctl.commands.verify import model_node
 from leptonctl.core.address import full, parse
 from leptonctl.core.codec import decode
 from leptonctl.core.diagnostic import Failure, fail
-from leptonctl.core.manifest import Manifest
+from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.project.edits import write_text
@@ -23,7 +23,7 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
     from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
 
     export = _find_export(session, target)
-    manifest = decode(artifact_of(session, export.artifacts["manifest.json"]), Manifest)
+    manifest = decode(artifact_of(session, export.artifacts[MANIFEST_FILE]), Manifest)
     reader = session.catalog.source_for(source.name)
     if reader is None:
         raise fail("unknown-format", "No source reads files with this ending", str(source), hint="use a .csv, .parquet or .jsonl file")
@@ -31,14 +31,14 @@ def predict(session: Session, target: str, source: Path, output: Path | None, fo
         raise fail("missing-file", "The input file does not exist", str(source), hint="pass an existing file to --input")
     text = io.StringIO()
     try:
-        onnx = artifact_of(session, export.artifacts["model.onnx"])
+        onnx = artifact_of(session, export.artifacts[GRAPH_FILE])
         predictions = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
     except ProviderError as problem:
         raise from_provider(problem) from problem
     (write_csv if form == "csv" else write_jsonl)(predictions, text)
     report: dict[str, Json] = {
         "target": target,
-        "artifact": export.artifacts["model.onnx"],
+        "artifact": export.artifacts[GRAPH_FILE],
         "package": export.outputs.get("package"),
         "rows": predictions.rows,
         "output": str(output) if output else None,

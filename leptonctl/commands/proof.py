@@ -22,7 +22,7 @@ from leptonctl.core.codec import Record, convert, decode, encode_line
 from leptonctl.core.contract import Contract
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.manifest import Manifest
+from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, PACKAGE_FILES, Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.running import Artifacts, Bench
@@ -122,7 +122,7 @@ def verify_artifacts(results: Iterable[Result], store: Artifacts) -> list[Check]
     for result in results:
         of_artifacts = [_check_artifact(result.op, name, digest, store) for name, digest in sorted(result.artifacts.items())]
         checks.extend(of_artifacts)
-        if "golden.json" in result.artifacts and all(check.ok for check in of_artifacts):
+        if GOLDEN_FILE in result.artifacts and all(check.ok for check in of_artifacts):
             checks.append(_check_golden_rows(result, store))
     return checks
 
@@ -143,7 +143,7 @@ def _check_golden_rows(export: Result, store: Artifacts) -> Check:
     from leptonctl.serving.manifest import BadModel, read_manifest
     from leptonctl.serving.model import load_model
 
-    onnx, manifest, data = (store.get_artifact(export.artifacts[name]) for name in ("model.onnx", "manifest.json", "golden.json"))
+    onnx, manifest, data = (store.get_artifact(export.artifacts[name]) for name in PACKAGE_FILES)
     try:
         golden = read_golden(data)
         replay(load_model(onnx, read_manifest(manifest), key=b""), golden)
@@ -259,7 +259,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     contract = convert(prepare.outputs["contract"], Contract)
     rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
-        predict_onnx(source.get_artifact(files["model.onnx"]), decode(source.get_artifact(files["manifest.json"]), Manifest), rows.columns)
+        predict_onnx(source.get_artifact(files[GRAPH_FILE]), decode(source.get_artifact(files[MANIFEST_FILE]), Manifest), rows.columns)
         for source, files in ((store, export.artifacts), (shelf, rebuilt))
     )
     if old.values is not None and new.values is not None:

@@ -7,12 +7,12 @@ from leptonctl.commands.session import Session
 from leptonctl.core.address import parse
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import fail
+from leptonctl.core.manifest import GRAPH_FILE, PACKAGE_FILES
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
 from leptonctl.kinds.binding import PACKAGE_OUTPUT
 
-FILES = ("model.onnx", "manifest.json", "golden.json")
 Checks = Mapping[str, Mapping[str, Json]]
 """Address of a binding -> the contract's checks by column."""
 
@@ -24,14 +24,14 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
     evaluate = session.store.results([key]).get(key) if key else None
     metrics = evaluate.outputs.get("metrics") if evaluate else None
     assert pointer.version is not None, f"{address} is a binding"
-    for name in export.artifacts.keys() & set(FILES):
+    for name in export.artifacts.keys() & set(PACKAGE_FILES):
         artifact_of(session, export.artifacts[name])
     return Route(
         version=pointer.version,
         digest=pointer.digest,
         package=pointer.package or package_of(export),
-        artifact=export.artifacts[FILES[0]],
-        files={name: export.artifacts[name] for name in FILES if name in export.artifacts},
+        artifact=export.artifacts[GRAPH_FILE],
+        files={name: export.artifacts[name] for name in PACKAGE_FILES if name in export.artifacts},
         checks=_checks(session, address, pointer, checks),
         metrics={n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {},
     )

@@ -56,7 +56,7 @@ class Session:
         """The project around a folder (default: the working folder)."""
         # not Path.resolve, which raises for links that lead in a circle before Python 3.13 only
         start = Path(os.path.realpath(directory or Path.cwd()))
-        if not start.is_dir():
+        if not os.path.isdir(start):  # noqa: PTH112 - is_dir raises for a name that is too long
             raise fail("no-folder", "The folder does not exist", str(start), hint="pass an existing folder to -C")
         root = find_root(start)
         if root is None:

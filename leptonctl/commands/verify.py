@@ -6,6 +6,7 @@ from leptonctl.commands.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, short
 from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.model import models
 
@@ -31,7 +32,7 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     answer: dict[str, Json] = {
         "address": node.address,
         "digest": node.digest,
-        "artifact": results["export"].artifacts.get("model.onnx"),
+        "artifact": results["export"].artifacts.get(GRAPH_FILE),
         "package": results["export"].outputs.get("package"),
         "checks": [check.to_json() for check in checks],
         "ok": all(check.ok for check in checks),

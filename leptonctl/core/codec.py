@@ -61,11 +61,6 @@ def plain(value: object) -> Any:
     return msgspec.to_builtins(value, order="deterministic")
 
 
-def format_of(kind: type[msgspec.Struct]) -> str:
-    """The format that this release reads and writes for a record type."""
-    return str(kind.__struct_config__.tag)
-
-
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 

@@ -11,6 +11,8 @@ from leptonctl.core.codec import Record
 from leptonctl.core.contract import ColumnType, Scalar
 from leptonctl.core.values import Json
 
+GRAPH_FILE, MANIFEST_FILE, GOLDEN_FILE = PACKAGE_FILES = ("model.onnx", "manifest.json", "golden.json")
+"""The files of a package among the artifacts of its export: the graph, this manifest, and rows with the answers they must get."""
 FEATURES = "features"
 """The FP32 graph input [N, k] that stacks all numeric columns."""
 

@@ -21,7 +21,7 @@ class Pointer(Record):
 
     `declaration` names the `Recipe` in the store: equal declarations have equal recipes, notes and steps.
     `steps`: step name -> its result. `artifact` is the main artifact, where the kind has one; `package` is what a binding
-    answers with. `version` and `deployment` are set on bindings only; `effect` on what is undone when it is no longer declared.
+    answers with. `version` and `deployment` are set on bindings only. `effect`: it is undone when it is no longer declared.
     """
 
     digest: str
@@ -90,7 +90,7 @@ class Served(Record):
 class Environment(Record):
     """The record of an environment. `platform` holds its settings as declared, with `type`.
 
-    An incarnation lasts from the first bind to the destroy; `served` is of this one: model -> package -> how it was served.
+    `served` is of the present incarnation, which began with its first bind: model -> package -> how it was served.
     `host` is where its server runs. `commit` is the last commit applied to it from a repository.
     """
 
@@ -162,7 +162,7 @@ class Moved(Record):
 
 
 class HistoryRecord(Record, tag_field="format_version", tag="1"):
-    """One change of pointers, or one refusal by gates (`held`). `previous` names the record before it."""
+    """One change of pointers, or one refusal by gates (`held`). `previous` names the record before it, None for the first."""
 
     serial: int
     id: str

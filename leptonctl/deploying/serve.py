@@ -21,9 +21,9 @@ from leptonctl.core.values import Json
 from leptonctl.deploying.processes import default_id
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.secrets import read_secret
+from leptonctl.serving.condition import Identity
 from leptonctl.serving.server import serve
 from leptonctl.serving.settings import Settings
-from leptonctl.serving.standing import Identity
 from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.durable import make_folder
 from leptonctl.storage.open import open_objects

@@ -3,11 +3,11 @@
 from leptonctl.core.canonical import digest
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration
+from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Node, Place, Step
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_version import Model
 
-MAIN_ARTIFACT = "model.onnx"
 PACKAGE = "export.outputs.package"
 """What an evaluation reads of the version: its package, not only its graph (protocols 11)."""
 
@@ -88,7 +88,7 @@ def _steps(model: Model, rows: Place) -> list[Step]:
     export = Step(
         name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
         inputs=inputs, needs={**data, "train": train.place}, kin=kin,
-        makes=MAIN_ARTIFACT,
+        makes=GRAPH_FILE,
     )  # fmt: skip
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), export)
     folds = [] if model.folds is None else [_cross_validate(model, train_key, rows)]

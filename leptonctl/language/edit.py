@@ -52,20 +52,6 @@ def insert_key(text: str, document: Document, path: Path, key: str, value: Json)
     return _first_valid(_insertions(source, node, f"{_key(key)}: {_flow(value)}"), source, expected, path)
 
 
-def remove_key(text: str, document: Document, path: Path) -> str:
-    """Remove the key at `path` with its value and the comment on its lines."""
-    source = _Source(text, document)
-    node, _ = source.find(path[:-1])
-    if not path or not isinstance(node, MappingNode):
-        raise _refusal(document, path, "only a key of a mapping can be removed")
-    index = next((i for i, (key, _) in enumerate(node.value) if key.value == path[-1]), None)
-    if index is None:
-        raise _refusal(document, path, "there is no such key")
-    expected = source.value()
-    del _get(expected, path[:-1])[path[-1]]
-    return _first_valid(_removals(source, node, index), source, expected, path)
-
-
 class _Source:
     """A text with the nodes of one of its documents."""
 
@@ -119,9 +105,6 @@ class _Source:
         line_break = BREAK.search(self.text, offset)
         return line_break.start() if line_break else len(self.text)
 
-    def line_start(self, node: Any) -> int:
-        return self.starts[int(node.start_mark.line)]
-
 
 def _last_leaf(node: Any) -> Any:
     while isinstance(node, MappingNode | SequenceNode) and not node.flow_style and node.value:
@@ -148,24 +131,6 @@ def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:
         yield text[:line_end] + f"{source.newline}{indent}{entry}" + text[line_end:]
         first = source.start(node.value[0][0])
         yield text[:first] + f"{entry}{source.newline}{indent}" + text[first:]
-
-
-def _removals(source: _Source, node: Any, index: int) -> Iterator[str]:
-    """Ways to remove an entry, the best layout first."""
-    text, pairs = source.text, node.value
-    key, value = pairs[index]
-    start, end = source.start(key), source.end(value)
-    if len(pairs) == 1:
-        yield text[: source.start(node)] + "{}" + text[source.end(node) :]
-        return
-    if not node.flow_style and not text[source.line_start(key) : start].strip():
-        stop = source.line_end(end)
-        line_break = BREAK.match(text, stop)
-        yield text[: source.line_start(key)] + text[line_break.end() if line_break else stop :]
-    if index + 1 < len(pairs):
-        yield text[:start] + text[source.start(pairs[index + 1][0]) :]
-    if index > 0:
-        yield text[: source.end(pairs[index - 1][1])] + text[end:]
 
 
 def _first_valid(candidates: Any, source: _Source, expected: Json, path: Path) -> str:

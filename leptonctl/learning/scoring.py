@@ -9,7 +9,7 @@ from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.results import WIDE
+from leptonctl.learning.needs import WIDE
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
 
 if TYPE_CHECKING:

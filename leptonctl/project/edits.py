@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from leptonctl.core.diagnostic import fail
@@ -9,13 +11,20 @@ from leptonctl.core.diagnostic import fail
 
 def write_text(file: Path, text: str) -> None:
     """Replace the content of a file atomically. Raises Failure: cannot-write."""
-    try:
+    with writing(file):
         _replace(file, text)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system refuses inside is Failure: cannot-write, with the path."""
+    try:
+        yield
     except OSError as problem:
         raise fail(
             "cannot-write",
             "A file cannot be written",
-            f"{file}: {problem.strerror or problem}",
+            f"{path}: {problem.strerror or problem}",
             hint="name a file in an existing, writable folder, and check that there is space",
         ) from problem
 

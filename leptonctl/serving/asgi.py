@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leptonctl.core.frozen import replace
 from leptonctl.serving import metrics
-from leptonctl.serving.handle import Response, read, refuse, respond, too_large
+from leptonctl.serving.respond import Response, read, refuse, respond, too_large
 
 if TYPE_CHECKING:
     from leptonctl.serving.deployment import LoadedDeployment

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from leptonctl.core import layout
 from leptonctl.core.contract import key_mark
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.core.manifest import package_digest
+from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
 from leptonctl.core.values import Json
-from leptonctl.serving import decode
+from leptonctl.serving import response
 from leptonctl.serving.golden import read_golden, replay
 from leptonctl.serving.intake import CHECKS, Check
 from leptonctl.serving.manifest import BadModel, read_file, read_manifest
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from leptonctl.core.deployment import Deployment, Route
     from leptonctl.core.manifest import Manifest
 
-GRAPH, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 
 Fetch: TypeAlias = Callable[[str], bytes | None]
 """Path in the store -> bytes, or None."""
@@ -137,11 +136,11 @@ def _idle_routes(record: Deployment) -> Iterator[tuple[str, Route]]:
 
 
 def _serve_route(name: str, route: Route, at: str, supply: Supply) -> ServedRoute:
-    graph = route.files.get(GRAPH, "")
+    graph = route.files.get(GRAPH_FILE, "")
     if graph != route.artifact:
         msg = f"the deployment record names two graphs, {route.artifact} and {graph or 'none'}"
         raise BadModel(msg)
-    files = (graph, route.files.get(MANIFEST, ""), route.files.get(GOLDEN, ""))
+    files = (graph, route.files.get(MANIFEST_FILE, ""), route.files.get(GOLDEN_FILE, ""))
     model = supply.loaded.get(files) or _load(route, supply)
     _check_package(route, model.built_manifest)
     if model.checks != route.checks:
@@ -155,12 +154,14 @@ def _serve_route(name: str, route: Route, at: str, supply: Supply) -> ServedRout
         files=files,
         since=supply.since.get((name, route.package), at),
         model=model,
-        start=decode.head(name, route.version),
+        start=response.head(name, route.version),
     )
 
 
 def _load(route: Route, supply: Supply) -> LoadedModel:
-    onnx, manifest_bytes, golden = (_artifact(file, route.files.get(file), supply.fetch) for file in (GRAPH, MANIFEST, GOLDEN))
+    onnx, manifest_bytes, golden = (
+        _artifact(file, route.files.get(file), supply.fetch) for file in (GRAPH_FILE, MANIFEST_FILE, GOLDEN_FILE)
+    )
     manifest = read_manifest(manifest_bytes)
     # first, so that a wrong package is reported as such and not by what its manifest does to the graph
     _check_package(route, manifest)

@@ -17,7 +17,7 @@ import numpy as np
 from leptonctl.core.contract import hash_text, is_missing
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES
-from leptonctl.serving.tensors import RANGES, BadRequest, Input, read_inputs
+from leptonctl.serving.request import RANGES, BadRequest, Input, read_inputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

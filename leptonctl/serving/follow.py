@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from leptonctl.core import codec, layout
 from leptonctl.core.frozen import Frozen, replace
+from leptonctl.serving.condition import Beat, Standing, server_record
 from leptonctl.serving.deployment import LoadedDeployment, Refused, Supply, no_deployment, prepare
 from leptonctl.serving.records import Records, outdated
 from leptonctl.serving.settings import Settings
-from leptonctl.serving.standing import Beat, Standing, server_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from math import isclose
 
 from leptonctl.core.codec import Record, decode, encode
+from leptonctl.core.manifest import GOLDEN_FILE
 from leptonctl.core.values import Json
-from leptonctl.serving import decode as answers
+from leptonctl.serving import response as answers
 from leptonctl.serving.infer import Incomputable, infer
 from leptonctl.serving.manifest import BadModel, read_file
 from leptonctl.serving.model import LoadedModel
-from leptonctl.serving.tensors import BadRequest
+from leptonctl.serving.request import BadRequest
 
 TOLERANCE = 1e-5
 
@@ -37,7 +38,7 @@ class Golden(Record):
 
 def read_golden(data: bytes) -> Golden:
     """The golden rows in the bytes of `golden.json`. Raises BadModel."""
-    return read_file(data, "golden.json", Golden)
+    return read_file(data, GOLDEN_FILE, Golden)
 
 
 def replay(model: LoadedModel, golden: Golden) -> None:

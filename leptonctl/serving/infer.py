@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.serving import decode
+from leptonctl.serving import response
 from leptonctl.serving.encode import Violation, encode
-from leptonctl.serving.tensors import BadRequest, parse, request_id, requested_outputs
+from leptonctl.serving.request import BadRequest, parse, request_id, requested_outputs
 
 if TYPE_CHECKING:
     from leptonctl.serving.model import LoadedModel
@@ -36,7 +36,7 @@ def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, 
         raise ContractBroken(encoded.violations)
     try:
         tensors = model.session.run([output.graph for output in outputs], encoded.feed)
-        return Answer(decode.body(start, echo, outputs, tensors, encoded.rows), encoded.rows, encoded.violations)
+        return Answer(response.body(start, echo, outputs, tensors, encoded.rows), encoded.rows, encoded.violations)
     except Exception as problem:  # onnxruntime raises one exception class per status code, with no common base
         msg = "the model could not compute an answer for this request"
         raise Incomputable(msg) from problem

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import matches
-from leptonctl.core.manifest import FEATURES, Manifest, ManifestColumn
+from leptonctl.core.manifest import FEATURES, MANIFEST_FILE, Manifest, ManifestColumn
 
 T = TypeVar("T")
 
@@ -28,8 +28,8 @@ def read_file(data: bytes, file: str, kind: type[T]) -> T:
 
 def read_manifest(data: bytes) -> Manifest:
     """The manifest in the bytes of `manifest.json`. Raises BadModel."""
-    manifest = read_file(data, "manifest.json", Manifest)
-    check_manifest(manifest, "manifest.json")
+    manifest = read_file(data, MANIFEST_FILE, Manifest)
+    check_manifest(manifest, MANIFEST_FILE)
     return manifest
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from leptonctl.core.deployment import ServerRecord
+    from leptonctl.serving.condition import Identity
     from leptonctl.serving.deployment import ReadSecret
-    from leptonctl.serving.standing import Identity
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 DEFAULTS = Settings()

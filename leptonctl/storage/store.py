@@ -104,10 +104,6 @@ class Store(Frozen):
 
     # --- results ---------------------------------------------------------------------------------------------------
 
-    def get_result(self, key: str) -> Result | None:
-        """The result in force of one key, or None. Raises BadRecordAt when it cannot be read."""
-        return self.results([key]).get(key)
-
     def results(self, keys: Iterable[str]) -> dict[str, Result]:
         """The results in force of many keys, in few passes over the back end; keys without one are left out.
 
@@ -168,12 +164,8 @@ class Store(Frozen):
 
     # --- recipes ---------------------------------------------------------------------------------------------------
 
-    def put_recipe(self, declaration: str, recipe: Recipe) -> None:
-        """Keep a recipe under the digest by which pointers name it. The first record of a digest stays."""
-        self.put_recipes({declaration: recipe})
-
     def put_recipes(self, recipes: Mapping[str, Recipe]) -> None:
-        """As `put_recipe` for many, with one wait for the medium."""
+        """Keep recipes under the digests by which pointers name them. The first record of a digest stays."""
         self.objects.create_many({layout.recipe(declaration): encode(recipe) for declaration, recipe in recipes.items()})
 
     def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:

@@ -4,7 +4,7 @@ from leptonctl.core import layout
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Route
-from leptonctl.core.manifest import FEATURES, Graph, Manifest, ManifestColumn, Place, package_digest
+from leptonctl.core.manifest import FEATURES, GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Graph, Manifest, ManifestColumn, Place, package_digest
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
 from leptonctl.spi.storage import Objects
@@ -14,9 +14,9 @@ ROWS: tuple[float, ...] = (1.0, 2.0, -3.0)
 
 def put_package(objects: Objects, version: str, weight: float) -> Route:
     """Write a package into a store and return the route that serves it."""
-    files = {"model.onnx": _line(weight), "manifest.json": encode(_manifest()), "golden.json": encode(_golden(weight))}
+    files = {GRAPH_FILE: _line(weight), MANIFEST_FILE: encode(_manifest()), GOLDEN_FILE: encode(_golden(weight))}
     digests = {name: _put(objects, data) for name, data in files.items()}
-    artifact = digests["model.onnx"]
+    artifact = digests[GRAPH_FILE]
     return Route(
         version=version,
         digest=digest({"version": version, "weight": weight}),

@@ -24,7 +24,7 @@ from leptonctl.spi.learning import (
     SourceOptions,
     Trainer,
 )
-from leptonctl.testing.lessons import BuiltModel, ModelSpec, build_model, csv_table
+from leptonctl.testing.models import BuiltModel, ModelSpec, build_model, csv_table
 from leptonctl.testing.racing import require
 
 FILE = re.compile(r"model\.[a-z0-9]+")

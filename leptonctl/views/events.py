@@ -39,13 +39,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class Silent:
-    """Reports nothing."""
-
-    def __call__(self, event: Event) -> None:
-        del event
-
-
 class JsonLines:
     """One JSON object per line. `write` should flush."""
 

@@ -337,7 +337,7 @@ def test_what_reads_an_equal_output_is_adopted_not_done_again(shop: Workshop) ->
         was, now = first.results[old.address, "write"], built.results[new.address, "write"]
         assert (now.key, now.adopted, now.content) == (new.digest, old.digest, was.content)
         assert (now.artifacts, now.outputs, now.seconds, now.provenance) == (was.artifacts, was.outputs, was.seconds, was.provenance)
-        assert shop.store.get_result(new.digest) == now
+        assert shop.store.results([new.digest]).get(new.digest) == now
     # what is keyed by bytes has its key already
     assert built.results["toy/top", "letters"] == first.results["toy/top", "letters"]
 
@@ -614,8 +614,8 @@ def test_an_interrupt_is_passed_on_after_everything_was_stopped(shop: Workshop) 
     with pytest.raises(KeyboardInterrupt):
         shop.build([done, node], parallelism=2)
     assert shop.executors[0].cancelled
-    assert shop.store.get_result(done.digest) is not None
-    assert shop.store.get_result(node.digest) is None
+    assert shop.store.results([done.digest]).get(done.digest) is not None
+    assert shop.store.results([node.digest]).get(node.digest) is None
 
 
 def test_a_store_that_refuses_stops_everything(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -652,8 +652,8 @@ def test_an_interrupt_ends_the_workers(factory: Workshop) -> None:
         factory.build([done, node], current=current)
     assert time.monotonic() - started < 30
     user.join()
-    assert factory.store.get_result(node.digest) is None
-    assert factory.store.get_result(done.digest) is not None
+    assert factory.store.results([node.digest]).get(node.digest) is None
+    assert factory.store.results([done.digest]).get(done.digest) is not None
     assert not [p for p in Path("/proc").iterdir() if p.name.isdigit() and _writes_below(p, factory.root)]
     # and the next run does it
     (factory.root / "go").touch()

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from leptonctl.core.result import Result
-from leptonctl.learning.results import read_contract, read_package
+from leptonctl.learning.needs import read_contract, read_package
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench
 

@@ -12,7 +12,7 @@ from leptonctl.core.result import Result
 from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import fit
 from leptonctl.learning.native import load_native
-from leptonctl.learning.results import native_files, read_package, read_prepared
+from leptonctl.learning.needs import native_files, read_package, read_prepared
 from leptonctl.learning.scoring import open_session, predict_onnx
 from leptonctl.learning.steps import evaluate, export, train
 from leptonctl.project.catalog import Loaded, load_catalog

@@ -10,7 +10,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.flips import flips
-from leptonctl.learning.results import read_package
+from leptonctl.learning.needs import read_package
 from leptonctl.learning.steps import compare, evaluate, export, prepare, train
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from leptonctl.core.result import Result
+from leptonctl.learning.needs import read_package
 from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
-from leptonctl.learning.results import read_package
 from leptonctl.learning.steps import export, prepare, train
 from leptonctl.project.catalog import load_catalog
-from leptonctl.serving import decode
+from leptonctl.serving import response
 from leptonctl.serving.infer import infer
 from leptonctl.serving.model import load_model
 from leptonctl.spi.learning import ProviderError, SourceOptions
@@ -104,7 +104,7 @@ def asked(model, rows):
         {"name": c.name, "shape": [len(rows)], "datatype": kinds["string" if c.hash else c.type], "data": [row[c.name] for row in rows]}
         for c in model.manifest.columns
     ]
-    body = json.loads(infer(model, decode.head("m", "v1"), json.dumps({"inputs": inputs}).encode()).body)
+    body = json.loads(infer(model, response.head("m", "v1"), json.dumps({"inputs": inputs}).encode()).body)
     return {output["name"]: output["data"] for output in body["outputs"]}
 
 

@@ -20,7 +20,7 @@ from sklearn.model_selection import train_test_split
 
 from leptonctl.core.contract import Column
 from leptonctl.core.result import Result
-from leptonctl.learning.results import read_contract
+from leptonctl.learning.needs import read_contract
 from leptonctl.learning.steps.prepare import run
 from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.prepared import read_rows

@@ -18,7 +18,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import fit, with_defaults
 from leptonctl.learning.native import dump_native, load_native
-from leptonctl.learning.results import read_prepared
+from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.steps.train import run
 from leptonctl.learning.tables.prepared import as_number, as_text, take_rows
 from leptonctl.project.catalog import load_catalog

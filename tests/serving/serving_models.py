@@ -13,9 +13,9 @@ from leptonctl.core.deployment import Deployment, Epoch, Head, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place, package_digest
 from leptonctl.core.state import StoreIdentity
+from leptonctl.serving.condition import Identity
 from leptonctl.serving.follow import Follower
 from leptonctl.serving.settings import Settings
-from leptonctl.serving.standing import Identity
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import LineageStore
 

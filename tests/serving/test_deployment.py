@@ -8,8 +8,8 @@ from leptonctl.core.codec import encode
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, Place, package_digest
 from leptonctl.serving.deployment import Refused, prepare
-from leptonctl.serving.handle import respond
 from leptonctl.serving.manifest import BadModel, read_manifest
+from leptonctl.serving.respond import respond
 from tests.serving.serving_models import Shop, a_follower, column, filter_model, manifest, mixed_model, request, versions
 from tests.serving.test_requests import GOOD, ask, get, supply
 

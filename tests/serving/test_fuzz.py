@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leptonctl.serving.handle import respond
+from leptonctl.serving.respond import respond
 from tests.serving.serving_models import filter_model, mixed_model, request
 from tests.serving.test_requests import deployment
 

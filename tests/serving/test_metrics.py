@@ -5,8 +5,8 @@ import re
 
 from leptonctl.serving.deployment import no_deployment
 from leptonctl.serving.encode import Violation
-from leptonctl.serving.handle import RequestStats
 from leptonctl.serving.metrics import BUCKETS, Metrics
+from leptonctl.serving.respond import RequestStats
 from tests.serving.serving_models import filter_model
 from tests.serving.test_requests import deployment
 

@@ -6,7 +6,7 @@ import pytest
 
 from leptonctl.core.deployment import Epoch
 from leptonctl.serving.follow import FOLLOWING
-from leptonctl.serving.handle import respond
+from leptonctl.serving.respond import respond
 from tests.serving.serving_models import Shop, a_follower, filter_model, versions
 
 OTHER = filter_model((1.0, 0.0, 0.0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leptonctl.serving.deployment import Supply, no_deployment, prepare
-from leptonctl.serving.handle import respond
+from leptonctl.serving.respond import respond
 from tests.serving.serving_models import KEY, Shop, column, digest_of, filter_model, golden, graph, manifest, mixed_model, request
 
 JSON = [(b"content-type", b"application/json")]

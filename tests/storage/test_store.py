@@ -43,7 +43,7 @@ def result(artifacts: dict[str, str], *, key: str = KEY, seconds: float = 1.5) -
 
 def test_opening_and_reading_write_nothing(tmp_path: Path) -> None:
     store = open_store(".leptonctl/store", tmp_path, {"": STORE})
-    assert store.get_result(KEY) is None
+    assert store.results([KEY]).get(KEY) is None
     assert store.leases() == {}
     assert store.recipes([KEY]) == {}
     assert not any((list(store.artifacts()), list(store.all_results()), store.present([KEY])))
@@ -119,7 +119,7 @@ def test_a_batch_stores_when_it_is_flushed(store: Store) -> None:
 def test_a_result_comes_back_as_it_was(store: Store) -> None:
     whole = result({"model.skops": store.put_artifact(b"m")})
     assert store.put_result(whole) == whole
-    assert store.get_result(KEY) == whole
+    assert store.results([KEY]).get(KEY) == whole
     assert store.results([KEY, ABSENT]) == {KEY: whole}
     assert list(store.all_results()) == [StoredResult(result=whole, number=1)]
 
@@ -134,7 +134,7 @@ def test_the_first_record_of_a_key_wins(store: Store) -> None:
 def test_a_result_without_its_artifacts_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="before its artifacts"):
         store.put_result(result({"m": ABSENT}))
-    assert store.get_result(KEY) is None
+    assert store.results([KEY]).get(KEY) is None
 
 
 def test_a_lost_artifact_makes_room_for_a_second_record(store: Store) -> None:
@@ -142,14 +142,14 @@ def test_a_lost_artifact_makes_room_for_a_second_record(store: Store) -> None:
     second = result({"m": store.put_artifact(b"second"), "n": store.put_artifact(b"both")})
     store.put_result(first)
     store.delete_artifact(first.artifacts["m"])
-    assert store.get_result(KEY) is None
+    assert store.results([KEY]).get(KEY) is None
     assert store.put_result(second) == second
-    assert store.get_result(KEY) == second
+    assert store.results([KEY]).get(KEY) == second
     assert store.put_artifact(b"first")  # it turns up again: the newest whole record stays in force
-    assert store.get_result(KEY) == second
+    assert store.results([KEY]).get(KEY) == second
     assert sorted(r.number for r in store.all_results() if isinstance(r, StoredResult)) == [1, 2]
     store.delete_artifact(second.artifacts["m"])
-    assert store.get_result(KEY) == first
+    assert store.results([KEY]).get(KEY) == first
 
 
 def test_a_rebuild_of_equal_bytes_needs_no_second_record(store: Store) -> None:
@@ -170,14 +170,14 @@ def test_a_broken_record_fails_only_who_needs_it(store: Store, tmp_path: Path, d
     store.put_result(result({}))
     whole = store.put_result(result({}, key=OTHER))
     (tmp_path / "store" / "results" / KEY[7:]).write_bytes(data)
-    for act in (lambda: store.get_result(KEY), lambda: store.results([OTHER, KEY]), lambda: store.put_result(result({}))):
+    for act in (lambda: store.results([KEY]).get(KEY), lambda: store.results([OTHER, KEY]), lambda: store.put_result(result({}))):
         with pytest.raises(Failure) as caught:
             act()
         (problem,) = caught.value.diagnostics
         assert problem.id == "corrupt-record"
         assert f"results/{KEY[7:]}" in problem.detail
         assert KEY[7:] in problem.hint
-    assert store.get_result(OTHER) == whole
+    assert store.results([OTHER]).get(OTHER) == whole
     found = store.find([KEY, OTHER, ABSENT])
     assert found.results == {OTHER: whole}
     assert list(found.damaged) == [KEY]
@@ -194,7 +194,7 @@ def test_a_broken_later_record_is_not_passed_over(store: Store, tmp_path: Path) 
     (tmp_path / "store" / "results" / f"{KEY[7:]}.2").write_bytes(b"{")
     store.put_artifact(b"first")
     with pytest.raises(BadRecordAt):
-        store.get_result(KEY)
+        store.results([KEY]).get(KEY)
     assert (store.find([KEY]).results, list(store.find([KEY]).damaged)) == ({}, [KEY])
 
 
@@ -202,7 +202,7 @@ def test_a_record_of_a_newer_format_is_not_misread(store: Store, tmp_path: Path)
     store.put_result(result({}))
     (tmp_path / "store" / "results" / KEY[7:]).write_bytes(b'{"format_version": "2"}')
     with pytest.raises(Failure) as caught:
-        store.get_result(KEY)
+        store.results([KEY]).get(KEY)
     assert caught.value.diagnostics[0].id == "newer-format"
 
 
@@ -210,7 +210,7 @@ def test_a_later_release_may_add_fields(store: Store, tmp_path: Path) -> None:
     whole = store.put_result(result({}))
     file = tmp_path / "store" / "results" / KEY[7:]
     file.write_bytes(file.read_bytes()[:-1] + b',"signature":{"by":"x"}}')
-    assert store.get_result(KEY) == whole
+    assert store.results([KEY]).get(KEY) == whole
 
 
 @pytest.fixture
@@ -246,7 +246,7 @@ def test_something_in_the_place_of_a_record_is_said(store: Store, tmp_path: Path
         place.mkdir()
     else:
         place.symlink_to(place.name if kind == "loop" else "gone")
-    assert store.get_result(KEY) is None
+    assert store.results([KEY]).get(KEY) is None
     with pytest.raises(Failure) as caught:
         store.put_result(result({}))
     assert caught.value.diagnostics[0].id == "corrupt-record"
@@ -265,13 +265,13 @@ def test_what_is_not_json_is_never_recorded(store: Store, wrong: dict) -> None:
 
 def test_recipes_lie_under_their_declaration(store: Store) -> None:
     one, two = (Recipe(address=f"model/m@v{n}", recipe={"algorithm": "mlp", "n": n}, notes={"text": "grün"}) for n in (1, 2))
-    store.put_recipe(KEY, one)
+    store.put_recipes({KEY: one})
     store.put_recipes({KEY: two, OTHER: two})
     assert store.recipes([KEY, OTHER, ABSENT]) == {KEY: one, OTHER: two}
 
 
 def test_a_broken_recipe_is_named(store: Store, tmp_path: Path) -> None:
-    store.put_recipe(KEY, Recipe(address="model/m@v1", recipe={}))
+    store.put_recipes({KEY: Recipe(address="model/m@v1", recipe={})})
     (tmp_path / "store" / "recipes" / KEY[7:]).write_bytes(b"{}")
     with pytest.raises(BadRecordAt) as caught:
         store.recipes([KEY])

@@ -86,7 +86,7 @@ def test_what_each_write_costs(tmp_path: Path) -> None:
     pointers.begin()
     with StepLeases(store, OWNER) as leases:
         build(store, leases, 0)  # makes the folders
-        store.put_recipe(digest("r0"), Recipe(address="a", recipe={}))
+        store.put_recipes({digest("r0"): Recipe(address="a", recipe={})})
         pointers.move(lambda state: state.moved({"model/m@v0": Pointer(digest="d")}))
         costs = {}
         for what, act in {

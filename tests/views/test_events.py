@@ -1,11 +1,9 @@
 import json
 import re
 
-import pytest
-
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.views.events import Console, JsonLines, Silent
+from leptonctl.views.events import Console, JsonLines
 from tests.views.plans import BINDING, V1, V2, judged, span
 
 STARTED = ApplyStarted(command="apply", plan_id="sha256:p", steps=4, reuse=1)
@@ -138,13 +136,3 @@ def test_two_steps_of_one_op_and_address_are_told_apart() -> None:
     assert _screen(out) == [f"· evaluate {V2}  1 s", f"· evaluate-by-country {V2}  1 s"]
     console(StepFinished(op="evaluate", name="evaluate_by_country", address=V2, key="k", seconds=1.0, adopted=True))
     assert _screen(out) == [f"✓ evaluate-by-country {V2}  adopted", f"· evaluate {V2}  1 s"]
-
-
-def test_silence(capfd: pytest.CaptureFixture[str]) -> None:
-    for event in EVENTS:
-        Silent()(event)
-    assert capfd.readouterr() == ("", "")
-    console = Console(print, color=False, tty=False)
-    for event in EVENTS:
-        console(event)
-    assert capfd.readouterr().out, "told by another, the same events are heard"

@@ -13,8 +13,8 @@ from leptonctl.learning.fit import Fitted, FittedStep
 from leptonctl.learning.frame import Slice
 from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.conversion import convert
-from leptonctl.learning.onnx.own import own_graph
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
+from leptonctl.learning.onnx.trainer_graph import own_graph
 from leptonctl.learning.onnx.wiring import Wiring
 
 

@@ -6,8 +6,8 @@ from leptonctl.core.contract import Scalar
 from leptonctl.core.manifest import Manifest, ManifestColumn
 from leptonctl.core.values import Json
 from leptonctl.learning.inputs import CompareInputs, read_inputs
+from leptonctl.learning.needs import Package, read_package, read_prepared, training_row_ids
 from leptonctl.learning.outputs import CompareOutputs, Flips, Sides
-from leptonctl.learning.results import Package, read_package, read_prepared, training_row_ids
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError

@@ -11,8 +11,8 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, fit
 from leptonctl.learning.inputs import CrossValidateInputs, read_inputs
+from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.outputs import CrossValidateOutputs, Folds
-from leptonctl.learning.results import read_prepared
 from leptonctl.learning.scoring import native_dtype, score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError

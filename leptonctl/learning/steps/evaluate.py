@@ -2,8 +2,8 @@
 
 from leptonctl.core.values import Json
 from leptonctl.learning.inputs import EvaluateInputs, read_inputs
+from leptonctl.learning.needs import read_package, read_prepared
 from leptonctl.learning.outputs import EvaluateOutputs
-from leptonctl.learning.results import read_package, read_prepared
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced

@@ -8,11 +8,12 @@ import numpy as np
 
 from leptonctl.core.codec import encode
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.manifest import package_digest
+from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
 from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, providers_of
 from leptonctl.learning.inputs import ExportInputs, TrainInputs, read_inputs
 from leptonctl.learning.native import load_native
+from leptonctl.learning.needs import native_files, read_contract, read_prepared
 from leptonctl.learning.onnx.canonical import serialized
 from leptonctl.learning.onnx.golden import Golden, golden
 from leptonctl.learning.onnx.graph import build_graph
@@ -20,7 +21,6 @@ from leptonctl.learning.onnx.hard_rows import HardRows, hard_rows
 from leptonctl.learning.onnx.manifest import manifest
 from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, figures, run_graph, runtime_errors, unstable_rows
 from leptonctl.learning.outputs import ExportOutputs, ParityFigures
-from leptonctl.learning.results import GOLDEN, MANIFEST, ONNX, native_files, read_contract, read_prepared
 from leptonctl.learning.scoring import native_dtype, open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns
 from leptonctl.spi.learning import ProviderError
@@ -51,9 +51,9 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     manifest_record = manifest(fitted, read_contract(prepare), request.privacy)
     graph = artifacts.put_artifact(exported.onnx)
     files: Mapping[str, str] = {
-        ONNX: graph,
-        MANIFEST: artifacts.put_artifact(encode(manifest_record)),
-        GOLDEN: artifacts.put_artifact(encode(exported.golden)),
+        GRAPH_FILE: graph,
+        MANIFEST_FILE: artifacts.put_artifact(encode(manifest_record)),
+        GOLDEN_FILE: artifacts.put_artifact(encode(exported.golden)),
     }
     outputs = ExportOutputs(
         package=package_digest(graph, manifest_record), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity

@@ -8,8 +8,8 @@ from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted, fit
 from leptonctl.learning.inputs import TrainInputs, read_inputs
 from leptonctl.learning.native import dump_native
+from leptonctl.learning.needs import read_prepared
 from leptonctl.learning.outputs import TrainOutputs
-from leptonctl.learning.results import read_prepared
 from leptonctl.spi.running import Bench, Needs, Produced
 
 

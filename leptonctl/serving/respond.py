@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from leptonctl.core.frozen import Frozen
 from leptonctl.serving.infer import ContractBroken, Incomputable, infer
 from leptonctl.serving.pages import dump
-from leptonctl.serving.tensors import BadRequest, parse
+from leptonctl.serving.request import BadRequest, parse
 
 if TYPE_CHECKING:
     from leptonctl.serving.deployment import LoadedDeployment, ServedRoute

@@ -98,8 +98,8 @@ def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str) ->
 def _build(folder: Path, task: str, train: dict[str, Json]) -> BuiltModel:
     from leptonctl.learning.inputs import TrainInputs, read_inputs
     from leptonctl.learning.native import dump_native, load_native
+    from leptonctl.learning.needs import native_files, read_prepared
     from leptonctl.learning.outputs import EvaluateOutputs, ExportOutputs
-    from leptonctl.learning.results import native_files, read_prepared
 
     progress: list[Mapping[str, Any]] = []
     artifacts = MemoryArtifacts()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.manifest import Manifest, package_digest
+from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
@@ -13,7 +13,6 @@ from leptonctl.learning.tables.prepared import Rows, read_ids, read_rows
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
 
-ONNX, MANIFEST, GOLDEN = "model.onnx", "manifest.json", "golden.json"
 WIDE = "float64"
 
 
@@ -32,8 +31,8 @@ class Package(Frozen):
 def read_package(export: Result, artifacts: Artifacts) -> Package:
     """The package of an export. Raises ProviderError (wrong-package) when graph and manifest do not have its digest."""
     outputs = read_record("the outputs of `export`", export.outputs, ExportOutputs)
-    manifest = read_manifest(artifacts.get_artifact(export.artifacts[MANIFEST]))
-    graph = export.artifacts[ONNX]
+    manifest = read_manifest(artifacts.get_artifact(export.artifacts[MANIFEST_FILE]))
+    graph = export.artifacts[GRAPH_FILE]
     if package_digest(graph, manifest) != outputs.package:
         raise ProviderError(
             "A package does not match its digest",
@@ -50,7 +49,7 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         return decode(data, Manifest)
     except BadRecord as problem:
-        raise unreadable(MANIFEST, problem) from problem
+        raise unreadable(MANIFEST_FILE, problem) from problem
 
 
 def read_contract(prepare: Result) -> Contract:

@@ -1,0 +1,33 @@
+"""`init` where nothing can be written is a mistake of the user's, in every form of it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests import projects
+
+
+@pytest.fixture(params=["below a file", "below links in a circle", "a name that is too long"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    return {
+        "below a file": tmp_path / "file" / "project",
+        "below links in a circle": tmp_path / "circle" / "project",
+        "a name that is too long": tmp_path / ("x" * 300),
+    }[request.param]
+
+
+@pytest.mark.parametrize("table", [(), ("--from", "points.csv", "--target", "side")], ids=["empty", "from a table"])
+def test_it_says_so(folder: Path, table: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "points.csv").write_text(projects.points(), encoding="utf-8")
+    done = projects.run("-C", str(folder), "init", *table, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "error[cannot-write]" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_nor_is_it_a_project(folder: Path, command: str, tmp_path: Path) -> None:
+    done = projects.run("-C", str(folder), command, cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "error[no-folder]" in done.stdout + done.stderr
