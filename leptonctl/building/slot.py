@@ -95,7 +95,7 @@ class Slot:
                     stderr=log,
                     pass_fds=worker_ends,
                     start_new_session=True,  # Ctrl-C in the terminal must reach only the command
-                    env=_environment(),
+                    env=worker_environment(),
                 )
         finally:
             for handle in worker_ends:
@@ -108,6 +108,9 @@ class Slot:
                 view = view[os.write(self._control, view) :]
 
 
-def _environment() -> dict[str, str]:
-    """One thread per worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine."""
+def worker_environment() -> dict[str, str]:
+    """The environment that steps run in.
+
+    One thread per worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine.
+    """
     return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}

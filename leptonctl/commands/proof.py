@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
 
-from leptonctl.building.slot import THREAD_VARIABLES
+from leptonctl.building.slot import worker_environment
 from leptonctl.building.worker import die_with
 from leptonctl.core.codec import Record, convert, decode, encode_line
 from leptonctl.core.contract import Contract
@@ -200,13 +200,12 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
 
 def _run_fresh_process(order: RebuildOrder) -> RebuildAnswer:
     """Run the fresh process and return its answer. It ends with this process: its input stays open only as long as we live."""
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}
     worker = subprocess.Popen(
         [sys.executable, "-P", "-m", "leptonctl.commands.proof"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment,
+        env=worker_environment(),
         start_new_session=True,
     )
     assert worker.stdin is not None

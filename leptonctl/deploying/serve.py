@@ -2,7 +2,7 @@
 
 if __name__ == "__main__":
     # first, since no import below may come from the working folder
-    from leptonctl.deploying.safe_path import leave_working_folder
+    from leptonctl.safe_path import leave_working_folder
 
     leave_working_folder()
 

@@ -95,6 +95,7 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
     number = deployment.deployment
     grace = time.monotonic() + _seconds(site, "swap_s")
     servers = fleet(site)
+    beats_before: dict[str, int] | None = None
     for living, late in servers.watch(_seconds(site, "ready_s"), say, "ready"):
         head = servers.head()
         if number not in {head.staged, head.deployment}:
@@ -102,6 +103,9 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
             raise ProviderError("The new deployment was replaced", detail=detail, hint="run `leptonctl plan` again", id="not-ready")
         able = [s for s in living if number in (*s.ready, s.deployment)]
         refusing = [s for s in living if str(number) in s.failed and s not in able]
+        # an earlier attempt may have left the refusal, and a later one succeeded since: the server's next beat tells
+        beats_before = {s.id: s.beat for s in refusing} if beats_before is None else beats_before
+        refusing = [s for s in refusing if late or s.beat != beats_before.get(s.id)]
         if site.here and deployment.models and not living:
             raise _ended(site)
         if len(able) == len(living):

@@ -21,10 +21,11 @@ def find_root(start: Path) -> Path | None:
     here = start.resolve()
     for folder in (here, *here.parents):
         try:
-            text = (folder / MARKER).read_bytes().decode("utf-8-sig", "replace")
+            # of a pipe or a device nothing is read
+            data = _head(str(folder / MARKER)) if (folder / MARKER).is_file() else b""
         except OSError:
             continue
-        if IS_PROJECT.search(text):
+        if IS_PROJECT.search(data.decode("utf-8-sig", "replace")):
             return folder
     return None
 
@@ -33,18 +34,18 @@ def read_project(root: Path) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
     """Every YAML file below `root` that belongs to the project: posix path relative to `root` -> text, sorted.
 
     Skipped: hidden files and folders, virtual environments, nested projects, node_modules, and what `ignore:` of
-    leptonctl.yaml lists. Links to folders are not followed.
+    leptonctl.yaml lists. Links to folders are not followed, and links to files outside the project are refused unread.
     """
     files: dict[str, str] = {}
     problems: list[Diagnostic] = []
     ignore_pattern: re.Pattern[str] | None = None
     marker = root / MARKER
     if marker.is_file():
-        text = _read(str(marker), MARKER)
+        text = _read(root, MARKER)
         if isinstance(text, str):
             ignore_pattern = _ignore_pattern(text)
     for path in sorted(_walk(str(root), "", ignore_pattern)):
-        text = _read(f"{root}/{path}", path)
+        text = _read(root, path)
         if isinstance(text, Diagnostic):
             problems.append(text)
         else:
@@ -76,10 +77,14 @@ def _walk(folder: str, prefix: str, ignore_pattern: re.Pattern[str] | None) -> I
         yield from _walk(f"{folder}/{name}", f"{prefix}{name}/", ignore_pattern)
 
 
-def _read(path: str, shown: str) -> str | Diagnostic:
+def _read(root: Path, shown: str) -> str | Diagnostic:
+    path = f"{root}/{shown}"
+    if os.path.islink(path) and not _is_inside(root, path):  # noqa: PTH114
+        hint = "copy the file into the project, or list the link under `ignore:` of the Project"
+        detail = "it is a link to a file outside the project"
+        return error("outside-project", "A file lies outside the project", detail, span=_at(shown, 1, 1), hint=hint)
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            data = file.read(LARGEST + 1)
+        data = _head(path)
     except OSError as problem:
         reason = problem.strerror or "unknown reason"
         hint = "make it readable, or list it under `ignore:` of the Project"
@@ -93,6 +98,15 @@ def _read(path: str, shown: str) -> str | Diagnostic:
     except UnicodeDecodeError as problem:
         return _undecodable(data, problem, shown)
     return bad_character(shown, text) or text
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return file.read(LARGEST + 1)
+
+
+def _is_inside(root: Path, path: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _undecodable(data: bytes, problem: UnicodeDecodeError, shown: str) -> Diagnostic:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -251,6 +252,26 @@ def test_all_that_live_must_be_ready_and_who_refuses_is_told(root: Path, port: i
     PLATFORM.ready(site, record, QUIET)
 
 
+def test_a_refusal_from_before_counts_when_the_server_has_repeated_it(root: Path, port: int) -> None:
+    """A heal waits for a deployment that was refused before: what the store says of it may be older than what serves."""
+    site, record = staged(root, port, here=False, ready_s=20.0, swap_s=0.1)
+    refused = far("late", failed={"1": "model.onnx is not in the store"})
+    put(site, refused)
+    mended = threading.Timer(0.5, lambda: put(site, replace(refused, failed={}, ready=(1,), beat=refused.beat + 1)))
+    mended.start()
+    PLATFORM.ready(site, record, QUIET)
+    mended.join()
+    put(site, refused)
+    repeated = threading.Timer(0.5, lambda: put(site, replace(refused, beat=refused.beat + 1)))
+    repeated.start()
+    began = time.monotonic()
+    with pytest.raises(ProviderError) as failure:
+        PLATFORM.ready(site, record, QUIET)
+    repeated.join()
+    assert failure.value.detail == "late (model.onnx is not in the store)"
+    assert time.monotonic() - began < 10
+
+
 def test_a_return_needs_one_ready_server(root: Path, port: int) -> None:
     said: list[str] = []
     site, record = staged(root, port, here=False, ready_s=20.0, swap_s=0.3, returning=True)
@@ -261,7 +282,7 @@ def test_a_return_needs_one_ready_server(root: Path, port: int) -> None:
     assert said == ["not ready, will follow later: broken, late"]
     put(site, far("able"))
     with pytest.raises(ProviderError):
-        PLATFORM.ready(site, record, said.append)
+        PLATFORM.ready(replace(site, settings={**site.settings, "ready_s": 1.0}), record, said.append)
 
 
 def test_a_deployment_that_was_taken_off_the_stage_is_not_waited_for(root: Path, port: int) -> None:

@@ -62,9 +62,25 @@ def test_ignore_globs(tmp_path: Path) -> None:
 def test_links(tmp_path: Path) -> None:
     write(tmp_path, {"p/leptonctl.yaml": PROJECT, "p/a/x.yaml": "x", "shared.yaml": "shared"})
     (tmp_path / "p/a/loop").symlink_to(tmp_path / "p", target_is_directory=True)
-    (tmp_path / "p/linked.yaml").symlink_to(tmp_path / "shared.yaml")
+    (tmp_path / "p/linked.yaml").symlink_to(tmp_path / "p/a/x.yaml")
     (tmp_path / "p/broken.yaml").symlink_to(tmp_path / "nothing.yaml")
-    assert list(read_project(tmp_path / "p")[0]) == ["a/x.yaml", "leptonctl.yaml", "linked.yaml"]
+    (tmp_path / "p/outside.yaml").symlink_to(tmp_path / "shared.yaml")
+    (tmp_path / "p/system.yml").symlink_to("/etc/passwd")
+    files, problems = read_project(tmp_path / "p")
+    assert list(files) == ["a/x.yaml", "leptonctl.yaml", "linked.yaml"]
+    assert [(problem.id, problem.span.file) for problem in problems] == [("outside-project", f) for f in ("outside.yaml", "system.yml")]
+
+
+@pytest.mark.parametrize("name", ["leptonctl.yaml", "more.yaml"])
+def test_of_a_pipe_or_a_device_nothing_is_read(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {"leptonctl.yaml": PROJECT})
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    assert find_root(tmp_path) == (None if name == "leptonctl.yaml" else tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    assert find_root(tmp_path) == (None if name == "leptonctl.yaml" else tmp_path)
+    assert not set(read_project(tmp_path)[0]) - {"leptonctl.yaml"}
 
 
 @pytest.mark.parametrize(

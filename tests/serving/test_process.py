@@ -10,7 +10,7 @@ import pytest
 
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import ServerRecord
-from leptonctl.deploying.safe_path import without_folder
+from leptonctl.safe_path import without_folder
 from leptonctl.serving.settings import Settings
 from tests.serving.server_process import ASKED, PATH, V1, Process, running
 from tests.serving.serving_models import Shop
