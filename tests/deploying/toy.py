@@ -110,6 +110,7 @@ class Follower:
     refuse: set[str] = field(default_factory=set)
     deaf: bool = False
     over: threading.Event = field(default_factory=threading.Event)
+    registered: threading.Event = field(default_factory=threading.Event)
     seen: list[int] = field(default_factory=list)
     record: ServerRecord | None = None
 
@@ -120,6 +121,7 @@ class Follower:
             boot=me.boot, namespace=me.namespace, url="", started=time.time(),
         )  # fmt: skip
         self.put()
+        self.registered.set()
         while not self.over.wait(0.002):
             self.look()
 
@@ -164,8 +166,7 @@ def following(root: Path, **more: object) -> Iterator[Follower]:
     thread = threading.Thread(target=follower.run, daemon=True)
     thread.start()
     try:
-        while follower.record is None:
-            time.sleep(0.001)
+        assert follower.registered.wait(60)
         yield follower
     finally:
         follower.over.set()
