@@ -10,12 +10,12 @@ from collections.abc import Callable
 from leptonctl.core import layout
 from leptonctl.core.address import document
 from leptonctl.core.deployment import Epoch
-from leptonctl.core.diagnostic import LOCKED, STALE, Failure, fail
+from leptonctl.core.diagnostic import LOCKED, Failure, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Environment, Pending, State
 from leptonctl.deploying.wanted import completed, dropped, witnessed
 from leptonctl.spi.platforms import Say
-from leptonctl.storage.claims import Registration, holding, lock_environment, own, unlocked
+from leptonctl.storage.claims import Registration, holding, lock_environment, own, taken_over, unlocked
 from leptonctl.storage.lineage import HeadAt, LineageStore
 from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Note, Pointers
@@ -116,7 +116,7 @@ def fence(pointers: Pointers, claim: Registration, name: str, state: State, toke
         before = lineage.head(name)
         head = before.head if before else None
         if head is not None and head.epoch > epoch:
-            raise taken_over(name, f"by {head.holder}")
+            raise taken_over(document("environment", name), f"by {head.holder}")
         after = lineage.move_head(
             name,
             before,
@@ -177,24 +177,13 @@ def mine(pointers: Pointers, state: State, name: str, claim: Registration, token
         raise _with_successor(pointers, name, claim, failure, state.epoch(token)) from failure
 
 
-def taken_over(name: str, by: str) -> Failure:
-    """The failure of a holder that was considered dead. `by` names its successor: `by anna@host pid 7: leptonctl apply`."""
-    return fail(
-        "taken-over",
-        "This apply was considered dead, and another one took over",
-        f"{document('environment', name)} was taken over {by}; nothing more was changed",
-        hint="run `leptonctl plan` again: what was built is in the store",
-        exit_code=STALE,
-    )
-
-
 def bound(environment: Environment | None) -> int:
     """The number of the deployment in force according to the state; 0 for none."""
     return 0 if environment is None or environment.destroyed else environment.deployment
 
 
 def _moved_on(name: str, head: HeadAt | None) -> Failure:
-    return taken_over(name, f"by {head.head.holder}" if head else "by a process that removed its head")
+    return taken_over(document("environment", name), f"by {head.head.holder}" if head else "by a process that removed its head")
 
 
 def _with_successor(pointers: Pointers, name: str, claim: Registration, failure: Failure, epoch: Epoch | None = None) -> Failure:
@@ -206,13 +195,13 @@ def _with_successor(pointers: Pointers, name: str, claim: Registration, failure:
     others = [c.owner for id_, c in state.applies.items() if id_ != claim.id and claim.addresses & set(c.addresses)]
     owner = lock_.owner if lock_ is not None and lock_.claim != claim.id else next(iter(others), None)
     if owner is not None:
-        return taken_over(name, f"by {describe(owner)}")
+        return taken_over(document("environment", name), f"by {describe(owner)}")
     head = pointers.lineage(state).head(name)
     if head is None:
         return failure
     if epoch is None:
-        return taken_over(name, f"meanwhile, and was last moved by {head.head.holder}")
-    return taken_over(name, f"by {head.head.holder}") if head.head.epoch > epoch else failure
+        return taken_over(document("environment", name), f"meanwhile, and was last moved by {head.head.holder}")
+    return taken_over(document("environment", name), f"by {head.head.holder}") if head.head.epoch > epoch else failure
 
 
 def _without_lock(state: State, name: str) -> State:

@@ -102,7 +102,7 @@ def own(state: State, claim: Registration) -> State:
     """The state unchanged. Failure `taken-over` (exit 5) when the claim is no longer in it, because another apply took it over."""
     if claim.id not in state.applies:
         others = [c.owner for c in state.applies.values() if claim.addresses & set(c.addresses)]
-        raise taken_over(min(claim.addresses, default="this apply"), others[0] if others else None)
+        raise taken_over(min(claim.addresses, default="this apply"), _by(others[0] if others else None))
     return state
 
 
@@ -128,7 +128,7 @@ def holding(state: State, environment: str, claim: Registration, token: int) -> 
     """The state unchanged. Failure `taken-over` (exit 5) unless this claim holds the environment under this token."""
     lock = state.locks.get(environment)
     if lock is None or (lock.claim, lock.token) != (claim.id, token):
-        raise taken_over(document("environment", environment), lock.owner if lock else None)
+        raise taken_over(document("environment", environment), _by(lock.owner if lock else None))
     return state
 
 
@@ -160,16 +160,19 @@ def lock_held(address: str, owner: Owner) -> Failure:
     )
 
 
-def taken_over(address: str, owner: Owner | None) -> Failure:
-    """The failure of a holder that was considered dead: it may not move anything any more."""
-    who = f"by {describe(owner)}" if owner is not None else "by another apply, which has ended"
+def taken_over(address: str, by: str) -> Failure:
+    """The failure of a holder that was considered dead. `by` names its successor: `by anna@host pid 7: leptonctl apply`."""
     return fail(
         "taken-over",
         "This apply was considered dead, and another one took over",
-        f"{address} was taken over {who}; nothing more was changed",
+        f"{address} was taken over {by}; nothing more was changed",
         hint="run `leptonctl plan` again: what was built is in the store",
         exit_code=STALE,
     )
+
+
+def _by(owner: Owner | None) -> str:
+    return f"by {describe(owner)}" if owner is not None else "by another apply, which has ended"
 
 
 def _register(state: State, claim: Registration, expected: Mapping[str, str | None]) -> State:

@@ -1,5 +1,6 @@
 """The switch, called directly: its order, its fence, what it leaves when it is cut short. Each mutant of it that lived has a test here."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -496,9 +497,9 @@ def test_served_is_what_a_server_has_reported(root: Path, switch: Switch) -> Non
     """Where no server is registered the bind happens, and nothing is said to have been served; it is once somebody reports it."""
     outcome = switch.move(NAME, binds("v1"), here=False)
     assert (outcome.moved, outcome.served, dict(outcome.state.environments[NAME].served)) == (True, False, {})
-    with following(root) as follower:
-        while not follower.seen:
-            pass
+    with following(root):
+        while not any(server.deployment == 1 for server in lineage_of(root).servers(NAME)):
+            time.sleep(0.001)
         outcome = switch.move(NAME, binds("v2"), here=False)
     assert outcome.served
     served = state_of(root).environments[NAME].served[MODEL]

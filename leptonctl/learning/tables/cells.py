@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from leptonctl.core.contract import MISSING_MARKERS, TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches
+from leptonctl.core.contract import MISSING_MARKERS, TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches, missing_columns
+from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -73,6 +74,21 @@ def infer(table: Table, name: str) -> ColumnType:
             numbers=int(texts.str.contains(NUMBER).sum()),
             booleans=int(texts.str.to_lowercase().is_in(["true", "false"]).sum()),
         )
+    )
+
+
+def check_columns(table: Table, names: Sequence[str], id: str, summary: str) -> None:  # noqa: A002
+    """Raises ProviderError unless every name is a column of the table. `unknown-column` is a mistake of the YAML, others of the file."""
+    absent = missing_columns(names, table.frame.columns)
+    if not absent:
+        return
+    raise ProviderError(
+        summary,
+        detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
+        hint=did_you_mean(absent[0], table.frame.columns),
+        id=id,
+        file=None if id == "unknown-column" else table.name,
+        column=absent[0],
     )
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from leptonctl.core.contract import Column, hash_text, missing_columns
-from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.contract import Column, hash_text
 from leptonctl.core.manifest import ManifestColumn
-from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, filled, typed
+from leptonctl.learning.tables.cells import Fault, Table, as_text, check, check_columns, contract_error, filled, typed
 from leptonctl.learning.tables.prepared import Columns, array_of
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
@@ -27,7 +26,7 @@ def read_input(
     Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
     """
     table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
-    _check_present(table, [column.name for column in columns])
+    check_columns(table, [column.name for column in columns], "missing-column", "The input does not have all columns of the model")
     arrays: Columns = {}
     faults: list[Fault] = []
     for column in columns:
@@ -52,19 +51,6 @@ def hashed(texts: pl.Series, key: bytes | None, name: str) -> pl.Series:
         )
     marks = {text: hash_text(key, text) for text in texts.drop_nulls().unique().to_list()}
     return pl.Series(texts.name, [None if text is None else marks[text] for text in texts], dtype=pl.String)
-
-
-def _check_present(table: Table, names: Sequence[str]) -> None:
-    absent = missing_columns(names, table.frame.columns)
-    if absent:
-        raise ProviderError(
-            "The input does not have all columns of the model",
-            detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
-            hint=did_you_mean(absent[0], table.frame.columns),
-            id="missing-column",
-            file=table.name,
-            column=absent[0],
-        )
 
 
 def _cells(table: Table, column: ManifestColumn, key: bytes | None) -> tuple[pl.Series, list[Fault]]:

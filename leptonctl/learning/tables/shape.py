@@ -5,11 +5,10 @@ Never a feature: the target, dropped columns, the `split` column, and the column
 
 from collections.abc import Mapping, Sequence
 
-from leptonctl.core.contract import ColumnType, missing_columns
-from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split
-from leptonctl.learning.tables.cells import Table, infer
+from leptonctl.learning.tables.cells import Table, check_columns, infer
 from leptonctl.learning.tables.identity import ROW_ID
 from leptonctl.spi.learning import ProviderError
 
@@ -31,7 +30,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     """The shape of the first table; the others must have its columns too. Raises ProviderError."""
     target, privacy, first = inputs.target, inputs.privacy or Privacy(), tables[0]
     by = _split_columns(inputs.split)
-    _check_known([target, *inputs.columns, *privacy.drop, *privacy.hash, *by], first)
+    check_columns(first, [target, *inputs.columns, *privacy.drop, *privacy.hash, *by], "unknown-column", "A column is not in the data")
     _check_target(inputs.target, (*privacy.drop, *privacy.hash, *by), first)
     features = tuple(name for name in first.frame.columns if name not in (target, *privacy.drop, *by))
     if not features:
@@ -44,7 +43,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         )
     types = {name: _type_of(name, inputs.columns.get(name), first, privacy) for name in (*features, target, *inputs.columns)}
     for other in tables[1:]:
-        _check_present((*features, target), other)
+        check_columns(other, (*features, target), "missing-column", "The test data does not have all columns")
     return Shape(
         target=target,
         target_type="string" if types[target] == "boolean" else types[target],
@@ -53,19 +52,6 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         declared=inputs.columns,
         hashed=frozenset(privacy.hash) - frozenset(privacy.drop),
     )
-
-
-def _check_known(names: Sequence[str], table: Table) -> None:
-    """Raises ProviderError unless every name is a column of the table."""
-    unknown = missing_columns(names, table.frame.columns)
-    if unknown:
-        raise ProviderError(
-            "A column is not in the data",
-            detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in unknown) + ".",
-            hint=did_you_mean(unknown[0], table.frame.columns),
-            id="unknown-column",
-            column=unknown[0],
-        )
 
 
 def _split_columns(split: Split) -> list[str]:
@@ -97,17 +83,3 @@ def _type_of(name: str, declared: DeclaredColumn | None, table: Table, privacy: 
     if declared is not None and declared.type is not None:
         return declared.type
     return "string" if name in privacy.hash else infer(table, name)
-
-
-def _check_present(names: Sequence[str], table: Table) -> None:
-    absent = missing_columns(names, table.frame.columns)
-    if absent:
-        raise ProviderError(
-            "The test data does not have all columns",
-            detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
-            hint=did_you_mean(absent[0], table.frame.columns),
-            id="missing-column",
-            file=table.name,
-            line=1,
-            column=absent[0],
-        )
