@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from leptonctl.cli.options import Expect, Only, Rewind, Yes, terminal_of
-from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan
+from leptonctl.cli.options import Expect, LockTimeout, Only, Rewind, Yes, terminal_of
+from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan, wait_for_lock
 
 
 def plan(
@@ -43,6 +43,7 @@ def apply(
     only: Only = None,
     expect: Expect = None,
     allow_rewind: Rewind = False,
+    lock_timeout: LockTimeout = 0.0,
 ) -> int:
     """Build what has no result yet, then move the pointers. A saved plan is its own consent."""
     from leptonctl.commands.apply import Request
@@ -51,7 +52,9 @@ def apply(
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None)
     request = Request(plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind)
-    return conclude(terminal, command(terminal.session(), request, consent=consent, reporter=terminal.reporter()), "apply")
+    reporter = terminal.reporter()
+    outcome = wait_for_lock(terminal, lock_timeout, lambda session: command(session, request, consent=consent, reporter=reporter))
+    return conclude(terminal, outcome, "apply")
 
 
 def rollback(
@@ -61,6 +64,7 @@ def rollback(
     yes: Yes = False,
     expect: Expect = None,
     allow_rewind: Rewind = False,
+    lock_timeout: LockTimeout = 0.0,
 ) -> int:
     """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
     from leptonctl.commands.apply import Request
@@ -69,7 +73,10 @@ def rollback(
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
     request = Request(expect=expect, allow_rewind=allow_rewind)
-    outcome = command(terminal.session(), target, to, request, consent=consent, reporter=terminal.reporter())
+    reporter = terminal.reporter()
+    outcome = wait_for_lock(
+        terminal, lock_timeout, lambda session: command(session, target, to, request, consent=consent, reporter=reporter)
+    )
     return conclude(terminal, outcome, "rollback")
 
 
@@ -81,6 +88,7 @@ def promote(
     yes: Yes = False,
     expect: Expect = None,
     allow_rewind: Rewind = False,
+    lock_timeout: LockTimeout = 0.0,
 ) -> int:
     """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
     from leptonctl.commands.apply import Request
@@ -89,7 +97,10 @@ def promote(
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
     request = Request(expect=expect, allow_rewind=allow_rewind)
-    outcome = command(terminal.session(), model, source, destination, request, consent=consent, reporter=terminal.reporter())
+    reporter = terminal.reporter()
+    outcome = wait_for_lock(
+        terminal, lock_timeout, lambda session: command(session, model, source, destination, request, consent=consent, reporter=reporter)
+    )
     return conclude(terminal, outcome, "promote")
 
 
@@ -97,10 +108,13 @@ def destroy(
     ctx: typer.Context,
     environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment. Default: all.")] = None,
     yes: Yes = False,
+    lock_timeout: LockTimeout = 0.0,
 ) -> int:
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
     from leptonctl.commands.destroy import destroy as command
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
-    return conclude(terminal, command(terminal.session(), environment, consent=consent, reporter=terminal.reporter()), "destroy")
+    reporter = terminal.reporter()
+    outcome = wait_for_lock(terminal, lock_timeout, lambda session: command(session, environment, consent=consent, reporter=reporter))
+    return conclude(terminal, outcome, "destroy")

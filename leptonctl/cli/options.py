@@ -14,6 +14,10 @@ Expect: TypeAlias = Annotated[
 Rewind: TypeAlias = Annotated[
     bool, typer.Option("--allow-rewind", help="Let a protected environment move to a commit that does not contain the last applied one.")
 ]
+LockTimeout: TypeAlias = Annotated[
+    float,
+    typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="How long to wait while another apply moves the same addresses."),
+]
 
 
 def terminal_of(ctx: typer.Context) -> Terminal:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from leptonctl.cli.terminal import Terminal, json_text
-from leptonctl.core.diagnostic import CHANGES, GATE, OK, has_errors, refusal_code
+from leptonctl.core.diagnostic import CHANGES, GATE, LOCKED, OK, Failure, has_errors, refusal_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from leptonctl.commands.outcome import Outcome
+    from leptonctl.commands.session import Session
     from leptonctl.core.change import Plan
     from leptonctl.core.event import ApplyFinished
+
+LOCK_POLL_S = 0.5
 
 
 def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: Path | None = None) -> None:
@@ -48,8 +52,37 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
 
 
 def consent_to_plan(terminal: Terminal, *, assume_yes: bool) -> Callable[[Plan], bool]:
-    """A function that shows the plan and asks for consent; a plan without effect needs none."""
-    return terminal.consent(lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect)
+    """A function that shows the plan and asks for consent, once for each effect; a plan without effect needs none."""
+    ask: Callable[[Plan], bool] = terminal.consent(
+        lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect
+    )
+    consented: set[str] = set()
+
+    def consent(plan: Plan) -> bool:
+        if plan.effect_id not in consented and not ask(plan):
+            return False
+        consented.add(plan.effect_id)
+        return True
+
+    return consent
+
+
+def wait_for_lock(terminal: Terminal, timeout_s: float, attempt: Callable[[Session], Outcome]) -> Outcome:
+    """Run a command. While another apply moves its addresses, plan again and try again until the time is up."""
+    deadline = monotonic() + timeout_s
+    session, announced = terminal.session(), ""
+    while True:
+        try:
+            return attempt(session)
+        except Failure as failure:
+            if failure.exit_code != LOCKED or monotonic() >= deadline:
+                raise
+            detail = failure.diagnostics[0].detail
+            if detail != announced:
+                terminal.aside(f"Waiting up to {timeout_s:g} s: {detail}.")
+                announced = detail
+        sleep(min(LOCK_POLL_S, max(0.0, deadline - monotonic())))
+        session = session.reopen()
 
 
 def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:

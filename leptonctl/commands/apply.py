@@ -10,7 +10,7 @@ from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.recover import recover
 from leptonctl.commands.run import Run, author_of
-from leptonctl.commands.saved_plan import check_saved, read_saved
+from leptonctl.commands.saved_plan import check_saved, is_same_configuration, read_saved
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.change import Plan
@@ -44,11 +44,13 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     for _ in range(RETRIES):
         planned = plan_project(session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind)
         plan = planned.plan
+        is_done = not plan.has_effect and not has_errors(plan.diagnostics)
+        if is_done and (saved is None or is_same_configuration(saved, plan)):
+            # a second run of what is done succeeds, with a saved plan or an expected effect too
+            return _finish_idle(session, planned, reporter, request.command)
         if saved is not None:
             check_saved(saved, plan)
         _refuse(plan, request.expect)
-        if not plan.has_effect:
-            return _finish_idle(session, planned, reporter, request.command)
         if consented != plan.effect_id and not consent(plan):
             return Outcome(plan=plan, exit_code=ERROR)
         consented = plan.effect_id

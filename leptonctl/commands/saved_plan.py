@@ -64,6 +64,11 @@ def check_saved(saved: SavedPlan, plan: Plan) -> None:
         raise fail("stale-plan", summary, f"changed: {', '.join(changed)}", hint=hint, exit_code=STALE)
 
 
+def is_same_configuration(saved: SavedPlan, plan: Plan) -> bool:
+    """Whether a saved plan was made from the same declarations and data as this one: what it wants is what this one wants."""
+    return all(saved.binding.get(part) == plan.binding.get(part) for part in ("configuration", "data"))
+
+
 def _text_digest(saved: SavedPlan) -> str:
     return digest([saved.saved_at, saved.expires, list(saved.only), dict(saved.binding), dict(saved.plan)])
 

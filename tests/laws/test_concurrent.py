@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.projects import events, history_of, recorded, run, start, state_file, state_of
+from tests.projects import edit, events, history_of, recorded, run, start, state_file, state_of
 
 APPLIES = 8
 # slow enough that the first is still at work when the last of eight asks
@@ -126,3 +126,35 @@ def test_release(tiny: Callable[..., Path]) -> None:
     assert len(trained) == 1, "the step's own lease still keeps it from being done twice"
     assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
     assert [record.serial for record in history_of(root)] == list(range(1, recorded(root).serial + 1))
+
+
+def test_an_apply_that_may_wait_goes_on_when_the_other_has_ended(tiny: Callable[..., Path]) -> None:
+    """With `--lock-timeout` it plans again and finds done what both wanted; without time left it names the holder."""
+    root = tiny({"line": {"v1": SLOW}})
+    first = start("apply", "--yes", "--json", cwd=root)
+    wait_for(lambda: begun(root))
+    refused = run("apply", "--yes", "--lock-timeout", "0.2", cwd=root)
+    assert (refused.returncode, "lock-held" in refused.stderr) == (4, True), refused.stdout + refused.stderr
+    assert re.search(rf"Waiting up to 0.2 s: .* is held by \S+@\S+ pid {first.pid}: leptonctl apply", refused.stdout), refused.stdout
+    patient = run("apply", "--yes", "--json", "--lock-timeout", "60", cwd=root)
+    assert first.wait(timeout=60) == 0, first.communicate()
+    assert patient.returncode == 0, patient.stdout + patient.stderr
+    assert "Waiting up to 60 s: " in patient.stderr
+    *_, last = events(patient.stdout)
+    assert (last["type"], last["ok"], last["trained"], last["bound"]) == ("apply_finished", True, 0, 0)
+    first.communicate()
+
+
+def test_a_second_run_of_what_is_done_succeeds(tiny: Callable[..., Path]) -> None:
+    """A merge job that is run again: with a saved plan, or with the effect that was reviewed."""
+    root = tiny()
+    assert run("plan", "--out", "saved.plan", cwd=root).returncode == 0
+    effect = json.loads(run("plan", "--json", cwd=root).stdout)["effect_id"]
+    for words in (("saved.plan",), ("saved.plan",), ("--yes", "--expect", effect)):
+        done = run("apply", *words, cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert recorded(root).serial == 2
+    edit(root / "model-line.yaml", "v1: {}", "v1: {params: {C: 0.3}}")
+    for words in (("saved.plan",), ("--yes", "--expect", effect)):
+        done = run("apply", *words, cwd=root)
+        assert (done.returncode, "stale" in done.stderr) == (5, True), done.stdout + done.stderr
