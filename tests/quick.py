@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -68,7 +68,12 @@ def choose(changed: Iterable[str], imports: Imports, seconds: Mapping[str, float
     modules = [module_of(file) for file in files if module_of(file) in imports]
     candidates: dict[str, Chosen] = {}
     for chosen in (*_certain(files, modules, imports), *_near(modules, imports)):
-        candidates.setdefault(chosen.test, chosen)
+        known = candidates.get(chosen.test)
+        if known is None:
+            candidates[chosen.test] = chosen
+        elif known.keyword and chosen.keyword:
+            keyword = " or ".join(sorted({*known.keyword.split(" or "), *chosen.keyword.split(" or ")}))
+            candidates[chosen.test] = replace(known, why=f"{known.why}, {chosen.why}", keyword=keyword)
     run: list[Chosen] = []
     left: dict[str, str] = {}
     spent = 0.0

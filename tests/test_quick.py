@@ -70,6 +70,8 @@ def test_what_is_not_imported_has_its_readers() -> None:
         Chosen(test="tests.test_golden", why="plays tests/cases/gates.txt", keyword="gates"),
     )
     assert choose([], IMPORTS, {}) == Choice()
+    (both,) = choose(["tests/cases/gates.txt", "tests/cases/life.txt"], IMPORTS, {}).run
+    assert (both.test, both.keyword) == ("tests.test_golden", "gates or life")
 
 
 def test_the_imports_of_the_checkout() -> None:

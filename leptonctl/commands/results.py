@@ -22,7 +22,10 @@ def join_results(keys: Mapping[str, str], results: Mapping[str, Result]) -> dict
         if result is None:
             continue
         metrics |= _mapping(result, "metrics")
-        evaluation |= _mapping(result, "evaluation")
+        for field, value in _mapping(result, "evaluation").items():
+            earlier = evaluation.get(field)
+            # several steps may have notes
+            evaluation[field] = [*earlier, *value] if isinstance(earlier, list) and isinstance(value, list) else value
         artifacts |= result.artifacts
         provenance[name] = dict(result.provenance)
         seconds[name] = result.seconds

@@ -239,7 +239,7 @@ def _cannot_listen(host: str, port: int, refused: OSError) -> Problem:
         id="cannot-listen",
         summary="The server cannot listen on its address",
         detail=f"{host}:{port}: {refused.strerror or refused}.",
-        hint="use an address of this host and a port above 1023 under `platform:`, or `run: elsewhere` if another host serves",
+        hint="use an address of this host and a port above 1023 under `platform:`",
         setting="host",
     )
 
