@@ -2,11 +2,15 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from leptonctl.core.diagnostic import fail
+from leptonctl.storage.durable import DOT_FOLDER
+
+LEFT_OVER_S = 3600.0
 
 
 def write_text(file: Path, text: str) -> None:
@@ -32,7 +36,9 @@ def writing(path: Path) -> Iterator[None]:
 def _replace(file: Path, text: str) -> None:
     import tempfile  # a plan writes nothing
 
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    # of a link the file behind it is edited
+    file = Path(os.path.realpath(file))
+    handle, name = tempfile.mkstemp(dir=_temporary_folder(file), prefix=f"{file.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             out.write(text)
@@ -40,7 +46,33 @@ def _replace(file: Path, text: str) -> None:
             os.fsync(out.fileno())
         if file.exists():
             shutil.copymode(file, name)
+        else:
+            Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(file)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _temporary_folder(file: Path) -> Path:
+    """Where a file is written before it takes its place: in `.leptonctl`, so that a kill leaves nothing among the user's files.
+
+    The folder of the file itself where there is no `.leptonctl`, or it lies on another device. What a kill left goes after an hour.
+    """
+    dot_folder = next((folder / DOT_FOLDER for folder in file.parents if (folder / DOT_FOLDER).is_dir()), None)
+    if dot_folder is None or dot_folder.stat().st_dev != file.parent.stat().st_dev:
+        return file.parent
+    edits = dot_folder / "edits"
+    edits.mkdir(exist_ok=True)
+    for entry in edits.iterdir():
+        with suppress(FileNotFoundError):
+            if entry.stat().st_mtime < time.time() - LEFT_OVER_S:
+                entry.unlink()
+    return edits
+
+
+def _umask() -> int:
+    """The mask of new files, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
