@@ -53,7 +53,7 @@ def consent_to_plan(terminal: Terminal, *, assume_yes: bool) -> Callable[[Plan],
 
 
 def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
-    """Print what remains to be said after the reporter's last line, and give the exit code."""
+    """Print what is still missing after the reporter's last line, and give the exit code."""
     terminal.close()
     if outcome.finished is None:
         terminal.aside("Nothing was changed.")

@@ -23,7 +23,7 @@ GLOBAL = """## Global options
 They can be given before or after the command.
 """
 JSON = """With `--json`, standard output is JSON of a fixed form (`schemas/output`, draft-07): one object, or one event per line for the
-commands that do steps. Errors are one object `{"diagnostics": […]}`.
+commands that run steps. Errors are one object `{"diagnostics": […]}`.
 """
 EXIT_CODES = {
     OK: "success",

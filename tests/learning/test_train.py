@@ -114,7 +114,7 @@ def test_selectors_name_columns_by_type():
     steps = [("imputer", "numeric", {}), ("tfidf", ["message"], {}), ("ordinal", "categorical", {}), ("standard_scaler", ["colour"], {})]
     fitted = fit(recipe("classification", "naive_bayes", *steps), columns, target, quiet)
     assert fitted.inputs.numbers == ("size", "gaps")
-    assert fitted.inputs.texts == ("colour", "message", "flag"), "an encoder takes the boolean, so it enters as text"
+    assert fitted.inputs.strings == ("colour", "message", "flag"), "an encoder takes the boolean, so it enters as text"
     assert [len(piece.columns) for piece in fitted.steps[2].takes] == [1, 1]
     plain = {name: columns[name] for name in ("size", "flag")}
     as_numbers = fit(recipe("classification", "hist_gradient_boosting"), plain, target, quiet)
