@@ -1,6 +1,6 @@
-"""Digests and step keys of fixed declarations. One that moves builds models again everywhere: only a new `format` or epoch may do that.
+"""Digests and step keys of fixed declarations. If one changes, all users' models are built again: only a new `format` or epoch may do that.
 
-When it is meant: `python -m tests.kinds.test_golden_digests`, and a line under *Rebuilds* in CHANGELOG.md.
+When a change is intended: `python -m tests.kinds.test_golden_digests`, and a line under *Rebuilds* in CHANGELOG.md.
 """
 
 import json
@@ -58,7 +58,7 @@ def everything() -> dict[str, dict[str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "every algorithm"])
-def test_no_digest_moves(name: str) -> None:
+def test_no_digest_changes(name: str) -> None:
     sources = every_algorithm() if name == "every algorithm" else texts(name)
     assert digests(sources) == json.loads(GOLDEN.read_text(encoding="utf-8"))[name]
 
