@@ -151,11 +151,11 @@ def wait_for(holds: Callable[[], bool], within: float = 10.0) -> bool:
     return holds()
 
 
-def test_it_keeps_what_every_executor_must(project: Path) -> None:
+def test_it_passes_the_suite_of_executors(project: Path) -> None:
     check_executor(partial(open_executor, project, parallelism=2), project=project)
 
 
-def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, project: Path) -> None:
+def test_a_step_gets_its_bench_and_returns_its_result(executor: LocalExecutor, project: Path) -> None:
     need = Result(key="sha256:aa", op="write", artifacts={"t": "sha256:bb"}, seconds=1.0)
     executor.submit(Task(id="one", op="toy", run="toy_step:run", inputs={"do": "echo", "text": "grün\u2028"}, needs={"of": need}))
     (done,) = ended(executor)
@@ -178,7 +178,7 @@ def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, p
 
 
 def test_a_project_s_folder_may_have_any_name(project: Path) -> None:
-    """A name in another encoding than UTF-8 is no text, and names a folder all the same."""
+    """Also a name that is not UTF-8."""
     odd = project / os.fsdecode(b"caf\xe9")
     odd.mkdir()
     with open_executor(odd) as executor:
@@ -218,7 +218,7 @@ def test_nothing_runs_before_the_first_task(project: Path) -> None:
      ("exit", "bug-in-step", (None, None, None)), ("memory", "out-of-memory", (None, None, None)),
      ("not produced", "bug-in-step", (None, None, None)), ("not json", "bug-in-step", (None, None, None))],
 )  # fmt: skip
-def test_a_step_that_fails_says_why_and_the_worker_serves_on(
+def test_a_step_that_fails_gives_the_reason_and_the_worker_continues(
     executor: LocalExecutor, do: str, id_: str, place: tuple[str | None, int | None, str | None]
 ) -> None:
     executor.submit(task("bad", do))
@@ -242,7 +242,7 @@ def test_the_traceback_of_a_bug_is_in_the_log(executor: LocalExecutor, project: 
 
 
 @pytest.mark.parametrize("run", ["no_such_module:run", "toy_step:no_such_function", "toy_step", "toy_step:runs", ":", "toy_step:run:run"])
-def test_a_step_function_that_is_not_there_is_a_failure(executor: LocalExecutor, run: str) -> None:
+def test_a_missing_step_function_is_a_failure(executor: LocalExecutor, run: str) -> None:
     executor.submit(task("bad", "echo", run=run))
     executor.submit(task("good", "echo", text="x"))
     bad, good = ended(executor, 2)
@@ -281,7 +281,7 @@ def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None
     assert isinstance(two, Completed)
 
 
-def test_a_worker_that_cannot_start_says_so_once_a_task(project: Path) -> None:
+def test_a_worker_that_cannot_start_fails_each_task_once(project: Path) -> None:
     with LocalExecutor(
         Workplace(project=project, store="s3://bucket/prefix", logs=project / "logs", settings={"parallelism": 1})
     ) as executor:
@@ -310,7 +310,7 @@ def test_progress_comes_at_once_and_ten_times_a_second(executor: LocalExecutor) 
     assert isinstance(told[-1], Completed)
 
 
-def test_a_step_does_not_wait_for_somebody_to_read_its_progress(executor: LocalExecutor) -> None:
+def test_a_step_does_not_wait_for_its_progress_to_be_read(executor: LocalExecutor) -> None:
     executor.submit(task("warm", "echo", text="x"))
     ended(executor)
     fcntl.fcntl(executor._slots[0].events, fcntl.F_SETPIPE_SZ, 4096)  # full after a few messages
@@ -338,8 +338,8 @@ def test_cancel_ends_what_runs_and_what_waits_at_once(executor: LocalExecutor) -
     assert isinstance(ended(executor)[0], Completed)
 
 
-def test_what_a_step_gave_up_on_is_not_stored(executor: LocalExecutor, project: Path) -> None:
-    """Artifacts are stored together when their step has ended: of one that fails there are none."""
+def test_artifacts_of_a_failed_step_are_not_stored(executor: LocalExecutor, project: Path) -> None:
+    """Artifacts are stored together when their step has ended."""
     executor.submit(task("bad", "half"))
     (bad,) = ended(executor)
     assert isinstance(bad, Failed)
@@ -443,7 +443,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_a_worker(project: Path) -> None:
     assert gone(worker)
 
 
-def test_old_logs_are_swept_and_others_left(project: Path) -> None:
+def test_old_logs_are_removed_and_other_files_are_kept(project: Path) -> None:
     logs = project / ".leptonctl" / "logs"
     logs.mkdir(parents=True)
     for name in ("worker-1-1.log", "server.log"):

@@ -58,7 +58,7 @@ def test_every_gate_has_its_judgement_in_order() -> None:
     assert [(j.passed, j.n) for j in found] == [(True, 40), (True, 30), (False, 30), (False, 40)]
 
 
-def test_a_number_has_no_flips() -> None:
+def test_a_flips_gate_does_not_pass_on_a_regression() -> None:
     assert [j.passed for j in judged(evidence(comparison=NUMBER))] == [True, True, False, False]
 
 

@@ -1,4 +1,4 @@
-"""Damage between two commands, through the command line: it is named with its file and its way out, and hides nothing else."""
+"""Damage between two commands, through the command line: the message names the file and the remedy, and nothing else is affected."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def bound_model(root: Path) -> Path:
     return projects.stored(root, layout.artifact(str(state.current["environment/dev/line"].artifact)))
 
 
-def test_a_head_that_is_no_file_ends_with_its_path(applied: Path) -> None:
+def test_a_head_that_is_not_a_file_is_reported_with_its_path(applied: Path) -> None:
     head = projects.stored(applied, layout.head(projects.recorded(applied).lineage, "dev"))
     head.unlink()
     head.mkdir()
@@ -40,7 +40,7 @@ def test_a_head_that_is_no_file_ends_with_its_path(applied: Path) -> None:
     assert [m["version"] for m in projects.served(applied, "dev")["models"]] == ["v2"]
 
 
-def test_a_damaged_artifact_is_named_with_its_way_out(applied: Path) -> None:
+def test_a_damaged_artifact_is_named_with_its_remedy(applied: Path) -> None:
     model = bound_model(applied)
     whole = model.read_bytes()
     model.chmod(0o644)
@@ -60,7 +60,7 @@ def test_a_damaged_artifact_is_named_with_its_way_out(applied: Path) -> None:
     assert projects.served(applied, "dev")["healthy"]
 
 
-def test_an_edited_metric_is_no_proof(applied: Path) -> None:
+def test_verify_notices_an_edited_metric(applied: Path) -> None:
     key = str(projects.recorded(applied).current["model/line@v1"].key("evaluate"))
     file = projects.stored(applied, layout.result(key))
     honest = projects.run("verify", "line@v1", "--json", cwd=applied)
@@ -77,7 +77,7 @@ def test_an_edited_metric_is_no_proof(applied: Path) -> None:
     assert (wrong["what"], f"{name} 0.123 recorded" in wrong["detail"]) == ("metrics", True)
 
 
-def test_a_damaged_history_record_hides_none_before_it(applied: Path) -> None:
+def test_a_damaged_history_record_does_not_hide_earlier_ones(applied: Path) -> None:
     projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
     assert projects.run("apply", "--yes", cwd=applied).returncode == 0
     oldest, middle, newest = projects.history_of(applied)
@@ -96,7 +96,7 @@ def test_a_damaged_history_record_hides_none_before_it(applied: Path) -> None:
     assert "is not in the store" in entries[0]["missing"]
 
 
-def test_a_plan_of_a_state_that_was_put_back_is_refused(applied: Path) -> None:
+def test_a_restored_earlier_state_is_refused(applied: Path) -> None:
     state = applied / ".leptonctl" / "state"
     shutil.copytree(state, applied / "old")
     projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")

@@ -1,4 +1,4 @@
-"""One edit of an applied project at a time: exactly these steps and no others, or exactly this refusal; after apply nothing is left."""
+"""One edit of an applied project at a time: exactly these steps and no others, or exactly this refusal; after the apply nothing is left to do."""
 
 import os
 from collections import Counter
@@ -68,7 +68,7 @@ def another_row(file: str):
     return append(file, "9.5,1.5,below\n")
 
 
-# what says the same in other words: nothing to do
+# equivalent edits: nothing to do
 SAME = [
     Case(name="nothing", edit=lambda root: None),
     Case(name="comment", edit=append(LINE, "# a remark\n")),
@@ -114,7 +114,7 @@ SAME = [
     Case(name="foreign YAML beside", edit=write("deploy/service.yaml", "apiVersion: v1\nkind: Service\n")),
 ]  # fmt: skip
 
-# what is evaluated or written otherwise: nothing is trained
+# changes of evaluation or export: nothing is trained
 JUDGED = [
     Case(name="metric added", edit=swap(LINE, "[accuracy, f1]", "[accuracy, f1, log_loss]"), moves={V1: "update evaluate", V2: "update evaluate", V3: "update evaluate"}),
     Case(name="metric removed", edit=swap(LINE, "[accuracy, f1]", "[accuracy]"), moves={V1: "update evaluate", V2: "update evaluate", V3: "update evaluate"}),
@@ -126,7 +126,7 @@ JUDGED = [
     Case(name="export option of an unbound version", edit=swap(TREE, "large: {", "large: {export: {opset: 19}, "), moves={LARGE: "update export evaluate"}),
 ]  # fmt: skip
 
-# what is learned otherwise
+# changes of the training
 LEARNED = [
     Case(name="parameter", edit=swap(LINE, "C: 2.0", "C: 3.0"), moves={V3: f"update {BUILT}"}),
     Case(name="parameter of a bound version", edit=swap(LINE, "C: 0.5", "C: 0.25"), moves={V2: f"update {BUILT}", DEV_LINE: "update bind"}),
@@ -147,7 +147,7 @@ LEARNED = [
     Case(name="version removed", edit=swap(LINE, f"  {V3_LINE}\n", ""), moves={V3: "forget"}),
 ]  # fmt: skip
 
-# what is read otherwise
+# changes of the data
 READ = [
     Case(name="data changed", edit=another_row("data/first.csv"), moves={FIRST: "update prepare", **ON_FIRST}),
     Case(name="pinned data overwritten", edit=another_row("data/second.csv"), drift={SECOND: "note"}),
@@ -161,7 +161,7 @@ READ = [
     Case(name="new dataset version of the same rows", edit=append(DATA, "  third: {source: data/first.csv, split: {stratify: true}}\n"), moves={"dataset/points@third": "create (prepare)"}),
 ]  # fmt: skip
 
-# what serves otherwise
+# changes of serving
 SERVED = [
     Case(name="binding switched", edit=swap(PLACES, "line: v2", "line: v3"), moves={DEV_LINE: "update bind"}),
     Case(name="binding switched to the other model's version", edit=swap(PLACES, "tree: small", "tree: large"), moves={DEV_TREE: "update bind"}),
@@ -196,7 +196,7 @@ REFUSED = [
     Case(name="bound version removed", edit=swap(TREE, "  small: {params: {max_depth: 2}}\n", ""), refused=("unknown-version",)),
     Case(name="dataset version in use removed", edit=swap(DATA, "  first: {source: data/first.csv}\n", ""), refused=("unknown-dataset-version", "unknown-dataset-version")),
 ]  # fmt: skip
-# the names of those that are applied always; with LEPTONCTL_SOAK=1 all are
+# the names of the cases that are always applied; with LEPTONCTL_SOAK=1 all are
 APPLIED = frozenset({
     "metrics of one version", "cross validation", "export option", "parameter", "unbound version renamed", "data changed", "gates on both",
     "gate known to fail", "new environment", "environment removed", "port", "contract check of one version",
@@ -250,7 +250,7 @@ def test_an_edit_applies_exactly_its_plan(case: Case, request: pytest.FixtureReq
         assert finished["failed"] == 1
         assert (code, left["summary"]) == (GATE, made["summary"])
         return
-    # a model that comes out with the bytes of another is not evaluated again: that is known only after its export
+    # a model with the same bytes as another is not evaluated again, which is known only after its export
     done = Counter(e["op"] for e in projects.events(applied.stdout) if e["type"] == "step_finished")
     assert {op: done[op] for op in DONE} == {op: made["summary"][op] for op in DONE}
     assert all(finished[word] <= done[op] for op, word in DONE.items())

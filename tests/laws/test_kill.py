@@ -1,4 +1,4 @@
-"""SIGKILL at any instant of an apply: the state parses, no result stands without its artifacts, no process is left behind, and the next run
+"""SIGKILL at any instant of an apply: the state parses, no result lacks its artifacts, no process is left behind, and the next run
 repeats nothing that was finished (law 4). Twelve kills always; a hundred with LEPTONCTL_SOAK=1."""
 
 import json
@@ -79,7 +79,7 @@ def test_killed_applies_lose_nothing_and_repeat_nothing(folders: Iterator[Path])
         check_results(root)
         done = performed(log)
         repeated += len(done & finished)
-        assert not done & finished, "what had a result was done again"
+        assert not done & finished, "a step with a result ran again"
         if process.returncode == 0:
             converged(root)
             stop_servers(root)
@@ -152,7 +152,7 @@ def built(root: Path) -> set[str]:
 
 
 def check_results(root: Path) -> None:
-    """Every result record is whole and its artifacts are there with their bytes."""
+    """Every result record is complete and its artifacts exist with their bytes."""
     for key in built(root):
         result = result_of(root, key)
         assert result.key == key

@@ -31,7 +31,7 @@ class Shelf(dict):
 
 
 def quiet(**_told):
-    """Progress that nobody reads."""
+    """Progress that is discarded."""
 
 
 def bench(shelf, folder):
