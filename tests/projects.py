@@ -209,7 +209,7 @@ def ask(url: str, body: Mapping | None = None, timeout: float = 5) -> dict:
         return json.loads(answer.read())
 
 
-def says(url: str) -> ServerRecord:
+def status_record(url: str) -> ServerRecord:
     """What a server reports about itself."""
     return convert(ask(f"{url}/leptonctl/v1/status"), ServerRecord)
 

@@ -119,12 +119,12 @@ def task(id: str, do: str, run: str = "toy_step:run", **inputs: Json) -> Task:
 
 def outcomes(executor: Executor, count: int = 1, seconds: float = 30.0) -> list[Outcome]:
     """Until `count` tasks have ended; progress included."""
-    told: list[Outcome] = []
+    results: list[Outcome] = []
     deadline = time.monotonic() + seconds
-    while sum(not isinstance(o, Progressed) for o in told) < count:
-        assert time.monotonic() < deadline, told
-        told += executor.poll(1.0)
-    return told
+    while sum(not isinstance(o, Progressed) for o in results) < count:
+        assert time.monotonic() < deadline, results
+        results += executor.poll(1.0)
+    return results
 
 
 def ended(executor: Executor, count: int = 1) -> list[Outcome]:
@@ -140,7 +140,7 @@ def first_progress(executor: Executor) -> Progressed:
     pytest.fail("no progress")
 
 
-def gone(pid: int, within: float = 10.0) -> bool:
+def has_ended(pid: int, within: float = 10.0) -> bool:
     return wait_for(lambda: process_start(pid) is None, within)
 
 
@@ -200,10 +200,10 @@ def test_independent_steps_run_side_by_side(project: Path) -> None:
     with open_executor(project, parallelism=2) as executor:
         for number in range(3):
             executor.submit(task(str(number), "progress", seconds=0.2, rest=0.2))
-        told = outcomes(executor, 3)
-    first_end = next(n for n, o in enumerate(told) if not isinstance(o, Progressed))
-    assert {o.id for o in told[:first_end]} == {"0", "1"}
-    assert {o.id for o in told if isinstance(o, Completed)} == {"0", "1", "2"}
+        results = outcomes(executor, 3)
+    first_end = next(n for n, o in enumerate(results) if not isinstance(o, Progressed))
+    assert {o.id for o in results[:first_end]} == {"0", "1"}
+    assert {o.id for o in results if isinstance(o, Completed)} == {"0", "1", "2"}
 
 
 def test_nothing_runs_before_the_first_task(project: Path) -> None:
@@ -275,7 +275,7 @@ def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None
     pid = one.produced.outputs["pid"]
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGKILL)
-    assert gone(pid)
+    assert has_ended(pid)
     executor.submit(task("two", "echo", text="x"))
     (two,) = ended(executor)
     assert isinstance(two, Completed)
@@ -303,11 +303,11 @@ def test_progress_comes_at_once_and_ten_times_a_second(executor: LocalExecutor) 
     first = first_progress(executor)
     assert time.monotonic() - started < 0.4
     assert (first.iteration, first.of, first.loss) == (0, 10, None)
-    told = outcomes(executor)
-    progress = [o for o in told if isinstance(o, Progressed)]
+    results = outcomes(executor)
+    progress = [o for o in results if isinstance(o, Progressed)]
     assert 2 <= len(progress) <= 8
     assert (progress[-1].message, progress[-1].loss) == ("last", 0.5)
-    assert isinstance(told[-1], Completed)
+    assert isinstance(results[-1], Completed)
 
 
 def test_a_step_does_not_wait_for_its_progress_to_be_read(executor: LocalExecutor) -> None:
@@ -327,13 +327,13 @@ def test_cancel_ends_what_runs_and_what_waits_at_once(executor: LocalExecutor) -
     progress = first_progress(executor)
     started = time.monotonic()
     executor.cancel()
-    told = executor.poll(0.0)
+    results = executor.poll(0.0)
     assert time.monotonic() - started < 1
-    assert {(o.id, o.cancelled) for o in told if isinstance(o, Lost)} == {("running", True), ("waiting", True)}
+    assert {(o.id, o.cancelled) for o in results if isinstance(o, Lost)} == {("running", True), ("waiting", True)}
     assert progress.iteration is not None
     assert progress.of is not None
-    assert gone(progress.iteration)
-    assert gone(progress.of)
+    assert has_ended(progress.iteration)
+    assert has_ended(progress.of)
     executor.submit(task("next", "echo", text="x"))
     assert isinstance(ended(executor)[0], Completed)
 
@@ -356,7 +356,7 @@ def test_closing_leaves_no_process_and_no_empty_log(project: Path) -> None:
     assert isinstance(one, Completed)
     for pid in (one.produced.outputs["pid"], *busy):
         assert isinstance(pid, int)
-        assert gone(pid, within=0.0)
+        assert has_ended(pid, within=0.0)
 
 
 def test_the_thread_that_started_a_worker_may_end(executor: LocalExecutor) -> None:
@@ -393,7 +393,7 @@ def test_no_worker_outlives_its_executor(project: Path, sent: signal.Signals, do
     parent.send_signal(sent)
     parent.wait()
     parent.stdout.close()
-    assert [pid for pid in pids if not gone(pid)] == []
+    assert [pid for pid in pids if not has_ended(pid)] == []
 
 
 def test_an_executor_killed_while_a_worker_starts_leaves_none(project: Path) -> None:
@@ -440,7 +440,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_a_worker(project: Path) -> None:
     assert process_start(worker) is not None
     parent.kill()
     parent.communicate()
-    assert gone(worker)
+    assert has_ended(worker)
 
 
 def test_old_logs_are_removed_and_other_files_are_kept(project: Path) -> None:

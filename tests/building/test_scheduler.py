@@ -142,7 +142,7 @@ def test_an_equal_key_is_built_once(shop: Workshop) -> None:
     assert len(built.results) == 6
     finished = [e for e in shop.events if isinstance(e, StepFinished)]
     assert sorted(e.adopted for e in finished) == [False, False, True, True, True, True]
-    assert len(shop.told(StepStarted)) == 2
+    assert len(shop.reported(StepStarted)) == 2
 
 
 def test_a_step_with_the_key_of_a_failed_step_is_tried_too(shop: Workshop) -> None:
@@ -205,7 +205,7 @@ def test_a_result_that_another_process_records_while_a_step_waits_is_adopted(sho
     assert built.results["toy/two", "write"].outputs["text"] == "theirs"
     assert built.done == ["write"]
     assert shop.runs == ["1"]
-    assert shop.told(StepStarted) == [("toy/one", "write")]
+    assert shop.reported(StepStarted) == [("toy/one", "write")]
 
 
 def test_of_two_builders_the_first_record_wins(shop: Workshop) -> None:
@@ -277,7 +277,7 @@ def test_a_missing_need_is_reported_and_not_waited_for(shop: Workshop) -> None:
     problem = built.failed["toy/one", "write"]
     assert (problem.id, problem.detail, problem.span) == ("missing-result", "write of toy/one", node.span)
     assert shop.runs == ["2"]
-    assert shop.told(StepFailed) == [("toy/one", "write")]
+    assert shop.reported(StepFailed) == [("toy/one", "write")]
 
 
 def test_a_result_given_by_key_that_is_built_again_is_waited_for(shop: Workshop) -> None:
@@ -461,7 +461,7 @@ def test_failure_skips_what_depends_on_it_and_nothing_else(shop: Workshop) -> No
     assert problem.span == bad.span
     assert (failed.key, failed.seconds, failed.gate) == (bad.digest, 0.5, False)
     assert {e.because for e in shop.events if isinstance(e, StepSkipped)} == {"write of toy/bad"}
-    assert sorted(shop.told(StepSkipped)) == sorted(built.skipped)
+    assert sorted(shop.reported(StepSkipped)) == sorted(built.skipped)
     assert built.obstacle([("toy/good", "write"), ("toy/last", "write")]) == "write of toy/bad"
     assert built.obstacle([("toy/good", "write")]) is None
 

@@ -62,11 +62,11 @@ class Workshop:
         file = self.root / "runs.txt"
         return file.read_text().splitlines() if file.exists() else []
 
-    def hear(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         self.events.append(event)
         self.on_event(event)
 
-    def told(self, kind: type) -> list[tuple[str, str]]:
+    def reported(self, kind: type) -> list[tuple[str, str]]:
         """Address and name of the steps with an event of this kind."""
         return [(e.address, e.name) for e in self.events if isinstance(e, kind)]
 
@@ -93,7 +93,7 @@ class Workshop:
             locate=lambda address, _: found.by_address[address].span if address in found.by_address else None,
         )  # fmt: skip
         try:
-            return Scheduler(store=self.store, executor=self.executor, reporter=self.hear, work=work).run(changes)
+            return Scheduler(store=self.store, executor=self.executor, reporter=self.record, work=work).run(changes)
         finally:
             assert not self.store.leases(), "no lease is left"
             assert all(executor.closed for executor in self.executors), "no executor is left open"

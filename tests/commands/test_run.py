@@ -44,15 +44,15 @@ def test_a_failure_is_reported_even_if_no_step_was_planned(tiny: Callable[..., P
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     projects.edit(root / "model-line.yaml", "  v2: {params: {C: 0.5}}\n", "")
     monkeypatch.chdir(root)
-    told: list[Event] = []
+    events: list[Event] = []
 
     def refuse(*_: object) -> None:
         raise fail("store-failed", "The store could not be read or written", "it is full", hint="make room")
 
     monkeypatch.setattr(apply_command, "_record", refuse)
-    outcome = apply_command.apply(Session.open(root), apply_command.Request(), consent=lambda _: True, reporter=told.append)
+    outcome = apply_command.apply(Session.open(root), apply_command.Request(), consent=lambda _: True, reporter=events.append)
     assert outcome.exit_code == 1
-    assert isinstance(told[-2], StepFailed)
-    assert (told[-2].address, told[-2].diagnostic.id) == ("model/line@v2", "store-failed")
-    assert isinstance(told[-1], ApplyFinished)
-    assert not told[-1].ok
+    assert isinstance(events[-2], StepFailed)
+    assert (events[-2].address, events[-2].diagnostic.id) == ("model/line@v2", "store-failed")
+    assert isinstance(events[-1], ApplyFinished)
+    assert not events[-1].ok

@@ -1,6 +1,6 @@
 """A kind without machine learning: nodes whose steps write strings, measure the written bytes, and publish them.
 
-`write` strips its own text and appends it to the texts of the nodes it needs; `measure` steps are keyed by the bytes written, as
+`write` strips its own text and appends it to the strings of the nodes it needs; `measure` steps are keyed by the written bytes, as
 all steps are that depend on results; `publish` is an effect.
 """
 
@@ -36,7 +36,7 @@ def toy(
     address: str, text: str, *needs: Node, measures: Sequence[str] = (), version: str | None = None,
     notes: Mapping[str, Json] | None = None, kin: str = "", **inputs: Json,
 ) -> Node:  # fmt: skip
-    """A node that writes `text` after the texts it needs, with a step `measure` for each way of measuring, under that name.
+    """A node that writes `text` after the strings of the nodes it needs, with a step `measure` for each way of measuring, under that name.
 
     With a version it is an effect: a publication. More keywords go to its worker.
     """

@@ -83,10 +83,10 @@ def test_damaged_bytes_fail_a_heal_with_the_servers_reason(root: Path, port: int
     )
     assert not servers.state_of(root).locks
     file.write_bytes(data)
-    said: list[str] = []
-    heal_prod(root, say=said.append)
+    messages: list[str] = []
+    heal_prod(root, say=messages.append)
     assert asked(port).models[MODEL].version == "v1"
-    assert said == ["the server refused this deployment before: stopping it", "starting the server"]
+    assert messages == ["the server refused this deployment before: stopping it", "starting the server"]
 
 
 def test_a_server_that_fell_back_to_an_older_set_is_not_healed(root: Path, port: int) -> None:

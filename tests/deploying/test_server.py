@@ -93,19 +93,19 @@ def test_defaults_are_filled_in_and_restarts_named() -> None:
 
 
 def test_a_setting_that_restarts_replaces_the_process(root: Path, port: int) -> None:
-    said: list[str] = []
-    move(root, binds(root, "v1", port), say=said.append)
+    messages: list[str] = []
+    move(root, binds(root, "v1", port), say=messages.append)
     first = processes.running_server(root, NAME)
-    move(root, binds(root, "v2", port, ready_s=30.0, swap_s=5.0), say=said.append)
+    move(root, binds(root, "v2", port, ready_s=30.0, swap_s=5.0), say=messages.append)
     assert processes.running_server(root, NAME) == first
-    move(root, binds(root, "v2", port, max_body=2048), say=said.append)
+    move(root, binds(root, "v2", port, max_body=2048), say=messages.append)
     second = processes.running_server(root, NAME)
     assert second is not None
     assert first is not None
     assert second.pid != first.pid
-    assert said == ["starting the server", "the server was started with other settings: stopping it", "starting the server"]
+    assert messages == ["starting the server", "the server was started with other settings: stopping it", "starting the server"]
     assert asked(port).models[MODEL].version == "v2"
-    move(root, binds(root, "v2", other := free_port()), say=said.append)
+    move(root, binds(root, "v2", other := free_port()), say=messages.append)
     assert (asked(port), asked(other).models[MODEL].version) == (None, "v2")
     assert state_of(root).environments[NAME].url == f"http://127.0.0.1:{other}"
 
@@ -208,11 +208,11 @@ def test_an_address_of_another_host_cannot_be_listened_on(root: Path, port: int)
 
 
 def test_without_a_registered_server_a_switch_elsewhere_moves_at_once(root: Path, port: int) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     began = time.monotonic()
-    outcome = move(root, binds(root, "v1", port), here=False, say=said.append)
+    outcome = move(root, binds(root, "v1", port), here=False, say=messages.append)
     assert (outcome.moved, outcome.served, time.monotonic() - began < 5) == (True, False, True)
-    assert "nothing serves it yet" in said[-1]
+    assert "nothing serves it yet" in messages[-1]
     assert processes.server_record(root, NAME) is None, "an apply elsewhere starts no server"
 
 
@@ -252,16 +252,16 @@ def test_all_living_servers_must_be_ready_and_refusals_are_reported(root: Path, 
 
 
 def test_a_return_needs_one_ready_server(root: Path, port: int) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     site, record = staged(root, port, here=False, ready_s=20.0, swap_s=0.3, returning=True)
     put(site, far("able", ready=(1,)), far("late"), far("broken", failed={"1": "no"}))
     began = time.monotonic()
-    PLATFORM.ready(site, record, said.append)
+    PLATFORM.ready(site, record, messages.append)
     assert time.monotonic() - began < 10
-    assert said == ["not ready, will follow later: broken, late"]
+    assert messages == ["not ready, will follow later: broken, late"]
     put(site, far("able"))
     with pytest.raises(ProviderError):
-        PLATFORM.ready(site, record, said.append)
+        PLATFORM.ready(site, record, messages.append)
 
 
 def test_a_deployment_that_is_no_longer_staged_is_not_waited_for(root: Path, port: int) -> None:
@@ -298,13 +298,13 @@ def test_following_a_head_removes_the_records_of_servers_long_gone(root: Path, p
 
 def test_a_server_that_hangs_is_replaced(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HUNG_S", 0.5)
-    said: list[str] = []
+    messages: list[str] = []
     move(root, binds(root, "v1", port))
     first = processes.running_server(root, NAME)
     os.kill(first.pid, signal.SIGSTOP)
     assert PLATFORM.problems(site_of(root, port), None) == (), "its own port is not a problem although it hangs"
-    move(root, binds(root, "v2", port), say=said.append)
-    assert said[0] == "the server does not answer: stopping it"
+    move(root, binds(root, "v2", port), say=messages.append)
+    assert messages[0] == "the server does not answer: stopping it"
     assert asked(port).models[MODEL].version == "v2"
     assert not processes.is_running(first)
 

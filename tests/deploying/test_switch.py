@@ -305,14 +305,14 @@ def test_every_lock_has_a_token_of_its_own(root: Path, switch: Switch) -> None:
 
 
 def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         theirs = switch_of(root, other)
         with theirs.locked(NAME, here=True), pytest.raises(Failure) as failure:
-            switch_of(root, switch.claim, wait_s=0.3, say=said.append).move(NAME, binds("v1"), here=True)
+            switch_of(root, switch.claim, wait_s=0.3, say=messages.append).move(NAME, binds("v1"), here=True)
         assert (problem_of(failure).id, failure.value.exit_code) == ("lock-held", 4)
-        assert len(said) == 1
-        assert "bob@" in said[0]
+        assert len(messages) == 1
+        assert "bob@" in messages[0]
         assert switch.move(NAME, binds("v1"), here=True).moved
 
 
@@ -395,7 +395,7 @@ def test_an_interrupt_of_a_destroy_after_the_head_completes_it(root: Path, claim
 
 def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path, claim: Registration) -> None:
     """The head has moved, so the binding counts; the server that lags is named."""
-    said: list[str] = []
+    messages: list[str] = []
     with following(root) as follower:
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
         follower.deaf = True
@@ -405,9 +405,9 @@ def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path,
             platform = {"type": "toy", "patience_s": 0.1}
             return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, platform=platform), routes=route)
 
-        outcome = switch_of(root, claim, say=said.append).move(NAME, impatient, here=True)
+        outcome = switch_of(root, claim, say=messages.append).move(NAME, impatient, here=True)
         assert (outcome.moved, outcome.served, outcome.lagging) == (True, False, "not serving: one")
-        assert said == ["not serving: one"]
+        assert messages == ["not serving: one"]
         state = state_of(root)
         assert (state.current[BINDING].version, head_of(root).deployment, dict(state.pending)) == ("v2", 2, {})
         assert "package of v2" not in state.environments[NAME].served[MODEL]

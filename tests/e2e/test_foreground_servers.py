@@ -26,9 +26,9 @@ def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = projects.start("serve", "prod", "--port", str(projects.free_port()), cwd=root)
     try:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        found = re.fullmatch(r"serving prod at (http://\S+) as \S+\n", said)
-        assert found is not None, said
+        printed = process.stdout.readline()
+        found = re.fullmatch(r"serving prod at (http://\S+) as \S+\n", printed)
+        assert found is not None, printed
         ready(found[1])
         yield found[1], process
     finally:
@@ -40,7 +40,7 @@ def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def ready(url: str) -> None:
     """Wait until a server that listens has a deployment in force."""
     deadline = time.monotonic() + 20
-    while not projects.says(url).deployment:
+    while not projects.status_record(url).deployment:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -55,7 +55,7 @@ def bind(root: Path, version: str, code: int = 0) -> dict:
 
 def in_force(url: str) -> tuple[int, str]:
     """The deployment that a server has in force, and the digest that it serves."""
-    server = projects.says(url)
+    server = projects.status_record(url)
     (model,) = server.models.values()
     return server.deployment, model.digest
 

@@ -209,9 +209,9 @@ def test_a_split_is_stratified_for_a_classification() -> None:
     regression = ALL.replace("classification", "regression").replace("logistic_regression", "ridge")
     splits = {
         name: step(nodes_of(text)[FIRST], "prepare").inputs["split"]["stratify"]  # type: ignore[call-overload, index]
-        for name, text in (("classification", ALL), ("regression", regression), ("said so", regression.replace("versions:\n  first", "split: {stratify: true}\nversions:\n  first")))
+        for name, text in (("classification", ALL), ("regression", regression), ("declared", regression.replace("versions:\n  first", "split: {stratify: true}\nversions:\n  first")))
     }  # fmt: skip
-    assert splits == {"classification": True, "regression": False, "said so": True}
+    assert splits == {"classification": True, "regression": False, "declared": True}
 
 
 REGRESSION = MODEL.replace("line", "slope").replace("classification", "regression").replace("logistic_regression", "ridge")
@@ -231,8 +231,8 @@ def test_a_model_with_another_split_reads_its_own_rows() -> None:
         assert step(node, "train").fields["prepare"] == rows
         assert all(s.needs["prepare"] == (place, "prepare") for s in node.steps if s.op != "prepare")
     # what the dataset declares itself applies to both
-    said = nodes_of((DATA + MODEL + REGRESSION).replace("target: side", "target: side\nsplit: {stratify: false}"))
-    assert [s.op for s in said["model/slope@v1"].steps] == ["train", "export", "evaluate"]
+    nodes = nodes_of((DATA + MODEL + REGRESSION).replace("target: side", "target: side\nsplit: {stratify: false}"))
+    assert [s.op for s in nodes["model/slope@v1"].steps] == ["train", "export", "evaluate"]
 
 
 def test_gates_of_such_a_model_are_decided_on_its_own_rows() -> None:

@@ -40,8 +40,8 @@ def gate(metric: str, rule: str, limit: float) -> Gate:
 
 
 def one(metric: str, rule: str, limit: float, evidence: Evidence) -> Judgement:
-    (found,) = judgements([gate(metric, rule, limit)], evidence, greater_is_better)
-    return found
+    (judgement,) = judgements([gate(metric, rule, limit)], evidence, greater_is_better)
+    return judgement
 
 
 def evaluated(rows: int = 40, /, **metrics: float | None) -> Evidence:
@@ -73,8 +73,8 @@ def test_a_value_on_the_limit_passes_from_either_side(metric: str, value: float)
 
 def test_a_metric_of_a_second_evaluation_and_its_rows() -> None:
     first, second = EvaluateOutputs(metrics={"accuracy": 1.0}, rows=10), EvaluateOutputs(metrics={"f1": 0.9}, rows=7)
-    found = one("f1", "min", 0.5, Evidence(evaluations=(first, second)))
-    assert (found.passed, found.n) == (True, 7)
+    judgement = one("f1", "min", 0.5, Evidence(evaluations=(first, second)))
+    assert (judgement.passed, judgement.n) == (True, 7)
     # the one that does not exist yet may have it
     assert one("f1", "min", 0.5, Evidence(evaluations=(first, None))) == Judgement(gate=gate("f1", "min", 0.5), passed=None)
 
@@ -88,8 +88,8 @@ def test_a_gate_is_undecided_before_its_evidence_exists(evidence: Evidence, metr
 @pytest.mark.parametrize("metrics", [{}, {"roc_auc": None}, {"roc_auc": NAN}, {"roc_auc": INF}, {"roc_auc": -INF}])
 @pytest.mark.parametrize(("rule", "limit"), [("min", -10.0), ("max", 10.0)])
 def test_a_metric_that_is_undefined_on_the_rows_does_not_pass(metrics: dict[str, float | None], rule: str, limit: float) -> None:
-    found = one("roc_auc", rule, limit, evaluated(3, **metrics))
-    assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, UNDEFINED, "gate", 3)
+    judgement = one("roc_auc", rule, limit, evaluated(3, **metrics))
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, UNDEFINED, "gate", 3)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_a_metric_that_is_undefined_on_the_rows_does_not_pass(metrics: dict[str,
     ],
 )  # fmt: skip
 def test_a_drop_is_how_much_worse_it_is(metric: str, bound: float, candidate: float, drop: float) -> None:
-    found = one(metric, "max_drop", 0.2, compared(metric, bound, candidate))
-    assert found.value == pytest.approx(drop)
-    assert (found.bound, found.candidate, found.n, found.passed) == (bound, candidate, 30, drop <= 0.2)
+    judgement = one(metric, "max_drop", 0.2, compared(metric, bound, candidate))
+    assert judgement.value == pytest.approx(drop)
+    assert (judgement.bound, judgement.candidate, judgement.n, judgement.passed) == (bound, candidate, 30, drop <= 0.2)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_a_drop_is_how_much_worse_it_is(metric: str, bound: float, candidate: fl
     [("accuracy", 0.95, 0.945, 0.005), ("f1", 0.8, 0.7, 0.1), ("mae", 0.3, 0.4, 0.1), ("mae", 1000.3, 1000.4, 0.1)],
 )
 def test_a_drop_on_the_limit_passes_despite_rounding(metric: str, bound: float, candidate: float, limit: float) -> None:
-    found = one(metric, "max_drop", limit, compared(metric, bound, candidate))
-    assert found.value is not None
-    assert found.value > limit, "as floats the drop is above the limit, or this shows nothing"
-    assert found.passed is True
+    judgement = one(metric, "max_drop", limit, compared(metric, bound, candidate))
+    assert judgement.value is not None
+    assert judgement.value > limit, "as floats the drop is above the limit, or this shows nothing"
+    assert judgement.passed is True
     assert one(metric, "max_drop", limit * 0.9, compared(metric, bound, candidate)).passed is False
 
 
@@ -139,8 +139,8 @@ def test_a_limit_that_is_not_a_number_passes_nothing(limit: float) -> None:
 
 @pytest.mark.parametrize(("bound", "candidate"), [(None, None), (0.5, None), (None, 0.5), (NAN, 0.5), (0.5, NAN), (INF, 0.5), (0.5, -INF)])
 def test_a_drop_of_an_undefined_metric_does_not_pass(bound: float | None, candidate: float | None) -> None:
-    for found in (one("f1", "max_drop", 1.0, compared("f1", bound, candidate)), one("f1", "max_drop", 1.0, compared("r2", 0.9, 0.9))):
-        assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, UNDEFINED, "gate", 30)
+    for judgement in (one("f1", "max_drop", 1.0, compared("f1", bound, candidate)), one("f1", "max_drop", 1.0, compared("r2", 0.9, 0.9))):
+        assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, UNDEFINED, "gate", 30)
 
 
 @pytest.mark.parametrize(("changed", "passed"), [(0, True), (4, True), (5, True), (6, False), (100, False)])
@@ -152,21 +152,21 @@ def test_flips(changed: int, passed: bool) -> None:
 
 def test_flips_do_not_pass_on_a_regression() -> None:
     evidence = Evidence(comparison=CompareOutputs(rows=30, flips=Flips(rows=30)))
-    found = one("flips", "max", 1.0, evidence)
-    assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, NO_LABELS, "gate", 30)
+    judgement = one("flips", "max", 1.0, evidence)
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, NO_LABELS, "gate", 30)
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
 def test_without_rows_the_versions_are_not_comparable(metric: str, rule: str) -> None:
-    found = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=0, excluded=12)))
-    assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, NO_ROWS, "not_comparable", 0)
+    judgement = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=0, excluded=12)))
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, NO_ROWS, "not_comparable", 0)
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
 def test_the_reason_why_versions_are_not_comparable_is_given(metric: str, rule: str) -> None:
     why = "they predict different targets"
-    found = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=12, metrics={"f1": Pair(a=1.0, b=1.0)}, not_comparable=why)))
-    assert (found.passed, found.value, found.note, found.held) == (False, None, why, "not_comparable")
+    judgement = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=12, metrics={"f1": Pair(a=1.0, b=1.0)}, not_comparable=why)))
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held) == (False, None, why, "not_comparable")
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
@@ -215,9 +215,9 @@ def test_a_metric_with_rules_of_its_own_has_no_others() -> None:
     [("f1", "min", "f1 ≥ 0.85"), ("mae", "max", "mae ≤ 0.85"), ("f1", "max_drop", "f1 drop ≤ 0.85"), ("flips", "max", "flips ≤ 0.85")],
 )
 def test_a_rule_words_what_a_gate_requires(metric: str, rule: str, words: str) -> None:
-    found = find_rule(metric, rule)
-    assert found is not None
-    assert found.describe(gate(metric, rule, 0.85)) == words
+    known_rule = find_rule(metric, rule)
+    assert known_rule is not None
+    assert known_rule.describe(gate(metric, rule, 0.85)) == words
 
 
 def test_the_yaml_schema_has_the_limits_of_the_table() -> None:
@@ -249,5 +249,11 @@ def test_a_new_rule_is_one_value_in_the_table() -> None:
     assert limits(rules)["sure_drop"]["description"] == "Drop to be sure of."
     assert sure.describe(gates[1]) == "sure mae ≤ 0.2"
     evidence = replace(compared("mae", 1.0, 1.125), evaluations=evaluated(f1=0.9).evaluations)
-    _, found, _ = judgements(gates, evidence, greater_is_better, rules=rules)
-    assert (found.passed, found.value, found.interval, found.test, found.n) == (True, 0.125, (0.115, 0.135), "toy test", 30)
+    _, judgement, _ = judgements(gates, evidence, greater_is_better, rules=rules)
+    assert (judgement.passed, judgement.value, judgement.interval, judgement.test, judgement.n) == (
+        True,
+        0.125,
+        (0.115, 0.135),
+        "toy test",
+        30,
+    )

@@ -139,7 +139,7 @@ def test_documents_by_kind() -> None:
     documents, _ = load({"a.yaml": text})
     project = resolve(documents)
     assert (project.name, project.roots) == ("p", ("/data",))
-    # the one project stands for itself
+    # the project is not listed among the documents of a kind
     assert project.document.kind == "Project"
     assert {kind: list(project.of(kind)) for kind in KINDS} == {"Project": [], "Dataset": ["d"], "Model": ["m"], "Environment": ["e"]}
     assert project.of("Pod") == {}

@@ -165,24 +165,24 @@ def test_an_impossible_command_gives_one_diagnostic(
     before = _content(copy)
     monkeypatch.chdir(copy)
     code = main([*wrong.words.split(), "--json"])
-    said = capsys.readouterr()
-    found = _diagnostics(said.out, by_line=wrong.words.startswith(("apply", "build")))
-    assert [d["id"] for d in found] == [wrong.id]
-    assert found[0]["hint"]
-    assert wrong.hint in found[0]["hint"]
+    captured = capsys.readouterr()
+    diagnostics = _diagnostics(captured.out, by_line=wrong.words.startswith(("apply", "build")))
+    assert [d["id"] for d in diagnostics] == [wrong.id]
+    assert diagnostics[0]["hint"]
+    assert wrong.hint in diagnostics[0]["hint"]
     assert code == wrong.code
     assert main(wrong.words.split()) == wrong.code
-    said = capsys.readouterr()
-    assert f"error[{wrong.id}]" in said.out + said.err
-    assert "Traceback" not in said.out + said.err
+    captured = capsys.readouterr()
+    assert f"error[{wrong.id}]" in captured.out + captured.err
+    assert "Traceback" not in captured.out + captured.err
     assert _content(copy) == before
 
 
-def _diagnostics(said: str, *, by_line: bool) -> list[dict]:
+def _diagnostics(output: str, *, by_line: bool) -> list[dict]:
     """A command that runs steps prints one line per event; once it has begun, its last line is `apply_finished`."""
     if not by_line:
-        return matrix.read_json(said)["diagnostics"]
-    events = projects.events(said)
+        return matrix.read_json(output)["diagnostics"]
+    events = projects.events(output)
     if events[0].get("type") != "apply_started":
         return events[-1]["diagnostics"]
     assert (events[-1]["type"], events[-1]["ok"]) == ("apply_finished", False)

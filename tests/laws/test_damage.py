@@ -71,9 +71,9 @@ def test_verify_notices_an_edited_metric(applied: Path) -> None:
     name = min(record["outputs"]["metrics"])
     record["outputs"]["metrics"][name] = 0.123
     file.write_text(json.dumps(record), encoding="utf-8")
-    told = projects.run("verify", "line@v1", "--json", cwd=applied)
-    assert told.returncode == 1
-    (wrong,) = [check for check in json.loads(told.stdout)["checks"] if not check["ok"]]
+    verified = projects.run("verify", "line@v1", "--json", cwd=applied)
+    assert verified.returncode == 1
+    (wrong,) = [check for check in json.loads(verified.stdout)["checks"] if not check["ok"]]
     assert (wrong["what"], f"{name} 0.123 recorded" in wrong["detail"]) == ("metrics", True)
 
 
@@ -84,9 +84,9 @@ def test_a_damaged_history_record_does_not_hide_earlier_ones(applied: Path) -> N
     file = projects.stored(applied, layout.history_record(projects.recorded(applied).lineage, middle.serial, middle.id))
     file.chmod(0o644)
     file.write_bytes(b"null")
-    told = projects.run("history", "--json", cwd=applied)
-    assert told.returncode == 0, told.stderr
-    entries = json.loads(told.stdout)["entries"]
+    listed = projects.run("history", "--json", cwd=applied)
+    assert listed.returncode == 0, listed.stderr
+    entries = json.loads(listed.stdout)["entries"]
     assert [entry["serial"] for entry in entries] == [newest.serial, middle.serial, oldest.serial]
     assert "missing" not in entries[0] and "missing" not in entries[2]
     assert file.name in entries[1]["missing"] and "cannot be read" in entries[1]["missing"]

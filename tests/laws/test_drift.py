@@ -29,11 +29,11 @@ from tests.projects import (
     recorded,
     result_of,
     run,
-    says,
     served,
     start,
     state_file,
     state_of,
+    status_record,
     stop_servers,
     stored,
     tiny_project,
@@ -199,7 +199,7 @@ def test_a_server_on_another_host_is_unobserved(root: Path) -> None:
                     break
             except OSError:
                 time.sleep(0.1)
-        assert says(f"http://127.0.0.1:{port}").models["line"].version == "v2"
+        assert status_record(f"http://127.0.0.1:{port}").models["line"].version == "v2"
     finally:
         os.killpg(serving.pid, signal.SIGTERM)
         serving.communicate(timeout=20)

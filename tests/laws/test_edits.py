@@ -175,7 +175,7 @@ SERVED = [
     Case(name="environment removed", edit=without_dev, moves={"environment/dev": "remove", DEV_LINE: "remove bind", DEV_TREE: "remove bind"}),
     Case(name="binding removed", edit=swap(PLACES, "  tree: small\n", ""), moves={DEV_TREE: "remove bind"}),
     Case(name="port", edit=other_port, moves={"environment/dev": "update"}),
-    Case(name="contract check, which is made on every request", edit=swap(DATA, "min: 0", "min: -5, max: 100"), moves={DEV_LINE: "update bind", DEV_TREE: "update bind", PROD_LINE: "update bind"}),
+    Case(name="contract check, which is planned on every request", edit=swap(DATA, "min: 0", "min: -5, max: 100"), moves={DEV_LINE: "update bind", DEV_TREE: "update bind", PROD_LINE: "update bind"}),
     Case(name="contract check of one version", edit=swap(DATA, "first: {", "first: {columns: {x: {max: 100}}, "), moves={DEV_TREE: "update bind"}),
     Case(name="requests", edit=swap(PLACES, "name: dev\n", "name: dev\nrequests: strict\n"), moves={"environment/dev": "update"}),
     Case(name="protected", edit=swap(PLACES, "name: dev\n", "name: dev\nprotected: true\n"), moves={"environment/dev": "update"}),
@@ -221,18 +221,18 @@ def plan(root: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]:
 def test_an_edit_plans_exactly_its_steps(case: Case, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case.edit(copy)
     state = (copy / ".leptonctl" / "state" / "state.json").read_bytes()
-    code, made = plan(copy, capsys)
+    code, planned = plan(copy, capsys)
     if case.refused:
-        assert [d["id"] for d in made["diagnostics"]] == list(case.refused)
-        assert all(d["hint"] for d in made["diagnostics"])
+        assert [d["id"] for d in planned["diagnostics"]] == list(case.refused)
+        assert all(d["hint"] for d in planned["diagnostics"])
         # what is no longer declared has no place
-        assert case.name == "protected environment removed" or all(d["file"] and d["line"] and d["column"] for d in made["diagnostics"])
+        assert case.name == "protected environment removed" or all(d["file"] and d["line"] and d["column"] for d in planned["diagnostics"])
     else:
-        assert matrix.moves_of(made) == case.moves
-        assert {d["address"]: d["class"] for d in made["drift"]} == case.drift
-        assert {k: v for k, v in made["summary"].items() if k != "keep"} == matrix.counted(made)
-        assert made["diagnostics"] == []
-        assert made["applyable"] is (code == 2)
+        assert matrix.moves_of(planned) == case.moves
+        assert {d["address"]: d["class"] for d in planned["drift"]} == case.drift
+        assert {k: v for k, v in planned["summary"].items() if k != "keep"} == matrix.counted(planned)
+        assert planned["diagnostics"] == []
+        assert planned["applyable"] is (code == 2)
     assert code == case.expected_exit
     assert state == (copy / ".leptonctl" / "state" / "state.json").read_bytes()
 
@@ -241,17 +241,17 @@ def test_an_edit_plans_exactly_its_steps(case: Case, copy: Path, capsys: pytest.
 def test_an_edit_applies_exactly_its_plan(case: Case, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
     root = request.getfixturevalue("served_copy" if case.binds else "copy")
     case.edit(root)
-    _, made = plan(root, capsys)
+    _, planned = plan(root, capsys)
     applied = projects.run("apply", "--yes", "--json", cwd=root)
     finished = projects.finished(applied)
     code, left = plan(root, capsys)
     assert applied.returncode == (case.exit_code or 0), applied.stdout
     if case.exit_code == GATE:
         assert finished["failed"] == 1
-        assert (code, left["summary"]) == (GATE, made["summary"])
+        assert (code, left["summary"]) == (GATE, planned["summary"])
         return
     # a model with the same bytes as another is not evaluated again, which is known only after its export
     done = Counter(e["op"] for e in projects.events(applied.stdout) if e["type"] == "step_finished")
-    assert {op: done[op] for op in DONE} == {op: made["summary"][op] for op in DONE}
+    assert {op: done[op] for op in DONE} == {op: planned["summary"][op] for op in DONE}
     assert all(finished[word] <= done[op] for op, word in DONE.items())
     assert (left["changes"], left["drift"], code) == ([], [], 0)

@@ -59,8 +59,8 @@ class Sleeper:
     def wake(self) -> tuple[int, str]:
         """Let it continue; returns its exit code and its output."""
         os.kill(self.process.pid, signal.SIGCONT)
-        _, said = self.process.communicate("\n", timeout=30)
-        return self.process.returncode, said
+        _, output = self.process.communicate("\n", timeout=30)
+        return self.process.returncode, output
 
 
 @contextmanager
@@ -180,9 +180,9 @@ def test_another_apply_acts_while_one_sleeps(root: Path, point: str, action: str
         act(root, action)
         settled(root, ACTIONS[action])
         before, touched = whole(root), marks(root)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0]) == (5, "taken-over"), said
-    assert "bob@" in said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0]) == (5, "taken-over"), output
+    assert "bob@" in output
     settled(root, ACTIONS[action])
     assert whole(root) == before, "the sleeper has written nothing"
     assert marks(root) == touched, "and touched nothing that serves"
@@ -199,8 +199,8 @@ def test_another_apply_acts_while_a_destroy_sleeps(root: Path, point: str, actio
     with sleeping(root, point, version=None) as sleeper:
         act(root, action)
         touched = marks(root)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     settled(root, ACTIONS[action])
     assert marks(root) == touched
     whole(root)
@@ -219,8 +219,8 @@ def test_the_sleeper_wakes_while_the_other_apply_is_halfway(root: Path, point: s
                 answers.append(sleeper.wake())
 
         act(root, "apply", checkpoint=wake)
-    ((code, said),) = answers
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    ((code, output),) = answers
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     settled(root, "v3")
     whole(root)
     next_apply_succeeds(root)
@@ -235,8 +235,8 @@ def test_two_sleepers_wake_the_older_last(root: Path, point: str, second: str) -
         with sleeping(root, second, user="cem", before="v1" if kept else "v2") as newer:
             act(root, "rollback")
             for sleeper in (newer, older):
-                code, said = sleeper.wake()
-                assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+                code, output = sleeper.wake()
+                assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     settled(root, "v0")
     whole(root)
     next_apply_succeeds(root)
@@ -265,8 +265,8 @@ def test_a_sleeper_starts_no_server_of_what_was_destroyed(real: tuple[Path, int]
     with sleeping(root, point, port=port) as sleeper:
         acting_on_servers(root, servers.destroys)
         assert servers.asked(port, 0.5) is None
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     assert (servers.asked(port, 0.5), processes.server_record(root, NAME)) == (None, None)
     state = servers.state_of(root)
     assert (state.environments[NAME].destroyed, dict(state.current), dict(state.pending)) == (True, {}, {})
@@ -278,8 +278,8 @@ def test_a_sleeping_destroy_stops_no_server_of_its_successor(real: tuple[Path, i
     with sleeping(root, point, version=None, port=port) as sleeper:
         acting_on_servers(root, servers.binds(root, "v3", port))
         serving = processes.running_server(root, NAME)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     assert processes.running_server(root, NAME) == serving
     status = servers.asked(port)
     state = servers.state_of(root)
@@ -295,8 +295,8 @@ def test_a_sleeper_leaves_the_server_of_its_successor_as_it_is(real: tuple[Path,
     with sleeping(root, point, port=port) as sleeper:
         acting_on_servers(root, servers.binds(root, "v1", port, returning=True))
         serving = processes.running_server(root, NAME)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     assert serving is not None
     assert processes.running_server(root, NAME) == serving
     assert "4096" not in str(addresses.arguments_of(serving.pid))

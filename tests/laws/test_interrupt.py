@@ -30,7 +30,7 @@ def wait_for_step(process, op: str) -> None:
     time.sleep(1)
 
 
-def gone(root: Path) -> bool:
+def workers_ended(root: Path) -> bool:
     deadline = time.monotonic() + PATIENCE_S
     while workers(root) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -48,7 +48,7 @@ def test_one_interrupt_stops_an_apply(tiny: Callable[..., Path], name: str) -> N
     took = time.monotonic() - began
     assert process.returncode == 130, out + err
     assert took < PATIENCE_S, took
-    assert gone(root), workers(root)
+    assert workers_ended(root), workers(root)
     assert "Traceback" not in err
     last = events(out)[-1]
     assert (last["type"], last["ok"], last["trained"]) == ("apply_finished", False, 0)
@@ -74,7 +74,7 @@ def test_two_interrupts_stop_an_apply_at_once(tiny: Callable[..., Path]) -> None
     assert process.returncode == 130, out + err
     assert time.monotonic() - began < PATIENCE_S
     assert "Traceback" not in err, err
-    assert gone(root), workers(root)
+    assert workers_ended(root), workers(root)
     (root / "model-line.yaml").write_text((root / "model-line.yaml").read_text().replace(LONG["forest"], "{}"))
     again = run("apply", "--yes", cwd=root)
     assert again.returncode == 0, again.stdout + again.stderr
@@ -91,7 +91,7 @@ def test_an_interrupt_stops_a_build_with_plain_output(tiny: Callable[..., Path])
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, out + err
     assert "Traceback" not in out + err
-    assert gone(root), workers(root)
+    assert workers_ended(root), workers(root)
 
 
 @pytest.mark.parametrize("module", ["click", "typer", "leptonctl.cli.terminal", "leptonctl.kinds"])
@@ -101,22 +101,22 @@ def test_an_interrupt_while_the_code_is_loaded(tiny: Callable[..., Path], module
     process = start("plan", cwd=root, PYTHONPROFILEIMPORTTIME="1")
     # as little as a pipe can hold: it waits for the reader, so it cannot have ended when the reader is late
     fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
-    told = []
+    lines = []
     for line in process.stderr:
-        told.append(line)
+        lines.append(line)
         if line.startswith("import time:") and line.split("|")[-1].strip() == module:
             os.killpg(process.pid, signal.SIGINT)
             break
     else:
-        pytest.fail(f"{module} was not loaded: {''.join(told)}")
+        pytest.fail(f"{module} was not loaded: {''.join(lines)}")
     out, err = process.communicate(timeout=20)
-    said = "".join(line for line in err.splitlines(keepends=True) if not line.startswith("import time:"))
-    if "Exception ignored" in said:
+    messages = "".join(line for line in err.splitlines(keepends=True) if not line.startswith("import time:"))
+    if "Exception ignored" in messages:
         # it came during a callback of Python that ignores exceptions: the plan continues
         assert process.returncode == 0, out + err
     else:
         # Python itself turns 130 into the signal (130 to a shell as well) when the interrupt came while code from a string was executed,
         # as dataclasses do, although it was caught
         assert process.returncode in (130, -signal.SIGINT), out + err
-        assert "Traceback" not in said
+        assert "Traceback" not in messages
         assert "to create" not in out

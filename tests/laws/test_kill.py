@@ -129,7 +129,7 @@ def leftovers(root: Path) -> dict[int, str]:
 
 
 def check_state(root: Path) -> State | None:
-    """The state parses, its history is whole and every key it names has a result. None: there is none yet, and no mark of one."""
+    """The state parses, its history is complete and every key it names has a result. None if there is no state yet, and no mark of one."""
     if not state_file(root).exists():
         assert not list(stored(root, layout.LINEAGES).rglob("*"))
         assert not list(stored(root, layout.PROJECTS).rglob("owner"))

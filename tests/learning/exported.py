@@ -30,7 +30,7 @@ class Shelf(dict):
         return self[digest]
 
 
-def quiet(**_told):
+def quiet(**_progress):
     """Progress that is discarded."""
 
 

@@ -14,7 +14,7 @@ WORDS = (
 ).split()
 
 
-def quiet(**_told):
+def quiet(**_progress):
     """Progress that is discarded."""
 
 

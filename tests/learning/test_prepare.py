@@ -369,12 +369,12 @@ def test_all_violations_are_reported_together_with_counts_and_lines(tmp_path: Pa
     error = failure(tmp_path, "\n".join(lines), columns=columns)
     assert error.id == "data-contract"
     assert error.file == "bad.csv"
-    said = error.detail.splitlines()
-    assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in said
-    assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in said
-    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in said
-    assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in said
-    assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in said
+    sentences = error.detail.splitlines()
+    assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in sentences
+    assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in sentences
+    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in sentences
+    assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in sentences
+    assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in sentences
 
 
 FOLDS = {"method": "column", "column": "f"}

@@ -81,10 +81,10 @@ def test_every_algorithm_with_every_step_has_the_same_bytes_in_two_processes():
         subprocess.Popen(command, env={**os.environ, **THREADS, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for seed in ("1", "2")
     ]
-    told = [run.communicate() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], told[0][1].decode()[-2000:]
-    one, other = (json.loads(out) for out, _ in told)
-    assert [err for _, err in told] == [b"", b""], "nothing is printed on stderr"
+    outputs = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs[0][1].decode()[-2000:]
+    one, other = (json.loads(out) for out, _ in outputs)
+    assert [err for _, err in outputs] == [b"", b""], "nothing is printed on stderr"
     assert len(one) == (len(TRAINERS["classification"]) + len(TRAINERS["regression"])) * (len(PREPROCESSORS) + 1)
     assert {name: made["refused"] for name, made in one.items() if "refused" in made} == {}
     assert one == other

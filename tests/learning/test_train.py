@@ -152,18 +152,18 @@ def refused(id_, *steps, algorithm="logistic_regression", columns=None, target=N
 
 
 def test_a_string_column_without_an_encoder_is_named():
-    told = refused("unencoded-column", ("imputer", "numeric"), columns=["size", "colour", "message"])
-    assert "colour, message" in told.detail
-    assert "one_hot" in told.hint
-    assert told.column == "colour"
+    problem = refused("unencoded-column", ("imputer", "numeric"), columns=["size", "colour", "message"])
+    assert "colour, message" in problem.detail
+    assert "one_hot" in problem.hint
+    assert problem.column == "colour"
 
 
 @pytest.mark.parametrize("algorithm", ["logistic_regression", "random_forest", "decision_tree", "knn"])
 def test_missing_values_are_named_before_an_algorithm_that_cannot_take_them(algorithm):
-    told = refused("missing-values", algorithm=algorithm, columns=["size", "gaps"])
-    assert "gaps" in told.detail
-    assert "size" not in told.detail
-    assert "imputer" in told.hint
+    problem = refused("missing-values", algorithm=algorithm, columns=["size", "gaps"])
+    assert "gaps" in problem.detail
+    assert "size" not in problem.detail
+    assert "imputer" in problem.hint
 
 
 def test_missing_values_are_named_before_a_step_that_cannot_take_them():
@@ -179,20 +179,20 @@ def test_steps_that_do_not_fit_their_columns_are_refused():
     assert "flag" in refused("wrong-column-type", ("imputer", ["flag"]), ("one_hot", ["flag"]), columns=["flag"]).detail
     refused("one-column-step", ("tfidf", ["colour", "message"]), columns=["colour", "message"])
     assert refused("unknown-column", ("one_hot", ["color"]), columns=["size", "colour"]).column == "color"
-    told = refused("replaced-column", ("pca", ["size"]), ("standard_scaler", ["size"]), columns=["size"])
-    assert "all" in told.hint
+    problem = refused("replaced-column", ("pca", ["size"]), ("standard_scaler", ["size"]), columns=["size"])
+    assert "all" in problem.hint
     refused("unknown-column", features=["nothing"])
     refused("one-class", columns=["size"], target=np.array(["ham"] * 160))
     refused("unknown-provider", algorithm="oracle")
 
 
 def test_an_error_of_scikit_learn_is_reported_with_its_words():
-    told = refused("training-failed", columns=["size"], params={"solver": "liblinear"}, target=np.array(["a", "b", "c", "d"] * 40))
-    assert "multiclass" in told.detail
-    assert "\n" not in told.detail
-    told = refused("training-failed", algorithm="hist_gradient_boosting", columns=["size"], task="regression",
+    problem = refused("training-failed", columns=["size"], params={"solver": "liblinear"}, target=np.array(["a", "b", "c", "d"] * 40))
+    assert "multiclass" in problem.detail
+    assert "\n" not in problem.detail
+    problem = refused("training-failed", algorithm="hist_gradient_boosting", columns=["size"], task="regression",
                    target=np.arange(160.0), params={"loss": "quantile"})  # fmt: skip
-    assert "quantile" in told.detail
+    assert "quantile" in problem.detail
 
 
 def test_an_empty_selection_changes_nothing():

@@ -80,7 +80,7 @@ def forgets_the_seed(params, _seed):
 
 
 @pytest.mark.parametrize(
-    ("trainer", "said"),
+    ("trainer", "reason"),
     [
         (replace(NAIVE, name="Naive Bayes"), "lower-case"),
         (replace(NAIVE, description=" "), "description"),
@@ -94,8 +94,8 @@ def forgets_the_seed(params, _seed):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_trainer_that_breaks_a_rule_is_refused_with_the_reason(trainer, said):
-    with pytest.raises(AssertionError, match=said):
+def test_a_trainer_that_breaks_a_rule_is_refused_with_the_reason(trainer, reason):
+    with pytest.raises(AssertionError, match=reason):
         check_trainer(trainer)
 
 

@@ -25,7 +25,7 @@ OURS = {
 }
 
 
-def told():
+def recorder():
     seen = []
     return seen, lambda **said: seen.append(said)
 
@@ -116,7 +116,7 @@ def test_a_watched_fit_gives_the_same_model_as_a_plain_fit(task, name, params):
     features, target = table(load_wine if task == "classification" else load_diabetes)
     trainer, estimator = ready(task, name, **params)
     plain = clone(estimator).fit(features, target)
-    seen, tell = told()
+    seen, tell = recorder()
     watched = trainer.fit(estimator, features, target, tell)
     answer = "predict_proba" if task == "classification" else "predict"
     assert np.array_equal(getattr(watched, answer)(features), getattr(plain, answer)(features))
@@ -130,12 +130,12 @@ def test_a_watched_fit_gives_the_same_model_as_a_plain_fit(task, name, params):
 def test_reported_losses_are_those_scikit_learn_records():
     features, target = table(load_wine)
     trainer, estimator = ready("classification", "mlp", max_iter=10)
-    seen, tell = told()
+    seen, tell = recorder()
     assert [s["loss"] for s in seen] == []
     fitted = trainer.fit(estimator, features, target, tell)
     assert [s["loss"] for s in seen] == fitted.loss_curve_
     trainer, estimator = ready("regression", "gradient_boosting", n_estimators=10)
-    seen, tell = told()
+    seen, tell = recorder()
     fitted = trainer.fit(estimator, features, target.astype(float), tell)
     assert [s["loss"] for s in seen] == fitted.train_score_.tolist()
 
@@ -182,7 +182,7 @@ def test_sgd_steps_follow_the_mean_gradient_of_each_batch():
 def test_sgd_learns_and_stops_by_itself(params):
     features, target = table(load_breast_cancer)
     trainer, estimator = ready("classification", "sgd", **params)
-    seen, tell = told()
+    seen, tell = recorder()
     fitted = trainer.fit(estimator, features, target, tell)
     assert fitted.score(features, target) > 0.95
     assert len(seen) == fitted.n_iter_ < 1000

@@ -98,9 +98,9 @@ def test_malformed_settings_are_refused(shop, text, why):
     process = Process(shop, "one", "--settings", text)
     try:
         assert process.popen.wait(timeout=20) == 2
-        said = process.popen.communicate()[1]
-        assert why in said
-        assert "Traceback" not in said
+        output = process.popen.communicate()[1]
+        assert why in output
+        assert "Traceback" not in output
     finally:
         process.end()
 
@@ -115,11 +115,11 @@ def test_a_taken_port_is_reported(shop):
         second = Process(shop, port=server.port)
         try:
             assert second.popen.wait(timeout=20) == 1
-            said = second.popen.communicate()[1]
-            assert said.startswith(
+            output = second.popen.communicate()[1]
+            assert output.startswith(
                 f"error[port-in-use]: The port is in use\n  Another process listens on 127.0.0.1:{server.port}.\n  hint: "
             )
-            assert "Traceback" not in said
+            assert "Traceback" not in output
         finally:
             second.end()
 

@@ -202,15 +202,15 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_request_is_refused_with_the_reason(served, case):
-    body, told = BAD[case]
+    body, reason = BAD[case]
     status, error = ask(served, body)
     assert status == 400
-    assert told in error
+    assert reason in error
     assert len(error) < 400
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "reason"),
     [
         ("subject", [1], 'column "subject", row 1: expected a value of type string, not a number'),
         ("subject", ["\ud800"], 'column "subject", row 1: the string contains half of a surrogate pair'),
@@ -220,14 +220,14 @@ def test_a_bad_request_is_refused_with_the_reason(served, case):
         ("urgent", [None], 'column "urgent", row 1: the value is missing'),
     ],
 )
-def test_bad_cells_of_a_mixed_model(served, name, data, told):
+def test_bad_cells_of_a_mixed_model(served, name, data, reason):
     asked = request(subject=["hello"], urgent=[True], known=[True], size=[1.0], account=["alice"])
     for item in asked["inputs"]:
         if item["name"] == name:
             item["data"] = data
     status, error = ask(served, asked, "mixed")
     assert status == 400
-    assert error.startswith(told)
+    assert error.startswith(reason)
 
 
 def test_a_string_with_nul_and_a_long_string_are_only_unknown(served):

@@ -8,7 +8,7 @@ AT = "2026-11-21T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
-    ("now", "said"),
+    ("now", "expected"),
     [
         ("2026-11-21T12:00:59Z", "just now"),
         ("2026-11-21T12:05:59Z", "5 min ago"),
@@ -19,8 +19,8 @@ AT = "2026-11-21T12:00:00+00:00"
         ("2026-11-21T11:00:00Z", "just now"),
     ],
 )
-def test_how_long_ago(now, said):
-    assert when(AT, now) == f"2026-11-21 12:00 UTC ({said})"
+def test_how_long_ago(now, expected):
+    assert when(AT, now) == f"2026-11-21 12:00 UTC ({expected})"
 
 
 def test_times_of_any_zone_are_shown_in_utc():
