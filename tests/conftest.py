@@ -3,7 +3,7 @@
 import os
 import signal
 
-# a run in the background ignores Ctrl-C, and would hand that on to all it starts
+# a background run ignores Ctrl-C, and its child processes would inherit that
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # before numpy loads anywhere: small fits take many times as long with more threads than cores
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings  # noqa: E402
 from tests import projects  # noqa: E402
 from tests.quick import SECONDS  # noqa: E402
 
-# a machine that is busy with other things is no fault of what is tested
+# a slow test on a busy machine is not a failure
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -37,37 +37,39 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep what was measured where whole modules ran, in the process that hears of all workers."""
-    whole = not (session.config.option.keyword or session.config.option.markexpr or any("::" in given for given in session.config.args))
+    """Save the seconds if whole modules ran, in the process that collects the reports of all workers."""
+    whole = not (
+        session.config.option.keyword or session.config.option.markexpr or any("::" in argument for argument in session.config.args)
+    )
     cache = getattr(session.config, "cache", None)
     if whole and cache is not None and not hasattr(session.config, "workerinput"):
-        known = cache.get(SECONDS, {})
-        cache.set(SECONDS, {**known, **{module: round(seconds, 1) for module, seconds in measured.items()}})
+        earlier = cache.get(SECONDS, {})
+        cache.set(SECONDS, {**earlier, **{module: round(seconds, 1) for module, seconds in measured.items()}})
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """`example(name)`: a copy of an example with free ports; its servers stop at the end."""
-    made: list[Path] = []
+    roots: list[Path] = []
 
     def copy(name: str, ports: tuple[int, ...] = ()) -> Path:
-        made.append(projects.copy_example(name, tmp_path, ports))
-        return made[-1]
+        roots.append(projects.copy_example(name, tmp_path, ports))
+        return roots[-1]
 
     yield copy
-    for root in made:
+    for root in roots:
         projects.stop_servers(root)
 
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """`tiny(models=…, environments=…)`: a project of small models; its servers stop at the end."""
-    made: list[Path] = []
+    roots: list[Path] = []
 
     def make(*arguments, **more) -> Path:
-        made.append(projects.tiny_project(tmp_path, *arguments, **more))
-        return made[-1]
+        roots.append(projects.tiny_project(tmp_path, *arguments, **more))
+        return roots[-1]
 
     yield make
-    for root in made:
+    for root in roots:
         projects.stop_servers(root)

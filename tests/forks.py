@@ -1,8 +1,8 @@
-"""The command line in a process of its own without the price of a new interpreter: forked from one that has loaded the package.
+"""Runs the command line in its own process without the cost of a new interpreter: forked from one that has loaded the package.
 
-A start costs 0.15 s of imports, and the tests make hundreds. `Forks` keeps one process that has loaded what commands load and does
-nothing but fork; each command runs in a child with a pid, streams, folder and variables of its own, and ends as any process does.
-Where the interpreter's own start is the subject (imports, signals, PYTHON variables), tests start one.
+A start costs 0.15 s of imports, and the tests start hundreds of commands. `Forks` keeps one process that has loaded what commands
+load and only forks; each command runs in a child with a pid, streams, folder and variables of its own, and ends as any process does.
+Tests of the interpreter's own start (imports, signals, PYTHON variables) start a new one.
 """
 
 import gc
@@ -49,19 +49,19 @@ class Forks:
     ) -> subprocess.CompletedProcess[str]:
         """`leptonctl ARGUMENTS` as `subprocess.run` runs it, with its output captured and `text` as its input."""
         order = json.dumps({"arguments": list(arguments), "cwd": str(cwd), "environment": dict(environment)}).encode()
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            given.write(text.encode())
-            given.seek(0)
+        with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            stdin.write(text.encode())
+            stdin.seek(0)
             answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with answer:
                 with theirs:
-                    streams = [given.fileno(), out.fileno(), err.fileno(), theirs.fileno()]
+                    streams = [stdin.fileno(), out.fileno(), err.fileno(), theirs.fileno()]
                     socket.send_fds(self._control, [order], streams)
                 code = _exit_code(answer, arguments, timeout)
             return subprocess.CompletedProcess(["leptonctl", *arguments], code, _text(out), _text(err))
 
     def close(self) -> None:
-        """End the process that forks. Children that still run go on."""
+        """End the process that forks. Children that still run are not stopped."""
         self._control.close()
         self._process.wait(KILLED_S)
 
@@ -73,23 +73,23 @@ def at_start(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _exit_code(answer: socket.socket, arguments: Sequence[str], timeout: float) -> int:
     """A child's exit code, once it has ended. It is killed when it takes too long or the test is interrupted."""
-    pid = _heard(answer)
+    pid = _receive(answer)
     try:
         answer.settimeout(timeout)
-        return _heard(answer)
+        return _receive(answer)
     except BaseException as early:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         answer.settimeout(KILLED_S)
-        _heard(answer)
+        _receive(answer)
         if isinstance(early, TimeoutError):
             raise subprocess.TimeoutExpired(list(arguments), timeout) from None
         raise
 
 
-def _heard(answer: socket.socket) -> int:
+def _receive(answer: socket.socket) -> int:
     message = answer.recv(LARGEST)
-    assert message, "the process that forks has died: what it had to say is in the output of the tests"
+    assert message, "the process that forks has died: see its messages in the output of the tests"
     return json.loads(message)
 
 
@@ -128,7 +128,7 @@ def preload() -> None:
 
 
 def wait_for_order(control: socket.socket) -> dict | None:
-    """Comes back in every child with its order, and in the process itself with None when the tests have ended."""
+    """Returns in every child with its order, and in the process itself with None when the tests have ended."""
     running: dict[int, tuple[int, socket.socket]] = {}
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
@@ -137,25 +137,25 @@ def wait_for_order(control: socket.socket) -> dict | None:
             for key, _ in selector.select():
                 if key.fd in running:
                     selector.unregister(key.fd)
-                    _bury(key.fd, *running.pop(key.fd))
+                    _report_end(key.fd, *running.pop(key.fd))
                     continue
                 message, streams, _, _ = socket.recv_fds(control, LARGEST, 4, socket.MSG_CMSG_CLOEXEC)
                 if not message:
                     return None
                 pid = os.fork()
                 if pid == 0:
-                    _take(streams, running)
+                    _install_streams(streams, running)
                     return json.loads(message)
                 handle, answer = os.pidfd_open(pid), socket.socket(fileno=streams.pop())
                 running[handle] = pid, answer
                 selector.register(handle, selectors.EVENT_READ)
                 for stream in streams:
                     os.close(stream)
-                _say(answer, pid)
+                _send(answer, pid)
 
 
-def _take(streams: Sequence[int], running: Mapping[int, tuple[int, socket.socket]]) -> None:
-    """Make the order's streams a child's own, and let go of what belongs to its parent."""
+def _install_streams(streams: Sequence[int], running: Mapping[int, tuple[int, socket.socket]]) -> None:
+    """Install the order's streams in a child, and close what belongs to its parent."""
     for number, stream in enumerate(streams[:3]):
         os.dup2(stream, number)
     for stream in streams:
@@ -165,19 +165,19 @@ def _take(streams: Sequence[int], running: Mapping[int, tuple[int, socket.socket
         answer.close()
 
 
-def _bury(handle: int, pid: int, answer: socket.socket) -> None:
+def _report_end(handle: int, pid: int, answer: socket.socket) -> None:
     os.close(handle)
     with answer:
-        _say(answer, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        _send(answer, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
-def _say(answer: socket.socket, number: int) -> None:
-    with suppress(OSError):  # whoever asked may have gone
+def _send(answer: socket.socket, number: int) -> None:
+    with suppress(OSError):  # the caller may have ended
         answer.send(json.dumps(number).encode())
 
 
 def begin(order: Mapping) -> None:
-    """What an interpreter finds when it is started."""
+    """Give a child what a new interpreter starts with: process group, folder, variables, arguments and streams."""
     os.setpgid(0, 0)
     os.chdir(order["cwd"])
     os.environ.clear()

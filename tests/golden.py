@@ -2,15 +2,15 @@
 
 A case (`tests/cases/NAME.txt`) is free text, then sections that begin with `=== `:
 
-    === file PATH        writes a file ($PORT1 … $PORT9 become free ports, the same ones all through the case)
+    === file PATH        writes a file ($PORT1 … $PORT9 become free ports, the same ones throughout the case)
     === rm PATH          removes a file
     === run ARGUMENTS    runs `leptonctl ARGUMENTS` in the project's folder; what follows is its record:
     === exit N           its exit code, when not 0
-    === stdout           what it printed, when anything
+    === stdout           what it printed, if anything
     === stderr
 
-What differs from run to run is named: digests are numbered in the order they appear, times, dates, hosts and folders get
-a word. `python -m tests.golden --update [NAME …]` plays the cases again and writes what came out; review the diff.
+Values that differ from run to run get names: digests are numbered in order of appearance; times, dates, hosts and folders become
+words. `python -m tests.golden --update [NAME …]` plays the cases again and writes the new output; review the diff.
 """
 
 import getpass
@@ -51,7 +51,7 @@ class Section:
 
 @dataclass(slots=True)
 class Names:
-    """Gives what differs from run to run a name that does not, the same one wherever it appears in a case."""
+    """Names for values that differ from run to run: the same name for the same value throughout a case."""
 
     folder: Path
     ports: dict[str, int] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Names:
         return self.ports[name]
 
     def clean(self, text: str) -> str:
-        """Output text without anything of this run."""
+        """Output in which the values of this run are replaced by names."""
         for folder in {str(self.folder.resolve()), str(self.folder)}:
             text = text.replace(folder, "$DIR")
         for name, port in self.ports.items():
@@ -77,29 +77,29 @@ class Names:
             text = pattern.sub(word, text)
         text = re.sub(rf"(?<!\w){re.escape(socket.gethostname())}(?!\w)", "<host>", text)
         text = re.sub(rf"\b(by |\"by\": \"){re.escape(getpass.getuser())}\b", r"\1<user>", text)
-        # whether a step lives long enough to tell of its progress depends on the machine
+        # whether a step runs long enough to report progress depends on the machine
         return "".join(line.rstrip() + "\n" for line in text.splitlines() if not _PROGRESS.match(line))
 
-    def _digest(self, found: re.Match[str]) -> str:
-        short = found[2][:12]
-        return f"{found[1] or ''}<{self.digests.setdefault(short, f'digest {len(self.digests) + 1}')}>"
+    def _digest(self, match: re.Match[str]) -> str:
+        short = match[2][:12]
+        return f"{match[1] or ''}<{self.digests.setdefault(short, f'digest {len(self.digests) + 1}')}>"
 
 
 def sections(text: str) -> tuple[str, list[Section]]:
     """The free text above the first section, and the sections."""
     head: list[str] = []
-    found: list[tuple[str, str, list[str]]] = []
+    match: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines(keepends=True):
         start = _HEAD.match(line.rstrip("\n"))
         if start:
-            found.append((start[1], start[2], []))
+            match.append((start[1], start[2], []))
         else:
-            (found[-1][2] if found else head).append(line)
-    return "".join(head), [Section(word=word, rest=rest, body="".join(body)) for word, rest, body in found]
+            (match[-1][2] if match else head).append(line)
+    return "".join(head), [Section(word=word, rest=rest, body="".join(body)) for word, rest, body in match]
 
 
 def play(text: str, folder: Path) -> str:
-    """The case as it comes out when it is played in this empty folder."""
+    """The text of the case after it is played in this empty folder."""
     head, parts = sections(text)
     names = Names(folder)
     out = [head]
@@ -140,7 +140,7 @@ def _run(arguments: str, folder: Path, names: Names) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`--update [NAME …]`: play the named cases, or all, and write what came out."""
+    """`--update [NAME …]`: play the named cases, or all, and write their new text."""
     if arguments[:1] != ["--update"]:
         sys.stderr.write("usage: python -m tests.golden --update [NAME …]\n")
         return 1

@@ -1,4 +1,4 @@
-"""Projects in temporary folders, and the command line run in them as a user does. Free ports only; servers are stopped by who started them."""
+"""Projects in temporary folders, and the command line run in them as a user does. Ports are free ones; whoever starts a server stops it."""
 
 import atexit
 import fcntl
@@ -44,7 +44,7 @@ versions:
 
 
 def free_port() -> int:
-    """A port for this process alone: nobody listens on it, and no other test run on this machine is given it, now or while this one lasts."""
+    """A port for this process alone: nothing listens on it, and no other test run on this machine gets it while this one lasts."""
     for port in _PORTS:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -53,7 +53,7 @@ def free_port() -> int:
 
 
 def _own_ports() -> Iterator[int]:
-    """Ports below the range that outgoing connections use, in blocks that a lock keeps from other processes."""
+    """Ports below the range that outgoing connections use, in blocks that a lock reserves for this process."""
     folder = Path(tempfile.gettempdir()) / f"leptonctl-test-ports-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     blocks = list(range(20000, 32700, BLOCK))
@@ -85,7 +85,7 @@ def run(*arguments: str, cwd: Path, timeout: float = 120, input: str = "", **var
 def command(
     arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout: float = 120, input: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """`leptonctl ARGUMENTS` with exactly these variables: forked, or in a new interpreter where it would be another one."""
+    """`leptonctl ARGUMENTS` with exactly these variables: forked, or in a new interpreter if these variables would change it."""
     forks = _forks()
     if forks.serves(variables):
         return forks.run(arguments, cwd=cwd, environment=variables, timeout=timeout, text=input)
@@ -129,24 +129,24 @@ def state_of(root: Path) -> dict:
 
 
 def served(root: Path, name: str) -> dict:
-    """What `status --json` says of one environment."""
+    """What `status --json` reports about one environment."""
     status = run("status", "--json", cwd=root)
     assert status.returncode == 0, status.stdout + status.stderr
     return next(e for e in json.loads(status.stdout)["environments"] if e["name"] == name)
 
 
 def state_file(root: Path) -> Path:
-    """Where a project's state lies."""
+    """The path of a project's state file."""
     return root / ".leptonctl" / "state" / "state.json"
 
 
 def recorded(root: Path) -> State:
-    """The state as its file holds it."""
+    """The state in that file."""
     return decode_state(state_file(root).read_bytes())
 
 
 def record(root: Path, state: State) -> None:
-    """Put another state in its file, past all that guards it."""
+    """Write another state into its file, without any of the checks."""
     state_file(root).write_bytes(encode_state(state))
 
 
@@ -156,12 +156,12 @@ def environment_of(root: Path, name: str) -> Environment:
 
 
 def stored(root: Path, path: str) -> Path:
-    """Where the store of a project holds what `leptonctl.core.layout` names."""
+    """The file in a project's store for a path of `leptonctl.core.layout`."""
     return root / ".leptonctl" / "store" / path
 
 
 def head_of(root: Path, name: str) -> Head:
-    """What the store says of an environment."""
+    """The head of an environment in the store."""
     return decode(stored(root, layout.head(recorded(root).lineage, name)).read_bytes(), Head)
 
 
@@ -185,16 +185,16 @@ def history_of(root: Path) -> list[HistoryRecord]:
 
 
 def a_term_later(root: Path, holder: str) -> None:
-    """Have this project's commands believe that what they saw of a holder's beat, they saw two minutes earlier."""
+    """Move the times at which this project's commands saw a holder's beat two minutes into the past."""
     file = beats_file(root / ".leptonctl" / "cache")
     sights = decode(file.read_bytes(), Sights)
     earlier = {name: replace(sight, since=sight.since - 120) for name, sight in sights.seen.items() if holder in name.split("/")}
-    assert earlier, f"nobody has looked for {holder} yet"
+    assert earlier, f"no command has seen the beat of {holder} yet"
     file.write_bytes(encode(replace(sights, seen={**sights.seen, **earlier})))
 
 
 def result_of(root: Path, key: str) -> Result:
-    """The result of a step key that is in force, as the store holds it."""
+    """The result in force of a step key, from the store."""
     number = 1
     while stored(root, layout.result(key, number + 1)).exists():
         number += 1
@@ -209,8 +209,8 @@ def ask(url: str, body: Mapping | None = None, timeout: float = 5) -> dict:
         return json.loads(answer.read())
 
 
-def says(url: str) -> ServerRecord:
-    """What a server says of itself."""
+def status_record(url: str) -> ServerRecord:
+    """What a server reports about itself."""
     return convert(ask(f"{url}/leptonctl/v1/status"), ServerRecord)
 
 
@@ -231,7 +231,7 @@ def new_ports(root: Path, ports: Sequence[int] = ()) -> None:
 
 
 def points(rows: int = 80, seed: int = 1) -> str:
-    """A table of two numbers and the side of a line they lie on, a few of them on the wrong one."""
+    """A table of two numbers and the side of a line they lie on, a few rows with the wrong side."""
     draw = random.Random(seed)
     lines = ["x,y,side"]
     for _ in range(rows):
@@ -253,7 +253,7 @@ def tiny_project(
 
     models: name -> version -> the rest of its line as YAML flow (`{}`). environments: name -> further lines of its document, with
     its models; `platform:` is added with a free port. project: further lines of leptonctl.yaml. workers: processes that build at a
-    time; each imports all of scikit-learn, which is the price of a small build.
+    time; each imports all of scikit-learn, which is most of the cost of a small build.
     """
     root = folder / "project"
     (root / "data").mkdir(parents=True)
@@ -278,21 +278,21 @@ def tiny_project(
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    """Replace a text that stands in the file exactly once."""
+    """Replace a string that occurs exactly once in the file."""
     text = file.read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+    assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {file}"
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def edit_plan(file: Path, **fields: object) -> None:
-    """Change a saved plan as if it had been saved so: the digest of its text is right again."""
+    """Change a saved plan and recompute the digest of its text."""
     plan = {**json.loads(file.read_text(encoding="utf-8")), **fields}
     plan["text"] = digest([plan.get(name, []) for name in ("saved_at", "expires", "only", "binding", "plan")])
     file.write_text(json.dumps(plan), encoding="utf-8")
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Run git in a project, as somebody with a name."""
+    """Run git in a project, with an author."""
     who = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
     done = subprocess.run(["git", *who, *arguments], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -330,7 +330,7 @@ def workers(root: Path) -> dict[int, str]:
 
 
 def stop_servers(root: Path) -> None:
-    """Kill what still works in a project's folder: nobody will look at its state again, so nothing need be undone."""
+    """Kill the processes of a project. Its state is not read again, so nothing need be undone."""
     deadline = time.monotonic() + 5
     while (left := processes(root)) and time.monotonic() < deadline:
         for pid in left:

@@ -1,7 +1,7 @@
-"""Which tests a change is likely to break: what `.ci/quick` runs. `python -m tests.quick` says which and why, and runs them.
+"""Which tests a change is likely to break: what `.ci/quick` runs. `python -m tests.quick` prints which and why, and runs them.
 
-A test module is as near to a change as the imports between them are few. The nearest are taken until the time is used up. What was measured
-when a module last ran here is in `.pytest_cache`; what has never run is guessed. Whatever is left out is named: `.ci/run` runs everything.
+The fewer imports lie between a test module and a change, the nearer it is. The nearest are taken until the time is used up. The seconds of a
+module's last run here are in `.pytest_cache`; for one that has never run they are guessed. What is left out is named: `.ci/run` runs everything.
 """
 
 import ast
@@ -31,7 +31,7 @@ CONFORMANCE = "tests.providers.test_conformance"
 GOLDEN = "tests.test_golden"
 # cheap tests of the source text as a whole
 WHOLE = ("tests.test_architecture", "tests.test_diagnostic_ids")
-# what is not imported, and who reads it
+# files that are not imported, and the tests that read them
 READERS = {
     "*.md": ("tests.test_docs", "tests.test_architecture"),
     "leptonctl/views/templates/*": ("tests.views.test_plan_markdown",),
@@ -88,7 +88,7 @@ def choose(changed: Iterable[str], imports: Imports, seconds: Mapping[str, float
 
 
 def _certain(files: Iterable[str], modules: Iterable[str], imports: Imports) -> list[Chosen]:
-    """What is chosen without looking at the imports between."""
+    """What is chosen whatever the imports."""
     found = [Chosen(test=module, why=CHANGED) for module in modules if is_test(module)]
     for file in files:
         found += [
@@ -162,12 +162,12 @@ def imports_of(root: Path) -> dict[str, set[str]]:
     """Every module of the package and of the tests, with what it imports or names as "module:value"."""
     files = {module_of(file.relative_to(root).as_posix()): file for part in ("leptonctl", "tests") for file in (root / part).rglob("*.py")}
     return {
-        module: {name for name in _names(file, texts=module.startswith("leptonctl.")) if name in files} - {module}
+        module: {name for name in _names(file, strings=module.startswith("leptonctl.")) if name in files} - {module}
         for module, file in files.items()
     }
 
 
-def _names(file: Path, *, texts: bool) -> set[str]:
+def _names(file: Path, *, strings: bool) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         match node:
@@ -175,7 +175,7 @@ def _names(file: Path, *, texts: bool) -> set[str]:
                 found |= {alias.name for alias in node.names}
             case ast.ImportFrom(module=str(module), level=0):
                 found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-            case ast.Constant(value=str(text)) if texts and text.startswith("leptonctl."):
+            case ast.Constant(value=str(text)) if strings and text.startswith("leptonctl."):
                 found.add(text.partition(":")[0])
     return found
 
@@ -228,7 +228,7 @@ def main() -> int:
     for test, why in choice.left.items():
         print(f"  left  {test}: {why}")
     print(
-        f"Not looked at: everything further than {FAR} imports away, tests/e2e, tests/laws and tests/cases among it. `.ci/run` runs it all."
+        f"Not considered: everything further than {FAR} imports away, including tests/e2e, tests/laws and tests/cases. `.ci/run` runs it all."
     )
     return run(choice) if choice.run else 0
 

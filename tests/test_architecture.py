@@ -1,4 +1,4 @@
-"""docs/architecture.md and docs/extending.md name what exists, and the map is the one that the imports draw."""
+"""docs/architecture.md and docs/extending.md name only what exists, and the map matches the imports."""
 
 import ast
 import re
@@ -57,15 +57,15 @@ def test_every_package_is_described() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_the_page_names_exists(page: Path) -> None:
+def test_everything_the_page_names_exists(page: Path) -> None:
     found = list(named(page.read_text(encoding="utf-8")))
     assert len(found) > 20
     assert [path for path, _ in found if not (CHECKOUT / path).exists()] == []
-    gone = [f"{path}: {name}" for path, name in found if name and name not in defined(CHECKOUT / path)]
-    assert gone == []
+    missing = [f"{path}: {name}" for path, name in found if name and name not in defined(CHECKOUT / path)]
+    assert missing == []
 
 
-def test_a_name_that_is_gone_is_noticed() -> None:
+def test_missing_names_are_detected() -> None:
     assert list(named("see `leptonctl/core/plan.py: make_plan`, `diff.py` and `leptonctl/learning/onnx/`")) == [
         ("leptonctl/core/plan.py", "make_plan"),
         ("leptonctl/core/diff.py", ""),

@@ -1,4 +1,4 @@
-"""Every id of a diagnostic that the code can give stands in docs/diagnostics.md, and nothing else does."""
+"""docs/diagnostics.md lists exactly the ids of the diagnostics that the code can give."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE = (CHECKOUT / "docs" / "diagnostics.md").read_text(encoding="utf-8")
 ID = re.compile(r"[a-z]+(-[a-z]+)*")
 HEADING = re.compile(r"^## `(.*)`$", re.MULTILINE)
-# what makes a diagnostic: the position of its id, where it may stand without its name
+# the callables that make a diagnostic: the position of the id, if it may be positional
 MAKERS = {
     "error": 0, "fail": 0, "report": 0, "ExpressionError": 0, "refused": 3,
     "FailedMessage": None, "Problem": None, "Diagnostic": None, "Mistake": None, "ProviderError": None, "_Wrong": None,
@@ -33,7 +33,7 @@ def ids_in(source: str) -> Iterator[str]:
 
 def test_every_id_is_documented_and_every_documented_id_is_given() -> None:
     files = [file for file in (CHECKOUT / "leptonctl").rglob("*.py") if "testing" not in file.parts]
-    # what a provider that names none is given
+    # the id of an error of a provider that names none
     given = {found for file in files for found in ids_in(file.read_text(encoding="utf-8"))} | {"step-failed"}
     documented = HEADING.findall(PAGE)
     assert sorted(given - set(documented)) == []
@@ -45,6 +45,6 @@ def test_every_id_is_documented_and_every_documented_id_is_given() -> None:
 def test_every_entry_says_what_it_means_and_what_to_do() -> None:
     for entry in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         heading, *paragraphs = [part.strip("\n") for part in entry.split("\n\n") if part.strip()]
-        told = [p for p in paragraphs if not p.startswith("    ")]
-        assert len(told) >= 2, heading
-        assert all(p.endswith((".", "…")) for p in told), heading
+        sentences = [p for p in paragraphs if not p.startswith("    ")]
+        assert len(sentences) >= 2, heading
+        assert all(p.endswith((".", "…")) for p in sentences), heading

@@ -1,4 +1,4 @@
-"""The documentation is true: generated pages are in step, links lead somewhere, names are complete."""
+"""The documentation is correct: generated pages are current, links have targets, lists are complete."""
 
 import importlib
 import re
@@ -19,7 +19,7 @@ DOCS = CHECKOUT / "docs"
 PAGES = sorted([*CHECKOUT.glob("*.md"), *DOCS.rglob("*.md"), *CHECKOUT.glob("examples/**/*.md"), *CHECKOUT.glob("benchmarks/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# of the words the glossary forbids, those that have no other use in a text about models
+# the words that the glossary forbids and that have no other use in a text about models
 SYNONYMS = ("fingerprint", "rollout", "workspace", "registry", "dry run", "connector", "orchestrator", "model store", "hyperparameter")
 
 
@@ -38,16 +38,16 @@ def blocks(text: str, heading: str) -> list[str]:
     return [body for language, body in FENCE.findall(chapter[0]) if language == "sh"]
 
 
-def test_the_command_reference_is_what_the_command_line_gives() -> None:
+def test_the_command_reference_is_current() -> None:
     assert page("docs/commands.md") == reference(), "run python -m leptonctl.cli.reference"
 
 
 @pytest.mark.parametrize("name", sorted(derived(load_catalog())))
-def test_what_is_derived_from_the_schemas_is_in_step(name: str) -> None:
+def test_files_derived_from_the_schemas_are_current(name: str) -> None:
     assert page(name) == derived(load_catalog())[name], "run python -m leptonctl.project.schemas"
 
 
-def test_the_yaml_reference_is_what_the_schemas_say() -> None:
+def test_the_yaml_reference_is_current() -> None:
     assert page("docs/yaml-reference.md") == yaml_reference.page(load_catalog()), "run python -m leptonctl.views.yaml_reference"
 
 
@@ -56,7 +56,7 @@ def test_every_output_schema_belongs_to_a_command() -> None:
     assert shipped - {"error"} == set(OUTPUTS.values())
 
 
-def test_the_exit_codes_are_told_alike() -> None:
+def test_concepts_lists_the_same_exit_codes() -> None:
     for code, meaning in EXIT_CODES.items():
         assert f"| {code} | {meaning} |" in page("docs/concepts.md")
 
@@ -74,33 +74,33 @@ def test_every_kind_and_provider_is_in_the_documentation() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
-def test_links_lead_somewhere(path: Path) -> None:
+def test_links_have_targets(path: Path) -> None:
     for target in LINK.findall(path.read_text(encoding="utf-8")):
         file, _, anchor = target.partition("#")
         found = (path.parent / file).resolve() if file else path
-        assert found.exists(), f"{target} is not there"
+        assert found.exists(), f"{target} does not exist"
         if anchor:
             headings = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
-def test_the_words_of_the_glossary_are_kept(path: Path) -> None:
+def test_pages_use_the_words_of_the_glossary(path: Path) -> None:
     text = prose(path.read_text(encoding="utf-8"))
     if path.name == "concepts.md":
         text = re.sub(r"^\| .* \|$", "", text, flags=re.MULTILINE)
-    said = [word for word in SYNONYMS if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)]
-    assert not said, "docs/concepts.md has the word for it"
+    forbidden = [word for word in SYNONYMS if re.search(rf"\b{word}s?\b", text, re.IGNORECASE)]
+    assert not forbidden, "docs/concepts.md has the word for it"
 
 
-def test_the_readme_tests_as_the_build_does() -> None:
+def test_the_readme_and_the_build_run_the_same_tests() -> None:
     (command,) = blocks(page("README.md"), "## Test it")
     assert command.strip().rpartition("&& ")[2] == page(".ci/run").strip().splitlines()[-1]
 
 
-def test_the_trainer_of_the_guide_passes_its_own_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = dedent(page("docs/extending.md").partition("   ```python\n")[2].partition("   ```\n")[0])
-    (tmp_path / "ada_boost.py").write_text(written, encoding="utf-8")
+def test_the_trainer_of_the_guide_conforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = dedent(page("docs/extending.md").partition("   ```python\n")[2].partition("   ```\n")[0])
+    (tmp_path / "ada_boost.py").write_text(module, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     check_trainer(importlib.import_module("ada_boost").ADA_BOOST)
 

@@ -10,7 +10,7 @@ from tests.golden import CASES, Names, play, sections
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.txt")), ids=lambda case: case.stem)
 def test_case(case: Path, tmp_path: Path) -> None:
     written = case.read_text(encoding="utf-8")
-    assert play(written, tmp_path) == written, f"if this is meant: python -m tests.golden --update {case.stem}"
+    assert play(written, tmp_path) == written, f"if this is intended: python -m tests.golden --update {case.stem}"
 
 
 def test_a_case_is_read_into_its_sections() -> None:
@@ -20,7 +20,7 @@ def test_a_case_is_read_into_its_sections() -> None:
     assert parts[0].body == "kind: Project\n---\nx: 1\n"
 
 
-def test_what_differs_from_run_to_run_gets_a_name(tmp_path: Path) -> None:
+def test_values_that_differ_from_run_to_run_get_names(tmp_path: Path) -> None:
     names = Names(tmp_path)
     port = names.fill("$PORT1")
     a, b = "a" * 64, "b" * 64

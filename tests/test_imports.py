@@ -1,4 +1,4 @@
-"""What the command line and the server may load: start-up stays cheap, and serving knows nothing of training."""
+"""What the command line and the server may load: start-up stays cheap, and serving loads nothing of training."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         projects.stop_servers(root)
 
 
-def test_help_loads_neither_a_library_nor_a_part_that_works(tmp_path: Path) -> None:
+def test_help_loads_no_library_and_no_command(tmp_path: Path) -> None:
     loaded = loaded_by("--help", cwd=tmp_path)
     assert not loaded & (HEAVY | {"yaml", "socket"})
     assert not [
@@ -64,7 +64,7 @@ def test_help_loads_neither_a_library_nor_a_part_that_works(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("command", ["plan", "validate", "show", "status", "history", "explain line@v2"])
-def test_a_look_at_what_is_applied_loads_nothing_heavy(command: str, applied: Path) -> None:
+def test_reading_an_applied_project_loads_nothing_heavy(command: str, applied: Path) -> None:
     assert not loaded_by(*command.split(), cwd=applied) & HEAVY
 
 
@@ -96,7 +96,7 @@ def test_a_server_loads_nothing_of_training(tmp_path: Path) -> None:
     ]
 
 
-def test_the_layers_hold(tmp_path: Path) -> None:
+def test_the_import_contracts_hold(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports_command as lint; lint()"]
     kept = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(CHECKOUT)}
     done = subprocess.run([*command, "--cache-dir", str(tmp_path)], cwd=CHECKOUT, env=kept, capture_output=True, text=True, check=False)

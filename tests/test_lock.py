@@ -33,7 +33,7 @@ def test_the_lock_meets_every_requirement(asked: str, python: str) -> None:
     assert requirement.specifier.contains(version), f"{asked}, locked at {version}: lock again, as CONTRIBUTING.md says"
 
 
-def test_each_line_pins_one_version_and_names_no_place() -> None:
+def test_each_line_pins_one_version_and_no_url() -> None:
     for pin in LOCK:
         assert re.fullmatch(r"==[\w.]+", str(pin.specifier)), pin
         assert not pin.url
@@ -41,7 +41,7 @@ def test_each_line_pins_one_version_and_names_no_place() -> None:
 
 
 def needed(names: list[str]) -> Iterator[str]:
-    """The packages that these need, here, down to the last."""
+    """The packages that these need in this environment, transitively."""
     todo, seen = [(Requirement(name).name, "") for name in names], set()
     while todo:
         name, extra = todo.pop()
@@ -68,7 +68,7 @@ def test_every_command_installs_from_the_lock() -> None:
 
 
 def test_the_build_runs_what_the_readme_says() -> None:
-    """`.ci/run` sets up by the README's own command and ends with its last part; the lane of the newest stands apart."""
+    """`.ci/run` sets up with the README's own command and ends with its last part; `.ci/newest` is separate."""
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     script = (CHECKOUT / ".ci" / "run").read_text(encoding="utf-8")
     (pattern,) = re.findall(r"grep -m 1 '(.+)' README\.md", script)

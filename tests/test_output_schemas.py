@@ -1,4 +1,4 @@
-"""The schemas of machine output hold what is printed, describe every key, and refuse what breaks the contract."""
+"""The schemas of JSON output accept what is printed, describe every key, and refuse what breaks the contract."""
 
 import json
 import os
@@ -28,14 +28,14 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def problems(name: str, value: object) -> list[str]:
-    """What of an output its schema does not hold: what is wrong, and what it does not describe."""
+    """The parts of an output that its schema refuses or does not describe."""
     from jsonschema import Draft7Validator
 
     return [f"{e.json_path}: {e.message}" for e in Draft7Validator(closed(schema(name))).iter_errors(value)]
 
 
 def closed(of: Any) -> Any:
-    """A schema that lets nothing through which it does not describe. Readers get the open one."""
+    """The schema with every object closed, so that it refuses keys it does not describe. Readers get the open one."""
     if isinstance(of, list):
         return [closed(item) for item in of]
     if not isinstance(of, dict):
@@ -78,7 +78,7 @@ def test_readers_may_ignore_what_they_do_not_know() -> None:
 
 
 @pytest.mark.parametrize("shown", [plan(), everything()], ids=["empty", "everything"])
-def test_plans(shown: Any) -> None:
+def test_plans_match_their_schema(shown: Any) -> None:
     assert problems("plan", plan_to_json(shown)) == []
 
 
@@ -90,20 +90,20 @@ def test_a_plan_without_a_key_of_the_contract_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.type)
-def test_events(event: Any) -> None:
+def test_events_match_their_schema(event: Any) -> None:
     shown = event_to_json(event)
     assert problems("apply_event", shown) == []
     assert problems("apply_event", {k: v for k, v in shown.items() if k != list(shown)[-1]})
 
 
-def test_errors_and_validations() -> None:
+def test_errors_and_validations_match_their_schemas() -> None:
     failure = fail("unknown-dataset", "Model names a dataset that is not declared", hint="did you mean?")
     assert problems("error", {"diagnostics": [d.to_json() for d in failure.diagnostics]}) == []
     assert problems("validate", validation_to_json([error("x", "y")])) == []
     assert validation_to_json([])["ok"] is True
 
 
-def test_versions() -> None:
+def test_versions_match_their_schema() -> None:
     assert problems("version", versions()) == []
     assert versions()["libraries"]["scikit-learn"]
 
@@ -146,7 +146,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project that is applied and served; the lines that `apply --json` printed lie beside it."""
+    """A project that is applied and served; the lines that `apply --json` printed are beside it."""
     folder = tmp_path_factory.mktemp("demo")
     (folder / "leptonctl.yaml").write_text(Names(folder).fill(PROJECT), encoding="utf-8")
     rows = [f"{x / 40},{x * 7 % 11},{'left' if x < 20 else 'right'}" for x in range(40)]
@@ -167,7 +167,7 @@ def test_apply_prints_events_the_last_one_with_the_sum(project: Path) -> None:
 
 
 @pytest.mark.parametrize("command", list(COMMANDS))
-def test_what_commands_print(command: str, project: Path) -> None:
+def test_the_output_of_commands_matches_its_schema(command: str, project: Path) -> None:
     done = leptonctl(command.split(), project)
     assert done.stderr == ""
     assert (done.returncode != 0) == (COMMANDS[command] == "error")
@@ -175,7 +175,7 @@ def test_what_commands_print(command: str, project: Path) -> None:
 
 
 def test_gc_prints_what_it_freed(tmp_path: Path) -> None:
-    """v2 was built, is declared no longer, and has lain for two days; v1 is needed however old it is."""
+    """v2 was built two days ago and is no longer declared; v1 is needed, however old it is."""
     root = tiny_project(tmp_path)
     assert leptonctl(["build"], root).returncode == 0
     edit(root / "model-line.yaml", "  v2: {params: {C: 0.5}}\n", "")
@@ -205,7 +205,7 @@ def test_init_prints_what_it_wrote(tmp_path: Path) -> None:
         assert problems("init", json.loads(done.stdout)) == []
 
 
-def test_a_lock_is_told_while_it_is_held_and_when_it_is_released(project: Path) -> None:
+def test_a_lock_is_listed_while_held_and_reported_when_released(project: Path) -> None:
     from leptonctl.commands.session import Session
     from leptonctl.commands.who import owner_of
     from leptonctl.storage.claims import claimed
@@ -222,7 +222,7 @@ def test_a_lock_is_told_while_it_is_held_and_when_it_is_released(project: Path) 
 
 
 def test_a_history_with_refusals_and_a_missing_record(project: Path) -> None:
-    """What is rare is described as well: a binding held by its gate, and a record that is gone."""
+    """Rare output is described too: a binding held by its gate, and a missing record."""
     file = project / "leptonctl.yaml"
     written = file.read_text(encoding="utf-8")
     edit(file, "{sides: v1}", "{sides: v2}")

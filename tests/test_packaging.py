@@ -38,7 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel in a folder of its own, which comes before everything else."""
+    """The wheel installed in its own folder, which comes first on the path."""
     folder = tmp_path_factory.mktemp("installed")
     pip("install", "--quiet", "--no-deps", "--target", str(folder), str(wheel))
     return folder
@@ -64,7 +64,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
     assert {Path(name).suffix for name in files - about} == {".py", ".json", ".j2", ".typed"}
 
 
-def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+def test_the_wheel_has_its_metadata(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         about = f"leptonctl-{__version__}.dist-info"
         assert "leptonctl = leptonctl.__main__:main" in packed.read(f"{about}/entry_points.txt").decode()
@@ -76,7 +76,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert "\nLicense-File: LICENSE\n" in metadata
 
 
-def test_the_description_is_the_readme_without_links_that_lead_nowhere(wheel: Path) -> None:
+def test_the_description_is_the_readme_without_broken_links(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as packed:
         metadata = packed.read(f"leptonctl-{__version__}.dist-info/METADATA").decode()
     assert "\nDescription-Content-Type: text/markdown\n" in metadata
@@ -142,8 +142,8 @@ def test_a_checkout_without_compiled_checks_finds_the_same_mistakes(bare: Path, 
     assert validated(bare, wrong) == found
 
 
-def test_checks_of_other_schemas_are_not_believed(bare: Path, wrong: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A checkout that moved on after the module was compiled."""
+def test_compiled_checks_of_other_schemas_are_ignored(bare: Path, wrong: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A checkout whose schemas changed after the module was compiled."""
     stale = tmp_path_factory.mktemp("stale") / "checkout"
     shutil.copytree(bare, stale)
     blind = "MARK = 'of other schemas'\nCHECKS = dict.fromkeys(['Project', 'Dataset', 'Model', 'Environment'], lambda value: True)\n"
@@ -151,8 +151,8 @@ def test_checks_of_other_schemas_are_not_believed(bare: Path, wrong: Path, tmp_p
     assert validated(stale, wrong) == validated(bare, wrong)
 
 
-def test_the_build_needs_nothing_but_what_it_requires(wheel: Path, tmp_path: Path) -> None:
-    """In isolation there is neither numpy nor yaml: the schemas and what they import live with fastjsonschema and msgspec alone."""
+def test_the_build_needs_only_its_declared_requirements(wheel: Path, tmp_path: Path) -> None:
+    """An isolated build has neither numpy nor yaml: the schemas and what they import need only fastjsonschema and msgspec."""
     (tmp_path / "site").mkdir()
     for package in (fastjsonschema, msgspec):
         shutil.copytree(Path(package.__file__).parent, tmp_path / "site" / package.__name__)

@@ -1,4 +1,4 @@
-"""What the tests themselves stand on: forked commands are like started ones, and ports are nobody else's."""
+"""The helpers of the tests: forked commands behave like started ones, and ports are not shared."""
 
 import json
 import os
@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 @pytest.mark.parametrize(
     "arguments", ["plan", "plan --json", "validate", "--help", "nope", "show nothing@v1", "diff line@v1 line@v2", "status"]
 )
-def test_a_forked_command_is_like_one_that_is_started(arguments: str, tmp_path: Path) -> None:
+def test_a_forked_command_behaves_like_a_started_one(arguments: str, tmp_path: Path) -> None:
     root = projects.tiny_project(tmp_path)
     started = subprocess.run(
         [*projects.COMMAND, *arguments.split()], cwd=root, env=projects.environment(), capture_output=True, text=True, check=False
@@ -27,7 +27,7 @@ def test_a_forked_command_is_like_one_that_is_started(arguments: str, tmp_path: 
     assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, started.stdout, started.stderr)
 
 
-def test_forked_commands_run_side_by_side_with_variables_and_folders_of_their_own(tmp_path: Path) -> None:
+def test_forked_commands_run_in_parallel_with_their_own_variables_and_folders(tmp_path: Path) -> None:
     roots = [projects.tiny_project(tmp_path / name, {name: {"v1": "{}"}}, {}) for name in ("one", "two")]
     colors = [{}, {"NO_COLOR": "", "FORCE_COLOR": "1"}]
     before = dict(os.environ), Path.cwd()
@@ -52,7 +52,7 @@ def test_a_forked_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     assert projects.run("plan", cwd=root).returncode == 0, "and the next one runs"
 
 
-def test_no_two_processes_are_given_one_port() -> None:
+def test_no_two_processes_get_the_same_port() -> None:
     code = "import json; from tests.projects import free_port; print(json.dumps([free_port() for _ in range(150)]), flush=True); input()"
     others = [
         subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -31,7 +31,7 @@ def ran(choice: Choice) -> list[str]:
     return [chosen.test for chosen in choice.run]
 
 
-def test_the_test_of_a_module_comes_first_and_then_what_is_fewest_imports_away() -> None:
+def test_the_test_of_a_module_comes_first_then_the_nearest_by_imports() -> None:
     choice = choose(["leptonctl/core/plan.py"], IMPORTS, {})
     assert ran(choice) == ["tests.core.test_plan", "tests.core.test_graph", "tests.core.test_toy", "tests.commands.test_line"]
     assert choice.run[0].why == "is the test of leptonctl.core.plan"
@@ -39,7 +39,7 @@ def test_the_test_of_a_module_comes_first_and_then_what_is_fewest_imports_away()
     assert not choice.left
 
 
-def test_what_is_too_long_or_too_much_is_left_out_by_name() -> None:
+def test_tests_that_take_too_long_are_left_out_by_name() -> None:
     seconds = {"tests.core.test_plan": LONGEST_S + 1, "tests.core.test_graph": LONGEST_S, "tests.core.test_toy": BUDGET_S - LONGEST_S + 1}
     choice = choose(["leptonctl/core/plan.py"], IMPORTS, seconds)
     assert ran(choice) == ["tests.core.test_graph", "tests.commands.test_line"]
@@ -64,7 +64,7 @@ def test_a_provider_is_checked_for_conformance_by_name() -> None:
     assert "tests.providers.test_trainers" in ran(choice)
 
 
-def test_what_is_not_imported_has_its_readers() -> None:
+def test_files_that_are_not_imported_run_the_tests_that_read_them() -> None:
     assert ran(choose(["docs/concepts.md", "LICENSE"], IMPORTS, {})) == ["tests.test_docs"]
     assert choose(["tests/cases/gates.txt"], IMPORTS, {}).run == (
         Chosen(test="tests.test_golden", why="plays tests/cases/gates.txt", keyword="gates"),
@@ -77,14 +77,14 @@ def test_what_is_not_imported_has_its_readers() -> None:
 def test_the_imports_of_the_checkout() -> None:
     imports = imports_of(CHECKOUT)
     assert "leptonctl.core.plan" in imports["tests.core.test_plan"]
-    assert "leptonctl.learning.steps.train" in imports["leptonctl.kinds.table"], "named as text"
+    assert "leptonctl.learning.steps.train" in imports["leptonctl.kinds.table"], "named in a string"
     assert "tests.projects" in imports["tests.test_imports"]
     named = [module for module in imports if module.startswith("leptonctl.core.") and set(mirrors(module)) & imports.keys()]
     assert len(named) > 6
 
 
-def test_what_is_measured_is_what_ran(tmp_path) -> None:
-    """By the conftest of this checkout, in a cache of its own."""
+def test_only_modules_that_ran_are_measured(tmp_path) -> None:
+    """With the conftest of this checkout, in a separate cache."""
     cache = tmp_path / "cache"
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-o", f"cache_dir={cache}", "tests/kinds/test_references.py"]
     subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, timeout=120)

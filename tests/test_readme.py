@@ -42,21 +42,21 @@ def swap_ports(environments: Path, script: Path) -> None:
 
 
 def shell(command: str, folder: Path, **variables: str) -> str:
-    """What a shell prints that ends well."""
+    """The output of a shell command, which must succeed."""
     kept = {k: v for k, v in projects.environment(**variables).items() if k not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     done = subprocess.run(["sh", "-euc", command], cwd=folder, env=kept, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.timeout(900)  # what it installs may come from afar
+@pytest.mark.timeout(900)  # the packages may have to be downloaded
 def test_the_first_command_of_the_readme_installs_and_does_the_main_job(checkout: Path) -> None:
     (command,) = blocks(page("README.md"), "## Try it")
-    said = shell(command, checkout)
-    assert re.search(r"environment/prod/spam-filter +v1 → v2", said), said
-    assert "nothing to build" in said.partition("5. And back")[2]
-    answer = re.search(r'"name": "label".*?"data": \[\s*"(\w)"', said, re.DOTALL)
-    assert answer is not None, said
+    output = shell(command, checkout)
+    assert re.search(r"environment/prod/spam-filter +v1 → v2", output), output
+    assert "nothing to build" in output.partition("5. And back")[2]
+    answer = re.search(r'"name": "label".*?"data": \[\s*"(\w)"', output, re.DOTALL)
+    assert answer is not None, output
     assert answer[1] in "ny"
     assert not projects.processes(checkout), "nothing is left running"
 
@@ -71,11 +71,11 @@ def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
     init, _, rest = command.partition("leptonctl plan")
     command = f"{init}\nsed -i 's/port: [0-9]*/port: {port}/' *.yaml\nleptonctl plan{rest}"
     try:
-        said = shell(command, place, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        output = shell(command, place, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     finally:
         projects.stop_servers(place / "mail")
-    assert "Applied in" in said
-    assert re.search(r"^pinned|sha256:[0-9a-f]{8}", said, re.MULTILINE), said
+    assert "Applied in" in output
+    assert re.search(r"^pinned|sha256:[0-9a-f]{8}", output, re.MULTILINE), output
     assert not projects.processes(place)
 
 
@@ -102,16 +102,16 @@ def test_the_release_recipe_builds_checks_and_tries_the_artifacts(committed: Pat
     if find_spec("twine"):
         shell(check, committed, PATH=path)
 
-    # what the wheel needs is here already: a fresh environment without the index
+    # what the wheel needs is installed already: a fresh environment without the index
     create, _, rest = install.partition("\n")
     shell(create.replace("python3", sys.executable), committed)
     (site,) = (committed / "dist" / "venv").glob("lib/python3*/site-packages")
     places = [place for place in sys.path if place.endswith("site-packages")]
     (site / "here.pth").write_text("\n".join(places), encoding="utf-8")
     assert "-c constraints.txt" in rest
-    said = shell(rest.replace("-c constraints.txt", "--no-deps --no-index --ignore-installed"), committed)
-    assert f"leptonctl {__version__}\n" in said
-    assert re.search(r"^Plan: \d+ to create", said, re.MULTILINE)
+    output = shell(rest.replace("-c constraints.txt", "--no-deps --no-index --ignore-installed"), committed)
+    assert f"leptonctl {__version__}\n" in output
+    assert re.search(r"^Plan: \d+ to create", output, re.MULTILINE)
 
     unpack, enter, command = itself.strip().splitlines()
     assert command == ".ci/run"

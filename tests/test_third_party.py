@@ -1,4 +1,4 @@
-"""A package of somebody else's, installed by pip: its platform, executor, store and state are named in YAML, its kind and op in tables."""
+"""Another package, installed by pip: its platform, executor, store and state are named in YAML, its kind and op in tables."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def test_the_back_ends_of_another_package_carry_the_whole_line(installed: Path, project: Path) -> None:
+def test_the_back_ends_of_another_package_run_the_whole_pipeline(installed: Path, project: Path) -> None:
     python_path = path_with(installed)
     planned = projects.run("plan", "--detailed-exitcode", cwd=project, PYTHONPATH=python_path)
     assert planned.returncode == 2, planned.stdout + planned.stderr
@@ -137,7 +137,7 @@ else:
 
 
 @pytest.mark.parametrize("what", ["store", "state", "executor", "platform"])
-def test_they_keep_what_the_checks_ask(what: str, installed: Path, tmp_path: Path) -> None:
+def test_they_pass_the_conformance_suites(what: str, installed: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CHECKS, what, str(tmp_path)],
         env={**projects.environment(), "PYTHONPATH": path_with(installed)},

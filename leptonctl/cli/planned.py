@@ -86,7 +86,7 @@ def wait_for_lock(terminal: Terminal, timeout_s: float, attempt: Callable[[Sessi
 
 
 def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
-    """Print what remains to be said after the reporter's last line, and give the exit code."""
+    """Print what is still missing after the reporter's last line, and give the exit code."""
     terminal.close()
     if outcome.finished is None:
         terminal.aside("Nothing was changed.")

@@ -23,20 +23,20 @@ GLOBAL = """## Global options
 They can be given before or after the command.
 """
 JSON = """With `--json`, standard output is JSON of a fixed form (`schemas/output`, draft-07): one object, or one event per line for the
-commands that do steps. Errors are one object `{"diagnostics": […]}`.
+commands that run steps. Errors are one object `{"diagnostics": […]}`.
 """
 EXIT_CODES = {
-    OK: "fine",
+    OK: "success",
     ERROR: "error: wrong usage, data that breaks its contract, a failed step, bytes that do not verify, no consent given",
     CHANGES: "changes are pending (only with `--detailed-exitcode`)",
     INVALID: "the configuration is invalid",
-    LOCKED: "somebody else holds the lock, or is at work on the same addresses",
-    STALE: "stale: what the plan was made from has moved",
-    GATE: "a gate failed, or is known at plan time to fail",
+    LOCKED: "another apply holds the lock, or is changing the same addresses",
+    STALE: "stale: what the plan was made from has changed",
+    GATE: "a gate failed, or the plan shows already that it will fail",
     BUG: "a bug in leptonctl; a log was written",
-    INTERRUPTED: "interrupted: Ctrl-C once stops the running steps cleanly, twice at once",
+    INTERRUPTED: "interrupted: the first Ctrl-C stops the running steps cleanly, the second stops them at once",
 }
-PRECEDENCE = "When several apply, the first of 7, 130, 3, 4, 5, 1, 6, 2 is given.\n"
+PRECEDENCE = "When several codes are possible, the exit code is the first of 7, 130, 3, 4, 5, 1, 6, 2.\n"
 EVENTS = "apply_event"
 BAR = r"\|"
 # command -> schema of what --json prints

@@ -122,12 +122,12 @@ def _record(run: Run, asserting: Callable[[State], State]) -> None:
     by_address = run.planned.settled.by_address
     built = [by_address[address] for address, pointer in pointers.items() if pointer is not None]
     run.session.store.put_recipes({node.declaration: recipe_of(node) for node in built})
-    wanted = {change.address: change.before for change in run.planned.plan.moving}
+    planned_digests = {change.address: change.before for change in run.planned.plan.moving}
 
     def move(state: State) -> State:
         asserting(state)
         current = {address: pointer.digest for address, pointer in state.current.items() if address in pointers}
-        still = {address: pointer for address, pointer in pointers.items() if current.get(address) == wanted[address]}
+        still = {address: pointer for address, pointer in pointers.items() if current.get(address) == planned_digests[address]}
         return state.moved(still) if still else state
 
     run.session.pointers.move(move, Note(author=author_of(run)))

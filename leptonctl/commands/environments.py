@@ -59,7 +59,7 @@ class Environments:
             self.run.healed.append(name)
 
     def _check_artifacts(self, name: str) -> None:
-        """Failure when a bound artifact is damaged in the store: a server would refuse it without a hint how to mend it."""
+        """Failure when a bound artifact is damaged in the store: a server would refuse it without a hint how to repair it."""
         state = self.run.planned.state
         for address, pointer in (state.entries(f"{document('environment', name)}/") if state else {}).items():
             self._route(address, pointer)

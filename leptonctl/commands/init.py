@@ -131,15 +131,15 @@ def _is_id(kind: ColumnType, table: Profile, name: str) -> bool:
 
 
 def _preprocess(features: Mapping[str, ColumnType], table: Profile) -> list[str]:
-    texts = [n for n, kind in features.items() if kind == "string" and table.length[n] >= LONG_TEXT]
+    strings = [n for n, kind in features.items() if kind == "string" and table.length[n] >= LONG_TEXT]
     numbers = [n for n, kind in features.items() if kind in {"number", "integer"}]
-    categories = [n for n, kind in features.items() if (kind == "string" and n not in texts)]
+    categories = [n for n, kind in features.items() if (kind == "string" and n not in strings)]
     steps = []
     if any(table.missing[n] for n in numbers):
         steps.append("{columns: numeric, use: imputer}")
     if numbers:
         steps.append("{columns: numeric, use: standard_scaler}")
-    steps += [f"{{columns: [{_scalar(n)}], use: tfidf}}" for n in texts]
+    steps += [f"{{columns: [{_scalar(n)}], use: tfidf}}" for n in strings]
     if categories:
         steps.append(f"{{columns: [{', '.join(map(_scalar, categories))}], use: one_hot}}")
     return steps

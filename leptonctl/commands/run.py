@@ -131,11 +131,11 @@ class Run:
             return None
         if problem is not None and problem.column is not None:
             # a column's name occurs as a key of the contract, as an item of a list, or as a scalar
-            contract = (span for path, span in node.origins.items() if path[-2:] == ("columns", problem.column))
-            named = (span for path, span in node.origins.items() if path and value_at(node.recipe, path) == problem.column)
-            found = next(contract, None) or next(named, None)
-            if found is not None:
-                return found
+            contract = (place for path, place in node.origins.items() if path[-2:] == ("columns", problem.column))
+            elsewhere = (place for path, place in node.origins.items() if path and value_at(node.recipe, path) == problem.column)
+            span = next(contract, None) or next(elsewhere, None)
+            if span is not None:
+                return span
         about = FIELDS.get(problem.id) if problem else None
         places: list[Path] = [about, ("data", *about)] if about else []
         return next((node.origins[path] for path in (*places, ("source",)) if path in node.origins), node.span)
@@ -149,8 +149,8 @@ def author_of(run: Run) -> Author:
 
 def parallelism(session: Session) -> int:
     """How many steps are submitted at a time: the executor's setting, or AT_ONCE for one without, which has its own queue."""
-    wanted = executor_settings(session).get("parallelism")
-    return max(1, wanted) if isinstance(wanted, int) else AT_ONCE
+    setting = executor_settings(session).get("parallelism")
+    return max(1, setting) if isinstance(setting, int) else AT_ONCE
 
 
 def executor_settings(session: Session) -> dict[str, Json]:

@@ -89,13 +89,13 @@ def full(text: str, known: Collection[str], kinds: Iterable[str]) -> str:
     return candidates[0] if candidates else text
 
 
-def expand(texts: Iterable[str], known: Collection[str], kinds: Iterable[str]) -> list[str]:
+def expand(names: Iterable[str], known: Collection[str], kinds: Iterable[str]) -> list[str]:
     """The known addresses that a user means: all versions of a model, all bindings of an environment.
 
     Raises Failure: ambiguous-address, unknown-address.
     """
     order = tuple(kinds)
-    requested = [full(text, known, order) for text in texts]
+    requested = [full(name, known, order) for name in names]
     unknown = [_unknown(text, known) for text in requested if not any(covers(text, other) for other in known)]
     if unknown:
         raise Failure(unknown)

@@ -99,7 +99,7 @@ class Keep(Change):
 class Drift(Frozen):
     """What serves differs from the state.
 
-    heal: apply mends it; note: nothing needs it now; decision: a person has to decide; unobserved: it cannot be reached.
+    heal: apply repairs it; note: nothing needs it now; decision: a person has to decide; unobserved: it cannot be reached.
     """
 
     address: str

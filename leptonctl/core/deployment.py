@@ -84,7 +84,7 @@ class ServedModel(Record):
 class ServerRecord(Record, tag_field="format_version", tag="1"):
     """What a server reports about itself, in the store and at `/leptonctl/v1/status`.
 
-    `beat` grows with every write: whoever reads it twice knows whether the server lives, without comparing clocks (protocols 4).
+    `beat` grows with every write: two readings show whether the server lives, without comparing clocks (protocols 4).
     `heartbeat` and `started` are seconds since 1970 by the server's clock, for people. `start` is in clock ticks since boot,
     `namespace` is that of the pid; with machine, boot and pid they identify a process. `ready`: deployments it could serve at
     once; `failed`: deployment -> why it cannot serve it; `note`: why it serves another deployment than the head names.

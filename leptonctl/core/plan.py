@@ -89,8 +89,8 @@ def unmet(settled: Settled, changes: Sequence[Change]) -> frozenset[str]:
 
 def only(changes: Sequence[Change], by_address: Mapping[str, Node], requested: Sequence[str]) -> tuple[tuple[Change, ...], frozenset[str]]:
     """The changes at the requested addresses and at their prerequisites; the second value names the prerequisites."""
-    wanted = set(requested)
-    targets = {c.address for c in changes if not wanted.isdisjoint(wholes(c.address))}
+    requested_addresses = set(requested)
+    targets = {c.address for c in changes if not requested_addresses.isdisjoint(wholes(c.address))}
     prerequisites: set[str] = set()
     queue = list(targets)
     while queue:

@@ -90,7 +90,7 @@ class Served(Record):
 class Environment(Record):
     """The record of an environment. `platform` holds its settings as declared, with `type`.
 
-    `served` is of the present incarnation, which began with its first bind: model -> package -> how it was served.
+    `served` belongs to the present incarnation, which began with the first bind: model -> package -> how it was served.
     `host` is where its server runs. `commit` is the last commit applied to it from a repository.
     """
 
@@ -132,7 +132,7 @@ class Mark(Record):
 
 
 class Verdict(Record):
-    """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was not known."""
+    """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was unknown."""
 
     address: str
     metric: str
@@ -150,7 +150,7 @@ class Verdict(Record):
 
 
 class Moved(Record):
-    """A pointer before and after a change: digests, and on bindings the versions, artifact and package. None: absent."""
+    """A pointer before and after a change: digests, and on bindings the versions, artifact and package. None means absent."""
 
     address: str
     before: str | None = None

@@ -83,7 +83,7 @@ def _check_lagging(outcome: Outcome) -> None:
 def _heal_failed(name: str, why: str) -> Failure:
     return fail(
         "heal-failed",
-        "What serves an environment could not be mended",
+        "What serves an environment could not be repaired",
         f"{document('environment', name)}: {why}" if name else why,
         hint="see `leptonctl status`, and the server's log",
     )

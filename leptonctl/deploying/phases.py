@@ -183,17 +183,17 @@ def _environment(passage: Passage, number: int) -> Environment | None:
     locked = passage.locked
     url = passage.platform.url(passage.site.settings)
     after = environment_after(passage.old, passage.wanted.environment, number=number, url=url)
-    left = locked.lineage.deployment(locked.name, locked.head.head.deployment) if locked.head.head.deployment else None
-    if after is None or left is None or left.incarnation != after.incarnation:
+    replaced = locked.lineage.deployment(locked.name, locked.head.head.deployment) if locked.head.head.deployment else None
+    if after is None or replaced is None or replaced.incarnation != after.incarnation:
         return after
-    return with_served(after, witnessed(left, locked.lineage.servers(locked.name)))
+    return with_served(after, witnessed(replaced, locked.lineage.servers(locked.name)))
 
 
 def _last_number(passage: Passage) -> int:
     """The highest deployment number in head, state and records: all but the last few records may have been collected."""
     locked = passage.locked
-    known = [locked.head.head.deployment, passage.old.deployment if passage.old else 0]
-    return max([*known, *locked.lineage.deployments(locked.name)])
+    numbers = [locked.head.head.deployment, passage.old.deployment if passage.old else 0]
+    return max([*numbers, *locked.lineage.deployments(locked.name)])
 
 
 def _serial(passage: Passage) -> int:

@@ -99,9 +99,9 @@ def start_server(launch: Launch, timeout: float = START_S) -> ServerRecord:
     process = _spawn(launch, log)
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        found = running_server(launch.root, launch.environment)
-        if found is not None:
-            return found
+        server = running_server(launch.root, launch.environment)
+        if server is not None:
+            return server
         if process.poll() is not None:
             refused = refusal(launch.host, launch.port)
             if refused is not None:

@@ -123,14 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings=settings,
         )
     except Failure as failure:
-        for found in failure.diagnostics:
-            _say(f"error[{found.id}]: {found.summary}\n  {found.detail}\n  hint: {found.hint}")
+        for diagnostic in failure.diagnostics:
+            _say(f"error[{diagnostic.id}]: {diagnostic.summary}\n  {diagnostic.detail}\n  hint: {diagnostic.hint}")
         return ERROR
     return OK
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -P -m leptonctl.deploying.serve", description="Serve an environment until told to stop.")
+    parser = argparse.ArgumentParser(prog="python -P -m leptonctl.deploying.serve", description="Serve an environment until stopped.")
     parser.add_argument("--store", required=True, help="where the store is, as in leptonctl.yaml")
     parser.add_argument("--project", required=True, type=Path, help="the project folder")
     parser.add_argument("--lineage", required=True, help="the lineage of the project's state")

@@ -130,11 +130,11 @@ class Switch(Frozen):
     def platform(self, written: Mapping[str, Json]) -> Platform:
         """The platform that `platform:` names."""
         kind = str(written.get("type", "server"))
-        found = self.platforms.get(kind)
-        if found is None:
+        platform = self.platforms.get(kind)
+        if platform is None:
             hint = did_you_mean(kind, self.platforms) or "install the package that provides it"
             raise fail("unknown-platform", "No platform of this type is installed", f"`type: {kind}`", hint=hint, exit_code=INVALID)
-        return found
+        return platform
 
     def _settled(self, locked: Locked, *, here: bool) -> Locked:
         """Settle a predecessor's switch; if that completed a destroy, stop what serves too."""
@@ -150,7 +150,7 @@ class Switch(Frozen):
         old = locked.state.environments.get(locked.name)
         environment = wanted.environment or old
         platform, site = self._place(locked, environment, here=here)
-        left = self._place(locked, old, here=here) if old is not None and not old.destroyed else None
+        previous = self._place(locked, old, here=here) if old is not None and not old.destroyed else None
         return Passage(
             locked=locked,
             wanted=wanted,
@@ -160,13 +160,13 @@ class Switch(Frozen):
             say=self.say,
             checkpoint=self.checkpoint,
             old=old,
-            leaving=left if left is not None and left[0].name != platform.name else None,
+            leaving=previous if previous is not None and previous[0].name != platform.name else None,
         )
 
     def _place(self, locked: Locked, environment: Environment | None, *, here: bool) -> tuple[Platform, Site]:
-        written = environment.platform if environment else {}
-        platform = self.platform(written)
-        return platform, self.site(locked.name, locked.state, platform, written, here=here)
+        settings = environment.platform if environment else {}
+        platform = self.platform(settings)
+        return platform, self.site(locked.name, locked.state, platform, settings, here=here)
 
 
 def _all_served(state: State, name: str, deployment: Deployment | None) -> bool:

@@ -143,7 +143,7 @@ def with_served(environment: Environment, served: ServedModels) -> Environment:
 
 def witnessed(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[str, dict[str, Served]]:
     """The packages of a deployment that at least one server has reported serving as main (protocols 7), by model."""
-    found: dict[str, dict[str, Served]] = {}
+    witnessed_packages: dict[str, dict[str, Served]] = {}
     for server in servers:
         if server.deployment != deployment.deployment or server.lineage != deployment.lineage:
             continue
@@ -151,8 +151,8 @@ def witnessed(deployment: Deployment, servers: Iterable[ServerRecord]) -> dict[s
             route = deployment.main(model)
             if route is not None and route.package == answers.package:
                 served = Served(version=route.version, digest=route.digest, deployment=deployment.deployment)
-                found.setdefault(model, {})[route.package] = served
-    return found
+                witnessed_packages.setdefault(model, {})[route.package] = served
+    return witnessed_packages
 
 
 def differences(deployment: Deployment, server: ServerRecord) -> list[str]:

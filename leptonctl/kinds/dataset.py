@@ -195,19 +195,19 @@ def _source(
         hint = "save the data as CSV, JSON Lines or Parquet"
         return None, None, [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint=hint)]
     key = _source_key(declared, path)
-    seen = facts.get(key, SourceFacts())
-    content = pin if isinstance(pin, str) else seen.digest
+    file_facts = facts.get(key, SourceFacts())
+    content = pin if isinstance(pin, str) else file_facts.digest
     # a pinned version stays usable without its file: all its results may exist
-    if content is None and seen.problem is not None:
-        name, summary, detail, hint = seen.problem
+    if content is None and file_facts.problem is not None:
+        name, summary, detail, hint = file_facts.problem
         return None, None, [error(name, summary, detail, span=span, hint=hint)]
-    if seen.problem is not None and seen.problem[0] == "outside-project":
-        name, summary, detail, hint = seen.problem
+    if file_facts.problem is not None and file_facts.problem[0] == "outside-project":
+        name, summary, detail, hint = file_facts.problem
         return None, None, [error(name, summary, detail, span=span, hint=hint)]
     options: dict[str, Json] = {"encoding": key[1], "delimiter": key[2], "missing_values": declared.fields.get("missing_values")}
     source: dict[str, Json] = {"path": path, "format": provider.name, "digest": content, "options": options}
-    overwritten = isinstance(pin, str) and seen.digest is not None and seen.digest != pin
-    return source, None if overwritten else seen.columns, []
+    overwritten = isinstance(pin, str) and file_facts.digest is not None and file_facts.digest != pin
+    return source, None if overwritten else file_facts.columns, []
 
 
 def _source_key(declared: Declared, path: str) -> SourceKey:

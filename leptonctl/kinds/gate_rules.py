@@ -169,7 +169,7 @@ def _own(gate: Gate, evidence: Evidence, passes: Passes) -> Judgement:
 
 
 def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
-    """The comparison, or the judgement when there is none to use."""
+    """The comparison, or the judgement when no comparison can be used."""
     comparison = evidence.comparison
     if not evidence.compares:
         return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)

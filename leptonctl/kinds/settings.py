@@ -10,15 +10,15 @@ from leptonctl.language.validate import check_value
 
 
 def with_defaults(
-    written: Mapping[str, Json], schemas: Mapping[str, Any], declared: Declared, at: Path, what: str, *, parameters: bool = False
+    declared_settings: Mapping[str, Json], schemas: Mapping[str, Any], declared: Declared, at: Path, what: str, *, parameters: bool = False
 ) -> tuple[dict[str, Json], tuple[Diagnostic, ...]]:
-    """The written settings with the defaults of all others, and what is wrong with them.
+    """The declared settings with the defaults of all others, and what is wrong with them.
 
     `what` is their owner in messages: "algorithm mlp". `parameters`: messages call them parameters, not keys.
     """
     schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}
-    problems = check_value(dict(written), schema, declared, at, what=what, parameters=parameters)
-    values = {name: _typed(written[name] if name in written else s.get("default"), s) for name, s in schemas.items()}
+    problems = check_value(dict(declared_settings), schema, declared, at, what=what, parameters=parameters)
+    values = {name: _typed(declared_settings[name] if name in declared_settings else s.get("default"), s) for name, s in schemas.items()}
     return values, problems
 
 

@@ -333,9 +333,9 @@ def _branch(problem: SchemaError, what: str, *, parameters: bool) -> Iterator[Mi
     hint = did_you_mean(problem.instance, options) if options and isinstance(problem.instance, str) else ""
     if not hint.startswith("did") and "array" in _all_types(problem.schema):
         hint = ""
-    written = f"`{problem.instance}`" if isinstance(problem.instance, str) else _type_of(problem.instance)
+    value = f"`{problem.instance}`" if isinstance(problem.instance, str) else _type_of(problem.instance)
     detail = (
-        f"{_name_of(path)} must be {describe(problem.schema)}, not {written}"
+        f"{_name_of(path)} must be {describe(problem.schema)}, not {value}"
         if problem.instance is not None
         else f"{_name_of(path)} has no value"
     )

@@ -98,9 +98,9 @@ def _check_size(length: int) -> None:
 def _join(value: Any, d: str = "") -> str:
     if not isinstance(value, list | tuple):
         raise _not_allowed("`join` takes a list", "join strings with `~`")
-    texts = [_as_text(item) for item in value]
-    _check_size(sum(len(t) for t in texts) + len(texts) * len(str(d)))
-    return str(d).join(texts)
+    strings = [_as_text(item) for item in value]
+    _check_size(sum(len(t) for t in strings) + len(strings) * len(str(d)))
+    return str(d).join(strings)
 
 
 def _replace(value: Any, old: str, new: str) -> str:

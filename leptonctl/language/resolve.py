@@ -40,8 +40,8 @@ class Declared(Frozen):
         """Where to report a missing key: at the document's name when no version has it, else at this version."""
         overrides = self.document.value.get("versions")
         others = overrides.values() if isinstance(overrides, dict) else ()
-        written = any(isinstance(other, dict) and other.get(key) is not None for other in others)
-        return self.span if written else self.document.at("name")
+        in_other_version = any(isinstance(other, dict) and other.get(key) is not None for other in others)
+        return self.span if in_other_version else self.document.at("name")
 
 
 class _Origins(Frozen):

@@ -31,14 +31,14 @@ def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensor
 
 def check_encoded(taker: str, frame: Frame, tensors: Sequence[Matrix]) -> None:
     """Raises ProviderError (unencoded-column, no-features) unless the algorithm gets columns, all of them numbers."""
-    texts = [name for name in frame.kinds if name in frame.named and is_text(tensors[frame.named[name][0]])]
-    if texts:
+    strings = [name for name in frame.kinds if name in frame.named and is_text(tensors[frame.named[name][0]])]
+    if strings:
         raise ProviderError(
             "A string column reaches the algorithm without an encoder",
-            detail=f"{', '.join(texts)} {'has' if len(texts) == 1 else 'have'} strings, but {taker} takes numbers.",
+            detail=f"{', '.join(strings)} {'has' if len(strings) == 1 else 'have'} strings, but {taker} takes numbers.",
             hint="add `- {columns: categorical, use: one_hot}` to `preprocess:`, or leave the columns out with `features:`",
             id="unencoded-column",
-            column=texts[0],
+            column=strings[0],
         )
     if not frame.places:
         raise ProviderError(

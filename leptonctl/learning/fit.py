@@ -220,10 +220,10 @@ def _transformer_input(matrix: Matrix, transformer: Estimator, provider: Preproc
     """One column of strings for a vectoriser, the matrix itself for other steps."""
     if not provider.one_column:
         return matrix
-    texts = matrix[:, 0]
+    strings = matrix[:, 0]
     if not getattr(transformer, "lowercase", False):
-        return texts
-    return np.array([text.translate(LOWERCASE_BY_CHARACTER) for text in texts], dtype=object)
+        return strings
+    return np.array([text.translate(LOWERCASE_BY_CHARACTER) for text in strings], dtype=object)
 
 
 def _supported_form(matrix: Matrix, estimator: Estimator) -> Matrix:

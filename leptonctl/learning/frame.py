@@ -30,25 +30,25 @@ class Slice(Frozen):
 
 
 class Inputs(Frozen):
-    """The graph inputs: `numbers` are stacked in one FP32 tensor `features` [N, k]; each of `texts` is its own string input [N, 1]."""
+    """The graph inputs: `numbers` are stacked in one FP32 tensor `features` [N, k]; each of `strings` is its own string input [N, 1]."""
 
     numbers: tuple[str, ...]
-    texts: tuple[str, ...]
+    strings: tuple[str, ...]
 
     def arrays(self, columns: Columns) -> list[np.ndarray]:
         """The input tensors in order: `features` if there are numbers, then the strings."""
         stacked = [np.column_stack([as_number(columns[name]) for name in self.numbers])] if self.numbers else []
-        return stacked + [as_text(columns[name]).reshape(-1, 1) for name in self.texts]
+        return stacked + [as_text(columns[name]).reshape(-1, 1) for name in self.strings]
 
     def place(self, name: str) -> Cell:
         """The place of a column."""
         if name in self.numbers:
             return 0, self.numbers.index(name)
-        return self.texts.index(name) + bool(self.numbers), 0
+        return self.strings.index(name) + bool(self.numbers), 0
 
     @property
     def count(self) -> int:
-        return bool(self.numbers) + len(self.texts)
+        return bool(self.numbers) + len(self.strings)
 
 
 @dataclass(slots=True)
@@ -114,12 +114,12 @@ def plan_inputs(columns: Columns, steps: Sequence[tuple[PreprocessStep, Preproce
     vectorised = frozenset(
         name for step, provider in steps if provider.one_column and not isinstance(step.columns, str) for name in step.columns
     )
-    texts = []
+    strings = []
     for name, kind in kinds.items():
         first = next((provider for step, provider in steps if name in _names(step.columns, kinds, vectorised)), None)
         if kind == "string" or (kind == "boolean" and first is not None and first.takes == "string"):
-            texts.append(name)
-    inputs = Inputs(numbers=tuple(name for name in kinds if name not in texts), texts=tuple(texts))
+            strings.append(name)
+    inputs = Inputs(numbers=tuple(name for name in kinds if name not in strings), strings=tuple(strings))
     named = {name: inputs.place(name) for name in kinds}
     return inputs, Frame(kinds=kinds, places=list(named.values()), named=named, vectorised=vectorised)
 

@@ -125,13 +125,13 @@ def resolve_scoring(y: np.ndarray, classes: Sequence[Label], positive: Scalar | 
     if positive is None:
         label = all_classes[-1]
     else:
-        written = str(positive).lower() if isinstance(positive, bool) else str(positive)
-        label = next((name for name in all_classes if str(name) == written), None)
+        name = str(positive).lower() if isinstance(positive, bool) else str(positive)
+        label = next((known for known in all_classes if str(known) == name), None)
         if label is None:
             raise ProviderError(
                 "The positive class does not occur",
-                detail=f"`evaluate.positive` is {written!r}, which is not a class of the target.",
-                hint=did_you_mean(written, map(str, all_classes)),
+                detail=f"`evaluate.positive` is {name!r}, which is not a class of the target.",
+                hint=did_you_mean(name, map(str, all_classes)),
                 id="unknown-class",
             )
     return Scoring(positive=label, average=average or ("binary" if len(all_classes) <= 2 else "macro"))  # noqa: PLR2004

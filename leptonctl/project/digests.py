@@ -181,10 +181,10 @@ class DataFiles:
 
 def _followed(path: Path) -> Path:
     """Where a path leads, all links resolved. OSError when they lead in a circle: `Path.resolve` says so before Python 3.13 only."""
-    found = Path(os.path.realpath(path))
-    if any(part.is_symlink() for part in (found, *found.parents)):
+    target = Path(os.path.realpath(path))
+    if any(part.is_symlink() for part in (target, *target.parents)):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-    return found
+    return target
 
 
 def _is_plain(relative: str) -> bool:

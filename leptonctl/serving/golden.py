@@ -16,7 +16,7 @@ TOLERANCE = 1e-5
 
 
 class Tensor(Record):
-    """One output of an answer. `data` is flat or nested by rows; null stands for a number that is not finite."""
+    """One output of an answer. `data` is flat or nested by rows; null means a number that is not finite."""
 
     name: str
     shape: tuple[int, ...]

@@ -65,7 +65,7 @@ def load_model(onnx: bytes, manifest: Manifest, *, key: bytes | None = None, loa
 
 
 def checked_model(model: LoadedModel, digest: str | None, checks: Mapping[str, Check] | None) -> LoadedModel:
-    """The same session with `checks`, whose digest is `digest`; None stands for the checks of the build. Raises BadModel."""
+    """The same session with `checks`, whose digest is `digest`; None means the checks of the build. Raises BadModel."""
     manifest = model.built_manifest if checks is None else with_checks(model.built_manifest, checks)
     return replace(model, manifest=manifest, checks=digest, intake=compile_intake(manifest, model.intake.key))
 

@@ -36,7 +36,7 @@ class Lease(Protocol):
     """A lease held by this process: a context manager that releases it. Releasing twice is harmless."""
 
     def renew(self) -> bool:
-        """Extend it by another `ttl_s`. False when somebody else has taken it meanwhile, or it was released by force."""
+        """Extend it by another `ttl_s`. False when another holder has taken it meanwhile, or it was released by force."""
         ...
 
     def release(self) -> None: ...

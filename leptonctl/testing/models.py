@@ -66,17 +66,17 @@ class MemoryArtifacts(Frozen):
         return self.data[digest]
 
 
-def csv_table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, texts: Sequence[str] = ()) -> str:
+def csv_table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, strings: Sequence[str] = ()) -> str:
     """CSV of four columns of numbers (some missing with `gaps`) or of string columns, and a target `y` that depends on them."""
     rng = random.Random(7)  # noqa: S311 - rows, not secrets
-    names = list(texts) or ["a", "b", "c", "d"]
+    names = list(strings) or ["a", "b", "c", "d"]
     lines = [",".join([*names, "y"])]
     for row in range(rows):
         numbers = [rng.uniform(0, 2) for _ in names]
         value = 10 * (numbers[0] - 1) + 5 * (numbers[-1] - 1)
-        group = row % classes if texts else min(classes - 1, int((value + 15) / 30 * classes))
+        group = row % classes if strings else min(classes - 1, int((value + 15) / 30 * classes))
         words = [rng.choice(WORDS[group]) if rng.random() < 0.9 else rng.choice(WORDS[(group + 1) % 3]) for _ in names]  # noqa: PLR2004
-        cells = words if texts else ["" if gaps and rng.random() < 0.1 else f"{number:.4f}" for number in numbers]  # noqa: PLR2004
+        cells = words if strings else ["" if gaps and rng.random() < 0.1 else f"{number:.4f}" for number in numbers]  # noqa: PLR2004
         lines.append(",".join([*cells, f"{value:.4f}" if task == "regression" else f"class {'xyz'[group]}"]))
     return "\n".join(lines) + "\n"
 

@@ -72,7 +72,7 @@ def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None
     _check_builds(step)
     columns = ["a", "b", "c"] if step.takes == "number" else ["text"] if step.one_column else ["colour", "size"]
     spec = ModelSpec(algorithm="logistic_regression", preprocess=[{"columns": [*columns], "use": step.name, "params": dict(params or {})}])
-    rows = csv_table(ROWS, "classification", texts=columns if step.takes == "string" else ())
+    rows = csv_table(ROWS, "classification", strings=columns if step.takes == "string" else ())
     models = [build_model(step, spec, rows) for _ in range(2)]
     _check_models(*models)
     if step.keeps:

@@ -33,7 +33,7 @@ def check_state(open_state: Callable[[], StateStore], *, spoil: Callable[[], Non
 
 def _check_one_process(state: StateStore) -> None:
     require(state.read() is None, "a new state store has no state")
-    require(not _swap(state, Stamp(revision=3, write="x"), 4), "a swap that expects a state is refused while there is none")
+    require(not _swap(state, Stamp(revision=3, write="x"), 4), "a swap that expects a state is refused while there is no state")
     require(state.read() is None, "a refused swap writes nothing")
     first = Stamp(revision=1, write="first")
     require(state.swap(None, _data(first, text=TEXT), first), "the first state is written")

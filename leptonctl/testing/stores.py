@@ -161,7 +161,7 @@ def _check_leases(objects: Objects, open_objects: Callable[[], Objects]) -> None
         require(objects.leases("other") == {}, "a listing of leases is of a folder")
     lease.release()
     require(not lease.renew(), "a released lease cannot be renewed")
-    require(objects.leases("") == {} and not objects.break_lease("group/one"), "a lease that nobody holds cannot be broken")
+    require(objects.leases("") == {} and not objects.break_lease("group/one"), "a lease without a holder cannot be broken")
     with _acquire(objects, "group/one") as broken:
         require(objects.break_lease("group/one") and not broken.renew(), "a broken lease cannot be renewed")
         with _acquire(objects, "group/one"):

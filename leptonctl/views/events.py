@@ -177,7 +177,7 @@ def did_anything(event: ApplyFinished) -> bool:
 
 
 def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) -> str:
-    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates is no failure."""
+    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates is not a failure."""
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
     counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
     parts = [f"{n} {word}" for word, n in counts.items() if n]

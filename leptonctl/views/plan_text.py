@@ -34,7 +34,7 @@ SHOWN = 3
 
 
 def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: bool = False) -> str:
-    """The text of a plan or of its JSON, without a trailing newline. `verbose` lists every change, however many."""
+    """The text of a plan or of its JSON, without a trailing newline. `verbose` lists every change, not only the first ones."""
     obj = plan_to_json(plan) if isinstance(plan, Plan) else plan
     style = Style(color)
     blocks = [*_changes(obj["changes"], style, width, verbose=verbose), _drift(obj["drift"], style, width)]

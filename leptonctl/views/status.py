@@ -11,7 +11,7 @@ NOTHING = "No environment is bound yet. `leptonctl plan` shows what an apply wou
 LEAST = 24
 """Columns that metrics may always take."""
 REMEDIES = {
-    "heal": "`leptonctl apply` mends it",
+    "heal": "`leptonctl apply` repairs it",
     "decision": "yours to decide: make the YAML agree, or apply again",
     "note": "",
     "unobserved": "",
@@ -56,7 +56,7 @@ def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
     lines = []
     for item in items:
         difference = item if isinstance(item, Mapping) else {"reason": item}
-        remedy = REMEDIES.get(difference.get("class", ""), "`leptonctl plan` shows how to mend it")
+        remedy = REMEDIES.get(difference.get("class", ""), "`leptonctl plan` shows how to repair it")
         line = f"  {style.yellow('!')} {printable(model['name'])}: {printable(difference['reason'])}{_served(model)}"
         lines.append(line + (f"; {remedy}" if remedy else ""))
     return lines

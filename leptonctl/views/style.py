@@ -100,7 +100,7 @@ def size_text(size: float) -> str:
 
 
 def figure(value: float, beside: float | None = None) -> str:
-    """Four significant digits, or as many as it takes to look different from the figure it stands `beside`."""
+    """Four significant digits, or as many are needed to look different from the figure `beside` it."""
     for digits in range(4, _MOST_DIGITS + 1):
         text = format(value, f".{digits}g")
         if beside is None or beside == value or text != format(beside, f".{digits}g"):

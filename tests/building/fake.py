@@ -1,4 +1,4 @@
-"""An executor without processes: it does a step when it is polled, so that a test says in which order steps end, and how."""
+"""An executor without processes: it runs a step when it is polled, so that a test decides in which order steps end, and how."""
 
 import importlib
 import os

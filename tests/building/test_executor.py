@@ -119,12 +119,12 @@ def task(id: str, do: str, run: str = "toy_step:run", **inputs: Json) -> Task:
 
 def outcomes(executor: Executor, count: int = 1, seconds: float = 30.0) -> list[Outcome]:
     """Until `count` tasks have ended; progress included."""
-    told: list[Outcome] = []
+    results: list[Outcome] = []
     deadline = time.monotonic() + seconds
-    while sum(not isinstance(o, Progressed) for o in told) < count:
-        assert time.monotonic() < deadline, told
-        told += executor.poll(1.0)
-    return told
+    while sum(not isinstance(o, Progressed) for o in results) < count:
+        assert time.monotonic() < deadline, results
+        results += executor.poll(1.0)
+    return results
 
 
 def ended(executor: Executor, count: int = 1) -> list[Outcome]:
@@ -140,7 +140,7 @@ def first_progress(executor: Executor) -> Progressed:
     pytest.fail("no progress")
 
 
-def gone(pid: int, within: float = 10.0) -> bool:
+def has_ended(pid: int, within: float = 10.0) -> bool:
     return wait_for(lambda: process_start(pid) is None, within)
 
 
@@ -151,11 +151,11 @@ def wait_for(holds: Callable[[], bool], within: float = 10.0) -> bool:
     return holds()
 
 
-def test_it_keeps_what_every_executor_must(project: Path) -> None:
+def test_it_passes_the_suite_of_executors(project: Path) -> None:
     check_executor(partial(open_executor, project, parallelism=2), project=project)
 
 
-def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, project: Path) -> None:
+def test_a_step_gets_its_bench_and_returns_its_result(executor: LocalExecutor, project: Path) -> None:
     need = Result(key="sha256:aa", op="write", artifacts={"t": "sha256:bb"}, seconds=1.0)
     executor.submit(Task(id="one", op="toy", run="toy_step:run", inputs={"do": "echo", "text": "grün\u2028"}, needs={"of": need}))
     (done,) = ended(executor)
@@ -178,7 +178,7 @@ def test_a_step_gets_its_bench_and_gives_what_it_made(executor: LocalExecutor, p
 
 
 def test_a_project_s_folder_may_have_any_name(project: Path) -> None:
-    """A name in another encoding than UTF-8 is no text, and names a folder all the same."""
+    """Also a name that is not UTF-8."""
     odd = project / os.fsdecode(b"caf\xe9")
     odd.mkdir()
     with open_executor(odd) as executor:
@@ -200,10 +200,10 @@ def test_independent_steps_run_side_by_side(project: Path) -> None:
     with open_executor(project, parallelism=2) as executor:
         for number in range(3):
             executor.submit(task(str(number), "progress", seconds=0.2, rest=0.2))
-        told = outcomes(executor, 3)
-    first_end = next(n for n, o in enumerate(told) if not isinstance(o, Progressed))
-    assert {o.id for o in told[:first_end]} == {"0", "1"}
-    assert {o.id for o in told if isinstance(o, Completed)} == {"0", "1", "2"}
+        results = outcomes(executor, 3)
+    first_end = next(n for n, o in enumerate(results) if not isinstance(o, Progressed))
+    assert {o.id for o in results[:first_end]} == {"0", "1"}
+    assert {o.id for o in results if isinstance(o, Completed)} == {"0", "1", "2"}
 
 
 def test_nothing_runs_before_the_first_task(project: Path) -> None:
@@ -218,7 +218,7 @@ def test_nothing_runs_before_the_first_task(project: Path) -> None:
      ("exit", "bug-in-step", (None, None, None)), ("memory", "out-of-memory", (None, None, None)),
      ("not produced", "bug-in-step", (None, None, None)), ("not json", "bug-in-step", (None, None, None))],
 )  # fmt: skip
-def test_a_step_that_fails_says_why_and_the_worker_serves_on(
+def test_a_step_that_fails_gives_the_reason_and_the_worker_continues(
     executor: LocalExecutor, do: str, id_: str, place: tuple[str | None, int | None, str | None]
 ) -> None:
     executor.submit(task("bad", do))
@@ -242,7 +242,7 @@ def test_the_traceback_of_a_bug_is_in_the_log(executor: LocalExecutor, project: 
 
 
 @pytest.mark.parametrize("run", ["no_such_module:run", "toy_step:no_such_function", "toy_step", "toy_step:runs", ":", "toy_step:run:run"])
-def test_a_step_function_that_is_not_there_is_a_failure(executor: LocalExecutor, run: str) -> None:
+def test_a_missing_step_function_is_a_failure(executor: LocalExecutor, run: str) -> None:
     executor.submit(task("bad", "echo", run=run))
     executor.submit(task("good", "echo", text="x"))
     bad, good = ended(executor, 2)
@@ -275,13 +275,13 @@ def test_an_idle_worker_that_dies_loses_no_task(executor: LocalExecutor) -> None
     pid = one.produced.outputs["pid"]
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGKILL)
-    assert gone(pid)
+    assert has_ended(pid)
     executor.submit(task("two", "echo", text="x"))
     (two,) = ended(executor)
     assert isinstance(two, Completed)
 
 
-def test_a_worker_that_cannot_start_says_so_once_a_task(project: Path) -> None:
+def test_a_worker_that_cannot_start_fails_each_task_once(project: Path) -> None:
     with LocalExecutor(
         Workplace(project=project, store="s3://bucket/prefix", logs=project / "logs", settings={"parallelism": 1})
     ) as executor:
@@ -303,14 +303,14 @@ def test_progress_comes_at_once_and_ten_times_a_second(executor: LocalExecutor) 
     first = first_progress(executor)
     assert time.monotonic() - started < 0.4
     assert (first.iteration, first.of, first.loss) == (0, 10, None)
-    told = outcomes(executor)
-    progress = [o for o in told if isinstance(o, Progressed)]
+    results = outcomes(executor)
+    progress = [o for o in results if isinstance(o, Progressed)]
     assert 2 <= len(progress) <= 8
     assert (progress[-1].message, progress[-1].loss) == ("last", 0.5)
-    assert isinstance(told[-1], Completed)
+    assert isinstance(results[-1], Completed)
 
 
-def test_a_step_does_not_wait_for_somebody_to_read_its_progress(executor: LocalExecutor) -> None:
+def test_a_step_does_not_wait_for_its_progress_to_be_read(executor: LocalExecutor) -> None:
     executor.submit(task("warm", "echo", text="x"))
     ended(executor)
     fcntl.fcntl(executor._slots[0].events, fcntl.F_SETPIPE_SZ, 4096)  # full after a few messages
@@ -327,19 +327,19 @@ def test_cancel_ends_what_runs_and_what_waits_at_once(executor: LocalExecutor) -
     progress = first_progress(executor)
     started = time.monotonic()
     executor.cancel()
-    told = executor.poll(0.0)
+    results = executor.poll(0.0)
     assert time.monotonic() - started < 1
-    assert {(o.id, o.cancelled) for o in told if isinstance(o, Lost)} == {("running", True), ("waiting", True)}
+    assert {(o.id, o.cancelled) for o in results if isinstance(o, Lost)} == {("running", True), ("waiting", True)}
     assert progress.iteration is not None
     assert progress.of is not None
-    assert gone(progress.iteration)
-    assert gone(progress.of)
+    assert has_ended(progress.iteration)
+    assert has_ended(progress.of)
     executor.submit(task("next", "echo", text="x"))
     assert isinstance(ended(executor)[0], Completed)
 
 
-def test_what_a_step_gave_up_on_is_not_stored(executor: LocalExecutor, project: Path) -> None:
-    """Artifacts are stored together when their step has ended: of one that fails there are none."""
+def test_artifacts_of_a_failed_step_are_not_stored(executor: LocalExecutor, project: Path) -> None:
+    """Artifacts are stored together when their step has ended."""
     executor.submit(task("bad", "half"))
     (bad,) = ended(executor)
     assert isinstance(bad, Failed)
@@ -356,7 +356,7 @@ def test_closing_leaves_no_process_and_no_empty_log(project: Path) -> None:
     assert isinstance(one, Completed)
     for pid in (one.produced.outputs["pid"], *busy):
         assert isinstance(pid, int)
-        assert gone(pid, within=0.0)
+        assert has_ended(pid, within=0.0)
 
 
 def test_the_thread_that_started_a_worker_may_end(executor: LocalExecutor) -> None:
@@ -393,7 +393,7 @@ def test_no_worker_outlives_its_executor(project: Path, sent: signal.Signals, do
     parent.send_signal(sent)
     parent.wait()
     parent.stdout.close()
-    assert [pid for pid in pids if not gone(pid)] == []
+    assert [pid for pid in pids if not has_ended(pid)] == []
 
 
 def test_an_executor_killed_while_a_worker_starts_leaves_none(project: Path) -> None:
@@ -440,10 +440,10 @@ def test_ctrl_c_in_the_terminal_does_not_reach_a_worker(project: Path) -> None:
     assert process_start(worker) is not None
     parent.kill()
     parent.communicate()
-    assert gone(worker)
+    assert has_ended(worker)
 
 
-def test_old_logs_are_swept_and_others_left(project: Path) -> None:
+def test_old_logs_are_removed_and_other_files_are_kept(project: Path) -> None:
     logs = project / ".leptonctl" / "logs"
     logs.mkdir(parents=True)
     for name in ("worker-1-1.log", "server.log"):

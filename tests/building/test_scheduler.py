@@ -1,4 +1,4 @@
-"""Carrying out steps over a real store: order, parallelism, each key once, early cutoff, and what failure leaves. The ops are toys."""
+"""Running steps over a real store: order, parallelism, each key once, early cutoff and failures. The ops are toys."""
 
 import json
 import signal
@@ -67,14 +67,14 @@ def test_steps_run_after_what_they_read(factory: Workshop) -> None:
     assert sorted(built.done) == ["measure", *["write"] * 4]
     assert not built.failed
     assert not built.skipped
-    # a step is told before what reads it, and begins before it ends
+    # a step is reported before its readers, and starts before it ends
     order = [(type(e), e.address) for e in factory.events if e.op == "write"]  # type: ignore[union-attr]
     for before, after in (("one", "two"), ("one", "three"), ("two", "four"), ("three", "four")):
         assert order.index((StepFinished, f"toy/{before}")) < order.index((StepStarted, f"toy/{after}"))
 
 
 @given(graphs(), st.randoms(use_true_random=True), st.integers(1, 4))
-def test_any_graph_is_built_whole_whatever_ends_first(tmp_path_factory, nodes: list[Node], random, parallelism: int) -> None:
+def test_any_graph_is_built_completely_whatever_ends_first(tmp_path_factory, nodes: list[Node], random, parallelism: int) -> None:
     shop = Workshop(root=tmp_path_factory.mktemp("shop"), choose=lambda waiting: random.sample(waiting, random.randint(0, len(waiting))))
     built = shop.build(nodes, parallelism=parallelism)
     keys = {planned.place for node in nodes for planned in node.steps}
@@ -83,7 +83,7 @@ def test_any_graph_is_built_whole_whatever_ends_first(tmp_path_factory, nodes: l
     distinct = {result.key for result in built.results.values()}
     assert len(built.done) == len(distinct) == len(shop.runs)
     assert shop.executors[0].most <= parallelism
-    # as if it had been done one after the other
+    # as if the steps had run one after the other
     expected = toys.build(nodes)
     assert {r.key: (r.op, r.outputs["metrics"] if r.op == "measure" else r.outputs["text"]) for r in built.results.values()} == {
         r.key: (r.op, r.outputs["metrics"] if r.op == "measure" else r.outputs["text"]) for r in renamed(nodes, expected, built).values()
@@ -109,8 +109,8 @@ def test_no_more_run_than_there_is_room_for(shop: Workshop, parallelism: int) ->
     assert len(shop.runs) == 6
 
 
-def test_a_step_of_a_wave_does_not_wait_for_the_whole_wave(shop: Workshop) -> None:
-    """What reads a finished step may start while its sisters run on."""
+def test_a_step_starts_as_soon_as_its_own_needs_are_met(shop: Workshop) -> None:
+    """A reader of a finished step may start while the step's siblings still run."""
     slow, quick = toy("toy/slow", "slow"), toy("toy/quick", "quick")
     last = toy("toy/last", "x", quick)
     # the slow one ends only when nothing else is left to end
@@ -122,7 +122,7 @@ def test_a_step_of_a_wave_does_not_wait_for_the_whole_wave(shop: Workshop) -> No
 # --- each key once -----------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_built_is_recorded_under_the_keys_that_a_plan_will_ask_for(shop: Workshop) -> None:
+def test_results_are_recorded_under_the_keys_that_a_plan_looks_up(shop: Workshop) -> None:
     node = toy("toy/one", "1", measures=["letters"])
     built = shop.build([node])
     keys = resolve_keys([node], {}, all_of(built))
@@ -142,25 +142,25 @@ def test_an_equal_key_is_built_once(shop: Workshop) -> None:
     assert len(built.results) == 6
     finished = [e for e in shop.events if isinstance(e, StepFinished)]
     assert sorted(e.adopted for e in finished) == [False, False, True, True, True, True]
-    assert len(shop.told(StepStarted)) == 2
+    assert len(shop.reported(StepStarted)) == 2
 
 
-def test_a_step_with_the_key_of_one_that_failed_has_its_own_try(shop: Workshop) -> None:
-    """What a worker was given beside the key may have been at fault."""
+def test_a_step_with_the_key_of_a_failed_step_is_tried_too(shop: Workshop) -> None:
+    """The failure may have come from inputs that are not part of the key."""
     built = shop.build([toy("toy/bad", "same", do="fail"), toy("toy/good", "same"), toy("toy/too", "same")])
     assert set(built.failed) == {("toy/bad", "write")}
     assert set(built.results) == {("toy/good", "write"), ("toy/too", "write")}
     assert shop.runs == ["same", "same"]
 
 
-def test_bytes_that_come_out_equal_are_measured_once(shop: Workshop) -> None:
+def test_equal_bytes_are_measured_once(shop: Workshop) -> None:
     ab, a = toy("toy/ab", "ab", measures=["letters"]), toy("toy/a", "a")
     built = shop.build([ab, a, toy("toy/b", "b", a, measures=["letters"])])
     assert built.done.count("measure") == 1
     assert built.results["toy/ab", "letters"] == built.results["toy/b", "letters"]
 
 
-def test_steps_of_one_op_at_one_address_are_told_apart(shop: Workshop) -> None:
+def test_steps_of_one_op_at_one_address_are_distinguished(shop: Workshop) -> None:
     built = shop.build([toy("toy/one", "1", measures=["letters", "words"])])
     assert {name: built.results["toy/one", name].outputs["metrics"] for name in ("letters", "words")} == {
         "letters": {"letters": 1}, "words": {"words": 1},
@@ -168,7 +168,7 @@ def test_steps_of_one_op_at_one_address_are_told_apart(shop: Workshop) -> None:
     assert shop.executors[0].submitted == ["toy/one write", "toy/one letters", "toy/one words"]
 
 
-def test_a_result_that_is_there_is_adopted_without_a_word(shop: Workshop) -> None:
+def test_an_existing_result_is_adopted_without_an_event(shop: Workshop) -> None:
     nodes = [toy("toy/one", "1", measures=["letters"])]
     first = shop.build(nodes)
     again = shop.build(nodes, results=all_of(first))
@@ -179,7 +179,7 @@ def test_a_result_that_is_there_is_adopted_without_a_word(shop: Workshop) -> Non
     assert len(shop.executors) == 1
 
 
-def test_a_result_that_was_not_there_when_it_was_planned_is_told_as_adopted(shop: Workshop) -> None:
+def test_a_result_that_appeared_after_the_plan_is_reported_as_adopted(shop: Workshop) -> None:
     nodes = [toy("toy/one", "1")]
     first = shop.build(nodes)
     again = shop.build(nodes)
@@ -188,7 +188,7 @@ def test_a_result_that_was_not_there_when_it_was_planned_is_told_as_adopted(shop
     assert shop.runs == ["1"]
     (event,) = shop.events
     assert isinstance(event, StepFinished)
-    # what is not a number is no metric
+    # a value that is not a number is not a metric
     assert (event.adopted, event.seconds, event.metrics) == (True, 0.0, {"letters": 1})
 
 
@@ -205,11 +205,11 @@ def test_a_result_that_another_process_records_while_a_step_waits_is_adopted(sho
     assert built.results["toy/two", "write"].outputs["text"] == "theirs"
     assert built.done == ["write"]
     assert shop.runs == ["1"]
-    assert shop.told(StepStarted) == [("toy/one", "write")]
+    assert shop.reported(StepStarted) == [("toy/one", "write")]
 
 
 def test_of_two_builders_the_first_record_wins(shop: Workshop) -> None:
-    """The lease saves double work and is not needed for being right: the other takes the bytes of who was first."""
+    """The lease only saves double work: without it, the second builder uses the bytes of the first."""
     node = toy("toy/one", "1")
 
     def meanwhile(event: Event) -> None:
@@ -226,8 +226,8 @@ def test_of_two_builders_the_first_record_wins(shop: Workshop) -> None:
     assert built.done == []
 
 
-def test_what_comes_out_as_it_was_is_told_as_made_here(shop: Workshop) -> None:
-    """Its lost bytes are there again, which puts the first record in force again; the work was done all the same."""
+def test_a_rebuilt_equal_result_is_reported_as_built(shop: Workshop) -> None:
+    """Its lost bytes are back, so the first record is in force again; the work was still done."""
     one = toy("toy/one", "1")
     first = shop.build([one]).results["toy/one", "write"]
     shop.store.delete_artifact(first.artifacts["text"])
@@ -238,8 +238,8 @@ def test_what_comes_out_as_it_was_is_told_as_made_here(shop: Workshop) -> None:
     assert [e.adopted for e in shop.events if isinstance(e, StepFinished)] == [False]
 
 
-def test_steps_in_place_are_read_by_key(shop: Workshop) -> None:
-    """What stands is not listed, so nothing is done for it: its result is taken from the store when a step reads it."""
+def test_results_of_unchanged_steps_are_read_by_key(shop: Workshop) -> None:
+    """An unchanged step is not listed and does not run: its result is read from the store when a step needs it."""
     one = toy("toy/one", "1")
     first = shop.build([one])
     built = shop.build([one, toy("toy/two", "2", one)], current=pointers([one], all_of(first)))
@@ -257,8 +257,8 @@ def test_keys_are_completed_from_what_was_just_built(shop: Workshop) -> None:
     assert [e.key for e in shop.events if isinstance(e, StepFinished)] == [r.key for r in built.results.values()]
 
 
-def test_a_cached_step_reads_nothing(shop: Workshop) -> None:
-    """What it was made from may be gone: only its own result is asked for."""
+def test_a_cached_step_reads_no_needs(shop: Workshop) -> None:
+    """The results it was made from may be lost: only its own result is looked up."""
     one = toy("toy/one", "1")
     two = toy("toy/two", "2", one)
     first = shop.build([one, two])
@@ -269,7 +269,7 @@ def test_a_cached_step_reads_nothing(shop: Workshop) -> None:
     assert not built.failed
 
 
-def test_a_need_that_nobody_has_is_told_and_not_waited_for(shop: Workshop) -> None:
+def test_a_missing_need_is_reported_and_not_waited_for(shop: Workshop) -> None:
     """The store lost it after the plan was made."""
     gone = toy("toy/gone", "0")
     node, other = toy("toy/one", "1", gone), toy("toy/other", "2")
@@ -277,16 +277,16 @@ def test_a_need_that_nobody_has_is_told_and_not_waited_for(shop: Workshop) -> No
     problem = built.failed["toy/one", "write"]
     assert (problem.id, problem.detail, problem.span) == ("missing-result", "write of toy/one", node.span)
     assert shop.runs == ["2"]
-    assert shop.told(StepFailed) == [("toy/one", "write")]
+    assert shop.reported(StepFailed) == [("toy/one", "write")]
 
 
-def test_what_is_given_by_key_and_built_again_is_waited_for(shop: Workshop) -> None:
-    """A comparison with what serves now reads it by its key. When the store has lost that, its maker is in the plan as well."""
+def test_a_result_given_by_key_that_is_built_again_is_waited_for(shop: Workshop) -> None:
+    """A comparison with what serves now reads it by its key. When the store has lost that result, the plan builds it again."""
     bound, node = toy("toy/bound", "b"), toy("toy/one", "1")
     step = replace(toys.measure("toy/one", node.digest, "letters"), name="compare", given={"bound": bound.digest})
     compared = toys.with_step(node, step)
     current = pointers([bound], toys.build([bound]))
-    # the comparison's own needs are there long before
+    # the comparison's own needs are met long before
     shop.choose = lambda waiting: [t for t in waiting if t.id != "toy/bound write"][:1] or waiting[:1]
     built = shop.build([bound, compared], current=current, lost=frozenset({"toy/bound"}))
     assert not built.failed
@@ -298,7 +298,7 @@ def test_what_is_given_by_key_and_built_again_is_waited_for(shop: Workshop) -> N
     assert built.skipped == {("toy/one", "compare"): "write of toy/bound"}
 
 
-def test_effects_are_not_its_business(shop: Workshop) -> None:
+def test_effects_are_left_to_others(shop: Workshop) -> None:
     built = shop.build([toy("place/p", "1", version="v1")])
     assert set(built.results) == {("place/p", "write")}
     assert built.complete(changes_of([toy("place/p", "1", version="v1")])[0])
@@ -321,11 +321,11 @@ def family(text: str, top: str = "3") -> list[Node]:
     return [base, left, right, toy("toy/top", top, left, right, measures=["letters"])]
 
 
-def test_what_reads_an_equal_output_is_adopted_not_done_again(shop: Workshop) -> None:
+def test_readers_of_an_equal_output_are_adopted(shop: Workshop) -> None:
     before, after = family("a"), family("a ")
     first = shop.build(before)
     built = shop.build(after, current=pointers(before, all_of(first)))
-    # the draft was written again, and came out as the same text
+    # the draft was written again, with the same text
     assert shop.runs[5:] == ["a "]
     assert shop.executors[1].submitted == ["toy/base write"]
     assert built.done == ["write"]
@@ -352,7 +352,7 @@ def test_what_was_adopted_is_found_by_its_key_the_next_time(shop: Workshop) -> N
     assert len(shop.executors) == 2
 
 
-def test_what_was_adopted_can_be_adopted_from(shop: Workshop) -> None:
+def test_an_adopted_result_can_be_adopted_from(shop: Workshop) -> None:
     first, second, third = family("a"), family("a "), family(" a ")
     one = shop.build(first)
     two = shop.build(second, current=pointers(first, all_of(one)))
@@ -362,7 +362,7 @@ def test_what_was_adopted_can_be_adopted_from(shop: Workshop) -> None:
     assert three.results["toy/left", "write"].artifacts == one.results["toy/left", "write"].artifacts
 
 
-def test_another_output_is_no_cutoff(shop: Workshop) -> None:
+def test_another_output_is_not_cut_off(shop: Workshop) -> None:
     before, after = family("a"), family("b")
     first = shop.build(before)
     built = shop.build(after, current=pointers(before, all_of(first)))
@@ -370,7 +370,7 @@ def test_another_output_is_no_cutoff(shop: Workshop) -> None:
     assert all(r.adopted is None for r in built.results.values())
 
 
-def test_a_step_of_its_own_change_is_done(shop: Workshop) -> None:
+def test_a_step_with_its_own_change_runs(shop: Workshop) -> None:
     """Below it all is equal; its own fields are not."""
     before, after = family("a"), family("a ", top="4")
     first = shop.build(before)
@@ -391,7 +391,7 @@ def test_a_cutoff_stops_where_the_output_differs_again(shop: Workshop) -> None:
     assert built.results["toy/left", "write"].adopted == before[1].digest
 
 
-def test_without_the_earlier_result_a_step_is_done(shop: Workshop) -> None:
+def test_without_the_earlier_result_a_step_runs(shop: Workshop) -> None:
     before, after = family("a"), family("a ")
     first = shop.build(before)
     current = pointers(before, all_of(first))
@@ -399,11 +399,11 @@ def test_without_the_earlier_result_a_step_is_done(shop: Workshop) -> None:
     built = shop.build(after, current=current)
     assert shop.executors[1].submitted == ["toy/base write", "toy/left write"]
     assert built.results["toy/right", "write"].adopted == before[2].digest
-    # it came out as it was: what reads it is adopted all the same
+    # its output is equal: its readers are still adopted
     assert built.results["toy/top", "write"].adopted == before[3].digest
 
 
-def test_a_place_that_is_new_has_nothing_to_adopt(shop: Workshop) -> None:
+def test_a_new_step_has_nothing_to_adopt(shop: Workshop) -> None:
     before, after = family("a"), family("a ")
     first = shop.build(before)
     current = {a: p for a, p in pointers(before, all_of(first)).items() if a != "toy/left"}
@@ -421,7 +421,7 @@ def test_nothing_is_adopted_from_what_failed(shop: Workshop) -> None:
 
 
 @given(graphs())
-def test_blanks_at_the_bottom_cost_nothing_above(tmp_path_factory, nodes: list[Node]) -> None:
+def test_blanks_in_a_prerequisite_cost_nothing_in_its_dependents(tmp_path_factory, nodes: list[Node]) -> None:
     shop = Workshop(root=tmp_path_factory.mktemp("shop"))
     edited: dict[str, Node] = {}
     for node in in_order(nodes):
@@ -461,12 +461,12 @@ def test_failure_skips_what_depends_on_it_and_nothing_else(shop: Workshop) -> No
     assert problem.span == bad.span
     assert (failed.key, failed.seconds, failed.gate) == (bad.digest, 0.5, False)
     assert {e.because for e in shop.events if isinstance(e, StepSkipped)} == {"write of toy/bad"}
-    assert sorted(shop.told(StepSkipped)) == sorted(built.skipped)
+    assert sorted(shop.reported(StepSkipped)) == sorted(built.skipped)
     assert built.obstacle([("toy/good", "write"), ("toy/last", "write")]) == "write of toy/bad"
     assert built.obstacle([("toy/good", "write")]) is None
 
 
-def test_the_name_of_what_failed_is_the_step_s(shop: Workshop) -> None:
+def test_a_failure_names_its_step(shop: Workshop) -> None:
     node = toy("toy/one", "1")
     step = replace(toys.measure("toy/one", node.digest, "letters"), inputs={"how": "letters", "do": "fail"})
     after = replace(toys.measure("toy/one", node.digest, "words"), needs={"of": ("toy/one", "write"), "other": ("toy/one", "letters")})
@@ -492,7 +492,7 @@ def test_after_any_failure_what_can_be_built_is(tmp_path_factory, nodes: list[No
     for node in in_order(nodes):
         if lost & set(node.needs):
             lost.add(node.address)
-    # another node of equal key may have written what it could not
+    # another node of equal key may have written it
     for node in nodes:
         if node.address not in lost:
             assert all(step.place in built.results for step in node.steps)
@@ -517,14 +517,14 @@ def test_a_lost_worker_is_a_failure_of_its_step_alone(factory: Workshop) -> None
     assert set(built.skipped) == {("toy/after", "write")}
 
 
-def test_a_step_that_got_lost_is_told_with_the_executor_s_words(shop: Workshop) -> None:
+def test_a_lost_step_is_reported_with_the_executors_reason(shop: Workshop) -> None:
     built = shop.build([toy("toy/one", "1", do="lose")])
     problem = built.failed["toy/one", "write"]
     assert (problem.id, problem.detail, problem.hint) == ("step-lost", "It went away.", "run again: only this step is repeated")
 
 
 class Chatterbox(FakeExecutor):
-    """Says more than it should: progress of what has ended, and ends of what it never had."""
+    """Reports too much: progress of ended tasks, and ends of tasks it never had."""
 
     def poll(self, timeout: float) -> list[Outcome]:
         outcomes = FakeExecutor.poll(self, timeout)
@@ -541,7 +541,7 @@ def test_an_executor_that_repeats_itself_does_no_harm(shop: Workshop, monkeypatc
     assert [type(e) for e in shop.events] == [StepStarted, StepFinished] * 2
 
 
-def test_progress_is_told_between_start_and_end(factory: Workshop) -> None:
+def test_progress_is_reported_between_start_and_end(factory: Workshop) -> None:
     factory.build([toy("toy/one", "1", do="say")])
     kinds = [type(e) for e in factory.events]
     assert kinds[0] is StepStarted
@@ -592,14 +592,14 @@ def test_a_key_that_another_process_builds_is_waited_for(shop: Workshop, how: st
             if isinstance(event, StepFinished) and event.address == "toy/two":
                 stdin.close()
 
-        # the other step does not wait; when it is done, the holder is told to go on
+        # the other step does not wait; when it has ended, the holder may continue
         shop.on_event = let_go
         built = shop.build([node, toy("toy/two", "2")], parallelism=1)
     assert text_of(shop, built.results["toy/one", "write"]) == text
     assert shop.runs == (["2"] if how == "record" else ["2", "1"])
 
 
-def test_a_step_holds_its_lease_while_it_runs_and_says_whose_it_is(shop: Workshop) -> None:
+def test_a_step_holds_its_lease_with_its_owner_while_it_runs(shop: Workshop) -> None:
     node, other = toy("toy/one", "1"), toy("toy/two", "2")
     held: list[dict[str, Owner]] = []
     shop.on_event = lambda _: held.append(shop.store.leases())
@@ -618,13 +618,13 @@ def test_an_interrupt_is_passed_on_after_everything_was_stopped(shop: Workshop) 
     assert shop.store.results([node.digest]).get(node.digest) is None
 
 
-def test_a_store_that_refuses_stops_everything(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_store_stops_everything(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """No lease and no worker is left behind by a failure of the medium."""
     node = toy("toy/one", "1")
 
     def fill_up(event: Event) -> None:
         if isinstance(event, StepStarted):
-            # where the result's folder should be there is something else
+            # something else is in place of the result's folder
             (shop.root / "store" / "results").rmdir() if (shop.root / "store" / "results").exists() else None
             (shop.root / "store" / "results").write_text("in the way")
 
@@ -680,7 +680,7 @@ def test_results_are_json_that_a_later_reader_can_read(shop: Workshop) -> None:
     assert (record["key"], record["op"], record["address"]) == (node.digest, "write", "toy/one")
 
 
-def test_a_result_says_nothing_of_where_its_step_stands(shop: Workshop) -> None:
+def test_a_result_does_not_depend_on_the_place_of_its_step(shop: Workshop) -> None:
     built = shop.build([toy("toy/one", "1", measures=["letters"])])
     record = (shop.root / "store" / layout.result(built.results["toy/one", "letters"].key)).read_text()
     assert '"name"' not in record

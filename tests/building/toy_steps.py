@@ -1,6 +1,6 @@
-"""The step functions of the toy ops of `tests.core.toy`, for real workers: they write texts, and do what `do` among their inputs says.
+"""The step functions of the toy ops of `tests.core.toy`, for real workers: they write strings, and obey `do` among their inputs.
 
-Every step leaves a line in `runs.txt` of the project when it is taken up.
+Every step writes a line into `runs.txt` of the project when it starts.
 """
 
 import os
@@ -49,7 +49,7 @@ def _say(_name: str, _inputs: dict[str, Json], bench: Bench) -> None:
 
 
 def _meet(name: str, inputs: dict[str, Json], bench: Bench) -> None:
-    """Ends only when the other one has begun as well."""
+    """Ends only when the other step has started too."""
     (bench.project / name).touch()
     end = time.monotonic() + 20
     while not (bench.project / str(inputs["other"])).exists():

@@ -1,4 +1,4 @@
-"""A project folder with a store in which toy nodes are built, and all that was told of it."""
+"""A project folder with a store in which toy nodes are built, and all events of the build."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,16 +58,16 @@ class Workshop:
 
     @property
     def runs(self) -> list[str]:
-        """The names of the steps that were taken up, in order."""
+        """The names of the steps that were started, in order."""
         file = self.root / "runs.txt"
         return file.read_text().splitlines() if file.exists() else []
 
-    def hear(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         self.events.append(event)
         self.on_event(event)
 
-    def told(self, kind: type) -> list[tuple[str, str]]:
-        """Address and name of the steps of which something was told."""
+    def reported(self, kind: type) -> list[tuple[str, str]]:
+        """Address and name of the steps with an event of this kind."""
         return [(e.address, e.name) for e in self.events if isinstance(e, kind)]
 
     def executor(self) -> Executor:
@@ -80,7 +80,7 @@ class Workshop:
         self, nodes: Sequence[Node], *, current: Mapping[str, Pointer] | None = None, results: Mapping[str, Result] | None = None,
         lost: frozenset[str] = frozenset(), parallelism: int = 2,
     ) -> Built:  # fmt: skip
-        """Build all of the nodes. What exists is adopted when `results` has it, or found on the way when not."""
+        """Build all of the nodes. What exists is adopted: from the plan if `results` has it, otherwise from the store."""
         found = settled(nodes, {a: p for a, p in (current or {}).items() if a not in lost}, results or {})
         return self.carry_out(
             with_steps(found, diff(found.nodes, current or {}, found.keys, lost)), found.keys.by_place, found, parallelism
@@ -93,7 +93,7 @@ class Workshop:
             locate=lambda address, _: found.by_address[address].span if address in found.by_address else None,
         )  # fmt: skip
         try:
-            return Scheduler(store=self.store, executor=self.executor, reporter=self.hear, work=work).run(changes)
+            return Scheduler(store=self.store, executor=self.executor, reporter=self.record, work=work).run(changes)
         finally:
             assert not self.store.leases(), "no lease is left"
             assert all(executor.closed for executor in self.executors), "no executor is left open"

@@ -1,4 +1,4 @@
-"""The error door: whatever goes wrong leaves as a diagnostic and an exit code."""
+"""The error handler of the command line: every error becomes a diagnostic and an exit code."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def test_a_bug_outside_a_project_is_logged_with_temporary_files(
     assert len(list((tmp_path / "tmp").iterdir())) == 1
 
 
-def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     put(monkeypatch, interrupted)
     assert main(["version"]) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
@@ -74,7 +74,7 @@ def test_a_failure_gives_its_own_exit_code(monkeypatch: pytest.MonkeyPatch, caps
 
 
 @pytest.mark.parametrize("arguments", [["version", "--json"], ["--json", "version"], ["--no-color", "version", "--json", "-v"]])
-def test_global_options_stand_anywhere(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_global_options_may_be_given_anywhere(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert json.loads(capsys.readouterr().out)["version"]
 
@@ -94,7 +94,7 @@ def test_every_command_has_help_with_the_global_options(name: str, capsys: pytes
         (["lock", "lisst"], "unknown-command"), (["lock"], "usage"), (["predict", "m@v", "--input", "x", "--format", "xml"], "usage"),
     ],
 )  # fmt: skip
-def test_usage_errors_are_exit_1(arguments: list[str], id_: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_errors_exit_with_1(arguments: list[str], id_: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 1
     assert f"error[{id_}]" in capsys.readouterr().err
     assert main([*arguments, "--json"]) == 1
@@ -103,14 +103,14 @@ def test_usage_errors_are_exit_1(arguments: list[str], id_: str, capsys: pytest.
     assert found[0]["hint"]
 
 
-def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 1
     assert "Commands:" in capsys.readouterr().out
     assert main(["--help"]) == 0
     assert main(["--version"]) == 0
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_reader_that_closes_the_pipe_is_not_an_error() -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([sys.executable, "-m", "leptonctl", "version"], stdout=write, stderr=subprocess.PIPE, check=False)

@@ -26,7 +26,7 @@ versions:
 
 
 def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **environment: str) -> tuple[int, str]:
-    """Run the command line behind a pseudo-terminal, type when it asks, and give back its exit code and screen text."""
+    """Run the command line in a pseudo-terminal, type when it asks, and return its exit code and screen text."""
     leader, follower = pty.openpty()
     kept = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "FORCE_COLOR"}}
     command = [sys.executable, "-m", "leptonctl", *arguments]
@@ -48,7 +48,7 @@ def on_a_terminal(arguments: list[str], folder: Path, typed: bytes = b"", **envi
                 if typed and b"Continue?" in out and not asked:
                     asked = bool(os.write(leader, typed))
             elif asked and typed == INTERRUPT:
-                # between the question and the read, Python notes an interrupt without ending the read
+                # an interrupt between the question and the read does not end the read
                 os.write(leader, typed)
         else:
             running.kill()
@@ -81,7 +81,7 @@ def test_yes_is_consent_and_the_live_part_ends_in_finished_lines(project: Path) 
     assert re.search(r"Applied in [\d.]+ m?s\x1b\[0m", screen)
 
 
-def test_an_interrupt_at_the_question_is_130(project: Path) -> None:
+def test_an_interrupt_at_the_question_exits_with_130(project: Path) -> None:
     code, screen = on_a_terminal(["apply"], project, INTERRUPT)
     assert code == 130
     assert screen.rstrip().endswith("Interrupted.")
@@ -91,6 +91,6 @@ def test_an_interrupt_at_the_question_is_130(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment"), [(["plan"], {"NO_COLOR": "1"}), (["plan", "--no-color"], {}), (["plan"], {"TERM": "dumb"})]
 )
-def test_color_is_left_out_when_it_is_not_wanted(arguments: list[str], environment: dict[str, str], project: Path) -> None:
+def test_color_can_be_turned_off(arguments: list[str], environment: dict[str, str], project: Path) -> None:
     assert "\x1b" not in on_a_terminal(arguments, project, **environment)[1]
     assert "\x1b[32m+\x1b[0m" in on_a_terminal(["plan"], project)[1]

@@ -1,4 +1,4 @@
-"""`init` where nothing can be written is a mistake of the user's, in every form of it."""
+"""`init` in a folder that cannot be written is a user error, in every form."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("table", [(), ("--from", "points.csv", "--target", "side")], ids=["empty", "from a table"])
-def test_it_says_so(folder: Path, table: tuple[str, ...], tmp_path: Path) -> None:
+def test_init_reports_that_it_cannot_write(folder: Path, table: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text(projects.points(), encoding="utf-8")
     done = projects.run("-C", str(folder), "init", *table, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
@@ -27,7 +27,7 @@ def test_it_says_so(folder: Path, table: tuple[str, ...], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("command", ["plan", "status"])
-def test_nor_is_it_a_project(folder: Path, command: str, tmp_path: Path) -> None:
+def test_such_a_folder_is_not_a_project(folder: Path, command: str, tmp_path: Path) -> None:
     done = projects.run("-C", str(folder), command, cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "error[no-folder]" in done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""`--only` through the command line: what is named, what it stands on, and nothing else. Lost bytes and mixed tasks besides."""
+"""`--only` through the command line: the named addresses, their prerequisites and nothing else; also lost bytes and mixed tasks."""
 
 import json
 import shutil
@@ -28,12 +28,12 @@ def pending(root: Path, *more: str) -> dict[str, str]:
     return {change["address"]: change["action"] for change in json.loads(shown.stdout)["changes"]}
 
 
-def test_a_binding_of_an_environment_that_is_given_up_is_taken_out_alone(tiny: Tiny) -> None:
+def test_a_binding_of_an_undeclared_environment_is_removed_alone(tiny: Tiny) -> None:
     root = tiny(models=TWO, environments={"dev": "models: {line: v1, curve: v1}"})
     applied(root)
     (root / "environment-dev.yaml").unlink()
     assert applied(root, "--only", "environment/dev/line")["bound"] == 1
-    # the environment serves on with what is left of it, and its record is there for the next apply
+    # the environment still serves its other bindings, and its record stays for the next apply
     assert [m["name"] for m in projects.served(root, "dev")["models"]] == ["curve"]
     assert pending(root) == {"environment/dev": "remove", "environment/dev/curve": "remove"}
     applied(root)
@@ -43,7 +43,7 @@ def test_a_binding_of_an_environment_that_is_given_up_is_taken_out_alone(tiny: T
     assert projects.processes(root) == {}
 
 
-def test_a_model_brings_its_data_and_no_sister(tiny: Tiny) -> None:
+def test_a_model_selects_its_data_and_no_other_model(tiny: Tiny) -> None:
     root = tiny(models=TWO, environments={})
     assert pending(root, "--only", "line@v1") == {"dataset/points@first": "create", "model/line@v1": "create"}
     done = applied(root, "--only", "line")
@@ -51,7 +51,7 @@ def test_a_model_brings_its_data_and_no_sister(tiny: Tiny) -> None:
     assert pending(root) == {"model/curve@v1": "create"}
 
 
-def test_a_name_of_two_things_is_asked_about(tiny: Tiny) -> None:
+def test_an_ambiguous_name_is_refused(tiny: Tiny) -> None:
     root = tiny(models=TWO, environments={"line": "models: {line: v1}"})
     asked = projects.run("plan", "--only", "line", cwd=root)
     assert asked.returncode == 1
@@ -64,13 +64,13 @@ def test_a_name_of_two_things_is_asked_about(tiny: Tiny) -> None:
     assert pending(root, "--only", "line@v1") == {"dataset/points@first": "create", "model/line@v1": "create"}
 
 
-def test_what_the_store_lost_is_built_again(tiny: Tiny) -> None:
+def test_lost_artifacts_are_built_again(tiny: Tiny) -> None:
     root = tiny(models={"line": {"v1": "{}"}}, environments={})
     applied(root)
     key = projects.recorded(root).current["dataset/points@first"].key("prepare")
     for digest in projects.result_of(root, key or "").artifacts.values():
         projects.stored(root, layout.artifact(digest)).unlink()
-    # nothing needs the rows: nothing is done for them
+    # nothing needs the rows, so nothing runs for them
     assert pending(root) == {}
     projects.edit(root / "model-line.yaml", "versions:", "evaluate: {metrics: [f1]}\nversions:")
     assert pending(root) == {"dataset/points@first": "update", "model/line@v1": "update"}
@@ -83,8 +83,8 @@ def test_what_the_store_lost_is_built_again(tiny: Tiny) -> None:
     assert pending(root) == {}
 
 
-def test_a_store_that_is_gone_is_not_begun_again(tiny: Tiny) -> None:
-    """Nor is one that is not mounted, where the next apply would train everything."""
+def test_a_missing_store_is_not_created_again(tiny: Tiny) -> None:
+    """Neither is one that is not mounted, where the next apply would train everything."""
     root = tiny(models={"line": {"v1": "{}"}}, environments={})
     applied(root)
     shutil.rmtree(projects.stored(root, ""))
@@ -116,7 +116,7 @@ def test_a_classification_and_a_regression_on_one_dataset(both_tasks: Path) -> N
     rows = {r.address: r.outputs["rows_digest"]["test"] for r in results if r.op == "prepare"}
     assert set(rows) == {"dataset/points@first", "model/slope@v1"}
     assert len(set(rows.values())) == 2
-    # and its rows are found again by what reads them later
+    # and later steps still find its rows
     projects.edit(both_tasks / "model-slope.yaml", "versions:", "evaluate: {metrics: [r2]}\nversions:")
     done = applied(both_tasks)
     assert (done["prepared"], done["trained"], done["evaluated"]) == (0, 0, 1)

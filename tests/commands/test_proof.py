@@ -121,7 +121,7 @@ def test_other_bytes_are_a_mismatch_or_not_comparable(built, tmp_path):
     pair = verdict.artifacts["export model.onnx"]
     assert pair["recorded"] == build["export"][1].artifacts["model.onnx"] != pair["rebuilt"]
 
-    # a release that pyproject.toml does not allow, so that it is never the one at hand
+    # a release that pyproject.toml does not allow, so that it is never the installed one
     then = {**provenance(), "versions": {**provenance()["versions"], "numpy": "1.26.4"}}
     aged = {op: (inputs, replace(result, provenance=then)) for op, (inputs, result) in other.items()}
     verdict = rebuild(aged, shelf, tmp_path)
@@ -143,7 +143,7 @@ def test_a_rebuild_that_cannot_be_done_says_why(built, tmp_path):
     assert "Traceback" not in diagnostic.detail
 
 
-def test_the_fresh_process_ends_with_the_one_who_asked(built, tmp_path):
+def test_the_fresh_process_ends_with_its_parent(built, tmp_path):
     """A killed parent closes the pipe; the process that builds must not stay behind."""
     holder = "import subprocess, sys, time\n"
     holder += "p = subprocess.Popen([sys.executable, '-m', 'leptonctl.commands.proof'], stdin=subprocess.PIPE, start_new_session=True)\n"
@@ -151,7 +151,7 @@ def test_the_fresh_process_ends_with_the_one_who_asked(built, tmp_path):
     _, _, build = built
     rng, shelf = np.random.default_rng(0), Shelf()
     rows = frame_of(rng.normal(size=(50_000, 5)), rng.choice(["bad", "good"], 50_000))
-    # liblinear's dual problem on rows that no plane parts: without end for our purpose, and all in native code
+    # liblinear's dual problem on rows that are not linearly separable: it does not end in time, and runs in native code
     rows = rows.with_columns(pl.col("c0") * 1e4)
     prepared = prepared_rows(shelf, rows, rows.head(1))
     params = {**build["train"][0]["params"], "solver": "liblinear", "dual": True, "C": 1e6, "tol": 1e-12, "max_iter": 10**8}
@@ -178,7 +178,7 @@ def test_the_fresh_process_ends_with_the_one_who_asked(built, tmp_path):
 
 
 def ended(pid):
-    """Gone, or dead and not yet collected."""
+    """Whether the process has ended, even if nobody has waited for it."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""`rollback` through the command line: where the way back leads."""
+"""`rollback` through the command line: what it returns to."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests import projects
 Tiny = Callable[..., Path]
 
 
-def test_after_a_destroy_it_leads_to_what_was_bound_then(tiny: Tiny) -> None:
+def test_after_a_destroy_it_returns_to_what_was_bound_before(tiny: Tiny) -> None:
     root = tiny()
     for version in ("v1", "v2"):
         file = root / "environment-dev.yaml"
@@ -18,12 +18,12 @@ def test_after_a_destroy_it_leads_to_what_was_bound_then(tiny: Tiny) -> None:
     back = projects.run("rollback", "dev", "--yes", cwd=root)
     assert back.returncode == 0, back.stdout + back.stderr
     assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v2"]
-    # and from there to what was before
+    # and from there to what was bound before that
     assert projects.run("rollback", "dev", "--yes", cwd=root).returncode == 0
     assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v1"]
 
 
-def test_the_history_names_the_deployments_that_it_takes(tiny: Tiny) -> None:
+def test_the_history_names_the_deployments_that_rollback_takes(tiny: Tiny) -> None:
     root = tiny()
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     number = projects.environment_of(root, "dev").deployment

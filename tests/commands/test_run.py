@@ -1,4 +1,4 @@
-"""A run of steps: how many an executor is handed at a time, and how it ends when it is cut off."""
+"""A run of steps: how many are submitted at a time, and how it ends when it is interrupted."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -22,7 +22,7 @@ apply_command = import_module("leptonctl.commands.apply")
 
 
 @pytest.mark.parametrize(("block", "expected"), [("", 2), ("executor: {parallelism: 5}\n", 5)])
-def test_the_executor_s_own_setting(tmp_path: Path, block: str, expected: int) -> None:
+def test_the_executors_own_setting(tmp_path: Path, block: str, expected: int) -> None:
     (tmp_path / "leptonctl.yaml").write_text(f"kind: Project\nname: p\nformat: 1\n{block}")
     assert parallelism(Session.open(tmp_path)) == expected
 
@@ -37,22 +37,22 @@ def test_an_executor_of_another_package(tmp_path: Path, written: dict[str, Json]
     assert parallelism(session) == expected
 
 
-def test_what_cuts_a_run_off_is_told_though_no_step_was_planned(tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan that only forgets: the failure is an event before the last one, whatever it had to do."""
+def test_a_failure_is_reported_even_if_no_step_was_planned(tiny: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that only forgets: the failure is the event before the last one."""
     root = tiny(environments={})
     assert projects.run("build", cwd=root).returncode == 0
     assert projects.run("apply", "--yes", cwd=root).returncode == 0
     projects.edit(root / "model-line.yaml", "  v2: {params: {C: 0.5}}\n", "")
     monkeypatch.chdir(root)
-    told: list[Event] = []
+    events: list[Event] = []
 
     def refuse(*_: object) -> None:
         raise fail("store-failed", "The store could not be read or written", "it is full", hint="make room")
 
     monkeypatch.setattr(apply_command, "_record", refuse)
-    outcome = apply_command.apply(Session.open(root), apply_command.Request(), consent=lambda _: True, reporter=told.append)
+    outcome = apply_command.apply(Session.open(root), apply_command.Request(), consent=lambda _: True, reporter=events.append)
     assert outcome.exit_code == 1
-    assert isinstance(told[-2], StepFailed)
-    assert (told[-2].address, told[-2].diagnostic.id) == ("model/line@v2", "store-failed")
-    assert isinstance(told[-1], ApplyFinished)
-    assert not told[-1].ok
+    assert isinstance(events[-2], StepFailed)
+    assert (events[-2].address, events[-2].diagnostic.id) == ("model/line@v2", "store-failed")
+    assert isinstance(events[-1], ApplyFinished)
+    assert not events[-1].ok

@@ -36,7 +36,7 @@ def test_a_plan_says_which_setting_restarts_what_serves(tiny: Tiny) -> None:
     assert (mended["ok"], mended["healed"], mended["changed"], mended["bound"]) == (True, ["dev"], [], 0)
 
 
-def test_a_plan_that_an_apply_refuses_is_not_fine(tiny: Tiny) -> None:
+def test_a_plan_that_an_apply_refuses_exits_with_its_code(tiny: Tiny) -> None:
     root = tiny(environments={"dev": "models: {line: v1}"})
     port = int((root / "environment-dev.yaml").read_text().partition("port: ")[2].partition("}")[0])
     with socket.create_server(("127.0.0.1", port)):

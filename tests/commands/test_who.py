@@ -1,4 +1,4 @@
-"""Who acts, as it is recorded."""
+"""The owner of a command, as it is recorded."""
 
 import os
 import sys
@@ -12,8 +12,8 @@ from leptonctl.core.codec import decode, encode
 from leptonctl.core.state import Owner
 
 
-def test_what_is_no_text_in_a_command_is_recorded_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name of a folder may be of any bytes, a record holds text."""
+def test_undecodable_bytes_in_a_command_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a folder may have any bytes, but a record holds strings."""
     (tmp_path / "leptonctl.yaml").write_text("kind: Project\nname: p\nformat: 1\n")
     monkeypatch.setattr(sys, "argv", ["leptonctl", "-C", os.fsdecode(b"caf\xe9"), "apply"])
     owner = owner_of(Session.open(tmp_path))

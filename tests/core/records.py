@@ -1,4 +1,4 @@
-"""Any value of any record type, made from its annotations: what the codec must bring back as it was."""
+"""Strategies for every record type, made from its annotations: values that the codec must read back unchanged."""
 
 import inspect
 import types
@@ -30,7 +30,7 @@ PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
 
 
 def record_types() -> Iterator[type[Record]]:
-    """Every record type of the core and of what passes between processes."""
+    """Every record type of the core and of the messages between processes."""
     for module in (state, deployment, manifest, result, messages):
         for _, found in inspect.getmembers(module, inspect.isclass):
             if issubclass(found, Record) and found.__module__ == module.__name__:
@@ -43,7 +43,7 @@ STANDING = [kind for kind in RECORDS if kind.__struct_config__.tag_field == "for
 
 @cache
 def records(kind: type[Record]) -> st.SearchStrategy[Record]:
-    """Any record of a type. A field that is absent where it has a default is drawn too."""
+    """Any record of a type. Fields with a default may be absent."""
     hints = get_type_hints(kind)
     required = {f.name: values(hints[f.name]) for f in msgspec.structs.fields(kind) if f.required}
     optional = {f.name: values(hints[f.name]) for f in msgspec.structs.fields(kind) if not f.required}
@@ -51,7 +51,7 @@ def records(kind: type[Record]) -> st.SearchStrategy[Record]:
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
-    """Any value of an annotation. An annotation that is not known here is a failure of the tests, not a gap in them."""
+    """Any value of an annotation. An unknown annotation fails the tests."""
     if hint in PLAIN:
         return PLAIN[hint]
     origin, arguments = get_origin(hint), get_args(hint)

@@ -1,4 +1,4 @@
-"""Addresses: taken apart as they were put together, and found by what people write."""
+"""Addresses: parsing reverses formatting, and short forms are completed."""
 
 from collections.abc import Collection
 
@@ -16,18 +16,18 @@ addresses = st.builds(Address, kind=kinds, name=names, version=st.none() | names
 
 
 @given(addresses)
-def test_what_is_written_is_read_back(address: Address) -> None:
+def test_a_formatted_address_is_parsed_back(address: Address) -> None:
     assert parse(str(address)) == address
 
 
 @given(addresses)
-def test_a_text_is_written_back_as_it_was(address: Address) -> None:
+def test_formatting_a_parsed_address_gives_the_same_string(address: Address) -> None:
     text = str(address)
     assert str(parse(text)) == text
 
 
 @given(kinds, names, names)
-def test_the_three_forms(kind: str, name: str, other: str) -> None:
+def test_an_address_has_one_of_three_forms(kind: str, name: str, other: str) -> None:
     assert parse(document(kind, name)) == Address(kind=kind, name=name)
     assert parse(version_of(kind, name, other)) == Address(kind=kind, name=name, version=other)
     assert parse(member_of(kind, name, other)) == Address(kind=kind, name=name, member=other)
@@ -48,8 +48,8 @@ def test_short_is_the_address_without_its_kind(kind: str, name: str, other: str)
 
 
 @given(addresses, addresses)
-def test_what_covers_an_address(whole: Address, part: Address) -> None:
-    """Itself, and the document that it is a version or a part of; not what merely begins alike."""
+def test_an_address_is_covered_by_itself_and_its_document(whole: Address, part: Address) -> None:
+    """Not by an address with the same prefix."""
     expected = str(whole) == str(part) or (
         (whole.kind, whole.name) == (part.kind, part.name)
         and ((whole.version, whole.member) == (None, None) or (whole.version == part.version is not None and whole.member is None))
@@ -85,11 +85,11 @@ ORDER = ("environment", "model", "dataset")
         ("model/spam", "model/spam"),
     ],
 )
-def test_short_forms(written: str, expected: str) -> None:
+def test_short_forms_are_completed(written: str, expected: str) -> None:
     assert full(written, KNOWN, ORDER) == expected
 
 
-def test_a_short_form_that_means_two_things_is_refused() -> None:
+def test_an_ambiguous_short_form_is_refused() -> None:
     with pytest.raises(Failure) as caught:
         full("mail", KNOWN, ORDER)
     (problem,) = caught.value.diagnostics
@@ -110,11 +110,11 @@ def test_a_short_form_that_means_two_things_is_refused() -> None:
         ([], []),
     ],
 )
-def test_a_name_stands_for_all_that_it_covers(written: list[str], expected: list[str]) -> None:
+def test_a_name_expands_to_all_that_it_covers(written: list[str], expected: list[str]) -> None:
     assert expand(written, KNOWN, ORDER) == expected
 
 
-def test_all_unknown_names_are_told_at_once() -> None:
+def test_all_unknown_names_are_reported_together() -> None:
     with pytest.raises(Failure) as caught:
         expand(["spam", "spam@v9", "model/ham"], KNOWN, ORDER)
     assert [(d.id, d.detail) for d in caught.value.diagnostics] == [
@@ -124,7 +124,7 @@ def test_all_unknown_names_are_told_at_once() -> None:
 
 
 @given(st.sets(addresses.map(str), max_size=6), st.data())
-def test_every_known_address_stands_for_itself(known: Collection[str], data: st.DataObject) -> None:
+def test_every_known_address_expands_to_itself(known: Collection[str], data: st.DataObject) -> None:
     for address in known:
         assert full(address, known, ORDER) == address
         assert address in expand([address], known, ORDER)

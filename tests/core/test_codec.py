@@ -1,4 +1,4 @@
-"""The one codec: what is written is read back, in one way only; what does not belong there is told with its place."""
+"""The codec: records are read back as written and have one encoding; errors name the place in the record."""
 
 import json
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def test_every_record_type_is_tested() -> None:
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__qualname__)
 @few
 @given(data=st.data())
-def test_what_is_written_is_read_back(kind: type[Record], data: st.DataObject) -> None:
+def test_records_are_read_back_as_written(kind: type[Record], data: st.DataObject) -> None:
     record = data.draw(records(kind))
     written = encode(record)
     assert decode(written, kind) == record
@@ -49,12 +49,12 @@ def test_what_is_written_is_read_back(kind: type[Record], data: st.DataObject) -
     assert json.loads(json.dumps(plain(record))) == json.loads(written)
     assert encode_line(record) == written + b"\n"
     assert b"\n" not in written
-    # one value, one text: whatever order its mappings were filled in
-    assert encode(decode(turned(written), kind)) == written
+    # one value has one encoding, whatever the order of its mappings
+    assert encode(decode(with_reversed_members(written), kind)) == written
 
 
-def turned(data: bytes) -> bytes:
-    """The same JSON with the members of every object in the opposite order."""
+def with_reversed_members(data: bytes) -> bytes:
+    """The same JSON with the members of every object in reverse order."""
 
     def turn(value: Json) -> Json:
         if isinstance(value, dict):
@@ -67,7 +67,7 @@ def turned(data: bytes) -> bytes:
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__qualname__)
 @few
 @given(data=st.data())
-def test_fields_that_are_not_known_are_passed_over(kind: type[Record], data: st.DataObject) -> None:
+def test_unknown_fields_are_ignored(kind: type[Record], data: st.DataObject) -> None:
     record = data.draw(records(kind))
     later = {**plain(record), "added_later": data.draw(jsons)}
     assert decode(json.dumps(later).encode(), kind) == record
@@ -76,8 +76,8 @@ def test_fields_that_are_not_known_are_passed_over(kind: type[Record], data: st.
 @pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
 @few
 @given(data=st.data())
-def test_a_newer_format_is_told_as_such(kind: type[Record], data: st.DataObject) -> None:
-    """Also where its fields are of other types than those of this release."""
+def test_a_newer_format_is_reported_as_newer(kind: type[Record], data: st.DataObject) -> None:
+    """Even if its fields have other types than in this release."""
     newer = {**dict.fromkeys(plain(data.draw(records(kind))), 7), "format_version": "2"}
     with pytest.raises(BadRecord, match=r"it has format 2, this release reads format 1") as caught:
         decode(json.dumps(newer).encode(), kind)
@@ -87,8 +87,8 @@ def test_a_newer_format_is_told_as_such(kind: type[Record], data: st.DataObject)
 @pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
 @settings(max_examples=2)
 @given(data=st.data())
-def test_the_format_stands_first(kind: type[Record], data: st.DataObject) -> None:
-    """Who opens a file by eye, or with another release, sees at once what it is."""
+def test_the_format_is_written_first(kind: type[Record], data: st.DataObject) -> None:
+    """A person or another release that opens the file sees its format at once."""
     assert encode(data.draw(records(kind))).startswith(b'{"format_version":"1"')
 
 
@@ -98,7 +98,7 @@ def test_the_format_stands_first(kind: type[Record], data: st.DataObject) -> Non
     [b"", b"{", b"[]", b"1", b'"text"', b"null", b"\xff\xfe", b'{"a":"\xff"}', b"[" * 100_000, b"{}{}"],
     ids=["nothing", "half", "list", "number", "text", "null", "utf-16", "no text", "deep", "two"],
 )
-def test_what_is_no_json_object_is_not_read(kind: type[Record], data: bytes) -> None:
+def test_input_that_is_not_a_json_object_is_refused(kind: type[Record], data: bytes) -> None:
     with pytest.raises(BadRecord) as caught:
         decode(data, kind)
     assert str(caught.value)
@@ -123,7 +123,7 @@ def test_what_is_no_json_object_is_not_read(kind: type[Record], data: bytes) -> 
         ("pending", {"prod": {"deployment": 1}}, "$.pending"),
     ],
 )
-def test_a_field_of_another_type_is_told_with_its_place(part: str, value: Json, place: str) -> None:
+def test_a_field_of_the_wrong_type_is_reported_with_its_place(part: str, value: Json, place: str) -> None:
     record = {**plain(State(lineage="l", project="p")), part: value}
     for read in (lambda: decode(json.dumps(record).encode(), State), lambda: convert(record, State)):
         with pytest.raises(BadRecord) as caught:
@@ -131,19 +131,19 @@ def test_a_field_of_another_type_is_told_with_its_place(part: str, value: Json, 
         assert place in str(caught.value)
 
 
-def test_a_field_that_must_be_there_is_missed_by_name() -> None:
+def test_a_missing_required_field_is_named() -> None:
     record = {name: value for name, value in plain(State(lineage="l", project="p")).items() if name != "project"}
     with pytest.raises(BadRecord, match="project"):
         decode(json.dumps(record).encode(), State)
 
 
-def test_an_unknown_word_where_some_are_known() -> None:
+def test_an_unknown_literal_is_refused() -> None:
     route = plain(Route(version="v1", digest="d", package="p", artifact="a", files={}))
     with pytest.raises(BadRecord, match="role"):
         convert({**route, "role": "understudy"}, Route)
 
 
-def test_what_says_nothing_is_not_written() -> None:
+def test_fields_at_their_default_are_not_written() -> None:
     pointer = Pointer(digest="d", steps={"write": StepPointer(op="write", key="k")})
     assert plain(pointer) == {"digest": "d", "steps": {"write": {"op": "write", "key": "k"}}}
     assert plain(Result(key="k", op="write")) == {"format_version": "1", "key": "k", "op": "write"}
@@ -158,29 +158,29 @@ def test_records_cannot_be_changed_only_replaced() -> None:
         Pointer("d")  # type: ignore[misc]
 
 
-def test_defaults_are_nobody_s_to_share() -> None:
+def test_defaults_are_not_shared_between_records() -> None:
     one, two = Pointer(digest="d"), Pointer(digest="d")
     assert one.steps is not two.steps
 
 
 @given(st.dictionaries(texts, jsons, max_size=3))
-def test_json_inside_a_record_stays_what_it_is(recipe: Mapping[str, Json]) -> None:
-    """1 and 1.0, true and 1: digests tell them apart, so records must."""
+def test_json_inside_a_record_is_unchanged(recipe: Mapping[str, Json]) -> None:
+    """Digests distinguish 1 from 1.0 and true from 1, so records must too."""
     read = decode(encode(Recipe(address="a", recipe=recipe)), Recipe).recipe
     assert json.dumps(read, sort_keys=True) == json.dumps(recipe, sort_keys=True)
 
 
-def test_deep_json_is_refused_not_crashed_on() -> None:
+def test_deep_json_is_refused() -> None:
     deep = b"[" * 100_000 + b"]" * 100_000
     with pytest.raises(BadRecord, match="nested too deeply"):
         decode(b'{"format_version":"1","address":"a","recipe":{"deep":%s}}' % deep, Recipe)
 
 
-def test_numbers_that_json_does_not_have_are_never_half_written() -> None:
+def test_numbers_outside_json_are_refused() -> None:
     assert decode(encode(Result(key="k", op="o", outputs={"x": float("nan")})), Result).outputs == {"x": None}
 
 
-def test_a_deployment_as_it_stands_in_a_file() -> None:
+def test_the_bytes_of_a_deployment_record() -> None:
     route = Route(version="v1", digest=HEX, package=HEX, artifact=HEX, files={"model.onnx": HEX})
     deployment = Deployment(
         lineage="l", environment="prod", deployment=1, incarnation=1, serial=3, previous=None, at="2026-01-01T00:00:00Z", by="me", commit=None,

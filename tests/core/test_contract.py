@@ -73,7 +73,7 @@ def test_infer_type(present: int, integers: int, numbers: int, booleans: int, ex
         (Column(name="a", type="number", nullable=True, min=1), None, None),
     ],
 )
-def test_violations(column: Column, value: object, expected: str | None) -> None:
+def test_violations_of_a_cell(column: Column, value: object, expected: str | None) -> None:
     assert violations(column, value) == expected
 
 
@@ -87,7 +87,7 @@ def test_a_violation_never_names_the_value() -> None:
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.dictionaries(st.text(), st.integers())
     )
 )
-def test_any_json_value_is_judged(value: object) -> None:
+def test_any_json_value_can_be_checked(value: object) -> None:
     is_number = type(value) in (int, float) and -LARGEST <= value <= LARGEST
     good = {
         "number": is_number,
@@ -125,7 +125,7 @@ def test_a_contract_reads_back_as_it_was_written() -> None:
         ({"name": "a", "type": "number", "values": [[1]]}, "$.columns[0].values[0]"),
     ],
 )
-def test_a_contract_that_is_none_says_where(column: Json, where: str) -> None:
+def test_an_invalid_contract_names_the_place(column: Json, where: str) -> None:
     with pytest.raises(BadRecord, match=re.escape(f"`{where}`")):
         convert({"target": "y", "target_type": "number", "classes": None, "columns": [column]}, Contract)
 
@@ -149,11 +149,11 @@ def test_hash_and_mark_are_plain_hmac() -> None:
 
 
 @given(st.text())
-def test_share_lies_in_the_unit_interval(text: str) -> None:
+def test_share_is_in_the_unit_interval(text: str) -> None:
     assert 0 <= share(text) < 1
 
 
-def test_share_is_fixed_for_ever() -> None:
+def test_share_values_are_fixed() -> None:
     assert share("message-1") == int(hashlib.sha256(b"message-1").hexdigest()[:12], 16) / 2**48
 
 

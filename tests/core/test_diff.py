@@ -1,4 +1,4 @@
-"""Nodes against recorded pointers: one change an address, with what was written that caused it."""
+"""Nodes against recorded pointers: one change per address, with the edited fields that caused it."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ def recipe_of(node: Node) -> Recipe:
 
 
 @given(graphs())
-def test_what_was_recorded_of_these_nodes_is_kept(nodes: list[Node]) -> None:
+def test_recorded_nodes_are_kept(nodes: list[Node]) -> None:
     nodes = list(in_order(nodes))
     changes = against(nodes, recorded(*nodes))
     assert len(changes) == len(nodes)
@@ -47,7 +47,7 @@ def test_everything_is_new_to_an_empty_state(nodes: list[Node]) -> None:
     assert all(isinstance(change, Create) and change.before is None for change in changes)
 
 
-def test_an_edit_is_told_with_its_place() -> None:
+def test_an_edit_is_reported_with_its_place() -> None:
     old, new = toy("toy/one", "old"), toy("toy/one", "new")
     (change,) = against([new], recorded(old)).values()
     assert isinstance(change, Update)
@@ -62,14 +62,14 @@ def test_without_its_recipe_a_change_has_no_cause() -> None:
     assert with_becauses(change, new, None) == change
 
 
-def test_what_is_new_or_kept_or_gone_has_no_cause() -> None:
+def test_new_kept_and_removed_nodes_have_no_cause() -> None:
     node = toy("toy/one", "1")
     changes = [*against([node], {}).values(), *against([node], recorded(node)).values(), *against([], recorded(node)).values()]
     assert [c.action for c in changes] == ["create", "keep", "forget"]
     assert [with_becauses(c, node, Recipe(address="toy/one", recipe={"text": "0"})) for c in changes] == changes
 
 
-def test_an_edit_moves_those_who_need_it() -> None:
+def test_an_edit_changes_the_nodes_that_need_it() -> None:
     one, same = toy("toy/one", "old"), toy("toy/same", "x")
     two = toy("toy/two", "2", one)
     edited = toy("toy/one", "new")
@@ -78,7 +78,7 @@ def test_an_edit_moves_those_who_need_it() -> None:
     assert {a: c.action for a, c in changes.items()} == {"toy/one": "update", "toy/same": "keep", "toy/two": "update"}
 
 
-def test_a_field_that_went_is_told_at_the_nearest_place() -> None:
+def test_a_removed_field_is_reported_at_the_nearest_place() -> None:
     node = toy("toy/one", "text")
     (change,) = against([node], {"toy/one": Pointer(digest="before")}).values()
     recipe = Recipe(address="toy/one", recipe={"text": "text", "more": {"a": 1}})
@@ -86,12 +86,12 @@ def test_a_field_that_went_is_told_at_the_nearest_place() -> None:
     assert (because.path, because.before, because.after, because.span) == ("more", {"a": 1}, None, span(5))
 
 
-def test_things_are_forgotten_and_effects_are_undone() -> None:
+def test_undeclared_nodes_are_forgotten_and_effects_removed() -> None:
     thing, place = toy("toy/one", "1"), toy("place/p", "p", version="v1")
     inner = toy("place/p/inner", "i", version="v1")
     current = recorded(thing, place, inner)
     changes = diff([], current, resolve_keys([], current, {}))
-    # what lies inside goes before what holds it
+    # members are removed before the document that holds them
     assert [(type(c), c.address) for c in changes] == [(Remove, "place/p/inner"), (Remove, "place/p"), (Forget, "toy/one")]
     assert [c.before_version for c in changes] == ["v1", "v1", None]
     assert all(c.after is None for c in changes)
@@ -103,7 +103,7 @@ def test_another_version_is_bound() -> None:
     assert (change.action, change.reason, change.before_version, change.after_version) == ("update", "bound version v1 → v2", "v1", "v2")
 
 
-def test_an_equal_recipe_under_another_version_is_bound_anew() -> None:
+def test_an_equal_recipe_under_another_version_is_bound_again() -> None:
     one, two = toy("place/p", "same", version="v1"), toy("place/p", "same", version="v2")
     change = against([two], recorded(one))["place/p"]
     assert (change.action, change.reason) == ("update", "bound version v1 → v2")
@@ -115,7 +115,7 @@ def test_the_same_version_with_another_recipe() -> None:
     assert against([two], recorded(one))["place/p"].reason == "the bound version was rebuilt"
 
 
-def test_what_is_gone_from_the_store_is_built_again() -> None:
+def test_a_lost_artifact_is_built_again() -> None:
     nodes = [toy("toy/one", "1"), toy("toy/two", "2")]
     changes = against(nodes, recorded(*nodes), frozenset({"toy/two"}))
     assert {a: c.action for a, c in changes.items()} == {"toy/one": "keep", "toy/two": "update"}
@@ -123,7 +123,7 @@ def test_what_is_gone_from_the_store_is_built_again() -> None:
     assert changes["toy/two"].before == changes["toy/two"].after
 
 
-def test_what_is_gone_from_the_store_is_told_so_though_its_checks_changed_too() -> None:
+def test_a_lost_artifact_is_the_reason_even_if_checks_changed_too() -> None:
     old, new = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
     change = against([new], recorded(old), frozenset({"toy/one"}))["toy/one"]
     assert change.reason == "its results are missing from the store"
@@ -152,7 +152,7 @@ def test_a_step_whose_key_is_not_known_yet_may_have_moved() -> None:
     assert sure.action == "keep"
 
 
-def test_notes_move_what_is_bound_alone() -> None:
+def test_notes_change_bindings_only() -> None:
     for version, action in ((None, "keep"), ("v1", "update")):
         old, new = (toy("toy/one", "1", version=version, notes={"checks": n}) for n in (1, 2))
         change = against([new], recorded(old))["toy/one"]
@@ -161,15 +161,15 @@ def test_notes_move_what_is_bound_alone() -> None:
 
 
 @given(graphs())
-def test_an_unchanged_declaration_needs_no_second_look(nodes: list[Node]) -> None:
-    """No result and no recipe: the state alone says that a pointer stands."""
+def test_an_unchanged_declaration_is_compared_by_the_state_alone(nodes: list[Node]) -> None:
+    """No result and no recipe is read to see that a pointer is current."""
     nodes = list(in_order(nodes))
     current = recorded(*nodes)
     assert all(isinstance(change, Keep) for change in diff(nodes, current, resolve_keys(nodes, current, {})))
 
 
 def reading(text: str) -> list[Node]:
-    """A node, and one that reads how long its text is and says nothing of it in its own declaration."""
+    """A node, and one that reads the length of its text without declaring it."""
     base = toy("toy/base", text, measures=["letters"])
     reader = Step(
         name="report", op="measure", address="toy/reader", key=None, spec="how it is reported", reads=("of.outputs.metrics.letters",),
@@ -181,8 +181,8 @@ def reading(text: str) -> list[Node]:
     )]  # fmt: skip
 
 
-def test_what_a_step_reads_moves_it_whatever_it_declares() -> None:
-    """A kind may forget to say what it reads; the engine sees that it has moved."""
+def test_a_step_changes_with_what_it_reads() -> None:
+    """Even if a kind does not declare what a step reads, the engine notices the change."""
     before, after = reading("1"), reading("22")
     current = {**recorded(before[0]), "toy/reader": Pointer(digest="d", declaration=before[1].declaration)}
     current["toy/reader"] = replace(current["toy/reader"], steps={"report": StepPointer(op="measure", key=key_of(before))})
@@ -192,7 +192,7 @@ def test_what_a_step_reads_moves_it_whatever_it_declares() -> None:
     sure = diff(after, current, resolve_keys(after, current, build(after[:1])))
     for changes in (unsure, sure):
         assert [(c.action, c.reason) for c in changes] == [("update", "recipe changed"), ("update", "its inputs have changed")]
-    # and where it comes out the same it stays
+    # and it is kept if the result is equal
     same = reading(" 1 ")
     assert [c.action for c in diff(same, current, resolve_keys(same, current, build(same[:1])))] == ["update", "keep"]
 

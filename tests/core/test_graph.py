@@ -1,4 +1,4 @@
-"""The order of nodes, the keys of their steps and what determines them by content, with a kind that has no machine learning in it."""
+"""The order of nodes, the keys of their steps and what determines them by content, with a kind without machine learning."""
 
 from graphlib import CycleError
 
@@ -17,20 +17,20 @@ from tests.core.toy import OPS, build, graphs, pointers, toy
 
 
 @given(graphs())
-def test_nodes_stand_after_what_they_need(nodes: list[Node]) -> None:
+def test_nodes_come_after_what_they_need(nodes: list[Node]) -> None:
     ordered = in_order(nodes)
     place = {node.address: index for index, node in enumerate(ordered)}
     assert sorted(place) == sorted(node.address for node in nodes)
     assert all(place[need] < place[node.address] for node in nodes for need in node.needs)
 
 
-def test_a_ring_of_needs_is_refused() -> None:
+def test_circular_needs_are_refused() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     with pytest.raises(CycleError):
         in_order([replace(one, needs=(two.address,)), replace(two, needs=(one.address,))])
 
 
-def test_needs_outside_are_no_obstacle() -> None:
+def test_needs_outside_the_graph_are_ignored() -> None:
     node = toy("toy/one", "1", toy("toy/elsewhere", "0"))
     assert in_order([node]) == (node,)
 
@@ -47,14 +47,14 @@ def test_every_key_is_known_when_everything_is_built(nodes: list[Node]) -> None:
 
 
 @given(graphs())
-def test_state_knows_what_results_know(nodes: list[Node]) -> None:
-    """A plan opens no result of what is in place: an unchanged declaration has the recorded keys."""
+def test_the_state_gives_the_same_keys_as_the_results(nodes: list[Node]) -> None:
+    """A plan reads no result of unchanged nodes: an unchanged declaration has the recorded keys."""
     nodes = list(in_order(nodes))
     results = build(nodes)
     assert resolve_keys(nodes, pointers(nodes, results), {}) == resolve_keys(nodes, {}, results)
 
 
-def test_a_key_of_bytes_is_not_known_before_they_are() -> None:
+def test_a_key_that_depends_on_bytes_is_unknown_before_they_exist() -> None:
     node = toy("toy/one", "text", measures=["letters"])
     keys = resolve_keys([node], {}, {})
     assert keys.of("toy/one", "write") == node.digest
@@ -63,13 +63,13 @@ def test_a_key_of_bytes_is_not_known_before_they_are() -> None:
     assert keys.of("toy/two", "write") is None
 
 
-def test_steps_of_one_op_are_told_apart_by_their_names() -> None:
+def test_steps_of_one_op_are_distinguished_by_name() -> None:
     node = toy("toy/one", "text", measures=["letters", "words"])
     keys = resolve_keys([node], {}, build([node]))
     assert keys.of("toy/one", "letters") != keys.of("toy/one", "words")
 
 
-def test_a_step_s_name_is_no_part_of_its_key() -> None:
+def test_the_name_of_a_step_is_not_part_of_its_key() -> None:
     node = toy("toy/one", "text", measures=["letters"])
     renamed = replace(node, steps=(node.steps[0], replace(node.steps[1], name="signs")))
     results = build([node])
@@ -96,7 +96,7 @@ def test_equal_bytes_are_measured_once_and_other_bytes_again() -> None:
     ],
     ids=["recipe", "steps", "notes"],
 )
-def test_what_state_keeps_of_another_declaration_is_not_used(edited: Node) -> None:
+def test_recorded_keys_of_another_declaration_are_not_used(edited: Node) -> None:
     old = toy("toy/one", "old", measures=["letters"])
     current = pointers([old], build([old]))
     assert resolve_keys([old], current, {}).of("toy/one", "letters") is not None
@@ -104,7 +104,7 @@ def test_what_state_keeps_of_another_declaration_is_not_used(edited: Node) -> No
 
 
 def test_an_effect_has_no_key_by_its_declaration() -> None:
-    """What evidence a binding needs depends on what is bound now, which no declaration holds."""
+    """What evidence a binding needs depends on what is bound now, which is in no declaration."""
     node = toy("place/p", "1", measures=["letters"], version="v1")
     results = build([node])
     current = pointers([node], results)
@@ -113,7 +113,7 @@ def test_an_effect_has_no_key_by_its_declaration() -> None:
     assert resolve_keys([node], current, results).of("place/p", "letters") is not None
 
 
-def test_a_step_that_state_does_not_know_is_completed_from_results() -> None:
+def test_a_step_missing_in_the_state_is_completed_from_results() -> None:
     node = toy("toy/one", "1", measures=["letters"])
     results = build([node])
     known = pointers([node], results)["toy/one"]
@@ -131,15 +131,15 @@ def test_the_key_of_what_a_step_reads() -> None:
     assert needed_key(step, "own", {}, {}) is None
 
 
-def test_given_results_complete_a_key_by_themselves_only() -> None:
-    """What an environment serves now is read by its key: state keeps nothing of it, so the result must be there."""
+def test_only_the_given_result_itself_completes_a_key() -> None:
+    """What an environment serves now is read by its key: the state does not record it, so the result must exist."""
     step = Step(name="x", op="measure", address="toy/a", key=None, spec="s", reads=("bound.artifacts.text",), given={"bound": "k1"})
     bound = Result(key="k1", op="write", artifacts={"text": "sha256:t"})
     assert complete_key(step, {}, {}, {}) is None
     assert complete_key(step, {}, {}, {"k1": bound}) == key_from(step, {"bound": bound})
 
 
-def test_a_key_is_of_the_op_the_fields_and_the_parts_read() -> None:
+def test_a_key_depends_on_the_op_the_fields_and_the_parts_read() -> None:
     def key(text: str = "sha256:t", length: Json = 1, **more) -> str | None:
         step = replace(toys.measure("toy/a", "w", "letters"), **more)
         found = Result(key="k", op="write", artifacts={"text": text}, outputs={"length": length, "draft": "x"})
@@ -167,7 +167,7 @@ def test_parts_of_a_result() -> None:
 # --- declarations -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_declaration_is_recipe_notes_and_steps() -> None:
+def test_a_declaration_covers_recipe_notes_and_steps() -> None:
     step = toys.measure("toy/a", "w", "letters")
     same = declaration({"a": 1}, {"n": 1}, [step])
     assert declaration({"a": 1}, {"n": 1}, [replace(step, inputs={"how": "other"}, address="toy/b", kin="other")]) == same
@@ -188,8 +188,8 @@ def written(text: str, draft: str = "", key: str = "k") -> Result:
     return Result(key=key, op="write", artifacts={"text": f"sha256:{text}"}, outputs={"text": text, "length": len(text), "draft": draft})
 
 
-def test_the_identity_of_a_result_is_what_it_gives() -> None:
-    """Not under which key, for whom, when or with what; nor the outputs that its op says nobody reads."""
+def test_the_identity_of_a_result_is_its_artifacts_and_outputs() -> None:
+    """Not its key, address, time or provenance, nor the outputs that its op leaves out of the identity."""
     one = written("a", draft="a ")
     assert identity(one, WRITE) == identity(written("a", draft="a", key="other"), WRITE)
     assert identity(one, WRITE) == identity(Result(**{**fields(one), "seconds": 9.0, "address": "x", "provenance": {"by": "me"}}), WRITE)
@@ -198,7 +198,7 @@ def test_the_identity_of_a_result_is_what_it_gives() -> None:
     assert identity(one, WRITE) != identity(Result(**{**fields(one), "artifacts": {"texts": "sha256:a"}}), WRITE)
 
 
-def test_without_a_choice_all_outputs_count() -> None:
+def test_all_outputs_count_by_default() -> None:
     op = Op(name="write", done="written")
     assert identity(written("a", draft="a "), op) != identity(written("a", draft="a"), op)
 
@@ -208,7 +208,7 @@ def test_an_absent_output_counts_as_null() -> None:
     assert identity(empty, WRITE) == identity(Result(key="k", op="write", outputs={"text": None, "draft": "x"}), WRITE)
 
 
-def test_a_content_is_the_op_its_own_fields_and_what_it_reads() -> None:
+def test_content_depends_on_the_op_its_own_fields_and_what_it_reads() -> None:
     step = toy("toy/b", "b", toy("toy/a", "a")).step("write")
     same = content_of(step, {"part0": written("a", draft="a ")}, OPS)
     assert same == content_of(replace(step, key="other", spec="other", address="x"), {"part0": written("a", key="other")}, OPS)
@@ -220,13 +220,13 @@ def test_a_content_is_the_op_its_own_fields_and_what_it_reads() -> None:
     assert len({same, *others}) == len(others) + 1
 
 
-def test_what_is_keyed_by_content_has_no_other_content() -> None:
+def test_a_step_keyed_by_content_has_no_other_content() -> None:
     assert content_of(toys.measure("toy/a", "w", "letters"), {"of": written("a")}, OPS) == ""
 
 
 @given(graphs())
-def test_texts_that_are_stripped_to_the_same_have_equal_contents(nodes: list[Node]) -> None:
-    """A blank more or less moves the key of everything above; what comes out of it is the same, so nothing above need be done."""
+def test_strings_that_strip_to_the_same_have_equal_content(nodes: list[Node]) -> None:
+    """An extra blank changes the keys of all dependents; the output is the same, so no dependent has to run."""
     edited: dict[str, Node] = {}
     for node in in_order(nodes):
         text = str(node.recipe["text"])

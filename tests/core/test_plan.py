@@ -1,4 +1,4 @@
-"""Changes to a plan: the steps and what is cached of them, what stands below a name, the ids that bind it."""
+"""From changes to a plan: its steps and which are cached, what a name selects, and the ids that identify it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,7 +52,7 @@ def listed(change: Change) -> list[tuple[str, bool]]:
 # --- steps -------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_thing_lists_all_its_steps() -> None:
+def test_a_new_node_lists_all_its_steps() -> None:
     node = toy("toy/one", "1", measures=["letters", "words"])
     (change,) = changes_of([node], {}, {})
     assert listed(change) == [("write", False), ("letters", False), ("words", False)]
@@ -60,14 +60,14 @@ def test_a_new_thing_lists_all_its_steps() -> None:
     assert change.known_after_apply == ("steps.letters.key", "steps.words.key")
 
 
-def test_what_has_a_result_is_adopted() -> None:
+def test_steps_with_a_result_are_adopted() -> None:
     node = toy("toy/one", "1", measures=["letters"])
     (change,) = changes_of([node], {}, build([node]))
     assert listed(change) == [("write", True), ("letters", True)]
     assert change.known_after_apply == ()
 
 
-def test_what_is_in_place_is_not_listed() -> None:
+def test_unchanged_steps_are_not_listed() -> None:
     plain, measured = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
     results = build([plain])
     (change,) = changes_of([measured], pointers([plain], results), results)
@@ -76,7 +76,7 @@ def test_what_is_in_place_is_not_listed() -> None:
     assert change.steps[0].key is not None
 
 
-def test_evidence_of_a_binding_is_listed_though_it_was_gathered_before() -> None:
+def test_evidence_of_a_binding_is_listed_even_if_it_exists() -> None:
     old = toy("place/p", "1", measures=["letters"], version="v1")
     new = toy("place/p", "1", measures=["letters"], version="v2")
     results = build([old])
@@ -85,7 +85,7 @@ def test_evidence_of_a_binding_is_listed_though_it_was_gathered_before() -> None
     assert change.known_after_apply == ()
 
 
-def test_kept_and_vanished_things_have_no_steps() -> None:
+def test_kept_and_removed_nodes_have_no_steps() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     results = build([one, two])
     kept, forgotten = changes_of([one], pointers([one, two], results), results)
@@ -95,13 +95,13 @@ def test_kept_and_vanished_things_have_no_steps() -> None:
 
 
 @given(graphs())
-def test_nothing_is_listed_when_everything_is_in_place(nodes: list[Node]) -> None:
+def test_nothing_is_listed_when_nothing_has_changed(nodes: list[Node]) -> None:
     results = build(nodes)
     assert not any(change.steps for change in changes_of(nodes, pointers(nodes, results), {}))
 
 
 @given(graphs(), st.data())
-def test_only_steps_without_a_result_are_done(nodes: list[Node], data: st.DataObject) -> None:
+def test_only_steps_without_a_result_run(nodes: list[Node], data: st.DataObject) -> None:
     results = build(nodes)
     there = {key: results[key] for key in data.draw(st.lists(st.sampled_from(sorted(results)), unique=True))}
     found = settled(nodes, {}, there)
@@ -116,7 +116,7 @@ def test_only_steps_without_a_result_are_done(nodes: list[Node], data: st.DataOb
 # --- what decides a plan -------------------------------------------------------------------------------------------------------
 
 
-def test_the_keys_that_are_asked_for() -> None:
+def test_the_keys_whose_results_are_looked_up() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     three = toy("toy/three", "3", one)
     found = settled([one, two, three], pointers([one, two], build([one, two])), {})
@@ -124,13 +124,13 @@ def test_the_keys_that_are_asked_for() -> None:
     assert wanted_keys(found, differences(found)) == {one.digest, three.digest}
 
 
-def test_given_keys_are_asked_for() -> None:
+def test_given_keys_are_looked_up() -> None:
     node = compared(toy("toy/one", "1"), toy("toy/bound", "b"))
     found = settled([node], {}, {})
     assert wanted_keys(found, differences(found)) == {node.digest, "compared", toy("toy/bound", "b").digest}
 
 
-def test_what_a_step_reads_and_the_store_lost_is_built_again() -> None:
+def test_a_lost_result_that_a_step_reads_is_built_again() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     three = toy("toy/three", "3", one)
     nodes = [one, two, three]
@@ -140,14 +140,14 @@ def test_what_a_step_reads_and_the_store_lost_is_built_again() -> None:
     assert unmet(found, changes) == {"toy/one"}
     there = settled(nodes, current, build([one]))
     assert unmet(there, with_steps(there, differences(there))) == frozenset()
-    # listed itself, it is no longer missed
+    # once listed itself, it is no longer missing
     without = settled(nodes, {"toy/two": current["toy/two"]}, {})
     again = with_steps(without, diff(without.nodes, current, without.keys, frozenset({"toy/one"})))
     assert unmet(without, again) == frozenset()
     assert {c.address: listed(c) for c in again if c.steps} == {"toy/one": [("write", False)], "toy/three": [("write", False)]}
 
 
-def test_what_only_cached_steps_read_is_not_missed() -> None:
+def test_a_lost_result_that_only_cached_steps_read_is_not_built() -> None:
     one = toy("toy/one", "1")
     two = toy("toy/two", "2", one)
     results = build([one, two])
@@ -163,7 +163,7 @@ def compared(node: Node, bound: Node) -> Node:
     return toys.with_step(node, step)
 
 
-def test_a_lost_result_that_is_given_by_key_is_built_by_whoever_makes_it() -> None:
+def test_a_lost_result_given_by_key_is_built_by_its_step() -> None:
     bound = toy("toy/bound", "b")
     nodes = [bound, compared(toy("toy/one", "1"), bound)]
     current = pointers([bound], build([bound]))
@@ -177,7 +177,7 @@ def test_a_lost_result_that_is_given_by_key_is_built_by_whoever_makes_it() -> No
 # --- names ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_name_brings_what_it_stands_on() -> None:
+def test_a_name_selects_its_prerequisites() -> None:
     base, other = toy("toy/base", "0"), toy("toy/other", "x")
     middle = toy("toy/middle", "1", base)
     top, beside = toy("toy/top", "2", middle), toy("toy/beside", "3", base)
@@ -187,7 +187,7 @@ def test_a_name_brings_what_it_stands_on() -> None:
     assert below == {"toy/base", "toy/middle"}
 
 
-def test_what_is_named_is_no_prerequisite_of_itself() -> None:
+def test_a_named_address_is_not_its_own_prerequisite() -> None:
     base = toy("toy/base", "0")
     top = toy("toy/top", "1", base)
     found = settled([base, top], {}, {})
@@ -195,14 +195,14 @@ def test_what_is_named_is_no_prerequisite_of_itself() -> None:
     assert below == frozenset()
 
 
-def test_a_name_brings_what_lies_inside_and_not_its_namesakes() -> None:
+def test_a_name_selects_its_members_and_not_addresses_with_its_prefix() -> None:
     found = settled([toy(a, a) for a in ("place/p", "place/p/one", "place/p@v1", "place/p2", "place/p2/one")], {}, {})
     chosen, below = only(differences(found), found.by_address, ["place/p"])
     assert sorted(change.address for change in chosen) == ["place/p", "place/p/one", "place/p@v1"]
     assert below == frozenset()
 
 
-def test_what_vanished_can_be_named() -> None:
+def test_a_removed_address_can_be_named() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     found = settled([], pointers([one, two], build([one, two])), {})
     chosen, _ = only(differences(found), found.by_address, ["toy/two"])
@@ -220,7 +220,7 @@ def other_caching(changes: Sequence[Change]) -> list[Change]:
 
 
 @given(graphs(), st.randoms())
-def test_the_effect_is_what_would_move_and_nothing_else(nodes: list[Node], random) -> None:
+def test_the_effect_depends_only_on_what_would_move(nodes: list[Node], random) -> None:
     changes = list(changes_of(nodes, {}, {}))
     before = effect_id(changes)
     shuffled = other_caching(changes)
@@ -230,7 +230,7 @@ def test_the_effect_is_what_would_move_and_nothing_else(nodes: list[Node], rando
 
 
 @given(graphs(), st.data())
-def test_the_effect_moves_with_any_step_or_digest(nodes: list[Node], data: st.DataObject) -> None:
+def test_the_effect_changes_with_any_step_or_digest(nodes: list[Node], data: st.DataObject) -> None:
     changes = list(changes_of(nodes, {}, {}))
     index = data.draw(st.integers(0, len(changes) - 1))
     change = changes[index]
@@ -242,7 +242,7 @@ def test_the_effect_moves_with_any_step_or_digest(nodes: list[Node], data: st.Da
     assert len(ids | {effect_id(changes)}) == len(others) + 1
 
 
-def test_another_address_that_moved_is_no_part_of_the_effect() -> None:
+def test_another_address_that_moved_is_not_part_of_the_effect() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     built = pointers([two], build([two]))
     alone, beside = (changes_of([one], current, {})[:1] for current in ({}, built))
@@ -251,7 +251,7 @@ def test_another_address_that_moved_is_no_part_of_the_effect() -> None:
     assert before.plan_id != after.plan_id
 
 
-def test_kept_addresses_are_no_part_of_the_effect() -> None:
+def test_kept_addresses_are_not_part_of_the_effect() -> None:
     one, two = toy("toy/one", "1"), toy("toy/two", "2")
     results = build([two])
     both = changes_of([one, two], pointers([two], results), results)
@@ -289,7 +289,7 @@ def test_a_plan_is_bound_to_the_state_and_the_steps() -> None:
         "cached": plan_of(cached, None),
     }
     assert len({plan.plan_id for plan in plans.values()}) == len(plans)
-    # a lease taken or a server heard of is no change of what was planned
+    # a new lease or a new server record does not change what was planned
     assert plan_of([], state({}, revision=7)).plan_id == plan_of([], state({})).plan_id
 
 
@@ -299,7 +299,7 @@ def test_the_names_of_steps_are_part_of_a_plan() -> None:
     assert plan_of([change]).plan_id != plan_of([renamed]).plan_id
 
 
-def test_a_forecast_is_no_part_of_a_plan() -> None:
+def test_a_forecast_is_not_part_of_a_plan() -> None:
     (change,) = changes_of([toy("toy/one", "1")], {}, {})
     slower = replace(change, steps=tuple(replace(step, forecast_s=99.0) for step in change.steps))
     assert plan_of([change]).plan_id == plan_of([slower]).plan_id
@@ -333,14 +333,14 @@ def test_every_counter_is_always_there_in_the_order_of_the_table() -> None:
 FAILING = (Judgement(gate=Gate(metric="f1", rule="min", limit=1.0), passed=False, value=0.5),)
 
 
-def test_what_is_held_counts() -> None:
+def test_held_bindings_are_counted() -> None:
     create = Create(address="toy/one", after="d")
     held, back = replace(create, judgements=FAILING), replace(create, judgements=FAILING, is_return=True)
     unknown = replace(create, judgements=(replace(FAILING[0], passed=None),))
     assert [plan_of([c, create]).summary["held"] for c in (held, back, unknown)] == [1, 0, 0]
 
 
-def test_what_a_plan_says_of_itself() -> None:
+def test_properties_of_a_plan() -> None:
     create = Create(address="toy/one", after="d")
     heal, note = (Drift(address="place/p", drift_class=c, reason="r") for c in ("heal", "note"))
     plans = {
@@ -363,7 +363,7 @@ def test_what_a_plan_says_of_itself() -> None:
 
 
 def forecasts(nodes: Sequence[Node], past: Sequence[tuple[Node, float]], gone: Sequence[Node] = ()) -> list[float | None]:
-    """What is forecast for the `write` steps of these nodes after others took so long. `gone`: whose results are not in the store."""
+    """The forecasts of the `write` steps of these nodes from the durations of earlier ones. `gone`: nodes without results in the store."""
     results = build([node for node, _ in past])
     for node, seconds in past:
         results[node.digest] = replace(results[node.digest], seconds=seconds)
@@ -376,37 +376,37 @@ def forecasts(nodes: Sequence[Node], past: Sequence[tuple[Node, float]], gone: S
     return [by_address[node.address].steps[0].forecast_s for node in nodes]
 
 
-def test_without_a_past_there_is_no_forecast() -> None:
+def test_without_earlier_builds_there_is_no_forecast() -> None:
     assert forecasts([toy("toy/one@v1", "1")], []) == [None]
 
 
-def test_a_forecast_is_the_longest_of_the_sisters() -> None:
+def test_a_forecast_is_the_longest_of_the_siblings() -> None:
     one, two = toy("toy/one@v1", "1"), toy("toy/one@v2", "2")
     assert forecasts([toy("toy/one@v3", "3")], [(one, 2.0), (two, 1.0)]) == [2.0]
     assert forecasts([toy("toy/one@v3", "3")], [(one, 2.0), (two, 1.0)], gone=[one]) == [1.0]
     assert forecasts([toy("toy/one@v3", "3")], [(one, 2.0)], gone=[one]) == [None]
 
 
-def test_a_forecast_looks_at_sisters_first_and_then_at_their_kin() -> None:
+def test_a_forecast_uses_siblings_first_and_then_their_kin() -> None:
     def kin(address: str, text: str, name: str = "a") -> Node:
         return toy(address, text, kin=name)
 
     new = kin("toy/one@v3", "3")
     assert forecasts([new], [(kin("toy/two@v1", "1"), 5.0)]) == [5.0]
     assert forecasts([new], [(kin("toy/two@v1", "1"), 5.0), (kin("toy/one@v1", "2"), 1.0)]) == [1.0]
-    # a sister of another kin is none
+    # a sibling of another kin does not count
     assert forecasts([new], [(kin("toy/one@v1", "1", "b"), 1.0)]) == [None]
-    # without a kin there are sisters only
+    # without kin only siblings count
     assert forecasts([toy("toy/one@v3", "3")], [(toy("toy/two@v1", "1"), 5.0)]) == [None]
 
 
-def test_what_is_cached_takes_no_time() -> None:
+def test_cached_steps_take_no_time() -> None:
     node = toy("toy/one", "1", measures=["letters"])
     changes = changes_of([node], {}, build([node]))
     assert [s.forecast_s for c in with_forecasts(changes, {}, {}) for s in c.steps] == [0.0, 0.0]
 
 
-def test_effects_and_cached_steps_ask_for_no_past() -> None:
+def test_effects_and_cached_steps_need_no_earlier_builds() -> None:
     old, new = toy("place/p@v1", "1", version="v1"), toy("place/p@v2", "1", version="v1")
     results = build([old])
     found = settled([old, new], pointers([old], results), results)
@@ -415,7 +415,7 @@ def test_effects_and_cached_steps_ask_for_no_past() -> None:
     assert sister_keys(found, changes) == {}
 
 
-def test_a_forecast_looks_at_the_latest_builds_only() -> None:
+def test_a_forecast_uses_only_the_latest_builds() -> None:
     past = [toy(f"toy/one@v{n:02}", str(n)) for n in range(MOST_SISTERS + 5)]
     new = toy("toy/one@v99", "new")
     found = settled([*past, new], pointers(past, build(past)), {})

@@ -41,13 +41,13 @@ def test_moving_pointers_is_one_change(value: State, data: st.DataObject) -> Non
 
 
 @given(states)
-def test_dropping_what_is_not_there_is_a_change_all_the_same(value: State) -> None:
-    """A record of it was written: the serial says so."""
+def test_dropping_an_absent_pointer_still_counts_as_a_change(value: State) -> None:
+    """A history record of it was written, so the serial grows."""
     moved = value.moved({"nowhere/at-all": None})
     assert (moved.current, moved.serial) == (value.current, value.serial + 1)
 
 
-def test_what_is_bound_stays_known_when_its_bytes_are_gone() -> None:
+def test_a_lost_artifact_does_not_hide_what_is_bound() -> None:
     one, place = toy("toy/one", "1"), toy("place/p", "1", version="v1")
     known = state(pointers([one, place], build([one, place])))
     assert set(known.without({"toy/one", "place/p"}).current) == {"place/p"}

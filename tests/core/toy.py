@@ -1,7 +1,7 @@
-"""A kind with no machine learning in it: nodes whose steps write texts, measure what was written by its bytes, and publish it.
+"""A kind without machine learning: nodes whose steps write strings, measure the written bytes, and publish them.
 
-`write` strips its own text and appends it to the texts of the nodes it needs; `measure` steps are keyed by the bytes written, as
-everything is that depends on what is not there yet; `publish` is an effect.
+`write` strips its own text and appends it to the strings of the nodes it needs; `measure` steps are keyed by the written bytes, as
+all steps are that depend on results; `publish` is an effect.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ LINEAGE = "0" * 32
 OPS: Ops = {
     op.name: op
     for op in (
-        # how its text looked before is no part of what others read
+        # the text before it was stripped is not part of what others read
         Op(name="write", done="written", run="tests.building.toy_steps:write", identity=("text", "length")),
         Op(name="measure", done="measured", run="tests.building.toy_steps:measure"),
         Op(name="publish", done="published"),
@@ -36,7 +36,7 @@ def toy(
     address: str, text: str, *needs: Node, measures: Sequence[str] = (), version: str | None = None,
     notes: Mapping[str, Json] | None = None, kin: str = "", **inputs: Json,
 ) -> Node:  # fmt: skip
-    """A node that writes `text` after the texts it needs, with a step `measure` for each way of measuring, under that name.
+    """A node that writes `text` after the strings of the nodes it needs, with a step `measure` for each way of measuring, under that name.
 
     With a version it is an effect: a publication. More keywords go to its worker.
     """
@@ -66,7 +66,7 @@ def measure(address: str, written: str, how: str) -> Step:
 
 
 def produced(step: Step, key: str, needs: Mapping[str, Result]) -> Result:
-    """What the step's worker would make, without a worker: equal inputs, equal bytes."""
+    """The result of a step, computed without a worker: equal inputs give equal bytes."""
     if step.op == "measure":
         outputs: dict[str, Json] = {"metrics": {str(step.fields["how"]): needs["of"].outputs["length"]}}
         return result(key, step, {}, outputs, content_of(step, needs, OPS))
@@ -113,7 +113,7 @@ def pointers(nodes: Sequence[Node], results: Mapping[str, Result]) -> dict[str, 
 
 
 def settled(nodes: Sequence[Node], current: Mapping[str, Pointer], results: Mapping[str, Result]) -> Settled:
-    """What is declared beside what is recorded."""
+    """The declared nodes with what is recorded."""
     ordered = in_order(nodes)
     return Settled(
         nodes=ordered,
@@ -129,7 +129,7 @@ def state(current: Mapping[str, Pointer], **more) -> State:
 
 
 def with_step(node: Node, step: Step) -> Node:
-    """The node with one step more, declared as such."""
+    """The node with one more declared step."""
     steps = (*node.steps, step)
     return replace(node, steps=steps, declaration=declaration(node.recipe, node.notes, [] if node.effect else steps))
 

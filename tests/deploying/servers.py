@@ -87,5 +87,5 @@ def asked(port: int, timeout: float = 5.0) -> ServerRecord | None:
 def until(holds: Callable[[], bool], timeout: float = 20.0) -> None:
     deadline = time.monotonic() + timeout
     while not holds():
-        assert time.monotonic() < deadline, "it never came to hold"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)

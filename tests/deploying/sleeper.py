@@ -1,6 +1,6 @@
-"""A process that applies, and stops at one point of its switch until it is told to go on: `python -m tests.deploying.sleeper JSON`.
+"""A process that applies, and stops at one point of its switch until it may continue: `python -m tests.deploying.sleeper JSON`.
 
-Reads `{root, point, version, before, user}`, and `port` for one with a real server; says `at POINT` when it is there, goes on at a line on standard input, and ends
+Reads `{root, point, version, before, user}`, and `port` for one with a real server; prints `at POINT` when it is there, continues at a line on standard input, and ends
 with the exit code of an apply and its problem on standard error.
 """
 
@@ -23,7 +23,7 @@ def main() -> int:
             sys.stdin.readline()
 
     try:
-        # on another machine: whoever judges it has its beat alone to go by
+        # on another machine: others can judge it only by its beat
         with patient(root, owner(order["user"], host="far"), servers.pointers_of if order["port"] else pointers_of) as claim:
             if order["port"]:
                 settings = {"max_body": 4096, "returning": False}

@@ -1,4 +1,4 @@
-"""Who has an address of this host: what the kernel's tables and a status page tell."""
+"""Which process uses an address of this host, from the kernel's tables and a status page."""
 
 import http.server
 import os
@@ -32,7 +32,7 @@ def test_a_listener_is_found(host, listens):
     assert addresses.port_free(host, port)
 
 
-def test_a_listener_of_ipv6_is_found():
+def test_an_ipv6_listener_is_found():
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
         port = server.getsockname()[1]
         assert addresses.listener("::1", port).pid == os.getpid()
@@ -53,7 +53,7 @@ def test_an_address_of_another_host_is_not_in_use():
     assert not addresses.in_use(refused)
 
 
-def test_the_folder_is_that_of_the_process(tmp_path):
+def test_the_folder_of_a_process_is_found(tmp_path):
     code = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); time.sleep(60)"
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path, text=True)
     try:
@@ -65,7 +65,7 @@ def test_the_folder_is_that_of_the_process(tmp_path):
         other.communicate()
 
 
-def test_arguments_are_those_of_our_server_alone(tmp_path):
+def test_arguments_of_other_programs_are_ignored(tmp_path):
     code = "import sys, time; print(1, flush=True); time.sleep(60)"
     words = [sys.executable, "-c", code, "-m", "leptonctl.deploying.serve", "--project", str(tmp_path), "--lineage"]
     other = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -102,7 +102,7 @@ def answering(body, status=200):
 RECORD = ServerRecord(id="x", lineage="l", environment="prod", host="h", pid=1, url="u", started=0.0)
 
 
-def test_a_status_page_is_a_record():
+def test_a_status_page_is_read_as_a_record():
     with answering(encode(RECORD)) as url:
         assert addresses.probe(url) == RECORD
 
@@ -119,17 +119,17 @@ def test_a_status_page_is_a_record():
         (b"\xff", 200),
     ],
 )
-def test_what_is_not_one_is_nobody(body, status):
+def test_what_is_not_a_status_page_is_ignored(body, status):
     with answering(body, status) as url:
         assert addresses.probe(url) is None
 
 
 @pytest.mark.parametrize("url", ["", "http://", "http://127.0.0.1", "http://127.0.0.1:x", "http://nowhere.invalid:80"])
-def test_nobody_answers_at_what_is_no_address(url):
+def test_an_invalid_address_has_no_answer(url):
     assert addresses.probe(url, 0.5) is None
 
 
-def test_one_that_accepts_and_says_nothing_is_nobody():
+def test_a_server_that_accepts_and_does_not_answer_is_ignored():
     with socket.create_server(("127.0.0.1", free_port())) as server:
         assert addresses.probe(f"http://127.0.0.1:{server.getsockname()[1]}", 0.2) is None
 

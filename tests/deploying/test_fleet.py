@@ -1,4 +1,4 @@
-"""The fleet as the store tells of it: who lives is told by beats that move, and by the processes of this machine."""
+"""The fleet as the store shows it: servers live if their beats move, or if their process on this machine does."""
 
 import subprocess
 import sys
@@ -67,7 +67,7 @@ def test_a_server_elsewhere_lives_while_its_beat_moves(lineage: LineageStore) ->
     clock = Clock()
     fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=clock))
     put(lineage, replace(FAR, heartbeat=0.0))
-    assert ids(fleet.living()) == ["far"], "nobody is dead at first sight"
+    assert ids(fleet.living()) == ["far"], "no server is dead at the first read"
     clock.now += 14
     assert ids(fleet.living()) == ["far"]
     clock.now += 2
@@ -79,7 +79,7 @@ def test_a_server_elsewhere_lives_while_its_beat_moves(lineage: LineageStore) ->
     assert ids(fleet.living()) == [], "a heartbeat of the future does not make it live"
 
 
-def test_what_was_seen_is_kept_for_the_next_command(lineage: LineageStore, tmp_path: Path) -> None:
+def test_beats_are_remembered_for_the_next_command(lineage: LineageStore, tmp_path: Path) -> None:
     clock = Clock()
     put(lineage, FAR)
     assert seen_file(tmp_path) is None
@@ -99,18 +99,18 @@ def test_a_server_of_this_machine_is_dead_with_its_process(lineage: LineageStore
     start = owners.process_start(ended.pid)
     ended.wait()
     put(lineage, here(pid=ended.pid, start=start))
-    assert ids(fleet.living()) == [], "at once: nobody waits for its beat"
+    assert ids(fleet.living()) == [], "at once, without waiting for its beat"
     put(lineage, here(start=1))
     assert ids(fleet.living()) == [], "a later process of the same pid"
     put(lineage, here(boot="another"))
     assert ids(fleet.living()) == [], "of a boot before this one"
     put(lineage, here(pid=ended.pid, start=start, namespace="pid:[1]"))
-    assert ids(fleet.living()) == ["here"], "a pid of another container says nothing here: its beat decides"
+    assert ids(fleet.living()) == ["here"], "a pid of another container cannot be checked here: its beat decides"
     put(lineage, here(namespace=None))
     assert ids(fleet.living()) == ["here"]
 
 
-def test_who_stopped_or_is_of_another_environment_is_not_registered(lineage: LineageStore) -> None:
+def test_stopped_servers_and_those_of_other_environments_are_not_registered(lineage: LineageStore) -> None:
     put(
         lineage, FAR, replace(FAR, id="stopped", stopped=True), replace(FAR, id="moved", environment="dev"),
         replace(FAR, id="foreign", lineage="another"),
@@ -137,7 +137,7 @@ def test_records_that_are_long_stale_are_removed(lineage: LineageStore) -> None:
     assert fleet.reap(now) == []
 
 
-def test_watching_ends_with_a_last_look_and_says_what_it_waits_for(lineage: LineageStore) -> None:
+def test_watching_ends_with_a_last_read_and_reports_what_it_waits_for(lineage: LineageStore) -> None:
     put(lineage, here())
     said: list[str] = []
     looks = [(ids(living), late) for living, late in Fleet(lineage=lineage, environment="prod").watch(1.2, said.append, "ready")]

@@ -1,4 +1,4 @@
-"""Healing: under lock and fence, waited for, compared by package; what was not healed is a failure with the server's own reason."""
+"""Healing: under lock and fence, waited for, compared by package; a failed heal has the server's own reason."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def port() -> int:
     return free_port()
 
 
-def mended(root: Path, **more: object):
+def heal_prod(root: Path, **more: object):
     with switching(root, **more) as switch:
         return heal(switch, NAME, here=True)
 
@@ -58,23 +58,23 @@ def test_a_killed_server_is_started_and_waited_for(root: Path, port: int) -> Non
     move(root, binds(root, "v1", port))
     before = servers.state_of(root)
     kill(root)
-    outcome = mended(root)
+    outcome = heal_prod(root)
     assert (outcome.deployment, outcome.moved) == (1, False)
     status = asked(port)
-    assert (status.deployment, status.models[MODEL].version) == (1, "v1"), "it serves when heal returns, not some time after"
+    assert (status.deployment, status.models[MODEL].version) == (1, "v1"), "it serves when heal returns, not some time later"
     after = servers.state_of(root)
     assert (after.current, after.serial, dict(after.locks), after.tokens[NAME]) == (before.current, before.serial, {}, 2)
 
 
 def test_damaged_bytes_fail_a_heal_with_the_servers_reason(root: Path, port: int) -> None:
-    """A flipped byte of the bound graph: the server runs, and cannot serve; a heal does not say that all is well."""
+    """A flipped byte of the bound graph: the server runs and cannot serve, and the heal fails."""
     move(root, binds(root, "v1", port))
     file = file_of(root, "v1", port)
     data = file.read_bytes()
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     kill(root)
     with pytest.raises(Failure) as failure:
-        mended(root)
+        heal_prod(root)
     assert failure.value.exit_code == 1
     assert (problem_of(failure).id, "model.onnx" in problem_of(failure).detail, "digest" in problem_of(failure).detail) == (
         "not-ready",
@@ -83,14 +83,14 @@ def test_damaged_bytes_fail_a_heal_with_the_servers_reason(root: Path, port: int
     )
     assert not servers.state_of(root).locks
     file.write_bytes(data)
-    said: list[str] = []
-    mended(root, say=said.append)
+    messages: list[str] = []
+    heal_prod(root, say=messages.append)
     assert asked(port).models[MODEL].version == "v1"
-    assert said == ["the server refused this deployment before: stopping it", "starting the server"]
+    assert messages == ["the server refused this deployment before: stopping it", "starting the server"]
 
 
-def test_one_that_fell_back_to_an_older_set_is_not_healed_by_that(root: Path, port: int) -> None:
-    """It answers, it is even ready, and it serves another package than the bound one."""
+def test_a_server_that_fell_back_to_an_older_set_is_not_healed(root: Path, port: int) -> None:
+    """It answers and is ready, but serves another package than the bound one."""
     move(root, binds(root, "v1", port))
     move(root, binds(root, "v2", port))
     file = file_of(root, "v2", port)
@@ -98,15 +98,15 @@ def test_one_that_fell_back_to_an_older_set_is_not_healed_by_that(root: Path, po
     file.unlink()
     kill(root)
     with pytest.raises(Failure) as failure:
-        mended(root)
+        heal_prod(root)
     assert "model.onnx" in problem_of(failure).detail
     fallen_back = asked(port)
     assert fallen_back.models[MODEL].version == "v1"
     with pytest.raises(Failure):
-        mended(root)
-    assert asked(port).pid == fallen_back.pid, "what serves the last good set is not restarted for bytes that are still lost"
+        heal_prod(root)
+    assert asked(port).pid == fallen_back.pid, "a server of the last good set is not restarted while bytes are still lost"
     file.write_bytes(data)
-    mended(root)
+    heal_prod(root)
     assert asked(port).models[MODEL].version == "v2"
 
 
@@ -116,20 +116,20 @@ def test_a_taken_port_fails_a_heal(root: Path, port: int) -> None:
     move(root, binds(root, "v1", port))
     kill(root)
     with socket.create_server(("127.0.0.1", port)), pytest.raises(Failure) as failure:
-        mended(root)
+        heal_prod(root)
     assert problem_of(failure).id == "port-in-use"
 
 
 def test_an_environment_without_bindings_is_left_alone(root: Path, port: int) -> None:
-    assert mended(root).deployment == 0
+    assert heal_prod(root).deployment == 0
     move(root, binds(root, "v1", port))
     move(root, destroys)
-    assert mended(root).deployment == 0
+    assert heal_prod(root).deployment == 0
     assert (asked(port, 0.2), processes.server_record(root, NAME)) == (None, None)
 
 
-def test_state_and_head_that_differ_are_brought_together(root: Path, port: int) -> None:
-    """A state that was put back (A7): the head names what it does not know. Its bindings are switched to once more."""
+def test_a_state_and_a_head_that_differ_are_reconciled(root: Path, port: int) -> None:
+    """A restored state (A7): the head names a deployment that it does not know. The switch to its bindings is done again."""
     move(root, binds(root, "v1", port))
     move(root, binds(root, "v2", port))
     pointers = servers.pointers_of(root)
@@ -141,11 +141,11 @@ def test_state_and_head_that_differ_are_brought_together(root: Path, port: int) 
             s, current={**back, BINDING: replace(route, deployment=1)}, environments={NAME: replace(s.environments[NAME], deployment=1)}
         )
     )
-    outcome = mended(root)
+    outcome = heal_prod(root)
     assert (outcome.moved, outcome.deployment) == (True, 3)
     state = servers.state_of(root)
     assert (state.environments[NAME].deployment, asked(port).deployment, asked(port).models[MODEL].version) == (3, 3, "v1")
-    assert mended(root).moved is False
+    assert heal_prod(root).moved is False
 
 
 # --- with the toy ------------------------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ def bound(root: Path, claim) -> None:
     toy.switch_of(root, claim).move(NAME, toy.binds("v1"), here=True)
 
 
-def test_what_answers_is_compared_by_package(toys: Path) -> None:
-    """The platform says that all is well, version and digest are right, and the package is another."""
+def test_the_answering_server_is_compared_by_package(toys: Path) -> None:
+    """The platform reports no problem, version and digest are right, but the package is another one."""
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
         answer = follower.record
@@ -187,7 +187,7 @@ def refuses(site, what, _say):
 
 @pytest.mark.parametrize("verb", ["stage", "ready", "activate"])
 def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
-    """Whatever it is that answers: nothing is taken for mended that its platform does not vouch for."""
+    """Even if a server answers: a heal needs the confirmation of the platform."""
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
         broken = replace(toy.TOY, **{verb: refuses})
@@ -197,7 +197,7 @@ def test_a_verb_that_fails_fails_the_heal(toys: Path, verb: str) -> None:
         assert not toy.state_of(toys).locks
 
 
-def test_nobody_answering_is_not_healed(toys: Path) -> None:
+def test_an_environment_without_an_answer_is_not_healed(toys: Path) -> None:
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
         silent = replace(toy.TOY, observe=lambda _site: Observation(reason="it is silent"))
@@ -208,7 +208,7 @@ def test_nobody_answering_is_not_healed(toys: Path) -> None:
 
 
 def test_a_heal_settles_and_fences_first(toys: Path) -> None:
-    """A switch that was cut off is completed before anything is compared; a holder that lives is waited for."""
+    """An interrupted switch is completed before anything is compared; a living holder is waited for."""
     with toy.following(toys):
         with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim:
             bound(toys, claim)
@@ -221,7 +221,7 @@ def test_a_heal_settles_and_fences_first(toys: Path) -> None:
                 assert problem_of(failure).id == "lock-held"
 
 
-def test_a_lost_record_of_the_bound_deployment_is_written_anew(toys: Path) -> None:
+def test_a_lost_record_of_the_bound_deployment_is_written_again(toys: Path) -> None:
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys):
         bound(toys, claim)
         lineage = toy.lineage_of(toys)
@@ -233,7 +233,7 @@ def test_a_lost_record_of_the_bound_deployment_is_written_anew(toys: Path) -> No
         assert (outcome.deployment, lineage.deployment(NAME, 2).main(MODEL).package) == (2, "package of v1")
 
 
-def test_a_head_that_names_something_of_a_destroyed_environment_is_emptied(toys: Path) -> None:
+def test_the_head_of_a_destroyed_environment_is_emptied(toys: Path) -> None:
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
         toy.switch_of(toys, claim).move(NAME, toy.destroys, here=True)
@@ -245,7 +245,7 @@ def test_a_head_that_names_something_of_a_destroyed_environment_is_emptied(toys:
         assert (outcome.deployment, lineage.head(NAME).head.deployment) == (0, 0)
 
 
-def test_who_lags_after_a_heal_that_moved_is_a_failure(toys: Path) -> None:
+def test_a_server_that_lags_after_a_heal_that_moved_is_a_failure(toys: Path) -> None:
     with claimed(toy.pointers_of(toys), toy.owner("ann"), [BINDING]) as claim, toy.following(toys) as follower:
         bound(toys, claim)
         toy.pointers_of(toys).move(

@@ -1,4 +1,4 @@
-"""Every state on the way of an apply is one that a next run can go on from: interrupted switches are completed, or dropped."""
+"""The next run can continue from every intermediate state of an apply: interrupted switches are completed or dropped."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ OWNER = Owner(user="me", host="here", pid=1)
 SEAL = Seal(digest="d", declaration="x", environment="prod", at="now")
 
 
-def the_way(nodes: list[Node]) -> Iterator[State]:
+def intermediate_states(nodes: list[Node]) -> Iterator[State]:
     """Every state between the first apply's begin and its end."""
     built = pointers(nodes, build(nodes))
     place = toy("environment/prod", "prod", version="v1")
@@ -41,7 +41,7 @@ def the_way(nodes: list[Node]) -> Iterator[State]:
 
 
 def heads(deployment: int | None) -> dict[str, Live]:
-    """What was seen of prod: a head that names this deployment, or none."""
+    """The observation of prod: its head names this deployment, or there is no head."""
     head = None if deployment is None else Head(epoch=Epoch(generation=1, token=1), nonce="n", deployment=deployment)
     return {"prod": Live(head=head)}
 
@@ -50,16 +50,16 @@ SEEN: list[dict[str, Live]] = [{}, heads(None), heads(1), heads(9)]
 
 
 @given(graphs())
-def test_every_state_on_the_way_can_be_gone_on_from(nodes: list[Node]) -> None:
+def test_the_next_run_continues_from_every_intermediate_state(nodes: list[Node]) -> None:
     nodes = list(in_order(nodes))
     serial = -1
-    for now in the_way(nodes):
+    for now in intermediate_states(nodes):
         assert decode(encode(now), State) == now
         assert now.serial >= serial
         serial = now.serial
         changes = diff(nodes, now.current, resolve_keys(nodes, now.current, {}))
         things = [c for c in changes if c.address.startswith("toy/")]
-        # a pointer is there as a whole or not at all: everything is new, or everything is kept
+        # the pointers are all there or all missing: everything is new, or everything is kept
         assert len({type(c) for c in things}) == 1
         assert isinstance(things[0], Keep) == bool(now.current)
         for live in SEEN:

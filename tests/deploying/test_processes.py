@@ -1,4 +1,4 @@
-"""This host's server process: it outlives its starter, is found again, and nothing else is ever taken for it."""
+"""This host's server process: it outlives its starter, is found again, and no other process is mistaken for it."""
 
 import contextlib
 import os
@@ -46,7 +46,7 @@ def write_record(root, record):
     (folder / "server.json").write_bytes(record if isinstance(record, bytes) else encode(record))
 
 
-def test_started_found_probed_and_stopped(root):
+def test_a_server_is_started_found_probed_and_stopped(root):
     port = free_port()
     started = processes.start_server(launch(root, port))
     assert (started.url, started.id, started.environment) == (f"http://127.0.0.1:{port}", processes.default_id(root), "prod")
@@ -68,7 +68,7 @@ def test_started_found_probed_and_stopped(root):
     assert f"serving prod at http://127.0.0.1:{port}" in processes.log_file(root, "prod").read_text()
 
 
-def test_it_is_started_with_what_it_is_asked_and_never_imports_from_the_folder(root):
+def test_a_server_gets_its_settings_and_never_imports_from_the_folder(root):
     (root / "uvicorn.py").write_text("raise SystemExit('a file of the project was imported')")
     port = free_port()
     wanted = launch(root, port, max_body=2048)
@@ -78,13 +78,13 @@ def test_it_is_started_with_what_it_is_asked_and_never_imports_from_the_folder(r
     assert wanted.runs_as(started)
     assert not launch(root, port, max_body=4096).runs_as(started)
     assert not launch(root, port + 1, max_body=2048).runs_as(started)
-    assert launch(root, port, max_body=2048, ready_s=1.0).runs_as(started), "how long others wait is not its matter"
+    assert launch(root, port, max_body=2048, ready_s=1.0).runs_as(started), "how long others wait does not concern the server"
     assert arguments_of(started.pid) == wanted.arguments
     assert arguments_of(os.getpid()) is None
 
 
 def open_files(pid):
-    """What a process holds open. It goes on opening and closing files while we look."""
+    """The open files of a process, which opens and closes files meanwhile."""
     found = []
     for fd in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):
@@ -92,7 +92,7 @@ def open_files(pid):
     return found
 
 
-def test_it_outlives_its_starter_and_inherits_no_open_file(root):
+def test_a_server_outlives_its_starter_and_inherits_no_open_file(root):
     port = free_port()
     code = (
         "import os, sys; from pathlib import Path\n"
@@ -110,7 +110,7 @@ def test_it_outlives_its_starter_and_inherits_no_open_file(root):
     assert probe(record.url, 5.0).pid == record.pid
 
 
-def test_killed_it_is_not_running_and_can_be_started_again(root):
+def test_a_killed_server_is_not_running_and_can_be_started_again(root):
     wanted = launch(root, free_port())
     first = processes.start_server(wanted)
     os.kill(first.pid, signal.SIGKILL)
@@ -127,7 +127,7 @@ def test_a_reused_pid_is_never_ours(root):
         record = record_of(other.pid)
         for wrong in (replace(record, start=record.start - 1), replace(record, boot="another"), record):
             write_record(root, wrong)
-            assert processes.running_server(root, "prod") is None, "neither by its start, nor by its boot, nor as another program"
+            assert processes.running_server(root, "prod") is None, "not with another start, another boot or another program"
             assert not processes.stop_server(root, "prod")
             assert processes.is_running(wrong) is (wrong == record)
             assert wrong == record or not processes.stop_process(wrong, timeout=1)
@@ -137,8 +137,8 @@ def test_a_reused_pid_is_never_ours(root):
         other.wait()
 
 
-def test_the_server_of_a_copied_folder_is_the_originals(root, tmp_path_factory):
-    """`cp -r project copy` takes the record along: what runs was started for the other folder."""
+def test_the_record_in_a_copied_folder_is_of_the_originals_server(root, tmp_path_factory):
+    """`cp -r project copy` copies the record too: the running server was started for the other folder."""
     original = processes.start_server(launch(root, free_port()))
     copy = tmp_path_factory.mktemp("copies") / "copy"
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".temporary"))
@@ -155,7 +155,7 @@ def test_the_server_of_a_copied_folder_is_the_originals(root, tmp_path_factory):
         moved.rename(root)
 
 
-def test_one_that_ignores_sigterm_is_killed():
+def test_a_server_that_ignores_sigterm_is_killed():
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     stubborn = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
@@ -170,13 +170,13 @@ def test_one_that_ignores_sigterm_is_killed():
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"pid": "x", "url": 1, "boot": 1, "start": 1}', b"\xff"])
-def test_a_damaged_record_is_none(root, data):
+def test_a_damaged_record_is_ignored(root, data):
     write_record(root, data)
     assert processes.server_record(root, "prod") is None
     assert not processes.stop_server(root, "prod")
 
 
-def test_a_taken_port_a_foreign_address_and_a_start_that_fails_are_said(root):
+def test_a_taken_port_a_foreign_address_and_a_failed_start_are_reported(root):
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Failure) as failure:
@@ -193,7 +193,7 @@ def test_a_taken_port_a_foreign_address_and_a_start_that_fails_are_said(root):
     assert processes.server_record(root, "prod") is None
 
 
-def test_plan_time_import_is_light():
+def test_importing_at_plan_time_loads_nothing_heavy():
     heavy = "('numpy', 'uvicorn', 'urllib.request', 'asyncio', 'onnxruntime', 'onnx', 'jsonschema')"
     code = f"import sys, leptonctl.deploying.server, leptonctl.deploying.switch; print(*[m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

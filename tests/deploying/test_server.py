@@ -1,4 +1,4 @@
-"""The platform `server`, with real servers and packages: what every platform keeps, and what is this one's own."""
+"""The platform `server`, with real servers and packages: the suite of platforms, and what is special to this one."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ def port() -> int:
 
 
 def far(id: str = "far", **more: object) -> ServerRecord:
-    """A server on another machine, as its record tells."""
+    """The record of a server on another machine."""
     place = {"lineage": "l", "environment": NAME, "host": "another", "machine": "m", "pid": 1, "url": "", "started": time.time()}
     return ServerRecord(**{**place, "id": id, "heartbeat": time.time(), **more})
 
@@ -75,7 +75,7 @@ def staged(root: Path, port: int, version: str = "v1", *, head: int = 0, number:
 # --- what every platform keeps -----------------------------------------------------------------------------------------
 
 
-def test_it_keeps_what_every_platform_keeps(root: Path, port: int) -> None:
+def test_it_passes_the_suite_of_platforms(root: Path, port: int) -> None:
     check_platform(PLATFORM, {"port": port}, root)
 
 
@@ -94,19 +94,19 @@ def test_defaults_are_filled_in_and_restarts_named() -> None:
 
 
 def test_a_setting_that_restarts_replaces_the_process(root: Path, port: int) -> None:
-    said: list[str] = []
-    move(root, binds(root, "v1", port), say=said.append)
+    messages: list[str] = []
+    move(root, binds(root, "v1", port), say=messages.append)
     first = processes.running_server(root, NAME)
-    move(root, binds(root, "v2", port, ready_s=30.0, swap_s=5.0), say=said.append)
+    move(root, binds(root, "v2", port, ready_s=30.0, swap_s=5.0), say=messages.append)
     assert processes.running_server(root, NAME) == first
-    move(root, binds(root, "v2", port, max_body=2048), say=said.append)
+    move(root, binds(root, "v2", port, max_body=2048), say=messages.append)
     second = processes.running_server(root, NAME)
     assert second is not None
     assert first is not None
     assert second.pid != first.pid
-    assert said == ["starting the server", "the server was started with other settings: stopping it", "starting the server"]
+    assert messages == ["starting the server", "the server was started with other settings: stopping it", "starting the server"]
     assert asked(port).models[MODEL].version == "v2"
-    move(root, binds(root, "v2", other := free_port()), say=said.append)
+    move(root, binds(root, "v2", other := free_port()), say=messages.append)
     assert (asked(port), asked(other).models[MODEL].version) == (None, "v2")
     assert state_of(root).environments[NAME].url == f"http://127.0.0.1:{other}"
 
@@ -114,7 +114,7 @@ def test_a_setting_that_restarts_replaces_the_process(root: Path, port: int) -> 
 # --- problems ----------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_in_the_way_of_a_free_port(root: Path, port: int) -> None:
+def test_a_free_port_is_no_problem(root: Path, port: int) -> None:
     assert PLATFORM.problems(site_of(root, port), None) == ()
     assert PLATFORM.problems(site_of(root, port, host="0.0.0.0"), None) == ()
 
@@ -129,16 +129,18 @@ def test_another_program_on_the_port_is_named(root: Path, tmp_path_factory: pyte
         assert (problem.id, problem.setting, problem.holder) == ("port-in-use", "port", None)
         assert f"pid {other.pid}" in problem.detail
         assert str(folder) in problem.detail
-        assert PLATFORM.problems(site_of(root, port, here=False), None) == (), "what this host uses is nothing to one that serves elsewhere"
+        assert PLATFORM.problems(site_of(root, port, here=False), None) == (), (
+            "ports of this host do not concern an environment that runs elsewhere"
+        )
     finally:
         other.kill()
         other.communicate()
 
 
-def test_a_server_of_another_lineage_is_named_and_never_taken_for_ours(
+def test_a_server_of_another_lineage_is_named_and_never_mistaken_for_ours(
     root: Path, port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """`rm -rf .leptonctl` while the server runs, or two projects: pid, lineage and folder are told, and nothing is done to it."""
+    """`rm -rf .leptonctl` while the server runs, or two projects: pid, lineage and folder are reported, and the server is left alone."""
     elsewhere = tmp_path_factory.mktemp("other")
     move(elsewhere, binds(elsewhere, "v1", port))
     try:
@@ -171,9 +173,7 @@ def test_an_environment_of_this_project_on_the_port_is_its_holder(root: Path, po
     assert PLATFORM.problems(renamed, None) == ()
 
 
-def test_the_server_of_the_folder_that_this_is_a_copy_of_is_not_ours(
-    root: Path, port: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_server_of_the_original_of_a_copied_folder_is_not_ours(root: Path, port: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     """`cp -r project copy`: the same lineage and environment answer on the port, and it is the original's server."""
     move(root, binds(root, "v1", port, swap_s=0.5))
     copy = tmp_path_factory.mktemp("copies") / "copy"
@@ -190,7 +190,7 @@ def test_the_server_of_the_folder_that_this_is_a_copy_of_is_not_ours(
     assert asked(port).models[MODEL].version == "v1"
 
 
-def test_what_serves_is_not_stopped_for_a_port_that_is_taken(root: Path, port: int) -> None:
+def test_a_serving_process_is_not_stopped_for_a_port_that_is_taken(root: Path, port: int) -> None:
     move(root, binds(root, "v1", port))
     with socket.create_server(("127.0.0.1", free_port())) as taken, pytest.raises(Failure) as failure:
         move(root, binds(root, "v2", taken.getsockname()[1]))
@@ -208,17 +208,17 @@ def test_an_address_of_another_host_cannot_be_listened_on(root: Path, port: int)
 # --- ready and activate ------------------------------------------------------------------------------------------------
 
 
-def test_elsewhere_with_nobody_registered_moves_at_once(root: Path, port: int) -> None:
-    said: list[str] = []
+def test_without_a_registered_server_a_switch_elsewhere_moves_at_once(root: Path, port: int) -> None:
+    messages: list[str] = []
     began = time.monotonic()
-    outcome = move(root, binds(root, "v1", port), here=False, say=said.append)
+    outcome = move(root, binds(root, "v1", port), here=False, say=messages.append)
     assert (outcome.moved, outcome.served, time.monotonic() - began < 5) == (True, False, True)
-    assert "nothing serves it yet" in said[-1]
+    assert "nothing serves it yet" in messages[-1]
     assert processes.server_record(root, NAME) is None, "an apply elsewhere starts no server"
 
 
-def test_a_living_server_that_is_not_ready_holds_the_switch(root: Path, port: int) -> None:
-    """Not an empty wait: it beats, and never gets ready."""
+def test_a_living_server_that_is_not_ready_stops_the_switch(root: Path, port: int) -> None:
+    """It beats, and never gets ready."""
     site, record = staged(root, port, here=False, ready_s=1.0)
     put(site, far(note="it is busy"))
     with pytest.raises(ProviderError) as failure:
@@ -237,7 +237,7 @@ def test_a_server_that_died_elsewhere_is_not_waited_for_after_its_term(root: Pat
     assert 0.3 < time.monotonic() - began < 10
 
 
-def test_all_that_live_must_be_ready_and_who_refuses_is_told(root: Path, port: int) -> None:
+def test_all_living_servers_must_be_ready_and_refusals_are_reported(root: Path, port: int) -> None:
     site, record = staged(root, port, here=False, ready_s=1.0, swap_s=0.1)
     put(site, far("able", ready=(1,)), far("late"))
     with pytest.raises(ProviderError) as failure:
@@ -273,19 +273,19 @@ def test_a_refusal_from_before_counts_when_the_server_has_repeated_it(root: Path
 
 
 def test_a_return_needs_one_ready_server(root: Path, port: int) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     site, record = staged(root, port, here=False, ready_s=20.0, swap_s=0.3, returning=True)
     put(site, far("able", ready=(1,)), far("late"), far("broken", failed={"1": "no"}))
     began = time.monotonic()
-    PLATFORM.ready(site, record, said.append)
+    PLATFORM.ready(site, record, messages.append)
     assert time.monotonic() - began < 10
-    assert said == ["not ready, will follow later: broken, late"]
+    assert messages == ["not ready, will follow later: broken, late"]
     put(site, far("able"))
     with pytest.raises(ProviderError):
-        PLATFORM.ready(replace(site, settings={**site.settings, "ready_s": 1.0}), record, said.append)
+        PLATFORM.ready(replace(site, settings={**site.settings, "ready_s": 1.0}), record, messages.append)
 
 
-def test_a_deployment_that_was_taken_off_the_stage_is_not_waited_for(root: Path, port: int) -> None:
+def test_a_deployment_that_is_no_longer_staged_is_not_waited_for(root: Path, port: int) -> None:
     site, record = staged(root, port, here=False, ready_s=20.0)
     put(site, far())
     staged(root, port, number=2, here=False)
@@ -296,7 +296,7 @@ def test_a_deployment_that_was_taken_off_the_stage_is_not_waited_for(root: Path,
     assert time.monotonic() - began < 10
 
 
-def test_who_lags_after_the_head_is_named(root: Path, port: int) -> None:
+def test_a_server_that_lags_after_the_head_is_named(root: Path, port: int) -> None:
     site, _ = staged(root, port, head=1, here=False, swap_s=0.3)
     put(site, far("lame", deployment=0, note="it cannot"), far("good", deployment=1))
     head = Head(epoch=Epoch(), nonce="", deployment=1)
@@ -307,7 +307,7 @@ def test_who_lags_after_the_head_is_named(root: Path, port: int) -> None:
     PLATFORM.activate(site, head, QUIET)
 
 
-def test_following_a_head_ends_the_records_of_who_is_long_gone(root: Path, port: int) -> None:
+def test_following_a_head_removes_the_records_of_servers_long_gone(root: Path, port: int) -> None:
     site, _ = staged(root, port, head=1, here=False)
     put(site, far("gone", deployment=1, started=1.0, heartbeat=1.0), far("good", deployment=1))
     PLATFORM.activate(site, Head(epoch=Epoch(), nonce="", deployment=1), QUIET)
@@ -317,21 +317,21 @@ def test_following_a_head_ends_the_records_of_who_is_long_gone(root: Path, port:
 # --- this host's server ------------------------------------------------------------------------------------------------
 
 
-def test_one_that_hangs_is_replaced(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_is_replaced(root: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HUNG_S", 0.5)
-    said: list[str] = []
+    messages: list[str] = []
     move(root, binds(root, "v1", port))
     first = processes.running_server(root, NAME)
     os.kill(first.pid, signal.SIGSTOP)
-    assert PLATFORM.problems(site_of(root, port), None) == (), "it hangs, and is not in its own way"
-    move(root, binds(root, "v2", port), say=said.append)
-    assert said[0] == "the server does not answer: stopping it"
+    assert PLATFORM.problems(site_of(root, port), None) == (), "its own port is not a problem although it hangs"
+    move(root, binds(root, "v2", port), say=messages.append)
+    assert messages[0] == "the server does not answer: stopping it"
     assert asked(port).models[MODEL].version == "v2"
     assert not processes.is_running(first)
 
 
 def test_a_server_that_ends_while_it_is_waited_for_is_a_failure(root: Path, port: int) -> None:
-    """On this host nobody left is no reason to go on."""
+    """On this host, a switch needs a living server."""
     site, record = staged(root, port)
     PLATFORM.stage(site, record, QUIET)
     running = processes.running_server(root, NAME)
@@ -342,7 +342,7 @@ def test_a_server_that_ends_while_it_is_waited_for_is_a_failure(root: Path, port
     assert (failure.value.id, "has ended" in failure.value.detail) == ("not-ready", True)
 
 
-def test_it_is_observed_from_the_store_and_from_its_own_page(root: Path, port: int) -> None:
+def test_a_server_is_observed_from_the_store_and_from_its_status_page(root: Path, port: int) -> None:
     move(root, binds(root, "v1", port))
     site = site_of(root, port)
     put(site, far(deployment=0, failed={"1": "model.onnx is damaged"}))
@@ -400,7 +400,7 @@ def test_a_set_that_cannot_be_served_leaves_the_old_one(root: Path, port: int) -
     assert state_of(root).current[BINDING].version == "v1"
 
 
-def test_one_started_by_hand_is_taken_as_it_is(root: Path, port: int) -> None:
+def test_a_server_started_by_hand_is_used_as_it_is(root: Path, port: int) -> None:
     """`leptonctl serve ENV` on the environment's own port: no second server is started, and it follows."""
     launch = server.launch_of(site_of(root, port))
     words = [word for word in launch.arguments if word not in ("--record", str(processes.server_folder(root, NAME) / "server.json"))]

@@ -1,4 +1,4 @@
-"""The switch, called directly: its order, its fence, what it leaves when it is cut short. Each mutant of it that lived has a test here."""
+"""The switch, called directly: its order, its fence, and what it leaves when it is interrupted. Each mutant of it that survived has a test here."""
 
 import time
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def switch(root: Path, claim: Registration) -> Switch:
 
 
 def stopping_at(point: str, problem: BaseException):
-    """A checkpoint that raises where it is."""
+    """A checkpoint that raises at this point."""
 
     def checkpoint(at: str) -> None:
         if at == point:
@@ -117,7 +117,7 @@ def test_the_order_of_a_switch(root: Path, claim: Registration) -> None:
     assert (dict(state.locks), dict(state.pending), state.tokens[NAME]) == ({}, {}, 1)
 
 
-def test_what_is_recorded_of_a_switch(root: Path, switch: Switch) -> None:
+def test_the_records_of_a_switch(root: Path, switch: Switch) -> None:
     verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=True, value=0.75)
     held = Moved(address=f"{ADDRESS}/other", before="a", after="b")
     seal = Seal(digest="sha256:v1", declaration="d", environment=NAME, at="now")
@@ -141,8 +141,8 @@ def test_what_is_recorded_of_a_switch(root: Path, switch: Switch) -> None:
     assert [(m.address, m.before_version, m.after_version, m.package) for m in later.changes] == [(BINDING, "v1", "v2", "package of v2")]
 
 
-def test_bindings_that_stay_are_served_on(root: Path, switch: Switch) -> None:
-    """A deployment is the whole set, also when one binding moves; one that is taken out is in it no longer."""
+def test_unchanged_bindings_are_still_served(root: Path, switch: Switch) -> None:
+    """A deployment is the whole set, even if one binding moves; a removed binding is no longer in it."""
     other = f"{ADDRESS}/other"
 
     def both(state):
@@ -160,7 +160,7 @@ def test_bindings_that_stay_are_served_on(root: Path, switch: Switch) -> None:
     assert set(state_of(root).entries(f"{ADDRESS}/")) == {BINDING}
 
 
-def test_where_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch) -> None:
+def test_if_nothing_moves_only_a_refusal_is_recorded(root: Path, switch: Switch) -> None:
     held = Moved(address=BINDING, before=None, after="sha256:v1", after_version="v1")
     verdict = Verdict(address=BINDING, metric="f1", rule="min", limit=0.5, passed=False, value=0.25)
 
@@ -192,8 +192,8 @@ def test_a_binding_that_moved_since_the_plan_is_stale(root: Path, switch: Switch
 # --- numbers -----------------------------------------------------------------------------------------------------------
 
 
-def test_numbers_never_come_again(root: Path, switch: Switch) -> None:
-    """Not after failures, not after a destroy, not when records were collected, not when a sleeper has taken the next one."""
+def test_deployment_numbers_are_never_reused(root: Path, switch: Switch) -> None:
+    """Not after failures, a destroy or a collection of records, nor when a suspended holder has taken the next one."""
     lineage = lineage_of(root)
     with following(root) as follower:
         switch.move(NAME, binds("v1"), here=True)
@@ -211,8 +211,8 @@ def test_numbers_never_come_again(root: Path, switch: Switch) -> None:
         assert switch.move(NAME, binds("v1"), here=True).deployment == 5
 
 
-def test_a_number_that_a_sleeper_takes_is_passed_over(root: Path, claim: Registration) -> None:
-    """Up, never down: the next number may be taken as well."""
+def test_a_number_that_a_suspended_holder_takes_is_skipped(root: Path, claim: Registration) -> None:
+    """Upwards: the next number may be taken too."""
     lineage = lineage_of(root)
     with following(root):
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
@@ -236,8 +236,8 @@ def test_a_number_that_a_sleeper_takes_is_passed_over(root: Path, claim: Registr
 # --- the fence ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_second_fence_is_the_head_that_was_read(root: Path, claim: Registration) -> None:
-    """Somebody has written the head between our staging and our move: it is not moved, though the state still knows our token."""
+def test_the_head_moves_only_from_what_was_read(root: Path, claim: Registration) -> None:
+    """Another writer has changed the head between staging and move: the head is not moved, although the state still has our token."""
     lineage = lineage_of(root)
 
     def intruder(point: str) -> None:
@@ -260,8 +260,8 @@ def test_the_second_fence_is_the_head_that_was_read(root: Path, claim: Registrat
     assert state_of(root).current[BINDING].version == "v1"
 
 
-def test_the_same_epoch_with_other_bytes_is_another_head(root: Path, claim: Registration) -> None:
-    """Comparing deployments or epochs is not enough: the head is compared by its etag, which never comes back."""
+def test_a_head_with_the_same_epoch_and_other_bytes_is_another_head(root: Path, claim: Registration) -> None:
+    """Comparing deployments or epochs is not enough: the head is compared by its etag, which never repeats."""
     lineage = lineage_of(root)
 
     def twin(point: str) -> None:
@@ -281,7 +281,7 @@ def test_the_same_epoch_with_other_bytes_is_another_head(root: Path, claim: Regi
 
 
 @pytest.mark.parametrize("higher", [Epoch(generation=1, token=9), Epoch(generation=2, token=0)])
-def test_a_higher_epoch_in_the_head_is_not_written_over(root: Path, switch: Switch, higher: Epoch) -> None:
+def test_a_higher_epoch_in_the_head_is_not_overwritten(root: Path, switch: Switch, higher: Epoch) -> None:
     lineage = lineage_of(root)
     with following(root):
         switch.move(NAME, binds("v1"), here=True)
@@ -306,14 +306,14 @@ def test_every_lock_has_a_token_of_its_own(root: Path, switch: Switch) -> None:
 
 
 def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
         theirs = switch_of(root, other)
         with theirs.locked(NAME, here=True), pytest.raises(Failure) as failure:
-            switch_of(root, switch.claim, wait_s=0.3, say=said.append).move(NAME, binds("v1"), here=True)
+            switch_of(root, switch.claim, wait_s=0.3, say=messages.append).move(NAME, binds("v1"), here=True)
         assert (problem_of(failure).id, failure.value.exit_code) == ("lock-held", 4)
-        assert len(said) == 1
-        assert "bob@" in said[0]
+        assert len(messages) == 1
+        assert "bob@" in messages[0]
         assert switch.move(NAME, binds("v1"), here=True).moved
 
 
@@ -331,7 +331,7 @@ def test_a_lock_taken_by_force_ends_its_holder(root: Path, switch: Switch) -> No
 # --- what fails before the head moved ----------------------------------------------------------------------------------
 
 
-def test_a_server_that_refuses_leaves_all_as_it_was(root: Path, switch: Switch) -> None:
+def test_a_server_that_refuses_leaves_everything_as_it_was(root: Path, switch: Switch) -> None:
     with following(root, refuse={"package of v2"}) as follower:
         switch.move(NAME, binds("v1"), here=True)
         before = state_of(root)
@@ -347,7 +347,7 @@ def test_a_server_that_refuses_leaves_all_as_it_was(root: Path, switch: Switch) 
     assert len(chain(root)) == 1
 
 
-def test_what_was_started_for_a_first_switch_that_fails_is_stopped(root: Path, switch: Switch) -> None:
+def test_a_server_started_for_a_first_switch_that_fails_is_stopped(root: Path, switch: Switch) -> None:
     with following(root, refuse={"package of v1"}), pytest.raises(Failure):
         switch.move(NAME, binds("v1"), here=True)
     assert (root / "removed").exists()
@@ -373,7 +373,7 @@ def test_an_interrupt_before_the_head_drops_the_switch(root: Path, claim: Regist
 @pytest.mark.parametrize("point", ["activate", "bind"])
 @pytest.mark.parametrize("problem", [KeyboardInterrupt(), SystemExit(1), RuntimeError("anything")])
 def test_an_interrupt_after_the_head_completes_the_binding(root: Path, claim: Registration, point: str, problem: BaseException) -> None:
-    """Servers follow the head: what it names is bound, and recorded, before the interrupt goes on its way."""
+    """Servers follow the head: what it names is bound and recorded before the interrupt is passed on."""
     with following(root):
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
         with pytest.raises(type(problem)):
@@ -391,12 +391,12 @@ def test_an_interrupt_of_a_destroy_after_the_head_completes_it(root: Path, claim
             switch_of(root, claim, checkpoint=stopping_at("activate", KeyboardInterrupt())).move(NAME, destroys, here=True)
     state = state_of(root)
     assert (dict(state.current), dict(state.pending), state.environments[NAME].destroyed) == ({}, {}, True)
-    assert (root / "removed").exists(), "what served is stopped, though the destroy was cut short"
+    assert (root / "removed").exists(), "the server is stopped although the destroy was interrupted"
 
 
-def test_a_server_late_after_the_head_does_not_fail_the_binding(root: Path, claim: Registration) -> None:
-    """The head has moved: the binding is a fact, who lags is named."""
-    said: list[str] = []
+def test_a_server_that_lags_after_the_head_does_not_fail_the_binding(root: Path, claim: Registration) -> None:
+    """The head has moved, so the binding counts; the server that lags is named."""
+    messages: list[str] = []
     with following(root) as follower:
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
         follower.deaf = True
@@ -406,22 +406,22 @@ def test_a_server_late_after_the_head_does_not_fail_the_binding(root: Path, clai
             platform = {"type": "toy", "patience_s": 0.1}
             return Wanted(bindings=wanted.bindings, environment=replace(wanted.environment, platform=platform), routes=route)
 
-        outcome = switch_of(root, claim, say=said.append).move(NAME, impatient, here=True)
+        outcome = switch_of(root, claim, say=messages.append).move(NAME, impatient, here=True)
         assert (outcome.moved, outcome.served, outcome.lagging) == (True, False, "not serving: one")
-        assert said == ["not serving: one"]
+        assert messages == ["not serving: one"]
         state = state_of(root)
         assert (state.current[BINDING].version, head_of(root).deployment, dict(state.pending)) == ("v2", 2, {})
         assert "package of v2" not in state.environments[NAME].served[MODEL]
 
 
-def test_releasing_keeps_no_lock(root: Path) -> None:
+def test_no_lock_is_left_after_a_switch(root: Path) -> None:
     with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim, following(root):
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
         assert dict(state_of(root).locks) == {}
         with pytest.raises(KeyboardInterrupt):
             switch_of(root, claim, checkpoint=stopping_at("epoch", KeyboardInterrupt())).move(NAME, binds("v2"), here=True)
         assert dict(state_of(root).locks) == {}
-        # given back by the end of the apply at the latest
+        # released by the end of the apply at the latest
         fence.lock(pointers_of(root), claim, NAME, wait_s=1, say=print)
         assert state_of(root).locks[NAME].claim == claim.id
     assert (dict(state_of(root).locks), dict(state_of(root).applies)) == ({}, {})
@@ -431,11 +431,11 @@ def test_releasing_keeps_no_lock(root: Path) -> None:
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing of the switch runs after it."""
+    """Simulates SIGKILL: nothing of the switch runs after it."""
 
 
 def killed_at(root: Path, point: str, decide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A switch that ends at a point with no clean-up, and whose process is gone."""
+    """A switch that ends at a point without clean-up, and whose process has ended."""
     with monkeypatch.context() as patch, claimed(pointers_of(root), owner("ann", host="elsewhere"), [BINDING]) as claim:
         patch.setattr(phases, "_settled_by_head", lambda _passage: None)
         switch = switch_of(root, claim, checkpoint=stopping_at(point, Killed()))
@@ -444,7 +444,7 @@ def killed_at(root: Path, point: str, decide, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("point", POINTS[POINTS.index("record") : POINTS.index("clear")])
-def test_what_a_killed_switch_left_is_judged_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     moved = POINTS.index(point) > POINTS.index("head")
     with following(root):
         with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
@@ -465,7 +465,7 @@ def test_what_a_killed_switch_left_is_judged_by_the_head(root: Path, point: str,
 
 
 @pytest.mark.parametrize("point", ["head", "activate"])
-def test_a_killed_destroy_is_judged_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_destroy_is_settled_by_the_head(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with following(root):
         with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
             switch_of(root, claim).move(NAME, binds("v1"), here=True)
@@ -478,8 +478,8 @@ def test_a_killed_destroy_is_judged_by_the_head(root: Path, point: str, monkeypa
     assert head_of(root).deployment == (0 if destroyed else 1)
 
 
-def test_a_switch_settles_what_was_left_before_it_compares(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan that was made before the recovery is stale after it; one that was made for what is bound now goes on."""
+def test_a_switch_settles_an_interrupted_one_before_it_compares(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that was made before the recovery is stale after it; one that was made for what is bound now continues."""
     with following(root):
         killed_at(root, "bind", binds("v1"), monkeypatch)
         with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
@@ -493,8 +493,8 @@ def test_a_switch_settles_what_was_left_before_it_compares(root: Path, monkeypat
 # --- environments: served, incarnations, destroy -----------------------------------------------------------------------
 
 
-def test_served_is_what_a_server_has_reported(root: Path, switch: Switch) -> None:
-    """Where no server is registered the bind happens, and nothing is said to have been served; it is once somebody reports it."""
+def test_only_what_a_server_reports_counts_as_served(root: Path, switch: Switch) -> None:
+    """Without a registered server the binding moves and nothing counts as served, until a server reports it."""
     outcome = switch.move(NAME, binds("v1"), here=False)
     assert (outcome.moved, outcome.served, dict(outcome.state.environments[NAME].served)) == (True, False, {})
     with following(root):
@@ -509,7 +509,7 @@ def test_served_is_what_a_server_has_reported(root: Path, switch: Switch) -> Non
     }
 
 
-def test_a_report_of_another_package_is_not_served(root: Path, switch: Switch) -> None:
+def test_a_report_of_another_package_does_not_count_as_served(root: Path, switch: Switch) -> None:
     with following(root) as follower:
         switch.move(NAME, binds("v1"), here=True)
         follower.deaf = True
@@ -546,7 +546,7 @@ def test_destroy_ends_an_incarnation(root: Path, switch: Switch) -> None:
     ]
 
 
-def test_a_commit_that_cannot_be_read_leaves_the_recorded_one(root: Path, switch: Switch) -> None:
+def test_an_unknown_commit_leaves_the_recorded_one(root: Path, switch: Switch) -> None:
     def of(version: str, commit: str | None):
         def decide(state):
             wanted = binds(version)(state)
@@ -585,15 +585,15 @@ def test_an_environment_that_moves_to_another_platform_leaves_the_old_one(root: 
     assert removed == ["toy in prod", "twin"]
 
 
-def test_an_unknown_platform_is_said(root: Path, claim: Registration) -> None:
+def test_an_unknown_platform_is_reported(root: Path, claim: Registration) -> None:
     with pytest.raises(Failure) as failure:
         switch_of(root, claim, platforms={"toi": TOY}).move(NAME, binds("v1"), here=True)
     assert (problem_of(failure).id, failure.value.exit_code, problem_of(failure).hint) == ("unknown-platform", 3, 'did you mean "toi"?')
     assert not state_of(root).pending
 
 
-def test_who_took_over_is_named_by_the_lock_too(root: Path, claim: Registration) -> None:
-    """The other holds it still, and has not come to its fence."""
+def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration) -> None:
+    """The successor still holds the lock, and has not come to its fence."""
     with following(root):
         switch_of(root, claim).move(NAME, binds("v1"), here=True)
         far = claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"])

@@ -226,7 +226,7 @@ def switch_of(root: Path, claim: Registration, **more: object) -> Switch:
 
 
 def jumping() -> Liveness:
-    """A reader that has waited for ages between any two looks: whoever does not beat in between is dead."""
+    """A reader for which ages pass between any two reads: a holder that does not beat in between is dead."""
     now = [0.0]
 
     def clock() -> float:
@@ -238,7 +238,7 @@ def jumping() -> Liveness:
 
 @contextmanager
 def patient(root: Path, who: Owner, pointers_of: Callable[[Path], Pointers] = pointers_of) -> Iterator[Registration]:
-    """A claim of all addresses, as soon as whoever holds them and does not beat has been seen so for the term."""
+    """A claim of all addresses, once a holder that does not beat has been seen so for the term."""
     reader = jumping()
     for _ in range(10):
         try:

@@ -13,7 +13,7 @@ from tests import projects
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """`root`: a copy of the spam example after `leptonctl build`, no pointer moved, no server. `finished`: what the build did."""
+    """`root`: a copy of the spam example after `leptonctl build`, no pointer moved, no server. `finished`: the last event of the build."""
     root = projects.copy_example("spam-filter", tmp_path_factory.mktemp("built"))
     done = projects.run("build", "--json", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,6 @@
-"""Requests over connections that stay open: one after the other in a test, or from a process of its own until it is told to stop.
+"""Requests over connections that stay open: one after the other in a test, or from a separate process until it is stopped.
 
-As a program: `python load.py URL BODIES OUT`. BODIES is a JSON list of request bodies, sent in turn over eight connections without a
+As a program: `python load.py URL BODIES OUT`. BODIES is a JSON list of request bodies, sent round-robin over eight connections without a
 pause until standard input ends, and at least LEAST times. OUT gets `{"answers": [[body, status, sha256, sent, received]], "failures": []}`;
 times are those of the monotonic clock, which all processes of a host share.
 """

@@ -32,7 +32,7 @@ def request(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def one_row(cells: Mapping[str, object]) -> dict[str, object]:
-    """A request for one row of numbers and texts; None is missing."""
+    """A request for one row of numbers and strings; None is missing."""
     kinds = {name: "BYTES" if isinstance(cell, str) else "FP32" for name, cell in cells.items()}
     return {"inputs": [{"name": name, "shape": [1], "datatype": kinds[name], "data": [cell]} for name, cell in cells.items()]}
 

@@ -1,4 +1,4 @@
-"""Every example, applied from a copy as its README says: what it measures, what it serves, how it ends."""
+"""Every example, applied from a copy as its README says: its metrics, what it serves, how it ends."""
 
 import json
 import re
@@ -38,12 +38,12 @@ def measured(root: Path, version: str) -> dict[str, float]:
 
 
 def as_written(found: dict[str, float], figures: dict[str, str]) -> dict[str, str]:
-    """The measured values of these metrics with as many decimals as were written."""
+    """The measured values of these metrics with as many decimals as in the README."""
     return {metric: f"{found[metric]:.{len(text.partition('.')[2])}f}" for metric, text in figures.items()}
 
 
 def check_life(root: Path, environment: str, url_of: str, body: dict, applied: Callable[[dict], None]) -> dict:
-    """Plan 2, apply, plan 0, healthy, an answer, destroy, process gone. The answer."""
+    """Plan (exit 2), apply, plan (exit 0), healthy, an answer, destroy, process ended. Returns the answer."""
     before = projects.run("plan", "--detailed-exitcode", cwd=root)
     assert before.returncode == 2, before.stdout + before.stderr
     done = projects.run("apply", "--yes", "--json", cwd=root)

@@ -26,9 +26,9 @@ def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = projects.start("serve", "prod", "--port", str(projects.free_port()), cwd=root)
     try:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        found = re.fullmatch(r"serving prod at (http://\S+) as \S+\n", said)
-        assert found is not None, said
+        printed = process.stdout.readline()
+        found = re.fullmatch(r"serving prod at (http://\S+) as \S+\n", printed)
+        assert found is not None, printed
         ready(found[1])
         yield found[1], process
     finally:
@@ -40,7 +40,7 @@ def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def ready(url: str) -> None:
     """Wait until a server that listens has a deployment in force."""
     deadline = time.monotonic() + 20
-    while not projects.says(url).deployment:
+    while not projects.status_record(url).deployment:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -55,7 +55,7 @@ def bind(root: Path, version: str, code: int = 0) -> dict:
 
 def in_force(url: str) -> tuple[int, str]:
     """The deployment that a server has in force, and the digest that it serves."""
-    server = projects.says(url)
+    server = projects.status_record(url)
     (model,) = server.models.values()
     return server.deployment, model.digest
 
@@ -110,7 +110,7 @@ def test_all_servers_of_an_environment_switch_together(prod: Path) -> None:
         assert len({server["id"] for server in servers}) == 3
         process.terminate()
         assert process.wait(timeout=20) == 0
-        # a server that was stopped is not waited for, and nobody misses it
+        # a server that was stopped is not waited for and not reported as missing
         assert bind(prod, "v2")["seconds"] < 1
         assert drift(prod) == []
 
@@ -120,7 +120,7 @@ def test_a_server_that_hangs_is_reported_and_not_waited_for(prod: Path) -> None:
     with serving(prod) as (beside, process):
         process.send_signal(signal.SIGSTOP)
         (hanging,) = (s["id"] for s in projects.served(prod, "prod")["servers"] if s["url"] == beside)
-        assert drift(prod) == [], "nobody can tell yet"
+        assert drift(prod) == [], "it cannot be known yet"
         if os.environ.get("LEPTONCTL_SOAK"):
             time.sleep(TERM_S + 1)
         else:
@@ -130,7 +130,7 @@ def test_a_server_that_hangs_is_reported_and_not_waited_for(prod: Path) -> None:
         assert kind == "note"
         assert reason == f"server {hanging} shows no sign of life"
         assert reason in projects.run("plan", cwd=prod).stdout
-        assert projects.run("plan", "--detailed-exitcode", cwd=prod).returncode == 0, "a note is no change"
+        assert projects.run("plan", "--detailed-exitcode", cwd=prod).returncode == 0, "a note is not a change"
         process.send_signal(signal.SIGCONT)
         deadline = time.monotonic() + 10
         while in_force(beside) != in_force(mine) and time.monotonic() < deadline:
@@ -160,7 +160,7 @@ def test_a_set_that_cannot_be_loaded_leaves_the_old_one_in_force(prod: Path) -> 
         state = projects.state_of(prod)
         assert state["serial"] == serial
         assert projects.served(prod, "prod")["models"][0]["version"] == "v1"
-        # it can be tried again at once, and nothing of the failed try is a place to return to
+        # it can be tried again at once, and a rollback does not return to the failed attempt
         file.write_bytes(good)
         assert bind(prod, "v2")["bound"] == 1
         rolled = projects.run("rollback", "prod", "--yes", "--json", cwd=prod)
@@ -183,8 +183,8 @@ def test_a_first_set_that_cannot_be_loaded_leaves_no_server_behind(line: Path) -
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_server_of_this_host_that_hangs_is_started_anew(version: str, prod: Path) -> None:
-    """Where there is nothing else to do, and in the midst of a switch."""
+def test_a_server_of_this_host_that_hangs_is_started_again(version: str, prod: Path) -> None:
+    """When there is nothing else to do, and during a switch."""
     record = prod / ".leptonctl" / "servers" / "prod" / "server.json"
     pid = json.loads(record.read_text())["pid"]
     url = projects.served(prod, "prod")["url"]

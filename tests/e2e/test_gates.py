@@ -1,4 +1,4 @@
-"""Gates at an environment's door: one binding held while the others move, all held together, loosened, and every form of a rule."""
+"""Gates of an environment: one binding held while the others move, all held together, a loosened gate, and every form of a rule."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ EVALUATIONS = ("trained", "exported", "evaluated", "compared")
 
 
 def prod(root: Path, text: str) -> None:
-    """Write what stands below the platform in environment-prod.yaml."""
+    """Write the part of environment-prod.yaml below the platform."""
     file = root / "environment-prod.yaml"
     kept = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith(("kind:", "name:", "platform:"))]
     file.write_text("\n".join(kept) + "\n" + text, encoding="utf-8")
@@ -56,7 +56,7 @@ def test_a_failing_gate_holds_its_binding_and_no_other(tiny: Callable[..., Path]
     gates = "gates:\n- {models: 'ne*', accuracy: {min: 0.85}}\n- {models: '*', flips: {max: 0.9}}\n"
     prod(root, "models: {near: v2, far: v2}\n" + gates)
 
-    # both versions are built and evaluated: what the plan can know it says, and still applies the rest
+    # both versions are built and evaluated: the plan decides the gates that it can, and the rest is still applied
     held = apply(root, 6)
     assert (held["bound"], held["failed"], held["skipped"]) == (1, 1, 0)
     assert counts(held) == (0, 0, 0, 2)
@@ -90,7 +90,7 @@ def test_a_failing_gate_holds_its_binding_and_no_other(tiny: Callable[..., Path]
     plan(root, 0)
 
 
-def test_a_refusal_is_told_also_when_nothing_moved(tiny: Callable[..., Path]) -> None:
+def test_a_refusal_is_reported_even_if_nothing_moved(tiny: Callable[..., Path]) -> None:
     root = tiny(None, {"prod": "models: {line: v1}\ngates: {accuracy: {min: 0.999}}"})
     apply(root, 6)
     serial = projects.state_of(root)["serial"]
@@ -106,7 +106,7 @@ def test_a_refusal_is_told_also_when_nothing_moved(tiny: Callable[..., Path]) ->
     assert not (root / ".leptonctl" / "servers" / "prod" / "server.json").exists(), "there is nothing to serve"
 
 
-def test_together_one_holds_all(tiny: Callable[..., Path]) -> None:
+def test_with_switch_together_one_held_binding_holds_all(tiny: Callable[..., Path]) -> None:
     root = tiny(TWO, {"prod": "models: {near: v1, far: v1}\nswitch: together"}, rows=300)
     apply(root)
     gates = "switch: together\ngates: [{models: near, accuracy: {min: 0.85}}]\n"
@@ -153,7 +153,7 @@ def regression(tiny: Callable[..., Path]) -> Path:
 
 # version, gates, exit code of the plan before and of the apply, the steps that the gates' evidence takes
 RULES: list[tuple[str, str, int, int, set[str]]] = [
-    # an error is better when it is smaller: v2's is larger, so that it drops
+    # for an error smaller is better: v2's is larger, so it drops
     ("v2", "mae: {max_drop: 0.01}", 2, 6, {"compare"}),
     ("v2", "mae: {max_drop: 0.02}", 6, 6, set()),
     ("v2", "r2: {max_drop: 0.01}", 2, 6, {"compare"}),
@@ -161,14 +161,14 @@ RULES: list[tuple[str, str, int, int, set[str]]] = [
     ("v2", "mae: {max: 0.1}", 2, 6, {"evaluate"}),
     ("v2", "r2: {min: 0.99}", 6, 6, set()),
     ("v2", "mae: {max: 5}\n  r2: {min: 0.99, max_drop: 0.9}", 6, 6, set()),
-    # a number has no label that could flip
+    # a regression has no labels that could flip
     ("v2", "flips: {max: 1}", 2, 6, {"compare"}),
     ("v2", "mae: {max_drop: 5, max: 5}", 2, 0, set()),
     ("v3", "mae: {max: 5}\n  rmse: {max: 5}", 2, 0, {"evaluate"}),
 ]
 
 
-def test_rules_on_a_regression(regression: Path) -> None:
+def test_gate_rules_on_a_regression(regression: Path) -> None:
     now = "v1"
     for version, gates, planned, applied, steps in RULES:
         prod(regression, f"models: {{line: {version}}}\ngates:\n  {gates}\n")
@@ -194,7 +194,7 @@ def test_the_better_version_passes_every_drop(regression: Path) -> None:
 
 
 def test_a_metric_that_is_undefined_does_not_pass(tiny: Callable[..., Path]) -> None:
-    """All test rows are of one class: there is no ROC, and a gate on it must not wave a version through."""
+    """All test rows are of one class: there is no ROC, and a gate on it must not pass."""
     lines = [f"{x},{1 if x > 50 else 0},{'test' if x > 80 else 'train'}" for x in range(100)]
     root = tiny({"line": {"v1": "{}"}}, {"prod": "models: {line: v1}\ngates: {roc_auc: {min: 0.1}}"})
     (root / "data" / "points.csv").write_text("\n".join(["x,side,part", *lines]) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The spam example measures what scikit-learn alone measures, and serves what `predict` predicts, row by row."""
+"""The spam example has the metrics that scikit-learn alone gives, and serves what `predict` predicts, row by row."""
 
 import csv
 import json
@@ -60,7 +60,7 @@ def test_every_answer_over_http_is_that_of_predict(spam: Path) -> None:
         assert np.array_equal(http_probabilities, probabilities)
         assert of_one_tensor == batch
 
-        # alone, a row's sums run in another order: the last bit of a float32 may differ, the label may not
+        # for a single row the sums are computed in another order: the last bit of a float32 may differ, the label may not
         alone = [served(answer) for answer in load.answers(url, [rows.request(names, [row]) for row in test])]
         assert [label for found, _ in alone for label in found] == labels
         np.testing.assert_allclose(np.concatenate([p for _, p in alone]), probabilities, rtol=0, atol=1e-6)

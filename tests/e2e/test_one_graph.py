@@ -1,4 +1,4 @@
-"""Two versions of one ONNX graph that read other columns: each is evaluated, gated and served as what it is, its package."""
+"""Two versions of one ONNX graph that read other columns: each is evaluated, gated and served by its package."""
 
 import csv
 import json
@@ -66,7 +66,7 @@ def test_versions_of_one_graph_have_evaluations_and_gates_of_their_own(twins: Pa
     evaluations = [projects.result_of(twins, pointer.key("evaluate")).outputs for pointer in (f, g)]
     assert [evaluation["package"] for evaluation in evaluations] == packages
     assert [evaluation["metrics"]["accuracy"] for evaluation in evaluations] == [1.0, 0.0]
-    # g was never served here, so it is no return, and the gate holds it
+    # g was never served here, so it is not a return, and the gate holds it
     projects.edit(twins / "leptonctl.yaml", "tree: f", "tree: g")
     planned = json.loads(projects.run("plan", "--json", cwd=twins).stdout)
     (change,) = planned["changes"]
@@ -97,7 +97,7 @@ def test_a_switch_between_versions_of_one_graph_changes_what_answers(twins: Path
 
 
 def answered(url: str, row: dict[str, int]) -> str:
-    """The label for a row of which the model is given the columns that it reads."""
+    """The label for a row; the request has only the columns that the model reads."""
     inputs = [part["name"] for part in projects.ask(f"{url}/v2/models/tree")["inputs"]]
     body = {"inputs": [{"name": name, "datatype": "FP32", "shape": [1], "data": [row[name]]} for name in inputs]}
     outputs = {part["name"]: part["data"] for part in projects.ask(f"{url}/v2/models/tree/infer", body)["outputs"]}

@@ -1,4 +1,4 @@
-"""What a request, and a file for `predict`, may say: the dataset's contract over HTTP against the served examples."""
+"""What a request, and a file for `predict`, may contain: the dataset's contract over HTTP with the served examples."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ def test_a_regression_with_missing_values_and_categories(example: Callable[[str]
         return number
 
     whole = mpg(changed())
-    # nothing, NaN and an empty text are one and the same missing value; the imputer fills it with the median of the training rows
+    # null, NaN and an empty string are the same missing value; the imputer fills it with the median of the training rows
     missing = mpg(changed(horsepower=None))
     assert 15 < missing < 45
     bodies = [json.dumps(changed()).replace("88", cell) for cell in ("NaN", "null")]
@@ -112,7 +112,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     projects.stop_servers(root)
 
 
-def test_texts_of_any_script(desk: SimpleNamespace) -> None:
+def test_strings_of_any_script(desk: SimpleNamespace) -> None:
     header, table = rows.table(desk.root / "data" / "messages.csv")
     assert header == ["message", "topic"]
     messages = [message for message, _ in table]
@@ -125,7 +125,7 @@ def test_texts_of_any_script(desk: SimpleNamespace) -> None:
     assert [float(row[f"probability_{c}"]) for row in found for c in ("account", "delivery", "payment")] == data["probabilities"]
     assert sum(row["label"] == topic for row, (_, topic) in zip(found, table, strict=True)) / len(table) > 0.95
 
-    # as \\u escapes, as bytes, row by row: the same text
+    # as \\u escapes, as bytes, row by row: the same string
     escaped, raw = (json.dumps(batch, ensure_ascii=ascii_only).encode() for ascii_only in (True, False))
     assert escaped != raw
     one, other = load.answers(desk.url, [escaped, raw])
@@ -145,13 +145,13 @@ def test_texts_of_any_script(desk: SimpleNamespace) -> None:
         ([], '"message"'),
     ],
 )
-def test_what_is_no_text_is_refused(data: list, says: str, desk: SimpleNamespace) -> None:
+def test_a_value_that_is_not_a_string_is_refused(data: list, says: str, desk: SimpleNamespace) -> None:
     status, answer = asked(desk.url, {"inputs": [{"name": "message", "datatype": "BYTES", "shape": [1], "data": data}]})
     assert (status, list(answer)) == (400, ["error"]), answer
     assert says in answer["error"]
 
 
-def test_texts_nobody_thought_of_are_answered(desk: SimpleNamespace) -> None:
+def test_unusual_strings_are_answered(desk: SimpleNamespace) -> None:
     for text in (" ", "…", "\u0000", "🚚" * 500, "a" * 100_000, "\u202eabc", "١٢٣", "ﬁ ﬀ"):
         status, answer = asked(desk.url, rows.one_row({"message": text}))
         assert status == 200, (text[:20], answer)
@@ -161,7 +161,7 @@ def test_texts_nobody_thought_of_are_answered(desk: SimpleNamespace) -> None:
     assert (status, '"message"' in answer["error"], "BYTES" in answer["error"]) == (400, True, True)
 
 
-def test_predict_reads_what_a_request_may_say(desk: SimpleNamespace) -> None:
+def test_predict_reads_what_a_request_may_contain(desk: SimpleNamespace) -> None:
     """Columns in any order with others beside; what breaks the contract is named by file, line and column."""
     file = desk.root / "new.csv"
     file.write_text('id,message\n1,"Où est mon colis ?"\n2,我的包裹在哪里\n', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A return is never blocked and computes nothing: whatever has become of the data, the libraries, the metrics and the gates."""
+"""A return is never blocked and computes nothing, whatever happened to the data, the libraries, the metrics and the gates."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.e2e import load, rows
 from tests.e2e.test_switch_under_load import URL, applied, bound, by_revert, returned, switched, to_v2
 
 
-def test_with_the_data_overwritten_and_without_scikit_learn(spam: Path) -> None:
+def test_a_return_with_the_data_overwritten_and_without_scikit_learn(spam: Path) -> None:
     applied(spam)
     names, test = rows.spam_test_rows(spam)
     url = projects.served(spam, "prod")["url"] + URL
@@ -39,8 +39,8 @@ def test_with_the_data_overwritten_and_without_scikit_learn(spam: Path) -> None:
     }
 
 
-def test_to_a_version_that_its_gates_would_hold_now(spam: Path) -> None:
-    """v1 is worse than v2 under max_drop already; gates that came later hold it too, and one whose evidence nobody computed."""
+def test_a_return_to_a_version_that_its_gates_would_hold_now(spam: Path) -> None:
+    """v1 is worse than v2 under max_drop already; gates that came later hold it too, and one without evidence."""
     applied(spam)
     to_v2(spam)
     projects.edit(spam / "environments.yaml", "accuracy: {min: 0.93}", "accuracy: {min: 0.96}\n  balanced_accuracy: {min: 0.99}")
@@ -62,7 +62,7 @@ def test_to_a_version_that_its_gates_would_hold_now(spam: Path) -> None:
     returned(applied(spam))
 
 
-def test_with_a_gate_loosened_in_the_reverted_commit(spam: Path) -> None:
+def test_a_return_with_a_gate_loosened_in_the_reverted_commit(spam: Path) -> None:
     applied(spam)
     digests = bound(spam)
     projects.edit(spam / "environments.yaml", "f1: {max_drop: 0.005}", "f1: {max_drop: 0.5}")
@@ -73,7 +73,7 @@ def test_with_a_gate_loosened_in_the_reverted_commit(spam: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["build", "apply"])
-def test_beside_a_running_build(command: str, tiny: Callable[..., Path]) -> None:
+def test_a_return_during_a_running_build(command: str, tiny: Callable[..., Path]) -> None:
     """While the next version of the same binding trains. The apply that trained it finds the binding moved and keeps what it built."""
     slow = "{algorithm: mlp, params: {hidden_layer_sizes: [100, 100], max_iter: 120, n_iter_no_change: 120, tol: 0.0}}"
     root = tiny({"line": {"v1": "{}", "v2": "{params: {C: 0.5}}"}}, {"prod": "models: {line: v1}"}, rows=2000)

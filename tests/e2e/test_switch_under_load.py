@@ -1,4 +1,4 @@
-"""v1 -> v2 in prod and back, by `git revert` and by `leptonctl rollback`: nothing is computed, nothing is lost, every byte returns."""
+"""v1 -> v2 in prod and back, by `git revert` and by `leptonctl rollback`: nothing is computed, no request fails, the answers are byte for byte the same as before."""
 
 import time
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def to_v2(root: Path) -> dict:
 
 
 def bound(root: Path) -> tuple[str, str, str, str]:
-    """What prod serves: recorded and live."""
+    """What prod serves, as recorded and as observed."""
     model = projects.served(root, "prod")["models"][0]
     return model["digest"], model["artifact"], model["live_digest"], model["live_artifact"]
 
@@ -59,7 +59,7 @@ def by_rollback(root: Path) -> dict:
 
 
 @pytest.mark.parametrize("back", [by_revert, by_rollback])
-def test_there_and_back_while_requests_run(back: Callable[[Path], dict], spam: Path, tmp_path: Path) -> None:
+def test_a_switch_and_its_return_under_load(back: Callable[[Path], dict], spam: Path, tmp_path: Path) -> None:
     applied(spam)
     url = projects.served(spam, "prod")["url"] + URL
     names, test = rows.spam_test_rows(spam)

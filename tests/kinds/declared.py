@@ -1,4 +1,4 @@
-"""Declarations from YAML text to nodes, with the shipped catalog and files that nobody reads: their digests are handed in."""
+"""From YAML text to declarations and nodes, with the bundled catalog. No data file is read: their digests are passed in."""
 
 from collections.abc import Mapping
 
@@ -54,12 +54,12 @@ ALL = DATA + MODEL + ENVIRONMENT
 
 
 def seen(key: SourceKey) -> SourceFacts:
-    """A file whose content is as good as its name."""
+    """The facts of a file whose digest is derived from its name."""
     return SourceFacts(digest=digest(key[0]), columns=COLUMNS)
 
 
 def check(documents: tuple[Document, ...] | list[Document]) -> tuple[Diagnostic, ...]:
-    """What is wrong with documents, each for itself."""
+    """The mistakes of each document by itself."""
     unbuilt = (problem for document in documents for problem in KINDS[document.kind].unbuilt(document))
     return (*validate(documents, BASE), *unbuilt)
 
@@ -67,7 +67,7 @@ def check(documents: tuple[Document, ...] | list[Document]) -> tuple[Diagnostic,
 def declared(
     text: str, facts: Mapping[str, SourceFacts] | None = None, catalog: Catalog = CATALOG
 ) -> tuple[Declarations | None, tuple[Diagnostic, ...]]:
-    """What the text of one file declares, with everything that is wrong. `facts`: of some files by path."""
+    """What the text of one file declares, with all mistakes. `facts`: of some files by path."""
     documents, problems = load({"project.yaml": text if "kind: Project" in text else PROJECT + text}, tuple(KINDS))
     documents, unfilled = render(documents)
     problems = (*problems, *unfilled, *check(documents))
@@ -80,7 +80,7 @@ def declared(
 
 
 def sound(text: str, facts: Mapping[str, SourceFacts] | None = None) -> Declarations:
-    """The declarations of a text that nothing is wrong with."""
+    """The declarations of a valid text."""
     declarations, problems = declared(text, facts)
     assert declarations is not None, problems
     assert not problems
@@ -102,18 +102,18 @@ def digests(text: str, facts: Mapping[str, SourceFacts] | None = None) -> dict[s
 
 
 def step(node: Node, op: str) -> Step:
-    """The one step of a node that does this."""
+    """The only step of a node with this op."""
     (found,) = (s for s in node.steps if s.op == op)
     return found
 
 
 def ids(text: str, facts: Mapping[str, SourceFacts] | None = None) -> list[str]:
-    """The ids of what is wrong, in order."""
+    """The ids of the mistakes, in order."""
     return [problem.id for problem in declared(text, facts)[1]]
 
 
 def produced(step: Step, key: str) -> Result:
-    """What a step would give: bytes, rows and packages that are named after the key that made them."""
+    """The result of a step without running it: artifacts, rows and packages named after its key."""
     artifacts, outputs = {}, {}
     if step.op == "prepare":
         artifacts = {name: digest([key, name]) for name in ("train.parquet", "test.parquet")}
@@ -145,7 +145,7 @@ def build(nodes: Mapping[str, Node], current: Mapping[str, Pointer] | None = Non
 
 
 def applied(nodes: Mapping[str, Node]) -> dict[str, Pointer]:
-    """Pointers as they stand when everything is built and bound."""
+    """The pointers after everything is built and bound."""
     results = build(nodes)
     keys = resolve_keys(list(nodes.values()), {}, results)
     found: dict[str, Pointer] = {}
@@ -171,7 +171,7 @@ def applied(nodes: Mapping[str, Node]) -> dict[str, Pointer]:
 
 
 def recipes(nodes: Mapping[str, Node]) -> dict[str, Recipe]:
-    """What lies in the store of these nodes, by declaration."""
+    """The recipes of these nodes in the store, by declaration."""
     return {n.declaration: Recipe(address=n.address, recipe=n.recipe, notes=n.notes) for n in nodes.values()}
 
 
@@ -181,7 +181,7 @@ def settled(nodes: Mapping[str, Node], current: Mapping[str, Pointer], results: 
 
 
 def moved(before: str, after: str, facts: Mapping[str, SourceFacts] | None = None) -> list[Change]:
-    """What differs between two texts, as the change from one applied to the other, with what caused it."""
+    """The changes from one applied text to another, with their causes."""
     old = nodes_of(before)
     pointers = applied(old)
     nodes = nodes_of(after, facts, state=State(lineage="l", project="toy", current=pointers), results=build(old))

@@ -1,4 +1,4 @@
-"""What moves a digest and what does not: the pure half of every edit, with the shipped catalog and no data."""
+"""Which edits change a digest and which do not: the pure part of every edit, with the bundled catalog and no data."""
 
 import pytest
 
@@ -41,7 +41,7 @@ FULL = (
 )
 FIRST, LINE, DEV, BINDING = "dataset/points@first", "model/line@v1", "environment/dev", "environment/dev/line"
 
-# (what is edited, old text, new text) of what must cost nothing
+# (edit, old text, new text) of edits that must change nothing
 SAME = [
     ("description", "kind: Model\n", "kind: Model\ndescription: Other\n"),
     ("description of a version", "v1: {}", "v1: {description: Other}"),
@@ -72,12 +72,12 @@ SAME = [
 
 
 @pytest.mark.parametrize(("old", "new"), [case[1:] for case in SAME], ids=[case[0] for case in SAME])
-def test_what_says_the_same_moves_nothing(old: str, new: str) -> None:
+def test_equivalent_edits_change_no_digest(old: str, new: str) -> None:
     assert FULL.count(old) == 1
     assert digests(FULL.replace(old, new)) == digests(FULL)
 
 
-# what must move: the digests of these addresses and of no others
+# edits that must change the digests of exactly these addresses
 TRAINED = {LINE, BINDING}
 READ = {FIRST, LINE, BINDING}
 BOTH = {*READ, "dataset/points@second"}
@@ -118,14 +118,14 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), [case[1:] for case in OTHER], ids=[case[0] for case in OTHER])
-def test_what_determines_a_result_moves_it_and_what_stands_on_it(old: str, new: str, expected: set[str]) -> None:
+def test_an_edit_changes_the_digest_and_those_of_dependents(old: str, new: str, expected: set[str]) -> None:
     assert FULL.count(old) == 1
     before, after = digests(FULL), digests(FULL.replace(old, new))
     assert {address for address in before if before[address] != after[address]} == expected
 
 
-def test_a_setting_or_parameter_that_a_later_release_adds_moves_nothing() -> None:
-    """A tool upgrade alone moves no digest: what is at its default is in none."""
+def test_a_setting_or_parameter_that_a_later_release_adds_changes_no_digest() -> None:
+    """An upgrade alone changes no digest: values at their default are in none."""
     more = {"added_later": {"type": "integer", "default": 3, "description": "d"}}
     server, trainer = CATALOG.platforms["server"], CATALOG.trainers["classification", "logistic_regression"]
     later = replace(
@@ -146,12 +146,12 @@ def test_a_setting_or_parameter_that_a_later_release_adds_moves_nothing() -> Non
 
 
 def test_every_edit_gives_another_digest() -> None:
-    """No two of the edits above look alike."""
+    """No two of the edits above give equal digests."""
     found = [digests(FULL.replace(old, new))[LINE] for _, old, new, expected in OTHER if LINE in expected]
     assert len(set(found)) == len(found)
 
 
-def test_renamed_files_and_names_cost_nothing() -> None:
+def test_renamed_files_and_documents_change_no_result() -> None:
     same = {"data/other.csv": SourceFacts(digest=digests_of_file("data/first.csv"), columns=COLUMNS)}
     renamed_file = ALL.replace("data/first.csv", "data/other.csv")
     assert digests(renamed_file, same) == digests(ALL)
@@ -167,20 +167,20 @@ def digests_of_file(path: str) -> str:
     return found
 
 
-def test_other_bytes_in_the_file_move_what_reads_it() -> None:
+def test_other_bytes_in_a_file_change_what_reads_it() -> None:
     other = {"data/first.csv": SourceFacts(digest="sha256:" + "1" * 64, columns=COLUMNS)}
     before, after = digests(ALL), digests(ALL, other)
     assert {a for a in before if before[a] != after[a]} == READ
 
 
-def test_a_pin_of_the_same_bytes_moves_nothing_and_keeps_them() -> None:
+def test_a_pin_of_the_same_bytes_changes_nothing_and_keeps_them() -> None:
     pinned = ALL.replace("first.csv}", f"first.csv, digest: '{digests_of_file('data/first.csv')}'}}")
     overwritten = {"data/first.csv": SourceFacts(digest="sha256:" + "1" * 64, columns=COLUMNS)}
     gone = {"data/first.csv": SourceFacts(problem=("missing-file", "It is gone", "gone", "put it back"))}
     assert digests(pinned) == digests(pinned, overwritten) == digests(pinned, gone) == digests(ALL)
 
 
-def test_evaluation_moves_its_own_step_alone() -> None:
+def test_an_edit_of_evaluation_changes_only_its_own_step() -> None:
     for old, new, ops, path, now in (
         ("[accuracy, f1]", "[accuracy]", {"evaluate", "cross_validate"}, "evaluate.metrics", ["accuracy"]),
         ("positive: a", "positive: b", {"evaluate", "cross_validate"}, "evaluate.positive", "b"),
@@ -199,7 +199,7 @@ def test_evaluation_moves_its_own_step_alone() -> None:
         assert "evaluate" in (PROJECT + text).splitlines()[because.span.line - 1]
 
 
-def test_checks_go_with_the_binding() -> None:
+def test_checks_belong_to_the_binding() -> None:
     text = FULL.replace("missing: 0.0}", "missing: 0.0, min: 0}")
     (change,) = moved(FULL, text)
     assert (change.address, change.reason) == (BINDING, "the checks on its requests changed")
@@ -209,16 +209,16 @@ def test_a_split_is_stratified_for_a_classification() -> None:
     regression = ALL.replace("classification", "regression").replace("logistic_regression", "ridge")
     splits = {
         name: step(nodes_of(text)[FIRST], "prepare").inputs["split"]["stratify"]  # type: ignore[call-overload, index]
-        for name, text in (("classification", ALL), ("regression", regression), ("said so", regression.replace("versions:\n  first", "split: {stratify: true}\nversions:\n  first")))
+        for name, text in (("classification", ALL), ("regression", regression), ("declared", regression.replace("versions:\n  first", "split: {stratify: true}\nversions:\n  first")))
     }  # fmt: skip
-    assert splits == {"classification": True, "regression": False, "said so": True}
+    assert splits == {"classification": True, "regression": False, "declared": True}
 
 
 REGRESSION = MODEL.replace("line", "slope").replace("classification", "regression").replace("logistic_regression", "ridge")
 
 
-def test_a_model_whose_split_differs_reads_rows_of_its_own() -> None:
-    """A classification and a regression on one dataset that leaves it open: each trains on what its key says."""
+def test_a_model_with_another_split_reads_its_own_rows() -> None:
+    """A classification and a regression on one dataset without `stratify`: each trains on the rows of its own split."""
     nodes = nodes_of(DATA + MODEL + REGRESSION + ENVIRONMENT)
     data, line, slope = nodes[FIRST], nodes[LINE], nodes["model/slope@v1"]
     assert [s.op for s in line.steps] == ["train", "export", "evaluate"]
@@ -230,27 +230,27 @@ def test_a_model_whose_split_differs_reads_rows_of_its_own() -> None:
         place = FIRST if node is line else slope.address
         assert step(node, "train").fields["prepare"] == rows
         assert all(s.needs["prepare"] == (place, "prepare") for s in node.steps if s.op != "prepare")
-    # what the dataset says for itself holds for both
-    said = nodes_of((DATA + MODEL + REGRESSION).replace("target: side", "target: side\nsplit: {stratify: false}"))
-    assert [s.op for s in said["model/slope@v1"].steps] == ["train", "export", "evaluate"]
+    # what the dataset declares itself applies to both
+    nodes = nodes_of((DATA + MODEL + REGRESSION).replace("target: side", "target: side\nsplit: {stratify: false}"))
+    assert [s.op for s in nodes["model/slope@v1"].steps] == ["train", "export", "evaluate"]
 
 
-def test_gates_of_such_a_model_are_judged_on_its_own_rows() -> None:
+def test_gates_of_such_a_model_are_decided_on_its_own_rows() -> None:
     place = "---\nkind: Environment\nname: lab\nplatform: {port: 9001}\nmodels: {slope: v1}\ngates: {mae: {max: 1}}\n"
     model = REGRESSION.replace("versions:", "evaluate: {metrics: [r2]}\nversions:")
     evaluate = step(nodes_of(DATA + MODEL + model + ENVIRONMENT + place)["environment/lab/slope"], "evaluate")
     assert evaluate.needs["prepare"] == ("model/slope@v1", "prepare")
 
 
-def test_a_version_does_not_move_when_a_model_comes_to_it_or_leaves_it() -> None:
+def test_a_dataset_version_does_not_change_with_the_models_that_read_it() -> None:
     before, after = digests(ALL), digests(ALL.replace("points@first", "points@second"))
     assert {a for a in before if before[a] != after[a]} == {LINE, BINDING}
-    # with another target it may be another task: that is said by the models that read it alone
+    # with another target it may be another task, which only the models that read it declare
     other = ALL.replace("second: {source", "second: {target: x, source")
     assert step(nodes_of(other)["dataset/points@second"], "prepare").inputs["split"]["stratify"] is False  # type: ignore[call-overload, index]
 
 
-def test_one_dataset_version_needs_no_name() -> None:
+def test_a_single_dataset_version_need_not_be_named() -> None:
     one = ALL.replace("  second: {source: data/second.csv}\n", "")
     assert digests(one.replace("points@first", "points")) == digests(one)
 
@@ -262,7 +262,7 @@ def test_two_versions_of_one_recipe_share_their_steps() -> None:
     assert [s.spec for s in one.steps] == [s.spec for s in two.steps]
 
 
-def test_nodes_say_where_each_field_of_a_recipe_is_written() -> None:
+def test_nodes_know_where_each_field_of_a_recipe_is_written() -> None:
     (change,) = (c for c in moved(ALL, ALL.replace("v1: {}", "v1: {params: {C: 0.5}}")) if c.address == LINE)
     (because,) = change.because
     assert (because.path, because.before, because.after) == ("params.C", None, 0.5)
@@ -272,8 +272,8 @@ def test_nodes_say_where_each_field_of_a_recipe_is_written() -> None:
     )
 
 
-def test_a_plan_of_the_same_is_all_keep() -> None:
-    """By the state alone: no result is asked for."""
+def test_a_plan_without_edits_keeps_everything() -> None:
+    """From the state alone: no result is looked up."""
     nodes = nodes_of(FULL)
     found = settled(nodes, applied(nodes), {})
     assert all(isinstance(c, Keep) for c in diff(found.nodes, found.current, found.keys))

@@ -1,4 +1,4 @@
-"""Live reality against state: each difference one line of its class."""
+"""What really serves compared with the state: one line of its class for each difference."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def lines(live: Live, recorded: State | None = None) -> list[tuple[str, str]]:
 ALIVE = frozenset({"s1"})
 
 
-def test_a_server_that_serves_what_is_recorded_is_no_line() -> None:
+def test_a_server_that_serves_what_is_recorded_is_not_drift() -> None:
     assert lines(Live(here=True, running=True, answering=server(), servers=(server(),), alive=ALIVE, head=head(3))) == []
     assert lines(Live(here=False, servers=(server(),), alive=ALIVE)) == []
 
@@ -52,7 +52,7 @@ def test_this_hosts_server_is_healed() -> None:
     ]
 
 
-def test_the_server_s_own_reason_is_told() -> None:
+def test_the_servers_own_reason_is_shown() -> None:
     assert lines(Live(here=True, reason="port 8080 is taken by pid 7")) == [("heal", "port 8080 is taken by pid 7")]
     assert lines(Live(here=True, running=True, answering=server(2, note="deployment 3 is damaged"))) == [
         ("heal", "the server serves another deployment than the recorded one: deployment 3 is damaged")
@@ -66,28 +66,28 @@ def test_a_head_that_names_another_deployment_is_healed_whatever_serves() -> Non
     ]
 
 
-def test_a_switch_under_way_is_no_drift() -> None:
+def test_a_switch_under_way_is_not_drift() -> None:
     under_way = state(pending={"prod": pending(4)})
     assert lines(Live(here=True, running=True, answering=server(4)), under_way) == []
     assert lines(Live(here=True, running=True, answering=server(3), head=head(4)), under_way) == []
 
 
-def test_what_cannot_be_seen_from_here_is_unobserved() -> None:
+def test_a_server_that_cannot_be_reached_is_unobserved() -> None:
     for servers in ((), (server(stopped=True),)):
         assert [c for c, _ in lines(Live(here=False, servers=servers))] == ["unobserved"]
-    # one that was seen long ago is named besides
+    # one that was seen long ago is named too
     assert lines(Live(here=False, servers=(server(),))) == [
         ("unobserved", "no server of this environment can be seen from here"),
         ("note", "server s1 shows no sign of life"),
     ]
 
 
-def test_a_second_server_that_went_quiet_is_a_note() -> None:
+def test_a_second_server_that_went_silent_is_a_note() -> None:
     live = Live(here=True, running=True, answering=server(), servers=(server(), server(id="s2")), alive=ALIVE)
     assert lines(live) == [("note", "server s2 shows no sign of life")]
 
 
-def test_an_environment_with_nothing_bound_has_no_server_to_miss() -> None:
+def test_an_environment_without_bindings_needs_no_server() -> None:
     assert lines(Live(here=True, running=False), state(current={})) == []
     assert lines(Live(here=True, running=False), state(current={"environment/prod2/m": BOUND["environment/prod/m"]})) == []
 
@@ -117,5 +117,5 @@ def test_a_pinned_file_that_changed_is_a_note() -> None:
     assert overwritten({"data/first.csv": SourceFacts(digest=None), "data/second.csv": other}) == [("dataset/points@first", "note", None)]
 
 
-def test_a_pinned_file_that_was_not_looked_at_is_no_line() -> None:
+def test_a_pinned_file_that_was_not_observed_is_not_drift() -> None:
     assert overwritten({}) == []

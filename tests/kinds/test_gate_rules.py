@@ -1,4 +1,4 @@
-"""Every rule against every kind of evidence, and a rule of somebody's own to show that a line in the table is all it takes."""
+"""Every rule with every kind of evidence, and an additional rule to show that one line in the table is enough."""
 
 import pytest
 
@@ -30,7 +30,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 def greater_is_better(metric: str) -> bool:
-    """Asked about metrics of the catalog only: flips is none."""
+    """Called only for metrics of the catalog; flips is not one of them."""
     assert metric != "flips"
     return metric not in SMALLER_IS_BETTER
 
@@ -40,8 +40,8 @@ def gate(metric: str, rule: str, limit: float) -> Gate:
 
 
 def one(metric: str, rule: str, limit: float, evidence: Evidence) -> Judgement:
-    (found,) = judgements([gate(metric, rule, limit)], evidence, greater_is_better)
-    return found
+    (judgement,) = judgements([gate(metric, rule, limit)], evidence, greater_is_better)
+    return judgement
 
 
 def evaluated(rows: int = 40, /, **metrics: float | None) -> Evidence:
@@ -60,7 +60,7 @@ def flipped(changed: int, rows: int) -> Evidence:
     ("rule", "limit", "passed"),
     [("min", 0.8, True), ("min", 0.9, True), ("min", 0.91, False), ("max", 0.91, True), ("max", 0.9, True), ("max", 0.89, False)],
 )
-def test_min_and_max_of_the_candidates_own_rows(rule: str, limit: float, passed: bool) -> None:
+def test_min_and_max_use_the_candidates_own_rows(rule: str, limit: float, passed: bool) -> None:
     expected = Judgement(gate=gate("f1", rule, limit), passed=passed, value=0.9, candidate=0.9, n=40)
     assert one("f1", rule, limit, evaluated(f1=0.9)) == expected
 
@@ -73,23 +73,23 @@ def test_a_value_on_the_limit_passes_from_either_side(metric: str, value: float)
 
 def test_a_metric_of_a_second_evaluation_and_its_rows() -> None:
     first, second = EvaluateOutputs(metrics={"accuracy": 1.0}, rows=10), EvaluateOutputs(metrics={"f1": 0.9}, rows=7)
-    found = one("f1", "min", 0.5, Evidence(evaluations=(first, second)))
-    assert (found.passed, found.n) == (True, 7)
+    judgement = one("f1", "min", 0.5, Evidence(evaluations=(first, second)))
+    assert (judgement.passed, judgement.n) == (True, 7)
     # the one that does not exist yet may have it
     assert one("f1", "min", 0.5, Evidence(evaluations=(first, None))) == Judgement(gate=gate("f1", "min", 0.5), passed=None)
 
 
 @pytest.mark.parametrize("evidence", [Evidence(), Evidence(evaluations=(None,)), Evidence(evaluations=(None, None))])
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "min"), ("mae", "max"), ("f1", "max_drop"), ("flips", "max")])
-def test_nothing_is_known_before_the_evidence_exists(evidence: Evidence, metric: str, rule: str) -> None:
+def test_a_gate_is_undecided_before_its_evidence_exists(evidence: Evidence, metric: str, rule: str) -> None:
     assert one(metric, rule, 0.1, evidence) == Judgement(gate=gate(metric, rule, 0.1), passed=None)
 
 
 @pytest.mark.parametrize("metrics", [{}, {"roc_auc": None}, {"roc_auc": NAN}, {"roc_auc": INF}, {"roc_auc": -INF}])
 @pytest.mark.parametrize(("rule", "limit"), [("min", -10.0), ("max", 10.0)])
 def test_a_metric_that_is_undefined_on_the_rows_does_not_pass(metrics: dict[str, float | None], rule: str, limit: float) -> None:
-    found = one("roc_auc", rule, limit, evaluated(3, **metrics))
-    assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, UNDEFINED, "gate", 3)
+    judgement = one("roc_auc", rule, limit, evaluated(3, **metrics))
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, UNDEFINED, "gate", 3)
 
 
 @pytest.mark.parametrize(
@@ -100,24 +100,24 @@ def test_a_metric_that_is_undefined_on_the_rows_does_not_pass(metrics: dict[str,
     ],
 )  # fmt: skip
 def test_a_drop_is_how_much_worse_it_is(metric: str, bound: float, candidate: float, drop: float) -> None:
-    found = one(metric, "max_drop", 0.2, compared(metric, bound, candidate))
-    assert found.value == pytest.approx(drop)
-    assert (found.bound, found.candidate, found.n, found.passed) == (bound, candidate, 30, drop <= 0.2)
+    judgement = one(metric, "max_drop", 0.2, compared(metric, bound, candidate))
+    assert judgement.value == pytest.approx(drop)
+    assert (judgement.bound, judgement.candidate, judgement.n, judgement.passed) == (bound, candidate, 30, drop <= 0.2)
 
 
 @pytest.mark.parametrize(
     ("metric", "bound", "candidate", "limit"),
     [("accuracy", 0.95, 0.945, 0.005), ("f1", 0.8, 0.7, 0.1), ("mae", 0.3, 0.4, 0.1), ("mae", 1000.3, 1000.4, 0.1)],
 )
-def test_a_drop_on_the_limit_passes_whatever_floating_point_makes_of_it(metric: str, bound: float, candidate: float, limit: float) -> None:
-    found = one(metric, "max_drop", limit, compared(metric, bound, candidate))
-    assert found.value is not None
-    assert found.value > limit, "as floats the drop is above the limit, or this shows nothing"
-    assert found.passed is True
+def test_a_drop_on_the_limit_passes_despite_rounding(metric: str, bound: float, candidate: float, limit: float) -> None:
+    judgement = one(metric, "max_drop", limit, compared(metric, bound, candidate))
+    assert judgement.value is not None
+    assert judgement.value > limit, "as floats the drop is above the limit, or this shows nothing"
+    assert judgement.passed is True
     assert one(metric, "max_drop", limit * 0.9, compared(metric, bound, candidate)).passed is False
 
 
-def test_a_value_beside_the_limit_by_rounding_alone_passes() -> None:
+def test_a_value_off_the_limit_only_by_rounding_passes() -> None:
     assert one("mae", "max", 0.3, evaluated(mae=0.1 + 0.2)).passed is True
     assert one("r2", "min", 0.1, evaluated(r2=1 - 0.9)).passed is True
     assert one("flips", "max", 0.3, flipped(3, 10)).passed is True
@@ -133,14 +133,14 @@ def test_the_tolerance_is_far_below_what_a_row_can_change() -> None:
 
 
 @pytest.mark.parametrize("limit", [NAN, INF])
-def test_a_limit_that_is_no_number_opens_no_door(limit: float) -> None:
+def test_a_limit_that_is_not_a_number_passes_nothing(limit: float) -> None:
     assert one("f1", "min", limit, evaluated(f1=1.0)).passed is False
 
 
 @pytest.mark.parametrize(("bound", "candidate"), [(None, None), (0.5, None), (None, 0.5), (NAN, 0.5), (0.5, NAN), (INF, 0.5), (0.5, -INF)])
 def test_a_drop_of_an_undefined_metric_does_not_pass(bound: float | None, candidate: float | None) -> None:
-    for found in (one("f1", "max_drop", 1.0, compared("f1", bound, candidate)), one("f1", "max_drop", 1.0, compared("r2", 0.9, 0.9))):
-        assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, UNDEFINED, "gate", 30)
+    for judgement in (one("f1", "max_drop", 1.0, compared("f1", bound, candidate)), one("f1", "max_drop", 1.0, compared("r2", 0.9, 0.9))):
+        assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, UNDEFINED, "gate", 30)
 
 
 @pytest.mark.parametrize(("changed", "passed"), [(0, True), (4, True), (5, True), (6, False), (100, False)])
@@ -150,34 +150,34 @@ def test_flips(changed: int, passed: bool) -> None:
     assert one("flips", "max", 0.05, flipped(changed, 100)) == expected
 
 
-def test_a_regression_has_no_labels_to_agree_on() -> None:
+def test_flips_do_not_pass_on_a_regression() -> None:
     evidence = Evidence(comparison=CompareOutputs(rows=30, flips=Flips(rows=30)))
-    found = one("flips", "max", 1.0, evidence)
-    assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, NO_LABELS, "gate", 30)
+    judgement = one("flips", "max", 1.0, evidence)
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, NO_LABELS, "gate", 30)
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
 def test_without_rows_the_versions_are_not_comparable(metric: str, rule: str) -> None:
-    found = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=0, excluded=12)))
-    assert (found.passed, found.value, found.note, found.held, found.n) == (False, None, NO_ROWS, "not_comparable", 0)
+    judgement = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=0, excluded=12)))
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held, judgement.n) == (False, None, NO_ROWS, "not_comparable", 0)
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
-def test_why_versions_are_not_comparable_is_said(metric: str, rule: str) -> None:
+def test_the_reason_why_versions_are_not_comparable_is_given(metric: str, rule: str) -> None:
     why = "they predict different targets"
-    found = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=12, metrics={"f1": Pair(a=1.0, b=1.0)}, not_comparable=why)))
-    assert (found.passed, found.value, found.note, found.held) == (False, None, why, "not_comparable")
+    judgement = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=12, metrics={"f1": Pair(a=1.0, b=1.0)}, not_comparable=why)))
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held) == (False, None, why, "not_comparable")
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
-def test_there_is_nothing_to_drop_from_when_nothing_else_is_bound(metric: str, rule: str) -> None:
+def test_a_comparison_gate_passes_when_nothing_else_is_bound(metric: str, rule: str) -> None:
     expected = Judgement(gate=gate(metric, rule, 0.0), passed=True, note=NOTHING_BOUND)
     assert one(metric, rule, 0.0, Evidence(compares=False)) == expected
-    # a comparison with what was bound before says nothing of this
+    # a comparison with an earlier binding does not count
     assert one(metric, rule, 0.0, replace(compared("f1", 0.9, 0.1), compares=False)) == expected
 
 
-def test_what_the_own_rows_say_needs_nothing_bound() -> None:
+def test_min_and_max_need_nothing_bound() -> None:
     evidence = replace(evaluated(f1=0.9), compares=False)
     assert one("f1", "min", 0.95, evidence).passed is False
 
@@ -214,18 +214,18 @@ def test_a_metric_with_rules_of_its_own_has_no_others() -> None:
     ("metric", "rule", "words"),
     [("f1", "min", "f1 ≥ 0.85"), ("mae", "max", "mae ≤ 0.85"), ("f1", "max_drop", "f1 drop ≤ 0.85"), ("flips", "max", "flips ≤ 0.85")],
 )
-def test_a_rule_says_what_a_gate_asks(metric: str, rule: str, words: str) -> None:
-    found = find_rule(metric, rule)
-    assert found is not None
-    assert found.describe(gate(metric, rule, 0.85)) == words
+def test_a_rule_words_what_a_gate_requires(metric: str, rule: str, words: str) -> None:
+    known_rule = find_rule(metric, rule)
+    assert known_rule is not None
+    assert known_rule.describe(gate(metric, rule, 0.85)) == words
 
 
-def test_yaml_takes_the_limits_of_the_table() -> None:
+def test_the_yaml_schema_has_the_limits_of_the_table() -> None:
     assert GATE["properties"] == limits()
 
 
 def drop_at_most(gate: Gate, evidence: Evidence, greater: GreaterIsBetter) -> Judgement:
-    """How a rule with a test might look: the drop may be at most the limit with confidence, by an interval twice as wide as it is."""
+    """A rule with a statistical test: the drop may be at most the limit with confidence, by an interval twice as wide as it is."""
     assert evidence.comparison is not None
     bound, candidate = evidence.comparison.pair(gate.metric) or (0.0, 0.0)
     drop = bound - candidate if greater(gate.metric) else candidate - bound
@@ -235,7 +235,7 @@ def drop_at_most(gate: Gate, evidence: Evidence, greater: GreaterIsBetter) -> Ju
     )
 
 
-def test_a_rule_of_ones_own_is_one_value_in_the_table() -> None:
+def test_a_new_rule_is_one_value_in_the_table() -> None:
     sure = Rule(name="sure_drop", evidence=COMPARE, judge=drop_at_most, sign="≤", limit="drop to be sure of", label="sure {}".format)
     size = Rule(name="max", metric="size_mb", evidence="export", judge=lambda g, *_: Judgement(gate=g, passed=None), sign="≤", limit="most")
     rules = (*RULES, sure, size)
@@ -249,5 +249,11 @@ def test_a_rule_of_ones_own_is_one_value_in_the_table() -> None:
     assert limits(rules)["sure_drop"]["description"] == "Drop to be sure of."
     assert sure.describe(gates[1]) == "sure mae ≤ 0.2"
     evidence = replace(compared("mae", 1.0, 1.125), evaluations=evaluated(f1=0.9).evaluations)
-    _, found, _ = judgements(gates, evidence, greater_is_better, rules=rules)
-    assert (found.passed, found.value, found.interval, found.test, found.n) == (True, 0.125, (0.115, 0.135), "toy test", 30)
+    _, judgement, _ = judgements(gates, evidence, greater_is_better, rules=rules)
+    assert (judgement.passed, judgement.value, judgement.interval, judgement.test, judgement.n) == (
+        True,
+        0.125,
+        (0.115, 0.135),
+        "toy test",
+        30,
+    )

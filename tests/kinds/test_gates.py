@@ -58,7 +58,7 @@ def test_every_gate_has_its_judgement_in_order() -> None:
     assert [(j.passed, j.n) for j in found] == [(True, 40), (True, 30), (False, 30), (False, 40)]
 
 
-def test_a_number_has_no_flips() -> None:
+def test_a_flips_gate_does_not_pass_on_a_regression() -> None:
     assert [j.passed for j in judged(evidence(comparison=NUMBER))] == [True, True, False, False]
 
 
@@ -69,7 +69,7 @@ def test_a_number_has_no_flips() -> None:
         {"metrics": {"f1": {"a": 1}}, "rows": 40}, {"metrics": [0.9], "rows": 40}, {"metrics": {"f1": 0.9}, "rows": "40"},
     ],
 )  # fmt: skip
-def test_an_evaluation_of_another_form_counts_as_absent_and_is_named(damaged: Mapping[str, Any]) -> None:
+def test_a_malformed_evaluation_counts_as_absent_and_is_named(damaged: Mapping[str, Any]) -> None:
     low, drop, flips, undefined = judged(evidence(evaluation=damaged))
     for found in (low, undefined):
         assert (found.passed, found.value) == (None, None)
@@ -77,7 +77,7 @@ def test_an_evaluation_of_another_form_counts_as_absent_and_is_named(damaged: Ma
     assert [(j.passed, j.note) for j in (drop, flips)] == [(True, ""), (False, "")]
 
 
-def test_what_another_evaluation_says_needs_no_damaged_one() -> None:
+def test_another_evaluation_counts_despite_a_damaged_one() -> None:
     found = evidence_of([result("evaluate", {}), result("evaluate", EVALUATED)], None, compares=False)
     low, _, _, undefined = judged(found)
     assert (low.passed, low.note) == (True, "")
@@ -93,7 +93,7 @@ def test_what_another_evaluation_says_needs_no_damaged_one() -> None:
         {**COMPARED, "flips": {"rows": 30, "changed": None, "share": 0.0}},
     ],
 )
-def test_a_comparison_of_another_form_counts_as_absent_and_is_named(damaged: Mapping[str, Any]) -> None:
+def test_a_malformed_comparison_counts_as_absent_and_is_named(damaged: Mapping[str, Any]) -> None:
     low, drop, flips, undefined = judged(evidence(comparison=damaged))
     for found in (drop, flips):
         assert (found.passed, found.value) == (None, None)
@@ -101,19 +101,19 @@ def test_a_comparison_of_another_form_counts_as_absent_and_is_named(damaged: Map
     assert [(j.passed, j.note) for j in (low, undefined)] == [(True, ""), (False, UNDEFINED)]
 
 
-def test_a_return_asks_for_no_evidence_and_keeps_what_there_is() -> None:
+def test_a_return_needs_no_evidence_and_keeps_what_exists() -> None:
     found = judged(evidence(comparison=None), is_return=True)
     assert [(j.passed, j.note) for j in found] == [(True, ""), (None, NOT_NEEDED), (None, NOT_NEEDED), (False, UNDEFINED)]
     assert all(j.note == "" for j in judged(evidence(None, None)))
 
 
-def test_a_refusal_names_what_does_not_pass() -> None:
+def test_a_refusal_names_the_gates_that_do_not_pass() -> None:
     assert refusal(judged(evidence())) == f"flips 0.1, max 0.05; roc_auc not known, min 0.5 ({UNDEFINED})"
     assert refusal(judged(evidence(None, COMPARED))[:2]) == "f1 not known, min 0.85"
     assert refusal(judged(evidence())[:2]) == ""
 
 
-def test_a_judgement_survives_the_history() -> None:
+def test_a_judgement_is_read_back_from_the_history() -> None:
     sure = Judgement(gate=GATES[1], passed=True, value=0.004, bound=0.94, candidate=0.936, interval=(-0.002, 0.009), test="toy test", n=812)
     for judgement in (*judged(evidence()), *judged(evidence(None, None)), sure):
         verdict = verdict_of("environment/prod/spam", judgement)

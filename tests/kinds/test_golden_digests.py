@@ -1,6 +1,6 @@
-"""Digests and step keys of fixed declarations. One that moves builds models again everywhere: only a new `format` or epoch may do that.
+"""Digests and step keys of fixed declarations. If one changes, all users' models are built again: only a new `format` or epoch may do that.
 
-When it is meant: `python -m tests.kinds.test_golden_digests`, and a line under *Rebuilds* in CHANGELOG.md.
+When a change is intended: `python -m tests.kinds.test_golden_digests`, and a line under *Rebuilds* in CHANGELOG.md.
 """
 
 import json
@@ -23,7 +23,7 @@ EXAMPLES = sorted(folder.name for folder in (CHECKOUT / "examples").iterdir() if
 DATA = "kind: Dataset\nname: d\ntarget: y\nversions:\n  a: {source: rows.csv}\n---\n"
 
 
-def texts(example: str) -> dict[str, str]:
+def yaml_files(example: str) -> dict[str, str]:
     """The YAML of an example."""
     folder = CHECKOUT / "examples" / example
     return {str(f.relative_to(folder)): f.read_text(encoding="utf-8") for f in sorted(folder.rglob("*.y*ml"))}
@@ -54,12 +54,12 @@ def digests(sources: dict[str, str]) -> dict[str, dict[str, str]]:
 
 
 def everything() -> dict[str, dict[str, dict[str, str]]]:
-    return {name: digests(texts(name)) for name in EXAMPLES} | {"every algorithm": digests(every_algorithm())}
+    return {name: digests(yaml_files(name)) for name in EXAMPLES} | {"every algorithm": digests(every_algorithm())}
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "every algorithm"])
-def test_no_digest_moves(name: str) -> None:
-    sources = every_algorithm() if name == "every algorithm" else texts(name)
+def test_no_digest_changes(name: str) -> None:
+    sources = every_algorithm() if name == "every algorithm" else yaml_files(name)
     assert digests(sources) == json.loads(GOLDEN.read_text(encoding="utf-8"))[name]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong between documents: each mistake once, at its place, with a hint that helps."""
+"""Mistakes in references between documents: each is reported once, at its place, with a hint that helps."""
 
 import pytest
 
@@ -61,7 +61,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("old", "new", "id_", "word", "hint"), CASES, ids=[f"{c[2]}-{i}" for i, c in enumerate(CASES)])
-def test_a_mistake_is_told_once_at_its_place(old: str, new: str, id_: str, word: str | None, hint: str) -> None:
+def test_a_mistake_is_reported_once_at_its_place(old: str, new: str, id_: str, word: str | None, hint: str) -> None:
     assert ALL.count(old) == 1
     # what precedes the dataset belongs to the project
     text = (PROJECT.removesuffix("---\n") if old == "kind: Dataset" else PROJECT) + ALL.replace(old, new)
@@ -77,20 +77,20 @@ def test_a_mistake_is_told_once_at_its_place(old: str, new: str, id_: str, word:
         assert line[problem.span.column - 1 : problem.span.end_column - 1] == word
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     text = ALL.replace("points@first", "points@frist").replace("{line: v1}", "{lien: v1}").replace("target: side", "target: sidd")
     assert sorted(ids(text)) == ["unknown-column", "unknown-dataset-version", "unknown-model"]
 
 
-def test_what_two_versions_share_is_told_once() -> None:
+def test_a_mistake_shared_by_two_versions_is_reported_once() -> None:
     two = ALL.replace("v1: {}", "v1: {}\n  v2: {seed: 1}")
     assert ids(two.replace("points@first", "pionts@first")) == ["unknown-dataset"]
     assert ids(two.replace("algorithm: logistic_regression", "algorithm: logistic_regression\nparams: {C: -1}")) == ["out-of-range"]
     assert ids(ALL.replace("target: side", "target: sidd")) == ["unknown-column"]
 
 
-def test_what_the_data_would_disprove_is_not_said_without_the_data() -> None:
-    """The header of a file that cannot be read is not known; of a pinned one whose bytes changed, it is another's."""
+def test_columns_are_not_checked_without_the_data() -> None:
+    """The header of an unreadable file is unknown; a pinned file whose bytes changed has another one."""
     text = ALL.replace("target: side", "target: sidd").replace("  second: {source: data/second.csv}\n", "")
     assert ids(text) == ["unknown-column"]
     assert ids(text, {"data/first.csv": SourceFacts(digest="sha256:" + "2" * 64)}) == []
@@ -98,19 +98,19 @@ def test_what_the_data_would_disprove_is_not_said_without_the_data() -> None:
     assert ids(text.replace("first.csv}", f"first.csv, {PIN}}}"), overwritten) == []
 
 
-def test_files_that_are_not_there() -> None:
+def test_missing_files() -> None:
     assert ids(ALL, GONE) == ["missing-file"]
     assert ids(ALL, OUTSIDE) == ["outside-project"]
     pinned = ALL.replace("first.csv}", f"first.csv, {PIN}}}")
-    # results of a pinned version may all exist; a path that leads outside is wrong all the same
+    # results of a pinned version may all exist; a path that leads outside is still an error
     assert ids(pinned, GONE) == []
     assert ids(pinned, OUTSIDE) == ["outside-project"]
 
 
-def test_gates_are_checked_for_each_model_they_guard_and_told_once() -> None:
+def test_gates_are_checked_for_each_model_they_guard_and_reported_once() -> None:
     models = MODEL + MODEL.replace("line", "curve")
     both = ALL.replace(MODEL, models).replace("{line: v1}", "{line: v1, curve: v1}")
-    # each says its model's name: the metrics of a task are what it has to choose from
+    # each names its model, since the metrics depend on the task
     assert set(ids(both + "gates: {acc: {min: 1}}\n")) == {"unknown-metric"}
     assert ids(both + "gates: [{models: 'l*', rmse: {max: 1}}, {models: 'c*', accuracy: {min: 1}}]\n") == ["unknown-metric"]
 
@@ -133,7 +133,7 @@ def test_gates_of_a_binding(gates: str, expected: list) -> None:
     assert all(g.span is not None for g in binding.gates)
 
 
-def test_an_environment_of_defaults() -> None:
+def test_an_environment_has_defaults() -> None:
     dev = environments(sound(ALL))["dev"]
     settings = CATALOG.platforms["server"].settings
     assert dev.platform == {"type": "server", **{name: schema["default"] for name, schema in settings.items()}}

@@ -1,4 +1,4 @@
-"""What may not be planned: sealed recipes, unpinned data behind a protected door, a commit that goes back; and returns."""
+"""What a plan refuses: edits of sealed recipes, unpinned data in a protected environment, an older commit; and returns."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def rewind(text: str, changes: list[Change], commit: str | None, checkout: Check
 
 
 def sealed(text: str) -> tuple[State, dict]:
-    """A state in which v1 is sealed, and the recipes that lie in the store."""
+    """A state in which v1 is sealed, and the recipes in the store."""
     nodes = nodes_of(text)
     line = nodes["model/line@v1"]
     seal = Seal(digest=line.digest, declaration=line.declaration, environment="prod", at="now")
@@ -74,12 +74,12 @@ def test_a_sealed_version_keeps_its_recipe() -> None:
     ],
     ids=["base block", "data", "description", "another version", "evaluation"],
 )
-def test_wherever_it_is_edited(old: str, new: str, count: int) -> None:
+def test_a_sealed_version_is_guarded_wherever_it_is_edited(old: str, new: str, count: int) -> None:
     state, known = sealed(PINNED)
     assert len(list(rules.sealed(nodes_of(PINNED.replace(old, new)), state, known))) == count
 
 
-def test_without_its_recipe_an_edited_version_is_refused_all_the_same() -> None:
+def test_an_edited_sealed_version_is_refused_even_without_its_recipe() -> None:
     state, _ = sealed(PINNED)
     edited = nodes_of(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
     (problem,) = rules.sealed(edited, state, {})
@@ -87,7 +87,7 @@ def test_without_its_recipe_an_edited_version_is_refused_all_the_same() -> None:
     assert problem.span == edited["model/line@v1"].span
 
 
-def test_a_sealed_version_that_is_no_longer_declared_is_nobody_s_edit() -> None:
+def test_a_sealed_version_that_is_no_longer_declared_is_not_an_edit() -> None:
     state, known = sealed(PINNED.replace("v1: {}", "v1: {}\n  v2: {seed: 5}"))
     without = nodes_of(PINNED.replace("v1: {}", "v2: {seed: 5}").replace("{line: v1}", "{line: v2}"))
     assert list(rules.sealed(without, state, known)) == []
@@ -96,7 +96,7 @@ def test_a_sealed_version_that_is_no_longer_declared_is_nobody_s_edit() -> None:
 # --- protection ------------------------------------------------------------------------------------------------------------------
 
 
-def test_only_pinned_data_enters() -> None:
+def test_only_pinned_data_may_be_bound() -> None:
     new: list[Change] = [Create(address=BINDING)]
     assert protection(PROD, new) == ["unpinned-data"]
     assert protection(PINNED, new) == []
@@ -111,7 +111,7 @@ def test_a_test_file_needs_a_pin_too() -> None:
     assert protection(both, [Create(address=BINDING)]) == ["unpinned-data"]
 
 
-def test_protection_is_taken_away_alone() -> None:
+def test_protection_is_removed_by_an_apply_of_its_own() -> None:
     open_now = PINNED.replace("protected: true\n", "")
     state = state_of(PINNED)
     alone: list[Change] = [Update(address="environment/prod")]
@@ -120,7 +120,7 @@ def test_protection_is_taken_away_alone() -> None:
     assert protection(open_now, [*alone, Update(address="environment/prod2/line"), Update(address="model/line@v1")], state) == []
 
 
-def test_a_protected_environment_does_not_vanish() -> None:
+def test_a_protected_environment_must_stay_declared() -> None:
     state = state_of(PINNED)
     gone: list[Change] = [Remove(address="environment/prod"), Remove(address=BINDING)]
     other = PINNED.replace("name: prod\nprotected: true", "name: dev")
@@ -138,25 +138,25 @@ MOVES: list[Change] = [Update(address=BINDING)]
 def test_a_commit_that_does_not_contain_the_last_one(contains: bool | None, expected: list) -> None:
     checkout = Checkout(commit="b" * 40, contains={"a" * 40: contains})
     assert rewind(PINNED, MOVES, "a" * 40, checkout) == expected
-    # a return looks at the commit like every other
+    # the commit of a return is checked too
     assert rewind(PINNED, [replace(MOVES[0], is_return=True)], "a" * 40, checkout) == expected
 
 
-def test_what_does_not_move_or_is_not_protected_may_go_back() -> None:
+def test_unmoved_and_unprotected_environments_may_go_back() -> None:
     checkout = Checkout(commit="b" * 40, contains={"a" * 40: False})
     last = "a" * 40
     assert rewind(PINNED, [Keep(address=BINDING)], last, checkout) == []
     assert rewind(PINNED.replace("protected: true\n", ""), MOVES, last, checkout) == []
     assert rewind(PINNED, MOVES, None, checkout) == []
-    # an environment whose name merely begins alike is another
+    # an environment whose name only has the same prefix is another one
     assert rewind(PINNED, [Update(address="environment/prod2/line"), Update(address="environment/production")], last, checkout) == []
 
 
-def test_without_a_repository_it_is_not_known() -> None:
+def test_without_a_repository_a_rewind_is_unknown() -> None:
     assert rewind(PINNED, MOVES, "a" * 40, Checkout()) == [("rewind-unknown", "note")]
 
 
-def test_committed_files_only() -> None:
+def test_require_commit_refuses_uncommitted_files() -> None:
     text = PINNED.replace("protected: true", "protected: true\nrequire_commit: true")
     clean, dirty = Checkout(commit="b" * 40), Checkout(commit="b" * 40, dirty=("a.yaml",))
     assert rewind(text, MOVES, None, clean) == []
@@ -185,10 +185,10 @@ def binding_of(text: str) -> Binding:
     return binding
 
 
-def test_evidence_is_asked_for_where_a_gate_needs_it() -> None:
+def test_evidence_is_planned_if_a_gate_needs_it() -> None:
     state = state_of(TWO)
     assert evidence(TO_V2, state) == ["compare", "bind"]
-    # what is bound already is compared with nothing, and neither is the first
+    # what is bound already is not compared, and neither is a first binding
     assert evidence(TWO, state) == ["bind"]
     assert evidence(TO_V2, None) == ["bind"]
     # a metric that the model does not evaluate is evaluated for the gate
@@ -196,7 +196,7 @@ def test_evidence_is_asked_for_where_a_gate_needs_it() -> None:
     assert evidence(narrow, state) == ["evaluate", "compare", "bind"]
 
 
-def test_a_comparison_is_with_what_is_bound_by_its_keys() -> None:
+def test_a_comparison_reads_the_bound_version_by_its_keys() -> None:
     state = state_of(TWO)
     step = nodes_of(TO_V2, state=state)[BINDING].step("compare")
     bound = state.current[BINDING]
@@ -205,7 +205,7 @@ def test_a_comparison_is_with_what_is_bound_by_its_keys() -> None:
 
 
 def served(text: str, model: str) -> State:
-    """What is recorded when a text has been applied and a version was served besides."""
+    """What is recorded when a text has been applied and another version was served."""
     nodes = nodes_of(text)
     export = build(nodes)[nodes[model].step("export").key or ""]
     package = str(export.outputs["package"])
@@ -220,13 +220,13 @@ def test_a_return_needs_no_evidence() -> None:
     assert not is_return(binding, declarations.built, state_of(TWO), results)
     assert not is_return(binding, declarations.built, None, results)
     assert evidence(TO_V2, known, results) == ["bind"]
-    # its bytes are gone: what is built again may be others, so they are judged
+    # its bytes are lost: a rebuild may give other bytes, so its gates are decided
     assert not is_return(binding, declarations.built, known, {})
     assert evidence(TO_V2, known, {}) == ["compare", "bind"]
 
 
-def test_the_same_version_built_to_another_package_is_no_return() -> None:
-    """Another manifest, or bytes that came out otherwise: what was served is not what would be."""
+def test_the_same_version_built_to_another_package_is_not_a_return() -> None:
+    """With another manifest or other bytes it is not what was served."""
     known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
     key = nodes_of(TWO)["model/line@v2"].step("export").key or ""
     other = {**results, key: replace(results[key], outputs={"package": "sha256:other"})}
@@ -234,7 +234,7 @@ def test_the_same_version_built_to_another_package_is_no_return() -> None:
     assert not is_return(binding_of(TO_V2), sound(TO_V2).built, known, {**results, key: replace(results[key], outputs={})})
 
 
-def test_what_another_environment_or_model_served_is_no_return() -> None:
+def test_what_another_environment_or_model_served_is_not_a_return() -> None:
     known, results = served(TWO, "model/line@v2"), build(nodes_of(TWO))
     record = known.environments["prod"]
     for environments_ in ({"dev": record}, {"prod": replace(record, served={"other": record.served["line"]})}):

@@ -1,4 +1,4 @@
-"""The schemas: complete, described, draft 7, and in step with what is committed."""
+"""The schemas: complete, described, draft 7, and equal to the committed files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ SCHEMAS = build_schemas(CATALOG)
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/leptonctl.yaml"))
 
 
-def test_what_is_committed_is_what_would_be_written() -> None:
+def test_committed_schemas_are_current() -> None:
     for name, text in derived(CATALOG).items():
         assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: run python -m leptonctl.project.schemas"
 
@@ -33,7 +33,7 @@ def test_schemas_are_draft_7_and_shipped(kind: str) -> None:
     assert SCHEMAS[kind]["additionalProperties"] is False
 
 
-def test_a_kind_that_is_not_bundled_has_the_schema_that_it_brings() -> None:
+def test_a_kind_of_another_package_has_its_own_schema() -> None:
     assert load_schema("Pod", {"type": "object"}) == {"type": "object"}
 
 
@@ -62,12 +62,12 @@ def test_every_key_is_described_and_every_mapping_closed() -> None:
 
 
 def _is_closed(schema: dict[str, Any]) -> bool:
-    """Nothing but its own keys may stand in it; of what has a type, within each type."""
+    """Only its own keys are allowed; for a value of several types, in each of them."""
     types = schema.get("allOf", ())
     return "additionalProperties" in schema or (bool(types) and all("additionalProperties" in rule["then"] for rule in types))
 
 
-def test_every_default_and_example_is_right() -> None:
+def test_every_default_and_example_is_valid() -> None:
     for kind, schema in SCHEMAS.items():
         for place, value in properties(schema, kind):
             good = [*value.get("examples", []), *([value["default"]] if "default" in value else [])]
@@ -102,7 +102,7 @@ def test_parameters_follow_the_algorithm(block: dict[str, Any], good: bool) -> N
     assert validator.is_valid({**model, **block}) is good
 
 
-def test_a_version_may_remove_keys_and_brings_its_own_parameters() -> None:
+def test_a_version_may_remove_keys_and_has_its_own_parameters() -> None:
     validator = Draft7Validator(SCHEMAS["Model"])
 
     def fits(version: dict[str, Any]) -> bool:

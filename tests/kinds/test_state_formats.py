@@ -1,6 +1,6 @@
-"""What a release has recorded of a project is still in place: no digest, key or declaration of these documents has moved since.
+"""The state that a release recorded for a project is still current: no digest, key or declaration has changed since.
 
-`state_formats/v1_declared/tiny.json` is the state of `PROJECT` when it is applied. Until the format is released it is written anew by
+`state_formats/v1_declared/tiny.json` is the state of `PROJECT` when it is applied. Until the format is released it is written again by
 `python -m tests.kinds.test_state_formats`; after that a line under *Rebuilds* says why an apply would do anything.
 """
 
@@ -54,7 +54,7 @@ gates: {{accuracy: {{min: 0.1}}}}
 
 
 def as_applied() -> State:
-    """What an apply of the project leaves."""
+    """The state after an apply of the project."""
     nodes = nodes_of(PROJECT)
     results = build(nodes)
     environments = {}
@@ -71,14 +71,14 @@ def as_applied() -> State:
     )  # fmt: skip
 
 
-def test_what_was_applied_is_still_in_place() -> None:
+def test_an_applied_project_is_unchanged() -> None:
     state = decode_state(FILE.read_bytes())
     nodes = nodes_of(PROJECT, state=state)
     found = settled(nodes, state.current, {})
     changes = diff(found.nodes, state.current, found.keys)
     assert [(c.action, c.address, c.reason) for c in changes if not isinstance(c, Keep)] == []
     assert len(changes) == 7
-    # not by the digests alone: an unchanged declaration needs no second look
+    # not only the digests: equal declarations are not compared further
     assert {a: p.declaration for a, p in state.current.items()} == {a: node.declaration for a, node in nodes.items()}
 
 

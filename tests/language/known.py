@@ -1,4 +1,4 @@
-"""The loader as these tests call it: it is handed the names of the kinds, and knows none by itself."""
+"""The loader with the names of the bundled kinds, which it does not know by itself."""
 
 from collections.abc import Mapping
 

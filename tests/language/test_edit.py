@@ -1,4 +1,4 @@
-"""Edits keep every byte that they do not mean."""
+"""Edits keep every byte that they do not concern."""
 
 import pytest
 from hypothesis import given, settings
@@ -75,13 +75,13 @@ def test_windows_line_ends_are_kept() -> None:
     assert set_scalar(text, model, ("name",), "n") == text.replace("name: m", "name: n")
 
 
-def test_edits_follow_each_other() -> None:
+def test_edits_can_be_chained() -> None:
     dataset, prod = documents(TEXT)
     once = insert_key(TEXT, dataset, ("versions", "2024-09"), "digest", "x")
     assert set_scalar(once, prod, ("models", "spam"), "v9") == once.replace("spam: v1 ", "spam: v9 ")
 
 
-def test_what_would_change_more_is_refused() -> None:
+def test_an_edit_that_would_change_more_is_refused() -> None:
     text = "kind: Model\nname: m\nparams: &p {C: 1}\nversions:\n  v1: {params: *p}\n"
     model = load({"a.yaml": text})[0][0]
     with pytest.raises(ValueError, match="more than intended"):
@@ -96,7 +96,7 @@ def test_what_would_change_more_is_refused() -> None:
         set_scalar("kind: Model\nname: other\n", model, ("name",), "x")
 
 
-def test_a_text_of_several_lines_is_replaced_whole() -> None:
+def test_a_multi_line_string_is_replaced_whole() -> None:
     text = "kind: Model\nname: m\ndescription: |\n  one\n  two\n\nseed: 1\n"
     model = load({"a.yaml": text})[0][0]
     assert set_scalar(text, model, ("description",), "short") == "kind: Model\nname: m\ndescription: short\n\nseed: 1\n"

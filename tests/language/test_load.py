@@ -53,7 +53,7 @@ def test_plain_scalars_are_read_by_the_core_schema(text: str, value: object) -> 
         assert type(plain(text)) is type(value)
 
 
-def test_keys_are_text_as_written() -> None:
+def test_keys_are_strings_as_written() -> None:
     document = one("kind: Dataset\nname: d\nversions: {1991: {}, 1.0: {}, true: {}, 0x1F: {}, '2': {}, null: {}}\n")
     assert list(document.value["versions"]) == ["1991", "1.0", "true", "0x1F", "2", "null"]  # type: ignore[arg-type]
 
@@ -130,7 +130,7 @@ def test_a_syntax_error_hides_neither_other_files_nor_later_documents() -> None:
     assert documents[1].at("name").line == 5
 
 
-def test_documents_of_others_are_left_alone() -> None:
+def test_documents_of_other_tools_are_ignored() -> None:
     pod = "apiVersion: v1\nkind: Pod\na: !Ref x\na: 2\n"
     strange = "site_name: x\nextra: !!python/name:x\na: 1\na: 2\n"
     broken = "a: [\n"
@@ -146,7 +146,7 @@ def test_a_document_without_kind_beside_ours_is_an_error() -> None:
     assert [(p.id, p.span.file) for p in problems if p.span] == [("missing-kind", "a/x.yaml")]
 
 
-def test_no_project() -> None:
+def test_a_missing_project_is_an_error() -> None:
     _, problems = load({"m.yaml": "kind: Model\nname: m\n"})
     assert [p.id for p in problems] == ["no-project"]
 
@@ -158,11 +158,11 @@ def test_duplicates_name_both_places() -> None:
     assert [(p.span.file, p.detail) for p in problems if p.span] == [("b.yaml", "Model `m` is already declared at a.yaml:2:7")]
 
 
-def test_tabs_inside_texts_are_fine() -> None:
+def test_tabs_inside_strings_are_allowed() -> None:
     assert one('kind: Model\nname: m\na: |\n  x\n  \ty\nb: "u\n  \tv"\nc: d\t# comment\n').value["a"] == "x\n\ty\n"
 
 
-def test_the_collector_is_left_as_it_was() -> None:
+def test_loading_leaves_the_garbage_collector_as_it_was() -> None:
     for on in (True, False):
         (gc.enable if on else gc.disable)()
         try:
@@ -189,7 +189,7 @@ json_values = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(value=json_values, block=st.booleans())
-def test_what_is_dumped_reads_back(value: Json, block: bool) -> None:
+def test_dumped_values_are_read_back(value: Json, block: bool) -> None:
     text = _dump(value) if block else json.dumps(value, ensure_ascii=False)
     (parsed,), problems = parse("x.yaml", text)
     assert problems == ()
@@ -216,7 +216,7 @@ def test_places_point_at_the_text(value: dict[str, Json], indent: int) -> None:
 
 
 def _dump(value: Json) -> str:
-    """Block style with every text in double quotes, and numbers as YAML 1.2 writes them."""
+    """Block style with every string in double quotes, and numbers as YAML 1.2 writes them."""
 
     class Dumper(yaml.SafeDumper):
         pass
@@ -229,7 +229,7 @@ def _dump(value: Json) -> str:
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text("ab:-[]{}#&*!|>'\"% \n\t,?0.<~@`", max_size=40), head=st.booleans())
-def test_no_text_breaks_the_loader(text: str, head: bool) -> None:
+def test_any_text_is_loaded_or_reported(text: str, head: bool) -> None:
     body = ("kind: Model\nname: m\n" if head else "") + text
     _, problems = load({"leptonctl.yaml": PROJECT, "m.yaml": body})
     count = body.count("\n") + 1

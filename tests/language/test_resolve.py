@@ -68,13 +68,13 @@ def test_null_removes_maps_merge_everything_else_replaces(base: dict[str, Json],
 
 
 @given(blocks)
-def test_nothing_overridden_is_the_base_block(base: dict[str, Json]) -> None:
+def test_without_overrides_a_version_is_the_base_block(base: dict[str, Json]) -> None:
     for version in declared(source(base, None, {})):
         assert version.fields == base
 
 
 @given(blocks, overrides)
-def test_saying_the_same_again_changes_nothing(base: dict[str, Json], override: dict[str, Json]) -> None:
+def test_an_override_with_the_same_value_changes_nothing(base: dict[str, Json], override: dict[str, Json]) -> None:
     (once,) = declared(source(base, override))
     (again,) = declared(source(once.fields, override))
     assert again.fields == once.fields
@@ -94,14 +94,14 @@ def test_every_field_knows_where_it_is_written(base: dict[str, Json], override: 
 
 
 @given(blocks, overrides, overrides)
-def test_versions_do_not_touch_each_other(base: dict[str, Json], one: dict[str, Json], two: dict[str, Json]) -> None:
+def test_versions_are_independent(base: dict[str, Json], one: dict[str, Json], two: dict[str, Json]) -> None:
     first, second = declared(source(base, one, two))
     assert first.fields == declared(source(base, one))[0].fields
     assert second.fields == declared(source(base, two))[0].fields
 
 
 @pytest.mark.parametrize("key", ["algorithm", "import", "command"])
-def test_another_way_of_training_starts_with_no_parameters(key: str) -> None:
+def test_another_way_of_training_starts_without_parameters(key: str) -> None:
     base: dict[str, Json] = {"algorithm": "a", "params": {"C": 1.0}, "seed": 1}
     again, other, own = declared(source(base, {"seed": 2}, {key: "b"}, {key: "b", "params": {"depth": 2}}))
     assert again.fields["params"] == {"C": 1.0}
@@ -110,14 +110,14 @@ def test_another_way_of_training_starts_with_no_parameters(key: str) -> None:
 
 
 def test_a_null_in_the_base_block_stays() -> None:
-    """`columns: {x:}` names a column and promises nothing of it; in a version the same takes the column's contract away."""
+    """`columns: {x:}` names a column without a contract; in a version it removes the column's contract."""
     base: dict[str, Json] = {"columns": {"x": None, "y": {"min": 1}}}
     plain_, overridden = declared(source(base, {}, {"columns": {"y": None}}))
     assert plain_.fields == base
     assert overridden.fields == {"columns": {"x": None}}
 
 
-def test_where_an_absent_field_would_stand() -> None:
+def test_an_absent_field_is_reported_where_it_belongs() -> None:
     text = source({"params": {"a": 1}, "list": [1, 2]}, {})
     (version,) = declared(text)
     assert at(text, version.at("params", "b")) == at(text, version.at("params"))
@@ -127,7 +127,7 @@ def test_where_an_absent_field_would_stand() -> None:
     assert at(text, version.span) == '"v1"'
 
 
-def test_names_of_versions_are_texts() -> None:
+def test_names_of_versions_are_strings() -> None:
     (document, *_), _ = load({"a.yaml": "kind: Dataset\nname: d\nversions:\n  1991: {}\n  010: {}\n  no: {}\n  2024-06: {}\n"})
     assert [d.version for d in versions(document)] == ["1991", "010", "no", "2024-06"]
 
@@ -139,7 +139,7 @@ def test_documents_by_kind() -> None:
     documents, _ = load({"a.yaml": text})
     project = resolve(documents)
     assert (project.name, project.roots) == ("p", ("/data",))
-    # the one project stands for itself
+    # the project is not listed among the documents of a kind
     assert project.document.kind == "Project"
     assert {kind: list(project.of(kind)) for kind in KINDS} == {"Project": [], "Dataset": ["d"], "Model": ["m"], "Environment": ["e"]}
     assert project.of("Pod") == {}

@@ -1,4 +1,4 @@
-"""Templates: typed values out of `vars`, nothing else in, bounded work."""
+"""Templates: typed values from `vars` and nothing else, with bounded work."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def rendered(scalar: str) -> tuple[Json, tuple[Diagnostic, ...]]:
         ('"{{ vars.opt.name }}\\n"', "adam\n"),
     ],
 )
-def test_values(scalar: str, value: Json) -> None:
+def test_templates_give_typed_values(scalar: str, value: Json) -> None:
     result, problems = rendered(scalar)
     assert problems == ()
     assert result == value
@@ -87,7 +87,7 @@ def test_values(scalar: str, value: Json) -> None:
         ('"{{ 9223372036854775807 * 2 }}"', "template-failed", "finite"),
     ],
 )
-def test_mistakes(scalar: str, id_: str, words: str) -> None:
+def test_mistakes_are_reported(scalar: str, id_: str, words: str) -> None:
     result, problems = rendered(scalar)
     (problem,) = problems
     assert problem.id == id_
@@ -110,7 +110,7 @@ def test_mistakes(scalar: str, id_: str, words: str) -> None:
         "{{ '" + "a" * 20_000 + "' }}",
     ],
 )
-def test_bombs_end_soon(bomb: str) -> None:
+def test_expensive_templates_are_stopped(bomb: str) -> None:
     started = time.process_time()
     _, problems = rendered('"' + bomb + '"')
     assert time.process_time() - started < 2

@@ -77,7 +77,7 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Project", "vars: {a: {secret: {env: B}}}", "misplaced-secret", 11, "variables get into plans and digests, where a secret must not appear", "write the secret at the field that takes one, for example `privacy.key` of a Dataset"),
     ],
 )  # fmt: skip
-def test_mistakes(kind: str, line: str, id_: str, column: int, detail: str, hint: str) -> None:
+def test_mistakes_are_reported(kind: str, line: str, id_: str, column: int, detail: str, hint: str) -> None:
     (problem,) = problems(kind, line)
     assert problem.span is not None
     assert (problem.id, problem.detail, problem.hint) == (id_, detail, hint)
@@ -97,7 +97,7 @@ def test_mistakes(kind: str, line: str, id_: str, column: int, detail: str, hint
         ("Project", "allow: [command]", 9),
     ],
 )
-def test_what_is_not_built_yet(kind: str, line: str, column: int) -> None:
+def test_what_is_not_implemented_is_refused(kind: str, line: str, column: int) -> None:
     (problem,) = problems(kind, line)
     assert problem.id == "not-available"
     assert problem.span is not None
@@ -105,14 +105,14 @@ def test_what_is_not_built_yet(kind: str, line: str, column: int) -> None:
     assert problem.hint
 
 
-def test_not_built_in_a_version() -> None:
+def test_what_is_not_implemented_is_refused_in_a_version() -> None:
     documents, _ = load(
         {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {warm_start: v0, import: null}\n  v2:\n"}
     )
     assert [(p.span.line, p.span.column) for p in KINDS["Model"].unbuilt(documents[0]) if p.span] == [(4, 8)]
 
 
-def test_all_at_once_and_rendered() -> None:
+def test_all_mistakes_are_reported_together_and_rendered() -> None:
     text = "kind: Model\nnam: m\nseed: x\nversions:\n  V1: {descripton: a, params: {C: null}, seed: null}\n  v2: 5\n  v3:\n"
     files = {"leptonctl.yaml": PROJECT, "m.yaml": text}
     shown = render(check(load(files)[0]), files, color=False)
@@ -204,7 +204,7 @@ def test_parameters(params: str, expected: list[tuple[str, int, str, str]]) -> N
     assert [(p.id, p.span.column, p.detail, p.hint) for p in found if p.span] == expected
 
 
-def test_a_right_value_imports_no_schema_library() -> None:
+def test_a_valid_value_imports_no_schema_library() -> None:
     code = (
         "import sys\n"
         "from leptonctl.kinds.schema_documents import BASE\n"
@@ -268,7 +268,7 @@ def test_the_compiled_check_agrees_with_both(compiled: dict[str, Any], data: st.
     assert right == fits(value, BASE[kind])
 
 
-def test_validate_without_compiled_checks_says_the_same(compiled: dict[str, Any]) -> None:
+def test_validation_without_compiled_checks_reports_the_same(compiled: dict[str, Any]) -> None:
     text = "kind: Model\nname: m\nseed: x\nversions: {}\n"
     documents, _ = load({"leptonctl.yaml": PROJECT, "m.yaml": text})
     assert validate(documents, BASE) == validate(documents, BASE, compiled)

@@ -15,7 +15,7 @@ from tests.laws import matrix
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The project of `matrix`, applied; its servers run until the last test.
 
-    It is moved after that, so that a copy counts as the folder which they were started for.
+    It is moved then, so that a copy counts as the folder that they were started for.
     """
     root = tmp_path_factory.mktemp("matrix") / "applied"
     matrix.write_project(root)
@@ -28,9 +28,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def copy(applied: Path, tmp_path: Path) -> Path:
-    """The applied project in a folder of its own. Its state still names the servers of the first, which are asked and never touched.
+    """The applied project in a folder of its own. Its state still names the servers of the first, which are queried and never changed.
 
-    They go on writing into the first store: what is half written there is left out.
+    They still write into the first store: half-written files there are left out.
     """
     return Path(shutil.copytree(applied, tmp_path / "copy", ignore=shutil.ignore_patterns(".temporary")))
 

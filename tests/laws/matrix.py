@@ -1,6 +1,6 @@
-"""The project that the edits are made on, and how an edit and what it costs are written in one line.
+"""The project that is edited, and a notation for an edit and its cost in one line.
 
-Three models' worth of cases in one: `line` has a version sealed in prod (v1), one bound in dev (v2) and one bound nowhere (v3);
+Several cases in one project: `line` has a version sealed in prod (v1), one bound in dev (v2) and one bound nowhere (v3);
 `tree` reads data that is not pinned, and both of its versions override the same parameter of the base block.
 """
 
@@ -98,7 +98,7 @@ def write_project(root: Path) -> None:
 
 
 def own_servers(root: Path) -> None:
-    """Give a copied project servers of its own: other ports, and no record of those that serve the folder it was copied from."""
+    """Give a copied project its own servers: other ports, and no records of the servers of the original."""
     shutil.rmtree(root / ".leptonctl" / "servers")
     shutil.rmtree(projects.stored(root, f"{layout.project(projects.recorded(root).lineage)}/servers"))
     file = root / "environments.yaml"
@@ -108,7 +108,7 @@ def own_servers(root: Path) -> None:
 
 
 def swap(file: str, old: str, new: str) -> Edit:
-    """Replace a text that stands once in a file."""
+    """Replace a string that occurs once in a file."""
     return lambda root: projects.edit(root / file, old, new)
 
 
@@ -157,7 +157,7 @@ def touch(file: str) -> Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An edit and all that a plan may say of it.
+    """An edit and the expected plan.
 
     moves: address -> "action op op (op)": steps that would run, and in brackets those whose result exists.
     refused: the ids of the errors (exit 3). drift: address -> class.
@@ -172,14 +172,14 @@ class Case:
 
     @property
     def expected_exit(self) -> int:
-        """With --detailed-exitcode: 3 for what is refused, 2 when there is something to do."""
+        """With --detailed-exitcode: 3 for a refused edit, 2 when there are changes."""
         if self.exit_code is not None:
             return self.exit_code
         return 3 if self.refused else 2 if self.moves or "heal" in self.drift.values() else 0
 
     @property
     def binds(self) -> bool:
-        """Whether applying it moves what a server serves."""
+        """Whether applying it changes what a server serves."""
         return any(address.startswith("environment/") for address in self.moves)
 
     @property
@@ -189,7 +189,7 @@ class Case:
 
 
 def moves_of(plan: Mapping) -> dict[str, str]:
-    """What a plan would do, in the words of `Case.moves`."""
+    """What a plan would do, in the form of `Case.moves`."""
     return {
         change["address"]: " ".join([change["action"], *(f"({s['op']})" if s["cached"] else s["op"] for s in change["steps"])])
         for change in plan["changes"]
@@ -197,7 +197,7 @@ def moves_of(plan: Mapping) -> dict[str, str]:
 
 
 def counted(plan: Mapping) -> dict[str, int]:
-    """The summary as it must follow from the changes (`keep` is not among them)."""
+    """The summary that follows from the changes (`keep` is not among them)."""
     summary = dict.fromkeys(("create", "update", "remove", "forget"), 0)
     summary |= dict.fromkeys(("prepare", "train", "export", "evaluate", "cross_validate", "compare", "bind", "reuse", "held"), 0)
     for change in plan["changes"]:

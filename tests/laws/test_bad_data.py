@@ -1,4 +1,4 @@
-"""Data that breaks its contract, cannot be read or cannot be learned from: one diagnostic a step, at the data's line or the YAML's."""
+"""Data that breaks its contract, cannot be read or cannot be learned from: one diagnostic per step, at the line of the data or of the YAML."""
 
 import gzip
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def rows(text: str = "x,y,side\n", count: int = 40, cells: str = "{i}.5,{j}.25,{
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """One dataset and one model of it. `fails`: op and id of the step that must fail; `says`: what is told; `at`: the YAML pointed at."""
+    """One dataset and one model of it. `fails`: op and id of the step that must fail; `says`: words of the message; `at`: the place in the YAML."""
 
     name: str
     content: str | bytes
@@ -99,7 +99,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[str], dict[str, dict]]]:
-    """All of them built in one go: the lines of the YAML, and address -> the event of the step that failed."""
+    """All of them built in one run: the lines of the YAML, and address -> the event of the step that failed."""
     root = tmp_path_factory.mktemp("broken")
     (root / "data").mkdir()
     text = NEEDED

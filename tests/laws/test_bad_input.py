@@ -20,7 +20,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bad:
-    """One mistake: what it is called, where it stands (`file:line:column`), and the hint where a guess is expected."""
+    """One mistake: its id, its place (`file:line:column`), and the hint where a suggestion is expected."""
 
     name: str
     edit: Edit
@@ -221,7 +221,7 @@ STAGES = {
 
 
 @pytest.mark.parametrize("names", STAGES.values(), ids=STAGES)
-def test_all_mistakes_of_a_stage_are_told_at_once(names: list[str], copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_mistakes_of_a_stage_are_reported_together(names: list[str], copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = [bad for bad in CASES if bad.name in names]
     for bad in made:
         bad.edit(copy)

@@ -1,4 +1,4 @@
-"""Requests that a real server cannot answer: the right status, an `error` that names what is wrong, and the server lives on."""
+"""Requests that a real server cannot answer: the right status, an `error` that names what is wrong, and the server keeps running."""
 
 import http.client
 import json
@@ -66,13 +66,13 @@ def url(applied: Path) -> str:
     return str(projects.served(applied, "dev")["url"])
 
 
-@pytest.mark.parametrize(("method", "path", "body", "status", "told"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_a_bad_request_is_told_what_is_wrong(url: str, method: str, path: str, body: object, status: int, told: str) -> None:
+@pytest.mark.parametrize(("method", "path", "body", "status", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_bad_request_is_refused_with_the_reason(url: str, method: str, path: str, body: object, status: int, message: str) -> None:
     got, content = ask(url, method, path, body)
     assert got == status, content
     answer = json.loads(content)
     assert set(answer) == {"error"}
     assert answer["error"]
-    assert told in answer["error"]
+    assert message in answer["error"]
     assert "Traceback" not in answer["error"]
     assert ask(url, "POST", INFER, GOOD)[0] == 200

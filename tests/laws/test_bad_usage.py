@@ -46,7 +46,7 @@ def in_plan(**fields: object) -> Edit:
 
 
 def damaged(path: Callable[[str], str]) -> Edit:
-    """Spoil an object of the store; `path` names it, given the lineage."""
+    """Damage an object of the store; `path` returns its path for a lineage."""
     return lambda root: projects.stored(root, path(projects.recorded(root).lineage)).write_text("nonsense") and None
 
 
@@ -62,7 +62,7 @@ def in_json(file: str, **fields: object) -> Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrong:
-    """`leptonctl WORDS` after an edit: the id of the one error, its exit code, and what the hint must say."""
+    """`leptonctl WORDS` after an edit: the id of the only error, its exit code, and words of the hint."""
 
     words: str
     id: str
@@ -158,31 +158,31 @@ CASES = [*COMMANDS, *ADDRESSES, *PLANS, *DAMAGE]
 
 
 @pytest.mark.parametrize("wrong", CASES, ids=lambda wrong: wrong.name or wrong.words)
-def test_what_cannot_be_done_is_one_diagnostic(
+def test_an_impossible_command_gives_one_diagnostic(
     wrong: Wrong, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong.edit(copy)
     before = _content(copy)
     monkeypatch.chdir(copy)
     code = main([*wrong.words.split(), "--json"])
-    said = capsys.readouterr()
-    found = _diagnostics(said.out, by_line=wrong.words.startswith(("apply", "build")))
-    assert [d["id"] for d in found] == [wrong.id]
-    assert found[0]["hint"]
-    assert wrong.hint in found[0]["hint"]
+    captured = capsys.readouterr()
+    diagnostics = _diagnostics(captured.out, by_line=wrong.words.startswith(("apply", "build")))
+    assert [d["id"] for d in diagnostics] == [wrong.id]
+    assert diagnostics[0]["hint"]
+    assert wrong.hint in diagnostics[0]["hint"]
     assert code == wrong.code
     assert main(wrong.words.split()) == wrong.code
-    said = capsys.readouterr()
-    assert f"error[{wrong.id}]" in said.out + said.err
-    assert "Traceback" not in said.out + said.err
+    captured = capsys.readouterr()
+    assert f"error[{wrong.id}]" in captured.out + captured.err
+    assert "Traceback" not in captured.out + captured.err
     assert _content(copy) == before
 
 
-def _diagnostics(said: str, *, by_line: bool) -> list[dict]:
-    """What is done step by step says so line by line, and once it has begun its last line is that it has finished."""
+def _diagnostics(output: str, *, by_line: bool) -> list[dict]:
+    """A command that runs steps prints one line per event; once it has begun, its last line is `apply_finished`."""
     if not by_line:
-        return matrix.read_json(said)["diagnostics"]
-    events = projects.events(said)
+        return matrix.read_json(output)["diagnostics"]
+    events = projects.events(output)
     if events[0].get("type") != "apply_started":
         return events[-1]["diagnostics"]
     assert (events[-1]["type"], events[-1]["ok"]) == ("apply_finished", False)
@@ -190,6 +190,6 @@ def _diagnostics(said: str, *, by_line: bool) -> list[dict]:
 
 
 def _content(root: Path) -> dict[str, bytes]:
-    """What may not be lost: project files, state, results, artifacts, records."""
+    """What must not be lost: project files, state, results, artifacts, records."""
     kept = [f for f in root.rglob("*") if f.is_file() and not {"cache", "logs", "servers"} & set(f.relative_to(root).parts)]
     return {str(f.relative_to(root)): f.read_bytes() for f in kept}

@@ -1,4 +1,4 @@
-"""Eight applies at once: on overlapping addresses one works and the others name it; on different addresses all work (law 5)."""
+"""Eight applies at once: on overlapping addresses one runs and the others name it; on different addresses all run (law 5)."""
 
 import json
 import re
@@ -9,14 +9,14 @@ from pathlib import Path
 from tests.projects import edit, events, history_of, recorded, run, start, state_file, state_of
 
 APPLIES = 8
-# slow enough that the first is still at work when the last of eight asks
+# slow enough that the first still runs when the last of eight starts
 SLOW = "{algorithm: mlp, params: {hidden_layer_sizes: [100], max_iter: 3000, n_iter_no_change: 1000000, tol: 0}}"
 
 
 def wait_for(ready: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)
 
 
@@ -31,7 +31,7 @@ def holders(root: Path) -> list[dict]:
     return json.loads(listed.stdout)["locks"]
 
 
-def test_overlapping_applies(tiny: Callable[..., Path]) -> None:
+def test_of_overlapping_applies_one_runs(tiny: Callable[..., Path]) -> None:
     root = tiny({"line": {"v1": SLOW}})
     running = [start("apply", "--yes", "--json", cwd=root) for _ in range(APPLIES)]
     ended = [(process, *process.communicate(timeout=120)) for process in running]
@@ -47,8 +47,8 @@ def test_overlapping_applies(tiny: Callable[..., Path]) -> None:
     assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
 
 
-def test_side_by_side(tiny: Callable[..., Path]) -> None:
-    """Eight models of one environment, each applied by its own command, all at once."""
+def test_applies_of_different_addresses_run_in_parallel(tiny: Callable[..., Path]) -> None:
+    """Eight models of one environment, each applied by its own command at the same time."""
     names = [f"m{number}" for number in range(APPLIES)]
     root = tiny(
         {name: {"v1": f"{{params: {{C: {number + 1}}}}}"} for number, name in enumerate(names)},
@@ -80,7 +80,7 @@ def test_side_by_side(tiny: Callable[..., Path]) -> None:
     assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
 
 
-def test_the_dead_hold_nothing(tiny: Callable[..., Path]) -> None:
+def test_a_dead_apply_holds_nothing(tiny: Callable[..., Path]) -> None:
     root = tiny({"line": {"v1": SLOW}})
     process = start("apply", "--yes", "--json", cwd=root)
     wait_for(lambda: begun(root))
@@ -100,8 +100,8 @@ def test_the_dead_hold_nothing(tiny: Callable[..., Path]) -> None:
     assert holders(root) == []
 
 
-def test_release(tiny: Callable[..., Path]) -> None:
-    """A released claim lets another in; who held it finishes its work and cannot overwrite what has moved meanwhile."""
+def test_a_released_claim_lets_another_apply_in(tiny: Callable[..., Path]) -> None:
+    """Its former holder finishes its work and cannot overwrite what has moved meanwhile."""
     root = tiny({"line": {"v1": SLOW}})
     process = start("apply", "--yes", "--json", cwd=root)
     wait_for(lambda: begun(root))
@@ -118,7 +118,7 @@ def test_release(tiny: Callable[..., Path]) -> None:
     out, err = process.communicate(timeout=120)
     assert (second.returncode, process.returncode) == (0, 5), second.stdout + out + err
     done = events(out)
-    # what ended it is told like any failure, and the last event says what was done
+    # the failure is reported like any other, and the last event counts what was done
     assert (done[-1]["type"], done[-1]["ok"], done[-1]["trained"]) == ("apply_finished", False, 1)
     assert done[-2]["diagnostic"]["id"] == "taken-over"
     done += events(second.stdout)

@@ -1,4 +1,4 @@
-"""Damage between two commands, through the command line: it is named with its file and its way out, and hides nothing else."""
+"""Damage between two commands, through the command line: the message names the file and the remedy, and nothing else is affected."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def bound_model(root: Path) -> Path:
     return projects.stored(root, layout.artifact(str(state.current["environment/dev/line"].artifact)))
 
 
-def test_a_head_that_is_no_file_ends_with_its_path(applied: Path) -> None:
+def test_a_head_that_is_not_a_file_is_reported_with_its_path(applied: Path) -> None:
     head = projects.stored(applied, layout.head(projects.recorded(applied).lineage, "dev"))
     head.unlink()
     head.mkdir()
@@ -40,7 +40,7 @@ def test_a_head_that_is_no_file_ends_with_its_path(applied: Path) -> None:
     assert [m["version"] for m in projects.served(applied, "dev")["models"]] == ["v2"]
 
 
-def test_a_damaged_artifact_is_named_with_its_way_out(applied: Path) -> None:
+def test_a_damaged_artifact_is_named_with_its_remedy(applied: Path) -> None:
     model = bound_model(applied)
     whole = model.read_bytes()
     model.chmod(0o644)
@@ -60,7 +60,7 @@ def test_a_damaged_artifact_is_named_with_its_way_out(applied: Path) -> None:
     assert projects.served(applied, "dev")["healthy"]
 
 
-def test_an_edited_metric_is_no_proof(applied: Path) -> None:
+def test_verify_notices_an_edited_metric(applied: Path) -> None:
     key = str(projects.recorded(applied).current["model/line@v1"].key("evaluate"))
     file = projects.stored(applied, layout.result(key))
     honest = projects.run("verify", "line@v1", "--json", cwd=applied)
@@ -71,22 +71,22 @@ def test_an_edited_metric_is_no_proof(applied: Path) -> None:
     name = min(record["outputs"]["metrics"])
     record["outputs"]["metrics"][name] = 0.123
     file.write_text(json.dumps(record), encoding="utf-8")
-    told = projects.run("verify", "line@v1", "--json", cwd=applied)
-    assert told.returncode == 1
-    (wrong,) = [check for check in json.loads(told.stdout)["checks"] if not check["ok"]]
+    verified = projects.run("verify", "line@v1", "--json", cwd=applied)
+    assert verified.returncode == 1
+    (wrong,) = [check for check in json.loads(verified.stdout)["checks"] if not check["ok"]]
     assert (wrong["what"], f"{name} 0.123 recorded" in wrong["detail"]) == ("metrics", True)
 
 
-def test_a_damaged_history_record_hides_none_before_it(applied: Path) -> None:
+def test_a_damaged_history_record_does_not_hide_earlier_ones(applied: Path) -> None:
     projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
     assert projects.run("apply", "--yes", cwd=applied).returncode == 0
     oldest, middle, newest = projects.history_of(applied)
     file = projects.stored(applied, layout.history_record(projects.recorded(applied).lineage, middle.serial, middle.id))
     file.chmod(0o644)
     file.write_bytes(b"null")
-    told = projects.run("history", "--json", cwd=applied)
-    assert told.returncode == 0, told.stderr
-    entries = json.loads(told.stdout)["entries"]
+    listed = projects.run("history", "--json", cwd=applied)
+    assert listed.returncode == 0, listed.stderr
+    entries = json.loads(listed.stdout)["entries"]
     assert [entry["serial"] for entry in entries] == [newest.serial, middle.serial, oldest.serial]
     assert "missing" not in entries[0] and "missing" not in entries[2]
     assert file.name in entries[1]["missing"] and "cannot be read" in entries[1]["missing"]
@@ -96,7 +96,7 @@ def test_a_damaged_history_record_hides_none_before_it(applied: Path) -> None:
     assert "is not in the store" in entries[0]["missing"]
 
 
-def test_a_plan_of_a_state_that_was_put_back_is_refused(applied: Path) -> None:
+def test_a_restored_earlier_state_is_refused(applied: Path) -> None:
     state = applied / ".leptonctl" / "state"
     shutil.copytree(state, applied / "old")
     projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")

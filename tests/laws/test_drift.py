@@ -1,4 +1,4 @@
-"""What differs from the state out there, each as its own line: healed, noted or said to be unobserved (law 10). What is lost is told, never guessed."""
+"""Differences between what serves and the state, each on its own line: healed, noted or unobserved (law 10). Losses are reported, never guessed."""
 
 import json
 import os
@@ -29,11 +29,11 @@ from tests.projects import (
     recorded,
     result_of,
     run,
-    says,
     served,
     start,
     state_file,
     state_of,
+    status_record,
     stop_servers,
     stored,
     tiny_project,
@@ -94,7 +94,7 @@ def test_a_server_that_died_is_started_again(root: Path) -> None:
     assert plan(root, 0)["drift"] == []
 
 
-def test_another_program_on_the_port_is_not_taken_for_the_server(root: Path, tmp_path: Path, built: Path) -> None:
+def test_another_program_on_the_port_is_not_mistaken_for_the_server(root: Path, tmp_path: Path, built: Path) -> None:
     """Even another project's server, with an environment, a model and a deployment number of the same names."""
     other = tiny_project(tmp_path / "other")
     shutil.copytree(built, other / ".leptonctl" / "store")
@@ -117,7 +117,7 @@ def test_another_program_on_the_port_is_not_taken_for_the_server(root: Path, tmp
 
 
 def another_program(port: int) -> socket.socket:
-    """Something that listens on a port, as soon as who had it is quite gone."""
+    """A program that listens on a port, as soon as the previous one has released it."""
     deadline = time.monotonic() + 5
     while True:
         try:
@@ -127,8 +127,8 @@ def another_program(port: int) -> socket.socket:
             time.sleep(0.02)
 
 
-def test_a_server_is_mended_before_anything_is_built(root: Path) -> None:
-    """Who waits for answers does not wait for a training, and a server that cannot be mended stops no training."""
+def test_a_server_is_healed_before_anything_is_built(root: Path) -> None:
+    """Healing does not wait for a training, and a server that cannot be healed stops no training."""
     environment, model = environment_of(root, "dev"), root / "model-line.yaml"
     port = int(str(environment.url).rpartition(":")[2])
     kill_server(root)
@@ -160,7 +160,7 @@ def test_an_overwritten_pinned_file_is_a_note(root: Path) -> None:
     assert [(d["address"], d["class"]) for d in plan(root, 0)["drift"]] == [("dataset/points@first", "note")]
     nothing = run("apply", "--yes", "--json", cwd=root)
     assert nothing.returncode == 0, nothing.stdout + nothing.stderr
-    # what is pinned can still be trained: the prepared rows are in the store
+    # a pinned version can still be trained: its prepared rows are in the store
     model = root / "model-line.yaml"
     model.write_text(model.read_text() + "  v3: {params: {C: 4.0}}\n")
     more = run("apply", "--yes", "--json", cwd=root)
@@ -168,7 +168,7 @@ def test_an_overwritten_pinned_file_is_a_note(root: Path) -> None:
     assert (finished(more)["prepared"], finished(more)["trained"]) == (0, 1)
 
 
-def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
+def test_a_server_on_another_host_is_unobserved(root: Path) -> None:
     """This host neither starts nor heals it; a heartbeat in the store is seen from anywhere."""
     state = recorded(root)
     record(root, replace(state, environments={"dev": replace(state.environments["dev"], host="elsewhere")}))
@@ -176,7 +176,7 @@ def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
     kill_server(root)
     (server,) = stored(root, layout.servers(state.lineage, "dev")).iterdir()
     server.write_bytes(encode(replace(decode(server.read_bytes(), ServerRecord), host="elsewhere", machine="elsewhere")))
-    assert plan(root, 0)["drift"] == [], "nobody can tell yet"
+    assert plan(root, 0)["drift"] == [], "it cannot be known yet"
     a_term_later(root, server.name)
     shown = plan(root, 0)
     assert "unobserved" in [d["class"] for d in shown["drift"]]
@@ -199,7 +199,7 @@ def test_what_runs_on_another_host_is_unobserved(root: Path) -> None:
                     break
             except OSError:
                 time.sleep(0.1)
-        assert says(f"http://127.0.0.1:{port}").models["line"].version == "v2"
+        assert status_record(f"http://127.0.0.1:{port}").models["line"].version == "v2"
     finally:
         os.killpg(serving.pid, signal.SIGTERM)
         serving.communicate(timeout=20)
@@ -210,26 +210,26 @@ def lose(root: Path, digest: str) -> None:
 
 
 def numbered(root: Path, entry: dict, step: str, number: int = 1) -> Path:
-    """Where the result of a step lies, or the one that was recorded beside it."""
+    """The file of a step's result, or of a later record beside it."""
     return stored(root, layout.result(entry["steps"][step]["key"], number))
 
 
-def mend(root: Path, address: str, *ops: str) -> dict:
+def rebuild(root: Path, address: str, *ops: str) -> dict:
     """Plan names the loss and lists exactly these steps; apply does them."""
     change = next(c for c in plan(root, 2)["changes"] if c["address"] == address)
     assert "missing from the store" in change["reason"]
     assert [s["op"] for s in change["steps"] if not s["cached"]] == list(ops)
-    mended = run("apply", "--yes", "--json", cwd=root)
-    assert mended.returncode == 0, mended.stdout + mended.stderr
+    applied = run("apply", "--yes", "--json", cwd=root)
+    assert applied.returncode == 0, applied.stdout + applied.stderr
     plan(root, 0)
-    return finished(mended)
+    return finished(applied)
 
 
 def test_a_lost_artifact_is_built_again(root: Path) -> None:
     """The same bytes come out, so the record that names them is in force again."""
     entry = state_of(root)["current"]["model/line@v1"]
     lose(root, entry["artifact"])
-    done = mend(root, "model/line@v1", "export", "evaluate")
+    done = rebuild(root, "model/line@v1", "export", "evaluate")
     assert (done["trained"], done["exported"], done["evaluated"]) == (0, 1, 0)
     assert not numbered(root, entry, "export", 2).exists()
     assert state_of(root)["current"]["model/line@v1"]["artifact"] == entry["artifact"]
@@ -241,39 +241,37 @@ def test_a_lost_native_model_is_trained_again(root: Path) -> None:
     lose(root, result_of(root, entry["steps"]["train"]["key"]).artifacts["model.skops"])
     plan(root, 0)  # only an export reads it
     lose(root, entry["artifact"])
-    done = mend(root, "model/line@v2", "train", "export", "evaluate")
+    done = rebuild(root, "model/line@v2", "train", "export", "evaluate")
     assert (done["trained"], done["exported"], done["evaluated"]) == (1, 1, 0)
 
 
 def test_other_bytes_are_another_artifact(root: Path) -> None:
-    """Where the rebuilt model is another one (here: its native model was exchanged) it is recorded beside the old, evaluated and gated."""
+    """If the rebuilt model is a different one (here: its native model was exchanged), it is recorded beside the old one, evaluated and gated."""
     edit(root / "environment-dev.yaml", "models: {line: v1}", "models: {line: v1}\ngates:\n  accuracy: {min: 0.5}")
     current = state_of(root)["current"]
     entry, other = current["model/line@v1"], current["model/line@v2"]
     trained, native = (result_of(root, version["steps"]["train"]["key"]) for version in (entry, other))
     numbered(root, entry, "train").write_bytes(encode(replace(trained, artifacts=native.artifacts)))
     lose(root, entry["artifact"])
-    done = mend(root, "model/line@v1", "export", "evaluate")
+    done = rebuild(root, "model/line@v1", "export", "evaluate")
     assert (done["trained"], done["exported"], done["bound"]) == (0, 1, 1)
     assert numbered(root, entry, "export", 2).exists()
     now = state_of(root)["current"]
     assert now["model/line@v1"]["artifact"] == now["environment/dev/line"]["artifact"] != entry["artifact"]
-    assert now["model/line@v1"]["steps"]["evaluate"] == other["steps"]["evaluate"], (
-        "what was measured on these bytes counts, not the old figures"
-    )
+    assert now["model/line@v1"]["steps"]["evaluate"] == other["steps"]["evaluate"], "the metrics of these bytes count, not the old ones"
     newest = json.loads(run("history", "--json", cwd=root).stdout)["entries"][0]
     assert [(g["address"], g["passed"]) for g in newest["evidence"]] == [("environment/dev/line", True)]
     assert served(root, "dev")["models"][0]["live_artifact"] == now["model/line@v1"]["artifact"]
 
 
 def objects(root: Path) -> list[Path]:
-    """What lies in the store, but for what servers say of themselves."""
+    """The files in the store, except the servers' records of themselves."""
     return sorted(p for p in stored(root, "").rglob("*") if not {"servers", ".temporary", ".locks"} & set(p.parts))
 
 
 @pytest.mark.parametrize("loss", ["folder", "file", "empty", "half", "list", "newer"])
 def test_a_lost_or_broken_state_is_an_error(root: Path, loss: str) -> None:
-    """Never "create everything": exit 1, the way out is named, nothing is written."""
+    """Never "create everything": exit 1, the remedy is named, nothing is written."""
     file = state_file(root)
     good = file.read_text()
     if loss == "folder":

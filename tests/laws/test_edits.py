@@ -1,4 +1,4 @@
-"""One edit of an applied project at a time: exactly these steps and no others, or exactly this refusal; after apply nothing is left."""
+"""One edit of an applied project at a time: exactly these steps and no others, or exactly this refusal; after the apply nothing is left to do."""
 
 import os
 from collections import Counter
@@ -68,7 +68,7 @@ def another_row(file: str):
     return append(file, "9.5,1.5,below\n")
 
 
-# what says the same in other words: nothing to do
+# equivalent edits: nothing to do
 SAME = [
     Case(name="nothing", edit=lambda root: None),
     Case(name="comment", edit=append(LINE, "# a remark\n")),
@@ -114,7 +114,7 @@ SAME = [
     Case(name="foreign YAML beside", edit=write("deploy/service.yaml", "apiVersion: v1\nkind: Service\n")),
 ]  # fmt: skip
 
-# what is evaluated or written otherwise: nothing is trained
+# changes of evaluation or export: nothing is trained
 JUDGED = [
     Case(name="metric added", edit=swap(LINE, "[accuracy, f1]", "[accuracy, f1, log_loss]"), moves={V1: "update evaluate", V2: "update evaluate", V3: "update evaluate"}),
     Case(name="metric removed", edit=swap(LINE, "[accuracy, f1]", "[accuracy]"), moves={V1: "update evaluate", V2: "update evaluate", V3: "update evaluate"}),
@@ -126,7 +126,7 @@ JUDGED = [
     Case(name="export option of an unbound version", edit=swap(TREE, "large: {", "large: {export: {opset: 19}, "), moves={LARGE: "update export evaluate"}),
 ]  # fmt: skip
 
-# what is learned otherwise
+# changes of the training
 LEARNED = [
     Case(name="parameter", edit=swap(LINE, "C: 2.0", "C: 3.0"), moves={V3: f"update {BUILT}"}),
     Case(name="parameter of a bound version", edit=swap(LINE, "C: 0.5", "C: 0.25"), moves={V2: f"update {BUILT}", DEV_LINE: "update bind"}),
@@ -147,7 +147,7 @@ LEARNED = [
     Case(name="version removed", edit=swap(LINE, f"  {V3_LINE}\n", ""), moves={V3: "forget"}),
 ]  # fmt: skip
 
-# what is read otherwise
+# changes of the data
 READ = [
     Case(name="data changed", edit=another_row("data/first.csv"), moves={FIRST: "update prepare", **ON_FIRST}),
     Case(name="pinned data overwritten", edit=another_row("data/second.csv"), drift={SECOND: "note"}),
@@ -161,7 +161,7 @@ READ = [
     Case(name="new dataset version of the same rows", edit=append(DATA, "  third: {source: data/first.csv, split: {stratify: true}}\n"), moves={"dataset/points@third": "create (prepare)"}),
 ]  # fmt: skip
 
-# what serves otherwise
+# changes of serving
 SERVED = [
     Case(name="binding switched", edit=swap(PLACES, "line: v2", "line: v3"), moves={DEV_LINE: "update bind"}),
     Case(name="binding switched to the other model's version", edit=swap(PLACES, "tree: small", "tree: large"), moves={DEV_TREE: "update bind"}),
@@ -175,7 +175,7 @@ SERVED = [
     Case(name="environment removed", edit=without_dev, moves={"environment/dev": "remove", DEV_LINE: "remove bind", DEV_TREE: "remove bind"}),
     Case(name="binding removed", edit=swap(PLACES, "  tree: small\n", ""), moves={DEV_TREE: "remove bind"}),
     Case(name="port", edit=other_port, moves={"environment/dev": "update"}),
-    Case(name="contract check, which is made on every request", edit=swap(DATA, "min: 0", "min: -5, max: 100"), moves={DEV_LINE: "update bind", DEV_TREE: "update bind", PROD_LINE: "update bind"}),
+    Case(name="contract check, which is planned on every request", edit=swap(DATA, "min: 0", "min: -5, max: 100"), moves={DEV_LINE: "update bind", DEV_TREE: "update bind", PROD_LINE: "update bind"}),
     Case(name="contract check of one version", edit=swap(DATA, "first: {", "first: {columns: {x: {max: 100}}, "), moves={DEV_TREE: "update bind"}),
     Case(name="requests", edit=swap(PLACES, "name: dev\n", "name: dev\nrequests: strict\n"), moves={"environment/dev": "update"}),
     Case(name="protected", edit=swap(PLACES, "name: dev\n", "name: dev\nprotected: true\n"), moves={"environment/dev": "update"}),
@@ -196,7 +196,7 @@ REFUSED = [
     Case(name="bound version removed", edit=swap(TREE, "  small: {params: {max_depth: 2}}\n", ""), refused=("unknown-version",)),
     Case(name="dataset version in use removed", edit=swap(DATA, "  first: {source: data/first.csv}\n", ""), refused=("unknown-dataset-version", "unknown-dataset-version")),
 ]  # fmt: skip
-# the names of those that are applied always; with LEPTONCTL_SOAK=1 all are
+# the names of the cases that are always applied; with LEPTONCTL_SOAK=1 all are
 APPLIED = frozenset({
     "metrics of one version", "cross validation", "export option", "parameter", "unbound version renamed", "data changed", "gates on both",
     "gate known to fail", "new environment", "environment removed", "port", "contract check of one version",
@@ -221,18 +221,18 @@ def plan(root: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]:
 def test_an_edit_plans_exactly_its_steps(case: Case, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case.edit(copy)
     state = (copy / ".leptonctl" / "state" / "state.json").read_bytes()
-    code, made = plan(copy, capsys)
+    code, planned = plan(copy, capsys)
     if case.refused:
-        assert [d["id"] for d in made["diagnostics"]] == list(case.refused)
-        assert all(d["hint"] for d in made["diagnostics"])
+        assert [d["id"] for d in planned["diagnostics"]] == list(case.refused)
+        assert all(d["hint"] for d in planned["diagnostics"])
         # what is no longer declared has no place
-        assert case.name == "protected environment removed" or all(d["file"] and d["line"] and d["column"] for d in made["diagnostics"])
+        assert case.name == "protected environment removed" or all(d["file"] and d["line"] and d["column"] for d in planned["diagnostics"])
     else:
-        assert matrix.moves_of(made) == case.moves
-        assert {d["address"]: d["class"] for d in made["drift"]} == case.drift
-        assert {k: v for k, v in made["summary"].items() if k != "keep"} == matrix.counted(made)
-        assert made["diagnostics"] == []
-        assert made["applyable"] is (code == 2)
+        assert matrix.moves_of(planned) == case.moves
+        assert {d["address"]: d["class"] for d in planned["drift"]} == case.drift
+        assert {k: v for k, v in planned["summary"].items() if k != "keep"} == matrix.counted(planned)
+        assert planned["diagnostics"] == []
+        assert planned["applyable"] is (code == 2)
     assert code == case.expected_exit
     assert state == (copy / ".leptonctl" / "state" / "state.json").read_bytes()
 
@@ -241,17 +241,17 @@ def test_an_edit_plans_exactly_its_steps(case: Case, copy: Path, capsys: pytest.
 def test_an_edit_applies_exactly_its_plan(case: Case, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> None:
     root = request.getfixturevalue("served_copy" if case.binds else "copy")
     case.edit(root)
-    _, made = plan(root, capsys)
+    _, planned = plan(root, capsys)
     applied = projects.run("apply", "--yes", "--json", cwd=root)
     finished = projects.finished(applied)
     code, left = plan(root, capsys)
     assert applied.returncode == (case.exit_code or 0), applied.stdout
     if case.exit_code == GATE:
         assert finished["failed"] == 1
-        assert (code, left["summary"]) == (GATE, made["summary"])
+        assert (code, left["summary"]) == (GATE, planned["summary"])
         return
-    # a model that comes out with the bytes of another is not evaluated again: that is known only after its export
+    # a model with the same bytes as another is not evaluated again, which is known only after its export
     done = Counter(e["op"] for e in projects.events(applied.stdout) if e["type"] == "step_finished")
-    assert {op: done[op] for op in DONE} == {op: made["summary"][op] for op in DONE}
+    assert {op: done[op] for op in DONE} == {op: planned["summary"][op] for op in DONE}
     assert all(finished[word] <= done[op] for op, word in DONE.items())
     assert (left["changes"], left["drift"], code) == ([], [], 0)

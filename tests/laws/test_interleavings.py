@@ -1,7 +1,7 @@
-"""Two applies and one environment, enumerated: one is stopped at each point of its switch, is taken for dead, and comes back.
+"""Two applies and one environment, enumerated: one is stopped at each point of its switch, is considered dead, and continues.
 
-While it sleeps the other applies, rolls back or destroys, to its end or to each of its own points. At the end state, head and
-server agree, the sleeper has exited 5 and said who took over, and the history is whole (laws 4, 5 and 8, protocols 1 and 2).
+While it sleeps, the other applies, rolls back or destroys, to its end or to each of its own points. At the end, state, head and
+server agree, the sleeper has exited 5 and named its successor, and the history is complete (laws 4, 5 and 8, protocols 1 and 2).
 """
 
 import json
@@ -57,10 +57,10 @@ class Sleeper:
     process: subprocess.Popen[str]
 
     def wake(self) -> tuple[int, str]:
-        """Let it go on; its exit code and what it said."""
+        """Let it continue; returns its exit code and its output."""
         os.kill(self.process.pid, signal.SIGCONT)
-        _, said = self.process.communicate("\n", timeout=30)
-        return self.process.returncode, said
+        _, output = self.process.communicate("\n", timeout=30)
+        return self.process.returncode, output
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def act(root: Path, action: str, **more: object) -> None:
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[Path]:
-    """A folder that is fast to sync: what is tried here is the order of writes, and no power fails."""
+    """A folder that is fast to sync: only the order of writes is tested here, not power failures."""
     shared = Path("/dev/shm")
     with TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
         yield Path(folder)
@@ -124,7 +124,7 @@ FOLLOWERS: dict[Path, Follower] = {}
 
 
 def settled(root: Path, version: str | None) -> None:
-    """State, head and server name the same, and nothing is left under way."""
+    """State, head and server agree, and nothing is pending."""
     state, lineage = state_of(root), lineage_of(root)
     found = lineage.head(NAME)
     assert found is not None
@@ -145,7 +145,7 @@ def settled(root: Path, version: str | None) -> None:
 
 
 def marks(root: Path) -> list[tuple[str, int]]:
-    """What the platform's verbs have left, and when."""
+    """The files that the platform's verbs have written, and when."""
     return [(name, (root / name).stat().st_mtime_ns) for name in ("staged", "removed") if (root / name).exists()]
 
 
@@ -161,12 +161,12 @@ def whole(root: Path) -> list[HistoryRecord]:
                 version = moved.after_version
     assert version == (state.current[BINDING].version if BINDING in state.current else None)
     numbers = [r.deployment for r in records if r.deployment is not None]
-    assert numbers == sorted(set(numbers)), "no number is used twice, and none counts down"
+    assert numbers == sorted(set(numbers)), "no number is used twice, and numbers only grow"
     return records
 
 
-def goes_on(root: Path) -> None:
-    """The next apply finds nothing in its way."""
+def next_apply_succeeds(root: Path) -> None:
+    """The next apply succeeds."""
     with patient(root, owner("next")) as claim:
         assert switch_of(root, claim).move(NAME, binds("v9"), here=True).served
     settled(root, "v9")
@@ -175,42 +175,42 @@ def goes_on(root: Path) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("point", POINTS)
-def test_the_other_acts_while_one_sleeps(root: Path, point: str, action: str) -> None:
+def test_another_apply_acts_while_one_sleeps(root: Path, point: str, action: str) -> None:
     with sleeping(root, point) as sleeper:
         act(root, action)
         settled(root, ACTIONS[action])
         before, touched = whole(root), marks(root)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0]) == (5, "taken-over"), said
-    assert "bob@" in said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0]) == (5, "taken-over"), output
+    assert "bob@" in output
     settled(root, ACTIONS[action])
     assert whole(root) == before, "the sleeper has written nothing"
     assert marks(root) == touched, "and touched nothing that serves"
-    # what the sleeper had brought into force is on record, by its own hand or completed for it
+    # what the sleeper brought into force is recorded, by itself or by the one that completed it
     own = [r for r in before if r.author.by == "ann"]
     assert len(own) == (POINTS.index(point) > POINTS.index("head"))
     assert ["bob@" in str(r.recovered_by) for r in own] == [point != "clear"] * len(own)
-    goes_on(root)
+    next_apply_succeeds(root)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("point", ["settle", "head", "activate", "clear"])
-def test_the_sleeper_was_destroying(root: Path, point: str, action: str) -> None:
+def test_another_apply_acts_while_a_destroy_sleeps(root: Path, point: str, action: str) -> None:
     with sleeping(root, point, version=None) as sleeper:
         act(root, action)
         touched = marks(root)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     settled(root, ACTIONS[action])
     assert marks(root) == touched
     whole(root)
-    goes_on(root)
+    next_apply_succeeds(root)
 
 
 @pytest.mark.parametrize("halfway", HALFWAY)
 @pytest.mark.parametrize("point", POINTS)
-def test_the_sleeper_wakes_while_the_other_is_halfway(root: Path, point: str, halfway: str) -> None:
-    """The other has claimed, and is at one of its own points, when the sleeper goes on to its end."""
+def test_the_sleeper_wakes_while_the_other_apply_is_halfway(root: Path, point: str, halfway: str) -> None:
+    """The other has claimed, and is at one of its own points, when the sleeper continues to its end."""
     answers: list[tuple[int, str]] = []
     with sleeping(root, point) as sleeper:
 
@@ -219,27 +219,27 @@ def test_the_sleeper_wakes_while_the_other_is_halfway(root: Path, point: str, ha
                 answers.append(sleeper.wake())
 
         act(root, "apply", checkpoint=wake)
-    ((code, said),) = answers
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+    ((code, output),) = answers
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     settled(root, "v3")
     whole(root)
-    goes_on(root)
+    next_apply_succeeds(root)
 
 
 @pytest.mark.parametrize("point", ["epoch", "record", "head", "bind"])
 @pytest.mark.parametrize("second", ["epoch", "record", "head", "bind"])
-def test_two_sleepers(root: Path, point: str, second: str) -> None:
-    """The one who took over is stopped and taken over as well; both come back, the older last."""
+def test_two_sleepers_wake_the_older_last(root: Path, point: str, second: str) -> None:
+    """The successor is stopped and taken over too; both continue, the older last."""
     with sleeping(root, point) as older:
         kept = POINTS.index(point) <= POINTS.index("head")
         with sleeping(root, second, user="cem", before="v1" if kept else "v2") as newer:
             act(root, "rollback")
             for sleeper in (newer, older):
-                code, said = sleeper.wake()
-                assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+                code, output = sleeper.wake()
+                assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     settled(root, "v0")
     whole(root)
-    goes_on(root)
+    next_apply_succeeds(root)
 
 
 # --- with a real server ------------------------------------------------------------------------------------------------
@@ -265,21 +265,21 @@ def test_a_sleeper_starts_no_server_of_what_was_destroyed(real: tuple[Path, int]
     with sleeping(root, point, port=port) as sleeper:
         acting_on_servers(root, servers.destroys)
         assert servers.asked(port, 0.5) is None
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     assert (servers.asked(port, 0.5), processes.server_record(root, NAME)) == (None, None)
     state = servers.state_of(root)
     assert (state.environments[NAME].destroyed, dict(state.current), dict(state.pending)) == (True, {}, {})
 
 
 @pytest.mark.parametrize("point", ["head", "activate"])
-def test_a_sleeper_that_destroys_stops_no_server_of_who_came_after(real: tuple[Path, int], point: str) -> None:
+def test_a_sleeping_destroy_stops_no_server_of_its_successor(real: tuple[Path, int], point: str) -> None:
     root, port = real
     with sleeping(root, point, version=None, port=port) as sleeper:
         acting_on_servers(root, servers.binds(root, "v3", port))
         serving = processes.running_server(root, NAME)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     assert processes.running_server(root, NAME) == serving
     status = servers.asked(port)
     state = servers.state_of(root)
@@ -289,14 +289,14 @@ def test_a_sleeper_that_destroys_stops_no_server_of_who_came_after(real: tuple[P
 
 
 @pytest.mark.parametrize("point", ["ready", "bind"])
-def test_a_sleeper_leaves_the_server_as_it_was_started_by_who_came_after(real: tuple[Path, int], point: str) -> None:
+def test_a_sleeper_leaves_the_server_of_its_successor_as_it_is(real: tuple[Path, int], point: str) -> None:
     """The sleeper would start it with other settings; the other has gone back to what served before."""
     root, port = real
     with sleeping(root, point, port=port) as sleeper:
         acting_on_servers(root, servers.binds(root, "v1", port, returning=True))
         serving = processes.running_server(root, NAME)
-        code, said = sleeper.wake()
-    assert (code, said.split(":")[0], "bob@" in said) == (5, "taken-over", True), said
+        code, output = sleeper.wake()
+    assert (code, output.split(":")[0], "bob@" in output) == (5, "taken-over", True), output
     assert serving is not None
     assert processes.running_server(root, NAME) == serving
     assert "4096" not in str(addresses.arguments_of(serving.pid))

@@ -1,4 +1,4 @@
-"""SIGKILL at any instant of an apply: the state parses, no result stands without its artifacts, no process is left behind, and the next run
+"""SIGKILL at any instant of an apply: the state parses, no result lacks its artifacts, no process is left behind, and the next run
 repeats nothing that was finished (law 4). Twelve kills always; a hundred with LEPTONCTL_SOAK=1."""
 
 import json
@@ -79,7 +79,7 @@ def test_killed_applies_lose_nothing_and_repeat_nothing(folders: Iterator[Path])
         check_results(root)
         done = performed(log)
         repeated += len(done & finished)
-        assert not done & finished, "what had a result was done again"
+        assert not done & finished, "a step with a result ran again"
         if process.returncode == 0:
             converged(root)
             stop_servers(root)
@@ -129,7 +129,7 @@ def leftovers(root: Path) -> dict[int, str]:
 
 
 def check_state(root: Path) -> State | None:
-    """The state parses, its history is whole and every key it names has a result. None: there is none yet, and no mark of one."""
+    """The state parses, its history is complete and every key it names has a result. None if there is no state yet, and no mark of one."""
     if not state_file(root).exists():
         assert not list(stored(root, layout.LINEAGES).rglob("*"))
         assert not list(stored(root, layout.PROJECTS).rglob("owner"))
@@ -152,7 +152,7 @@ def built(root: Path) -> set[str]:
 
 
 def check_results(root: Path) -> None:
-    """Every result record is whole and its artifacts are there with their bytes."""
+    """Every result record is complete and its artifacts exist with their bytes."""
     for key in built(root):
         result = result_of(root, key)
         assert result.key == key

@@ -1,4 +1,4 @@
-"""What was computed once is not computed again: edits taken back, versions forgotten and declared again, gates loosened, effects undone."""
+"""What was computed once is not computed again: edits reverted, versions forgotten and declared again, gates loosened, effects undone."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def digests(root: Path, address: str) -> tuple[str, str]:
     return entry["digest"], entry["artifact"]
 
 
-def test_an_edit_taken_back_computes_nothing(served_copy: Path) -> None:
+def test_a_reverted_edit_computes_nothing(served_copy: Path) -> None:
     before = digests(served_copy, "environment/dev/line")
     swap(LINE, "C: 0.5", "C: 0.25")(served_copy)
     apply(served_copy, trained=1, exported=1, evaluated=1, bound=1)
@@ -38,7 +38,7 @@ def test_an_edit_taken_back_computes_nothing(served_copy: Path) -> None:
     assert projects.served(served_copy, "dev")["models"][0]["live_artifact"] == before[1]
 
 
-def test_data_put_back_computes_nothing(served_copy: Path) -> None:
+def test_restored_data_computes_nothing(served_copy: Path) -> None:
     file = served_copy / "data" / "first.csv"
     content = file.read_bytes()
     file.write_bytes(content + b"9.5,1.5,below\n")
@@ -47,7 +47,7 @@ def test_data_put_back_computes_nothing(served_copy: Path) -> None:
     apply(served_copy, bound=1)
 
 
-def test_metrics_taken_back_evaluate_nothing(copy: Path) -> None:
+def test_reverted_metrics_evaluate_nothing(copy: Path) -> None:
     swap(LINE, "[accuracy, f1]", "[accuracy]")(copy)
     apply(copy, evaluated=3)
     swap(LINE, "[accuracy]", "[accuracy, f1]")(copy)
@@ -64,7 +64,7 @@ def test_a_version_forgotten_and_declared_again_is_taken_from_the_store(copy: Pa
     assert "model/tree@large" in projects.state_of(copy)["current"]
 
 
-def test_what_was_built_is_not_built_by_the_apply(served_copy: Path) -> None:
+def test_an_apply_does_not_repeat_a_build(served_copy: Path) -> None:
     append(LINE, "  v4: {params: {C: 7.0}}\n")(served_copy)
     swap(PLACES, "line: v2", "line: v4")(served_copy)
     serial = projects.state_of(served_copy)["serial"]
@@ -75,7 +75,7 @@ def test_what_was_built_is_not_built_by_the_apply(served_copy: Path) -> None:
     apply(served_copy, bound=1)
 
 
-def test_what_was_destroyed_is_only_bound_again(served_copy: Path) -> None:
+def test_a_destroyed_environment_is_only_bound_again(served_copy: Path) -> None:
     assert projects.run("destroy", "dev", "--yes", cwd=served_copy).returncode == 0
     apply(served_copy, bound=2)
 
@@ -92,7 +92,7 @@ def test_a_gate_that_failed_passes_without_training_once_it_is_loosened(served_c
 
 
 @pytest.mark.parametrize("times", [2])
-def test_an_apply_of_nothing_moves_no_serial(copy: Path, times: int) -> None:
+def test_an_apply_without_changes_keeps_the_serial(copy: Path, times: int) -> None:
     state = (copy / ".leptonctl" / "state" / "state.json").read_bytes()
     for _ in range(times):
         done = projects.run("apply", "--yes", "--json", cwd=copy)
@@ -102,7 +102,7 @@ def test_an_apply_of_nothing_moves_no_serial(copy: Path, times: int) -> None:
 
 
 def test_data_that_gives_the_same_rows_trains_nothing(served_copy: Path) -> None:
-    """Other bytes that read the same: rows are prepared again, and what reads them is adopted from the build before."""
+    """Other bytes with the same rows: they are prepared again, and the steps that read them are adopted."""
     before = digests(served_copy, "environment/dev/tree")
     file = served_copy / "data" / "first.csv"
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))

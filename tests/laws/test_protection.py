@@ -1,4 +1,4 @@
-"""What prod has seen is sealed, and prod moves only forwards, from pinned data and committed files (law 11). A saved plan holds or is refused (law 3)."""
+"""Versions that prod has served are sealed, and prod moves only forwards, with pinned data and committed files (law 11). A saved plan is valid or refused (law 3)."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_a_sealed_version_keeps_its_own_block(root: Path) -> None:
     assert "params.C" in problem["detail"]
     assert "9" in problem["detail"]
     assert "new version" in problem["hint"]
-    # a person sees the line with the mark under it
+    # the text output shows the line with the mark under it
     assert "v1: {params: {C: 9.0}}" in run("plan", cwd=root).stderr
     edit(root / "model-line.yaml", "v1: {params: {C: 9.0}}", "v1: {}")
     assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0
@@ -93,7 +93,7 @@ def test_a_sealed_version_is_guarded_through_the_base_block_and_vars(root: Path)
     assert "seed" in problem["detail"]
     assert (problem["file"], problem["line"]) == ("model-line.yaml", model.read_text().splitlines().index("seed: 5") + 1)
     edit(model, "seed: 5\n", 'params: {C: "{{ vars.strength }}"}\n')
-    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0, "written otherwise, the same recipe"
+    assert run("plan", "--detailed-exitcode", cwd=root).returncode == 0, "the same recipe, written differently"
     edit(root / "leptonctl.yaml", "strength: 1.0", "strength: 2.5")
     problem = refused(root, "plan", code=3, id="sealed-version")
     assert "params.C" in problem["detail"]
@@ -119,7 +119,7 @@ def test_a_seal_outlives_its_binding(root: Path) -> None:
 # --- data --------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_prod_binds_pinned_data_only(fresh: Path) -> None:
+def test_prod_binds_only_pinned_data(fresh: Path) -> None:
     commit(fresh, "not pinned")
     problem = refused(fresh, "apply", "--yes", code=3, id="unpinned-data")
     assert problem["file"] == "environment-prod.yaml"
@@ -148,7 +148,7 @@ def test_an_older_commit_is_refused(root: Path) -> None:
     assert bound(root) == "v1"
 
 
-def test_a_branch_beside_is_refused_and_a_merge_passes(root: Path) -> None:
+def test_a_diverged_branch_is_refused_and_a_merge_passes(root: Path) -> None:
     git(root, "branch", "side")
     bind(root, "v1", "v2")
     apply(root)
@@ -168,8 +168,8 @@ def test_a_revert_passes(root: Path) -> None:
     assert bound(root) == "v1"
 
 
-def test_other_environments_are_not_asked(root: Path) -> None:
-    """`prod-eu` begins like `prod` and is none of its business."""
+def test_other_environments_are_not_checked(root: Path) -> None:
+    """`prod-eu` has the prefix `prod` and is a different environment."""
     first = git(root, "rev-parse", "HEAD")
     bind(root, "v1", "v2")
     apply(root)
@@ -214,7 +214,7 @@ def test_require_commit(fresh: Path) -> None:
     assert "environment-prod.yaml" in refused(fresh, "apply", "--yes", code=1, id="uncommitted")["detail"]
     commit(fresh, "v2")
     apply(fresh)
-    # a return is not held up by that rule
+    # that rule does not block a return
     edit(fresh / "environment-prod.yaml", "line: v2", "line: v1")
     assert apply(fresh)["bound"] == 1
 
@@ -222,7 +222,7 @@ def test_require_commit(fresh: Path) -> None:
 # --- protection itself -------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_protected_environment_does_not_vanish(root: Path) -> None:
+def test_a_protected_environment_must_stay_declared(root: Path) -> None:
     text = (root / "environment-prod.yaml").read_text()
     (root / "environment-prod.yaml").unlink()
     commit(root, "gone")
@@ -238,7 +238,7 @@ def test_a_protected_environment_does_not_vanish(root: Path) -> None:
     assert "environment/prod" not in state_of(root)["current"]
 
 
-def test_protection_is_taken_away_alone(root: Path) -> None:
+def test_protection_is_removed_by_an_apply_of_its_own(root: Path) -> None:
     edit(root / "environment-prod.yaml", "protected: true", "protected: false")
     edit(root / "environment-prod.yaml", "line: v1", "line: v2")
     commit(root, "both")
@@ -286,28 +286,28 @@ def stale(root: Path, *parts: str) -> None:
     assert bound(root) == "v1"
 
 
-def test_stale_by_serial(planned: Path) -> None:
+def test_a_plan_is_stale_by_serial(planned: Path) -> None:
     assert run("apply", "--yes", "--only", "model/line@v4", cwd=planned).returncode == 0
     stale(planned, "serial", "pointers")
 
 
-def test_stale_by_data(planned: Path) -> None:
+def test_a_plan_is_stale_by_data(planned: Path) -> None:
     (planned / "data" / "points.csv").write_text(points(seed=6))
     stale(planned, "data")
 
 
-def test_stale_by_configuration(planned: Path) -> None:
+def test_a_plan_is_stale_by_configuration(planned: Path) -> None:
     edit(planned / "model-line.yaml", "C: 0.125", "C: 0.126")
     stale(planned, "configuration")
 
 
-def test_stale_by_what_was_built(planned: Path) -> None:
-    """The steps it showed are no longer what would be done; `--expect` is for those who build in between."""
+def test_a_plan_is_stale_by_what_was_built(planned: Path) -> None:
+    """The steps that it showed are no longer those that would run; use `--expect` to build in between."""
     assert run("build", cwd=planned).returncode == 0
     stale(planned, "steps")
 
 
-def test_stale_by_what_serves(planned: Path) -> None:
+def test_a_plan_is_stale_by_what_serves(planned: Path) -> None:
     (server,) = processes(planned)
     os.kill(server, signal.SIGKILL)
     while processes(planned):
@@ -315,7 +315,7 @@ def test_stale_by_what_serves(planned: Path) -> None:
     stale(planned, "live")
 
 
-def test_stale_by_tool_or_time(planned: Path) -> None:
+def test_a_plan_is_stale_by_tool_or_time(planned: Path) -> None:
     file = planned / "p.json"
     plan = json.loads(file.read_text())
     edit_plan(file, binding={**plan["binding"], "tool": "sha256:0"})
@@ -330,8 +330,8 @@ def test_stale_by_tool_or_time(planned: Path) -> None:
     assert "edited" in refused(planned, "apply", "p.json", code=1, id="bad-plan")["detail"]
 
 
-def test_what_does_not_make_it_stale(planned: Path) -> None:
-    """Comments, names and the time that passes are in no plan."""
+def test_comments_names_and_time_do_not_make_a_plan_stale(planned: Path) -> None:
+    """None of them is part of a plan."""
     edit(planned / "model-line.yaml", "versions:", "# not a word\nversions:")
     edit(planned / "model-line.yaml", "v3: {", "v3: {description: A third, ")
     (planned / "data" / "points.csv").touch()
@@ -339,8 +339,8 @@ def test_what_does_not_make_it_stale(planned: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_effect_id(planned: Path) -> None:
-    """What was agreed to: a build before the apply does not change it, another version does."""
+def test_the_effect_id_names_what_was_agreed_to(planned: Path) -> None:
+    """A build before the apply does not change it, another version does."""
     before = json.loads(run("plan", "--json", cwd=planned).stdout)
     assert run("build", cwd=planned).returncode == 0
     after = json.loads(run("plan", "--json", cwd=planned).stdout)

@@ -38,7 +38,7 @@ NOTHING_DONE = {"prepared": 0, "trained": 0, "exported": 0, "evaluated": 0, "cro
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that holds the results of both versions: what is about to be tested is binding, not training."""
+    """A store with the results of both versions: the tests are about binding, not training."""
     project = tiny_project(tmp_path_factory.mktemp("built"), MODELS)
     done = run("build", cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -93,7 +93,7 @@ def block(root: Path, *libraries: str) -> str:
     return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def test_rollback_with_everything_against_it(root: Path) -> None:
+def test_a_rollback_succeeds_without_data_libraries_and_gates(root: Path) -> None:
     """v1 fails max_drop against v2, the data was overwritten, nothing of training can be imported."""
     (root / "data" / "points.csv").write_text("x,y,side\n1,2,above\n")
     blocked = block(root, "sklearn", "skl2onnx", "onnx", "skops", "polars", "scipy")
@@ -105,13 +105,13 @@ def test_rollback_with_everything_against_it(root: Path) -> None:
     assert "line: v1" in (root / "environment-prod.yaml").read_text()
 
 
-def test_the_data_is_gone(root: Path) -> None:
+def test_a_return_needs_no_data(root: Path) -> None:
     (root / "data" / "points.csv").unlink()
     check_returned(root, run("rollback", "prod/line", "--yes", "--json", cwd=root))
 
 
-def test_git_revert(root: Path) -> None:
-    """The reverted commit had also made the gate stricter and the source file was changed after it: neither is in the way."""
+def test_a_git_revert_is_a_return(root: Path) -> None:
+    """The reverted commit had also made the gate stricter and the source file was changed after it: neither blocks the return."""
     edit(root / "environment-prod.yaml", "min: 0.5", "min: 0.99")
     git(root, "commit", "-qam", "Stricter")
     (root / "data" / "points.csv").write_text(points(seed=9))
@@ -124,8 +124,8 @@ def test_git_revert(root: Path) -> None:
     check_returned(root, run("apply", "--yes", "--json", cwd=root, PYTHONPATH=block(root, "sklearn", "skl2onnx")))
 
 
-def test_revert_of_a_commit_that_loosened_a_gate(root: Path) -> None:
-    """v3 came in with a looser gate; with the revert the strict one is back, which v2 itself would not pass again."""
+def test_a_revert_of_a_commit_that_loosened_a_gate_is_a_return(root: Path) -> None:
+    """v3 came in with a looser gate; the revert restores the strict one, which v2 itself would not pass again."""
     file = root / "environment-prod.yaml"
     edit(file, "max_drop: 0.01", "max_drop: 1.0")
     edit(file, "line: v2", "line: v3")
@@ -142,7 +142,7 @@ def test_revert_of_a_commit_that_loosened_a_gate(root: Path) -> None:
     assert state_of(root)["current"]["environment/prod/line"]["version"] == "v2"
 
 
-def test_a_gate_does_block_what_is_no_return(root: Path) -> None:
+def test_a_gate_blocks_what_is_not_a_return(root: Path) -> None:
     (root / "model-line.yaml").write_text((root / "model-line.yaml").read_text() + "  v3: {params: {C: 0.004}}\n")
     edit(root / "environment-prod.yaml", "line: v2", "line: v3")
     commit(root, "v3")
@@ -151,8 +151,8 @@ def test_a_gate_does_block_what_is_no_return(root: Path) -> None:
     assert state_of(root)["current"]["environment/prod/line"]["version"] == "v2"
 
 
-def test_while_another_apply_builds(root: Path) -> None:
-    """The rollback does not wait for the training, and the apply that trains then finds its binding moved: exit 5, results kept."""
+def test_a_rollback_does_not_wait_for_another_apply(root: Path) -> None:
+    """The apply that trains then finds its binding moved: exit 5, results kept."""
     file, models = root / "environment-prod.yaml", root / "model-line.yaml"
     short = LONG.replace("max_iter: 1000000", "max_iter: 6000")
     models.write_text(models.read_text() + f"  v3: {short}\n")
@@ -188,7 +188,7 @@ def test_while_another_apply_builds(root: Path) -> None:
 
 
 def test_a_damaged_artifact_is_not_served_again(root: Path) -> None:
-    """What a return rests on are the bytes: when they are wrong the old set serves on."""
+    """A return depends on the bytes: if they are damaged, the old set keeps serving."""
     artifact = deployments_of(root, "prod")[1].models["line"][0].artifact
     file = stored(root, layout.artifact(artifact))
     file.chmod(0o644)

@@ -1,4 +1,4 @@
-"""SIGKILL between the writes of a switch (pending, record, staged, ready, head, state): the servers serve on, the next apply completes the
+"""SIGKILL between the writes of a switch (pending, record, staged, ready, head, state): the servers keep serving, the next apply completes the
 binding from the head and never goes back (law 8)."""
 
 import json
@@ -32,7 +32,7 @@ from tests.projects import (
 
 ROUNDS = 5 if os.environ.get("LEPTONCTL_SOAK") else 1
 POINTS = ("pending", "record", "staged", "ready", "head", "state")
-# the versions answer this row differently enough to be told apart
+# the versions answer this row differently enough to distinguish them
 ROW = {"inputs": [{"name": n, "datatype": "FP32", "shape": [1], "data": [v]} for n, v in (("x", 2.0), ("y", 3.0))]}
 
 
@@ -47,7 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 class Asking(threading.Thread):
-    """Asks the server all the time; keeps what went wrong and the versions that answered."""
+    """Sends requests to the server continuously; records failures and the versions that answered."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
@@ -103,7 +103,7 @@ def newest(root: Path) -> int:
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("attempt", range(ROUNDS))
-def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
+def test_an_apply_killed_in_a_switch_is_completed_or_dropped(root: Path, point: str, attempt: int) -> None:
     asking = Asking(environment_of(root, "dev").url)
     before = state_of(root)["current"]["environment/dev/line"]["version"]
     after = "v2" if before == "v1" else "v1"
@@ -119,7 +119,7 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     assert entry.version in (before, after)
     if point in ("record", "pending", "staged", "ready"):
         assert entry.version == before
-    # a look changes nothing, and says where this is going
+    # a plan changes nothing, and shows what the next apply will do
     plan = run("plan", "--detailed-exitcode", "--json", cwd=root)
     assert plan.returncode == (0 if bound else 2), plan.stdout
     completed = run("apply", "--yes", "--json", cwd=root)
@@ -148,8 +148,8 @@ def test_killed_in_a_switch(root: Path, point: str, attempt: int) -> None:
     assert [(c["before_version"], c["after_version"]) for c in newest_entry["changes"]] == [(before, after)]
 
 
-def test_the_other_way_round_after_the_head_moved(root: Path) -> None:
-    """The YAML goes back while the binding is cut off: the interrupted switch is completed first, then this one is a return."""
+def test_an_edit_back_after_the_head_moved_is_a_return(root: Path) -> None:
+    """The YAML is reverted while the switch is interrupted: that switch is completed first, then the reverted binding is a return."""
     before = state_of(root)["current"]["environment/dev/line"]["version"]
     after = "v2" if before == "v1" else "v1"
     number = newest(root) + 1
@@ -164,7 +164,7 @@ def test_the_other_way_round_after_the_head_moved(root: Path) -> None:
 
 
 def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
-    """What came into force through a crash is a place to roll back to like any other."""
+    """A version that came into force through a crash can be rolled back to like any other."""
     for version in ("v1", "v2"):
         bind(root, version)
         assert run("apply", "--yes", cwd=root).returncode == 0
@@ -179,7 +179,7 @@ def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
 
 
 @pytest.mark.parametrize("edited", ["as it was killed", "back by hand"])
-def test_a_rollback_after_a_crash_leads_before_the_switch(root: Path, edited: str) -> None:
+def test_a_rollback_after_a_crash_returns_to_what_served_before_the_switch(root: Path, edited: str) -> None:
     for _ in range(10):
         bind(root, "v1")
         assert run("apply", "--yes", cwd=root).returncode == 0

@@ -1,4 +1,4 @@
-"""A trainer that owes nothing to scikit-learn: a classifier by the nearest centroid, with a graph and a file of its own."""
+"""A trainer without scikit-learn: a nearest-centroid classifier, with its own graph and native file."""
 
 import json
 

@@ -30,8 +30,8 @@ class Shelf(dict):
         return self[digest]
 
 
-def quiet(**_told):
-    """Progress that nobody reads."""
+def quiet(**_progress):
+    """Progress that is discarded."""
 
 
 def bench(shelf, folder):

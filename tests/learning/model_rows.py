@@ -14,8 +14,8 @@ WORDS = (
 ).split()
 
 
-def quiet(**_told):
-    """Progress that nobody reads."""
+def quiet(**_progress):
+    """Progress that is discarded."""
 
 
 def wine():
@@ -34,7 +34,7 @@ def diabetes():
 
 
 def mixed():
-    """Numbers, missing numbers, categories, booleans and text in many scripts."""
+    """Numbers, missing numbers, categories, booleans and strings in many scripts."""
     draw = np.random.RandomState(0)
     spam = draw.randint(0, 2, 160)
     texts = [" ".join(draw.choice(WORDS[:16] if one else WORDS[8:], draw.randint(0, 9))) for one in spam]
@@ -60,7 +60,7 @@ def shuffled(columns, target):
 
 
 def halves(columns, target):
-    """The first three quarters to train on, the rest to judge by."""
+    """The first three quarters to train on, the rest to evaluate on."""
     cut = count_rows(columns) * 3 // 4
     return (
         Rows(columns=take_rows(columns, slice(0, cut)), y=target[:cut], ids=()),

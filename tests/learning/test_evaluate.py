@@ -53,7 +53,7 @@ def test_regression_equals_scikit_learn(tmp_path):
     assert (made.outputs["rows"], made.outputs["positive"], made.outputs["average"]) == (142, None, None)
 
 
-def test_no_evaluation_rows_is_told_in_words(tmp_path):
+def test_missing_evaluation_rows_are_reported(tmp_path):
     shelf, train = Shelf(), cancer()
     export, _ = exported(shelf, train, ["c0"], max_iter=5000)
     with pytest.raises(ProviderError) as refused:
@@ -120,7 +120,7 @@ def test_booleans_and_missing_cells_enter_as_the_manifest_says():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_log_loss_is_clipped_at_the_precision_of_the_native_model(tmp_path, dtype):
-    """A sure and wrong answer: exactly 0 in float32, so what it costs is the precision it is clipped at."""
+    """A certain but wrong answer: its probability is exactly 0 in float32, so its loss depends on the precision it is clipped at."""
     shelf, train = Shelf(), frame_of(np.array([[-9.0], [9.0]] * 20), ["a", "b"] * 20)
     export, _ = exported(shelf, train, ["c0"], dtype=dtype, C=1e9)
     wrong = frame_of(np.array([[5000.0]]), ["a"])
@@ -129,7 +129,7 @@ def test_log_loss_is_clipped_at_the_precision_of_the_native_model(tmp_path, dtyp
     assert made.outputs["metrics"]["log_loss"] == pytest.approx(-np.log(np.finfo(dtype).eps), rel=1e-5)
 
 
-def test_an_evaluation_is_of_the_package_whose_digest_is_recorded(tmp_path):
+def test_only_the_package_whose_digest_is_recorded_is_evaluated(tmp_path):
     """A graph with another manifest is another package: it is not evaluated under the digest of the first."""
     shelf, train = Shelf(), cancer()
     export, _ = exported(shelf, train, ["c0", "c1"], max_iter=5000)

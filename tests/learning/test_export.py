@@ -49,7 +49,7 @@ def through_the_steps(folder, load, task, algorithm, *steps, **more):
     return out, {name: shelf[digest] for name, digest in out.artifacts.items()}, unseen
 
 
-def test_the_step_makes_a_graph_a_manifest_and_golden_rows(tmp_path):
+def test_the_step_writes_a_graph_a_manifest_and_golden_rows(tmp_path):
     made, files, unseen = through_the_steps(tmp_path, mixed, "classification", "logistic_regression", *TEXTS)
     assert sorted(files) == ["golden.json", "manifest.json", "model.onnx"]
     assert made.outputs["size"] == len(files["model.onnx"])
@@ -80,7 +80,7 @@ def test_golden_rows_are_the_graphs_own_answers_to_a_request(tmp_path):
     assert [t["datatype"] for t in request.values()] == ["FP32", "BYTES", "BYTES", "FP32", "BOOL"]
     size = request["size"]["shape"][0]
     assert size == 16
-    assert any(None in tensor["data"] for tensor in request.values()), "rows with missing cells are among them"
+    assert any(None in tensor["data"] for tensor in request.values()), "some rows have missing cells"
     feed = {"features": np.empty((size, manifest.graph.features), dtype=np.float32)}
     for column in manifest.columns:
         data, place = request[column.name]["data"], column.graph
@@ -110,7 +110,7 @@ def test_integer_classes_and_values_have_their_own_outputs(tmp_path):
     assert made.outputs["parity"]["tolerance"] == 1e-5
 
 
-def test_privacy_and_chosen_features_stand_in_the_manifest():
+def test_the_manifest_has_privacy_and_the_chosen_features():
     from leptonctl.learning.onnx.manifest import manifest
     from tests.learning.exported import contract
 
@@ -136,11 +136,11 @@ def test_the_graph_is_canonical():
     assert len({n.name for n in model.graph.node}) == len(model.graph.node)
     assert not any(n.doc_string for n in model.graph.node)
     again = canonical(onnx.ModelProto.FromString(serialized(model)), 18)
-    assert serialized(again) == serialized(model), "what is canonical stays as it is"
+    assert serialized(again) == serialized(model), "a canonical graph is unchanged"
     assert serialized(build_graph(fitted, 18)[0]) == serialized(model)
 
 
-def test_subgraphs_are_renamed_with_the_rest():
+def test_subgraphs_are_renamed_too():
     fitted, seen, unseen = fitted_on(wine, "classification", "knn")
     model, _ = build_graph(fitted, 18)
     assert any(a.type == onnx.AttributeProto.GRAPH for n in model.graph.node for a in n.attribute)
@@ -158,7 +158,7 @@ def test_every_offered_opset_runs(opset):
     assert model.ir_version <= 10
 
 
-def test_equal_models_have_equal_bytes_and_others_do_not():
+def test_equal_models_have_equal_bytes_and_different_ones_do_not():
     one = export(*fitted_on(wine, "classification", "mlp", params={"max_iter": 10})).onnx
     same = export(*fitted_on(wine, "classification", "mlp", params={"max_iter": 10})).onnx
     other = export(*fitted_on(wine, "classification", "mlp", params={"max_iter": 11})).onnx
@@ -200,10 +200,10 @@ def test_hard_rows_try_thresholds_gaps_unknown_words_and_far_values():
         if f == place
     }
     reached = np.array(sorted(thresholds), dtype=np.float32)
-    assert np.abs(matrix[:, place][:, None] - reached).min(axis=1).max() < 1e-5, "the raw values arrive beside thresholds behind the scaler"
+    assert np.abs(matrix[:, place][:, None] - reached).min(axis=1).max() < 1e-5, "the scaled values are close to thresholds"
 
 
-def test_a_graph_that_answers_otherwise_is_refused_with_its_rows():
+def test_a_graph_with_other_answers_is_refused_with_the_rows():
     fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"))
     other, _, _ = fitted_on(cancer, "classification", "logistic_regression", ("standard_scaler", "numeric"), params={"C": 0.5})
     session = open_session(serialized(build_graph(other, 18)[0]))
@@ -228,7 +228,7 @@ def test_only_ties_may_change_a_label():
     assert fitted.width == 1
 
 
-def test_values_are_judged_by_their_size_and_the_spread_of_the_target():
+def test_values_are_compared_relative_to_their_size_and_the_spread_of_the_target():
     from leptonctl.learning.onnx.parity import _compare_values
 
     native = Prediction(values=np.array([0.0, 100.0, 1e6]))
@@ -250,7 +250,7 @@ def test_rows_without_a_native_answer_are_counted_not_compared():
     assert (parity.compared, parity.not_compared) == (len(unseen.y) - 3, 3)
 
 
-def test_models_with_thresholds_are_never_excused_as_unstable():
+def test_models_with_thresholds_are_never_treated_as_unstable():
     fitted, _, unseen = fitted_on(cancer, "classification", "decision_tree")
     rows = list(range(20))
     assert unstable_rows(fitted, unseen.columns, rows, scale=0.0, tolerance=0.0) == frozenset()
@@ -274,7 +274,7 @@ def test_without_evaluation_rows_the_training_rows_are_compared():
     assert export(fitted, seen, none).parity.rows == len(seen.y)
 
 
-def test_golden_rows_hold_every_class_and_every_gap():
+def test_golden_rows_cover_every_class_and_every_missing_column():
     columns, target = mixed()
     answers = Prediction(labels=target, probabilities=np.zeros((160, 2)), classes=("ham", "spam"))
     rows = golden_rows(columns, answers)
@@ -286,7 +286,7 @@ def test_golden_rows_hold_every_class_and_every_gap():
     assert len(golden_rows(take_rows(columns, slice(0, 5)), replace(answers, labels=target[:5]))) == 5
 
 
-def test_exports_say_nothing_on_the_terminal(capfd):
+def test_exports_print_nothing(capfd):
     fitted, seen, unseen = fitted_on(
         wine, "classification", "hist_gradient_boosting", ("standard_scaler", "numeric"), params={"max_iter": 5}
     )
@@ -298,7 +298,7 @@ def test_exports_say_nothing_on_the_terminal(capfd):
     assert (shown.out, shown.err) == ("", "")
 
 
-def test_large_sets_are_answered_in_parts():
+def test_large_sets_are_predicted_in_batches():
     fitted, _, unseen = fitted_on(cancer, "classification", "logistic_regression")
     many = take_rows(unseen.columns, np.arange(9000) % len(unseen.y))
     session = open_session(serialized(build_graph(fitted, 18)[0]))
@@ -307,8 +307,8 @@ def test_large_sets_are_answered_in_parts():
     assert np.array_equal(answer.labels[: len(unseen.y)], run_graph(session, fitted, unseen.columns).labels)
 
 
-def test_golden_rows_that_the_graph_gives_no_number_for_are_null(tmp_path):
-    """A missing cell that training had none of: the graph answers NaN, and so will the server."""
+def test_golden_answers_that_are_not_numbers_are_null(tmp_path):
+    """A missing cell in a column that had none in training: the graph answers NaN, and so will the server."""
 
     def load():
         columns, target = cancer()

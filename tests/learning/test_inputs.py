@@ -1,4 +1,4 @@
-"""Inputs of steps that are not of the form that is read: each is a refusal that names the field."""
+"""Malformed inputs of steps: each is refused with the name of the field."""
 
 import importlib
 import json
@@ -47,7 +47,7 @@ def test_a_field_that_is_absent_or_wrong_is_named(tmp_path, op, inputs, field):
     assert refused.value.hint
 
 
-def test_results_of_another_form_are_refused_with_the_field():
+def test_malformed_results_are_refused_with_the_field():
     with pytest.raises(ProviderError) as refused:
         read_contract(Result(key="", op="prepare", outputs={"contract": {"target": "y"}}))
     assert refused.value.id == "bad-step-inputs"

@@ -1,4 +1,4 @@
-"""A trainer that gives its own graph and its own native file, from the fit to what serves; and graphs that cannot be wired in."""
+"""A trainer with its own graph and its own native file, from the fit to serving; and graphs that cannot be connected."""
 
 import json
 
@@ -31,7 +31,7 @@ def catalog_with(trainer):
     return replace(catalog, trainers=Loaded({**trainers, (trainer.task, trainer.name): lambda: trainer}))
 
 
-def test_it_passes_the_suite_that_bundled_trainers_pass():
+def test_it_passes_the_suite_of_trainers():
     check_trainer(CENTROIDS)
     check_trainer(CENTROIDS, {"shrink": 0.25, "sharpness": 3.0})
 
@@ -52,7 +52,7 @@ def through_the_steps(folder, load, *steps, trainer=CENTROIDS):
 
 
 @pytest.mark.parametrize(("load", "steps"), [(mixed, STEPS), (cancer, [("standard_scaler", "numeric")])])
-def test_its_graph_is_wired_behind_steps_and_answers_as_it_does(tmp_path, load, steps):
+def test_its_graph_is_connected_after_steps_and_gives_the_same_answers(tmp_path, load, steps):
     shelf, asked, needs = through_the_steps(tmp_path, load, *steps)
     parity = needs["export"].outputs["parity"]
     assert parity["labels_differ"] == 0
@@ -71,8 +71,8 @@ def test_its_graph_is_wired_behind_steps_and_answers_as_it_does(tmp_path, load, 
     assert needs["export"].outputs["native_dtype"] == "float64"
 
 
-def test_its_graph_is_not_converted_again_when_it_answers_otherwise():
-    """The retry in float64 is skl2onnx's; what a trainer gives is taken as it is, or refused."""
+def test_its_graph_is_not_converted_again_when_its_answers_differ():
+    """The retry in float64 is for skl2onnx only; a trainer's own graph is used as it is, or refused."""
     blunt = replace(CENTROIDS, to_onnx=lambda estimator, conversion: to_onnx(sharpened(estimator), conversion))
     seen, unseen = halves(*cancer())
     with with_catalog(catalog_with(blunt)):
@@ -88,7 +88,7 @@ def sharpened(estimator):
     return other
 
 
-def test_a_regression_may_give_a_vector_of_its_own_numbers(tmp_path):
+def test_a_regression_graph_may_return_a_vector(tmp_path):
     """The smallest graph there is: one number for every row."""
 
     class Mean:
@@ -161,7 +161,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("change", "reason"), BROKEN, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_graph_that_cannot_be_wired_in_is_refused_with_the_reason(change, reason):
+def test_a_graph_that_cannot_be_connected_is_refused_with_the_reason(change, reason):
     def changed(estimator, conversion):
         model = to_onnx(estimator, conversion)
         change(model)
@@ -193,12 +193,12 @@ def careless_load(data):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_suite_notices_what_breaks_its_rules(trainer, reason):
+def test_the_suite_catches_broken_trainers(trainer, reason):
     with pytest.raises(AssertionError, match=reason):
         check_trainer(trainer)
 
 
-def test_a_damaged_native_file_is_a_refusal():
+def test_a_damaged_native_file_is_refused():
     seen, _ = halves(*cancer())
     with with_catalog(catalog_with(CENTROIDS)):
         asked = recipe("classification", "centroids")

@@ -1,4 +1,4 @@
-"""What is evaluated and compared is the package: graph and manifest. Versions of one graph are told apart from the data file on."""
+"""What is evaluated and compared is the package: graph and manifest. Versions with the same graph are distinguished from the data file on."""
 
 import csv
 import json
@@ -75,7 +75,7 @@ def test_two_versions_of_one_graph_have_packages_and_evaluations_of_their_own(pr
     assert [v["evaluate"].outputs["package"] for v in (f, g)] == [package(f), package(g)]
 
 
-def test_they_are_compared_as_two(project):
+def test_they_are_compared_as_two_packages(project):
     shelf = Shelf()
     f, g = build(project, shelf, "f"), build(project, shelf, "g")
     needs = {"prepare": g["prepare"], "export": g["export"], "bound_prepare": f["prepare"], "bound_export": f["export"]}
@@ -102,7 +102,7 @@ def test_a_fill_value_is_part_of_the_package_and_a_check_is_not(project):
     assert plain["export"].artifacts["manifest.json"] != checked["export"].artifacts["manifest.json"]
 
 
-def test_a_hashing_key_is_part_of_the_package_of_those_that_hash(project, monkeypatch):
+def test_a_hashing_key_is_part_of_the_package_if_a_column_is_hashed(project, monkeypatch):
     shelf = Shelf()
     monkeypatch.setenv("LEPTON_TEST_PACKAGE_KEY", "k")
 

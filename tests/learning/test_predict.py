@@ -160,7 +160,7 @@ def test_every_format_and_column_order_gives_the_same_answers(project, monkeypat
     assert set(first["probabilities"]) == {"no", "yes"}
 
 
-def test_bad_input_files_are_told_with_their_place(project, monkeypatch, tmp_path):
+def test_mistakes_in_input_files_are_reported_with_their_place(project, monkeypatch, tmp_path):
     onnx, manifest = built(project, monkeypatch, "classification", "kind", "logistic_regression")
     rows = list(raw_rows(5))
     write_rows(tmp_path / "few.csv", [{k: v for k, v in row.items() if k != "visits"} for row in rows])

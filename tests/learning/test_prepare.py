@@ -52,7 +52,7 @@ class Shelf:
 
 
 class Prepared:
-    """What one run made, opened."""
+    """The outputs of one run, decoded."""
 
     def __init__(self, made: Produced, shelf: Shelf) -> None:
         self.made, self.shelf = made, shelf
@@ -212,7 +212,7 @@ def test_number_target_stays_float64_and_integer_target_int64(tmp_path: Path) ->
     assert made.contract.classes == tuple(9007199254740993 + i for i in range(8))
 
 
-def test_boolean_target_is_text(tmp_path: Path) -> None:
+def test_a_boolean_target_becomes_strings(tmp_path: Path) -> None:
     rows = [{"x": str(i), "y": ["True", "FALSE"][i % 2]} for i in range(12)]
     made = prepare(tmp_path, write(tmp_path, rows))
     assert (made.contract.target_type, made.contract.classes) == ("string", ("false", "true"))
@@ -246,7 +246,7 @@ def test_column_and_source_split(tmp_path: Path) -> None:
     assert made.test.columns["id"].tolist() == [f"m{i}" for i in range(0, 40, 3)]
     plain = [{k: v for k, v in row.items() if k != "fold"} for row in rows]
     write(tmp_path, plain[:30], "train.csv")
-    # the column order of the second file does not matter, nor does a column more
+    # the column order of the second file does not matter, nor does an additional column
     write(tmp_path, [{"more": "1", **dict(reversed(row.items()))} for row in plain[30:]], "held.csv")
     held = {"path": "held.csv", "format": "csv", "digest": digest_of(tmp_path / "held.csv"), "options": {}}
     two = prepare(tmp_path, "train.csv", test_source=held, split={"method": "source"})
@@ -333,7 +333,7 @@ def test_privacy_leaves_no_raw_value(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert caught.value.id == "missing-secret"
 
 
-def test_messages_name_no_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_contain_no_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEPTON_TEST_HASH_KEY", "k3y")
     content = "a,who,y\n" + "".join(f"{i},{i},{'pq'[i % 2]}\n" for i in range(30)) + "SECRET-A,SECRET-B,p\n"
     columns = {"who": {"type": "integer", "max": 3}}
@@ -342,7 +342,7 @@ def test_messages_name_no_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "SECRET" not in error.summary + error.detail + error.hint
 
 
-def test_fill_applies_before_checks(tmp_path: Path) -> None:
+def test_missing_values_are_filled_before_checks(tmp_path: Path) -> None:
     rows = [{"a": str(i) if i % 3 else "", "c": "x" if i % 4 else "", "d": "true" if i % 2 else "", "y": "ab"[i % 2]} for i in range(24)]
     columns = {
         "a": {"type": "integer", "min": -1, "missing": -1},
@@ -356,7 +356,7 @@ def test_fill_applies_before_checks(tmp_path: Path) -> None:
     assert set(made.train.columns["d"].tolist()) == {0, 1}
 
 
-def test_all_violations_come_at_once_with_counts_and_lines(tmp_path: Path) -> None:
+def test_all_violations_are_reported_together_with_counts_and_lines(tmp_path: Path) -> None:
     lines = ["id,a,c,b,y"]
     lines += [f'{i},{i},"x\ny",1,{"pq"[i % 2]}' for i in range(30)]  # two file lines each
     lines += ["30,-5,x,,p", "30,99,z,1,q", "31,abc,x,1,p", "32,1,x,1,"]
@@ -369,12 +369,12 @@ def test_all_violations_come_at_once_with_counts_and_lines(tmp_path: Path) -> No
     error = failure(tmp_path, "\n".join(lines), columns=columns)
     assert error.id == "data-contract"
     assert error.file == "bad.csv"
-    said = error.detail.splitlines()
-    assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in said
-    assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in said
-    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in said
-    assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in said
-    assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in said
+    sentences = error.detail.splitlines()
+    assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in sentences
+    assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in sentences
+    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in sentences
+    assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in sentences
+    assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in sentences
 
 
 FOLDS = {"method": "column", "column": "f"}
@@ -451,7 +451,7 @@ def test_a_changed_source_is_refused(tmp_path: Path) -> None:
     assert caught.value.id == "missing-file"
 
 
-def test_columns_that_say_nothing_are_warned_of(tmp_path: Path) -> None:
+def test_uninformative_columns_give_a_warning(tmp_path: Path) -> None:
     rows = [{"a": str(i), "one": "1", "none": "", "big": str(2**24 + i), "y": "ab"[i % 2]} for i in range(20)]
     made = prepare(tmp_path, write(tmp_path, rows))
     assert [(c["column"], c["check"], c["count"], c["severity"]) for c in made.outputs["checks"]] == [
@@ -496,7 +496,7 @@ def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
     assert ids[4] == ids[5]
     assert len(set(ids)) == 5
     assert made.test.ids[0] not in ids
-    # the order of columns in the file is no content, and neither is an integer column that became a number column
+    # neither the order of columns nor a change from integer to number changes the content
     again = prepare(tmp_path, write(tmp_path, [dict(reversed(row.items())) for row in rows if row["a"] not in ("1.0", "-0")]), split=split)
     assert set(again.train.ids) == set(ids)
 

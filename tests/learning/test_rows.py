@@ -66,7 +66,7 @@ def test_read_rows_gives_the_arrays_that_were_written() -> None:
     assert read_ids(out.getvalue()) == set(ids)
 
 
-def test_rows_under_other_names_are_other_rows() -> None:
+def test_rows_under_other_column_names_are_different_rows() -> None:
     """The same cells in the same order, but a model that reads `f` finds other numbers there."""
     target = pl.Series("y", [1.0, 2.0])
     first = pl.DataFrame({"f": pl.Series([1, 2], dtype=pl.Float32), "z": pl.Series([3, 4], dtype=pl.Float32)})

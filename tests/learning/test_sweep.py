@@ -1,4 +1,4 @@
-"""Every bundled algorithm with every bundled preprocess step, built in two processes; and each case known to export silently wrong."""
+"""Every bundled algorithm with every bundled preprocess step, built in two processes; and each case that is known to be exported wrongly without an error."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def rows_for(step, task):
-    """A small table that the step has something to do on."""
+    """A small table that suits the step."""
     if step in TEXT or step == "imputer":
         columns, target = mixed()
         columns = {name: columns[name] for name in TEXT.get(step, ["size", "gaps"])}
@@ -55,7 +55,7 @@ def steps_for(step):
 
 
 def case(task, algorithm, step):
-    """What building one model gives: digests of all it makes, and the parity."""
+    """The outcome of building one model: the digests of its artifacts, and the parity."""
     columns, target = rows_for(step, task)
     seen, unseen = halves(columns, target)
     asked = recipe(task, algorithm, *steps_for(step), params=QUICK.get(algorithm))
@@ -81,10 +81,10 @@ def test_every_algorithm_with_every_step_has_the_same_bytes_in_two_processes():
         subprocess.Popen(command, env={**os.environ, **THREADS, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for seed in ("1", "2")
     ]
-    told = [run.communicate() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], told[0][1].decode()[-2000:]
-    one, other = (json.loads(out) for out, _ in told)
-    assert [err for _, err in told] == [b"", b""], "nothing is printed on stderr"
+    outputs = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], outputs[0][1].decode()[-2000:]
+    one, other = (json.loads(out) for out, _ in outputs)
+    assert [err for _, err in outputs] == [b"", b""], "nothing is printed on stderr"
     assert len(one) == (len(TRAINERS["classification"]) + len(TRAINERS["regression"])) * (len(PREPROCESSORS) + 1)
     assert {name: made["refused"] for name, made in one.items() if "refused" in made} == {}
     assert one == other
@@ -120,8 +120,8 @@ def refused(id_, fitted, seen, unseen):
     return caught.value
 
 
-def test_a_scaler_before_trees_asks_the_very_same_questions():
-    """Converted as one pipeline, the same model answers many rows otherwise: the fault is real, and gone here."""
+def test_a_scaler_before_trees_keeps_their_exact_thresholds():
+    """Converted as one pipeline, the same model gives other answers for many rows; exported by leptonctl it does not."""
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.pipeline import make_pipeline
@@ -167,7 +167,7 @@ def test_a_regression_that_learns_the_logarithm_answers_values(loss):
     refused("export-mismatch", without, seen, unseen)
 
 
-def test_isotonic_calibration_is_not_offered_and_would_be_refused():
+def test_isotonic_calibration_is_not_offered_and_is_refused():
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.naive_bayes import GaussianNB
 
@@ -179,7 +179,7 @@ def test_isotonic_calibration_is_not_offered_and_would_be_refused():
     refused("export-mismatch", wrong, seen, unseen)
 
 
-def test_discriminant_analysis_is_not_offered_and_would_be_refused():
+def test_discriminant_analysis_is_not_offered_and_is_refused():
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     assert not [name for _, name in load_catalog().trainers if "discriminant" in name]
@@ -188,7 +188,7 @@ def test_discriminant_analysis_is_not_offered_and_would_be_refused():
     refused("export-mismatch", wrong, seen, unseen)
 
 
-def test_neighbours_weighted_by_distance_are_refused_by_plan_step_and_parity():
+def test_neighbours_weighted_by_distance_are_refused_by_plan_and_parity():
     params = {"weights": "distance"}
     with pytest.raises(ProviderError) as caught:
         refuse_unfaithful(recipe("classification", "knn", params=params))
@@ -197,7 +197,7 @@ def test_neighbours_weighted_by_distance_are_refused_by_plan_step_and_parity():
 
 
 @pytest.mark.parametrize("params", [{"sublinear_tf": True}, {"analyzer": "char"}, {"analyzer": "char_wb"}])
-def test_text_weights_that_export_wrong_are_refused(params):
+def test_text_weights_that_are_exported_wrongly_are_refused(params):
     with pytest.raises(ProviderError) as caught:
         refuse_unfaithful(recipe("classification", "knn", ("tfidf", ["message"], params)))
     assert caught.value.id == "not-exportable"
@@ -207,7 +207,7 @@ def test_text_weights_that_export_wrong_are_refused(params):
 @pytest.mark.parametrize(
     "params", [{}, {"ngram_range": [1, 2]}, {"lowercase": False}, {"stop_words": "english", "binary": True, "norm": None}]
 )
-def test_words_of_every_script_are_the_same_words_in_the_graph(params):
+def test_the_graph_splits_words_of_every_script_alike(params):
     def texts():
         columns, target = mixed()
         return {"message": columns["message"]}, target
@@ -220,7 +220,7 @@ def test_words_of_every_script_are_the_same_words_in_the_graph(params):
     assert export(fitted, seen, unseen).parity.max_probability_diff < 1e-6
 
 
-def test_the_text_graph_asks_for_a_locale_that_bare_machines_have():
+def test_the_text_graph_uses_a_locale_that_every_machine_has():
     def texts():
         columns, target = mixed()
         return {"message": columns["message"]}, target
@@ -231,14 +231,14 @@ def test_the_text_graph_asks_for_a_locale_that_bare_machines_have():
 
 
 @pytest.mark.parametrize("algorithm", ["random_forest", "extra_trees", "decision_tree", "gradient_boosting"])
-def test_trees_that_would_take_missing_values_wrongly_do_not_get_any(algorithm):
+def test_trees_refuse_missing_values(algorithm):
     columns, target = mixed()
     with pytest.raises(ProviderError) as caught:
         fit(recipe("classification", algorithm), {"gaps": columns["gaps"]}, target, quiet)
     assert caught.value.id == "missing-values"
 
 
-def test_missing_values_that_only_come_later_are_not_compared():
+def test_missing_values_that_training_had_none_of_are_not_compared():
     columns, target = cancer()
     seen, unseen = halves(columns, target)
     gaps = take_rows(unseen.columns, slice(None)) | {
@@ -250,14 +250,14 @@ def test_missing_values_that_only_come_later_are_not_compared():
     assert parity.not_compared >= 5
 
 
-def test_far_neighbours_are_measured_in_float64():
+def test_distances_to_far_neighbours_are_computed_in_float64():
     parity = export(*built(wine, "classification", "knn", ("standard_scaler", "numeric"), ("pca", "all"))).parity
     assert parity.repairs == ("knn: computed in float64",)
     assert parity.max_probability_diff < 1e-6
 
 
 def unscaled():
-    """Eight columns that hardly differ: a sum of large terms that cancel, too coarse in float32."""
+    """Eight columns that hardly differ: large terms cancel in their sum, which is too coarse in float32."""
     draw = np.random.RandomState(0)
     features = (draw.uniform(300, 306, (200, 1)) + draw.normal(size=(200, 8))).astype(np.float32)
     return as_columns(features), (features - features.mean(axis=0)) @ draw.normal(size=8) + draw.normal(size=200) * 0.1
@@ -282,17 +282,17 @@ def test_a_linear_model_without_an_intercept_is_converted_in_float64(algorithm):
     assert repairs == [f"{algorithm}: computed in float64"]
     answer = run_graph(open_session(serialized(model)), fitted, unseen.columns)
     assert np.allclose(answer.values, fitted.predict(unseen.columns).values, rtol=1e-5)
-    assert fitted.estimator.intercept_ == 0.0, "the fitted estimator stays as it was"
+    assert fitted.estimator.intercept_ == 0.0, "the fitted estimator is unchanged"
 
 
-def test_whatever_the_converter_stumbles_over_is_a_refusal():
+def test_any_error_of_the_converter_is_a_refusal():
     fitted, seen, unseen = built(cancer, "classification", "logistic_regression")
     broken = type(fitted.estimator)()
     refused("export-failed", replace(fitted, estimator=broken_copy(fitted.estimator, broken)), seen, unseen)
 
 
 def broken_copy(estimator, other):
-    """An estimator that predicts and lacks what the converter reads."""
+    """An estimator that predicts but lacks an attribute that the converter reads."""
     vars(other).update(vars(estimator))
     other.predict, other.predict_proba = estimator.predict, estimator.predict_proba
     del other.coef_

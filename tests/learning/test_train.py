@@ -30,7 +30,7 @@ CATALOG = load_catalog()
 
 
 def frame_of(columns):
-    """The same columns as a scikit-learn user has them: a data frame with text columns."""
+    """The same columns as a scikit-learn user has them: a data frame with string columns."""
     return pl.DataFrame({n: as_text(v).tolist() if n in {"colour", "message", "flag"} else as_number(v) for n, v in columns.items()})
 
 
@@ -62,13 +62,13 @@ NUMBERS = [
 @pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Features:UserWarning", "ignore:invalid value:RuntimeWarning"
 )
-def test_a_fit_is_what_a_pipeline_of_column_transformers_fits(load, task, algorithm, steps):
+def test_a_fit_equals_that_of_a_pipeline_of_column_transformers(load, task, algorithm, steps):
     columns, target = load()
     names = list(columns)
     asked = [(use, spec if spec == "all" else [names[i] for i in spec], params) for use, spec, params in steps]
     ours = fit(recipe(task, algorithm, *asked), columns, target, quiet)
     matrix = np.column_stack(list(columns.values()))
-    where = list(names)  # the name each column of the running matrix still answers to
+    where = list(names)  # the present name of each column of the matrix
     stages = []
     for use, spec, params in asked:
         places = list(range(len(where))) if spec == "all" else [where.index(name) for name in spec]
@@ -114,7 +114,7 @@ def test_selectors_name_columns_by_type():
     steps = [("imputer", "numeric", {}), ("tfidf", ["message"], {}), ("ordinal", "categorical", {}), ("standard_scaler", ["colour"], {})]
     fitted = fit(recipe("classification", "naive_bayes", *steps), columns, target, quiet)
     assert fitted.inputs.numbers == ("size", "gaps")
-    assert fitted.inputs.texts == ("colour", "message", "flag"), "an encoder takes the boolean, so it enters as text"
+    assert fitted.inputs.strings == ("colour", "message", "flag"), "an encoder takes the boolean, so it enters as a string"
     assert [len(piece.columns) for piece in fitted.steps[2].takes] == [1, 1]
     plain = {name: columns[name] for name in ("size", "flag")}
     as_numbers = fit(recipe("classification", "hist_gradient_boosting"), plain, target, quiet)
@@ -131,7 +131,7 @@ def test_features_are_taken_in_the_order_of_the_file():
     assert fitted.width == 2
 
 
-def test_an_estimator_sees_later_rows_as_it_saw_the_first():
+def test_later_rows_are_transformed_as_the_first_were():
     columns, target = mixed()
     steps = [("tfidf", ["message"], {}), ("imputer", "numeric", {}), ("one_hot", "categorical", {})]
     fitted = fit(recipe("classification", "svm", *steps), columns, target, quiet)
@@ -151,19 +151,19 @@ def refused(id_, *steps, algorithm="logistic_regression", columns=None, target=N
     return caught.value
 
 
-def test_a_text_column_that_nobody_encodes_is_named():
-    told = refused("unencoded-column", ("imputer", "numeric"), columns=["size", "colour", "message"])
-    assert "colour, message" in told.detail
-    assert "one_hot" in told.hint
-    assert told.column == "colour"
+def test_a_string_column_without_an_encoder_is_named():
+    problem = refused("unencoded-column", ("imputer", "numeric"), columns=["size", "colour", "message"])
+    assert "colour, message" in problem.detail
+    assert "one_hot" in problem.hint
+    assert problem.column == "colour"
 
 
 @pytest.mark.parametrize("algorithm", ["logistic_regression", "random_forest", "decision_tree", "knn"])
 def test_missing_values_are_named_before_an_algorithm_that_cannot_take_them(algorithm):
-    told = refused("missing-values", algorithm=algorithm, columns=["size", "gaps"])
-    assert "gaps" in told.detail
-    assert "size" not in told.detail
-    assert "imputer" in told.hint
+    problem = refused("missing-values", algorithm=algorithm, columns=["size", "gaps"])
+    assert "gaps" in problem.detail
+    assert "size" not in problem.detail
+    assert "imputer" in problem.hint
 
 
 def test_missing_values_are_named_before_a_step_that_cannot_take_them():
@@ -179,20 +179,20 @@ def test_steps_that_do_not_fit_their_columns_are_refused():
     assert "flag" in refused("wrong-column-type", ("imputer", ["flag"]), ("one_hot", ["flag"]), columns=["flag"]).detail
     refused("one-column-step", ("tfidf", ["colour", "message"]), columns=["colour", "message"])
     assert refused("unknown-column", ("one_hot", ["color"]), columns=["size", "colour"]).column == "color"
-    told = refused("replaced-column", ("pca", ["size"]), ("standard_scaler", ["size"]), columns=["size"])
-    assert "all" in told.hint
+    problem = refused("replaced-column", ("pca", ["size"]), ("standard_scaler", ["size"]), columns=["size"])
+    assert "all" in problem.hint
     refused("unknown-column", features=["nothing"])
     refused("one-class", columns=["size"], target=np.array(["ham"] * 160))
     refused("unknown-provider", algorithm="oracle")
 
 
-def test_what_scikit_learn_refuses_is_a_mistake_with_its_words():
-    told = refused("training-failed", columns=["size"], params={"solver": "liblinear"}, target=np.array(["a", "b", "c", "d"] * 40))
-    assert "multiclass" in told.detail
-    assert "\n" not in told.detail
-    told = refused("training-failed", algorithm="hist_gradient_boosting", columns=["size"], task="regression",
+def test_an_error_of_scikit_learn_is_reported_with_its_words():
+    problem = refused("training-failed", columns=["size"], params={"solver": "liblinear"}, target=np.array(["a", "b", "c", "d"] * 40))
+    assert "multiclass" in problem.detail
+    assert "\n" not in problem.detail
+    problem = refused("training-failed", algorithm="hist_gradient_boosting", columns=["size"], task="regression",
                    target=np.arange(160.0), params={"loss": "quantile"})  # fmt: skip
-    assert "quantile" in told.detail
+    assert "quantile" in problem.detail
 
 
 def test_an_empty_selection_changes_nothing():
@@ -222,7 +222,7 @@ def native(algorithm="mlp"):
     return asked, fit(asked, columns, target, quiet), columns
 
 
-def test_the_native_file_gives_the_model_back():
+def test_the_native_file_restores_the_model():
     asked, fitted, columns = native()
     again = load_native(dump_native(fitted), asked)
     assert np.array_equal(again.predict(columns).probabilities, fitted.predict(columns).probabilities)
@@ -241,7 +241,7 @@ def test_the_native_file_has_the_same_bytes_for_the_same_model():
     assert names[0] == "0.npy"
 
 
-def test_a_native_file_with_other_types_is_refused_before_anything_is_made(tmp_path):
+def test_a_native_file_with_other_types_is_refused_before_it_is_loaded(tmp_path):
     asked, fitted, _ = native("naive_bayes")
     source = zipfile.ZipFile(io.BytesIO(dump_native(fitted)["model.skops"]))
     out = io.BytesIO()
@@ -262,7 +262,7 @@ def test_a_native_file_with_other_types_is_refused_before_anything_is_made(tmp_p
 # --- the step -----------------------------------------------------------------------------------------------------
 
 
-def test_the_train_step_stores_the_model_and_tells_how_it_went(tmp_path):
+def test_the_train_step_stores_the_model_and_reports_its_progress(tmp_path):
     columns, target = wine()
     seen, unseen = halves(columns, target)
     frames = [pl.DataFrame({**rows.columns, "y": rows.y.tolist()}) for rows in (seen, unseen)]
@@ -318,7 +318,7 @@ def test_two_processes_with_other_hash_seeds_write_the_same_native_bytes():
     for seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", code],
-            # what this process has for its libraries (BLAS kernels too), so that the seed alone differs
+            # this process's variables for its libraries (BLAS kernels too), so that only the seed differs
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,
             capture_output=True,

@@ -15,7 +15,7 @@ from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
-# ctime cannot be set: a file is old enough once the clock's grain has passed
+# ctime cannot be set: a file is old enough once the resolution of the clock has passed
 GRAIN = 2.1
 
 
@@ -25,7 +25,7 @@ def sha(data: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose files have stood still for longer than the clock's grain."""
+    """A folder whose files have not changed for longer than the resolution of the clock."""
     folder = tmp_path_factory.mktemp("settled")
     for name, content in [("a.csv", b"x,y\n1,2\n"), ("b.csv", b"p;q\n1;2\n"), ("c.csv", b"x,y\n1,2\n"), ("d.csv", b"x,y\n3,4\n")]:
         (folder / name).write_bytes(content)
@@ -54,7 +54,7 @@ def test_an_unchanged_file_is_not_read_again(settled: Path, tmp_path: Path) -> N
     assert second.read == 0
 
 
-def test_every_sign_of_change_leads_to_a_new_reading(settled: Path, tmp_path: Path) -> None:
+def test_every_sign_of_change_causes_a_new_read(settled: Path, tmp_path: Path) -> None:
     path, cache = settled / "d.csv", tmp_path / "cache.json"
     first = Digests(cache)
     first.digest(path)
@@ -66,7 +66,7 @@ def test_every_sign_of_change_leads_to_a_new_reading(settled: Path, tmp_path: Pa
         again = Digests(cache)
         assert again.digest(path) == sha(path.read_bytes())
         assert again.read == 1
-    # same size and mtime as before: the ctime tells
+    # same size and mtime as before: the ctime shows the change
     old = path.stat()
     path.write_bytes(b"x,y\n9,9\n")
     os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
@@ -103,7 +103,7 @@ def test_columns_are_cached_by_source_and_options(settled: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 99, "files": {}}', b'{"format": 1, "files": {"x": 3}}', b"\xff"])
-def test_a_spoilt_cache_is_no_error(settled: Path, tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_cache_is_not_an_error(settled: Path, tmp_path: Path, content: bytes) -> None:
     cache = tmp_path / "cache.json"
     cache.write_bytes(content)
     digests = Digests(cache)
@@ -112,7 +112,7 @@ def test_a_spoilt_cache_is_no_error(settled: Path, tmp_path: Path, content: byte
     assert Digests(cache).digest(settled / "a.csv") == sha(b"x,y\n1,2\n")
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(settled: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_not_an_error(settled: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     digests = Digests(tmp_path / "file" / "cache.json")
     digests.digest(settled / "a.csv")
@@ -127,7 +127,7 @@ def _save_each(cache: str, paths: list[str]) -> None:
         digests.save()
 
 
-def test_processes_save_side_by_side(settled: Path, tmp_path: Path) -> None:
+def test_processes_save_at_the_same_time(settled: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache.json"
     spawn = multiprocessing.get_context("spawn")
     shares = [[str(settled / f"many{i}.csv") for i in range(start, 60, 3)] for start in range(3)]
@@ -137,7 +137,7 @@ def test_processes_save_side_by_side(settled: Path, tmp_path: Path) -> None:
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    # one may overwrite what another learnt, but what stands there is whole and true
+    # one may overwrite the entries of another, but the file is complete and correct
     files = json.loads(cache.read_text())["files"]
     assert files
     assert all(entry["digest"] == sha(Path(path).read_bytes()) for path, entry in files.items())

@@ -17,7 +17,7 @@ def write(root: Path, files: dict[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def test_what_belongs(tmp_path: Path) -> None:
+def test_files_that_belong_to_a_project(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
@@ -59,7 +59,7 @@ def test_ignore_globs(tmp_path: Path) -> None:
     assert list(read_project(tmp_path)[0]) == ["gen/b/a.tmp.yaml", "keep.yaml", "leptonctl.yaml"]
 
 
-def test_links(tmp_path: Path) -> None:
+def test_links_to_files_are_followed_and_loops_and_broken_links_ignored(tmp_path: Path) -> None:
     write(tmp_path, {"p/leptonctl.yaml": PROJECT, "p/a/x.yaml": "x", "shared.yaml": "shared"})
     (tmp_path / "p/a/loop").symlink_to(tmp_path / "p", target_is_directory=True)
     (tmp_path / "p/linked.yaml").symlink_to(tmp_path / "p/a/x.yaml")
@@ -92,7 +92,7 @@ def test_of_a_pipe_or_a_device_nothing_is_read(tmp_path: Path, name: str) -> Non
         ("a: 1\nb: 'x\u2028'\n".encode(), "bad-character", 2, 6),
     ],
 )
-def test_what_cannot_be_read(tmp_path: Path, data: bytes, id_: str, line: int, column: int) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path, data: bytes, id_: str, line: int, column: int) -> None:
     write(tmp_path, {"leptonctl.yaml": PROJECT})
     (tmp_path / "bad.yaml").write_bytes(data)
     files, (problem,) = read_project(tmp_path)
@@ -102,7 +102,7 @@ def test_what_cannot_be_read(tmp_path: Path, data: bytes, id_: str, line: int, c
     assert problem.hint
 
 
-def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "leptonctl.yaml").write_bytes(b"\xef\xbb\xbf" + PROJECT.encode())
     assert read_project(tmp_path)[0] == {"leptonctl.yaml": PROJECT}
     assert find_root(tmp_path) == tmp_path.resolve()
@@ -126,7 +126,7 @@ def test_find_root(tmp_path: Path) -> None:
     write(tmp_path, {"p/leptonctl.yaml": f"kind: Model\nname: x\n---\n{PROJECT}", "p/a/leptonctl.yaml": "kind: Model\n", "p/a/b/x.txt": ""})
     assert find_root(tmp_path / "p/a/b") == (tmp_path / "p").resolve()
     assert find_root(tmp_path / "p") == (tmp_path / "p").resolve()
-    # what lies below is never the root, and what lies above is
+    # a folder below is never the root, a folder above is
     write(tmp_path, {"leptonctl.yaml": PROJECT, "q/x.txt": ""})
     assert find_root(tmp_path) == find_root(tmp_path / "q") == tmp_path.resolve()
     assert find_root(tmp_path / "p/a/b") == (tmp_path / "p").resolve()

@@ -1,4 +1,4 @@
-"""What Git says, and silence where it cannot say anything."""
+"""What Git reports, and None where it cannot answer."""
 
 import subprocess
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_containment_follows_the_history(project: Path) -> None:
     assert contains(project, "--help", second) is None
 
 
-def test_a_shallow_clone_does_not_deny_what_it_cannot_see(project: Path, tmp_path: Path) -> None:
+def test_a_shallow_clone_does_not_deny_what_it_does_not_have(project: Path, tmp_path: Path) -> None:
     git(project, "checkout", "-q", "-b", "side")
     side = git(project, "rev-parse", "HEAD")
     git(project, "checkout", "-q", "main")
@@ -88,13 +88,13 @@ def test_without_git_there_is_no_answer(project: Path, monkeypatch: pytest.Monke
     assert contains(project, "a" * 40, "b" * 40) is None
 
 
-def test_the_repository_of_a_hook_is_not_ours(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_repository_of_a_running_hook_is_ignored(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other"))
     commit = head(project)
     assert commit is not None
 
 
-def test_a_question_runs_no_program_of_the_repository(project: Path, tmp_path: Path) -> None:
+def test_queries_run_no_program_of_the_repository(project: Path, tmp_path: Path) -> None:
     script = tmp_path / "program"
     script.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
     script.chmod(0o755)

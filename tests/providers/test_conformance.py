@@ -1,4 +1,4 @@
-"""Every bundled provider keeps what `leptonctl.testing` asks of anybody's; and the suites notice what they are for."""
+"""Every bundled provider passes the suites of `leptonctl.testing`, and the suites catch broken ones."""
 
 import gzip
 from pathlib import Path
@@ -26,29 +26,29 @@ def quick(trainer):
 
 
 @pytest.mark.parametrize("key", CATALOG.trainers, ids=".".join)
-def test_a_trainer(key):
+def test_a_trainer_conforms(key):
     check_trainer(CATALOG.trainers[key], quick(CATALOG.trainers[key]))
 
 
 @pytest.mark.parametrize("name", CATALOG.preprocessors)
-def test_a_preprocess_step(name):
+def test_a_preprocess_step_conforms(name):
     check_preprocessor(CATALOG.preprocessors[name], STEPS.get(name))
 
 
 @pytest.mark.parametrize("key", CATALOG.metrics, ids=".".join)
-def test_a_metric(key):
+def test_a_metric_conforms(key):
     check_metric(CATALOG.metrics[key])
 
 
 @pytest.mark.parametrize("name", CATALOG.platforms)
-def test_a_platform(name, tmp_path):
+def test_a_platform_conforms(name, tmp_path):
     settings = {"port": projects.free_port()} if "port" in CATALOG.platforms[name].settings else {}
     check_platform(CATALOG.platforms[name])
     check_platform(CATALOG.platforms[name], settings, tmp_path)
 
 
 @pytest.mark.parametrize("name", CATALOG.sources)
-def test_a_source(name, tmp_path):
+def test_a_source_conforms(name, tmp_path):
     check_source(CATALOG.sources[name], list(samples(tmp_path)[name]))
 
 
@@ -80,7 +80,7 @@ def forgets_the_seed(params, _seed):
 
 
 @pytest.mark.parametrize(
-    ("trainer", "said"),
+    ("trainer", "reason"),
     [
         (replace(NAIVE, name="Naive Bayes"), "lower-case"),
         (replace(NAIVE, description=" "), "description"),
@@ -94,12 +94,12 @@ def forgets_the_seed(params, _seed):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_trainer_that_breaks_a_rule_is_told_which(trainer, said):
-    with pytest.raises(AssertionError, match=said):
+def test_a_trainer_that_breaks_a_rule_is_refused_with_the_reason(trainer, reason):
+    with pytest.raises(AssertionError, match=reason):
         check_trainer(trainer)
 
 
-def test_a_module_that_imports_what_is_heavy_is_found(monkeypatch, tmp_path):
+def test_a_module_with_heavy_imports_is_caught(monkeypatch, tmp_path):
     (tmp_path / "heavy.py").write_text("import numpy\n\n\ndef build(params, seed):\n    return numpy.inf\n")
     monkeypatch.syspath_prepend(tmp_path)
     import heavy
@@ -108,7 +108,7 @@ def test_a_module_that_imports_what_is_heavy_is_found(monkeypatch, tmp_path):
         check_trainer(replace(NAIVE, build=heavy.build, params={}))
 
 
-def test_metrics_that_are_wrong_are_found():
+def test_wrong_metrics_are_caught():
     accuracy, mae = CATALOG.metrics["classification", "accuracy"], CATALOG.metrics["regression", "mae"]
     with pytest.raises(AssertionError, match="score better"):
         check_metric(replace(accuracy, greater_is_better=False))
@@ -124,7 +124,7 @@ def first_row(y, prediction, _scoring):
     return float(y[0] == prediction.labels[0]) + 0.01 * float(y[3] == prediction.labels[3]) + float((y == prediction.labels).mean())
 
 
-def test_sources_that_are_wrong_are_found(tmp_path):
+def test_wrong_sources_are_caught(tmp_path):
     (file,) = samples(tmp_path)["csv"][:1]
     with pytest.raises(AssertionError, match="header"):
         check_source(replace(CSV, columns=lambda *_: ["id"]), [file])
@@ -158,12 +158,12 @@ def read_carelessly(path, options):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_platforms_that_are_wrong_are_found(change, reason, tmp_path):
+def test_wrong_platforms_are_caught(change, reason, tmp_path):
     with pytest.raises(AssertionError, match=reason):
         check_platform(replace(FILE, **change), {"folder": "out"}, tmp_path)
 
 
-def test_a_platform_that_switches_too_early_is_found(tmp_path):
+def test_a_platform_that_switches_too_early_is_caught(tmp_path):
     def stage(site, deployment, say):
         FILE.stage(site, deployment, say)
         FILE.activate(site, Head(epoch=Epoch(), nonce="", deployment=deployment.deployment), say)

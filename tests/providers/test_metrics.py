@@ -121,7 +121,7 @@ def test_rows_of_one_class_leave_out_what_is_not_defined():
     ]
 
 
-def test_a_class_that_the_model_does_not_know():
+def test_a_class_that_is_unknown_to_the_model():
     y = np.array(["a", "b", "c"], dtype=object)
     prediction = Prediction(labels=np.array(["a", "b", "b"], dtype=object), probabilities=np.eye(3)[:, :2], classes=("a", "b"))
     numbers, details = judged(y, prediction)
@@ -136,7 +136,7 @@ def test_no_probabilities_and_a_single_row():
     assert judged(np.array([2.0]), Prediction(values=np.array([2.0])), ["r2"]) == ({}, {"notes": ["r2: it needs at least two rows"]})
 
 
-def test_float32_probabilities_just_above_one_are_judged():
+def test_float32_probabilities_just_above_one_are_scored():
     y = np.array([0, 1])
     prediction = Prediction(
         labels=y, probabilities=np.array([[1.0000001, 0.0], [0.3, 0.7000001]], dtype=np.float32).astype(float), classes=(0, 1)

@@ -22,7 +22,7 @@ OURS = {
 
 
 @pytest.mark.parametrize("name", PREPROCESSORS)
-def test_a_shipped_schema_is_one_and_takes_its_default(name):
+def test_a_shipped_schema_is_valid_and_accepts_its_default(name):
     step = STEPS[name]
     assert step.name == name
     assert step.description
@@ -46,7 +46,7 @@ def test_a_shipped_default_is_scikit_learns(name):
 
 
 @pytest.mark.parametrize("name", PREPROCESSORS)
-def test_every_parameter_arrives(name):
+def test_every_parameter_reaches_scikit_learn(name):
     step = STEPS[name]
     arrived = step.build(with_defaults(step.params, {}), 41).get_params()
     for param, schema in step.params.items():
@@ -56,7 +56,7 @@ def test_every_parameter_arrives(name):
     assert arrived.get("random_state", 41) == 41
 
 
-def test_no_provider_module_imports_what_is_heavy():
+def test_no_provider_module_has_heavy_imports():
     modules = [f"leptonctl.providers.preprocess.{name}" for name in PREPROCESSORS]
     code = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
@@ -69,7 +69,7 @@ def test_text_weights_that_cannot_be_exported_are_refused_at_plan_time(params):
     assert STEPS["tfidf"].refuse(with_defaults(STEPS["tfidf"].params, {})) is None
 
 
-def test_select_k_best_judges_by_the_kind_of_target():
+def test_select_k_best_scores_by_the_kind_of_target():
     from sklearn.feature_selection import f_classif, f_regression
 
     draw = np.random.RandomState(0)

@@ -73,7 +73,7 @@ def test_csv_encodings(tmp_path: Path, encoding: str) -> None:
     assert CSV.columns(path, options) == [word, "b"]
 
 
-def test_tsv_prefers_tabs_and_a_given_delimiter_wins(tmp_path: Path) -> None:
+def test_tsv_prefers_tabs_and_a_declared_delimiter_wins(tmp_path: Path) -> None:
     assert CSV.columns(write(tmp_path, "t.tsv", "a,b\tc,d\n1,2\t3,4\n"), PLAIN) == ["a,b", "c,d"]
     assert CSV.columns(write(tmp_path, "t.csv", "a;b,c\n1;2,3\n"), SourceOptions(delimiter=";")) == ["a", "b,c"]
 
@@ -206,7 +206,7 @@ def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
     assert caught.value.id == "unreadable-file"
 
 
-def test_jsonl_keys_in_first_seen_order_and_texts_as_written(tmp_path: Path) -> None:
+def test_jsonl_keys_in_first_seen_order_and_strings_as_written(tmp_path: Path) -> None:
     lines = ['{"b": 1.50, "a": "x"}', "", '{"a": null, "c": true}', '{"b": 123456789012345678901234567890, "a": "\u2028", "c": false}']
     path = write(tmp_path, "t.jsonl", "\r\n".join(lines))
     assert JSONL.columns(path, PLAIN) == ["b", "a", "c"]
@@ -289,7 +289,7 @@ def test_damaged_parquet(tmp_path: Path, content: bytes) -> None:
         assert caught.value.id == "unreadable-file"
 
 
-def test_any_damage_to_a_parquet_header_is_told(tmp_path: Path) -> None:
+def test_any_damage_to_a_parquet_header_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pl.DataFrame({"a": list(range(200)), "s": [f"täxt{i % 50}" for i in range(200)]}).write_parquet(path)
     whole, told = path.read_bytes(), 0

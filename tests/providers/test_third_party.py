@@ -1,4 +1,4 @@
-"""A package of somebody else brings a trainer by an entry point: it is found, planned with, built, and gone when it is gone."""
+"""Another package brings a trainer by an entry point: it is found, planned and built with, and unknown once the package is removed."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def build(params, seed):
 THEIRS = Trainer(
     name="theirs",
     task="classification",
-    description="A linear classifier of somebody else.",
+    description="A linear classifier of another package.",
     params={"strength": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "How far it may go."}},
     build=build,
 )
@@ -28,7 +28,7 @@ MODELS = {"line": {"v1": "{}", "v2": "{algorithm: theirs, params: {strength: 0.5
 
 
 def install(folder: Path) -> None:
-    """What an installer leaves behind: the modules, and their names among the entry points."""
+    """What an installer writes: the modules, and their names among the entry points."""
     about = folder / "their_package-1.0.dist-info"
     about.mkdir(parents=True)
     (folder / "their_package.py").write_text(MODULE, encoding="utf-8")
@@ -36,7 +36,7 @@ def install(folder: Path) -> None:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n", encoding="utf-8")
     (about / "entry_points.txt").write_text(
         "[leptonctl.trainers]\nclassification.theirs = their_package:THEIRS\nclassification.centroids = centroid:CENTROIDS\n"
-        # a bundled name is not taken over
+        # a bundled name cannot be replaced
         "classification.mlp = their_package:THEIRS\n",
         encoding="utf-8",
     )
@@ -73,7 +73,7 @@ def test_a_trainer_of_an_installed_package_is_used_like_a_bundled_one(tiny, tmp_
 
 
 def test_a_trainer_with_a_graph_and_a_native_file_of_its_own_serves(tiny, tmp_path):
-    """Nothing of scikit-learn in the algorithm: fitted, exported, verified, bound, and asked over HTTP as any other."""
+    """Nothing of scikit-learn in the algorithm: fitted, exported, verified, bound, and asked over HTTP like any other."""
     packages = tmp_path / "packages"
     install(packages)
     root = tiny({"line": {"v1": "{}", "v2": "{algorithm: centroids, params: {sharpness: 2.0}}"}}, {"dev": "models: {line: v2}"})
@@ -98,7 +98,7 @@ def test_a_trainer_with_a_graph_and_a_native_file_of_its_own_serves(tiny, tmp_pa
 def test_the_parameters_of_a_third_partys_trainer_are_checked(tiny, tmp_path):
     install(tmp_path / "packages")
     root = tiny({"line": {"v1": "{algorithm: theirs, params: {strenght: 2}}", "v2": "{algorithm: theirs, params: {strength: -1}}"}}, {})
-    said = projects.run("validate", "--json", cwd=root, PYTHONPATH=str(tmp_path / "packages"))
-    assert said.returncode == 3, said.stdout + said.stderr
-    found = {(d["id"], d["file"], d["line"]) for d in json.loads(said.stdout)["diagnostics"]}
+    validated = projects.run("validate", "--json", cwd=root, PYTHONPATH=str(tmp_path / "packages"))
+    assert validated.returncode == 3, validated.stdout + validated.stderr
+    found = {(d["id"], d["file"], d["line"]) for d in json.loads(validated.stdout)["diagnostics"]}
     assert {line for _, file, line in found if file == "model-line.yaml"} == {8, 9}, found

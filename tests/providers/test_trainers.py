@@ -25,7 +25,7 @@ OURS = {
 }
 
 
-def told():
+def recorder():
     seen = []
     return seen, lambda **said: seen.append(said)
 
@@ -48,7 +48,7 @@ def inner(estimator):
 
 
 @pytest.mark.parametrize(("task", "name"), ALL)
-def test_a_shipped_schema_is_one_and_takes_its_default(task, name):
+def test_a_shipped_schema_is_valid_and_accepts_its_default(task, name):
     trainer = CATALOG.trainers[task, name]
     assert (trainer.task, trainer.name) == (task, name)
     assert trainer.description
@@ -72,7 +72,7 @@ def test_a_shipped_default_is_scikit_learns(task, name):
 
 
 @pytest.mark.parametrize(("task", "name"), ALL)
-def test_every_parameter_and_the_seed_arrive(task, name):
+def test_every_parameter_and_the_seed_reach_scikit_learn(task, name):
     trainer, _ = ready(task, name)
     estimator = inner(trainer.build(with_defaults(trainer.params, {}), 41))
     arrived = estimator.get_params()
@@ -91,7 +91,7 @@ def test_schemas_refuse_what_scikit_learn_refuses():
         jsonschema.validate(good, params[param])
 
 
-def test_no_provider_module_imports_what_is_heavy():
+def test_no_provider_module_has_heavy_imports():
     modules = sorted({f"leptonctl.providers.trainers.{name}" for _, name in ALL})
     code = f"import sys, importlib; [importlib.import_module(m) for m in {modules!r}]; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
@@ -112,30 +112,30 @@ def test_no_provider_module_imports_what_is_heavy():
     ],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_watched_fit_gives_the_very_model_of_a_plain_fit(task, name, params):
+def test_a_watched_fit_gives_the_same_model_as_a_plain_fit(task, name, params):
     features, target = table(load_wine if task == "classification" else load_diabetes)
     trainer, estimator = ready(task, name, **params)
     plain = clone(estimator).fit(features, target)
-    seen, tell = told()
+    seen, tell = recorder()
     watched = trainer.fit(estimator, features, target, tell)
     answer = "predict_proba" if task == "classification" else "predict"
     assert np.array_equal(getattr(watched, answer)(features), getattr(plain, answer)(features))
-    assert sorted(vars(watched)) == sorted(vars(plain)), "nothing of the watch stays on the model"
+    assert sorted(vars(watched)) == sorted(vars(plain)), "watching leaves nothing on the model"
     if params.get("solver") not in {"lbfgs", "saga"}:
         assert [s["iteration"] for s in seen] == list(range(1, len(seen) + 1))
         assert len(seen) >= 3
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_losses_told_are_those_scikit_learn_records():
+def test_reported_losses_are_those_scikit_learn_records():
     features, target = table(load_wine)
     trainer, estimator = ready("classification", "mlp", max_iter=10)
-    seen, tell = told()
+    seen, tell = recorder()
     assert [s["loss"] for s in seen] == []
     fitted = trainer.fit(estimator, features, target, tell)
     assert [s["loss"] for s in seen] == fitted.loss_curve_
     trainer, estimator = ready("regression", "gradient_boosting", n_estimators=10)
-    seen, tell = told()
+    seen, tell = recorder()
     fitted = trainer.fit(estimator, features, target.astype(float), tell)
     assert [s["loss"] for s in seen] == fitted.train_score_.tolist()
 
@@ -182,7 +182,7 @@ def test_sgd_steps_follow_the_mean_gradient_of_each_batch():
 def test_sgd_learns_and_stops_by_itself(params):
     features, target = table(load_breast_cancer)
     trainer, estimator = ready("classification", "sgd", **params)
-    seen, tell = told()
+    seen, tell = recorder()
     fitted = trainer.fit(estimator, features, target, tell)
     assert fitted.score(features, target) > 0.95
     assert len(seen) == fitted.n_iter_ < 1000
@@ -202,7 +202,7 @@ def test_sgd_has_the_regression_losses_of_scikit_learn(loss):
     assert np.allclose(ours.coef_, theirs.coef_, rtol=1e-9)
 
 
-def test_sgd_that_diverges_says_so():
+def test_sgd_that_diverges_is_reported():
     features, target = table(load_diabetes, scaled=False)
     trainer, estimator = ready("regression", "sgd", learning_rate="constant", eta0=10.0)
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="scale the features"):

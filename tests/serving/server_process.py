@@ -57,7 +57,7 @@ class Process:
         raise AssertionError(status)
 
     def raw(self, data, timeout=10):
-        """Bytes on a socket of their own, and all that comes back until the server closes or falls silent."""
+        """Bytes on a socket of their own, and everything that comes back until the server closes the connection or stops sending."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as line:
             line.sendall(data)
             with suppress(TimeoutError, ConnectionError):
@@ -73,7 +73,7 @@ class Process:
 
 @contextmanager
 def running(*shops, **more):
-    """A server for each shop (named one, two …), or the server of the only one."""
+    """A server for each shop (named one, two …); yields the list, or the server itself if there is one shop."""
     names = ("one", "two", "three")
     started = [Process(shop, name, **more) for shop, name in zip(shops, names, strict=False)]
     try:

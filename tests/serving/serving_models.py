@@ -117,7 +117,7 @@ def filter_model(weights=(0.5, -0.01, 2.0), bias=0.0):
 
 
 def mixed_model():
-    """All types: booleans on both ways into the graph, text with allowed values, a hashed column. Not in graph order."""
+    """All types: booleans on both ways into the graph, strings with allowed values, a hashed column. Not in graph order."""
     words = {
         "s0": {"true": 1.0, "false": -1.0, "": 0.5},
         "s1": {"hello": 2.0, "привет": 3.0, "none": 4.0},
@@ -207,7 +207,7 @@ class Shop:
         return before.head if before else Head(epoch=self.epoch, nonce="")
 
     def point(self, **fields):
-        """Write the head anew with some fields changed."""
+        """Write the head again with some fields changed."""
         before = self.store.head(self.environment)
         head = before.head if before else Head(epoch=self.epoch, nonce="")
         values = {"epoch": self.epoch, "holder": "t", "deployment": head.deployment, "serial": head.serial, "staged": head.staged}
@@ -236,7 +236,7 @@ class Shop:
 
 
 def a_follower(shop, read_secret=lambda _written: KEY, log=None, **settings):
-    """A follower of a shop's environment that is stepped by hand; what failed is tried again at once."""
+    """A follower of a shop's environment that is stepped by hand and retries failures at once."""
     identity = Identity(
         id="one", lineage=shop.lineage, environment=shop.environment, host="h", machine="machine", pid=1, start=2, boot="boot"
     )

@@ -1,4 +1,4 @@
-"""From a record to what is served: packages recomputed, routes judged, checks in force, manifests that make no sense refused."""
+"""From a record to what is served: packages are recomputed, routes and checks validated, invalid manifests refused."""
 
 import json
 
@@ -31,13 +31,13 @@ def test_a_package_that_is_not_the_one_of_its_files_is_refused(shop):
         Refused, match=f"^m: its graph and manifest make the package {route.package}, but the deployment record says {other.package}"
     ):
         served(shop, replace(route, package=other.package))
-    # the graph and the golden rows agree, a fill does not: an answer would be another
+    # the graph and the golden rows agree, a fill value does not: an answer would differ
     onnx, described, rows = filter_model()
     refilled = replace(described, columns=(replace(described.columns[0], fill=0.75), *described.columns[1:]))
     files = {**route.files, "manifest.json": shop.put(refilled)}
     with pytest.raises(Refused, match=r"^m: its graph and manifest make the package "):
         served(shop, replace(route, files=files), 2)
-    # also where the files are loaded already
+    # even if the files are loaded already
     loaded = served(shop, route, 3)
     shop.record(4, 4, {"m": replace(route, package=other.package)})
     with pytest.raises(Refused, match=r"^m: its graph and manifest make the package "):
@@ -62,13 +62,13 @@ def test_a_file_without_a_digest_is_refused(shop, file, digest):
         served(shop, replace(route, files=files))
 
 
-def test_metadata_tell_the_package(shop):
+def test_metadata_contain_the_package(shop):
     route = shop.put_model("v1", filter_model())
     parameters = get(served(shop, route), "/v2/models/m")[1]["parameters"]
     assert (parameters["package"], parameters["digest"], parameters["artifact"]) == (route.package, route.digest, route.artifact)
 
 
-def test_main_answers_and_other_routes_are_mentioned_once(shop):
+def test_main_answers_and_other_routes_are_reported_once(shop):
     main, other = shop.put_model("v1", filter_model()), shop.put_model("v2", filter_model((1.0, 0.0, 0.0)))
     routes = (replace(other, role="shadow"), replace(main, share=0.9), replace(other, version="v3", role="canary", share=0.1))
     shop.deploy(1, 1, {"m": routes})
@@ -85,7 +85,7 @@ def test_main_answers_and_other_routes_are_mentioned_once(shop):
     ]
 
 
-def test_routes_that_cannot_be_are_refused(shop):
+def test_invalid_routes_are_refused(shop):
     main = shop.put_model("v1", filter_model())
     canary = replace(main, version="v2", role="canary", share=0.5)
     for number, (routes, why) in enumerate(
@@ -109,7 +109,7 @@ def violations(deployment, body=BELOW):
     return [(v.column, v.check) for v in respond(deployment, "POST", "/v2/models/m/infer", [], body).stats.violations]
 
 
-def test_checks_in_force_replace_those_of_the_build(shop):
+def test_current_checks_replace_those_of_the_build(shop):
     route = shop.put_model("v1", filter_model())
     built = served(shop, route)
     assert violations(built) == [("money", "min")]
@@ -118,7 +118,7 @@ def test_checks_in_force_replace_those_of_the_build(shop):
     assert violations(checked) == [("length", "max"), ("ratio", "values")]
     missing = request(money=[1.0], length=[None], ratio=[0.5])
     assert (ask(built, missing, "m")[0], ask(checked, missing, "m")[0]) == (400, 200)
-    # a fill is part of the package: checks leave it
+    # a fill value is part of the package: checks do not change it
     assert ask(checked, request(money=[None], length=[1], ratio=[0.5]), "m")[0] == 200
     nothing = served(shop, replace(route, checks=shop.put(b"{}")), 3)
     assert violations(nothing) == []
@@ -139,7 +139,7 @@ def test_an_edit_of_a_check_loads_no_session(shop):
     assert violations(again) == [("money", "min")]
 
 
-def test_checks_replace_each_other_and_not_what_was_built(shop):
+def test_checks_replace_each_other_and_keep_what_was_built(shop):
     route = shop.put_model("v1", filter_model())
     missing = request(money=[1.0], length=[None], ratio=[0.5])
     nullable = served(shop, replace(route, checks=shop.put(b'{"length": {"nullable": true}}')))
@@ -157,7 +157,7 @@ def test_checks_replace_each_other_and_not_what_was_built(shop):
         (b"{", "checks.json is not readable: "),
     ],
 )
-def test_checks_that_are_none_are_refused(shop, data, why):
+def test_malformed_checks_are_refused(shop, data, why):
     route = replace(shop.put_model("v1", filter_model()), checks=shop.put(data))
     with pytest.raises(Refused) as refused:
         served(shop, route)
@@ -188,7 +188,7 @@ BAD_MANIFESTS = {
 
 
 @pytest.mark.parametrize("case", BAD_MANIFESTS)
-def test_a_manifest_without_sense_is_refused_by_its_field(case):
+def test_an_invalid_manifest_is_refused_with_the_field(case):
     described, why = BAD_MANIFESTS[case]
     with pytest.raises(BadModel) as refused:
         read_manifest(encode(described))
@@ -206,7 +206,7 @@ def test_a_manifest_without_sense_is_refused_by_its_field(case):
         (b'"format_version":"1"', b'"format_version":"7"', "it has format 7, this release reads format 1"),
     ],
 )
-def test_an_unreadable_manifest_is_refused_by_its_field(old, new, field):
+def test_an_unreadable_manifest_is_refused_with_the_field(old, new, field):
     data = encode(filter_model()[1])
     assert old in data
     with pytest.raises(BadModel) as refused:

@@ -1,4 +1,4 @@
-"""Following the store, one look at a time, on a real store: what is staged, taken, fallen back to, and served on."""
+"""Following a real store, one step at a time: what is staged, taken over, fallen back to, and still served."""
 
 import time
 
@@ -17,14 +17,14 @@ def shop(tmp_path):
     return Shop(tmp_path / "store")
 
 
-def test_a_store_without_a_head_is_waited_on(shop):
+def test_a_store_without_a_head_is_waited_for(shop):
     follower = a_follower(shop)
     follower.step()
     record = follower.status()
     assert (record.deployment, record.ready, record.failed, record.note) == (0, (), {}, "")
 
 
-def test_staged_is_made_ready_and_the_head_is_taken(shop):
+def test_staged_deployments_are_made_ready_and_the_head_is_followed(shop):
     v1, v2 = shop.put_model("v1", filter_model()), shop.put_model("v2", OTHER)
     shop.deploy(1, 1, {"m": v1})
     follower = a_follower(shop)
@@ -45,7 +45,7 @@ def test_staged_is_made_ready_and_the_head_is_taken(shop):
     }
 
 
-def test_what_is_no_longer_staged_is_let_go(shop):
+def test_what_is_no_longer_staged_is_released(shop):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     shop.record(2, 2, {"m": shop.put_model("v2", OTHER)})
     shop.stage(2)
@@ -57,7 +57,7 @@ def test_what_is_no_longer_staged_is_let_go(shop):
     assert follower.status().ready == (1,)
 
 
-def test_what_did_not_change_is_shared_and_keeps_its_since(shop):
+def test_unchanged_models_are_shared_and_keep_their_since(shop):
     same, other = shop.put_model("v1", filter_model()), shop.put_model("v1", mixed_model())
     shop.mark_key()
     shop.deploy(1, 1, {"m": same, "x": other})
@@ -73,7 +73,7 @@ def test_what_did_not_change_is_shared_and_keeps_its_since(shop):
     assert versions(follower) == {"m": "renamed", "x": "v2"}
 
 
-def test_another_package_of_the_same_graph_begins_anew(shop):
+def test_another_package_of_the_same_graph_gets_a_new_since(shop):
     onnx, described, rows = filter_model()
     columns = (replace(described.columns[0], fill=0.25), *described.columns[1:])
     shop.deploy(1, 1, {"m": shop.put_model("v1", (onnx, described, rows))})
@@ -84,7 +84,7 @@ def test_another_package_of_the_same_graph_begins_anew(shop):
     assert follower.current().models["m"].since[-3:] == "02Z"
 
 
-def test_since_is_found_again_by_a_server_that_starts(shop):
+def test_a_server_that_starts_finds_since_in_the_records(shop):
     v1, v2 = shop.put_model("v1", filter_model()), shop.put_model("v2", OTHER)
     shop.deploy(1, 1, {"m": v1, "n": v1})
     shop.deploy(2, 2, {"m": v2, "n": v1})
@@ -96,7 +96,7 @@ def test_since_is_found_again_by_a_server_that_starts(shop):
     assert {name: m.since[-3:] for name, m in follower.current().models.items()} == {"m": "04Z", "n": "01Z"}
 
 
-def test_a_break_that_was_slept_through_is_one(shop):
+def test_an_interruption_that_was_missed_still_counts(shop):
     v1, v2 = shop.put_model("v1", filter_model()), shop.put_model("v2", OTHER)
     shop.deploy(1, 1, {"m": v1, "n": v1})
     shop.deploy(2, 2, {"m": v1, "n": v1})
@@ -108,7 +108,7 @@ def test_a_break_that_was_slept_through_is_one(shop):
     assert {name: m.since[-3:] for name, m in follower.current().models.items()} == {"m": "04Z", "n": "01Z"}
 
 
-def test_since_does_not_reach_behind_a_destroy(shop):
+def test_since_does_not_reach_back_before_a_destroy(shop):
     v1 = shop.put_model("v1", filter_model())
     shop.deploy(1, 1, {"m": v1})
     shop.destroy(2)
@@ -153,7 +153,7 @@ def no_graph():
         (lambda: (*filter_model()[:2], b"{"), "m: golden.json is not readable: "),
     ],
 )  # fmt: skip
-def test_a_set_that_fails_is_reported_and_the_old_one_serves_on(shop, model, why):
+def test_a_set_that_fails_is_reported_and_the_old_one_keeps_serving(shop, model, why):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     lines = []
     follower = a_follower(shop, log=lines)
@@ -180,7 +180,7 @@ def test_numbers_within_the_tolerance_pass(shop):
     assert versions(follower) == {"m": "v1"}
 
 
-def test_bytes_that_are_not_the_digest_s_are_refused_until_they_are_restored(shop):
+def test_bytes_that_do_not_match_the_digest_are_refused_until_they_are_restored(shop):
     bound = shop.put_model("v1", filter_model())
     path = layout.artifact(bound.artifact)
     shop.objects.delete(path)
@@ -196,7 +196,7 @@ def test_bytes_that_are_not_the_digest_s_are_refused_until_they_are_restored(sho
     assert (versions(follower), follower.status().failed) == ({"m": "v1"}, {})
 
 
-def test_a_start_without_a_good_head_falls_back_to_what_was_in_force(shop):
+def test_a_start_without_a_valid_head_falls_back_to_what_was_in_force(shop):
     good, bad = shop.put_model("v1", filter_model()), shop.put_model("v2", broken_golden())
     newer = shop.put_model("v3", filter_model((2.0, 0.0, 0.0)))
     shop.deploy(1, 1, {"m": good})
@@ -234,13 +234,13 @@ def test_a_failed_deployment_is_tried_again_less_and_less_often(shop):
     while time.monotonic() < deadline:
         follower.step()
     assert attempts == [1, 1]
-    # whoever writes the head anew has perhaps mended what was wrong: it is tried at once
+    # a new head may mean that the fault is repaired: it is tried at once
     shop.point()
     follower.step()
     assert attempts == [1, 1, 1]
 
 
-def test_the_key_of_hashed_columns_must_be_there_and_the_right_one(shop):
+def test_the_key_of_hashed_columns_must_exist_and_match(shop):
     shop.mark_key()
     shop.deploy(1, 1, {"m": shop.put_model("v1", mixed_model())})
 

@@ -1,4 +1,4 @@
-"""Whatever the bytes, the answer is one of ours: never a 5xx, never an exception, always JSON, always the same."""
+"""Whatever the bytes, the answer is a documented one: never a 5xx, never an exception, always JSON, always the same."""
 
 import json
 import string
@@ -45,7 +45,7 @@ good = {
 
 @st.composite
 def almost_good(draw):
-    """A good request with a few fields replaced."""
+    """A valid request with a few fields replaced."""
     model = draw(st.sampled_from(sorted(good)))
     asked = json.loads(json.dumps(good[model]))
     for _ in range(draw(st.integers(0, 3))):
@@ -79,7 +79,7 @@ fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 
 @fuzz
 @given(case=almost_good())
-def test_almost_good_requests(served, case):
+def test_almost_valid_requests(served, case):
     model, asked = case
     check(served, model, json.dumps(asked).encode())
 

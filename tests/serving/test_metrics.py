@@ -1,4 +1,4 @@
-"""The exposition: well-formed, counters that only grow, histograms that add up, labels that survive odd names."""
+"""The exposition: well-formed, counters only grow, histograms add up, unusual names are escaped."""
 
 import math
 import re
@@ -63,7 +63,7 @@ def test_counts_and_durations_add_up(tmp_path):
     assert found["process_start_time_seconds"][0][1] > 1e9
 
 
-def test_odd_names_are_escaped():
+def test_unusual_names_are_escaped():
     metrics = Metrics("prod")
     name = 'a "quoted"\\ name\nwith é'
     metrics.record(RequestStats("m", "v1", 1, (Violation(name, "max", 1, 1),)), 200, 0.1)

@@ -1,4 +1,4 @@
-"""The process around a server: how it starts, what it is told, what it imports, and how it ends."""
+"""The process of a server: how it starts, its settings, what it imports, and how it ends."""
 
 import signal
 import socket
@@ -27,7 +27,7 @@ def settings(**fields):
     return "--settings", encode(Settings(**fields)).decode()
 
 
-def test_its_record_lies_where_its_starter_wants_it(shop, tmp_path):
+def test_its_record_is_written_where_its_starter_wants_it(shop, tmp_path):
     file = tmp_path / "records" / "server.json"
     process = Process(shop, "named", "--record", str(file))
     try:
@@ -59,7 +59,7 @@ def test_it_runs_no_file_of_the_folder_it_is_started_in(shop, tmp_path, flags, v
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_working_folder_is_left_out_by_any_name(tmp_path):
+def test_the_working_folder_is_left_out_of_the_path_under_any_name(tmp_path):
     project, package = tmp_path / "project", tmp_path / "lib"
     project.mkdir()
     (tmp_path / "link").symlink_to(project)
@@ -69,7 +69,7 @@ def test_the_working_folder_is_left_out_by_any_name(tmp_path):
     assert without_folder(path, str(project), str(project)) == path
 
 
-def test_its_limits_are_what_its_starter_says(shop):
+def test_its_limits_are_set_by_its_starter(shop):
     process = Process(shop, "one", *settings(max_body=1000, heartbeat_s=0.05, keep_alive_s=1))
     try:
         process.wait(lambda status: status.deployment == 1)
@@ -94,13 +94,13 @@ def test_its_limits_are_what_its_starter_says(shop):
         ('{"max_body": -1}', "--settings: max_body must be above 0"),
     ],
 )
-def test_settings_that_are_none_are_refused(shop, text, why):
+def test_malformed_settings_are_refused(shop, text, why):
     process = Process(shop, "one", "--settings", text)
     try:
         assert process.popen.wait(timeout=20) == 2
-        said = process.popen.communicate()[1]
-        assert why in said
-        assert "Traceback" not in said
+        output = process.popen.communicate()[1]
+        assert why in output
+        assert "Traceback" not in output
     finally:
         process.end()
 
@@ -110,22 +110,22 @@ def test_settings_have_defaults():
     assert (Settings().follow_s, Settings().heartbeat_s, Settings().max_body, Settings().stop_s) == (0.1, 2.0, 16 * 2**20, 10)
 
 
-def test_a_taken_port_is_said_clearly(shop):
+def test_a_taken_port_is_reported(shop):
     with running(shop) as server:
         second = Process(shop, port=server.port)
         try:
             assert second.popen.wait(timeout=20) == 1
-            said = second.popen.communicate()[1]
-            assert said.startswith(
+            output = second.popen.communicate()[1]
+            assert output.startswith(
                 f"error[port-in-use]: The port is in use\n  Another process listens on 127.0.0.1:{server.port}.\n  hint: "
             )
-            assert "Traceback" not in said
+            assert "Traceback" not in output
         finally:
             second.end()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_requests_in_flight_are_finished_at_a_stop(shop, number):
+def test_requests_in_flight_finish_when_the_server_stops(shop, number):
     with running(shop) as server:
         server.wait(lambda status: status.deployment == 1)
         head = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(ASKED)
@@ -142,7 +142,7 @@ def test_requests_in_flight_are_finished_at_a_stop(shop, number):
         assert "Traceback" not in server.popen.communicate()[1]
 
 
-def test_a_request_that_outlasts_a_stop_is_told_so(shop):
+def test_a_request_that_outlasts_a_stop_gets_an_error(shop):
     process = Process(shop, "one", *settings(stop_s=1))
     try:
         process.wait(lambda status: status.deployment == 1)

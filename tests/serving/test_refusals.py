@@ -1,4 +1,4 @@
-"""What a server does not follow, and how it says so: older heads, records of others, damaged files, a store that is not there."""
+"""What a server does not follow, and how it reports that: older heads, foreign records, damaged files, a missing store."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_a_lower_epoch_is_refused(shop, following, epoch):
     assert record.failed["8"] == f"its epoch {epoch.generation}.{epoch.token} is lower than 1.5, the one in force"
 
 
-def test_a_fence_is_remembered_though_nothing_is_switched(shop, following):
+def test_a_fence_is_remembered_even_if_nothing_is_switched(shop, following):
     follower, _ = following
     shop.epoch = Epoch(generation=2, token=1)
     shop.point()
@@ -115,7 +115,7 @@ def test_a_deployment_without_models_serves_nothing(shop, following):
         assert (response.status, json.loads(response.body)) == (503, {"error": "no model is bound in this environment"})
 
 
-def test_the_head_of_another_lineage_is_none_of_ours(shop, following):
+def test_the_head_of_another_lineage_is_ignored(shop, following):
     follower, _ = following
     other = Shop(shop.folder, lineage="another")
     other.epoch = Epoch(generation=9, token=9)
@@ -132,7 +132,7 @@ def test_the_head_of_another_lineage_is_none_of_ours(shop, following):
         ({"deployment": 9}, "is the record of deployment 9, not of 8"),
     ],
 )
-def test_a_record_of_another_is_refused(shop, following, changes, why):
+def test_a_foreign_record_is_refused(shop, following, changes, why):
     follower, lines = following
     shop.deploy(8, 41, {"m": shop.put_model("v2", OTHER)}, **changes)
     follower.step()
@@ -153,7 +153,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("case", DAMAGED)
-def test_a_damaged_head_is_named_and_the_server_serves_on(shop, following, case):
+def test_a_damaged_head_is_named_and_the_server_keeps_serving(shop, following, case):
     follower, lines = following
     data, why = DAMAGED[case]
     good = shop.objects.get(shop.head_path)[0]
@@ -171,7 +171,7 @@ def test_a_damaged_head_is_named_and_the_server_serves_on(shop, following, case)
 
 
 @pytest.mark.parametrize("data", [b"[", b"[]", b'{"format_version": "1"}', b'{"format_version": "1", "models": {"m": [{"role": "best"}]}}'])
-def test_a_damaged_record_is_named_and_the_server_serves_on(shop, following, data):
+def test_a_damaged_record_is_named_and_the_server_keeps_serving(shop, following, data):
     follower, _ = following
     shop.objects.put(shop.path(8), data)
     shop.head(8, 41)
@@ -185,14 +185,14 @@ def test_a_damaged_record_is_named_and_the_server_serves_on(shop, following, dat
     assert follower.status().failed == {"8": "projects/l/deployments/prod/00000008 is not in the store"}
 
 
-def test_a_head_that_went_away_is_named_and_the_server_serves_on(shop, following):
+def test_a_missing_head_is_named_and_the_server_keeps_serving(shop, following):
     follower, _ = following
     shop.objects.delete(shop.head_path)
     follower.step()
     assert (versions(follower), follower.status().note) == ({"m": "v1"}, "projects/l/deployments/prod/head is not in the store")
 
 
-def test_a_path_that_is_a_loop_of_links_is_survived(shop, following):
+def test_a_path_that_is_a_loop_of_links_does_not_end_the_server(shop, following):
     follower, lines = following
     file = shop.folder / shop.path(8)
     file.symlink_to(file)
@@ -204,12 +204,12 @@ def test_a_path_that_is_a_loop_of_links_is_survived(shop, following):
     head.symlink_to(head)
     for _ in range(2):
         follower._run_guarded(follower.step, FOLLOWING)
-    # a back end may raise or take it for absent; the place is named once either way
+    # a back end may raise or treat it as absent; the place is named once in both cases
     assert sum("projects/l/deployments/prod/head" in line for line in lines) == 1
     assert versions(follower) == {"m": "v1"}
 
 
-def test_a_start_with_a_damaged_head_record_serves_what_it_served_before(shop):
+def test_a_start_with_a_damaged_head_serves_what_it_served_before(shop):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     before = a_follower(shop)
     before.step()

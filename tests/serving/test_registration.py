@@ -1,4 +1,4 @@
-"""What a server writes of itself, and the store it waits for: never made, never more than one record."""
+"""What a server writes about itself, and the store it waits for: it never creates a store, and writes only one record."""
 
 import time
 
@@ -16,7 +16,7 @@ def shop(tmp_path):
     return Shop(tmp_path / "store")
 
 
-def test_a_server_file_that_is_damaged_is_written_anew(shop):
+def test_a_damaged_server_record_is_written_again(shop):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     path = layout.server("l", "prod", "one")
     shop.objects.put(path, b'{"format_version": "1", "heartbeat": "zz"}')
@@ -30,7 +30,7 @@ def test_a_server_file_that_is_damaged_is_written_anew(shop):
     assert decode(shop.objects.get(path)[0], ServerRecord) == follower.status()
 
 
-def test_the_beat_goes_on_where_the_process_before_left_it(shop):
+def test_the_beat_continues_from_the_previous_process(shop):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     first = a_follower(shop)
     first.step()
@@ -43,7 +43,7 @@ def test_the_beat_goes_on_where_the_process_before_left_it(shop):
     assert shop.servers()["one"].beat == 3
 
 
-def test_a_store_that_is_not_there_is_waited_for_and_never_made(tmp_path):
+def test_a_missing_store_is_waited_for_and_never_created(tmp_path):
     folder = tmp_path / "mount" / "store"
     lines = []
     shop = Shop(folder, mark=False)
@@ -57,7 +57,7 @@ def test_a_store_that_is_not_there_is_waited_for_and_never_made(tmp_path):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     wait_for(lambda: "one" in shop.servers() and shop.servers()["one"].deployment == 1)
     assert versions(follower) == {"m": "v1"}
-    # one that goes away while it is followed is not made again either (between two heartbeats)
+    # a store that disappears while it is followed is not created again either (between two heartbeats)
     time.sleep(0.3)
     folder.rename(tmp_path / "elsewhere")
     wait_for(lambda: follower.status().note == "projects/l/deployments/prod/head is not in the store")
@@ -74,7 +74,7 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def test_a_store_that_cannot_be_written_is_followed_all_the_same(shop):
+def test_a_store_that_cannot_be_written_is_still_followed(shop):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     servers = shop.folder / layout.servers("l", "prod")
     servers.parent.mkdir()
@@ -97,7 +97,7 @@ def test_a_server_writes_its_record_and_nothing_else(shop):
     assert set(shop.objects.list("")) - before == {"projects/l/servers/prod/one"}
 
 
-def test_odd_names_are_one_segment_of_a_path(tmp_path):
+def test_unusual_names_are_one_segment_of_a_path(tmp_path):
     shop = Shop(tmp_path, environment="a/../b", lineage=".l")
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     follower = a_follower(shop)

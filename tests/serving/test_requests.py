@@ -1,4 +1,4 @@
-"""What a request may hold and what it is told: `respond` on real models, without a socket."""
+"""What a request may contain and how it is answered: `respond` on real models, without a socket."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def probability(money, length, ratio):
     return 1 / (1 + math.exp(-score))
 
 
-def test_answer_is_the_model_s_and_the_id_is_echoed(served):
+def test_the_model_answers_and_the_id_is_echoed(served):
     asked = request(money=[1.5, 0.1], length=[10, 900], ratio=[0.25, 0.5]) | {"id": "a-7 é"}
     response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, json.dumps(asked).encode())
     value = json.loads(response.body)
@@ -79,7 +79,7 @@ def test_order_nesting_and_shape_do_not_matter(served):
     assert ask(served, packed) == plain
 
 
-def test_missing_is_filled_passed_on_or_refused(served):
+def test_missing_values_are_filled_passed_on_or_refused(served):
     status, outputs = ask(served, request(money=[None, 2.0], length=[1, 2], ratio=[0.5, None]))
     assert status == 200
     assert outputs["probabilities"][1] == pytest.approx(probability(0.5, 1, 0.5), abs=1e-6)
@@ -109,7 +109,7 @@ def test_mixed_columns_hash_and_fill(served):
     assert ask(served, numbers, "mixed") == (200, outputs)
 
 
-def test_integers_beyond_fp32_are_rounded_as_training_data_is(served):
+def test_integers_beyond_fp32_are_rounded_like_training_data(served):
     asked = request(money=[2**24 + 1], length=[3], ratio=[0.5])
     asked["inputs"][0]["datatype"] = "INT64"
     exact = request(money=[2.0**24], length=[3], ratio=[0.5])
@@ -201,16 +201,16 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_request_is_told_what_is_wrong(served, case):
-    body, told = BAD[case]
+def test_a_bad_request_is_refused_with_the_reason(served, case):
+    body, reason = BAD[case]
     status, error = ask(served, body)
     assert status == 400
-    assert told in error
+    assert reason in error
     assert len(error) < 400
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "reason"),
     [
         ("subject", [1], 'column "subject", row 1: expected a value of type string, not a number'),
         ("subject", ["\ud800"], 'column "subject", row 1: the string contains half of a surrogate pair'),
@@ -220,24 +220,24 @@ def test_bad_request_is_told_what_is_wrong(served, case):
         ("urgent", [None], 'column "urgent", row 1: the value is missing'),
     ],
 )
-def test_bad_cell_of_a_mixed_model(served, name, data, told):
+def test_bad_cells_of_a_mixed_model(served, name, data, reason):
     asked = request(subject=["hello"], urgent=[True], known=[True], size=[1.0], account=["alice"])
     for item in asked["inputs"]:
         if item["name"] == name:
             item["data"] = data
     status, error = ask(served, asked, "mixed")
     assert status == 400
-    assert error.startswith(told)
+    assert error.startswith(reason)
 
 
-def test_text_with_nul_and_long_text_is_only_unknown(served):
+def test_a_string_with_nul_and_a_long_string_are_only_unknown(served):
     asked = request(subject=["a\0b" + "x" * 100_000], urgent=[True], known=[True], size=[1.0], account=["\0"])
     status, outputs = ask(served, asked, "mixed")
     assert status == 200
     assert outputs["prediction"] == pytest.approx([0.125 + 10 + 1 + 0.1 + 0.125])
 
 
-def test_outside_the_contract_is_counted_and_refused_when_strict(served, tmp_path):
+def test_values_outside_the_contract_are_counted_and_refused_when_strict(served, tmp_path):
     asked = request(money=[-1.0, 1.0, None], length=[5000, 1, -3], ratio=[0.3, 0.25, None])
     raw = json.dumps(asked).encode()
     response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, raw)
@@ -360,7 +360,7 @@ def test_integer_labels_and_a_column_called_features(tmp_path):
     assert ask(served, {"inputs": [asked["inputs"][1]]}, "m") == (400, 'column "b" is missing')
 
 
-def test_packed_columns_are_in_the_order_of_the_contract(tmp_path):
+def test_packed_columns_are_in_contract_order(tmp_path):
     onnx = graph([1.0, 100.0], task="regression")
     columns = [column("b", "number", "features", 1), column("a", "integer", "features", 0)]
     asked = request(b=[1.0], a=[2])
@@ -371,7 +371,7 @@ def test_packed_columns_are_in_the_order_of_the_contract(tmp_path):
         assert ask(served, packed, "m") == (200, {"prediction": [304.0]})
 
 
-def test_a_number_that_json_lacks_is_null(tmp_path):
+def test_a_number_outside_json_is_null(tmp_path):
     onnx = graph([3e38], task="regression")
     columns = [column("a", "number", "features", 0)]
     model = onnx, manifest(columns, task="regression"), golden(onnx, request(a=[9.0]), {"features": np.array([[9.0]], np.float32)})

@@ -1,4 +1,4 @@
-"""A server process on real sockets: its answers over HTTP, its bounds, and HTTP's odd corners."""
+"""A server process on real sockets: its answers over HTTP, its limits, and unusual HTTP."""
 
 import http.client
 import json
@@ -28,11 +28,11 @@ def server(shop):
         yield process
 
 
-def test_one_line_says_where_it_listens(server):
+def test_one_line_names_the_address(server):
     assert server.line == f"serving prod at http://127.0.0.1:{server.port} as one\n"
 
 
-def test_the_status_page_is_the_server_s_record(server, shop):
+def test_the_status_page_is_the_record_of_the_server(server, shop):
     status = server.status()
     assert (status.environment, status.lineage, status.serial, status.id) == ("prod", "l", 1, "one")
     assert (status.host, status.url) == (socket.gethostname(), f"http://127.0.0.1:{server.port}")
@@ -75,7 +75,7 @@ def test_large_batches_are_answered_beside_small_requests(server):
     assert probabilities["data"] == pytest.approx(one[1]["data"] * rows, abs=1e-6)
 
 
-def test_bodies_are_bounded(server):
+def test_the_size_of_bodies_is_limited(server):
     limit = 16 * 2**20
     status, body = server.get(PATH, "POST", b" " * (limit + 1), JSON)
     assert (status, list(json.loads(body))) == (413, ["error"])
@@ -110,7 +110,7 @@ def test_bodies_are_bounded(server):
         b"GET /v2 HTTP/1.1\r\nHost: x\r\n" + b"X-Long: " + b"a" * 100_000 + b"\r\n\r\n",
     ],
 )
-def test_odd_http_is_never_a_5xx(server, data):
+def test_unusual_http_is_never_a_5xx(server, data):
     answer = server.raw(data, timeout=3)
     assert not answer or answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 4")), answer[:100]
     assert b"Traceback" not in answer

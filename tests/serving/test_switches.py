@@ -1,4 +1,4 @@
-"""Servers that follow while they serve: swaps under load, two servers, two lineages, kills, destroys, damage."""
+"""Servers that follow the store while they serve: swaps under load, two servers, two lineages, kills, destroys, damage."""
 
 import json
 import signal
@@ -49,11 +49,11 @@ def test_a_swap_under_load_fails_no_request(tmp_path):
         assert {json.loads(body)["model_version"] for body in bodies} == {"v1", "v2"}
         assert len(bodies) == 2
         assert first[1] in bodies
-        # an old model's connections see the new one too
+        # connections that were used with the old model get the new one
         assert server.post() == first
 
 
-def test_two_servers_switch_together_and_a_stopped_one_says_so(tmp_path):
+def test_two_servers_switch_together_and_a_stopped_one_records_it(tmp_path):
     shop = Shop(tmp_path)
     shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
     with running(shop, shop) as servers:
@@ -77,7 +77,7 @@ def test_two_servers_switch_together_and_a_stopped_one_says_so(tmp_path):
         assert servers[0].post()[0] == 200
 
 
-def test_two_lineages_with_one_environment_name_serve_side_by_side(tmp_path):
+def test_two_lineages_with_the_same_environment_name_are_independent(tmp_path):
     ours, theirs = Shop(tmp_path, lineage="ours"), Shop(tmp_path, lineage="theirs")
     theirs.epoch = Epoch(generation=5, token=9)
     ours.deploy(1, 1, {"m": ours.put_model("v1", V1)})
@@ -120,7 +120,7 @@ def test_the_beat_grows_and_nothing_else_is_written(tmp_path):
     assert set(shop.objects.list("")) - before == {"projects/l/servers/prod/one"}
 
 
-def test_killed_and_restarted_it_serves_the_last_good_set(tmp_path):
+def test_a_killed_and_restarted_server_serves_the_last_good_set(tmp_path):
     shop = Shop(tmp_path)
     shop.deploy(1, 1, {"m": shop.put_model("v1", V1)})
     with running(shop) as server:

@@ -1,4 +1,4 @@
-"""Whatever loads a model tells nobody: onnxruntime opens neither its database nor a connection."""
+"""Loading a model sends no telemetry: onnxruntime opens neither its database nor a connection."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ print([target for file in open_files if os.path.exists(file) and (".db" in (targ
 """
 
 
-def test_a_session_tells_nobody(tmp_path: Path) -> None:
+def test_a_session_sends_no_telemetry(tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")}
     done = subprocess.run([sys.executable, "-c", LOAD], env={**kept, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -15,7 +15,7 @@ from leptonctl.storage.state_folder import FolderState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """`pointers` is another command every time: nothing is carried over in memory."""
+    """Each access of `pointers` is like another command: nothing is carried over in memory."""
 
     folder: Path
     project: str = "toy"

@@ -1,4 +1,4 @@
-"""Claims of addresses and locks of environments: who is in whose way, how a claim ends with its holder, and what a sleeper finds."""
+"""Claims of addresses and locks of environments: conflicts, how a claim ends with its holder, and what a suspended holder finds."""
 
 import threading
 import time
@@ -75,7 +75,7 @@ def cannot_claim(pointers: Pointers, *addresses: str, **more) -> Failure:
 # --- claims
 
 
-def test_a_claim_stands_while_its_block_runs(pointers: Pointers) -> None:
+def test_a_claim_is_held_while_its_block_runs(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["toy/b", "toy/a"], returns=["toy/b"]) as claim:
         (record,) = now(pointers).applies.values()
         assert record == Claim(owner=ME, addresses=("toy/a", "toy/b"), returns=("toy/b",), phase="building")
@@ -84,14 +84,14 @@ def test_a_claim_stands_while_its_block_runs(pointers: Pointers) -> None:
     assert now(pointers).applies == {}
 
 
-def test_a_claim_goes_also_when_its_block_fails(pointers: Pointers) -> None:
+def test_a_claim_is_released_when_its_block_fails(pointers: Pointers) -> None:
     with pytest.raises(KeyboardInterrupt), claimed(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))
         raise KeyboardInterrupt
     assert now(pointers).applies == now(pointers).locks == {}
 
 
-def test_why_a_block_failed_is_said_also_when_its_claim_cannot_be_given_back(place: Place) -> None:
+def test_the_failure_of_a_block_is_reported_even_if_its_claim_cannot_be_released(place: Place) -> None:
     with pytest.raises(KeyboardInterrupt), claimed(place.pointers, ME, ["toy/a"]):
         place.file.rename(place.folder / "aside")
         raise KeyboardInterrupt
@@ -108,7 +108,7 @@ def test_the_same_address_is_refused_naming_who_holds_it(pointers: Pointers) -> 
         assert len(now(pointers).applies) == 1
 
 
-def test_other_addresses_go_on_side_by_side(pointers: Pointers) -> None:
+def test_claims_of_other_addresses_are_independent(pointers: Pointers) -> None:
     with claimed(pointers, ME, ["environment/prod/a"]), claimed(pointers, ELSEWHERE, ["environment/prod/b", "environment/prod2"]):
         assert len(now(pointers).applies) == 2
 
@@ -125,7 +125,7 @@ def test_a_dead_holder_of_this_machine_is_taken_over_at_once(pointers: Pointers)
 
 
 @pytest.mark.parametrize("owner", [ELSEWHERE, CONTAINER, ME], ids=["elsewhere", "container", "stopped here"])
-def test_any_other_holder_is_taken_over_after_its_beat_stood_still_for_the_term(pointers: Pointers, owner: Owner) -> None:
+def test_any_other_holder_is_taken_over_once_its_beat_has_stopped_for_the_term(pointers: Pointers, owner: Owner) -> None:
     clock = Clock()
     liveness = Liveness(clock=clock)
     record = Claim(owner=owner, addresses=("toy/a",), beat=3)
@@ -156,7 +156,7 @@ def test_a_return_does_not_wait_for_a_training(pointers: Pointers) -> None:
     put(pointers, other=Claim(owner=ELSEWHERE, addresses=("environment/prod/m", "model/m@v2")))
     with claimed(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):
         assert len(now(pointers).applies) == 2
-    # what it moves besides is not its own to take
+    # it may not take the other addresses that it moves
     cannot_claim(pointers, "environment/prod/m", "model/m@v2", returns=["environment/prod/m"])
 
 
@@ -165,7 +165,7 @@ def test_a_return_waits_for_a_bind(pointers: Pointers) -> None:
     cannot_claim(pointers, "environment/prod/m", returns=["environment/prod/m"])
 
 
-def test_a_pointer_that_moved_since_the_plan_is_said_before_anything_is_done(pointers: Pointers) -> None:
+def test_a_pointer_that_moved_since_the_plan_is_reported_before_anything_is_done(pointers: Pointers) -> None:
     pointers.move(lambda state: state.moved({"toy/a": Pointer(digest="new")}))
     for expected in ({"toy/a": "old"}, {"toy/a": None}, {"toy/b": "old"}):
         with pytest.raises(PointerMoved), claimed(pointers, ME, list(expected), expected=expected):
@@ -175,7 +175,7 @@ def test_a_pointer_that_moved_since_the_plan_is_said_before_anything_is_done(poi
         pass
 
 
-def test_of_many_that_claim_the_same_one_gets_it(place: Place) -> None:
+def test_of_many_claims_of_the_same_address_one_succeeds(place: Place) -> None:
     got: list[str] = []
     lost: list[str] = []
     start, all_tried = threading.Barrier(6), threading.Barrier(6)
@@ -216,7 +216,7 @@ def test_a_claim_beats_with_its_locks_and_no_others(pointers: Pointers, monkeypa
 
 
 def test_beats_are_few(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 2 * BEAT_S < TERM_S / 3  # a beat may be late, and another be lost, long before anybody takes over
+    assert 2 * BEAT_S < TERM_S / 3  # a beat may be late, and another be lost, long before a takeover
     assert BEAT_S >= 2
     monkeypatch.setattr(claims, "BEAT_S", 0.2)
     with claimed(pointers, ME, ["toy/a"]):
@@ -225,7 +225,7 @@ def test_beats_are_few(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> N
         assert 1 <= now(pointers).revision - before <= 6
 
 
-def test_a_moment_without_the_state_does_not_end_the_beats(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_outage_of_the_state_does_not_end_the_beats(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "BEAT_S", 0.02)
     pointers, aside = place.pointers, place.folder / "aside.json"
     with claimed(pointers, ME, ["toy/a"]) as claim:
@@ -239,7 +239,7 @@ def test_a_moment_without_the_state_does_not_end_the_beats(place: Place, monkeyp
     assert now(pointers).applies == {}
 
 
-def test_a_claim_that_was_taken_over_beats_no_more(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_that_was_taken_over_stops_beating(pointers: Pointers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "BEAT_S", 0.02)
     with claimed(pointers, ME, ["toy/a"]):
         put(pointers)
@@ -268,8 +268,8 @@ def test_the_lock_of_an_environment(pointers: Pointers) -> None:
     assert now(pointers).tokens == {"prod": 2, "dev": 1}
 
 
-def test_a_sleeper_finds_that_it_was_taken_over(pointers: Pointers) -> None:
-    """The other one takes it for dead at every point; whatever the sleeper tries then is refused, and nothing is written."""
+def test_a_suspended_holder_finds_that_it_was_taken_over(pointers: Pointers) -> None:
+    """At every point another apply takes over; whatever the suspended holder tries then is refused, and nothing is written."""
     clock = Clock()
     with claimed(pointers, ME, ["environment/prod"]) as sleeper:
         state = pointers.move(lambda s: lock_environment(s, "prod", sleeper))
@@ -298,7 +298,7 @@ def test_a_sleeper_finds_that_it_was_taken_over(pointers: Pointers) -> None:
 
 
 def test_a_lock_taken_again_has_another_token(pointers: Pointers) -> None:
-    """What the same apply did under the lock it had before does not count any more."""
+    """Under the new lock, the token that the same apply had before is no longer valid."""
     with claimed(pointers, ME, ["environment/prod"]) as claim:
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
         state = pointers.move(lambda s: lock_environment(s, "prod", claim))
@@ -315,7 +315,7 @@ def test_a_lock_broken_by_force_is_lost(pointers: Pointers) -> None:
         assert lock_environment(state, "prod", claim).locks["prod"].token == 2
 
 
-def test_claims_move_no_pointer(pointers: Pointers) -> None:
+def test_claims_and_locks_move_no_pointer(pointers: Pointers) -> None:
     before = now(pointers)
     with claimed(pointers, ME, ["toy/a"]) as claim:
         pointers.move(lambda state: lock_environment(state, "prod", claim))

@@ -1,4 +1,4 @@
-"""Objects in a folder: whole after any kill, durable in the right order, deaf to what is not theirs."""
+"""Objects in a folder: complete after any kill, durable in the right order, and foreign files are ignored."""
 
 import fcntl
 import functools
@@ -67,8 +67,8 @@ def test_modes_follow_the_umask(objects: FolderObjects, mask: int, mode: int) ->
         assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o777 & ~mask}
 
 
-def test_without_hard_links_names_are_still_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on exFAT and some network file systems. The processes of the suite do have links; those who have none share a lock."""
+def test_without_hard_links_a_name_is_still_created_only_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on exFAT and some network file systems. Processes without links share a lock."""
 
     def link(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -82,11 +82,11 @@ def test_without_hard_links_names_are_still_taken_once(tmp_path: Path, monkeypat
     assert os.listdir(tmp_path / ".temporary") == []
 
 
-def test_two_without_hard_links_do_not_both_take_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_without_hard_links_do_not_both_create_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = FolderObjects(root=tmp_path)
 
     def link(_: Path, path: Path) -> None:
-        # the other one comes to its end while we find out that there are no links
+        # the other one finishes while this one finds out that there are no links
         path.write_bytes(b"theirs")
         raise PermissionError(1, "Operation not permitted")
 
@@ -114,7 +114,7 @@ def test_what_is_not_an_object_is_absent(objects: FolderObjects) -> None:
     assert [objects.read(path) for path in stray] == [None] * 5
 
 
-def test_a_part_of_a_store_may_lie_on_another_disk(objects: FolderObjects, tmp_path: Path) -> None:
+def test_a_part_of_a_store_may_be_on_another_disk(objects: FolderObjects, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     objects.create("results/one", b"1")
@@ -125,14 +125,14 @@ def test_a_part_of_a_store_may_lie_on_another_disk(objects: FolderObjects, tmp_p
     assert objects.list("artifacts") == ["artifacts/a", "artifacts/linked"]
 
 
-def test_links_round_and_round_end(objects: FolderObjects) -> None:
+def test_circular_links_are_not_followed_forever(objects: FolderObjects) -> None:
     objects.create("a/b/c/one", b"1")
     (objects.root / "a" / "b" / "c" / "up").symlink_to(objects.root / "a")
     (objects.root / "a" / "b" / "c" / "top").symlink_to(objects.root)
     assert objects.list("") == objects.list("a") == ["a/b/c/one"]
 
 
-def test_an_unreadable_object_is_said(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_object_is_reported(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     objects.create("results/one", b"1")
     real = os.open
 
@@ -148,7 +148,7 @@ def test_an_unreadable_object_is_said(objects: FolderObjects, monkeypatch: pytes
         assert refused.value.hint
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     objects.put("head", b"before")
 
     def write(*_: object) -> int:
@@ -195,7 +195,7 @@ def test_bytes_are_durable_before_their_name(objects: FolderObjects, monkeypatch
     assert seen == ["fsync", "link"] * 3 + ["fsync folder"]
 
 
-def test_an_etag_does_not_come_back_when_the_clock_does(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_etag_does_not_repeat_when_the_clock_is_set_back(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([2 * 10**18, 19 * 10**17, 19 * 10**17, 19 * 10**17])
     monkeypatch.setattr(durable, "_now", lambda: next(moments))
     etags = [objects.replace("head", b"A", None)]
@@ -208,8 +208,8 @@ def test_an_etag_does_not_come_back_when_the_clock_does(objects: FolderObjects, 
     assert all(objects.replace("head", b"C", etag) is None for etag in etags[:-1])
 
 
-def test_a_file_is_stamped_by_a_clock_that_never_stands_still(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's does, for milliseconds: an object that is deleted and made again would have its old etag."""
+def test_a_file_is_stamped_by_a_clock_that_always_advances(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's clock is constant for milliseconds: an object that is deleted and created again would have its old etag."""
     moments = iter(range(2 * 10**18, 2 * 10**18 + 10))
     monkeypatch.setattr(durable, "_now", lambda: next(moments))
     for number in range(3):
@@ -218,7 +218,7 @@ def test_a_file_is_stamped_by_a_clock_that_never_stands_still(objects: FolderObj
         objects.delete("a")
 
 
-def test_an_etag_does_not_come_back_where_files_are_stamped_to_the_second(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_etag_does_not_repeat_where_files_are_stamped_to_the_second(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.utime
 
     def coarse(path: object, *, ns: tuple[int, int]) -> None:
@@ -232,7 +232,7 @@ def test_an_etag_does_not_come_back_where_files_are_stamped_to_the_second(object
     assert len({str(etag).partition("-")[0] for etag in etags}) == 5
 
 
-def test_a_stream_that_nobody_reads_to_its_end_is_closed(objects: FolderObjects) -> None:
+def test_a_stream_that_is_not_read_to_its_end_is_closed(objects: FolderObjects) -> None:
     objects.create("large", b"x" * 5_000_000)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
@@ -243,7 +243,7 @@ def test_a_stream_that_nobody_reads_to_its_end_is_closed(objects: FolderObjects)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_leftovers_are_not_listed_and_swept_after_a_day(objects: FolderObjects) -> None:
+def test_leftovers_are_not_listed_and_are_removed_after_a_day(objects: FolderObjects) -> None:
     temporary = objects.root / ".temporary"
     temporary.mkdir(parents=True)
     for name, age in (("old", 90_000), ("young", 80_000)):
@@ -254,8 +254,8 @@ def test_leftovers_are_not_listed_and_swept_after_a_day(objects: FolderObjects) 
     assert objects.list("") == ["one"]
 
 
-def test_a_holder_that_hangs_is_named_as_the_reason(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a server that hangs while it writes its heartbeat is in nobody's way, whatever its lock hashes to."""
+def test_a_holder_that_hangs_is_named_as_the_reason_of_a_timeout(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a server that hangs while it writes its heartbeat blocks no other writer, whatever its lock hashes to."""
     monkeypatch.setattr("leptonctl.storage.durable.LOCK_S", 0.1)
     head = "projects/p/deployments/prod/head"
     hangs = next(path for n in itertools.count() if _stripe(path := f"servers/prod/{n}") == _stripe(head))
@@ -273,8 +273,8 @@ def _stripe(path: str) -> bytes:
     return bytes([first % 16, second])
 
 
-def test_a_lease_file_that_its_last_holder_removed_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last holder gives up between our opening of the file and our lock."""
+def test_a_lease_file_that_its_last_holder_removed_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last holder releases the lease after the file is opened here and before it is locked."""
     path, real, calls = tmp_path / "lease", fcntl.flock, []
 
     def flock(handle: int, how: int) -> None:

@@ -1,4 +1,4 @@
-"""What a medium refuses is a failure of the command, whatever was asked of it."""
+"""An error of a medium is a Failure of the command, whichever operation it was."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def test_every_call_is_guarded() -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_refusal_is_a_failure(name: str) -> None:
+def test_an_error_of_a_medium_is_a_failure(name: str) -> None:
     with pytest.raises(Failure) as caught:
         CALLS[name](GuardedObjects(inner=Away()))  # type: ignore[arg-type]
     (problem,) = caught.value.diagnostics
@@ -63,7 +63,7 @@ class Torn(Away):
         raise StorageError("The bucket cannot be reached.", "check the network")
 
 
-def test_a_refusal_in_the_middle_of_a_stream_is_a_failure() -> None:
+def test_an_error_in_the_middle_of_a_stream_is_a_failure() -> None:
     chunks = GuardedObjects(inner=Torn()).read("a")  # type: ignore[arg-type]
     assert chunks is not None
     assert next(chunks) == b"first"

@@ -1,4 +1,4 @@
-"""Step leases of a process: renewed while they are held, given back at the end, and a lost one is noticed."""
+"""Step leases of a process: renewed while they are held, released at the end, and a lost one is noticed."""
 
 import threading
 import time
@@ -40,7 +40,7 @@ def renewers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if "_renew_all" in thread.name]
 
 
-def test_leases_are_taken_and_given_back(store: Store) -> None:
+def test_leases_are_taken_and_released(store: Store) -> None:
     with StepLeases(store, ME) as leases, StepLeases(store, Owner(user="ben")) as others:
         assert leases.take(KEYS[0])
         assert leases.take(KEYS[0])
@@ -80,7 +80,7 @@ def test_a_broken_lease_is_noticed(store: Store) -> None:
 
 @dataclass(slots=True)
 class Term:
-    """A lease as a bucket keeps it: a moment until which it is held."""
+    """A lease as in a bucket: it is held until a point in time."""
 
     held: dict[str, tuple["Term", float]]
     name: str
@@ -111,7 +111,7 @@ class Term:
 
 
 class Terms(FolderObjects):
-    """Objects whose leases run out unless they are renewed, as they do where nobody sees a holder die."""
+    """Objects whose leases expire unless they are renewed, as where the death of a holder cannot be seen."""
 
     held: dict[str, tuple[Term, float]] = field(default_factory=dict)
     away: list[bool] = field(default_factory=lambda: [False])
@@ -139,11 +139,11 @@ def test_a_lease_with_a_term_is_held_far_beyond_it(bucket: Terms) -> None:
             time.sleep(0.02)
         assert leases.lost == frozenset()
         renewals = next(iter(bucket.held.values()))[0].renewals
-        assert 5 <= renewals <= 12  # about three a term: not so many that it costs
+        assert 5 <= renewals <= 12  # about three per term: few enough to be cheap
     assert bucket.held == {}
 
 
-def test_a_medium_that_is_away_for_a_moment_loses_no_lease(bucket: Terms) -> None:
+def test_a_short_outage_of_a_medium_loses_no_lease(bucket: Terms) -> None:
     with StepLeases(Store(objects=bucket), ME, 3.0) as leases:
         assert leases.take(KEYS[0])
         lease = next(iter(bucket.held.values()))[0]
@@ -156,11 +156,11 @@ def test_a_medium_that_is_away_for_a_moment_loses_no_lease(bucket: Terms) -> Non
             assert leases.lost == frozenset()
 
 
-def test_a_medium_that_stays_away_for_the_term_loses_it(bucket: Terms) -> None:
+def test_an_outage_of_a_whole_term_loses_the_lease(bucket: Terms) -> None:
     with StepLeases(Store(objects=bucket), ME, TTL_S) as leases:
         assert leases.take(KEYS[0])
         bucket.away[0] = True
         until(lambda: leases.lost == {KEYS[0]})
         assert leases.take(KEYS[1])
-    # and the end does not fail because it cannot give one back
+    # and the end does not fail because a lease cannot be released
     assert set(bucket.held) == {f"step/{key[7:]}" for key in KEYS[:2]}

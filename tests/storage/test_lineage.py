@@ -1,4 +1,4 @@
-"""What moves in a store for one lineage: deployments, heads by compare-and-swap, servers; damage and strays stay where they are."""
+"""The records of one lineage: deployments, heads by compare-and-swap, servers; damaged and foreign files affect nothing else."""
 
 import functools
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_the_head_moves_by_compare_and_swap(lineage: LineageStore) -> None:
 
 
 def test_no_two_heads_have_equal_bytes(lineage: LineageStore) -> None:
-    """Where an etag is the hash of the bytes, a sleeper's etag must not come back either."""
+    """Where an etag is the hash of the bytes, the etag of a suspended writer must not repeat either."""
     seen = set()
     head = None
     for _ in range(20):
@@ -97,7 +97,7 @@ def _move_head(folder: Path, rounds: int) -> None:
                 break
 
 
-def test_of_many_that_move_a_head_each_sees_the_one_before(lineage: LineageStore, tmp_path: Path) -> None:
+def test_of_many_writers_of_a_head_each_sees_the_one_before(lineage: LineageStore, tmp_path: Path) -> None:
     at_once([(_move_head, tmp_path, 10)] * 6)
     head = lineage.head("prod")
     assert head is not None
@@ -115,7 +115,7 @@ def test_servers_come_and_go(lineage: LineageStore) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"{}", b'{"format_version":"1","heartbeat":"zz"}', b"\xff" * 100])
-def test_what_is_not_a_servers_record_is_passed_over(lineage: LineageStore, data: bytes) -> None:
+def test_what_is_not_a_server_record_is_ignored(lineage: LineageStore, data: bytes) -> None:
     lineage.objects.put(layout.server("L", "prod", "a"), encode(server("a")))
     lineage.objects.put(f"{layout.servers('L', 'prod')}/foo~", data)
     assert [s.id for s in lineage.servers("prod")] == ["a"]

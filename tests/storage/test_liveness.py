@@ -1,4 +1,4 @@
-"""Whether a holder lives: known at once where it can be seen, else by a beat that stands still on the reader's own clock."""
+"""Whether a holder lives: from its process where that can be seen, otherwise from its beat, timed by the reader's own clock."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ class Clock:
 
 
 def dead() -> Owner:
-    """Somebody on this machine who is no more."""
+    """A process of this machine that has ended."""
     code = "from leptonctl.core.codec import encode; from leptonctl.storage.owner import current_owner; import sys\n"
     code += "sys.stdout.buffer.write(encode(current_owner('leptonctl apply', None)))"
     return convert(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout), Owner)
@@ -42,14 +42,14 @@ def test_a_death_on_this_machine_is_seen_at_once() -> None:
 
 
 @pytest.mark.parametrize("owner", [ELSEWHERE, CONTAINER, ME, Owner()], ids=["elsewhere", "container", "stopped here", "nobody"])
-def test_a_beat_that_stands_still_for_the_term_is_the_end(owner: Owner) -> None:
-    """Also of a process that is there: it was stopped, or hangs, and the fence refuses what it still tries."""
+def test_a_holder_whose_beat_stops_for_the_term_is_dead(owner: Owner) -> None:
+    """Even if its process exists: it was stopped or hangs, and the fence refuses what it still tries."""
     clock = Clock()
     liveness = Liveness(clock=clock)
     assert liveness.alive("a", owner, 3, TERM)
     clock.time += TERM - 1
     assert liveness.alive("a", owner, 3, TERM)
-    assert liveness.alive("a", owner, 4, TERM)  # it beats: the term begins anew
+    assert liveness.alive("a", owner, 4, TERM)  # it beats: the term begins again
     clock.time += TERM - 1
     assert liveness.alive("a", owner, 4, TERM)
     clock.time += 1
@@ -57,8 +57,8 @@ def test_a_beat_that_stands_still_for_the_term_is_the_end(owner: Owner) -> None:
     assert liveness.alive("a", owner, 5, TERM)
 
 
-def test_every_order_of_looks_and_beats_within_three_terms() -> None:
-    """Dead exactly when the last look that saw another beat is a term ago or more."""
+def test_every_order_of_reads_and_beats_within_three_terms() -> None:
+    """Dead exactly when the last read that saw a new beat was at least a term ago."""
     for steps in itertools.product([("look", 20.0), ("look", 40.0), ("beat", 0.0)], repeat=5):
         clock, beat = Clock(), 0
         liveness = Liveness(clock=clock)
@@ -73,7 +73,7 @@ def test_every_order_of_looks_and_beats_within_three_terms() -> None:
             assert liveness.alive("a", ELSEWHERE, beat, TERM) == (clock.time - seen[1] < TERM)
 
 
-def test_holders_are_watched_apart() -> None:
+def test_holders_are_watched_independently() -> None:
     clock = Clock()
     liveness = Liveness(clock=clock)
     assert liveness.alive("a", ELSEWHERE, 1, TERM)
@@ -82,7 +82,7 @@ def test_holders_are_watched_apart() -> None:
     assert not liveness.alive("a", ELSEWHERE, 1, TERM)
 
 
-def test_what_was_seen_is_remembered_from_one_command_to_the_next(tmp_path: Path) -> None:
+def test_beats_are_remembered_from_one_command_to_the_next(tmp_path: Path) -> None:
     clock, memory = Clock(), tmp_path / "cache" / "seen.json"
     for name in ("claim/a", "claim/b"):
         assert Liveness(memory=memory, clock=clock).alive(name, ELSEWHERE, 3, TERM)
@@ -93,8 +93,8 @@ def test_what_was_seen_is_remembered_from_one_command_to_the_next(tmp_path: Path
     assert [file.name for file in memory.parent.iterdir()] == ["seen.json"]
 
 
-def test_readers_at_one_time_share_a_memory(tmp_path: Path) -> None:
-    """What one has seen since the other looked last is not forgotten when that one writes."""
+def test_concurrent_readers_share_a_memory(tmp_path: Path) -> None:
+    """What one reader has seen is kept when another one writes later."""
     clock, memory = Clock(), tmp_path / "seen.json"
     claims, servers = (Liveness(memory=memory, clock=clock) for _ in range(2))
     assert claims.alive("claim/a", ELSEWHERE, 3, TERM)
@@ -105,7 +105,7 @@ def test_readers_at_one_time_share_a_memory(tmp_path: Path) -> None:
     assert [later.alive(name, ELSEWHERE, 3, TERM) for name in ("claim/a", "server/a", "claim/b")] == [False] * 3
 
 
-def test_a_memory_of_another_boot_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_of_another_boot_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, memory = Clock(), tmp_path / "seen.json"
     assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
     clock.time += TERM
@@ -113,7 +113,7 @@ def test_a_memory_of_another_boot_says_nothing(tmp_path: Path, monkeypatch: pyte
     assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
 
 
-def test_a_clock_that_starts_again_says_nothing(tmp_path: Path) -> None:
+def test_times_in_the_future_of_the_clock_are_ignored(tmp_path: Path) -> None:
     clock, memory = Clock(), tmp_path / "seen.json"
     assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
     clock.time = 10.0
@@ -123,7 +123,7 @@ def test_a_clock_that_starts_again_says_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"boot": 3}', b'{"format_version":"1","boot":"x","seen":{"a":[1,2]}}'])
-def test_a_memory_that_cannot_be_read_is_made_anew(tmp_path: Path, data: bytes) -> None:
+def test_a_memory_that_cannot_be_read_is_created_again(tmp_path: Path, data: bytes) -> None:
     clock, memory = Clock(), tmp_path / "seen.json"
     memory.write_bytes(data)
     assert Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
@@ -131,12 +131,12 @@ def test_a_memory_that_cannot_be_read_is_made_anew(tmp_path: Path, data: bytes) 
     assert not Liveness(memory=memory, clock=clock).alive("a", ELSEWHERE, 3, TERM)
 
 
-def test_a_memory_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+def test_a_memory_that_cannot_be_written_is_not_needed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert Liveness(memory=tmp_path / "file" / "seen.json").alive("a", ELSEWHERE, 3, TERM)
 
 
-def test_a_memory_does_not_grow_for_ever(tmp_path: Path) -> None:
+def test_a_memory_does_not_grow_without_bound(tmp_path: Path) -> None:
     clock, memory = Clock(), tmp_path / "seen.json"
     liveness = Liveness(clock=clock)
     for number in range(MOST_SIGHTS + 50):

@@ -23,7 +23,7 @@ def test_this_process_lives() -> None:
     assert owner.since
 
 
-def test_an_ended_process_is_dead_also_before_it_was_waited_for() -> None:
+def test_an_ended_process_is_dead_even_before_it_is_waited_for() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     owner = replace(ME, pid=child.pid, start=process_start(child.pid))
     assert is_alive(owner) is True
@@ -34,7 +34,7 @@ def test_an_ended_process_is_dead_also_before_it_was_waited_for() -> None:
     assert is_alive(owner) is False
 
 
-def test_a_number_used_again_is_another_process() -> None:
+def test_a_reused_pid_is_another_process() -> None:
     assert is_alive(replace(ME, start=1)) is False
 
 
@@ -51,12 +51,12 @@ def test_where_machines_have_no_id_another_boot_may_be_another_machine(monkeypat
 
 
 @pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"machine": "elsewhere"}, {"namespace": "pid:[1]"}, {"pid": 0}])
-def test_what_cannot_be_seen_from_here_is_unknown(change: dict) -> None:
+def test_a_process_that_cannot_be_seen_from_here_is_unknown(change: dict) -> None:
     assert is_alive(replace(ME, **change)) is None
     assert is_alive(Owner()) is None
 
 
-def test_without_a_start_only_the_number_counts() -> None:
+def test_without_a_start_time_only_the_pid_counts() -> None:
     assert is_alive(replace(ME, start=None)) is True
 
 
@@ -70,5 +70,5 @@ def test_an_owner_is_described_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("since", ["", "soon"])
-def test_an_owner_that_says_little_is_still_described(since: str) -> None:
+def test_an_owner_with_few_fields_is_still_described(since: str) -> None:
     assert describe(Owner(since=since)) == "somebody@an unknown host: leptonctl"

@@ -20,7 +20,7 @@ def digest(text: str) -> str:
 
 
 def version(number: int) -> tuple[str, Pointer]:
-    """One of ten is a version of a dataset, the others of models with three or four steps, in turn."""
+    """One of ten is a version of a dataset, the others of models with three or four steps alternately."""
     if number % 10 == 0:
         steps = {"prepare": StepPointer(op="prepare", key=digest(f"prepare {number}"))}
         return f"dataset/customers-2026@v{number:05d}", Pointer(
@@ -84,7 +84,7 @@ POINTERS = st.builds(
 
 @settings(deadline=None, max_examples=300)
 @given(st.dictionaries(st.text(max_size=20), POINTERS, max_size=3))
-def test_whatever_stands_in_a_pointer_comes_back(current: dict[str, Pointer]) -> None:
+def test_every_pointer_is_read_back(current: dict[str, Pointer]) -> None:
     state = State(lineage="L", project="p", current=current)
     assert decode_state(encode_state(state)) == state
 
@@ -95,6 +95,6 @@ def test_whatever_stands_in_a_pointer_comes_back(current: dict[str, Pointer]) ->
      b'{"format_version":"1","lineage":"L","project":"p","current":{"a":{"digest":7}}}',
      b'{"format_version":"1","lineage":"L","project":"p","current":{"a":{"digest":"AA==","steps":{"train":[]}}}}'],
 )  # fmt: skip
-def test_what_is_not_a_state_is_said(broken: bytes) -> None:
+def test_what_is_not_a_state_is_reported(broken: bytes) -> None:
     with pytest.raises(BadRecord):
         decode_state(broken)

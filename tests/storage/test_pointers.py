@@ -1,4 +1,4 @@
-"""Moves of the state: compare-and-swap with retry, and a chain of history in which nothing is missing and nothing is too much."""
+"""Moves of the state: compare-and-swap with retry, and a chain of history without gaps or extra records."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def place(tmp_path: Path) -> Place:
     return Place(folder=tmp_path)
 
 
-def test_every_write_counts_and_pointers_count_apart(place: Place) -> None:
+def test_every_write_is_counted_and_pointer_changes_separately(place: Place) -> None:
     pointers = place.pointers
     pointers.begin()
     bound = pointers.move(bind("d1"))
@@ -41,7 +41,7 @@ def test_a_move_that_changes_nothing_writes_nothing(place: Place) -> None:
     assert place.file.read_bytes() == before
 
 
-def test_a_move_that_no_longer_holds_writes_nothing(place: Place) -> None:
+def test_a_move_that_is_no_longer_valid_writes_nothing(place: Place) -> None:
     place.pointers.begin()
     before = place.file.read_bytes()
 
@@ -82,7 +82,7 @@ def test_only_what_differs_is_a_change(place: Place) -> None:
     assert [change.address for change in newest.changes] == ["toy/b"]
 
 
-def test_a_refusal_is_recorded_though_nothing_moves(place: Place) -> None:
+def test_a_refusal_is_recorded_even_if_nothing_moves(place: Place) -> None:
     place.pointers.begin()
     place.pointers.move(bind("d1"))
     held = Moved(address="environment/prod/m", before="d1", after="d2")
@@ -94,7 +94,7 @@ def test_a_refusal_is_recorded_though_nothing_moves(place: Place) -> None:
     assert newest.previous == Mark(serial=1, id=before.id)  # type: ignore[union-attr]
 
 
-def test_nobody_loses_a_move_to_somebody_else(place: Place) -> None:
+def test_concurrent_moves_are_not_lost(place: Place) -> None:
     place.pointers.begin()
     writers, each = 4, 8
     start = threading.Barrier(writers)
@@ -112,15 +112,15 @@ def test_nobody_loses_a_move_to_somebody_else(place: Place) -> None:
         thread.join()
     state = place.state
     assert (state.serial, state.revision, len(state.current)) == (writers * each, 1 + writers * each, writers * each)
-    # each change stands in the chain once, whatever races were lost on the way, and the store holds no other record
+    # each change is in the chain once, whatever races were lost, and the store holds no other record
     assert place.serials == list(range(writers * each, 0, -1))
     addresses = [c.address for record in place.history if isinstance(record, HistoryRecord) for c in record.changes]
     assert sorted(addresses) == sorted(state.current)
     assert len(place.objects.list(layout.history(state.lineage))) == writers * each
 
 
-def test_two_threads_may_share_what_moves_the_state(place: Place) -> None:
-    """A run and its beats do."""
+def test_two_threads_may_share_the_pointers(place: Place) -> None:
+    """As a run and its beats do."""
     pointers = place.pointers
     pointers.begin()
     errors: list[BaseException] = []
@@ -180,7 +180,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def test_a_record_that_its_writer_could_not_publish_is_in_the_state_and_published_by_the_next(place: Place) -> None:
+def test_an_unpublished_record_is_in_the_state_and_published_by_the_next_writer(place: Place) -> None:
     place.pointers.begin()
     place.pointers.move(bind("d1"))
     killed_before_publishing(place, "d2")
@@ -218,7 +218,7 @@ def test_a_store_that_refuses_the_record_after_the_swap_loses_nothing(place: Pla
     history.write_text("a file where the folder should be")
     after = pointers.move(bind("d1"))
     assert after.serial == place.state.serial == 1
-    # and nothing more is moved until it can be published
+    # and nothing else moves until it can be published
     with pytest.raises(Failure) as refused:
         place.pointers.move(bind("d2"))
     assert ids(refused.value) == ["store-failed"]
@@ -229,7 +229,7 @@ def test_a_store_that_refuses_the_record_after_the_swap_loses_nothing(place: Pla
 
 
 @pytest.mark.parametrize("spoil", ["remove", "damage"])
-def test_a_record_that_was_lost_is_a_hole_that_is_named(place: Place, spoil: str) -> None:
+def test_a_lost_record_is_a_named_hole(place: Place, spoil: str) -> None:
     place.pointers.begin()
     for digest in ("d1", "d2", "d3"):
         place.pointers.move(bind(digest))
@@ -243,7 +243,7 @@ def test_a_record_that_was_lost_is_a_hole_that_is_named(place: Place, spoil: str
     newest, hole, oldest = place.history
     assert isinstance(newest, HistoryRecord)
     assert isinstance(hole, Hole)
-    # what came before it is told all the same
+    # the records before it are still listed
     assert isinstance(oldest, HistoryRecord)
     assert oldest.serial == 1
     assert place.store / hole.path == file
@@ -285,7 +285,7 @@ def test_a_long_history_is_read_in_chunks(place: Place) -> None:
     ],
     ids=["no lineage", "no digest", "text", "list", "history", "claim", "revision", "newer"],
 )
-def test_what_is_there_but_is_not_a_state_is_said_and_left_alone(place: Place, spoil, request: pytest.FixtureRequest) -> None:
+def test_a_file_that_is_not_a_state_is_reported_and_left_alone(place: Place, spoil, request: pytest.FixtureRequest) -> None:
     known_as = "newer-format" if "newer" in request.node.name else "corrupt-state"
     place.pointers.begin()
     place.pointers.move(bind("d1"))
@@ -306,7 +306,7 @@ def test_a_state_that_cannot_be_written_is_a_clear_failure(tmp_path: Path) -> No
     assert ids(refused.value) == ["state-failed"]
 
 
-def test_reading_takes_one_look_into_the_store(place: Place) -> None:
+def test_reading_makes_one_request_to_the_store(place: Place) -> None:
     place.pointers.begin()
     place.pointers.move(bind("d1"))
     seen: list[str] = []

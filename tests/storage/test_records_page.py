@@ -1,4 +1,4 @@
-"""docs/formats.md is what the types say: current, complete, and its examples are records that are read."""
+"""docs/formats.md is current and complete, and its examples are valid records."""
 
 import json
 import re
@@ -17,13 +17,13 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 
 
 def test_the_page_is_current() -> None:
-    """When it is not: python -m leptonctl.views.formats > docs/formats.md."""
+    """If it is not: python -m leptonctl.views.formats > docs/formats.md."""
     assert PAGE.read_text(encoding="utf-8") == page()
     written = subprocess.run([sys.executable, "-m", "leptonctl.views.formats"], capture_output=True, text=True, check=True).stdout
     assert written == page()
 
 
-def test_every_record_that_lies_in_a_file_is_described() -> None:
+def test_every_record_with_a_file_is_described() -> None:
     files = {
         kind
         for module in (state, deployment, result, manifest)
@@ -34,14 +34,14 @@ def test_every_record_that_lies_in_a_file_is_described() -> None:
     assert files <= described
 
 
-def test_every_field_says_what_it_means() -> None:
+def test_every_field_has_a_meaning() -> None:
     rows = [line for line in page().splitlines() if re.match(r"\| `[a-z_]+` \| .* \|$", line) and line.count("|") >= 5]
     assert len(rows) > 150
     assert [row for row in rows if row.endswith("|  |")] == []
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.title)
-def test_every_example_is_a_record_that_is_read(record: RecordDescription) -> None:
+def test_every_example_is_a_valid_record(record: RecordDescription) -> None:
     data = encode(record.example)
     assert decode(data, record.kind) == record.example
     shown = page().split(f"## {record.title}\n")[1].split("```json\n")[1].split("\n```")[0]
@@ -49,5 +49,5 @@ def test_every_example_is_a_record_that_is_read(record: RecordDescription) -> No
     assert json.loads(data)["format_version"] == "1"
 
 
-def test_no_page_of_the_design_is_referred_to() -> None:
+def test_the_page_does_not_refer_to_the_design() -> None:
     assert not re.search(r"protocols \d|law \d", page())

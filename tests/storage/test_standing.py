@@ -1,4 +1,4 @@
-"""A state and a store belong together (protocols 3): first applies, other stores, lost states, replaced states and old ones put back."""
+"""A state and a store belong together (protocols 3): first applies, other stores, lost states, replaced states and restored old ones."""
 
 import os
 import shutil
@@ -25,12 +25,12 @@ def place(tmp_path: Path) -> Place:
 
 
 def moves(place: Place):
-    """All that would go on from a state: at the start of a run, and without one."""
+    """Every operation that changes a state: at the start of a run, and without a run."""
     return (place.pointers.begin, lambda: place.pointers.move(bind("other")))
 
 
 def checks(place: Place):
-    """As `moves`, and a plan that looks whether it could be carried out."""
+    """As `moves`, and a plan that checks whether it could be applied."""
     return (*moves(place), lambda: place.pointers.check(place.state))
 
 
@@ -44,12 +44,12 @@ def refused(act) -> Failure:
 # --- the first apply
 
 
-def test_looking_makes_nothing(place: Place) -> None:
+def test_reading_creates_nothing(place: Place) -> None:
     assert place.pointers.read() is None
     assert list(place.folder.iterdir()) == []
 
 
-def test_the_first_apply_makes_a_lineage_and_marks_the_store(place: Place) -> None:
+def test_the_first_apply_creates_a_lineage_and_marks_the_store(place: Place) -> None:
     state = place.pointers.begin()
     assert (state.serial, state.revision, state.generation, state.project, dict(state.current)) == (0, 1, 1, "toy", {})
     assert len(state.lineage) == 32
@@ -80,7 +80,7 @@ for folder in sys.stdin:
 """
 
 
-def test_of_eight_first_applies_one_lineage_comes_out(tmp_path: Path) -> None:
+def test_eight_concurrent_first_applies_create_one_lineage(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [
         subprocess.Popen([sys.executable, "-c", BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
@@ -111,7 +111,7 @@ Place(folder=Path(sys.argv[1])).pointers.begin()
 """
 
 
-def test_a_first_apply_that_died_before_it_marked_the_store_is_gone_on_with(place: Place) -> None:
+def test_a_first_apply_that_died_before_it_marked_the_store_is_continued(place: Place) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", BEGIN_AND_DIE, str(place.folder)], check=False, env=environment)
     assert done.returncode == 9
@@ -121,8 +121,8 @@ def test_a_first_apply_that_died_before_it_marked_the_store_is_gone_on_with(plac
     assert place.pointers.lineage(state).owner() is not None
 
 
-def test_a_state_that_somebody_makes_while_we_look_is_taken(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between our look at the state and ours at the store another first apply comes to its end."""
+def test_a_state_that_is_created_meanwhile_is_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another first apply finishes after the state is read here and before the store is."""
     from leptonctl.storage import pointers
 
     real = pointers.lost_lineage
@@ -163,7 +163,7 @@ def test_a_second_clone_names_the_same_state(place: Place) -> None:
     assert not clone.file.exists()
 
 
-def test_a_lineage_that_was_ended_does_not_stand_in_the_way(place: Place) -> None:
+def test_a_lineage_that_was_ended_does_not_block_a_new_one(place: Place) -> None:
     first = place.pointers.begin()
     place.objects.delete(layout.owner(first.lineage))
     place.file.unlink()
@@ -204,7 +204,7 @@ def test_another_store_is_refused(place: Place) -> None:
     assert wrong.objects.list("") == before
 
 
-def test_a_store_that_forgot_the_lineage_can_be_read_and_no_more(place: Place) -> None:
+def test_a_store_without_the_lineage_can_only_be_read(place: Place) -> None:
     place.pointers.begin()
     after = place.pointers.move(bind("d1"))
     shutil.rmtree(place.store / "projects")
@@ -227,7 +227,7 @@ def test_a_damaged_mark_is_named(place: Place, path: str) -> None:
         assert failure.diagnostics[0].detail.startswith(path if path == "identity" else "projects/")
 
 
-def test_something_in_the_place_of_the_identity_is_said(place: Place) -> None:
+def test_something_else_in_place_of_the_identity_is_reported(place: Place) -> None:
     (place.store / "identity").mkdir(parents=True)
     assert ids(refused(place.pointers.begin)) == ["corrupt-record"]
     assert not place.file.exists()
@@ -237,7 +237,7 @@ def test_something_in_the_place_of_the_identity_is_said(place: Place) -> None:
 
 
 @pytest.mark.parametrize("change", [{"generation": 2}, {"state": "another", "generation": 2}, {"state": "another"}])
-def test_a_state_that_was_replaced_can_be_read_and_no_more(place: Place, change: dict) -> None:
+def test_a_state_that_was_replaced_can_only_be_read(place: Place, change: dict) -> None:
     place.pointers.begin()
     state = place.pointers.move(bind("d1"))
     owner = OwnerRecord(**{
@@ -254,7 +254,7 @@ def test_a_state_that_was_replaced_can_be_read_and_no_more(place: Place, change:
 
 
 @pytest.mark.parametrize("back", range(1, 4))
-def test_an_earlier_state_that_was_put_back_is_noticed_and_refused(place: Place, back: int) -> None:
+def test_a_restored_earlier_state_is_noticed_and_refused(place: Place, back: int) -> None:
     place.pointers.begin()
     copies = []
     for n in range(4):
@@ -271,7 +271,7 @@ def test_an_earlier_state_that_was_put_back_is_noticed_and_refused(place: Place,
     assert place.file.read_bytes() == before
 
 
-def test_the_state_that_was_put_aside_and_back_is_fine(place: Place) -> None:
+def test_restoring_the_newest_state_is_allowed(place: Place) -> None:
     place.pointers.begin()
     after = place.pointers.move(bind("d1"))
     copy = place.file.read_bytes()
@@ -279,7 +279,7 @@ def test_the_state_that_was_put_aside_and_back_is_fine(place: Place) -> None:
     assert place.pointers.begin() == after
 
 
-def test_a_state_put_back_over_a_lock_is_noticed_by_the_head(place: Place) -> None:
+def test_a_state_restored_over_a_lock_is_noticed_by_the_head(place: Place) -> None:
     """No pointer has moved since, but the environment's head was fenced with a token that this state would issue again."""
     pointers = place.pointers
     state = pointers.begin()
@@ -307,7 +307,7 @@ def test_a_head_of_a_later_generation_is_ahead(place: Place) -> None:
     assert ids(refused(place.pointers.begin)) == ["store-ahead"]
 
 
-def test_a_damaged_head_stops_only_who_moves_it(place: Place) -> None:
+def test_a_damaged_head_stops_only_its_environment(place: Place) -> None:
     pointers = place.pointers
     pointers.begin()
     state = pointers.move(lambda s: replace(s, tokens={"prod": 5}))
@@ -318,7 +318,7 @@ def test_a_damaged_head_stops_only_who_moves_it(place: Place) -> None:
     assert ids(caught.value) == ["corrupt-record"]
 
 
-def test_the_identity_of_a_store_is_its_own(place: Place, tmp_path: Path) -> None:
+def test_every_store_has_its_own_identity(place: Place, tmp_path: Path) -> None:
     one = place.pointers.begin().store
     two = Place(folder=tmp_path / "other").pointers.begin().store
     assert one != two

@@ -1,4 +1,4 @@
-"""The state in a folder: compare-and-swap, never a torn or silently forgotten state."""
+"""The state in a folder: compare-and-swap, and never a half-written or silently forgotten state."""
 
 import functools
 import json
@@ -45,7 +45,7 @@ def test_reading_writes_nothing(state: FolderState, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_state_keeps_the_one_before(state: FolderState) -> None:
+def test_the_previous_state_is_kept(state: FolderState) -> None:
     assert swap(state, None, 1)
     assert not (state.folder / "state.json.backup").exists()
     for revision in (2, 3, 4):
@@ -55,7 +55,7 @@ def test_a_state_keeps_the_one_before(state: FolderState) -> None:
     assert os.listdir(state.folder / ".temporary") == []
 
 
-def test_a_writer_killed_between_backup_and_state_is_in_nobodys_way(state: FolderState) -> None:
+def test_a_writer_killed_between_backup_and_state_blocks_nothing(state: FolderState) -> None:
     """Then both names are the same file, and a rename between them does nothing."""
     swap(state, None, 1)
     os.link(state.folder / "state.json", state.folder / "state.json.backup")
@@ -65,7 +65,7 @@ def test_a_writer_killed_between_backup_and_state_is_in_nobodys_way(state: Folde
         assert os.listdir(state.folder / ".temporary") == []
 
 
-def test_without_hard_links_the_one_before_is_copied(state: FolderState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hard_links_the_previous_state_is_copied(state: FolderState, monkeypatch: pytest.MonkeyPatch) -> None:
     def link(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -76,7 +76,7 @@ def test_without_hard_links_the_one_before_is_copied(state: FolderState, monkeyp
     assert os.listdir(state.folder / ".temporary") == []
 
 
-def test_a_write_waits_for_the_medium_twice(state: FolderState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_syncs_twice(state: FolderState, monkeypatch: pytest.MonkeyPatch) -> None:
     swap(state, None, 1)
     swap(state, 1, 2)
     seen: list[str] = []
@@ -106,7 +106,7 @@ def test_modes_follow_the_umask(state: FolderState, mask: int, mode: int) -> Non
     [b"", b" \n", b"{", b"\xff\xfe", b"[]", b"null", b"{}", b'{"revision": 3}', b'{"format_version": "1", "revision": "3"}',
      b'{"format_version": 1, "revision": 3}', b'{"version": 4, "terraform_version": "1.9", "serial": 3}', b"[" * 100_000],
 )  # fmt: skip
-def test_what_is_not_a_state_is_never_taken_for_a_missing_one(state: FolderState, broken: bytes) -> None:
+def test_what_is_not_a_state_is_never_treated_as_missing(state: FolderState, broken: bytes) -> None:
     swap(state, None, 1)
     file = state.folder / "state.json"
     file.write_bytes(broken)
@@ -118,7 +118,7 @@ def test_what_is_not_a_state_is_never_taken_for_a_missing_one(state: FolderState
     assert file.read_bytes() == broken
 
 
-def test_a_state_of_a_later_format_is_handed_over_for_the_reader_to_refuse(state: FolderState) -> None:
+def test_a_state_of_a_later_format_is_returned_for_the_reader_to_refuse(state: FolderState) -> None:
     swap(state, None, 1)
     later = b'{"format_version": "2", "revision": 3, "write": "w", "all": "new"}'
     (state.folder / "state.json").write_bytes(later)
@@ -190,7 +190,7 @@ while True:
 """
 
 
-def test_a_killed_writer_never_tears_the_state(state: FolderState, tmp_path: Path) -> None:
+def test_a_killed_writer_never_leaves_half_a_state(state: FolderState, tmp_path: Path) -> None:
     chance = random.Random(7)
     written = 0
     for turn in range(25 if os.environ.get("LEPTONCTL_SOAK") else 10):

@@ -1,4 +1,4 @@
-"""States that a release has written: readable for ever, whatever came after.
+"""States that a release has written: every later release can read them.
 
 `state_formats/v1/*.json` are real states. Once the format is released they are never edited: a later one adds a folder.
 """
@@ -27,7 +27,7 @@ def read(name: str) -> State:
     return decode_state(V1[name].read_bytes())
 
 
-def test_there_are_states_of_every_kind() -> None:
+def test_the_states_cover_every_kind() -> None:
     assert set(V1) == {"fresh", "claimed", "locked", "pending", "applied"}
 
 
@@ -38,7 +38,7 @@ def test_nothing_in_a_state_is_lost(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.stem}")
-def test_a_next_apply_goes_on_from_it(file: Path, tmp_path: Path) -> None:
+def test_the_next_apply_continues_from_it(file: Path, tmp_path: Path) -> None:
     place = Place(folder=tmp_path, project="tiny")
     place.file.parent.mkdir()
     shutil.copy(file, place.file)
@@ -48,7 +48,7 @@ def test_a_next_apply_goes_on_from_it(file: Path, tmp_path: Path) -> None:
     place.objects.create(layout.owner(before.lineage), encode(owner))
     pointers = place.pointers
     assert pointers.begin() == before
-    # those who held claims are long gone, which is known a term after the first look
+    # the holders of claims have ended, which is known one term after the first read
     clock = Clock()
     liveness = Liveness(clock=clock)
     assert without_dead(before, liveness) is before
@@ -58,7 +58,7 @@ def test_a_next_apply_goes_on_from_it(file: Path, tmp_path: Path) -> None:
     assert (after.current, after.pending, after.tokens, after.serial) == (before.current, before.pending, before.tokens, before.serial)
 
 
-def test_every_moment_is_as_it_was_written() -> None:
+def test_every_time_is_as_it_was_written() -> None:
     fresh, claimed, locked, pending, applied = (read(name) for name in ("fresh", "claimed", "locked", "pending", "applied"))
     assert (fresh.revision, fresh.serial, fresh.history, dict(fresh.current)) == (1, 0, None, {})
     assert claimed.applies == locked.applies == pending.applies

@@ -1,4 +1,4 @@
-"""The store over a folder: whole after any kill, first record wins, lost artifacts are noticed, damage stays where it is."""
+"""The store over a folder: complete after any kill, the first record wins, lost artifacts are noticed, damage affects nothing else."""
 
 import hashlib
 import os
@@ -72,7 +72,7 @@ def test_artifacts_are_checked_against_their_digest(store: Store, tmp_path: Path
             read(digest)
 
 
-def test_a_damaged_artifact_is_mended_by_who_builds_it_again(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_artifact_is_repaired_by_building_it_again(store: Store, tmp_path: Path) -> None:
     digest = store.put_artifact(b"weights")
     (tmp_path / "store" / "artifacts" / digest[7:]).write_bytes(b"w3ights")
     assert store.put_artifact(b"weights") == digest
@@ -87,7 +87,7 @@ def test_many_artifacts_are_put_in_their_order(store: Store) -> None:
     assert store.put_artifacts([]) == []
 
 
-def test_large_artifacts_go_in_streams(store: Store) -> None:
+def test_large_artifacts_are_streamed(store: Store) -> None:
     parts = [bytes([n]) * 1_000_000 for n in range(4)]
     digest = "sha256:" + hashlib.sha256(b"".join(parts)).hexdigest()
     store.write_artifact(digest, iter(parts))
@@ -108,7 +108,7 @@ def test_a_batch_stores_when_it_is_flushed(store: Store) -> None:
     batch.flush()
     assert store.get_artifact(digest) == batch.get_artifact(digest) == b"new"
     store.delete_artifact(digest)
-    for gone in (ABSENT, digest):  # it keeps nothing that it has stored
+    for gone in (ABSENT, digest):  # the batch keeps nothing that it has stored
         with pytest.raises(KeyError):
             batch.get_artifact(gone)
 
@@ -116,7 +116,7 @@ def test_a_batch_stores_when_it_is_flushed(store: Store) -> None:
 # --- results
 
 
-def test_a_result_comes_back_as_it_was(store: Store) -> None:
+def test_a_result_is_read_back_as_it_was(store: Store) -> None:
     whole = result({"model.skops": store.put_artifact(b"m")})
     assert store.put_result(whole) == whole
     assert store.results([KEY]).get(KEY) == whole
@@ -145,7 +145,7 @@ def test_a_lost_artifact_makes_room_for_a_second_record(store: Store) -> None:
     assert store.results([KEY]).get(KEY) is None
     assert store.put_result(second) == second
     assert store.results([KEY]).get(KEY) == second
-    assert store.put_artifact(b"first")  # it turns up again: the newest whole record stays in force
+    assert store.put_artifact(b"first")  # it is back: the newest complete record stays in force
     assert store.results([KEY]).get(KEY) == second
     assert sorted(r.number for r in store.all_results() if isinstance(r, StoredResult)) == [1, 2]
     store.delete_artifact(second.artifacts["m"])
@@ -166,7 +166,7 @@ def test_a_rebuild_of_equal_bytes_needs_no_second_record(store: Store) -> None:
     [b"", b"{", b"[]", b"null", b"{}", b'{"format_version": "1"}', b'{"format_version":"1","key":"k","op":"t","artifacts":null}',
      b"\xff\xfe", b"[" * 100_000, encode(result({}, key=OTHER))],
 )  # fmt: skip
-def test_a_broken_record_fails_only_who_needs_it(store: Store, tmp_path: Path, data: bytes) -> None:
+def test_a_damaged_record_fails_only_its_readers(store: Store, tmp_path: Path, data: bytes) -> None:
     store.put_result(result({}))
     whole = store.put_result(result({}, key=OTHER))
     (tmp_path / "store" / "results" / KEY[7:]).write_bytes(data)
@@ -186,7 +186,7 @@ def test_a_broken_record_fails_only_who_needs_it(store: Store, tmp_path: Path, d
     assert [r.result for r in listed if isinstance(r, StoredResult)] == [whole]
 
 
-def test_a_broken_later_record_is_not_passed_over(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_later_record_is_not_ignored(store: Store, tmp_path: Path) -> None:
     first = result({"m": store.put_artifact(b"first")})
     store.put_result(first)
     store.delete_artifact(first.artifacts["m"])
@@ -215,7 +215,7 @@ def test_a_later_release_may_add_fields(store: Store, tmp_path: Path) -> None:
 
 @pytest.fixture
 def stray(store: Store, tmp_path: Path) -> Iterator[list[Path]]:
-    """Things that somebody has left in the store."""
+    """Foreign files and folders in the store."""
     store.put_result(result({"m": store.put_artifact(b"m")}))
     made = []
     for folder in ("results", "artifacts", "recipes"):
@@ -239,7 +239,7 @@ def test_stray_files_are_ignored(store: Store, stray: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "loop"])
-def test_something_in_the_place_of_a_record_is_said(store: Store, tmp_path: Path, kind: str) -> None:
+def test_something_else_in_place_of_a_record_is_reported(store: Store, tmp_path: Path, kind: str) -> None:
     place = tmp_path / "store" / "results" / KEY[7:]
     place.parent.mkdir(parents=True)
     if kind == "folder":
@@ -263,14 +263,14 @@ def test_what_is_not_json_is_never_recorded(store: Store, wrong: dict) -> None:
 # --- recipes, marks, leases
 
 
-def test_recipes_lie_under_their_declaration(store: Store) -> None:
+def test_recipes_are_stored_under_their_declaration(store: Store) -> None:
     one, two = (Recipe(address=f"model/m@v{n}", recipe={"algorithm": "mlp", "n": n}, notes={"text": "grün"}) for n in (1, 2))
     store.put_recipes({KEY: one})
     store.put_recipes({KEY: two, OTHER: two})
     assert store.recipes([KEY, OTHER, ABSENT]) == {KEY: one, OTHER: two}
 
 
-def test_a_broken_recipe_is_named(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_recipe_is_named(store: Store, tmp_path: Path) -> None:
     store.put_recipes({KEY: Recipe(address="model/m@v1", recipe={})})
     (tmp_path / "store" / "recipes" / KEY[7:]).write_bytes(b"{}")
     with pytest.raises(BadRecordAt) as caught:
@@ -278,7 +278,7 @@ def test_a_broken_recipe_is_named(store: Store, tmp_path: Path) -> None:
     assert caught.value.path == f"recipes/{KEY[7:]}"
 
 
-def test_the_first_mark_of_a_key_stands(store: Store) -> None:
+def test_the_first_mark_of_a_key_wins(store: Store) -> None:
     assert store.check_key("k/1", "aa")
     assert store.check_key("k/1", "aa")
     assert not store.check_key("k/1", "bb")
@@ -337,7 +337,7 @@ for number in range(10**6):
 """
 
 
-def test_a_killed_writer_leaves_everything_whole_or_absent(store: Store, tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_everything_complete_or_absent(store: Store, tmp_path: Path) -> None:
     chance = random.Random(20240601)
     done: list[str] = []
     for run in range(0, 50 if SOAK else 20, 2):
@@ -374,7 +374,7 @@ def test_ten_thousand_results_are_looked_up_quickly(store: Store, tmp_path: Path
     folder = tmp_path / "store" / "results"
     folder.mkdir()
     keys = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000)]
-    for number, key in enumerate(keys):  # laid down as `put_result` would, less ten thousand fsyncs
+    for number, key in enumerate(keys):  # written as `put_result` does, without ten thousand fsyncs
         record = Result(
             key=f"sha256:{key}", op="evaluate", artifacts={"m": digest}, outputs={"metrics": {"f1": number / 1e4}},
             provenance={"by": "anna", "versions": versions}, seconds=0.1,
@@ -389,7 +389,7 @@ def test_ten_thousand_results_are_looked_up_quickly(store: Store, tmp_path: Path
     assert seconds < 5
 
 
-def test_looking_up_many_results_takes_the_same_few_passes_as_one(store: Store) -> None:
+def test_looking_up_many_results_takes_as_few_requests_as_one(store: Store) -> None:
     passes: list[str] = []
 
     class Counted(type(store.objects)):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""How often an apply waits for the medium: the order of writes is law, their number is a cost."""
+"""How often an apply syncs: the order of writes is fixed, their number is a cost."""
 
 import hashlib
 import os
@@ -68,7 +68,7 @@ def apply(place: Place, versions: int, together: int) -> None:
 
 
 @pytest.mark.parametrize(("versions", "together", "most"), [(10, 10, 6.0), (40, 1, 6.4), (40, 2, 6.0)])
-def test_an_apply_waits_for_the_medium_about_six_times_a_step_or_less(tmp_path: Path, versions: int, together: int, most: float) -> None:
+def test_an_apply_syncs_at_most_about_six_times_per_step(tmp_path: Path, versions: int, together: int, most: float) -> None:
     with counted() as calls:
         apply(Place(folder=tmp_path), versions, together)
     average = calls[0] / (versions * len(STEPS))
@@ -79,7 +79,7 @@ def test_an_apply_waits_for_the_medium_about_six_times_a_step_or_less(tmp_path: 
 
 
 def test_what_each_write_costs(tmp_path: Path) -> None:
-    """A file and its folder each once, however many files go there together."""
+    """Each file once and its folder once, however many files are written together."""
     place = Place(folder=tmp_path)
     pointers = place.pointers
     store = Store(objects=pointers.objects)

@@ -20,7 +20,7 @@ def test_an_executor_that_keeps_its_promises_passes(tmp_path: Path) -> None:
 
 
 class Twice(ProcessExecutor):
-    """Tells the end of a task twice."""
+    """Reports the end of a task twice."""
 
     def poll(self, timeout: float) -> list[Outcome]:
         outcomes = super().poll(timeout)
@@ -28,7 +28,7 @@ class Twice(ProcessExecutor):
 
 
 class SilentDeath(ProcessExecutor):
-    """Never tells that a worker has died."""
+    """Never reports that a worker has died."""
 
     def poll(self, timeout: float) -> list[Outcome]:
         return [outcome for outcome in super().poll(timeout) if not isinstance(outcome, Lost) or outcome.cancelled]

@@ -99,7 +99,7 @@ def test_long_lines_are_cut_around_the_place() -> None:
     assert len(shown[2]) < 140
 
 
-def test_a_place_behind_the_end_has_one_caret() -> None:
+def test_a_place_after_the_end_has_one_caret() -> None:
     shown = render([error("x", "S", span=at(1, 9, 9, "a.yaml"))], {"a.yaml": "key:"}, color=False)
     assert shown.split("\n")[2:4] == ["  1 | key:", "    |     ^"]
     assert "-->" in render([error("x", "S", span=at(7, 1, 2, "a.yaml"))], {"a.yaml": "key:"}, color=False)

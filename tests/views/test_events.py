@@ -105,7 +105,7 @@ def test_json_lines_hold_every_field_type_first() -> None:
     assert [o["type"] for o in objects] == [e.type for e in EVENTS]
     assert objects[4]["diagnostic"]["id"] == "gate-failed"
     assert objects[4]["judgements"][1]["passed"] is False
-    # counters stand beside the other fields, in the order of the table of ops
+    # counters are beside the other fields, in the order of the table of ops
     assert list(objects[-1]) == ["type", "ok", *NOTHING, "failed", "skipped", "serial", "seconds", "healed", "changed"]
     assert objects[-1]["trained"] == 1
     assert [(o["name"], o["op"]) for o in objects[1:-1]] == [(e.name, e.op) for e in EVENTS[1:-1]]
@@ -120,7 +120,7 @@ def test_the_last_line_names_what_was_done() -> None:
     assert out[-1] == "\nRolled back in 0.2 s: 1 bound. Serial 13.\n"
 
 
-def test_where_no_step_was_done_the_last_words_are_left_to_the_plan() -> None:
+def test_without_steps_the_last_line_is_left_to_the_plan() -> None:
     out: list[str] = []
     console = Console(out.append, color=False, tty=False)
     console(ApplyStarted(command="apply", plan_id="p", steps=0, reuse=0))
@@ -128,7 +128,7 @@ def test_where_no_step_was_done_the_last_words_are_left_to_the_plan() -> None:
     assert out == []
 
 
-def test_two_steps_of_one_op_and_address_are_told_apart() -> None:
+def test_two_steps_of_one_op_and_address_are_distinguished() -> None:
     out: list[str] = []
     console = Console(out.append, color=False, tty=True, clock=lambda: 0.0)
     for name in ("evaluate", "evaluate_by_country"):

@@ -53,7 +53,7 @@ STORY = {
 }
 
 
-def test_the_story_of_a_digest():
+def test_the_parts_of_a_digest_are_listed():
     assert (
         render_text(STORY)
         == f"""\
@@ -84,7 +84,7 @@ def test_recorded_or_not():
     assert render_text({**STORY, **bare, "recorded": None}).endswith("not recorded yet: an apply would create it")
 
 
-def test_colour_changes_no_letter():
+def test_colour_changes_no_character():
     import re
 
     assert re.sub(r"\x1b\[[0-9]+m", "", render_text(STORY, color=True)) == render_text(STORY)

@@ -1,4 +1,4 @@
-"""How gates read: any rule by its own words, and behind the figure how sure it is."""
+"""How gates are shown: any rule in its own words, and after the value its uncertainty."""
 
 import json
 from pathlib import Path
@@ -64,11 +64,11 @@ def test_a_table_of_every_rule() -> None:
         ({"n": 30}, "≤ 0.01"),
     ],
 )
-def test_how_sure_a_figure_is(more: dict[str, Any], words: str) -> None:
+def test_the_uncertainty_of_a_value(more: dict[str, Any], words: str) -> None:
     assert cells(passed=True, value=0.004, **more) == ("✓", "f1 drop", "0.004", words)
 
 
-def test_a_note_stands_in_place_of_waiting() -> None:
+def test_a_note_replaces_the_waiting_text() -> None:
     assert cells(passed=None, note="a return needs no evidence")[3] == "≤ 0.01  (a return needs no evidence)"
     assert cells(passed=None)[3] == "≤ 0.01  (decided after training)"
 
@@ -105,7 +105,7 @@ def test_gates_in_a_plan_are_what_the_schema_says() -> None:
         assert problems("plan", {**shown, "changes": [{**shown["changes"][0], "gates": [without]}]})
 
 
-def test_a_comment_shows_how_sure_a_figure_is() -> None:
+def test_a_comment_shows_the_uncertainty_of_a_value() -> None:
     lines = render_markdown(plan(replace(binding(), judgements=JUDGED))).splitlines()
     assert f"| ✓ f1 drop | `environment/prod/spam-filter` | 0.004 | ≤ 0.01  (0.94 bound, 0.936 candidate; {BETWEEN}) |" in lines
     assert [line[2] for line in lines if "| `environment/prod/spam-filter` |" in line and line[2] in "✗?✓"] == ["✗", "?", "✓", "✓"]
@@ -117,7 +117,7 @@ VERDICT = Verdict(
 )  # fmt: skip
 
 
-def test_the_history_reads_as_the_plan_did() -> None:
+def test_the_history_shows_gates_as_the_plan_did() -> None:
     assert verdict_to_json(VERDICT) == {"address": "environment/prod/spam", **judgement_to_json(SURE)}
     change = {
         "address": "environment/prod/spam", "before": "sha256:1", "after": "sha256:2", "before_version": "v1", "after_version": "v2",

@@ -1,4 +1,4 @@
-"""`history` as text: newest first, who and why, and the way back."""
+"""`history` as text: newest first, who and why, and how to roll back."""
 
 from leptonctl.views.history import NOTHING, render_text
 
@@ -51,7 +51,7 @@ Last switch: #40. `leptonctl rollback prod/spam-filter` brings v1 back."""
     )
 
 
-def test_what_gates_held_is_told_with_its_evidence():
+def test_held_bindings_are_shown_with_their_evidence():
     refused = {**SWITCH["evidence"][0], "value": 0.8, "candidate": 0.8, "passed": False}
     text = render_text({"entries": [{**SWITCH, "changes": [], "held": SWITCH["changes"], "evidence": [refused]}], "builds": []})
     assert (
@@ -70,10 +70,10 @@ def test_several_bindings_name_whose_gate_it_was():
     assert "≥ 0.85  environment/prod/other\n" in text
 
 
-def test_a_first_binding_has_no_way_back():
+def test_a_first_binding_has_no_rollback():
     first = {**SWITCH, "changes": [{**SWITCH["changes"][0], "before": None, "before_version": None}], "evidence": None}
     assert render_text({"entries": [first], "builds": []}).endswith("environment/prod/spam-filter  unbound → v2  version switched")
 
 
-def test_nothing_yet():
+def test_an_empty_history():
     assert render_text({"entries": [], "builds": []}) == NOTHING

@@ -44,12 +44,12 @@ def test_a_binding_carries_its_versions_and_gates() -> None:
     assert shown["summary"]["held"] == 1
 
 
-def test_a_step_is_told_by_its_name_and_its_op() -> None:
+def test_a_step_has_its_name_and_its_op() -> None:
     (change,) = plan_to_json(plan(replace(new_version(), steps=(step("evaluate", V2, "k", name="evaluate_by_country"),))))["changes"]
     assert [(s["name"], s["op"]) for s in change["steps"]] == [("evaluate_by_country", "evaluate")]
 
 
-def test_a_gate_says_how_sure_its_figure_is() -> None:
+def test_a_gate_has_the_uncertainty_of_its_value() -> None:
     sure = Judgement(
         gate=Gate(metric="f1", rule="max_drop", limit=0.01),
         passed=True,
@@ -67,7 +67,7 @@ def test_a_gate_says_how_sure_its_figure_is() -> None:
     ]  # fmt: skip
 
 
-def test_drift_is_classed() -> None:
+def test_drift_has_its_class() -> None:
     assert plan_to_json(everything())["drift"] == [
         {"address": "environment/prod", "class": "heal", "reason": "its server is not running", "recorded": "v1", "live": None}
     ]

@@ -27,7 +27,7 @@ def test_changes_and_gates_are_tables() -> None:
     assert lines.index("<details>") < lines.index("</details>")
 
 
-def test_what_a_gate_holds_back_stands_first() -> None:
+def test_changes_held_by_a_gate_come_first() -> None:
     rows = [line for line in render(plan(new_version(), edited(), binding())).splitlines() if line.startswith("| \\")]
     assert "environment/prod/spam-filter" in rows[0]
 

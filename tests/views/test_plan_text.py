@@ -49,13 +49,13 @@ def test_an_empty_plan_is_one_line() -> None:
     assert text(plan()) == "Nothing to do: everything declared is in place."
 
 
-def test_drift_that_nothing_mends_is_shown_above_that_line() -> None:
+def test_drift_that_is_not_healed_is_shown_above_that_line() -> None:
     shown = text(plan(drift=(Drift(address="dataset/mail@1", drift_class="note", reason="the pinned file was overwritten"),)))
     assert shown.splitlines()[-1] == "Nothing to do: everything declared is in place."
     assert "note  dataset/mail@1" in shown
 
 
-def test_a_return_says_so_and_no_gate_stands_against_it() -> None:
+def test_a_return_is_marked_and_no_gate_blocks_it() -> None:
     shown = text(plan(replace(binding(), is_return=True, steps=(step("bind", "x", None),))))
     assert "~ environment/prod/spam-filter  v1 → v2  a return: no gate blocks it" in shown
     assert "Plan: 1 to update, nothing to build, 1 to bind." in shown
@@ -82,7 +82,7 @@ def test_a_failed_gate_is_never_folded_away() -> None:
     assert "… and 37 more like these" in shown
 
 
-def test_values_are_shortened_and_cannot_steer_the_terminal() -> None:
+def test_values_are_shortened_and_cannot_control_the_terminal() -> None:
     nasty = Because(path="description", before="\x1b[2J" + "x" * 500, after="a\nb")
     shown = text(plan(replace(edited(), because=(nasty,))))
     assert "\x1b" not in shown

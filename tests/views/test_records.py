@@ -8,7 +8,7 @@ AT = "2026-11-21T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
-    ("now", "said"),
+    ("now", "expected"),
     [
         ("2026-11-21T12:00:59Z", "just now"),
         ("2026-11-21T12:05:59Z", "5 min ago"),
@@ -19,21 +19,21 @@ AT = "2026-11-21T12:00:00+00:00"
         ("2026-11-21T11:00:00Z", "just now"),
     ],
 )
-def test_how_long_ago(now, said):
-    assert when(AT, now) == f"2026-11-21 12:00 UTC ({said})"
+def test_how_long_ago(now, expected):
+    assert when(AT, now) == f"2026-11-21 12:00 UTC ({expected})"
 
 
-def test_any_zone_and_seconds_are_told_in_utc():
+def test_times_of_any_zone_are_shown_in_utc():
     assert when("2026-11-21T13:30:00+01:30") == when("2026-11-21T12:00:00") == when(1795262400) == "2026-11-21 12:00 UTC"
     assert (when(None), when("soon")) == ("unknown", "soon")
 
 
-def test_of_people_what_is_known():
+def test_people_are_shown_by_what_is_known():
     assert who({"by": "mara", "host": "build7", "commit": "1a2b3c4d5e6f7890"}) == "mara on build7, commit 1a2b3c4d5e6f"
     assert (who({"by": None, "commit": "abc"}), who({})) == ("commit abc", "unknown")
 
 
-def test_metrics_and_digests_are_cut_short():
+def test_metrics_and_digests_are_shortened():
     many = {"a": 0.5, "a_std": 0.1, "b": 1.0, "c": 123456.0, "d": 0.1, "e": 0.2}
     assert metrics_text(many) == "a 0.5, b 1, c 1.235e+05, d 0.1, …"
     assert metrics_text(None) == ""

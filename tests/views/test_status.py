@@ -1,4 +1,4 @@
-"""`status` as text: the operator's first look."""
+"""`status` as text: what an operator reads first."""
 
 from leptonctl.views.status import NOTHING, render_text
 
@@ -19,7 +19,7 @@ PROD = {
 }
 
 
-def test_who_serves_what_since_when():
+def test_the_table_shows_what_serves_where_and_since_when():
     status = {"environments": [PROD, {"name": "staging", "url": None, "healthy": None, "models": []}]}
     assert (
         render_text(status, now="2026-11-21T18:13:00Z")
@@ -34,7 +34,7 @@ staging
     )
 
 
-def test_drift_stands_below_the_table_with_its_remedy():
+def test_drift_is_shown_below_the_table_with_its_remedy():
     drifted = {
         **SPAM,
         "live_artifact": B,
@@ -45,8 +45,8 @@ def test_drift_stands_below_the_table_with_its_remedy():
     lines = render_text({"environments": [{**PROD, "healthy": False, "models": [drifted, plain]}]}).split("\n")
     assert lines[0].split("  ")[2] == "not healthy"
     assert lines[-2:] == [
-        "  ! spam-filter: serves another artifact (serves cd34cd34cd34 since 2026-11-21 14:00 UTC); `leptonctl apply` mends it",
-        "  ! 分類: not running; `leptonctl plan` shows how to mend it",
+        "  ! spam-filter: serves another artifact (serves cd34cd34cd34 since 2026-11-21 14:00 UTC); `leptonctl apply` repairs it",
+        "  ! 分類: not running; `leptonctl plan` shows how to repair it",
     ]
 
 
@@ -56,12 +56,12 @@ def test_a_decision_is_left_to_a_person():
     assert text.endswith("! spam-filter: the server aborted the canary; yours to decide: make the YAML agree, or apply again")
 
 
-def test_no_figure_is_cut_in_two():
+def test_no_number_is_cut():
     many = {**SPAM, "metrics": {"accuracy": 0.931234, "balanced_accuracy": 0.91234, "precision": 0.9}}
     assert render_text({"environments": [{**PROD, "models": [many]}]}, width=90).endswith("ab12ab12ab12  accuracy 0.9312, …")
 
 
-def test_an_environment_that_cannot_be_reached_is_not_called_ill():
+def test_an_environment_that_cannot_be_reached_is_not_called_unhealthy():
     text = render_text({"environments": [{**PROD, "healthy": None}]})
     assert text.startswith("prod  http://127.0.0.1:8080  not observed from here  protected")
 

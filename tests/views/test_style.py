@@ -17,7 +17,7 @@ from leptonctl.views.tables import table
         (3780, "1 h 3 min"),
     ],
 )
-def test_durations_read_like_speech(seconds: float, text: str) -> None:
+def test_durations_are_readable(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 

@@ -41,12 +41,12 @@ def build_graph(fitted: Fitted, opset: int, *, wide: bool = False) -> tuple[onnx
 def graph_inputs(fitted: Fitted) -> list[onnx.ValueInfoProto]:
     numbers = len(fitted.inputs.numbers)
     stacked = [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", numbers])] if numbers else []
-    return stacked + [helper.make_tensor_value_info(f"s{i}", TensorProto.STRING, ["N", 1]) for i in range(len(fitted.inputs.texts))]
+    return stacked + [helper.make_tensor_value_info(f"s{i}", TensorProto.STRING, ["N", 1]) for i in range(len(fitted.inputs.strings))]
 
 
 def _input_widths(fitted: Fitted) -> list[int]:
     numbers = len(fitted.inputs.numbers)
-    return ([numbers] if numbers else []) + [1] * len(fitted.inputs.texts)
+    return ([numbers] if numbers else []) + [1] * len(fitted.inputs.strings)
 
 
 def _gather(wiring: Wiring, tensors: Sequence[str], widths: Sequence[int], slices: Sequence[Slice]) -> str:

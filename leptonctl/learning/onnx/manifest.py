@@ -12,7 +12,7 @@ REGRESSION = {"prediction": "prediction"}
 def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Manifest:
     """The manifest that belongs to the graph of `build_graph` for the same model."""
     classification = fitted.trainer.task == "classification"
-    numbers, texts = fitted.inputs.numbers, fitted.inputs.texts
+    numbers, strings = fitted.inputs.numbers, fitted.inputs.strings
     return Manifest(
         task=fitted.trainer.task,
         target=contract.target,
@@ -21,7 +21,7 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Man
         classes=fitted.classes if classification else None,
         graph=Graph(
             features=len(numbers),
-            strings=tuple(f"s{i}" for i in range(len(texts))),
+            strings=tuple(f"s{i}" for i in range(len(strings))),
             outputs=CLASSIFICATION if classification else REGRESSION,
         ),
         privacy=Hashing(hash=privacy.hash, key=privacy.key, key_id=privacy.key_id) if privacy else None,
@@ -29,11 +29,11 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Man
 
 
 def _column(column: Column, fitted: Fitted) -> ManifestColumn:
-    numbers, texts = fitted.inputs.numbers, fitted.inputs.texts
+    numbers, strings = fitted.inputs.numbers, fitted.inputs.strings
     if column.name in numbers:
         place = Place(input=FEATURES, index=numbers.index(column.name))
     else:
-        place = Place(input=f"s{texts.index(column.name)}")
+        place = Place(input=f"s{strings.index(column.name)}")
     return ManifestColumn(
         name=column.name,
         type=column.type,

@@ -15,28 +15,28 @@ Operation = tuple[str, np.ndarray]
 
 
 def _standard(scaler: Estimator) -> list[Operation]:
-    done: list[Operation] = []
+    operations: list[Operation] = []
     if scaler.with_mean:
-        done.append(("Sub", scaler.mean_.astype(np.float32)))
+        operations.append(("Sub", scaler.mean_.astype(np.float32)))
     if scaler.with_std:
-        done.append(("Div", scaler.scale_.astype(np.float32)))
-    return done
+        operations.append(("Div", scaler.scale_.astype(np.float32)))
+    return operations
 
 
 def _robust(scaler: Estimator) -> list[Operation]:
-    done: list[Operation] = []
+    operations: list[Operation] = []
     if scaler.with_centering:
-        done.append(("Sub", scaler.center_))
+        operations.append(("Sub", scaler.center_))
     if scaler.with_scaling:
-        done.append(("Div", scaler.scale_))
-    return done
+        operations.append(("Div", scaler.scale_))
+    return operations
 
 
 def _min_max(scaler: Estimator) -> list[Operation]:
-    done: list[Operation] = [("Mul", scaler.scale_), ("Add", scaler.min_)]
+    operations: list[Operation] = [("Mul", scaler.scale_), ("Add", scaler.min_)]
     if scaler.clip:
-        done.append(("Clip", np.array(scaler.feature_range, dtype=np.float32)))
-    return done
+        operations.append(("Clip", np.array(scaler.feature_range, dtype=np.float32)))
+    return operations
 
 
 EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max}

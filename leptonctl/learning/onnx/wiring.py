@@ -36,10 +36,10 @@ class Wiring:
         """Move a model's nodes into the graph, reading from `inputs`. Returns the tensor names of `outputs`."""
         self._count += 1
         prefix = f"m{self._count}_"
-        known = dict(zip((value.name for value in model.graph.input), inputs, strict=True))
+        renamed_inputs = dict(zip((value.name for value in model.graph.input), inputs, strict=True))
         for initializer in model.graph.initializer:
             initializer.name = prefix + initializer.name
             self.initializers.append(initializer)
-        rename(model.graph.node, lambda name: known.get(name, prefix + name))
+        rename(model.graph.node, lambda name: renamed_inputs.get(name, prefix + name))
         self.nodes.extend(model.graph.node)
         return [prefix + name for name in outputs]

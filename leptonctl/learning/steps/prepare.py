@@ -148,8 +148,8 @@ def _frame(shape: Shape, table: Table, cells: Mapping[str, pl.Series], key: byte
 
 def _feature(table: Table, name: str, values: pl.Series, key: bytes | None) -> pl.Series:
     if key is not None:
-        texts = as_text(table, name)
-        return hashed(texts.set(values.is_null(), None), key, name).rename(name)
+        strings = as_text(table, name)
+        return hashed(strings.set(values.is_null(), None), key, name).rename(name)
     if values.dtype.is_numeric():
         return values.cast(pl.Float64).cast(pl.Float32).rename(name)
     return values.rename(name)

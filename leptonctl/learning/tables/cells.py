@@ -66,13 +66,13 @@ def infer(table: Table, name: str) -> ColumnType:
         return "number"
     if dtype != pl.String or table.source.typed:
         return "string"
-    texts = _trim(cells, default_tokens=table.default_tokens).drop_nulls()
+    strings = _trim(cells, default_tokens=table.default_tokens).drop_nulls()
     return infer_type(
         Cells(
-            present=len(texts),
-            integers=int((texts.str.contains(INTEGER) & texts.cast(pl.Int64, strict=False).is_not_null()).sum()),
-            numbers=int(texts.str.contains(NUMBER).sum()),
-            booleans=int(texts.str.to_lowercase().is_in(["true", "false"]).sum()),
+            present=len(strings),
+            integers=int((strings.str.contains(INTEGER) & strings.cast(pl.Int64, strict=False).is_not_null()).sum()),
+            numbers=int(strings.str.contains(NUMBER).sum()),
+            booleans=int(strings.str.to_lowercase().is_in(["true", "false"]).sum()),
         )
     )
 
@@ -132,8 +132,8 @@ def as_text(table: Table, name: str) -> pl.Series:
         )
     if dtype.is_temporal():
         return cells.dt.to_string("iso")
-    texts = cells.fill_nan(None).cast(pl.String) if dtype.is_float() else cells.cast(pl.String)
-    return texts.replace("", None)
+    strings = cells.fill_nan(None).cast(pl.String) if dtype.is_float() else cells.cast(pl.String)
+    return strings.replace("", None)
 
 
 def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
@@ -225,16 +225,16 @@ def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]
 
 def _trim(cells: pl.Series, *, default_tokens: bool) -> pl.Series:
     """Strings without surrounding white space, null for missing."""
-    texts = cells.str.strip_chars(" \t").replace("", None)
-    return texts.set(texts.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if default_tokens else texts
+    strings = cells.str.strip_chars(" \t").replace("", None)
+    return strings.set(strings.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if default_tokens else strings
 
 
 def _numbers(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
     """Float64 and the mask of cells that are not numbers."""
     if cells.dtype == pl.String:
-        texts = _trim(cells, default_tokens=default_tokens)
-        wrong = (~texts.str.contains(NUMBER)).fill_null(value=False)
-        return texts.set(wrong, None).cast(pl.Float64), wrong
+        strings = _trim(cells, default_tokens=default_tokens)
+        wrong = (~strings.str.contains(NUMBER)).fill_null(value=False)
+        return strings.set(wrong, None).cast(pl.Float64), wrong
     if cells.dtype.is_numeric():
         return cells.cast(pl.Float64).fill_nan(None), pl.repeat(value=False, n=len(cells), eager=True)
     return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
@@ -258,6 +258,6 @@ def _booleans(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.
         return cells, pl.repeat(value=False, n=len(cells), eager=True)
     if cells.dtype != pl.String and not cells.dtype.is_integer():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
-    texts = _trim(cells.cast(pl.String), default_tokens=default_tokens).str.to_lowercase()
-    values = texts.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
-    return values, values.is_null() & texts.is_not_null()
+    strings = _trim(cells.cast(pl.String), default_tokens=default_tokens).str.to_lowercase()
+    values = strings.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
+    return values, values.is_null() & strings.is_not_null()

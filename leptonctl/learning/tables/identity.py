@@ -28,10 +28,10 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
         numeric.append(_bits(target))
     fixed = np.concatenate(numeric, axis=1) if numeric else np.empty((len(target), 0), dtype=np.uint8)
     width, raw = fixed.shape[1], np.ascontiguousarray(fixed).tobytes()
-    texts = _length_prefixed(strings, len(target))
+    prefixed = _length_prefixed(strings, len(target))
     return [
         hashlib.blake2b(raw[i * width : (i + 1) * width] + text.encode("utf-8"), digest_size=ID_BYTES).digest()
-        for i, text in enumerate(texts)
+        for i, text in enumerate(prefixed)
     ]
 
 

@@ -27,11 +27,11 @@ def profile(path: Path, source: Source) -> Profile:
     table = Table(name=path.name, path=path, source=source, options=options, frame=frame)
     types = {name: infer(table, name) for name in frame.columns}
     cells = {name: typed(table, name, kind)[0] for name, kind in types.items()}
-    texts = {name: as_text(table, name) for name in frame.columns}
+    strings = {name: as_text(table, name) for name in frame.columns}
     return Profile(
         rows=frame.height,
         types=types,
         missing={name: values.null_count() for name, values in cells.items()},
         distinct={name: values.drop_nulls().n_unique() for name, values in cells.items()},
-        length={name: float(values.str.len_chars().mean() or 0) for name, values in texts.items()},  # type: ignore[arg-type]
+        length={name: float(values.str.len_chars().mean() or 0) for name, values in strings.items()},  # type: ignore[arg-type]
     )

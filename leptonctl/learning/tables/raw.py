@@ -39,7 +39,7 @@ def read_input(
     return arrays
 
 
-def hashed(texts: pl.Series, key: bytes | None, name: str) -> pl.Series:
+def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
     """The HMAC of every cell; a missing cell stays missing."""
     if key is None:
         raise ProviderError(
@@ -49,8 +49,8 @@ def hashed(texts: pl.Series, key: bytes | None, name: str) -> pl.Series:
             id="missing-secret",
             column=name,
         )
-    marks = {text: hash_text(key, text) for text in texts.drop_nulls().unique().to_list()}
-    return pl.Series(texts.name, [None if text is None else marks[text] for text in texts], dtype=pl.String)
+    marks = {text: hash_text(key, text) for text in strings.drop_nulls().unique().to_list()}
+    return pl.Series(strings.name, [None if text is None else marks[text] for text in strings], dtype=pl.String)
 
 
 def _cells(table: Table, column: ManifestColumn, key: bytes | None) -> tuple[pl.Series, list[Fault]]:

@@ -78,17 +78,17 @@ def _stratify_problem(test: float, target: pl.Series) -> str | None:
 
 def _by_hash(table: Table, name: str, test: float) -> tuple[np.ndarray, np.ndarray]:
     """A row's side depends only on the string in this column, so no row changes side as the data grows."""
-    texts = as_text(table, name)
-    _refuse(table, name, "missing, but the split needs a value", texts.is_null())
-    sides = {text: share(text) < test for text in texts.unique().to_list()}
-    mask = np.fromiter((sides[text] for text in texts), dtype=bool, count=len(texts))
+    strings = as_text(table, name)
+    _refuse(table, name, "missing, but the split needs a value", strings.is_null())
+    sides = {text: share(text) < test for text in strings.unique().to_list()}
+    mask = np.fromiter((sides[text] for text in strings), dtype=bool, count=len(strings))
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
 def _by_column(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
-    texts = as_text(table, name)
-    _refuse(table, name, 'neither "train" nor "test"', ~texts.is_in(["train", "test"]).fill_null(value=False))
-    mask = (texts == "test").to_numpy()
+    strings = as_text(table, name)
+    _refuse(table, name, 'neither "train" nor "test"', ~strings.is_in(["train", "test"]).fill_null(value=False))
+    mask = (strings == "test").to_numpy()
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 

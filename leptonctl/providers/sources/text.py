@@ -129,6 +129,6 @@ def with_missing(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
     import polars as pl
     import polars.selectors as cs
 
-    texts = pl.Series(["", *(options.missing_values or ())], dtype=pl.String)
+    missing = pl.Series(["", *(options.missing_values or ())], dtype=pl.String)
     strings = cs.string()
-    return table.with_columns(pl.when(~strings.is_in(texts.implode())).then(strings).name.keep())
+    return table.with_columns(pl.when(~strings.is_in(missing.implode())).then(strings).name.keep())

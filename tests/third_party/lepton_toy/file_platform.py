@@ -1,4 +1,4 @@
-"""A platform whose server is a file: what a deployment routes is written down where somebody else may read it."""
+"""A platform whose server is a file: it writes the routes of a deployment where others can read them."""
 
 import json
 from pathlib import Path
