@@ -12,7 +12,7 @@ HEADING = re.compile(r"^## `(.*)`$", re.MULTILINE)
 # the callables that make a diagnostic: the position of the id, if it may be positional
 MAKERS = {
     "error": 0, "fail": 0, "report": 0, "ExpressionError": 0, "refused": 3,
-    "FailedMessage": None, "Problem": None, "Diagnostic": None, "Mistake": None, "ProviderError": None, "_Wrong": None,
+    "FailedMessage": None, "Problem": None, "Diagnostic": None, "Mistake": None, "ProviderError": None, "_Wrong": None, "check_columns": None,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from leptonctl.cli.terminal import Terminal, json_text
-from leptonctl.core.diagnostic import CHANGES, GATE, LOCKED, OK, Failure, has_errors, refusal_code
+from leptonctl.core.diagnostic import CHANGES, GATE, INTERRUPTED, LOCKED, OK, Failure, has_errors, refusal_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +92,8 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
         terminal.aside("Nothing was changed.")
     elif not terminal.json:
         terminal.say(_conclusion(terminal, outcome.plan, outcome.finished, command))
+    if outcome.exit_code == INTERRUPTED:
+        terminal.aside("Interrupted. What was finished is in the store: run it again to go on.")
     if outcome.commit_hint:
         terminal.aside(f"\nTo record this in Git:\n  {outcome.commit_hint}")
     return outcome.exit_code

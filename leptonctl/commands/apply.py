@@ -68,7 +68,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
 def _refuse(plan: Plan, expect: str | None) -> None:
     """Failure when the plan is not what was expected, or may not be applied."""
     if expect is not None and plan.effect_id != expect:
-        detail = f"effect {plan.effect_id}"
+        detail = f"expected effect {expect}, but the plan has effect {plan.effect_id}"
         raise fail("stale-effect", "The plan is not the expected one", detail, hint="run `leptonctl plan` again", exit_code=STALE)
     if has_errors(plan.diagnostics):
         raise Failure(plan.diagnostics, refusal_code(plan.diagnostics))

@@ -41,7 +41,8 @@ def rebind(session: Session, rebinding: Rebinding, request: Request, *, consent:
     if outcome.exit_code != 0 and rebinding.bindings:
         write_text(file, before)
         return outcome
-    hint = f"git commit -m {_quoted(rebinding.message)} -- {environment.file}" if rebinding.bindings else ""
+    edited = session.sources[environment.file] != before
+    hint = f"git commit -m {_quoted(rebinding.message)} -- {environment.file}" if edited else ""
     return replace(outcome, commit_hint=hint)
 
 

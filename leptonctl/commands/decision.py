@@ -132,7 +132,7 @@ def _refused(change: Change, reason: str, judgements: tuple[Judgement, ...]) -> 
     return error(
         "gate-failed",
         "A version did not pass a gate",
-        f"{change.address} stays at {change.before_version or 'nothing'}: {reason}",
+        f"{change.address} stays {f'at {change.before_version}' if change.before_version else 'unbound'}: {reason}",
         span=next(judgement.gate.span for judgement in judgements if judgement.passed is not True),
         hint="bind another version, or change the gate in a reviewed commit",
     )

@@ -23,7 +23,7 @@ def judgements(
 
 
 def refusal(results: Iterable[Judgement]) -> str:
-    """Why a binding does not move, gate by gate: `f1 0.81, min 0.85; flips 0.2, max 0.05`. "" when every gate passes."""
+    """Why a binding does not move, gate by gate: `f1 0.81, must be ≥ 0.85; flips 0.2, must be ≤ 0.05`. "" when every gate passes."""
     return "; ".join(_reason(judgement) for judgement in results if judgement.passed is not True)
 
 
@@ -61,4 +61,7 @@ def _reason(judgement: Judgement) -> str:
     gate = judgement.gate
     value = "not known" if judgement.value is None else f"{judgement.value:.6g}"
     note = f" ({judgement.note})" if judgement.note else ""
-    return f"{gate.metric} {value}, {gate.rule} {gate.limit:g}{note}"
+    rule = find_rule(gate.metric, gate.rule)
+    if rule is None:
+        return f"{gate.metric} {value}, {gate.rule} {gate.limit:g}{note}"
+    return f"{rule.label(gate.metric)} {value}, must be {rule.sign} {gate.limit:g}{note}"

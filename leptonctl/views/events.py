@@ -182,7 +182,9 @@ def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) 
     counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
     parts = [f"{n} {word}" for word, n in counts.items() if n]
     parts += [f"{printable(name)} {word}" for word, names in (("healed", event.healed), ("changed", event.changed)) for name in names]
-    work = ", ".join(parts) or "nothing to build"
+    if command == "destroy":
+        parts = [part.replace(" bound", " unbound") for part in parts]
+    work = ", ".join(parts) or ("nothing to build" if event.ok else "nothing was done")
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
     serial = "" if command == "build" else f" Serial {event.serial}."

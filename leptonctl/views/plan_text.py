@@ -143,7 +143,7 @@ def _drift(drift: list[dict[str, Any]], style: Style, width: int) -> str:
         (
             paint[d["class"]](d["class"]),
             printable(d["address"]),
-            f"{value_text(d['recorded'], room, absent='nothing')} → {value_text(d['live'], room, absent='nothing')}"
+            f"recorded {value_text(d['recorded'], room, absent='nothing')}, live {value_text(d['live'], room, absent='nothing')}"
             if d["recorded"] != d["live"]
             else "",
             printable(d["reason"]),

@@ -12,6 +12,8 @@ from leptonctl.views.style import Style, printable, size_text, value_text
 from leptonctl.views.tables import table
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "polars", "skops")
+NAMES = frozenset({"columns", "missing"})
+"""Fields whose keys are names of columns."""
 
 
 def validation_to_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
@@ -112,14 +114,19 @@ def version_text(obj: Mapping[str, Any], *, color: bool) -> str:
     return table([*rows, *((name, number or style.yellow("not installed")) for name, number in obj["libraries"].items())])
 
 
-def outline(obj: Mapping[str, Any], style: Style, *, indent: int = 0) -> str:
-    """Scalars as aligned lines, then each nested value below its name."""
+def outline(obj: Mapping[str, Any], style: Style, *, indent: int = 0, of_names: bool = False) -> str:
+    """Scalars as aligned lines, then each nested value below its name. `of_names`: the keys are names of the user's, not fields."""
+    title = printable if of_names else _title
     flat = {k: v for k, v in obj.items() if not isinstance(v, Mapping | list) or not v}
-    parts = [table([(style.dim(_title(k)), _scalar(v)) for k, v in flat.items()], indent=indent)]
+    parts = [table([(style.dim(title(k)), _scalar(v)) for k, v in flat.items()], indent=indent)]
     for key, value in obj.items():
-        if key not in flat:
-            parts.append(" " * indent + style.dim(_title(key)))
-            parts.append(outline(value, style, indent=indent + 2) if isinstance(value, Mapping) else _items(value, style, indent + 2))
+        if key in flat:
+            continue
+        parts.append(" " * indent + style.dim(title(key)))
+        if isinstance(value, Mapping):
+            parts.append(outline(value, style, indent=indent + 2, of_names=key in NAMES))
+        else:
+            parts.append(_items(value, style, indent + 2))
     return "\n".join(part for part in parts if part)
 
 

@@ -47,7 +47,7 @@ def _remarks(gate: dict[str, Any]) -> list[str]:
     if bound is not None and candidate is not None:
         remarks.insert(0, f"{figure(bound, candidate)} bound, {figure(candidate, bound)} candidate")
     if gate["passed"] is None and not any(remarks):
-        return ["decided after training"]
+        return ["decided during the apply"]
     return [remark for remark in remarks if remark]
 
 
@@ -114,8 +114,10 @@ def summary_line(plan: dict[str, Any]) -> str:
         parts.append(f"{addresses} to build ({', '.join(builds)})")
     elif plan["changes"]:
         parts.append("nothing to build")
-    if counts[BIND]:
-        parts.append(f"{counts['bind']} to bind")
+    if counts[BIND] > counts["held"]:
+        parts.append(f"{counts[BIND] - counts['held']} to bind")
+    if counts["held"]:
+        parts.append(f"{counts['held']} held by gates")
     heals = sum(d["class"] == "heal" for d in plan["drift"])
     if heals:
         parts.append(f"{heals} to heal")
@@ -137,8 +139,9 @@ def gates_line(plan: dict[str, Any]) -> str:
     failed = sum(map(len, map(failed_gates, plan["changes"])))
     undecided = sum(g["passed"] is None for c in plan["changes"] for g in c["gates"] if not c["is_return"])
     if failed:
-        return f"{_count(failed, 'gate')} {'fails: its binding' if failed == 1 else 'fail: their bindings'} would not move."
-    return f"{_count(undecided, 'gate')} {'is' if undecided == 1 else 'are'} decided after training." if undecided else ""
+        held = sum(bool(failed_gates(change)) for change in plan["changes"])
+        return f"{_count(failed, 'gate')} {'fails' if failed == 1 else 'fail'}: {_count(held, 'binding')} would not move."
+    return f"{_count(undecided, 'gate')} {'is' if undecided == 1 else 'are'} decided during the apply." if undecided else ""
 
 
 def _count(number: int, noun: str) -> str:

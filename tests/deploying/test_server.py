@@ -201,7 +201,7 @@ def test_a_serving_process_is_not_stopped_for_a_port_that_is_taken(root: Path, p
 
 def test_an_address_of_another_host_cannot_be_listened_on(root: Path, port: int) -> None:
     (problem,) = PLATFORM.problems(site_of(root, port, host="203.0.113.9"), None)
-    assert (problem.id, problem.setting, "elsewhere" in problem.hint) == ("cannot-listen", "host", True)
+    assert (problem.id, problem.setting, "`platform:`" in problem.hint) == ("cannot-listen", "host", True)
     assert PLATFORM.problems(site_of(root, port, host="203.0.113.9", here=False), None) == ()
 
 

@@ -48,7 +48,7 @@ def test_a_return_to_a_version_that_its_gates_would_hold_now(spam: Path) -> None
     text = projects.run("plan", cwd=spam)
     assert text.returncode == 0
     assert "a return" in text.stdout or "return to v1" in text.stdout
-    assert "decided after training" not in text.stdout
+    assert "decided during the apply" not in text.stdout
     assert "a return needs no evidence" in text.stdout
     plan = json.loads(projects.run("plan", "--json", cwd=spam).stdout)
     (change,) = plan["changes"]
@@ -58,7 +58,7 @@ def test_a_return_to_a_version_that_its_gates_would_hold_now(spam: Path) -> None
         "accuracy": False, "balanced_accuracy": None, "recall": True, "f1": None, "flips": None,
     }  # fmt: skip
     assert (plan["complete"], plan["applyable"]) == (True, True)
-    assert "decided after training" not in projects.run("plan", "--markdown", cwd=spam).stdout
+    assert "decided during the apply" not in projects.run("plan", "--markdown", cwd=spam).stdout
     returned(applied(spam))
 
 

@@ -108,8 +108,8 @@ def test_a_return_needs_no_evidence_and_keeps_what_exists() -> None:
 
 
 def test_a_refusal_names_the_gates_that_do_not_pass() -> None:
-    assert refusal(judged(evidence())) == f"flips 0.1, max 0.05; roc_auc not known, min 0.5 ({UNDEFINED})"
-    assert refusal(judged(evidence(None, COMPARED))[:2]) == "f1 not known, min 0.85"
+    assert refusal(judged(evidence())) == f"flips 0.1, must be ≤ 0.05; roc_auc not known, must be ≥ 0.5 ({UNDEFINED})"
+    assert refusal(judged(evidence(None, COMPARED))[:2]) == "f1 not known, must be ≥ 0.85"
     assert refusal(judged(evidence())[:2]) == ""
 
 

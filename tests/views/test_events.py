@@ -33,7 +33,7 @@ PLAIN = """\
 ✗ bind environment/prod/spam-filter  held by its gates  10 ms
     ✓ accuracy  0.9312  ≥ 0.85
     ✗ f1 drop     0.03  ≤ 0.01  (0.94 bound, 0.91 candidate)
-    ? flips             ≤ 0.05  (decided after training)
+    ? flips             ≤ 0.05  (decided during the apply)
     error[gate-failed]: A gate holds the binding
     f1 dropped.
     --> env.yaml:9:3

@@ -47,7 +47,7 @@ def test_a_table_of_every_rule() -> None:
         == f"""\
   ✓ accuracy  0.9312  ≥ 0.85
   ✓ f1 drop    0.004  ≤ 0.01  (0.94 bound, 0.936 candidate; {BETWEEN})
-  ? mae               ≤ 2  (decided after training)
+  ? mae               ≤ 2  (decided during the apply)
   ✗ flips             ≤ 0.05  (no rows)"""
     )
 
@@ -70,7 +70,7 @@ def test_the_uncertainty_of_a_value(more: dict[str, Any], words: str) -> None:
 
 def test_a_note_replaces_the_waiting_text() -> None:
     assert cells(passed=None, note="a return needs no evidence")[3] == "≤ 0.01  (a return needs no evidence)"
-    assert cells(passed=None)[3] == "≤ 0.01  (decided after training)"
+    assert cells(passed=None)[3] == "≤ 0.01  (decided during the apply)"
 
 
 def test_a_rule_of_another_release_shows_its_name() -> None:

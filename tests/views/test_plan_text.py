@@ -18,18 +18,18 @@ WHOLE = """\
     compare unknown · bind
     ✓ accuracy  0.9312  ≥ 0.85
     ✗ f1 drop     0.03  ≤ 0.01  (0.94 bound, 0.91 candidate)
-    ? flips             ≤ 0.05  (decided after training)
+    ? flips             ≤ 0.05  (decided during the apply)
 
 · model/spam-filter@v0  no longer declared
 
 Live differs from what is recorded:
-  heal  environment/prod  v1 → nothing  its server is not running
+  heal  environment/prod  recorded v1, live nothing  its server is not running
 
 note[newer-epoch]: A newer epoch exists. Nothing moves by itself.
   hint: format: 2
 
-1 gate fails: its binding would not move.
-Plan: 1 to create, 2 to update, 1 to forget, 2 to build (train 1, export 1, evaluate 1, compare 1), 1 to bind, 1 to heal.
+1 gate fails: 1 binding would not move.
+Plan: 1 to create, 2 to update, 1 to forget, 2 to build (train 1, export 1, evaluate 1, compare 1), 1 held by gates, 1 to heal.
 About 5 s of work, and 2 steps without history."""
 
 
@@ -69,7 +69,7 @@ def test_many_changes_of_a_kind_are_folded_with_their_work() -> None:
     assert "+ … and 47 more like these: train 47, export 47, evaluate 47, about 3 min 55 s" in shown
     assert "model/m003@v1, model/m004@v1" in shown
     assert "✗ f1 drop" in shown
-    assert "Plan: 50 to create, 1 to update, 51 to build (train 50, export 50, evaluate 50, compare 1), 1 to bind." in shown
+    assert "Plan: 50 to create, 1 to update, 51 to build (train 50, export 50, evaluate 50, compare 1), 1 held by gates." in shown
     assert "model/m049@v1  new" in text(many, verbose=True)
 
 

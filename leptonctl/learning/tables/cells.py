@@ -77,7 +77,7 @@ def infer(table: Table, name: str) -> ColumnType:
     )
 
 
-def check_columns(table: Table, names: Sequence[str], id: str, summary: str) -> None:  # noqa: A002
+def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) -> None:  # noqa: A002
     """Raises ProviderError unless every name is a column of the table. `unknown-column` is a mistake of the YAML, others of the file."""
     absent = missing_columns(names, table.frame.columns)
     if not absent:

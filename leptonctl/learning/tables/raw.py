@@ -26,7 +26,9 @@ def read_input(
     Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
     """
     table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
-    check_columns(table, [column.name for column in columns], "missing-column", "The input does not have all columns of the model")
+    check_columns(
+        table, [column.name for column in columns], id="missing-column", summary="The input does not have all columns of the model"
+    )
     arrays: Columns = {}
     faults: list[Fault] = []
     for column in columns:

@@ -30,7 +30,9 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     """The shape of the first table; the others must have its columns too. Raises ProviderError."""
     target, privacy, first = inputs.target, inputs.privacy or Privacy(), tables[0]
     by = _split_columns(inputs.split)
-    check_columns(first, [target, *inputs.columns, *privacy.drop, *privacy.hash, *by], "unknown-column", "A column is not in the data")
+    check_columns(
+        first, [target, *inputs.columns, *privacy.drop, *privacy.hash, *by], id="unknown-column", summary="A column is not in the data"
+    )
     _check_target(inputs.target, (*privacy.drop, *privacy.hash, *by), first)
     features = tuple(name for name in first.frame.columns if name not in (target, *privacy.drop, *by))
     if not features:
@@ -43,7 +45,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         )
     types = {name: _type_of(name, inputs.columns.get(name), first, privacy) for name in (*features, target, *inputs.columns)}
     for other in tables[1:]:
-        check_columns(other, (*features, target), "missing-column", "The test data does not have all columns")
+        check_columns(other, (*features, target), id="missing-column", summary="The test data does not have all columns")
     return Shape(
         target=target,
         target_type="string" if types[target] == "boolean" else types[target],
