@@ -16,7 +16,7 @@ from leptonctl.spi.learning import Estimator, Options, ProviderError
 Takes = Literal["number", "double", "string"]
 
 
-def convert(name: str, estimator: Estimator, takes: Takes, width: int, opset: int, options: Options) -> onnx.ModelProto:
+def convert(estimator: Estimator, *, name: str, takes: Takes, width: int, opset: int, options: Options) -> onnx.ModelProto:
     """A model with one input [N, width] and outputs in the converter's order. `name` is the estimator's name in messages.
 
     Raises ProviderError: export-failed.

@@ -12,7 +12,7 @@ from leptonctl.core.manifest import FEATURES
 from leptonctl.learning.fit import Fitted, FittedStep
 from leptonctl.learning.frame import Slice
 from leptonctl.learning.onnx.canonical import canonical
-from leptonctl.learning.onnx.conversion import convert
+from leptonctl.learning.onnx.conversion import Takes, convert
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
 from leptonctl.learning.onnx.trainer_graph import own_graph
 from leptonctl.learning.onnx.wiring import Wiring
@@ -64,7 +64,7 @@ def _add_step(wiring: Wiring, step: FittedStep, source: str, opset: int) -> str:
         return exact_nodes(wiring, step.transformer, source)
     provider, width = step.preprocessor, sum(len(piece.columns) for piece in step.takes)
     options = provider.export_options(step.transformer) if provider.export_options else {}
-    model = convert(provider.name, step.transformer, provider.takes, width, opset, options)
+    model = convert(step.transformer, name=provider.name, takes=provider.takes, width=width, opset=opset, options=options)
     return wiring.splice(model, [source], [model.graph.output[0].name])[0]
 
 
@@ -98,7 +98,8 @@ def _converted(fitted: Fitted, opset: int, *, wide: bool) -> tuple[onnx.ModelPro
     trainer, estimator = fitted.trainer, fitted.estimator
     options = {"zipmap": False} if trainer.task == "classification" else {}
     options |= trainer.export_options(estimator) if trainer.export_options else {}
-    model = convert(trainer.name, estimator, "double" if wide else "number", fitted.width, opset, options)
+    takes: Takes = "double" if wide else "number"
+    model = convert(estimator, name=trainer.name, takes=takes, width=fitted.width, opset=opset, options=options)
     repairs = [f"{trainer.name}: computed in float64"] if wide else []
     if trainer.repair is not None:
         before = model.SerializeToString(deterministic=True)
