@@ -52,7 +52,7 @@ def pin(
     ctx: typer.Context,
     addresses: Annotated[list[str] | None, typer.Argument(metavar="[ADDR]...", help="Only these dataset versions. Default: all.")] = None,
 ) -> int:
-    """Write the digests of data files into the YAML. Never changes an existing digest, but proposes a new version."""
+    """Write the digests of data files into the YAML. Never changes an existing digest: new data need a new version."""
     from leptonctl.commands.pin import pin as command
     from leptonctl.views.reports import has_error, pin_text
 

@@ -278,7 +278,9 @@ def _bad_format(problem: SchemaError, path: Path) -> Mistake:
     examples = problem.schema.get("examples", [])
     if path and path[-1] == "digest":
         detail = "a digest is `sha256:` and 64 hex digits"
-        return Mistake(id="bad-digest", summary="A digest is malformed", detail=detail, path=path, hint="run `leptonctl pin` to write it")
+        return Mistake(
+            id="bad-digest", summary="A digest is malformed", detail=detail, path=path, hint="remove it, then let `leptonctl pin` write it"
+        )
     hint = f"for example {examples[0]}" if examples else "see the YAML reference"
     return Mistake(
         id="bad-format",

@@ -63,7 +63,7 @@ def problems(kind: str, line: str) -> tuple[Diagnostic, ...]:
         ("Dataset", "privacy: {hash: [a], key_id: k}", "missing-key", 1, "`privacy` needs `key`", "add `key:` (the key of the hash)"),
         ("Dataset", "privacy: {key: s3cret}", "plain-secret", 16, "`key` must say where the secret is", "write `{secret: {env: NAME}}` or `{secret: {file: PATH}}`"),
         ("Dataset", "target: {secret: {env: A}}", "misplaced-secret", 9, "`target` does not take a secret", "write the value itself"),
-        ("Dataset", "digest: sha256:abc", "bad-digest", 9, "a digest is `sha256:` and 64 hex digits", "run `leptonctl pin` to write it"),
+        ("Dataset", "digest: sha256:abc", "bad-digest", 9, "a digest is `sha256:` and 64 hex digits", "remove it, then let `leptonctl pin` write it"),
         ("Dataset", "delimiter: ab", "wrong-length", 12, "`delimiter` must have at most 1 character", "remove a character"),
         ("Environment", "models: {m: 1991}", "wrong-type", 13, "`m` must be a string or a mapping, not 1991", 'quote it: "1991"'),
         ("Environment", "models: {M x: v1}", "bad-name", 10, "a name is 1 to 63 lower-case letters, digits, `.`, `_`, `-`, and begins with a letter or digit", "write m-x"),

@@ -68,7 +68,7 @@ def _read(source: SourceFile, bench: Bench) -> Table:
         raise ProviderError(
             "The data has changed",
             detail=f"{source.path} no longer has the bytes that were planned or pinned.",
-            hint="plan again; for pinned data, restore the file or add a version with `leptonctl pin`",
+            hint="plan again; for pinned data, restore the file, or declare a new version for the new data and run `leptonctl pin`",
             id="source-changed",
             file=source.path,
         )
