@@ -11,7 +11,7 @@ from leptonctl.language.yaml12 import parse
 from leptonctl.language.yaml12_errors import bad_character
 
 MARKER = "leptonctl.yaml"
-LARGEST = 32 * 2**20
+LARGEST = 4 * 2**20
 IS_PROJECT = re.compile(r"""^kind\s*:\s*["']?Project["']?\s*(?:#.*)?$""", re.MULTILINE)
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 

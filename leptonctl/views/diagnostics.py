@@ -8,18 +8,28 @@ from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Span
 
 WIDEST = 120
+MOST_SHOWN = 100
 TAB = "    "
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;34"}
 BREAK = re.compile(r"\r\n|\n|\r")
 
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool) -> str:
-    """All diagnostics in the order of their places, then their count. `sources`: file -> text. Empty without diagnostics."""
+    """Diagnostics in the order of their places, then their count. `sources`: file -> text. Empty without diagnostics.
+
+    At most MOST_SHOWN, errors first when there are more.
+    """
     ordered = sorted(dict.fromkeys(diagnostics), key=_sort_key)
     if not ordered:
         return ""
     lines: dict[str, list[str]] = {}
-    blocks = [_block(diagnostic, sources, lines, color=color) for diagnostic in ordered]
+    shown = ordered
+    if len(ordered) > MOST_SHOWN:
+        errors_first = sorted(ordered, key=lambda diagnostic: diagnostic.severity != "error")
+        shown = sorted(errors_first[:MOST_SHOWN], key=_sort_key)
+    blocks = [_block(diagnostic, sources, lines, color=color) for diagnostic in shown]
+    if len(ordered) > MOST_SHOWN:
+        blocks.append(f"… and {len(ordered) - MOST_SHOWN} more; `--json` lists them all")
     return "\n\n".join(blocks) + "\n\n" + _closing(ordered) + "\n"
 
 

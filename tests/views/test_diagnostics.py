@@ -2,7 +2,7 @@
 
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Span
-from leptonctl.views.diagnostics import render
+from leptonctl.views.diagnostics import MOST_SHOWN, render
 
 
 def at(line: int, column: int, end: int, file: str = "models/churn.yaml") -> Span:
@@ -111,3 +111,14 @@ def test_color_only_when_asked() -> None:
     assert "\x1b[1;31merror[x]\x1b[0m" in colored
     assert "\x1b[1;31m^^^ d\x1b[0m" in colored
     assert "\x1b" not in render([problem], {"a.yaml": "key:"}, color=False)
+
+
+def test_of_very_many_the_errors_are_shown_first_and_the_rest_is_counted() -> None:
+    notes = [Diagnostic(id="a-note", severity="note", summary="Note", detail=f"{n}", span=at(n, 1, 2)) for n in range(1, MOST_SHOWN + 1)]
+    errors = [error("an-error", "Error", f"{n}", span=at(n, 1, 2, "z.yaml")) for n in range(1, 4)]
+    shown = render([*notes, *errors], {}, color=False)
+    assert shown.count("error[an-error]") == len(errors)
+    assert shown.count("note[a-note]") == MOST_SHOWN - len(errors)
+    assert "… and 3 more; `--json` lists them all" in shown
+    assert shown.splitlines()[-1].startswith("3 errors"), shown[-100:]
+    assert "more" not in render(notes, {}, color=False)
