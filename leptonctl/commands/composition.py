@@ -20,7 +20,7 @@ from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
 
 
-def compose(session: Session, move: Move, decision: Decision, commit: str | None) -> Wanted:
+def compose(session: Session, move: Move, decision: Decision, *, commit: str | None, dirty: bool) -> Wanted:
     """The environment as wanted. Stores every recipe that a pointer or a seal names before it returns."""
     declared = environments(move.declarations).get(move.name)
     bound = {one.change.address: _binding_pointer(session, one.change, move) for one in decision.ready}
@@ -32,7 +32,7 @@ def compose(session: Session, move: Move, decision: Decision, commit: str | None
     judged += [(one.change.address, one.judgements) for one in decision.held_by_gates]
     return Wanted(
         bindings={**bound, **own} if bound or move.itself else {},
-        environment=_record(move, declared, commit),
+        environment=_record(move, declared, commit, dirty=dirty),
         routes=lambda address, pointer: route_of(session, address, pointer, checks),
         seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
@@ -76,7 +76,7 @@ def _own_pointer(move: Move) -> dict[str, Pointer | None]:
     return {address: Pointer(digest=node.digest, declaration=node.declaration, effect=True)}
 
 
-def _record(move: Move, declared: Environment | None, commit: str | None) -> EnvironmentRecord | None:
+def _record(move: Move, declared: Environment | None, commit: str | None, *, dirty: bool) -> EnvironmentRecord | None:
     """The environment's record as wanted; None when it is destroyed."""
     recorded = move.state.environments.get(move.name)
     if declared is None:
@@ -88,6 +88,7 @@ def _record(move: Move, declared: Environment | None, commit: str | None) -> Env
         requests=declared.requests,
         host=host_name() if is_here(recorded) or recorded is None else recorded.host,
         commit=commit,
+        dirty=dirty,
     )
 
 

@@ -41,7 +41,7 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
 def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter) -> Outcome:
     started = time.monotonic()
     owner = owner_of(session, "leptonctl destroy")
-    author = Author(command="destroy", by=owner.user, host=owner.host, commit=owner.commit)
+    author = Author(command="destroy", by=owner.user, host=owner.host, commit=owner.commit, dirty=owner.dirty)
     codes: list[int] = []
     unbound_count = 0
     with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:

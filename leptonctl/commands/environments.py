@@ -80,7 +80,7 @@ class Environments:
             move = Move(name=name, changes=changes, declarations=self.run.session.declarations, settled=settled, state=state)
             decision = decide(move, self.run.built)
             self._report(decision)
-            return compose(self.run.session, move, decision, self.commit)
+            return compose(self.run.session, move, decision, commit=self.commit, dirty=self.run.owner.dirty)
 
         try:
             self._switch(name).move(name, settle, here=self._is_here(name))

@@ -46,7 +46,7 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
     author = record.author
     entry: dict[str, Json] = {
         "serial": record.serial, "id": record.id, "at": record.at, "command": author.command, "by": author.by, "host": author.host,
-        "commit": author.commit, "environment": record.environment, "deployment": record.deployment,
+        "commit": author.commit, "dirty": author.dirty, "environment": record.environment, "deployment": record.deployment,
         "evidence": [verdict_to_json(verdict) for verdict in record.evidence], "changes": [*changes],
     }  # fmt: skip
     if held:
@@ -58,7 +58,7 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
 
 def _hole_entry(hole: Hole) -> dict[str, Json]:
     return {
-        "serial": hole.mark.serial, "id": hole.mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None,
+        "serial": hole.mark.serial, "id": hole.mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None, "dirty": False,
         "environment": None, "deployment": None, "evidence": [], "changes": [], "missing": f"{hole.path} {hole.reason}",
     }  # fmt: skip
 

@@ -144,7 +144,7 @@ class Run:
 def author_of(run: Run) -> Author:
     """The author for the history: who, with which command, from which commit."""
     owner = run.owner
-    return Author(command=run.command, by=owner.user, host=owner.host, commit=owner.commit)
+    return Author(command=run.command, by=owner.user, host=owner.host, commit=owner.commit, dirty=owner.dirty)
 
 
 def parallelism(session: Session) -> int:

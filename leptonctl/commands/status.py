@@ -41,6 +41,7 @@ def _environment(session: Session, name: str, state: State, live: Live) -> Json:
         "protected": record.protected,
         "deployment": record.deployment,
         "commit": record.commit,
+        "dirty": record.dirty,
         "models": models,
         "servers": [_server(server, live) for server in live.servers],
     }

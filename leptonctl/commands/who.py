@@ -10,8 +10,10 @@ from leptonctl.storage.owner import current_owner
 
 def owner_of(session: Session, command: str = "") -> Owner:
     """This process in the form for claims, locks and records."""
-    commit = git.head(session.root)
-    return current_owner(command or _command(), commit.hash if commit else None)
+    commit = git.head(session.root, sorted(session.sources))
+    if commit is None:
+        return current_owner(command or _command(), None)
+    return current_owner(command or _command(), commit.hash, dirty=bool(commit.dirty))
 
 
 def _command() -> str:

@@ -43,7 +43,7 @@ class Pointer(Record):
 class Owner(Record):
     """The process that acts, as claims, locks and records name it. `start` is in clock ticks since boot.
 
-    `namespace` tells the pids of containers apart. `since` is ISO 8601 in UTC.
+    `namespace` tells the pids of containers apart. `since` is ISO 8601 in UTC. `dirty`: declared files differed from the commit.
     """
 
     user: str = ""
@@ -55,6 +55,7 @@ class Owner(Record):
     start: int | None = None
     command: str = ""
     commit: str | None = None
+    dirty: bool = False
     since: str = ""
 
 
@@ -91,7 +92,8 @@ class Environment(Record):
     """The record of an environment. `platform` holds its settings as declared, with `type`.
 
     `served` belongs to the present incarnation, which began with the first bind: model -> package -> how it was served.
-    `host` is where its server runs. `commit` is the last commit applied to it from a repository.
+    `host` is where its server runs. `commit` is the last commit applied to it from a repository; `dirty`: declared files differed
+    from it.
     """
 
     platform: Mapping[str, Json]
@@ -101,6 +103,7 @@ class Environment(Record):
     url: str | None = None
     deployment: int = 0
     commit: str | None = None
+    dirty: bool = False
     incarnation: int = 1
     served: Mapping[str, Mapping[str, Served]] = {}
     destroyed: bool = False
@@ -116,12 +119,16 @@ class Seal(Record):
 
 
 class Author(Record):
-    """Who made a change, with which command and from which commit: part of history records and pending switches."""
+    """Who made a change, with which command and from which commit: part of history records and pending switches.
+
+    `dirty`: declared files differed from the commit.
+    """
 
     command: str = ""
     by: str | None = None
     host: str | None = None
     commit: str | None = None
+    dirty: bool = False
 
 
 class Mark(Record):

@@ -74,6 +74,7 @@ def environment_after(old: Environment | None, wanted: Environment | None, *, nu
         url=url,
         host=wanted.host or old.host,
         commit=wanted.commit or old.commit,
+        dirty=wanted.dirty if wanted.commit else old.dirty,
         incarnation=old.incarnation + 1 if old.destroyed else old.incarnation,
         served={} if old.destroyed else old.served,
         destroyed=False,

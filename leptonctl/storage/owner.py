@@ -9,12 +9,21 @@ from pathlib import Path
 from leptonctl.core.state import Owner
 
 
-def current_owner(command: str, commit: str | None) -> Owner:
+def current_owner(command: str, commit: str | None, *, dirty: bool = False) -> Owner:
     """The record of this process."""
     return Owner(
-        user=user_name(), host=host_name(), machine=machine_id(), boot=boot_id(), namespace=pid_namespace(), pid=os.getpid(),
-        start=process_start(os.getpid()), command=command, commit=commit, since=datetime.now(UTC).isoformat(timespec="seconds"),
-    )  # fmt: skip
+        user=user_name(),
+        host=host_name(),
+        machine=machine_id(),
+        boot=boot_id(),
+        namespace=pid_namespace(),
+        pid=os.getpid(),
+        start=process_start(os.getpid()),
+        command=command,
+        commit=commit,
+        dirty=dirty,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def is_alive(owner: Owner) -> bool | None:

@@ -49,6 +49,7 @@ MEANINGS = {
     "columns": "The features, in the order of the data.",
     "command": "The command that ran.",
     "commit": "Commit of the project's repository, null without a repository.",
+    "dirty": "Whether declared files differed from that commit.",
     "current": "Address → its pointer.",
     "declaration": "Digest under which its recipe is stored.",
     "deployment": "Number of a deployment.",

@@ -36,10 +36,17 @@ def sort_key(at: str | float | None) -> float:
 
 
 def who(record: Mapping[str, Any]) -> str:
-    """`mara on build7, commit 1a2b3c4`, as much of it as is known."""
+    """`mara on build7, commit 1a2b3c4`, as much of it as is known; `commit 1a2b3c4 + edits` when declared files differed from it."""
     by = " on ".join(printable(str(record[k])) for k in ("by", "host") if record.get(k))
-    commit = f"commit {printable(str(record['commit']))[:SHORT]}" if record.get("commit") else ""
+    commit = commit_text(record)
     return ", ".join(part for part in (by, commit) if part) or "unknown"
+
+
+def commit_text(record: Mapping[str, Any]) -> str:
+    """`commit 1a2b3c4 + edits`; empty without a commit."""
+    if not record.get("commit"):
+        return ""
+    return f"commit {printable(str(record['commit']))[:SHORT]}" + (" + edits" if record.get("dirty") else "")
 
 
 def short(digest: str | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import SHORT, metrics_text, short, when
+from leptonctl.views.records import commit_text, metrics_text, short, when
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import table
 
@@ -31,7 +31,7 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
         # where nothing is bound, no server has to run
         head.append(_health(environment.get("healthy"), style))
     head += [style.dim("protected")] if environment.get("protected") else []
-    head += [style.dim(f"commit {printable(str(environment['commit']))[:SHORT]}")] if environment.get("commit") else []
+    head += [style.dim(commit_text(environment))] if environment.get("commit") else []
     if not models:
         return "  ".join(head) + "\n  no model is bound"
     rows = [(printable(m["name"]), printable(m["version"]), when(m["since"], now), f"#{m['serial']}", short(m["artifact"])) for m in models]
