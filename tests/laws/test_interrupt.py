@@ -71,7 +71,8 @@ def test_two_interrupts_stop_an_apply_at_once(tiny: Callable[..., Path]) -> None
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.01)
     out, err = process.communicate(timeout=20)
-    assert process.returncode == 130, out + err
+    # one that comes while the interpreter ends is its own: it dies of the signal, which a shell reads as 130 too
+    assert process.returncode in {130, -signal.SIGINT}, out + err
     assert time.monotonic() - began < PATIENCE_S
     assert "Traceback" not in err, err
     assert workers_ended(root), workers(root)
