@@ -19,4 +19,9 @@ def without_folder(path: list[str], folder: str, package: str) -> list[str]:
 def leave_working_folder() -> None:
     """Take the working folder off `sys.path`. Call it before importing anything that is not ours."""
     package = os.path.join(os.path.dirname(__file__), os.pardir)  # noqa: PTH118, PTH120
-    sys.path[:] = without_folder(sys.path, os.getcwd(), package)  # noqa: PTH109
+    try:
+        folder = os.getcwd()  # noqa: PTH109
+    except OSError:
+        # it was removed: nothing can be imported from it, and what needs a folder says so
+        return
+    sys.path[:] = without_folder(sys.path, folder, package)

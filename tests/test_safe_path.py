@@ -49,3 +49,25 @@ def test_no_command_runs_a_file_of_the_project(trapped: Path, tmp_path: Path, va
         if words[0] == "apply":
             projects.edit(trapped / "environment-dev.yaml", "line: v1", "line: v2")
             assert subprocess.run(command, cwd=trapped, env=environment, capture_output=True, check=False, timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("plan",), ("status", "--json"), ("init",), ("-C", "below", "plan")], ids=" ".join)
+def test_a_working_folder_that_was_removed_is_a_mistake_that_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    script = f"import os, sys; os.rmdir(os.getcwd()); from leptonctl.__main__ import main; sys.argv[1:] = {list(words)!r}; sys.exit(main())"
+    (tmp_path / "gone").mkdir()
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=tmp_path / "gone", env=projects.environment(), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "no-folder" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_needs_no_working_folder(tmp_path: Path) -> None:
+    script = "import os, sys; os.rmdir(os.getcwd()); from leptonctl.__main__ import main; sys.argv[1:] = ['--help']; sys.exit(main())"
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path / "gone", env=projects.environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "plan" in done.stdout) == (0, True), done.stderr

@@ -79,14 +79,18 @@ def _bug(bug: Exception, words: Sequence[str], directory: Path | None) -> Diagno
     text = "".join(traceback.format_exception(bug))
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     head = f"leptonctl {__version__}, Python {sys.version}\nat {moment}, arguments {list(words)!r}\n\n"
-    log = _write_log(directory or Path.cwd(), f"bug-{moment}-{os.getpid()}.log", head + text)
+    log = _write_log(directory, f"bug-{moment}-{os.getpid()}.log", head + text)
     detail = f"This is a bug in leptonctl, not a mistake of yours: {type(bug).__name__}. The details are in {log}."
     return error("internal", "leptonctl failed unexpectedly", detail, hint="report it with that file")
 
 
-def _write_log(start: Path, name: str, text: str) -> Path:
-    """Into `.leptonctl/logs` of the project around `start`, or where temporary files go."""
-    project = next((f for f in (start, *start.absolute().parents) if os.path.isdir(f / ".leptonctl")), None)  # noqa: PTH112 - is_dir raises for a name that is too long
+def _write_log(directory: Path | None, name: str, text: str) -> Path:
+    """Into `.leptonctl/logs` of the project around `directory` (default: the working folder), or where temporary files go."""
+    try:
+        start = (directory or Path()).absolute()
+    except OSError:  # the working folder was removed
+        start = Path("/")
+    project = next((f for f in (start, *start.parents) if os.path.isdir(f / ".leptonctl")), None)  # noqa: PTH112 - is_dir raises for a name that is too long
     if project is not None:
         try:
             (project / ".leptonctl" / "logs").mkdir(exist_ok=True)

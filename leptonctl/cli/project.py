@@ -17,10 +17,11 @@ def init(
 ) -> int:
     """Create a project that is ready to apply, and report what was inferred."""
     from leptonctl.commands.init import init as command
+    from leptonctl.commands.session import folder_of
     from leptonctl.views.reports import init_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.directory or Path.cwd(), from_file, target), init_text)
+    return terminal.show(command(folder_of(terminal.directory), from_file, target), init_text)
 
 
 def validate(ctx: typer.Context) -> int:

@@ -73,6 +73,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
             tool=__version__,
         ),
         ops=tuple(session.ops),
+        only=addresses,
     )
     return Planned(plan=plan, state=state, settled=settled, live=live, checkout=checkout, prerequisites=prerequisites)
 

@@ -55,7 +55,7 @@ class Session:
     def open(cls, directory: Path | None) -> "Session":
         """The project around a folder (default: the working folder)."""
         # not Path.resolve, which raises for links that lead in a circle before Python 3.13 only
-        start = Path(os.path.realpath(directory or Path.cwd()))
+        start = Path(os.path.realpath(folder_of(directory)))
         if not os.path.isdir(start):  # noqa: PTH112 - is_dir raises for a name that is too long
             raise fail("no-folder", "The folder does not exist", str(start), hint="pass an existing folder to -C")
         root = find_root(start)
@@ -209,6 +209,15 @@ class Session:
             store=self.settings.store,
             say=say,
         )
+
+
+def folder_of(directory: Path | None) -> Path:
+    """The folder that a command works in: that of -C, else the working folder. Failure `no-folder` when that was removed."""
+    try:
+        return Path.cwd() / (directory or "")
+    except OSError as problem:
+        hint = "change to an existing folder"
+        raise fail("no-folder", "The working folder does not exist", "it was removed or renamed", hint=hint) from problem
 
 
 def refuse(problems: tuple[Diagnostic, ...]) -> None:

@@ -113,7 +113,8 @@ class Plan(Frozen):
     """The complete list of what would change. Apply does nothing that is not in it.
 
     `ops` are the ops to count, in order. `binding` is what a saved plan is bound to: part -> digest (lineage, serial,
-    pointers, configuration, data, live, tool, steps); `plan_id` is the digest of all of them.
+    pointers, configuration, data, live, tool, steps); `plan_id` is the digest of all of them. `only`: the addresses that
+    it is limited to; none: all.
     """
 
     plan_id: str
@@ -125,6 +126,7 @@ class Plan(Frozen):
     diagnostics: tuple[Diagnostic, ...] = ()
     ops: tuple[str, ...] = ()
     binding: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
     @property
     def moving(self) -> tuple[Change, ...]:

@@ -165,8 +165,12 @@ def make_plan(
     diagnostics: Sequence[Diagnostic] = (),
     observed: Observed,
     ops: Collection[str],
+    only: Sequence[str] = (),
 ) -> Plan:
-    """The plan as a value, bound to everything it was made from. `ops` are the names of the ops, in the order they are counted."""
+    """The plan as a value, bound to everything it was made from.
+
+    `ops` are the names of the ops, in the order they are counted. `only`: the addresses it was limited to; none: all.
+    """
     moving = [c for c in changes if not isinstance(c, Keep)]
     pointers: Json = {a: [p.digest, p.version, p.package, p.artifact] for a, p in state.current.items()} if state else {}
     steps: Json = [[c.action, c.address, [[s.name, s.op, s.spec, s.cached] for s in c.steps]] for c in moving]
@@ -190,6 +194,7 @@ def make_plan(
         diagnostics=tuple(diagnostics),
         ops=tuple(ops),
         binding=binding,
+        only=tuple(only),
     )
 
 

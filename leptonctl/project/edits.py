@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from leptonctl.core.diagnostic import fail
-from leptonctl.storage.durable import DOT_FOLDER
+from leptonctl.storage.durable import DOT_FOLDER, fsync_folder
 
 LEFT_OVER_S = 3600.0
 
@@ -49,6 +49,7 @@ def _replace(file: Path, text: str) -> None:
         else:
             Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(file)
+        fsync_folder(file.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -57,13 +58,17 @@ def _replace(file: Path, text: str) -> None:
 def _temporary_folder(file: Path) -> Path:
     """Where a file is written before it takes its place: in `.leptonctl`, so that a kill leaves nothing among the user's files.
 
-    The folder of the file itself where there is no `.leptonctl`, or it lies on another device. What a kill left goes after an hour.
+    The folder of the file itself where there is no `.leptonctl` that we may write to, or it lies on another device. What a kill left
+    goes after an hour.
     """
     dot_folder = next((folder / DOT_FOLDER for folder in file.parents if (folder / DOT_FOLDER).is_dir()), None)
     if dot_folder is None or dot_folder.stat().st_dev != file.parent.stat().st_dev:
         return file.parent
     edits = dot_folder / "edits"
-    edits.mkdir(exist_ok=True)
+    with suppress(OSError):
+        edits.mkdir(exist_ok=True)
+    if not (edits.is_dir() and os.access(edits, os.W_OK | os.X_OK)):
+        return file.parent
     for entry in edits.iterdir():
         with suppress(FileNotFoundError):
             if entry.stat().st_mtime < time.time() - LEFT_OVER_S:

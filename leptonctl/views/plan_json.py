@@ -17,6 +17,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         "plan_id": plan.plan_id,
         "effect_id": plan.effect_id,
         "prior": {"lineage": plan.lineage, "serial": plan.serial},
+        "only": list(plan.only),
         "changes": [_change(c) for c in plan.moving],
         "drift": [_drift(d) for d in plan.drift],
         "diagnostics": [d.to_json() for d in plan.diagnostics],

@@ -11,7 +11,6 @@ from leptonctl.views.style import Style, cut, printable, value_text
 from leptonctl.views.tables import table
 from leptonctl.views.words import (
     MARKS,
-    NOTHING,
     build_steps,
     failed_gates,
     forecast_line,
@@ -45,7 +44,7 @@ def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: boo
 
 def _closing(plan: dict[str, Any], style: Style) -> str:
     if not has_effect(plan):
-        return NOTHING
+        return summary_line(plan)
     gates = gates_line(plan)
     failed = any(map(failed_gates, plan["changes"]))
     lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan)), forecast_line(plan)]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from leptonctl.kinds.gate_rules import find_rule
-from leptonctl.views.style import duration, figure
+from leptonctl.views.style import duration, figure, printable
 
 ACTIONS = ("create", "update", "remove", "forget")
 BIND = "bind"
@@ -105,7 +105,8 @@ def has_effect(plan: dict[str, Any]) -> bool:
 def summary_line(plan: dict[str, Any]) -> str:
     """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`"""
     if not has_effect(plan):
-        return NOTHING
+        # nothing is known of what was not asked for
+        return f"Nothing to do for {', '.join(map(printable, plan['only']))}." if plan["only"] else NOTHING
     counts = plan["summary"]
     parts = [f"{counts[a]} to {a}" for a in ACTIONS if counts[a]]
     builds = [f"{op.replace('_', '-')} {n}" for op, n in counts.items() if n and op not in NOT_BUILT]

@@ -122,3 +122,19 @@ def test_a_classification_and_a_regression_on_one_dataset(both_tasks: Path) -> N
     assert (done["prepared"], done["trained"], done["evaluated"]) == (0, 0, 1)
     verified = projects.run("verify", "slope@v1", cwd=both_tasks)
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_of_what_was_not_asked_for_nothing_is_said(tiny: Tiny) -> None:
+    root = tiny(models=TWO, environments={"dev": "models: {line: v1}"})
+    applied(root)
+    projects.edit(root / "model-curve.yaml", "C: 0.5", "C: 0.25")
+    for words in (("plan",), ("apply", "--yes")):
+        done = projects.run(*words, "--only", "model/line@v1", cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Nothing to do for model/line@v1." in done.stdout
+        assert "everything" not in done.stdout
+    again = projects.run("promote", "line", "dev", "dev", "--yes", cwd=root)
+    assert (again.returncode, "Nothing to do for environment/dev/line." in again.stdout) == (0, True), again.stdout + again.stderr
+    assert pending(root) == {"model/curve@v1": "update"}
+    applied(root)
+    assert "Nothing to do: everything declared is in place." in projects.run("plan", cwd=root).stdout

@@ -65,3 +65,9 @@ def test_of_a_link_the_file_behind_it_is_edited(file: Path) -> None:
 def test_without_a_project_a_file_is_written_where_it_belongs(tmp_path: Path) -> None:
     write_text(tmp_path / "saved.plan", "plan")
     assert [(entry.name, entry.read_text(encoding="utf-8")) for entry in tmp_path.iterdir()] == [("saved.plan", "plan")]
+
+
+def test_a_dot_folder_that_takes_no_file_is_done_without(file: Path) -> None:
+    (file.parents[1] / ".leptonctl" / "edits").write_text("in the way", encoding="utf-8")
+    write_text(file, "new")
+    assert (file.read_text(encoding="utf-8"), [entry.name for entry in file.parent.iterdir()]) == ("new", ["m.yaml"])

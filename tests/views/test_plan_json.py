@@ -10,7 +10,7 @@ from tests.views.plans import BINDING, OPS, V1, V2, binding, edited, everything,
 def test_every_key_of_the_contract_is_there() -> None:
     shown = plan_to_json(everything())
     assert list(shown) == [
-        "format_version", "plan_id", "effect_id", "prior", "changes", "drift", "diagnostics", "summary", "complete", "applyable",
+        "format_version", "plan_id", "effect_id", "prior", "only", "changes", "drift", "diagnostics", "summary", "complete", "applyable",
     ]  # fmt: skip
     assert shown["prior"] == {"lineage": "line", "serial": 3}
     assert json.loads(json.dumps(shown)) == shown
