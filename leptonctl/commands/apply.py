@@ -9,10 +9,10 @@ from leptonctl.commands.environments import Environments
 from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.recover import recover
-from leptonctl.commands.run import Run, author_of
+from leptonctl.commands.run import Run
 from leptonctl.commands.saved_plan import check_saved, is_same_configuration, read_saved
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import owner_of
+from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
@@ -27,13 +27,14 @@ Consent = Callable[[Plan], bool]
 
 
 class Request(Frozen):
-    """The options of an apply. `only`: addresses, none means all. `expect`: the reviewed effect id. `command`: for the history."""
+    """The options of an apply. `only`: addresses, none means all. `expect`: the reviewed effect id. `command`, `reason`: for history."""
 
     only: Sequence[str] = ()
     plan_file: Path | None = None
     expect: str | None = None
     allow_rewind: bool = False
     command: str = "apply"
+    reason: str = ""
 
 
 def apply(session: Session, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
@@ -47,7 +48,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
         is_done = not plan.has_effect and not has_errors(plan.diagnostics)
         if is_done and (saved is None or is_same_configuration(saved, plan)):
             # a second run of what is done succeeds, with a saved plan or an expected effect too
-            return _finish_idle(session, planned, reporter, request.command)
+            return _finish_idle(session, planned, reporter, request)
         if saved is not None:
             check_saved(saved, plan)
         _refuse(plan, request.expect)
@@ -55,7 +56,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
             return Outcome(plan=plan, exit_code=ERROR)
         consented = plan.effect_id
         with suppress(PointerMoved):
-            return _apply_claimed(session, planned, reporter, request.command)
+            return _apply_claimed(session, planned, reporter, request)
     raise fail(
         "contended",
         "Other applies keep moving the same addresses",
@@ -74,13 +75,13 @@ def _refuse(plan: Plan, expect: str | None) -> None:
         raise Failure(plan.diagnostics, refusal_code(plan.diagnostics))
 
 
-def _finish_idle(session: Session, planned: Planned, reporter: Reporter, command: str) -> Outcome:
-    run = Run(session=session, planned=planned, reporter=reporter, command=command, owner=owner_of(session))
+def _finish_idle(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
+    run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner_of(session, reason=request.reason))
     run.begin(effects=True)
     return run.finish(planned.plan.serial)
 
 
-def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, command: str) -> Outcome:
+def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
     """Everything between the claim and its release."""
     ensure_dot_folder(session.root)
     session.pointers.begin()
@@ -88,12 +89,12 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, comma
     healed = [d.address for d in planned.plan.drift if d.drift_class == "heal"]
     expected = {c.address: c.before for c in moving}
     returns = [c.address for c in moving if c.is_return]
-    owner = owner_of(session)
+    owner = owner_of(session, reason=request.reason)
     run: Run | None = None
     addresses = [*expected, *healed]
     try:
         with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
-            run = Run(session=session, planned=planned, reporter=reporter, command=command, owner=owner)
+            run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner)
             run.begin(effects=True)
             environments = Environments(run=run, claim=claim, commit=planned.checkout.commit)
             try:
@@ -130,4 +131,4 @@ def _record(run: Run, asserting: Callable[[State], State]) -> None:
         still = {address: pointer for address, pointer in pointers.items() if current.get(address) == planned_digests[address]}
         return state.moved(still) if still else state
 
-    run.session.pointers.move(move, Note(author=author_of(run)))
+    run.session.pointers.move(move, Note(author=author_of(run.owner, run.command)))

@@ -7,14 +7,14 @@ from leptonctl.commands.apply import Consent
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import owner_of
+from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core.address import covers, document, parse
 from leptonctl.core.change import Plan, Remove
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepFinished
 from leptonctl.core.plan import Observed, make_plan
-from leptonctl.core.state import Author, Pointer, State
+from leptonctl.core.state import Pointer, State
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.binding import with_unbind_step
@@ -41,7 +41,7 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
 def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter) -> Outcome:
     started = time.monotonic()
     owner = owner_of(session, "leptonctl destroy")
-    author = Author(command="destroy", by=owner.user, host=owner.host, commit=owner.commit, dirty=owner.dirty)
+    author = author_of(owner, "destroy")
     codes: list[int] = []
     unbound_count = 0
     with claimed(session.pointers, owner, [c.address for c in plan.moving], liveness=session.liveness) as claim:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from leptonctl.commands.composition import compose
 from leptonctl.commands.decision import Decision, Held, Move, Ready, Skipped, decide
 from leptonctl.commands.routes import route_of
-from leptonctl.commands.run import Run, author_of
+from leptonctl.commands.run import Run
+from leptonctl.commands.who import author_of
 from leptonctl.core.address import covers, document, parse
 from leptonctl.core.change import Change
 from leptonctl.core.deployment import Route
@@ -106,7 +107,7 @@ class Environments:
             seconds = round(time.monotonic() - started, 3)
             self.run.reporter(StepProgress(op="bind", address=document("environment", name), name="bind", seconds=seconds, message=line))
 
-        return self.run.session.switch(self.claim, replace(author_of(self.run), commit=self.commit), say)
+        return self.run.session.switch(self.claim, replace(author_of(self.run.owner, self.run.command), commit=self.commit), say)
 
     def _report(self, decision: Decision) -> None:
         """Report the bindings that do not move, with the reason, and count them for the exit code."""

@@ -1,8 +1,7 @@
 """Settles the pending switches of dead applies; every apply does this first."""
 
 from leptonctl.commands.session import Session
-from leptonctl.commands.who import owner_of
-from leptonctl.core.state import Author
+from leptonctl.commands.who import author_of, owner_of
 from leptonctl.deploying.look import is_here
 from leptonctl.storage.claims import claimed, without_dead
 
@@ -17,7 +16,7 @@ def recover(session: Session) -> None:
     if dead:
         owner = owner_of(session)
         with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
-            switch = session.switch(claim, Author(command="recover", by=owner.user, host=owner.host))
+            switch = session.switch(claim, author_of(owner, "recover"))
             for name in dead:
                 switch.recover(name, here=is_here(state.environments.get(name)))
     session.pointers.move(lambda now: without_dead(now, session.liveness))

@@ -14,7 +14,7 @@ from leptonctl.core.diagnostic import ERROR, OK, Failure, error
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.result import Result
-from leptonctl.core.state import Author, Owner
+from leptonctl.core.state import Owner
 from leptonctl.core.values import Json, Path, Span, value_at
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, StepError, Workplace
@@ -139,12 +139,6 @@ class Run:
         about = FIELDS.get(problem.id) if problem else None
         places: list[Path] = [about, ("data", *about)] if about else []
         return next((node.origins[path] for path in (*places, ("source",)) if path in node.origins), node.span)
-
-
-def author_of(run: Run) -> Author:
-    """The author for the history: who, with which command, from which commit."""
-    owner = run.owner
-    return Author(command=run.command, by=owner.user, host=owner.host, commit=owner.commit, dirty=owner.dirty)
 
 
 def parallelism(session: Session) -> int:

@@ -44,6 +44,7 @@ class Owner(Record):
     """The process that acts, as claims, locks and records name it. `start` is in clock ticks since boot.
 
     `namespace` tells the pids of containers apart. `since` is ISO 8601 in UTC. `dirty`: declared files differed from the commit.
+    `reason` is what the user gave as `--reason`.
     """
 
     user: str = ""
@@ -57,6 +58,7 @@ class Owner(Record):
     commit: str | None = None
     dirty: bool = False
     since: str = ""
+    reason: str = ""
 
 
 class Claim(Record):
@@ -121,7 +123,7 @@ class Seal(Record):
 class Author(Record):
     """Who made a change, with which command and from which commit: part of history records and pending switches.
 
-    `dirty`: declared files differed from the commit.
+    `dirty`: declared files differed from the commit. `reason` is what the user gave as `--reason`.
     """
 
     command: str = ""
@@ -129,6 +131,7 @@ class Author(Record):
     host: str | None = None
     commit: str | None = None
     dirty: bool = False
+    reason: str = ""
 
 
 class Mark(Record):
