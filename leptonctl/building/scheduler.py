@@ -12,13 +12,16 @@ from graphlib import TopologicalSorter
 from leptonctl.building.failures import step_diagnostic
 from leptonctl.building.work import Built, Ready, Work, waits_for
 from leptonctl.core.change import Change, PlannedStep
+from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.event import Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.core.graph import content_of, key_from, needed_key
 from leptonctl.core.result import Result
+from leptonctl.core.state import Owner
 from leptonctl.core.values import Json, Place, Step
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
 from leptonctl.storage.leases import StepLeases
+from leptonctl.storage.owner import actor
 from leptonctl.storage.store import Store
 
 POLL_S = 0.05
@@ -240,7 +243,7 @@ class Scheduler:
             heapq.heappush(self._queue, twin)
 
     def _result(self, ready: Ready, outcome: Completed) -> Result:
-        provenance: dict[str, Json] = {**outcome.provenance, "commit": self.work.owner.commit}
+        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner)}
         return Result(
             key=ready.key, op=ready.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
             provenance=provenance, seconds=outcome.seconds, address=ready.planned.address, content=ready.content,
@@ -295,3 +298,11 @@ class Scheduler:
         self.built.failed[step.place] = diagnostic
         self._endings.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))
+
+
+def _origin(owner: Owner) -> dict[str, Json]:
+    """Who had a result built, and from which commit: the worker that computed it cannot know."""
+    origin: dict[str, Json] = {"commit": owner.commit, "dirty": owner.dirty}
+    if owner.job is not None:
+        origin |= {"job": plain(owner.job), "by": actor(owner)}
+    return origin

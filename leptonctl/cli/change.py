@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leptonctl.cli.options import Expect, LockTimeout, Only, Rewind, Yes, terminal_of
+from leptonctl.cli.options import Expect, LockTimeout, Only, Reason, Rewind, Yes, terminal_of
 from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan, wait_for_lock
 
 
@@ -44,6 +44,7 @@ def apply(
     expect: Expect = None,
     allow_rewind: Rewind = False,
     lock_timeout: LockTimeout = 0.0,
+    reason: Reason = "",
 ) -> int:
     """Build what has no result yet, then move the pointers. A saved plan is its own consent."""
     from leptonctl.commands.apply import Request
@@ -51,7 +52,7 @@ def apply(
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None)
-    request = Request(plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind)
+    request = Request(plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind, reason=reason)
     reporter = terminal.reporter()
     outcome = wait_for_lock(terminal, lock_timeout, lambda session: command(session, request, consent=consent, reporter=reporter))
     return conclude(terminal, outcome, "apply")
@@ -65,6 +66,7 @@ def rollback(
     expect: Expect = None,
     allow_rewind: Rewind = False,
     lock_timeout: LockTimeout = 0.0,
+    reason: Reason = "",
 ) -> int:
     """Bind what an environment served before: edits the YAML, applies, prints the commit. Trains nothing."""
     from leptonctl.commands.apply import Request
@@ -72,7 +74,7 @@ def rollback(
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
-    request = Request(expect=expect, allow_rewind=allow_rewind)
+    request = Request(expect=expect, allow_rewind=allow_rewind, reason=reason)
     reporter = terminal.reporter()
     outcome = wait_for_lock(
         terminal, lock_timeout, lambda session: command(session, target, to, request, consent=consent, reporter=reporter)
@@ -89,6 +91,7 @@ def promote(
     expect: Expect = None,
     allow_rewind: Rewind = False,
     lock_timeout: LockTimeout = 0.0,
+    reason: Reason = "",
 ) -> int:
     """Bind in one environment what another one binds: edits the YAML, applies, prints the commit."""
     from leptonctl.commands.apply import Request
@@ -96,7 +99,7 @@ def promote(
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
-    request = Request(expect=expect, allow_rewind=allow_rewind)
+    request = Request(expect=expect, allow_rewind=allow_rewind, reason=reason)
     reporter = terminal.reporter()
     outcome = wait_for_lock(
         terminal, lock_timeout, lambda session: command(session, model, source, destination, request, consent=consent, reporter=reporter)
@@ -109,6 +112,7 @@ def destroy(
     environment: Annotated[str | None, typer.Argument(metavar="[ENV]", help="Only this environment. Default: all.")] = None,
     yes: Yes = False,
     lock_timeout: LockTimeout = 0.0,
+    reason: Reason = "",
 ) -> int:
     """Undo the effects of environments: bindings go, this host's servers stop; results, records and seals stay."""
     from leptonctl.commands.destroy import destroy as command
@@ -116,5 +120,7 @@ def destroy(
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes)
     reporter = terminal.reporter()
-    outcome = wait_for_lock(terminal, lock_timeout, lambda session: command(session, environment, consent=consent, reporter=reporter))
+    outcome = wait_for_lock(
+        terminal, lock_timeout, lambda session: command(session, environment, consent=consent, reporter=reporter, reason=reason)
+    )
     return conclude(terminal, outcome, "destroy")

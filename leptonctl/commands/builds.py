@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 
 from leptonctl.commands.results import metrics_of
+from leptonctl.commands.who import job_to_json
+from leptonctl.core.codec import BadRecord, convert
 from leptonctl.core.result import Result
+from leptonctl.core.state import Job
 from leptonctl.core.values import Json
 from leptonctl.storage.store import Store, StoredResult
 
@@ -19,6 +22,8 @@ class Build:
     by: Json
     host: Json
     commit: Json
+    dirty: bool
+    job: Json
     ops: list[Json] = field(default_factory=list)
     seconds: float = 0.0
     metrics: dict[str, Json] = field(default_factory=dict)
@@ -33,8 +38,16 @@ class Build:
         """The row in the form of `history --json`."""
         return {
             "address": self.address, "ops": self.ops, "at": self.at, "by": self.by, "host": self.host, "commit": self.commit,
-            "seconds": self.seconds, "metrics": self.metrics,
+            "dirty": self.dirty, "job": self.job, "seconds": self.seconds, "metrics": self.metrics,
         }  # fmt: skip
+
+
+def _job(recorded: Json) -> dict[str, Json] | None:
+    """The CI job in a provenance, which has no type of its own; None when it is not one."""
+    try:
+        return None if recorded is None else job_to_json(convert(recorded, Job))
+    except BadRecord:
+        return None
 
 
 def builds(store: Store) -> list[dict[str, Json]]:
@@ -47,6 +60,9 @@ def builds(store: Store) -> list[dict[str, Json]]:
         by = result.provenance
         key = (result.address, f"{by.get('commit')}{str(by.get('at'))[:MINUTE]}")
         if key not in rows:
-            rows[key] = Build(address=result.address, at=by.get("at"), by=by.get("by"), host=by.get("host"), commit=by.get("commit"))
+            rows[key] = Build(
+                address=result.address, at=by.get("at"), by=by.get("by"), host=by.get("host"), commit=by.get("commit"),
+                dirty=by.get("dirty") is True, job=_job(by.get("job")),
+            )  # fmt: skip
         rows[key].add(result)
     return [build.to_json() for build in sorted(rows.values(), key=lambda b: str(b.at), reverse=True)]

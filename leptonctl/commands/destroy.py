@@ -21,8 +21,8 @@ from leptonctl.kinds.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
 
 
-def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter) -> Outcome:
-    """Destroy one environment, or all that are recorded."""
+def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter, reason: str = "") -> Outcome:
+    """Destroy one environment, or all that are recorded. `reason`: for the history."""
     recover(session)
     state = session.pointers.read()
     names = sorted(name for name, record in state.environments.items() if not record.destroyed) if state else []
@@ -35,12 +35,12 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
         return Outcome(plan=plan, exit_code=OK)
     if not consent(plan):
         return Outcome(plan=plan, exit_code=ERROR)
-    return _destroy_claimed(session, state, names, plan, reporter)
+    return _destroy_claimed(session, state, names, plan, reporter, reason)
 
 
-def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter) -> Outcome:
+def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan: Plan, reporter: Reporter, reason: str) -> Outcome:
     started = time.monotonic()
-    owner = owner_of(session, "leptonctl destroy")
+    owner = owner_of(session, "leptonctl destroy", reason=reason)
     author = author_of(owner, "destroy")
     codes: list[int] = []
     unbound_count = 0

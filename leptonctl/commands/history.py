@@ -2,6 +2,7 @@
 
 from leptonctl.commands.builds import builds
 from leptonctl.commands.session import Session
+from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, full
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.state import HistoryRecord, Moved
@@ -46,7 +47,8 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
     author = record.author
     entry: dict[str, Json] = {
         "serial": record.serial, "id": record.id, "at": record.at, "command": author.command, "by": author.by, "host": author.host,
-        "commit": author.commit, "dirty": author.dirty, "environment": record.environment, "deployment": record.deployment,
+        "commit": author.commit, "dirty": author.dirty, "reason": author.reason, "job": job_to_json(author.job),
+        "environment": record.environment, "deployment": record.deployment,
         "evidence": [verdict_to_json(verdict) for verdict in record.evidence], "changes": [*changes],
     }  # fmt: skip
     if held:
@@ -59,7 +61,8 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
 def _hole_entry(hole: Hole) -> dict[str, Json]:
     return {
         "serial": hole.mark.serial, "id": hole.mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None, "dirty": False,
-        "environment": None, "deployment": None, "evidence": [], "changes": [], "missing": f"{hole.path} {hole.reason}",
+        "reason": "", "job": None, "environment": None, "deployment": None,
+        "evidence": [], "changes": [], "missing": f"{hole.path} {hole.reason}",
     }  # fmt: skip
 
 

@@ -3,23 +3,31 @@
 import sys
 
 from leptonctl.commands.session import Session
-from leptonctl.core.frozen import replace
-from leptonctl.core.state import Author, Owner
+from leptonctl.core.frozen import fields, replace
+from leptonctl.core.state import Author, Job, Owner
+from leptonctl.core.values import Json
 from leptonctl.project import git
-from leptonctl.storage.owner import current_owner
+from leptonctl.project.ci import current_job
+from leptonctl.storage.owner import actor, current_owner
 
 
 def owner_of(session: Session, command: str = "", *, reason: str = "") -> Owner:
     """This process in the form for claims, locks and records. `reason` is what the user gave as `--reason`."""
     commit = git.head(session.root, sorted(session.sources))
-    if commit is None:
-        return replace(current_owner(command or _command(), None), reason=reason)
-    return replace(current_owner(command or _command(), commit.hash, dirty=bool(commit.dirty)), reason=reason)
+    owner = replace(current_owner(command or _command(), commit.hash if commit else None), reason=reason, job=current_job())
+    return replace(owner, dirty=bool(commit.dirty)) if commit else owner
 
 
 def author_of(owner: Owner, command: str) -> Author:
     """The author of a change, for the history: who, with which command, from which commit and why."""
-    return Author(command=command, by=owner.user, host=owner.host, commit=owner.commit, dirty=owner.dirty, reason=owner.reason)
+    return Author(
+        command=command, by=actor(owner), host=owner.host, commit=owner.commit, dirty=owner.dirty, reason=owner.reason, job=owner.job
+    )
+
+
+def job_to_json(job: Job | None) -> dict[str, Json] | None:
+    """A CI job as in all JSON output, with every key."""
+    return None if job is None else {name: value or None for name, value in fields(job).items()}
 
 
 def _command() -> str:

@@ -40,11 +40,25 @@ class Pointer(Record):
         return pointer.key if pointer else None
 
 
+class Job(Record):
+    """The CI job that a process is part of, as its variables say. `system` is GitHub Actions or GitLab CI.
+
+    `actor` is the login of who started it, `url` the page of the run. `request` is the number of the pull or merge request that it
+    is for, or that was merged; `request_url` is its page. What is not known is empty.
+    """
+
+    system: str
+    actor: str = ""
+    url: str = ""
+    request: int | None = None
+    request_url: str = ""
+
+
 class Owner(Record):
     """The process that acts, as claims, locks and records name it. `start` is in clock ticks since boot.
 
     `namespace` tells the pids of containers apart. `since` is ISO 8601 in UTC. `dirty`: declared files differed from the commit.
-    `reason` is what the user gave as `--reason`.
+    `reason` is what the user gave as `--reason`. `job` is the CI job that it is part of, null outside CI.
     """
 
     user: str = ""
@@ -59,6 +73,7 @@ class Owner(Record):
     dirty: bool = False
     since: str = ""
     reason: str = ""
+    job: Job | None = None
 
 
 class Claim(Record):
@@ -123,7 +138,8 @@ class Seal(Record):
 class Author(Record):
     """Who made a change, with which command and from which commit: part of history records and pending switches.
 
-    `dirty`: declared files differed from the commit. `reason` is what the user gave as `--reason`.
+    `by` is who started the CI job, or a login name. `dirty`: declared files differed from the commit. `reason` is what the user
+    gave as `--reason`. `job` is the CI job that made it, null outside CI.
     """
 
     command: str = ""
@@ -132,6 +148,7 @@ class Author(Record):
     commit: str | None = None
     dirty: bool = False
     reason: str = ""
+    job: Job | None = None
 
 
 class Mark(Record):

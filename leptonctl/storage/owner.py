@@ -42,15 +42,27 @@ def is_alive(owner: Owner) -> bool | None:
 
 
 def describe(owner: Owner) -> str:
-    """`anna@host pid 123: leptonctl apply, commit abc1234, since 14:03:11`, with the date if that is not today."""
-    who = f"{owner.user or 'somebody'}@{owner.host or 'an unknown host'}"
+    """`anna@host pid 123: leptonctl apply, commit abc1234, since 14:03:11`, with the date if that is not today.
+
+    The CI job and the reason come last, where there are any.
+    """
+    who = f"{actor(owner) or 'somebody'}@{owner.host or 'an unknown host'}"
     parts = [owner.command or "leptonctl"]
     if owner.commit:
         parts.append(f"commit {owner.commit[:7]}")
     if since := _local_time(owner.since):
         parts.append(f"since {since}")
+    if owner.job:
+        parts += filter(None, [owner.job.system, owner.job.request_url, owner.job.url])
+    if owner.reason:
+        parts.append(f"reason: {owner.reason}")
     pid = f" pid {owner.pid}" if owner.pid else ""
     return f"{who}{pid}: {', '.join(parts)}"
+
+
+def actor(owner: Owner) -> str:
+    """Who acts: who started the CI job, where that is known, else the login name."""
+    return (owner.job.actor if owner.job else "") or owner.user
 
 
 def host_name() -> str:

@@ -1,8 +1,9 @@
 """Every pointer change and every build, newest first, with who and why. Reads records, writes nothing.
 
-An entry: `{serial, at, by, host, commit, command, environment, deployment, changes: [{address, before, after, before_version,
-after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes refused by
-gates, in the form of `changes`]}`. A build: `{address, ops: [op], at, by, host?, commit?, seconds, metrics}`.
+An entry: `{serial, at, by, host, commit, dirty, reason, job, command, environment, deployment, changes: [{address, before, after,
+before_version, after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes
+refused by gates, in the form of `changes`]}`. A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, seconds, metrics}`.
+A job has the fields of `core.state.Job`, or is null.
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
         head += f"  deployment {entry['deployment']} of {printable(entry['environment'])}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
     moves += [(printable(c["address"]), move(c), style.red("held by its gates")) for c in entry.get("held") or []]
-    lines = [head, table(moves, indent=4)]
+    lines = [head, *_circumstances(entry, style), table(moves, indent=4)]
     gates = entry.get("evidence") or []
     if gates:
         # the address of a gate matters only where several bindings moved at once
@@ -46,6 +47,13 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
         rows = [(*gate_cells(gate), printable(gate["address"]) if several else "") for gate in gates]
         lines.append(table(rows, right=(2,), indent=6))
     return "\n".join(line for line in lines if line)
+
+
+def _circumstances(record: Mapping[str, Any], style: Style) -> list[str]:
+    """Why it was done, and the page of the CI run that did it."""
+    reason, job = record.get("reason"), record.get("job") or {}
+    lines = [f"    reason: {printable(reason)}"] if reason else []
+    return lines + [style.dim(f"    {printable(job[name])}") for name in ("request_url", "url") if job.get(name)]
 
 
 def move(change: Mapping[str, Any]) -> str:
@@ -62,6 +70,7 @@ def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> s
     ops = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=_order))
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
     metrics = metrics_text(build.get("metrics"))
+    head = "\n".join([head, *_circumstances(build, style)])
     return f"{head}\n    {ops} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
 
 

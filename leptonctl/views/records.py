@@ -10,6 +10,10 @@ SHORT = 12
 """How many hex digits of a digest are shown to people."""
 
 
+REQUESTS = {"GitHub Actions": "pull request", "GitLab CI": "merge request"}
+"""CI system -> its word for a proposed change."""
+
+
 def when(at: str | float | None, now: str | float | None = None) -> str:
     """`2026-11-21 18:12 UTC`, and how long ago that was if `now` is given. A time that cannot be parsed is shown unchanged."""
     moment = _moment(at)
@@ -36,10 +40,21 @@ def sort_key(at: str | float | None) -> float:
 
 
 def who(record: Mapping[str, Any]) -> str:
-    """`mara on build7, commit 1a2b3c4`, as much of it as is known; `commit 1a2b3c4 + edits` when declared files differed from it."""
+    """`mara on build7, GitHub Actions, pull request 12, commit 1a2b3c4`, as much of it as is known.
+
+    `commit 1a2b3c4 + edits` when declared files differed from it, `without a commit` when there was none.
+    """
     by = " on ".join(printable(str(record[k])) for k in ("by", "host") if record.get(k))
-    commit = commit_text(record)
-    return ", ".join(part for part in (by, commit) if part) or "unknown"
+    commit = commit_text(record) or ("without a commit" if by and "commit" in record else "")
+    return ", ".join(part for part in (by, job_text(record.get("job")), commit) if part) or "unknown"
+
+
+def job_text(job: Mapping[str, Any] | None) -> str:
+    """`GitHub Actions, pull request 12` (a merge request for GitLab); empty without a CI job."""
+    if not job:
+        return ""
+    request = f"{REQUESTS.get(job['system'], 'request')} {job['request']}" if job.get("request") else ""
+    return ", ".join(filter(None, [printable(str(job["system"])), request]))
 
 
 def commit_text(record: Mapping[str, Any]) -> str:

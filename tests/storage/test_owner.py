@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Owner
+from leptonctl.core.state import Job, Owner
 from leptonctl.storage import owner as module
 from leptonctl.storage.owner import current_owner, describe, is_alive, process_start
 
@@ -65,6 +65,11 @@ def test_an_owner_is_described_in_one_line() -> None:
     owner = Owner(user="anna", host="host", pid=123, command="leptonctl apply", commit="abc1234def", since=now.isoformat())
     clock = now.astimezone().strftime("%H:%M:%S")
     assert describe(owner) == f"anna@host pid 123: leptonctl apply, commit abc1234, since {clock}"
+    job = Job(system="GitLab CI", actor="mara", url="https://gitlab.example/j/5", request=7, request_url="https://gitlab.example/m/7")
+    assert describe(replace(owner, job=job, reason="too slow")) == (
+        f"mara@host pid 123: leptonctl apply, commit abc1234, since {clock}, GitLab CI, https://gitlab.example/m/7,"
+        " https://gitlab.example/j/5, reason: too slow"
+    )
     before = now - timedelta(days=3)
     assert describe(replace(owner, since=before.isoformat())).endswith(before.astimezone().strftime("since %Y-%m-%d %H:%M:%S"))
 

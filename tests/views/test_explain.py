@@ -74,7 +74,7 @@ Steps
   evaluate        known after its build  no result yet
 
 Built
-  2026-11-21 15:00 UTC  4.2 s  mara on build7  accuracy 0.9"""
+  2026-11-21 15:00 UTC  4.2 s  mara on build7, without a commit  accuracy 0.9"""
     )
 
 

@@ -42,7 +42,7 @@ def test_changes_and_builds_newest_first():
 built  2026-11-21 15:10 UTC (4 days ago)  model/spam-filter@v2  by mara
     train, export, cross-validate in 12 s: accuracy 0.9312, cv_accuracy_mean 0.92
 
-#39  2026-11-21 15:00 UTC (4 days ago)  apply  by ci
+#39  2026-11-21 15:00 UTC (4 days ago)  apply  by ci, without a commit
     dataset/mail@2024-06  added
     environment/prod/old  v1 → unbound
     model/spam-filter@v1  ab12ab12ab12 → cd34cd34cd34
