@@ -19,6 +19,8 @@ PLAN_HOURS = 24
 class SavedPlan(Record, tag_field="format_version", tag="1"):
     """What `plan --out` writes. `expires`: seconds since 1970. `plan`: what people review; `text`: the digest of all other fields."""
 
+    checksum = False
+
     saved_at: str
     expires: float
     only: tuple[str, ...] = ()

@@ -1,10 +1,12 @@
 """The only codec between records and bytes: frozen structs <-> JSON, every field checked when it is read (ADR 0015).
 
 A record is a value that is durable or crosses a process. A record in a file of its own carries its format as a tag, written
-first. A reader ignores unknown fields and fills in the defaults of absent ones.
+first, and the checksum of the bytes before it, written last (ADR 0029): a byte that was changed is noticed where the record is
+read. A reader ignores unknown fields and fills in the defaults of absent ones.
 """
 
-from typing import Any, TypeVar
+import hashlib
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -17,8 +19,11 @@ T = TypeVar("T")
 class Record(Frozen, omit_defaults=True, gc=False):
     """The base class of all record types. A record in a file of its own has `tag_field="format_version", tag="1"`.
 
-    Records hold no reference cycles, so the garbage collector can skip them.
+    `checksum = False` in such a type: its bytes carry none, since they are an artifact or something else checks them. Records
+    hold no reference cycles, so the garbage collector can skip them.
     """
+
+    checksum: ClassVar[bool] = True
 
 
 class BadRecord(ValueError):
@@ -30,17 +35,43 @@ class BadRecord(ValueError):
 
 
 def encode(value: object) -> bytes:
-    """The compact bytes of a record, mappings sorted by key."""
+    """The compact bytes of a record, mappings sorted by key. A record in a file of its own ends with its checksum."""
+    data = _ENCODER.encode(value)
+    return with_checksum(data) if _has_checksum(type(value)) else data
+
+
+def with_checksum(data: bytes) -> bytes:
+    """The bytes of a record with the checksum of all before it as its last field."""
+    body = data[:-1]
+    return b"".join((body, _MARK, _checksum(body), b'"}'))
+
+
+def encode_message(value: object) -> bytes:
+    """As `encode`, without a checksum: a record on its way to another process."""
     return _ENCODER.encode(value)
 
 
 def encode_line(value: object) -> bytes:
-    """As `encode`, with a line feed at the end: one message of a stream."""
+    """As `encode_message`, with a line feed at the end: one message of a stream."""
     return _ENCODER.encode(value) + b"\n"
 
 
 def decode(data: bytes, kind: type[T]) -> T:
     """The record in some bytes. Raises BadRecord, which says what is wrong and where."""
+    try:
+        value = decode_message(data, kind)
+    except BadRecord as problem:
+        # a format that looks newer may be a changed byte
+        if problem.newer and _has_checksum(kind) and data[-TRAILER:].startswith(_MARK) and not _is_intact(data):
+            raise BadRecord(CHANGED) from problem
+        raise
+    if _has_checksum(kind) and not _is_intact(data):
+        raise BadRecord(CHANGED if data[-TRAILER:].startswith(_MARK) else "it does not end with its checksum")
+    return value
+
+
+def decode_message(data: bytes, kind: type[T]) -> T:
+    """As `decode`, for bytes of `encode_message`."""
     try:
         value: T = _decoder(kind).decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
@@ -59,6 +90,29 @@ def convert(value: Json, kind: type[T]) -> T:
 def plain(value: object) -> Any:
     """A record as a JSON value, for views."""
     return msgspec.to_builtins(value, order="deterministic")
+
+
+CHANGED = "its checksum is wrong: a byte was changed after it was written"
+_MARK = b',"checksum":"sha256:'
+TRAILER = len(_MARK) + 64 + len(b'"}')
+_with_checksum: dict[Any, bool] = {}
+
+
+def _has_checksum(kind: Any) -> bool:
+    """Whether the type is that of a record in a file of its own, with a checksum."""
+    known = _with_checksum.get(kind)
+    if known is None:
+        config = getattr(kind, "__struct_config__", None)
+        known = _with_checksum[kind] = config is not None and config.tag_field == "format_version" and kind.checksum
+    return known
+
+
+def _checksum(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
+
+
+def _is_intact(data: bytes) -> bool:
+    return data[-TRAILER:] == b'%s%s"}' % (_MARK, _checksum(data[:-TRAILER]))
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

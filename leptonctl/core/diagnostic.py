@@ -74,7 +74,7 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 def refusal_code(diagnostics: Iterable[Diagnostic]) -> int:
     """The exit code of an apply that refuses its plan because of these errors."""
-    return STALE if any(d.id == "rewind" for d in diagnostics) else ERROR
+    return STALE if any(d.id in {"rewind", "rewind-unknown"} and d.severity == "error" for d in diagnostics) else ERROR
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

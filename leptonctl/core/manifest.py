@@ -57,6 +57,8 @@ class Hashing(Record):
 class Manifest(Record, tag_field="format_version", tag="1"):
     """`manifest.json`. `classes` are in the order of the probabilities, None for a regression."""
 
+    checksum = False
+
     task: str
     target: str
     target_type: ColumnType

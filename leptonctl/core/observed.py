@@ -36,8 +36,12 @@ class Live(Frozen):
 
 
 class Checkout(Frozen):
-    """The project's commit. `commit` None: no repository. `contains[c]`: HEAD contains commit c (None: unknown)."""
+    """The project's commit. `commit` None: no repository, one without a commit, or one that cannot be read (`unreadable`).
+
+    `contains[c]`: HEAD contains commit c (None: unknown).
+    """
 
     commit: str | None = None
+    unreadable: bool = False
     dirty: tuple[str, ...] = ()
     contains: Mapping[str, bool | None] = field(default_factory=dict)

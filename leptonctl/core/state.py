@@ -228,6 +228,8 @@ class State(Record, tag_field="format_version", tag="1"):
     in the store is then never ahead of the state, unless an earlier state was restored.
     """
 
+    checksum = False
+
     lineage: str
     project: str
     id: str = ""

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.core.codec import BadRecord, decode
+from leptonctl.core.codec import BadRecord, decode_message
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.frozen import Frozen, replace
 
@@ -72,7 +72,7 @@ def probe(url: str, timeout: float = 1.0) -> ServerRecord | None:
         with socket.create_connection((host.strip("[]"), int(port)), timeout) as connection, connection.makefile("rb") as answer:
             connection.sendall(request.encode("ascii"))
             head, _, body = answer.read(PAGE_BYTES).partition(b"\r\n\r\n")
-        return decode(body, ServerRecord) if head.split(b" ", 2)[1:2] == [b"200"] else None
+        return decode_message(body, ServerRecord) if head.split(b" ", 2)[1:2] == [b"200"] else None
     except (OSError, ValueError, BadRecord):
         return None
 

@@ -63,7 +63,10 @@ def protection(environments: Mapping[str, Environment], changes: Sequence[Change
 def rewind(
     environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None, checkout: Checkout
 ) -> Iterator[Diagnostic]:
-    """A protected environment refuses a commit that does not contain the last applied one; unknown ancestry is a note."""
+    """A protected environment refuses a commit that does not contain the last applied one, or of which that is not known.
+
+    Without a repository or a commit it is a note.
+    """
     for environment in environments.values():
         record = state.environments.get(environment.name) if state else None
         moves = any(environment.holds(c.address) and not isinstance(c, Keep) for c in changes)
@@ -95,9 +98,22 @@ def rewind(
                 hint="pull and merge, or apply with --allow-rewind",
             )
         elif contains is None:
-            summary = "It is not known whether this commit contains the last applied one"
-            detail = f"environment {environment.name} was applied at {last[:12]}"
-            yield Diagnostic(id="rewind-unknown", severity="note", summary=summary, detail=detail)
+            yield _unknown_rewind(environment.name, last, checkout)
+
+
+def _unknown_rewind(name: str, last: str, checkout: Checkout) -> Diagnostic:
+    summary = "It is not known whether this commit contains the last applied one"
+    detail = f"environment {name} was applied at {last[:12]}"
+    hint = "fetch the history (`git fetch --unshallow`, or that commit from where it was pushed), or apply with --allow-rewind"
+    if checkout.commit is not None:
+        where = (
+            f", which this repository does not connect with HEAD ({checkout.commit[:12]}): the clone is shallow, or the commit is not in it"
+        )
+        return error("rewind-unknown", summary, detail + where, hint=hint)
+    if checkout.unreadable:
+        hint = "make `git status` work here (`git config --global --add safe.directory DIR`), or apply with --allow-rewind"
+        return error("rewind-unknown", summary, f"{detail}, and git cannot read the repository here", hint=hint)
+    return Diagnostic(id="rewind-unknown", severity="note", summary=summary, detail=f"{detail}, and there is no commit here")
 
 
 def _protection_removed(environment: Environment, moving: Mapping[str, Change]) -> Iterator[Diagnostic]:

@@ -57,6 +57,8 @@ class StepLayout(Record):
 class Layout(Record, tag_field="format_version", tag="1"):
     """How the transformers and the estimator of a fitted model are wired."""
 
+    checksum = False
+
     features: tuple[str, ...]
     inputs: Inputs
     steps: tuple[StepLayout, ...]

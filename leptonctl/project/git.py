@@ -59,6 +59,14 @@ def contains(root: Path, ancestor: str, descendant: str) -> bool | None:
     return None if _lines(root, "rev-parse", "--is-shallow-repository", end="\n") != ["false"] else False
 
 
+def is_unreadable(root: Path) -> bool:
+    """Whether `root` lies in a repository that Git does not read here: it belongs to another user, it is damaged, or git is missing."""
+    if not any(os.path.lexists(folder / ".git") for folder in (root, *root.parents)):
+        return False
+    answer = _git(root, "rev-parse", "--git-dir")
+    return answer is None or answer.returncode != 0
+
+
 def _lines(root: Path, *arguments: str, end: str = "\0") -> list[str] | None:
     answer = _git(root, *arguments)
     if answer is None or answer.returncode != 0:

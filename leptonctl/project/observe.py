@@ -42,5 +42,6 @@ def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checko
     """The current commit, the declared files that differ from it, and which of `commits` it contains."""
     commit = git.head(root, files)
     if commit is None:
-        return Checkout(contains=dict.fromkeys(commits))
+        commits = tuple(commits)
+        return Checkout(contains=dict.fromkeys(commits), unreadable=bool(commits) and git.is_unreadable(root))
     return Checkout(commit=commit.hash, dirty=commit.dirty, contains={c: git.contains(root, c, commit.hash) for c in commits})

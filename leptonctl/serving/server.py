@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from leptonctl.core.codec import encode
+from leptonctl.core.codec import encode_message
 from leptonctl.core.diagnostic import fail
 from leptonctl.serving.asgi import Front
 from leptonctl.serving.follow import Follower, Objects
@@ -49,7 +49,7 @@ def serve(
     listener = listen(host, port, settings.backlog)
     record = who.record(_url(host, listener.getsockname()[1]), time.time())
     follower = Follower(objects, record, read_secret, settings, log)
-    front = Front(follower.current, lambda: encode(follower.status()), who.environment, max_body=settings.max_body)
+    front = Front(follower.current, lambda: encode_message(follower.status()), who.environment, max_body=settings.max_body)
     # a request allocates hundreds of small containers and no cycles, so the collector need not run within every request
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leptonctl.core.codec import BadRecord, Record, convert, decode, encode, encode_line, plain
+from leptonctl.core.codec import (
+    BadRecord,
+    Record,
+    convert,
+    decode,
+    decode_message,
+    encode,
+    encode_line,
+    encode_message,
+    plain,
+    with_checksum,
+)
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
@@ -46,11 +57,13 @@ def test_records_are_read_back_as_written(kind: type[Record], data: st.DataObjec
     written = encode(record)
     assert decode(written, kind) == record
     assert convert(json.loads(written), kind) == record
-    assert json.loads(json.dumps(plain(record))) == json.loads(written)
-    assert encode_line(record) == written + b"\n"
+    message = encode_message(record)
+    assert decode_message(message, kind) == record
+    assert json.loads(json.dumps(plain(record))) == json.loads(message)
+    assert encode_line(record) == message + b"\n"
     assert b"\n" not in written
     # one value has one encoding, whatever the order of its mappings
-    assert encode(decode(with_reversed_members(written), kind)) == written
+    assert encode(decode_message(with_reversed_members(written), kind)) == written
 
 
 def with_reversed_members(data: bytes) -> bytes:
@@ -70,7 +83,50 @@ def with_reversed_members(data: bytes) -> bytes:
 def test_unknown_fields_are_ignored(kind: type[Record], data: st.DataObject) -> None:
     record = data.draw(records(kind))
     later = {**plain(record), "added_later": data.draw(jsons)}
-    assert decode(json.dumps(later).encode(), kind) == record
+    assert decode(sealed(later, kind), kind) == record
+    assert decode_message(json.dumps(later).encode(), kind) == record
+
+
+def sealed(record: Mapping[str, Json], kind: type[Record]) -> bytes:
+    """A record as another release would write it: with the checksum that its type has."""
+    data = json.dumps(record).encode()
+    return with_checksum(data) if kind in CHECKED else data
+
+
+CHECKED = [kind for kind in STANDING if kind.checksum]
+
+
+def test_what_a_store_holds_is_checked() -> None:
+    assert {kind.__qualname__ for kind in STANDING} - {kind.__qualname__ for kind in CHECKED} == {"State", "Manifest"}
+
+
+@pytest.mark.parametrize("kind", CHECKED, ids=lambda kind: kind.__qualname__)
+@few
+@given(data=st.data())
+def test_no_byte_of_a_record_can_change_unnoticed(kind: type[Record], data: st.DataObject) -> None:
+    written = encode(data.draw(records(kind)))
+    position, bit = data.draw(st.integers(0, len(written) - 1)), data.draw(st.integers(0, 7))
+    changed = bytearray(written)
+    changed[position] ^= 1 << bit
+    length = data.draw(st.integers(0, len(written) - 1))
+    for damaged in (bytes(changed), written[:length], written[:position] + written[position + 1 :], written + b" "):
+        with pytest.raises(BadRecord) as caught:
+            decode(damaged, kind)
+        assert not caught.value.newer
+
+
+@pytest.mark.parametrize("kind", CHECKED, ids=lambda kind: kind.__qualname__)
+@few
+@given(data=st.data())
+def test_a_record_without_its_checksum_is_refused(kind: type[Record], data: st.DataObject) -> None:
+    with pytest.raises(BadRecord, match="does not end with its checksum"):
+        decode(encode_message(data.draw(records(kind))), kind)
+
+
+def test_an_edited_record_is_said_to_be_edited() -> None:
+    written = encode(Result(key="k", op="evaluate", outputs={"metrics": {"accuracy": 0.91}}))
+    with pytest.raises(BadRecord, match="a byte was changed"):
+        decode(written.replace(b"0.91", b"0.99"), Result)
 
 
 @pytest.mark.parametrize("kind", STANDING, ids=lambda kind: kind.__qualname__)
@@ -189,7 +245,7 @@ def test_the_bytes_of_a_deployment_record() -> None:
     assert deployment.main("spam") == route
     assert deployment.main("ham") is None
     # fields in the order of the type, mappings by key
-    assert encode(deployment) == (
+    assert encode_message(deployment) == (
         b'{"format_version":"1","lineage":"l","environment":"prod","deployment":1,"incarnation":1,"serial":3,"previous":null,'
         b'"at":"2026-01-01T00:00:00Z","by":"me","commit":null,"url":null,"requests":"lenient","models":{"spam":[{"version":"v1",'
         b'"digest":"%s","package":"%s","artifact":"%s","files":{"model.onnx":"%s"}}]}}' % ((HEX.encode(),) * 4)

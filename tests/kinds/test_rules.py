@@ -134,7 +134,7 @@ def test_a_protected_environment_must_stay_declared() -> None:
 MOVES: list[Change] = [Update(address=BINDING)]
 
 
-@pytest.mark.parametrize(("contains", "expected"), [(True, []), (False, [("rewind", "error")]), (None, [("rewind-unknown", "note")])])
+@pytest.mark.parametrize(("contains", "expected"), [(True, []), (False, [("rewind", "error")]), (None, [("rewind-unknown", "error")])])
 def test_a_commit_that_does_not_contain_the_last_one(contains: bool | None, expected: list) -> None:
     checkout = Checkout(commit="b" * 40, contains={"a" * 40: contains})
     assert rewind(PINNED, MOVES, "a" * 40, checkout) == expected
@@ -154,6 +154,7 @@ def test_unmoved_and_unprotected_environments_may_go_back() -> None:
 
 def test_without_a_repository_a_rewind_is_unknown() -> None:
     assert rewind(PINNED, MOVES, "a" * 40, Checkout()) == [("rewind-unknown", "note")]
+    assert rewind(PINNED, MOVES, "a" * 40, Checkout(unreadable=True)) == [("rewind-unknown", "error")]
 
 
 def test_require_commit_refuses_uncommitted_files() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
+from leptonctl.core.codec import with_checksum
 from tests import projects
 
 Tiny = Callable[..., Path]
@@ -70,7 +71,15 @@ def test_verify_notices_an_edited_metric(applied: Path) -> None:
     record = json.loads(file.read_bytes())
     name = min(record["outputs"]["metrics"])
     record["outputs"]["metrics"][name] = 0.123
-    file.write_text(json.dumps(record), encoding="utf-8")
+    file.write_text(json.dumps(record, separators=(",", ":")), encoding="utf-8")
+    for words in (("verify", "line@v1"), ("show",), ("diff", "line@v1", "line@v2")):
+        noticed = projects.run(*words, cwd=applied)
+        assert (noticed.returncode, "error[corrupt-record]" in noticed.stderr, file.name in noticed.stderr) == (1, True, True), (
+            noticed.stderr
+        )
+    # whoever computes the checksum again is found out by the rows
+    del record["checksum"]
+    file.write_bytes(with_checksum(json.dumps(record).encode()))
     verified = projects.run("verify", "line@v1", "--json", cwd=applied)
     assert verified.returncode == 1
     (wrong,) = [check for check in json.loads(verified.stdout)["checks"] if not check["ok"]]

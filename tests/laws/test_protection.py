@@ -203,6 +203,69 @@ def test_without_a_repository_it_is_a_note(fresh: Path) -> None:
     assert bound(fresh) == "v3"
 
 
+def in_ci(root: Path, clone: Path, *options: str) -> Path:
+    """A clone as a CI job makes it, with the state and the store of the project."""
+    git(clone.parent, "clone", "-q", *options, f"file://{root}", str(clone))
+    shutil.copytree(root / ".leptonctl", clone / ".leptonctl")
+    return clone
+
+
+def rewinds(root: Path) -> dict[str, str]:
+    """What a plan says about the commit: id -> hint. An apply that it forbids exits with 5."""
+    shown = json.loads(run("plan", "--json", cwd=root).stdout)
+    found = {d["id"]: d["hint"] for d in shown["diagnostics"] if d["id"].startswith("rewind") and d["severity"] == "error"}
+    assert run("apply", "--yes", cwd=root).returncode == 5 if found else True
+    return found
+
+
+def test_a_clone_that_cannot_tell_is_refused(root: Path, tmp_path: Path) -> None:
+    older = git(root, "rev-parse", "HEAD")
+    git(root, "branch", "older")
+    bind(root, "v1", "v2")
+    apply(root)
+    shallow = in_ci(root, tmp_path / "shallow", "--depth", "1", "--branch", "older")
+    assert git(shallow, "rev-parse", "HEAD") == older
+    hint = rewinds(shallow)["rewind-unknown"]
+    assert "git fetch --unshallow" in hint and "--allow-rewind" in hint
+    # both commits are there, and what connects them is not
+    git(root, "branch", "applied")
+    git(root, "commit", "-q", "--allow-empty", "-m", "between")
+    bind(root, "v2", "v3")
+    git(root, "branch", "newer")
+    both = in_ci(root, tmp_path / "both", "--depth", "1", "--no-single-branch", "--branch", "newer")
+    assert list(rewinds(both)) == ["rewind-unknown"]
+    git(both, "fetch", "-q", "--unshallow")
+    assert rewinds(both) == {}
+    # a commit that a force push replaced, seen from a clone made later
+    git(root, "checkout", "-q", "--detach", older)
+    edit(root / "environment-prod.yaml", "line: v1", "line: v3")
+    git(root, "commit", "-q", "-a", "-m", "rewritten")
+    git(root, "branch", "rewritten")
+    late = in_ci(root, tmp_path / "late", "--single-branch", "--branch", "rewritten")
+    assert list(rewinds(late)) == ["rewind-unknown"]
+    # a detached HEAD and a worktree know the history of their repository
+    assert list(rewinds(root)) == ["rewind"]
+    git(root, "worktree", "add", "-q", "--detach", str(tmp_path / "tree"), "main")
+    shutil.copytree(root / ".leptonctl", tmp_path / "tree" / ".leptonctl")
+    assert rewinds(tmp_path / "tree") == {}
+    assert bound(root) == "v2"
+
+
+def test_another_repository_or_one_that_git_cannot_read_is_refused(root: Path) -> None:
+    edit(root / "environment-prod.yaml", "line: v1", "line: v2")
+    # unreadable as one of another user is
+    (root / ".git" / "HEAD").rename(root / "HEAD")
+    problem = refused(root, "apply", "--yes", code=5, id="rewind-unknown")
+    assert "safe.directory" in problem["hint"]
+    (root / "HEAD").unlink()
+    shutil.rmtree(root / ".git")
+    commit(root, "a new repository")
+    refused(root, "apply", "--yes", code=5, id="rewind-unknown")
+    assert bound(root) == "v1"
+    apply(root, "--allow-rewind")
+    assert bound(root) == "v2"
+
+
 def test_require_commit(fresh: Path) -> None:
     assert run("pin", cwd=fresh).returncode == 0
     edit(fresh / "environment-prod.yaml", "protected: true", "protected: true\nrequire_commit: true")

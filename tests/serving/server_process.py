@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 
-from leptonctl.core.codec import decode
+from leptonctl.core.codec import decode_message
 from leptonctl.core.deployment import ServerRecord
 from tests.serving.serving_models import KEY, filter_model, request
 
@@ -44,7 +44,7 @@ class Process:
         return self.get(path, "POST", body, JSON)
 
     def status(self):
-        return decode(self.get("/leptonctl/v1/status")[1], ServerRecord)
+        return decode_message(self.get("/leptonctl/v1/status")[1], ServerRecord)
 
     def wait(self, what, timeout=20):
         """Until `what(status)` holds."""

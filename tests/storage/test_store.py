@@ -1,6 +1,7 @@
 """The store over a folder: complete after any kill, the first record wins, lost artifacts are noticed, damage affects nothing else."""
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from leptonctl.core.codec import encode
+from leptonctl.core.codec import encode, with_checksum
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner, Recipe
@@ -209,7 +210,9 @@ def test_a_record_of_a_newer_format_is_not_misread(store: Store, tmp_path: Path)
 def test_a_later_release_may_add_fields(store: Store, tmp_path: Path) -> None:
     whole = store.put_result(result({}))
     file = tmp_path / "store" / "results" / KEY[7:]
-    file.write_bytes(file.read_bytes()[:-1] + b',"signature":{"by":"x"}}')
+    record = {**json.loads(file.read_bytes()), "signature": {"by": "x"}}
+    del record["checksum"]
+    file.write_bytes(with_checksum(json.dumps(record).encode()))
     assert store.results([KEY]).get(KEY) == whole
 
 
