@@ -1,0 +1,169 @@
+"""Small faults put into the code that moves environments and keeps what was built, one at a time: does a test notice? Run by name.
+
+    python -m tests.mutants [--count 200] [--seed 7] [--only FILE …] [--jobs 1]
+
+Each mutant is one edit in a copy of the checkout, in which the tests of TESTS run until one fails: the nearest first, whole processes last.
+It is killed when a test fails or takes too long. About an hour on two cores; a verdict is kept in `.pytest_cache` while what it depends on is
+the same, so that a second run plays the survivors again. mutmut and cosmic-ray would do the edits, but not this: mutmut carries all mutants in
+one rewritten module and forks pytest, so that no command started by a test has the mutant of this run; cosmic-ray runs one fixed command.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.mutations import Mutant, sample
+from tests.projects import stop_servers
+from tests.quick import CHECKOUT
+
+CACHE = CHECKOUT / ".pytest_cache" / "v" / "leptonctl" / "mutants.json"
+EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
+SECONDS = 600
+"""For all tests of one mutant; a single test has a minute."""
+UNIT = {
+    "deploying": "deploying/test_switch deploying/test_heal deploying/test_interrupted kinds/test_drift laws/test_interleavings",
+    "storage": "storage serving/test_deployment deploying/test_switch building",
+    "kinds": "kinds core views/test_gates views/test_plan_json commands/test_run",
+    "commands": "commands/test_run commands/test_results commands/test_who",
+}
+"""Package -> its nearest tests. Those of the same name come before them."""
+WHOLE = {
+    "deploying": "laws/test_returns deploying/test_server laws/test_switch_crash commands/test_rollback laws/test_drift",
+    "storage": "laws/test_interleavings laws/test_concurrent laws/test_damage laws/test_kill",
+    "kinds": "e2e/test_gates laws/test_protection laws/test_returns",
+    "commands": "commands e2e/test_gates laws/test_returns laws/test_drift laws/test_interrupt",
+}
+"""Package -> tests that start whole commands and servers."""
+
+
+def tests_of(file: str) -> list[str]:
+    """The test files for a file of the package, in the order in which they run."""
+    package, name = Path(file).parent.name, Path(file).stem
+    own = [f"{package}/test_{stem}" for stem in (name, name.removesuffix("s"), name.partition("_")[0])]
+    names = dict.fromkeys([*own, *UNIT[package].split(), *WHOLE[package].split()])
+    paths = [CHECKOUT / "tests" / name for name in names]
+    files = [file for path in paths for file in (sorted(path.glob("test_*.py")) or [path.with_suffix(".py")]) if file.exists()]
+    return [str(file.relative_to(CHECKOUT)) for file in dict.fromkeys(files)]
+
+
+def play(mutant: Mutant, copy: Path) -> str:
+    """The test that failed with this mutant in a copy of the checkout, "" when none did."""
+    file = copy / mutant.file
+    original = file.read_bytes()
+    file.write_bytes(mutant.text)
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+        compiled.unlink()  # an edit within one second may leave size and time as they were
+    try:
+        return failing(copy, tests_of(mutant.file), copy.parent / "tests")
+    finally:
+        file.write_bytes(original)
+        for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+            compiled.unlink()
+
+
+def failing(root: Path, tests: list[str], folder: Path) -> str:
+    """The first of the tests of a checkout that fails, "" when all pass. They may write into `folder`."""
+    options = ["-q", "-x", "-n0", "-p", "no:randomly", "-p", "no:cacheprovider", "--timeout=60", f"--basetemp={folder}"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options, *tests], cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    try:
+        output, _ = run.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        return "hangs"
+    finally:
+        stop_servers(folder)
+    failed = [line.split()[1] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return "" if run.returncode == 0 else failed[0] if failed else f"pytest ends with {run.returncode}"
+
+
+def hashes() -> dict[str, str]:
+    """The files that a verdict depends on, with the hash of each."""
+    files = [file for part in ("leptonctl", "tests", "examples") for file in sorted((CHECKOUT / part).rglob("*")) if file.is_file()]
+    return {str(file.relative_to(CHECKOUT)): sha256(file.read_bytes()).hexdigest()[:16] for file in files if file.suffix != ".pyc"}
+
+
+def known(verdict: Mapping[str, str], file: str, now: Mapping[str, str], tree: str) -> bool:
+    """Whether a verdict still holds: killed while the file and the test that noticed are the same, alive while everything is."""
+    test = verdict["by"].partition("::")[0]
+    return verdict["tree"] == tree or (bool(verdict["by"]) and verdict["file"] == now[file] and verdict["test"] == now.get(test, ""))
+
+
+def equivalents() -> dict[str, str]:
+    """Mutants that do the same as the original, or as good: name -> the reason, which is the indented line below it."""
+    lines = [line for line in EQUIVALENT.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    return {name: reason.strip() for name, reason in zip(lines[::2], lines[1::2], strict=True)}
+
+
+def play_all(mutants: list[Mutant], jobs: int, now: Mapping[str, str]) -> Iterator[tuple[Mutant, str]]:
+    """Every mutant with the test that noticed it."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(jobs) as pool:
+        free: SimpleQueue[Path] = SimpleQueue()
+        for number in range(jobs):
+            free.put(Path(folder) / str(number) / "checkout")
+            shutil.copytree(CHECKOUT, Path(folder) / str(number) / "checkout", ignore=shutil.ignore_patterns(".git", ".*_cache", ".venv"))
+
+        def one(mutant: Mutant) -> str:
+            copy = free.get()
+            try:
+                return play(mutant, copy)
+            finally:
+                free.put(copy)
+
+        yield from zip(mutants, pool.map(one, mutants), strict=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--only", nargs="+", default=[], metavar="FILE", help="of the sample, the mutants of these files")
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    now, same = hashes(), equivalents()
+    tree = sha256(json.dumps(now).encode()).hexdigest()[:16]
+    cache: dict[str, dict[str, str]] = json.loads(CACHE.read_text(encoding="utf-8")) if CACHE.exists() else {}
+    mutants = [m for m in sample(options.count, options.seed) if not options.only or any(m.file.endswith(name) for name in options.only)]
+    left = [m for m in mutants if m.name not in same and not (m.name in cache and known(cache[m.name], m.file, now, tree))]
+    for number, (mutant, by) in enumerate(play_all(left, options.jobs, now), 1):
+        cache[mutant.name] = {"by": by, "file": now[mutant.file], "test": now.get(by.partition("::")[0], ""), "tree": tree}
+        CACHE.parent.mkdir(parents=True, exist_ok=True)
+        CACHE.write_text(json.dumps(cache, indent=1), encoding="utf-8")
+        print(f"{number}/{len(left)} {'killed' if by else 'ALIVE '} {mutant.name}{f': {by}' if by else ''}", flush=True)
+    killers = sorted({verdict["by"] for m in left if "::" in (verdict := cache[m.name])["by"]})
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        broken = failing(CHECKOUT, killers, Path(folder)) if killers else ""
+    if broken:
+        print(f"{broken} fails without a mutant too: what it killed means nothing")
+        return 2
+    return report(mutants, {m.name: cache[m.name]["by"] for m in mutants if m.name not in same}, same)
+
+
+def report(mutants: list[Mutant], verdicts: Mapping[str, str], same: Mapping[str, str]) -> int:
+    """Print the survivors, and the totals by file. 1 when fewer than 95 % of those that are not equivalent were killed."""
+    alive = [m for m in mutants if m.name in verdicts and not verdicts[m.name]]
+    for mutant in alive:
+        print(f"\n{mutant.file}:{mutant.line}\n- {mutant.before}\n+ {mutant.after}\n  {mutant.name}")
+    print(f"\n{'file':42} {'killed':>6} {'alive':>6} {'equivalent':>10}")
+    for file in dict.fromkeys(m.file for m in sorted(mutants, key=lambda m: m.file)):
+        of = [m.name for m in mutants if m.file == file]
+        killed, lives = sum(bool(verdicts.get(name)) for name in of), sum(verdicts.get(name) == "" for name in of)
+        print(f"{file:42} {killed:6} {lives:6} {len(of) - killed - lives:10}")
+    share = 1 - len(alive) / max(1, len(verdicts))
+    print(f"\n{len(verdicts) - len(alive)} of {len(verdicts)} killed: {share:.1%}; {len(mutants) - len(verdicts)} equivalent ones left out")
+    return int(share < 0.95)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
