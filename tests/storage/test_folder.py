@@ -291,6 +291,27 @@ def test_a_lease_file_that_its_last_holder_removed_is_not_used(tmp_path: Path, m
     lease.release()
 
 
+def test_whoever_looks_at_a_lease_does_not_keep_others_from_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see whether it is held, a reader takes its lock for a moment."""
+    path = tmp_path / "lease"
+    path.touch()
+    with path.open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: fcntl.flock(reader, fcntl.LOCK_UN))
+        lease = take(path, {"pid": 1})
+    assert lease is not None
+    lease.release()
+
+
+def test_a_lease_that_stays_held_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    with take(tmp_path / "lease", {"pid": 1}) or pytest.fail("free"):
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        assert take(tmp_path / "lease", {"pid": 2}) is None
+    assert len(pauses) >= 1
+    assert sum(pauses) < 0.1
+
+
 def test_the_dot_folder_is_ignored_by_git_from_the_first_write(tmp_path: Path) -> None:
     FolderObjects(root=tmp_path / ".leptonctl" / "store").create("a", b"x")
     ignore = tmp_path / ".leptonctl" / ".gitignore"
