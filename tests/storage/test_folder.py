@@ -58,6 +58,7 @@ def test_modes_follow_the_umask(objects: FolderObjects, mask: int, mode: int) ->
     with umask(mask):
         objects.create("results/one", b"1")
         objects.put("head", b"2")
+        objects.put("another", b"2")
         objects.write("artifacts/two", [b"3"])
         with objects.lease("step/one", {}, 5.0) or pytest.fail("free"):
             files = [path for path in objects.root.rglob("*") if path.is_file()]
@@ -243,6 +244,67 @@ def test_a_stream_that_is_not_read_to_its_end_is_closed(objects: FolderObjects) 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_no_verb_leaves_a_file_open(objects: FolderObjects) -> None:
+    """A server follows a head for months."""
+
+    def all_verbs() -> None:
+        objects.create("a/one", b"1")
+        objects.create_many({"a/two": b"2"})
+        objects.put("a/one", b"3")
+        found = objects.get("a/one")
+        assert objects.get("a") is objects.read("a") is None
+        assert objects.get_many(["a/one", "a/two", "a"]).keys() == {"a/one", "a/two"}
+        objects.replace("a/one", b"4", found[1] if found else None)
+        assert list(objects.read("a/one") or ()) == [b"4"]
+        with objects.lease("step/one", {}, 5.0) or pytest.fail("free"):
+            assert objects.lease("step/one", {}, 5.0) is None
+            assert objects.leases("") == {"step/one": {}}
+        assert objects.break_lease("step/one") is False
+        objects.delete("a/one")
+        ensure_dot_folder(objects.root)
+
+    all_verbs()
+    before = sorted(os.listdir("/proc/self/fd"))
+    all_verbs()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_stream_ends_once(objects: FolderObjects) -> None:
+    objects.create("one", b"1")
+    chunks = objects.read("one")
+    assert chunks is not None
+    assert [next(chunks, None) for _ in range(3)] == [b"1", None, None]
+
+
+def test_a_path_below_an_object_is_absent(objects: FolderObjects) -> None:
+    """Also to a compare-and-swap, which therefore writes nothing: an object is no folder."""
+    objects.create("a", b"1")
+    assert objects.get("a/b") is objects.read("a/b") is objects.replace("a/b", b"2", "an etag") is None
+    objects.delete("a/b")
+    with pytest.raises(StorageError, match=r"^Writing a/b in "):
+        objects.put("a/b", b"2")
+    assert objects.list("") == ["a"]
+
+
+def test_a_refusal_names_what_was_tried(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects.create_many({"a/one": b"1"})
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", refuse)
+        for prefix, named in (("", "all"), ("a", "a")):
+            for act in (lambda p=prefix: objects.list(p), lambda p=prefix: list(objects.entries(p))):
+                with pytest.raises(StorageError, match=rf"^Listing {named} in .*: Input/output error\.$") as caught:
+                    act()
+                assert "disk or mount" in caught.value.hint
+    # the names are written, but not known to be durable
+    monkeypatch.setattr("leptonctl.storage.folder.fsync_folder", refuse)
+    with pytest.raises(StorageError, match=r"^Writing a in .*: Input/output error\.$"):
+        objects.create_many({"a/two": b"2"})
+
+
 def test_leftovers_are_not_listed_and_are_removed_after_a_day(objects: FolderObjects) -> None:
     temporary = objects.root / ".temporary"
     temporary.mkdir(parents=True)
@@ -320,6 +382,18 @@ def test_the_dot_folder_is_ignored_by_git_from_the_first_write(tmp_path: Path) -
     ignore.write_text("")  # its writer was killed between making and filling it
     ensure_dot_folder(tmp_path)
     assert ignore.read_text() == "*\n"
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        real(handle)
+
+    ignore.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        ensure_dot_folder(tmp_path)
+    assert synced == [str(ignore), str(ignore.parent)], "a crash must not leave the folder without it"
     ignore.write_text("*\n!note.md\n")
     ensure_dot_folder(tmp_path)
     assert ignore.read_text() == "*\n!note.md\n"
