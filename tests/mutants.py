@@ -30,15 +30,16 @@ EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
 SECONDS = 600
 """For all tests of one mutant; a single test has a minute."""
 UNIT = {
-    "deploying": "deploying/test_switch deploying/test_heal deploying/test_interrupted kinds/test_drift laws/test_interleavings",
-    "storage": "storage serving/test_deployment deploying/test_switch building",
-    "kinds": "kinds core views/test_gates views/test_plan_json commands/test_run",
+    "deploying": "deploying/test_switch deploying/test_wanted deploying/test_heal deploying/test_interrupted laws/test_interleavings",
+    "storage": "storage/test_folder storage/test_state storage/test_store storage/test_pointers storage/test_standing storage/test_claims"
+    " storage/test_syncs deploying/test_switch",
+    "kinds": "kinds core/test_diff core/test_plan views/test_gates views/test_plan_json",
     "commands": "commands/test_run commands/test_results commands/test_who",
 }
 """Package -> its nearest tests. Those of the same name come before them."""
 WHOLE = {
-    "deploying": "laws/test_returns deploying/test_server laws/test_switch_crash commands/test_rollback laws/test_drift",
-    "storage": "laws/test_interleavings laws/test_concurrent laws/test_damage laws/test_kill",
+    "deploying": "deploying/test_server laws/test_switch_crash laws/test_returns laws/test_drift",
+    "storage": "storage laws/test_interleavings laws/test_damage laws/test_concurrent",
     "kinds": "e2e/test_gates laws/test_protection laws/test_returns",
     "commands": "commands e2e/test_gates laws/test_returns laws/test_drift laws/test_interrupt",
 }
@@ -55,15 +56,16 @@ def tests_of(file: str) -> list[str]:
     return [str(file.relative_to(CHECKOUT)) for file in dict.fromkeys(files)]
 
 
-def play(mutant: Mutant, copy: Path) -> str:
-    """The test that failed with this mutant in a copy of the checkout, "" when none did."""
+def play(mutant: Mutant, copy: Path, last: str = "") -> str:
+    """The test that failed with this mutant in a copy of the checkout, "" when none did. `last`: the one that did before."""
     file = copy / mutant.file
     original = file.read_bytes()
     file.write_bytes(mutant.text)
     for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
         compiled.unlink()  # an edit within one second may leave size and time as they were
     try:
-        return failing(copy, tests_of(mutant.file), copy.parent / "tests")
+        folder = copy.parent / "tests"
+        return (failing(copy, [last], folder) if "::" in last else "") or failing(copy, tests_of(mutant.file), folder)
     finally:
         file.write_bytes(original)
         for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
@@ -85,7 +87,8 @@ def failing(root: Path, tests: list[str], folder: Path) -> str:
     finally:
         stop_servers(folder)
     failed = [line.split()[1] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return "" if run.returncode == 0 else failed[0] if failed else f"pytest ends with {run.returncode}"
+    passed = run.returncode == 0 or "ERROR: not found:" in output
+    return "" if passed else failed[0] if failed else f"pytest ends with {run.returncode}"
 
 
 def hashes() -> dict[str, str]:
@@ -106,8 +109,8 @@ def equivalents() -> dict[str, str]:
     return {name: reason.strip() for name, reason in zip(lines[::2], lines[1::2], strict=True)}
 
 
-def play_all(mutants: list[Mutant], jobs: int, now: Mapping[str, str]) -> Iterator[tuple[Mutant, str]]:
-    """Every mutant with the test that noticed it."""
+def play_all(mutants: list[Mutant], jobs: int, last: Mapping[str, str]) -> Iterator[tuple[Mutant, str]]:
+    """Every mutant with the test that noticed it. `last`: name -> the one that did before."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(jobs) as pool:
         free: SimpleQueue[Path] = SimpleQueue()
         for number in range(jobs):
@@ -117,7 +120,7 @@ def play_all(mutants: list[Mutant], jobs: int, now: Mapping[str, str]) -> Iterat
         def one(mutant: Mutant) -> str:
             copy = free.get()
             try:
-                return play(mutant, copy)
+                return play(mutant, copy, last.get(mutant.name, ""))
             finally:
                 free.put(copy)
 
@@ -136,7 +139,8 @@ def main() -> int:
     cache: dict[str, dict[str, str]] = json.loads(CACHE.read_text(encoding="utf-8")) if CACHE.exists() else {}
     mutants = [m for m in sample(options.count, options.seed) if not options.only or any(m.file.endswith(name) for name in options.only)]
     left = [m for m in mutants if m.name not in same and not (m.name in cache and known(cache[m.name], m.file, now, tree))]
-    for number, (mutant, by) in enumerate(play_all(left, options.jobs, now), 1):
+    last = {name: verdict["by"] for name, verdict in cache.items()}
+    for number, (mutant, by) in enumerate(play_all(left, options.jobs, last), 1):
         cache[mutant.name] = {"by": by, "file": now[mutant.file], "test": now.get(by.partition("::")[0], ""), "tree": tree}
         CACHE.parent.mkdir(parents=True, exist_ok=True)
         CACHE.write_text(json.dumps(cache, indent=1), encoding="utf-8")
