@@ -329,6 +329,23 @@ def test_a_holder_that_hangs_is_named_as_the_reason_of_a_timeout(objects: Folder
     objects.put(hangs, b"{}")
 
 
+def test_a_lock_is_taken_soon_after_it_is_free(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder writes for milliseconds."""
+    pauses: list[float] = []
+    held = objects._lock("head")
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            held.__exit__(None, None, None)
+
+    held.__enter__()
+    monkeypatch.setattr(time, "sleep", sleep)
+    objects.put("head", b"{}")
+    assert len(pauses) == 3
+    assert max(pauses) <= 0.01
+
+
 def _stripe(path: str) -> bytes:
     """The bits of its hash that a path's lock is chosen by, one way or another: the last twelve of the first two bytes."""
     first, second = hashlib.sha256(path.encode()).digest()[:2]
