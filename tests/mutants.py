@@ -46,7 +46,7 @@ WHOLE = {
 """Package -> tests that start whole commands and servers."""
 
 
-def tests_of(file: str) -> list[str]:
+def nearest_tests(file: str) -> list[str]:
     """The test files for a file of the package, in the order in which they run."""
     package, name = Path(file).parent.name, Path(file).stem
     own = [f"{package}/test_{stem}" for stem in (name, name.removesuffix("s"), name.partition("_")[0])]
@@ -65,7 +65,7 @@ def play(mutant: Mutant, copy: Path, last: str = "") -> str:
         compiled.unlink()  # an edit within one second may leave size and time as they were
     try:
         folder = copy.parent / "tests"
-        return (failing(copy, [last], folder) if "::" in last else "") or failing(copy, tests_of(mutant.file), folder)
+        return (failing(copy, [last], folder) if "::" in last else "") or failing(copy, nearest_tests(mutant.file), folder)
     finally:
         file.write_bytes(original)
         for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):

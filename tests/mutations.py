@@ -8,6 +8,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import pairwise
 
@@ -50,9 +51,14 @@ def sample(count: int, seed: int) -> list[Mutant]:
     """`count` mutants of FILES: of each file the same share, fixed by the seed; the first ones of a larger sample are a smaller sample."""
     ranked: list[tuple[float, str, Mutant]] = []
     for file in FILES:
-        found = sorted(mutants(file, (CHECKOUT / file).read_bytes()), key=lambda m: sha256(f"{seed} {m.name}".encode()).digest())
+        found = sorted(_all_of(file), key=lambda mutant: sha256(f"{seed} {mutant.name}".encode()).digest())
         ranked += [((rank + 0.5) / len(found), mutant.name, mutant) for rank, mutant in enumerate(found)]
     return [mutant for *_, mutant in sorted(ranked, key=lambda entry: entry[:2])[:count]]
+
+
+@cache
+def _all_of(file: str) -> tuple[Mutant, ...]:
+    return tuple(mutants(file, (CHECKOUT / file).read_bytes()))
 
 
 def mutants(file: str, source: bytes) -> Iterator[Mutant]:
