@@ -2,10 +2,12 @@
 
     python -m tests.mutants [--count 200] [--seed 7] [--only FILE …] [--jobs 1]
 
-Each mutant is one edit in a copy of the checkout, in which the tests of TESTS run until one fails: the nearest first, whole processes last.
-It is killed when a test fails or takes too long. About an hour on two cores; a verdict is kept in `.pytest_cache` while what it depends on is
-the same, so that a second run plays the survivors again. mutmut and cosmic-ray would do the edits, but not this: mutmut carries all mutants in
-one rewritten module and forks pytest, so that no command started by a test has the mutant of this run; cosmic-ray runs one fixed command.
+Each mutant is one edit in a copy of the checkout, in which tests run until one fails: first those that run its line in their own process, the
+fastest first, then those that start commands and servers. It is killed when a test fails or takes too long. About an hour on two cores; a verdict
+is kept in `.pytest_cache` while what it depends on is the same, so that a second run plays the survivors again.
+
+Of our own, since our tests start processes: mutmut switches mutants inside the process of pytest, so that no command which a test starts has one;
+cosmic-ray runs one fixed command for all, where the nearest tests are a hundred times faster than all of them.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -27,54 +29,57 @@ from tests.quick import CHECKOUT
 
 CACHE = CHECKOUT / ".pytest_cache" / "v" / "leptonctl" / "mutants.json"
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
+Lines = Mapping[str, Mapping[str, list[str]]]
+"""File -> line -> the tests that run it, as `tests.traced` writes it."""
 SECONDS = 600
 """For all tests of one mutant; a single test has a minute."""
-UNIT = {
-    "deploying": "deploying/test_switch deploying/test_wanted deploying/test_heal deploying/test_interrupted laws/test_interleavings",
-    "storage": "storage/test_folder storage/test_state storage/test_store storage/test_pointers storage/test_standing storage/test_claims"
-    " storage/test_syncs deploying/test_switch",
-    "kinds": "kinds core/test_diff core/test_plan views/test_gates views/test_plan_json",
-    "commands": "commands/test_run commands/test_results commands/test_who",
-}
-"""Package -> its nearest tests. Those of the same name come before them."""
-WHOLE = {
-    "deploying": "deploying/test_server laws/test_switch_crash laws/test_returns laws/test_drift",
-    "storage": "storage laws/test_interleavings laws/test_damage laws/test_concurrent",
+TRACED = (
+    "kinds storage core/test_diff commands/test_decision commands/test_run deploying/test_switch deploying/test_wanted"
+    " deploying/test_interrupted deploying/test_heal"
+)
+"""Tests that call the code in their own process: of these, a mutant meets those that run its line, the fastest first."""
+FAR = {
+    "deploying": "deploying/test_heal laws/test_interleavings deploying/test_server laws/test_switch_crash laws/test_returns laws/test_drift",
+    "storage": "storage/test_store storage/test_state storage/test_standing laws/test_interleavings laws/test_damage laws/test_concurrent",
     "kinds": "e2e/test_gates laws/test_protection laws/test_returns",
     "commands": "commands e2e/test_gates laws/test_returns laws/test_drift laws/test_interrupt",
 }
-"""Package -> tests that start whole commands and servers."""
+"""Package -> tests that start processes, whole commands and servers. Those with the name of the mutated file come before them."""
 
 
-def nearest_tests(file: str) -> list[str]:
-    """The test files for a file of the package, in the order in which they run."""
-    package, name = Path(file).parent.name, Path(file).stem
-    own = [f"{package}/test_{stem}" for stem in (name, name.removesuffix("s"), name.partition("_")[0])]
-    names = dict.fromkeys([*own, *UNIT[package].split(), *WHOLE[package].split()])
+def files_of(names: Iterable[str]) -> list[str]:
+    """The files of test modules and of folders of them."""
     paths = [CHECKOUT / "tests" / name for name in names]
     files = [file for path in paths for file in (sorted(path.glob("test_*.py")) or [path.with_suffix(".py")]) if file.exists()]
     return [str(file.relative_to(CHECKOUT)) for file in dict.fromkeys(files)]
 
 
-def play(mutant: Mutant, copy: Path, last: str = "") -> str:
-    """The test that failed with this mutant in a copy of the checkout, "" when none did. `last`: the one that did before."""
+def stages(mutant: Mutant, lines: Lines) -> tuple[list[str], list[str]]:
+    """The tests that a mutant meets, in turn: those that run its line, then those that may run it in a process of their own."""
+    package, name = Path(mutant.file).parent.name, Path(mutant.file).stem
+    near = dict.fromkeys(test for line in mutant.lines for test in lines.get(mutant.file, {}).get(str(line), ()))
+    own = [f"{package}/test_{stem}" for stem in (name, name.removesuffix("s"), name.partition("_")[0])]
+    return list(near), files_of([*own, *FAR[package].split()])
+
+
+def play(mutant: Mutant, copy: Path, tests: Iterable[list[str]]) -> str:
+    """The test that failed with this mutant in a copy of the checkout, "" when none did. `tests`: those that run together, in turn."""
     file = copy / mutant.file
     original = file.read_bytes()
     file.write_bytes(mutant.text)
     for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
         compiled.unlink()  # an edit within one second may leave size and time as they were
     try:
-        folder = copy.parent / "tests"
-        return (failing(copy, [last], folder) if "::" in last else "") or failing(copy, nearest_tests(mutant.file), folder)
+        return next(filter(None, (failing(copy, together, copy.parent / "tests") for together in tests if together)), "")
     finally:
         file.write_bytes(original)
         for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
             compiled.unlink()
 
 
-def failing(root: Path, tests: list[str], folder: Path) -> str:
-    """The first of the tests of a checkout that fails, "" when all pass. They may write into `folder`."""
-    options = ["-q", "-x", "-n0", "-p", "no:randomly", "-p", "no:cacheprovider", "--timeout=60", f"--basetemp={folder}"]
+def failing(root: Path, tests: list[str], folder: Path, *more: str) -> str:
+    """The first of the tests of a checkout that fails, "" when all pass. They may write into `folder`; `more`: options of pytest."""
+    options = ["-q", "-x", "-n0", "-p", "no:randomly", "-p", "no:cacheprovider", "--timeout=60", f"--basetemp={folder}", *more]
     run = subprocess.Popen(
         [sys.executable, "-m", "pytest", *options, *tests], cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
@@ -109,9 +114,20 @@ def equivalents() -> dict[str, str]:
     return {name: reason.strip() for name, reason in zip(lines[::2], lines[1::2], strict=True)}
 
 
+def trace(folder: Path) -> Lines:
+    """The tests that run each line of the mutated files."""
+    os.environ["MUTANTS_LINES"] = str(folder / "lines.json")
+    broken = failing(CHECKOUT, files_of(TRACED.split()), folder / "tests", "-p", "tests.traced")
+    if broken:
+        sys.exit(f"{broken} fails without a mutant")
+    lines: Lines = json.loads((folder / "lines.json").read_text(encoding="utf-8"))
+    return lines
+
+
 def play_all(mutants: list[Mutant], jobs: int, last: Mapping[str, str]) -> Iterator[tuple[Mutant, str]]:
-    """Every mutant with the test that noticed it. `last`: name -> the one that did before."""
+    """Every mutant with the test that noticed it. `last`: name -> the one that did before, which is asked first."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(jobs) as pool:
+        lines = trace(Path(folder))
         free: SimpleQueue[Path] = SimpleQueue()
         for number in range(jobs):
             free.put(Path(folder) / str(number) / "checkout")
@@ -120,7 +136,8 @@ def play_all(mutants: list[Mutant], jobs: int, last: Mapping[str, str]) -> Itera
         def one(mutant: Mutant) -> str:
             copy = free.get()
             try:
-                return play(mutant, copy, last.get(mutant.name, ""))
+                before = last.get(mutant.name, "")
+                return play(mutant, copy, [[before] if "::" in before else [], *stages(mutant, lines)])
             finally:
                 free.put(copy)
 
@@ -158,7 +175,7 @@ def report(mutants: list[Mutant], verdicts: Mapping[str, str], same: Mapping[str
     """Print the survivors, and the totals by file. 1 when fewer than 95 % of those that are not equivalent were killed."""
     alive = [m for m in mutants if m.name in verdicts and not verdicts[m.name]]
     for mutant in alive:
-        print(f"\n{mutant.file}:{mutant.line}\n- {mutant.before}\n+ {mutant.after}\n  {mutant.name}")
+        print(f"\n{mutant.file}:{mutant.lines.start}\n- {mutant.before}\n+ {mutant.after}\n  {mutant.name}")
     print(f"\n{'file':42} {'killed':>6} {'alive':>6} {'equivalent':>10}")
     for file in dict.fromkeys(m.file for m in sorted(mutants, key=lambda m: m.file)):
         of = [m.name for m in mutants if m.file == file]

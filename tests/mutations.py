@@ -37,11 +37,11 @@ Edit = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One edit of a file. `text`: the whole file with it; `before`, `after`: the lines that differ."""
+    """One edit of a file, in these lines of it. `text`: the whole file with it; `before`, `after`: what stands there, on one line."""
 
     name: str
     file: str
-    line: int
+    lines: range
     text: bytes
     before: str
     after: str
@@ -76,8 +76,8 @@ def mutants(file: str, source: bytes) -> Iterator[Mutant]:
             edit = f"{file.removeprefix('leptonctl/')} {function or 'module'}: {_flat(source[start:end])} -> {new} in {_flat(before)}"
             seen[edit] += 1
             yield Mutant(
-                name=edit if seen[edit] == 1 else f"{edit} #{seen[edit]}", file=file, line=line + 1, text=text,
-                before=_flat(before), after=_flat(after),
+                name=edit if seen[edit] == 1 else f"{edit} #{seen[edit]}", file=file, text=text,
+                lines=range(line + 1, line + 1 + before.rstrip().count(b"\n") + 1), before=_flat(before), after=_flat(after),
             )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import equivalents, failing, known, nearest_tests
+from tests.mutants import equivalents, failing, known, stages
 from tests.mutations import FILES, mutants, sample
 from tests.quick import CHECKOUT
 
@@ -47,7 +47,7 @@ def test_every_edit_is_small_and_whole() -> None:
         ast.parse(mutant.text)
         assert mutant.text != SOURCE.encode()
         assert mutant.before != mutant.after
-        assert " ".join(SOURCE.splitlines()[mutant.line - 1].split()) in mutant.before
+        assert " ".join(SOURCE.splitlines()[mutant.lines[0] - 1].split()) in mutant.before
 
 
 def test_a_name_outlives_a_move_and_an_edit_elsewhere() -> None:
@@ -65,12 +65,15 @@ def test_the_sample_is_fixed_and_takes_of_every_file() -> None:
         ast.parse(mutant.text)
 
 
-def test_every_file_has_tests_near_it_first() -> None:
-    for file in FILES:
-        tests = nearest_tests(file)
-        assert len(tests) == len(set(tests)) > 5
-        assert all((CHECKOUT / test).is_file() for test in tests)
-    assert nearest_tests("leptonctl/kinds/judging.py")[0] == "tests/kinds/test_judging.py"
+def test_a_mutant_meets_the_tests_that_run_its_lines_and_then_the_others() -> None:
+    for mutant in sample(50, 7):
+        first, line = "tests/a.py::test_fast", mutant.lines[0]
+        near, far = stages(mutant, {mutant.file: {str(line): [first, "tests/a.py::test_slow"], str(line - 1): ["tests/b.py::test"]}})
+        assert near == [first, "tests/a.py::test_slow"]
+        assert len(far) == len(set(far)) >= 3
+        assert all((CHECKOUT / test).is_file() for test in far)
+        if mutant.file == "leptonctl/kinds/judging.py":
+            assert far[0] == "tests/kinds/test_judging.py"
 
 
 @pytest.mark.parametrize(
