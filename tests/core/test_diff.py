@@ -86,6 +86,16 @@ def test_a_removed_field_is_reported_at_the_nearest_place() -> None:
     assert (because.path, because.before, because.after, because.span) == ("more", {"a": 1}, None, span(5))
 
 
+def test_a_field_that_is_not_written_is_reported_at_the_nearest_block_around_it() -> None:
+    """Not at the document: a default inside a block moved because the block was written otherwise."""
+    recipe: dict[str, Json] = {"text": "text", "settings": {"deep": {"a": 2}}, "list": [1, 2]}
+    node = replace(toy("toy/one", "text"), recipe=recipe, origins={("settings",): span(8), ("list",): span(9)})
+    (change,) = against([node], {"toy/one": Pointer(digest="before")}).values()
+    before = Recipe(address="toy/one", recipe={**recipe, "settings": {"deep": {"a": 1}}, "list": [1, 3]})
+    becauses = with_becauses(change, node, before).because
+    assert {because.path: because.span for because in becauses} == {"settings.deep.a": span(8), "list.1": span(9)}
+
+
 def test_undeclared_nodes_are_forgotten_and_effects_removed() -> None:
     thing, place = toy("toy/one", "1"), toy("place/p", "p", version="v1")
     inner = toy("place/p/inner", "i", version="v1")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.core import layout
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
@@ -13,6 +14,8 @@ from leptonctl.core.state import Moved, Pointer, Seal, Verdict
 from leptonctl.deploying import fence, phases
 from leptonctl.deploying.switch import POINTS, Switch
 from leptonctl.deploying.wanted import Wanted
+from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.platforms import Site
 from leptonctl.storage.claims import Registration, claimed
 from tests.deploying.toy import (
     ADDRESS,
@@ -300,9 +303,72 @@ def test_every_lock_has_a_token_of_its_own(root: Path, switch: Switch) -> None:
         for version in ("v1", "v2"):
             switch.move(NAME, binds(version), here=True)
             tokens.append(head_of(root).epoch)
+        before = head_of(root)
         switch.recover(NAME, here=True)
         tokens.append(head_of(root).epoch)
     assert tokens == [Epoch(generation=1, token=n) for n in (1, 2, 3)]
+    after = head_of(root)
+    assert (after.deployment, after.serial) == (before.deployment, before.serial) == (2, 2), (
+        "a fence changes who may move it, not what it says"
+    )
+
+
+def test_a_head_that_cannot_be_written_is_named(root: Path, switch: Switch) -> None:
+    lineage = lineage_of(root)
+    path = layout.head(lineage.lineage, NAME)
+    (root / "store" / path).mkdir(parents=True)
+    with pytest.raises(Failure) as failure:
+        switch.move(NAME, binds("v1"), here=True)
+    problem = problem_of(failure)
+    assert (problem.id, problem.detail.startswith(f"{path} in "), path in str(problem.hint)) == ("store-failed", True, True)
+    assert (dict(state_of(root).locks), dict(state_of(root).pending)) == ({}, {})
+
+
+def test_a_takeover_is_the_reason_when_servers_do_not_get_ready(root: Path, claim: Registration) -> None:
+    """The successor has unstaged the deployment, so no server gets ready for it: that is what its platform can say."""
+    with claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
+
+        def taken_meanwhile(*_: object) -> None:
+            switch_of(root, other).recover(NAME, here=False, force=True)
+            raise ProviderError("It is no longer wanted", detail="deployment 1", id="not-ready")
+
+        broken = replace(TOY, ready=taken_meanwhile)
+        with pytest.raises(Failure) as failure:
+            switch_of(root, claim, platforms={"toy": broken}).move(NAME, binds("v1"), here=True)
+    assert (problem_of(failure).id, failure.value.exit_code) == ("taken-over", 5)
+    assert "eve@far" in problem_of(failure).detail
+
+
+@pytest.mark.parametrize("point", ["staged", "head", "activate"])
+def test_an_interrupt_is_reported_even_if_the_environment_was_taken_over(root: Path, claim: Registration, point: str) -> None:
+    """What is left to settle is the successor's, and nobody waits for the message of a command that was interrupted."""
+    with claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other, following(root):
+
+        def taken_and_interrupted(at: str) -> None:
+            if at == point:
+                switch_of(root, other).recover(NAME, here=True, force=True)
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            switch_of(root, claim, checkpoint=taken_and_interrupted).move(NAME, binds("v1"), here=True)
+    moved = point == "activate"
+    assert (dict(state_of(root).pending), head_of(root).deployment) == ({}, int(moved))
+    assert (BINDING in state_of(root).current) is moved
+
+
+@pytest.mark.parametrize("returning", [False, True])
+def test_the_platform_hears_whether_everything_returns(root: Path, claim: Registration, returning: bool) -> None:
+    """One ready server is enough for a return, and for nothing else."""
+    heard: list[bool] = []
+
+    def ready(site: Site, *_: object) -> None:
+        heard.append(site.returning)
+
+    platforms = {"toy": replace(TOY, ready=ready)}
+    with following(root):
+        more = {"returning": True} if returning else {}
+        switch_of(root, claim, platforms=platforms).move(NAME, binds("v1", **more), here=True)
+    assert heard == [returning]
 
 
 def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
@@ -605,4 +671,5 @@ def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration)
 
             with pytest.raises(Failure) as failure:
                 switch_of(root, claim, checkpoint=force).move(NAME, binds("v2"), here=True)
-    assert (problem_of(failure).id, "eve@far" in problem_of(failure).detail) == ("taken-over", True)
+    assert problem_of(failure).id == "taken-over"
+    assert problem_of(failure).detail.startswith("environment/prod was taken over by eve@far pid ")

@@ -221,7 +221,17 @@ def test_a_rule_words_what_a_gate_requires(metric: str, rule: str, words: str) -
 
 
 def test_the_yaml_schema_has_the_limits_of_the_table() -> None:
-    assert GATE["properties"] == limits()
+    """Written here once more: a limit of a drop below zero would ask for an improvement, the others may be anything."""
+    number = {"type": "number"}
+    assert (
+        GATE["properties"]
+        == limits()
+        == {
+            "min": {**number, "description": "Smallest value that passes."},
+            "max": {**number, "description": "Largest value that passes."},
+            "max_drop": {**number, "description": "How much worse it may be than the version bound now.", "minimum": 0},
+        }
+    )
 
 
 def drop_at_most(gate: Gate, evidence: Evidence, greater: GreaterIsBetter) -> Judgement:

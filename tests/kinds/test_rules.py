@@ -157,6 +157,38 @@ def test_without_a_repository_a_rewind_is_unknown() -> None:
     assert rewind(PINNED, MOVES, "a" * 40, Checkout(unreadable=True)) == [("rewind-unknown", "error")]
 
 
+def two_environments(first: str) -> str:
+    """`another`, with further lines, before a protected `prod`."""
+    body = "models: {line: v1}\nplatform: {type: server, port: "
+    head = PINNED.partition("kind: Environment")[0]
+    return (
+        f"{head}kind: Environment\nname: another\n{first}{body}8090}}\n"
+        f"---\nkind: Environment\nname: prod\nprotected: true\n{body}8080}}\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["", "protected: true\n"])
+@pytest.mark.parametrize("changes", [MOVES, [Update(address="environment/another/line"), *MOVES]], ids=["prod", "both"])
+def test_each_environment_is_checked_for_itself(first: str, changes: list[Change]) -> None:
+    """One that is open, does not move, or was never applied from a commit is no reason to pass those that come after it."""
+    checkout = Checkout(commit="b" * 40, contains={"a" * 40: False})
+    state = State(lineage="l", project="toy", environments={"prod": replace(PROTECTED, commit="a" * 40)})
+    (problem,) = rules.rewind(environments(sound(two_environments(first))), changes, state, checkout)
+    assert (problem.id, "environment prod" in str(problem.detail)) == ("rewind", True)
+
+
+def test_what_to_write_to_keep_a_sealed_version_is_said_field_by_field() -> None:
+    state, known = sealed(PINNED.replace("v1: {}", "v1: {params: {C: 0.5}}"))
+    edited = nodes_of(PINNED.replace("v1: {}", "v1: {params: {max_iter: 7}}"))
+    (problem,) = rules.sealed(edited, state, known)
+    line = edited["model/line@v1"].span.line
+    assert "; to keep it as it was: " in str(problem.detail)
+    assert {*str(problem.detail).partition("as it was: ")[2].split("; ")} == {
+        f"project.yaml:{line}: write `params.C: 0.5` (now left out)",
+        f"project.yaml:{line}: remove `params.max_iter` (now 7)",
+    }
+
+
 def test_require_commit_refuses_uncommitted_files() -> None:
     text = PINNED.replace("protected: true", "protected: true\nrequire_commit: true")
     clean, dirty = Checkout(commit="b" * 40), Checkout(commit="b" * 40, dirty=("a.yaml",))
@@ -203,6 +235,16 @@ def test_a_comparison_reads_the_bound_version_by_its_keys() -> None:
     bound = state.current[BINDING]
     assert step.given == {"bound_prepare": bound.key("prepare"), "bound_export": bound.key("export")}
     assert step.needs == {"prepare": ("dataset/points@first", "prepare"), "export": ("model/line@v2", "export")}
+
+
+def test_a_version_whose_rows_or_graph_are_not_recorded_cannot_be_compared() -> None:
+    """As one that an earlier release bound."""
+    state = state_of(TWO)
+    bound = state.current[BINDING]
+    for lost in ("prepare", "export"):
+        steps = {name: step for name, step in bound.steps.items() if name != lost}
+        older = replace(state, current={**state.current, BINDING: replace(bound, steps=steps)})
+        assert evidence(TO_V2, older) == ["bind"]
 
 
 def served(text: str, model: str) -> State:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -10,7 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import commit, edit, edit_plan, finished, free_port, git, points, processes, run, state_of, stop_servers, tiny_project
+from tests.projects import (
+    commit,
+    edit,
+    edit_plan,
+    environment_of,
+    finished,
+    free_port,
+    git,
+    points,
+    processes,
+    recorded,
+    run,
+    state_of,
+    stop_servers,
+    tiny_project,
+)
 
 MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
 PROD = "protected: true\nmodels: {line: v1}"
@@ -114,6 +130,24 @@ def test_a_seal_outlives_its_binding(root: Path) -> None:
     edit(root / "model-line.yaml", "v3: {params: {C: 0.25}}", "v3: {params: {C: 0.75}}")
     commit(root, "names are free, and so is what prod has never served")
     apply(root)
+
+
+def test_what_is_bound_when_an_environment_becomes_protected_is_sealed(fresh: Path) -> None:
+    """With the protection, not with the next bind; what it was bound to before is free."""
+    assert run("pin", cwd=fresh).returncode == 0
+    edit(fresh / "environment-prod.yaml", "protected: true", "protected: false")
+    apply(fresh)
+    edit(fresh / "environment-prod.yaml", "line: v1", "line: v2")
+    apply(fresh)
+    assert dict(recorded(fresh).sealed) == {}
+    edit(fresh / "environment-prod.yaml", "protected: false", "protected: true")
+    apply(fresh)
+    assert list(recorded(fresh).sealed) == ["model/line@v2"]
+    edit(fresh / "model-line.yaml", "v2: {params: {C: 0.5}}", "v2: {params: {C: 9.0}}")
+    refused(fresh, "apply", "--yes", code=3, id="sealed-version")
+    edit(fresh / "model-line.yaml", "v2: {params: {C: 9.0}}", "v2: {params: {C: 0.5}}")
+    edit(fresh / "model-line.yaml", "v1: {}", "v1: {params: {C: 9.0}}")
+    apply(fresh)
 
 
 # --- data --------------------------------------------------------------------------------------------------------------------------------
@@ -266,6 +300,35 @@ def test_another_repository_or_one_that_git_cannot_read_is_refused(root: Path) -
     assert bound(root) == "v2"
 
 
+def test_an_apply_that_cannot_tell_its_commit_does_not_forget_the_last_one(root: Path) -> None:
+    """Else the next apply could go back to any commit."""
+    bind(root, "v1", "v2", "v2")
+    apply(root)
+    last = environment_of(root, "prod").commit
+    (root / ".git").rename(root / "git")
+    edit(root / "environment-prod.yaml", "line: v2", "line: v3")
+    apply(root)
+    assert (bound(root), environment_of(root, "prod").commit) == ("v3", last)
+    (root / "git").rename(root / ".git")
+    git(root, "checkout", "-q", "--force", "HEAD~1")
+    assert last[:12] in refused(root, "apply", "--yes", code=5, id="rewind")["detail"]
+
+
+def test_allow_rewind_allows_nothing_else(root: Path) -> None:
+    """Neither an edit of what was served, nor data without a digest, nor the end of the protection together with another move."""
+    edit(root / "model-line.yaml", "v1: {}", "v1: {params: {C: 9.0}}")
+    refused(root, "apply", "--yes", "--allow-rewind", code=3, id="sealed-version")
+    edit(root / "model-line.yaml", "v1: {params: {C: 9.0}}", "v1: {}")
+    edit(root / "environment-prod.yaml", "line: v1", "line: v2")
+    edit(root / "environment-prod.yaml", "protected: true", "protected: false")
+    refused(root, "apply", "--yes", "--allow-rewind", code=3, id="protected-environment")
+    edit(root / "environment-prod.yaml", "protected: false", "protected: true")
+    data = root / "data.yaml"
+    data.write_text(re.sub(r", *digest: *[^}]*", "", data.read_text()))
+    refused(root, "apply", "--yes", "--allow-rewind", code=3, id="unpinned-data")
+    assert bound(root) == "v1"
+
+
 def test_require_commit(fresh: Path) -> None:
     assert run("pin", cwd=fresh).returncode == 0
     edit(fresh / "environment-prod.yaml", "protected: true", "protected: true\nrequire_commit: true")
@@ -275,6 +338,9 @@ def test_require_commit(fresh: Path) -> None:
     apply(fresh)
     edit(fresh / "environment-prod.yaml", "line: v1", "line: v2")
     assert "environment-prod.yaml" in refused(fresh, "apply", "--yes", code=1, id="uncommitted")["detail"]
+    # what lets a commit be older does not let files be uncommitted
+    refused(fresh, "apply", "--yes", "--allow-rewind", code=1, id="uncommitted")
+    assert bound(fresh) == "v1"
     commit(fresh, "v2")
     apply(fresh)
     # that rule does not block a return

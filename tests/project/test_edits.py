@@ -55,6 +55,27 @@ def test_the_mode_of_a_file_is_kept_and_that_of_a_new_one_follows_the_mask(file:
     assert file.with_name("n.yaml").stat().st_mode & 0o777 == 0o640
 
 
+def test_an_edit_is_durable_before_it_is_seen_and_when_the_command_goes_on(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback writes the YAML and then binds: after a crash of the machine the two must agree."""
+    seen: list[str] = []
+    sync, move = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        synced = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        seen.append(f"sync {synced.name}" if synced.is_dir() else f"sync a file in {synced.parent.name}")
+        sync(handle)
+
+    def replace(self: Path, target: Path) -> Path:
+        seen.append("replace")
+        return move(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_text(file, "new")
+    assert seen[-3:] == ["sync a file in edits", "replace", "sync models"]
+    assert file.read_text(encoding="utf-8") == "new"
+
+
 def test_of_a_link_the_file_behind_it_is_edited(file: Path) -> None:
     link = file.with_name("link.yaml")
     link.symlink_to(file)

@@ -152,6 +152,16 @@ def test_two_commands_a_term_apart_take_over_with_the_memory_between_them(pointe
         pass
 
 
+def test_a_dead_claim_hides_no_living_one(pointers: Pointers) -> None:
+    """Whichever was registered first."""
+    gone, lives = Claim(owner=dead(), addresses=("toy/a", "toy/b")), Claim(owner=ELSEWHERE, addresses=("toy/a",))
+    for applies in ({"gone": gone, "lives": lives}, {"lives": lives, "gone": gone}):
+        put(pointers, **applies)
+        cannot_claim(pointers, "toy/a")
+    with claimed(pointers, ME, ["toy/b"]) as claim:
+        assert set(now(pointers).applies) == {"lives", claim.id}
+
+
 def test_a_return_does_not_wait_for_a_training(pointers: Pointers) -> None:
     put(pointers, other=Claim(owner=ELSEWHERE, addresses=("environment/prod/m", "model/m@v2")))
     with claimed(pointers, ME, ["environment/prod/m"], returns=["environment/prod/m"]):

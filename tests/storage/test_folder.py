@@ -58,6 +58,7 @@ def test_modes_follow_the_umask(objects: FolderObjects, mask: int, mode: int) ->
     with umask(mask):
         objects.create("results/one", b"1")
         objects.put("head", b"2")
+        objects.put("another", b"2")
         objects.write("artifacts/two", [b"3"])
         with objects.lease("step/one", {}, 5.0) or pytest.fail("free"):
             files = [path for path in objects.root.rglob("*") if path.is_file()]
@@ -243,6 +244,67 @@ def test_a_stream_that_is_not_read_to_its_end_is_closed(objects: FolderObjects) 
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_no_verb_leaves_a_file_open(objects: FolderObjects) -> None:
+    """A server follows a head for months."""
+
+    def all_verbs() -> None:
+        objects.create("a/one", b"1")
+        objects.create_many({"a/two": b"2"})
+        objects.put("a/one", b"3")
+        found = objects.get("a/one")
+        assert objects.get("a") is objects.read("a") is None
+        assert objects.get_many(["a/one", "a/two", "a"]).keys() == {"a/one", "a/two"}
+        objects.replace("a/one", b"4", found[1] if found else None)
+        assert list(objects.read("a/one") or ()) == [b"4"]
+        with objects.lease("step/one", {}, 5.0) or pytest.fail("free"):
+            assert objects.lease("step/one", {}, 5.0) is None
+            assert objects.leases("") == {"step/one": {}}
+        assert objects.break_lease("step/one") is False
+        objects.delete("a/one")
+        ensure_dot_folder(objects.root)
+
+    all_verbs()
+    before = sorted(os.listdir("/proc/self/fd"))
+    all_verbs()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_stream_ends_once(objects: FolderObjects) -> None:
+    objects.create("one", b"1")
+    chunks = objects.read("one")
+    assert chunks is not None
+    assert [next(chunks, None) for _ in range(3)] == [b"1", None, None]
+
+
+def test_a_path_below_an_object_is_absent(objects: FolderObjects) -> None:
+    """Also to a compare-and-swap, which therefore writes nothing: an object is no folder."""
+    objects.create("a", b"1")
+    assert objects.get("a/b") is objects.read("a/b") is objects.replace("a/b", b"2", "an etag") is None
+    objects.delete("a/b")
+    with pytest.raises(StorageError, match=r"^Writing a/b in "):
+        objects.put("a/b", b"2")
+    assert objects.list("") == ["a"]
+
+
+def test_a_refusal_names_what_was_tried(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects.create_many({"a/one": b"1"})
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", refuse)
+        for prefix, named in (("", "all"), ("a", "a")):
+            for act in (lambda p=prefix: objects.list(p), lambda p=prefix: list(objects.entries(p))):
+                with pytest.raises(StorageError, match=rf"^Listing {named} in .*: Input/output error\.$") as caught:
+                    act()
+                assert "disk or mount" in caught.value.hint
+    # the names are written, but not known to be durable
+    monkeypatch.setattr("leptonctl.storage.folder.fsync_folder", refuse)
+    with pytest.raises(StorageError, match=r"^Writing a in .*: Input/output error\.$"):
+        objects.create_many({"a/two": b"2"})
+
+
 def test_leftovers_are_not_listed_and_are_removed_after_a_day(objects: FolderObjects) -> None:
     temporary = objects.root / ".temporary"
     temporary.mkdir(parents=True)
@@ -265,6 +327,23 @@ def test_a_holder_that_hangs_is_named_as_the_reason_of_a_timeout(objects: Folder
             objects.put(hangs, b"{}")
         assert "lock" in caught.value.hint
     objects.put(hangs, b"{}")
+
+
+def test_a_lock_is_taken_soon_after_it_is_free(objects: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its holder writes for milliseconds."""
+    pauses: list[float] = []
+    held = objects._lock("head")
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            held.__exit__(None, None, None)
+
+    held.__enter__()
+    monkeypatch.setattr(time, "sleep", sleep)
+    objects.put("head", b"{}")
+    assert len(pauses) == 3
+    assert max(pauses) <= 0.01
 
 
 def _stripe(path: str) -> bytes:
@@ -291,6 +370,27 @@ def test_a_lease_file_that_its_last_holder_removed_is_not_used(tmp_path: Path, m
     lease.release()
 
 
+def test_whoever_looks_at_a_lease_does_not_keep_others_from_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see whether it is held, a reader takes its lock for a moment."""
+    path = tmp_path / "lease"
+    path.touch()
+    with path.open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: fcntl.flock(reader, fcntl.LOCK_UN))
+        lease = take(path, {"pid": 1})
+    assert lease is not None
+    lease.release()
+
+
+def test_a_lease_that_stays_held_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    with take(tmp_path / "lease", {"pid": 1}) or pytest.fail("free"):
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        assert take(tmp_path / "lease", {"pid": 2}) is None
+    assert len(pauses) >= 1
+    assert sum(pauses) < 0.1
+
+
 def test_the_dot_folder_is_ignored_by_git_from_the_first_write(tmp_path: Path) -> None:
     FolderObjects(root=tmp_path / ".leptonctl" / "store").create("a", b"x")
     ignore = tmp_path / ".leptonctl" / ".gitignore"
@@ -299,6 +399,18 @@ def test_the_dot_folder_is_ignored_by_git_from_the_first_write(tmp_path: Path) -
     ignore.write_text("")  # its writer was killed between making and filling it
     ensure_dot_folder(tmp_path)
     assert ignore.read_text() == "*\n"
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        real(handle)
+
+    ignore.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        ensure_dot_folder(tmp_path)
+    assert synced == [str(ignore), str(ignore.parent)], "a crash must not leave the folder without it"
     ignore.write_text("*\n!note.md\n")
     ensure_dot_folder(tmp_path)
     assert ignore.read_text() == "*\n!note.md\n"

@@ -10,6 +10,7 @@ from typing import Self
 
 import pytest
 
+from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import field
 from leptonctl.core.state import Owner
 from leptonctl.core.values import Json
@@ -22,6 +23,9 @@ from leptonctl.storage.store import Store
 KEYS = [f"sha256:{n:064x}" for n in range(3)]
 ME = Owner(user="anna", pid=7)
 TTL_S = 0.3
+REFUSED = "The bucket cannot be reached."
+AWAY = [StorageError(REFUSED, "wait"), fail("store-failed", "The store could not be read or written", REFUSED), OSError(5, REFUSED)]
+"""How the medium of a lease may refuse: bare, guarded, or as the system does."""
 
 
 @pytest.fixture
@@ -85,12 +89,12 @@ class Term:
     held: dict[str, tuple["Term", float]]
     name: str
     ttl_s: float
-    away: list[bool]
+    away: list[Exception | None]
     renewals: int = 0
 
     def renew(self) -> bool:
         if self.away[0]:
-            raise StorageError("The bucket cannot be reached.", "wait")
+            raise self.away[0]
         if self.held.get(self.name, (None, 0))[0] is not self:
             return False
         self.renewals += 1
@@ -99,7 +103,7 @@ class Term:
 
     def release(self) -> None:
         if self.away[0]:
-            raise StorageError("The bucket cannot be reached.", "wait")
+            raise self.away[0]
         if self.held.get(self.name, (None, 0))[0] is self:
             del self.held[self.name]
 
@@ -114,7 +118,7 @@ class Terms(FolderObjects):
     """Objects whose leases expire unless they are renewed, as where the death of a holder cannot be seen."""
 
     held: dict[str, tuple[Term, float]] = field(default_factory=dict)
-    away: list[bool] = field(default_factory=lambda: [False])
+    away: list[Exception | None] = field(default_factory=lambda: [None])
 
     def lease(self, name: str, owner: dict[str, Json], ttl_s: float) -> Term | None:  # type: ignore[override]
         if name in self.held and self.held[name][1] > time.monotonic():
@@ -149,17 +153,19 @@ def test_a_short_outage_of_a_medium_loses_no_lease(bucket: Terms) -> None:
         lease = next(iter(bucket.held.values()))[0]
         for _ in range(3):
             before = lease.renewals
-            bucket.away[0] = True
+            bucket.away[0] = AWAY[0]
             time.sleep(1.2)
-            bucket.away[0] = False
+            bucket.away[0] = None
             until(lambda: lease.renewals > before or leases.lost)
             assert leases.lost == frozenset()
 
 
-def test_an_outage_of_a_whole_term_loses_the_lease(bucket: Terms) -> None:
+@pytest.mark.parametrize("problem", AWAY, ids=lambda problem: type(problem).__name__)
+def test_an_outage_of_a_whole_term_loses_the_lease(bucket: Terms, problem: Exception) -> None:
+    """However the medium says so; the other leases are still renewed."""
     with StepLeases(Store(objects=bucket), ME, TTL_S) as leases:
         assert leases.take(KEYS[0])
-        bucket.away[0] = True
+        bucket.away[0] = problem
         until(lambda: leases.lost == {KEYS[0]})
         assert leases.take(KEYS[1])
     # and the end does not fail because a lease cannot be released

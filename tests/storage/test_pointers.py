@@ -299,6 +299,21 @@ def test_a_file_that_is_not_a_state_is_reported_and_left_alone(place: Place, spo
     assert place.file.read_bytes() == before
 
 
+def test_a_state_that_is_damaged_while_it_is_moved_is_left_alone(place: Place) -> None:
+    """As by an editor or a sync tool between the read and the write."""
+    place.pointers.begin()
+
+    def damaging(state: State) -> State:
+        place.file.write_bytes(b"{}")
+        return bind("one")(state)
+
+    with pytest.raises(Failure) as caught:
+        place.pointers.move(damaging)
+    (problem,) = caught.value.diagnostics
+    assert (problem.id, str(place.file) in str(problem.detail), "cp " in str(problem.hint)) == ("corrupt-state", True, True)
+    assert place.file.read_bytes() == b"{}"
+
+
 def test_a_state_that_cannot_be_written_is_a_clear_failure(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     with pytest.raises(Failure) as refused:
