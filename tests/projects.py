@@ -222,6 +222,14 @@ def copy_example(name: str, folder: Path, ports: Sequence[int] = ()) -> Path:
     return root
 
 
+def copy_of(root: Path, folder: Path) -> Path:
+    """A copy of a project as a checkout of its own: it is not recorded as a copy, and has free ports."""
+    left_out = {str(root / ".leptonctl"): {"folder", "servers"}}
+    shutil.copytree(root, folder, ignore=lambda at, names: {*left_out.get(at, ()), ".temporary"} & set(names))
+    new_ports(folder)
+    return folder
+
+
 def new_ports(root: Path, ports: Sequence[int] = ()) -> None:
     """Write free ports into the environments of a project (those given first, in the order of the files)."""
     left = list(ports)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from leptonctl.commands.built_pointers import built_pointers, recipe_of
 from leptonctl.commands.environments import Environments
+from leptonctl.commands.folder import own_folder
 from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.recover import recover
@@ -13,6 +14,7 @@ from leptonctl.commands.run import Run
 from leptonctl.commands.saved_plan import check_saved, is_same_configuration, read_saved
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
+from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import ERROR, INTERRUPTED, STALE, Failure, fail, has_errors, refusal_code
 from leptonctl.core.event import Reporter
@@ -84,6 +86,8 @@ def _finish_idle(session: Session, planned: Planned, reporter: Reporter, request
 def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, request: Request) -> Outcome:
     """Everything between the claim and its release."""
     ensure_dot_folder(session.root)
+    places = [parse(a) for a in (*(c.address for c in planned.plan.moving), *(d.address for d in planned.plan.drift))]
+    own_folder(session, planned.state, {place.name for place in places if place.kind == "environment"})
     session.pointers.begin()
     moving = [c for c in planned.plan.moving if c.address not in planned.prerequisites]
     healed = [d.address for d in planned.plan.drift if d.drift_class == "heal"]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from leptonctl.commands.apply import Consent
+from leptonctl.commands.folder import own_folder
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
@@ -31,6 +32,7 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
         raise fail("unknown-environment", "No such environment is recorded", environment, hint=hint)
     names = [environment] if environment is not None else names
     plan = _removal_plan(session, state, names)
+    own_folder(session, state, names)
     if state is None or not plan.has_effect:
         return Outcome(plan=plan, exit_code=OK)
     if not consent(plan):

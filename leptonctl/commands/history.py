@@ -5,7 +5,7 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, full
 from leptonctl.core.diagnostic import did_you_mean, fail
-from leptonctl.core.state import HistoryRecord, Moved
+from leptonctl.core.state import HistoryRecord, Mark, Moved, State
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage import Hole
 from leptonctl.views.plan_json import verdict_to_json
@@ -18,22 +18,55 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
         return {"entries": [], "builds": []}
     all_builds = builds(session.store)
     records = list(session.pointers.history(state))
+    replaced = _replaced(records)
+    strays = _strays(session, state, records)
+    records += strays
+    replaced |= {_mark(record) for record in strays}
     # addresses that are gone, or never passed a gate, have a history too
     addresses = {*state.current, *_addresses(records), *(str(build["address"]) for build in all_builds)}
     if not address:
-        return {"entries": [*_entries(records, None)], "builds": [*all_builds]}
+        return {"entries": [*_entries(records, replaced, None)], "builds": [*all_builds]}
     scope = full(address, addresses, session.address_kinds)
     if not any(covers(scope, other) for other in addresses):
         raise fail("unknown-address", "No such address", f"{address} is not in the history", hint=did_you_mean(scope, addresses))
-    return {"entries": [*_entries(records, scope)], "builds": [build for build in all_builds if covers(scope, str(build["address"]))]}
+    return {
+        "entries": [*_entries(records, replaced, scope)],
+        "builds": [build for build in all_builds if covers(scope, str(build["address"]))],
+    }
 
 
 def _addresses(records: list[HistoryRecord | Hole]) -> set[str]:
     return {move.address for r in records if not isinstance(r, Hole) for move in (*r.changes, *r.held)}
 
 
-def _entries(records: list[HistoryRecord | Hole], scope: str | None) -> list[dict[str, Json]]:
-    return [entry for record in records if (entry := _entry(record, scope)) is not None]
+def _entries(records: list[HistoryRecord | Hole], replaced: set[Mark], scope: str | None) -> list[dict[str, Json]]:
+    pairs = ((record, _entry(record, scope)) for record in records)
+    return [{**entry, "replaced": True} if _mark(record) in replaced else entry for record, entry in pairs if entry is not None]
+
+
+def _replaced(records: list[HistoryRecord | Hole]) -> set[Mark]:
+    """The records of states that were replaced: those between a restore and the record that it went back to. Newest first."""
+    marks: set[Mark] = set()
+    until: Mark | None = None
+    for record in records:
+        if _mark(record) == until:
+            until = None
+        if until is not None:
+            marks.add(_mark(record))
+        elif not isinstance(record, Hole):
+            until = record.base
+    return marks
+
+
+def _strays(session: Session, state: State, records: list[HistoryRecord | Hole]) -> list[HistoryRecord | Hole]:
+    """Records of the store that the chain does not reach: a state that was replaced meanwhile wrote them. Newest first."""
+    lineage = session.lineage(state)
+    visited = {_mark(record) for record in records}
+    return [lineage.record(mark) for mark in reversed(lineage.marks()) if mark not in visited]
+
+
+def _mark(record: HistoryRecord | Hole) -> Mark:
+    return record.mark if isinstance(record, Hole) else Mark(serial=record.serial, id=record.id)
 
 
 def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] | None:
@@ -42,7 +75,7 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
         return _hole_entry(record)
     changes = [_change(m) for m in record.changes if scope is None or covers(scope, m.address)]
     held = [_change(m) for m in record.held if scope is None or covers(scope, m.address)]
-    if not changes and not held:
+    if not changes and not held and scope is not None:
         return None
     author = record.author
     entry: dict[str, Json] = {

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from leptonctl import __version__
+from leptonctl.commands.folder import folder_problem
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.variables import variable_becauses
-from leptonctl.core.address import covers, expand
+from leptonctl.core.address import covers, expand, parse
 from leptonctl.core.change import Change, Drift, Keep, Plan
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, has_errors
 from leptonctl.core.diff import with_becauses
@@ -55,8 +56,10 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
 
     changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state)
     changes = _explain(session, settled, state, changes)
+    drifted = _find_drift(session, recorded, state, live, addresses)
     checkout = _observe_checkout(session, state, changes)
     diagnostics = (
+        *_check_folder(session, state, changes, drifted),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
         *_check_placement(session, state, live, changes),
     )
@@ -64,7 +67,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     plan = make_plan(
         state=recorded,
         changes=changes,
-        drift=_find_drift(session, recorded, state, live, addresses),
+        drift=drifted,
         diagnostics=diagnostics,
         observed=Observed(
             configuration={node.address: node.digest for node in settled.nodes},
@@ -140,6 +143,13 @@ def _check_placement(session: Session, state: State | None, live: Mapping[str, L
             record = state.environments.get(environment.name) if state else None
             problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms)
     return problems
+
+
+def _check_folder(session: Session, state: State | None, changes: Sequence[Change], drifted: Sequence[Drift]) -> list[Diagnostic]:
+    """An error when environments would be moved or healed in a folder that is a copy of the one that runs them."""
+    addresses = [c.address for c in changes if not isinstance(c, Keep)] + [d.address for d in drifted if d.drift_class == "heal"]
+    problem = folder_problem(session, state, {parse(a).name for a in addresses if parse(a).kind == "environment"})
+    return [problem] if problem is not None else []
 
 
 def _find_drift(

@@ -3,6 +3,7 @@
 import gc
 
 from leptonctl.commands.bind_yaml import environment_document
+from leptonctl.commands.folder import own_folder
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import OK, fail
 from leptonctl.kinds.environment import environments
@@ -24,6 +25,7 @@ def serve(session: Session, environment: str, host: str | None, port: int | None
             f"{environment} has no deployment to serve",
             hint="run `leptonctl apply`",
         )
+    own_folder(session, state, [environment])
     gc.enable()
     site = session.site(state, environment, platform, here=True)
     launch = server.launch_of(site)

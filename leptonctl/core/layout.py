@@ -12,6 +12,7 @@ IDENTITY = "identity"
 """The identity of the store, written once; a state names it."""
 ARTIFACTS, RESULTS, RECIPES, PROJECTS, LINEAGES, KEYS = "artifacts", "results", "recipes", "projects", "lineages", "keys"
 NUMBER_DIGITS = 8
+DEPLOYMENT_PARTS = 5
 HISTORY_CHUNK = 1000
 """How many serials' history records share a folder, so that neither reading nor checking the newest lists all of them."""
 
@@ -72,6 +73,11 @@ def owner(lineage: str) -> str:
     return f"{project(lineage)}/owner"
 
 
+def roots(lineage: str) -> str:
+    """The copy of a lineage's state as of its last move: what it refers to, for `gc` and for a state that was lost."""
+    return f"{project(lineage)}/roots"
+
+
 def history(lineage: str) -> str:
     """The folder of the history."""
     return f"{project(lineage)}/history"
@@ -102,6 +108,18 @@ def history_serial(path: str) -> int | None:
 def deployments(lineage: str, environment: str) -> str:
     """The folder of an environment's deployments."""
     return f"{project(lineage)}/deployments/{segment(environment)}"
+
+
+def all_deployments(lineage: str) -> str:
+    """The folder of the deployments of all environments."""
+    return f"{project(lineage)}/deployments"
+
+
+def environment_of(path: str) -> str | None:
+    """The environment of a deployment record or head at a path; None for any other path."""
+    parts = path.split("/")
+    is_part = len(parts) == DEPLOYMENT_PARTS and parts[0] == PROJECTS and parts[2] == "deployments"
+    return word(parts[3]) if is_part and (parts[4] == "head" or parts[4].isdigit()) else None
 
 
 def deployment(lineage: str, environment: str, number: int) -> str:

@@ -189,7 +189,10 @@ class Moved(Record):
 
 
 class HistoryRecord(Record, tag_field="format_version", tag="1"):
-    """One change of pointers, or one refusal by gates (`held`). `previous` names the record before it, None for the first."""
+    """One change of pointers, or one refusal by gates (`held`). `previous` names the record before it, None for the first.
+
+    `base`: the record of the state that was restored; those between it and this one belong to the state that was replaced.
+    """
 
     serial: int
     id: str
@@ -202,6 +205,7 @@ class HistoryRecord(Record, tag_field="format_version", tag="1"):
     deployment: int | None = None
     evidence: tuple[Verdict, ...] = ()
     recovered_by: str | None = None
+    base: Mark | None = None
 
 
 class Pending(Record):

@@ -7,7 +7,7 @@ A back end is a `StoreBackend` or `StateBackend` value, found by its URI scheme 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
@@ -148,6 +148,15 @@ class StateStore(Protocol):
 
     def describe(self) -> str:
         """Where this is, for messages."""
+        ...
+
+
+@runtime_checkable
+class Clearable(Protocol):
+    """What a state may offer besides, so that `state restore` and `state adopt` can replace one that cannot be read."""
+
+    def set_aside(self) -> str:
+        """Move away what is stored, so that `read` gives None afterwards; returns where it is kept."""
         ...
 
 

@@ -1,15 +1,16 @@
 """The part of a store that belongs to one lineage: history, deployments, heads, servers. Typed records in and out; decides nothing."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 from leptonctl.core import layout
-from leptonctl.core.codec import encode
+from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
-from leptonctl.core.frozen import Frozen
-from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record
 
@@ -41,6 +42,21 @@ class LineageStore(Frozen):
         """The record of the state that may move this lineage."""
         return self._read(layout.owner(self.lineage), OwnerRecord)
 
+    def roots(self) -> State | None:
+        """The copy of the state as of its last move; None when there is none, or it cannot be read."""
+        stored = self.objects.get(layout.roots(self.lineage))
+        if stored is None:
+            return None
+        try:
+            return decode_state(stored[0])
+        except BadRecord:
+            return None
+
+    def publish_roots(self, state: State) -> None:
+        """Publish what a state refers to, before the state itself is written. Of claims and locks nothing is published."""
+        copy = replace(state, applies={}, locks={}, latest=None)
+        self.objects.put(layout.roots(self.lineage), encode_state(copy))
+
     # --- history ---------------------------------------------------------------------------------------------------
 
     def append_history(self, record: HistoryRecord) -> bool:
@@ -67,6 +83,28 @@ class LineageStore(Frozen):
             yield record
             visited.add((mark.serial, mark.id))
             mark = self._older(mark, visited) if isinstance(record, Hole) else record.previous
+
+    def marks(self) -> list[Mark]:
+        """All records of the history that the store holds, by serial and id, in no particular order within a serial."""
+        marks = (layout.history_mark(path) for path in self.objects.list(layout.history(self.lineage)))
+        return [Mark(serial=mark[0], id=mark[1]) for mark in sorted(mark for mark in marks if mark is not None)]
+
+    def record(self, mark: Mark) -> HistoryRecord | Hole:
+        """One record of the history."""
+        path = layout.history_record(self.lineage, mark.serial, mark.id)
+        return self._link(mark, self.objects.get_many([path]))
+
+    def newest(self, marks: Sequence[Mark]) -> HistoryRecord | None:
+        """The newest readable record among these: of the highest serial, the one that no other names as the one before it."""
+        for serial in sorted({mark.serial for mark in marks}, reverse=True):
+            paths = {layout.history_record(self.lineage, m.serial, m.id): m for m in marks if m.serial == serial}
+            links = [self._link(mark, contents) for contents in [self.objects.get_many(paths)] for mark in paths.values()]
+            records = [link for link in links if isinstance(link, HistoryRecord)]
+            previous = {record.previous for record in records}
+            last = [r for r in records if Mark(serial=r.serial, id=r.id) not in previous] or records
+            if last:
+                return max(last, key=lambda record: (record.at, record.id))
+        return None
 
     def newest_serial(self, after: int) -> int | None:
         """The highest serial in the store's history after this one, None when there is no later one.
@@ -111,6 +149,11 @@ class LineageStore(Frozen):
         """The numbers of all deployments of an environment, ascending."""
         numbers = (layout.numbered(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
         return sorted(number for number in numbers if number is not None)
+
+    def environments(self) -> list[str]:
+        """The environments that have deployments or a head, sorted."""
+        names = (layout.environment_of(path) for path in self.objects.list(layout.all_deployments(self.lineage)))
+        return sorted({name for name in names if name is not None})
 
     def head(self, environment: str) -> HeadAt | None:
         """The head of an environment; None before its first switch."""

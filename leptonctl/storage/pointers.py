@@ -11,13 +11,13 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, Pointer, State, Verdict
-from leptonctl.spi.storage import Objects, Stamp, StateCorrupt, StateStore, StorageError
+from leptonctl.spi.storage import Clearable, Objects, Stamp, StateCorrupt, StateStore, StorageError
 from leptonctl.storage import pointer_failures as failures
 from leptonctl.storage.lineage import Hole, LineageStore
 from leptonctl.storage.standing import (
     begin_lineage,
     begin_store,
-    lost_lineage,
+    lineages_of,
     read_standing,
     refuse_ahead,
     refuse_other_store,
@@ -65,8 +65,13 @@ class Pointers:
         if stamped is None:
             return None
         state = stamped[0]
+        self._refuse_other_project(state)
         refuse_other_store(read_standing(self.objects, state.lineage), state, self.objects.describe())
         return state
+
+    def stored(self) -> tuple[State, Stamp] | None:
+        """The state and its stamp as they are stored, without any check against the store; None when there is none."""
+        return self._stamped()
 
     def begin(self) -> State:
         """The state for a run that will move it. The first run creates it with a new lineage, marked in the store once it is durable.
@@ -86,6 +91,10 @@ class Pointers:
         if standing.owner is not None:
             refuse_replaced(standing.owner, state, self.states.describe())
         refuse_ahead(self.lineage(state), state, self.states.describe())
+
+    def _refuse_other_project(self, state: State) -> None:
+        if state.project != self.project:
+            raise failures.other_project(self.states.describe(), state, self.project)
 
     def lineage(self, state: State) -> LineageStore:
         """The part of the store that belongs to this state's lineage."""
@@ -108,11 +117,16 @@ class Pointers:
         return self._swap(lambda before: (replace(before), note))
 
     def _swap(self, change: Callable[[State], tuple[State, Note | None]]) -> State:
+        is_retry = False
         while True:
             stamped = self._stamped()
             if stamped is None:
                 raise failures.vanished(self.states.describe())
             before, stamp = stamped
+            if is_retry:
+                # what was published for the write that lost the race may have replaced the winner's
+                self.lineage(before).publish_roots(before)
+                is_retry = False
             if before.lineage not in self._admitted:
                 self._admit(before)
             after, note = change(before)
@@ -125,11 +139,33 @@ class Pointers:
                 after, revision=before.revision + 1, write=os.urandom(8).hex(), latest=record,
                 history=before.history if record is None else Mark(serial=record.serial, id=record.id),
             )  # fmt: skip
-            if self._write(stamp, after):
+            publishes_roots = moves_roots(before, after)
+            if publishes_roots:
+                self.lineage(after).publish_roots(after)
+            if not self._write(stamp, after):
+                is_retry = publishes_roots
+            else:
                 # the pointers have moved, and the record is safe in the state: the next writer publishes it
                 with suppress(Failure, StorageError):
                     self._publish(after)
                 return after
+
+    def set_aside(self) -> str:
+        """Move away a state that cannot be read; returns where it is kept. Failure when the back end cannot do that."""
+        if not isinstance(self.states, Clearable):
+            raise failures.not_clearable(self.states.describe())
+        try:
+            return self.states.set_aside()
+        except StorageError as refusal:
+            raise failures.state_failed(refusal) from refusal
+
+    def install(self, expected: Stamp | None, state: State) -> bool:
+        """Write a state that takes over from the one with this stamp (None: there is none), then its record. False: another was quicker."""
+        self.lineage(state).publish_roots(state)
+        if not self._write(expected, state):
+            return False
+        self._publish(state)
+        return True
 
     def _publish(self, state: State) -> None:
         """Write the newest record of the history to the store, unless it is there."""
@@ -155,17 +191,18 @@ class Pointers:
 
     def _recheck(self) -> tuple[State, Stamp] | None:
         """After no state was found: Failure when the store knows this project, unless the state has been created meanwhile."""
-        lineage = lost_lineage(self.objects, self.project)
-        if lineage is None:
+        owners = lineages_of(self.objects, self.project)
+        if not owners:
             return None
         stamped = self._stamped()
         if stamped is None:
-            raise failures.missing(self.states.describe(), lineage, self.project)
+            raise failures.missing(self.states.describe(), self.project, owners)
         return stamped
 
     def _admit(self, state: State) -> None:
         """Check that this state may be moved from here. Once per run is enough: later the fence of the head protects it."""
         standing = read_standing(self.objects, state.lineage)
+        self._refuse_other_project(state)
         refuse_other_store(standing, state, self.objects.describe())
         if standing.owner is None:
             begin_lineage(self.objects, state)
@@ -206,6 +243,10 @@ class Pointers:
             self._remember(stamp, state)
         return swapped
 
+    def admit(self, state: State) -> None:
+        """Count this state as checked: a command that has just written it knows that it may be moved."""
+        self._admitted.add(state.lineage)
+
     def _remember(self, stamp: Stamp, state: State) -> None:
         """Keep the decoded state of a stamp: moves come in series, and a stamp is random, so that it identifies one state.
 
@@ -218,16 +259,23 @@ class Pointers:
 def _record(before: State, after: State, note: Note) -> HistoryRecord:
     return HistoryRecord(
         serial=after.serial, id=os.urandom(8).hex(), previous=before.history, at=now(), author=note.author,
-        changes=tuple(_moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
+        changes=tuple(moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
         evidence=note.evidence, recovered_by=note.recovered_by,
     )  # fmt: skip
+
+
+def moves_roots(before: State, after: State) -> bool:
+    """Whether a write changes what the lineage refers to: pointers, environments or seals, but no claim, lock or beat."""
+    parts = ((before.current, after.current), (before.environments, after.environments), (before.sealed, after.sealed))
+    return any(old is not new for old, new in parts)
 
 
 def _stamp(state: State) -> Stamp:
     return Stamp(revision=state.revision, write=state.write)
 
 
-def _moves(before: State, after: State) -> list[Moved]:
+def moves(before: State, after: State) -> list[Moved]:
+    """Every pointer that differs between two states."""
     # almost all pointers are the same object, whose fields need not be compared
     changed = {a for a, pointer in after.current.items() if before.current.get(a) is not pointer}
     pairs = ((a, before.current.get(a), after.current.get(a)) for a in sorted(changed | (before.current.keys() - after.current.keys())))

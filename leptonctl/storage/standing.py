@@ -33,12 +33,13 @@ def read_standing(objects: Objects, lineage: str | None) -> Standing:
     )
 
 
-def lost_lineage(objects: Objects, project: str) -> str | None:
-    """A lineage in the store that was begun under this project's name and still belongs to it."""
+def lineages_of(objects: Objects, project: str) -> dict[str, OwnerRecord]:
+    """The lineages in the store that were begun under this project's name and still belong to it, with their owners."""
     lineages = [layout.word(path.rpartition("/")[2]) for path in objects.list(layout.lineages(project))]
     owners = {layout.owner(lineage): lineage for lineage in lineages}
     records = objects.get_many(owners) if owners else {}
-    return next((owners[path] for path in sorted(records) if read_record(records[path], path, OwnerRecord).project == project), None)
+    read = {owners[path]: read_record(records[path], path, OwnerRecord) for path in sorted(records)}
+    return {lineage: owner for lineage, owner in read.items() if owner.project == project}
 
 
 def begin_store(objects: Objects) -> str:
@@ -58,17 +59,27 @@ def begin_store(objects: Objects) -> str:
 def begin_lineage(objects: Objects, state: State) -> None:
     """Mark a lineage in its store. Failure `wrong-store` when its pointers have moved, so that the mark must have existed."""
     if state.serial:
+        # a lineage is marked before its first pointer moves
         raise _wrong_store(
             f"{objects.describe()} does not contain lineage {state.lineage}, which this state has moved {state.serial} times:"
             " it was removed there, or an older copy of the store was restored.",
             f"restore {layout.project(state.lineage)} of the store from a backup; to begin again, remove the state too",
         )
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    owner = OwnerRecord(project=state.project, state=state.id, generation=state.generation, at=at, by=user_name())
+    mark_lineage(objects, state)
+
+
+def mark_lineage(objects: Objects, state: State) -> None:
+    """Write the owner of a lineage and the project's name for it, unless they exist."""
     objects.create_many({
         layout.lineage_name(state.project, state.lineage): encode(LineageName(project=state.project, lineage=state.lineage)),
-        layout.owner(state.lineage): encode(owner),
+        layout.owner(state.lineage): encode(owner_record(state)),
     })  # fmt: skip
+
+
+def owner_record(state: State) -> OwnerRecord:
+    """The record by which this state owns its lineage."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return OwnerRecord(project=state.project, state=state.id, generation=state.generation, at=at, by=user_name())
 
 
 def refuse_other_store(standing: Standing, state: State, place: str) -> None:
@@ -95,7 +106,7 @@ def refuse_replaced(owner: OwnerRecord, state: State, place: str) -> None:
         "replaced-state",
         "This state was replaced, and can only be read",
         f"{place} has generation {state.generation}; it was replaced{when}{who} by state {owner.state} of generation {owner.generation}.",
-        hint="use the state that replaced it",
+        hint="use the state that replaced it; if that one is lost, `leptonctl state adopt` makes this project go on from the store",
         exit_code=STALE,
     )
 
@@ -119,7 +130,7 @@ def _ahead(place: str, why: str) -> Failure:
         "store-ahead",
         "The store is ahead of this state: an earlier state was restored",
         f"{place} {why}. Using it would bring back versions that were already replaced, and lose their history.",
-        hint="restore the newest copy of the state",
+        hint="`leptonctl state adopt` takes over what the store knows; `leptonctl state restore FILE` goes on from a backup",
     )
 
 

@@ -1,6 +1,7 @@
 """The state as the file `state.json` of a folder, with the previous one as `state.json.backup`."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +48,18 @@ class FolderState(Frozen):
                 temporary.unlink(missing_ok=True)
             fsync_folder(self.folder)
             return True
+
+    def set_aside(self) -> str:
+        """Rename the state and its backup, which only `state restore` and `state adopt` do, to names that nothing reads."""
+        kept = []
+        with self._refusals(), locked(self.folder / ".lock"):
+            for file in (self._file, self._backup):
+                if os.path.lexists(file):
+                    aside = file.with_name(f"{file.name}.aside-{time.time_ns():x}")
+                    file.rename(aside)
+                    kept.append(str(aside))
+            fsync_folder(self.folder)
+        return " and ".join(kept)
 
     def describe(self) -> str:
         return str(self._file)

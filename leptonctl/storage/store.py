@@ -170,7 +170,8 @@ class Store(Frozen):
 
     def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
         """The recipes of many declarations; those missing from the store are left out. Raises BadRecordAt."""
-        paths = {layout.recipe(declaration): declaration for declaration in declarations}
+        # a pointer that was rebuilt from the store may name none
+        paths = {layout.recipe(declaration): declaration for declaration in declarations if declaration}
         return {paths[path]: read_record(data, path, Recipe) for path, data in self.objects.get_many(paths).items()}
 
     # --- marks and leases ------------------------------------------------------------------------------------------

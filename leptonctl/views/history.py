@@ -35,6 +35,8 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     if entry.get("missing"):
         return f"{style.bold('#' + str(entry['serial']))}  {style.red(printable(entry['missing']))}"
     head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
+    if entry.get("replaced"):
+        head += style.dim("  (of a state that was replaced)")
     if entry.get("deployment"):
         head += f"  deployment {entry['deployment']} of {printable(entry['environment'])}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]

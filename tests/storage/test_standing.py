@@ -125,7 +125,7 @@ def test_a_state_that_is_created_meanwhile_is_used(place: Place, monkeypatch: py
     """Another first apply finishes after the state is read here and before the store is."""
     from leptonctl.storage import pointers
 
-    real = pointers.lost_lineage
+    real = pointers.lineages_of
     quicker: list[str] = []
 
     def look(objects, project):
@@ -134,7 +134,7 @@ def test_a_state_that_is_created_meanwhile_is_used(place: Place, monkeypatch: py
             quicker[0] = place.pointers.begin().lineage
         return real(objects, project)
 
-    monkeypatch.setattr(pointers, "lost_lineage", look)
+    monkeypatch.setattr(pointers, "lineages_of", look)
     assert place.pointers.begin().lineage == quicker[0]
 
 

@@ -67,8 +67,8 @@ def apply(place: Place, versions: int, together: int) -> None:
             pointers.move(lambda state, moved=moved: state.moved(moved))
 
 
-@pytest.mark.parametrize(("versions", "together", "most"), [(10, 10, 6.0), (40, 1, 6.4), (40, 2, 6.0)])
-def test_an_apply_syncs_at_most_about_six_times_per_step(tmp_path: Path, versions: int, together: int, most: float) -> None:
+@pytest.mark.parametrize(("versions", "together", "most"), [(10, 10, 6.0), (40, 1, 7.0), (40, 2, 6.0)])
+def test_an_apply_syncs_at_most_about_seven_times_per_step(tmp_path: Path, versions: int, together: int, most: float) -> None:
     with counted() as calls:
         apply(Place(folder=tmp_path), versions, together)
     average = calls[0] / (versions * len(STEPS))
@@ -103,5 +103,5 @@ def test_what_each_write_costs(tmp_path: Path) -> None:
             costs[what] = calls[0]
     assert costs == {
         "a step without artifacts": 2, "three artifacts": 4, "an artifact that is there": 1, "ten recipes": 11,
-        "a move of pointers": 4, "a lease": 0, "three steps": 12,
+        "a move of pointers": 6, "a lease": 0, "three steps": 12,
     }  # fmt: skip

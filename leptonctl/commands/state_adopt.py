@@ -1,0 +1,199 @@
+"""`state adopt`: goes on from what the store knows when the state is lost or behind, or owns a folder that was moved or copied."""
+
+import os
+from collections.abc import Mapping
+
+from leptonctl.commands.session import Session
+from leptonctl.commands.state_backup import Consent, behind, other_lineage, refuse_living, stored_or_damage
+from leptonctl.commands.state_look import moved_row
+from leptonctl.commands.who import author_of, owner_of
+from leptonctl.core.deployment import Route
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import replace
+from leptonctl.core.state import Environment, HistoryRecord, Mark, State, StepPointer
+from leptonctl.core.values import Json
+from leptonctl.deploying.rebuild import rebuilt
+from leptonctl.deploying.takeover import Request, settled, take_over
+from leptonctl.kinds.binding import PACKAGE_OUTPUT
+from leptonctl.kinds.environment import environments
+from leptonctl.storage import folder_identity
+from leptonctl.storage.durable import ensure_dot_folder
+from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.owner import host_name
+from leptonctl.storage.pointers import moves, now
+from leptonctl.storage.records import BadRecordAt
+from leptonctl.storage.standing import lineages_of, mark_lineage, read_standing, refuse_other_store
+from leptonctl.storage.survey import Survey, survey
+
+BEHIND = frozenset({"store-ahead", "replaced-state"})
+
+
+def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> dict[str, Json]:
+    """Rebuild the state from the store and put it in charge. Nothing is done when the state in place is the newest."""
+    before, damage = stored_or_damage(session)
+    target = _target(session, before, lineage)
+    why = _why(session, before, damage, target)
+    part = LineageStore(objects=session.objects, lineage=target)
+    seen = survey(session.objects, target)
+    after = settled(part, seen, _rebuild(session, part, seen, before))
+    report: dict[str, Json] = {
+        "lineage": target,
+        "why": why,
+        "generation": seen.generation((before, after)) + 1,
+        "serial": seen.serial((before, after)) + 1,
+        "pointers": len(after.current),
+        "changes": [moved_row(m) for m in moves(before or seen.copy or replace(after, current={}), after)],
+        "behind": behind(seen, after),
+        "set_aside": None,
+        "done": False,
+    }
+    if not why or not consent(report):
+        return {**report, "generation": before.generation, "serial": before.serial} if not why and before else report
+    refuse_living(session, before)
+    ensure_dot_folder(session.root)
+    aside = session.pointers.set_aside() if damage is not None else None
+    owner = owner_of(session)
+    request = Request(lineage=target, author=author_of(owner, "state adopt"), owner=owner)
+    state = take_over(session.pointers, request, lambda newest, found, stored: _rebuild(session, newest, found, stored))
+    return {**report, "generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
+
+
+def adopt_moved(session: Session, consent: Consent) -> dict[str, Json]:
+    """Record this folder as the one that the state was recorded for. Failure `copied-folder` while that one still exists."""
+    standing = folder_identity.standing(session.root)
+    recorded = standing.record.path if standing.record else None
+    if standing.place == "copied":
+        detail = f"{recorded} still exists, so {session.root} is a copy of it."
+        hint = "`leptonctl state adopt --copy` makes this folder a project of its own"
+        raise fail("copied-folder", "This folder is not the one that the state was recorded for", detail, hint=hint)
+    report: dict[str, Json] = {"folder": str(session.root), "recorded": recorded, "lineage": None, "done": False}
+    if standing.place != "ours" and not consent(report):
+        return report
+    folder_identity.mark(session.root)
+    if folder_identity.standing(session.root).place != "ours":
+        raise _not_written(session)
+    return {**report, "done": True}
+
+
+def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
+    """Make this folder a project of its own: a new lineage with the built pointers, and nothing bound. The original is not touched."""
+    stored = session.pointers.stored()
+    standing = folder_identity.standing(session.root)
+    report: dict[str, Json] = {
+        "folder": str(session.root),
+        "recorded": standing.record.path if standing.record else None,
+        "lineage": None,
+        "done": False,
+    }
+    if stored is None:
+        folder_identity.mark(session.root, anew=True)
+        return {**report, "done": True}
+    before, stamp = stored
+    _refuse_shared_state(session)
+    if not consent(report):
+        return report
+    owner = owner_of(session)
+    fresh = State(
+        lineage=os.urandom(16).hex(),
+        project=before.project,
+        id=os.urandom(8).hex(),
+        store=before.store,
+        revision=before.revision + 1,
+        write=os.urandom(8).hex(),
+        serial=1,
+        current={address: pointer for address, pointer in before.current.items() if not pointer.effect},
+    )
+    record = HistoryRecord(
+        serial=1, id=os.urandom(8).hex(), previous=None, at=now(), author=author_of(owner, "state adopt --copy"),
+        changes=tuple(moves(replace(fresh, current={}), fresh)),
+    )  # fmt: skip
+    fresh = replace(fresh, history=Mark(serial=1, id=record.id), latest=record)
+    mark_lineage(session.objects, fresh)
+    if not session.pointers.install(stamp, fresh):
+        raise _not_written(session)
+    folder_identity.mark(session.root, anew=True)
+    after = session.pointers.stored()
+    if after is None or after[0] != fresh or session.lineage(fresh).owner() is None:
+        raise _not_written(session)
+    return {**report, "lineage": fresh.lineage, "done": True}
+
+
+def _target(session: Session, before: State | None, lineage: str | None) -> str:
+    """The lineage to go on with: that of the state in place, the one that was named, or the only one of this project."""
+    if before is not None:
+        if before.project != session.project.name:
+            session.pointers.read()  # says how to rename
+        if lineage is not None and lineage != before.lineage:
+            raise other_lineage(session, before, f"lineage {lineage} was named")
+        refuse_other_store(read_standing(session.objects, before.lineage), before, session.objects.describe())
+        return before.lineage
+    owners = lineages_of(session.objects, session.project.name)
+    if lineage in owners or (lineage is None and len(owners) == 1):
+        return lineage or next(iter(owners))
+    known = "; ".join(f"{name} (of {owner.by or 'somebody'}, since {owner.at or 'unknown'})" for name, owner in owners.items())
+    if not owners:
+        detail = f"{session.objects.describe()} has no lineage of project {session.project.name}."
+        raise fail(
+            "nothing-to-adopt", "The store has nothing to adopt", detail, hint="run `leptonctl apply`, or check `store:` and `name:`"
+        )
+    detail = f"{session.objects.describe()} has these lineages of project {session.project.name}: {known}."
+    raise fail("nothing-to-adopt", "The store has nothing to adopt", detail, hint="name one: `leptonctl state adopt --lineage LINEAGE`")
+
+
+def _why(session: Session, before: State | None, damage: Failure | None, lineage: str) -> str:
+    """Why the state in place is not enough; "" when it is."""
+    if damage is not None:
+        return damage.diagnostics[0].detail
+    if before is None:
+        return f"{session.pointers.states.describe()} is missing"
+    try:
+        session.pointers.check(before)
+    except Failure as failure:
+        if failure.diagnostics[0].id not in BEHIND:
+            raise
+        return failure.diagnostics[0].detail
+    damaged = survey(session.objects, lineage).damaged
+    return f"the head of environment/{min(damaged)} in the store cannot be read" if damaged else ""
+
+
+def _rebuild(session: Session, part: LineageStore, seen: Survey, before: State | None) -> State:
+    identity = read_standing(session.objects, None).identity or ""
+    first = before if before is not None else State(lineage=part.lineage, project=session.project.name, store=identity)
+    state = rebuilt(part, seen, first, declared=_declared(session), steps=lambda route: _steps(session, route))
+    return replace(state, project=session.project.name, store=identity)
+
+
+def _declared(session: Session) -> dict[str, Environment]:
+    """The records of the declared environments, for those that were lost. The YAML may be broken when the state has to be saved."""
+    try:
+        declared = environments(session.declarations)
+    except Failure:
+        return {}
+    return {
+        name: Environment(platform=one.platform, protected=one.protected, requests=one.requests, host=host_name())
+        for name, one in declared.items()
+    }
+
+
+def _steps(session: Session, route: Route) -> Mapping[str, StepPointer]:
+    """The export that made a route's package, found among all results."""
+    for stored in session.store.all_results():
+        if isinstance(stored, BadRecordAt) or stored.result.op != "export":
+            continue
+        if stored.result.outputs.get(PACKAGE_OUTPUT) == route.package and route.artifact in stored.result.artifacts.values():
+            return {"export": StepPointer(op="export", key=stored.result.key)}
+    return {}
+
+
+def _refuse_shared_state(session: Session) -> None:
+    """Failure when the state lies outside the folder: it is the original's too, and a copy must not replace it."""
+    state = session.settings.state
+    place = os.path.realpath(session.root / state)
+    if "://" in state or not place.startswith(os.path.realpath(session.root) + os.sep):
+        detail = f"`state: {state}` lies outside of {session.root}, so it is the original's state."
+        raise fail("shared-state", "The copy shares its state with the original", detail, hint="first set `state:` to a place of its own")
+
+
+def _not_written(session: Session) -> Failure:
+    detail = f"{session.root}: what was read back is not what was written"
+    return fail("state-failed", "The state could not be read or written", detail, hint="run the same command again")

@@ -1,0 +1,89 @@
+"""`state list` and `state show`: the state as it is stored, without planning and without comparing it with the YAML."""
+
+from leptonctl.commands.session import Session
+from leptonctl.core.address import full
+from leptonctl.core.diagnostic import Failure, did_you_mean, fail
+from leptonctl.core.state import Moved, Pointer, State
+from leptonctl.core.values import Json
+from leptonctl.storage.standing import read_standing
+
+NO_STATE = "nothing has been applied yet"
+
+
+def list_pointers(session: Session) -> dict[str, Json]:
+    """Every address with what it points to."""
+    stored = session.pointers.stored()
+    if stored is None:
+        return {"lineage": None, "serial": 0, "pointers": []}
+    state = stored[0]
+    rows = [{"address": address, **_row(pointer)} for address, pointer in sorted(state.current.items())]
+    return {"lineage": state.lineage, "serial": state.serial, "pointers": [*rows]}
+
+
+def show_pointer(session: Session, address: str) -> dict[str, Json]:
+    """One pointer with its steps. Failure `unknown-address` when the state has none there."""
+    stored = session.pointers.stored()
+    current = stored[0].current if stored else {}
+    scope = full(address, current, session.address_kinds)
+    if scope not in current:
+        hint = did_you_mean(scope, current) or "leptonctl state list"
+        raise fail("unknown-address", "No such address", f"{address} is not in the state", hint=hint)
+    pointer = current[scope]
+    steps: dict[str, Json] = {name: {"op": step.op, "key": step.key} for name, step in pointer.steps.items()}
+    more: dict[str, Json] = {"declaration": pointer.declaration, "artifact": pointer.artifact, "package": pointer.package}
+    return {"address": scope, **_row(pointer), **more, "effect": pointer.effect, "steps": steps}
+
+
+def show_state(session: Session) -> dict[str, Json]:
+    """What the state says of itself, and whether it may be moved."""
+    stored = session.pointers.stored()
+    place = session.pointers.states.describe()
+    if stored is None:
+        owners: Json = None
+        return {"place": place, "lineage": owners, "project": session.project.name, "serial": 0, "pointers": 0, "standing": NO_STATE}
+    state = stored[0]
+    owner = read_standing(session.objects, state.lineage).owner
+    environments: list[Json] = [
+        {"name": name, "deployment": record.deployment, "protected": record.protected, "destroyed": record.destroyed}
+        for name, record in sorted(state.environments.items())
+    ]
+    return {
+        "place": place,
+        "lineage": state.lineage,
+        "project": state.project,
+        "id": state.id,
+        "generation": state.generation,
+        "store": state.store,
+        "revision": state.revision,
+        "serial": state.serial,
+        "pointers": len(state.current),
+        "environments": environments,
+        "history": {"serial": state.history.serial, "id": state.history.id} if state.history else None,
+        "owner": {"state": owner.state, "generation": owner.generation, "at": owner.at, "by": owner.by} if owner else None,
+        "standing": standing_of(session, state),
+    }
+
+
+def standing_of(session: Session, state: State) -> str:
+    """`current`, or why this state may be read but not moved."""
+    try:
+        session.pointers.read()
+        session.pointers.check(state)
+    except Failure as failure:
+        return f"{failure.diagnostics[0].summary}: {failure.diagnostics[0].detail}"
+    return "current"
+
+
+def moved_row(move: Moved) -> dict[str, Json]:
+    """A pointer before and after."""
+    return {
+        "address": move.address,
+        "before": move.before,
+        "after": move.after,
+        "before_version": move.before_version,
+        "after_version": move.after_version,
+    }
+
+
+def _row(pointer: Pointer) -> dict[str, Json]:
+    return {"digest": pointer.digest, "version": pointer.version, "deployment": pointer.deployment, "at": pointer.at}

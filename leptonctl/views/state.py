@@ -1,0 +1,94 @@
+"""The text of the `state` commands. Values in, text out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.views.history import move
+from leptonctl.views.records import short, when
+from leptonctl.views.style import Style, printable
+from leptonctl.views.tables import table
+
+MOST = 20
+"""How many changes of pointers are listed."""
+
+
+def list_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """One line per address."""
+    if not obj["pointers"]:
+        return "The state is empty."
+    head = ["address", "digest", "version", "deployment", "since"]
+    rows = [
+        (
+            printable(p["address"]), short(p["digest"]), printable(p["version"] or ""),
+            "" if p["deployment"] is None else str(p["deployment"]), when(p["at"]) if p["at"] else "",
+        )
+        for p in obj["pointers"]
+    ]  # fmt: skip
+    return table(rows, head=head, color=color)
+
+
+def backup_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What was written and read back."""
+    return Style(color).green(f"Wrote {printable(obj['file'])}: serial {obj['serial']}, {obj['pointers']} pointers. Read back and equal.")
+
+
+def preview(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What a restore, an adoption or an edit would do."""
+    if "folder" in obj:
+        return _folder(obj)
+    if "address" in obj:
+        return f"{printable(obj['address'])} is dropped from the state; {obj['kept']}."
+    if "before" in obj:
+        return f"State and store of project {printable(obj['before'])} are carried to the name {printable(obj['after'])}."
+    style = Style(color)
+    if "restored_serial" in obj:
+        lines = [f"The state goes back to serial {obj['restored_serial']} of {printable(obj['file'])}; it becomes serial {obj['serial']}."]
+    else:
+        lines = [printable(obj["why"]), f"The state is rebuilt from the store: {obj['pointers']} pointers, serial {obj['serial']}."]
+    lines.append(f"A state of a generation below {obj['generation']} can then only be read. Nothing is built, and no server is touched.")
+    lines += [f"  {printable(c['address'])}  {move(c)}" for c in obj["changes"][:MOST]]
+    if len(obj["changes"]) > MOST:
+        lines.append(f"  and {len(obj['changes']) - MOST} more")
+    return "\n".join([*lines, *_behind(obj, style)])
+
+
+def takeover_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What was done."""
+    style = Style(color)
+    if not obj["done"]:
+        return "Nothing to adopt: the state is the newest one." if obj.get("why") == "" else "Nothing was changed."
+    if "folder" in obj:
+        text = (
+            f"This folder is a project of its own: lineage {obj['lineage']}."
+            if obj["lineage"]
+            else "This folder is recorded as the project's."
+        )
+        return style.green(text) + "\nNext: `leptonctl plan`."
+    lines = [style.green(f"The state is in charge: serial {obj['serial']}, generation {obj['generation']}.")]
+    if obj["set_aside"]:
+        lines.append(f"What could not be read is kept as {printable(obj['set_aside'])}.")
+    return "\n".join([*lines, *_behind(obj, style), "Next: `leptonctl plan`."])
+
+
+def edit_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What was forgotten or renamed."""
+    if not obj["done"]:
+        return "Nothing was changed."
+    if "address" in obj:
+        return Style(color).green(f"Dropped {printable(obj['address'])}; {obj['kept']}.")
+    return Style(color).green(f"State and store belong to project {printable(obj['after'])}: serial {obj['serial']}.")
+
+
+def _folder(obj: Mapping[str, Any]) -> str:
+    recorded = f", recorded for {printable(obj['recorded'])}," if obj["recorded"] else ""
+    return f"{printable(obj['folder'])}{recorded} becomes the folder that this state belongs to."
+
+
+def _behind(obj: Mapping[str, Any], style: Style) -> list[str]:
+    return [
+        style.yellow(
+            f"environment/{printable(row['environment'])}: deployment {row['recorded']} is recorded, the head names {row['head']};"
+        )
+        + " the next apply puts what is recorded in force"
+        for row in obj["behind"]
+    ]

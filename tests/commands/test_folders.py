@@ -1,0 +1,124 @@
+"""Whether a project's folder is the one whose servers are recorded (protocols 5, faults A3, A4)."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leptonctl.deploying import processes
+from leptonctl.storage.owner import process_start
+from tests import projects
+from tests.commands.test_state import VERSIONS, apply, bind, is_in_place, refused, run, shown
+from tests.test_output_schemas import problems
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
+    assert projects.run("build", cwd=root).returncode == 0
+    return root
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path) -> Iterator[Path]:
+    """A project with dev bound to v2 after v1, and its server."""
+    copy = projects.copy_of(built, tmp_path / "project")
+    apply(copy)
+    bind(copy, "v2")
+    apply(copy)
+    yield copy
+    projects.stop_servers(tmp_path)
+
+
+def copied(root: Path) -> Path:
+    """As `cp -r` does it."""
+    return Path(shutil.copytree(root, root.parent / "copy", symlinks=True))
+
+
+def pid_of(root: Path) -> int:
+    server = processes.running_server(root, "dev")
+    assert server is not None
+    return server.pid
+
+
+def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
+    pid, before = pid_of(root), projects.state_file(root).read_bytes()
+    copy = copied(root)
+    text = (copy / "environment-dev.yaml").read_text(encoding="utf-8")
+    for command in (["destroy", "--yes"], ["destroy", "dev", "--yes"], ["rollback", "dev", "--yes"], ["serve", "dev"]):
+        assert refused(copy, *command)["id"] == "copied-folder"
+    for edit in (str, lambda port: str(projects.free_port())):
+        bind(copy, "v1")
+        file = copy / "environment-dev.yaml"
+        port = shown(root, "status")["environments"][0]["url"].rpartition(":")[2]
+        file.write_text(file.read_text(encoding="utf-8").replace(f"port: {port}", f"port: {edit(port)}"), encoding="utf-8")
+        done = json.loads(run(copy, "apply", "--yes", "--json", code=1).stdout)["diagnostics"]
+        assert "copied-folder" in {problem["id"] for problem in done}
+        assert "copied-folder" in {problem["id"] for problem in json.loads(run(copy, "plan", "--json", code=1).stdout)["diagnostics"]}
+    assert pid_of(root) == pid
+    assert projects.state_file(root).read_bytes() == before
+    assert is_in_place(root)
+    # it may be read and built, and be made a project of its own
+    run(copy, "build")
+    assert refused(copy, "state", "adopt", "--moved", "--yes")["id"] == "copied-folder"
+    adopted = shown(copy, "state", "adopt", "--copy", "--yes", schema="state_takeover")
+    assert adopted["lineage"] != projects.recorded(root).lineage
+    assert {p["address"] for p in shown(copy, "state", "list")["pointers"]} == {"dataset/points@first", "model/line@v1", "model/line@v2"}
+    done = apply(copy)
+    assert (done["trained"], done["bound"]) == (0, 1)
+    run(copy, "destroy", "--yes")
+    assert pid_of(root) == pid
+    assert is_in_place(root)
+    assert projects.state_file(root).read_bytes() == before
+    assert text
+
+
+def test_a_copy_made_before_folders_were_recorded_is_told_by_the_running_server(root: Path) -> None:
+    (root / ".leptonctl" / "folder").unlink()
+    copy = copied(root)
+    assert refused(copy, "destroy", "--yes")["id"] == "copied-folder"
+    # where nothing contradicts, the next effect records the folder
+    bind(root, "v1")
+    apply(root)
+    assert (root / ".leptonctl" / "folder").exists()
+
+
+def test_a_moved_folder_goes_on(root: Path) -> None:
+    pid = pid_of(root)
+    moved = root.rename(root.parent / "moved")
+    assert is_in_place(moved)
+    assert pid_of(moved) == pid
+    bind(moved, "v1")
+    apply(moved)
+    assert json.loads((moved / ".leptonctl" / "folder").read_bytes())["path"] == str(moved)
+    run(moved, "destroy", "--yes")
+    assert processes.running_server(moved, "dev") is None
+    assert process_start(pid) is None
+
+
+def test_a_folder_that_was_moved_by_copying_is_asked_about(root: Path) -> None:
+    """Moved to another file system: its inode is another one, and nothing is left where it was."""
+    projects.stop_servers(root)
+    copy = copied(root)
+    shutil.rmtree(root)
+    problem = refused(copy, "apply", "--yes")
+    assert (problem["id"], "--moved" in problem["hint"]) == ("copied-folder", True)
+    adopted = json.loads(run(copy, "state", "adopt", "--moved", "--yes", "--json").stdout)
+    assert problems("state_takeover", adopted) == []
+    apply(copy)
+    assert processes.running_server(copy, "dev") is not None
+    assert shown(copy, "plan")["changes"] == []
+
+
+def test_a_copy_that_shares_its_state_with_the_original_does_not_replace_it(built: Path, tmp_path: Path) -> None:
+    root = projects.copy_of(built, tmp_path / "project")
+    projects.edit(root / "leptonctl.yaml", "name: tiny", f"name: tiny\nstate: {tmp_path}/state")
+    try:
+        apply(root)
+        copy = copied(root)
+        assert refused(copy, "state", "adopt", "--copy", "--yes")["id"] == "shared-state"
+        assert is_in_place(root)
+    finally:
+        projects.stop_servers(tmp_path)
