@@ -86,7 +86,7 @@ def _record(move: Move, declared: Environment | None, commit: str | None, *, dir
         platform=declared.platform,
         protected=declared.protected,
         requests=declared.requests,
-        host=host_name() if is_here(recorded) or recorded is None else recorded.host,
+        host=host_name() if declared.placement == "here" and is_here(recorded) else recorded.host if recorded else "",
         commit=commit,
         dirty=dirty,
     )

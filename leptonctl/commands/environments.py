@@ -9,17 +9,19 @@ from leptonctl.commands.routes import route_of
 from leptonctl.commands.run import Run
 from leptonctl.commands.who import author_of
 from leptonctl.core.address import covers, document, parse
-from leptonctl.core.change import Change
+from leptonctl.core.change import Change, Remove
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import GATE, Failure
 from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSkipped
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, State
+from leptonctl.deploying.fleet import Fleet, nobody
 from leptonctl.deploying.heal import heal
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.switch import Switch
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment import environments
+from leptonctl.spi.platforms import placement
 from leptonctl.storage.claims import Registration
 
 
@@ -84,7 +86,7 @@ class Environments:
             return compose(self.run.session, move, decision, commit=self.commit, dirty=self.run.owner.dirty)
 
         try:
-            self._switch(name).move(name, settle, here=self._is_here(name))
+            outcome = self._switch(name).move(name, settle, here=self._is_here(name))
         except Failure as failure:
             moving = [one.change.address for one in decision.ready] or [change.address for change in changes]
             bindings = [address for address in moving if parse(address).member is not None]
@@ -92,8 +94,9 @@ class Environments:
             return
         if not decision.outcomes:
             self.run.changed.append(name)
+        note = outcome.lagging or self._unserved(name, outcome.state)
         for one in decision.ready:
-            self._report_bound(one, round(time.monotonic() - started, 3))
+            self._report_bound(one, round(time.monotonic() - started, 3), note)
 
     def _is_here(self, name: str) -> bool:
         state = self.run.planned.state
@@ -134,7 +137,16 @@ class Environments:
             )
         )
 
-    def _report_bound(self, ready: Ready, seconds: float) -> None:
+    def _unserved(self, name: str, state: State) -> str:
+        """What is still to be done for an environment elsewhere that no living server serves; "" if one does."""
+        record = state.environments.get(name)
+        if record is None or record.destroyed or placement(record.platform) == "here":
+            return ""
+        session = self.run.session
+        fleet = Fleet(lineage=session.lineage(state), environment=name, liveness=session.liveness)
+        return "" if fleet.living() else nobody(name)
+
+    def _report_bound(self, ready: Ready, seconds: float, note: str) -> None:
         self.run.effects.append("bind")
         self.run.reporter(
             StepFinished(
@@ -144,7 +156,7 @@ class Environments:
                 key=None,
                 seconds=seconds,
                 judgements=ready.judgements,
-                message=_versions(ready.change),
+                message=_versions(ready.change) + (f"; {note}" if note and not isinstance(ready.change, Remove) else ""),
             )
         )
 

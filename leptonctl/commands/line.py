@@ -11,7 +11,7 @@ from leptonctl.core.address import covers, expand, parse
 from leptonctl.core.change import Change, Drift, Keep, Plan
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, has_errors
 from leptonctl.core.diff import with_becauses
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.observed import Checkout, Live
 from leptonctl.core.plan import Observed, Settled, make_plan, only
 from leptonctl.core.state import Environment as EnvironmentRecord
@@ -22,7 +22,7 @@ from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds import rules
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.drift import drift, interrupted
-from leptonctl.kinds.environment import bindings, environments
+from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.judging import judge_changes
 from leptonctl.project import observe
 from leptonctl.spi.platforms import Site
@@ -99,10 +99,18 @@ def _explain(session: Session, settled: Settled, state: State | None, changes: S
     recipes = session.store.recipes(set(declarations.values())) if declarations else {}
     explained = (with_becauses(c, settled.by_address.get(c.address), recipes.get(declarations.get(c.address, ""))) for c in changes)
     traced = (variable_becauses(change, session.documents) for change in explained)
+    placed = tuple(_placed(change, environments(session.declarations)) for change in traced)
     if state is None:
-        return tuple(traced)
+        return placed
     declared = {environment.address: environment for environment in environments(session.declarations).values()}
-    return tuple(name_restarts(change, declared.get(change.address), state, session.catalog.platforms) for change in traced)
+    return tuple(name_restarts(change, declared.get(change.address), state, session.catalog.platforms) for change in placed)
+
+
+def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:
+    """The change with the placement of its environment, where it has one that is still declared."""
+    address = parse(change.address)
+    environment = declared.get(address.name) if address.kind == "environment" else None
+    return replace(change, placement=environment.placement) if environment is not None else change
 
 
 def _observe_checkout(session: Session, state: State | None, changes: Sequence[Change]) -> Checkout:
@@ -138,9 +146,10 @@ def _check_placement(session: Session, state: State | None, live: Mapping[str, L
     moving = [change.address for change in changes if not isinstance(change, Keep)]
     problems: list[Diagnostic] = []
     for environment in environments(session.declarations).values():
-        if any(address != environment.address and environment.holds(address) for address in moving):
-            site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=True)
+        # without a binding nothing has to run
+        if environment.bindings and any(environment.holds(address) for address in moving):
             record = state.environments.get(environment.name) if state else None
+            site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=is_here(record))
             problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms)
     return problems
 

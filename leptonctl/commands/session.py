@@ -26,7 +26,7 @@ from leptonctl.project.files import find_root, read_project
 from leptonctl.project.observe import source_facts
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
-from leptonctl.spi.platforms import Say, Site
+from leptonctl.spi.platforms import Say, Site, placement
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
@@ -184,7 +184,10 @@ class Session:
         return Liveness(memory=beats_file(self.cache))
 
     def site(self, state: State, environment: str, platform: Mapping[str, Any], *, here: bool) -> Site:
-        """An environment in the form that its platform takes. `platform`: its settings as recorded or declared, with `type`."""
+        """An environment in the form that its platform takes. `platform`: its settings as recorded or declared, with `type`.
+
+        `here`: this folder on this host may start what serves, unless the placement says that it runs elsewhere.
+        """
         return Site(
             root=self.root,
             store=self.settings.store,
@@ -192,7 +195,7 @@ class Session:
             lineage=state.lineage,
             environment=environment,
             settings={name: value for name, value in platform.items() if name != "type"},
-            here=here,
+            here=here and placement(platform) == "here",
         )
 
     def switch(self, claim: "Registration", author: Author, say: Say = lambda _line: None) -> "Switch":

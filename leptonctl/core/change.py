@@ -50,7 +50,10 @@ class PlannedStep(Frozen):
 
 
 class Change(Frozen):
-    """A pointer that differs. `before`/`after` are digests (None: absent); for a binding also the version names."""
+    """A pointer that differs. `before`/`after` are digests (None: absent); for a binding also the version names.
+
+    `placement`: of an environment and its bindings, where it will run, `here` or `elsewhere`; None for everything else.
+    """
 
     action: ClassVar[Action]
     address: str
@@ -64,6 +67,7 @@ class Change(Frozen):
     known_after_apply: tuple[str, ...] = ()
     judgements: tuple[Judgement, ...] = ()
     is_return: bool = False
+    placement: str | None = None
     span: Span | None = None
 
     @property

@@ -21,17 +21,20 @@ class SourceFacts(Frozen):
 class Live(Frozen):
     """What serves an environment now.
 
-    here: this host may start and heal its server. running: a process of ours lives. answering: the answer of this host's server.
-    head: the environment's head in the store, None when absent. servers: all registered servers; alive: the ids of those that
-    seem to live. reason: what is wrong, as the server itself reports it.
+    here: this host may start and heal its server. placement: `here` or `elsewhere`, as recorded. running: a process of ours lives.
+    answering: the answer of this host's server. head: the environment's head in the store, None when absent. servers: all
+    registered servers; alive: the ids of those that seem to live; seen: when each was last heard of, by this machine's clock
+    (seconds since 1970). reason: what is wrong, as the server itself reports it.
     """
 
     here: bool = False
+    placement: str = "here"
     running: bool = False
     answering: ServerRecord | None = None
     head: Head | None = None
     servers: tuple[ServerRecord, ...] = ()
     alive: frozenset[str] = frozenset()
+    seen: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
 

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 
 from leptonctl.core import layout
@@ -13,6 +15,7 @@ from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import DOT_FOLDER
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness, beats_file
+from leptonctl.storage.owner import is_alive
 
 TERM_S = 15.0
 """How long a server's beat must stay unchanged, on our clock, before it counts as dead. Servers beat at least every 5 s."""
@@ -44,8 +47,20 @@ class Fleet(Frozen):
 
     def lives(self, server: ServerRecord) -> bool:
         """Whether a server lives: by its process if it can be checked from here, otherwise by its beat."""
-        name = f"server/{self.lineage.lineage}/{self.environment}/{server.id}/{server.pid}-{server.started}"
-        return self.liveness.alive(name, owner_of(server), server.beat, TERM_S)
+        return self.liveness.alive(self._name(server), owner_of(server), server.beat, TERM_S)
+
+    def seen(self, server: ServerRecord, now: float) -> float:
+        """When a server was last heard of, by this machine's clock, after `lives` was asked. Both in seconds since 1970.
+
+        The server's own clock is believed only for a beat of which nothing else is known, and never if it shows the future.
+        """
+        if is_alive(owner_of(server)) is not None:
+            return min(server.heartbeat or server.started, now)
+        unchanged_s, moved = self.liveness.unchanged(self._name(server))
+        return now - unchanged_s if moved else min(server.heartbeat or server.started, now - unchanged_s)
+
+    def _name(self, server: ServerRecord) -> str:
+        return f"server/{self.lineage.lineage}/{self.environment}/{server.id}/{server.pid}-{server.started}"
 
     def watch(self, timeout_s: float, say: Say, what: str) -> Iterator[tuple[tuple[ServerRecord, ...], bool]]:
         """Yield the living servers and whether the timeout is over, again and again; the first time that it is over is the last."""
@@ -67,6 +82,28 @@ class Fleet(Frozen):
         for id_ in stale:
             self.lineage.remove_server(self.environment, id_)
         return stale
+
+
+@dataclass(slots=True, kw_only=True)
+class Roll:
+    """Which servers were seen to live during one wait: by their process, or by a beat that moved."""
+
+    fleet: Fleet
+    _first: dict[str, int] = dataclass_field(default_factory=dict)
+    _lived: set[str] = dataclass_field(default_factory=set)
+
+    def lost(self, living: Collection[ServerRecord]) -> list[ServerRecord]:
+        """The servers that lived, and none of which does any more or said that it stops. Empty while one lives."""
+        for server in living:
+            first = self._first.setdefault(server.id, server.beat)
+            if server.beat != first or is_alive(owner_of(server)):
+                self._lived.add(server.id)
+        return [] if living else [server for server in self.fleet.registered() if server.id in self._lived]
+
+
+def nobody(environment: str) -> str:
+    """What to say of an environment elsewhere that no server serves."""
+    return f"served by nobody yet: run `leptonctl serve {environment}` where it belongs"
 
 
 def fleet(site: Site) -> Fleet:

@@ -1,12 +1,13 @@
 """Observes what serves each recorded environment now. Changes nothing."""
 
+import time
 from collections.abc import Callable, Mapping
 
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet
-from leptonctl.spi.platforms import Platform, Site
+from leptonctl.spi.platforms import Platform, Site, placement
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import host_name
@@ -26,20 +27,25 @@ def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lin
     for name, record in state.environments.items():
         platform = platforms.get(str(record.platform.get("type", "server")))
         if not record.destroyed and platform is not None:
-            live[name] = _live(name, platform, site(name, record), Fleet(lineage=lineage, environment=name, liveness=liveness))
+            fleet = Fleet(lineage=lineage, environment=name, liveness=liveness)
+            live[name] = _live(record, platform, site(name, record), fleet)
     return live
 
 
-def _live(name: str, platform: Platform, site: Site, fleet: Fleet) -> Live:
-    head = fleet.lineage.head(name)
+def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> Live:
+    head = fleet.lineage.head(fleet.environment)
     observation = platform.observe(site)
+    alive = frozenset(server.id for server in observation.servers if not server.stopped and fleet.lives(server))
+    now = time.time()
     return Live(
         here=site.here,
+        placement=placement(record.platform),
         running=observation.running,
         answering=observation.answering,
         head=head.head if head else None,
         servers=observation.servers,
-        alive=frozenset(server.id for server in observation.servers if not server.stopped and fleet.lives(server)),
+        alive=alive,
+        seen={server.id: fleet.seen(server, now) for server in observation.servers},
         reason=observation.reason,
     )
 

@@ -9,14 +9,14 @@ from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import State
 from leptonctl.kinds.environment import Environment
-from leptonctl.spi.platforms import Observation, Platform, Site, restarts
+from leptonctl.spi.platforms import Observation, Platform, Site, placement, restarts
 
 
 def placement_problems(
     environment: Environment, record: EnvironmentRecord | None, live: Live | None, site: Site, platforms: Mapping[str, Platform]
 ) -> list[Diagnostic]:
-    """Why the environment cannot run where it is declared. Empty if another host runs it, since only that host can tell."""
-    if live is not None and not live.here:
+    """Why the environment cannot run where it is declared. Empty if it runs elsewhere, since only that host can tell."""
+    if not site.here:
         return []
     unchanged = record is not None and record.platform == environment.platform
     observation = Observation(running=live.running, answering=live.answering, servers=live.servers) if live and unchanged else None
@@ -29,11 +29,18 @@ def placement_problems(
 
 
 def name_restarts(change: Change, environment: Environment | None, state: State, platforms: Mapping[str, Platform]) -> Change:
-    """The update of an environment, with the edited settings that restart its server as the reason. Other changes unchanged."""
+    """The update of an environment, with the edited placement or settings for which its server moves or restarts as the reason.
+
+    Other changes unchanged.
+    """
     record = state.environments.get(environment.name) if environment else None
     if environment is None or record is None or change.action != "update":
         return change
     if environment.platform["type"] != record.platform["type"]:
         return change
+    before, after = placement(record.platform), environment.placement
+    if before != after:
+        reason = "its server will run here" if after == "here" else "it will run elsewhere: this host's server is stopped, if it runs"
+        return replace(change, reason=reason)
     settings = restarts(platforms[str(environment.platform["type"])].settings, record.platform, environment.platform)
     return replace(change, reason=f"what serves is restarted for {' and '.join(settings)}") if settings else change

@@ -6,6 +6,7 @@ the old one, the old one is stopped first, and for a moment no server answers.
 
 import hashlib
 import time
+from collections.abc import Collection
 
 from leptonctl.core import layout
 from leptonctl.core.codec import convert
@@ -14,7 +15,7 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.addresses import Listener
-from leptonctl.deploying.fleet import fleet, listed
+from leptonctl.deploying.fleet import Roll, fleet, listed, nobody
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
@@ -96,6 +97,7 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
     grace = time.monotonic() + _seconds(site, "swap_s")
     servers = fleet(site)
     beats_before: dict[str, int] | None = None
+    roll = Roll(fleet=servers)
     for living, late in servers.watch(_seconds(site, "ready_s"), say, "ready"):
         head = servers.head()
         if number not in {head.staged, head.deployment}:
@@ -108,6 +110,9 @@ def ready(site: Site, deployment: Deployment, say: Say) -> None:
         refusing = [s for s in refusing if late or s.beat != beats_before.get(s.id)]
         if site.here and deployment.models and not living:
             raise _ended(site)
+        lost = roll.lost(living)
+        if lost and not able:
+            raise _all_lost(lost)
         if len(able) == len(living):
             _say_nobody(site, deployment, living, say)
             return
@@ -239,7 +244,7 @@ def _cannot_listen(host: str, port: int, refused: OSError) -> Problem:
         id="cannot-listen",
         summary="The server cannot listen on its address",
         detail=f"{host}:{port}: {refused.strerror or refused}.",
-        hint="use an address of this host and a port above 1023 under `platform:`",
+        hint="use an address of this host and a port above 1023 under `platform:`, or, if another host serves it, `run: elsewhere`",
         setting="host",
     )
 
@@ -251,9 +256,15 @@ def _ended(site: Site) -> ProviderError:
     return ProviderError("The server ended before it was ready", detail=detail, hint=hint, id="not-ready")
 
 
+def _all_lost(lost: Collection[ServerRecord]) -> ProviderError:
+    """What would otherwise look like an environment without servers: they lived, and ended while they loaded the deployment."""
+    summary = "The servers ended before they were ready; the old deployment stays in force"
+    return ProviderError(summary, detail=f"ended: {listed(lost)}", hint="read their logs, then apply again", id="not-ready")
+
+
 def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, ...], say: Say) -> None:
     if not living and deployment.models:
-        say(f"no server of environment {site.environment} is registered: nothing serves it yet")
+        say(nobody(site.environment))
 
 
 def _silence_reason(site: Site, running: ServerRecord | None) -> str:
@@ -276,6 +287,7 @@ PLATFORM = Platform(
     name="server",
     description="leptonctl's own inference server (Open Inference Protocol v2 over HTTP).",
     settings=SETTINGS,
+    placed=True,
     problems=problems,
     stage=stage,
     ready=ready,

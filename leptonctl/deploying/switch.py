@@ -17,7 +17,7 @@ from leptonctl.deploying import fence
 from leptonctl.deploying.fence import Locked
 from leptonctl.deploying.phases import Passage, carry, verb
 from leptonctl.deploying.wanted import Wanted, moved_since
-from leptonctl.spi.platforms import Platform, Say, Site, filled
+from leptonctl.spi.platforms import Platform, Say, Site, filled, placement
 from leptonctl.storage.claims import Registration, unlocked
 from leptonctl.storage.pointers import Note, Pointers
 
@@ -116,7 +116,10 @@ class Switch(Frozen):
         )
 
     def site(self, name: str, state: State, platform: Platform, written: Mapping[str, Json], *, here: bool) -> Site:
-        """An environment in the form that its platform takes; `written`: the mapping under `platform:`."""
+        """An environment in the form that its platform takes; `written`: the mapping under `platform:`.
+
+        `here`: this folder on this host may start what serves, unless the placement says that it runs elsewhere.
+        """
         return Site(
             root=self.root,
             store=self.store,
@@ -124,7 +127,7 @@ class Switch(Frozen):
             lineage=state.lineage,
             environment=name,
             settings=filled(platform.settings, written),
-            here=here,
+            here=here and placement(written) == "here",
         )
 
     def platform(self, written: Mapping[str, Json]) -> Platform:
@@ -137,13 +140,14 @@ class Switch(Frozen):
         return platform
 
     def _settled(self, locked: Locked, *, here: bool) -> Locked:
-        """Settle a predecessor's switch; if that completed a destroy, stop what serves too."""
+        """Settle a predecessor's switch. If it ended what serves from here, by a destroy or a new placement, stop that too."""
         old = locked.state.environments.get(locked.name)
         locked = fence.settle(locked)
         new = locked.state.environments.get(locked.name)
-        if locked.settled is not None and old is not None and (new is None or new.destroyed):
-            platform, site = self._place(locked, old, here=here)
-            verb(platform.remove, site, self.say)
+        if locked.settled is not None and old is not None and not old.destroyed:
+            before = self._place(locked, old, here=here)
+            if new is None or new.destroyed or _leaves(before, self._place(locked, new, here=here)):
+                verb(before[0].remove, before[1], self.say)
         return locked
 
     def _passage(self, locked: Locked, wanted: Wanted, *, here: bool) -> Passage:
@@ -160,13 +164,18 @@ class Switch(Frozen):
             say=self.say,
             checkpoint=self.checkpoint,
             old=old,
-            leaving=previous if previous is not None and previous[0].name != platform.name else None,
+            leaving=previous if previous is not None and _leaves(previous, (platform, site)) else None,
         )
 
     def _place(self, locked: Locked, environment: Environment | None, *, here: bool) -> tuple[Platform, Site]:
         settings = environment.platform if environment else {}
         platform = self.platform(settings)
         return platform, self.site(locked.name, locked.state, platform, settings, here=here)
+
+
+def _leaves(before: tuple[Platform, Site], after: tuple[Platform, Site]) -> bool:
+    """Whether what serves now has to stop: another platform takes over, or servers elsewhere do."""
+    return before[0].name != after[0].name or (before[1].here and not after[1].here)
 
 
 def _all_served(state: State, name: str, deployment: Deployment | None) -> bool:

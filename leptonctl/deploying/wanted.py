@@ -7,6 +7,7 @@ from leptonctl.core.deployment import Deployment, Route, ServerRecord
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
+from leptonctl.spi.platforms import placement
 
 Before = tuple[str | None, str | None]
 """Digest and version of a pointer; both None without a pointer."""
@@ -72,7 +73,8 @@ def environment_after(old: Environment | None, wanted: Environment | None, *, nu
         wanted,
         deployment=number,
         url=url,
-        host=wanted.host or old.host,
+        # elsewhere no host is ours, and the next one that applies `run: here` becomes it
+        host="" if placement(wanted.platform) == "elsewhere" else wanted.host or old.host,
         commit=wanted.commit or old.commit,
         dirty=wanted.dirty if wanted.commit else old.dirty,
         incarnation=old.incarnation + 1 if old.destroyed else old.incarnation,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from leptonctl.core.address import document
-from leptonctl.core.change import Drift
+from leptonctl.core.change import Drift, DriftClass
+from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.observed import Live, SourceFacts, SourceKey
 from leptonctl.core.state import State
 from leptonctl.kinds.dataset import Dataset
@@ -33,27 +34,71 @@ def _environment(name: str, live: Live, state: State) -> Iterator[Drift]:
     recorded = state.environments[name].deployment
     if not state.entries(address + "/"):
         return
-    serving = live.answering.deployment if live.answering else None
     if live.head is not None and live.head.deployment != recorded and name not in state.pending:
         reason = "the head in the store names another deployment than the recorded one"
         yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded, live=live.head.deployment)
-    elif live.here and live.answering is None:
+    elif live.here:
+        yield from _here(address, live, recorded, is_pending=name in state.pending)
+    elif not live.servers:
+        drift_class: DriftClass = "note" if live.placement == "elsewhere" else "unobserved"
+        yield Drift(address=address, drift_class=drift_class, reason=unserved(name, live), recorded=recorded)
+    elif name not in state.pending:
+        yield from _elsewhere(address, live, recorded)
+    if live.here:
+        yield from _silent(address, live)
+
+
+def _here(address: str, live: Live, recorded: int, *, is_pending: bool) -> Iterator[Drift]:
+    """What is wrong with this host's server."""
+    if live.answering is None:
         reason = "the server of this environment does not answer" if live.running else "the server of this environment is not running"
         yield Drift(address=address, drift_class="heal", reason=live.reason or reason, recorded=recorded)
-    elif live.answering is not None and serving != recorded and name not in state.pending:
+    elif live.answering.deployment != recorded and not is_pending:
         reason = "the server serves another deployment than the recorded one"
         if live.answering.note:
             reason += f": {live.answering.note}"
-        yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded, live=serving)
-    elif not live.here and not live.alive:
-        reason = "no server of this environment can be seen from here"
-        yield Drift(address=address, drift_class="unobserved", reason=reason, recorded=recorded)
-    answers = live.answering.id if live.answering else None
+        yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded, live=live.answering.deployment)
+
+
+def _silent(address: str, live: Live) -> Iterator[Drift]:
+    """The other servers that show no sign of life, while this host's answers."""
     for server in live.servers:
         # a server that answers is alive even when its beat is not seen: it may use another copy of the store
-        silent = not server.stopped and server.id not in live.alive and server.id != answers
-        if silent and not (live.here and live.answering is None):
+        answers = live.answering is not None and live.answering.id == server.id
+        if live.answering is not None and not server.stopped and server.id not in live.alive and not answers:
             yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life")
+
+
+def unserved(name: str, live: Live) -> str:
+    """Why nothing is known to serve an environment that this host does not run and no server is registered for."""
+    if live.placement == "elsewhere":
+        return f"served by nobody yet: run `leptonctl serve {name}` where it belongs"
+    return "no server of this environment can be seen from here"
+
+
+def _elsewhere(address: str, live: Live, recorded: int) -> Iterator[Drift]:
+    """The servers of other hosts that are unhealthy, from their records. Only those hosts can repair them."""
+    for server in live.servers:
+        reason = unhealthy(server, live, recorded)
+        if reason:
+            # of a host that an apply is to heal from there, silence is not known to be death
+            silent = live.placement == "here" and server.id not in live.alive
+            drift_class: DriftClass = "unobserved" if silent else "note"
+            yield Drift(address=address, drift_class=drift_class, reason=f"unhealthy: {reason}", recorded=recorded, live=server.deployment)
+
+
+def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool = True) -> str:
+    """Why a server is not healthy, from its record; "" if it is. `naming`: as a sentence with the server's name."""
+    answers = live.answering is not None and live.answering.id == server.id
+    why = server.note or "; ".join(f"deployment {number}: {reason}" for number, reason in server.failed.items())
+    if server.id not in live.alive and not answers:
+        what = "shows no sign of life"
+    elif server.deployment != recorded:
+        serves = f"deployment {server.deployment}" if server.deployment else "nothing"
+        what = f"serves {serves}, not deployment {recorded}" + (f" ({why})" if why else "")
+    else:
+        what = f"reports: {why}" if why else ""
+    return f"server {server.id} {what}" if what and naming else what
 
 
 def _overwritten(datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts]) -> Iterator[Drift]:

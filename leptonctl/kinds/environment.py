@@ -16,10 +16,12 @@ from leptonctl.kinds.gate_block import gates_for_unknown_models, gates_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model import models
 from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.project import is_alone
 from leptonctl.kinds.schema_documents import ENVIRONMENT
 from leptonctl.kinds.settings import with_defaults, without_defaults
 from leptonctl.language.resolve import Declared, Project, whole
 from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.platforms import Placement, placement
 
 PLATFORM = "server"
 
@@ -40,6 +42,10 @@ class Environment(Frozen):
     @property
     def address(self) -> str:
         return address.document("environment", self.name)
+
+    @property
+    def placement(self) -> Placement:
+        return placement(self.platform)
 
     def holds(self, text: str) -> bool:
         """Whether an address is this environment or one of its bindings."""
@@ -63,7 +69,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Environment], Problem
     project, catalog = declarations.project, declarations.catalog
     for document in project.of("Environment").values():
         declared = whole(document)
-        platform, chosen, errors = _platform(declared, catalog)
+        platform, chosen, errors = _platform(declared, declarations)
         problems += errors
         problems += gates_for_unknown_models(declared, project.of("Model"))
         declared_bindings = tuple(_bindings(declared, project, models(declarations), catalog, problems))
@@ -155,9 +161,9 @@ def _bindings(
             )
 
 
-def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], dict[str, Json], tuple[Diagnostic, ...]]:
+def _platform(declared: Declared, declarations: Declarations) -> tuple[dict[str, Json], dict[str, Json], tuple[Diagnostic, ...]]:
     """The platform's settings with its provider's defaults, the settings that differ from them, and what is wrong."""
-    block = declared.fields.get("platform")
+    catalog, block = declarations.catalog, declared.fields.get("platform")
     settings_block = block if isinstance(block, dict) else {}
     kind = str(settings_block.get("type", PLATFORM))
     provider = catalog.platforms.get(kind)
@@ -168,13 +174,21 @@ def _platform(declared: Declared, catalog: Catalog) -> tuple[dict[str, Json], di
         problem = error("unknown-platform", "Environment names a platform that is not installed", detail, span=span, hint=hint)
         return {"type": kind}, {"type": kind}, (problem,)
     settings = {key: value for key, value in settings_block.items() if key != "type"}
-    settings, problems = with_defaults(settings, provider.settings, declared, ("platform",), f"platform {kind}")
-    return {"type": kind, **settings}, {"type": kind, **without_defaults(settings, provider.settings)}, problems
+    settings, problems = with_defaults(settings, provider.keys, declared, ("platform",), f"platform {kind}")
+    chosen = without_defaults(settings, provider.keys)
+    if "run" in settings:
+        # whether it is written or follows from the project makes no difference
+        settings["run"] = settings["run"] or ("here" if is_alone(declarations) else "elsewhere")
+        chosen = {**chosen, "run": "elsewhere"} if settings["run"] == "elsewhere" else {k: v for k, v in chosen.items() if k != "run"}
+    return {"type": kind, **settings}, {"type": kind, **chosen}, problems
 
 
 def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnostic]:
     owners: dict[tuple[Json, Json], Environment] = {}
     for environment in environments.values():
+        if environment.placement == "elsewhere":
+            # another host may have the same address
+            continue
         place = (environment.platform.get("host"), environment.platform.get("port"))
         other = owners.setdefault(place, environment)
         if other is not environment and environment.platform.get("port") is not None:

@@ -56,6 +56,21 @@ def settings(declarations: Declarations) -> Settings:
     return value
 
 
+def is_alone(declarations: Declarations) -> bool:
+    """Whether state and store lie in the project's folder, as they are written: no other machine or clone shares them."""
+    fields = whole(declarations.project.document).fields
+    return all(_is_inside(str(fields.get(key) or default)) for key, default in (("state", STATE), ("store", STORE)))
+
+
+def _is_inside(uri: str) -> bool:
+    depth = 0
+    for part in uri.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return False
+    return "://" not in uri and not uri.startswith(("/", "~"))
+
+
 def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnostic]:
     catalog = declarations.catalog
     for key, known in (("state", catalog.states), ("store", catalog.stores)):

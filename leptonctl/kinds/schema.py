@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any
 
 from leptonctl.kinds.schema_documents import BASE
 from leptonctl.kinds.schema_parts import nullable
@@ -10,16 +10,6 @@ from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
 __all__ = ["BASE", "base_schemas", "build_schemas"]
-
-
-class Backend(Protocol):
-    """What an executor and a platform have in common."""
-
-    @property
-    def description(self) -> str: ...
-
-    @property
-    def settings(self) -> Mapping[str, Schema]: ...
 
 
 def base_schemas() -> dict[str, Schema]:
@@ -42,27 +32,29 @@ def build_schemas(catalog: Catalog) -> dict[str, Schema]:
     version = model["properties"]["versions"]["additionalProperties"]
     for block in (model, version):
         _suggest_names(block["properties"], catalog)
-    _add_settings(schemas["Environment"]["properties"]["platform"], catalog.platforms)
-    _add_settings(schemas["Project"]["properties"]["executor"], catalog.executors)
+    platforms = {name: (platform.description, platform.keys) for name, platform in catalog.platforms.items()}
+    _add_settings(schemas["Environment"]["properties"]["platform"], platforms)
+    executors = {name: (executor.description, executor.settings) for name, executor in catalog.executors.items()}
+    _add_settings(schemas["Project"]["properties"]["executor"], executors)
     return schemas
 
 
-def _add_settings(schema: Schema, backends: Mapping[str, Backend]) -> None:
-    """Add the settings of each type; types of other packages stay allowed."""
+def _add_settings(schema: Schema, backends: Mapping[str, tuple[str, Mapping[str, Schema]]]) -> None:
+    """Add the description and the settings of each type; types of other packages stay allowed."""
     default = schema["properties"]["type"]["default"]
     schema["properties"]["type"] = _suggested(schema["properties"]["type"], sorted(backends))
     # an editor that ignores conditions offers the settings of the default type
-    schema["properties"] |= dict(backends[default].settings)
+    schema["properties"] |= dict(backends[default][1])
     schema["allOf"] = [
         {
             "if": {"properties": {"type": {"const": name}}, **({} if name == default else {"required": ["type"]})},
             "then": {
-                "properties": {"type": {}, **backend.settings},
+                "properties": {"type": {}, **settings},
                 "additionalProperties": False,
-                "description": backend.description,
+                "description": description,
             },
         }
-        for name, backend in sorted(backends.items())
+        for name, (description, settings) in sorted(backends.items())
     ]
 
 

@@ -6,12 +6,25 @@ A platform is a value, found by the entry point `leptonctl.platforms` under the 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import Schema
 from leptonctl.spi.storage import Objects
+
+Placement: TypeAlias = Literal["here", "elsewhere"]
+"""Whether `apply` starts and stops what serves an environment, or `leptonctl serve` does where it belongs."""
+
+
+RUN: Schema = {
+    "type": ["string", "null"],
+    "enum": ["here", "elsewhere", None],
+    "default": None,
+    "description": "Who starts what serves: `here`, `leptonctl apply` on the host that applies first; `elsewhere`, `leptonctl serve ENV` "
+    "on the hosts where it belongs. Default: `here` if `state` and `store` of the project lie in its folder, otherwise `elsewhere`.",
+}
 
 
 class Problem(Frozen):
@@ -32,8 +45,8 @@ class Site(Frozen):
     """One environment as its platform sees it.
 
     `settings` are those of the platform, defaults filled in. `here`: this folder on this machine runs it, and may start and
-    stop what serves. `objects` are the store's, `store` is its URI as written in the project file. `returning`: the environment
-    goes back to what it has served before, for which one ready server is enough.
+    stop what serves; False for `run: elsewhere`. `objects` are the store's, `store` is its URI as written in the project file.
+    `returning`: the environment goes back to what it has served before, for which one ready server is enough.
     """
 
     root: Path
@@ -66,6 +79,7 @@ class Platform(Frozen):
     """Where an environment runs.
 
     settings: the JSON Schemas of the properties besides `type`; `x-restart: true` says that a change of it restarts what serves.
+    placed: what serves may also be started elsewhere, without an apply, and follows the store: YAML may say where with `run`.
     problems: (site, what runs now or None) -> what would keep an apply from running there. Called before a plan; changes nothing.
     stage: (site, deployment, say) -> None. Start to load the deployment beside the one in force, starting servers if need be.
     ready: (site, deployment, say) -> None. Return when all servers could serve it at once; ProviderError when one refuses, or
@@ -86,6 +100,17 @@ class Platform(Frozen):
     observe: Callable[[Site], Observation]
     remove: Callable[[Site, Say], None]
     url: Callable[[Mapping[str, Json]], str | None] = lambda _settings: None
+    placed: bool = False
+
+    @property
+    def keys(self) -> dict[str, Schema]:
+        """The schemas of everything that YAML may write besides `type`."""
+        return {**({"run": RUN} if self.placed else {}), **self.settings}
+
+
+def placement(platform: Mapping[str, Json]) -> Placement:
+    """The placement in a platform's settings as declared or recorded. Without a setting `run`, apply runs it here."""
+    return "elsewhere" if platform.get("run") == "elsewhere" else "here"
 
 
 def filled(schema: Mapping[str, Schema], written: Mapping[str, Json]) -> dict[str, Json]:

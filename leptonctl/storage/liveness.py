@@ -18,10 +18,11 @@ MOST_SIGHTS = 1000
 
 
 class Sight(Record):
-    """A beat, and when this machine first saw it (seconds of its monotonic clock)."""
+    """A beat, and when this machine first saw it (seconds of its monotonic clock). `moved`: it saw an earlier beat before."""
 
     beat: int
     since: float
+    moved: bool = False
 
 
 class Sights(Record, tag_field="format_version", tag="1"):
@@ -54,10 +55,15 @@ class Liveness:
         sight = self._seen.get(name)
         now = self.clock()
         if sight is None or sight.beat != beat or sight.since > now:
-            self._seen[name] = Sight(beat=beat, since=now)
+            self._seen[name] = Sight(beat=beat, since=now, moved=sight is not None and sight.beat != beat)
             self._save()
             return True
         return now - sight.since < term_s
+
+    def unchanged(self, name: str) -> tuple[float, bool]:
+        """For how many seconds the beat of `name` has been seen unchanged, and whether it was seen to move before."""
+        sight = self._seen.get(name)
+        return (max(0.0, self.clock() - sight.since), sight.moved) if sight is not None else (0.0, False)
 
     def _load(self) -> None:
         if self._loaded or self.memory is None:

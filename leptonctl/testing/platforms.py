@@ -34,7 +34,7 @@ def check_platform(platform: Platform, settings: Mapping[str, Json] | None = Non
     at the end. Raises AssertionError.
     """
     check_identity(platform.name, platform.description, platform.observe)
-    require(not {"type", "run"} & set(platform.settings), "`type` and `run` exist on every platform and are not its settings")
+    require(not {"type", "run"} & set(platform.settings), "`type` and `run` are not settings of a platform; see `placed`")
     check_params(platform.settings)
     for name, schema in platform.settings.items():
         require(isinstance(schema.get("x-restart", False), bool), f"x-restart of {name} is true or false")

@@ -64,6 +64,7 @@ def _change(change: Change) -> dict[str, Any]:
         "known_after_apply": list(change.known_after_apply),
         "gates": [judgement_to_json(j) for j in change.judgements],
         "is_return": change.is_return,
+        "placement": change.placement,
     }
 
 

@@ -96,6 +96,8 @@ def _block(change: dict[str, Any], style: Style, width: int) -> str:
     why = why_text(change)
     if why:
         head += "  " + style.dim(printable(why))
+    if change.get("placement") == "elsewhere" and parse(change["address"]).member is None:
+        head += "  " + style.dim("runs elsewhere")
     lines = [head, _because(change["because"], style, width)]
     if change["steps"]:
         lines.append("    " + " · ".join(_step(s, style) for s in change["steps"]))

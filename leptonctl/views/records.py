@@ -33,6 +33,19 @@ def ago(seconds: float) -> str:
     return f"{seconds // 86400:.0f} days ago"
 
 
+def since_text(at: str | float | None, now: str | float | None = None) -> str:
+    """`3 h ago`, or the moment where it is not known what time it is now."""
+    moment, present = _moment(at), _moment(now)
+    return when(at) if moment is None or present is None else ago((present - moment).total_seconds())
+
+
+def seen_text(at: str | float | None, now: str | float | None = None) -> str:
+    """As `since_text`, with seconds: `4 s ago`."""
+    moment, present = _moment(at), _moment(now)
+    seconds = (present - moment).total_seconds() if moment and present else None
+    return f"{max(0, round(seconds))} s ago" if seconds is not None and seconds < 60 else since_text(at, now)  # noqa: PLR2004 - a minute
+
+
 def sort_key(at: str | float | None) -> float:
     """Seconds since 1970, 0 for a time that cannot be parsed."""
     moment = _moment(at)

@@ -1,9 +1,9 @@
 """What serves where, and since when. Reads the object of `status --json`, writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from leptonctl.views.records import commit_text, metrics_text, short, when
+from leptonctl.views.records import commit_text, metrics_text, seen_text, short, since_text, when
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import table
 
@@ -26,21 +26,89 @@ def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 
 
 def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None) -> str:
     models = environment["models"]
-    head = [style.bold(printable(environment["name"])), *([printable(environment["url"])] if environment.get("url") else [])]
+    head = [style.bold(printable(environment["name"])), *_url(environment)]
     if models or environment.get("healthy"):
         # where nothing is bound, no server has to run
         head.append(_health(environment.get("healthy"), style))
+    head += [style.dim("elsewhere")] if environment.get("placement") == "elsewhere" else []
     head += [style.dim("protected")] if environment.get("protected") else []
     head += [style.dim(commit_text(environment))] if environment.get("commit") else []
-    if not models:
-        return "  ".join(head) + "\n  no model is bound"
-    rows = [(printable(m["name"]), printable(m["version"]), when(m["since"], now), f"#{m['serial']}", short(m["artifact"])) for m in models]
-    names = ("model", "version", "since", "serial", "artifact")
-    room = max(width - 4 - max(map(text_width, table([names, *rows]).split("\n"))), LEAST)
-    cells = [(*row, metrics_text(m.get("metrics"), columns=room)) for row, m in zip(rows, models, strict=True)]
-    lines = ["  ".join(head), table(cells, head=(*names, "metrics"), right=(3,), indent=2, color=color)]
-    lines.extend(line for m in models for line in _drift(m, style))
+    lines = [_wrapped(head, width)]
+    lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
+    reason = environment.get("reason") if environment.get("placement") == "elsewhere" else ""
+    # no apply from here repairs it
+    lines.extend(line for m in models for line in ([] if reason else _drift(m, style)))
+    servers = servers_lines(environment, color=color, width=width, now=now)
+    return "\n".join([*lines, *(servers or ([f"  {style.yellow('!')} {printable(reason)}"] if reason else []))])
+
+
+def _url(environment: Mapping[str, Any]) -> list[str]:
+    """The URL of an environment; elsewhere only if one of its servers has it."""
+    url = environment.get("url")
+    known = environment.get("placement") != "elsewhere" or any(server["url"] == url for server in environment.get("servers") or [])
+    return [printable(url)] if url and known else []
+
+
+def _wrapped(parts: Sequence[str], width: int) -> str:
+    """Parts two spaces apart; those for which there is no room begin another line."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        fits = text_width(lines[-1]) + 2 + text_width(part) <= width
+        lines[-1:] = [f"{lines[-1]}  {part}"] if fits else [lines[-1], f"  {part}"]
     return "\n".join(lines)
+
+
+def _models(models: Sequence[Mapping[str, Any]], *, color: bool, width: int, now: str | float | None) -> str:
+    """One line for each binding, in the fullest form that fits: with the moment or only how long ago, with the artifact or without."""
+    text = ""
+    for full, artifact in ((True, True), (False, True), (False, False)):
+        names, *rows = _model_rows(models, now, full=full, artifact=artifact)
+        room = max(width - 4 - _width(table([names, *rows])), LEAST)
+        cells = [(*row, metrics_text(m.get("metrics"), columns=room)) for row, m in zip(rows, models, strict=True)]
+        text = table(cells, head=(*names, "metrics"), right=(3,), indent=2, color=color)
+        if _width(text) <= width:
+            break
+    return text
+
+
+def _width(text: str) -> int:
+    """The columns of the longest line."""
+    return max(map(text_width, text.split("\n")))
+
+
+def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *, full: bool, artifact: bool) -> list[Sequence[str]]:
+    """The names of the columns, then the cells of each binding."""
+    rows: list[Sequence[str]] = [("model", "version", "since", "serial", *(["artifact"] if artifact else []))]
+    for model in models:
+        since = (when if full else since_text)(model["since"], now)
+        cells = (printable(model["name"]), printable(model["version"]), since, f"#{model['serial']}")
+        rows.append((*cells, short(model["artifact"])) if artifact else cells)
+    return rows
+
+
+def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, now: str | float | None) -> list[str]:
+    """The servers of an environment, unless its URL is all that there is to say: one server of this host, in good health."""
+    servers, style = environment.get("servers") or [], Style(color)
+    alone = environment.get("placement") != "elsewhere" and len(servers) <= 1
+    if not servers or (alone and not any(s["reason"] for s in servers)):
+        return []
+    troubles = [f"  {style.yellow('!')} {printable(s['id'])} {printable(s['reason'])}" for s in servers if s["reason"]]
+    return [servers_table(servers, color=color, width=width, now=now), *troubles]
+
+
+def servers_table(servers: Sequence[Mapping[str, Any]], *, color: bool, width: int, now: str | float | None, first: str = "") -> str:
+    """One line for each server, with its URL if that fits. `first`: the key of a column before the others."""
+    names = [*([first] if first else []), "server", "url", "serves", "since", "seen"]
+    rows: list[Sequence[str]] = [names]
+    for s in servers:
+        cells = [printable(s[first])] if first else []
+        serves = f"#{s['deployment']}" if s["deployment"] else "nothing"
+        cells += [printable(s["id"]), printable(s["url"]), "stopped" if s["stopped"] else serves]
+        rows.append([*cells, since_text(s["since"], now), seen_text(s["seen"], now)])
+    if _width(table(rows, indent=2)) > width:
+        url = names.index("url")
+        rows = [[*row[:url], *row[url + 1 :]] for row in rows]
+    return table(rows[1:], head=rows[0], indent=2, color=color)
 
 
 def _health(healthy: bool | None, style: Style) -> str:

@@ -213,7 +213,7 @@ def test_without_a_registered_server_a_switch_elsewhere_moves_at_once(root: Path
     began = time.monotonic()
     outcome = move(root, binds(root, "v1", port), here=False, say=messages.append)
     assert (outcome.moved, outcome.served, time.monotonic() - began < 5) == (True, False, True)
-    assert "nothing serves it yet" in messages[-1]
+    assert messages[-1] == "served by nobody yet: run `leptonctl serve prod` where it belongs"
     assert processes.server_record(root, NAME) is None, "an apply elsewhere starts no server"
 
 

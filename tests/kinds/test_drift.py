@@ -3,6 +3,7 @@
 import pytest
 
 from leptonctl.core.deployment import Epoch, Head, ServerRecord
+from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live, SourceFacts
 from leptonctl.core.state import Environment, Pending, Pointer, State
 from leptonctl.core.values import Json
@@ -73,13 +74,26 @@ def test_a_switch_under_way_is_not_drift() -> None:
 
 
 def test_a_server_that_cannot_be_reached_is_unobserved() -> None:
-    for servers in ((), (server(stopped=True),)):
-        assert [c for c, _ in lines(Live(here=False, servers=servers))] == ["unobserved"]
-    # one that was seen long ago is named too
-    assert lines(Live(here=False, servers=(server(),))) == [
-        ("unobserved", "no server of this environment can be seen from here"),
-        ("note", "server s1 shows no sign of life"),
-    ]
+    assert lines(Live(here=False)) == [("unobserved", "no server of this environment can be seen from here")]
+
+
+def test_servers_elsewhere_are_judged_by_their_records() -> None:
+    """Nothing here can repair them, so that each is a note, and none is a change."""
+    elsewhere = Live(placement="elsewhere", head=head(3))
+    assert lines(elsewhere) == [("note", "served by nobody yet: run `leptonctl serve prod` where it belongs")]
+    assert lines(replace(elsewhere, servers=(server(),), alive=ALIVE)) == []
+    for servers, reason in (
+        ((server(),), "server s1 shows no sign of life"),
+        ((server(2),), "server s1 serves deployment 2, not deployment 3"),
+        ((server(0, note="deployment 3 is damaged"),), "server s1 serves nothing, not deployment 3 (deployment 3 is damaged)"),
+        ((server(3, note="the store cannot be followed"),), "server s1 reports: the store cannot be followed"),
+    ):
+        alive = frozenset() if "no sign" in reason else ALIVE
+        for placement in ("elsewhere", "here"):
+            live = replace(elsewhere, placement=placement, servers=servers, alive=alive)
+            drift_class = "unobserved" if placement == "here" and not alive else "note"
+            assert lines(live) == [(drift_class, f"unhealthy: {reason}")]
+            assert lines(live, state(pending={"prod": pending(4)})) == []
 
 
 def test_a_second_server_that_went_silent_is_a_note() -> None:

@@ -136,7 +136,7 @@ def test_gates_of_a_binding(gates: str, expected: list) -> None:
 def test_an_environment_has_defaults() -> None:
     dev = environments(sound(ALL))["dev"]
     settings = CATALOG.platforms["server"].settings
-    assert dev.platform == {"type": "server", **{name: schema["default"] for name, schema in settings.items()}}
+    assert dev.platform == {"type": "server", "run": "here", **{name: schema["default"] for name, schema in settings.items()}}
     assert (dev.platform["host"], dev.platform["port"]) == ("127.0.0.1", 8080)
     assert (dev.protected, dev.require_commit, dev.requests, dev.together) == (False, False, "lenient", False)
     assert [dev.holds(a) for a in ("environment/dev", "environment/dev/line", "environment/dev2", "environment/dev2/line")] == [

@@ -22,7 +22,7 @@ PROD = {
 def test_the_table_shows_what_serves_where_and_since_when():
     status = {"environments": [PROD, {"name": "staging", "url": None, "healthy": None, "models": []}]}
     assert (
-        render_text(status, now="2026-11-21T18:13:00Z")
+        render_text(status, now="2026-11-21T18:13:00Z", width=120)
         == """\
 prod  http://127.0.0.1:8080  healthy  protected  commit 1a2b3c4d5e6f
   model        version  since                           serial  artifact      metrics
