@@ -70,6 +70,22 @@ def diff(
     return terminal.show(command(terminal.session(), a, b), render_text, width=terminal.room)
 
 
+def leaderboard(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
+    by: Annotated[str | None, typer.Option("--by", metavar="METRIC", help="Order by this metric. Default: the first gated one.")] = None,
+    yaml: Annotated[
+        str | None, typer.Option("--yaml", metavar="VERSION|DIGEST", help="Print the entry under `versions:` that gives this recipe again.")
+    ] = None,
+) -> int:
+    """List all declared versions of a model and all that were ever built, best first."""
+    from leptonctl.commands.leaderboard import leaderboard as command
+    from leptonctl.views.leaderboard import render_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(command(terminal.session(), model, by, yaml), render_text, width=terminal.room)
+
+
 def explain(
     ctx: typer.Context, address: Annotated[str, typer.Argument(metavar="ADDR", help="A version, an environment or a binding.")]
 ) -> int:

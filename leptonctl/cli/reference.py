@@ -42,8 +42,8 @@ BAR = r"\|"
 # command -> schema of what --json prints
 OUTPUTS = {
     "init": "init", "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS,
-    "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "explain": "explain", "pin": "pin",
-    "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks", "lock release": "release", "version": "version",
+    "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "leaderboard": "leaderboard",
+    "explain": "explain", "pin": "pin", "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks", "lock release": "release", "version": "version",
 }  # fmt: skip
 
 

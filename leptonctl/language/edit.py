@@ -53,9 +53,9 @@ def insert_key(text: str, document: Document, path: Path, key: str, value: Json)
 
 
 def version_lines(version: str, entry: Mapping[str, Json]) -> str:
-    """`versions:` with one entry, one line for each of its fields."""
+    """An entry of `versions:`, to be pasted below its last one: a line for each field, indented as in a document of its own."""
     fields = "".join(f"    {_key(name)}: {_flow(value)}\n" for name, value in entry.items())
-    return f"versions:\n  {_key(version)}:\n{fields}"
+    return f"  {_key(version)}:\n{fields}"
 
 
 class _Source:

@@ -145,7 +145,7 @@ def test_the_computed_details_are_those_that_the_metrics_record(tmp_path: Path, 
     from leptonctl.views.plots import area
 
     cut = "'b'" if model == "two" else "('b' if i % 10 < 8 else 'c')"
-    rows = "".join(f"{(i * 7) % 11},{(i * 5) % 13},{'a' if (i * 7) % 11 + (i % 4) < 6 else eval(cut, {'i': i})}\n" for i in range(160))  # noqa: S307
+    rows = "".join(f"{(i * 7) % 11},{(i * 5) % 13},{'a' if (i * 7) % 11 + (i % 4) < 6 else eval(cut, {'i': i})}\n" for i in range(160))
     versions = {"v1": "{evaluate: {metrics: [roc_auc]}}", "v2": "{evaluate: {metrics: [confusion_matrix, roc_curve]}}"}
     root = projects.tiny_project(tmp_path, models={"line": versions}, environments={})
     (root / "data" / "points.csv").write_text("x,y,side\n" + rows, encoding="utf-8")
