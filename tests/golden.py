@@ -4,7 +4,7 @@ A case (`tests/cases/NAME.txt`) is free text, then sections that begin with `===
 
     === file PATH        writes a file ($PORT1 … $PORT9 become free ports, the same ones throughout the case)
     === rm PATH          removes a file
-    === run ARGUMENTS    runs `leptonctl ARGUMENTS` in the project's folder; what follows is its record:
+    === run ARGUMENTS    runs `leptonctl ARGUMENTS` in the project's folder (NAME=VALUE before it: with this variable); its record:
     === exit N           its exit code, when not 0
     === stdout           what it printed, if anything
     === stderr
@@ -29,6 +29,7 @@ from tests import projects
 CASES = Path(__file__).parent / "cases"
 RECORD = ("exit", "stdout", "stderr")
 _HEAD = re.compile(r"^=== (file|rm|run|exit|stdout|stderr)\b ?(.*)$")
+_VARIABLE = re.compile(r"([A-Z]+)=(.*)")
 _PROGRESS = re.compile(r"· (prepare|train|export|evaluate|cross-validate|compare|bind) ")
 _NAMED = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<date>"),
@@ -124,14 +125,19 @@ def play(text: str, folder: Path) -> str:
     return "".join(out).rstrip("\n") + "\n"
 
 
-def leptonctl(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_"))}
-    variables |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def leptonctl(arguments: list[str], folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("LEPTON", "FORCE_COLOR", "GIT_", "COLUMNS"))}
+    variables |= {"NO_COLOR": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **more}
     return projects.command(arguments, cwd=folder, variables=variables)
 
 
 def _run(arguments: str, folder: Path, names: Names) -> str:
-    done = leptonctl(shlex.split(names.fill(arguments)), folder)
+    words = shlex.split(names.fill(arguments))
+    variables: dict[str, str] = {}
+    while words and (match := _VARIABLE.fullmatch(words[0])):
+        variables[match[1]] = match[2]
+        words.pop(0)
+    done = leptonctl(words, folder, **variables)
     out = [f"=== exit {done.returncode}\n"] if done.returncode else []
     for word, printed in (("stdout", done.stdout), ("stderr", done.stderr)):
         if printed:

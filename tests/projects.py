@@ -74,7 +74,8 @@ _PORTS = _own_ports()
 
 def environment(**more: str) -> dict[str, str]:
     """The variables a command runs with."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NO_COLOR": "1", **more}
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return {**inherited, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NO_COLOR": "1", **more}
 
 
 def run(*arguments: str, cwd: Path, timeout: float = 120, input: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

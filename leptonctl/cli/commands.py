@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("look", "Show which versions serve where and since when."),
     "history": ("look", "List every change of a pointer: who, when and why."),
     "diff": ("look", "Compare two versions side by side."),
+    "leaderboard": ("look", "List all versions and builds of a model, best first."),
     "explain": ("look", "Explain why a digest changed, down to the line."),
     "pin": ("project", "Write the digests of data files into the YAML."),
     "verify": ("models", "Prove that a version is what was recorded."),

@@ -7,25 +7,34 @@ from typing import Annotated
 import typer
 
 from leptonctl.cli.options import terminal_of
+from leptonctl.cli.terminal import Terminal
 
 
 def show(
     ctx: typer.Context,
-    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by `leptonctl plan --out`.")] = None,
+    item: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ADDR|PLAN]", help="An address, such as spam-filter@v2, mail@2024-06 or prod/spam-filter, or a saved plan."
+        ),
+    ] = None,
 ) -> int:
-    """Show the recorded state with its results, or a saved plan."""
-    from leptonctl.commands.plan import show_plan as show_plan_command
-    from leptonctl.commands.show import show as show_command
+    """Show the recorded state with its results, all about one version or binding, or a saved plan."""
+    from leptonctl.commands.show import show as command
+    from leptonctl.views.show import render_text
 
     terminal = terminal_of(ctx)
-    if plan_file is None:
-        from leptonctl.views.show import render_text
+    plan_file = terminal.path(Path(item)) if item else None
+    if plan_file is not None and (plan_file.is_file() or plan_file.suffix == ".json"):
+        return _show_plan(terminal, plan_file)
+    return terminal.show(command(terminal.session(), item), render_text, width=terminal.room, verbose=terminal.verbose, now=time())
 
-        return terminal.show(show_command(terminal.session()), render_text)
+
+def _show_plan(terminal: Terminal, file: Path) -> int:
+    from leptonctl.commands.plan import show_plan
     from leptonctl.views.plan_text import render
 
-    saved = show_plan_command(plan_file)
-    return terminal.show(saved, render, width=terminal.width, verbose=terminal.verbose)
+    return terminal.show(show_plan(file), render, width=terminal.width, verbose=terminal.verbose)
 
 
 def status(ctx: typer.Context) -> int:
@@ -58,7 +67,23 @@ def diff(
     from leptonctl.views.diff import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), a, b), render_text, width=terminal.width)
+    return terminal.show(command(terminal.session(), a, b), render_text, width=terminal.room)
+
+
+def leaderboard(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
+    by: Annotated[str | None, typer.Option("--by", metavar="METRIC", help="Order by this metric. Default: the first gated one.")] = None,
+    yaml: Annotated[
+        str | None, typer.Option("--yaml", metavar="VERSION|DIGEST", help="Print the entry under `versions:` that gives this recipe again.")
+    ] = None,
+) -> int:
+    """List all declared versions of a model and all that were ever built, best first."""
+    from leptonctl.commands.leaderboard import leaderboard as command
+    from leptonctl.views.leaderboard import render_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(command(terminal.session(), model, by, yaml), render_text, width=terminal.room)
 
 
 def explain(

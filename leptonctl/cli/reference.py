@@ -42,10 +42,11 @@ BAR = r"\|"
 # command -> schema of what --json prints
 OUTPUTS = {
     "init": "init", "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS,
-    "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "explain": "explain", "pin": "pin",
-    "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks", "state list": "state_list",
-    "state show": "state_show", "state backup": "state_backup", "state restore": "state_takeover", "state adopt": "state_takeover",
-    "state forget": "state_edit", "state rename": "state_edit", "lock release": "release", "version": "version",
+    "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "leaderboard": "leaderboard",
+    "explain": "explain", "pin": "pin", "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks",
+    "lock release": "release", "state list": "state_list", "state show": "state_show", "state backup": "state_backup",
+    "state restore": "state_takeover", "state adopt": "state_takeover", "state forget": "state_edit", "state rename": "state_edit",
+    "version": "version",
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TICK_SECONDS = 0.5
 PIPED_WIDTH = 100
+LEAST_WIDTH = 40
+UNLIMITED = 100_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +44,10 @@ class Terminal:
             self._session = Session.open(self.directory)
         return self._session
 
+    def path(self, file: Path) -> Path:
+        """A path from the command line: relative to the folder of `-C`, as everywhere in the command."""
+        return self.directory / file if self.directory is not None else file
+
     @property
     def sources(self) -> Mapping[str, str]:
         """The text of the project files, to show errors with; empty when they cannot be read."""
@@ -57,6 +63,16 @@ class Terminal:
     @property
     def width(self) -> int:
         return shutil.get_terminal_size((PIPED_WIDTH, 24)).columns if sys.stdout.isatty() else PIPED_WIDTH
+
+    @property
+    def room(self) -> int:
+        """The columns that tables may fill: those of the terminal, or of COLUMNS; without limit with -v and in a pipe or a file."""
+        given = os.environ.get("COLUMNS", "")
+        if self.verbose:
+            return UNLIMITED
+        if given.isdecimal() and int(given) > 0:
+            return max(int(given), LEAST_WIDTH)
+        return max(self.width, LEAST_WIDTH) if sys.stdout.isatty() else UNLIMITED
 
     def _colors(self, stream: TextIO) -> bool:
         if self.no_color or os.environ.get("NO_COLOR"):

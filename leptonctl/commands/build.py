@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from leptonctl.commands.built_pointers import recipe_of
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.run import Run
@@ -24,4 +25,12 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
         run.codes.append(INTERRUPTED)
     except Failure as failure:
         run.cut_off(failure)
+    keep_recipes(run)
     return run.finish(planned.plan.serial)
+
+
+def keep_recipes(run: Run) -> None:
+    """Record the recipes of what is complete, so that `leaderboard` and `show` know it although no pointer names it."""
+    nodes = run.planned.settled.by_address
+    complete = [nodes[c.address] for c in run.planned.plan.moving if c.address in nodes and run.built.complete(c)]
+    run.session.store.put_recipes({node.declaration: recipe_of(node) for node in complete if not node.effect})

@@ -1,23 +1,37 @@
-"""`show`: the recorded pointers, with the joined results of their digests."""
+"""`show`: the recorded pointers with the joined results of their digests; of one address more, and of a version everything."""
 
+from leptonctl.commands.built_versions import BuiltVersion, by_digest, declared_versions, find_version, former_versions
 from leptonctl.commands.results import join_results
 from leptonctl.commands.session import Session
-from leptonctl.core.state import Pointer
+from leptonctl.commands.settle import settle
+from leptonctl.core.address import Address, covers, full, parse
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.plan import Settled
+from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 
 FORMAT = "1.0"
 
 
-def show(session: Session) -> dict[str, Json]:
-    """The object of `show --json`, with nothing in it before the first apply."""
+def show(session: Session, name: str | None = None) -> dict[str, Json]:
+    """The object of `show --json`, with nothing in it before the first apply.
+
+    `name`: only this address; of a model's version or a binding with `version`, of a dataset's version with `dataset`. Failure
+    `unknown-address`.
+    """
     state = session.pointers.read()
+    return _recorded(session, state, None) if name is None else _show_address(session, state, name)
+
+
+def _recorded(session: Session, state: State | None, scope: str | None) -> dict[str, Json]:
     if state is None:
         return {"format_version": FORMAT, "lineage": None, "serial": 0, "current": {}, "results": {}}
-    keys = {address: {name: step.key for name, step in p.steps.items()} for address, p in state.current.items()}
+    shown = {address: pointer for address, pointer in state.current.items() if scope is None or covers(scope, address)}
+    keys = {address: {name: step.key for name, step in p.steps.items()} for address, p in shown.items()}
     step_results = session.store.results({key for steps in keys.values() for key in steps.values()})
     results: dict[str, Json] = {}
     current: dict[str, Json] = {}
-    for address, pointer in sorted(state.current.items()):
+    for address, pointer in sorted(shown.items()):
         outcome = join_results(keys[address], step_results)
         current[address] = _pointer(pointer, outcome.get("package"))
         if pointer.steps:
@@ -36,3 +50,48 @@ def _pointer(pointer: Pointer, package: Json) -> Json:
         "at": pointer.at,
         **bound,
     }
+
+
+def _show_address(session: Session, state: State | None, name: str) -> dict[str, Json]:
+    from leptonctl.commands.show_dataset import dataset_story
+    from leptonctl.commands.show_version import version_story
+
+    settled, _ = settle(session, state)
+    known = {*settled.by_address, *(state.current if state else {})}
+    address = full(name, known, session.address_kinds)
+    place = parse(address)
+    shown = _recorded(session, state, address)
+    version = _version(session, settled, state, address if address in known else name, place)
+    if version is not None:
+        return {**shown, "version": version_story(session, state, version, place)}
+    if place.kind == "dataset" and address in settled.by_address:
+        return {**shown, "dataset": dataset_story(session, settled, address)}
+    if not any(covers(address, other) for other in known):
+        raise fail("unknown-address", "No such address", f"{name} is neither declared nor built", hint=did_you_mean(address, known))
+    return shown
+
+
+def _version(session: Session, settled: Settled, state: State | None, name: str, place: Address) -> BuiltVersion | None:
+    """The version that a name means: declared, bound, or once built. None when it means something else."""
+    if place.kind == "environment" and place.member is not None:
+        return bound_version(session, settled, state, str(place))
+    model, at, version = (name.removeprefix("model/")).partition("@")
+    if not at or place.kind == "dataset" or "/" in model:
+        return None
+    declared = declared_versions(settled, model)
+    named = [each for each in declared if each.name == version]
+    if named:
+        return named[0]
+    former = former_versions(session, model, declared)
+    return find_version([*declared, *former], model, version) if declared or former else None
+
+
+def bound_version(session: Session, settled: Settled, state: State | None, address: str) -> BuiltVersion | None:
+    """What a binding binds: as recorded, else as declared. None for an address that is no binding."""
+    model = parse(address).member or ""
+    declared = declared_versions(settled, model)
+    pointer, node = (state.current.get(address) if state else None), settled.by_address.get(address)
+    if pointer is None and node is None:
+        return None
+    digest = pointer.digest if pointer is not None else node.digest if node is not None else ""
+    return by_digest(declared, digest) or by_digest(former_versions(session, model, declared), digest)

@@ -17,6 +17,7 @@ HISTORY_CHUNK = 1000
 """How many serials' history records share a folder, so that neither reading nor checking the newest lists all of them."""
 
 _ARTIFACT = re.compile(ARTIFACTS + r"/([0-9a-f]{64})")
+_RECIPE = re.compile(RECIPES + r"/([0-9a-f]{64})")
 _RESULT = re.compile(RESULTS + r"/([0-9a-f]{64})(?:\.([1-9][0-9]*))?")
 _HISTORY = re.compile(r"([0-9]{8,})-(.+)")
 
@@ -46,6 +47,12 @@ def result_key(path: str) -> tuple[str, int] | None:
 def recipe(declaration: str) -> str:
     """A recipe, under the digest that pointers hold as `declaration`."""
     return f"{RECIPES}/{bare(declaration)}"
+
+
+def recipe_digest(path: str) -> str | None:
+    """The declaration whose recipe is at a path; None for any other path."""
+    match = _RECIPE.fullmatch(path)
+    return None if match is None else f"sha256:{match[1]}"
 
 
 def key_mark(key_id: str) -> str:

@@ -5,7 +5,7 @@ The document is found by kind and name, so several edits of one text can follow 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -50,6 +50,12 @@ def insert_key(text: str, document: Document, path: Path, key: str, value: Json)
     else:
         raise _refusal(document, path, "a key can be added to a mapping only")
     return _first_valid(_insertions(source, node, f"{_key(key)}: {_flow(value)}"), source, expected, path)
+
+
+def version_lines(version: str, entry: Mapping[str, Json]) -> str:
+    """An entry of `versions:`, to be pasted below its last one: a line for each field, indented as in a document of its own."""
+    fields = "".join(f"    {_key(name)}: {_flow(value)}\n" for name, value in entry.items())
+    return f"  {_key(version)}:\n{fields}"
 
 
 class _Source:

@@ -7,7 +7,7 @@ import gc
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, convert, encode, plain
@@ -173,6 +173,14 @@ class Store(Frozen):
         # a pointer that was rebuilt from the store may name none
         paths = {layout.recipe(declaration): declaration for declaration in declarations if declaration}
         return {paths[path]: read_record(data, path, Recipe) for path, data in self.objects.get_many(paths).items()}
+
+    def all_recipes(self) -> Iterator[Recipe]:
+        """Every recipe that can be read, in no order. Damaged records and other files are skipped."""
+        paths = [path for path in self.objects.list(layout.RECIPES) if layout.recipe_digest(path) is not None]
+        for start in range(0, len(paths), BATCH):
+            for path, data in self.objects.get_many(paths[start : start + BATCH]).items():
+                with suppress(BadRecordAt):
+                    yield read_record(data, path, Recipe)
 
     # --- marks and leases ------------------------------------------------------------------------------------------
 

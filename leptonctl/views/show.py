@@ -9,10 +9,24 @@ from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
 MOST_METRICS = 3
+WIDE = 120
+"""The width from which all metrics are shown."""
 
 
-def render_text(obj: dict[str, Any], *, color: bool) -> str:
+def render_text(obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
     """The output of `show` without a plan file. Bindings come first, since they matter most in an incident."""
+    if "version" in obj:
+        from leptonctl.views.version import render_version
+
+        return render_version(obj["version"], color=color, width=width, verbose=verbose, now=now)
+    if "dataset" in obj:
+        from leptonctl.views.dataset import render_dataset
+
+        return render_dataset(obj["dataset"], color=color, width=width, now=now)
+    return _pointers(obj, color=color, width=width)
+
+
+def _pointers(obj: dict[str, Any], *, color: bool, width: int) -> str:
     style = Style(color)
     current, results = obj["current"], obj["results"]
     if not current:
@@ -24,7 +38,8 @@ def render_text(obj: dict[str, Any], *, color: bool) -> str:
         pointer = current[address]
         name = printable(address) + (f"  {printable(pointer['version'])}" if pointer.get("version") else "")
         metrics = results.get(pointer["digest"], {}).get("metrics") or {}
-        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), style.dim(metrics_text(metrics, MOST_METRICS))))
+        figures = style.dim(metrics_text(metrics, MOST_METRICS if width < WIDE else len(metrics)))
+        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), figures))
     head = ("ADDRESS", "DIGEST", "ARTIFACT", "METRICS")
     closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."
-    return table(rows, head=head, color=color) + f"\n\n{closing}"
+    return table(rows, head=head, color=color, width=width, wrap=(3,)) + f"\n\n{closing}"

@@ -1,0 +1,124 @@
+"""Model versions as they are declared, and as they were once declared: each with its recipe, its step keys and its results."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from leptonctl.commands.session import Session
+from leptonctl.core.address import document, family, parse
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.frozen import Frozen, field, replace
+from leptonctl.core.plan import Settled
+from leptonctl.core.result import Result
+from leptonctl.core.state import Recipe
+from leptonctl.core.values import Json
+from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, recipe_keys
+
+LEAST_DIGITS = 6
+"""How many digits of a digest name a version."""
+
+
+class BuiltVersion(Frozen):
+    """A recipe of a model version. `address` is the one it is or was declared at; `keys`: step name -> key.
+
+    `notes` are those of all its declarations: one recipe may have been evaluated with other metrics before.
+    """
+
+    address: str
+    digest: str
+    recipe: Mapping[str, Json]
+    notes: tuple[Mapping[str, Json], ...] = ()
+    declared: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of its version."""
+        return parse(self.address).version or ""
+
+
+def declared_versions(settled: Settled, model: str) -> list[BuiltVersion]:
+    """The declared versions of a model, in the order of the YAML, without their results."""
+    versions = []
+    for node in settled.nodes:
+        if family(node.address) != document("model", model):
+            continue
+        places = {step.name: step.place for step in node.steps}
+        places["prepare"] = node.step("train").needs["prepare"]
+        keys = {name: key for name, place in places.items() if (key := settled.keys.of(*place)) is not None}
+        recipe, notes = node.recipe, (node.notes,)
+        versions.append(BuiltVersion(address=node.address, digest=node.digest, recipe=recipe, notes=notes, declared=True, keys=keys))
+    return versions
+
+
+def former_versions(session: Session, model: str, declared: Iterable[BuiltVersion]) -> list[BuiltVersion]:
+    """The recipes of a model in the store that no declared version has now, without their results."""
+    taken = {version.digest for version in declared}
+    found: dict[str, BuiltVersion] = {}
+    for record in sorted(_recipes(session, model), key=lambda r: r.address):
+        keys = recipe_keys(record.recipe)
+        if keys.digest in taken:
+            continue
+        earlier = found.get(keys.digest) or _former(record, keys)
+        found[keys.digest] = replace(earlier, notes=(*earlier.notes, record.notes))
+    return list(found.values())
+
+
+def with_results(session: Session, versions: Iterable[BuiltVersion]) -> list[BuiltVersion]:
+    """The versions with their results; records that cannot be read are left out."""
+    listed = list(versions)
+    first = session.store.find({key for version in listed for key in version.keys.values()}).results
+    keyed = [version if version.declared else _with_evaluations(version, first) for version in listed]
+    more = {key for version in keyed for key in version.keys.values()} - first.keys()
+    results = {**first, **(session.store.find(more).results if more else {})}
+    return [replace(v, results={name: results[key] for name, key in v.keys.items() if key in results}) for v in keyed]
+
+
+def by_digest(versions: Iterable[BuiltVersion], text: str) -> BuiltVersion | None:
+    """The version whose digest begins like this; None when there is none. Failure when several do."""
+    start = text.removeprefix("sha256:")
+    if len(start) < LEAST_DIGITS:
+        return None
+    found = {version.digest: version for version in versions if version.digest.removeprefix("sha256:").startswith(start)}
+    if len(found) > 1:
+        detail = f"{len(found)} versions have a digest that begins with {start}"
+        raise fail("unknown-address", "No such address", detail, hint="give more digits")
+    return next(iter(found.values()), None)
+
+
+def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> BuiltVersion:
+    """The version of this name, else of this digest. A declared one comes before former ones. Failure `unknown-address`."""
+    listed = list(versions)
+    named = [version for version in listed if version.name == text]
+    if len(named) > 1 and not named[0].declared:
+        digests = ", ".join(version.digest.removeprefix("sha256:")[:12] for version in named)
+        detail = f"{model}@{text} is not declared, and {len(named)} recipes were built under this name: {digests}"
+        raise fail("unknown-address", "No such address", detail, hint=f"name one by its digest: {model}@{digests[:12]}")
+    found = named[0] if named else by_digest(listed, text)
+    if found is None:
+        known = sorted({version.name for version in listed})
+        detail = f"{model}@{text} is neither declared nor was it ever built here"
+        raise fail("unknown-address", "No such address", detail, hint=did_you_mean(text, known))
+    return found
+
+
+def _recipes(session: Session, model: str) -> Iterator[Recipe]:
+    return (r for r in session.store.all_recipes() if family(r.address) == document("model", model) and "algorithm" in r.recipe)
+
+
+def _former(record: Recipe, keys: RecipeKeys) -> BuiltVersion:
+    steps = {"prepare": keys.prepare, "train": keys.train, "export": keys.export}
+    return BuiltVersion(address=record.address, digest=keys.digest, recipe=record.recipe, keys=steps)
+
+
+def _with_evaluations(version: BuiltVersion, results: Mapping[str, Result]) -> BuiltVersion:
+    """With the keys of its evaluations, which depend on results. Of several declarations, the one with most metrics counts."""
+    found: dict[str, str] = {}
+    for notes in sorted(version.notes, key=_metric_count):
+        found |= evaluation_keys(version.recipe, notes, recipe_keys(version.recipe), results)
+    return replace(version, keys={**version.keys, **found})
+
+
+def _metric_count(notes: Mapping[str, Json]) -> int:
+    evaluate = notes.get("evaluate")
+    metrics = evaluate.get("metrics") if isinstance(evaluate, dict) else None
+    return len(metrics) if isinstance(metrics, list) else 0

@@ -1,0 +1,137 @@
+"""`leaderboard`: all declared versions of a model and all that were ever built, best first, and the YAML of any of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from leptonctl.commands.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
+from leptonctl.commands.results import metrics_of
+from leptonctl.commands.session import Session
+from leptonctl.commands.settle import settle
+from leptonctl.commands.version_yaml import version_yaml
+from leptonctl.core.address import document, full, parse
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.result import Result
+from leptonctl.core.state import State
+from leptonctl.core.values import Json
+from leptonctl.kinds.environment import bindings
+from leptonctl.spi.catalog import Catalog
+
+FORMAT = "1.0"
+USUAL = ("accuracy", "r2")
+"""The metrics that count where neither a gate nor the YAML names one."""
+
+
+def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | None = None) -> dict[str, Json]:
+    """The object of `leaderboard --json`. `by`: the metric that orders it. `yaml`: also the YAML of the version of this name or digest.
+
+    Failure `unknown-address`, `unknown-metric`, `cannot-write-back`.
+    """
+    state = session.pointers.read()
+    settled, _ = settle(session, state)
+    model = parse(full(name, settled.by_address, session.address_kinds)).name if "/" in name else name.partition("@")[0]
+    declared = declared_versions(settled, model)
+    versions = with_results(session, [*declared, *former_versions(session, model, declared)])
+    if not versions:
+        known = sorted({parse(a).name for a in settled.by_address if parse(a).kind == "model"})
+        raise fail(
+            "unknown-address", "No such address", f"no version of a model {name} is declared or built", hint=did_you_mean(name, known)
+        )
+    task = str(versions[0].recipe.get("task"))
+    figures = [_figures(version) for version in versions]
+    metric = _metric(session, model, task, by, figures)
+    better = _better(session.catalog, task, metric)
+    order = sorted(range(len(versions)), key=lambda i: _rank(figures[i].get(metric), better))
+    bound = _bound(state, model)
+    rows = [_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])) for i in order]
+    board: dict[str, Json] = {
+        "format_version": FORMAT,
+        "model": document("model", model),
+        "task": task,
+        "metric": metric,
+        "better": better,
+        "directions": {name: _better(session.catalog, task, name) for name in sorted({n for f in figures for n in f})},
+        "rows": [*rows],
+    }
+    return {**board, "entry": version_yaml(session, find_version(versions, model, yaml))} if yaml else board
+
+
+def _figures(version: BuiltVersion) -> dict[str, Json]:
+    """All numbers of a version: of its evaluation, then of its folds."""
+    return {**metrics_of(version.results.get("evaluate")), **metrics_of(version.results.get("cross_validate"))}
+
+
+def _plain_name(metric: str) -> str:
+    """`f1` of `cv_f1_mean`."""
+    return metric.removeprefix("cv_").removesuffix("_mean") if metric.startswith("cv_") and metric.endswith("_mean") else metric
+
+
+def _better(catalog: Catalog, task: str, metric: str) -> str | None:
+    known = catalog.metrics.get((task, _plain_name(metric)))
+    if known is None or known.greater_is_better is None:
+        return None
+    return "higher" if known.greater_is_better else "lower"
+
+
+def _metric(session: Session, model: str, task: str, by: str | None, figures: Sequence[Mapping[str, Json]]) -> str:
+    """The metric asked for; else the first gated one, the first that the model names, or the usual one of the task."""
+    found = {name for each in figures for name in each}
+    usable = [name for name in found if _better(session.catalog, task, name) is not None]
+    if by is not None:
+        if by not in usable and _better(session.catalog, task, by) is None:
+            detail = f"{by} is not a number of a {task} that has a better end"
+            raise fail("unknown-metric", "There is no such metric to order by", detail, hint=did_you_mean(by, usable))
+        return by
+    gated = (g.metric for b in bindings(session.declarations).values() if b.model.declared.name == model for g in b.gates)
+    written = session.project.of("Model").get(model)
+    evaluate = written.value.get("evaluate") if written else None
+    named = evaluate.get("metrics") if isinstance(evaluate, dict) else None
+    candidates = [*gated, *map(str, named if isinstance(named, list) else []), *USUAL, *sorted(usable)]
+    return next((name for name in candidates if name in usable), USUAL[0] if task == "classification" else USUAL[1])
+
+
+def _rank(value: Json, better: str | None) -> tuple[bool, float]:
+    """Best first, versions without the figure last. Sorting is stable: ties stay in the order of the YAML."""
+    number = float(value) if isinstance(value, int | float) else None
+    return number is None, 0.0 if number is None else number if better == "lower" else -number
+
+
+def _bound(state: State | None, model: str) -> dict[str, list[Json]]:
+    """The environments that bind each digest of the model."""
+    found: dict[str, list[Json]] = {}
+    for address, pointer in sorted(state.current.items()) if state else ():
+        place = parse(address)
+        if place.kind == "environment" and place.member == model:
+            found.setdefault(pointer.digest, []).append(place.name)
+    return found
+
+
+def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: list[Json]) -> dict[str, Json]:
+    train, export, prepare = (version.results.get(name) for name in ("train", "export", "prepare"))
+    built: Mapping[str, Json] = train.provenance if train else {}
+    return {
+        "address": version.address,
+        "version": version.name,
+        "digest": version.digest,
+        "declared": version.declared,
+        "built": train is not None and export is not None,
+        "value": figures.get(metric),
+        "metrics": figures,
+        "bound": bound,
+        "algorithm": version.recipe.get("algorithm"),
+        "params": version.recipe.get("params") or {},
+        "dataset": version.recipe.get("dataset"),
+        "test_rows": _test_rows(prepare),
+        "package": export.outputs.get("package") if export else None,
+        "size": export.outputs.get("size") if export else None,
+        "at": built.get("at"),
+        "by": built.get("by"),
+        "host": built.get("host"),
+        "commit": built.get("commit"),
+        "seconds": train.seconds if train else None,
+    }
+
+
+def _test_rows(prepare: Result | None) -> Json:
+    """The digest of the rows that it was evaluated on."""
+    digests = cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}) if prepare else {}
+    return digests.get("test")

@@ -1,0 +1,65 @@
+"""The parameters of a model version with their origin: where each was written, and whether it came through a variable."""
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias, cast
+
+from leptonctl.commands.session import Session
+from leptonctl.core.values import Document, Json, Path, value_at
+from leptonctl.kinds.model_version import Model
+from leptonctl.language.resolve import Declared
+
+Origin: TypeAlias = Literal["base", "version", "vars", "default", "recorded"]
+FIELDS = ("task", "algorithm", "params", "seed", "revision", "features", "preprocess")
+
+
+def declared_parameters(session: Session, model: Model) -> list[dict[str, Json]]:
+    """The parameters of a declared version with defaults filled in: `{path, value, origin, file, line, column}`."""
+    declared, train = model.declared, model.train
+    written = next((d for d in session.documents if (d.kind, d.name) == ("Model", declared.name)), None)
+    values: dict[str, Json] = {"dataset": _dataset(model), **{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
+    return [_parameter(declared, written, path, value) for path, value in _leaves(values)]
+
+
+def recorded_parameters(recipe: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """The parameters of a recorded recipe; those with their default value are not recorded."""
+    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "export")}
+    nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
+    return [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
+
+
+def dotted(path: Path) -> str:
+    """`preprocess.0.use`."""
+    return ".".join(map(str, path))
+
+
+def _dataset(model: Model) -> str:
+    return f"{model.dataset.declared.name}@{model.dataset.declared.version}"
+
+
+def _parameter(declared: Declared, written: Document | None, path: Path, value: Json) -> dict[str, Json]:
+    span = declared.origins.get(path)
+    origin: Origin = "default"
+    if span is not None:
+        place: Path = ("versions", declared.version, *path)
+        of_version = declared.document.values.get(place) == span
+        origin = "version" if of_version else "base"
+        template = value_at(written.value, place if of_version else path) if written else None
+        if isinstance(template, str) and "{{" in template:
+            origin = "vars"
+    where: dict[str, Json] = {"file": None, "line": None, "column": None}
+    if span is not None:
+        where = {"file": span.file, "line": span.line, "column": span.column}
+    return {"path": dotted(path), "value": value, "origin": origin, **where}
+
+
+def _leaves(values: Mapping[str, Json], prefix: Path = ()) -> Iterator[tuple[Path, Json]]:
+    """The scalars and plain lists, by path; None is left out, except below `params`, where it is a value."""
+    for name, value in values.items():
+        path = (*prefix, name)
+        if isinstance(value, dict):
+            yield from _leaves(value, path)
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for index, item in enumerate(value):
+                yield from _leaves(cast("dict[str, Json]", item), (*path, index))
+        elif value is not None or "params" in path:
+            yield path, value

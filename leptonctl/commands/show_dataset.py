@@ -1,0 +1,84 @@
+"""Everything about one version of a dataset: where it is read from, its contract, its rows, its columns."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from leptonctl.commands.session import Session
+from leptonctl.core.address import parse, short
+from leptonctl.core.plan import Settled
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.kinds.dataset import Dataset, datasets
+
+
+def dataset_story(session: Session, settled: Settled, address: str) -> dict[str, Json]:
+    """The object `dataset` of `show ADDR --json`."""
+    from leptonctl.learning.columns import column_figures
+
+    dataset = datasets(session.declarations)[short(address)]
+    node = settled.by_address[address]
+    key = settled.keys.of(address, "prepare")
+    result = session.store.results([key]).get(key) if key else None
+    figures = column_figures(session.store, result) if result else {}
+    source = cast("dict[str, Json]", dataset.inputs["source"])
+    return {
+        "address": address,
+        "digest": node.digest,
+        "description": dataset.declared.fields.get("description"),
+        "source": {"path": source["path"], "format": source["format"], "digest": source["digest"], "pinned": dataset.pinned},
+        "options": source.get("options"),
+        "target": dataset.target,
+        "split": dataset.inputs["split"],
+        "privacy": _privacy(dataset),
+        "rows": result.outputs.get("rows") if result else None,
+        "columns": [*_columns(dataset, result, figures)],
+        "checks": result.outputs.get("checks", []) if result else [],
+        "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
+        "prepared": _prepared(key, result),
+    }
+
+
+def _privacy(dataset: Dataset) -> Json:
+    privacy = dataset.inputs["privacy"]
+    return {name: privacy.get(name) or [] for name in ("drop", "hash")} if isinstance(privacy, dict) else {"drop": [], "hash": []}
+
+
+def _prepared(key: str | None, result: Result | None) -> Json:
+    built: Mapping[str, Json] = result.provenance if result else {}
+    who = {name: built.get(name) for name in ("at", "by", "host", "commit")}
+    return {"key": key, "cached": result is not None, **who, "seconds": result.seconds if result else None}
+
+
+def _columns(dataset: Dataset, result: Result | None, figures: Mapping[str, dict[str, Json]]) -> list[dict[str, Json]]:
+    """The columns of the contract in file order, then the target; those declared only, while nothing is prepared."""
+    contract = cast("dict[str, Json]", result.outputs.get("contract") or {}) if result else {}
+    declared = cast("dict[str, dict[str, Json]]", dataset.inputs["columns"])
+    columns = cast("list[dict[str, Json]]", contract.get("columns") or [{"name": name} for name in declared if name != dataset.target])
+    target: dict[str, Json] = {"name": dataset.target, "type": contract.get("target_type")}
+    return [
+        *(_column(column, "feature", declared, figures) for column in columns),
+        _column({**target, "classes": contract.get("classes")}, "target", declared, figures),
+    ]
+
+
+def _column(
+    column: Mapping[str, Json], role: str, declared: Mapping[str, Mapping[str, Json]], figures: Mapping[str, Mapping[str, Json]]
+) -> dict[str, Json]:
+    name = str(column["name"])
+    written = declared.get(name, {})
+    found = figures.get(name, {})
+    return {
+        "name": name,
+        "role": role,
+        "type": column.get("type") or written.get("type"),
+        "declared": name in declared,
+        "nullable": column.get("nullable") if role == "feature" else False,
+        "fill": column.get("fill"),
+        "hashed": bool(column.get("hash")),
+        "min": written.get("min"),
+        "max": written.get("max"),
+        "values": written.get("values") or column.get("classes"),
+        "missing": found.get("missing"),
+        "distinct": found.get("distinct"),
+        "description": written.get("description"),
+    }

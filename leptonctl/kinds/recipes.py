@@ -1,0 +1,88 @@
+"""From a recorded recipe of a model version back to its step keys, its digest and its YAML. The inverse of `model_steps`. Pure."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from leptonctl.core.canonical import digest
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.kinds.model_steps import PACKAGE
+from leptonctl.kinds.model_version import OPSET
+
+ROWS = "prepare.outputs.rows_digest.test"
+NOT_TRAINED = ("dataset", "data", "export")
+"""Fields of a recipe that are not part of the train key by themselves."""
+NOT_WRITTEN = ("epoch", *NOT_TRAINED)
+SILENT: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None, "preprocess": []}
+"""Fields with the value that they have when the YAML does not mention them."""
+
+
+class RecipeKeys(Frozen):
+    """The keys of the steps that a recipe stands for, and its digest."""
+
+    prepare: str
+    train: str
+    export: str
+
+    @property
+    def digest(self) -> str:
+        return digest({"prepare": self.prepare, "train": self.train, "export": self.export})
+
+
+def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
+    """The step keys of a recorded recipe, computed as for a declared version."""
+    data = cast("dict[str, Json]", recipe.get("data") or {})
+    export = cast("dict[str, Json]", recipe.get("export") or {})
+    prepare = digest({"op": "prepare", **data})
+    train_fields = {name: value for name, value in recipe.items() if name not in NOT_TRAINED}
+    train = digest({"op": "train", "prepare": prepare, **train_fields})
+    return RecipeKeys(prepare=prepare, train=train, export=digest({"op": "export", "train": train, **export}))
+
+
+def evaluation_keys(
+    recipe: Mapping[str, Json], notes: Mapping[str, Json], keys: RecipeKeys, results: Mapping[str, Result]
+) -> dict[str, str]:
+    """The keys of `evaluate` and `cross_validate` as far as the results that they read exist."""
+    evaluate = cast("dict[str, Json]", notes.get("evaluate") or {})
+    scoring: dict[str, Json] = {"task": recipe.get("task"), "positive": evaluate.get("positive"), "average": evaluate.get("average")}
+    scoring["metrics"] = evaluate.get("metrics") or []
+    found: dict[str, str] = {}
+    export, prepare = results.get(keys.export), results.get(keys.prepare)
+    if export is not None and prepare is not None:
+        rows = cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test")
+        reads: dict[str, Json] = {PACKAGE: export.outputs.get("package"), ROWS: rows}
+        found["evaluate"] = digest({"op": "evaluate", **scoring, "reads": reads})
+    folds = evaluate.get("cross_validation")
+    if folds is not None:
+        found["cross_validate"] = digest({"op": "cross_validate", "train": keys.train, **scoring, "folds": folds})
+    return found
+
+
+def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset: str) -> dict[str, Json]:
+    """The entry under `versions:` that gives this recipe again. `base`: the fields of the model's base block; `dataset`: NAME@VERSION.
+
+    Parameters of the base block that the recipe does not have are removed with null.
+    """
+    entry: dict[str, Json] = {"dataset": dataset, "task": recipe.get("task"), "algorithm": recipe.get("algorithm")}
+    params = dict(cast("dict[str, Json]", recipe.get("params") or {}))
+    if base.get("algorithm") == recipe.get("algorithm"):
+        params |= {name: None for name in cast("dict[str, Json]", base.get("params") or {}) if name not in params}
+    if params:
+        entry["params"] = params
+    written = {**recipe, "preprocess": _preprocess(recipe.get("preprocess"))}
+    for name, silent in SILENT.items():
+        if written.get(name) != silent or base.get(name) is not None:
+            entry[name] = written.get(name)
+    export = recipe.get("export") or {}
+    if export != {"opset": OPSET} or base.get("export") is not None:
+        entry["export"] = export
+    known = {"task", "target", "algorithm", "params", *SILENT, *NOT_WRITTEN}
+    # fields of later releases are written as they are: whether that suffices is checked by the caller
+    entry |= {name: value for name, value in recipe.items() if name not in known and value is not None}
+    return entry
+
+
+def _preprocess(steps: Json) -> list[Json]:
+    listed = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    return [{k: v for k, v in step.items() if k != "epoch" and not (k == "params" and not v)} for step in listed]

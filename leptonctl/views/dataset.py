@@ -1,0 +1,87 @@
+"""Everything about one dataset version as text: the object `dataset` of `show ADDR --json`. Writes nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.views.records import short, when, who
+from leptonctl.views.style import Style, duration, figure, printable, value_text
+from leptonctl.views.tables import paragraph, table
+
+
+def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
+    """The blocks of the screen, without a trailing newline."""
+    style = Style(color)
+    lines = [style.bold(printable(dataset["address"]))]
+    if dataset["description"]:
+        lines.append(paragraph(printable(dataset["description"]), width))
+    blocks = ["\n".join(lines), _facts(dataset, width, style, now), _columns(dataset, style, width)]
+    if dataset["checks"]:
+        rows = [(printable(c["column"]), f"{c['check'].replace('_', ' ')}: {c['count']} rows") for c in dataset["checks"]]
+        blocks.append(f"{style.bold('Notes')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
+    return "\n\n".join(blocks)
+
+
+def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | float | None) -> str:
+    source, prepared, rows = dataset["source"], dataset["prepared"], dataset["rows"]
+    facts = [
+        ("source", f"{printable(source['path'])} ({source['format']})"),
+        ("bytes", printable(source["digest"] or "unknown") + ("" if source["pinned"] else ", not pinned: `leptonctl pin` writes it")),
+        ("reading", _options(dataset["options"])),
+        ("digest", short(dataset["digest"])),
+        ("split", _split(dataset["split"])),
+    ]
+    if rows:
+        total = sum(rows.values())
+        facts.append(("rows", f"{total}: {rows.get('train')} to train on, {rows.get('test')} to test on"))
+    for name, word in (("drop", "dropped"), ("hash", "hashed")):
+        if dataset["privacy"][name]:
+            facts.append((word, ", ".join(map(printable, dataset["privacy"][name]))))
+    facts.append(("read by", ", ".join(map(printable, dataset["used_by"])) or "no model"))
+    built = f"{when(prepared['at'], now)} in {duration(prepared['seconds'])} by {who(prepared)}" if prepared["cached"] else "not yet"
+    facts.append(("prepared", built))
+    return table([(style.dim(name), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
+
+
+def _options(options: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {value_text(value)}" for name, value in (options or {}).items() if value is not None)
+
+
+def _split(split: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value_text(value)}" for name, value in split.items() if value is not None)
+
+
+def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
+    rows = [
+        (
+            printable(c["name"]) + (style.cyan("  target") if c["role"] == "target" else ""),
+            (c["type"] or "not known yet") + (" hashed" if c["hashed"] else ""),
+            "" if c["missing"] is None else _share(c["missing"]),
+            "" if c["distinct"] is None else str(c["distinct"]),
+            _rules(c),
+        )
+        for c in dataset["columns"]
+    ]
+    head = ("column", "type", "missing", "distinct", "contract")
+    features = sum(c["role"] == "feature" for c in dataset["columns"])
+    title = style.bold("Columns") + f": {features} features and the target"
+    return f"{title}\n{table(rows, head=head, right=(2, 3), indent=2, color=style.color, width=width, wrap=(4, 0))}"
+
+
+def _share(share: float) -> str:
+    return "-" if not share else f"{share:.1%}" if share >= 0.001 else "< 0.1%"  # noqa: PLR2004
+
+
+def _rules(column: Mapping[str, Any]) -> str:
+    """`declared, 0 to 100, missing allowed, filled with 0`."""
+    low, high = column["min"], column["max"]
+    parts = ["declared" if column["declared"] else ""]
+    if low is not None or high is not None:
+        ends = [figure(end) if end is not None else "" for end in (low, high)]
+        parts.append(f"{ends[0]} to {ends[1]}" if all(ends) else f"at least {ends[0]}" if ends[0] else f"at most {ends[1]}")
+    if column["values"]:
+        parts.append("one of " + ", ".join(value_text(v) for v in column["values"]))
+    if column["fill"] is not None:
+        parts.append(f"missing becomes {value_text(column['fill'])}")
+    elif column["nullable"] and column["missing"]:
+        parts.append("missing allowed")
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,98 @@
+"""All versions of a model as one table, best first. Reads the object of `leaderboard --json`, writes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.views.records import short, when, who
+from leptonctl.views.style import Style, duration, figure, printable, text_width
+from leptonctl.views.tables import GAP, paragraph, table
+from leptonctl.views.version import direction
+
+
+class Column(Frozen):
+    """One column. `rank`: columns of a higher rank are left out first where the table is too wide."""
+
+    head: str
+    cells: Sequence[str]
+    rank: int = 0
+    right: bool = False
+
+    @property
+    def width(self) -> int:
+        return max(map(text_width, (self.head, *self.cells)))
+
+
+def render_text(board: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
+    """The table without a trailing newline, or the YAML of the version that was asked for."""
+    style = Style(color)
+    entry = board.get("entry")
+    if entry:
+        return f"# below `versions:` of {printable(board['model'])}; recipe {short(entry['digest'])}\n{entry['yaml']}"
+    rows = board["rows"]
+    columns = [column for column in _columns(board, style, now) if any(column.cells)]
+    shown, hidden = list(columns), []
+    while sum(column.width + GAP for column in shown) - GAP > width and len(shown) > 1:
+        last = max(shown, key=lambda column: (column.rank, columns.index(column)))
+        shown.remove(last)
+        hidden.append(last.head)
+    lines = [table([*zip(*(c.cells for c in shown), strict=True)], head=[c.head for c in shown], right=_right(shown), color=color)]
+    title = f"{style.bold(printable(board['model']))} by {printable(board['metric'])} {direction(board['better'])}"
+    notes = _notes(rows, hidden, width, style)
+    return "\n\n".join([f"{title}, best first", *lines, *([notes] if notes else [])])
+
+
+def _right(columns: Sequence[Column]) -> list[int]:
+    return [index for index, column in enumerate(columns) if column.right]
+
+
+def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) -> list[Column]:
+    rows, metric, directions = board["rows"], board["metric"], board["directions"]
+    first = next((row["test_rows"] for row in rows if row["test_rows"]), None)
+    marks = ["*" if row["test_rows"] not in {None, first} else "" for row in rows]
+    values = [("-" if r["value"] is None else figure(r["value"])) + mark for r, mark in zip(rows, marks, strict=True)]
+    others = [n for n in directions if n != metric and not n.endswith("_std")]
+    # figures of the test rows before those of the folds
+    others.sort(key=lambda name: name.startswith("cv_"))
+    return [
+        Column(head="", cells=[str(number) for number in range(1, len(rows) + 1)], right=True),
+        Column(head="version", cells=[_version(row, style) for row in rows]),
+        Column(head=f"{metric} {direction(board['better'])}".strip(), cells=values, right=True),
+        Column(head="bound in", cells=[", ".join(map(printable, row["bound"])) for row in rows], rank=1),
+        *(_other(rows, name, directions[name], rank + 4) for rank, name in enumerate(others)),
+        Column(head="algorithm", cells=[printable(str(row["algorithm"])) for row in rows], rank=2),
+        Column(head="data", cells=[printable(str(row["dataset"])) for row in rows], rank=3),
+        Column(head="built", cells=[_built(row, now) for row in rows], rank=4),
+        Column(head="by", cells=[who(row) if row["at"] else "" for row in rows], rank=len(others) + 5),
+    ]
+
+
+def _other(rows: Sequence[Mapping[str, Any]], name: str, better: str | None, rank: int) -> Column:
+    cells = ["" if row["metrics"].get(name) is None else figure(row["metrics"][name]) for row in rows]
+    return Column(head=f"{name} {direction(better)}".strip(), cells=cells, rank=rank, right=True)
+
+
+def _version(row: Mapping[str, Any], style: Style) -> str:
+    if row["declared"]:
+        return printable(row["version"])
+    return style.dim(f"{printable(row['version'])} {short(row['digest'])}")
+
+
+def _built(row: Mapping[str, Any], now: str | float | None) -> str:
+    if not row["built"]:
+        return "not built"
+    return f"{when(row['at'])}" + (f" in {duration(row['seconds'])}" if now is None and row["seconds"] else "")
+
+
+def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int, style: Style) -> str:
+    notes = []
+    if any(not row["declared"] for row in rows):
+        notes.append("With a digest: no longer declared like this. `leptonctl leaderboard MODEL --yaml DIGEST` gives its YAML back.")
+    measured = {row["test_rows"] for row in rows if row["test_rows"]}
+    if len(measured) > 1:
+        notes.append("* measured on other test rows than the first of the list: compare with `leptonctl diff`.")
+    if hidden:
+        folds = ["the means over the folds"] if any(name.startswith("cv_") for name in hidden) else []
+        names = [name for name in reversed(hidden) if not name.startswith("cv_")]
+        notes.append(f"Left out at this width: {', '.join([*names, *folds])} (-v shows all).")
+    return "\n".join(style.dim(paragraph(note, width)) for note in notes)

@@ -1,0 +1,203 @@
+"""Everything about one model version as text: the object `version` of `show ADDR --json`. Writes nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from leptonctl.kinds.gate_rules import find_rule
+from leptonctl.views import plots
+from leptonctl.views.explain import place
+from leptonctl.views.records import short, when, who
+from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
+from leptonctl.views.tables import paragraph, table
+from leptonctl.views.words import VERDICTS
+
+ARROWS = {"higher": "↑", "lower": "↓", None: ""}
+LEGEND = "↑ higher is better, ↓ lower is better"
+ROOMY = 100
+"""The width from which it is also said how long ago something was."""
+ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded"}
+
+
+def render_version(version: Mapping[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
+    """The blocks of the screen, without a trailing newline. `verbose`: also the defaults of preprocess steps, and whole digests."""
+    style = Style(color)
+    blocks = [
+        _head(version, style, width, now),
+        _metrics(version, style, width),
+        _curves(version, style, width, verbose=verbose),
+        _data(version, style, width),
+        _parameters(version["parameters"], style, width, verbose=verbose),
+        _built(version, style, width, now=now, verbose=verbose),
+        _warnings(version, style, width),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def direction(better: str | None) -> str:
+    """The arrow of a direction."""
+    return ARROWS.get(better, "")
+
+
+def limit_text(limit: Mapping[str, Any], style: Style) -> str:
+    """`✓ prod ≥ 0.85`, `prod drop ≤ 0.01`: a limit of an environment, with its verdict where the figure alone decides."""
+    rule = find_rule(limit["metric"], limit["rule"])
+    label = rule.label("").strip() if rule else limit["rule"]
+    sign = rule.sign if rule else ""
+    text = " ".join(part for part in (printable(limit["environment"]), label, sign, figure(limit["limit"])) if part)
+    paint = {True: style.green, False: style.red}.get(limit["passed"])
+    return paint(f"{VERDICTS[limit['passed']]} {text}") if paint else text
+
+
+def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float | None) -> str:
+    title = style.bold(printable(version["address"]))
+    if version["asked"] != version["address"]:
+        title = f"{style.bold(printable(version['asked']))}  {printable(version['address'])}"
+    lines = [title]
+    if version["description"]:
+        lines.append(paragraph(printable(version["description"]), width))
+    what = f"{printable(str(version['algorithm']))} for {printable(str(version['task']))}, digest {short(version['digest'])}"
+    if not version["declared"]:
+        what += ", no longer declared like this"
+    lines.append(what)
+    for binding in version["bound"]:
+        since = f" since {when(binding['since'], now)}" if binding["since"] else ""
+        lines.append(f"bound in {printable(binding['environment'])}{since}, deployment {binding['deployment']}")
+    if not version["bound"]:
+        lines.append(style.dim("bound nowhere"))
+    return "\n".join(lines)
+
+
+def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
+    if not version["metrics"]:
+        return f"Not evaluated yet: `leptonctl build {printable(version['address'].partition('/')[2])}`."
+    folds = {row["name"]: row for row in (version["cross_validation"] or {"metrics": []})["metrics"]}
+    rows = [
+        (
+            printable(m["name"]),
+            direction(m["better"]),
+            "-" if m["value"] is None else figure(m["value"]),
+            _fold(folds.get(m["name"])),
+            "  ".join(limit_text(limit, style) for limit in version["limits"] if limit["metric"] == m["name"]),
+        )
+        for m in version["metrics"]
+    ]
+    names = {m["name"] for m in version["metrics"]}
+    rows += [(printable(n), direction(row["better"]), "", _fold(row), "") for n, row in folds.items() if n not in names]
+    count = f"{version['cross_validation']['folds']} folds" if folds else ""
+    title = "Metrics" + (f" on {version['data']['evaluated']} test rows" if version["data"]["evaluated"] else "")
+    if version["positive"] is not None:
+        title += f", {version['average'] or 'binary'}, positive class {value_text(version['positive'])}"
+    body = table(rows, head=("metric", "", "value", count, "gates"), right=(2,), indent=2, color=style.color, width=width, wrap=(4,))
+    return f"{style.bold(title)}\n{body}\n{style.dim('  ' + LEGEND)}" + _other_gates(version, names, style)
+
+
+def _other_gates(version: Mapping[str, Any], names: set[str], style: Style) -> str:
+    """The gates on what a version does not have by itself, such as flips."""
+    others = [limit for limit in version["limits"] if limit["metric"] not in names]
+    return "".join(f"\n  also gated: {printable(limit['metric'])} {limit_text(limit, style)}" for limit in others)
+
+
+def _fold(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    return f"{figure(row['mean'])} ± {row['std']:.2g}" if row["std"] is not None else figure(row["mean"])
+
+
+def _curves(version: Mapping[str, Any], style: Style, width: int, *, verbose: bool) -> str:
+    evaluation = version["evaluation"]
+    blocks: list[str] = []
+    matrix = evaluation.get("confusion_matrix")
+    if matrix:
+        drawn = plots.confusion(matrix["labels"], matrix["matrix"], width, color=style.color)
+        blocks.append(f"{style.bold('Confusion matrix')}\n{drawn}")
+    if evaluation.get("roc_curve"):
+        blocks += _roc(evaluation["roc_curve"]["curves"], style, width, verbose=verbose)
+    calibration = evaluation.get("calibration")
+    if calibration:
+        of = f"the class {value_text(calibration['class'])}" if calibration["class"] is not None else "the predicted label"
+        title = style.bold("Calibration") + f": probability of {of}, and the share of rows where it is true"
+        blocks.append(f"{paragraph(title, width)}\n{plots.reliability(calibration['bins'], width, style, color=style.color)}")
+    residuals = evaluation.get("residuals")
+    if residuals:
+        text = f"true less predicted, by quantile: {plots.quantiles(residuals['quantiles'], residuals['values'])}"
+        blocks.append(f"{style.bold('Residuals')}\n{paragraph(text, width, indent=2)}")
+    return "\n\n".join(blocks)
+
+
+def _roc(curves: Sequence[Mapping[str, Any]], style: Style, width: int, *, verbose: bool) -> Iterator[str]:
+    """The curve of two classes; of more, the one with the smallest area and the areas of all (`verbose`: all curves)."""
+    areas = [plots.area(c["fpr"], c["tpr"]) for c in curves]
+    ordered = sorted(zip(areas, range(len(curves)), strict=True))
+    for size, index in ordered if verbose else ordered[:1]:
+        curve = curves[index]
+        title = f"{style.bold('ROC curve')} of {value_text(curve['class'])}: true against false positives, area {figure(size)}"
+        yield "\n".join([paragraph(title, width), *plots.curve(curve["fpr"], curve["tpr"], width - 2, style)])
+    if len(curves) > 1:
+        names = ", ".join(f"{value_text(c['class'])} {figure(size)}" for c, size in zip(curves, areas, strict=True))
+        yield paragraph(f"Areas by class: {names}", width)
+
+
+def _data(version: Mapping[str, Any], style: Style, width: int) -> str:
+    data = version["data"]
+    rows = data["rows"] or {}
+    facts = [("dataset", printable(str(data["dataset"]))), ("target", printable(str(data["target"])))]
+    if rows:
+        facts.append(("rows", f"{rows.get('train')} to train on, {rows.get('test')} to test on"))
+    if data["features"]:
+        facts.append(("features", str(data["features"])))
+    if data["classes"]:
+        facts.append(("classes", ", ".join(value_text(c) for c in data["classes"])))
+    facts.append(("bytes", printable(data["digest"] or "unknown")))
+    return f"{style.bold('Data')}\n" + table([(style.dim(k), v) for k, v in facts], indent=2, width=width, wrap=(1,))
+
+
+def _parameters(parameters: Sequence[Mapping[str, Any]], style: Style, width: int, *, verbose: bool) -> str:
+    shown = [p for p in parameters if verbose or p["origin"] != "default" or not p["path"].startswith("preprocess.")]
+    rows = [
+        (
+            printable(p["path"]),
+            value_text(p["value"], 10_000, absent="null"),
+            style.dim(ORIGINS[p["origin"]]) if p["origin"] == "default" else ORIGINS[p["origin"]],
+            style.dim(place(p)) if p["file"] else "",
+        )
+        for p in shown
+    ]
+    left = len(parameters) - len(shown)
+    more = f"\n  {style.dim(f'and {left} defaults of preprocess steps (-v shows them)')}" if left else ""
+    head = ("parameter", "value", "from")
+    text = table(rows, head=head, indent=2, color=style.color, width=width, wrap=(1,))
+    if max(map(text_width, text.splitlines())) > width:
+        # the places give way: they are there with -v and in a wider terminal
+        text = table([row[:3] for row in rows], head=head, indent=2, color=style.color, width=width, wrap=(1,))
+    return f"{style.bold('Parameters')}\n{text}{more}"
+
+
+def _built(version: Mapping[str, Any], style: Style, width: int, *, now: str | float | None, verbose: bool) -> str:
+    rows = []
+    now = now if width >= ROOMY else None
+    for step in version["steps"]:
+        done = f"{when(step['at'], now)} in {duration(step['seconds'])} by {who(step)}" if step["cached"] else style.yellow("no result yet")
+        rows.append((step["name"].replace("_", "-"), done))
+    text = f"{style.bold('Built')}\n{table(rows, indent=2, width=width, wrap=(1,))}"
+    if not version["package"]:
+        return text
+    size = f", {size_text(version['size'])}" if version["size"] else ""
+    graph = version["artifacts"].get("model.onnx")
+    name = printable if verbose else short
+    return f"{text}\n  package {name(version['package'])}, model.onnx {name(graph or 'none')}{size}{_parity(version['parity'])}"
+
+
+def _parity(parity: Mapping[str, Any] | None) -> str:
+    if not parity:
+        return ""
+    return f"\n  equal to the native model on {parity['rows']} rows and {parity['hard_rows']} hard ones" + (
+        f" ({parity['ties']} ties)" if parity.get("ties") else ""
+    )
+
+
+def _warnings(version: Mapping[str, Any], style: Style, width: int) -> str:
+    notes = [("evaluate", note) for note in version["evaluation"].get("notes") or []]
+    rows = [(w["step"], w["text"]) for w in version["warnings"]] + notes
+    if not rows:
+        return ""
+    return f"{style.bold('Notes')}\n" + table([(s, printable(str(t))) for s, t in rows], indent=2, width=width, wrap=(1,))

@@ -1,0 +1,159 @@
+"""`show ADDRESS`: all about one version of a model or a dataset, for people and as JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leptonctl.views.style import text_width
+from tests import projects
+
+
+def show(root: Path, name: str, **variables: str) -> str:
+    done = projects.run("show", name, cwd=root, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def story(root: Path, name: str) -> dict:
+    done = projects.run("show", name, "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_metrics_have_their_direction_and_gated_ones_come_first(looking: Path) -> None:
+    """E2 and E8: in the order of the gates, not of the alphabet."""
+    version = story(looking, "line@v2")["version"]
+    assert [(m["name"], m["better"], m["gated"]) for m in version["metrics"]] == [
+        ("log_loss", "lower", True), ("accuracy", "higher", True), ("f1", "higher", True)
+    ]  # fmt: skip
+    ungated = story(looking, "line@v1")["version"]
+    assert [m["gated"] for m in ungated["metrics"]] == [False, False, False]
+    limits = {(limit["metric"], limit["rule"]): limit["passed"] for limit in version["limits"]}
+    assert limits == {("log_loss", "max"): True, ("accuracy", "min"): False, ("f1", "max_drop"): None, ("flips", "max"): None}
+    text = show(looking, "line@v2")
+    row = next(line for line in text.splitlines() if line.strip().startswith("log_loss"))
+    assert "↓" in row
+    assert "✓ dev ≤ 0.9" in row
+    assert "±" in row
+    assert "✗ dev ≥ 0.999" in text
+    assert "also gated: flips" in text
+
+
+def test_the_matrix_and_the_curves_are_there_though_no_metric_names_them(looking: Path) -> None:
+    version = story(looking, "line@v3")["version"]
+    matrix = version["evaluation"]["confusion_matrix"]
+    assert matrix["labels"] == ["above", "below"]
+    assert sum(map(sum, matrix["matrix"])) == version["data"]["evaluated"] == version["data"]["rows"]["test"]
+    right = matrix["matrix"][0][0] + matrix["matrix"][1][1]
+    accuracy = next(m["value"] for m in version["metrics"] if m["name"] == "accuracy")
+    assert accuracy == pytest.approx(right / version["data"]["evaluated"])
+    bins = version["evaluation"]["calibration"]["bins"]
+    assert sum(b["rows"] for b in bins) == version["data"]["evaluated"]
+    assert all(b["low"] - 1e-6 <= b["predicted"] <= b["high"] + 1e-6 for b in bins)
+    text = show(looking, "line@v3")
+    assert all(title in text for title in ("Confusion matrix", "ROC curve of below", "Calibration", "Built", "train"))
+
+
+def test_parameters_say_where_they_come_from(looking: Path) -> None:
+    origins = {p["path"]: (p["value"], p["origin"], p["line"]) for p in story(looking, "line@v2")["version"]["parameters"]}
+    text = (looking / "leptonctl.yaml").read_text(encoding="utf-8").splitlines()
+    by_variable = next(number for number, line in enumerate(text, 1) if "vars.strength" in line)
+    assert origins["params.C"] == (0.5, "vars", by_variable)
+    assert origins["params.max_iter"][1] == "default"
+    assert origins["algorithm"][1] == "base"
+    assert {p["path"]: p["origin"] for p in story(looking, "line@v3")["version"]["parameters"]}["params.max_depth"] == "version"
+    assert {p["path"]: p["origin"] for p in story(looking, "line@v1")["version"]["parameters"]}["params.C"] == "base"
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_it_fits_the_width_without_cutting_a_word(looking: Path, columns: int) -> None:
+    """E8: the longest word of the screen (a digest) may stand out, nothing else."""
+    for name in ("line@v2", "points@first"):
+        lines = show(looking, name, COLUMNS=str(columns)).splitlines()
+        wide = [line for line in lines if text_width(line) > columns and "sha256:" not in line]
+        assert wide == []
+        assert not any("…" in line for line in lines)
+    whole = story(looking, "line@v2")["version"]
+    assert whole["data"]["digest"] in show(looking, "line@v2", COLUMNS=str(columns))
+
+
+def test_a_dataset_has_its_contract_and_its_columns(looking: Path) -> None:
+    dataset = story(looking, "points@first")["dataset"]
+    columns = {c["name"]: c for c in dataset["columns"]}
+    assert [c["role"] for c in dataset["columns"]] == ["feature", "feature", "feature", "target"]
+    assert (columns["x"]["type"], columns["x"]["min"], columns["x"]["max"], columns["x"]["declared"]) == ("number", 0, 10, True)
+    assert (columns["color"]["fill"], columns["color"]["missing"], columns["color"]["distinct"]) == ("none", 0.0, 4)
+    assert columns["side"]["values"] == ["above", "below"]
+    assert sum(dataset["rows"].values()) == 160
+    text = show(looking, "points@first")
+    assert "0 to 10" in text
+    assert "missing becomes none" in text
+    assert "not pinned" in text
+
+
+def test_the_share_of_missing_cells(tmp_path: Path) -> None:
+    """Brother: a column that may be empty. Before a build the columns are those declared."""
+    root = projects.tiny_project(tmp_path, models={}, environments={})
+    rows = "".join(f"{i},{'' if i % 4 == 0 else i * 2},{'a' if i % 2 else 'b'}\n" for i in range(40))
+    (root / "data" / "points.csv").write_text("x,y,side\n" + rows, encoding="utf-8")
+    assert story(root, "points@first")["dataset"]["rows"] is None
+    assert projects.run("build", cwd=root).returncode == 0
+    columns = {c["name"]: c for c in story(root, "points@first")["dataset"]["columns"]}
+    assert columns["y"]["missing"] == pytest.approx(0.25)
+    assert columns["x"]["missing"] == 0
+    assert "25.0%" in show(root, "points@first")
+
+
+def test_a_version_that_is_not_built_says_how(looking_copy: Callable[[], Path]) -> None:
+    root = looking_copy()
+    projects.edit(root / "leptonctl.yaml", "  v3: {algorithm", "  v4: {seed: 9}\n  v3: {algorithm")
+    text = show(root, "line@v4")
+    assert "leptonctl build line@v4" in text
+    assert "no result yet" in text
+
+
+def test_an_address_that_is_not_known(looking: Path) -> None:
+    for name, hint in (("line@v9", "v1, v2, v3"), ("lines@v1", "line@v1"), ("nothing", "")):
+        done = projects.run("show", name, cwd=looking)
+        assert done.returncode == 1
+        assert "error[unknown-address]" in done.stderr
+        assert hint in done.stderr
+
+
+def test_a_recipe_that_is_no_longer_declared(looking_copy: Callable[[], Path]) -> None:
+    """Brother: v2's recipe after an edit, by name of the version that is gone, and by digest."""
+    root = looking_copy()
+    before = story(root, "line@v2")["version"]
+    projects.edit(root / "leptonctl.yaml", "strength: 0.5", "strength: 0.25")
+    changed = story(root, "line@v2")["version"]
+    assert changed["digest"] != before["digest"]
+    former = story(root, f"line@{before['digest'].removeprefix('sha256:')[:12]}")["version"]
+    assert (former["declared"], former["digest"], former["metrics"]) == (
+        False, before["digest"], [{**m, "gated": False} for m in sorted(before["metrics"], key=lambda m: m["name"])]
+    )  # fmt: skip
+    assert {p["origin"] for p in former["parameters"]} == {"recorded"}
+    assert "no longer declared like this" in show(root, f"line@{before['digest'][:20]}")
+
+
+@pytest.mark.parametrize("model", ["two", "three"])
+def test_the_computed_details_are_those_that_the_metrics_record(tmp_path: Path, model: str) -> None:
+    """Numpy alone against scikit-learn's metrics, for two classes and for three."""
+    from itertools import pairwise
+
+    from leptonctl.views.plots import area
+
+    cut = "'b'" if model == "two" else "('b' if i % 10 < 8 else 'c')"
+    rows = "".join(f"{(i * 7) % 11},{(i * 5) % 13},{'a' if (i * 7) % 11 + (i % 4) < 6 else eval(cut, {'i': i})}\n" for i in range(160))
+    versions = {"v1": "{evaluate: {metrics: [roc_auc]}}", "v2": "{evaluate: {metrics: [confusion_matrix, roc_curve]}}"}
+    root = projects.tiny_project(tmp_path, models={"line": versions}, environments={})
+    (root / "data" / "points.csv").write_text("x,y,side\n" + rows, encoding="utf-8")
+    assert projects.run("build", cwd=root).returncode == 0
+    computed, recorded = (story(root, f"line@{v}")["version"]["evaluation"] for v in ("v1", "v2"))
+    assert computed["confusion_matrix"] == recorded["confusion_matrix"]
+    ours, theirs = computed["roc_curve"]["curves"], recorded["roc_curve"]["curves"]
+    assert [c["class"] for c in ours] == [c["class"] for c in theirs]
+    for a, b in zip(ours, theirs, strict=True):
+        assert area(a["fpr"], a["tpr"]) == pytest.approx(area(b["fpr"], b["tpr"]), abs=1e-9)
+        assert all(x0 <= x1 for x0, x1 in pairwise(a["fpr"]))
