@@ -32,7 +32,7 @@ EXIT_CODES = {
     INVALID: "the configuration is invalid",
     LOCKED: "another apply holds the lock, or is changing the same addresses",
     STALE: "stale: what the plan was made from has changed",
-    GATE: "a binding is newly held (a gate, a withdrawal, a freeze), or the plan shows already that it will be; `status --check`: they differ",
+    GATE: "a binding is newly held, or the plan shows already that it will be; of `status --check`: YAML and bindings differ",
     BUG: "a bug in leptonctl; a log was written",
     INTERRUPTED: "interrupted: the first Ctrl-C stops the running steps cleanly, the second stops them at once",
 }
