@@ -64,13 +64,18 @@ def _deployment(session: Session, name: str, model: str, number: int) -> Deploym
     if record is not None:
         return record
     environment = state.environments.get(name) if state else None
-    known = [r for n in sorted(in_force) if lineage and (r := lineage.deployment(name, n)) is not None]
-    numbers = [str(r.deployment) for r in known if _routes(r, model) and not _withdrawn(environment, _routes(r, model))]
-    detail = f"{name} has no deployment {number} that came into force"
-    hint = (
-        f"one can return to {', '.join(numbers)}; see `leptonctl history environment/{name}`" if numbers else f"{name} has no deployments"
-    )
-    raise fail("unknown-deployment", "No such deployment", detail, hint=hint)
+    bound = lineage.deployment(name, environment.deployment) if lineage and environment and not environment.destroyed else None
+    now = _packages(_routes(bound, model)) if bound else {}
+    numbers = [n for n in sorted(in_force) if lineage and _is_way_back(environment, lineage.deployment(name, n), model, now)]
+    way = f"one can return to {', '.join(map(str, numbers))}" if numbers else f"{name} has nothing to return to"
+    hint = f"{way}; see `leptonctl history environment/{name}`"
+    raise fail("unknown-deployment", "No such deployment", f"{name} has no deployment {number} that came into force", hint=hint)
+
+
+def _is_way_back(environment: Environment | None, record: Deployment | None, model: str, now: Mapping[str, str]) -> bool:
+    """Whether a deployment bound something else than is bound now, and nothing of that is withdrawn."""
+    routes = _routes(record, model) if record else {}
+    return bool(routes) and _packages(routes) != now and not _withdrawn(environment, _others(routes, now))
 
 
 def _earlier(session: Session, name: str, model: str) -> Deployment:
@@ -90,7 +95,7 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
             routes = _routes(record, model) if record else {}
             if record is None or not routes or _packages(routes) == now:
                 continue
-            withdrawn = _withdrawn(environment, {m: r for m, r in routes.items() if now.get(m) != r.package})
+            withdrawn = _withdrawn(environment, _others(routes, now))
             if not withdrawn:
                 return record
             skipped |= {withdrawal.id: withdrawal for withdrawal in withdrawn}
@@ -118,10 +123,22 @@ def _withdrawn(environment: Environment | None, routes: Mapping[str, Route]) -> 
 
 
 def _in_force(session: Session, name: str) -> set[int]:
-    """Deployments that came into force according to the history. Nothing returns to a record whose switch failed."""
+    """Deployments that came into force according to the history. Nothing returns to a record whose switch failed.
+
+    Behind a hole in the history every record of the store counts: the way back must not depend on a lost record.
+    """
     state = session.pointers.read()
-    records = session.pointers.history(state) if state else ()
-    return {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
+    records = list(session.pointers.history(state)) if state else []
+    numbers = {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
+    if state is not None and any(isinstance(r, Hole) for r in records):
+        oldest = min(numbers, default=None)
+        numbers |= {n for n in session.lineage(state).deployments(name) if oldest is None or n < oldest}
+    return numbers
+
+
+def _others(routes: Mapping[str, Route], now: Mapping[str, str]) -> dict[str, Route]:
+    """The routes that answer with another package than now."""
+    return {m: route for m, route in routes.items() if now.get(m) != route.package}
 
 
 def _routes(record: Deployment, model: str) -> dict[str, Route]:

@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from leptonctl.core import layout
 from tests import projects
 
 MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
@@ -162,7 +163,15 @@ def test_the_rollback_of_a_rollback_skips_what_is_withdrawn(make: Make) -> None:
     assert "v2 was withdrawn" in lep(root, "rollback", "prod", "--to", "2", "--yes", code=6).stdout
     assert served(root)["version"] == "v1"
     assert [(w["id"], w["version"]) for w in served(root)["withdrawn"]] == [("w1", "v3"), ("w2", "v2")]
-    assert "to 1, 2, 3" not in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    # 4 brought v2, which is withdrawn; 5 is in force
+    assert "prod has nothing to return to" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    lep(root, "readmit", "prod/line@v2", "--reason", "x")
+    assert "one can return to 2, 4;" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    # one record of the history is lost: what came before it can still be returned to
+    newest = projects.history_of(root)[-3]
+    projects.stored(root, layout.history_record(projects.recorded(root).lineage, newest.serial, newest.id)).unlink()
+    lep(root, "rollback", "prod", "--to", "2", "--yes")
+    assert served(root)["version"] == "v2"
 
 
 @pytest.mark.parametrize("protected", [True, False])
