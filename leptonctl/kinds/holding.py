@@ -116,17 +116,18 @@ def withdraws(change: Change, state: State | None, declared: Environment | None,
     `package`: what is bound by the change. A return to something newer, that was withdrawn and readmitted, leaves nothing behind.
     """
     before = state.current.get(change.address) if state else None
-    if state is None or before is None or before.package is None or isinstance(change, Remove) or package in (None, before.package):
+    if state is None or before is None or before.package is None or isinstance(change, Remove) or package == before.package:
         return False
     if command == ROLLBACK:
-        return True
+        # a package that is still to be built is another one if its recipe is
+        return package is not None or change.after != before.digest
     place = parse(change.address)
     record = state.environments.get(place.name)
     protected = (declared is not None and declared.protected) or (record is not None and record.protected)
     if not change.is_return or not protected or record is None:
         return False
     served: Mapping[str, Served] = record.served.get(place.member or "", {})
-    left, target = served.get(before.package), served.get(package)
+    left, target = served.get(before.package), served.get(package or "")
     return left is None or target is None or target.deployment < left.deployment
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from leptonctl.core import layout
 from tests import projects
+from tests.test_output_schemas import problems
 
 MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
 Make = Callable[..., Path]
@@ -87,6 +88,7 @@ def test_an_unrelated_merge_does_not_undo_a_rollback(make: Make) -> None:
     (change,) = plan["changes"]
     assert (change["hold"]["kind"], change["hold"]["known"], change["is_return"], plan["applyable"]) == ("withdrawn", False, False, False)
     assert plan["summary"]["held"] == 1
+    assert problems("plan", plan) == []
     first = lep(root, "apply", "--yes", "--json", code=6)
     (failed,) = [e for e in projects.events(first.stdout) if e["type"] == "step_failed"]
     assert (failed["diagnostic"]["id"], failed["diagnostic"]["file"]) == ("withdrawn", "environment-prod.yaml")
@@ -99,6 +101,8 @@ def test_an_unrelated_merge_does_not_undo_a_rollback(make: Make) -> None:
     known = json.loads(lep(root, "plan", "--json").stdout)
     assert [(d["id"], d["severity"]) for d in known["diagnostics"]] == [("still-held", "warning")]
     assert "held: v2 was withdrawn by a rollback of prod" in lep(root, "plan", "--markdown").stdout
+    assert [p for event in projects.events(second.stdout) for p in problems("apply_event", event)] == []
+    assert problems("status", json.loads(lep(root, "status", "--json").stdout)) == []
     (held,) = projects.served(root, "prod")["held"]
     assert (held["model"], held["version"], held["since"] != "") == ("line", "v2", True)
     assert "held line v2" in lep(root, "status").stdout
@@ -227,6 +231,8 @@ def test_readmit_names_one_withdrawal_and_says_why(make: Make) -> None:
     assert "unknown-environment" in lep(root, "readmit", "prd/line@v2", "--reason", "x", code=1).stderr
     assert "bad-address" in lep(root, "readmit", "prod/line", "--reason", "x", code=1).stderr
     readmitted = json.loads(lep(root, "readmit", "environment/prod/line@v2", "--reason", "a bad probe", "--json").stdout)
+    assert problems("readmit", readmitted) == []
+    assert problems("history", json.loads(lep(root, "history", "--json").stdout)) == []
     assert (readmitted["withdrawal"]["id"], readmitted["withdrawal"]["readmitted"]["reason"]) == ("w1", "a bad probe")
     assert "w1 was readmitted" in lep(root, "readmit", "prod/line@v2", "--reason", "x", code=1).stderr
     assert "readmitted: line v2 (w1): a bad probe" in lep(root, "history").stdout
@@ -247,6 +253,7 @@ def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
     lep(root, "apply", "--yes", code=6)
     lep(root, "apply", "--yes")
     assert projects.served(root, "prod")["frozen"]["reason"] == "audit"
+    assert problems("status", json.loads(lep(root, "status", "--json").stdout)) == []
     assert "frozen since" in lep(root, "status").stdout
     assert "frozen-environment" in lep(root, "destroy", "--yes", code=1).stderr
     # neither a binding nor the environment leaves with its lines
