@@ -1,6 +1,6 @@
 """Composes what an environment should be after a decision: its pointers, its record and its seals. Stores their recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
 from leptonctl.commands.decision import Decision, Held, Move, Skipped
@@ -10,7 +10,7 @@ from leptonctl.commands.withdrawing import withdrawals_after
 from leptonctl.core.address import document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.frozen import replace
-from leptonctl.core.holds import HeldBinding, Withdrawal
+from leptonctl.core.holds import Act, HeldBinding, Withdrawal
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Moved, Pointer, Seal, StepPointer
@@ -50,8 +50,16 @@ def compose(session: Session, move: Move, decision: Decision) -> Wanted:
         held=tuple(_unmoved(one.change) for one in newly_held),
         returning=returning,
         holds=_holds(move, decision, at),
-        acts=acts,
+        acts=(*acts, *_held_acts(newly_held)),
     )
+
+
+def _held_acts(held: Iterable[Held]) -> Iterator[Act]:
+    """Why bindings are held, for the history, unless the verdicts of their gates say it."""
+    for one in held:
+        if one.hold is not None and one.hold.kind not in ("gate", "not_comparable"):
+            model, version = parse(one.change.address).member or "", one.change.after_version or ""
+            yield Act(kind="held", model=model, version=version, reason=one.hold.reason)
 
 
 def _holds(move: Move, decision: Decision, at: str) -> dict[str, HeldBinding | None]:

@@ -20,11 +20,11 @@ from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts, placement_problems
 from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds import rules
-from leptonctl.kinds.binding import package_of
+from leptonctl.kinds.binding import matching_withdrawals, package_of
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.drift import drift, interrupted
 from leptonctl.kinds.environment import Environment, bindings, environments
-from leptonctl.kinds.holding import note_of_withdrawal, problem, span_of_hold, withdraws
+from leptonctl.kinds.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.judging import judge_changes
 from leptonctl.project import observe
 from leptonctl.spi.platforms import Site
@@ -155,6 +155,11 @@ def _on_holds(session: Session, settled: Settled, state: State | None, changes: 
         if binding is None or isinstance(change, Keep) or change.is_held:
             continue
         package = package_of(binding, session.declarations.built, settled.results)
+        if binding.readmit is not None and any(
+            w.id == binding.readmit.withdrawal and w.readmitted is None
+            for w in matching_withdrawals(binding, session.declarations.built, state, settled.results)
+        ):
+            yield note_of_readmission(change, binding.readmit)
         if withdraws(change, state, declared.get(binding.environment), command, package):
             yield note_of_withdrawal(change)
 

@@ -62,9 +62,12 @@ class HeldBinding(Record):
 
 
 class Act(Record):
-    """What a history record says besides moves. `withdrawal` is its id; `model` and `version` are empty for a freeze."""
+    """What a history record says besides moves. `withdrawal` is its id; `model` and `version` are empty for a freeze.
 
-    kind: Literal["withdrawn", "readmitted", "frozen", "unfrozen"]
+    A binding that a gate holds needs none: the verdicts say it.
+    """
+
+    kind: Literal["withdrawn", "readmitted", "frozen", "unfrozen", "held"]
     model: str = ""
     version: str = ""
     withdrawal: str = ""

@@ -70,7 +70,7 @@ class Switch(Frozen):
             if wanted.bindings or wanted.environment is None:
                 return self.run(locked, wanted, here=here)
             if wanted.held:
-                note = Note(author=self.author, environment=name, evidence=wanted.evidence, held=wanted.held)
+                note = Note(author=self.author, environment=name, evidence=wanted.evidence, held=wanted.held, acts=wanted.acts)
                 self.pointers.note(note, lambda state: locked.mine(state).holding(wanted.holds))
             return _unmoved(locked)
 

@@ -13,6 +13,7 @@ from leptonctl.core.gate import Hold, HoldKind, Judgement
 from leptonctl.core.holds import Freeze, HeldBinding, Withdrawal
 from leptonctl.core.state import Served, State
 from leptonctl.core.values import Span
+from leptonctl.kinds.binding import Readmit
 from leptonctl.kinds.environment import Environment
 from leptonctl.kinds.gates import refusal
 
@@ -129,6 +130,18 @@ def withdraws(change: Change, state: State | None, declared: Environment | None,
     served: Mapping[str, Served] = record.served.get(place.member or "", {})
     left, target = served.get(before.package), served.get(package or "")
     return left is None or target is None or target.deployment < left.deployment
+
+
+def note_of_readmission(change: Change, readmit: Readmit) -> Diagnostic:
+    """What a plan says of a withdrawal that the YAML answers."""
+    place = parse(change.address)
+    return Diagnostic(
+        id="readmits",
+        severity="note",
+        summary="A withdrawn version is let back in",
+        detail=f"{change.after_version} of {place.member} comes back to {place.name} ({readmit.withdrawal}): {readmit.reason}",
+        span=change.span,
+    )
 
 
 def note_of_withdrawal(change: Change) -> Diagnostic:

@@ -24,7 +24,8 @@ def freeze_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 def act_text(act: Mapping[str, Any], environment: str) -> str:
     """`withdrawn: spam-filter v2 (w1): it flags invoices`, `frozen: audit`."""
-    what = f"{act['model']} {act['version']} ({act['withdrawal']})" if act["withdrawal"] else environment
+    what = " ".join(part for part in (act["model"], act["version"]) if part) or environment
+    what += f" ({act['withdrawal']})" if act["withdrawal"] else ""
     return printable(f"{act['kind']}: {what}" + (f": {act['reason']}" if act["reason"] else ""))
 
 

@@ -206,9 +206,11 @@ def test_readmit_in_yaml(make: Make) -> None:
     assert "environment-prod.yaml:4:52" in wrong
     assert "w1 (v2)" in wrong
     bind(root, "{version: v2, readmit: {withdrawal: w1, reason: fixed}}")
+    assert "note[readmits]: A withdrawn version is let back in. v2 of line comes back to prod (w1): fixed" in lep(root, "plan").stdout
     lep(root, "apply", "--yes")
     assert served(root)["version"] == "v2"
     acts = [act for entry in history(root) for act in entry["acts"]]
+    assert [act for act in acts if act["kind"] == "held"] == []
     assert [(a["kind"], a["withdrawal"], a["reason"]) for a in acts] == [("readmitted", "w1", "fixed"), ("withdrawn", "w1", "")]
     lep(root, "plan", "--detailed-exitcode")
     # each readmission answers one withdrawal
@@ -278,7 +280,9 @@ def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
     bind(root, "v3")
     lep(root, "apply", "--yes")
     kinds = [act["kind"] for entry in history(root) for act in entry["acts"]]
-    assert kinds == ["unfrozen", "withdrawn", "frozen"]
+    # v3, the binding and the environment were held
+    assert kinds == ["unfrozen", "withdrawn", "held", "held", "held", "frozen"]
+    assert "held: line v3: prod is frozen since" in lep(root, "history", "prod").stdout
 
 
 def test_what_is_new_is_held_while_frozen(make: Make) -> None:
