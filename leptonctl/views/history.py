@@ -44,7 +44,7 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
         (printable(c["address"]), move(c), style.red("held by its gates" if gated(entry, c) else "held")) for c in entry.get("held") or []
     ]
     lines = [head, *_circumstances(entry, style), table(moves, indent=4)]
-    lines += [f"    {style.yellow(act_text(act, entry['environment'] or ''))}" for act in entry.get("acts") or []]
+    lines += [f"    {style.yellow(act_text(act, entry))}" for act in entry.get("acts") or []]
     gates = entry.get("evidence") or []
     if gates:
         # the address of a gate matters only where several bindings moved at once

@@ -22,11 +22,12 @@ def freeze_text(obj: Mapping[str, Any], *, color: bool) -> str:
     return style.green(f"{name} is no longer frozen.") if obj["changed"] else f"{name} is not frozen."
 
 
-def act_text(act: Mapping[str, Any], environment: str) -> str:
-    """`withdrawn: spam-filter v2 (w1): it flags invoices`, `frozen: audit`."""
+def act_text(act: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    """`withdrawn: spam-filter v2 (w1): it flags invoices`, `frozen: prod`. The reason of the whole entry is not repeated."""
+    environment = entry.get("environment") or ""
     what = " ".join(part for part in (act["model"], act["version"]) if part) or environment
     what += f" ({act['withdrawal']})" if act["withdrawal"] else ""
-    return printable(f"{act['kind']}: {what}" + (f": {act['reason']}" if act["reason"] else ""))
+    return printable(f"{act['kind']}: {what}" + (f": {act['reason']}" if act["reason"] and act["reason"] != entry.get("reason") else ""))
 
 
 def hold_line(hold: Mapping[str, Any], style: Style) -> str:
