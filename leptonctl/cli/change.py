@@ -77,7 +77,9 @@ def rollback(
     request = Request(expect=expect, allow_rewind=allow_rewind, reason=reason)
     reporter = terminal.reporter()
     outcome = wait_for_lock(
-        terminal, lock_timeout, lambda session: command(session, target, to, request, consent=consent, reporter=reporter)
+        terminal,
+        lock_timeout,
+        lambda session: command(session, target, to, request, consent=consent, reporter=reporter, say=terminal.aside),
     )
     return conclude(terminal, outcome, "rollback")
 

@@ -8,6 +8,7 @@ import typer
 
 from leptonctl.cli.options import terminal_of
 from leptonctl.cli.terminal import Terminal
+from leptonctl.core.diagnostic import OK
 
 
 def show(
@@ -37,13 +38,21 @@ def _show_plan(terminal: Terminal, file: Path) -> int:
     return terminal.show(show_plan(file), render, width=terminal.width, verbose=terminal.verbose)
 
 
-def status(ctx: typer.Context) -> int:
+def status(
+    ctx: typer.Context,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 for a server that is not healthy, 6 where YAML and bindings differ.")
+    ] = False,
+) -> int:
     """Show which versions serve where and since when, and whether that agrees with the state."""
+    from leptonctl.commands.status import check as check_command
     from leptonctl.commands.status import status as command
     from leptonctl.views.status import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session()), render_text, width=terminal.width, now=time())
+    shown = command(terminal.session())
+    code = check_command(terminal.session(), shown) if check else OK
+    return terminal.show(shown, render_text, code, width=terminal.width, now=time())
 
 
 def history(

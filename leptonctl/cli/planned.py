@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from leptonctl.cli.terminal import Terminal, json_text
 from leptonctl.core.diagnostic import CHANGES, GATE, INTERRUPTED, LOCKED, OK, Failure, has_errors, refusal_code
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from leptonctl.core.change import Plan
     from leptonctl.core.event import ApplyFinished
 
+T = TypeVar("T")
 LOCK_POLL_S = 0.5
 
 
@@ -43,10 +44,10 @@ def plan_text(terminal: Terminal, plan: Plan) -> str:
 
 
 def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
-    """The exit code of a plan: errors that an apply would refuse come first, then gates known to fail, then pending changes."""
+    """The exit code of a plan: errors that an apply would refuse come first, then holds that are new, then pending changes."""
     if has_errors(plan.diagnostics):
         return refusal_code(plan.diagnostics)
-    if plan.gates_failed:
+    if plan.newly_holds:
         return GATE
     return CHANGES if detailed and plan.has_effect else OK
 
@@ -67,7 +68,7 @@ def consent_to_plan(terminal: Terminal, *, assume_yes: bool) -> Callable[[Plan],
     return consent
 
 
-def wait_for_lock(terminal: Terminal, timeout_s: float, attempt: Callable[[Session], Outcome]) -> Outcome:
+def wait_for_lock(terminal: Terminal, timeout_s: float, attempt: Callable[[Session], T]) -> T:
     """Run a command. While another apply moves its addresses, plan again and try again until the time is up."""
     deadline = monotonic() + timeout_s
     session, announced = terminal.session(), ""
@@ -94,6 +95,10 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
         terminal.say(_conclusion(terminal, outcome.plan, outcome.finished, command))
     if outcome.exit_code == INTERRUPTED:
         terminal.aside("Interrupted. What was finished is in the store: run it again to go on.")
+    if outcome.withdrawn:
+        from leptonctl.views.holds import withdrawn_lines
+
+        terminal.aside("\n".join(withdrawn_lines(outcome.withdrawn)))
     if outcome.commit_hint:
         terminal.aside(f"\nTo record this in Git:\n  {outcome.commit_hint}")
     return outcome.exit_code

@@ -32,7 +32,7 @@ EXIT_CODES = {
     INVALID: "the configuration is invalid",
     LOCKED: "another apply holds the lock, or is changing the same addresses",
     STALE: "stale: what the plan was made from has changed",
-    GATE: "a gate failed, or the plan shows already that it will fail",
+    GATE: "a binding is newly held, or the plan shows already that it will be; of `status --check`: YAML and bindings differ",
     BUG: "a bug in leptonctl; a log was written",
     INTERRUPTED: "interrupted: the first Ctrl-C stops the running steps cleanly, the second stops them at once",
 }
@@ -42,6 +42,7 @@ BAR = r"\|"
 # command -> schema of what --json prints
 OUTPUTS = {
     "init": "init", "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS,
+    "readmit": "readmit", "freeze": "freeze", "unfreeze": "freeze",
     "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "leaderboard": "leaderboard",
     "explain": "explain", "pin": "pin", "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks",
     "lock release": "release", "state list": "state_list", "state show": "state_show", "state backup": "state_backup",

@@ -45,8 +45,11 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
     consented: str | None = None
     recover(session)
     for _ in range(RETRIES):
-        planned = plan_project(session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind)
+        planned = plan_project(
+            session, addresses=saved.only if saved else request.only, allow_rewind=request.allow_rewind, command=request.command
+        )
         plan = planned.plan
+        _forget_holds(session, planned)
         is_done = not plan.has_effect and not has_errors(plan.diagnostics)
         if is_done and (saved is None or is_same_configuration(saved, plan)):
             # a second run of what is done succeeds, with a saved plan or an expected effect too
@@ -66,6 +69,18 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
         hint="run `leptonctl apply` again later",
         exit_code=STALE,
     )
+
+
+def _forget_holds(session: Session, planned: Planned) -> None:
+    """Drop recorded holds of bindings that are as declared, or no longer declared: what is met there later is new."""
+    recorded = planned.state.held if planned.state else {}
+    if not recorded:
+        return
+    moving = {change.address for change in planned.plan.moving}
+    kept = {change.address for change in planned.plan.changes} - moving
+    gone = {address: None for address in recorded if address in kept or (not planned.plan.only and address not in moving)}
+    if gone:
+        session.pointers.move(lambda state: state.holding(gone))
 
 
 def _refuse(plan: Plan, expect: str | None) -> None:

@@ -1,49 +1,101 @@
-"""Edits bindings in the YAML, keeping its comments, then applies them: what is applied is always what the files say."""
+"""Edits bindings in the YAML, keeping its comments, then applies them: what is applied is what the files say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from difflib import unified_diff
+from typing import cast
 
 from leptonctl.commands.apply import Consent, Request, apply
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
+from leptonctl.commands.write_back import Lines, check_written_back
 from leptonctl.core.address import document, member_of
-from leptonctl.core.diagnostic import INVALID, did_you_mean, fail
+from leptonctl.core.diagnostic import GATE, INVALID, OK, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json
 from leptonctl.language.edit import insert_key, set_scalar
 from leptonctl.project.edits import write_text
 
+Say = Callable[[str], None]
+
 
 class Rebinding(Frozen):
-    """Versions to bind in an environment: model -> version. `message`: for the commit."""
+    """Versions to bind in an environment: model -> version. `message`: for the commit. `lines`: versions to declare again first."""
 
     environment: str
     bindings: Mapping[str, str]
     message: str
+    lines: tuple[Lines, ...] = ()
 
 
-def rebind(session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
-    """Edit the bindings and apply them; restore the file if the apply failed."""
-    environment = environment_document(session, rebinding.environment)
-    file = session.root / environment.file
-    before = session.sources[environment.file]
-    for model, version in rebinding.bindings.items():
-        write_text(file, _edited(session, environment, model, version))
-        session = session.reopen()
-        environment = environment_document(session, rebinding.environment)
-    only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
-    narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
+def rebind(
+    session: Session, rebinding: Rebinding, request: Request, *, consent: Consent, reporter: Reporter, say: Say = lambda _text: None
+) -> Outcome:
+    """Edit the YAML and apply the bindings. The edits of bindings that did not move are taken back.
+
+    `say` is called with the edit as a unified diff, before consent is asked for, where it does more than bind other versions.
+    """
+    before = dict(session.sources)
     try:
-        outcome = apply(session, narrowed, consent=consent, reporter=reporter)
+        edited = _edited_session(session, rebinding, rebinding.bindings)
+        if rebinding.lines:
+            say(_diff(before, edited.sources))
+        only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
+        narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
+        outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except BaseException:
-        write_text(file, before)
+        _put_back(session, before)
         raise
-    if outcome.exit_code != 0 and rebinding.bindings:
-        write_text(file, before)
-        return outcome
-    edited = session.sources[environment.file] != before
-    hint = f"git commit -m {_quoted(rebinding.message)} -- {environment.file}" if edited else ""
-    return replace(outcome, commit_hint=hint)
+    code = outcome.exit_code or (GATE if outcome.held else OK)
+    if code != OK and (rebinding.bindings or rebinding.lines):
+        moved = _moved(edited, rebinding) if outcome.finished is not None else {}
+        _put_back(session, before)
+        edited = _edited_session(session.reopen(), rebinding, moved)
+    files = sorted(file for file, text in edited.sources.items() if before.get(file) != text)
+    hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}" if files else ""
+    return replace(outcome, commit_hint=hint, exit_code=code)
+
+
+def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str]) -> Session:
+    """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
+    lines = [one for one in rebinding.lines if versions.get(one.model) == one.version]
+    for one in lines:
+        declared = session.project.of("Model")[one.model]
+        raw = as_written(session, declared)
+        text = insert_key(session.sources[declared.file], raw, ("versions",), one.version, cast("Json", one.override))
+        write_text(session.root / declared.file, text)
+        session = session.reopen()
+    check_written_back(session, lines)
+    for model, version in versions.items():
+        environment = environment_document(session, rebinding.environment)
+        write_text(session.root / environment.file, _edited(session, environment, model, version))
+        session = session.reopen()
+    return session
+
+
+def _put_back(session: Session, before: Mapping[str, str]) -> None:
+    """Write the files as they were before the edit."""
+    now = session.reopen().sources
+    for file, text in before.items():
+        if now.get(file) != text:
+            write_text(session.root / file, text)
+
+
+def _diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """The edit as a unified diff."""
+    lines: list[str] = []
+    for file in sorted(after):
+        old, new = before.get(file, "").splitlines(), after[file].splitlines()
+        lines += unified_diff(old, new, f"a/{file}", f"b/{file}", lineterm="")
+    return "\n".join(lines)
+
+
+def _moved(session: Session, rebinding: Rebinding) -> dict[str, str]:
+    """The bindings that are in place."""
+    state = session.pointers.read()
+    pointers = state.current if state else {}
+    places = {model: pointers.get(member_of("environment", rebinding.environment, model)) for model in rebinding.bindings}
+    return {m: v for m, v in rebinding.bindings.items() if (pointer := places[m]) is not None and pointer.version == v}
 
 
 def environment_document(session: Session, environment: str) -> Document:

@@ -1,14 +1,16 @@
 """Composes what an environment should be after a decision: its pointers, its record and its seals. Stores their recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
-from leptonctl.commands.decision import Decision, Move
+from leptonctl.commands.decision import Decision, Held, Move, Skipped
 from leptonctl.commands.routes import export_of, package_of, route_of
 from leptonctl.commands.session import Session
+from leptonctl.commands.withdrawing import withdrawals_after
 from leptonctl.core.address import document, parse, version_of
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Act, HeldBinding, Withdrawal
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.state import Environment as EnvironmentRecord
 from leptonctl.core.state import Moved, Pointer, Seal, StepPointer
@@ -16,11 +18,15 @@ from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.gates import verdict_of
+from leptonctl.kinds.holding import held_binding
 from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
 
+EDITING = ("rollback", "promote")
+"""Commands that edit the YAML themselves."""
 
-def compose(session: Session, move: Move, decision: Decision, *, commit: str | None, dirty: bool) -> Wanted:
+
+def compose(session: Session, move: Move, decision: Decision) -> Wanted:
     """The environment as wanted. Stores every recipe that a pointer or a seal names before it returns."""
     declared = environments(move.declarations).get(move.name)
     bound = {one.change.address: _binding_pointer(session, one.change, move) for one in decision.ready}
@@ -29,17 +35,45 @@ def compose(session: Session, move: Move, decision: Decision, *, commit: str | N
     session.store.put_recipes({node.declaration: recipe_of(node) for node in nodes})
     checks = {one.change.address: one.checks for one in decision.ready if not isinstance(one.change, Remove)}
     judged = [(one.change.address, one.judgements) for one in decision.ready]
-    judged += [(one.change.address, one.judgements) for one in decision.held_by_gates]
+    newly_held = [one for one in decision.held if not one.is_known]
+    judged += [(one.change.address, one.judgements) for one in newly_held]
+    at = now()
+    withdrawals, acts = withdrawals_after(move, decision.ready, bound, at)
+    returning = bool(decision.ready) and all(one.change.is_return for one in decision.ready)
     return Wanted(
         bindings={**bound, **own} if bound or move.itself else {},
-        environment=_record(move, declared, commit, dirty=dirty),
+        environment=_record(move, declared, withdrawals, returning=returning),
         routes=lambda address, pointer: route_of(session, address, pointer, checks),
         seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
         evidence=tuple(verdict_of(address, judgement) for address, judgements in judged for judgement in judgements),
-        held=tuple(_unmoved(one.change) for one in decision.held_by_gates),
-        returning=bool(decision.ready) and all(one.change.is_return for one in decision.ready),
+        held=tuple(_unmoved(one.change) for one in newly_held),
+        returning=returning,
+        holds=_holds(move, decision, at),
+        acts=(*acts, *_held_acts(newly_held)),
     )
+
+
+def _held_acts(held: Iterable[Held]) -> Iterator[Act]:
+    """Why bindings are held, for the history, unless the verdicts of their gates say it."""
+    for one in held:
+        if one.hold is not None and one.hold.kind not in ("gate", "not_comparable"):
+            model, version = parse(one.change.address).member or "", one.change.after_version or ""
+            yield Act(kind="held", model=model, version=version, reason=one.hold.reason)
+
+
+def _holds(move: Move, decision: Decision, at: str) -> dict[str, HeldBinding | None]:
+    """What the state is to record of holds: those met for the first time, and None for what moves.
+
+    A command that takes its edit of the YAML back leaves nothing that is declared and held.
+    """
+    holds: dict[str, HeldBinding | None] = {one.change.address: None for one in decision.ready}
+    if move.author.command in EDITING:
+        return holds
+    for one in decision.outcomes:
+        if isinstance(one, Held | Skipped) and one.hold is not None and not one.hold.since:
+            holds[one.change.address] = held_binding(one.change, one.hold, at)
+    return holds
 
 
 def _binding_pointer(session: Session, change: Change, move: Move) -> Pointer | None:
@@ -76,9 +110,13 @@ def _own_pointer(move: Move) -> dict[str, Pointer | None]:
     return {address: Pointer(digest=node.digest, declaration=node.declaration, effect=True)}
 
 
-def _record(move: Move, declared: Environment | None, commit: str | None, *, dirty: bool) -> EnvironmentRecord | None:
-    """The environment's record as wanted; None when it is destroyed."""
+def _record(move: Move, declared: Environment | None, withdrawals: tuple[Withdrawal, ...], *, returning: bool) -> EnvironmentRecord | None:
+    """The environment's record as wanted; None when it is destroyed.
+
+    A return, or an apply of files that differ from their commit, leaves the commit that later ones must contain (protocols 7).
+    """
     recorded = move.state.environments.get(move.name)
+    author = move.author
     if declared is None:
         # no longer declared: destroyed if the plan says so, unchanged if only one of its bindings is removed
         return None if move.itself else recorded
@@ -87,8 +125,9 @@ def _record(move: Move, declared: Environment | None, commit: str | None, *, dir
         protected=declared.protected,
         requests=declared.requests,
         host=host_name() if declared.placement == "here" and is_here(recorded) else recorded.host if recorded else "",
-        commit=commit,
-        dirty=dirty,
+        commit=None if returning or author.dirty else author.commit,
+        dirty=author.dirty,
+        withdrawals=withdrawals,
     )
 
 

@@ -8,14 +8,14 @@ from leptonctl.core.address import parse
 from leptonctl.core.change import Change, Remove
 from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, error
 from leptonctl.core.frozen import Frozen, field, replace
-from leptonctl.core.gate import Judgement
+from leptonctl.core.gate import Hold, Judgement
 from leptonctl.core.plan import Settled
-from leptonctl.core.state import State
+from leptonctl.core.state import Author, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.wanted import moved_since
-from leptonctl.kinds.binding import Binding, is_return
+from leptonctl.kinds.binding import Binding, is_return, package_of, withdrawals_of
 from leptonctl.kinds.environment import bindings, environments
-from leptonctl.kinds.gates import refusal
+from leptonctl.kinds.holding import hold_of, problem, since, span_of_hold, with_held
 from leptonctl.kinds.judging import judge
 from leptonctl.kinds.kind import Declarations
 
@@ -24,6 +24,7 @@ class Move(Frozen):
     """The move of one environment, once it is locked.
 
     changes: all changes of the plan for it. settled: with the results of this apply's own steps. state: what is bound now.
+    author: who moves it, with which command and why.
     """
 
     name: str
@@ -31,11 +32,12 @@ class Move(Frozen):
     declarations: Declarations
     settled: Settled
     state: State
+    author: Author
 
     @property
     def itself(self) -> bool:
-        """Whether the environment's own pointer moves, not only its bindings."""
-        return any(parse(change.address).member is None for change in self.changes)
+        """Whether the environment's own pointer moves, not only its bindings. What is frozen is not destroyed."""
+        return any(parse(change.address).member is None and not _kept_by_freeze(change, self.state) for change in self.changes)
 
 
 class Ready(Frozen):
@@ -47,19 +49,29 @@ class Ready(Frozen):
 
 
 class Held(Frozen):
-    """A binding that does not move. `exit_code`: GATE when a gate holds it, STALE when it has changed since the plan."""
+    """A binding that does not move. `exit_code`: GATE when it is held, STALE when it has changed since the plan (`hold` is None)."""
 
     change: Change
     problem: Diagnostic
     judgements: tuple[Judgement, ...]
     exit_code: int
+    hold: Hold | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an earlier run has met the same hold."""
+        return self.hold is not None and self.hold.since != ""
 
 
 class Skipped(Frozen):
-    """A binding that does not move because a step has no result, or because another binding of the environment does not move."""
+    """A binding that does not move because a step has no result, or because another binding of the environment does not move.
+
+    `hold` is set where that other binding is held.
+    """
 
     change: Change
     because: str
+    hold: Hold | None = None
 
 
 Outcome: TypeAlias = Ready | Held | Skipped
@@ -75,22 +87,26 @@ class Decision(Frozen):
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Ready))
 
     @property
-    def held_by_gates(self) -> tuple[Held, ...]:
+    def held(self) -> tuple[Held, ...]:
+        """What is held, by whatever but a stale plan."""
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Held) and outcome.exit_code == GATE)
 
 
 def decide(move: Move, built: Built) -> Decision:
     """Judge the bindings among the changes. `built`: the outcome of this apply's own steps."""
     declared = bindings(move.declarations)
-    changes = [change for change in move.changes if parse(change.address).member is not None]
+    changes = [change for change in move.changes if parse(change.address).member is not None or _kept_by_freeze(change, move.state)]
     outcomes = tuple(_outcome(move, change, declared.get(change.address), built) for change in changes)
     environment = environments(move.declarations).get(move.name)
-    return Decision(outcomes=_together(outcomes) if environment is not None and environment.together else outcomes)
+    return Decision(outcomes=_together(outcomes, move.state) if environment is not None and environment.together else outcomes)
 
 
 def _outcome(move: Move, change: Change, binding: Binding | None, built: Built) -> Outcome:
     if isinstance(change, Remove) or binding is None:
-        return Ready(change=change)
+        kept = hold_of(change, move.state)
+        if kept is not None:
+            return _held(replace(change, hold=kept), kept, ())
+        return Ready(change=replace(change, hold=None))
     obstacle = _obstacle(change, binding, move.settled, built)
     if obstacle is not None:
         return Skipped(change=change, because=obstacle)
@@ -99,10 +115,29 @@ def _outcome(move: Move, change: Change, binding: Binding | None, built: Built) 
     judgements = judge(binding, move.declarations, move.settled, move.state, returning=returning)
     if moved_since(move.state, {change.address: (change.before, change.before_version)}):
         return Held(change=change, problem=_stale(change), judgements=judgements, exit_code=STALE)
-    reason = None if returning else refusal(judgements)
-    if reason:
-        return Held(change=change, problem=_refused(change, reason, judgements), judgements=judgements, exit_code=GATE)
-    return Ready(change=replace(change, is_return=returning), judgements=judgements, checks=binding.checks)
+    hold = hold_of(
+        change,
+        move.state,
+        judgements=judgements,
+        withdrawals=withdrawals_of(binding, move.declarations.built, move.state, move.settled.results),
+        package=package_of(binding, move.declarations.built, move.settled.results),
+        returning=returning,
+    )
+    if hold is not None:
+        return _held(replace(change, is_return=False, hold=hold), hold, judgements)
+    return Ready(change=replace(change, is_return=returning, hold=None), judgements=judgements, checks=binding.checks)
+
+
+def _held(change: Change, hold: Hold, judgements: tuple[Judgement, ...]) -> Held:
+    span = span_of_hold(hold, judgements, change)
+    diagnostic = problem(change, hold, span)
+    return Held(change=change, problem=diagnostic, judgements=judgements, exit_code=GATE, hold=hold)
+
+
+def _kept_by_freeze(change: Change, state: State) -> bool:
+    """Whether this is the removal of a whole environment that is frozen."""
+    place = parse(change.address)
+    return isinstance(change, Remove) and place.member is None and place.name in state.frozen
 
 
 def _obstacle(change: Change, binding: Binding, settled: Settled, built: Built) -> str | None:
@@ -119,23 +154,19 @@ def _obstacle(change: Change, binding: Binding, settled: Settled, built: Built) 
     return None if in_place else f"export of {model.address}"
 
 
-def _together(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+def _together(outcomes: tuple[Outcome, ...], state: State) -> tuple[Outcome, ...]:
     """The outcomes with `switch: together`: no binding moves unless all do."""
     first_left = next((outcome for outcome in outcomes if not isinstance(outcome, Ready)), None)
     if first_left is None:
         return outcomes
-    because = f"bind of {first_left.change.address}"
-    return tuple(Skipped(change=one.change, because=because) if isinstance(one, Ready) else one for one in outcomes)
+    held = next((outcome for outcome in outcomes if isinstance(outcome, Held) and outcome.hold is not None), None)
+    because = f"bind of {(held or first_left).change.address}"
 
+    def left(one: Ready) -> Skipped:
+        hold = since(with_held(held.change.address), one.change, state) if held else None
+        return Skipped(change=one.change, because=because, hold=hold)
 
-def _refused(change: Change, reason: str, judgements: tuple[Judgement, ...]) -> Diagnostic:
-    return error(
-        "gate-failed",
-        "A version did not pass a gate",
-        f"{change.address} stays {f'at {change.before_version}' if change.before_version else 'unbound'}: {reason}",
-        span=next(judgement.gate.span for judgement in judgements if judgement.passed is not True),
-        hint="bind another version, or change the gate in a reviewed commit",
-    )
+    return tuple(left(one) if isinstance(one, Ready) else one for one in outcomes)
 
 
 def _stale(change: Change) -> Diagnostic:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from leptonctl.commands.apply import Consent
 from leptonctl.commands.folder import own_folder
+from leptonctl.commands.freeze import refuse_frozen
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
@@ -31,6 +33,9 @@ def destroy(session: Session, environment: str | None, *, consent: Consent, repo
         hint = did_you_mean(environment, names) or "leptonctl status"
         raise fail("unknown-environment", "No such environment is recorded", environment, hint=hint)
     names = [environment] if environment is not None else names
+    if state is not None:
+        for name in names:
+            refuse_frozen(state, name)
     plan = _removal_plan(session, state, names)
     own_folder(session, state, names)
     if state is None or not plan.has_effect:
@@ -52,7 +57,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
             try:
-                switch.move(name, lambda _: _DESTROYED, here=is_here(state.environments.get(name)))
+                switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name)))
             except Failure as failure:
                 codes.append(failure.exit_code or ERROR)
                 problem = failure.diagnostics[0]
@@ -78,6 +83,12 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
 
 def _no_route(address: str, _pointer: Pointer) -> Route:
     raise AssertionError(address)
+
+
+def _destroyed(name: str, state: State) -> Wanted:
+    # a freeze may have come since the plan
+    refuse_frozen(state, name)
+    return _DESTROYED
 
 
 _DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)

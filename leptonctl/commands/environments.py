@@ -14,7 +14,7 @@ from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import GATE, Failure
 from leptonctl.core.event import StepFailed, StepFinished, StepProgress, StepSkipped
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import Pointer, State
+from leptonctl.core.state import Author, Pointer, State
 from leptonctl.deploying.fleet import Fleet, nobody
 from leptonctl.deploying.heal import heal
 from leptonctl.deploying.look import is_here
@@ -23,6 +23,13 @@ from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment import environments
 from leptonctl.spi.platforms import placement
 from leptonctl.storage.claims import Registration
+
+
+def _no_route(address: str, _pointer: Pointer) -> Route:
+    raise AssertionError(address)
+
+
+NOTHING = Wanted(bindings={}, environment=None, routes=_no_route)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,16 +81,18 @@ class Environments:
         """Lock, decide, switch; report and count the bindings that do not move."""
         started = time.monotonic()
         changes = tuple(c for c in self.run.planned.plan.moving if covers(document("environment", name), c.address))
-        decision = Decision()
+        decision, wanted = Decision(), NOTHING
 
         def settle(state: State) -> Wanted:
-            nonlocal decision
+            nonlocal decision, wanted
             keys, results = self.run.evidence()
             settled = replace(self.run.planned.settled, keys=keys, results=results)
-            move = Move(name=name, changes=changes, declarations=self.run.session.declarations, settled=settled, state=state)
+            declarations = self.run.session.declarations
+            move = Move(name=name, changes=changes, declarations=declarations, settled=settled, state=state, author=self._author)
             decision = decide(move, self.run.built)
             self._report(decision)
-            return compose(self.run.session, move, decision, commit=self.commit, dirty=self.run.owner.dirty)
+            wanted = compose(self.run.session, move, decision)
+            return wanted
 
         try:
             outcome = self._switch(name).move(name, settle, here=self._is_here(name))
@@ -97,6 +106,11 @@ class Environments:
         note = outcome.lagging or self._unserved(name, outcome.state)
         for one in decision.ready:
             self._report_bound(one, round(time.monotonic() - started, 3), note)
+        self.run.withdrawn += [
+            {"environment": name, "id": act.withdrawal, "model": act.model, "version": act.version}
+            for act in wanted.acts
+            if act.kind == "withdrawn"
+        ]
 
     def _is_here(self, name: str) -> bool:
         state = self.run.planned.state
@@ -110,18 +124,29 @@ class Environments:
             seconds = round(time.monotonic() - started, 3)
             self.run.reporter(StepProgress(op="bind", address=document("environment", name), name="bind", seconds=seconds, message=line))
 
-        return self.run.session.switch(self.claim, replace(author_of(self.run.owner, self.run.command), commit=self.commit), say)
+        return self.run.session.switch(self.claim, self._author, say)
+
+    @property
+    def _author(self) -> Author:
+        return replace(author_of(self.run.owner, self.run.command), commit=self.commit)
 
     def _report(self, decision: Decision) -> None:
         """Report the bindings that do not move, with the reason, and count them for the exit code."""
         for outcome in decision.outcomes:
-            if isinstance(outcome, Held):
+            address = outcome.change.address
+            if isinstance(outcome, Held | Skipped) and outcome.hold is not None:
+                self.run.holds.append(address)
+            if isinstance(outcome, Held) and outcome.is_known:
+                because, diagnostic = outcome.hold.reason if outcome.hold else "", outcome.problem
+                skipped = StepSkipped(op="bind", address=address, name="bind", key=None, because=because, diagnostic=diagnostic)
+                self.run.reporter(skipped)
+            elif isinstance(outcome, Held):
                 self.run.held += 1
                 self.run.codes.append(outcome.exit_code)
                 self._report_held(outcome)
             elif isinstance(outcome, Skipped):
                 self.run.skipped += 1
-                self.run.reporter(StepSkipped(op="bind", address=outcome.change.address, name="bind", key=None, because=outcome.because))
+                self.run.reporter(StepSkipped(op="bind", address=address, name="bind", key=None, because=outcome.because))
 
     def _report_held(self, held: Held) -> None:
         self.run.reporter(

@@ -3,8 +3,9 @@
 from leptonctl.commands.builds import builds
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
-from leptonctl.core.address import covers, full
+from leptonctl.core.address import covers, document, full, member_of
 from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.holds import Act
 from leptonctl.core.state import HistoryRecord, Mark, Moved, State
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage import Hole
@@ -36,7 +37,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
 
 
 def _addresses(records: list[HistoryRecord | Hole]) -> set[str]:
-    return {move.address for r in records if not isinstance(r, Hole) for move in (*r.changes, *r.held)}
+    return {a for r in records if not isinstance(r, Hole) for a in (*(m.address for m in (*r.changes, *r.held)), *_places(r))}
 
 
 def _entries(records: list[HistoryRecord | Hole], replaced: set[Mark], scope: str | None) -> list[dict[str, Json]]:
@@ -75,14 +76,15 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
         return _hole_entry(record)
     changes = [_change(m) for m in record.changes if scope is None or covers(scope, m.address)]
     held = [_change(m) for m in record.held if scope is None or covers(scope, m.address)]
-    if not changes and not held and scope is not None:
+    acts = [plain_act(act) for act, place in zip(record.acts, _places(record), strict=True) if scope is None or covers(scope, place)]
+    if not changes and not held and not acts and scope is not None:
         return None
     author = record.author
     entry: dict[str, Json] = {
         "serial": record.serial, "id": record.id, "at": record.at, "command": author.command, "by": author.by, "host": author.host,
         "commit": author.commit, "dirty": author.dirty, "reason": author.reason, "job": job_to_json(author.job),
         "environment": record.environment, "deployment": record.deployment,
-        "evidence": [verdict_to_json(verdict) for verdict in record.evidence], "changes": [*changes],
+        "evidence": [verdict_to_json(verdict) for verdict in record.evidence], "changes": [*changes], "acts": [*acts],
     }  # fmt: skip
     if held:
         entry["held"] = [*held]
@@ -91,11 +93,22 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
     return entry
 
 
+def _places(record: HistoryRecord) -> list[str]:
+    """The address of each act: a binding, or the whole environment of a freeze."""
+    name = record.environment or ""
+    return [member_of("environment", name, act.model) if act.model else document("environment", name) for act in record.acts]
+
+
+def plain_act(act: Act) -> dict[str, Json]:
+    """An act as JSON, every key present."""
+    return {"kind": act.kind, "model": act.model, "version": act.version, "withdrawal": act.withdrawal, "reason": act.reason}
+
+
 def _hole_entry(hole: Hole) -> dict[str, Json]:
     return {
         "serial": hole.mark.serial, "id": hole.mark.id, "at": "", "command": "", "by": None, "host": None, "commit": None, "dirty": False,
         "reason": "", "job": None, "environment": None, "deployment": None,
-        "evidence": [], "changes": [], "missing": f"{hole.path} {hole.reason}",
+        "evidence": [], "changes": [], "acts": [], "missing": f"{hole.path} {hole.reason}",
     }  # fmt: skip
 
 

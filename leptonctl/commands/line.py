@@ -1,6 +1,6 @@
 """The straight line of every command that plans: observe -> declare -> settle -> judge -> plan. Writes nothing but a cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem
@@ -20,9 +20,11 @@ from leptonctl.deploying.look import is_here, live_digest, look
 from leptonctl.deploying.preflight import name_restarts, placement_problems
 from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds import rules
+from leptonctl.kinds.binding import matching_withdrawals, package_of
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.drift import drift, interrupted
 from leptonctl.kinds.environment import Environment, bindings, environments
+from leptonctl.kinds.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.judging import judge_changes
 from leptonctl.project import observe
 from leptonctl.spi.platforms import Site
@@ -39,8 +41,8 @@ class Planned(Frozen):
     prerequisites: frozenset[str] = frozenset()
 
 
-def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False) -> Planned:
-    """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid."""
+def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False, command: str = "apply") -> Planned:
+    """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `command`: what it is made for."""
     recorded = session.pointers.read()
     if recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
@@ -62,6 +64,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
         *_check_folder(session, state, changes, drifted),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
         *_check_placement(session, state, live, changes),
+        *_on_holds(session, settled, state, changes, command),
     )
 
     plan = make_plan(
@@ -135,10 +138,30 @@ def _check_rules(
         recipes = session.store.recipes(set(edited.values())) if edited else {}
         problems += rules.sealed(settled.by_address, state, recipes)
     problems += rules.protection(declared, changes, state)
+    problems += rules.readmissions(bindings(session.declarations), changes, session.declarations.built, state, settled.results)
     if has_errors(problems):
         raise Failure(problems, INVALID)
     rewinds = rules.rewind(declared, changes, state, checkout)
     return tuple(problem for problem in rewinds if not (allow_rewind and problem.id.startswith("rewind")))
+
+
+def _on_holds(session: Session, settled: Settled, state: State | None, changes: Sequence[Change], command: str) -> Iterator[Diagnostic]:
+    """A warning for each hold that an earlier run has met, and a note for each package that the plan would withdraw."""
+    declared, binding_of = environments(session.declarations), bindings(session.declarations)
+    for change in changes:
+        if change.hold is not None and change.hold.since:
+            yield problem(change, change.hold, span_of_hold(change.hold, change.judgements, change))
+        binding = binding_of.get(change.address)
+        if binding is None or isinstance(change, Keep) or change.is_held:
+            continue
+        package = package_of(binding, session.declarations.built, settled.results)
+        if binding.readmit is not None and any(
+            w.id == binding.readmit.withdrawal and w.readmitted is None
+            for w in matching_withdrawals(binding, session.declarations.built, state, settled.results)
+        ):
+            yield note_of_readmission(change, binding.readmit)
+        if withdraws(change, state, declared.get(binding.environment), command, package):
+            yield note_of_withdrawal(change)
 
 
 def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:

@@ -1,6 +1,6 @@
 """What a command that acts returns, and how its exit code is chosen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from leptonctl.core.change import Plan
 from leptonctl.core.diagnostic import BUG, CHANGES, ERROR, GATE, INTERRUPTED, INVALID, LOCKED, OK, STALE
@@ -12,12 +12,17 @@ ORDER = (BUG, INTERRUPTED, INVALID, LOCKED, STALE, ERROR, GATE, CHANGES)
 
 
 class Outcome(Frozen):
-    """The outcome of a command. `finished` is None when nothing was done: the plan had no effect, or consent was not given."""
+    """The outcome of a command. `finished` is None when nothing was done: the plan had no effect, or consent was not given.
+
+    `held`: the addresses of the bindings that are held. `withdrawn`: what was withdrawn, as in the last event.
+    """
 
     plan: Plan
     exit_code: int
     finished: ApplyFinished | None = None
     commit_hint: str = ""
+    held: tuple[str, ...] = ()
+    withdrawn: tuple[Mapping[str, str], ...] = ()
 
 
 def exit_code(codes: Iterable[int]) -> int:

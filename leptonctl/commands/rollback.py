@@ -1,24 +1,43 @@
 """`rollback`: binds in the YAML what an earlier deployment of the environment bound, then applies. Trains nothing."""
 
+from collections.abc import Iterable, Mapping
+
 from leptonctl.commands.apply import Consent, Request
-from leptonctl.commands.bind_yaml import Rebinding, bound_models, bound_version, environment_document, rebind
+from leptonctl.commands.bind_yaml import Rebinding, Say, bound_models, bound_version, environment_document, rebind
 from leptonctl.commands.line import observe_environments
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
+from leptonctl.commands.write_back import lines_to_write_back
 from leptonctl.core.address import document, environment_and_member, member_of
-from leptonctl.core.deployment import Deployment
+from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Withdrawal
+from leptonctl.core.state import Environment
 from leptonctl.deploying.wanted import complete_interrupted
+from leptonctl.kinds.holding import readmit_command
 from leptonctl.storage.lineage import Hole
 
 
-def rollback(session: Session, target: str, to: int | None, request: Request, *, consent: Consent, reporter: Reporter) -> Outcome:
-    """Roll back `target`, ENV or ENV/MODEL, to deployment `to`; by default the newest earlier one that bound something else."""
+def rollback(
+    session: Session,
+    target: str,
+    to: int | None,
+    request: Request,
+    *,
+    consent: Consent,
+    reporter: Reporter,
+    say: Say = lambda _text: None,
+) -> Outcome:
+    """Roll back `target`, ENV or ENV/MODEL, to deployment `to`; by default the newest earlier one that bound something else.
+
+    Lines of a version that have left the YAML are written back; `say` is called with that edit before consent is asked for.
+    Exempt from the rewind check: the way back must not depend on what has been pushed (protocols 7).
+    """
     name, model = environment_and_member(target)
     environment_document(session, name)
-    record = _earlier(session, name, model) if to is None else _deployment(session, name, to)
+    record = _earlier(session, name, model) if to is None else _deployment(session, name, model, to)
     if model and record.main(model) is None:
         raise fail(
             "not-bound",
@@ -26,62 +45,106 @@ def rollback(session: Session, target: str, to: int | None, request: Request, *,
             f"deployment {record.deployment} of {name} has no {model}",
             hint=f"leptonctl history environment/{name}",
         )
-    versions = {m: route.version for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}
-    edits = {m: version for m, version in versions.items() if bound_version(session, name, m) != version}
-    what = ", ".join(f"{m} {version}" for m, version in (edits or versions).items())
+    routes = _routes(record, model)
+    edits = {m: route.version for m, route in routes.items() if bound_version(session, name, m) != route.version}
+    what = ", ".join(f"{m} {routes[m].version}" for m in (edits or routes))
     message = f"Roll back {name} to {what} (deployment {record.deployment})"
-    rebinding = Rebinding(environment=name, bindings=edits, message=message)
-    return rebind(session, rebinding, replace(request, command="rollback"), consent=consent, reporter=reporter)
+    lines = lines_to_write_back(session, name, record, routes)
+    rebinding = Rebinding(environment=name, bindings=edits, message=message, lines=tuple(lines))
+    request = replace(request, command="rollback", allow_rewind=True)
+    return rebind(session, rebinding, request, consent=consent, reporter=reporter, say=say)
 
 
-def _deployment(session: Session, name: str, number: int) -> Deployment:
+def _deployment(session: Session, name: str, model: str, number: int) -> Deployment:
+    """The deployment of a number. Failure that lists the numbers to which one can return."""
     state = session.pointers.read()
     lineage = session.lineage(state) if state else None
-    record = lineage.deployment(name, number) if lineage else None
-    if record is None:
-        numbers = ", ".join(map(str, lineage.deployments(name))) if lineage else ""
-        detail = f"the deployments of {name} are {numbers}" if numbers else f"{name} has no deployments"
-        raise fail("unknown-deployment", "No such deployment", detail, hint=f"leptonctl history environment/{name}")
-    return record
+    in_force = _in_force(session, name)
+    record = lineage.deployment(name, number) if lineage and number in in_force else None
+    if record is not None:
+        return record
+    environment = state.environments.get(name) if state else None
+    bound = lineage.deployment(name, environment.deployment) if lineage and environment and not environment.destroyed else None
+    now = _packages(_routes(bound, model)) if bound else {}
+    numbers = [n for n in sorted(in_force) if lineage and _is_way_back(environment, lineage.deployment(name, n), model, now)]
+    way = f"one can return to {', '.join(map(str, numbers))}" if numbers else f"{name} has nothing to return to"
+    hint = f"{way}; see `leptonctl history environment/{name}`"
+    raise fail("unknown-deployment", "No such deployment", f"{name} has no deployment {number} that came into force", hint=hint)
+
+
+def _is_way_back(environment: Environment | None, record: Deployment | None, model: str, now: Mapping[str, str]) -> bool:
+    """Whether a deployment bound something else than is bound now, and nothing of that is withdrawn."""
+    routes = _routes(record, model) if record else {}
+    return bool(routes) and _packages(routes) != now and not _withdrawn(environment, _others(routes, now))
 
 
 def _earlier(session: Session, name: str, model: str) -> Deployment:
-    """The newest earlier deployment that was in force and bound something else."""
+    """The newest earlier deployment that was in force, bound something else and nothing that is withdrawn."""
     recorded = session.pointers.read()
     # the apply that follows settles an interrupted switch first, so the rollback starts from there
     state = complete_interrupted(recorded, observe_environments(session, recorded)) if recorded is not None else None
     environment = state.environments.get(name) if state else None
+    skipped: dict[str, Withdrawal] = {}
     if state is not None and environment is not None:
         lineage = session.lineage(state)
         bound = lineage.deployment(name, environment.deployment)
         # after a destroy nothing is bound, so any earlier deployment counts as different
-        now = _packages(bound, model) if bound and not environment.destroyed else {}
+        now = _packages(_routes(bound, model)) if bound and not environment.destroyed else {}
         for number in sorted(_in_force(session, name), reverse=True):
             record = lineage.deployment(name, number) if number <= environment.deployment else None
-            if record and _packages(record, model) and _packages(record, model) != now:
+            routes = _routes(record, model) if record else {}
+            if record is None or not routes or _packages(routes) == now:
+                continue
+            withdrawn = _withdrawn(environment, _others(routes, now))
+            if not withdrawn:
                 return record
+            skipped |= {withdrawal.id: withdrawal for withdrawal in withdrawn}
     if model and bound_version(session, name, model) is None:
         hint = did_you_mean(model, bound_models(session, name))
         raise fail("not-bound", "The environment does not bind this model", f"{name} has no {model}", hint=hint)
-    place = member_of("environment", name, model) if model else document("environment", name)
-    raise _nothing_earlier(name, place)
+    raise _nothing_earlier(name, member_of("environment", name, model) if model else document("environment", name), skipped.values())
 
 
-def _nothing_earlier(name: str, place: str) -> Failure:
-    return fail(
-        "nothing-earlier",
-        "There is nothing to return to",
-        f"{place} has never bound anything else",
-        hint=f"leptonctl history environment/{name}",
-    )
+def _nothing_earlier(name: str, place: str, skipped: Iterable[Withdrawal]) -> Failure:
+    withdrawn = sorted(skipped, key=lambda w: w.at)
+    if withdrawn:
+        what = ", ".join(f"{w.model} {w.version} ({w.id})" for w in withdrawn)
+        detail = f"everything else that {place} has bound is withdrawn: {what}"
+        hint = readmit_command(name, withdrawn[-1].model, withdrawn[-1].version)
+        return fail("nothing-earlier", "There is nothing to return to", detail, hint=hint)
+    detail = f"{place} has never bound anything else"
+    return fail("nothing-earlier", "There is nothing to return to", detail, hint=f"leptonctl history environment/{name}")
+
+
+def _withdrawn(environment: Environment | None, routes: Mapping[str, Route]) -> list[Withdrawal]:
+    """The withdrawals in force that cover one of these routes."""
+    active = [w for w in environment.withdrawals if w.readmitted is None] if environment else []
+    return [w for w in active for m, r in routes.items() if w.covers(m, r.digest, r.package, r.artifact)]
 
 
 def _in_force(session: Session, name: str) -> set[int]:
-    """Deployments that came into force according to the history. Nothing returns to a record whose switch failed."""
+    """Deployments that came into force according to the history. Nothing returns to a record whose switch failed.
+
+    Behind a hole in the history every record of the store counts: the way back must not depend on a lost record.
+    """
     state = session.pointers.read()
-    records = session.pointers.history(state) if state else ()
-    return {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
+    records = list(session.pointers.history(state)) if state else []
+    numbers = {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
+    if state is not None and any(isinstance(r, Hole) for r in records):
+        oldest = min(numbers, default=None)
+        numbers |= {n for n in session.lineage(state).deployments(name) if oldest is None or n < oldest}
+    return numbers
 
 
-def _packages(record: Deployment, model: str) -> dict[str, str]:
-    return {m: route.package for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}
+def _others(routes: Mapping[str, Route], now: Mapping[str, str]) -> dict[str, Route]:
+    """The routes that answer with another package than now."""
+    return {m: route for m, route in routes.items() if now.get(m) != route.package}
+
+
+def _routes(record: Deployment, model: str) -> dict[str, Route]:
+    """The main routes of a deployment, of one model or of all."""
+    return {m: route for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}
+
+
+def _packages(routes: Mapping[str, Route]) -> dict[str, str]:
+    return {model: route.package for model, route in routes.items()}

@@ -40,7 +40,8 @@ AT_ONCE = 16
 class Run:
     """One running apply or build.
 
-    `effects`: the op of each pointer moved; `held`: how many bindings did not move; `healed`, `changed`: as in the last event.
+    `effects`: the op of each pointer moved; `held`: how many bindings did not move; `holds`: the bindings that are held, known
+    ones too; `withdrawn`, `healed`, `changed`: as in the last event.
     """
 
     session: Session
@@ -53,6 +54,8 @@ class Run:
     codes: list[int] = field(default_factory=list)
     effects: list[str] = field(default_factory=list)
     held: int = 0
+    holds: list[str] = field(default_factory=list)
+    withdrawn: list[dict[str, str]] = field(default_factory=list)
     skipped: int = 0
     healed: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -120,9 +123,11 @@ class Run:
             seconds=round(time.monotonic() - self.started, 3),
             healed=tuple(self.healed),
             changed=tuple(self.changed),
+            held=len(self.holds),
+            withdrawn=tuple(self.withdrawn),
         )
         self.reporter(finished)
-        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished)
+        return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)
 
     def _locate(self, address: str, problem: StepError | None) -> Span | None:
         """The place of a step's error in the YAML: the name of the column, or the field at fault, or the version."""

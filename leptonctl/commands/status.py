@@ -1,14 +1,20 @@
 """`status`: what serves where, and since when, from the state and from the live servers."""
 
+from collections.abc import Mapping
+
 from leptonctl.commands.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
-from leptonctl.commands.line import observe_environments
+from leptonctl.commands.line import observe_environments, plan_project
+from leptonctl.commands.readmit import withdrawn_now
 from leptonctl.commands.results import metrics_of
 from leptonctl.commands.session import Session
-from leptonctl.core.address import member_of, parse
+from leptonctl.core.address import covers, document, member_of, parse
 from leptonctl.core.deployment import ServedModel
+from leptonctl.core.diagnostic import ERROR, GATE, OK
+from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
+from leptonctl.kinds.environment import bindings
 
 
 def status(session: Session) -> dict[str, Json]:
@@ -32,7 +38,9 @@ def _environment(session: Session, name: str, state: State, live: Live) -> Json:
     for address, pointer in sorted(entries.items()):
         model = parse(address).member or ""
         drift = drift_of(name, model, pointer, live, record.deployment)
-        models.append({**_model(model, pointer, serving.get(model), drift), "metrics": metrics[address], "serial": serials[address]})
+        withdrawn: list[Json] = [_withdrawal(w) for w in withdrawn_now(record, address)]
+        shown = {**_model(model, pointer, serving.get(model), drift), "metrics": metrics[address], "serial": serials[address]}
+        models.append({**shown, "deployment": pointer.deployment, "withdrawn": withdrawn})
     healthy = is_healthy(live, record, entries)
     return {
         "name": name,
@@ -44,9 +52,48 @@ def _environment(session: Session, name: str, state: State, live: Live) -> Json:
         "deployment": record.deployment,
         "commit": record.commit,
         "dirty": record.dirty,
+        "frozen": _frozen(state, name),
+        "held": _held(session, name, state),
         "models": models,
         "servers": [server_json(server, live, record.deployment) for server in live.servers],
     }
+
+
+def check(session: Session, shown: Mapping[str, Json]) -> int:
+    """The exit code of `status --check` (protocols 9).
+
+    ERROR when a server here is not healthy, GATE when an environment differs from what is declared: held, or not applied.
+    """
+    environments = shown["environments"]
+    if any(isinstance(e, dict) and e["healthy"] is False for e in (environments if isinstance(environments, list) else [])):
+        return ERROR
+    moving = plan_project(session).plan.moving
+    return GATE if any(parse(change.address).kind == "environment" for change in moving) else OK
+
+
+def _frozen(state: State, name: str) -> Json:
+    freeze = state.frozen.get(name)
+    return {"at": freeze.at, "by": freeze.by, "reason": freeze.reason} if freeze else None
+
+
+def _held(session: Session, name: str, state: State) -> list[Json]:
+    """The holds that are recorded, of what is still declared."""
+    declared = bindings(session.declarations)
+    held: list[Json] = []
+    for address, hold in sorted(state.held.items()):
+        binding, pointer = declared.get(address), state.current.get(address)
+        version = binding.version if binding else None
+        if covers(document("environment", name), address) and version == hold.version and not (pointer and pointer.version == version):
+            place = parse(address)
+            held.append({"model": place.member, "version": hold.version, "reason": hold.reason, "since": hold.since, "kind": hold.kind})
+    return held
+
+
+def _withdrawal(withdrawal: Withdrawal) -> Json:
+    return {
+        "id": withdrawal.id, "version": withdrawal.version, "package": withdrawal.package, "at": withdrawal.at, "by": withdrawal.by,
+        "reason": withdrawal.reason,
+    }  # fmt: skip
 
 
 def _model(name: str, pointer: Pointer, now: ServedModel | None, drift: str | None) -> dict[str, Json]:

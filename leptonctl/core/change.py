@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.core.gate import Judgement
+from leptonctl.core.gate import Hold, Judgement
 from leptonctl.core.values import Action, Json, Span, Step
 
 DriftClass: TypeAlias = Literal["heal", "note", "decision", "unobserved"]
@@ -69,11 +69,17 @@ class Change(Frozen):
     is_return: bool = False
     placement: str | None = None
     span: Span | None = None
+    hold: Hold | None = None
 
     @property
     def is_held(self) -> bool:
-        """Whether a gate is known to hold the change. No gate holds a return."""
-        return not self.is_return and any(judgement.passed is False for judgement in self.judgements)
+        """Whether the change is known to be held. No gate holds a return."""
+        return self.hold is not None or (not self.is_return and any(judgement.passed is False for judgement in self.judgements))
+
+    @property
+    def is_newly_held(self) -> bool:
+        """Whether no run has met the hold as it is now."""
+        return self.is_held and not (self.hold is not None and self.hold.since)
 
 
 class Create(Change):
@@ -139,7 +145,7 @@ class Plan(Frozen):
 
     @property
     def summary(self) -> dict[str, int]:
-        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that gates hold. No count is left out."""
+        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that are held. No count is left out."""
         counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held"), 0)
         counted: set[str] = set()
         for change in self.changes:
@@ -159,9 +165,14 @@ class Plan(Frozen):
         return not any(c.known_after_apply for c in self.changes)
 
     @property
-    def gates_failed(self) -> bool:
-        """Whether a gate is known at plan time to fail."""
+    def holds(self) -> bool:
+        """Whether a binding is known at plan time to be held."""
         return any(c.is_held for c in self.changes)
+
+    @property
+    def newly_holds(self) -> bool:
+        """Whether one of these holds is not recorded yet (protocols 9)."""
+        return any(c.is_newly_held for c in self.changes)
 
     @property
     def has_effect(self) -> bool:
@@ -170,8 +181,8 @@ class Plan(Frozen):
 
     @property
     def applyable(self) -> bool:
-        """Whether there are changes (or drift to heal), no error, and no gate known to fail."""
-        return self.has_effect and not self.gates_failed and not any(d.severity == "error" for d in self.diagnostics)
+        """Whether there are changes (or drift to heal), no error, and no binding known to be held."""
+        return self.has_effect and not self.holds and not any(d.severity == "error" for d in self.diagnostics)
 
 
 ACTIONS: tuple[Action, ...] = ("create", "update", "remove", "forget", "keep")

@@ -70,7 +70,10 @@ class StepFailed(Frozen):
 
 
 class StepSkipped(Frozen):
-    """`because` is the op and address of the failed step that this one depends on."""
+    """`because` is the op and address of the failed step that this one depends on; of a binding that is still held, the reason.
+
+    `diagnostic` is set on the latter: a warning.
+    """
 
     type: ClassVar[str] = "step_skipped"
     op: str
@@ -78,12 +81,15 @@ class StepSkipped(Frozen):
     name: str
     key: str | None
     because: str
+    diagnostic: Diagnostic | None = None
 
 
 class ApplyFinished(Frozen):
     """`done`: number of steps by the past participle of their op, in the order of the table of ops.
 
     `healed`: environments that serve again what is bound. `changed`: environments whose settings changed, but no binding.
+    `held`: bindings that are held; `failed` counts those among them that are newly held. `withdrawn`: {environment, id, model,
+    version} of each package that was withdrawn.
     """
 
     type: ClassVar[str] = "apply_finished"
@@ -95,6 +101,8 @@ class ApplyFinished(Frozen):
     seconds: float
     healed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    held: int = 0
+    withdrawn: tuple[Mapping[str, str], ...] = ()
 
 
 Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped | ApplyFinished

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Span
 
-Hold: TypeAlias = Literal["gate", "not_comparable"]
+HoldKind: TypeAlias = Literal["gate", "not_comparable", "withdrawn", "frozen", "together"]
 
 
 class Gate(Frozen):
@@ -35,4 +35,17 @@ class Judgement(Frozen):
     test: str = ""
     n: int | None = None
     note: str = ""
-    held: Hold = "gate"
+    held: HoldKind = "gate"
+
+
+class Hold(Frozen):
+    """Why a change does not move. `kind` is its first cause, `reason` a plain line with all of them; `hint` is a command or an edit.
+
+    `package` is what would be bound, None while it is not built. `since`: when a run met this hold, "" when none has.
+    """
+
+    kind: HoldKind
+    reason: str
+    hint: str = ""
+    package: str | None = None
+    since: str = ""

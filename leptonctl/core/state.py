@@ -6,6 +6,7 @@ from typing import Literal
 from leptonctl.core.codec import Record
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Act, Freeze, HeldBinding, Withdrawal
 from leptonctl.core.values import Json
 
 
@@ -109,8 +110,8 @@ class Environment(Record):
     """The record of an environment. `platform` holds its settings as declared, with `type`.
 
     `served` belongs to the present incarnation, which began with the first bind: model -> package -> how it was served.
-    `host` is where its server runs. `commit` is the last commit applied to it from a repository; `dirty`: declared files differed
-    from it.
+    `host` is where its server runs. `commit` is the last commit that was applied to it clean and forwards: returns and applies of
+    uncommitted files leave it; `dirty`: what was applied last differed from it. `withdrawals` are all of them, with the readmitted.
     """
 
     platform: Mapping[str, Json]
@@ -124,6 +125,7 @@ class Environment(Record):
     incarnation: int = 1
     served: Mapping[str, Mapping[str, Served]] = {}
     destroyed: bool = False
+    withdrawals: tuple[Withdrawal, ...] = ()
 
 
 class Seal(Record):
@@ -189,7 +191,7 @@ class Moved(Record):
 
 
 class HistoryRecord(Record, tag_field="format_version", tag="1"):
-    """One change of pointers, or one refusal by gates (`held`). `previous` names the record before it, None for the first.
+    """One change of pointers, or one refusal (`held`), or an act. `previous` names the record before it, None for the first.
 
     `base`: the record of the state that was restored; those between it and this one belong to the state that was replaced.
     """
@@ -206,10 +208,11 @@ class HistoryRecord(Record, tag_field="format_version", tag="1"):
     evidence: tuple[Verdict, ...] = ()
     recovered_by: str | None = None
     base: Mark | None = None
+    acts: tuple[Act, ...] = ()
 
 
 class Pending(Record):
-    """A switch in progress: everything needed to complete it after a crash (law 8). Pointers of None are dropped."""
+    """A switch in progress: everything needed to complete it after a crash (law 8). Pointers and holds of None are dropped."""
 
     deployment: int
     claim: str
@@ -220,6 +223,8 @@ class Pending(Record):
     author: Author = Author()
     evidence: tuple[Verdict, ...] = ()
     held: tuple[Moved, ...] = ()
+    holds: Mapping[str, HeldBinding | None] = {}
+    acts: tuple[Act, ...] = ()
 
 
 class State(Record, tag_field="format_version", tag="1"):
@@ -229,7 +234,8 @@ class State(Record, tag_field="format_version", tag="1"):
     `generation` tell this state from a restored or copied one (protocols 3); `store` is the identity of its store. `pending`:
     environment -> its switch; `applies`: id -> running apply; `locks`, `tokens`: environment -> its lock, and the last token.
     `history` names the newest history record; `latest` is that record itself until the store is known to have it: the history
-    in the store is then never ahead of the state, unless an earlier state was restored.
+    in the store is then never ahead of the state, unless an earlier state was restored. `frozen`: environment -> its freeze;
+    `held`: address of a binding -> the hold that a run has met there.
     """
 
     checksum = False
@@ -251,6 +257,8 @@ class State(Record, tag_field="format_version", tag="1"):
     tokens: Mapping[str, int] = {}
     history: Mark | None = None
     latest: HistoryRecord | None = None
+    frozen: Mapping[str, Freeze] = {}
+    held: Mapping[str, HeldBinding] = {}
 
     def entries(self, prefix: str) -> dict[str, Pointer]:
         """The pointers below an address."""
@@ -265,6 +273,13 @@ class State(Record, tag_field="format_version", tag="1"):
         current = {a: p for a, p in self.current.items() if pointers.get(a, p) is not None}
         current.update({a: p for a, p in pointers.items() if p is not None})
         return replace(self, current=current, serial=self.serial + 1)
+
+    def holding(self, holds: Mapping[str, HeldBinding | None]) -> "State":
+        """The state with these holds set (or dropped, for None); the same object when nothing changes."""
+        if all(self.held.get(address) == hold for address, hold in holds.items()):
+            return self
+        merged = {**self.held, **holds}
+        return replace(self, held={address: hold for address, hold in sorted(merged.items()) if hold is not None})
 
     def epoch(self, token: int) -> Epoch:
         """The epoch of an environment's lock."""

@@ -160,6 +160,7 @@ def switched(name: str, pending: Pending, recovered_by: str | None = None) -> No
         deployment=pending.deployment or None,
         evidence=pending.evidence,
         held=pending.held,
+        acts=pending.acts,
         recovered_by=recovered_by,
     )
 

@@ -95,6 +95,8 @@ def _numbered(passage: Passage, number: int) -> Passage:
         author=passage.author,
         evidence=wanted.evidence,
         held=wanted.held,
+        holds=wanted.holds,
+        acts=wanted.acts,
     )
     return replace(passage, pending=pending, deployment=deployment)
 

@@ -61,7 +61,7 @@ class Switch(Frozen):
         """Carry one environment from its gates to its binding under one lock.
 
         `decide` is called with the state once the environment is locked, fenced and settled. If it moves no pointer, only the
-        bindings held by gates are recorded. `here`: this folder on this machine runs the environment.
+        bindings that are newly held are recorded. `here`: this folder on this machine runs the environment.
 
         Failure: `lock-held` (exit 4), `taken-over`, `stale-binding` (exit 5), `not-ready` and the platform's own.
         """
@@ -70,8 +70,8 @@ class Switch(Frozen):
             if wanted.bindings or wanted.environment is None:
                 return self.run(locked, wanted, here=here)
             if wanted.held:
-                locked.mine(locked.state)
-                self.pointers.note(Note(author=self.author, environment=name, evidence=wanted.evidence, held=wanted.held))
+                note = Note(author=self.author, environment=name, evidence=wanted.evidence, held=wanted.held, acts=wanted.acts)
+                self.pointers.note(note, lambda state: locked.mine(state).holding(wanted.holds))
             return _unmoved(locked)
 
     def recover(self, name: str, *, here: bool, force: bool = False) -> Outcome:

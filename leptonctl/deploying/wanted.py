@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from leptonctl.core.address import document, member_of, parse
+from leptonctl.core.address import covers, document, member_of, parse
 from leptonctl.core.deployment import Deployment, Route, ServerRecord
 from leptonctl.core.frozen import Frozen, field, replace
+from leptonctl.core.holds import Act, HeldBinding
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Author, Environment, Moved, Pending, Pointer, Seal, Served, State, Verdict
 from leptonctl.spi.platforms import placement
@@ -19,11 +20,12 @@ class Wanted(Frozen):
     """What an environment should be after the switch.
 
     bindings: address -> its new pointer (None: removed), for all that move; includes the environment's own address if it moves.
-    environment: its record with platform, protected, requests, host and commit as wanted; the switch fills in number,
-        incarnation, url and what was served. None: it is destroyed, and nothing serves it any more.
+    environment: its record with platform, protected, requests, host, commit and withdrawals as wanted; the switch fills in
+        number, incarnation, url and what was served. None: it is destroyed, and nothing serves it any more.
     routes: (address, pointer) -> the route that serves it, called for each binding after the switch.
     seals: model version -> its seal. before: address -> what the plan would replace; a difference is `stale-binding`.
-    evidence, held: the verdicts of the gates and the bindings that they held, for the history.
+    evidence, held, acts: the verdicts of the gates, the bindings that are newly held, withdrawals and readmissions, for the history.
+    holds: address -> the hold to record there (None: dropped).
     returning: all bindings return to packages served here before, so that one ready server is enough (protocols 7).
     """
 
@@ -35,6 +37,8 @@ class Wanted(Frozen):
     evidence: tuple[Verdict, ...] = ()
     held: tuple[Moved, ...] = ()
     returning: bool = False
+    holds: Mapping[str, HeldBinding | None] = field(default_factory=dict)
+    acts: tuple[Act, ...] = ()
 
 
 def moved_since(state: State, before: Mapping[str, Before]) -> list[str]:
@@ -62,8 +66,8 @@ def moves(state: State, name: str, wanted: Wanted, number: int, at: str) -> dict
 def environment_after(old: Environment | None, wanted: Environment | None, *, number: int, url: str | None) -> Environment | None:
     """The record of an environment after the switch.
 
-    Without a new commit the recorded one stays. After a destroy the record stays, so that no number is used again; the next bind
-    begins an incarnation, in which nothing has been served.
+    Without a new commit the recorded one stays. After a destroy the record stays, so that no number is used again and what was
+    withdrawn stays so; the next bind begins an incarnation, in which nothing has been served.
     """
     if wanted is None:
         return None if old is None else replace(old, destroyed=True, served={}, url=None)
@@ -76,9 +80,10 @@ def environment_after(old: Environment | None, wanted: Environment | None, *, nu
         # elsewhere no host is ours, and the next one that applies `run: here` becomes it
         host="" if placement(wanted.platform) == "elsewhere" else wanted.host or old.host,
         commit=wanted.commit or old.commit,
-        dirty=wanted.dirty if wanted.commit else old.dirty,
+        dirty=wanted.dirty or (old.dirty and not wanted.commit),
         incarnation=old.incarnation + 1 if old.destroyed else old.incarnation,
         served={} if old.destroyed else old.served,
+        withdrawals=tuple({w.id: w for w in (*old.withdrawals, *wanted.withdrawals)}.values()),
         destroyed=False,
     )
 
@@ -124,7 +129,10 @@ def completed(state: State, name: str, served: ServedModels) -> State:
     if pending.environment is not None:
         environments[name] = with_served(pending.environment, served)
     sealed = {**pending.seals, **state.sealed}
-    return dropped(replace(state, environments=environments, sealed=sealed), name).moved(pending.pointers)
+    destroyed = pending.environment is None or pending.environment.destroyed
+    gone = {a: None for a in state.held if pending.pointers.get(a, "") is None or (destroyed and covers(document("environment", name), a))}
+    held = state.holding({**gone, **pending.holds})
+    return dropped(replace(held, environments=environments, sealed=sealed), name).moved(pending.pointers)
 
 
 def complete_interrupted(state: State, live: Mapping[str, Live]) -> State:

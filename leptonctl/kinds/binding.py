@@ -1,4 +1,4 @@
-"""A binding, environment -> model version: its node, the evidence that its gates need, and whether it is a return. Pure."""
+"""A binding, environment -> model version: its node, the evidence that its gates need, whether it is a return or withdrawn. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,6 +8,8 @@ from leptonctl.core.change import Change, PlannedStep, Remove
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.gate import Gate
 from leptonctl.core.graph import declaration
+from leptonctl.core.holds import Withdrawal
+from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Span, Step
@@ -19,6 +21,13 @@ from leptonctl.language.resolve import Declared
 PACKAGE_OUTPUT = "package"
 
 
+class Readmit(Frozen):
+    """What a binding says of a withdrawal: its id, and why the package is let back in."""
+
+    withdrawal: str
+    reason: str
+
+
 class Binding(Frozen):
     """A declared binding, and the gates that guard it."""
 
@@ -27,6 +36,7 @@ class Binding(Frozen):
     model: Model
     gates: tuple[Gate, ...]
     declared: Declared
+    readmit: Readmit | None = None
 
     @property
     def version(self) -> str:
@@ -85,11 +95,39 @@ def package_of(binding: Binding, built: Mapping[str, Node], results: Mapping[str
 
 
 def is_return(binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]) -> bool:
-    """Whether this environment has served the declared package healthily in its present incarnation (protocols 7)."""
+    """Whether this environment has served the declared package healthily in its present incarnation (protocols 7), and has not
+    withdrawn it since.
+    """
     record = state.environments.get(binding.environment) if state else None
     if record is None:
         return False
-    return package_of(binding, built, results) in record.served.get(binding.model.declared.name, {})
+    served = package_of(binding, built, results) in record.served.get(binding.model.declared.name, {})
+    return served and not withdrawals_of(binding, built, state, results)
+
+
+def withdrawals_of(
+    binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]
+) -> tuple[Withdrawal, ...]:
+    """The withdrawals that keep the declared package out, less the one that the binding readmits. What is bound now is not kept out."""
+    withdrawals = [w for w in matching_withdrawals(binding, built, state, results) if w.readmitted is None]
+    return tuple(w for w in withdrawals if binding.readmit is None or w.id != binding.readmit.withdrawal)
+
+
+def matching_withdrawals(
+    binding: Binding, built: Mapping[str, Node], state: State | None, results: Mapping[str, Result]
+) -> tuple[Withdrawal, ...]:
+    """All withdrawals of the declared recipe, package or graph in this environment, also those that were readmitted."""
+    record = state.environments.get(binding.environment) if state else None
+    if state is None or record is None or not record.withdrawals:
+        return ()
+    node = built[binding.model.address]
+    package = package_of(binding, built, results)
+    bound = state.current.get(binding.address)
+    if bound is not None and package is not None and bound.package == package:
+        return ()
+    export = results.get(node.step("export").key or "")
+    artifact = export.artifacts.get(GRAPH_FILE) if export else None
+    return tuple(w for w in record.withdrawals if w.covers(binding.model.declared.name, node.digest, package, artifact))
 
 
 def span_of(binding: Binding) -> Span:

@@ -11,7 +11,7 @@ from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds import binding as binding_of
 from leptonctl.kinds import unbuilt
-from leptonctl.kinds.binding import Binding
+from leptonctl.kinds.binding import Binding, Readmit
 from leptonctl.kinds.gate_block import gates_for_unknown_models, gates_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
 from leptonctl.kinds.model import models
@@ -158,7 +158,13 @@ def _bindings(
                 model=model,
                 gates=gates,
                 declared=declared,
+                readmit=_readmit(value),
             )
+
+
+def _readmit(value: Json) -> Readmit | None:
+    block = value.get("readmit") if isinstance(value, dict) else None
+    return Readmit(withdrawal=str(block["withdrawal"]), reason=str(block["reason"])) if isinstance(block, dict) else None
 
 
 def _platform(declared: Declared, declarations: Declarations) -> tuple[dict[str, Json], dict[str, Json], tuple[Diagnostic, ...]]:

@@ -2,34 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 
-from leptonctl.core.change import Change, Keep
+from leptonctl.core.address import parse
+from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
 from leptonctl.core.state import State
-from leptonctl.kinds.binding import Binding, is_return, with_unbind_step
+from leptonctl.kinds.binding import Binding, is_return, package_of, with_unbind_step, withdrawals_of
+from leptonctl.kinds.environment import environments
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import metrics_to_evaluate
 from leptonctl.kinds.gates import judgements
+from leptonctl.kinds.holding import hold_of, together
 from leptonctl.kinds.kind import Declarations
 
 
 def judge_changes(
     changes: Sequence[Change], declared: Mapping[str, Binding], declarations: Declarations, settled: Settled, state: State | None
 ) -> tuple[Change, ...]:
-    """The changes of bindings with their gates judged, and whether they are returns."""
-    return tuple(_judge_change(with_unbind_step(change), declared.get(change.address), declarations, settled, state) for change in changes)
+    """The changes of bindings with their gates judged, whether they are returns, and what holds them."""
+    judged = [_judge_change(with_unbind_step(change), declared.get(change.address), declarations, settled, state) for change in changes]
+    for environment in environments(declarations).values():
+        if environment.together:
+            group = [index for index, change in enumerate(judged) if environment.holds(change.address)]
+            for index, change in zip(group, together([judged[i] for i in group], state), strict=True):
+                judged[index] = change
+    return tuple(judged)
 
 
 def _judge_change(change: Change, binding: Binding | None, declarations: Declarations, settled: Settled, state: State | None) -> Change:
-    if binding is None or isinstance(change, Keep):
+    if isinstance(change, Keep):
         return change
+    if binding is None:
+        # an environment, or one of its bindings, that is no longer declared is kept while it is frozen
+        held = isinstance(change, Remove) and parse(change.address).kind == "environment"
+        return replace(change, hold=hold_of(change, state)) if held else change
     returning = is_return(binding, declarations.built, state, settled.results)
     verdicts = judge(binding, declarations, settled, state, returning=returning)
     unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in verdicts if j.passed is None)
     moves = (change.before, change.before_version) != (change.after, change.after_version)
     reason = f"return to {change.after_version}, served here before" if returning and moves else change.reason
-    return replace(change, judgements=verdicts, is_return=returning, reason=reason, known_after_apply=(*change.known_after_apply, *unknown))
+    hold = hold_of(
+        change,
+        state,
+        judgements=[j for j in verdicts if j.passed is False],
+        withdrawals=withdrawals_of(binding, declarations.built, state, settled.results),
+        package=package_of(binding, declarations.built, settled.results),
+        returning=returning,
+    )
+    known_after_apply = (*change.known_after_apply, *unknown)
+    return replace(change, judgements=verdicts, is_return=returning, reason=reason, known_after_apply=known_after_apply, hold=hold)
 
 
 def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, returning: bool) -> tuple[Judgement, ...]:

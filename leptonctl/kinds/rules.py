@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from leptonctl.core.change import Change, Keep
+from leptonctl.core.change import Because, Change, Keep
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.diff import becauses
+from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Checkout
+from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Json, Node, Span
-from leptonctl.kinds.binding import Binding
+from leptonctl.kinds.binding import Binding, matching_withdrawals
 from leptonctl.kinds.environment import Environment
 
 
@@ -23,7 +25,7 @@ def sealed(nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe
     for place, declaration in edited_seals(nodes, state).items():
         node, recipe = nodes[place], recipes.get(declaration)
         edits = list(becauses(recipe, node)) if recipe else []
-        keep = "; ".join(f"{_where(b.span)}{_written(b.path, b.before)} (now {_text(b.after)})" for b in edits)
+        keep = keep_lines(edits)
         span = next((b.span for b in edits if b.span is not None), node.span)
         environment = state.sealed[place].environment
         detail = f"{place} has served in the protected environment {environment}" + (f"; to keep it as it was: {keep}" if keep else "")
@@ -34,6 +36,11 @@ def sealed(nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe
             span=span,
             hint="undo the edit (it may be in the base block, in `vars` or in the dataset) and declare a new version with it",
         )
+
+
+def keep_lines(edits: Sequence[Because]) -> str:
+    """The lines that declare a version as it was."""
+    return "; ".join(f"{_where(b.span)}{_written(b.path, b.before)} (now {_text(b.after)})" for b in edits)
 
 
 def protection(environments: Mapping[str, Environment], changes: Sequence[Change], state: State | None) -> Iterator[Diagnostic]:
@@ -58,6 +65,54 @@ def protection(environments: Mapping[str, Environment], changes: Sequence[Change
                     f"environment {name} is recorded as protected",
                     hint=f"first apply `protected: false` for {name} alone, or run `leptonctl destroy {name}`",
                 )
+
+
+def readmissions(
+    bindings: Mapping[str, Binding],
+    changes: Sequence[Change],
+    built: Mapping[str, Node],
+    state: State | None,
+    results: Mapping[str, Result],
+) -> Iterator[Diagnostic]:
+    """A binding that moves readmits only a withdrawal of its own package, and each only once. A return needs none."""
+    for change in changes:
+        binding = bindings.get(change.address)
+        record = state.environments.get(binding.environment) if state and binding else None
+        if binding is None or binding.readmit is None or record is None or isinstance(change, Keep) or change.is_return:
+            continue
+        named = next((w for w in record.withdrawals if w.id == binding.readmit.withdrawal), None)
+        matching = matching_withdrawals(binding, built, state, results)
+        active = [w for w in matching if w.readmitted is None]
+        if named is None or named not in matching:
+            yield _unknown_withdrawal(binding, named, active or [w for w in record.withdrawals if w.readmitted is None])
+        elif named.readmitted is not None and active:
+            yield error(
+                "used-withdrawal",
+                "This withdrawal was readmitted before",
+                f"{named.id} was readmitted on {named.readmitted.at[:10]}; {binding.version} was withdrawn again as {active[-1].id}",
+                span=_at_withdrawal(binding),
+                hint=f"write `withdrawal: {active[-1].id}` with the reason why it comes back this time",
+            )
+
+
+def _unknown_withdrawal(binding: Binding, named: Withdrawal | None, active: Sequence[Withdrawal]) -> Diagnostic:
+    model = binding.model.declared.name
+    own = [w for w in active if w.model == model]
+    known = ", ".join(f"{w.id} ({w.version})" for w in own)
+    place = f"{binding.environment}/{model}"
+    if named is not None:
+        detail = f"{named.id} withdrew {named.model} {named.version}, not what {binding.version} is"
+    else:
+        detail = f"{binding.environment} has no withdrawal {binding.readmit.withdrawal if binding.readmit else ''}"
+    detail += f"; withdrawn from {place}: {known}" if known else f"; nothing is withdrawn from {place}"
+    hint = f"write one of {known}, or remove `readmit:`" if known else "remove `readmit:`"
+    return error(
+        "unknown-withdrawal", "A binding readmits a withdrawal that does not match", detail, span=_at_withdrawal(binding), hint=hint
+    )
+
+
+def _at_withdrawal(binding: Binding) -> Span:
+    return binding.declared.at("models", binding.model.declared.name, "readmit", "withdrawal")
 
 
 def rewind(

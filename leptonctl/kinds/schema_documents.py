@@ -257,6 +257,14 @@ BINDING = {
                     {"version": VERSION, "percent": number("Share of the requests.", minimum=0, maximum=100)},
                     required=["version", "percent"],
                 ),
+                "readmit": block(
+                    "Lets a version back in that was withdrawn from this environment, as `leptonctl readmit` does.",
+                    {
+                        "withdrawal": string("Id of the withdrawal, as `status` shows it.", pattern="^w[1-9][0-9]*$", examples=["w3"]),
+                        "reason": string("Why it comes back.", minLength=1, pattern="[^ ]"),
+                    },
+                    required=["withdrawal", "reason"],
+                ),
                 "shadow": string("A version that sees all requests and answers none. Not implemented yet.", pattern=NAME_PATTERN),
             },
             required=["version"],

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from leptonctl.core.codec import BadRecord, Record
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Act
 from leptonctl.core.packed import decode_state, encode_state
 from leptonctl.core.state import Author, HistoryRecord, Mark, Moved, Pointer, State, Verdict
 from leptonctl.spi.storage import Clearable, Objects, Stamp, StateCorrupt, StateStore, StorageError
@@ -41,6 +42,7 @@ class Note(Record):
     evidence: tuple[Verdict, ...] = ()
     held: tuple[Moved, ...] = ()
     recovered_by: str | None = None
+    acts: tuple[Act, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -112,9 +114,9 @@ class Pointers:
         """
         return self._swap(lambda before: (after := change(before), (note or Note()) if after.serial != before.serial else None))
 
-    def note(self, note: Note) -> State:
-        """Add a record to the history without moving a pointer: the serial stays."""
-        return self._swap(lambda before: (replace(before), note))
+    def note(self, note: Note, change: Move = replace) -> State:
+        """Add a record to the history, with a change of the state that moves no pointer: the serial stays."""
+        return self._swap(lambda before: (replace(change(before)), note))
 
     def _swap(self, change: Callable[[State], tuple[State, Note | None]]) -> State:
         is_retry = False
@@ -260,7 +262,7 @@ def _record(before: State, after: State, note: Note) -> HistoryRecord:
     return HistoryRecord(
         serial=after.serial, id=os.urandom(8).hex(), previous=before.history, at=now(), author=note.author,
         changes=tuple(moves(before, after)), held=note.held, environment=note.environment, deployment=note.deployment,
-        evidence=note.evidence, recovered_by=note.recovered_by,
+        evidence=note.evidence, recovered_by=note.recovered_by, acts=note.acts,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
-from leptonctl.core.frozen import fields
+from leptonctl.core.frozen import Frozen, fields, replace
 from leptonctl.core.gate import Judgement
 from leptonctl.views.plan_json import judgement_to_json
 from leptonctl.views.plan_text import gates_table, place
@@ -63,7 +63,7 @@ class Console:
         self._logged: dict[tuple[str, str], float] = {}
         self._drawn = 0
         self._command = ""
-        self._held = 0
+        self._held = Held()
         self._lock = Lock()
 
     def __call__(self, event: Event) -> None:
@@ -109,7 +109,7 @@ class Console:
         if isinstance(event, StepProgress):
             return self._progress(event, key)
         self._running.pop(key, None)
-        self._held += isinstance(event, StepFailed) and event.gate
+        self._held = _counted(self._held, event)
         return _end_lines(event, self._style)
 
     def _progress(self, event: StepProgress, key: tuple[str, str]) -> list[str]:
@@ -138,6 +138,9 @@ def _end_lines(event: StepFinished | StepFailed | StepSkipped, style: Style) -> 
     if isinstance(event, StepFinished):
         return _finish_lines(event, name, style)
     if isinstance(event, StepSkipped):
+        if event.diagnostic is not None:
+            hint = [f"    hint: {printable(event.diagnostic.hint)}"] if event.diagnostic.hint else []
+            return [f"{style.yellow('!')} {name}  {style.yellow('still held')}: {printable(event.because)}", *hint]
         return [f"{style.dim('-')} {name}  {style.dim('skipped: ' + printable(event.because) + ' failed')}"]
     if isinstance(event, StepFailed):
         return _failure_lines(event, name, style)
@@ -158,7 +161,7 @@ def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
 
 def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
     d = event.diagnostic.to_json()
-    lines = [f"{style.red('✗')} {name}  {style.red('held by its gates' if event.gate else 'failed')}  {style.dim(duration(event.seconds))}"]
+    lines = [f"{style.red('✗')} {name}  {style.red(_fate(event))}  {style.dim(duration(event.seconds))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
     if evidence:
         lines.append(evidence)
@@ -171,15 +174,43 @@ def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
     return lines
 
 
+class Held(Frozen):
+    """How many bindings were reported as held: newly, by their gates or otherwise, and still."""
+
+    by_gates: int = 0
+    otherwise: int = 0
+    still: int = 0
+
+
+def _counted(held: Held, event: Event) -> Held:
+    if isinstance(event, StepSkipped) and event.diagnostic is not None:
+        return replace(held, still=held.still + 1)
+    if not isinstance(event, StepFailed) or not event.gate:
+        return held
+    by_gates = event.diagnostic.id == "gate-failed"
+    return replace(held, by_gates=held.by_gates + by_gates, otherwise=held.otherwise + (not by_gates))
+
+
+def _fate(event: StepFailed) -> str:
+    if not event.gate:
+        return "failed"
+    return "held by its gates" if event.diagnostic.id == "gate-failed" else "held"
+
+
 def did_anything(event: ApplyFinished) -> bool:
-    """Whether any step was done, failed or skipped, or anything was healed or changed."""
-    return not event.ok or any((*event.done.values(), event.failed, event.skipped, event.healed, event.changed))
+    """Whether any step was done, failed, held or skipped, or anything was healed or changed."""
+    return not event.ok or any((*event.done.values(), event.failed, event.skipped, event.held, event.healed, event.changed))
 
 
-def closing(event: ApplyFinished, command: str, style: Style, *, held: int = 0) -> str:
-    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding held by its gates is not a failure."""
+def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | None = None) -> str:
+    """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding that is held is not a failure.
+
+    `held`: how many of its steps were reported as held.
+    """
+    held = held or Held()
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
-    counts |= {"failed": event.failed - held, "skipped": event.skipped, "held by gates": held}
+    counts |= {"failed": event.failed - held.by_gates - held.otherwise, "skipped": event.skipped}
+    counts |= {"held by gates": held.by_gates, "held": held.otherwise, "still held": held.still}
     parts = [f"{n} {word}" for word, n in counts.items() if n]
     parts += [f"{printable(name)} {word}" for word, names in (("healed", event.healed), ("changed", event.changed)) for name in names]
     if command == "destroy":

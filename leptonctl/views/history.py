@@ -2,7 +2,8 @@
 
 An entry: `{serial, at, by, host, commit, dirty, reason, job, command, environment, deployment, changes: [{address, before, after,
 before_version, after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes
-refused by gates, in the form of `changes`]}`. A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, seconds, metrics}`.
+that were held, in the form of `changes`], acts: [{kind, model, version, withdrawal, reason}]}`.
+A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, seconds, metrics}`.
 A job has the fields of `core.state.Job`, or is null.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 
 from leptonctl.core.address import parse
 from leptonctl.kinds.table import OPS
+from leptonctl.views.holds import act_text
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
 from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
@@ -33,15 +35,16 @@ def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | f
 
 def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
     if entry.get("missing"):
-        return f"{style.bold('#' + str(entry['serial']))}  {style.red(printable(entry['missing']))}"
-    head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
+        return f"{style.bold('missing')}  serial {entry['serial']}  {style.red(printable(entry['missing']))}"
+    head = f"{style.bold(printable(title(entry)))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
     if entry.get("replaced"):
         head += style.dim("  (of a state that was replaced)")
-    if entry.get("deployment"):
-        head += f"  deployment {entry['deployment']} of {printable(entry['environment'])}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
-    moves += [(printable(c["address"]), move(c), style.red("held by its gates")) for c in entry.get("held") or []]
+    moves += [
+        (printable(c["address"]), move(c), style.red("held by its gates" if gated(entry, c) else "held")) for c in entry.get("held") or []
+    ]
     lines = [head, *_circumstances(entry, style), table(moves, indent=4)]
+    lines += [f"    {style.yellow(act_text(act, entry))}" for act in entry.get("acts") or []]
     gates = entry.get("evidence") or []
     if gates:
         # the address of a gate matters only where several bindings moved at once
@@ -56,6 +59,22 @@ def _circumstances(record: Mapping[str, Any], style: Style) -> list[str]:
     reason, job = record.get("reason"), record.get("job") or {}
     lines = [f"    reason: {printable(reason)}"] if reason else []
     return lines + [style.dim(f"    {printable(job[name])}") for name in ("request_url", "url") if job.get(name)]
+
+
+def title(entry: Mapping[str, Any]) -> str:
+    """`deployment 18 of prod`: the number that `rollback --to` takes. What moved no environment has no number."""
+    if entry.get("deployment"):
+        return f"deployment {entry['deployment']} of {entry['environment']}"
+    if entry.get("held"):
+        return f"held in {entry['environment']}"
+    if entry.get("environment"):
+        return str(entry["environment"])
+    return "recorded"
+
+
+def gated(entry: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+    """Whether a gate of this binding did not pass."""
+    return any(g.get("address") == change["address"] and g["passed"] is not True for g in entry.get("evidence") or [])
 
 
 def move(change: Mapping[str, Any]) -> str:
@@ -85,10 +104,14 @@ def _order(op: str) -> int:
 def _way_back(entries: list[Mapping[str, Any]]) -> list[str]:
     """How to undo the newest switch from one version to another."""
     for entry in sorted(entries, key=lambda e: e["serial"], reverse=True):
+        withdrawn = {act["model"] for act in entry.get("acts") or [] if act["kind"] == "withdrawn"}
         for change in entry["changes"]:
             place = parse(change["address"])
             binding = f"{place.name}/{place.member}"
+            if place.member in withdrawn:
+                # this was the way back
+                return []
             if place.member is not None and change["before"] and change["after"]:
                 effect = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
-                return [f"Last switch: #{entry['serial']}. `leptonctl rollback {printable(binding)}`{effect}."]
+                return [f"Last switch: {printable(title(entry))}. `leptonctl rollback {printable(binding)}`{effect}."]
     return []

@@ -3,7 +3,7 @@
 from typing import Any
 
 from leptonctl.core.change import Because, Change, Drift, Plan, PlannedStep
-from leptonctl.core.gate import Judgement
+from leptonctl.core.gate import Hold, Judgement
 from leptonctl.core.state import Verdict
 from leptonctl.kinds.gates import judgement_of
 
@@ -65,7 +65,12 @@ def _change(change: Change) -> dict[str, Any]:
         "gates": [judgement_to_json(j) for j in change.judgements],
         "is_return": change.is_return,
         "placement": change.placement,
+        "hold": _hold(change.hold) if change.hold is not None else None,
     }
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    return {"kind": hold.kind, "reason": hold.reason, "hint": hold.hint, "known": hold.since != "", "since": hold.since or None}
 
 
 def _because(because: Because) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from leptonctl.views.plan_text import place
 from leptonctl.views.style import cut, printable, value_text
 from leptonctl.views.words import (
     MARKS,
-    failed_gates,
     forecast_line,
     gate_cells,
     gates_line,
     has_effect,
+    is_held,
+    says_hold,
     step_text,
     summary_line,
     versions_text,
@@ -79,7 +80,7 @@ def _template() -> "Template":
 
 def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
     """The template's values, with at most `limit` rows of each kind; what stops the plan comes first."""
-    changes = sorted(plan["changes"], key=lambda c: not failed_gates(c))
+    changes = sorted(plan["changes"], key=lambda c: not is_held(c))
     gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]
     gates.sort(key=lambda g: "✗?✓".index(g["verdict"]))
     details = [c for c in changes if c["because"] or c["before"] or c["after"]]
@@ -101,12 +102,14 @@ def _change(change: dict[str, Any]) -> dict[str, Any]:
     causes = [f"{b['path']}: {value_text(b['before'], 40)} → {value_text(b['after'], 40)}" for b in change["because"]]
     more = [f"and {len(causes) - IN_TABLE} more"] if len(causes) > IN_TABLE else []
     why = why_text(change)
+    hold = change.get("hold")
+    held = [f"held: {hold['reason']}"] if hold is not None and says_hold(hold) else []
     return {
         "mark": "" if change["action"] == "forget" else f"\\{MARKS[change['action']]}",
         "action": change["action"],
         "address": change["address"],
         "versions": versions_text(change),
-        "why": ([why] if why else []) + causes[:IN_TABLE] + more,
+        "why": held + ([why] if why else []) + causes[:IN_TABLE] + more,
         "steps": [step_text(s) for s in change["steps"]],
     }
 

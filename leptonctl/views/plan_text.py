@@ -6,6 +6,7 @@ from typing import Any
 
 from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
+from leptonctl.views.holds import hold_line
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.style import Style, cut, printable, value_text
 from leptonctl.views.tables import table
@@ -17,6 +18,8 @@ from leptonctl.views.words import (
     gate_cells,
     gates_line,
     has_effect,
+    is_held,
+    says_hold,
     step_text,
     summary_line,
     versions_text,
@@ -59,8 +62,8 @@ def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose
         groups.setdefault((change["action"], parse(change["address"]).kind, change["reason"]), []).append(change)
     blocks: list[str] = []
     for group in groups.values():
-        # a change that a gate holds back is what the reader must see: it is never folded
-        first = [c for c in group if failed_gates(c)]
+        # a change that is held back is what the reader must see: it is never folded
+        first = [c for c in group if is_held(c)]
         first += [c for c in group if c not in first][: max(0, SHOWN - len(first))]
         rest = [c for c in group if c not in first]
         blocks += [_block(c, style, width) for c in first]
@@ -102,6 +105,9 @@ def _block(change: dict[str, Any], style: Style, width: int) -> str:
     if change["steps"]:
         lines.append("    " + " · ".join(_step(s, style) for s in change["steps"]))
     lines.append(gates_table(change["gates"], style, indent=4))
+    hold = change.get("hold")
+    if hold is not None and says_hold(hold):
+        lines.append("    " + hold_line(hold, style))
     return "\n".join(line for line in lines if line)
 
 

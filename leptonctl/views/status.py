@@ -33,13 +33,15 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     head += [style.dim("elsewhere")] if environment.get("placement") == "elsewhere" else []
     head += [style.dim("protected")] if environment.get("protected") else []
     head += [style.dim(commit_text(environment))] if environment.get("commit") else []
+    head += [f"deployment {environment['deployment']}"] if environment.get("deployment") else []
     lines = [_wrapped(head, width)]
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
     reason = environment.get("reason") if environment.get("placement") == "elsewhere" else ""
     # no apply from here repairs it
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style)))
     servers = servers_lines(environment, color=color, width=width, now=now)
-    return "\n".join([*lines, *(servers or ([f"  {style.yellow('!')} {printable(reason)}"] if reason else []))])
+    ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
+    return "\n".join([*lines, *ways, *(servers or ([f"  {style.yellow('!')} {printable(reason)}"] if reason else []))])
 
 
 def _url(environment: Mapping[str, Any]) -> list[str]:
@@ -56,6 +58,37 @@ def _wrapped(parts: Sequence[str], width: int) -> str:
         fits = text_width(lines[-1]) + 2 + text_width(part) <= width
         lines[-1:] = [f"{lines[-1]}  {part}"] if fits else [lines[-1], f"  {part}"]
     return "\n".join(lines)
+
+
+def _number(model: Mapping[str, Any]) -> str:
+    """The deployment that brought a binding, as `rollback --to` takes it."""
+    return "-" if model.get("deployment") is None else str(model["deployment"])
+
+
+def _frozen(environment: Mapping[str, Any], style: Style) -> list[str]:
+    frozen = environment.get("frozen")
+    if not frozen:
+        return []
+    by = f" by {printable(frozen['by'])}" if frozen["by"] else ""
+    return [f"  {style.yellow('frozen')} since {when(frozen['at'])}{by}: {printable(frozen['reason'])}"]
+
+
+def _held(environment: Mapping[str, Any], style: Style) -> list[str]:
+    lines = []
+    for hold in environment.get("held") or []:
+        text = f"{hold['model'] or environment['name']} {hold['version'] or '(removal)'} since {when(hold['since'])}: {hold['reason']}"
+        lines.append(f"  {style.yellow('held')} {printable(text)}")
+    return lines
+
+
+def _withdrawn(environment: Mapping[str, Any], style: Style) -> list[str]:
+    lines = []
+    for model in environment["models"]:
+        for w in model.get("withdrawn") or []:
+            by, why = f" by {w['by']}" if w["by"] else "", f": {w['reason']}" if w["reason"] else ""
+            text = printable(f"{model['name']} {w['version']} ({w['id']}) since {when(w['at'])}{by}{why}")
+            lines.append(f"  {style.yellow('withdrawn')} {text}")
+    return lines
 
 
 def _models(models: Sequence[Mapping[str, Any]], *, color: bool, width: int, now: str | float | None) -> str:
@@ -78,10 +111,10 @@ def _width(text: str) -> int:
 
 def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *, full: bool, artifact: bool) -> list[Sequence[str]]:
     """The names of the columns, then the cells of each binding."""
-    rows: list[Sequence[str]] = [("model", "version", "since", "serial", *(["artifact"] if artifact else []))]
+    rows: list[Sequence[str]] = [("model", "version", "since", "deployment", *(["artifact"] if artifact else []))]
     for model in models:
         since = (when if full else since_text)(model["since"], now)
-        cells = (printable(model["name"]), printable(model["version"]), since, f"#{model['serial']}")
+        cells = (printable(model["name"]), printable(model["version"]), since, _number(model))
         rows.append((*cells, short(model["artifact"])) if artifact else cells)
     return rows
 

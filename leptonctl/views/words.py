@@ -11,6 +11,7 @@ NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held")
 """Counters of a summary that do not count steps to be computed."""
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
 NOTHING = "Nothing to do: everything declared is in place."
+GATES = ("gate", "not_comparable")
 VERDICTS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -84,6 +85,16 @@ def failed_gates(change: dict[str, Any]) -> list[dict[str, Any]]:
     return [] if change["is_return"] else [g for g in change["gates"] if g["passed"] is False]
 
 
+def is_held(change: dict[str, Any]) -> bool:
+    """Whether anything is known to hold this change back."""
+    return bool(change.get("hold") or failed_gates(change))
+
+
+def says_hold(hold: dict[str, Any]) -> bool:
+    """Whether a hold needs a line of its own: gates say it already."""
+    return hold["kind"] not in GATES
+
+
 def build_steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """The steps that would be computed; a step shared by two addresses is listed once."""
     step_keys: set[tuple[str, str]] = set()
@@ -118,7 +129,8 @@ def summary_line(plan: dict[str, Any]) -> str:
     if counts[BIND] > counts["held"]:
         parts.append(f"{counts[BIND] - counts['held']} to bind")
     if counts["held"]:
-        parts.append(f"{counts['held']} held by gates")
+        kinds = {c["hold"]["kind"] for c in plan["changes"] if c.get("hold")}
+        parts.append(f"{counts['held']} held" + (" by gates" if kinds <= set(GATES) else ""))
     heals = sum(d["class"] == "heal" for d in plan["drift"])
     if heals:
         parts.append(f"{heals} to heal")

@@ -356,7 +356,7 @@ def test_properties_of_a_plan() -> None:
     assert {name for name, plan in plans.items() if plan.has_effect} == {"new", "heal", "gate", "return", "error", "unknown"}
     assert {name for name, plan in plans.items() if plan.applyable} == {"new", "heal", "return", "unknown"}
     assert {name for name, plan in plans.items() if not plan.complete} == {"unknown"}
-    assert {name for name, plan in plans.items() if plan.gates_failed} == {"gate"}
+    assert {name for name, plan in plans.items() if plan.holds} == {"gate"}
 
 
 # --- forecast ------------------------------------------------------------------------------------------------------------------

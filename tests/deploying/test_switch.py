@@ -10,6 +10,7 @@ from leptonctl.core import layout
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Act, HeldBinding, Withdrawal
 from leptonctl.core.state import Moved, Pointer, Seal, Verdict
 from leptonctl.deploying import fence, phases
 from leptonctl.deploying.switch import POINTS, Switch
@@ -528,6 +529,30 @@ def test_a_killed_switch_is_settled_by_the_head(root: Path, point: str, monkeypa
     if moved:
         assert records[-1].author == author("ann"), "whose change it was"
         assert "bob@" in records[-1].recovered_by
+
+
+@pytest.mark.parametrize("point", ["record", "bind"])
+def test_a_killed_switch_loses_no_withdrawal_and_no_hold(root: Path, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come into force with the binding, whoever completes it, and not without it."""
+    withdrawal = Withdrawal(id="w1", model=MODEL, version="v2", digest="sha256:v2", package="package of v2", artifact="", at="now")
+    act = Act(kind="withdrawn", model=MODEL, version="v2", withdrawal="w1")
+    other = f"{ADDRESS}/other"
+    held = HeldBinding(version="v9", digest="sha256:v9", package=None, kind="gate", reason="f1", since="now")
+
+    def back(state):
+        wanted = binds("v1", holds={other: held, BINDING: None}, acts=(act,))(state)
+        return replace(wanted, environment=environment(state, withdrawals=(withdrawal,)))
+
+    with following(root):
+        with claimed(pointers_of(root), owner("ann"), [BINDING]) as claim:
+            switch_of(root, claim).move(NAME, binds("v2", holds={BINDING: held}), here=True)
+        killed_at(root, point, back, monkeypatch)
+        with claimed(pointers_of(root), owner("bob"), [BINDING]) as claim:
+            switch_of(root, claim).recover(NAME, here=True)
+    state, moved = state_of(root), point == "bind"
+    assert state.environments[NAME].withdrawals == ((withdrawal,) if moved else ())
+    assert dict(state.held) == ({other: held} if moved else {BINDING: held})
+    assert chain(root)[-1].acts == ((act,) if moved else ())
 
 
 @pytest.mark.parametrize("point", ["head", "activate"])

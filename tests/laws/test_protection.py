@@ -226,15 +226,15 @@ def test_without_a_repository_it_is_a_note(fresh: Path) -> None:
     apply(fresh)
     edit(fresh / "environment-prod.yaml", "line: v1", "line: v2")
     apply(fresh)
+    edit(fresh / "environment-prod.yaml", "line: v2", "line: v3")
     commit(fresh, "at last")
-    edit(fresh / "environment-prod.yaml", "line: v2", "line: v1")
     apply(fresh)
     shutil.rmtree(fresh / ".git")
-    edit(fresh / "environment-prod.yaml", "line: v1", "line: v3")
+    edit(fresh / "environment-prod.yaml", "line: v3", "line: v1")
     shown = json.loads(run("plan", "--json", cwd=fresh).stdout)
-    assert [(d["id"], d["severity"]) for d in shown["diagnostics"]] == [("rewind-unknown", "note")]
+    assert [(d["id"], d["severity"]) for d in shown["diagnostics"]] == [("rewind-unknown", "note"), ("withdraws", "note")]
     apply(fresh)
-    assert bound(fresh) == "v3"
+    assert bound(fresh) == "v1"
 
 
 def in_ci(root: Path, clone: Path, *options: str) -> Path:

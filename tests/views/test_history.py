@@ -5,7 +5,7 @@ from leptonctl.views.history import NOTHING, render_text
 A, B = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
 SWITCH = {
     "serial": 40, "at": "2026-11-21T15:12:39Z", "by": "mara", "host": "build7", "commit": "1a2b3c4d5e6f7890", "command": "apply",
-    "environment": "prod",
+    "environment": "prod", "deployment": 12,
     "changes": [{"address": "environment/prod/spam-filter", "before": A, "after": B, "before_version": "v1", "after_version": "v2",
                  "reason": "version switched"}],
     "evidence": [
@@ -34,7 +34,7 @@ def test_changes_and_builds_newest_first():
     assert (
         render_text({"entries": [FIRST, SWITCH], "builds": [BUILD]}, now="2026-11-25T15:12:39Z")
         == """\
-#40  2026-11-21 15:12 UTC (4 days ago)  apply  by mara on build7, commit 1a2b3c4d5e6f
+deployment 12 of prod  2026-11-21 15:12 UTC (4 days ago)  apply  by mara on build7, commit 1a2b3c4d5e6f
     environment/prod/spam-filter  v1 → v2  version switched
       ✓  accuracy  0.9312  ≥ 0.85
       ✓  f1 drop   -0.004  ≤ 0.01  (0.9 bound, 0.904 candidate)
@@ -42,22 +42,24 @@ def test_changes_and_builds_newest_first():
 built  2026-11-21 15:10 UTC (4 days ago)  model/spam-filter@v2  by mara
     train, export, cross-validate in 12 s: accuracy 0.9312, cv_accuracy_mean 0.92
 
-#39  2026-11-21 15:00 UTC (4 days ago)  apply  by ci, without a commit
+recorded  2026-11-21 15:00 UTC (4 days ago)  apply  by ci, without a commit
     dataset/mail@2024-06  added
     environment/prod/old  v1 → unbound
     model/spam-filter@v1  ab12ab12ab12 → cd34cd34cd34
 
-Last switch: #40. `leptonctl rollback prod/spam-filter` brings v1 back."""
+Last switch: deployment 12 of prod. `leptonctl rollback prod/spam-filter` brings v1 back."""
     )
 
 
 def test_held_bindings_are_shown_with_their_evidence():
     refused = {**SWITCH["evidence"][0], "value": 0.8, "candidate": 0.8, "passed": False}
-    text = render_text({"entries": [{**SWITCH, "changes": [], "held": SWITCH["changes"], "evidence": [refused]}], "builds": []})
+    text = render_text(
+        {"entries": [{**SWITCH, "deployment": None, "changes": [], "held": SWITCH["changes"], "evidence": [refused]}], "builds": []}
+    )
     assert (
         text
         == """\
-#40  2026-11-21 15:12 UTC  apply  by mara on build7, commit 1a2b3c4d5e6f
+held in prod  2026-11-21 15:12 UTC  apply  by mara on build7, commit 1a2b3c4d5e6f
     environment/prod/spam-filter  v1 → v2  held by its gates
       ✗  accuracy  0.8  ≥ 0.85"""
     )
@@ -77,3 +79,14 @@ def test_a_first_binding_has_no_rollback():
 
 def test_an_empty_history():
     assert render_text({"entries": [], "builds": []}) == NOTHING
+
+
+def test_acts_are_told_and_what_they_withdrew_is_no_way_back():
+    act = {"kind": "withdrawn", "model": "spam-filter", "version": "v1", "withdrawal": "w1", "reason": "it flags invoices"}
+    text = render_text({"entries": [{**SWITCH, "acts": [act]}], "builds": []})
+    assert "    withdrawn: spam-filter v1 (w1): it flags invoices" in text
+    assert "Last switch" not in text
+    freeze = {"kind": "frozen", "model": "", "version": "", "withdrawal": "", "reason": "audit"}
+    frozen = render_text({"entries": [{**SWITCH, "deployment": None, "changes": [], "evidence": [], "acts": [freeze]}], "builds": []})
+    assert frozen.startswith("prod  2026")
+    assert frozen.endswith("    frozen: prod: audit")

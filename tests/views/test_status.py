@@ -5,10 +5,10 @@ from leptonctl.views.status import NOTHING, render_text
 A, B = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
 
 SPAM = {
-    "name": "spam-filter", "version": "v2", "digest": A, "artifact": A, "since": "2026-11-21T15:12:39+00:00", "serial": 40,
+    "name": "spam-filter", "version": "v2", "digest": A, "artifact": A, "since": "2026-11-21T15:12:39+00:00", "serial": 40, "deployment": 12,
     "metrics": {"accuracy": 0.931234, "f1": 0.9, "cv_accuracy_std": 0.01}, "live_digest": A, "live_artifact": A, "live_since": None, "drift": None,
 }  # fmt: skip
-WIDE = {**SPAM, "name": "分類", "version": "2024-06", "artifact": B, "serial": 4, "metrics": {}}
+WIDE = {**SPAM, "name": "分類", "version": "2024-06", "artifact": B, "serial": 4, "deployment": 3, "metrics": {}}
 PROD = {
     "name": "prod",
     "url": "http://127.0.0.1:8080",
@@ -25,9 +25,9 @@ def test_the_table_shows_what_serves_where_and_since_when():
         render_text(status, now="2026-11-21T18:13:00Z", width=120)
         == """\
 prod  http://127.0.0.1:8080  healthy  protected  commit 1a2b3c4d5e6f
-  model        version  since                           serial  artifact      metrics
-  spam-filter  v2       2026-11-21 15:12 UTC (3 h ago)     #40  ab12ab12ab12  accuracy 0.9312, f1 0.9
-  分類         2024-06  2026-11-21 15:12 UTC (3 h ago)      #4  cd34cd34cd34
+  model        version  since                           deployment  artifact      metrics
+  spam-filter  v2       2026-11-21 15:12 UTC (3 h ago)          12  ab12ab12ab12  accuracy 0.9312, f1 0.9
+  分類         2024-06  2026-11-21 15:12 UTC (3 h ago)           3  cd34cd34cd34
 
 staging
   no model is bound"""

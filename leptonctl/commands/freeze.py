@@ -1,0 +1,66 @@
+"""`freeze` and `unfreeze`: hold every binding of an environment except returns, until it is unfrozen."""
+
+from leptonctl.commands.bind_yaml import environment_document
+from leptonctl.commands.readmit import require_reason
+from leptonctl.commands.recover import recover
+from leptonctl.commands.session import Session
+from leptonctl.commands.who import author_of, owner_of
+from leptonctl.core.codec import plain
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Act, Freeze
+from leptonctl.core.state import State
+from leptonctl.core.values import Json
+from leptonctl.deploying.look import is_here
+from leptonctl.storage.claims import claimed
+from leptonctl.storage.pointers import Note, now
+
+
+def freeze(session: Session, environment: str, reason: str) -> dict[str, Json]:
+    """Freeze an environment that is declared or recorded. Waits for a switch that is under way, and for nothing else."""
+    require_reason(reason, f'leptonctl freeze {environment} --reason "…"')
+    return _set(session, environment, reason.strip(), frozen=True)
+
+
+def unfreeze(session: Session, environment: str, reason: str = "") -> dict[str, Json]:
+    """Let the bindings of an environment move again. One that is not frozen stays as it is."""
+    return _set(session, environment, reason.strip(), frozen=False)
+
+
+def refuse_frozen(state: State, name: str) -> None:
+    """Failure `frozen-environment` when the environment is frozen: what is frozen is not destroyed."""
+    if name in state.frozen:
+        raise frozen_failure(name, state.frozen[name])
+
+
+def frozen_failure(name: str, freeze_: Freeze) -> Failure:
+    """The refusal to destroy what is frozen."""
+    detail = f"{name} is frozen since {freeze_.at[:16].replace('T', ' ')} UTC: {freeze_.reason}"
+    return fail("frozen-environment", "The environment is frozen", detail, hint=f"leptonctl unfreeze {name}")
+
+
+def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str, Json]:
+    recover(session)
+    recorded = session.pointers.read()
+    record = recorded.environments.get(name) if recorded else None
+    if record is None and not (recorded is not None and name in recorded.frozen):
+        environment_document(session, name)
+    if not frozen and (recorded is None or name not in recorded.frozen):
+        return {"environment": name, "frozen": None, "changed": False}
+    session.pointers.begin()
+    owner = owner_of(session, reason=reason)
+    author = author_of(owner, "freeze" if frozen else "unfreeze")
+    value = Freeze(at=now(), by=owner.user, reason=reason) if frozen else None
+    note = Note(author=author, environment=name, acts=(Act(kind="frozen" if frozen else "unfrozen", reason=reason),))
+    with (
+        claimed(session.pointers, owner, [], liveness=session.liveness) as claim,
+        # under the lock, so that a switch that has passed its holds already is over
+        session.switch(claim, author).locked(name, here=is_here(record)) as locked,
+    ):
+        session.pointers.note(note, lambda state: _with(locked.mine(state), name, value))
+    return {"environment": name, "frozen": plain(value) if value else None, "changed": True}
+
+
+def _with(state: State, name: str, value: Freeze | None) -> State:
+    others = {other: freeze_ for other, freeze_ in state.frozen.items() if other != name}
+    return replace(state, frozen={**others, name: value} if value is not None else others)

@@ -1,0 +1,118 @@
+"""`readmit`: lets a version back in that was withdrawn from an environment. Binds nothing: that takes an apply."""
+
+from collections.abc import Sequence
+
+from leptonctl.commands.recover import recover
+from leptonctl.commands.session import Session
+from leptonctl.commands.who import author_of, owner_of
+from leptonctl.commands.withdrawing import act_of, readmitted_by
+from leptonctl.core.address import environment_and_member, parse, version_of
+from leptonctl.core.codec import plain
+from leptonctl.core.diagnostic import Failure, did_you_mean, fail
+from leptonctl.core.frozen import replace
+from leptonctl.core.holds import Withdrawal
+from leptonctl.core.state import Environment, State
+from leptonctl.core.values import Json
+from leptonctl.deploying.look import is_here
+from leptonctl.storage.claims import claimed
+from leptonctl.storage.pointers import Note, now
+
+
+def readmit(session: Session, target: str, reason: str, withdrawal: str | None = None) -> dict[str, Json]:
+    """Readmit ENV/MODEL@VERSION, which must name one withdrawal. `withdrawal`: its id, where the version alone does not tell.
+
+    Failure: `reason-missing`, `not-withdrawn`, `ambiguous-withdrawal`.
+    """
+    require_reason(reason, f'leptonctl readmit {target} --reason "…"')
+    name, model, version = _parts(target)
+    recover(session)
+    state = session.pointers.read()
+    if state is None or name not in state.environments:
+        hint = did_you_mean(name, state.environments if state else ()) or "leptonctl status"
+        raise fail("unknown-environment", "No such environment is recorded", name, hint=hint)
+    session.pointers.begin()
+    owner = owner_of(session, reason=reason)
+    author = author_of(owner, "readmit")
+    with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
+        switch = session.switch(claim, author)
+        with switch.locked(name, here=is_here(state.environments[name])) as locked:
+            found = _named(session, locked.state, name, (model, version), withdrawal)
+            readmitted = readmitted_by(found, now(), owner.user, reason.strip())
+            note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))
+            session.pointers.note(note, lambda current: _with(locked.mine(current), name, readmitted))
+    return {"environment": name, "model": model, "version": version, "withdrawal": withdrawal_to_json(readmitted)}
+
+
+def withdrawal_to_json(withdrawal: Withdrawal) -> dict[str, Json]:
+    """A withdrawal as JSON, every key present."""
+    readmitted = withdrawal.readmitted
+    return {
+        "id": withdrawal.id, "model": withdrawal.model, "version": withdrawal.version, "package": withdrawal.package,
+        "at": withdrawal.at, "by": withdrawal.by, "reason": withdrawal.reason, "command": withdrawal.command,
+        "deployment": withdrawal.deployment, "readmitted": plain(readmitted) if readmitted else None,
+    }  # fmt: skip
+
+
+def require_reason(reason: str, command: str) -> None:
+    """Failure `reason-missing` when a reason is blank."""
+    if not reason.strip():
+        raise fail("reason-missing", "A reason is required", "it is recorded in the history, for whoever asks why", hint=command)
+
+
+def _parts(target: str) -> tuple[str, str, str]:
+    """ENV, MODEL and VERSION of ENV/MODEL@VERSION."""
+    name, member = environment_and_member(target)
+    model, at, version = member.partition("@")
+    if not (name and model and at and version):
+        raise fail("bad-address", "This does not name a version in an environment", target, hint="write ENV/MODEL@VERSION")
+    return name, model, version
+
+
+def _named(session: Session, state: State, name: str, version: tuple[str, str], id_: str | None) -> Withdrawal:
+    """The one withdrawal in force that the user means."""
+    record = state.environments[name]
+    matching = _matching(session, state, record, *version)
+    active = [w for w in matching if w.readmitted is None and id_ in (None, w.id)]
+    if len(active) == 1:
+        return active[0]
+    if active:
+        hint = f"add --withdrawal {active[-1].id}"
+        raise fail("ambiguous-withdrawal", "More than one withdrawal matches this version", _listed(active), hint=hint)
+    raise _not_withdrawn(record, name, version, matching, id_)
+
+
+def _matching(session: Session, state: State, record: Environment, model: str, version: str) -> list[Withdrawal]:
+    """The withdrawals of a version: by its name, or by what it is declared or built as now."""
+    place = version_of("model", model, version)
+    node, pointer = session.declarations.built.get(place), state.current.get(place)
+    digest, artifact = node.digest if node else None, pointer.artifact if pointer else None
+    same = [w for w in record.withdrawals if w.covers(model, digest, None, artifact)]
+    return same or [w for w in record.withdrawals if (w.model, w.version) == (model, version)]
+
+
+def _not_withdrawn(record: Environment, name: str, version: tuple[str, str], matching: Sequence[Withdrawal], id_: str | None) -> Failure:
+    model, wanted = version
+    used = next((w for w in reversed(matching) if w.readmitted is not None and id_ in (None, w.id)), None)
+    active = [w for w in record.withdrawals if w.readmitted is None]
+    if used is not None and used.readmitted is not None:
+        detail = f"{used.id} was readmitted on {used.readmitted.at[:10]}"
+        hint = "leptonctl plan"
+    else:
+        detail = f"{model}@{wanted} is not withdrawn from {name}" + (f" as {id_}" if id_ else "")
+        hint = f"withdrawn from {name}: {_listed(active)}" if active else f"nothing is withdrawn from {name}"
+    return fail("not-withdrawn", "Nothing is withdrawn under this name", detail, hint=hint)
+
+
+def _listed(withdrawals: Sequence[Withdrawal]) -> str:
+    return ", ".join(f"{w.id} ({w.model}@{w.version}, {w.at[:10]})" for w in withdrawals)
+
+
+def _with(state: State, name: str, withdrawal: Withdrawal) -> State:
+    record = state.environments[name]
+    withdrawals = tuple(withdrawal if w.id == withdrawal.id else w for w in record.withdrawals)
+    return replace(state, environments={**state.environments, name: replace(record, withdrawals=withdrawals)})
+
+
+def withdrawn_now(record: Environment, address: str) -> list[Withdrawal]:
+    """The withdrawals in force of the model that a binding's address names."""
+    return [w for w in record.withdrawals if w.readmitted is None and w.model == parse(address).member]

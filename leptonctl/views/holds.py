@@ -1,0 +1,50 @@
+"""Withdrawals, readmissions and freezes in plain words. Values in, text out."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from leptonctl.views.style import Style, printable
+
+
+def readmitted_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """What was let back in, and that an apply binds it."""
+    withdrawal = obj["withdrawal"]
+    what = printable(f"{obj['model']} {obj['version']}")
+    head = Style(color).green(f"Readmitted to {printable(obj['environment'])}: {what} ({withdrawal['id']}).")
+    return f"{head}\nAn apply of YAML that names it binds it."
+
+
+def freeze_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """Whether the environment is frozen now."""
+    name, style = printable(obj["environment"]), Style(color)
+    if obj["frozen"]:
+        return style.yellow(f"{name} is frozen: {printable(obj['frozen']['reason'])}. Only returns and heals go on.")
+    return style.green(f"{name} is no longer frozen.") if obj["changed"] else f"{name} is not frozen."
+
+
+def act_text(act: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
+    """`withdrawn: spam-filter v2 (w1): it flags invoices`, `frozen: prod`. The reason of the whole entry is not repeated."""
+    environment = entry.get("environment") or ""
+    what = " ".join(part for part in (act["model"], act["version"]) if part) or environment
+    what += f" ({act['withdrawal']})" if act["withdrawal"] else ""
+    return printable(f"{act['kind']}: {what}" + (f": {act['reason']}" if act["reason"] and act["reason"] != entry.get("reason") else ""))
+
+
+def hold_line(hold: Mapping[str, Any], style: Style) -> str:
+    """`held: prod is frozen since …`, with the way out; in yellow where an earlier run has met it, which the warning repeats."""
+    known = f" (held since {hold['since'][:16].replace('T', ' ')} UTC)" if hold["since"] else ""
+    paint = style.yellow if hold["since"] else style.red
+    line = paint(printable(f"held: {hold['reason']}{known}"))
+    return line + (f"\n      hint: {printable(hold['hint'])}" if hold["hint"] and not known else "")
+
+
+def withdrawn_lines(withdrawn: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What a command has withdrawn, and the command that lets each back in."""
+    rows = list(withdrawn)
+    if not rows:
+        return []
+    lines = ["", "Withdrawn: it comes back only after it is readmitted."]
+    for row in rows:
+        place = f"{row['environment']}/{row['model']}@{row['version']}"
+        lines.append(printable(f'  {row["id"]}  {place}: leptonctl readmit {place} --reason "…"'))
+    return lines

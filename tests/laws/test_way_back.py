@@ -1,0 +1,424 @@
+"""What an environment was moved back from stays back (law 9, protocols 8 and 9): withdrawn, held, readmitted; and frozen is frozen."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from leptonctl.core import layout
+from tests import projects
+from tests.test_output_schemas import problems
+
+MODELS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}}
+Make = Callable[..., Path]
+
+
+# versions that leave the YAML, of a model whose base block is not empty
+PAST = {
+    "base": "{}",
+    "params": "{params: {C: 0.5}}",
+    "unset": "{params: {C: null}}",
+    "all": "{algorithm: mlp, params: {hidden_layer_sizes: [3], max_iter: 50}, seed: 4, features: [y, x], preprocess: [], export: {opset: 19}}",
+}
+BASE = "algorithm: logistic_regression\nparams: {C: 2}\n"
+SAME_GRAPH = "{params: {C: 0.5, max_iter: 101}}"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the results of all versions."""
+    models = {"line": {**MODELS["line"], "same": SAME_GRAPH}, "past": PAST}
+    project = projects.tiny_project(tmp_path_factory.mktemp("built"), models)
+    projects.edit(project / "model-past.yaml", "algorithm: logistic_regression\n", BASE)
+    done = projects.run("build", cwd=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project / ".leptonctl" / "store"
+
+
+@pytest.fixture
+def make(tmp_path: Path, built: Path) -> Iterator[Make]:
+    """`make(lines)`: a project with environment prod, and what else is named; its servers stop at the end."""
+    roots: list[Path] = []
+
+    def project(prod: str = "models: {line: v1}", **others: str) -> Path:
+        root = projects.tiny_project(tmp_path, MODELS, {"prod": prod, **others})
+        shutil.copytree(built, root / ".leptonctl" / "store")
+        roots.append(root)
+        return root
+
+    yield project
+    for root in roots:
+        projects.stop_servers(root)
+
+
+def lep(root: Path, *arguments: str, code: int = 0) -> CompletedProcess[str]:
+    done = projects.run(*arguments, cwd=root)
+    assert done.returncode == code, f"{arguments} exits {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def bind(root: Path, version: str, environment: str = "prod") -> None:
+    file = root / f"environment-{environment}.yaml"
+    file.write_text(re.sub(r"line: (\w+|\{.*?\}\})", f"line: {version}", file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def served(root: Path, environment: str = "prod") -> dict:
+    (model,) = projects.served(root, environment)["models"]
+    assert model["live_package"] == model["package"]
+    return model
+
+
+def rolled_back(root: Path) -> None:
+    """prod has served v1 and v2 and was rolled back to v1."""
+    lep(root, "apply", "--yes")
+    bind(root, "v2")
+    lep(root, "apply", "--yes")
+    lep(root, "rollback", "prod", "--yes")
+
+
+def test_an_unrelated_merge_does_not_undo_a_rollback(make: Make) -> None:
+    root = make()
+    rolled_back(root)
+    bind(root, "v2")
+    plan = json.loads(lep(root, "plan", "--json", code=6).stdout)
+    (change,) = plan["changes"]
+    assert (change["hold"]["kind"], change["hold"]["known"], change["is_return"], plan["applyable"]) == ("withdrawn", False, False, False)
+    assert plan["summary"]["held"] == 1
+    assert problems("plan", plan) == []
+    first = lep(root, "apply", "--yes", "--json", code=6)
+    (failed,) = [e for e in projects.events(first.stdout) if e["type"] == "step_failed"]
+    assert (failed["diagnostic"]["id"], failed["diagnostic"]["file"]) == ("withdrawn", "environment-prod.yaml")
+    assert failed["diagnostic"]["hint"].startswith("leptonctl readmit prod/line@v2 --reason")
+    assert served(root)["version"] == "v1"
+
+    # the same hold again is a warning and no exit code
+    second = lep(root, "apply", "--yes", "--json")
+    assert (projects.finished(second)["held"], projects.finished(second)["failed"], projects.finished(second)["ok"]) == (1, 0, True)
+    known = json.loads(lep(root, "plan", "--json").stdout)
+    assert [(d["id"], d["severity"]) for d in known["diagnostics"]] == [("still-held", "warning")]
+    assert "held: v2 was withdrawn by a rollback of prod" in lep(root, "plan", "--markdown").stdout
+    assert [p for event in projects.events(second.stdout) for p in problems("apply_event", event)] == []
+    assert problems("status", json.loads(lep(root, "status", "--json").stdout)) == []
+    (held,) = projects.served(root, "prod")["held"]
+    assert (held["model"], held["version"], held["since"] != "") == ("line", "v2", True)
+    assert "held line v2" in lep(root, "status").stdout
+    lep(root, "status", "--check", code=6)
+    assert len([entry for entry in history(root) if entry.get("held")]) == 1
+
+    # what is held anew is new
+    bind(root, "v1")
+    lep(root, "status", "--check")
+    lep(root, "apply", "--yes")
+    bind(root, "v2")
+    lep(root, "plan", code=6)
+
+
+def history(root: Path) -> list[dict]:
+    entries: list[dict] = json.loads(lep(root, "history", "prod", "--json").stdout)["entries"]
+    return entries
+
+
+@pytest.mark.parametrize("evasion", ["{params: {C: 0.5}}", SAME_GRAPH], ids=["recipe", "graph"])
+def test_another_name_does_not_evade_a_withdrawal(make: Make, evasion: str) -> None:
+    """The same recipe under another name; and another recipe of the same bytes, which only the build can tell."""
+    root = make()
+    rolled_back(root)
+    model = root / "model-line.yaml"
+    model.write_text(model.read_text(encoding="utf-8") + f"  v9: {evasion}\n", encoding="utf-8")
+    bind(root, "v9")
+    done = lep(root, "apply", "--yes", code=6)
+    assert "v9 was withdrawn (as v2) by a rollback of prod" in done.stdout
+    assert served(root)["version"] == "v1"
+    lep(root, "readmit", "prod/line@v9", "--reason", "it was the data")
+    lep(root, "apply", "--yes")
+    assert served(root)["version"] == "v9"
+
+
+def test_promote_is_held_too_and_takes_its_edit_back(make: Make) -> None:
+    root = make(staging="models: {line: v2}")
+    rolled_back(root)
+    before = (root / "environment-prod.yaml").read_text(encoding="utf-8")
+    for _ in range(2):
+        # whoever asks for this very move is told each time
+        assert "v2 was withdrawn" in lep(root, "promote", "line", "staging", "prod", "--yes", code=6).stdout
+        assert (root / "environment-prod.yaml").read_text(encoding="utf-8") == before
+    assert projects.served(root, "prod")["held"] == []
+    lep(root, "status", "--check")
+
+
+def test_the_rollback_of_a_rollback_skips_what_is_withdrawn(make: Make) -> None:
+    root = make()
+    for version in ("v1", "v2", "v3"):
+        bind(root, version)
+        lep(root, "apply", "--yes")
+    done = lep(root, "rollback", "prod", "--yes")
+    assert 'leptonctl readmit prod/line@v3 --reason "…"' in done.stdout
+    assert served(root)["version"] == "v2"
+    finished = projects.finished(lep(root, "rollback", "prod", "--yes", "--json"))
+    assert finished["withdrawn"] == [{"environment": "prod", "id": "w2", "model": "line", "version": "v2"}]
+    assert served(root)["version"] == "v1"
+    nothing = lep(root, "rollback", "prod", "--yes", code=1)
+    assert "nothing-earlier" in nothing.stderr
+    assert "line v3 (w1)" in nothing.stderr
+    assert "v2 was withdrawn" in lep(root, "rollback", "prod", "--to", "2", "--yes", code=6).stdout
+    assert served(root)["version"] == "v1"
+    assert [(w["id"], w["version"]) for w in served(root)["withdrawn"]] == [("w1", "v3"), ("w2", "v2")]
+    # 4 brought v2, which is withdrawn; 5 is in force
+    assert "prod has nothing to return to" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    lep(root, "readmit", "prod/line@v2", "--reason", "x")
+    assert "one can return to 2, 4;" in lep(root, "rollback", "prod", "--to", "77", "--yes", code=1).stderr
+    # one record of the history is lost: what came before it can still be returned to
+    newest = projects.history_of(root)[-3]
+    projects.stored(root, layout.history_record(projects.recorded(root).lineage, newest.serial, newest.id)).unlink()
+    lep(root, "rollback", "prod", "--to", "2", "--yes")
+    assert served(root)["version"] == "v2"
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_return_by_yaml_withdraws_where_it_is_protected(make: Make, protected: bool) -> None:
+    root = make(f"protected: {str(protected).lower()}\nmodels: {{line: v1}}")
+    lep(root, "pin")
+    for version in ("v1", "v2", "v1"):
+        bind(root, version)
+        lep(root, "apply", "--yes")
+    assert [w["version"] for w in served(root)["withdrawn"]] == (["v2"] if protected else [])
+    bind(root, "v2")
+    lep(root, "apply", "--yes", code=6 if protected else 0)
+    if protected:
+        # forward again leaves nothing behind: v1 stays good to return to
+        lep(root, "readmit", "prod/line@v2", "--reason", "fixed upstream")
+        lep(root, "apply", "--yes")
+        assert served(root)["withdrawn"] == []
+        lep(root, "rollback", "prod", "--yes")
+        assert served(root)["version"] == "v1"
+
+
+def test_readmit_in_yaml(make: Make) -> None:
+    root = make("models: {line: v1}\ngates: {accuracy: {min: 0.5}}")
+    rolled_back(root)
+    bind(root, "{version: v2, readmit: {withdrawal: w7, reason: fixed}}")
+    wrong = lep(root, "plan", code=3).stderr
+    assert "unknown-withdrawal" in wrong
+    assert "environment-prod.yaml:4:52" in wrong
+    assert "w1 (v2)" in wrong
+    bind(root, "{version: v2, readmit: {withdrawal: w1, reason: fixed}}")
+    assert "note[readmits]: A withdrawn version is let back in. v2 of line comes back to prod (w1): fixed" in lep(root, "plan").stdout
+    lep(root, "apply", "--yes")
+    assert served(root)["version"] == "v2"
+    acts = [act for entry in history(root) for act in entry["acts"]]
+    assert [act for act in acts if act["kind"] == "held"] == []
+    assert [(a["kind"], a["withdrawal"], a["reason"]) for a in acts] == [("readmitted", "w1", "fixed"), ("withdrawn", "w1", "")]
+    lep(root, "plan", "--detailed-exitcode")
+    # each readmission answers one withdrawal
+    text = (root / "environment-prod.yaml").read_text(encoding="utf-8")
+    lep(root, "rollback", "prod", "--yes")
+    (root / "environment-prod.yaml").write_text(text, encoding="utf-8")
+    used = lep(root, "plan", code=3).stderr
+    assert "used-withdrawal" in used
+    assert "w2" in used
+    bind(root, "{version: v3, readmit: {withdrawal: w1, reason: fixed}}")
+    assert "w1 withdrew line v2, not what v3 is" in lep(root, "plan", code=3).stderr
+
+
+def test_readmit_names_one_withdrawal_and_says_why(make: Make) -> None:
+    root = make()
+    rolled_back(root)
+    assert "reason-missing" in lep(root, "readmit", "prod/line@v2", code=1).stderr
+    assert "reason-missing" in lep(root, "readmit", "prod/line@v2", "--reason", "  ", code=1).stderr
+    assert "not-withdrawn" in lep(root, "readmit", "prod/line@v1", "--reason", "x", code=1).stderr
+    assert "unknown-environment" in lep(root, "readmit", "prd/line@v2", "--reason", "x", code=1).stderr
+    assert "bad-address" in lep(root, "readmit", "prod/line", "--reason", "x", code=1).stderr
+    readmitted = json.loads(lep(root, "readmit", "environment/prod/line@v2", "--reason", "a bad probe", "--json").stdout)
+    assert problems("readmit", readmitted) == []
+    assert problems("history", json.loads(lep(root, "history", "--json").stdout)) == []
+    assert (readmitted["withdrawal"]["id"], readmitted["withdrawal"]["readmitted"]["reason"]) == ("w1", "a bad probe")
+    assert "w1 was readmitted" in lep(root, "readmit", "prod/line@v2", "--reason", "x", code=1).stderr
+    assert "readmitted: line v2 (w1): a bad probe" in lep(root, "history").stdout
+    # it has served healthily and is not withdrawn: a return again
+    bind(root, "v2")
+    assert "return to v2" in lep(root, "plan").stdout
+
+
+def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
+    root = make()
+    lep(root, "apply", "--yes")
+    bind(root, "v2")
+    lep(root, "apply", "--yes")
+    assert "reason-missing" in lep(root, "freeze", "prod", code=1).stderr
+    lep(root, "freeze", "prod", "--reason", "audit")
+    bind(root, "v3")
+    assert "held: prod is frozen since" in lep(root, "plan", code=6).stdout
+    lep(root, "apply", "--yes", code=6)
+    lep(root, "apply", "--yes")
+    assert projects.served(root, "prod")["frozen"]["reason"] == "audit"
+    assert problems("status", json.loads(lep(root, "status", "--json").stdout)) == []
+    assert "frozen since" in lep(root, "status").stdout
+    assert "frozen-environment" in lep(root, "destroy", "--yes", code=1).stderr
+    # neither a binding nor the environment leaves with its lines
+    file = root / "environment-prod.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(r"models: .*", "models: {}", text), encoding="utf-8")
+    lep(root, "apply", "--yes", code=6)
+    file.rename(file.with_suffix(".away"))
+    lep(root, "apply", "--yes", code=6)
+    lep(root, "apply", "--yes")
+    file.with_suffix(".away").rename(file)
+    bind_text = re.sub(r"models: .*", "models: {line: v2}", text)
+    file.write_text(bind_text, encoding="utf-8")
+    assert served(root)["version"] == "v2"
+    # returns and heals go on
+    projects.stop_servers(root)
+    lep(root, "apply", "--yes")
+    lep(root, "rollback", "prod", "--yes")
+    assert served(root)["version"] == "v1"
+    lep(root, "unfreeze", "prod")
+    assert json.loads(lep(root, "unfreeze", "prod", "--json").stdout) == {"environment": "prod", "frozen": None, "changed": False}
+    bind(root, "v3")
+    lep(root, "apply", "--yes")
+    kinds = [act["kind"] for entry in history(root) for act in entry["acts"]]
+    # v3, the binding and the environment were held
+    assert kinds == ["unfrozen", "withdrawn", "held", "held", "held", "frozen"]
+    assert "held: line v3: prod is frozen since" in lep(root, "history", "prod").stdout
+
+
+def test_what_is_new_is_held_while_frozen(make: Make) -> None:
+    """An environment that is declared and was never applied can be frozen; one that nobody knows cannot."""
+    root = make()
+    assert "unknown-environment" in lep(root, "freeze", "prd", "--reason", "x", code=1).stderr
+    lep(root, "freeze", "prod", "--reason", "not before the launch")
+    lep(root, "apply", "--yes", code=6)
+    assert projects.served(root, "prod")["models"] == []
+    lep(root, "unfreeze", "prod", "--reason", "launched")
+    lep(root, "apply", "--yes")
+    assert served(root)["version"] == "v1"
+
+
+def test_with_switch_together_a_withdrawn_version_holds_the_group(make: Make) -> None:
+    root = make("switch: together\nmodels: {line: v1}")
+    other = (root / "model-line.yaml").read_text(encoding="utf-8").replace("name: line", "name: other")
+    (root / "model-other.yaml").write_text(other, encoding="utf-8")
+    file = root / "environment-prod.yaml"
+    for version in ("v1", "v2"):
+        file.write_text(re.sub(r"models: .*", f"models: {{line: {version}, other: {version}}}", file.read_text()), encoding="utf-8")
+        lep(root, "apply", "--yes")
+    done = lep(root, "rollback", "prod/line", "--yes")
+    assert "prod/line@v2" in done.stdout
+    assert "prod/other@v2" not in done.stdout
+    file.write_text(re.sub(r"models: .*", "models: {line: v2, other: v3}", file.read_text()), encoding="utf-8")
+    plan = json.loads(lep(root, "plan", "--json", code=6).stdout)
+    assert {c["address"]: c["hold"]["kind"] for c in plan["changes"]} == {
+        "environment/prod/line": "withdrawn", "environment/prod/other": "together",
+    }  # fmt: skip
+    lep(root, "apply", "--yes", code=6)
+    lep(root, "apply", "--yes")
+    assert [h["model"] for h in projects.served(root, "prod")["held"]] == ["line", "other"]
+
+
+def test_a_rollback_that_moves_a_part_keeps_that_part_in_the_yaml(make: Make) -> None:
+    root = make()
+    other = (root / "model-line.yaml").read_text(encoding="utf-8").replace("name: line", "name: other")
+    (root / "model-other.yaml").write_text(other, encoding="utf-8")
+    file = root / "environment-prod.yaml"
+    for version in ("v1", "v2", "v3"):
+        file.write_text(re.sub(r"models: .*", f"models: {{line: {version}, other: {version}}}  # kept", file.read_text()), encoding="utf-8")
+        lep(root, "apply", "--yes")
+    lep(root, "rollback", "prod/line", "--yes")
+    lep(root, "rollback", "prod/line", "--yes")
+    done = lep(root, "rollback", "prod", "--to", "2", "--yes", code=6)
+    assert "git commit" in done.stdout
+    assert "models: {line: v1, other: v2}  # kept" in file.read_text(encoding="utf-8")
+    lep(root, "plan", "--detailed-exitcode")
+
+
+def test_a_return_to_lines_that_have_left_the_yaml(make: Make) -> None:
+    root = make("models: {line: v1}  # what serves")
+    model = root / "model-line.yaml"
+    text = model.read_text(encoding="utf-8").replace("algorithm: logistic_regression\n", BASE)
+    model.write_text(text + "".join(f"  {name}: {lines}\n" for name, lines in PAST.items()), encoding="utf-8")
+    digests = {}
+    for name in PAST:
+        bind(root, name)
+        lep(root, "apply", "--yes", "--only", "prod/line")
+        digests[name] = served(root)["digest"]
+    bind(root, "v3")
+    model.write_text(text.replace("v1: {}", "v1: {}  # a comment that stays"), encoding="utf-8")
+    lep(root, "apply", "--yes", "--only", "prod/line")
+    for number, name in enumerate(PAST, start=1):
+        done = lep(root, "rollback", "prod", "--to", str(number), "--yes")
+        assert "+++ b/model-line.yaml" in done.stdout.partition("environment/prod/line")[0]
+        assert "-- environment-prod.yaml model-line.yaml" in done.stdout
+        assert served(root)["digest"] == digests[name]
+        assert "# a comment that stays" in model.read_text(encoding="utf-8")
+        assert f"models: {{line: {name}}}  # what serves" in (root / "environment-prod.yaml").read_text(encoding="utf-8")
+        lep(root, "plan", "--detailed-exitcode", "--only", "prod/line")
+
+
+def test_lines_that_cannot_be_written_back_are_named(make: Make) -> None:
+    root = make("models: {line: old}")
+    data, model = root / "data.yaml", root / "model-line.yaml"
+    texts = {file: file.read_text(encoding="utf-8") for file in (data, model)}
+    data.write_text(texts[data] + "  second: {source: data/points.csv}\n", encoding="utf-8")
+    model.write_text(texts[model] + "  old: {dataset: points@second, params: {C: 0.5}}\n", encoding="utf-8")
+    lep(root, "apply", "--yes")
+    bind(root, "v1")
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8")
+    lep(root, "apply", "--yes")
+    refused = lep(root, "rollback", "prod", "--yes", code=1).stderr
+    assert "lines-gone" in refused
+    assert "points@second" in refused
+    assert "data.yaml" in refused
+    assert {file: file.read_text(encoding="utf-8") for file in texts} == texts
+    # with the rows back, the version's own lines follow
+    data.write_text(texts[data] + "  second: {source: data/points.csv}\n", encoding="utf-8")
+    lep(root, "rollback", "prod", "--yes")
+    assert served(root)["version"] == "old"
+
+
+def test_a_version_that_is_declared_differently_now_is_no_return(make: Make) -> None:
+    root = make()
+    lep(root, "apply", "--yes")
+    projects.edit(root / "model-line.yaml", "v1: {}", "v1: {params: {C: 0.5}}")
+    lep(root, "apply", "--yes")
+    refused = lep(root, "rollback", "prod", "--yes", code=1).stderr
+    assert "recipe-changed" in refused
+    assert "model-line.yaml" in refused
+
+
+def test_neither_a_rollback_nor_uncommitted_files_move_what_later_applies_must_contain(make: Make) -> None:
+    root = make("protected: true\nrequire_commit: true\nmodels: {line: v1}")
+    lep(root, "pin")
+    first = projects.commit(root, "v1")
+    lep(root, "apply", "--yes")
+    bind(root, "v2")
+    second = projects.commit(root, "v2")
+    lep(root, "apply", "--yes")
+    projects.git(root, "checkout", "-q", "-B", "other", first)
+    # HEAD does not contain the last applied commit, and files are not committed: neither keeps a rollback
+    (root / "model-line.yaml").write_text((root / "model-line.yaml").read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    lep(root, "rollback", "prod", "--yes")
+    environment = projects.environment_of(root, "prod")
+    assert (environment.commit, environment.dirty) == (second, True)
+    projects.git(root, "checkout", "-q", "-f", "-B", "merged", second)
+    bind(root, "v3")
+    lep(root, "apply", "--yes", code=1)
+    third = projects.commit(root, "v3")
+    lep(root, "apply", "--yes")
+    assert projects.environment_of(root, "prod").commit == third
+
+
+def test_promote_into_an_environment_that_wants_commits_says_what_to_do(make: Make) -> None:
+    root = make("protected: true\nrequire_commit: true\nmodels: {line: v1}", staging="models: {line: v2}")
+    lep(root, "pin")
+    projects.commit(root, "v1")
+    lep(root, "apply", "--yes")
+    before = (root / "environment-prod.yaml").read_text(encoding="utf-8")
+    refused = lep(root, "promote", "line", "staging", "prod", "--yes", code=1).stderr
+    assert "uncommitted" in refused
+    assert "environment-prod.yaml:6:16" in refused
+    assert "git commit" in refused
+    assert (root / "environment-prod.yaml").read_text(encoding="utf-8") == before
