@@ -34,6 +34,7 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
         files={name: export.artifacts[name] for name in PACKAGE_FILES if name in export.artifacts},
         checks=_checks(session, address, pointer, checks),
         metrics={n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {},
+        keys={name: step.key for name, step in pointer.steps.items()},
     )
 
 

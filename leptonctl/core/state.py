@@ -294,6 +294,32 @@ class StoreIdentity(Record, tag_field="format_version", tag="1"):
     id: str
 
 
+class Reference(Record, tag_field="format_version", tag="1"):
+    """Results that a build or a saved plan refers to: `gc` keeps their artifacts `until` a time in seconds since 1970.
+
+    `seconds`: how long that is after it was written.
+    """
+
+    keys: tuple[str, ...]
+    until: float
+    seconds: float
+    at: str = ""
+    by: str = ""
+    command: str = ""
+
+
+class Condemned(Record, tag_field="format_version", tag="1"):
+    """The mark of an artifact that nothing refers to. `phase`: who meets it condemned makes it spared, and who meets it sweeping waits.
+
+    `nonce` is random, so that no two marks have equal bytes.
+    """
+
+    phase: Literal["condemned", "sweeping", "spared"]
+    nonce: str
+    at: str = ""
+    by: str = ""
+
+
 class KeyMark(Record, tag_field="format_version", tag="1"):
     """The mark of the key with a key id: it tells that key from any other without revealing it."""
 

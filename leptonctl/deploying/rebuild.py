@@ -88,7 +88,10 @@ def _pointer(state: State, deployment: Deployment, model: str, route: Route, ste
     if alike is not None:
         return replace(alike, deployment=deployment.deployment, at=deployment.at)
     built = state.current.get(f"model/{model}@{route.version}")
-    found = built.steps if built is not None and built.digest == route.digest and built.artifact == route.artifact else steps(route)
+    found = {name: StepPointer(op=name, key=key) for name, key in route.keys.items()}
+    if built is not None and built.digest == route.digest and built.artifact == route.artifact:
+        found = dict(built.steps) | found
+    found = found or dict(steps(route))
     return Pointer(
         digest=route.digest,
         declaration=built.declaration if built is not None and built.digest == route.digest else "",
