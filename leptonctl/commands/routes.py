@@ -74,6 +74,6 @@ def _checks(session: Session, address: str, pointer: Pointer, checks: Checks) ->
         return session.store.put_artifact(json.dumps(checks[address], sort_keys=True, separators=(",", ":")).encode())
     state = session.pointers.read()
     place = parse(address)
-    record = session.lineage(state).deployment(place.name, pointer.deployment) if state and pointer.deployment else None
+    record = session.lineage(state).intact_deployment(place.name, pointer.deployment) if state and pointer.deployment else None
     route = record.main(place.member or "") if record else None
     return route.checks if route else None

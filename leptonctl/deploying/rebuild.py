@@ -27,7 +27,7 @@ def rebuilt(part: LineageStore, seen: Survey, first: State, *, declared: Mapping
         record = state.environments.get(name)
         if number == (record.deployment if record is not None and not record.destroyed else 0):
             continue
-        deployment = part.deployment(name, number) if number else None
+        deployment = part.intact_deployment(name, number) if number else None
         if deployment is not None:
             state = _bound(part, state, deployment, record or declared.get(name), steps)
         elif not number and record is not None:

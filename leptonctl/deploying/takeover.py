@@ -65,7 +65,7 @@ def settled(part: LineageStore, seen: Survey, state: State) -> State:
         if at is None or at.head.deployment != pending.deployment:
             state = dropped(state, name)
             continue
-        deployment = part.deployment(name, pending.deployment) if pending.deployment else None
+        deployment = part.intact_deployment(name, pending.deployment) if pending.deployment else None
         state = completed(state, name, witnessed(deployment, part.servers(name)) if deployment else {})
     return state
 

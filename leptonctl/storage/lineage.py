@@ -145,6 +145,13 @@ class LineageStore(Frozen):
         """The record of one deployment."""
         return self._read(layout.deployment(self.lineage, environment, number), Deployment)
 
+    def intact_deployment(self, environment: str, number: int) -> Deployment | None:
+        """As `deployment`; None also for a record that is damaged, where one that is lost can be done without."""
+        try:
+            return self.deployment(environment, number)
+        except BadRecordAt:
+            return None
+
     def deployments(self, environment: str) -> list[int]:
         """The numbers of all deployments of an environment, ascending."""
         numbers = (layout.numbered(path) for path in self.objects.list(layout.deployments(self.lineage, environment)))
