@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from leptonctl.commands.folder import is_outside
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.session import Session
 from leptonctl.core import layout
@@ -175,9 +175,7 @@ def _clear(session: Session, found: Findings, marks: Iterable[condemned.MarkAt])
 
 def _is_shared(session: Session) -> bool:
     """Whether anybody else may use the store: it lies outside of the project's folder, or has lineages of others."""
-    uri = session.settings.store
-    inside = "://" not in uri and (session.root / uri).resolve().is_relative_to(Path(session.root).resolve())
-    if not inside:
+    if is_outside(session, session.settings.store):
         return True
     state = session.pointers.read()
     ours = {layout.unborn(session.project.name), *([state.lineage] if state is not None else [])}

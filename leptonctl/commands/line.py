@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from leptonctl import __version__
-from leptonctl.commands.folder import folder_problem
+from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.variables import variable_becauses
@@ -135,6 +135,7 @@ def _check_rules(
         recipes = session.store.recipes(set(edited.values())) if edited else {}
         problems += rules.sealed(settled.by_address, state, recipes)
     problems += rules.protection(declared, changes, state)
+    problems += local_states(session)
     if has_errors(problems):
         raise Failure(problems, INVALID)
     rewinds = rules.rewind(declared, changes, state, checkout)

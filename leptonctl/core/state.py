@@ -295,9 +295,10 @@ class StoreIdentity(Record, tag_field="format_version", tag="1"):
 
 
 class Reference(Record, tag_field="format_version", tag="1"):
-    """Results that a build or a saved plan refers to: `gc` keeps their artifacts `until` a time in seconds since 1970.
+    """What a build or a saved plan refers to, so that no gc frees it.
 
-    `seconds`: how long that is after it was written.
+    `keys`: the step keys of the results. `until`: when it expires, in seconds since 1970. `seconds`: how long that is after it was
+    written.
     """
 
     keys: tuple[str, ...]

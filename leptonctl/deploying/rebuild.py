@@ -8,7 +8,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, Pointer, State, StepPointer
 from leptonctl.deploying.wanted import with_served, witnessed
 from leptonctl.storage.lineage import LineageStore
-from leptonctl.storage.survey import Survey
+from leptonctl.storage.lineage_survey import Survey
 
 Steps = Callable[[Route], Mapping[str, StepPointer]]
 """The steps by which a route was built, as far as the store tells."""

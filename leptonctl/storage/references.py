@@ -7,7 +7,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.packed import decode_state
+from leptonctl.core.packed import decode_roots
 from leptonctl.core.state import Reference, State
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
@@ -109,7 +109,7 @@ def _roots(objects: Objects, lineage: str) -> State | None:
     if found is None:
         return None
     try:
-        return decode_state(found[0])
+        return decode_roots(found[0])
     except BadRecord as problem:
         raise BadRecordAt(path, problem) from problem
 

@@ -10,15 +10,8 @@ import pytest
 from leptonctl.deploying import processes
 from leptonctl.storage.owner import process_start
 from tests import projects
-from tests.commands.test_state import VERSIONS, apply, bind, is_in_place, refused, run, shown
+from tests.commands.test_state import apply, bind, is_in_place, refused, run, shown
 from tests.test_output_schemas import problems
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
-    assert projects.run("build", cwd=root).returncode == 0
-    return root
 
 
 @pytest.fixture

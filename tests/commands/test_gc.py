@@ -26,16 +26,16 @@ DAY_S = 86400.0
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
     assert projects.run("build", cwd=root).returncode == 0
     return root
 
 
 @pytest.fixture
-def root(built: Path, tmp_path: Path) -> Iterator[Path]:
+def root(built_three: Path, tmp_path: Path) -> Iterator[Path]:
     """v1 was bound, then v2; v3 was built and is no longer declared. Everything is 20 days old."""
-    copy = projects.copy_of(built, tmp_path / "project")
+    copy = projects.copy_of(built_three, tmp_path / "project")
     apply(copy)
     bind(copy, "v2")
     projects.edit(copy / "model-line.yaml", V3, "")
@@ -132,8 +132,8 @@ def test_what_a_lagging_server_serves_is_kept(root: Path) -> None:
     assert not served <= artifacts(root)
 
 
-def test_young_builds_and_references_are_kept(built: Path, tmp_path: Path) -> None:
-    root = projects.copy_of(built, tmp_path / "project")
+def test_young_builds_and_references_are_kept(built_three: Path, tmp_path: Path) -> None:
+    root = projects.copy_of(built_three, tmp_path / "project")
     projects.edit(root / "model-line.yaml", V3, "")
     everything = artifacts(root)
     assert collect(root)["freed"] == 0
@@ -177,7 +177,7 @@ def test_while_something_is_built_nothing_is_freed_at_once(root: Path) -> None:
 
 
 @pytest.fixture
-def shared(root: Path, tmp_path: Path, built: Path) -> tuple[Path, Path]:
+def shared(root: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Another project on the store of the first, which has built nothing but its own version."""
     other = projects.tiny_project(tmp_path / "b", {"line": {"w1": "{params: {C: 0.3}}"}}, {})
     projects.edit(other / "leptonctl.yaml", "name: tiny", f"name: other\nstore: {root}/.leptonctl/store")

@@ -19,15 +19,6 @@ from leptonctl.storage.owner import current_owner
 from tests import projects
 from tests.test_output_schemas import problems
 
-VERSIONS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}"}}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
-    assert projects.run("build", cwd=root).returncode == 0
-    return root
-
 
 @pytest.fixture
 def root(built: Path, tmp_path: Path) -> Iterator[Path]:
