@@ -68,6 +68,7 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
     # what has been referred to since the first look has been published before the marks were looked for
     found = _look(session)
     freed = _sweep(session, found, at_once=not is_shared and not _is_busy(session))
+    _drop_expired(session)
     waiting = len(found.unneeded) - len(freed)
     return {
         **report,
@@ -168,6 +169,10 @@ def _clear(session: Session, found: Findings, marks: Iterable[condemned.MarkAt])
     for mark in marks:
         if mark.digest in found.needed or mark.mark.phase == "spared":
             condemned.clear(session.objects, mark)
+    _drop_expired(session)
+
+
+def _drop_expired(session: Session) -> None:
     for lineage in references.lineages(session.objects):
         for path in list(references.expired(session.objects, lineage)):
             session.objects.delete(path)

@@ -37,6 +37,8 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     head = f"{style.bold('#' + str(entry['serial']))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
     if entry.get("replaced"):
         head += style.dim("  (of a state that was replaced)")
+    if entry.get("base") is not None:
+        head += f"  back to #{entry['base']}"
     if entry.get("deployment"):
         head += f"  deployment {entry['deployment']} of {printable(entry['environment'])}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]

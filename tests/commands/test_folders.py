@@ -58,7 +58,12 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     assert refused(copy, "state", "adopt", "--moved", "--yes")["id"] == "copied-folder"
     adopted = shown(copy, "state", "adopt", "--copy", "--yes", schema="state_takeover")
     assert adopted["lineage"] != projects.recorded(root).lineage
-    assert {p["address"] for p in shown(copy, "state", "list")["pointers"]} == {"dataset/points@first", "model/line@v1", "model/line@v2"}
+    assert {p["address"] for p in shown(copy, "state", "list")["pointers"]} == {
+        "dataset/points@first",
+        "model/line@v1",
+        "model/line@v2",
+        "model/line@v3",
+    }
     done = apply(copy)
     assert (done["trained"], done["bound"]) == (0, 1)
     run(copy, "destroy", "--yes")

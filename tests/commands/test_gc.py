@@ -20,22 +20,14 @@ from tests import projects
 from tests.commands.test_state import apply, bind, is_in_place, refused, run, shown
 from tests.test_output_schemas import problems
 
-VERSIONS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.1}}"}}
 V3 = "  v3: {params: {C: 0.1}}\n"
 DAY_S = 86400.0
 
 
-@pytest.fixture(scope="module")
-def built_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
-    assert projects.run("build", cwd=root).returncode == 0
-    return root
-
-
 @pytest.fixture
-def root(built_three: Path, tmp_path: Path) -> Iterator[Path]:
+def root(built: Path, tmp_path: Path) -> Iterator[Path]:
     """v1 was bound, then v2; v3 was built and is no longer declared. Everything is 20 days old."""
-    copy = projects.copy_of(built_three, tmp_path / "project")
+    copy = projects.copy_of(built, tmp_path / "project")
     apply(copy)
     bind(copy, "v2")
     projects.edit(copy / "model-line.yaml", V3, "")
@@ -64,7 +56,7 @@ def artifacts_of(root: Path, address: str) -> set[str]:
 
 def own_artifacts(root: Path, address: str) -> set[str]:
     """The artifacts of an address that no other has."""
-    others = ["dataset/points@first", *(f"model/line@{v}" for v in VERSIONS["line"])]
+    others = ["dataset/points@first", *(f"model/line@{v}" for v in ("v1", "v2", "v3"))]
     return artifacts_of(root, address) - {digest for other in others if other != address for digest in artifacts_of(root, other)}
 
 
@@ -132,8 +124,8 @@ def test_what_a_lagging_server_serves_is_kept(root: Path) -> None:
     assert not served <= artifacts(root)
 
 
-def test_young_builds_and_references_are_kept(built_three: Path, tmp_path: Path) -> None:
-    root = projects.copy_of(built_three, tmp_path / "project")
+def test_young_builds_and_references_are_kept(built: Path, tmp_path: Path) -> None:
+    root = projects.copy_of(built, tmp_path / "project")
     projects.edit(root / "model-line.yaml", V3, "")
     everything = artifacts(root)
     assert collect(root)["freed"] == 0
