@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,9 +70,7 @@ def test_reading_an_applied_project_loads_nothing_heavy(command: str, applied: P
 def test_a_plan_of_changes_loads_nothing_heavy(applied: Path, tmp_path: Path) -> None:
     first = projects.tiny_project(tmp_path)
     assert not loaded_by("plan", "--detailed-exitcode", cwd=first, code=2) & HEAVY
-    changed = tmp_path / "changed"
-    shutil.copytree(applied, changed, ignore=shutil.ignore_patterns(".temporary"))
-    projects.new_ports(changed)
+    changed = projects.copy_of(applied, tmp_path / "changed")
     projects.edit(changed / "model-line.yaml", "v2: {params: {C: 0.5}}", "v2: {params: {C: 0.25}}")
     assert not loaded_by("plan", "--detailed-exitcode", cwd=changed, code=2) & HEAVY
 

@@ -178,13 +178,13 @@ def test_the_output_of_commands_matches_its_schema(command: str, project: Path) 
 
 
 def test_gc_prints_what_it_freed(tmp_path: Path) -> None:
-    """v2 was built two days ago and is no longer declared; v1 is needed, however old it is."""
+    """v2 was built 15 days ago and is no longer declared; v1 is needed, however old it is."""
     root = tiny_project(tmp_path)
     assert leptonctl(["build"], root).returncode == 0
     edit(root / "model-line.yaml", "  v2: {params: {C: 0.5}}\n", "")
     store = [file for file in (root / ".leptonctl" / "store" / "artifacts").rglob("*") if file.is_file()]
-    for file in store:
-        os.utime(file, times=(time.time() - 2 * 86_400,) * 2)
+    for file in (root / ".leptonctl" / "store").rglob("*"):
+        os.utime(file, times=(time.time() - 15 * 86_400,) * 2)
     sizes = {file: file.stat().st_size for file in store}
     freed = json.loads(leptonctl(["gc", "--yes", "--json"], root).stdout)
     gone = [file for file in store if not file.exists()]

@@ -243,7 +243,7 @@ class Scheduler:
             heapq.heappush(self._queue, twin)
 
     def _result(self, ready: Ready, outcome: Completed) -> Result:
-        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner)}
+        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner), "project": self.work.project}
         return Result(
             key=ready.key, op=ready.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
             provenance=provenance, seconds=outcome.seconds, address=ready.planned.address, content=ready.content,

@@ -38,7 +38,7 @@ class Built:
 class Work(Frozen):
     """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
-    `locate` gives the place in the YAML where an error of a step is reported.
+    `locate` gives the place in the YAML where an error of a step is reported. `project` is the one that builds, for the provenance.
     """
 
     ops: Ops
@@ -48,6 +48,7 @@ class Work(Frozen):
     owner: Owner
     parallelism: int
     locate: Callable[[str, StepError | None], Span | None]
+    project: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def gc(ctx: typer.Context, yes: Yes = False) -> int:
-    """Delete from the store what nothing needs. Declared versions, bindings and recent deployments stay."""
+def gc(
+    ctx: typer.Context,
+    forget_lineage: Annotated[
+        str | None, typer.Option("--forget-lineage", metavar="ID", help="End a lineage of the store that nobody uses any more.")
+    ] = None,
+    yes: Yes = False,
+) -> int:
+    """Free what no project of the store needs. Declared versions, bindings, recent deployments and builds stay (`keep:` of the project)."""
     from leptonctl.commands.gc import gc as command
     from leptonctl.views.reports import gc_preview, gc_text
 
@@ -21,7 +27,7 @@ def gc(ctx: typer.Context, yes: Yes = False) -> int:
     consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
         lambda what: gc_preview(what, color=terminal.color), assume_yes=yes, needed=bool
     )
-    return terminal.show(command(terminal.session(), consent), gc_text)
+    return terminal.show(command(terminal.session(), consent, forget_lineage=forget_lineage), gc_text)
 
 
 def lock_list(ctx: typer.Context) -> int:

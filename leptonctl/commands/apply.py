@@ -10,6 +10,7 @@ from leptonctl.commands.folder import own_folder
 from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.recover import recover
+from leptonctl.commands.references import spare
 from leptonctl.commands.run import Run
 from leptonctl.commands.saved_plan import check_saved, is_same_configuration, read_saved
 from leptonctl.commands.session import Session
@@ -115,6 +116,8 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
         with claimed(session.pointers, owner, addresses, returns=returns, expected=expected, liveness=session.liveness) as claim:
             run = Run(session=session, planned=planned, reporter=reporter, command=request.command, owner=owner)
             run.begin(effects=True)
+            # the claim says that this apply is running, and the roots what it moves
+            spare(session, planned)
             environments = Environments(run=run, claim=claim, commit=planned.checkout.commit)
             try:
                 environments.heal()

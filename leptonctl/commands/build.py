@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from leptonctl.commands.built_pointers import recipe_of
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.outcome import Outcome
+from leptonctl.commands.references import new_id, refer, spare
 from leptonctl.commands.run import Run
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
@@ -19,6 +20,9 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     planned = plan_project(session, addresses=only)
     run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session))
     run.begin(effects=False)
+    reference = new_id()
+    refer(session, planned, reference, "build")
+    spare(session, planned)
     try:
         run.build()
     except KeyboardInterrupt:
@@ -26,6 +30,8 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     except Failure as failure:
         run.cut_off(failure)
     keep_recipes(run)
+    # keys that were known only after a step
+    refer(session, planned, reference, "build", run.evidence()[0])
     return run.finish(planned.plan.serial)
 
 

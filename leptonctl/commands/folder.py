@@ -1,13 +1,16 @@
 """Refuses effects in a folder that is a copy of another one: what the state records of servers is then not ours (protocols 5)."""
 
+import os
 from collections.abc import Iterable
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document
 from leptonctl.core.diagnostic import Diagnostic, Failure, error
-from leptonctl.core.state import Environment, State
+from leptonctl.core.state import State
 from leptonctl.deploying import processes
 from leptonctl.deploying.look import is_here
+from leptonctl.kinds.environment import environments
+from leptonctl.spi.platforms import placement
 from leptonctl.storage import folder_identity
 
 ADOPT = {
@@ -16,9 +19,9 @@ ADOPT = {
 }
 
 
-def folder_problem(session: Session, state: State | None, environments: Iterable[str]) -> Diagnostic | None:
+def folder_problem(session: Session, state: State | None, names: Iterable[str]) -> Diagnostic | None:
     """Why effects on these environments are refused here; None when this folder is ours, or none of them runs here."""
-    names = sorted(name for name in environments if runs_here(state.environments.get(name) if state else None))
+    names = sorted(name for name in names if runs_here(session, state, name))
     if not names:
         return None
     standing = folder_identity.standing(session.root)
@@ -44,16 +47,46 @@ def _started_elsewhere(session: Session, names: Iterable[str]) -> Diagnostic | N
     return None
 
 
-def own_folder(session: Session, state: State | None, environments: Iterable[str]) -> None:
+def own_folder(session: Session, state: State | None, names: Iterable[str]) -> None:
     """Failure `copied-folder` before an effect on environments that run here; else this folder is recorded as theirs."""
-    names = list(environments)
+    names = list(names)
     problem = folder_problem(session, state, names)
     if problem is not None:
         raise Failure([problem])
-    if any(runs_here(state.environments.get(name) if state else None) for name in names):
+    if any(runs_here(session, state, name) for name in names):
         folder_identity.mark(session.root)
 
 
-def runs_here(record: Environment | None) -> bool:
+def runs_here(session: Session, state: State | None, name: str) -> bool:
     """Whether this host runs an environment, or would run a new one."""
-    return is_here(record) and (record is None or record.platform.get("run") != "elsewhere")
+    record = state.environments.get(name) if state else None
+    declared = environments(session.declarations).get(name)
+    if record is None or record.destroyed:
+        return declared is None or declared.placement == "here"
+    return is_here(record) and "here" in {placement(record.platform), declared.placement if declared else ""}
+
+
+def local_states(session: Session) -> list[Diagnostic]:
+    """An error for each protected environment when the store is shared and the state is not: a clone would begin a state of its own."""
+    settings = session.settings
+    if is_outside(session, settings.state) or not is_outside(session, settings.store):
+        return []
+    detail = f"the store is shared (`store: {settings.store}`), but `state: {settings.state}` exists in this folder alone"
+    hint = "set `state:` to a place that everybody who applies can reach, as the store's"
+    return [
+        error(
+            "local-state",
+            "A protected environment needs a state that is as shared as its store",
+            detail,
+            span=environment.declared.at("protected"),
+            hint=hint,
+        )
+        for environment in environments(session.declarations).values()
+        if environment.protected
+    ]
+
+
+def is_outside(session: Session, uri: str) -> bool:
+    """Whether a `store:` or `state:` lies outside of the project's folder."""
+    root = os.path.realpath(session.root)
+    return "://" in uri or not os.path.realpath(os.path.join(root, uri)).startswith(root + os.sep)  # noqa: PTH118 - a URI, or a path

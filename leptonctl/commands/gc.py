@@ -1,64 +1,243 @@
-"""`gc`: deletes artifacts that nothing needs; the records that name them stay."""
+"""`gc`: frees artifacts that no lineage of the store refers to; the records that name them stay (protocols 6)."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from leptonctl.commands.folder import is_outside
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.session import Session
-from leptonctl.core.state import State
+from leptonctl.core import layout
+from leptonctl.core.codec import BadRecord, decode
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.result import Result
+from leptonctl.core.state import LineageName
 from leptonctl.core.values import Json
+from leptonctl.deploying.fleet import Fleet
+from leptonctl.storage import condemned, references
+from leptonctl.storage.claims import TERM_S
+from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.pointers import now
 from leptonctl.storage.records import BadRecordAt
+from leptonctl.storage.references import Needs
+from leptonctl.storage.store import StoredArtifact
 
-LAST_DEPLOYMENTS = 10
-YOUNG_S = 24 * 3600.0
+CONDEMNED_S = 24 * 3600.0
+"""How long an artifact of a shared store is condemned before it is swept."""
+Consent = Callable[[Mapping[str, Json]], bool]
 
 
-def gc(session: Session, consent: Callable[[Mapping[str, Json]], bool]) -> dict[str, Json]:
-    """Delete artifacts older than a day that no declared version, pointer, recent deployment or lagging server needs."""
-    needed = _needed(session)
-    newest = time.time() - YOUNG_S
-    unneeded = [artifact for artifact in session.store.artifacts() if artifact.digest not in needed and artifact.modified < newest]
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """What a look at the store found. `origins`: artifact -> the results that name it, as (address, project)."""
+
+    needed: set[str] = field(default_factory=set)
+    origins: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    unneeded: list[StoredArtifact] = field(default_factory=list)
+
+
+def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None) -> dict[str, Json]:
+    """Free artifacts that are older than `keep.builds` and that nothing refers to.
+
+    In a store of this project alone they are freed at once. In a shared one they are condemned first, and freed by the first gc
+    that comes a day later and finds that nobody has spared them.
+    """
+    if forget_lineage is not None:
+        return _forget(session, forget_lineage, consent)
+    found = _look(session)
+    is_shared = _is_shared(session)
+    marks = {mark.digest: mark for mark in condemned.marks(session.objects)}
     report: dict[str, Json] = {
-        "artifacts": len(unneeded),
-        "bytes": sum(artifact.size for artifact in unneeded),
-        "kept": len(needed),
+        "artifacts": len(found.unneeded),
+        "bytes": sum(artifact.size for artifact in found.unneeded),
+        "kept": len(found.needed),
+        "freed": 0,
+        "freed_bytes": 0,
+        "condemned": 0,
+        "shared": is_shared,
+        "items": [*_items(found)],
         "done": False,
     }
-    if not unneeded or not consent(report):
+    left_over = [mark for digest, mark in marks.items() if mark.mark.phase == "sweeping"]
+    if not (found.unneeded or left_over):
+        _clear(session, found, marks.values())
         return report
-    for artifact in unneeded:
-        session.store.delete_artifact(artifact.digest)
-    return {**report, "done": True}
+    if found.unneeded and not consent(report):
+        return report
+    _condemn(session, found, marks)
+    # what has been referred to since the first look has been published before the marks were looked for
+    found = _look(session)
+    freed = _sweep(session, found, at_once=not is_shared and not _is_busy(session))
+    _drop_expired(session)
+    waiting = len(found.unneeded) - len(freed)
+    return {
+        **report,
+        "freed": len(freed),
+        "freed_bytes": sum(artifact.size for artifact in freed),
+        "condemned": waiting,
+        "done": bool(freed) and not waiting,
+    }
 
 
-def _needed(session: Session) -> set[str]:
-    """Artifacts of declared versions, of what is recorded and bound, and of the last deployments of every environment."""
+def _look(session: Session) -> Findings:
+    """What is needed and what is not. Failure when a record that may name artifacts cannot be read."""
+    needs = _needs(session)
+    found = Findings(needed=set(needs.artifacts))
+    unreadable = _add_results(session, needs, found)
+    newest = time.time() - session.settings.keep_builds_s
+    for artifact in session.store.artifacts():
+        # what no record names may be named by one that cannot be read
+        is_known = artifact.digest in found.origins or not unreadable
+        if is_known and artifact.digest not in found.needed and artifact.modified < newest:
+            found.unneeded.append(artifact)
+    return found
+
+
+def _needs(session: Session) -> Needs:
+    """What is declared here, what this state points to, and what every lineage of the store refers to."""
     settled = plan_project(session).settled
-    keys = {key for key in settled.keys.by_place.values() if key}
+    needs = Needs(keys=frozenset(key for key in settled.keys.by_place.values() if key))
     state = session.pointers.read()
-    needed: set[str] = set()
     if state is not None:
-        keys |= {step.key for pointer in state.current.values() for step in pointer.steps.values()}
-        needed = _needed_by_deployments(session, state)
+        needs |= references.needs_of_state(state)
+    for lineage in references.lineages(session.objects):
+        ours = state is not None and lineage == state.lineage
+        most = session.settings.keep_deployments if ours else None
+        needs |= references.needs_of_lineage(session.objects, lineage, deployments=most)
+    return needs
+
+
+def _add_results(session: Session, needs: Needs, found: Findings) -> bool:
+    """Add the artifacts of needed results, and who built what. True when a record that nobody needs cannot be read."""
+    unreadable = False
+    bare_keys = {layout.bare(key) for key in needs.keys}
     for stored in session.store.all_results():
         if isinstance(stored, BadRecordAt):
-            # the artifacts that it names are unknown, so nothing may be deleted
-            raise stored
-        artifacts = set(stored.result.artifacts.values())
-        if stored.result.key in keys or artifacts & needed:
-            needed |= artifacts
-    return needed
+            name = layout.result_key(stored.path)
+            if name is None or layout.bare(name[0]) in bare_keys:
+                raise stored
+            unreadable = True
+            continue
+        result = stored.result
+        artifacts = set(result.artifacts.values())
+        for digest in artifacts:
+            found.origins.setdefault(digest, set()).add((result.address, _project_of(result)))
+        if layout.bare(result.key) in bare_keys or result.address in needs.addresses or artifacts & needs.graphs:
+            found.needed |= artifacts
+    return unreadable
 
 
-def _needed_by_deployments(session: Session, state: State) -> set[str]:
-    """Artifacts of the last deployments of every environment, and of those that its servers still serve."""
-    lineage = session.lineage(state)
-    needed: set[str] = set()
-    for name in state.environments:
-        numbers = {*lineage.deployments(name)[-LAST_DEPLOYMENTS:], *(server.deployment for server in lineage.servers(name))}
-        for number in numbers - {0}:
-            record = lineage.deployment(name, number)
-            for routes in record.models.values() if record else ():
-                for route in routes:
-                    needed |= {*route.files.values(), *([route.checks] if route.checks else [])}
-    return needed
+def _project_of(result: Result) -> str:
+    return str(result.provenance.get("project") or "")
+
+
+def _items(found: Findings) -> Iterator[dict[str, Json]]:
+    """What would be freed, by address and by the project that built it."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for artifact in found.unneeded:
+        origin = min(found.origins.get(artifact.digest, {("", "")}))
+        count = sums.setdefault(origin, [0, 0])
+        count[0] += 1
+        count[1] += artifact.size
+    for (address, project), (artifacts, size) in sorted(sums.items()):
+        yield {"address": address or None, "project": project or None, "artifacts": artifacts, "bytes": size}
+
+
+def _condemn(session: Session, found: Findings, marks: Mapping[str, condemned.MarkAt]) -> None:
+    at = now()
+    for artifact in found.unneeded:
+        condemned.condemn(session.objects, artifact.digest, marks.get(artifact.digest), at)
+
+
+def _sweep(session: Session, found: Findings, *, at_once: bool) -> list[StoredArtifact]:
+    """Free what is condemned for long enough; what is needed after all is spared."""
+    unneeded = {artifact.digest: artifact for artifact in found.unneeded}
+    oldest = time.time() - CONDEMNED_S
+    freed = []
+    for mark in condemned.marks(session.objects):
+        if mark.mark.phase == "sweeping":
+            condemned.sweep(session.objects, mark)
+        elif mark.digest not in unneeded:
+            condemned.clear(session.objects, mark)
+        elif (at_once or mark.modified < oldest) and condemned.sweep(session.objects, mark):
+            freed.append(unneeded[mark.digest])
+    return freed
+
+
+def _clear(session: Session, found: Findings, marks: Iterable[condemned.MarkAt]) -> None:
+    """Remove marks and references that mean nothing any more."""
+    for mark in marks:
+        if mark.digest in found.needed or mark.mark.phase == "spared":
+            condemned.clear(session.objects, mark)
+    _drop_expired(session)
+
+
+def _drop_expired(session: Session) -> None:
+    for lineage in references.lineages(session.objects):
+        for path in list(references.expired(session.objects, lineage)):
+            session.objects.delete(path)
+
+
+def _is_shared(session: Session) -> bool:
+    """Whether anybody else may use the store: it lies outside of the project's folder, or has lineages of others."""
+    if is_outside(session, session.settings.store):
+        return True
+    state = session.pointers.read()
+    ours = {layout.unborn(session.project.name), *([state.lineage] if state is not None else [])}
+    return any(lineage not in ours for lineage in references.lineages(session.objects))
+
+
+def _is_busy(session: Session) -> bool:
+    """Whether a build or an apply of this store is running."""
+    state = session.pointers.read()
+    claims = state.applies.items() if state is not None else ()
+    alive = any(session.liveness.alive(f"claim/{id_}", claim.owner, claim.beat, TERM_S) for id_, claim in claims)
+    return alive or bool(session.store.leases())
+
+
+def _forget(session: Session, lineage: str, consent: Consent) -> dict[str, Json]:
+    """End a lineage that nobody uses any more: everything below `projects/LINEAGE/` goes, and with it what it refers to."""
+    state = session.pointers.read()
+    paths = session.objects.list(layout.project(lineage))
+    known = references.lineages(session.objects)
+    if lineage not in known:
+        hint = f"the store has: {', '.join(known)}" if known else "the store has no lineages"
+        raise fail("unknown-lineage", "No such lineage in the store", lineage, hint=hint)
+    if state is not None and state.lineage == lineage:
+        hint = "run this from another project of the store; `leptonctl destroy` undoes this project's effects"
+        raise fail("lineage-in-use", "A lineage that is in use cannot be forgotten", f"{lineage} is this project's own", hint=hint)
+    part = LineageStore(objects=session.objects, lineage=lineage)
+    serving = [
+        f"{server.id} at {server.url}"
+        for environment in part.environments()
+        for server in Fleet(lineage=part, environment=environment, liveness=session.liveness).living()
+    ]
+    if serving:
+        hint = "stop it first; a server that has ended counts as dead 15 s after this command has first seen it"
+        raise fail(
+            "lineage-in-use", "A lineage that is in use cannot be forgotten", f"{lineage} is served by {', '.join(serving)}", hint=hint
+        )
+    owner = part.owner()
+    report: dict[str, Json] = {
+        "lineage": lineage,
+        "project": owner.project if owner else None,
+        "by": owner.by if owner else None,
+        "objects": len(paths),
+        "done": False,
+    }
+    if not consent(report):
+        return report
+    for path in paths:
+        session.objects.delete(path)
+    for path in list(session.objects.list(layout.LINEAGES)):
+        stored = session.objects.get(path)
+        if stored is not None and _names(stored[0], lineage):
+            session.objects.delete(path)
+    return {**report, "done": lineage not in references.lineages(session.objects)}
+
+
+def _names(data: bytes, lineage: str) -> bool:
+    try:
+        return decode(data, LineageName).lineage == lineage
+    except BadRecord:
+        return False

@@ -88,6 +88,8 @@ def _entry(record: HistoryRecord | Hole, scope: str | None) -> dict[str, Json] |
     }  # fmt: skip
     if held:
         entry["held"] = [*held]
+    if record.base is not None:
+        entry["base"] = record.base.serial
     if record.recovered_by is not None:
         entry["recovered_by"] = record.recovered_by
     return entry

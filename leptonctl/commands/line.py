@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from leptonctl import __version__
-from leptonctl.commands.folder import folder_problem
+from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.variables import variable_becauses
 from leptonctl.core.address import covers, expand, parse
-from leptonctl.core.change import Change, Drift, Keep, Plan
+from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, has_errors
 from leptonctl.core.diff import with_becauses
 from leptonctl.core.frozen import Frozen, replace
@@ -139,6 +139,7 @@ def _check_rules(
         problems += rules.sealed(settled.by_address, state, recipes)
     problems += rules.protection(declared, changes, state)
     problems += rules.readmissions(bindings(session.declarations), changes, session.declarations.built, state, settled.results)
+    problems += local_states(session)
     if has_errors(problems):
         raise Failure(problems, INVALID)
     rewinds = rules.rewind(declared, changes, state, checkout)
@@ -168,12 +169,13 @@ def _check_placement(session: Session, state: State | None, live: Mapping[str, L
     """What prevents environments that would move from running where they are declared, according to their platforms."""
     moving = [change.address for change in changes if not isinstance(change, Keep)]
     problems: list[Diagnostic] = []
+    leaving = {parse(c.address).name for c in changes if isinstance(c, Remove) and parse(c.address).member is None}
     for environment in environments(session.declarations).values():
         # without a binding nothing has to run
         if environment.bindings and any(environment.holds(address) for address in moving):
             record = state.environments.get(environment.name) if state else None
             site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=is_here(record))
-            problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms)
+            problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms, leaving)
     return problems
 
 

@@ -1,21 +1,33 @@
 """`plan`: what would change, and why. Also reads a saved plan."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.line import Planned, plan_project
+from leptonctl.commands.references import new_id, refer, spare
 from leptonctl.commands.saved_plan import read_saved, save
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Plan
+from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 
 
 def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None) -> Plan:
     """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `out`: also save it."""
-    plan_ = plan_project(session, addresses=only).plan
+    planned = plan_project(session, addresses=only)
     if out is not None:
-        save(plan_, out, only)
-    return plan_
+        save(planned.plan, out, only)
+        if planned.settled.results:
+            _refer(session, planned)
+    return planned.plan
+
+
+def _refer(session: Session, planned: Planned) -> None:
+    """Say what the plan reuses. A job that may only read the store makes plans too: they hold, but nothing is kept for them."""
+    with suppress(Failure):
+        refer(session, planned, new_id(), "plan --out")
+        spare(session, planned)
 
 
 def show_plan(file: Path) -> dict[str, Json]:

@@ -34,6 +34,7 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
         files={name: export.artifacts[name] for name in PACKAGE_FILES if name in export.artifacts},
         checks=_checks(session, address, pointer, checks),
         metrics={n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {},
+        keys={name: step.key for name, step in pointer.steps.items()},
     )
 
 
@@ -73,6 +74,6 @@ def _checks(session: Session, address: str, pointer: Pointer, checks: Checks) ->
         return session.store.put_artifact(json.dumps(checks[address], sort_keys=True, separators=(",", ":")).encode())
     state = session.pointers.read()
     place = parse(address)
-    record = session.lineage(state).deployment(place.name, pointer.deployment) if state and pointer.deployment else None
+    record = session.lineage(state).intact_deployment(place.name, pointer.deployment) if state and pointer.deployment else None
     route = record.main(place.member or "") if record else None
     return route.checks if route else None

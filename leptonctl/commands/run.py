@@ -77,6 +77,7 @@ class Run:
             current=self.planned.state.current if self.planned.state else {},
             known=settled.results,
             owner=self.owner,
+            project=self.session.project.name,
             parallelism=parallelism(self.session),
             locate=self._locate,
         )

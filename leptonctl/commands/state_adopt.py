@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 
+from leptonctl.commands.folder import is_outside
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_backup import Consent, behind, other_lineage, refuse_living, stored_or_damage
 from leptonctl.commands.state_look import moved_row
@@ -19,11 +20,11 @@ from leptonctl.kinds.environment import environments
 from leptonctl.storage import folder_identity
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.lineage_survey import Survey, survey
 from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import moves, now
 from leptonctl.storage.records import BadRecordAt
 from leptonctl.storage.standing import lineages_of, mark_lineage, read_standing, refuse_other_store
-from leptonctl.storage.survey import Survey, survey
 
 BEHIND = frozenset({"store-ahead", "replaced-state"})
 
@@ -188,8 +189,7 @@ def _steps(session: Session, route: Route) -> Mapping[str, StepPointer]:
 def _refuse_shared_state(session: Session) -> None:
     """Failure when the state lies outside the folder: it is the original's too, and a copy must not replace it."""
     state = session.settings.state
-    place = os.path.realpath(session.root / state)
-    if "://" in state or not place.startswith(os.path.realpath(session.root) + os.sep):
+    if is_outside(session, state):
         detail = f"`state: {state}` lies outside of {session.root}, so it is the original's state."
         raise fail("shared-state", "The copy shares its state with the original", detail, hint="first set `state:` to a place of its own")
 

@@ -18,9 +18,9 @@ from leptonctl.project.edits import write_text
 from leptonctl.storage.claims import TERM_S, lock_held
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.lineage_survey import Survey, survey
 from leptonctl.storage.pointers import moves
 from leptonctl.storage.standing import read_standing, refuse_other_store
-from leptonctl.storage.survey import Survey, survey
 
 Consent = Callable[[Mapping[str, Json]], bool]
 UNREADABLE = frozenset({"corrupt-state", "lost-state"})

@@ -10,9 +10,9 @@ from leptonctl.core.diagnostic import INVALID, STALE, Failure, did_you_mean, fai
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import LineageName, State
 from leptonctl.core.values import Json
+from leptonctl.storage.lineage_survey import replace_owner, survey
 from leptonctl.storage.pointers import Note
 from leptonctl.storage.standing import lineages_of, read_standing, refuse_other_store
-from leptonctl.storage.survey import replace_owner, survey
 
 
 def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:

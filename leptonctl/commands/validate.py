@@ -1,5 +1,6 @@
 """`validate` and `schema`: what is wrong with the project files, and what they may contain."""
 
+from leptonctl.commands.folder import local_states
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.values import Json
@@ -12,7 +13,10 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
     _, problems = session.checked
     if has_errors(problems):
         return problems
-    return (*problems, *session.declared[1])
+    undeclared = session.declared[1]
+    if has_errors(undeclared):
+        return (*problems, *undeclared)
+    return (*problems, *undeclared, *local_states(session))
 
 
 def schema(kind: str | None) -> dict[str, Json]:

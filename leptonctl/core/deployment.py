@@ -19,7 +19,8 @@ class Route(Record):
     """A version of a model in a deployment. `share` is its share of the requests, in [0, 1].
 
     `digest` is the version's; `package` and `artifact` (its ONNX bytes) are what answers. `files` are all files that a server
-    loads, by name; `checks` is the digest of the contract's checks in force, None when there are none.
+    loads, by name; `checks` is the digest of the contract's checks in force, None when there are none. `keys`: step name -> the
+    key of the result by which it was built.
     """
 
     version: str
@@ -31,6 +32,7 @@ class Route(Record):
     share: float = 1.0
     checks: str | None = None
     metrics: Mapping[str, float] = {}
+    keys: Mapping[str, str] = {}
 
 
 class Deployment(Record, tag_field="format_version", tag="1"):

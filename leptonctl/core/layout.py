@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote
 IDENTITY = "identity"
 """The identity of the store, written once; a state names it."""
 ARTIFACTS, RESULTS, RECIPES, PROJECTS, LINEAGES, KEYS = "artifacts", "results", "recipes", "projects", "lineages", "keys"
+CONDEMNED = "condemned"
+UNBORN = "new-"
 NUMBER_DIGITS = 8
 DEPLOYMENT_PARTS = 5
 HISTORY_CHUNK = 1000
@@ -19,6 +21,7 @@ HISTORY_CHUNK = 1000
 _ARTIFACT = re.compile(ARTIFACTS + r"/([0-9a-f]{64})")
 _RECIPE = re.compile(RECIPES + r"/([0-9a-f]{64})")
 _RESULT = re.compile(RESULTS + r"/([0-9a-f]{64})(?:\.([1-9][0-9]*))?")
+_CONDEMNED = re.compile(CONDEMNED + r"/([0-9a-f]{64})")
 _HISTORY = re.compile(r"([0-9]{8,})-(.+)")
 
 
@@ -83,6 +86,38 @@ def owner(lineage: str) -> str:
 def roots(lineage: str) -> str:
     """The copy of a lineage's state as of its last move: what it refers to, for `gc` and for a state that was lost."""
     return f"{project(lineage)}/roots"
+
+
+def references(lineage: str) -> str:
+    """The folder of the results that builds and saved plans of a lineage refer to."""
+    return f"{project(lineage)}/refs"
+
+
+def reference(lineage: str, id: str) -> str:  # noqa: A002
+    """One reference."""
+    return f"{references(lineage)}/{segment(id)}"
+
+
+def unborn(project_name: str) -> str:
+    """In place of a lineage: where a project that has not been applied yet keeps its references."""
+    return f"{UNBORN}{project_name}"
+
+
+def condemned(digest: str) -> str:
+    """The mark of an artifact that nothing refers to."""
+    return f"{CONDEMNED}/{bare(digest)}"
+
+
+def condemned_digest(path: str) -> str | None:
+    """The digest of the artifact whose mark is at a path; None for any other path."""
+    match = _CONDEMNED.fullmatch(path)
+    return None if match is None else f"sha256:{match[1]}"
+
+
+def lineage_of(path: str) -> str | None:
+    """The lineage of an object below `projects/`; None for any other path."""
+    parts = path.split("/")
+    return word(parts[1]) if len(parts) > 2 and parts[0] == PROJECTS else None  # noqa: PLR2004 - projects, lineage, name
 
 
 def history(lineage: str) -> str:

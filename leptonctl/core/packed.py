@@ -44,6 +44,12 @@ class PackedState(State, tag_field="format_version", tag="1"):
     current: Mapping[str, PackedPointer] = {}  # type: ignore[assignment]
 
 
+class Roots(PackedState, tag_field="format_version", tag="1"):
+    """The copy of a state as of its last move of pointers, in the store: what the lineage refers to. Without claims and locks."""
+
+    checksum = True
+
+
 def pack_state(state: State) -> PackedState:
     """The file form of a state."""
     return PackedState(**{**fields(state), "current": {address: _pack_pointer(pointer) for address, pointer in state.current.items()}})
@@ -58,7 +64,20 @@ def encode_state(state: State) -> bytes:
 
 def decode_state(data: bytes) -> State:
     """The state in the bytes of its file. Raises BadRecord."""
-    file = decode(data, PackedState)
+    return _unpack_state(decode(data, PackedState))
+
+
+def encode_roots(state: State) -> bytes:
+    """The bytes of a lineage's roots."""
+    return encode(Roots(**fields(pack_state(replace(state, applies={}, locks={}, latest=None)))))
+
+
+def decode_roots(data: bytes) -> State:
+    """The state in the bytes of a lineage's roots. Raises BadRecord."""
+    return _unpack_state(decode(data, Roots))
+
+
+def _unpack_state(file: PackedState) -> State:
     return State(**{**fields(file), "current": {address: _unpack_pointer(pointer) for address, pointer in file.current.items()}})
 
 

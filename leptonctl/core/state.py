@@ -309,6 +309,33 @@ class StoreIdentity(Record, tag_field="format_version", tag="1"):
     id: str
 
 
+class Reference(Record, tag_field="format_version", tag="1"):
+    """What a build or a saved plan refers to, so that no gc frees it.
+
+    `keys`: the step keys of the results. `until`: when it expires, in seconds since 1970. `seconds`: how long that is after it was
+    written.
+    """
+
+    keys: tuple[str, ...]
+    until: float
+    seconds: float
+    at: str = ""
+    by: str = ""
+    command: str = ""
+
+
+class Condemned(Record, tag_field="format_version", tag="1"):
+    """The mark of an artifact that nothing refers to. `phase`: who meets it condemned makes it spared, and who meets it sweeping waits.
+
+    `nonce` is random, so that no two marks have equal bytes.
+    """
+
+    phase: Literal["condemned", "sweeping", "spared"]
+    nonce: str
+    at: str = ""
+    by: str = ""
+
+
 class KeyMark(Record, tag_field="format_version", tag="1"):
     """The mark of the key with a key id: it tells that key from any other without revealing it."""
 

@@ -147,7 +147,7 @@ def settle(locked: Locked) -> Locked:
 
 def complete(locked: Locked, pending: Pending, note: Note) -> Locked:
     """Bind what a pending switch names, and record as served what servers have reported of it."""
-    deployment = locked.lineage.deployment(locked.name, pending.deployment) if pending.deployment else None
+    deployment = locked.lineage.intact_deployment(locked.name, pending.deployment) if pending.deployment else None
     served = witnessed(deployment, locked.lineage.servers(locked.name)) if deployment else {}
     return locked.move(lambda state: completed(state, locked.name, served), note)
 

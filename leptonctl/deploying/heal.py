@@ -26,7 +26,7 @@ def heal(switch: Switch, name: str, *, here: bool, routes: Routes | None = None)
         if environment is None:
             return Outcome(state=locked.state, deployment=locked.head.head.deployment)
         recorded = bound(environment)
-        record = locked.lineage.deployment(name, recorded) if recorded else None
+        record = locked.lineage.intact_deployment(name, recorded) if recorded else None
         if locked.head.head.deployment != recorded or (recorded and record is None):
             outcome = switch.run(locked, _rebind(locked, environment, record, routes), here=here)
             _check_lagging(outcome)

@@ -185,7 +185,7 @@ def _environment(passage: Passage, number: int) -> Environment | None:
     locked = passage.locked
     url = passage.platform.url(passage.site.settings)
     after = environment_after(passage.old, passage.wanted.environment, number=number, url=url)
-    replaced = locked.lineage.deployment(locked.name, locked.head.head.deployment) if locked.head.head.deployment else None
+    replaced = locked.lineage.intact_deployment(locked.name, locked.head.head.deployment) if locked.head.head.deployment else None
     if after is None or replaced is None or replaced.incarnation != after.incarnation:
         return after
     return with_served(after, witnessed(replaced, locked.lineage.servers(locked.name)))

@@ -1,7 +1,8 @@
 """Asks platforms about an environment before it moves: why it cannot run where it is declared, and which edits restart it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from leptonctl.core.address import document
 from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.frozen import replace
@@ -13,9 +14,18 @@ from leptonctl.spi.platforms import Observation, Platform, Site, placement, rest
 
 
 def placement_problems(
-    environment: Environment, record: EnvironmentRecord | None, live: Live | None, site: Site, platforms: Mapping[str, Platform]
+    environment: Environment,
+    record: EnvironmentRecord | None,
+    live: Live | None,
+    site: Site,
+    platforms: Mapping[str, Platform],
+    leaving: Collection[str] = (),
 ) -> list[Diagnostic]:
-    """Why the environment cannot run where it is declared. Empty if it runs elsewhere, since only that host can tell."""
+    """Why the environment cannot run where it is declared. Empty if it runs elsewhere, since only that host can tell.
+
+    `leaving`: environments that the same plan removes. What one of them holds is free after an apply of its own: until the new
+    environment has passed its gates, the old one goes on.
+    """
     if not site.here:
         return []
     unchanged = record is not None and record.platform == environment.platform
@@ -24,7 +34,10 @@ def placement_problems(
     for problem in platforms[str(environment.platform["type"])].problems(site, observation):
         path = ("platform", problem.setting) if problem.setting else ("platform",)
         span = environment.declared.at(*path)
-        problems.append(error(problem.id, problem.summary, problem.detail, span=span, hint=problem.hint))
+        address = document("environment", problem.holder or "")
+        two_steps = f"first `leptonctl apply --only {address}`, which removes it, then `leptonctl apply`"
+        hint = two_steps if problem.holder in leaving else problem.hint
+        problems.append(error(problem.id, problem.summary, problem.detail, span=span, hint=hint))
     return problems
 
 

@@ -8,7 +8,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.state import Environment, HistoryRecord, Mark, Pointer, State, StepPointer
 from leptonctl.deploying.wanted import with_served, witnessed
 from leptonctl.storage.lineage import LineageStore
-from leptonctl.storage.survey import Survey
+from leptonctl.storage.lineage_survey import Survey
 
 Steps = Callable[[Route], Mapping[str, StepPointer]]
 """The steps by which a route was built, as far as the store tells."""
@@ -27,7 +27,7 @@ def rebuilt(part: LineageStore, seen: Survey, first: State, *, declared: Mapping
         record = state.environments.get(name)
         if number == (record.deployment if record is not None and not record.destroyed else 0):
             continue
-        deployment = part.deployment(name, number) if number else None
+        deployment = part.intact_deployment(name, number) if number else None
         if deployment is not None:
             state = _bound(part, state, deployment, record or declared.get(name), steps)
         elif not number and record is not None:
@@ -88,7 +88,10 @@ def _pointer(state: State, deployment: Deployment, model: str, route: Route, ste
     if alike is not None:
         return replace(alike, deployment=deployment.deployment, at=deployment.at)
     built = state.current.get(f"model/{model}@{route.version}")
-    found = built.steps if built is not None and built.digest == route.digest and built.artifact == route.artifact else steps(route)
+    found = {name: StepPointer(op=name, key=key) for name, key in route.keys.items()}
+    if built is not None and built.digest == route.digest and built.artifact == route.artifact:
+        found = dict(built.steps) | found
+    found = found or dict(steps(route))
     return Pointer(
         digest=route.digest,
         declaration=built.declaration if built is not None and built.digest == route.digest else "",

@@ -13,10 +13,10 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import Author, HistoryRecord, Mark, Owner, State
 from leptonctl.deploying.wanted import completed, dropped, witnessed
 from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.lineage_survey import Survey, fence_heads, replace_owner, survey
 from leptonctl.storage.owner import describe
 from leptonctl.storage.pointers import Pointers, moves, now
 from leptonctl.storage.standing import mark_lineage, owner_record
-from leptonctl.storage.survey import Survey, fence_heads, replace_owner, survey
 
 TRIES = 20
 Rebuild = Callable[[LineageStore, Survey, State | None], State]
@@ -65,7 +65,7 @@ def settled(part: LineageStore, seen: Survey, state: State) -> State:
         if at is None or at.head.deployment != pending.deployment:
             state = dropped(state, name)
             continue
-        deployment = part.deployment(name, pending.deployment) if pending.deployment else None
+        deployment = part.intact_deployment(name, pending.deployment) if pending.deployment else None
         state = completed(state, name, witnessed(deployment, part.servers(name)) if deployment else {})
     return state
 

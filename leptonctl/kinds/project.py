@@ -11,16 +11,23 @@ from leptonctl.kinds.schema_documents import PROJECT
 from leptonctl.kinds.settings import with_defaults
 from leptonctl.language.resolve import Declared, whole
 
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+KEEP_BUILDS, KEEP_DEPLOYMENTS = "14d", 10
 EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
 
 
 class Settings(Frozen):
-    """How a project runs: its executor with the declared settings, and the URIs of its state and store."""
+    """How a project runs: its executor with the declared settings, and the URIs of its state and store.
+
+    keep_builds_s, keep_deployments: what `gc` spares, in seconds and in deployments of each environment.
+    """
 
     executor: str = EXECUTOR
     executor_settings: Mapping[str, Json] = field(default_factory=dict)
     state: str = STATE
     store: str = STORE
+    keep_builds_s: float = 14 * 86400.0
+    keep_deployments: int = KEEP_DEPLOYMENTS
 
 
 def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
@@ -41,11 +48,16 @@ def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
         values, errors = with_defaults(executor_settings, schemas, declared, ("executor",), f"executor {name}")
         executor_settings = {key: values.get(key) for key in executor_settings}
         problems += errors
+    keep = declared.fields.get("keep")
+    kept = keep if isinstance(keep, dict) else {}
+    builds, deployments = str(kept.get("builds") or KEEP_BUILDS), kept.get("deployments")
     settings = Settings(
         executor=name,
         executor_settings=executor_settings,
         state=str(declared.fields.get("state") or STATE),
         store=str(declared.fields.get("store") or STORE),
+        keep_builds_s=float(builds[:-1]) * SECONDS[builds[-1]],
+        keep_deployments=deployments if isinstance(deployments, int) else KEEP_DEPLOYMENTS,
     )
     return {declared.name: settings}, tuple(problems)
 

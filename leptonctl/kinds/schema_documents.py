@@ -48,6 +48,18 @@ PROJECT = document(
             examples=["/srv/leptonctl/store"],
         ),
         "executor": backend("Where steps run. Each type has settings of its own.", "local"),
+        "keep": block(
+            "What `leptonctl gc` keeps although nothing refers to it.",
+            {
+                "builds": string(
+                    "How long artifacts are kept after they were built or last planned with: a number of seconds, minutes, hours or days.",
+                    pattern=r"^[1-9][0-9]{0,5}[smhd]$",
+                    default="14d",
+                    examples=["36h"],
+                ),
+                "deployments": integer("How many of an environment's last deployments can be returned to.", minimum=1, default=10),
+            },
+        ),
         "vars": {
             "description": 'Values for templates: "{{ vars.NAME }}" inside any scalar of other documents. No templates or secrets here.',
             "type": "object",

@@ -8,8 +8,8 @@ from typing import TypeVar
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
-from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.packed import decode_roots, encode_roots
 from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record
@@ -48,14 +48,13 @@ class LineageStore(Frozen):
         if stored is None:
             return None
         try:
-            return decode_state(stored[0])
+            return decode_roots(stored[0])
         except BadRecord:
             return None
 
     def publish_roots(self, state: State) -> None:
         """Publish what a state refers to, before the state itself is written. Of claims and locks nothing is published."""
-        copy = replace(state, applies={}, locks={}, latest=None)
-        self.objects.put(layout.roots(self.lineage), encode_state(copy))
+        self.objects.put(layout.roots(self.lineage), encode_roots(state))
 
     # --- history ---------------------------------------------------------------------------------------------------
 
@@ -144,6 +143,13 @@ class LineageStore(Frozen):
     def deployment(self, environment: str, number: int) -> Deployment | None:
         """The record of one deployment."""
         return self._read(layout.deployment(self.lineage, environment, number), Deployment)
+
+    def intact_deployment(self, environment: str, number: int) -> Deployment | None:
+        """As `deployment`; None also for a record that is damaged, where one that is lost can be done without."""
+        try:
+            return self.deployment(environment, number)
+        except BadRecordAt:
+            return None
 
     def deployments(self, environment: str) -> list[int]:
         """The numbers of all deployments of an environment, ascending."""

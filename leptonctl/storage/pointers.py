@@ -26,6 +26,9 @@ from leptonctl.storage.standing import (
 )
 
 Move = Callable[[State], State]
+PASSING = frozenset({"revision", "write", "serial", "history", "latest", "applies", "locks", "tokens", "pending"})
+"""The fields of a state that are rebuilt from the store, or need not be."""
+LASTING = tuple(name for name in State.__struct_fields__ if name not in PASSING)
 
 
 def now() -> str:
@@ -267,9 +270,8 @@ def _record(before: State, after: State, note: Note) -> HistoryRecord:
 
 
 def moves_roots(before: State, after: State) -> bool:
-    """Whether a write changes what the lineage refers to: pointers, environments or seals, but no claim, lock or beat."""
-    parts = ((before.current, after.current), (before.environments, after.environments), (before.sealed, after.sealed))
-    return any(old is not new for old, new in parts)
+    """Whether a write changes what a lost state would be rebuilt from: pointers, environments, seals … but no claim, lock or beat."""
+    return any(getattr(before, name) is not getattr(after, name) for name in LASTING)
 
 
 def _stamp(state: State) -> Stamp:

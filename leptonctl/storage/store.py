@@ -16,6 +16,7 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.state import KeyMark, Owner, Recipe
 from leptonctl.spi.storage import Lease, Objects
+from leptonctl.storage.condemned import spare
 from leptonctl.storage.records import BadRecordAt, read_record
 
 LEASE_S = 60.0
@@ -62,6 +63,7 @@ class Store(Frozen):
         for data in contents:
             digests.append("sha256:" + hashlib.sha256(data).hexdigest())
             by_path[layout.artifact(digests[-1])] = data
+        self.spare(digests)
         for path in by_path.keys() - self.objects.create_many(by_path):
             self._repair(path, by_path[path])
         return digests
@@ -77,6 +79,7 @@ class Store(Frozen):
 
     def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
         """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
+        self.spare([digest])
         self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
 
     def read_artifact(self, digest: str) -> Iterator[bytes]:
@@ -97,6 +100,12 @@ class Store(Frozen):
             digest = layout.artifact_digest(entry.path)
             if digest is not None:
                 yield StoredArtifact(digest=digest, size=entry.size, modified=entry.modified)
+
+    def spare(self, digests: Iterable[str]) -> set[str]:
+        """Keep `gc` from sweeping these artifacts; whoever begins to refer to one calls this first. Waits for what is being swept now,
+        and returns it: it is gone.
+        """
+        return spare(self.objects, digests)
 
     def delete_artifact(self, digest: str) -> None:
         """Delete an artifact. Results that name it stay, but their keys then count as not built."""

@@ -1,15 +1,16 @@
 """The records that docs/formats.md describes, each with its path and an example. A new record is one entry here."""
 
 from leptonctl.core import layout
-from leptonctl.core.codec import Record
+from leptonctl.core.codec import Record, decode
 from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedModel, ServerRecord
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
-from leptonctl.core.packed import PackedState, pack_state
+from leptonctl.core.packed import PackedState, Roots, encode_roots, pack_state
 from leptonctl.core.result import Result
 from leptonctl.core.state import (
     Author,
     Claim,
+    Condemned,
     Environment,
     HistoryRecord,
     KeyMark,
@@ -21,6 +22,7 @@ from leptonctl.core.state import (
     OwnerRecord,
     Pointer,
     Recipe,
+    Reference,
     Seal,
     Served,
     State,
@@ -207,6 +209,19 @@ RECORDS: tuple[RecordDescription, ...] = (
         title="Lineage owner", paths=(layout.owner("LINEAGE"),), kind=OwnerRecord,
         example=OwnerRecord(project="mail-safety", state="9c1d", generation=1, at=AT, by="ada"),
         words="Compared before a state is moved; replaced by compare-and-swap when another state takes over.",
+    ),
+    RecordDescription(
+        title="Roots", paths=(layout.roots("LINEAGE"),), kind=Roots, example=decode(encode_roots(STATE), Roots),
+        words="Published before each move of pointers, for the `gc` of other projects and for a state that is lost.",
+    ),
+    RecordDescription(
+        title="Reference", paths=(layout.reference("LINEAGE", "ID"), layout.reference(layout.unborn("PROJECT"), "ID")), kind=Reference,
+        example=Reference(keys=(_digest("7e"),), until=1765360800.0, seconds=1209600.0, at=AT, by="ada", command="build"),
+        words="A project that was never applied has no lineage: its references are below `new-PROJECT`.",
+    ),
+    RecordDescription(
+        title="Condemned artifact", paths=(layout.condemned("DIGEST"),), kind=Condemned,
+        example=Condemned(phase="condemned", nonce="8d2f00c1a7b3e455", at=AT, by="ada"), words="Replaced by compare-and-swap.",
     ),
     RecordDescription(
         title="Result", paths=(layout.result("KEY"), layout.result("KEY", 2)), kind=Result,

@@ -39,6 +39,8 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     head = f"{style.bold(printable(title(entry)))}  {when(entry['at'], now)}  {printable(entry['command'])}  by {who(entry)}"
     if entry.get("replaced"):
         head += style.dim("  (of a state that was replaced)")
+    if entry.get("base") is not None:
+        head += f"  back to serial {entry['base']}"
     moves = [(printable(c["address"]), move(c), style.dim(printable(c.get("reason") or ""))) for c in entry["changes"]]
     moves += [
         (printable(c["address"]), move(c), style.red("held by its gates" if gated(entry, c) else "held")) for c in entry.get("held") or []

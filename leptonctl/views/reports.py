@@ -66,17 +66,33 @@ def prediction_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 
 def gc_preview(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What gc would delete."""
-    del color
-    return (
-        f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed and would be deleted; {obj['kept']} are needed and stay."
-    )
+    """What gc would free: by address, and for whom it was built."""
+    style = Style(color)
+    if "lineage" in obj:
+        whose = f" of project {printable(obj['project'])}" if obj["project"] else ""
+        return f"Lineage {printable(obj['lineage'])}{whose} ends: {obj['objects']} objects go, and what only it refers to can be freed."
+    verb = "would be condemned, and freed a day later at the earliest" if obj["shared"] else "would be deleted"
+    rows = [
+        (printable(item["address"] or "no record"), printable(item["project"] or ""), str(item["artifacts"]), size_text(item["bytes"]))
+        for item in obj["items"]
+    ]
+    head = ["built for", "by project", "artifacts", "size"]
+    sums = f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed and {verb}; {obj['kept']} are needed and stay."
+    return table(rows, head=head, right=(2, 3), color=style.color) + "\n\n" + sums if rows else sums
 
 
 def gc_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What gc deleted."""
-    if obj["done"]:
-        return Style(color).green(f"Freed {size_text(obj['bytes'])}: {obj['artifacts']} artifacts deleted, their records stay.")
+    """What gc freed."""
+    style = Style(color)
+    if "lineage" in obj:
+        return style.green(f"Lineage {printable(obj['lineage'])} has ended.") if obj["done"] else "Nothing was deleted."
+    lines = []
+    if obj["freed"]:
+        lines.append(style.green(f"Freed {size_text(obj['freed_bytes'])}: {obj['freed']} artifacts deleted, their records stay."))
+    if obj["condemned"]:
+        lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that nobody has referred to by then.")
+    if lines:
+        return "\n".join(lines)
     return "Nothing was deleted." if obj["artifacts"] else f"Nothing to free: all {obj['kept']} artifacts are needed or too young."
 
 

@@ -10,15 +10,8 @@ import pytest
 from leptonctl.deploying import processes
 from leptonctl.storage.owner import process_start
 from tests import projects
-from tests.commands.test_state import VERSIONS, apply, bind, is_in_place, refused, run, shown
+from tests.commands.test_state import apply, bind, is_in_place, refused, run, shown
 from tests.test_output_schemas import problems
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
-    assert projects.run("build", cwd=root).returncode == 0
-    return root
 
 
 @pytest.fixture
@@ -65,7 +58,12 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     assert refused(copy, "state", "adopt", "--moved", "--yes")["id"] == "copied-folder"
     adopted = shown(copy, "state", "adopt", "--copy", "--yes", schema="state_takeover")
     assert adopted["lineage"] != projects.recorded(root).lineage
-    assert {p["address"] for p in shown(copy, "state", "list")["pointers"]} == {"dataset/points@first", "model/line@v1", "model/line@v2"}
+    assert {p["address"] for p in shown(copy, "state", "list")["pointers"]} == {
+        "dataset/points@first",
+        "model/line@v1",
+        "model/line@v2",
+        "model/line@v3",
+    }
     done = apply(copy)
     assert (done["trained"], done["bound"]) == (0, 1)
     run(copy, "destroy", "--yes")

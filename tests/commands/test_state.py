@@ -19,15 +19,6 @@ from leptonctl.storage.owner import current_owner
 from tests import projects
 from tests.test_output_schemas import problems
 
-VERSIONS = {"line": {"v1": "{}", "v2": "{params: {C: 0.5}}"}}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = projects.tiny_project(tmp_path_factory.mktemp("built"), VERSIONS)
-    assert projects.run("build", cwd=root).returncode == 0
-    return root
-
 
 @pytest.fixture
 def root(built: Path, tmp_path: Path) -> Iterator[Path]:
@@ -82,7 +73,7 @@ def serials(root: Path) -> list[int]:
 def test_list_and_show_print_what_is_stored(root: Path) -> None:
     listed = shown(root, "state", "list", schema="state_list")
     assert {p["address"]: (p["version"], p["deployment"]) for p in listed["pointers"]} == {
-        "dataset/points@first": (None, None), "model/line@v1": (None, None), "model/line@v2": (None, None),
+        "dataset/points@first": (None, None), "model/line@v1": (None, None), "model/line@v2": (None, None), "model/line@v3": (None, None),
         "environment/dev": (None, None), "environment/dev/line": ("v1", 1),
     }  # fmt: skip
     pointer = shown(root, "state", "show", "line@v1", schema="state_show")
@@ -131,7 +122,8 @@ def test_a_restore_goes_back_and_loses_no_history(root: Path) -> None:
     # all records, newest first; the one between is marked
     entries = shown(root, "history", schema="history")["entries"]
     assert [(e["serial"], e.get("replaced", False)) for e in entries] == [(4, False), (3, True), (2, False), (1, False)]
-    assert entries[0]["command"] == "state restore"
+    assert (entries[0]["command"], entries[0]["base"]) == ("state restore", 2)
+    assert "back to #2" in run(root, "history").stdout
     # the difference between head and state is a line of the plan, and its way out works
     bind(root, "v1")
     plan = shown(root, "plan")

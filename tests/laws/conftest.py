@@ -30,9 +30,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def copy(applied: Path, tmp_path: Path) -> Path:
     """The applied project in a folder of its own. Its state still names the servers of the first, which are queried and never changed.
 
-    They still write into the first store: half-written files there are left out.
+    They still write into the first store: half-written files there are left out. Nor is it recorded as a copy, which moves nothing.
     """
-    return Path(shutil.copytree(applied, tmp_path / "copy", ignore=shutil.ignore_patterns(".temporary")))
+    return Path(shutil.copytree(applied, tmp_path / "copy", ignore=shutil.ignore_patterns(".temporary", "folder")))
 
 
 @pytest.fixture

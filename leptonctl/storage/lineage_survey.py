@@ -95,7 +95,7 @@ def fence_heads(part: LineageStore, seen: Survey, epochs: Mapping[str, Epoch], d
         at = seen.heads.get(environment)
         if at is None and environment in seen.damaged:
             number = deployments.get(environment, 0)
-            record = part.deployment(environment, number) if number else None
+            record = part.intact_deployment(environment, number) if number else None
             damaged = HeadAt(head=Head(epoch=epoch, nonce=""), etag=seen.damaged[environment])
             serial = record.serial if record else 0
             after = part.move_head(environment, damaged, epoch=epoch, holder=holder, deployment=number, serial=serial, staged=0)

@@ -1,0 +1,137 @@
+"""What the lineages of a store refer to (protocols 6): their roots, deployments, servers, and references of builds and saved plans."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from leptonctl.core import layout
+from leptonctl.core.codec import BadRecord, encode
+from leptonctl.core.deployment import Deployment
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.packed import decode_roots
+from leptonctl.core.state import Reference, State
+from leptonctl.spi.storage import Objects
+from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.owner import user_name
+from leptonctl.storage.records import BadRecordAt, read_record
+
+
+class Needs(Frozen):
+    """What is referred to: results by step key, and artifacts by digest. `addresses`, `graphs`: where no more is known, all results
+    for these addresses, or that made one of these artifacts.
+    """
+
+    keys: frozenset[str] = frozenset()
+    artifacts: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    graphs: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Needs") -> "Needs":
+        return Needs(
+            keys=self.keys | other.keys,
+            artifacts=self.artifacts | other.artifacts,
+            addresses=self.addresses | other.addresses,
+            graphs=self.graphs | other.graphs,
+        )
+
+
+def refer(objects: Objects, lineage: str, id: str, keys: Iterable[str], keep_s: float, command: str, at: str) -> None:  # noqa: A002
+    """Record that these results are referred to for `keep_s` seconds."""
+    record = Reference(keys=tuple(sorted(set(keys))), until=time.time() + keep_s, seconds=keep_s, at=at, by=user_name(), command=command)
+    objects.put(layout.reference(lineage, id), encode(record))
+
+
+def lineages(objects: Objects) -> list[str]:
+    """Every lineage that has anything in the store, those of projects that were never applied too."""
+    return sorted({lineage for path in objects.list(layout.PROJECTS) if (lineage := layout.lineage_of(path)) is not None})
+
+
+def needs_of_state(state: State) -> Needs:
+    """What a state points to."""
+    keys = {step.key for pointer in state.current.values() for step in pointer.steps.values()}
+    artifacts = {pointer.artifact for pointer in state.current.values() if pointer.artifact is not None}
+    return Needs(keys=frozenset(keys), artifacts=frozenset(artifacts))
+
+
+def needs_of_lineage(objects: Objects, lineage: str, *, deployments: int | None) -> Needs:
+    """What a lineage refers to. `deployments`: only that many of each environment, besides those in force or served; None: all.
+
+    Raises BadRecordAt for a record that cannot be read: what it refers to is unknown.
+    """
+    part = LineageStore(objects=objects, lineage=lineage)
+    needs = _needs_of_references(objects, lineage)
+    roots = _roots(objects, lineage)
+    if roots is not None:
+        needs |= needs_of_state(roots)
+    elif not lineage.startswith(layout.UNBORN):
+        # its last command was of an earlier release: what it builds is known from its history alone
+        addresses = {m.address for mark in part.marks() for m in getattr(part.record(mark), "changes", ())}
+        needs |= Needs(addresses=frozenset(addresses))
+        deployments = None
+    for environment in part.environments():
+        for number in _numbers(part, environment, deployments):
+            record = part.deployment(environment, number)
+            if record is not None:
+                needs |= _needs_of_deployment(record)
+    return needs
+
+
+def expired(objects: Objects, lineage: str) -> Iterator[str]:
+    """The paths of references that have expired."""
+    for path, modified, record in _references(objects, lineage):
+        if _is_over(record, modified):
+            yield path
+
+
+def _needs_of_references(objects: Objects, lineage: str) -> Needs:
+    keys: set[str] = set()
+    for _path, modified, record in _references(objects, lineage):
+        if not _is_over(record, modified):
+            keys |= set(record.keys)
+    return Needs(keys=frozenset(keys))
+
+
+def _references(objects: Objects, lineage: str) -> Iterator[tuple[str, float, Reference]]:
+    for entry in list(objects.entries(layout.references(lineage))):
+        found = objects.get(entry.path)
+        if found is not None:
+            yield entry.path, entry.modified, read_record(found[0], entry.path, Reference)
+
+
+def _is_over(record: Reference, modified: float) -> bool:
+    # by the store's clock too, which wrote `modified`
+    now = time.time()
+    return now > record.until or now > modified + record.seconds
+
+
+def _roots(objects: Objects, lineage: str) -> State | None:
+    path = layout.roots(lineage)
+    found = objects.get(path)
+    if found is None:
+        return None
+    try:
+        return decode_roots(found[0])
+    except BadRecord as problem:
+        raise BadRecordAt(path, problem) from problem
+
+
+def _numbers(part: LineageStore, environment: str, most: int | None) -> set[int]:
+    """The deployments of an environment that can be returned to, are in force or staged, or are served or ready on a server."""
+    every = part.deployments(environment)
+    numbers = set(every if most is None else every[-most:])
+    head = part.head(environment)
+    if head is not None:
+        numbers |= {head.head.deployment, head.head.staged}
+    for server in part.servers(environment):
+        numbers |= {server.deployment, *server.ready}
+    return numbers - {0}
+
+
+def _needs_of_deployment(record: Deployment) -> Needs:
+    routes = [route for routes in record.models.values() for route in routes]
+    files = {digest for route in routes for digest in (*route.files.values(), *([route.checks] if route.checks else []))}
+    return Needs(
+        keys=frozenset(key for route in routes for key in route.keys.values()),
+        artifacts=frozenset(files | {route.artifact for route in routes}),
+        # of a record of an earlier release the export is known by its graph
+        graphs=frozenset(route.artifact for route in routes if not route.keys),
+    )
