@@ -6,8 +6,13 @@ from typing import Annotated
 
 import typer
 
+from leptonctl.cli.commands import as_command
 from leptonctl.cli.options import terminal_of
-from leptonctl.cli.terminal import Terminal
+from leptonctl.cli.terminal import Terminal, json_text
+from leptonctl.core.diagnostic import OK
+
+WATCH_S = 2.0
+"""Seconds between two looks of `status --watch`, unless others are given."""
 
 
 def show(
@@ -37,13 +42,44 @@ def _show_plan(terminal: Terminal, file: Path) -> int:
     return terminal.show(show_plan(file), render, width=terminal.width, verbose=terminal.verbose)
 
 
-def status(ctx: typer.Context) -> int:
+def show_status(
+    ctx: typer.Context,
+    watch: Annotated[
+        float | None,
+        typer.Option("--watch", metavar="[SECONDS]", help="Look again every few seconds (2), until Ctrl-C; in a pipe, print changes."),
+    ] = None,
+) -> int:
     """Show which versions serve where and since when, and whether that agrees with the state."""
+    from leptonctl.commands.status import status as command
+
+    terminal = terminal_of(ctx)
+    if watch is not None:
+        return _watch(terminal, watch)
+    from leptonctl.views.status import render_text
+
+    return terminal.show(command(terminal.session()), render_text, width=terminal.width, now=time())
+
+
+status = as_command("status", show_status, optional={"watch": WATCH_S})
+
+
+def _watch(terminal: Terminal, seconds: float) -> int:
+    """On a terminal the screen, again and again; otherwise one block, or one line of JSON, for every change."""
+    from leptonctl.cli.watching import CLEAR, changing, until_interrupted
+    from leptonctl.commands.status import essence
     from leptonctl.commands.status import status as command
     from leptonctl.views.status import render_text
 
-    terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session()), render_text, width=terminal.width, now=time())
+    screen = terminal.is_screen and not terminal.json
+    session = terminal.session()
+    with until_interrupted():
+        for now in changing(lambda: command(session), essence, seconds, always=screen):
+            if terminal.json:
+                terminal.say(json_text(now, indent=None))
+                continue
+            text = render_text(now, color=terminal.color, width=terminal.width, now=time())
+            terminal.say(CLEAR + text if screen else text + "\n\n")
+    return OK
 
 
 def history(

@@ -22,6 +22,7 @@ TERM_S = 15.0
 STALE_S = 86_400.0
 """The age at which a server's record is removed. A server that is alive after all writes it again."""
 POLL_S, SAY_S = 0.05, 1.0
+ENDS_POLL_S = 0.2
 
 
 class Fleet(Frozen):
@@ -99,6 +100,29 @@ class Roll:
             if server.beat != first or is_alive(owner_of(server)):
                 self._lived.add(server.id)
         return [] if living else [server for server in self.fleet.registered() if server.id in self._lived]
+
+
+def ends(fleet: Fleet, server: ServerRecord, say: Say) -> bool:
+    """Whether a registered server is dead or stops. Where its process cannot be checked, waits until its beat moves or the term is over."""
+    known = is_alive(owner_of(server))
+    if known is not None:
+        return not known
+    waiting = False
+    while True:
+        now = next((other for other in fleet.registered() if other.id == server.id), None)
+        if now is None or not fleet.lives(now):
+            return True
+        if now.beat != server.beat:
+            return False
+        if not waiting:
+            waiting = True
+            say(f"waiting up to {TERM_S:g} s for a sign of life of server {server.id} ({runs_on(server)})")
+        time.sleep(ENDS_POLL_S)
+
+
+def runs_on(server: ServerRecord) -> str:
+    """The host and the process of a server, for people."""
+    return f"pid {server.pid} on {server.host}"
 
 
 def nobody(environment: str) -> str:
