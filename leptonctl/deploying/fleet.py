@@ -20,7 +20,7 @@ from leptonctl.storage.owner import is_alive
 TERM_S = 15.0
 """How long a server's beat must stay unchanged, on our clock, before it counts as dead. Servers beat at least every 5 s."""
 STALE_S = 86_400.0
-"""The age at which a server's record is removed. A server that is alive after all writes it again."""
+"""After how long without a sign of life a server's record counts for nothing and is removed. One that lives after all writes it again."""
 POLL_S, SAY_S = 0.05, 1.0
 ENDS_POLL_S = 0.2
 
@@ -77,9 +77,20 @@ class Fleet(Frozen):
                 say(f"waiting for {len(living)} server{'s' if len(living) != 1 else ''} to be {what}")
             time.sleep(POLL_S)
 
+    def is_stale(self, server: ServerRecord, now: float) -> bool:
+        """Whether a server has shown no sign of life for long. `now` is in seconds since 1970 by this machine's clock.
+
+        Its own clock counts only if it is this machine's too; otherwise its beat must have been seen unchanged for as long.
+        """
+        if self.lives(server):
+            return False
+        if is_alive(owner_of(server)) is False:
+            return now - max(server.heartbeat, server.started) > STALE_S
+        return self.liveness.unchanged(self._name(server))[0] > STALE_S
+
     def reap(self, now: float) -> list[str]:
-        """Remove stale records of servers and return their ids. `now` is in seconds since 1970."""
-        stale = [s.id for s in self.lineage.servers(self.environment) if now - max(s.heartbeat, s.started) > STALE_S]
+        """Remove the stale records of servers and return their ids. `now` as in `is_stale`."""
+        stale = [s.id for s in self.lineage.servers(self.environment) if self.is_stale(s, now)]
         for id_ in stale:
             self.lineage.remove_server(self.environment, id_)
         return stale

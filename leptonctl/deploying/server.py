@@ -20,6 +20,7 @@ from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
 from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
+from leptonctl.storage.lineage import LineageStore
 
 PROBE_S, HUNG_S = 1.0, 3.0
 SILENT = "the server does not answer"
@@ -198,18 +199,15 @@ def _unfit(site: Site, launch: Launch, running: ServerRecord, deployment: Deploy
     if answer is None:
         return SILENT
     # it tries again only after minutes, while the missing bytes may be back already
-    if str(deployment.deployment) in answer.failed and _is_sound(site, deployment):
+    if str(deployment.deployment) in answer.failed and all(_is_sound(site, digest) for digest in _files(deployment)):
         return "the server refused this deployment before"
     return ""
 
 
-def _is_sound(site: Site, deployment: Deployment) -> bool:
-    """Whether the store has all files of a deployment, undamaged."""
-    for digest in {digest for routes in deployment.models.values() for route in routes for digest in route.files.values()}:
-        stored = site.objects.get(layout.artifact(digest))
-        if stored is None or hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
-            return False
-    return True
+def _is_sound(site: Site, digest: str) -> bool:
+    """Whether the store has a file, undamaged."""
+    stored = site.objects.get(layout.artifact(digest))
+    return stored is not None and hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
 
 
 def _is_own(site: Site, answer: ServerRecord | None) -> bool:
@@ -270,8 +268,29 @@ def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, 
 def _silence_reason(site: Site, running: ServerRecord | None) -> str:
     if running is not None:
         return SILENT
+    damaged = _damaged(site)
+    if damaged:
+        return f"the server does not run, and could not serve; damaged or missing in the store: {', '.join(damaged)}"
     line = processes.last_line(site.root, site.environment)
     return "the server does not run" + (f"; its last line: {line}" if line else "")
+
+
+def _damaged(site: Site) -> list[str]:
+    """The paths of the files of the deployment in force that are missing or damaged. A remote store is not read for that."""
+    if "://" in site.store:
+        return []
+    lineage = LineageStore(objects=site.objects, lineage=site.lineage)
+    try:
+        head = lineage.head(site.environment)
+        deployment = lineage.deployment(site.environment, head.head.deployment) if head else None
+    except Failure:
+        return []
+    return sorted(layout.artifact(digest) for digest in _files(deployment) if not _is_sound(site, digest)) if deployment else []
+
+
+def _files(deployment: Deployment) -> set[str]:
+    """The digests of all files that a deployment needs."""
+    return {digest for routes in deployment.models.values() for route in routes for digest in route.files.values()}
 
 
 def _reported_problem(server: ServerRecord) -> str:

@@ -87,10 +87,9 @@ def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *,
 
 
 def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, now: str | float | None) -> list[str]:
-    """The servers of an environment, unless its URL is all that there is to say: one server of this host, in good health."""
+    """The servers of an environment, unless there is only one that this host runs: the bindings and the URL tell of it."""
     servers, style = environment.get("servers") or [], Style(color)
-    alone = environment.get("placement") != "elsewhere" and len(servers) <= 1
-    if not servers or (alone and not any(s["reason"] for s in servers)):
+    if not servers or (environment.get("placement") != "elsewhere" and len(servers) == 1):
         return []
     troubles = [f"  {style.yellow('!')} {printable(s['id'])} {printable(s['reason'])}" for s in servers if s["reason"]]
     return [servers_table(servers, color=color, width=width, now=now), *troubles]
