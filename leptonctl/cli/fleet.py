@@ -1,6 +1,7 @@
 """Commands about servers: the fleet of all environments, and the log of this folder's."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -42,12 +43,18 @@ def server_forget(
     return _act(terminal_of(ctx), forget, server, forgotten_text)
 
 
-def server_stop(ctx: typer.Context, environment: Name) -> int:
+def server_stop(
+    ctx: typer.Context,
+    environment: Name,
+    stray: Annotated[
+        bool, typer.Option("--stray", help="Instead, the one on its address that this folder started before its state was removed.")
+    ] = False,
+) -> int:
     """Stop this folder's server of an environment. The next apply starts it again."""
     from leptonctl.commands.server import stop
     from leptonctl.views.servers import action_text
 
-    return _act(terminal_of(ctx), stop, environment, action_text)
+    return _act(terminal_of(ctx), partial(stop, stray=stray), environment, action_text)
 
 
 def server_restart(ctx: typer.Context, environment: Name) -> int:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from leptonctl.commands.bind_yaml import environment_document
 from leptonctl.commands.fleet_status import server_json
 from leptonctl.commands.folder import own_folder
 from leptonctl.commands.routes import route_of
@@ -18,6 +19,7 @@ from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet, ends, runs_on
 from leptonctl.deploying.heal import heal
 from leptonctl.deploying.look import is_here
+from leptonctl.deploying.stray import stop_stray
 from leptonctl.deploying.switch import Switch
 from leptonctl.kinds.environment import environments
 from leptonctl.spi.platforms import Say, placement
@@ -57,8 +59,13 @@ def forget(session: Session, target: str, say: Say) -> dict[str, Json]:
     return {"forgotten": [{"environment": name, "id": server.id, "url": server.url} for name, server in found]}
 
 
-def stop(session: Session, name: str, say: Say) -> dict[str, Json]:
-    """Stop this folder's server of an environment and wait until it is gone. The next apply starts it again."""
+def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[str, Json]:
+    """Stop this folder's server of an environment and wait until it is gone. The next apply starts it again.
+
+    `stray`: instead the server on its address that this folder started for another state, before `.leptonctl` was removed.
+    """
+    if stray:
+        return {"environment": name, "action": "stop", "was_running": _stop_stray(session, name, say), "server": None}
     state, record = _own(session, name)
     with _switching(session, name, "server stop", say) as switch, switch.locked(name, here=True):
         was_running = _stop(switch, state, name, record)
@@ -123,6 +130,16 @@ def _stop(switch: Switch, state: State, name: str, record: Environment) -> bool:
     if platform.observe(site).running:
         raise fail("not-stopped", "The server did not stop", f"the server of {name} still runs", hint=f"leptonctl log {name}")
     return True
+
+
+def _stop_stray(session: Session, name: str, say: Say) -> bool:
+    environment_document(session, name)
+    platform = environments(session.declarations)[name].platform
+    state = session.pointers.read() or State(lineage="", project="")
+    site = session.site(state, name, platform, here=is_here(state.environments.get(name)))
+    if platform["type"] != "server" or not site.here:
+        raise _not_here(f"{name} does not run here", "run the command on the host that runs it")
+    return stop_stray(site, say)
 
 
 def _alive(name: str, server: ServerRecord, *, many: bool) -> Failure:

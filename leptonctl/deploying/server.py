@@ -17,6 +17,7 @@ from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.addresses import Listener
 from leptonctl.deploying.fleet import Roll, fleet, listed, nobody
 from leptonctl.deploying.processes import Launch
+from leptonctl.deploying.stray import is_stray
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
 from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
@@ -231,6 +232,8 @@ def _port_in_use(site: Site, answer: ServerRecord | None, process: Listener | No
         what = f"the server of environment {holder} of this project (pid {answer.pid}{where})"
         hint = f"first remove environment {holder} in a separate apply, or choose another port"
     else:
+        if is_stray(site, process):
+            hint = f"it was started from this folder for another state: `leptonctl server stop {site.environment} --stray` stops it"
         what = f"the server of environment {answer.environment} of lineage {answer.lineage} (pid {answer.pid}{where})"
     return Problem(
         id="port-in-use", summary="The port is in use", detail=f"{host}:{port} is used by {what}.", hint=hint, setting="port", holder=holder

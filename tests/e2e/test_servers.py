@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -124,6 +125,70 @@ def test_a_restart_fails_with_the_servers_own_reason(prod: Path) -> None:
     apply(prod)
     for command in ("stop", "restart"):
         assert "prod runs elsewhere" in refused("not-here", "server", command, "prod", cwd=prod)
+
+
+def test_a_server_left_behind_is_named_and_stopped_with_consent(prod: Path) -> None:
+    """A3: `.leptonctl` was removed while the server ran. It is ours by folder and socket, but of another lineage."""
+    (pid,) = projects.processes(prod)
+    lineage = projects.recorded(prod).lineage
+    # what was built is kept for the second apply
+    kept = shutil.copytree(prod / ".leptonctl" / "store", prod.parent / "kept", ignore=shutil.ignore_patterns("projects"))
+    shutil.rmtree(prod / ".leptonctl")
+    done = projects.run("plan", "--json", cwd=prod)
+    (problem,) = json.loads(done.stdout)["diagnostics"]
+    assert (done.returncode, problem["id"]) == (1, "port-in-use")
+    assert f"lineage {lineage} (pid {pid}, started in {prod})" in problem["detail"]
+    assert "`leptonctl server stop prod --stray`" in problem["hint"]
+    assert projects.run("apply", "--yes", cwd=prod).returncode == 1
+    assert list(projects.processes(prod)) == [pid], "nothing is stopped without consent"
+    assert asked("server_action", "server", "stop", "prod", "--stray", cwd=prod)["was_running"] is True
+    assert projects.processes(prod) == {}
+    assert asked("server_action", "server", "stop", "prod", "--stray", cwd=prod)["was_running"] is False
+    port = int(re.findall(r"port: (\d+)", (prod / "environment-prod.yaml").read_text(encoding="utf-8"))[0])
+    with socket.create_server(("127.0.0.1", port)):
+        assert f"pid {os.getpid()}" in refused("not-ours", "server", "stop", "prod", "--stray", cwd=prod)
+    copy = clones.clone(prod, prod.parent / "copy")
+    shutil.copytree(kept, prod / ".leptonctl" / "store", dirs_exist_ok=True)
+    apply(prod)
+    (pid,) = projects.processes(prod)
+    assert f"pid {pid}" in refused("not-ours", "server", "stop", "prod", "--stray", cwd=prod), "the server of this state is not stray"
+    assert f"pid {pid}" in refused("not-ours", "server", "stop", "prod", "--stray", cwd=copy), "nor that of another folder"
+
+
+def test_a_heal_that_fails_stops_no_build_and_no_bind(built_line: Path, tmp_path: Path) -> None:
+    """A12: heals come first, each with its reason and exit 1; what is moved anyway is not healed before."""
+    root = clones.clone(built_line, tmp_path / "line")
+    text = (root / "environment-prod.yaml").read_text(encoding="utf-8")
+    for name in ("blue", "dev"):
+        (root / f"environment-{name}.yaml").write_text(text.replace("prod", name), encoding="utf-8")
+    shutil.copytree(built_line / ".leptonctl" / "store", root / ".leptonctl" / "store")
+    projects.new_ports(root)
+    try:
+        apply(root)
+        urls = {name: urlsplit(str(projects.environment_of(root, name).url)) for name in ("blue", "dev", "prod")}
+        for pid in projects.processes(root):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not projects.processes(root))
+        with (root / "model-line.yaml").open("a", encoding="utf-8") as file:
+            file.write("  v3: {params: {C: 0.25}}\n")
+        projects.edit(root / "environment-prod.yaml", "line: v1", "line: v3")
+        with socket.create_server(("127.0.0.1", urls["dev"].port or 0)):
+            done = projects.run("apply", "--yes", "--json", cwd=root)
+        events = projects.events(done.stdout)
+        assert done.returncode == 1
+        kinds = [(e["type"], e["op"], e["address"]) for e in events if e["type"] in {"step_failed", "step_finished"}]
+        assert kinds[0] == ("step_failed", "bind", "environment/dev"), "before anything is built"
+        assert kinds[1:] == [
+            *(("step_finished", op, "model/line@v3") for op in ("train", "export", "evaluate")),
+            ("step_finished", "bind", "environment/prod/line"),
+        ]
+        (failed,) = [e["diagnostic"] for e in events if e["type"] == "step_failed"]
+        assert (failed["id"], f"pid {os.getpid()}" in failed["detail"]) == ("port-in-use", True)
+        assert events[-1]["healed"] == ["blue"], "prod was moved, and its server started with that"
+        health = {name: projects.served(root, name)["healthy"] for name in urls}
+        assert health == {"blue": True, "dev": False, "prod": True}
+    finally:
+        projects.stop_servers(root)
 
 
 def test_the_log_of_a_server_is_shown_and_followed(prod: Path) -> None:
