@@ -18,6 +18,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.frozen import replace
+from leptonctl.deploying import addresses
 from tests import projects
 from tests.e2e import clones
 from tests.e2e.clones import serving, until, until_serves
@@ -168,7 +169,8 @@ def test_a_heal_that_fails_stops_no_build_and_no_bind(built_line: Path, tmp_path
         urls = {name: urlsplit(str(projects.environment_of(root, name).url)) for name in ("blue", "dev", "prod")}
         for pid in projects.processes(root):
             os.kill(pid, signal.SIGKILL)
-        until(lambda: not projects.processes(root))
+        # a killed process keeps its port for a moment
+        until(lambda: all(addresses.port_free("127.0.0.1", url.port or 0) for url in urls.values()))
         with (root / "model-line.yaml").open("a", encoding="utf-8") as file:
             file.write("  v3: {params: {C: 0.25}}\n")
         projects.edit(root / "environment-prod.yaml", "line: v1", "line: v3")
