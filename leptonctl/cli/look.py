@@ -57,7 +57,7 @@ def show_status(
         return _watch(terminal, watch)
     from leptonctl.views.status import render_text
 
-    return terminal.show(command(terminal.session()), render_text, width=terminal.width, now=time())
+    return terminal.show(command(terminal.session()), render_text, width=terminal.room, now=time())
 
 
 status = as_command("status", show_status, optional={"watch": WATCH_S})
@@ -77,7 +77,7 @@ def _watch(terminal: Terminal, seconds: float) -> int:
             if terminal.json:
                 terminal.say(json_text(now, indent=None))
                 continue
-            text = render_text(now, color=terminal.color, width=terminal.width, now=time())
+            text = render_text(now, color=terminal.color, width=terminal.room, now=time())
             terminal.say(CLEAR + text if screen else text + "\n\n")
     return OK
 

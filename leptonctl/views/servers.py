@@ -4,16 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.status import servers_table
+from leptonctl.views.status import servers_table, trouble
 from leptonctl.views.style import Style, printable
 
 
 def list_text(obj: Mapping[str, Any], *, color: bool, width: int, now: float) -> str:
     """One line for each server, and why a server is not healthy."""
-    servers, style = obj["servers"], Style(color)
+    servers = obj["servers"]
     if not servers:
         return "No server is registered."
-    troubles = [f"{style.yellow('!')} {printable(s['id'])} {printable(s['reason'])}" for s in servers if s["reason"]]
+    troubles = [trouble(f"{s['id']} {s['reason']}", Style(color), width) for s in servers if s["reason"]]
     return "\n".join([servers_table(servers, color=color, width=width, now=now, first="environment"), *troubles])
 
 

@@ -1,6 +1,7 @@
 """What serves where, and since when. Reads the object of `status --json`, writes nothing."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from leptonctl.views.records import commit_text, metrics_text, seen_text, short, since_text, when
@@ -37,9 +38,9 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
     reason = environment.get("reason") if environment.get("placement") == "elsewhere" else ""
     # no apply from here repairs it
-    lines.extend(line for m in models for line in ([] if reason else _drift(m, style)))
+    lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
     servers = servers_lines(environment, color=color, width=width, now=now)
-    return "\n".join([*lines, *(servers or ([f"  {style.yellow('!')} {printable(reason)}"] if reason else []))])
+    return "\n".join([*lines, *(servers or ([trouble(reason, style, width, indent=2)] if reason else []))])
 
 
 def _url(environment: Mapping[str, Any]) -> list[str]:
@@ -91,7 +92,7 @@ def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, no
     servers, style = environment.get("servers") or [], Style(color)
     if not servers or (environment.get("placement") != "elsewhere" and len(servers) == 1):
         return []
-    troubles = [f"  {style.yellow('!')} {printable(s['id'])} {printable(s['reason'])}" for s in servers if s["reason"]]
+    troubles = [trouble(f"{s['id']} {s['reason']}", style, width, indent=2) for s in servers if s["reason"]]
     return [servers_table(servers, color=color, width=width, now=now), *troubles]
 
 
@@ -116,7 +117,16 @@ def _health(healthy: bool | None, style: Style) -> str:
     return style.green("healthy") if healthy else style.red("not healthy")
 
 
-def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
+def trouble(text: str, style: Style, width: int, *, indent: int = 0) -> str:
+    """What is wrong, in lines that fit; a word that is longer than a line stays whole."""
+    mark = " " * indent + "! "
+    lines = wrap(
+        printable(text), width, initial_indent=mark, subsequent_indent=" " * len(mark), break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines).replace("!", style.yellow("!"), 1)
+
+
+def _drift(model: Mapping[str, Any], style: Style, width: int) -> list[str]:
     """One line for each difference between the server and the state. `drift`: a string, `{class, reason}`, or a list of these."""
     drift = model.get("drift")
     items = drift if isinstance(drift, list) else [drift] if drift else []
@@ -124,8 +134,8 @@ def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
     for item in items:
         difference = item if isinstance(item, Mapping) else {"reason": item}
         remedy = REMEDIES.get(difference.get("class", ""), "`leptonctl plan` shows how to repair it")
-        line = f"  {style.yellow('!')} {printable(model['name'])}: {printable(difference['reason'])}{_served(model)}"
-        lines.append(line + (f"; {remedy}" if remedy else ""))
+        text = f"{model['name']}: {difference['reason']}{_served(model)}" + (f"; {remedy}" if remedy else "")
+        lines.append(trouble(text, style, width, indent=2))
     return lines
 
 
