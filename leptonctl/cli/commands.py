@@ -1,6 +1,6 @@
 """The table of commands and the look-up in it. A command's module loads when the command or its help is used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("models", "Prove that a version is what was recorded."),
     "predict": ("models", "Predict the rows of a file."),
     "serve": ("models", "Serve an environment in the foreground."),
+    "server": ("fleet", "List servers; forget, stop or restart one."),
+    "log": ("fleet", "Show the log of a server or of a build."),
     "destroy": ("change", "Undo the effects of environments; results stay."),
     "gc": ("storage", "Delete from the store what nothing needs."),
     "state": ("state", "Look at the state, back it up, restore or adopt it."),
@@ -65,13 +67,31 @@ def global_options(*, root: bool = False) -> list[click.Parameter]:
     return options
 
 
-def as_command(name: str, function: Function) -> click.Command:
-    """A function with annotated parameters as a command that also takes the global options."""
+def as_command(name: str, function: Function, *, optional: Mapping[str, float] | None = None) -> click.Command:
+    """A function with annotated parameters as a command that also takes the global options.
+
+    `optional`: options whose value may be left out -> the number that they have then.
+    """
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(name)(function)
     command = typer.main.get_command(single)
-    command.params += global_options()
+    command.params = [*(_valueless(param, (optional or {}).get(param.name or "")) for param in command.params), *global_options()]
     return command
+
+
+def _valueless(param: click.Parameter, number: float | None) -> click.Parameter:
+    """An option that has this number when it is written without one; None: unchanged."""
+    if number is None or not isinstance(param, click.Option):
+        return param
+    return click.Option(
+        list(param.opts),
+        type=click.FloatRange(min=0.1),
+        default=None,
+        is_flag=False,
+        flag_value=number,
+        metavar=param.metavar,
+        help=param.help,
+    )
 
 
 class CommandGroup(TyperGroup):

@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from leptonctl.cli.commands import as_command
 from leptonctl.cli.options import terminal_of
-from leptonctl.cli.terminal import Terminal
+from leptonctl.cli.terminal import Terminal, json_text
 from leptonctl.core.diagnostic import OK
+
+WATCH_S = 2.0
+"""Seconds between two looks of `status --watch`, unless others are given."""
 
 
 def show(
@@ -38,21 +42,52 @@ def _show_plan(terminal: Terminal, file: Path) -> int:
     return terminal.show(show_plan(file), render, width=terminal.width, verbose=terminal.verbose)
 
 
-def status(
+def show_status(
     ctx: typer.Context,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 for a server that is not healthy, 6 where YAML and bindings differ.")
     ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option("--watch", metavar="[SECONDS]", help="Look again every few seconds (2), until Ctrl-C; in a pipe, print changes."),
+    ] = None,
 ) -> int:
     """Show which versions serve where and since when, and whether that agrees with the state."""
     from leptonctl.commands.status import check as check_command
     from leptonctl.commands.status import status as command
-    from leptonctl.views.status import render_text
 
     terminal = terminal_of(ctx)
+    if watch is not None:
+        if check:
+            raise typer.BadParameter("--check looks once: leave out --watch", param_hint="--check")
+        return _watch(terminal, watch)
+    from leptonctl.views.status import render_text
+
     shown = command(terminal.session())
     code = check_command(terminal.session(), shown) if check else OK
-    return terminal.show(shown, render_text, code, width=terminal.width, now=time())
+    return terminal.show(shown, render_text, code, width=terminal.room, now=time())
+
+
+status = as_command("status", show_status, optional={"watch": WATCH_S})
+
+
+def _watch(terminal: Terminal, seconds: float) -> int:
+    """On a terminal the screen, again and again; otherwise one block, or one line of JSON, for every change."""
+    from leptonctl.cli.watching import CLEAR, changing, until_interrupted
+    from leptonctl.commands.status import essence
+    from leptonctl.commands.status import status as command
+    from leptonctl.views.status import render_text
+
+    screen = terminal.is_screen and not terminal.json
+    session = terminal.session()
+    with until_interrupted():
+        for now in changing(lambda: command(session), essence, seconds, always=screen):
+            if terminal.json:
+                terminal.say(json_text(now, indent=None))
+                continue
+            text = render_text(now, color=terminal.color, width=terminal.room, now=time())
+            terminal.say(CLEAR + text if screen else text + "\n\n")
+    return OK
 
 
 def history(

@@ -43,8 +43,16 @@ def serve(
     environment: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")],
     host: Annotated[str | None, typer.Option("--host", help="Listen on this host instead of the declared one.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Listen on this port instead of the declared one.", min=0, max=65535)] = None,
+    advertise: Annotated[str | None, typer.Option("--advertise", metavar="URL", help="Where clients reach it, for status.")] = None,
+    server_id: Annotated[str | None, typer.Option("--id", metavar="NAME", help="Its id. Default: from host, folder and port.")] = None,
 ) -> int:
-    """Serve an environment in the foreground, on any machine that reaches the store."""
+    """Serve an environment in the foreground until Ctrl-C, SIGTERM or SIGHUP, on any machine that reaches the state and the store.
+
+    It registers in the store, follows every deployment, and finishes the requests in flight when it is stopped.
+    """
+    from leptonctl.commands.serve import Address
     from leptonctl.commands.serve import serve as command
 
-    return command(terminal_of(ctx).session(), environment, host, port)
+    terminal = terminal_of(ctx)
+    at = Address(host=host, port=port, advertise=advertise, id=server_id)
+    return command(terminal.session(), environment, at, say=terminal.remark)

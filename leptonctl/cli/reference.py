@@ -48,6 +48,7 @@ OUTPUTS = {
     "lock release": "release", "state list": "state_list", "state show": "state_show", "state backup": "state_backup",
     "state restore": "state_takeover", "state adopt": "state_takeover", "state forget": "state_edit", "state rename": "state_edit",
     "version": "version",
+    "server list": "servers", "server forget": "forgotten", "server stop": "server_action", "server restart": "server_action", "log": "log",
 }  # fmt: skip
 
 

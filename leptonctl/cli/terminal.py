@@ -74,6 +74,11 @@ class Terminal:
             return max(int(given), LEAST_WIDTH)
         return max(self.width, LEAST_WIDTH) if sys.stdout.isatty() else UNLIMITED
 
+    @property
+    def is_screen(self) -> bool:
+        """Whether the output can be drawn again in place."""
+        return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
     def _colors(self, stream: TextIO) -> bool:
         if self.no_color or os.environ.get("NO_COLOR"):
             return False
@@ -92,6 +97,11 @@ class Terminal:
     def aside(self, text: str) -> None:
         """Print what a person should read besides the output: on standard output, or with JSON on standard error."""
         write(sys.stderr if self.json else sys.stdout, text.rstrip("\n") + "\n")
+
+    def remark(self, text: str) -> None:
+        """Print a line about the work for a person: on standard error, and not with JSON."""
+        if not self.json:
+            write(sys.stderr, text + "\n")
 
     def complain(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print diagnostics on standard error, or as one JSON object on standard output."""

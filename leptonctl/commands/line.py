@@ -1,13 +1,14 @@
 """The straight line of every command that plans: observe -> declare -> settle -> judge -> plan. Writes nothing but a cache."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.variables import variable_becauses
-from leptonctl.core.address import covers, expand, parse
+from leptonctl.core.address import covers, expand, member_of, parse, version_of
 from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, has_errors
 from leptonctl.core.diff import with_becauses
@@ -47,6 +48,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     if recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
+    session.suspect(_suspects(session, recorded, live))
     # a switch that was interrupted after its head had moved counts as done: the next apply completes it first
     state = complete_interrupted(recorded, live) if recorded is not None else None
 
@@ -93,6 +95,29 @@ def observe_environments(session: Session, state: State | None) -> dict[str, Liv
         return session.site(state, name, record.platform, here=is_here(record))
 
     return look(session.catalog.platforms, site, session.liveness, session.lineage(state), state)
+
+
+def _suspects(session: Session, state: State | None, live: Mapping[str, Live]) -> dict[str, frozenset[str]]:
+    """The files of the bindings that this host's servers do not serve, by address: damaged bytes may be the reason.
+
+    On a remote store nothing is read for that; a heal, a bind and `verify` check what they use.
+    """
+    files: dict[str, frozenset[str]] = {}
+    if state is None or "://" in session.settings.store:
+        return files
+    for name, one in live.items():
+        number = state.environments[name].deployment
+        if not one.here or (one.answering is not None and one.answering.deployment == number):
+            continue
+        deployment = None
+        with suppress(Failure):  # whoever needs the record reports that it is damaged
+            deployment = session.lineage(state).deployment(name, number)
+        routes = {model: deployment.main(model) for model in deployment.models} if deployment else {}
+        for model, route in routes.items():
+            if route is not None:
+                digests = frozenset(route.files.values())
+                files |= {member_of("environment", name, model): digests, version_of("model", model, route.version): digests}
+    return files
 
 
 def _explain(session: Session, settled: Settled, state: State | None, changes: Sequence[Change]) -> tuple[Change, ...]:

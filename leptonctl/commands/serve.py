@@ -1,42 +1,105 @@
-"""`serve`: serves an environment in the foreground until it is stopped."""
+"""`serve`: serves an environment in the foreground until it is stopped, on any machine that reaches state and store."""
 
 import gc
+import os
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from leptonctl.commands.bind_yaml import environment_document
 from leptonctl.commands.folder import own_folder
 from leptonctl.commands.session import Session
-from leptonctl.core.diagnostic import OK, fail
+from leptonctl.core.address import member_of
+from leptonctl.core.diagnostic import OK, Failure, fail
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.state import State
 from leptonctl.kinds.environment import environments
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-def serve(session: Session, environment: str, host: str | None, port: int | None) -> int:
-    """Serve at the declared address, or at the given host or port."""
+
+class Address(Frozen):
+    """Where a server listens and how it is known; None: as declared, or derived from host, folder and port."""
+
+    host: str | None = None
+    port: int | None = None
+    advertise: str | None = None
+    id: str | None = None
+
+
+def serve(session: Session, environment: str, at: Address, *, say: Callable[[str], None] = lambda _line: None) -> int:
+    """Serve until SIGTERM, SIGINT or SIGHUP. `say`: called with what a person at the terminal should know before.
+
+    Failure: unknown-environment, nothing-applied, bad-url, bad-server-id, server-id-taken, port-in-use, cannot-listen.
+    """
     from leptonctl.deploying import server
     from leptonctl.deploying.processes import default_id
     from leptonctl.deploying.serve import run
 
     environment_document(session, environment)
     platform = environments(session.declarations)[environment].platform
+    _check(at)
     state = session.pointers.read()
     if state is None:
-        raise fail(
-            "nothing-applied",
-            "Nothing has been applied yet",
-            f"{environment} has no deployment to serve",
-            hint="run `leptonctl apply`",
-        )
+        raise _nothing_applied(session, environment)
     own_folder(session, state, [environment])
     gc.enable()
     site = session.site(state, environment, platform, here=True)
     launch = server.launch_of(site)
+    port = launch.port if at.port is None else at.port
+    # a free port is known only when it is taken, and is another one each time: the process tells two such servers apart
+    server_id = at.id or f"{default_id(session.root)}-{port or f'p{os.getpid()}'}"
+    _check_id(session, state, environment, server_id, say)
+    if not state.entries(member_of("environment", environment, "")):
+        say(f"nothing is bound in {environment} yet: waiting for its first deployment")
     run(
         store=session.settings.store,
         root=session.root,
         lineage=state.lineage,
         environment=environment,
-        host=host or launch.host,
-        port=launch.port if port is None else port,
-        server_id=f"{default_id(session.root)}-{launch.port if port is None else port}",
+        host=at.host or launch.host,
+        port=port,
+        server_id=server_id,
         settings=server.settings_of(site),
+        url=at.advertise or "",
     )
     return OK
+
+
+def _check(at: Address) -> None:
+    if at.advertise is not None and not _is_url(at.advertise):
+        detail = f"{at.advertise!r} is not an http or https URL of a host, with or without port and path"
+        raise fail("bad-url", "The URL cannot be advertised", detail, hint="write it as in `--advertise https://models.example.org`")
+    if at.id is not None and not NAME.fullmatch(at.id):
+        detail = f"{at.id!r}: letters, digits, `.`, `_` and `-`, at most 128 characters, the first a letter or digit"
+        raise fail("bad-server-id", "The id of a server is not valid", detail, hint="for example `--id blue-1`")
+
+
+def _is_url(url: str) -> bool:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and plain
+
+
+def _check_id(session: Session, state: State, environment: str, server_id: str, say: Callable[[str], None]) -> None:
+    """Failure `server-id-taken` when a living server has this id: the two would overwrite each other's record."""
+    from leptonctl.deploying.fleet import Fleet, ends, runs_on
+
+    fleet = Fleet(lineage=session.lineage(state), environment=environment, liveness=session.liveness)
+    other = next((server for server in fleet.registered() if server.id == server_id), None)
+    if other is None or ends(fleet, other, say):
+        return
+    detail = f"{server_id} serves {environment} at {other.url} ({runs_on(other)})"
+    raise fail("server-id-taken", "A server with this id is alive", detail, hint="choose another port, or another id with `--id NAME`")
+
+
+def _nothing_applied(session: Session, environment: str) -> Failure:
+    detail = f"{environment} has no deployment to serve: there is no state at {session.settings.state}"
+    hint = "run `leptonctl apply` first; on another machine, `state:` and `store:` must be places that both reach"
+    return fail("nothing-applied", "Nothing has been applied yet", detail, hint=hint)

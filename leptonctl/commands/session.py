@@ -1,7 +1,7 @@
 """One command's view of a project: reads its files once, and opens its store and state when they are needed."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
+from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.state import Author, State
 from leptonctl.core.values import Document, Ops
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
 class Session:
     """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration.
 
-    `kinds` and `ops`: the tables of the engine.
+    `kinds` and `ops`: the tables of the engine. `suspects`: as passed to `suspect`.
     """
 
     root: Path
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     ops: Ops = field(default_factory=lambda: OPS)
+    suspects: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, directory: Path | None) -> "Session":
@@ -167,6 +169,11 @@ class Session:
     def store(self) -> Store:
         """The part of the store that projects share."""
         return open_store(self.settings.store, self.root, self.catalog.stores)
+
+    def suspect(self, files: Mapping[str, Collection[str]]) -> None:
+        """Check the bytes of these artifacts wherever they are counted on. `files`: address -> the digests that it needs."""
+        self.suspects = files
+        self.store = replace(self.store, suspects=frozenset(digest for digests in files.values() for digest in digests))
 
     @cached_property
     def pointers(self) -> Pointers:

@@ -49,10 +49,11 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
 
 
 def _lost(session: Session, state: State | None) -> frozenset[str]:
-    """Addresses whose artifact is missing from the store."""
-    artifacts = {a: pointer.artifact for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
-    present = session.store.present(artifacts.values()) if artifacts else frozenset()
-    return frozenset(address for address, digest in artifacts.items() if digest not in present)
+    """Addresses whose artifact is missing from the store; of those whose server reports trouble, also if any file is damaged."""
+    artifacts = {a: {pointer.artifact} for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
+    needed = {address: digests | set(session.suspects.get(address, ())) for address, digests in artifacts.items()}
+    present = session.store.present({digest for digests in needed.values() for digest in digests}) if needed else set()
+    return frozenset(address for address, digests in needed.items() if not digests <= present)
 
 
 def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:

@@ -1,6 +1,7 @@
 """`status`: what serves where, and since when, from the state and from the live servers."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from leptonctl.commands.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
 from leptonctl.commands.line import observe_environments, plan_project
@@ -16,6 +17,8 @@ from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
 
+PASSING = frozenset({"seen", "heartbeat"})
+
 
 def status(session: Session) -> dict[str, Json]:
     """The object of `status --json`."""
@@ -25,6 +28,11 @@ def status(session: Session) -> dict[str, Json]:
     live = observe_environments(session, state)
     names = sorted(name for name, record in state.environments.items() if not record.destroyed)
     return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in names]}
+
+
+def essence(status: Mapping[str, Any]) -> Json:
+    """A status without what changes with every look: when each server was last heard of."""
+    return [{**e, "servers": [{k: v for k, v in s.items() if k not in PASSING} for s in e["servers"]]} for e in status["environments"]]
 
 
 def _environment(session: Session, name: str, state: State, live: Live) -> Json:

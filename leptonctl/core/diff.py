@@ -38,7 +38,7 @@ def _reason(node: Node, pointer: Pointer, keys: Keys, lost: frozenset[str]) -> s
     if node.digest != pointer.digest:
         return "recipe changed" if node.version is None else "the bound version was rebuilt"
     if node.address in lost:
-        return "its results are missing from the store"
+        return "its results are missing from the store, or damaged there"
     if node.effect:
         unchanged = node.version is None or node.declaration == pointer.declaration
         return "" if unchanged else "the checks on its requests changed"

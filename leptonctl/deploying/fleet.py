@@ -20,8 +20,9 @@ from leptonctl.storage.owner import is_alive
 TERM_S = 15.0
 """How long a server's beat must stay unchanged, on our clock, before it counts as dead. Servers beat at least every 5 s."""
 STALE_S = 86_400.0
-"""The age at which a server's record is removed. A server that is alive after all writes it again."""
+"""After how long without a sign of life a server's record counts for nothing and is removed. One that lives after all writes it again."""
 POLL_S, SAY_S = 0.05, 1.0
+ENDS_POLL_S = 0.2
 
 
 class Fleet(Frozen):
@@ -76,9 +77,20 @@ class Fleet(Frozen):
                 say(f"waiting for {len(living)} server{'s' if len(living) != 1 else ''} to be {what}")
             time.sleep(POLL_S)
 
+    def is_stale(self, server: ServerRecord, now: float) -> bool:
+        """Whether a server has shown no sign of life for long. `now` is in seconds since 1970 by this machine's clock.
+
+        Its own clock counts only if it is this machine's too; otherwise its beat must have been seen unchanged for as long.
+        """
+        if self.lives(server):
+            return False
+        if is_alive(owner_of(server)) is False:
+            return now - max(server.heartbeat, server.started) > STALE_S
+        return self.liveness.unchanged(self._name(server))[0] > STALE_S
+
     def reap(self, now: float) -> list[str]:
-        """Remove stale records of servers and return their ids. `now` is in seconds since 1970."""
-        stale = [s.id for s in self.lineage.servers(self.environment) if now - max(s.heartbeat, s.started) > STALE_S]
+        """Remove the stale records of servers and return their ids. `now` as in `is_stale`."""
+        stale = [s.id for s in self.lineage.servers(self.environment) if self.is_stale(s, now)]
         for id_ in stale:
             self.lineage.remove_server(self.environment, id_)
         return stale
@@ -99,6 +111,29 @@ class Roll:
             if server.beat != first or is_alive(owner_of(server)):
                 self._lived.add(server.id)
         return [] if living else [server for server in self.fleet.registered() if server.id in self._lived]
+
+
+def ends(fleet: Fleet, server: ServerRecord, say: Say) -> bool:
+    """Whether a registered server is dead or stops. Where its process cannot be checked, waits until its beat moves or the term is over."""
+    known = is_alive(owner_of(server))
+    if known is not None:
+        return not known
+    waiting = False
+    while True:
+        now = next((other for other in fleet.registered() if other.id == server.id), None)
+        if now is None or not fleet.lives(now):
+            return True
+        if now.beat != server.beat:
+            return False
+        if not waiting:
+            waiting = True
+            say(f"waiting up to {TERM_S:g} s for a sign of life of server {server.id} ({runs_on(server)})")
+        time.sleep(ENDS_POLL_S)
+
+
+def runs_on(server: ServerRecord) -> str:
+    """The host and the process of a server, for people."""
+    return f"pid {server.pid} on {server.host}"
 
 
 def nobody(environment: str) -> str:

@@ -35,17 +35,19 @@ def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lin
 def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> Live:
     head = fleet.lineage.head(fleet.environment)
     observation = platform.observe(site)
-    alive = frozenset(server.id for server in observation.servers if not server.stopped and fleet.lives(server))
     now = time.time()
+    # a record that the next switch removes is no news any more
+    servers = tuple(server for server in observation.servers if not fleet.is_stale(server, now))
+    alive = frozenset(server.id for server in servers if not server.stopped and fleet.lives(server))
     return Live(
         here=site.here,
         placement=placement(record.platform),
         running=observation.running,
         answering=observation.answering,
         head=head.head if head else None,
-        servers=observation.servers,
+        servers=servers,
         alive=alive,
-        seen={server.id: fleet.seen(server, now) for server in observation.servers},
+        seen={server.id: fleet.seen(server, now) for server in servers},
         reason=observation.reason,
     )
 

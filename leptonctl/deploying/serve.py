@@ -45,8 +45,11 @@ def run(
     server_id: str,
     record: Path | None = None,
     settings: Settings = DEFAULTS,
+    url: str = "",
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP. `record`: the file for the process's record, by which it can be found again.
+
+    `url`: where clients reach it, if not at its own address.
 
     Raises Failure when the store cannot be opened or the server cannot listen on the address.
     """
@@ -57,6 +60,7 @@ def run(
         port=port,
         read_secret=secrets_of(root),
         settings=settings,
+        url=url,
         on_listen=lambda who: _announce(who, record),
         log=lambda line: _say(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"),
     )

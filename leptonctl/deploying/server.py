@@ -14,14 +14,15 @@ from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
-from leptonctl.deploying.addresses import Listener
 from leptonctl.deploying.fleet import Roll, fleet, listed, nobody
+from leptonctl.deploying.obstacles import PROBE_S, address_of, is_own, problems
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
-from leptonctl.spi.platforms import Observation, Platform, Problem, Say, Site
+from leptonctl.spi.platforms import Observation, Platform, Say, Site
+from leptonctl.storage.lineage import LineageStore
 
-PROBE_S, HUNG_S = 1.0, 3.0
+HUNG_S = 3.0
 SILENT = "the server does not answer"
 SWITCH_SETTINGS = ("host", "port", "ready_s", "swap_s")
 """Settings that are not among those of the server's process: it gets its address separately, and the waits concern the switch."""
@@ -43,25 +44,6 @@ SETTINGS: dict[str, Schema] = {
     "ready_s": _setting("number", 60.0, "Seconds that a switch waits for servers to get ready.", restart=False, minimum=1, maximum=3600),
     "swap_s": _setting("number", 10.0, "Seconds that a switch waits for servers to follow.", restart=False, minimum=0.1, maximum=600),
 }
-
-
-def problems(site: Site, _observation: Observation | None) -> tuple[Problem, ...]:
-    """What prevents this host from serving the environment at its address."""
-    if not site.here:
-        return ()
-    host, port = _address(site)
-    refused = addresses.refusal(host, port)
-    if refused is None:
-        return ()
-    if not addresses.in_use(refused):
-        return (_cannot_listen(host, port, refused),)
-    running = processes.running_server(site.root, site.environment)
-    process = addresses.listener(host, port)
-    # it may hang, but it is still ours
-    if running is not None and process is not None and process.pid == running.pid:
-        return ()
-    answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
-    return () if _is_own(site, answer) else (_port_in_use(site, answer, process),)
 
 
 def stage(site: Site, deployment: Deployment, say: Say) -> None:
@@ -149,8 +131,8 @@ def observe(site: Site) -> Observation:
     if not site.here:
         return Observation(servers=servers, reason="; ".join(f"{s.id}: {why}" for s in servers if (why := _reported_problem(s))))
     running = processes.running_server(site.root, site.environment)
-    answering = addresses.probe(running.url if running else addresses.url_of(*_address(site)), PROBE_S)
-    if not _is_own(site, answering):
+    answering = addresses.probe(running.url if running else addresses.url_of(*address_of(site)), PROBE_S)
+    if not is_own(site, answering):
         answering = None
     reason = _reported_problem(answering) if answering is not None else _silence_reason(site, running)
     return Observation(running=running is not None, answering=answering, servers=servers, reason=reason)
@@ -163,17 +145,13 @@ def remove(site: Site, say: Say) -> None:
         processes.stop_server(site.root, site.environment, timeout=_seconds(site, "stop_s") + HUNG_S)
 
 
-def _address(site: Site) -> tuple[str, int]:
-    return str(site.settings["host"]), int(str(site.settings["port"]))
-
-
 def _seconds(site: Site, name: str) -> float:
     return float(str(site.settings[name]))
 
 
 def launch_of(site: Site) -> Launch:
     """The parameters of the server process of an environment on this host."""
-    host, port = _address(site)
+    host, port = address_of(site)
     return Launch(
         root=site.root,
         store=site.store,
@@ -198,55 +176,15 @@ def _unfit(site: Site, launch: Launch, running: ServerRecord, deployment: Deploy
     if answer is None:
         return SILENT
     # it tries again only after minutes, while the missing bytes may be back already
-    if str(deployment.deployment) in answer.failed and _is_sound(site, deployment):
+    if str(deployment.deployment) in answer.failed and all(_is_sound(site, digest) for digest in _files(deployment)):
         return "the server refused this deployment before"
     return ""
 
 
-def _is_sound(site: Site, deployment: Deployment) -> bool:
-    """Whether the store has all files of a deployment, undamaged."""
-    for digest in {digest for routes in deployment.models.values() for route in routes for digest in route.files.values()}:
-        stored = site.objects.get(layout.artifact(digest))
-        if stored is None or hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
-            return False
-    return True
-
-
-def _is_own(site: Site, answer: ServerRecord | None) -> bool:
-    """Whether a status is that of our server: of this lineage and environment, and not of the folder that this one is a copy of."""
-    if answer is None or (answer.lineage, answer.environment) != (site.lineage, site.environment):
-        return False
-    return processes.is_for(site.root, answer.pid) is not False
-
-
-def _port_in_use(site: Site, answer: ServerRecord | None, process: Listener | None) -> Problem:
-    """Which process has the port, from its answer and from what the system knows of it."""
-    host, port = _address(site)
-    who = "another program" if process is None else f"pid {process.pid}"
-    where = f", started in {process.folder}" if process is not None and process.folder else ""
-    hint = "choose another port under `platform:` of the environment, or stop the process that listens on this one"
-    holder = None
-    if answer is None:
-        what = f"{who}{where}" if process is None else f"another program ({who}{where})"
-    elif answer.lineage == site.lineage and answer.environment != site.environment:
-        holder = answer.environment
-        what = f"the server of environment {holder} of this project (pid {answer.pid}{where})"
-        hint = f"first remove environment {holder} in a separate apply, or choose another port"
-    else:
-        what = f"the server of environment {answer.environment} of lineage {answer.lineage} (pid {answer.pid}{where})"
-    return Problem(
-        id="port-in-use", summary="The port is in use", detail=f"{host}:{port} is used by {what}.", hint=hint, setting="port", holder=holder
-    )
-
-
-def _cannot_listen(host: str, port: int, refused: OSError) -> Problem:
-    return Problem(
-        id="cannot-listen",
-        summary="The server cannot listen on its address",
-        detail=f"{host}:{port}: {refused.strerror or refused}.",
-        hint="use an address of this host and a port above 1023 under `platform:`, or, if another host serves it, `run: elsewhere`",
-        setting="host",
-    )
+def _is_sound(site: Site, digest: str) -> bool:
+    """Whether the store has a file, undamaged."""
+    stored = site.objects.get(layout.artifact(digest))
+    return stored is not None and hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
 
 
 def _ended(site: Site) -> ProviderError:
@@ -270,8 +208,29 @@ def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, 
 def _silence_reason(site: Site, running: ServerRecord | None) -> str:
     if running is not None:
         return SILENT
+    damaged = _damaged(site)
+    if damaged:
+        return f"the server does not run, and could not serve; damaged or missing in the store: {', '.join(damaged)}"
     line = processes.last_line(site.root, site.environment)
     return "the server does not run" + (f"; its last line: {line}" if line else "")
+
+
+def _damaged(site: Site) -> list[str]:
+    """The paths of the files of the deployment in force that are missing or damaged. A remote store is not read for that."""
+    if "://" in site.store:
+        return []
+    lineage = LineageStore(objects=site.objects, lineage=site.lineage)
+    try:
+        head = lineage.head(site.environment)
+        deployment = lineage.deployment(site.environment, head.head.deployment) if head else None
+    except Failure:
+        return []
+    return sorted(layout.artifact(digest) for digest in _files(deployment) if not _is_sound(site, digest)) if deployment else []
+
+
+def _files(deployment: Deployment) -> set[str]:
+    """The digests of all files that a deployment needs."""
+    return {digest for routes in deployment.models.values() for route in routes for digest in route.files.values()}
 
 
 def _reported_problem(server: ServerRecord) -> str:

@@ -38,16 +38,17 @@ def serve(
     port: int,
     read_secret: ReadSecret,
     settings: Settings = DEFAULTS,
+    url: str = "",
     on_listen: Callable[[ServerRecord], None] = lambda _record: None,
     log: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """Serve an environment until SIGTERM, SIGINT or SIGHUP. Raises Failure when the address cannot be listened on.
 
-    `on_listen` is called once, when connections are accepted; the first deployment may still be loading, and until then the server
-    is not ready.
+    `url`: where clients reach this server, if not at its own address. `on_listen` is called once, when connections are accepted; the
+    first deployment may still be loading, and until then the server is not ready.
     """
     listener = listen(host, port, settings.backlog)
-    record = who.record(_url(host, listener.getsockname()[1]), time.time())
+    record = who.record(url or _url(host, listener.getsockname()[1]), time.time())
     follower = Follower(objects, record, read_secret, settings, log)
     front = Front(follower.current, lambda: encode_message(follower.status()), who.environment, max_body=settings.max_body)
     # a request allocates hundreds of small containers and no cycles, so the collector need not run within every request

@@ -46,9 +46,13 @@ class ResultLookup(Frozen):
 
 
 class Store(Frozen):
-    """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex."""
+    """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex.
+
+    `suspects`: artifacts that count as present only while their bytes match. All others are checked when they are read.
+    """
 
     objects: Objects
+    suspects: frozenset[str] = frozenset()
 
     # --- artifacts -------------------------------------------------------------------------------------------------
 
@@ -90,9 +94,15 @@ class Store(Frozen):
         return _checked(chunks, digest, str(self._damaged(digest)))
 
     def present(self, digests: Iterable[str]) -> set[str]:
-        """Those of the artifacts that exist."""
+        """Those of the artifacts that exist; of the suspects, those that are not damaged."""
         paths = {layout.artifact(digest): digest for digest in digests}
-        return {paths[path] for path in self.objects.present(paths)}
+        found = {paths[path] for path in self.objects.present(paths)}
+        return found - {digest for digest in found & self.suspects if not self.is_sound(digest)} if self.suspects else found
+
+    def is_sound(self, digest: str) -> bool:
+        """Whether an artifact exists and has the bytes of its digest."""
+        stored = self.objects.get(layout.artifact(digest))
+        return stored is not None and hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
 
     def artifacts(self) -> Iterator[StoredArtifact]:
         """All artifacts, in no order. Other files are skipped."""

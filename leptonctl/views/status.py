@@ -1,6 +1,7 @@
 """What serves where, and since when. Reads the object of `status --json`, writes nothing."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from leptonctl.views.records import commit_text, metrics_text, seen_text, short, since_text, when
@@ -38,10 +39,10 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
     reason = environment.get("reason") if environment.get("placement") == "elsewhere" else ""
     # no apply from here repairs it
-    lines.extend(line for m in models for line in ([] if reason else _drift(m, style)))
+    lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
-    return "\n".join([*lines, *ways, *(servers or ([f"  {style.yellow('!')} {printable(reason)}"] if reason else []))])
+    return "\n".join([*lines, *ways, *(servers or ([trouble(reason, style, width, indent=2)] if reason else []))])
 
 
 def _url(environment: Mapping[str, Any]) -> list[str]:
@@ -120,12 +121,11 @@ def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *,
 
 
 def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, now: str | float | None) -> list[str]:
-    """The servers of an environment, unless its URL is all that there is to say: one server of this host, in good health."""
+    """The servers of an environment, unless there is only one that this host runs: the bindings and the URL tell of it."""
     servers, style = environment.get("servers") or [], Style(color)
-    alone = environment.get("placement") != "elsewhere" and len(servers) <= 1
-    if not servers or (alone and not any(s["reason"] for s in servers)):
+    if not servers or (environment.get("placement") != "elsewhere" and len(servers) == 1):
         return []
-    troubles = [f"  {style.yellow('!')} {printable(s['id'])} {printable(s['reason'])}" for s in servers if s["reason"]]
+    troubles = [trouble(f"{s['id']} {s['reason']}", style, width, indent=2) for s in servers if s["reason"]]
     return [servers_table(servers, color=color, width=width, now=now), *troubles]
 
 
@@ -150,7 +150,16 @@ def _health(healthy: bool | None, style: Style) -> str:
     return style.green("healthy") if healthy else style.red("not healthy")
 
 
-def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
+def trouble(text: str, style: Style, width: int, *, indent: int = 0) -> str:
+    """What is wrong, in lines that fit; a word that is longer than a line stays whole."""
+    mark = " " * indent + "! "
+    lines = wrap(
+        printable(text), width, initial_indent=mark, subsequent_indent=" " * len(mark), break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines).replace("!", style.yellow("!"), 1)
+
+
+def _drift(model: Mapping[str, Any], style: Style, width: int) -> list[str]:
     """One line for each difference between the server and the state. `drift`: a string, `{class, reason}`, or a list of these."""
     drift = model.get("drift")
     items = drift if isinstance(drift, list) else [drift] if drift else []
@@ -158,8 +167,8 @@ def _drift(model: Mapping[str, Any], style: Style) -> list[str]:
     for item in items:
         difference = item if isinstance(item, Mapping) else {"reason": item}
         remedy = REMEDIES.get(difference.get("class", ""), "`leptonctl plan` shows how to repair it")
-        line = f"  {style.yellow('!')} {printable(model['name'])}: {printable(difference['reason'])}{_served(model)}"
-        lines.append(line + (f"; {remedy}" if remedy else ""))
+        text = f"{model['name']}: {difference['reason']}{_served(model)}" + (f"; {remedy}" if remedy else "")
+        lines.append(trouble(text, style, width, indent=2))
     return lines
 
 

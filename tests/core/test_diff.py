@@ -129,14 +129,14 @@ def test_a_lost_artifact_is_built_again() -> None:
     nodes = [toy("toy/one", "1"), toy("toy/two", "2")]
     changes = against(nodes, recorded(*nodes), frozenset({"toy/two"}))
     assert {a: c.action for a, c in changes.items()} == {"toy/one": "keep", "toy/two": "update"}
-    assert changes["toy/two"].reason == "its results are missing from the store"
+    assert changes["toy/two"].reason == "its results are missing from the store, or damaged there"
     assert changes["toy/two"].before == changes["toy/two"].after
 
 
 def test_a_lost_artifact_is_the_reason_even_if_checks_changed_too() -> None:
     old, new = toy("toy/one", "1"), toy("toy/one", "1", measures=["letters"])
     change = against([new], recorded(old), frozenset({"toy/one"}))["toy/one"]
-    assert change.reason == "its results are missing from the store"
+    assert change.reason == "its results are missing from the store, or damaged there"
 
 
 def test_a_step_that_was_not_requested_before() -> None:

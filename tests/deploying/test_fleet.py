@@ -11,7 +11,7 @@ from leptonctl.core.codec import encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, State
-from leptonctl.deploying.fleet import STALE_S, Fleet, lost, seen_file
+from leptonctl.deploying.fleet import STALE_S, Fleet, Roll, lost, seen_file
 from leptonctl.storage import owner as owners
 from leptonctl.storage.folder import FolderObjects
 from leptonctl.storage.lineage import LineageStore
@@ -122,19 +122,47 @@ def test_stopped_servers_and_those_of_other_environments_are_not_registered(line
 
 
 def test_records_that_are_long_stale_are_removed(lineage: LineageStore) -> None:
-    now = 10 * STALE_S
-    fresh = replace(FAR, id="fresh", heartbeat=now - 5)
-    put(
-        lineage,
-        replace(FAR, heartbeat=now - STALE_S - 1),
-        fresh,
-        replace(FAR, id="new", started=now - 1),
-        replace(fresh, id="off", stopped=True),
-    )
-    fleet = Fleet(lineage=lineage, environment="prod")
-    assert fleet.reap(now) == ["far"]
-    assert ids(lineage.servers("prod")) == ["fresh", "new", "off"]
+    """By their beats as seen from here: the clock of another machine may show anything."""
+    clock, now = Clock(), 10 * STALE_S
+    fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=clock))
+    put(lineage, FAR, replace(FAR, id="busy", heartbeat=1.0), replace(FAR, id="off", stopped=True))
+    assert fleet.reap(now) == [], "a heartbeat of long ago is no proof at the first look"
+    clock.now += STALE_S - 1
     assert fleet.reap(now) == []
+    put(lineage, replace(FAR, id="busy", beat=8, heartbeat=1.0))
+    clock.now += 2
+    assert fleet.reap(now) == ["far", "off"]
+    assert ids(lineage.servers("prod")) == ["busy"]
+
+
+def test_a_dead_process_of_this_machine_is_stale_by_our_own_clock(lineage: LineageStore) -> None:
+    """A15: also for a command that has never seen its beat, and after a reboot."""
+    now = 10 * STALE_S
+    old = now - STALE_S - 1
+    put(
+        lineage, here(id="old", boot="another", heartbeat=old), here(id="late", boot="another", heartbeat=now - 5),
+        here(id="new", boot="another", heartbeat=old, started=now - 5), here(id="alive", heartbeat=old),
+    )  # fmt: skip
+    fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=Clock()))
+    assert fleet.reap(now) == ["old"]
+    assert ids(lineage.servers("prod")) == ["alive", "late", "new"]
+
+
+def test_servers_that_end_while_they_load_are_not_taken_for_none(lineage: LineageStore) -> None:
+    """A wait for nobody would put a deployment in force that has just ended all its servers (protocols 4)."""
+    clock = Clock()
+    fleet = Fleet(lineage=lineage, environment="prod", liveness=Liveness(clock=clock))
+    roll = Roll(fleet=fleet)
+    put(lineage, FAR, here(), replace(FAR, id="dead"))
+    assert roll.lost(fleet.living()) == []
+    put(lineage, replace(FAR, beat=8))
+    assert roll.lost(fleet.living()) == []
+    clock.now += 16
+    put(lineage, here(pid=1, start=1))
+    assert fleet.living() == ()
+    assert ids(tuple(roll.lost(fleet.living()))) == ["far", "here"], "not the one that was dead from the beginning"
+    put(lineage, here(stopped=True))
+    assert ids(tuple(roll.lost(fleet.living()))) == ["far"], "nor one that said that it stops"
 
 
 def test_watching_ends_with_a_last_read_and_reports_what_it_waits_for(lineage: LineageStore) -> None:

@@ -21,6 +21,7 @@ from leptonctl.deploying import processes, server
 from leptonctl.deploying.server import PLATFORM, SETTINGS
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.platforms import filled, restarts
+from leptonctl.storage import owner as owners
 from leptonctl.testing import check_platform
 from tests.deploying.servers import STORE, asked, binds, destroys, move, pointers_of, site_of, state_of, until
 from tests.deploying.toy import BINDING, MODEL, NAME
@@ -309,7 +310,10 @@ def test_a_server_that_lags_after_the_head_is_named(root: Path, port: int) -> No
 
 def test_following_a_head_removes_the_records_of_servers_long_gone(root: Path, port: int) -> None:
     site, _ = staged(root, port, head=1, here=False)
-    put(site, far("gone", deployment=1, started=1.0, heartbeat=1.0), far("good", deployment=1))
+    me = owners.current_owner("", None)
+    gone = far("gone", deployment=1, started=1.0, heartbeat=1.0, host=me.host, machine=me.machine, boot="an earlier one")
+    # its clock may be wrong, and whether its beat moves is not known yet
+    put(site, gone, far("good", deployment=1, started=1.0, heartbeat=1.0))
     PLATFORM.activate(site, Head(epoch=Epoch(), nonce="", deployment=1), QUIET)
     assert [s.id for s in PLATFORM.observe(site).servers] == ["good"]
 
@@ -423,3 +427,34 @@ def test_the_port_of_another_program_stops_a_switch_before_the_head(root: Path) 
         move(root, binds(root, "v1", taken.getsockname()[1]))
     assert failure.value.diagnostics[0].id == "port-in-use"
     assert f"pid {os.getpid()}" in failure.value.diagnostics[0].detail
+
+
+def test_servers_that_all_end_while_they_load_fail_the_switch(root: Path, port: int) -> None:
+    """Without them nobody would be waited for, and the head would name what has just ended them."""
+    pointers = pointers_of(root)
+    lineage = pointers.begin().lineage
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        me = owners.current_owner("", None)
+        record = ServerRecord(
+            id="far", lineage=lineage, environment=NAME, host=me.host, machine=me.machine, boot=me.boot, namespace=me.namespace,
+            pid=child.pid, start=owners.process_start(child.pid), url="http://far", started=1.0, beat=1,
+        )  # fmt: skip
+        pointers.objects.put(layout.server(lineage, NAME, "far"), encode(record))
+
+        def end(_line: str) -> None:
+            child.kill()
+            child.wait()
+
+        with pytest.raises(Failure) as failure:
+            move(root, binds(root, "v1", port), here=False, say=end)
+        (problem,) = failure.value.diagnostics
+        assert (problem.id, problem.detail) == ("not-ready", "ended: far")
+        head = pointers.lineage(state_of(root)).head(NAME)
+        assert head is not None
+        assert head.head.deployment == 0
+        # now it is known to be dead, and is not waited for
+        assert move(root, binds(root, "v1", port), here=False).moved
+    finally:
+        child.kill()
+        child.wait()

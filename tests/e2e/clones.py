@@ -36,7 +36,7 @@ def serving(root: Path, *arguments: str, environment: str = "prod") -> Iterator[
         assert process.stdout is not None
         assert process.stderr is not None
         printed = process.stdout.readline()
-        found = re.search(r"serving \S+ at (http://\S+) as \S+\n", printed)
+        found = re.search(r"serving \S+ at (https?://\S+) as \S+\n", printed)
         assert found is not None, printed or process.stderr.read()
         yield found[1], process
     finally:

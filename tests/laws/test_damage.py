@@ -12,6 +12,7 @@ import pytest
 from leptonctl.core import layout
 from leptonctl.core.codec import with_checksum
 from tests import projects
+from tests.deploying.servers import until
 
 Tiny = Callable[..., Path]
 
@@ -49,16 +50,40 @@ def test_a_damaged_artifact_is_named_with_its_remedy(applied: Path) -> None:
     for words in (("predict", "dev/line", "--input", "data/points.csv"), ("predict", "line@v1", "--input", "data/points.csv")):
         asked = projects.run(*words, cwd=applied)
         assert (asked.returncode, "error[damaged-artifact]" in asked.stderr) == (1, True), asked.stderr
-    for pid in projects.processes(applied):
-        os.kill(pid, signal.SIGKILL)
-    healed = projects.run("apply", "--yes", cwd=applied)
-    assert healed.returncode == 1
-    assert "error[damaged-artifact]" in healed.stdout + healed.stderr
-    assert "delete that file" in healed.stdout + healed.stderr
-    model.unlink()
-    assert projects.run("apply", "--yes", cwd=applied).returncode == 0
-    assert model.read_bytes() == whole
-    assert projects.served(applied, "dev")["healthy"]
+    model.write_bytes(whole)
+
+
+@pytest.mark.parametrize(("name", "is_killed"), [("model.onnx", True), ("golden.json", False)])
+def test_damaged_bytes_of_a_server_in_trouble_are_built_again(name: str, *, is_killed: bool, applied: Path) -> None:
+    """A6: whether the server is down or refuses them; the plan lists the steps, plan and status say why, and the bytes are equal."""
+    route = projects.deployments_of(applied, "dev")[1].main("line")
+    assert route is not None
+    path = layout.artifact(route.files[name])
+    file = projects.stored(applied, path)
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    if is_killed:
+        for pid in projects.processes(applied):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not projects.processes(applied))
+    else:
+        assert projects.run("server", "restart", "dev", cwd=applied).returncode == 1
+    reason = path if is_killed else name
+    dev = projects.served(applied, "dev")
+    assert (dev["healthy"], reason in dev["reason"], reason in dev["models"][0]["drift"]) == (False, True, True)
+    plan = json.loads(projects.run("plan", "--json", cwd=applied).stdout)
+    assert [(c["address"], [s["name"] for s in c["steps"] if not s["cached"]]) for c in plan["changes"]] == [
+        ("model/line@v1", ["export", "evaluate"]),
+        ("environment/dev/line", ["bind"]),
+    ]
+    (drift,) = plan["drift"]
+    assert (drift["class"], reason in drift["reason"]) == ("heal", True)
+    done = projects.run("apply", "--yes", "--json", cwd=applied)
+    assert (done.returncode, projects.finished(done)["trained"]) == (0, 0), done.stdout + done.stderr
+    assert file.read_bytes() == whole
+    assert projects.served(applied, "dev")["healthy"] is True
+    assert "Nothing to do" in projects.run("plan", cwd=applied).stdout
 
 
 def test_verify_notices_an_edited_metric(applied: Path) -> None:

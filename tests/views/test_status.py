@@ -42,7 +42,7 @@ def test_drift_is_shown_below_the_table_with_its_remedy():
         "drift": {"class": "heal", "reason": "serves another artifact"},
     }
     plain = {**WIDE, "live_artifact": None, "drift": "not running"}
-    lines = render_text({"environments": [{**PROD, "healthy": False, "models": [drifted, plain]}]}).split("\n")
+    lines = render_text({"environments": [{**PROD, "healthy": False, "models": [drifted, plain]}]}, width=200).split("\n")
     assert lines[0].split("  ")[2] == "not healthy"
     assert lines[-2:] == [
         "  ! spam-filter: serves another artifact (serves cd34cd34cd34 since 2026-11-21 14:00 UTC); `leptonctl apply` repairs it",
@@ -64,6 +64,36 @@ def test_no_number_is_cut():
 def test_an_environment_that_cannot_be_reached_is_not_called_unhealthy():
     text = render_text({"environments": [{**PROD, "healthy": None}]})
     assert text.startswith("prod  http://127.0.0.1:8080  not observed from here  protected")
+
+
+FAR = {
+    "id": "build-7-ab12cd34-8081", "host": "build-7", "url": "http://10.0.0.5:8081", "deployment": 3, "ready": [3], "stopped": False, "alive": True,
+    "since": "2026-11-21T15:12:39Z", "seen": "2026-11-21T18:12:57Z", "heartbeat": 0.0, "reason": "",
+}  # fmt: skip
+NEAR = {**FAR, "id": "build-8", "url": "http://models-8.internal.example.org:8081", "deployment": 2, "alive": False}
+
+
+def test_servers_elsewhere_are_listed_with_why_one_is_not_healthy():
+    """A14; and all of it fits 80 columns, the URLs if there is room for all of them."""
+    late = {
+        **NEAR,
+        "reason": "serves deployment 2, not deployment 3 (deployment 3 is the head and cannot be loaded: its bytes are damaged)",
+    }
+    prod = {**PROD, "placement": "elsewhere", "healthy": False, "reason": "x", "servers": [FAR]}
+    lines = render_text({"environments": [prod]}, now="2026-11-21T18:13:00Z", width=80).split("\n")
+    assert lines[0] == "prod  not healthy  elsewhere  protected  commit 1a2b3c4d5e6f"
+    assert lines[-2:] == [
+        "  server                 url                   serves  since    seen",
+        "  build-7-ab12cd34-8081  http://10.0.0.5:8081  #3      3 h ago  3 s ago",
+    ]
+    text = render_text({"environments": [{**prod, "servers": [FAR, late]}]}, now="2026-11-21T18:13:00Z", width=80)
+    assert "10.0.0.5" not in text
+    assert all(len(line) <= 80 for line in text.split("\n"))
+    assert text.split("\n")[-3:] == [
+        "  build-8                #2      3 h ago  3 s ago",
+        "  ! build-8 serves deployment 2, not deployment 3 (deployment 3 is the head and",
+        "    cannot be loaded: its bytes are damaged)",
+    ]
 
 
 def test_nothing_is_bound():

@@ -1,0 +1,88 @@
+"""`log`: the log of this folder's server of an environment, or what the last build of a version in this folder printed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from leptonctl.commands.session import Session
+from leptonctl.core.address import parse, version_of
+from leptonctl.core.diagnostic import Failure, did_you_mean, fail
+from leptonctl.deploying.processes import log_file
+from leptonctl.spi.platforms import placement
+
+HEADING = b"--- "
+TAIL_BYTES = 1_000_000
+
+
+def log_of(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
+    """The file for `target`, ENV or MODEL@VERSION, and its lines. Failure unknown-environment, unknown-address or no-log."""
+    return _build(session, target) if "@" in target else _server(session, target.removeprefix("environment/"))
+
+
+def followed(path: Path, offset: int) -> Iterator[str | None]:
+    """The lines written to a log after `offset`, and None whenever there is none. Begins again when the file is shortened."""
+    rest = b""
+    while True:
+        size = path.stat().st_size if path.exists() else 0
+        offset = 0 if size < offset else offset
+        if size > offset:
+            with path.open("rb") as file:
+                file.seek(offset)
+                read = file.read(TAIL_BYTES)
+            offset += len(read)
+            *whole, rest = (rest + read).split(b"\n")
+            yield from (line.decode("utf-8", "replace") for line in whole)
+        else:
+            yield None
+
+
+def _server(session: Session, name: str) -> tuple[Path, tuple[str, ...]]:
+    state = session.pointers.read()
+    record = state.environments.get(name) if state else None
+    path = log_file(session.root, name)
+    if record is None and name not in session.project.of("Environment"):
+        known = {*session.project.of("Environment"), *(state.environments if state else ())}
+        hint = did_you_mean(name, known) or "name an environment, or a version as MODEL@VERSION"
+        raise fail("unknown-environment", "No such environment", name, hint=hint)
+    if not path.exists():
+        elsewhere = record is not None and placement(record.platform) == "elsewhere"
+        hint = "`leptonctl serve` writes to its own standard error" if elsewhere else "`leptonctl apply` starts the server"
+        raise _no_log(f"no server of {name} was started from this folder", hint)
+    return path, _lines(path)
+
+
+def _build(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
+    model, _, version = target.removeprefix("model/").partition("@")
+    address = version_of("model", model, version)
+    nodes = session.declarations.built
+    if address not in nodes:
+        known = [name.removeprefix("model/") for name in nodes if parse(name).kind == "model"]
+        raise fail("unknown-address", "No such version", address, hint=did_you_mean(target, known) or "leptonctl show")
+    folder = session.root / ".leptonctl" / "logs"
+    for path in sorted(folder.glob("worker-*.log"), key=os.path.getmtime, reverse=True):
+        lines = _sections(path, address)
+        if lines:
+            return path, lines
+    raise _no_log(f"no log of a build of {address} is kept in this folder", "logs are kept for seven days, where the build ran")
+
+
+def _sections(path: Path, address: str) -> tuple[str, ...]:
+    """What a worker's log holds of one address: `--- OP ADDRESS NAME` begins a section."""
+    lines: list[bytes] = []
+    inside = False
+    for line in path.read_bytes().split(b"\n"):
+        if line.startswith(HEADING) and len(words := line.split(b" ")) == 4:  # noqa: PLR2004 - the words of a heading
+            inside = words[2] == address.encode()
+        if inside:
+            lines.append(line)
+    return tuple(line.decode("utf-8", "replace") for line in lines if line)
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return tuple(file.read().decode("utf-8", "replace").splitlines())
+
+
+def _no_log(detail: str, hint: str) -> Failure:
+    return fail("no-log", "There is no log", detail, hint=hint)
