@@ -16,13 +16,13 @@ from leptonctl.core.deployment import Deployment, Head
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_state
 from leptonctl.core.result import Result
-from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, State, StoreIdentity
+from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, Pointer, State, StoreIdentity
 from leptonctl.core.values import Json
 from leptonctl.kinds.project import STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
+from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.store import Store
-from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 
 RETURNABLE = 10
 """The newest deployments of an environment whose artifacts `gc` spares: what an older one lacks was freed, not lost."""
@@ -85,7 +85,7 @@ def _read_state(states: StateStore) -> tuple[State | None, list[Problem]]:
 
 @dataclass(slots=True, kw_only=True)
 class Examination:
-    """What does not fit together in a store, and in the state of this project if there is one.
+    """What does not fit together in a store, and in the states that refer to it: that of this project, and the copies of the others.
 
     `users`: path of an artifact or record -> the addresses that need it.
     """
@@ -110,7 +110,7 @@ class Examination:
         for result in self._all(Result):
             if result.address:
                 self._use(layout.result(result.key), result.artifacts.values(), result.address)
-        for address, pointer in (self.state.current if self.state else {}).items():
+        for address, pointer in self._pointers():
             self.users[layout.recipe(pointer.declaration)].add(address)
             for step in pointer.steps.values():
                 result_record = self._result(step.key)
@@ -120,6 +120,13 @@ class Examination:
                 address = member_of("environment", deployment.environment, model)
                 for route in routes:
                     self._use("", [*route.files.values(), *([route.checks] if route.checks else [])], address)
+
+    def _pointers(self) -> Iterator[tuple[str, Pointer]]:
+        """The pointers of this project's state, and those that other lineages had at their last move."""
+        yield from (self.state.current if self.state else {}).items()
+        for copy in self._all(State):
+            if self.state is None or copy.lineage != self.state.lineage:
+                yield from copy.current.items()
 
     def _use(self, record: str, artifacts: Iterable[str], address: str) -> None:
         for path in (record, *map(layout.artifact, artifacts)):
@@ -174,13 +181,19 @@ class Examination:
             if not isinstance(owner, OwnerRecord):
                 yield self._missing(path, "owner", "the lineage does not say which state may move it")
                 continue
+            roots = layout.roots(layout.word(lineage))
+            # a lineage that was begun has none before its first move
+            has_moved = any(path.startswith(f"{layout.history(layout.word(lineage))}/") for path in records)
+            if has_moved and not isinstance(records.get(roots), State):
+                mend = "the next apply that changes something writes it again"
+                yield self._missing(roots, "roots", "`gc` and `state adopt` would not know what the project refers to", mend)
             name = layout.lineage_name(owner.project, layout.word(lineage))
             if not isinstance(records.get(name), LineageName):
                 yield self._missing(name, "lineage name", f"a project {owner.project} that lost its state would not find its lineage")
 
     def _built(self) -> Iterator[Problem]:
-        """The recipes, results and artifacts of what this project's state says is built."""
-        for address, pointer in (self.state.current if self.state else {}).items():
+        """The recipes, results and artifacts of what the states say is built."""
+        for address, pointer in self._pointers():
             recipe = layout.recipe(pointer.declaration)
             if pointer.declaration and recipe not in self.audit.records:
                 yield self._missing(recipe, "recipe", f"{address} was declared by it, which is how an edit is explained")

@@ -7,7 +7,7 @@ addresses, versions and times; `leptonctl show` prints the digests.
 from binascii import a2b_hex
 from collections.abc import Mapping
 
-from leptonctl.core.codec import Record, decode, encode
+from leptonctl.core.codec import Record, decode, encode, require_checksum, with_checksum
 from leptonctl.core.frozen import fields, replace
 from leptonctl.core.state import Pointer, State, StepPointer
 
@@ -60,6 +60,18 @@ def decode_state(data: bytes) -> State:
     """The state in the bytes of its file. Raises BadRecord."""
     file = decode(data, PackedState)
     return State(**{**fields(file), "current": {address: _unpack_pointer(pointer) for address, pointer in file.current.items()}})
+
+
+def encode_copy(state: State) -> bytes:
+    """The bytes of a copy of a state in a store, which has a checksum as every record there."""
+    return with_checksum(encode_state(state).rstrip())
+
+
+def decode_copy(data: bytes) -> State:
+    """The state in the bytes of such a copy. Raises BadRecord."""
+    state = decode_state(data)
+    require_checksum(data)
+    return state
 
 
 def _pack_pointer(pointer: Pointer) -> PackedPointer:

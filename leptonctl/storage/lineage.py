@@ -9,7 +9,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, encode
 from leptonctl.core.deployment import Deployment, Epoch, Head, ServerRecord
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.packed import decode_copy, encode_copy
 from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.records import BadRecordAt, read_record
@@ -48,14 +48,14 @@ class LineageStore(Frozen):
         if stored is None:
             return None
         try:
-            return decode_state(stored[0])
+            return decode_copy(stored[0])
         except BadRecord:
             return None
 
     def publish_roots(self, state: State) -> None:
         """Publish what a state refers to, before the state itself is written. Of claims and locks nothing is published."""
         copy = replace(state, applies={}, locks={}, latest=None)
-        self.objects.put(layout.roots(self.lineage), encode_state(copy))
+        self.objects.put(layout.roots(self.lineage), encode_copy(copy))
 
     # --- history ---------------------------------------------------------------------------------------------------
 
