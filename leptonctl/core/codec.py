@@ -65,8 +65,8 @@ def decode(data: bytes, kind: type[T]) -> T:
         if problem.newer and _has_checksum(kind) and data[-TRAILER:].startswith(_MARK) and not _is_intact(data):
             raise BadRecord(CHANGED) from problem
         raise
-    if _has_checksum(kind) and not _is_intact(data):
-        raise BadRecord(CHANGED if data[-TRAILER:].startswith(_MARK) else "it does not end with its checksum")
+    if _has_checksum(kind):
+        require_checksum(data)
     return value
 
 
@@ -90,6 +90,12 @@ def convert(value: Json, kind: type[T]) -> T:
 def plain(value: object) -> Any:
     """A record as a JSON value, for views."""
     return msgspec.to_builtins(value, order="deterministic")
+
+
+def require_checksum(data: bytes) -> None:
+    """Raises BadRecord unless the bytes are as `with_checksum` made them."""
+    if not _is_intact(data):
+        raise BadRecord(CHANGED if data[-TRAILER:].startswith(_MARK) else "it does not end with its checksum")
 
 
 CHANGED = "its checksum is wrong: a byte was changed after it was written"
