@@ -27,6 +27,15 @@ from leptonctl.spi.learning import Schema
 
 DESCRIPTION = string("What it is for, in one sentence. Not part of any digest.")
 
+IGNORE = strings(
+    "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
+    "A glob relative to the project folder.",
+    default=[],
+    maxItems=1_000,
+    examples=[["charts/**", "mkdocs.yml"]],
+)
+IGNORE["items"]["maxLength"] = 500
+
 PROJECT = document(
     "Project",
     "Marks the project folder (leptonctl.yaml at its root) and holds the settings of the whole project.",
@@ -61,12 +70,7 @@ PROJECT = document(
             "default": [],
         },
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
-        "ignore": strings(
-            "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
-            "A glob relative to the project folder.",
-            default=[],
-            examples=[["charts/**", "mkdocs.yml"]],
-        ),
+        "ignore": IGNORE,
     },
     ["name"],
 )

@@ -102,9 +102,11 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         listener.bind(address)
         # bind alone does not reserve the address: two sockets may bind it until one of them listens
         listener.listen(backlog)
-    except OSError as problem:
+    except (OSError, UnicodeError) as problem:
         if listener is not None:
             listener.close()
+        if isinstance(problem, UnicodeError):
+            problem = socket.gaierror(socket.EAI_NONAME, "it is not the name of a host")
         if problem.errno == errno.EADDRINUSE:
             raise fail("port-in-use", "The port is in use", f"Another process listens on {host}:{port}.", hint=hint) from None
         hint = "choose an address of this machine and a port above 1023 under `platform:` of the environment"
