@@ -57,6 +57,11 @@ def error(id: str, summary: str, detail: str = "", *, span: Span | None = None, 
     return Diagnostic(id=id, severity="error", summary=summary, detail=detail, span=span, hint=hint)
 
 
+def warning(id: str, summary: str, detail: str, *, span: Span | None, hint: str) -> Diagnostic:  # noqa: A002
+    """A warning diagnostic."""
+    return Diagnostic(id=id, severity="warning", summary=summary, detail=detail, span=span, hint=hint)
+
+
 def fail(
     id: str,  # noqa: A002
     summary: str,

@@ -6,7 +6,7 @@ the old one, the old one is stopped first, and for a moment no server answers.
 
 import hashlib
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from leptonctl.core import layout
 from leptonctl.core.codec import convert
@@ -62,6 +62,16 @@ def problems(site: Site, _observation: Observation | None) -> tuple[Problem, ...
         return ()
     answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
     return () if _is_own(site, answer) else (_port_in_use(site, answer, process),)
+
+
+def warnings(settings: Mapping[str, Json]) -> tuple[Problem, ...]:
+    """That others can reach the server, which asks nobody who they are."""
+    host = str(settings.get("host"))
+    if host in {"localhost", "::1"} or host.startswith("127."):
+        return ()
+    detail = f"whoever reaches {host}:{settings.get('port')} can ask for predictions: there are no tokens and no TLS yet"
+    hint = "use host: 127.0.0.1 behind a proxy that checks who asks, or keep the network closed (docs/security.md)"
+    return (Problem(id="open-to-network", summary="A server is open to the network", detail=detail, hint=hint, setting="host"),)
 
 
 def stage(site: Site, deployment: Deployment, say: Say) -> None:
@@ -294,5 +304,6 @@ PLATFORM = Platform(
     activate=activate,
     observe=observe,
     remove=remove,
+    warnings=warnings,
     url=lambda settings: addresses.url_of(str(settings["host"]), int(str(settings["port"]))),
 )

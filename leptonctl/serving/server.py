@@ -16,6 +16,8 @@ import uvicorn
 from leptonctl.core.codec import encode_message
 from leptonctl.core.diagnostic import fail
 from leptonctl.serving.asgi import Front
+from leptonctl.serving.condition import public_record
+from leptonctl.serving.connection import protocol
 from leptonctl.serving.follow import Follower, Objects
 from leptonctl.serving.settings import Settings
 
@@ -49,7 +51,12 @@ def serve(
     listener = listen(host, port, settings.backlog)
     record = who.record(_url(host, listener.getsockname()[1]), time.time())
     follower = Follower(objects, record, read_secret, settings, log)
-    front = Front(follower.current, lambda: encode_message(follower.status()), who.environment, max_body=settings.max_body)
+    front = Front(
+        follower.current,
+        lambda public: encode_message(public_record(follower.status()) if public else follower.status()),
+        who.environment,
+        settings,
+    )
     # a request allocates hundreds of small containers and no cycles, so the collector need not run within every request
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -65,7 +72,7 @@ def serve(
 def _config(front: Front, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         front,
-        http="httptools",
+        http=protocol(settings),
         ws="none",
         lifespan="off",
         interface="asgi3",
