@@ -80,7 +80,16 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
         "columns": cast("Json", {name: spec for name, spec in value_fields.items() if spec}),
         "privacy": {k: v for k, v in privacy.items() if k != "key"} if isinstance(privacy, dict) else None,
         "split": inputs["split"],
+        # a key without an id is what it was before there were ids
+        **({"id": inputs["id"]} if "id" in inputs else {}),
     }
+
+
+def _id_problems(declared: Declared, name: str, target: str) -> list[Diagnostic]:
+    if name != target:
+        return []
+    hint = "name the column that tells rows apart, or remove `id:`"
+    return [error("id-is-target", "The id of a row is its target", "this column is the target", span=declared.at("id"), hint=hint)]
 
 
 def files(project: Project) -> Iterator[SourceKey]:
@@ -175,6 +184,9 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
         "split": _split(fields.get("split"), has_test=test_source is not None),
     }
     key = _source_key(declared, str(source["path"]))
+    if isinstance(fields.get("id"), str):
+        inputs["id"] = fields["id"]
+        problems += _id_problems(declared, str(fields["id"]), target)
     problems += _unknown_columns(declared, columns, outside=facts.get(key, SourceFacts()).outside)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
     place = address.version_of("dataset", declared.name, declared.version)
@@ -273,6 +285,8 @@ def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None, *, out
 def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
     if isinstance(fields.get("target"), str):
         yield ("target",), str(fields["target"])
+    if isinstance(fields.get("id"), str):
+        yield ("id",), str(fields["id"])
     for name in cast("dict[str, Json]", fields.get("columns") or {}):
         yield ("columns", name), name
     privacy = cast("dict[str, Json]", fields.get("privacy") or {})

@@ -135,6 +135,11 @@ _DATASET: dict[str, Schema] = {
         "examples": [["", "NA", "?"]],
     },
     "target": string("The column to predict.", minLength=1),
+    "id": string(
+        "The column that names a row: a string or an integer, present and unique. Never a feature; `purge --id` finds a row by it.",
+        minLength=1,
+        examples=["message_id"],
+    ),
     "columns": table(
         "The contract: checked when data is read, at training and on every request.",
         COLUMN,
