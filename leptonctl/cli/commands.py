@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "destroy": ("change", "Undo the effects of environments; results stay."),
     "gc": ("storage", "Delete from the store what nothing needs."),
     "state": ("state", "Look at the state, back it up, restore or adopt it."),
+    "purge": ("storage", "Report what holds a person's rows, and remove it."),
     "lock": ("storage", "List the locks, or release one."),
     "version": ("project", "Print the versions of leptonctl and of its libraries."),
 }

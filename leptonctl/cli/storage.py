@@ -6,7 +6,7 @@ import click
 import typer
 
 from leptonctl.cli.commands import CommandGroup, as_command, global_options
-from leptonctl.cli.options import Yes, terminal_of
+from leptonctl.cli.options import Reason, Yes, terminal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +28,25 @@ def gc(
         lambda what: gc_preview(what, color=terminal.color), assume_yes=yes, needed=bool
     )
     return terminal.show(command(terminal.session(), consent, forget_lineage=forget_lineage), gc_text)
+
+
+def purge(
+    ctx: typer.Context,
+    version: Annotated[str | None, typer.Argument(metavar="[DATASET@VERSION]", help="All rows of this version go.")] = None,
+    row: Annotated[str | None, typer.Option("--id", metavar="VALUE", help="The row with this value in the `id:` column goes.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="With --id: of this dataset only.")] = None,
+    reason: Reason = "",
+    yes: Yes = False,
+) -> int:
+    """Report what holds the rows of a dataset version or of a person, and remove it for good. Data files are never edited."""
+    from leptonctl.commands.purge import purge as command
+    from leptonctl.views.purge import purge_preview, purge_text
+
+    terminal = terminal_of(ctx)
+    consent: Callable[[Mapping[str, Any]], bool] = terminal.consent(
+        lambda what: purge_preview(what, color=terminal.color), assume_yes=yes, needed=bool
+    )
+    return terminal.show(command(terminal.session(), version, row, dataset, reason=reason, consent=consent), purge_text)
 
 
 def lock_list(ctx: typer.Context) -> int:

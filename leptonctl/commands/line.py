@@ -10,7 +10,7 @@ from leptonctl.commands.settle import settle, without_results
 from leptonctl.commands.variables import variable_becauses
 from leptonctl.core.address import covers, expand, member_of, parse, version_of
 from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
-from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, has_errors
+from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
 from leptonctl.core.diff import with_becauses
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.observed import Checkout, Live
@@ -66,7 +66,9 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     drifted = _find_drift(session, recorded, state, live, addresses)
     checkout = _observe_checkout(session, state, changes)
     diagnostics = (
+        *session.declared[1],  # warnings: with an error there would be no plan
         *_check_folder(session, state, changes, drifted),
+        *_check_purged(session, settled, changes),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
         *_check_placement(session, state, live, changes),
         *_on_holds(session, settled, state, changes, command),
@@ -191,6 +193,19 @@ def _on_holds(session: Session, settled: Settled, state: State | None, changes: 
             yield note_of_readmission(change, binding.readmit)
         if withdraws(change, state, declared.get(binding.environment), command, package):
             yield note_of_withdrawal(change)
+
+
+def _check_purged(session: Session, settled: Settled, changes: Sequence[Change]) -> list[Diagnostic]:
+    """Errors for steps that would make again what was purged: the same declaration reads the same rows."""
+    keys = {step.key: change.address for change in changes for step in change.steps if step.key is not None and not step.cached}
+    problems: dict[str, Diagnostic] = {}
+    for key, tombstone in session.store.purged(keys).items():
+        node = settled.by_address.get(keys[key])
+        detail = f"it held rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}; the same file holds them still"
+        hint = "remove the rows from the source file, then run `leptonctl pin` or declare a new version"
+        span = node.span if node else None
+        problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=hint)
+    return list(problems.values())
 
 
 def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:

@@ -23,7 +23,7 @@ from leptonctl.language.validate import validate
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
-from leptonctl.project.files import find_root, read_project
+from leptonctl.project.files import find_root, odd_file, read_project
 from leptonctl.project.observe import source_facts
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
@@ -64,6 +64,10 @@ class Session:
         if root is None:
             detail = f"no leptonctl.yaml with `kind: Project` in {start} or above"
             raise fail("no-project", "This is not a leptonctl project", detail, hint="leptonctl init", exit_code=INVALID)
+        if (odd := odd_file(root)) is not None:
+            detail = f"{odd} is a link, a pipe or a device"
+            hint = f"remove {odd}; name folders elsewhere with `state:` and `store:` of the Project"
+            raise fail("odd-file", "A file of leptonctl's own is not a file or folder", detail, hint=hint)
         return cls(root=root)
 
     def reopen(self) -> "Session":

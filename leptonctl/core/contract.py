@@ -51,12 +51,13 @@ class Column(Record):
 
 
 class Contract(Record):
-    """`columns` are the features in file order; `classes` are sorted, None for a numeric target."""
+    """`columns` are the features in file order; `classes` are sorted, None for a numeric target. `id` is the column that names a row."""
 
     target: str
     target_type: ColumnType
     classes: tuple[int | str, ...] | None
     columns: tuple[Column, ...]
+    id: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,6 +145,12 @@ TYPE_PHRASES: Mapping[ColumnType, str] = {"number": "a number", "integer": "an i
 def hash_text(key: bytes, text: str) -> str:
     """The form of a private column's cell in every artifact: HMAC-SHA256 of its UTF-8 text, in hex."""
     return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
+
+
+def id_mark(text: str, key: bytes | None) -> bytes:
+    """The form of a row's id in a snapshot, 16 bytes: keyed where the dataset has a key, else a plain hash."""
+    data = text.encode("utf-8")
+    return hashlib.blake2b(data, digest_size=16, person=b"leptonctl row id", key=hashlib.sha256(key).digest() if key else b"").digest()
 
 
 def key_mark(key: bytes, key_id: str) -> str:

@@ -48,11 +48,18 @@ class Failure(Exception):
 
 MAX_NAMES = 12
 """How many known names a hint lists."""
+LONGEST_WORD = 200
+"""The longest text, in characters, that is quoted whole, and for which a similar name is looked up (which takes quadratic time)."""
 
 
 def error(id: str, summary: str, detail: str = "", *, span: Span | None = None, hint: str = "") -> Diagnostic:  # noqa: A002
     """An error diagnostic."""
     return Diagnostic(id=id, severity="error", summary=summary, detail=detail, span=span, hint=hint)
+
+
+def warning(id: str, summary: str, detail: str, *, span: Span | None, hint: str) -> Diagnostic:  # noqa: A002
+    """A warning diagnostic."""
+    return Diagnostic(id=id, severity="warning", summary=summary, detail=detail, span=span, hint=hint)
 
 
 def fail(
@@ -80,7 +87,14 @@ def refusal_code(diagnostics: Iterable[Diagnostic]) -> int:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean "x"?`, or the known names when none is similar; "" when there are none."""
     names = sorted(known)
-    similar = [name for name in names if name.lower() == word.lower()] or get_close_matches(word, names, n=1, cutoff=0.6)
+    similar = [name for name in names if name.lower() == word.lower()]
+    if not similar and len(word) <= LONGEST_WORD:
+        similar = get_close_matches(word, [name for name in names if len(name) <= LONGEST_WORD], n=1, cutoff=0.6)
     if similar:
         return f'did you mean "{similar[0]}"?'
-    return "known: " + ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "") if names else ""
+    return "known: " + ", ".join(map(short, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "") if names else ""
+
+
+def short(text: str) -> str:
+    """A user's text as a message quotes it: cut when it is very long."""
+    return text if len(text) <= LONGEST_WORD else text[: LONGEST_WORD - 1] + "…"

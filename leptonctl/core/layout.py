@@ -213,3 +213,11 @@ def numbered(path: str) -> int | None:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+TOMBSTONES = "tombstones"
+
+
+def tombstone(digest: str) -> str:
+    """The record that an artifact was purged; it refuses the same bytes."""
+    return f"{TOMBSTONES}/{bare(digest)}"

@@ -55,7 +55,9 @@ class Hashing(Record):
 
 
 class Manifest(Record, tag_field="format_version", tag="1"):
-    """`manifest.json`. `classes` are in the order of the probabilities, None for a regression."""
+    """`manifest.json`. `classes` are in the order of the probabilities, None for a regression. `id` is a column that requests may hold
+    and the model does not see.
+    """
 
     checksum = False
 
@@ -66,6 +68,7 @@ class Manifest(Record, tag_field="format_version", tag="1"):
     classes: tuple[int | str, ...] | None
     graph: Graph
     privacy: Hashing | None = None
+    id: str | None = None
 
 
 def package_digest(graph: str, manifest: Manifest) -> str:

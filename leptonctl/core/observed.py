@@ -11,11 +11,15 @@ SourceKey: TypeAlias = tuple[str, str, str | None]
 
 
 class SourceFacts(Frozen):
-    """One data file. `digest` is None when it could not be read; `problem` (id, summary, detail, hint) then says why."""
+    """One data file. `digest` is None when it could not be read; `problem` (id, summary, detail, hint) then says why.
+
+    `outside`: it lies below one of the `roots:`, so that no message lists its columns.
+    """
 
     digest: str | None = None
     columns: tuple[str, ...] | None = None
     problem: tuple[str, str, str, str] | None = None
+    outside: bool = False
 
 
 class Live(Frozen):

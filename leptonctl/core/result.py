@@ -24,3 +24,12 @@ class Result(Record, tag_field="format_version", tag="1"):
     address: str = ""
     content: str = ""
     adopted: str | None = None
+
+
+class Tombstone(Record, tag_field="format_version", tag="1"):
+    """An artifact was removed for good, because it held rows that had to go. `subject` is the dataset version or the hash of the id."""
+
+    at: str
+    by: str
+    subject: str
+    reason: str = ""

@@ -51,6 +51,9 @@ def refusal(host: str, port: int) -> OSError | None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(1)
+    except UnicodeError:
+        # the name cannot be encoded as a host name, so the resolver is not even asked
+        return socket.gaierror(socket.EAI_NONAME, "it is not the name of a host")
     except OSError as refused:
         return refused
     return None
@@ -127,7 +130,7 @@ def _covers(local: str, host: str) -> bool:
     try:
         resolved = str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
         packed = socket.inet_pton(socket.AF_INET6 if ":" in resolved else socket.AF_INET, resolved)
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     # the table has 32-bit words in the machine's byte order
     words = [packed[i : i + 4][::-1].hex().upper() for i in range(0, len(packed), 4)]

@@ -1,6 +1,9 @@
 """Why this host cannot serve an environment at its address, and which process is in the way."""
 
+from collections.abc import Mapping
+
 from leptonctl.core.deployment import ServerRecord
+from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.addresses import Listener
 from leptonctl.deploying.stray import is_stray
@@ -26,6 +29,16 @@ def problems(site: Site, _observation: Observation | None) -> tuple[Problem, ...
         return ()
     answer = addresses.probe(addresses.url_of(host, port), PROBE_S)
     return () if is_own(site, answer) else (_port_in_use(site, answer, process),)
+
+
+def warnings(settings: Mapping[str, Json]) -> tuple[Problem, ...]:
+    """That others can reach the server, which asks nobody who they are."""
+    host = str(settings.get("host"))
+    if host in {"localhost", "::1"} or host.startswith("127."):
+        return ()
+    detail = f"whoever reaches {host}:{settings.get('port')} can ask for predictions: there are no tokens and no TLS yet"
+    hint = "use host: 127.0.0.1 behind a proxy that checks who asks, or keep the network closed (docs/security.md)"
+    return (Problem(id="open-to-network", summary="A server is open to the network", detail=detail, hint=hint, setting="host"),)
 
 
 def address_of(site: Site) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.values import Json
 from leptonctl.deploying import addresses, processes
 from leptonctl.deploying.fleet import Roll, fleet, listed, nobody
-from leptonctl.deploying.obstacles import PROBE_S, address_of, is_own, problems
+from leptonctl.deploying.obstacles import PROBE_S, address_of, is_own, problems, warnings
 from leptonctl.deploying.processes import Launch
 from leptonctl.serving.settings import Settings
 from leptonctl.spi.learning import ProviderError, Schema
@@ -253,5 +253,6 @@ PLATFORM = Platform(
     activate=activate,
     observe=observe,
     remove=remove,
+    warnings=warnings,
     url=lambda settings: addresses.url_of(str(settings["host"]), int(str(settings["port"]))),
 )

@@ -19,6 +19,7 @@ from leptonctl.spi.catalog import Catalog
 VALUE_FIELDS = ("type", "missing")
 CHECK_FIELDS = ("min", "max", "values", "nullable")
 SPLIT = {"test": 0.25, "seed": 0}
+MOST_SUGGESTIONS = 20
 
 
 class Dataset(Frozen):
@@ -79,7 +80,16 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
         "columns": cast("Json", {name: spec for name, spec in value_fields.items() if spec}),
         "privacy": {k: v for k, v in privacy.items() if k != "key"} if isinstance(privacy, dict) else None,
         "split": inputs["split"],
+        # a key without an id is what it was before there were ids
+        **({"id": inputs["id"]} if "id" in inputs else {}),
     }
+
+
+def _id_problems(declared: Declared, name: str, target: str) -> list[Diagnostic]:
+    if name != target:
+        return []
+    hint = "name the column that tells rows apart, or remove `id:`"
+    return [error("id-is-target", "The id of a row is its target", "this column is the target", span=declared.at("id"), hint=hint)]
 
 
 def files(project: Project) -> Iterator[SourceKey]:
@@ -173,7 +183,11 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
         "privacy": _privacy(fields.get("privacy")),
         "split": _split(fields.get("split"), has_test=test_source is not None),
     }
-    problems += _unknown_columns(declared, columns)
+    key = _source_key(declared, str(source["path"]))
+    if isinstance(fields.get("id"), str):
+        inputs["id"] = fields["id"]
+        problems += _id_problems(declared, str(fields["id"]), target)
+    problems += _unknown_columns(declared, columns, outside=facts.get(key, SourceFacts()).outside)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
     place = address.version_of("dataset", declared.name, declared.version)
     return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned), problems
@@ -244,13 +258,16 @@ def _split(split: Json, *, has_test: bool) -> dict[str, Json]:
     return {"method": "random", "test": test, "seed": settings.get("seed", SPLIT["seed"]), "stratify": settings.get("stratify")}
 
 
-def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> list[Diagnostic]:
-    """Column names written in YAML that the file's header does not have."""
+def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None, *, outside: bool) -> list[Diagnostic]:
+    """Column names written in YAML that the file's header does not have. Of a file outside the project no name is listed."""
     if columns is None:
         return []
-    problems = []
+    problems: list[Diagnostic] = []
+    present, known = frozenset(columns), () if outside else columns
     for path, name in _column_names(declared.fields):
-        if name not in columns:
+        if name not in present:
+            # each suggestion compares the name with every column
+            suggestion = did_you_mean(name, known) if len(problems) < MOST_SUGGESTIONS else ""
             span = declared.key_at(*path) if path[0] == "columns" else declared.at(*path)
             detail = "the data has no column of this name"
             problems.append(
@@ -259,7 +276,7 @@ def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> lis
                     "Dataset names a column that the data does not have",
                     detail,
                     span=span,
-                    hint=did_you_mean(name, columns),
+                    hint=suggestion or "write a name of the file's header",
                 )
             )
     return problems
@@ -268,6 +285,8 @@ def _unknown_columns(declared: Declared, columns: tuple[str, ...] | None) -> lis
 def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
     if isinstance(fields.get("target"), str):
         yield ("target",), str(fields["target"])
+    if isinstance(fields.get("id"), str):
+        yield ("id",), str(fields["id"])
     for name in cast("dict[str, Json]", fields.get("columns") or {}):
         yield ("columns", name), name
     privacy = cast("dict[str, Json]", fields.get("privacy") or {})

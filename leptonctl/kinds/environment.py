@@ -5,7 +5,7 @@ from typing import cast
 
 from leptonctl.core import address
 from leptonctl.core.canonical import digest
-from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error, warning
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node
@@ -186,6 +186,11 @@ def _platform(declared: Declared, declarations: Declarations) -> tuple[dict[str,
         # whether it is written or follows from the project makes no difference
         settings["run"] = settings["run"] or ("here" if is_alone(declarations) else "elsewhere")
         chosen = {**chosen, "run": "elsewhere"} if settings["run"] == "elsewhere" else {k: v for k, v in chosen.items() if k != "run"}
+    if not problems:
+        problems = tuple(
+            warning(w.id, w.summary, w.detail, span=declared.at("platform", w.setting or "type"), hint=w.hint)
+            for w in provider.warnings(settings)
+        )
     return {"type": kind, **settings}, {"type": kind, **chosen}, problems
 
 

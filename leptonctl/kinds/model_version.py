@@ -323,4 +323,6 @@ def _withheld(dataset: Dataset) -> dict[str, str]:
     split = cast("dict[str, Json]", dataset.inputs["split"])
     reasons = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
     reasons |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
+    if "id" in dataset.inputs:
+        reasons[str(dataset.inputs["id"])] = "this column is the id of a row"
     return {**reasons, dataset.target: "this column is the target"}

@@ -27,6 +27,15 @@ from leptonctl.spi.learning import Schema
 
 DESCRIPTION = string("What it is for, in one sentence. Not part of any digest.")
 
+IGNORE = strings(
+    "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
+    "A glob relative to the project folder.",
+    default=[],
+    maxItems=1_000,
+    examples=[["charts/**", "mkdocs.yml"]],
+)
+IGNORE["items"]["maxLength"] = 500
+
 PROJECT = document(
     "Project",
     "Marks the project folder (leptonctl.yaml at its root) and holds the settings of the whole project.",
@@ -73,12 +82,7 @@ PROJECT = document(
             "default": [],
         },
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
-        "ignore": strings(
-            "Globs of YAML files and folders that are not leptonctl's; `**` matches any number of folders.",
-            "A glob relative to the project folder.",
-            default=[],
-            examples=[["charts/**", "mkdocs.yml"]],
-        ),
+        "ignore": IGNORE,
     },
     ["name"],
 )
@@ -143,6 +147,11 @@ _DATASET: dict[str, Schema] = {
         "examples": [["", "NA", "?"]],
     },
     "target": string("The column to predict.", minLength=1),
+    "id": string(
+        "The column that names a row: a string or an integer, present and unique. Never a feature; `purge --id` finds a row by it.",
+        minLength=1,
+        examples=["message_id"],
+    ),
     "columns": table(
         "The contract: checked when data is read, at training and on every request.",
         COLUMN,

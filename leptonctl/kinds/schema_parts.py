@@ -81,6 +81,7 @@ def secret(description: str) -> Schema:
                 },
                 minProperties=1,
                 maxProperties=1,
+                **{"$comment": "secret place"},
             )
         },
         required=["secret"],

@@ -186,7 +186,7 @@ def _out_of_range(problem: SchemaError, path: Path) -> Mistake:
 
 def _wrong_type(problem: SchemaError, path: Path) -> Mistake:
     value, schema = problem.instance, problem.schema
-    if schema.get("$comment") == "secret":
+    if schema.get("$comment") in ("secret", "secret place"):
         hint = "write `{secret: {env: NAME}}` or `{secret: {file: PATH}}`"
         return Mistake(
             id="plain-secret",

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes  # noqa: TID253
 from jinja2.exceptions import UndefinedError  # noqa: TID253
+from jinja2.filters import FILTERS as DEFAULT_FILTERS  # noqa: TID253
 from jinja2.sandbox import SandboxedEnvironment  # noqa: TID253
 
 from leptonctl.core.diagnostic import did_you_mean
@@ -18,6 +19,7 @@ from leptonctl.core.values import Json
 LONGEST = 10_000
 DEEPEST = 50
 LARGEST = 2**63 - 1
+MOST_DECIMALS = 30
 FILTERS = (
     "abs", "capitalize", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "replace", "round",
     "sort", "string", "sum", "title", "trim", "unique", "upper",
@@ -78,6 +80,8 @@ class _Sandbox(SandboxedEnvironment):
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "*" and not (_number(left) and _number(right)):
             sequence, times = (left, right) if isinstance(right, int) else (right, left)
+            if isinstance(sequence, list) and any(isinstance(item, list | dict | str) for item in sequence):
+                raise _not_allowed("a list of lists, mappings or strings cannot be repeated", "write the list itself")
             if hasattr(sequence, "__len__") and isinstance(times, int):
                 _check_size(len(sequence) * times)
         if operator == "%" and not _number(left):
@@ -109,6 +113,18 @@ def _replace(value: Any, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
+def _round(value: Any, precision: int = 0, method: str = "common") -> Any:
+    if abs(int(precision)) > MOST_DECIMALS:
+        raise _not_allowed(f"`round` takes at most {MOST_DECIMALS} decimals", "round to fewer decimals")
+    return DEFAULT_FILTERS["round"](value, precision, method)
+
+
+def _sum(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or not all(map(_number, value)):
+        raise _not_allowed("`sum` takes a list of numbers", "write the value itself")
+    return sum(value)
+
+
 def _as_text(value: Any) -> str:
     """A value inside a longer string, as YAML writes it."""
     if isinstance(value, bool):
@@ -123,7 +139,7 @@ def _as_text(value: Any) -> str:
 @cache
 def _environment() -> _Sandbox:
     environment = _Sandbox(undefined=StrictUndefined, finalize=_finalize, autoescape=False, keep_trailing_newline=True)
-    own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "string": _as_text}
+    own: dict[str, Callable[..., Any]] = {"join": _join, "replace": _replace, "round": _round, "string": _as_text, "sum": _sum}
     environment.filters = {name: own.get(name) or environment.filters[name] for name in FILTERS}
     environment.tests = {name: test for name, test in environment.tests.items() if name in TESTS}
     environment.globals = {}
@@ -190,7 +206,18 @@ def evaluate_template(text: str, tree: nodes.Template, variables: Mapping[str, J
         raise _failure(str(problem.message)) from None
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as problem:
         raise _failure(str(problem).split("\n", maxsplit=1)[0] or type(problem).__name__) from None
+    _check_whole(value)
     return _plain(value)
+
+
+def _check_whole(value: Any) -> None:
+    """The size of a value with everything in it: a short expression can name one list thousands of times."""
+    size, queue = 0, [value]
+    while queue:
+        item = queue.pop()
+        size += len(item) if isinstance(item, str) else 1
+        _check_size(size)
+        queue += item if isinstance(item, list | tuple) else item.values() if isinstance(item, dict) else ()
 
 
 def _value(text: str, tree: nodes.Template, variables: Mapping[str, Json]) -> Any:

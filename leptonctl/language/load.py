@@ -7,13 +7,15 @@ import gc
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 
-from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.diagnostic import LONGEST_WORD, Diagnostic, did_you_mean, error, short
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json, Span
 from leptonctl.language.yaml12 import Parsed, parse
 
 KIND_KEY = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
+MOST_VERSIONS = 30_000
 API_VERSION_KEY = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
 
 
@@ -36,6 +38,7 @@ def _load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Docum
     problems = [p for content in contents for p in (*content.problems, *(content.doubtful if content.folder in our_folders else ()))]
     problems += _duplicates(documents)
     problems += _projects(documents, broken=bool(problems))
+    problems += _too_many_versions(documents)
     return tuple(documents), tuple(problems)
 
 
@@ -76,16 +79,9 @@ def _document(file: str, value: dict[str, Json], content: Parsed, kinds: Collect
     kind, name = value["kind"], value.get("name")
     if kind not in kinds:
         word = str(kind)
-        similar = get_close_matches(word.capitalize(), kinds, n=1)
-        return error(
-            "unknown-kind",
-            "A document's kind is not known",
-            f"leptonctl has no kind `{word}`",
-            span=content.values["kind",],
-            hint=f'did you mean "{similar[0]}"?'
-            if similar
-            else did_you_mean(word, kinds) + "; list other tools' files under `ignore:` of the Project",
-        )
+        detail = f"leptonctl has no kind `{short(word)}`"
+        hint = _similar_kind(word, tuple(kinds))
+        return error("unknown-kind", "A document's kind is not known", detail, span=content.values["kind",], hint=hint)
     return Document(
         kind=str(kind),
         name=name if isinstance(name, str) else "",
@@ -94,6 +90,14 @@ def _document(file: str, value: dict[str, Json], content: Parsed, kinds: Collect
         keys=content.keys,
         values=content.values,
     )
+
+
+@lru_cache
+def _similar_kind(word: str, kinds: tuple[str, ...]) -> str:
+    similar = get_close_matches(word.capitalize(), kinds, n=1) if len(word) <= LONGEST_WORD else []
+    if similar:
+        return f'did you mean "{similar[0]}"?'
+    return did_you_mean(word, kinds) + "; list other tools' files under `ignore:` of the Project"
 
 
 def _missing_kind(file: str, content: Parsed) -> tuple[Diagnostic, ...]:
@@ -131,6 +135,19 @@ def _duplicates(documents: list[Document]) -> list[Diagnostic]:
                 )
             )
     return problems
+
+
+def _too_many_versions(documents: list[Document]) -> list[Diagnostic]:
+    """An error at the document with which the project has more versions than a plan can hold."""
+    count = 0
+    for document in documents:
+        versions = document.value.get("versions")
+        count += len(versions) if isinstance(versions, dict) else 0
+        if count > MOST_VERSIONS:
+            detail = f"with this document, the project declares more than {MOST_VERSIONS:,} versions"
+            hint = "remove versions that nothing binds (their results stay), or divide the project"
+            return [error("project-too-large", "A project is too large", detail, span=document.at("versions"), hint=hint)]
+    return []
 
 
 def _projects(documents: list[Document], *, broken: bool) -> list[Diagnostic]:

@@ -47,6 +47,7 @@ except ImportError:  # libyaml is missing: slower, same nodes
 
 
 SPARE_NODES = 10_000
+MOST_ERRORS = 20
 LARGEST = 2**63 - 1
 # more digits than a 64-bit integer has, leading zeros included; int() takes quadratic time
 DIGITS = 30
@@ -98,16 +99,16 @@ class Parsed(Frozen):
 
 
 def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, ...]]:
-    """All documents of a file, and its syntax errors. After a syntax error, reading continues at the next `---`."""
+    """All documents of a file, and its syntax errors. After a syntax error, reading continues at the next `---`, MOST_ERRORS times."""
     lines = BREAK.split(text)
     documents: list[Parsed] = []
     problems: list[Diagnostic] = []
-    rest, first_line = text, 0
+    rest, first_line, anchors = text, 0, "&" in text
     while True:
         reader = _Reader(rest)
         try:
             while reader.check_node():
-                conversion = _Conversion(file, lines, len(text) + SPARE_NODES, "&" in text)
+                conversion = _Conversion(file, lines, len(text) + SPARE_NODES, anchors)
                 documents.append(conversion.document(reader.get_node()))
         except _TooDeepError as deep:
             problems.append(too_deep(at_mark(file, lines, deep.mark)))
@@ -122,6 +123,8 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
             break
         else:
             break
+        if len(problems) == MOST_ERRORS:
+            break  # each error reads the rest of the file anew
         # an open bracket is noticed only at the next `---`, which starts another document
         start = _line_start(text, error_line if error_line > first_line else error_line + 1)
         following = NEXT_DOCUMENT.search(text, start) if start is not None else None

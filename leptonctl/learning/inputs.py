@@ -67,11 +67,12 @@ class Privacy(Hashing):
 
 
 class PrepareInputs(Record):
-    """`columns` are those declared in the YAML."""
+    """`columns` are those declared in the YAML. `id` is the column that names a row."""
 
     source: SourceFile
     target: str
     split: Split
+    id: str | None = None
     test_source: SourceFile | None = None
     columns: Mapping[str, DeclaredColumn] = {}
     privacy: Privacy | None = None

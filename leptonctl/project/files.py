@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from leptonctl.core.diagnostic import Diagnostic, error
@@ -11,7 +12,12 @@ from leptonctl.language.yaml12 import parse
 from leptonctl.language.yaml12_errors import bad_character
 
 MARKER = "leptonctl.yaml"
+DOT_FOLDER = ".leptonctl"
 LARGEST = 4 * 2**20
+MOST_ENTRIES = 500_000
+"""How many lines and list items all files may have: some 40,000 documents. More would take minutes and gigabytes."""
+MOST_GLOBS, LONGEST_GLOB = 1_000, 500
+"""Further and longer globs of `ignore:` are not used; the schema refuses them."""
 IS_PROJECT = re.compile(r"""^kind\s*:\s*["']?Project["']?\s*(?:#.*)?$""", re.MULTILINE)
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
@@ -44,13 +50,40 @@ def read_project(root: Path) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
         text = _read(root, MARKER)
         if isinstance(text, str):
             ignore_pattern = _ignore_pattern(text)
+    entries = 0
     for path in sorted(_walk(str(root), "", ignore_pattern)):
         text = _read(root, path)
         if isinstance(text, Diagnostic):
             problems.append(text)
-        else:
-            files[path] = text
+            continue
+        entries += text.count("\n") + text.count(",")
+        if entries > MOST_ENTRIES:
+            problems.append(_too_many_entries(path))
+            break
+        files[path] = text
     return files, tuple(problems)
+
+
+def odd_file(root: Path) -> str | None:
+    """The path of something below `.leptonctl` that was not put there by leptonctl: a link to elsewhere, a pipe or a device.
+
+    A pull request could have brought it, and a command would write through it, or wait for it.
+    """
+    dot = f"{root}/{DOT_FOLDER}"
+    if os.path.islink(dot):  # noqa: PTH114
+        return DOT_FOLDER
+    for folder in ("", "/cache", "/state", "/logs"):
+        with suppress(OSError), os.scandir(dot + folder) as entries:
+            for entry in entries:
+                if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
+                    return f"{DOT_FOLDER}{folder}/{entry.name}"
+    return None
+
+
+def _too_many_entries(path: str) -> Diagnostic:
+    detail = f"with this file, the project's YAML has more than {MOST_ENTRIES:,} lines and list items; no more is read"
+    hint = "list what is not leptonctl's under `ignore:` of the Project, or divide the project"
+    return error("project-too-large", "A project is too large", detail, span=_at(path, 1, 1), hint=hint)
 
 
 def _walk(folder: str, prefix: str, ignore_pattern: re.Pattern[str] | None) -> Iterator[str]:
@@ -68,13 +101,20 @@ def _walk(folder: str, prefix: str, ignore_pattern: re.Pattern[str] | None) -> I
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(name)
-                elif name.endswith((".yaml", ".yml")) and entry.is_file():
+                elif name.endswith((".yaml", ".yml")) and _is_file(entry):
                     files.append(prefix + name)
     except PermissionError:
         return
     yield from files
     for name in folders:
         yield from _walk(f"{folder}/{name}", f"{prefix}{name}/", ignore_pattern)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return True  # links that lead in a circle: reading it says so
 
 
 def _read(root: Path, shown: str) -> str | Diagnostic:
@@ -130,14 +170,40 @@ def _ignore_pattern(text: str) -> re.Pattern[str] | None:
         value = document.value
         ignore = value.get("ignore") if isinstance(value, dict) and value.get("kind") == "Project" else None
         if isinstance(ignore, list):
-            globs += [glob for glob in ignore if isinstance(glob, str) and glob.strip("/")]
-    return re.compile("|".join(_expression(glob) for glob in globs)) if globs else None
+            globs += [glob for glob in ignore if isinstance(glob, str) and glob.strip("/") and len(glob) <= LONGEST_GLOB]
+    return re.compile("|".join(_expression(glob) for glob in globs[:MOST_GLOBS])) if globs else None
 
 
 def _expression(glob: str) -> str:
-    """A glob as a regular expression: `**` matches any number of folders, `*` and `?` stay within a name."""
+    """A glob as a regular expression: `**` matches any number of folders, `*` and `?` stay within a name.
+
+    What follows a wildcard is matched at the first place where it fits, and never tried elsewhere (`(?>…)`): a later place cannot
+    fit better, as the next wildcard takes up the difference. So a glob of many wildcards takes no exponential time.
+    """
     anywhere = "/" not in glob.rstrip("/")
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob.strip("/").removeprefix("./"))
-    meaning = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    body = "".join(meaning.get(part, re.escape(part)) for part in parts)
-    return f"(?:(?:[^/]+/)*{body})" if anywhere else f"(?:{body})"
+    plain = glob.strip("/").removeprefix("./")
+    wide = [_name_expression(part) for part in re.split(r"(?:(?<=/)|(?<!.))(?:\*\*/)+", "**/" + plain if anywhere else plain)]
+    body = wide[0] + "".join(f"(?>(?:[^/]+/)*?{part})" for part in wide[1:-1])
+    return f"(?:{body}(?:[^/]+/)*{wide[-1]})" if len(wide) > 1 else f"(?:{body})"
+
+
+def _name_expression(glob: str) -> str:
+    """The part of a glob between two `**/`. A `**` within it crosses folders, too."""
+    first, *others = re.split(r"\*{2,}", glob)
+    out = _stars(first, last=not others)
+    for text in others[:-1]:
+        out += f"(?>.*?{_stars(text, last=False)})"
+    return out + (f".*{_stars(others[-1], last=True)}" if others else "")
+
+
+def _stars(glob: str, *, last: bool) -> str:
+    """A glob of single stars. Only the `last` one of all may have to end later than where it first fits."""
+    first, *others = glob.split("*")
+    pieces = [
+        f"[^/]*{_literal(text)}" if last and place == len(others) else f"(?>[^/]*?{_literal(text)})" for place, text in enumerate(others, 1)
+    ]
+    return _literal(first) + "".join(pieces)
+
+
+def _literal(text: str) -> str:
+    return "".join("[^/]" if c == "?" else re.escape(c) for c in text)

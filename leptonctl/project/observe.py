@@ -1,5 +1,6 @@
 """Observes the world before planning, as values: data files and the commit. Changes nothing but a cache."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,12 +16,13 @@ def source_facts(
 ) -> dict[SourceKey, SourceFacts]:
     """The content digest and the header of every file that a dataset names."""
     files = DataFiles(root, roots)
-    facts = {key: _facts(key, files, catalog, digests) for key in dict.fromkeys(keys)}
+    home = Path(os.path.realpath(root))
+    facts = {key: _facts(key, home, files, catalog, digests) for key in dict.fromkeys(keys)}
     digests.save()
     return facts
 
 
-def _facts(key: SourceKey, files: DataFiles, catalog: Catalog, digests: Digests) -> SourceFacts:
+def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, digests: Digests) -> SourceFacts:
     path, encoding, delimiter = key
     source = catalog.source_for(path)
     try:
@@ -35,7 +37,7 @@ def _facts(key: SourceKey, files: DataFiles, catalog: Catalog, digests: Digests)
     except ProviderError:
         # errors inside the file are reported with their line when it is read
         return SourceFacts(digest=content)
-    return SourceFacts(digest=content, columns=tuple(columns))
+    return SourceFacts(digest=content, columns=tuple(columns), outside=not file.is_relative_to(home))
 
 
 def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:

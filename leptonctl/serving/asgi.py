@@ -7,15 +7,18 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leptonctl.core.frozen import replace
 from leptonctl.serving import metrics
-from leptonctl.serving.respond import Response, read, refuse, respond, too_large
+from leptonctl.serving.connection import MAX_HEAD, MAX_HEADERS, RETRY, too_many_headers
+from leptonctl.serving.respond import RequestStats, Response, read, refuse, respond, too_large
 
 if TYPE_CHECKING:
     from leptonctl.serving.deployment import LoadedDeployment
+    from leptonctl.serving.settings import Settings
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -28,6 +31,7 @@ LARGE = 32 * 1024
 DROP = 4
 _log = logging.getLogger(__name__)
 CLOSE = (b"connection", b"close")
+FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 
 
 def closing(response: Response) -> Response:
@@ -35,15 +39,28 @@ def closing(response: Response) -> Response:
     return replace(response, headers=(*response.headers, CLOSE))
 
 
+@dataclass(slots=True)
+class _Hold:
+    """How many bytes of one request are counted."""
+
+    size: int = 0
+
+
 class Disconnected(Exception):
     """The client closed the connection before the request was complete."""
 
 
 class Front:
-    """The ASGI application. `current` returns the deployment in force, `status` the server's record. `max_body` is in bytes."""
+    """The ASGI application. `current` returns the deployment in force, `status` the server's record, for other machines or for this one.
 
-    def __init__(self, current: Callable[[], LoadedDeployment], status: Callable[[], bytes], environment: str, *, max_body: int) -> None:
-        self._current, self._status, self._max_body, self._drop = current, status, max_body, DROP * max_body
+    `_held` is the size of the larger bodies that are being received or computed.
+    """
+
+    def __init__(
+        self, current: Callable[[], LoadedDeployment], status: Callable[[bool], bytes], environment: str, settings: Settings
+    ) -> None:
+        self._current, self._status, self._settings = current, status, settings
+        self._max_body, self._drop, self._held = settings.max_body, DROP * settings.max_body, 0
         self._metrics = metrics.Metrics(environment)
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="infer")
 
@@ -61,10 +78,18 @@ class Front:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        body = await self._body(scope, receive)
+        if too_many_headers(scope["headers"]):
+            return closing(refuse(431, f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD} bytes of them"))
+        hold = _Hold()
+        try:
+            return await self._measured(scope, await self._body(scope, receive, hold))
+        finally:
+            self._held -= hold.size
+
+    async def _measured(self, scope: Scope, body: bytes | Response) -> Response:
         started = perf_counter()
         try:
-            response = closing(too_large(self._max_body)) if body is None else await self._respond(scope, body)
+            response = body if isinstance(body, Response) else await self._respond(scope, body)
         except Exception:  # noqa: BLE001 (the outermost handler: the client gets an answer, the log the traceback)
             _log.exception("a bug in the server: %s %s", scope["method"], scope["raw_path"])
             response = refuse(500, "the server failed on this request; its log says why")
@@ -77,15 +102,15 @@ class Front:
         if path == "/metrics":
             return read(method, self._metrics.text(self._current()), metrics.CONTENT_TYPE)
         if path == "/leptonctl/v1/status":
-            return read(method, self._status())
+            return read(method, self._status(_from_elsewhere(scope)))
         deployment = self._current()
         if len(body) < LARGE:
             return respond(deployment, method, path, scope["headers"], body)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, respond, deployment, method, path, scope["headers"], body)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The complete body, or None when it is larger than allowed. Raises Disconnected."""
+    async def _body(self, scope: Scope, receive: Receive, hold: _Hold) -> bytes | Response:
+        """The complete body, or the refusal of it. Raises Disconnected."""
         content_length, expects_continue = 0, False
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit():
@@ -94,21 +119,45 @@ class Front:
                 expects_continue = True
         # a client that waits for 100-continue must be refused before it sends
         if content_length > self._drop or (expects_continue and content_length > self._max_body):
-            return None
+            return closing(too_large(self._max_body))
         message = await receive()
         if message["type"] != "http.request":
             raise Disconnected
         body: bytes = message["body"]
         if not message["more_body"]:
-            return body if len(body) <= self._max_body else None
-        parts, size = [body], len(body)
-        while message["more_body"] and size <= self._drop:
+            return body if len(body) <= self._max_body else closing(too_large(self._max_body))
+        try:
+            async with asyncio.timeout(self._settings.body_s):
+                return await self._rest(body, receive, hold)
+        except TimeoutError:
+            return closing(refuse(408, f"the body did not arrive within {self._settings.body_s:g} seconds", stats=RequestStats()))
+
+    async def _rest(self, body: bytes, receive: Receive, hold: _Hold) -> bytes | Response:
+        """A body that comes in parts. Counted while it is held, so that many unfinished bodies do not fill the memory."""
+        parts, size, more = [body], len(body), True
+        while more and size <= self._drop:
             message = await receive()
             if message["type"] != "http.request":
                 raise Disconnected
-            size += len(message["body"])
+            more, size = message["more_body"], size + len(message["body"])
             if size > self._max_body:
                 parts.clear()
-            else:
-                parts.append(message["body"])
-        return b"".join(parts) if size <= self._max_body else None
+                continue
+            parts.append(message["body"])
+            if size > LARGE:
+                self._held += size - hold.size
+                hold.size = size
+                if self._held > self._settings.max_bodies:
+                    return closing(refuse(503, "the server is receiving too much at once", RETRY, stats=RequestStats()))
+        return b"".join(parts) if size <= self._max_body else closing(too_large(self._max_body))
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether a request may come from another machine: directly, or through a proxy on this one."""
+    if any(name in FORWARDED for name, _ in scope["headers"]):
+        return True
+    client, server = scope.get("client"), scope.get("server")
+    if client is None:
+        return True
+    address = client[0].removeprefix("::ffff:")
+    return not (address.startswith("127.") or address == "::1" or (server is not None and client[0] == server[0]))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from leptonctl.serving.deployment import LoadedDeployment
 
 
+IN_THE_LOG = "the server's log says why"
+
+
 class Identity(Frozen):
     """Identifies a server and its process; whoever starts the server knows it.
 
@@ -67,6 +70,14 @@ class Beat(Frozen):
     number: int = 0
     at: float = 0.0
     stopped: bool = False
+
+
+def public_record(record: ServerRecord) -> ServerRecord:
+    """What the status page tells clients on other machines: who serves what, but not the host, its process or paths in messages."""
+    return replace(
+        record, host="", machine="", pid=0, start=None, boot=None, namespace=None, url="",
+        failed=dict.fromkeys(record.failed, IN_THE_LOG), note=IN_THE_LOG if record.note else "",
+    )  # fmt: skip
 
 
 def server_record(identity: ServerRecord, standing: Standing, beat: Beat) -> ServerRecord:

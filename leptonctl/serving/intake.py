@@ -31,6 +31,7 @@ class Intake(Frozen, eq=False):
     bounds of each column of `features` as FP32: the declared range, else the finite range. `allowed` has (place in `features`, column,
     allowed values rounded like the cells). `packed` tells whether one tensor of all columns is accepted; in that tensor `places` are
     the positions of the numeric columns and `integers` those of the integer columns. `key` is the secret of the hashed columns.
+    `id` is the column that names a row, which a request may hold.
     """
 
     columns: dict[str, ManifestColumn]
@@ -43,6 +44,7 @@ class Intake(Frozen, eq=False):
     places: tuple[int, ...]
     integers: tuple[int, ...]
     key: bytes | None
+    id: str | None = None
 
 
 def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
@@ -68,6 +70,7 @@ def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
             places=tuple(columns.index(column) for column in numeric),
             integers=tuple(place for place, column in enumerate(columns) if column.type == "integer"),
             key=key,
+            id=manifest.id,
         )
 
 

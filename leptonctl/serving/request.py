@@ -111,7 +111,7 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
         raise BadRequest(msg)
     columns = intake.columns
     inputs: dict[str, Input] = {}
-    rows = -1
+    rows, passed_over = -1, 0
     for item in items:
         if not isinstance(item, dict) or not isinstance(name := item.get("name"), str):
             msg = 'every input must be an object with a "name"'
@@ -120,13 +120,16 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
             msg = f"input {_quote(name)} appears twice"
             raise BadRequest(msg)
         column = columns.get(name)
+        if column is None and name == intake.id:
+            passed_over += 1
+            continue
         # fast path: most inputs are flat vectors of the natural datatype, as long as the one before
         if column is not None and item.get("datatype") == (natural := NATURAL[column.type]):
             data, shape = item.get("data"), item.get("shape")
             if isinstance(data, list) and isinstance(shape, list) and len(data) == rows and shape == [rows] and type(shape[0]) is int:
                 inputs[name] = Input(natural, data, rows)
                 continue
-        tensor = _input(intake, name, item, alone=len(items) == 1)
+        tensor = _input(intake, name, item, alone=len(items) - passed_over == 1)
         if rows not in (tensor.rows, -1):
             msg = f'column "{name}" has {tensor.rows} rows, but the inputs before it have {rows}'
             raise BadRequest(msg)

@@ -16,6 +16,8 @@ import uvicorn
 from leptonctl.core.codec import encode_message
 from leptonctl.core.diagnostic import fail
 from leptonctl.serving.asgi import Front
+from leptonctl.serving.condition import public_record
+from leptonctl.serving.connection import protocol
 from leptonctl.serving.follow import Follower, Objects
 from leptonctl.serving.settings import Settings
 
@@ -50,7 +52,12 @@ def serve(
     listener = listen(host, port, settings.backlog)
     record = who.record(url or _url(host, listener.getsockname()[1]), time.time())
     follower = Follower(objects, record, read_secret, settings, log)
-    front = Front(follower.current, lambda: encode_message(follower.status()), who.environment, max_body=settings.max_body)
+    front = Front(
+        follower.current,
+        lambda public: encode_message(public_record(follower.status()) if public else follower.status()),
+        who.environment,
+        settings,
+    )
     # a request allocates hundreds of small containers and no cycles, so the collector need not run within every request
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
@@ -66,7 +73,7 @@ def serve(
 def _config(front: Front, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         front,
-        http="httptools",
+        http=protocol(settings),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -103,9 +110,11 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         listener.bind(address)
         # bind alone does not reserve the address: two sockets may bind it until one of them listens
         listener.listen(backlog)
-    except OSError as problem:
+    except (OSError, UnicodeError) as problem:
         if listener is not None:
             listener.close()
+        if isinstance(problem, UnicodeError):
+            problem = socket.gaierror(socket.EAI_NONAME, "it is not the name of a host")
         if problem.errno == errno.EADDRINUSE:
             raise fail("port-in-use", "The port is in use", f"Another process listens on {host}:{port}.", hint=hint) from None
         hint = "choose an address of this machine and a port above 1023 under `platform:` of the environment"

@@ -10,7 +10,9 @@ class Settings(Record):
 
     `follow_s`: interval between reads of the head. `heartbeat_s`: interval between writes of the server's record. `max_body`: the
     largest request body. `stop_s`: how long a stop waits for requests in flight. `keep_alive_s`: how long an idle connection stays
-    open. `backlog`: how many connections may wait to be accepted. `retry_s`: the pause after a deployment failed to load, doubled
+    open. `head_s`: how long a connection may take to send the head of a request, `body_s` its body. `max_bodies`: the size of all
+    bodies together that are being received or computed; a body of at most LARGE bytes is always taken. `max_connections`: how many
+    there may be. `backlog`: how many connections may wait to be accepted. `retry_s`: the pause after a deployment failed to load, doubled
     with every failure up to `retry_most_s`.
     """
 
@@ -19,6 +21,10 @@ class Settings(Record):
     max_body: int = 16 * MIB
     stop_s: int = 10
     keep_alive_s: int = 75
+    head_s: float = 30.0
+    body_s: float = 60.0
+    max_bodies: int = 64 * MIB
+    max_connections: int = 800
     backlog: int = 1024
     retry_s: float = 5.0
     retry_most_s: float = 300.0

@@ -112,6 +112,7 @@ class Trainer(Frozen):
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
+    holds_rows: what a fitted model contains of single training rows ("the training rows"), "" when nothing. `purge` asks for it.
     takes_sparse: False when a model fitted on a sparse matrix cannot be exported. Only estimators with scikit-learn's tags get one.
     """
 
@@ -131,6 +132,7 @@ class Trainer(Frozen):
     splits: bool = False
     takes_missing: bool = False
     takes_sparse: bool = True
+    holds_rows: str = ""
 
 
 class Preprocessor(Frozen):
@@ -139,7 +141,7 @@ class Preprocessor(Frozen):
     takes: column types it accepts: "number" float32 [N,m] with NaN for missing, "string" object [N,m] with "" for missing.
     keeps: True when each input column stays one column under its name (scalers, imputer, ordinal); False when the
         columns are replaced (one_hot, pca, polynomial, tfidf, select_k_best).
-    build, params, refuse, export_options: as in Trainer; `build` returns an unfitted scikit-learn transformer.
+    build, params, refuse, export_options, holds_rows: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
     """
@@ -155,6 +157,7 @@ class Preprocessor(Frozen):
     one_column: bool = False
     export_options: Callable[[Estimator], Options] | None = None
     refuse: Callable[[Params], str | None] | None = None
+    holds_rows: str = ""
 
 
 class Prediction(Frozen):

@@ -88,6 +88,7 @@ class Platform(Frozen):
     observe: site -> what serves now. Never raises because something is absent.
     remove: (site, say) -> None. Stop what serves from here, if anything.
     url: settings -> where clients reach it, None when it has no address.
+    warnings: settings -> what a reviewer should know of them. Pure; called for every plan.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Platform(Frozen):
     observe: Callable[[Site], Observation]
     remove: Callable[[Site, Say], None]
     url: Callable[[Mapping[str, Json]], str | None] = lambda _settings: None
+    warnings: Callable[[Mapping[str, Json]], tuple[Problem, ...]] = lambda _settings: ()
     placed: bool = False
 
     @property

@@ -13,8 +13,9 @@ from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, convert, encode, plain
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import KeyMark, Owner, Recipe
+from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.storage import Lease, Objects
 from leptonctl.storage.condemned import spare
 from leptonctl.storage.records import BadRecordAt, read_record
@@ -67,6 +68,7 @@ class Store(Frozen):
         for data in contents:
             digests.append("sha256:" + hashlib.sha256(data).hexdigest())
             by_path[layout.artifact(digests[-1])] = data
+        self._refuse_buried(digests)
         self.spare(digests)
         for path in by_path.keys() - self.objects.create_many(by_path):
             self._repair(path, by_path[path])
@@ -83,6 +85,7 @@ class Store(Frozen):
 
     def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
         """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
+        self._refuse_buried([digest])
         self.spare([digest])
         self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
 
@@ -116,6 +119,29 @@ class Store(Frozen):
         and returns it: it is gone.
         """
         return spare(self.objects, digests)
+
+    def bury(self, digests: Iterable[str], tombstone: Tombstone) -> None:
+        """Remove artifacts for good: the tombstones first, so that nobody puts the bytes back in between. Raises if one is still there."""
+        found = list(digests)
+        self.objects.create_many({layout.tombstone(digest): encode(tombstone) for digest in found})
+        for digest in found:
+            self.objects.delete(layout.artifact(digest))
+        if left := self.present(found):
+            msg = f"artifacts are still in the store after they were deleted: {', '.join(sorted(left))}"
+            raise ValueError(msg)
+
+    def buried(self, digests: Iterable[str]) -> dict[str, Tombstone]:
+        """Those of the artifacts that were purged."""
+        paths = {layout.tombstone(digest): digest for digest in digests}
+        return {paths[path]: read_record(data, path, Tombstone) for path, data in self.objects.get_many(paths).items()}
+
+    def purged(self, keys: Iterable[str]) -> dict[str, Tombstone]:
+        """Those of the step keys whose result was purged."""
+        if next(iter(self.objects.list(layout.TOMBSTONES)), None) is None:
+            return {}
+        records, _ = self._records(dict.fromkeys(keys))
+        artifacts = {digest: key for key, of_key in records.items() for stored in of_key for digest in stored.result.artifacts.values()}
+        return {artifacts[digest]: tombstone for digest, tombstone in self.buried(artifacts).items()}
 
     def delete_artifact(self, digest: str) -> None:
         """Delete an artifact. Results that name it stay, but their keys then count as not built."""
@@ -248,6 +274,15 @@ class Store(Frozen):
 
     def _present(self, records: Iterable[list[StoredResult]]) -> set[str]:
         return self.present({digest for of_key in records for stored in of_key for digest in stored.result.artifacts.values()})
+
+    def _refuse_buried(self, digests: Iterable[str]) -> None:
+        for tombstone in self.buried(digests).values():
+            raise ProviderError(
+                "These bytes were purged",
+                detail=f"They hold rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}.",
+                hint="remove the rows from the source file, then run `leptonctl pin` or declare a new version",
+                id="purged",
+            )
 
     def _repair(self, path: str, data: bytes) -> None:
         """Write the bytes of an artifact again if the stored ones are damaged."""

@@ -10,6 +10,8 @@ from leptonctl.core.values import Span
 WIDEST = 120
 MOST_SHOWN = 100
 TAB = "    "
+PLAIN_SECRET = "plain-secret"  # noqa: S105 - the id of an error
+"""What it marks is not repeated: the output of a CI job has more readers than the file."""
 COLORS = {"error": "1;31", "warning": "1;33", "note": "1;34"}
 BREAK = re.compile(r"\r\n|\n|\r")
 
@@ -49,7 +51,10 @@ def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, 
             cache[span.file] = BREAK.split(sources[span.file])
         source_lines = cache.get(span.file, [])
         if span.line <= len(source_lines):
-            out += _excerpt(span, source_lines[span.line - 1], detail[0] if detail else "", paint, color=color)
+            line = source_lines[span.line - 1]
+            if diagnostic.id == PLAIN_SECRET:
+                line = line[: span.column - 1] + "*" * len(line[span.column - 1 :])
+            out += _excerpt(span, line, detail[0] if detail else "", paint, color=color)
             detail = detail[1:]
     out += [f"  {line}" for line in detail]
     hint = [_clean(line) for line in diagnostic.hint.splitlines()]

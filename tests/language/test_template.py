@@ -108,6 +108,10 @@ def test_mistakes_are_reported(scalar: str, id_: str, words: str) -> None:
         "{{ " + "(" * 500 + "1" + ")" * 500 + " }}",
         "{{ 1" + " + 1" * 3000 + " }}",
         "{{ '" + "a" * 20_000 + "' }}",
+        "{{ ([[1] * 9000] * 9000) | sum(start=[]) }}",
+        "{{ [[9] * 9000] * 9000 }}",
+        "{{ [" + "[9] * 9000, " * 900 + "1] }}",
+        "{{ vars.max_iter | round(99999999, 'ceil') }}",
     ],
 )
 def test_expensive_templates_are_stopped(bomb: str) -> None:

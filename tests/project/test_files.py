@@ -1,11 +1,12 @@
 """Which files belong to a project."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from leptonctl.project.files import find_root, read_project
+from leptonctl.project.files import find_root, odd_file, read_project
 
 PROJECT = "kind: Project\nname: p\n"
 
@@ -131,3 +132,48 @@ def test_find_root(tmp_path: Path) -> None:
     assert find_root(tmp_path) == find_root(tmp_path / "q") == tmp_path.resolve()
     assert find_root(tmp_path / "p/a/b") == (tmp_path / "p").resolve()
     assert find_root(Path("/")) is None
+
+
+@pytest.mark.parametrize(
+    ("glob", "matching", "others"),
+    [
+        ("a*b*c", ["abc", "axbxc", "d/abbcc"], ["ab", "abcd", "a/bc"]),
+        ("**/a**b*c", ["abc", "ab/abc", "d/ax/ybzc"], ["ab/c"]),
+        ("x/**/y/**/z", ["x/y/z", "x/y/z/y/z", "x/a/y/b/z"], ["x/z", "x/y/a"]),
+        ("a?/**", ["ab/c", "ab/c/d"], ["ab", "abc/d"]),
+        ("*a*a", ["aa", "baca"], ["a", "ab"]),
+    ],
+)
+def test_several_wildcards(tmp_path: Path, glob: str, matching: list[str], others: list[str]) -> None:
+    files = {f"{name}.yaml": "x" for name in (*matching, *others)}
+    ending = glob if glob.endswith("**") else f"{glob}.yaml"
+    write(tmp_path, {"leptonctl.yaml": f"{PROJECT}ignore: ['{ending}']\n", **files})
+    read = {name.removesuffix(".yaml") for name in read_project(tmp_path)[0]} - {"leptonctl"}
+    assert read == set(others)
+
+
+@pytest.mark.parametrize("glob", ["**/*a*" * 20 + "b", "*a" * 60, "?*" * 100 + "z", "**/" * 100 + "z", "**a" * 80, "a**/" * 60 + "z"])
+def test_no_glob_takes_exponential_time(tmp_path: Path, glob: str) -> None:
+    write(tmp_path, {"leptonctl.yaml": f"{PROJECT}ignore: ['{glob}']\n", "a" * 200 + ".yaml": "x", "/".join(["a" * 9] * 90) + ".yaml": "x"})
+    started = time.process_time()
+    read_project(tmp_path)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("path", ["", "/cache", "/cache/digests.json", "/state", "/logs/x"])
+def test_a_link_below_the_dot_folder_is_odd(tmp_path: Path, path: str) -> None:
+    link = tmp_path / f".leptonctl{path}"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    assert odd_file(tmp_path) is None
+    link.symlink_to(tmp_path.parent)
+    assert odd_file(tmp_path) == f".leptonctl{path}"
+
+
+def test_links_in_a_circle_are_reported(tmp_path: Path) -> None:
+    write(tmp_path, {"leptonctl.yaml": PROJECT})
+    (tmp_path / "a.yaml").symlink_to("b.yaml")
+    (tmp_path / "b.yaml").symlink_to("a.yaml")
+    assert [(p.id, p.span.file) for p in read_project(tmp_path)[1] if p.span] == [
+        ("unreadable-file", "a.yaml"),
+        ("unreadable-file", "b.yaml"),
+    ]

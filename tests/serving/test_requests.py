@@ -378,3 +378,23 @@ def test_a_number_outside_json_is_null(tmp_path):
     assert model[2]["response"]["outputs"][0]["data"] == [math.inf]
     served = deployment(tmp_path, m=model)
     assert ask(served, request(a=[9.0, 0.0]), "m") == (200, {"prediction": [None, 0.0]})
+
+
+def test_the_column_that_names_a_row_is_passed_over(tmp_path):
+    from leptonctl.core.codec import convert
+    from leptonctl.core.frozen import replace
+    from leptonctl.core.manifest import Manifest
+    from leptonctl.serving.intake import compile_intake
+    from leptonctl.serving.request import BadRequest, read_inputs
+    from tests.serving.serving_models import filter_model
+
+    manifest = convert(filter_model()[1], Manifest)
+    named = compile_intake(replace(manifest, id="message_id"), None)
+    asked = request(money=[1.5], length=[10], ratio=[0.25])
+    item = {"name": "message_id", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+    expected = read_inputs(named, asked)
+    assert read_inputs(named, {"inputs": [item, *asked["inputs"]]}) == expected
+    with pytest.raises(BadRequest, match="does not exist"):
+        read_inputs(compile_intake(manifest, None), {"inputs": [item, *asked["inputs"]]})
+    with pytest.raises(BadRequest, match="missing"):
+        read_inputs(named, {"inputs": [item]})

@@ -24,6 +24,7 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Man
             strings=tuple(f"s{i}" for i in range(len(strings))),
             outputs=CLASSIFICATION if classification else REGRESSION,
         ),
+        id=contract.id,
         privacy=Hashing(hash=privacy.hash, key=privacy.key, key_id=privacy.key_id) if privacy else None,
     )
 

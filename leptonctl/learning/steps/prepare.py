@@ -17,6 +17,7 @@ from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_i
 from leptonctl.learning.outputs import Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
+from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
 from leptonctl.learning.tables.split import split_rows
@@ -37,6 +38,9 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     cells = _cells(shape, tables)
     contract = _contract(shape, cells)
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
+    if shape.id is not None:
+        marks = row_marks(tables, shape.id, key)
+        parts = [part.with_columns(mark) for part, mark in zip(parts, marks, strict=True)]
     bench.progress(message="splitting the rows")
     sides, stratified = _sides(request, tables, parts, shape.target)
     bench.progress(message="writing the rows")
@@ -126,7 +130,7 @@ def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]]) -> Contrac
     if shape.target_type != "number":
         classes = tuple(sorted(set(pl.concat([_target(columns[shape.target], shape) for columns in cells]).to_list())))
     columns = tuple(_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features)
-    return Contract(target=shape.target, target_type=shape.target_type, classes=classes, columns=columns)
+    return Contract(target=shape.target, target_type=shape.target_type, classes=classes, columns=columns, id=shape.id)
 
 
 def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Column:

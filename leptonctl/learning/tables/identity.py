@@ -11,6 +11,8 @@ from leptonctl.core.contract import Contract
 from leptonctl.core.values import Json
 
 ROW_ID = "__row__"
+ROW_MARK = "__id__"
+"""The column of a snapshot with the hash of each row's declared id, where the dataset has one."""
 ID_BYTES = 16
 
 

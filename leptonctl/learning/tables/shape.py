@@ -1,6 +1,6 @@
 """The role of each column of a data file: target, feature, private or none. Owns the errors about names that do not fit the data.
 
-Never a feature: the target, dropped columns, the `split` column, and the column that a split goes `by` (an identity, not a property).
+Never a feature: the target, the id, dropped columns, the `split` column, and the one that a split goes `by` (an identity, not a property).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split
 from leptonctl.learning.tables.cells import Table, check_columns, infer
-from leptonctl.learning.tables.identity import ROW_ID
+from leptonctl.learning.tables.identity import ROW_ID, ROW_MARK
 from leptonctl.spi.learning import ProviderError
 
 OTHER_COLUMNS = "choose other columns, or rename the column in the data"
@@ -24,12 +24,14 @@ class Shape(Frozen):
     types: Mapping[str, ColumnType]
     declared: Mapping[str, DeclaredColumn]
     hashed: frozenset[str]
+    id: str | None = None
 
 
 def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     """The shape of the first table; the others must have its columns too. Raises ProviderError."""
     target, privacy, first = inputs.target, inputs.privacy or Privacy(), tables[0]
-    by = _split_columns(inputs.split)
+    names = [] if inputs.id is None else [inputs.id]
+    by = [*_split_columns(inputs.split), *names]
     check_columns(
         first, [target, *inputs.columns, *privacy.drop, *privacy.hash, *by], id="unknown-column", summary="A column is not in the data"
     )
@@ -45,7 +47,12 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         )
     types = {name: _type_of(name, inputs.columns.get(name), first, privacy) for name in (*features, target, *inputs.columns)}
     for other in tables[1:]:
-        check_columns(other, (*features, target), id="missing-column", summary="The test data does not have all columns")
+        check_columns(
+            other,
+            (*features, target, *names),
+            id="missing-column",
+            summary="The test data does not have all columns",
+        )
     return Shape(
         target=target,
         target_type="string" if types[target] == "boolean" else types[target],
@@ -53,6 +60,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         types=types,
         declared=inputs.columns,
         hashed=frozenset(privacy.hash) - frozenset(privacy.drop),
+        id=inputs.id,
     )
 
 
@@ -71,13 +79,14 @@ def _check_target(target: str, others: Sequence[str], table: Table) -> None:
             id="private-target",
             column=target,
         )
-    if ROW_ID in table.frame.columns:
+    reserved = next((name for name in (ROW_ID, ROW_MARK) if name in table.frame.columns), None)
+    if reserved is not None:
         raise ProviderError(
             "A column has a reserved name",
-            detail=f'{table.name} has a column "{ROW_ID}".',
+            detail=f'{table.name} has a column "{reserved}".',
             hint=OTHER_COLUMNS,
             id="reserved-column",
-            column=ROW_ID,
+            column=reserved,
         )
 
 

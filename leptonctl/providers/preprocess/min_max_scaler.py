@@ -23,6 +23,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="min_max_scaler",
+    holds_rows="the smallest and largest values of the training rows",
     description="Maps the range of each column to another range.",
     params=PARAMS,
     build=build,

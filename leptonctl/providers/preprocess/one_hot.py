@@ -25,6 +25,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="one_hot",
+    holds_rows="the categories of the training rows",
     description="Encodes each category of string and boolean columns as a column of zeros and ones; missing is a category.",
     params=PARAMS,
     build=build,

@@ -21,6 +21,7 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 PREPROCESSOR = Preprocessor(
     name="ordinal",
+    holds_rows="the categories of the training rows",
     description="Encodes the sorted categories of string and boolean columns as the numbers from 0.",
     params=PARAMS,
     build=build,

@@ -77,6 +77,7 @@ def refuse(params: Params) -> str | None:
 
 PREPROCESSOR = Preprocessor(
     name="tfidf",
+    holds_rows="the words of the training rows",
     description="TF-IDF weights of the words of one string column.",
     params=PARAMS,
     build=build,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.sources.text import check_header, empty, frame, opened, with_missing
+from leptonctl.providers.sources.text import check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
     """The file lines at which rows start. Quoted cells may contain line breaks, and there may be blank lines between rows."""
     requested = set(rows)
-    lines: dict[int, int] = {}
+    starts: dict[int, int] = {}
     with opened(path, options) as text:
         for index, (line, _) in enumerate(_rows(text, path, options), -1):
             if index in requested:
-                lines[index] = line
-                if len(lines) == len(requested):
+                starts[index] = line
+                if len(starts) == len(requested):
                     break
-    return [lines[row] for row in rows]
+    return [starts[row] for row in rows]
 
 
 def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[int, list[str]]]:
@@ -70,7 +70,7 @@ def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[in
     csv.field_size_limit(sys.maxsize)
     delimiter = _delimiter(text.read(SAMPLE_CHARACTERS), path, options)
     text.seek(0)
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines(text, path), delimiter=delimiter, strict=True)
     start = 1
     try:
         for cells in reader:
@@ -123,22 +123,22 @@ def _detect_delimiter(sample: str, path: Path) -> str:
     """The delimiter that gives all rows of the sample the same number of cells, and the most cells; else judged by the header."""
     if path.name.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
-    lines = list(io.StringIO(sample, newline=""))
-    if len(sample) == SAMPLE_CHARACTERS and len(lines) > 1:
-        del lines[-1]
+    whole = list(io.StringIO(sample, newline=""))
+    if len(sample) == SAMPLE_CHARACTERS and len(whole) > 1:
+        del whole[-1]
     best, best_score = DELIMITERS[0], (False, 1)
     for delimiter in DELIMITERS:
-        widths = _widths(lines, delimiter)
+        widths = _widths(whole, delimiter)
         score = (len(set(widths)) == 1, widths[0]) if widths else (False, 1)
         if score[1] > 1 and score > best_score:
             best, best_score = delimiter, score
     return best
 
 
-def _widths(lines: list[str], delimiter: str) -> list[int]:
+def _widths(whole: list[str], delimiter: str) -> list[int]:
     widths: list[int] = []
     try:
-        for cells in csv.reader(lines, delimiter=delimiter):
+        for cells in csv.reader(whole, delimiter=delimiter):
             if cells:
                 widths.append(len(cells))
             if len(widths) == SAMPLE_ROWS:

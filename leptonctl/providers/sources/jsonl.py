@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from leptonctl.providers.sources.text import check_header, empty, frame, opened, with_missing
+from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def columns(path: Path, options: SourceOptions) -> list[str]:
     for line, row in _rows(path, options):
         first = first or line
         names.update(dict.fromkeys(row))
+        if len(names) > MOST_COLUMNS:
+            break
     if not names:
         raise empty(path)
     check_header(list(names), path, first)
@@ -38,6 +40,8 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     count = first = 0
     for line, row in _rows(path, options):
         first = first or line
+        if len(cells) > MOST_COLUMNS:
+            break
         for name, cell in row.items():
             if name not in cells:
                 cells[name] = [None] * count
@@ -56,21 +60,21 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
     """The file lines of rows. There may be blank lines between rows."""
     requested = set(rows)
-    lines: dict[int, int] = {}
+    starts: dict[int, int] = {}
     with opened(path, options, newline="\n") as text:
-        row_lines = (line for line, content in enumerate(text, 1) if content.strip())
+        row_lines = (line for line, content in enumerate(lines(text, path), 1) if content.strip())
         for index, line in enumerate(row_lines):
             if index in requested:
-                lines[index] = line
-                if len(lines) == len(requested):
+                starts[index] = line
+                if len(starts) == len(requested):
                     break
-    return [lines[row] for row in rows]
+    return [starts[row] for row in rows]
 
 
 def _rows(path: Path, options: SourceOptions) -> Iterator[tuple[int, dict[str, str | None]]]:
     decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=str, parse_int=str, parse_constant=_no_constant)
     with opened(path, options, newline="\n") as text:
-        for line, content in enumerate(text, 1):
+        for line, content in enumerate(lines(text, path), 1):
             if content.strip():
                 yield line, _row(decoder, content, path, line)
 

@@ -20,6 +20,28 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+MOST_COLUMNS, LONGEST_NAME = 10_000, 1_000
+LONGEST_HEADER, LONGEST_LINE = 4 * 2**20, 64 * 2**20
+"""In characters. A longer line is no row of a table, and a line is held in memory as a whole."""
+
+
+def lines(text: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a text with their ends. Raises ProviderError (line-too-long) instead of reading on without end."""
+    number, longest = 1, LONGEST_HEADER
+    while line := text.readline(longest + 1):
+        if len(line) > longest:
+            raise ProviderError(
+                "A line is too long",
+                detail=f"Line {number} of {path.name} has more than {longest // 2**20} million characters.",
+                hint="check that the file is a table with one row per line",
+                id="line-too-long",
+                file=str(path),
+                line=number,
+            )
+        yield line
+        number, longest = number + 1, LONGEST_LINE
+
+
 @contextmanager
 def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator[TextIO]:
     """Open a file as text. Raises ProviderError with file and line for every problem while it is read."""
@@ -83,7 +105,20 @@ def unreadable(path: Path, problem: BaseException) -> ProviderError:
 
 
 def check_header(names: Sequence[str], path: Path, line: int) -> None:
-    """Raises ProviderError (empty-column-name, duplicate-column) unless all columns have different names."""
+    """Raises ProviderError (too-many-columns, empty-column-name, duplicate-column) unless all columns have different names."""
+    if len(names) > MOST_COLUMNS or any(len(name) > LONGEST_NAME for name in names):
+        long = len(names) <= MOST_COLUMNS
+        raise ProviderError(
+            "A header is too long",
+            detail=f"A column name of {path.name} has more than {LONGEST_NAME} characters."
+            if long
+            else f"{path.name} has {len(names):,} columns, more than {MOST_COLUMNS:,}.",
+            hint="check the delimiter, and that the file is a table with one row per example",
+            id="too-many-columns",
+            file=str(path),
+            line=line,
+        )
+    first: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if not name.strip():
             raise ProviderError(
@@ -94,10 +129,10 @@ def check_header(names: Sequence[str], path: Path, line: int) -> None:
                 file=str(path),
                 line=line,
             )
-        if name in names[: position - 1]:
+        if first.setdefault(name, position) != position:
             raise ProviderError(
                 "Two columns have the same name",
-                detail=f'Columns {names.index(name) + 1} and {position} of {path.name} are both named "{name}".',
+                detail=f'Columns {first[name]} and {position} of {path.name} are both named "{name}".',
                 hint="rename one of them in the header line",
                 id="duplicate-column",
                 file=str(path),

@@ -51,6 +51,7 @@ TRAINERS = (
     Trainer(
         name="knn",
         task="classification",
+        holds_rows="the training rows",
         description="The most frequent class among the nearest training rows.",
         params=PARAMS,
         build=build_classifier,
@@ -60,6 +61,7 @@ TRAINERS = (
     Trainer(
         name="knn",
         task="regression",
+        holds_rows="the training rows",
         description="The mean target of the nearest training rows.",
         params=PARAMS,
         build=build_regressor,

@@ -22,6 +22,7 @@ TRAINERS = (
     Trainer(
         name="svm",
         task="classification",
+        holds_rows="support vectors, which are training rows",
         description="Support vector machine with a kernel; probabilities by Platt scaling fitted on five folds.",
         params={**KERNEL, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
@@ -29,6 +30,7 @@ TRAINERS = (
     Trainer(
         name="svm",
         task="regression",
+        holds_rows="support vectors, which are training rows",
         description="Support vector regression with a kernel.",
         params={
             **KERNEL,

@@ -1,0 +1,99 @@
+"""One HTTP connection: uvicorn's protocol with bounds on the head of a request, on waiting for it, and on how many there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from leptonctl.serving.respond import Response, refuse
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from leptonctl.serving.settings import Settings
+
+MAX_HEAD, MAX_HEADERS = 64 * 1024, 100
+RETRY = (b"retry-after", b"1")
+REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+
+
+def raw(response: Response) -> bytes:
+    """A response as bytes on the wire, after which the connection closes."""
+    lines = [b"HTTP/1.1 %d %s" % (response.status, REASONS[response.status])]
+    lines += [name + b": " + value for name, value in (*response.headers, (b"connection", b"close"))]
+    return b"\r\n".join([*lines, b"", response.body])
+
+
+class Connection(HttpToolsProtocol):
+    """Counts the bytes of a head that is not complete, and closes the connection when it does not become so in time.
+
+    `waiting`: no head is complete yet, so the deadline runs. What is complete is counted again by the application, so the piece in
+    which a head begins need not be counted here: it may hold the end of another request.
+    """
+
+    limits: Settings
+    waiting = True
+    head_bytes: int | None = None
+    deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+        if len(self.connections) > self.limits.max_connections:
+            self._turn_away(refuse(503, "the server has too many connections", RETRY))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self.waiting and self.deadline is None:
+            self._wait_for_head()
+        counted = self.head_bytes
+        super().data_received(data)
+        if counted is not None and self.head_bytes is not None:
+            self.head_bytes += len(data)
+            if self.head_bytes > MAX_HEAD and not self.transport.is_closing():
+                self._turn_away(refuse(431, f"the head of the request is larger than {MAX_HEAD} bytes"))
+
+    def on_message_begin(self) -> None:
+        self.head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.waiting = True
+
+    def _wait_for_head(self) -> None:
+        self.deadline = self.loop.call_later(self.limits.head_s, self._head_is_late)
+
+    def _stop_waiting(self) -> None:
+        self.waiting, self.head_bytes = False, None
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def _head_is_late(self) -> None:
+        self._turn_away(refuse(408, f"the request did not begin within {self.limits.head_s:g} seconds"))
+
+    def _turn_away(self, response: Response) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(raw(response))
+            self.transport.close()
+
+
+def protocol(settings: Settings) -> type[asyncio.Protocol]:
+    """The protocol class for these settings; uvicorn makes one for each connection."""
+    return type("Connection", (Connection,), {"limits": settings})
+
+
+def too_many_headers(headers: Any) -> bool:
+    """Whether a complete head is larger than allowed. `headers`: pairs of bytes."""
+    return len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEAD
