@@ -55,7 +55,7 @@ STORY = {
 
 def test_the_parts_of_a_digest_are_listed():
     assert (
-        render_text(STORY)
+        render_text(STORY, width=200)
         == f"""\
 model/spam-filter@v2  {A}
 recorded as {B}: an apply would change it
