@@ -82,10 +82,11 @@ class Session:
     @cached_property
     def documents(self) -> tuple[Document, ...]:
         """The documents as written: templates are not filled in."""
-        return self._loaded[0]
+        return self.loaded[0]
 
     @cached_property
-    def _loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    def loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+        """The documents as written, and what is wrong with the files."""
         documents, problems = load(self.sources, tuple(self.kinds))
         return documents, (*self._read[1], *problems)
 
@@ -97,7 +98,7 @@ class Session:
     @cached_property
     def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
         """The documents with templates filled in and checked against their schemas, and all diagnostics so far."""
-        documents, problems = self._loaded
+        documents, problems = self.loaded
         if has_errors(problems):
             return documents, problems
         documents, unfilled = render(documents)
@@ -105,6 +106,12 @@ class Session:
             return documents, (*problems, *unfilled)
         unbuilt = (problem for document in documents for problem in self.kinds[document.kind].unbuilt(document))
         return documents, (*problems, *unfilled, *validate(documents, self.schemas, load_checks()), *unbuilt)
+
+    def only_with(self, documents: tuple[Document, ...]) -> "Session":
+        """A session of the same project in which these checked documents are all there is: `validate` goes on with the sound ones."""
+        part = self.reopen()
+        part.__dict__["checked"] = (documents, ())  # what the property would compute
+        return part
 
     # --- what is declared ------------------------------------------------------------------------------------------
 
