@@ -12,13 +12,13 @@ from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_er
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.state import Author, State
 from leptonctl.core.values import Document, Ops
+from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
 from leptonctl.kinds.project import Settings, settings
 from leptonctl.kinds.table import KINDS, OPS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import Project, resolve
 from leptonctl.language.template import render
-from leptonctl.language.validate import validate
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
@@ -104,8 +104,7 @@ class Session:
         documents, unfilled = render(documents)
         if has_errors(unfilled):
             return documents, (*problems, *unfilled)
-        unbuilt = (problem for document in documents for problem in self.kinds[document.kind].unbuilt(document))
-        return documents, (*problems, *unfilled, *validate(documents, self.schemas, load_checks()), *unbuilt)
+        return documents, (*problems, *unfilled, *check(documents, self.kinds, self.schemas, load_checks()))
 
     def only_with(self, documents: tuple[Document, ...]) -> "Session":
         """A session of the same project in which these checked documents are all there is: `validate` goes on with the sound ones."""

@@ -6,12 +6,12 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
+from leptonctl.kinds.checking import check
 from leptonctl.kinds.environment import environments
 from leptonctl.kinds.rules import unpinned
 from leptonctl.kinds.table import KINDS
 from leptonctl.language.resolve import PROJECT
 from leptonctl.language.template import render
-from leptonctl.language.validate import validate as validate_documents
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.schemas import load_schema
 
@@ -30,7 +30,7 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
         return problems
     filled, unfilled = render(documents)
     sound = _sound(filled, (*problems, *unfilled))
-    mistakes = (*validate_documents(sound, session.schemas, load_checks()), *_unbuilt(session, sound))
+    mistakes = check(sound, session.kinds, session.schemas, load_checks())
     problems = (*problems, *unfilled, *mistakes)
     sound = _sound(sound, mistakes)
     # in a file that cannot be read there may be anything that a document names
@@ -40,10 +40,6 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
     declarations, errors = part.declared
     left_out = {(d.kind, d.name) for d in documents} - {(d.kind, d.name) for d in sound}
     return (*problems, *_own(errors, left_out, session), *unpinned(environments(declarations).values()))
-
-
-def _unbuilt(session: Session, documents: Iterable[Document]) -> Iterator[Diagnostic]:
-    return (problem for document in documents for problem in session.kinds[document.kind].unbuilt(document))
 
 
 def _sound(documents: Iterable[Document], problems: Iterable[Diagnostic]) -> tuple[Document, ...]:

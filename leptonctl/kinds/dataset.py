@@ -12,6 +12,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Path, Span, Step
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import DATASET
+from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
@@ -292,4 +293,4 @@ def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
             yield ("split", part), str(split[part])
 
 
-KIND = Kind(name="Dataset", address="dataset", schema=DATASET, files=files, declare=declare, built=built)
+KIND = Kind(name="Dataset", address="dataset", schema=DATASET, unbuilt=unbuilt, files=files, declare=declare, built=built)
