@@ -137,7 +137,7 @@ gates: {accuracy: {min: 0.5}}
 """
 COMMANDS = {
     "plan --json": "plan", "validate --json": "validate", "status --json": "status", "show --json": "show", "history --json": "history",
-    "diff sides@v1 sides@v2 --json": "diff", "explain sides@v1 --json": "explain", "explain points@1 --json": "explain",
+    "diff sides@v1 sides@v2 --json": "diff", "diff staging/sides sides@v2 --json": "diff", "explain sides@v1 --json": "explain", "explain points@1 --json": "explain",
     "explain staging/sides --json": "explain", "verify sides@v1 --json": "verify", "predict sides@v1 --input points.csv --json": "predict",
     "predict staging/sides --input points.csv --output out.csv --json": "predict", "lock list --json": "locks", "gc --json": "gc",
     "show sides@v1 --json": "show", "show points@1 --json": "show", "show staging/sides --json": "show", "show sides --json": "show",

@@ -20,7 +20,7 @@ def plan(
     from leptonctl.commands.plan import plan as command
 
     terminal = terminal_of(ctx)
-    planned = command(terminal.session(), only=only or (), out=out)
+    planned = command(terminal.session(), only=only or (), out=terminal.path(out) if out is not None else None)
     show_plan(terminal, planned, markdown=markdown, saved=out)
     return plan_exit_code(planned, detailed=detailed_exitcode)
 
@@ -52,7 +52,8 @@ def apply(
 
     terminal = terminal_of(ctx)
     consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None)
-    request = Request(plan_file=plan_file, only=only or (), expect=expect, allow_rewind=allow_rewind, reason=reason)
+    saved = terminal.path(plan_file) if plan_file is not None else None
+    request = Request(plan_file=saved, only=only or (), expect=expect, allow_rewind=allow_rewind, reason=reason)
     reporter = terminal.reporter()
     outcome = wait_for_lock(terminal, lock_timeout, lambda session: command(session, request, consent=consent, reporter=reporter))
     return conclude(terminal, outcome, "apply")

@@ -1,7 +1,6 @@
 """The table of commands and the look-up in it. A command's module loads when the command or its help is used."""
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from leptonctl.cli.terminal import Terminal
+from leptonctl.cli.words import command_hint
 
 Function = Callable[..., int]
 
@@ -102,17 +102,17 @@ class CommandGroup(TyperGroup):
         name = args[0]
         command = self.get_command(ctx, name)
         if command is None:
-            raise UnknownCommandError(name, self.list_commands(ctx), ctx)
+            raise UnknownCommandError(args, self.list_commands(ctx), ctx)
         return name, command, args[1:]
 
 
 class UnknownCommandError(click.UsageError):
     """No command has this name."""
 
-    def __init__(self, name: str, known: Sequence[str], ctx: click.Context) -> None:
-        similar = get_close_matches(name, known, n=1, cutoff=0.6)
-        self.hint = f'did you mean "{similar[0]}"?' if similar else f"known: {', '.join(known)}"
-        super().__init__(f'There is no command "{name}".', ctx)
+    def __init__(self, words: Sequence[str], known: Sequence[str], ctx: click.Context) -> None:
+        # with the name of the group, so that `state list` is found whether or not there is a group `state`
+        self.hint = command_hint(ctx.command_path.split()[1:], words, known) or f"known: {', '.join(known)}"
+        super().__init__(f'There is no command "{words[0]}".', ctx)
 
 
 class Root(CommandGroup):

@@ -138,4 +138,4 @@ def explain(
     from leptonctl.views.explain import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), address), render_text, width=terminal.width, now=time())
+    return terminal.show(command(terminal.session(), address), render_text, width=terminal.room, now=time())

@@ -10,6 +10,7 @@ import click
 from leptonctl import __version__
 from leptonctl.cli.commands import root
 from leptonctl.cli.terminal import Terminal, write
+from leptonctl.cli.words import option_hint, option_word
 from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, Failure, error
 
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failure.exit_code
     except click.UsageError as problem:
         terminal.json = terminal.json or "--json" in words
-        terminal.complain([_usage(problem)])
+        terminal.complain([_usage(problem, words)])
         return ERROR
     except KeyboardInterrupt:
         terminal.close()
@@ -58,13 +59,16 @@ def _run(words: Sequence[str], terminal: Terminal) -> int:
         return end.exit_code
 
 
-def _usage(problem: click.UsageError) -> Diagnostic:
+def _usage(problem: click.UsageError, words: Sequence[str]) -> Diagnostic:
     command = problem.ctx.command_path if problem.ctx is not None else "leptonctl"
     hint = getattr(problem, "hint", "") or f"`{command} --help` lists its arguments and options"
     if isinstance(problem, click.NoSuchOption):
+        typed = option_word(problem.option_name, words)
+        known = [name for param in problem.ctx.command.params for name in param.opts] if problem.ctx is not None else []
         if problem.possibilities:
             hint = f'did you mean "{problem.possibilities[0]}"?'
-        detail = f"`{command}` has no option {problem.option_name}."
+        hint = option_hint(typed, known) or hint
+        detail = f"`{command}` has no option {typed}."
         return error("unknown-option", "There is no such option", detail, hint=hint)
     if hasattr(problem, "hint"):
         return error("unknown-command", "There is no such command", problem.message, hint=hint)

@@ -45,15 +45,29 @@ def predict(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds.")],
     source: Annotated[Path, typer.Option("--input", metavar="FILE", help="The file with the rows.")],
-    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="The file to write. Default: standard output.")] = None,
-    form: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="The form of the output.")] = "csv",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="The file to write: .csv, .jsonl or .parquet. Default: standard output.")
+    ] = None,
+    form: Annotated[
+        Literal["csv", "jsonl", "parquet"] | None,
+        typer.Option("--format", help="The form of the output. Default: by its ending."),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option("--encoding", help="The input's encoding. Default: as the dataset says.")] = None,
+    delimiter: Annotated[str | None, typer.Option("--delimiter", help="The input's delimiter. Default: as the dataset says.")] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option("--missing-value", help="Text that means missing (repeatable). Default: as the dataset says.")
+    ] = None,
 ) -> int:
     """Predict the rows of a file with exactly the model that is served."""
+    from leptonctl.commands.predict import Reading
     from leptonctl.commands.predict import predict as command
     from leptonctl.views.reports import prediction_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), target, source, output, form), prediction_text)
+    reading = Reading(encoding=encoding, delimiter=delimiter, missing_values=tuple(missing) if missing else None)
+    file = terminal.path(output) if output is not None else None
+    wanted = "records" if terminal.json and file is None and form is None else form
+    return terminal.show(command(terminal.session(), target, terminal.path(source), file, wanted, reading), prediction_text)
 
 
 def serve(

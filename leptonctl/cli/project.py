@@ -21,7 +21,8 @@ def init(
     from leptonctl.views.reports import init_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(folder_of(terminal.directory), from_file, target), init_text)
+    table = terminal.path(from_file) if from_file is not None else None
+    return terminal.show(command(folder_of(terminal.directory), table, target), init_text)
 
 
 def validate(ctx: typer.Context) -> int:

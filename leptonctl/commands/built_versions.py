@@ -8,7 +8,7 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
-from leptonctl.core.state import Recipe
+from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, recipe_keys
 
@@ -99,6 +99,36 @@ def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> Bui
         detail = f"{model}@{text} is neither declared nor was it ever built here"
         raise fail("unknown-address", "No such address", detail, hint=did_you_mean(text, known))
     return found
+
+
+def named_version(session: Session, settled: Settled, state: State | None, name: str) -> BuiltVersion | None:
+    """The version that a name means, without its results: declared, bound, or once built. None when it means something else.
+
+    `name`: a full address, `MODEL@VERSION` or `MODEL@DIGEST`. Failure `unknown-address` for a version that the model never had.
+    """
+    place = parse(name)
+    if place.kind == "environment" and place.member is not None:
+        return _bound_version(session, settled, state, name)
+    model, at, version = name.removeprefix("model/").partition("@")
+    if not at or place.kind == "dataset" or "/" in model:
+        return None
+    declared = declared_versions(settled, model)
+    named = [each for each in declared if each.name == version]
+    if named:
+        return named[0]
+    former = former_versions(session, model, declared)
+    return find_version([*declared, *former], model, version) if declared or former else None
+
+
+def _bound_version(session: Session, settled: Settled, state: State | None, address: str) -> BuiltVersion | None:
+    """What a binding binds: as recorded, else as declared. None for an address that is no binding."""
+    model = parse(address).member or ""
+    declared = declared_versions(settled, model)
+    pointer, node = (state.current.get(address) if state else None), settled.by_address.get(address)
+    if pointer is None and node is None:
+        return None
+    digest = pointer.digest if pointer is not None else node.digest if node is not None else ""
+    return by_digest(declared, digest) or by_digest(former_versions(session, model, declared), digest)
 
 
 def _recipes(session: Session, model: str) -> Iterator[Recipe]:

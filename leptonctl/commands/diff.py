@@ -1,32 +1,51 @@
-"""`diff`: compares two versions: recipe fields, metrics, flips if the versions are comparable, size, data."""
+"""`diff`: compares two versions or bindings: recipe fields, metrics, flips if they are comparable, size, data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import cast
 
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.built_versions import BuiltVersion, named_version, with_results
 from leptonctl.commands.results import join_results
 from leptonctl.commands.session import Session
-from leptonctl.core.address import full, short
+from leptonctl.commands.settle import settle
+from leptonctl.commands.show_version import direction
+from leptonctl.core.address import full
 from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.frozen import Frozen, field
+from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
+from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node
-from leptonctl.kinds.model import models
+from leptonctl.kinds.environment import bindings
+
+
+class Side(Frozen):
+    """One side of a comparison. `version` is the address of the version that a binding binds; `results` are by step name."""
+
+    address: str
+    recipe: Mapping[str, Json]
+    version: str | None = None
+    scoring: Mapping[str, Json] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)
 
 
 def diff(session: Session, a: str, b: str) -> dict[str, Json]:
-    """The object of `diff --json`."""
+    """The object of `diff --json`. A binding stands for the version that is bound, or that is declared where nothing is bound yet."""
     from leptonctl.views.diff import diff_fields
 
-    settled = plan_project(session).settled
-    first, second = (node_at(session, name, settled.by_address) for name in (a, b))
-    keys = {n.address: {s.name: k for s in n.steps if (k := settled.keys.of(*s.place))} for n in (first, second)}
-    results = session.store.results({k for steps in keys.values() for k in steps.values()})
-    outcome_a, outcome_b = (join_results(keys[n.address], results) for n in (first, second))
+    state = session.pointers.read()
+    settled, _ = settle(session, state)
+    first, second = (_side(session, settled, state, name) for name in (a, b))
+    outcome_a, outcome_b = (join_results({name: name for name in side.results}, side.results) for side in (first, second))
+    task = str(second.recipe.get("task"))
+    metrics = _metrics(outcome_a["metrics"], outcome_b["metrics"], _gated(session))
     return {
         "a": first.address,
         "b": second.address,
-        "fields": [*diff_fields(_recipe(first), _recipe(second))],
-        "metrics": _metrics(outcome_a["metrics"], outcome_b["metrics"]),
-        "flips": _flips(session, first, second, keys, results),
+        "a_version": first.version,
+        "b_version": second.version,
+        "fields": [*diff_fields(*_recipes(first, second))],
+        "metrics": {name: {**pair, "better": direction(session.catalog, task, name)} for name, pair in metrics},
+        "flips": _flips(session, first, second),
         "size": {"a": outcome_a.get("size"), "b": outcome_b.get("size")},
         "latency": None,
         "data": {"a": first.recipe.get("dataset"), "b": second.recipe.get("dataset")},
@@ -41,34 +60,56 @@ def node_at(session: Session, name: str, nodes: Mapping[str, Node]) -> Node:
     return nodes[address]
 
 
-def _metrics(left: Json, right: Json) -> Json:
-    """The metrics by name: those of both sides first, then those of one side."""
+def _side(session: Session, settled: Settled, state: State | None, name: str) -> Side:
+    known = {*settled.by_address, *(state.current if state else {})}
+    address = full(name, known, session.address_kinds)
+    version = named_version(session, settled, state, address if address in known else name)
+    if version is not None:
+        (built,) = with_results(session, [version])
+        return _version_side(built, address if address in known and address != version.address else version.address)
+    node = node_at(session, name, settled.by_address)
+    keys = {step.name: key for step in node.steps if (key := settled.keys.of(*step.place))}
+    results = session.store.results(keys.values())
+    return Side(address=node.address, recipe=node.recipe, results={n: results[k] for n, k in keys.items() if k in results})
+
+
+def _version_side(version: BuiltVersion, address: str) -> Side:
+    evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
+    scoring = {"task": version.recipe.get("task"), "positive": evaluate.get("positive"), "average": evaluate.get("average")}
+    return Side(address=address, recipe=version.recipe, version=version.address, scoring=scoring, results=version.results)
+
+
+def _gated(session: Session) -> dict[str, None]:
+    """The metrics that gates are about, in the order of the gates."""
+    return dict.fromkeys(gate.metric for binding in bindings(session.declarations).values() for gate in binding.gates)
+
+
+def _metrics(left: Json, right: Json, gated: Mapping[str, None]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The metrics by name: gated ones first, then those of both sides, then those of one side."""
     a, b = (side if isinstance(side, dict) else {} for side in (left, right))
     both = [name for name in a if name in b]
-    return {name: {"a": a.get(name), "b": b.get(name)} for name in (*both, *sorted(a.keys() ^ b.keys()))}
+    first = [name for name in gated if name in a or name in b]
+    for name in dict.fromkeys([*first, *both, *sorted(a.keys() ^ b.keys())]):
+        yield name, {"a": a.get(name), "b": b.get(name)}
 
 
-def _recipe(node: Node) -> dict[str, Json]:
-    return {name: value for name, value in node.recipe.items() if name != "data" and value not in ({}, [])}
+def _recipes(a: Side, b: Side) -> tuple[dict[str, Json], dict[str, Json]]:
+    """What is compared. How the rows are made is shown only for one dataset version: other names say enough."""
+    same_name = a.recipe.get("dataset") == b.recipe.get("dataset")
+    left, right = ({n: v for n, v in side.recipe.items() if (same_name or n != "data") and v not in ({}, [])} for side in (a, b))
+    return left, right
 
 
-def _flips(session: Session, a: Node, b: Node, keys: Mapping[str, Mapping[str, str]], results: Mapping[str, Result]) -> Json:
+def _flips(session: Session, a: Side, b: Side) -> Json:
     """How many rows of b's evaluation set change their label; None if one of the two is not built or they are not comparable."""
     from leptonctl.learning.flips import flips
 
-    declared = models(session.declarations)
-    versions = [declared.get(short(node.address)) for node in (a, b)]
-    if versions[0] is None or versions[1] is None:
-        return None
-    prepares = [version.prepare.key or "" for version in versions if version]
-    prepared = session.store.results(prepares)
-    exports = [keys[node.address].get("export", "") for node in (a, b)]
-    if not all(key in prepared for key in prepares) or not all(key in results for key in exports):
+    if any(name not in side.results for side in (a, b) for name in ("prepare", "export")) or a.version is None or b.version is None:
         return None
     needs = {
-        "bound_prepare": prepared[prepares[0]],
-        "prepare": prepared[prepares[1]],
-        "bound_export": results[exports[0]],
-        "export": results[exports[1]],
+        "bound_prepare": a.results["prepare"],
+        "prepare": b.results["prepare"],
+        "bound_export": a.results["export"],
+        "export": b.results["export"],
     }
-    return flips(session.store, session.root, needs, versions[1].scoring)
+    return flips(session.store, session.root, needs, b.scoring)

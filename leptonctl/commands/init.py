@@ -87,7 +87,12 @@ def _refuse_existing(path: Path) -> None:
 def _path_inside(directory: Path, file: Path) -> tuple[str, bool]:
     """The file's path within the project, and whether it must be copied there: a file from elsewhere goes to data/."""
     if not file.is_file():
-        raise fail("missing-file", "The table does not exist", str(file), hint="pass an existing file to --from")
+        raise fail(
+            "missing-file",
+            "The table does not exist",
+            str(file),
+            hint="pass an existing file to --from; with -C it is relative to that folder",
+        )
     if file.resolve().is_relative_to(directory.resolve()):
         return file.resolve().relative_to(directory.resolve()).as_posix(), False
     _refuse_existing(directory / "data" / file.name)

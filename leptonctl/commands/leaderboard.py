@@ -7,6 +7,7 @@ from leptonctl.commands.built_versions import BuiltVersion, declared_versions, f
 from leptonctl.commands.results import metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
+from leptonctl.commands.show_version import direction
 from leptonctl.commands.version_yaml import version_yaml
 from leptonctl.core.address import document, full, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -14,7 +15,6 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
-from leptonctl.spi.catalog import Catalog
 
 FORMAT = "1.0"
 USUAL = ("accuracy", "r2")
@@ -39,7 +39,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     task = str(versions[0].recipe.get("task"))
     figures = [_figures(version) for version in versions]
     metric = _metric(session, model, task, by, figures)
-    better = _better(session.catalog, task, metric)
+    better = direction(session.catalog, task, metric)
     order = sorted(range(len(versions)), key=lambda i: _rank(figures[i].get(metric), better))
     bound = _bound(state, model)
     rows = [_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])) for i in order]
@@ -49,7 +49,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
         "task": task,
         "metric": metric,
         "better": better,
-        "directions": {name: _better(session.catalog, task, name) for name in sorted({n for f in figures for n in f})},
+        "directions": {name: direction(session.catalog, task, name) for name in sorted({n for f in figures for n in f})},
         "rows": [*rows],
     }
     return {**board, "entry": version_yaml(session, find_version(versions, model, yaml))} if yaml else board
@@ -60,24 +60,12 @@ def _figures(version: BuiltVersion) -> dict[str, Json]:
     return {**metrics_of(version.results.get("evaluate")), **metrics_of(version.results.get("cross_validate"))}
 
 
-def _plain_name(metric: str) -> str:
-    """`f1` of `cv_f1_mean`."""
-    return metric.removeprefix("cv_").removesuffix("_mean") if metric.startswith("cv_") and metric.endswith("_mean") else metric
-
-
-def _better(catalog: Catalog, task: str, metric: str) -> str | None:
-    known = catalog.metrics.get((task, _plain_name(metric)))
-    if known is None or known.greater_is_better is None:
-        return None
-    return "higher" if known.greater_is_better else "lower"
-
-
 def _metric(session: Session, model: str, task: str, by: str | None, figures: Sequence[Mapping[str, Json]]) -> str:
     """The metric asked for; else the first gated one, the first that the model names, or the usual one of the task."""
     found = {name for each in figures for name in each}
-    usable = [name for name in found if _better(session.catalog, task, name) is not None]
+    usable = [name for name in found if direction(session.catalog, task, name) is not None]
     if by is not None:
-        if by not in usable and _better(session.catalog, task, by) is None:
+        if by not in usable and direction(session.catalog, task, by) is None:
             detail = f"{by} is not a number of a {task} that has a better end"
             raise fail("unknown-metric", "There is no such metric to order by", detail, hint=did_you_mean(by, usable))
         return by

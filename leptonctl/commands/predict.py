@@ -1,52 +1,132 @@
 """`predict`: the predictions of a version, or of the version that an environment binds, for every row of a file."""
 
 import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.built_versions import named_version
 from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
+from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
-from leptonctl.core.address import full, parse
-from leptonctl.core.codec import decode
+from leptonctl.core.address import full
+from leptonctl.core.codec import convert, decode
 from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.project.edits import write_text
+from leptonctl.project.edits import replacing
 from leptonctl.project.secrets import read_secret
-from leptonctl.spi.learning import ProviderError, SourceOptions
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+
+if TYPE_CHECKING:
+    from leptonctl.learning.predict import Predictions
+
+Form: TypeAlias = Literal["csv", "jsonl", "parquet", "records"]
+ENDINGS: Mapping[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
 
-def predict(session: Session, target: str, source: Path, output: Path | None, form: str) -> dict[str, Json]:
-    """Predict the rows of `source`, into the file `output` or under `text` of the answer. `form` is csv or jsonl."""
-    from leptonctl.learning.predict import predict_file, write_csv, write_jsonl
+class Reading(Frozen):
+    """How the input is read, as far as the command line says: None is how the dataset of the version is read."""
 
-    export = _find_export(session, target)
-    manifest = decode(artifact_of(session, export.artifacts[MANIFEST_FILE]), Manifest)
+    encoding: str | None = None
+    delimiter: str | None = None
+    missing_values: tuple[str, ...] | None = None
+
+
+class _Built(Frozen):
+    """A built version: its export, and the recorded recipe of its data."""
+
+    export: Result
+    source: Mapping[str, Json]
+
+
+def predict(
+    session: Session, target: str, source: Path, output: Path | None, form: Form | None = None, reading: Reading | None = None
+) -> dict[str, Json]:
+    """The object of `predict --json`: the rows of `source` predicted into `output`, or under `text` or `predictions`.
+
+    `form`: that of the output; None: by the ending of `output`, else csv. Records are for `--json` without an output.
+    """
+    from leptonctl.learning.predict import predict_batches
+
+    form = form or _form_of(output)
+    if form == "parquet" and output is None:
+        raise fail("usage", "Parquet needs a file", "its bytes are nothing for a terminal", hint="add --output FILE")
+    built = _find_built(session, target)
+    manifest = decode(artifact_of(session, built.export.artifacts[MANIFEST_FILE]), Manifest)
     reader = session.catalog.source_for(source.name)
     if reader is None:
         raise fail("unknown-format", "No source reads files with this ending", str(source), hint="use a .csv, .parquet or .jsonl file")
     if not source.is_file():
         raise fail("missing-file", "The input file does not exist", str(source), hint="pass an existing file to --input")
-    text = io.StringIO()
-    try:
-        onnx = artifact_of(session, export.artifacts[GRAPH_FILE])
-        predictions = predict_file(onnx, manifest, source, reader, SourceOptions(), key=_privacy_key(session, manifest), name=str(source))
-    except ProviderError as problem:
-        raise from_provider(problem) from problem
-    (write_csv if form == "csv" else write_jsonl)(predictions, text)
+    onnx, options = artifact_of(session, built.export.artifacts[GRAPH_FILE]), _options(built, reader, reading or Reading())
     report: dict[str, Json] = {
         "target": target,
-        "artifact": export.artifacts[GRAPH_FILE],
-        "package": export.outputs.get("package"),
-        "rows": predictions.rows,
-        "output": str(output) if output else None,
+        "artifact": built.export.artifacts[GRAPH_FILE],
+        "package": built.export.outputs.get("package"),
+        "classes": [*manifest.classes] if manifest.classes is not None else None,
     }
+    try:
+        parts = predict_batches(onnx, manifest, source, reader, options, key=_privacy_key(session, manifest), name=str(source))
+        return {**report, **_written(parts, output, form)}
+    except ProviderError as problem:
+        raise from_provider(problem) from problem
+
+
+def _form_of(output: Path | None) -> Form:
     if output is None:
-        return {**report, "text": text.getvalue()}
-    write_text(output, text.getvalue())
-    return report
+        return "csv"
+    form = ENDINGS.get(output.suffix.lower())
+    if form is None:
+        hint = f"end its name in {', '.join(ENDINGS)}, or add --format"
+        raise fail("unknown-format", "The form of the output is not known", f"{output} has no ending that says it", hint=hint)
+    return form
+
+
+def _written(parts: Iterator["Predictions"], output: Path | None, form: Form) -> dict[str, Json]:
+    """The predictions where they belong: a file appears whole or not at all, and so does the text."""
+    from leptonctl.learning.predict import records, write_csv, write_jsonl, write_parquet
+
+    report: dict[str, Json] = {"rows": 0, "output": str(output) if output else None, "format": form}
+    if form == "records":
+        found = [record for part in parts for record in records(part)]
+        return {**report, "rows": len(found), "predictions": [*found]}
+    if form == "parquet" and output is not None:
+        with replacing(output) as temporary:
+            return {**report, "rows": write_parquet(parts, temporary)}
+
+    def write(out: TextIO, parts: Iterable["Predictions"]) -> int:
+        rows = 0
+        for part in parts:
+            if form == "csv":
+                write_csv(part, out, head=rows == 0)
+            else:
+                write_jsonl(part, out)
+            rows += part.rows
+        return rows
+
+    return {**report, **_text(write, parts, output)}
+
+
+def _text(write: Callable[[TextIO, Iterable["Predictions"]], int], parts: Iterator["Predictions"], output: Path | None) -> dict[str, Json]:
+    if output is None:
+        text = io.StringIO()
+        return {"rows": write(text, parts), "text": text.getvalue()}
+    with replacing(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+        return {"rows": write(out, parts)}
+
+
+def _options(built: _Built, reader: Source, reading: Reading) -> SourceOptions:
+    """How the input is read: as the dataset was, if it has the same format, and as the command line says."""
+    recorded = cast("dict[str, Json]", built.source.get("options") or {}) if built.source.get("format") == reader.name else {}
+    given = {"encoding": reading.encoding, "delimiter": reading.delimiter}
+    options = {**recorded, **{name: value for name, value in given.items() if value is not None}}
+    if reading.missing_values is not None:
+        options["missing_values"] = [*reading.missing_values]
+    return convert({name: value for name, value in options.items() if value is not None}, SourceOptions)
 
 
 def from_provider(problem: ProviderError) -> Failure:
@@ -60,16 +140,21 @@ def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
     return read_secret(hashing.key, session.root) if hashing and hashing.hash and isinstance(hashing.key, dict) else None
 
 
-def _find_export(session: Session, target: str) -> Result:
+def _find_built(session: Session, target: str) -> _Built:
     state = session.pointers.read()
+    settled, _ = settle(session, state)
     current = state.current if state else {}
-    address = full(target, current.keys(), session.address_kinds)
-    if parse(address).kind == "environment" and address in current:
-        key = current[address].key("export") or ""
-    else:
-        settled = plan_project(session).settled
-        key = settled.keys.of(model_node(session, target, settled.nodes).address, "export") or ""
-    export = session.store.results([key]).get(key)
+    known = {*settled.by_address, *current}
+    address = full(target, known, session.address_kinds)
+    bound = current[address] if address in current and current[address].effect else None
+    version = named_version(session, settled, state, address if address in known else target)
+    if version is None and bound is None:
+        version = named_version(session, settled, state, model_node(session, target, settled.nodes).address)
+    recipe: Mapping[str, Json] = version.recipe if version else {}
+    # what is bound answers, whatever became of the record of its recipe
+    key = bound.key("export") if bound else version.keys.get("export") if version else None
+    export = session.store.results([key]).get(key) if key else None
     if export is None:
         raise fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
-    return export
+    data = cast("dict[str, dict[str, Json]]", recipe.get("data") or {})
+    return _Built(export=export, source=data.get("source") or {})

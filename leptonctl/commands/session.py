@@ -13,13 +13,13 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.state import Author, State
 from leptonctl.core.values import Document, Ops
+from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
 from leptonctl.kinds.project import Settings, settings
 from leptonctl.kinds.table import KINDS, OPS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import Project, resolve
 from leptonctl.language.template import render
-from leptonctl.language.validate import validate
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
@@ -88,10 +88,11 @@ class Session:
     @cached_property
     def documents(self) -> tuple[Document, ...]:
         """The documents as written: templates are not filled in."""
-        return self._loaded[0]
+        return self.loaded[0]
 
     @cached_property
-    def _loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    def loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+        """The documents as written, and what is wrong with the files."""
         documents, problems = load(self.sources, tuple(self.kinds))
         return documents, (*self._read[1], *problems)
 
@@ -103,14 +104,19 @@ class Session:
     @cached_property
     def checked(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
         """The documents with templates filled in and checked against their schemas, and all diagnostics so far."""
-        documents, problems = self._loaded
+        documents, problems = self.loaded
         if has_errors(problems):
             return documents, problems
         documents, unfilled = render(documents)
         if has_errors(unfilled):
             return documents, (*problems, *unfilled)
-        unbuilt = (problem for document in documents for problem in self.kinds[document.kind].unbuilt(document))
-        return documents, (*problems, *unfilled, *validate(documents, self.schemas, load_checks()), *unbuilt)
+        return documents, (*problems, *unfilled, *check(documents, self.kinds, self.schemas, load_checks()))
+
+    def only_with(self, documents: tuple[Document, ...]) -> "Session":
+        """A session of the same project in which these checked documents are all there is: `validate` goes on with the sound ones."""
+        part = self.reopen()
+        part.__dict__["checked"] = (documents, ())  # what the property would compute
+        return part
 
     # --- what is declared ------------------------------------------------------------------------------------------
 

@@ -1,12 +1,11 @@
 """`show`: the recorded pointers with the joined results of their digests; of one address more, and of a version everything."""
 
-from leptonctl.commands.built_versions import BuiltVersion, by_digest, declared_versions, find_version, former_versions
+from leptonctl.commands.built_versions import named_version
 from leptonctl.commands.results import join_results
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
-from leptonctl.core.address import Address, covers, full, parse
+from leptonctl.core.address import covers, full, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
-from leptonctl.core.plan import Settled
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 
@@ -61,7 +60,7 @@ def _show_address(session: Session, state: State | None, name: str) -> dict[str,
     address = full(name, known, session.address_kinds)
     place = parse(address)
     shown = _recorded(session, state, address)
-    version = _version(session, settled, state, address if address in known else name, place)
+    version = named_version(session, settled, state, address if address in known else name)
     if version is not None:
         return {**shown, "version": version_story(session, state, version, place)}
     if place.kind == "dataset" and address in settled.by_address:
@@ -69,29 +68,3 @@ def _show_address(session: Session, state: State | None, name: str) -> dict[str,
     if not any(covers(address, other) for other in known):
         raise fail("unknown-address", "No such address", f"{name} is neither declared nor built", hint=did_you_mean(address, known))
     return shown
-
-
-def _version(session: Session, settled: Settled, state: State | None, name: str, place: Address) -> BuiltVersion | None:
-    """The version that a name means: declared, bound, or once built. None when it means something else."""
-    if place.kind == "environment" and place.member is not None:
-        return bound_version(session, settled, state, str(place))
-    model, at, version = (name.removeprefix("model/")).partition("@")
-    if not at or place.kind == "dataset" or "/" in model:
-        return None
-    declared = declared_versions(settled, model)
-    named = [each for each in declared if each.name == version]
-    if named:
-        return named[0]
-    former = former_versions(session, model, declared)
-    return find_version([*declared, *former], model, version) if declared or former else None
-
-
-def bound_version(session: Session, settled: Settled, state: State | None, address: str) -> BuiltVersion | None:
-    """What a binding binds: as recorded, else as declared. None for an address that is no binding."""
-    model = parse(address).member or ""
-    declared = declared_versions(settled, model)
-    pointer, node = (state.current.get(address) if state else None), settled.by_address.get(address)
-    if pointer is None and node is None:
-        return None
-    digest = pointer.digest if pointer is not None else node.digest if node is not None else ""
-    return by_digest(declared, digest) or by_digest(former_versions(session, model, declared), digest)

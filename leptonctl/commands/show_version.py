@@ -59,7 +59,9 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
 
 
 def direction(catalog: Catalog, task: str, metric: str) -> str | None:
-    """`higher` or `lower`, whichever is better; None for a metric that is not known, or has no better end."""
+    """`higher` or `lower`, whichever is better; None for a metric that is not known, or has no better end. `cv_f1_mean` is as f1."""
+    if metric.startswith("cv_") and metric.endswith("_mean"):
+        metric = metric.removeprefix("cv_").removesuffix("_mean")
     known = catalog.metrics.get((task, metric))
     if known is None or known.greater_is_better is None:
         return None

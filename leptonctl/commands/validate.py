@@ -1,22 +1,81 @@
 """`validate` and `schema`: what is wrong with the project files, and what they may contain."""
 
+from collections.abc import Iterable, Iterator
+
 from leptonctl.commands.folder import local_states
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
-from leptonctl.core.values import Json
+from leptonctl.core.frozen import replace
+from leptonctl.core.values import Document, Json
+from leptonctl.kinds.checking import check
+from leptonctl.kinds.environment import environments
+from leptonctl.kinds.rules import unpinned
 from leptonctl.kinds.table import KINDS
+from leptonctl.language.resolve import PROJECT
+from leptonctl.language.template import render
+from leptonctl.project.compiled import load_checks
 from leptonctl.project.schemas import load_schema
+
+REFERENCES = ("unknown-dataset", "unknown-model", "unknown-dataset-version", "unknown-version")
+"""Errors that may follow from another document's error: the document that is named was left out."""
 
 
 def validate(session: Session) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with the project, as far as it can be known without training."""
-    _, problems = session.checked
-    if has_errors(problems):
+    """Everything that is wrong with the project, as far as it can be known without its state and without training.
+
+    A stage goes on with the documents that the stages before it found sound, so that independent mistakes come at once.
+    """
+    documents, problems = session.loaded
+    unread = has_errors(problems)
+    if not any(document.kind == PROJECT for document in documents):
         return problems
-    undeclared = session.declared[1]
-    if has_errors(undeclared):
-        return (*problems, *undeclared)
-    return (*problems, *undeclared, *local_states(session))
+    filled, unfilled = render(documents)
+    sound = _sound(filled, (*problems, *unfilled))
+    mistakes = check(sound, session.kinds, session.schemas, load_checks())
+    problems = (*problems, *unfilled, *mistakes)
+    sound = _sound(sound, mistakes)
+    # in a file that cannot be read there may be anything that a document names
+    if unread or not any(document.kind == PROJECT for document in sound):
+        return problems
+    part = session.only_with(sound)
+    declarations, errors = part.declared
+    left_out = {(d.kind, d.name) for d in documents} - {(d.kind, d.name) for d in sound}
+    found = (*problems, *_own(errors, left_out, session), *unpinned(environments(declarations).values()))
+    return found if has_errors((*problems, *errors)) else (*found, *local_states(session))
+
+
+def _sound(documents: Iterable[Document], problems: Iterable[Diagnostic]) -> tuple[Document, ...]:
+    """The documents without an error. A problem belongs to the last document that begins above it."""
+    ordered = sorted(documents, key=lambda document: (document.file, _first_line(document)))
+    broken: set[tuple[str, str]] = set()
+    for problem in problems:
+        if problem.severity == "error" and problem.span is not None:
+            above = [d for d in ordered if d.file == problem.span.file and _first_line(d) <= problem.span.line]
+            broken.update((d.kind, d.name) for d in above[-1:])
+    return tuple(document for document in documents if (document.kind, document.name) not in broken)
+
+
+def _first_line(document: Document) -> int:
+    return document.at().line
+
+
+def _own(errors: Iterable[Diagnostic], left_out: set[tuple[str, str]], session: Session) -> Iterator[Diagnostic]:
+    """The errors without those that only follow from a document that was left out."""
+    names = {name for _, name in left_out}
+    for problem in errors:
+        name = _text(session, problem).partition("@")[0]
+        if problem.id not in REFERENCES:
+            yield problem
+        elif name not in names:
+            similar = did_you_mean(name, names)
+            yield replace(problem, hint=problem.hint or (similar if similar.startswith("did") else ""))
+
+
+def _text(session: Session, problem: Diagnostic) -> str:
+    """What is written at the place of a problem."""
+    span = problem.span
+    lines = session.sources.get(span.file, "").splitlines() if span else []
+    return lines[span.line - 1][span.column - 1 : span.end_column - 1].strip("'\"") if span and span.line <= len(lines) else ""
 
 
 def schema(kind: str | None) -> dict[str, Json]:

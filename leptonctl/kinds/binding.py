@@ -63,7 +63,7 @@ def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: boo
         digest=built.digest,
         declaration=declaration(recipe, notes),
         recipe=recipe,
-        origins={("version",): span_of(binding)},
+        origins={("model",): binding.declared.key_at("models", model.declared.name), ("version",): span_of(binding)},
         span=span_of(binding),
         steps=(*evidence, bind_step(binding.address, built.digest, binding.version)),
         needs=(model.address, document("environment", binding.environment)),

@@ -12,6 +12,7 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Path, Span, Step
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import DATASET
+from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
@@ -20,6 +21,14 @@ VALUE_FIELDS = ("type", "missing")
 CHECK_FIELDS = ("min", "max", "values", "nullable")
 SPLIT = {"test": 0.25, "seed": 0}
 MOST_SUGGESTIONS = 20
+DERIVED: Mapping[Path, Path] = {
+    ("source", "format"): ("source",),
+    ("test_source", "format"): ("test", "source"),
+    **{("source", "options", name): (name,) for name in ("encoding", "delimiter", "missing_values")},
+    **{("test_source", "options", name): (name,) for name in ("encoding", "delimiter", "missing_values")},
+    ("split", "method"): ("split",),
+}
+"""Fields of a recipe -> the field of the YAML that they follow from."""
 
 
 class Dataset(Frozen):
@@ -155,7 +164,11 @@ def _groups(dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
     """Recipe path -> where it is written, for because-chains."""
     renamed: dict[Path, Path] = {("source",): ("source",), ("digest",): ("source", "digest"), ("test", "source"): ("test_source",)}
-    return {(*prefix, *renamed.get(path, path)): span for path, span in declared.origins.items()}
+    origins = {renamed.get(path, path): span for path, span in declared.origins.items()}
+    for path, written in DERIVED.items():
+        if written in declared.origins:
+            origins.setdefault(path, declared.origins[written])
+    return {(*prefix, *path): span for path, span in origins.items()}
 
 
 def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Dataset | None, list[Diagnostic]]:
@@ -299,4 +312,4 @@ def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
             yield ("split", part), str(split[part])
 
 
-KIND = Kind(name="Dataset", address="dataset", schema=DATASET, files=files, declare=declare, built=built)
+KIND = Kind(name="Dataset", address="dataset", schema=DATASET, unbuilt=unbuilt, files=files, declare=declare, built=built)

@@ -10,7 +10,6 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.graph import declaration
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds import binding as binding_of
-from leptonctl.kinds import unbuilt
 from leptonctl.kinds.binding import Binding, Readmit
 from leptonctl.kinds.gate_block import gates_for_unknown_models, gates_of
 from leptonctl.kinds.kind import Declarations, Kind, Problems, Recorded
@@ -19,6 +18,7 @@ from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.project import is_alone
 from leptonctl.kinds.schema_documents import ENVIRONMENT
 from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, Project, whole
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.platforms import Placement, placement
@@ -209,4 +209,4 @@ def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnosti
             yield error("port-taken", "Two environments listen on the same port", detail, span=span, hint="choose another port")
 
 
-KIND = Kind(name="Environment", address="environment", schema=ENVIRONMENT, unbuilt=unbuilt.in_environment, declare=declare, effects=effects)
+KIND = Kind(name="Environment", address="environment", schema=ENVIRONMENT, unbuilt=unbuilt, declare=declare, effects=effects)

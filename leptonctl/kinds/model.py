@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from leptonctl.core.values import Node
-from leptonctl.kinds import model_steps, model_version, unbuilt
+from leptonctl.kinds import model_steps, model_version
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.schema_documents import MODEL
+from leptonctl.kinds.unbuilt import unbuilt
 
 
 def models(declarations: Declarations) -> Mapping[str, Model]:
@@ -26,4 +27,4 @@ def built(declarations: Declarations) -> Iterator[Node]:
         yield model_steps.node(model, declarations.built[model.dataset.address].digest)
 
 
-KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt.in_model, declare=declare, built=built)
+KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt, declare=declare, built=built)

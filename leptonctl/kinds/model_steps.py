@@ -35,6 +35,8 @@ def node(model: Model, dataset_key: str) -> Node:
     origins = dict(model.declared.origins)
     origins.update(recipe_origins(model.dataset.declared, ("data",)))
     origins[("data",)] = model.declared.at("dataset")
+    if ("data", "target") in origins:
+        origins[("target",)] = origins["data", "target"]
     return Node(
         address=model.address,
         digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),

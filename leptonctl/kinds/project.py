@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Json
-from leptonctl.kinds import unbuilt
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import PROJECT
 from leptonctl.kinds.settings import with_defaults
+from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, whole
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -95,4 +95,4 @@ def _schemes(declared: Declared, declarations: Declarations) -> Iterator[Diagnos
             yield error("not-available", "This is not implemented yet", detail, span=declared.at(key), hint=hint)
 
 
-KIND = Kind(name="Project", address="project", schema=PROJECT, unbuilt=unbuilt.in_project, declare=declare)
+KIND = Kind(name="Project", address="project", schema=PROJECT, unbuilt=unbuilt, declare=declare)

@@ -1,7 +1,7 @@
 """What may not be planned: edits of sealed recipes, unpinned data in a protected environment, a step back to an older commit. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from leptonctl.core.change import Because, Change, Keep
 from leptonctl.core.diagnostic import Diagnostic, error
@@ -113,6 +113,13 @@ def _unknown_withdrawal(binding: Binding, named: Withdrawal | None, active: Sequ
 
 def _at_withdrawal(binding: Binding) -> Span:
     return binding.declared.at("models", binding.model.declared.name, "readmit", "withdrawal")
+
+
+def unpinned(environments: Iterable[Environment]) -> Iterator[Diagnostic]:
+    """The bindings of protected environments without pinned data, as far as the YAML alone tells."""
+    for environment in environments:
+        if environment.protected:
+            yield from (_unpinned(binding) for binding in environment.bindings if not binding.model.dataset.pinned)
 
 
 def rewind(

@@ -74,13 +74,6 @@ PROJECT = document(
             "type": "object",
             "examples": [{"max_iter": 200}],
         },
-        "allow": {
-            "description": "What the project may do besides declaring. `command`: models may run their own training command.",
-            "type": "array",
-            "items": choice("A permission.", ["command"]),
-            "uniqueItems": True,
-            "default": [],
-        },
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
         "ignore": IGNORE,
     },
@@ -211,7 +204,7 @@ _MODEL: dict[str, Schema] = {
     "description": DESCRIPTION,
     "labels": table("Your own labels. Not part of any digest.", {"description": "A label.", "type": SCALAR}, examples=[{"team": "mail"}]),
     "dataset": string("The dataset and its version, `NAME@VERSION`.", pattern="^[^@]+(@[^@]+)?$", examples=["mail@2024-06"]),
-    "task": choice("What is learned.", ["classification", "regression", "clustering", "anomaly"]),
+    "task": choice("What is learned.", ["classification", "regression"]),
     "seed": integer("Seed of all randomness in training.", minimum=0, maximum=2**32 - 1, default=0),
     "revision": integer("Raise it to train the same recipe again.", minimum=1, default=1),
     "features": strings("Columns to learn from. Default: all but the target.", "A column.", minItems=1),
@@ -224,15 +217,6 @@ _MODEL: dict[str, Schema] = {
     },
     "algorithm": string("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
     "params": {"description": "Parameters of the algorithm, with scikit-learn's names.", "type": "object", "default": {}},
-    "import": string("A finished ONNX file, in place of an algorithm. Not implemented yet.", minLength=1, examples=["vendor/filter.onnx"]),
-    "command": {
-        "description": "Your own training command, in place of an algorithm. Needs `allow: [command]` in the Project. Not implemented yet.",
-        "type": "array",
-        "items": string("The program, or one of its arguments."),
-        "minItems": 1,
-        "examples": [["python", "train.py"]],
-    },
-    "warm_start": string("A version of this model to start the training from. Not implemented yet.", minLength=1, examples=["v1"]),
     "evaluate": block(
         "How versions are evaluated on the test rows. Not part of the model's digest.",
         {
@@ -273,11 +257,6 @@ BINDING = {
             "The version that serves, and what runs beside it.",
             {
                 "version": VERSION,
-                "canary": block(
-                    "A second version that answers some of the requests. Not implemented yet.",
-                    {"version": VERSION, "percent": number("Share of the requests.", minimum=0, maximum=100)},
-                    required=["version", "percent"],
-                ),
                 "readmit": block(
                     "Lets a version back in that was withdrawn from this environment, as `leptonctl readmit` does.",
                     {
@@ -286,7 +265,6 @@ BINDING = {
                     },
                     required=["withdrawal", "reason"],
                 ),
-                "shadow": string("A version that sees all requests and answers none. Not implemented yet.", pattern=NAME_PATTERN),
             },
             required=["version"],
         ),

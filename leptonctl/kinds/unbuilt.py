@@ -1,54 +1,191 @@
-"""What the schemas accept but leptonctl does not implement yet, by kind. Each use is an error."""
+"""What will be written in YAML but is not implemented yet: each use is an error that says so. Schemas and reference do not offer it.
 
-from collections.abc import Iterator
+An entry has no effect once the schema of its kind knows the key or value: what lands needs no edit here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeAlias, cast
 
 from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json, Path
+from leptonctl.kinds.schema_documents import BASE
 
-# key -> what is not implemented, and what to do instead
-MODEL_KEYS = {
-    "import": ("finished ONNX files cannot be imported yet", "remove the key and name an `algorithm`"),
-    "warm_start": ("training cannot start from another version yet", "remove the key: the version is trained from the beginning"),
-    "command": ("custom training commands cannot run yet", "remove the key and name an `algorithm`"),
-}
-TASKS = ("clustering", "anomaly")
+Shape: TypeAlias = Literal["mapping", "list"]
+VERSIONED = frozenset({"Dataset", "Model"})
+BINDING = "bind one version: `MODEL: VERSION`"
 
 
-def in_project(document: Document) -> Iterator[Diagnostic]:
-    """Permissions for what is not implemented."""
-    allow = document.value.get("allow")
-    for index, permission in enumerate(allow if isinstance(allow, list) else []):
-        if permission == "command":
-            yield _unbuilt(document, ("allow", index), MODEL_KEYS["command"][0], "remove it from `allow`")
+class NotYet(Frozen):
+    """A key of a kind, as a dotted path with `*` for any key or item; or only some values of it, or only values of a shape."""
+
+    kind: str
+    path: str
+    detail: str
+    hint: str
+    values: tuple[str, ...] = ()
+    shape: Shape | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self.path.split("."))
 
 
-def in_model(document: Document) -> Iterator[Diagnostic]:
-    """Origins and tasks of versions that cannot be built."""
-    yield from _model_block(document, (), document.value)
-    versions = document.value.get("versions")
-    for name, block in versions.items() if isinstance(versions, dict) else ():
-        if isinstance(block, dict):
-            yield from _model_block(document, ("versions", name), block)
+def _remove(kind: str, path: str, detail: str, instead: str = "remove the key") -> NotYet:
+    return NotYet(kind=kind, path=path, detail=detail, hint=instead)
 
 
-def in_environment(document: Document) -> Iterator[Diagnostic]:
-    """Canary and shadow versions."""
-    models = document.value.get("models")
-    for name, binding in models.items() if isinstance(models, dict) else ():
-        for key in ("canary", "shadow"):
-            if isinstance(binding, dict) and binding.get(key) is not None:
-                hint = f"bind one version: `{name}: {binding.get('version')}`"
-                yield _unbuilt(document, ("models", name, key), f"a {key} version cannot run beside another version yet", hint, on_key=True)
+NOT_YET: tuple[NotYet, ...] = (
+    _remove("Project", "allow", "custom training commands cannot run yet, so nothing can be allowed"),
+    _remove("Project", "keep", "how long builds are kept cannot be set yet"),
+    _remove("Project", "warnings", "warnings cannot be made errors yet"),
+    _remove("Model", "import", "finished ONNX files cannot be imported yet", "remove the key and name an `algorithm`"),
+    _remove("Model", "command", "custom training commands cannot run yet", "remove the key and name an `algorithm`"),
+    _remove(
+        "Model", "warm_start", "training cannot start from another version yet", "remove the key: the version is trained from the beginning"
+    ),
+    _remove(
+        "Model",
+        "search",
+        "parameters cannot be searched yet",
+        "write a version for each choice and compare them: `leptonctl leaderboard MODEL`",
+    ),
+    _remove(
+        "Model",
+        "threshold",
+        "the threshold of a label cannot be chosen yet",
+        "remove the key: the label is the class with the largest probability",
+    ),
+    _remove(
+        "Model",
+        "calibrate",
+        "probabilities cannot be calibrated yet",
+        "remove the key; `leptonctl show MODEL@VERSION` shows the calibration",
+    ),
+    _remove("Model", "explain", "the importance of features cannot be computed yet"),
+    _remove("Model", "limits", "the time and memory of a step cannot be limited yet"),
+    _remove(
+        "Model",
+        "class_weight",
+        "classes are weighted by the algorithm",
+        "write `params: {class_weight: balanced}` where the algorithm has it",
+    ),
+    _remove("Model", "sample_weight", "rows cannot be weighted by a column yet"),
+    _remove("Model", "monotonic", "a feature cannot be forced to act in one direction yet"),
+    NotYet(
+        kind="Model",
+        path="task",
+        detail="the task has no algorithms yet",
+        hint="use classification or regression",
+        values=("clustering", "anomaly"),
+    ),
+    NotYet(kind="Model", path="algorithm", detail="networks of PyTorch cannot be trained yet", hint="use `mlp`", values=("torch_mlp",)),
+    NotYet(
+        kind="Model",
+        path="features.*",
+        detail="the output of another model cannot be a feature yet",
+        hint="name columns only",
+        shape="mapping",
+    ),
+    _remove("Dataset", "id", "no column can name the rows yet", "remove the key; keep the column out with `privacy: {drop: [COLUMN]}`"),
+    _remove("Dataset", "target_missing", "what becomes of rows without a target cannot be chosen yet", "remove those rows from the file"),
+    _remove("Dataset", "append", "versions cannot be put together yet", "write the rows into one file"),
+    NotYet(kind="Dataset", path="source", detail="a version is read from one file", hint="write the rows into one file", shape="list"),
+    _remove("Dataset", "decimal", "numbers with a decimal comma cannot be read yet", "write the numbers with a point"),
+    _remove("Dataset", "thousands", "numbers with separators cannot be read yet", "write the numbers without separators"),
+    _remove("Dataset", "header", "a file without a header line cannot be read yet", "write a header line"),
+    _remove("Dataset", "skip_rows", "lines above the header cannot be skipped yet", "remove the lines"),
+    _remove(
+        "Dataset",
+        "split.time",
+        "rows cannot be split by time yet",
+        "add a column whose cells are `train` or `test`: `split: {column: COLUMN}`",
+    ),
+    _remove("Dataset", "columns.*.ignore", "a column cannot be ignored here yet", "write `privacy: {drop: [COLUMN]}`"),
+    _remove("Dataset", "columns.*.when_true", "words for true and false cannot be chosen yet", "write true and false in the file"),
+    _remove("Dataset", "columns.*.when_false", "words for true and false cannot be chosen yet", "write true and false in the file"),
+    _remove("Dataset", "columns.*.parts", "dates have no parts yet", "write their parts as columns of numbers"),
+    _remove("Dataset", "columns.*.format", "dates cannot be read yet", "write their parts as columns of numbers"),
+    NotYet(
+        kind="Dataset",
+        path="columns.*.type",
+        detail="dates cannot be read yet",
+        hint="write their parts as columns of numbers",
+        values=("date", "datetime"),
+    ),
+    _remove("Environment", "models.*.canary", "a canary version cannot run beside another version yet", BINDING),
+    _remove("Environment", "models.*.shadow", "a shadow version cannot run beside another version yet", BINDING),
+    _remove("Environment", "models.*.readmit", "a version cannot be readmitted in YAML yet", BINDING),
+    _remove("Environment", "monitor", "live data are not watched yet", "remove the key; a server counts requests under /metrics"),
+    _remove("Environment", "gates.latency_p99_ms", "latency cannot be gated yet"),
+    _remove("Environment", "gates.size_mb", "size cannot be gated yet"),
+    _remove(
+        "Environment", "gates.*.confidence", "a gate has no interval yet", "write the limit alone: it is compared with the figure itself"
+    ),
+    _remove("Environment", "gates.*.slice", "a gate cannot be limited to some rows yet", "write the limit for all rows"),
+    _remove("Environment", "gates.*.comparable", "nothing can be assumed of versions that cannot be compared yet"),
+)
 
 
-def _model_block(document: Document, path: Path, block: dict[str, Json]) -> Iterator[Diagnostic]:
-    for key, (detail, hint) in MODEL_KEYS.items():
-        if block.get(key) is not None:
-            yield _unbuilt(document, (*path, key), detail, hint, on_key=True)
-    if block.get("task") in TASKS:
-        yield _unbuilt(document, (*path, "task"), f"the task {block['task']} has no algorithms yet", "use classification or regression")
+def unbuilt(document: Document) -> Iterator[Diagnostic]:
+    """An error for each use of what is not implemented."""
+    for entry in NOT_YET:
+        if entry.kind == document.kind and not _offered(BASE[entry.kind], entry):
+            prefixes: list[tuple[str, ...]] = [(), ("versions", "*")] if document.kind in VERSIONED else [()]
+            for prefix in prefixes:
+                for path, value in _matches(document.value, (*prefix, *entry.parts), ()):
+                    if _applies(entry, value):
+                        span = document.at(*path) if entry.values else document.key_at(*path)
+                        yield error("not-available", "This is not implemented yet", entry.detail, span=span, hint=entry.hint)
 
 
-def _unbuilt(document: Document, path: Path, detail: str, hint: str, *, on_key: bool = False) -> Diagnostic:
-    span = document.key_at(*path) if on_key else document.at(*path)
-    return error("not-available", "This is not implemented yet", detail, span=span, hint=hint)
+def _applies(entry: NotYet, value: Json) -> bool:
+    if entry.values:
+        return value in entry.values
+    if entry.shape is not None:
+        return isinstance(value, dict if entry.shape == "mapping" else list)
+    return value is not None
+
+
+def _matches(value: Json, parts: tuple[str, ...], at: Path) -> Iterator[tuple[Path, Json]]:
+    """The places that a path names, with their values."""
+    if not parts:
+        yield at, value
+        return
+    first, rest = parts[0], parts[1:]
+    items: list[tuple[str | int, Json]] = []
+    if isinstance(value, dict):
+        items = [(key, item) for key, item in value.items() if first in ("*", key)]
+    elif isinstance(value, list) and first == "*":
+        items = [*enumerate(value)]
+    for key, item in items:
+        yield from _matches(item, rest, (*at, key))
+
+
+def _offered(schema: Mapping[str, Any], entry: NotYet) -> bool:
+    """Whether the schema of the kind has come to know it."""
+    return any(_allows(part, entry) for part in _parts_of(schema, entry.parts))
+
+
+def _allows(schema: Mapping[str, Any], entry: NotYet) -> bool:
+    if entry.values:
+        return any(value in schema.get("enum", ()) for value in entry.values)
+    if entry.shape is not None:
+        types = {alternative.get("type") for alternative in (schema, *schema.get("anyOf", ()))}
+        return {"mapping": "object", "list": "array"}[entry.shape] in types
+    return True
+
+
+def _parts_of(schema: Mapping[str, Any], parts: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    """The schemas of what a path names."""
+    for alternative in (schema, *schema.get("anyOf", ())):
+        if not parts:
+            yield alternative
+            continue
+        first, rest = parts[0], parts[1:]
+        if first in alternative.get("properties", {}):
+            yield from _parts_of(cast("Mapping[str, Any]", alternative["properties"][first]), rest)
+        elif first == "*":
+            for word in ("additionalProperties", "items"):
+                if isinstance(alternative.get(word), dict):
+                    yield from _parts_of(alternative[word], rest)

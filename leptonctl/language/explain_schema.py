@@ -7,6 +7,7 @@ from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path
 from leptonctl.language.fits import TYPES, first_duplicate
+from leptonctl.language.foreign_keys import foreign_hint
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9._-]{0,62}$"
 MAX_LENGTH = 40
@@ -141,8 +142,9 @@ def _unknown_keys(problem: SchemaError, path: Path, what: str, *, parameters: bo
     for key in problem.instance:
         if key in known:
             continue
-        hint = did_you_mean(key, known)
-        if inner == "params" or (parameters and not path):
+        parameter = inner == "params" or (parameters and not path)
+        hint = foreign_hint(key, problem.schema.get("properties", {}), parameter=parameter) or did_you_mean(key, known)
+        if parameter:
             detail = f"{what if parameters else '`params`'} has no parameter `{key}`"
             yield Mistake(
                 id="unknown-parameter", summary="A parameter is not known", detail=detail, path=(*path, key), hint=hint, on_key=True

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, TextIO
 from leptonctl.core.frozen import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
 
     from leptonctl.core.manifest import Manifest
     from leptonctl.core.values import Json
+    from leptonctl.learning.tables.prepared import Columns
     from leptonctl.spi.learning import Label, Source, SourceOptions
+
+
+ROWS_AT_ONCE = 20_000
 
 
 class Predictions(Frozen):
@@ -43,13 +47,35 @@ def predict_file(
 
     `key` hashes the private columns; `name` is the file's name in messages. Raises ProviderError with file lines.
     """
+    from leptonctl.learning.tables.raw import read_input
+
+    return _predict(onnx, manifest, read_input(path, source, options, manifest.columns, key=key, name=name))
+
+
+def predict_batches(
+    onnx: bytes,
+    manifest: Manifest,
+    path: Path,
+    source: Source,
+    options: SourceOptions,
+    *,
+    rows: int = ROWS_AT_ONCE,
+    key: bytes | None = None,
+    name: str | None = None,
+) -> Iterator[Predictions]:
+    """As `predict_file`, in parts of at most `rows` rows, for files of any size."""
+    from leptonctl.learning.tables.raw import read_batches
+
+    for columns in read_batches(path, source, options, manifest.columns, rows=rows, key=key, name=name):
+        yield _predict(onnx, manifest, columns)
+
+
+def _predict(onnx: bytes, manifest: Manifest, columns: Columns) -> Predictions:
     import numpy as np
 
     from leptonctl.learning.scoring import predict_onnx
     from leptonctl.learning.tables.prepared import count_rows
-    from leptonctl.learning.tables.raw import read_input
 
-    columns = read_input(path, source, options, manifest.columns, key=key, name=name)
     answer = predict_onnx(onnx, manifest, columns)
     # the graph computes in float32, and so answers the server
     return Predictions(
@@ -61,10 +87,11 @@ def predict_file(
     )
 
 
-def write_csv(predictions: Predictions, out: TextIO) -> None:
+def write_csv(predictions: Predictions, out: TextIO, *, head: bool = True) -> None:
     """Columns: `label` and one `probability_CLASS` per class, or `prediction`. A number that is not finite is an empty cell."""
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["prediction"] if predictions.values is not None else ["label", *(f"probability_{c}" for c in predictions.classes)])
+    if head:
+        writer.writerow(_names(predictions))
     for label, numbers in _rows(predictions):
         cells = ["" if n is None else repr(n) for n in numbers]
         writer.writerow(cells if label is None else [label, *cells])
@@ -72,11 +99,36 @@ def write_csv(predictions: Predictions, out: TextIO) -> None:
 
 def write_jsonl(predictions: Predictions, out: TextIO) -> None:
     """Lines: `{"label": …, "probabilities": {class: number}}` or `{"prediction": number}`. A number that is not finite is null."""
+    out.writelines(json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n" for answer in records(predictions))
+
+
+def records(predictions: Predictions) -> Iterator[dict[str, Json]]:
+    """A record for each row: `{label, probabilities: {class: number}}`, or `{prediction}`."""
     for label, numbers in _rows(predictions):
-        answer: Json = {"prediction": numbers[0]}
-        if label is not None:
-            answer = {"label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
-        out.write(json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n")
+        if label is None:
+            yield {"prediction": numbers[0]}
+        else:
+            yield {"label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
+
+
+def write_parquet(parts: Iterable[Predictions], out: Path) -> int:
+    """The columns of the CSV with types: a label as text or integer, numbers as float32. Returns how many rows there are."""
+    import polars as pl
+
+    frames = []
+    for part in parts:
+        if part.values is not None:
+            frames.append(pl.DataFrame({"prediction": part.values}))
+        elif part.labels is not None and part.probabilities is not None:
+            numbers = [part.probabilities[:, place] for place in range(len(part.classes))]
+            frames.append(pl.DataFrame(dict(zip(_names(part), [part.labels.tolist(), *numbers], strict=True))))
+    frame = pl.concat(frames)
+    frame.write_parquet(out)
+    return frame.height
+
+
+def _names(predictions: Predictions) -> list[str]:
+    return ["prediction"] if predictions.values is not None else ["label", *(f"probability_{c}" for c in predictions.classes)]
 
 
 def _rows(predictions: Predictions) -> Iterator[tuple[str | int | None, list[float | None]]]:

@@ -20,6 +20,16 @@ def write_text(file: Path, text: str) -> None:
 
 
 @contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """The path of an empty file to write, which takes the place of `file` when the block ends, and is removed when it fails.
+
+    Raises Failure: cannot-write.
+    """
+    with writing(file), _replacement(file) as temporary:
+        yield temporary
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """What the system refuses inside is Failure: cannot-write, with the path."""
     try:
@@ -34,16 +44,21 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _replace(file: Path, text: str) -> None:
+    with _replacement(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+        out.write(text)
+
+
+@contextmanager
+def _replacement(file: Path) -> Iterator[Path]:
     import tempfile  # a plan writes nothing
 
     # of a link the file behind it is edited
     file = Path(os.path.realpath(file))
     handle, name = tempfile.mkstemp(dir=_temporary_folder(file), prefix=f"{file.name}.")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
+        yield Path(name)
+        _sync(name)
         if file.exists():
             shutil.copymode(file, name)
         else:
@@ -53,6 +68,14 @@ def _replace(file: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _sync(name: str) -> None:
+    handle = os.open(name, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _temporary_folder(file: Path) -> Path:

@@ -6,7 +6,7 @@ plan time, so it imports numpy, scikit-learn and the like only inside its functi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -210,6 +210,8 @@ class Source(Frozen):
         missing = null), typed formats keep their types. Raises ProviderError with file line and column.
     line_of: (path, options, row indices from 0) -> the file line (from 1) at which each row starts.
     typed: True when the format itself has types: its strings are never read as numbers.
+    batches: (path, options, rows) -> the same DataFrame in parts of at most so many rows, in file order, for files larger than
+        memory; None: `read` gives it in one.
     """
 
     name: str
@@ -219,3 +221,4 @@ class Source(Frozen):
     read: Callable[[Path, SourceOptions], pl.DataFrame]
     line_of: Callable[[Path, SourceOptions, Sequence[int]], list[int]]
     typed: bool = False
+    batches: Callable[[Path, SourceOptions, int], Iterator[pl.DataFrame]] | None = None

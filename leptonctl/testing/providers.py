@@ -265,6 +265,10 @@ def _check_reading(source: Source, file: Path, options: SourceOptions) -> None:
     require(rows.height > 1, f"{file.name}: there are at least two rows")
     require(source.typed or set(rows.dtypes) == {pl.String}, f"{file.name}: a format without types returns strings")
     require(rows.equals(source.read(file, options)), f"{file.name}: reading again gives the same rows")
+    if source.batches is not None:
+        parts = [*source.batches(file, options, 1)]
+        require(len(parts) == rows.height, f"{file.name}: batches of one row are as many as the rows")
+        require(rows.equals(pl.concat(parts, how="vertical_relaxed")), f"{file.name}: the batches together are the rows")
     lines = source.line_of(file, options, range(rows.height))
     require(len(lines) == rows.height and lines[0] >= 1, f"{file.name}: every row has a line, counted from 1")
     require(all(a < b for a, b in pairwise(lines)), f"{file.name}: the lines of the rows increase")

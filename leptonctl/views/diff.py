@@ -9,10 +9,14 @@ from typing import Any
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
+from leptonctl.views.records import UNLIMITED, whole_value
 from leptonctl.views.style import Style, figure, printable, size_text, value_text
 from leptonctl.views.tables import table
+from leptonctl.views.words import direction
 
 SAME = "Both have the same recipe."
+NARROW = 36
+"""The columns that a metric and its change take beside the two figures."""
 
 
 def diff_fields(recipe_a: Mapping[str, Json], recipe_b: Mapping[str, Json]) -> list[dict[str, Json]]:
@@ -43,12 +47,16 @@ def _flat(value: Json, path: str = "") -> dict[str, Json]:
 
 def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 100) -> str:
     """The differences of the recipes, then those of the outcomes, each in two aligned columns, without a trailing newline."""
-    style, a, b = Style(color), printable(diff["a"]), printable(diff["b"])
-    cell = max((width - 30) // 2, 12)
-    fields = [(printable(f["path"]), value_text(f["a"], cell), value_text(f["b"], cell)) for f in diff["fields"]]
-    recipe = table(fields, head=("recipe", a, b), color=color) if fields else SAME
-    outcome = [*_metrics(diff["metrics"], style), *_other_outcomes(diff, cell)]
+    style = Style(color)
+    a, b = (printable(name) for name in (diff["a"], diff["b"]))
+    if NARROW + len(a) + len(b) > width:
+        # without their kind, which the reader has typed or can tell
+        a, b = (name.partition("/")[2] for name in (a, b))
+    fields = [(printable(f["path"]), whole_value(f["a"], width), whole_value(f["b"], width)) for f in diff["fields"]]
+    recipe = table(fields, head=("recipe", a, b), color=color, width=width, wrap=(1, 2)) if fields else SAME
+    outcome = [*_metrics(diff["metrics"], style), *_other_outcomes(diff)]
     blocks = [
+        _bound(diff),
         recipe,
         table(outcome, head=("outcome", a, b, "change"), right=(1, 2, 3), color=color) if outcome else "",
         _flips(diff.get("flips")),
@@ -56,20 +64,38 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     return "\n\n".join(block for block in blocks if block)
 
 
+def _bound(diff: Mapping[str, Any]) -> str:
+    """Which versions the bindings stand for."""
+    pairs = [(diff[side], diff.get(f"{side}_version")) for side in ("a", "b")]
+    lines = [f"{printable(address)} binds {printable(version)}" for address, version in pairs if version and version != address]
+    return "\n".join(lines)
+
+
 def _metrics(metrics: Mapping[str, Any], style: Style) -> list[tuple[str, ...]]:
     rows = []
     for name, pair in metrics.items():
+        if name.endswith("_std"):
+            continue  # deviations over folds are in the JSON
         a, b = pair["a"], pair["b"]
-        change = "" if a is None or b is None else "=" if a == b else style.bold(f"{b - a:+.4g}")
-        rows.append((printable(name), *(("-" if v is None else figure(v, other)) for v, other in ((a, b), (b, a))), change))
+        change = "" if a is None or b is None else "=" if a == b else _change(b - a, pair.get("better"), style)
+        label = f"{printable(name)} {direction(pair.get('better'))}".rstrip()
+        rows.append((label, *(("-" if v is None else figure(v, other)) for v, other in ((a, b), (b, a))), change))
     return rows
 
 
-def _other_outcomes(diff: Mapping[str, Any], cell: int) -> list[tuple[str, ...]]:
+def _change(change: float, better: str | None, style: Style) -> str:
+    """`+0.012`, in green where that is better and in red where it is worse."""
+    text = f"{change:+.4g}"
+    if better is None:
+        return style.bold(text)
+    return style.green(text) if (change > 0) == (better == "higher") else style.red(text)
+
+
+def _other_outcomes(diff: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows = []
-    for name, as_text in (("size", size_text), ("latency", lambda v: f"{figure(v)} ms"), ("data", lambda v: value_text(v, cell))):
+    for name, as_text in (("size", size_text), ("latency", lambda v: f"{figure(v)} ms"), ("data", lambda v: value_text(v, UNLIMITED))):
         pair = diff.get(name)
-        if pair:
+        if pair and (pair["a"], pair["b"]) != (None, None):
             a, b = pair["a"], pair["b"]
             rows.append((name, *("-" if v is None else as_text(v) for v in (a, b)), "=" if a == b else ""))
     return rows

@@ -9,8 +9,8 @@ it depends on bytes that are not built yet.
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import metrics_text, short, when, who
-from leptonctl.views.style import Style, duration, printable, value_text
+from leptonctl.views.records import UNLIMITED, metrics_text, short, when, who, whole_value
+from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
 
 
@@ -21,8 +21,8 @@ def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 1
         _head(story, style),
         _changed(story, width, style, color=color),
         _fields(story["fields"], width, style, color=color),
-        _steps(story["steps"], style, color=color, now=now),
-        _builds(story["builds"], style, color=color, now=now),
+        _steps(story["steps"], width, style, color=color, now=now),
+        _builds(story["builds"], width, style, color=color, now=now),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -32,27 +32,31 @@ def _head(story: Mapping[str, Any], style: Style) -> str:
     if story["recorded"] is None:
         lines.append("not recorded yet: an apply would create it")
     elif story["recorded"] == story["digest"]:
-        lines.append("recorded with this digest: nothing to do")
+        lines.append("recorded as this: nothing to do")
     else:
-        lines.append(f"recorded with another digest: {printable(story['recorded'])}")
+        lines.append(f"recorded as {printable(story['recorded'])}: an apply would change it")
     return "\n".join(lines)
 
 
 def _changed(story: Mapping[str, Any], width: int, style: Style, *, color: bool) -> str:
-    cell = max((width - 50) // 2, 12)
     rows = [
-        (style.yellow("~"), printable(c["path"]), value_text(c["before"], cell), "→", value_text(c["after"], cell), style.dim(place(c)))
+        (style.yellow("~"), printable(c["path"]), whole_value(c["before"], width), "→", whole_value(c["after"], width), style.dim(place(c)))
         for c in story["changed"]
     ]
-    return "What changed since it was recorded\n" + table(rows, indent=2, color=color) if rows else ""
+    return "What changed since it was recorded\n" + table(rows, indent=2, color=color, width=width, wrap=(2, 4)) if rows else ""
 
 
 def _fields(fields: list[Mapping[str, Any]], width: int, style: Style, *, color: bool) -> str:
-    rows = [(printable(f["path"]), value_text(f["value"], max(width - 50, 16), absent="null"), style.dim(place(f))) for f in fields]
-    return "What determines it\n" + table(rows, indent=2, color=color) if rows else ""
+    rows = [(printable(f["path"]), whole_value(f["value"], width, absent="null"), style.dim(_origin(f))) for f in fields]
+    return "What determines it\n" + table(rows, indent=2, color=color, width=width, wrap=(1,)) if rows else ""
 
 
-def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: str | float | None) -> str:
+def _origin(field: Mapping[str, Any]) -> str:
+    """Where a field is written; who set it otherwise. The epoch of a trainer comes with leptonctl."""
+    return "this release" if not field["file"] and str(field["path"]).rpartition(".")[2] == "epoch" else place(field)
+
+
+def _steps(steps: list[Mapping[str, Any]], width: int, style: Style, *, color: bool, now: str | float | None) -> str:
     rows = []
     for step in steps:
         key = short(step["key"]) if step["key"] else "known after its build"
@@ -62,12 +66,12 @@ def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: st
             else style.yellow("no result yet")
         )
         rows.append((step["name"].replace("_", "-"), key, outcome))
-    return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color) if rows else ""
+    return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color, width=width, wrap=(2,)) if rows else ""
 
 
-def _builds(builds: list[Mapping[str, Any]], style: Style, *, color: bool, now: str | float | None) -> str:
-    rows = [(when(b["at"], now), duration(b["seconds"]), who(b), style.dim(metrics_text(b.get("metrics")))) for b in builds]
-    return "Built\n" + table(rows, indent=2, color=color) if rows else ""
+def _builds(builds: list[Mapping[str, Any]], width: int, style: Style, *, color: bool, now: str | float | None) -> str:
+    rows = [(when(b["at"], now), duration(b["seconds"]), who(b), style.dim(metrics_text(b.get("metrics"), UNLIMITED))) for b in builds]
+    return "Built\n" + table(rows, indent=2, color=color, width=width, wrap=(3, 2)) if rows else ""
 
 
 def place(field: Mapping[str, Any]) -> str:

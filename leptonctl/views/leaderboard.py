@@ -7,7 +7,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.views.records import short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, text_width
 from leptonctl.views.tables import GAP, paragraph, table
-from leptonctl.views.version import direction
+from leptonctl.views.words import direction
 
 
 class Column(Frozen):

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from leptonctl.views.style import duration, figure, printable, text_width
+from leptonctl.views.style import duration, figure, printable, text_width, value_text
 
+UNLIMITED = 10_000
+"""A width from which nothing is shortened."""
 SHORT = 12
 """How many hex digits of a digest are shown to people."""
 
@@ -80,6 +82,13 @@ def commit_text(record: Mapping[str, Any]) -> str:
 def short(digest: str | None) -> str:
     """The first digits of a digest."""
     return printable(digest.removeprefix("sha256:"))[:SHORT] if digest else "none"
+
+
+def whole_value(value: object, width: int, *, absent: str = "unset") -> str:
+    """A JSON value on one line, never cut; only digests are shortened where the width is limited."""
+    if isinstance(value, str) and width < UNLIMITED and value.startswith("sha256:") and len(value) == len("sha256:") + 64:
+        return f"sha256:{short(value)}"
+    return value_text(value, UNLIMITED, absent=absent)
 
 
 def metrics_text(metrics: Mapping[str, Any] | None, most: int = 4, columns: int | None = None) -> str:

@@ -6,12 +6,11 @@ from typing import Any
 from leptonctl.kinds.gate_rules import find_rule
 from leptonctl.views import plots
 from leptonctl.views.explain import place
-from leptonctl.views.records import short, when, who
+from leptonctl.views.records import short, when, who, whole_value
 from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
 from leptonctl.views.tables import paragraph, table
-from leptonctl.views.words import VERDICTS
+from leptonctl.views.words import VERDICTS, direction
 
-ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 LEGEND = "↑ higher is better, ↓ lower is better"
 ROOMY = 100
 """The width from which it is also said how long ago something was."""
@@ -31,11 +30,6 @@ def render_version(version: Mapping[str, Any], *, color: bool, width: int, verbo
         _warnings(version, style, width),
     ]
     return "\n\n".join(block for block in blocks if block)
-
-
-def direction(better: str | None) -> str:
-    """The arrow of a direction."""
-    return ARROWS.get(better, "")
 
 
 def limit_text(limit: Mapping[str, Any], style: Style) -> str:
@@ -156,7 +150,7 @@ def _parameters(parameters: Sequence[Mapping[str, Any]], style: Style, width: in
     rows = [
         (
             printable(p["path"]),
-            value_text(p["value"], 10_000, absent="null"),
+            whole_value(p["value"], width, absent="null"),
             style.dim(ORIGINS[p["origin"]]) if p["origin"] == "default" else ORIGINS[p["origin"]],
             style.dim(place(p)) if p["file"] else "",
         )

@@ -12,6 +12,7 @@ NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held")
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
 NOTHING = "Nothing to do: everything declared is in place."
 GATES = ("gate", "not_comparable")
+ARROWS = {"higher": "↑", "lower": "↓"}
 VERDICTS = {True: "✓", False: "✗", None: "?"}
 
 
@@ -28,6 +29,30 @@ def step_text(step: dict[str, Any]) -> str:
 def forecast(seconds: float) -> str:
     """A duration without a false precision of decimals."""
     return duration(seconds if seconds < 1 else round(seconds))
+
+
+def direction(better: str | None) -> str:
+    """The arrow to the better end of a metric; "" where neither end is better."""
+    return ARROWS.get(better or "", "")
+
+
+SIZES = (1, 5, 20, 60, 300, 1200, 3600, 4 * 3600)
+"""The ends of the size classes of work, in seconds."""
+
+
+def forecast_range(seconds: float) -> str:
+    """The size class of work that is expected to take so long: `under 1 s`, `1 to 5 s`, `1 to 5 min`, `over 4 h`.
+
+    A forecast comes from builds of other sizes: it is seldom right to the second, but nearly always in its class or the next.
+    """
+    place = next((number for number, end in enumerate(SIZES) if seconds < end), None)
+    if place is None:
+        return f"over {duration(SIZES[-1])}"
+    if place == 0:
+        return f"under {duration(SIZES[0])}"
+    low, high = duration(SIZES[place - 1]), duration(SIZES[place])
+    amount, unit = low.split(" ", 1)
+    return f"{amount} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
 
 
 def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -13,13 +13,13 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, Recipe, State, StepPointer
 from leptonctl.core.values import Document, Json, Node, Place, Step
+from leptonctl.kinds.checking import check as check_documents
 from leptonctl.kinds.kind import Declarations, Recorded, declare
 from leptonctl.kinds.schema_documents import BASE
 from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render
-from leptonctl.language.validate import validate
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.catalog import Catalog
 
@@ -60,8 +60,7 @@ def seen(key: SourceKey) -> SourceFacts:
 
 def check(documents: tuple[Document, ...] | list[Document]) -> tuple[Diagnostic, ...]:
     """The mistakes of each document by itself."""
-    unbuilt = (problem for document in documents for problem in KINDS[document.kind].unbuilt(document))
-    return (*validate(documents, BASE), *unbuilt)
+    return check_documents(documents, KINDS, BASE)
 
 
 def declared(

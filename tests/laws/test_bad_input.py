@@ -125,7 +125,7 @@ NOT_BUILT = [
     Bad(name="remote store", edit=append(PROJECT, "store: s3://bucket/store\n"), id="not-available", at=f"{PROJECT}:5:8"),
     Bad(name="remote executor", edit=append(PROJECT, "executor: {type: ray}\n"), id="unknown-executor", at=f"{PROJECT}:5:18"),
     Bad(name="another platform", edit=append(PLACES, "---\nkind: Environment\nname: k\nplatform: {type: kserve}\n"), id="unknown-platform", at=f"{PLACES}:19:18", hint='did you mean "server"?'),
-    Bad(name="permission for commands", edit=append(PROJECT, "allow: [command]\n"), id="not-available", at=f"{PROJECT}:5:9"),
+    Bad(name="permission for commands", edit=append(PROJECT, "allow: [command]\n"), id="not-available", at=f"{PROJECT}:5:1"),
 ]  # fmt: skip
 
 TEMPLATES = [

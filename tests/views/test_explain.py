@@ -55,10 +55,10 @@ STORY = {
 
 def test_the_parts_of_a_digest_are_listed():
     assert (
-        render_text(STORY)
+        render_text(STORY, width=200)
         == f"""\
 model/spam-filter@v2  {A}
-recorded with another digest: {B}
+recorded as {B}: an apply would change it
 
 What changed since it was recorded
   ~  params.C  1.0  →  0.5  models/spam.yaml:4:12
@@ -80,7 +80,7 @@ Built
 
 def test_recorded_or_not():
     bare = {"fields": [], "changed": [], "steps": [], "builds": []}
-    assert render_text({**STORY, **bare, "recorded": A}).endswith("recorded with this digest: nothing to do")
+    assert render_text({**STORY, **bare, "recorded": A}).endswith("recorded as this: nothing to do")
     assert render_text({**STORY, **bare, "recorded": None}).endswith("not recorded yet: an apply would create it")
 
 

@@ -1,11 +1,12 @@
 """Reads raw files as a model's columns for predictions, typed, filled and hashed like requests. Writes nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from leptonctl.core.contract import Column, hash_text
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import ManifestColumn
 from leptonctl.learning.tables.cells import Fault, Table, as_text, check, check_columns, contract_error, filled, typed
 from leptonctl.learning.tables.prepared import Columns, array_of
@@ -26,6 +27,33 @@ def read_input(
     Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
     """
     table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
+    return _columns_of(table, columns, key)
+
+
+def read_batches(
+    path: Path,
+    source: Source,
+    options: SourceOptions,
+    columns: Sequence[ManifestColumn],
+    *,
+    rows: int,
+    key: bytes | None = None,
+    name: str | None = None,
+) -> Iterator[Columns]:
+    """As `read_input`, in parts of at most `rows` rows; each part is checked when it is reached."""
+    start = 0
+    for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
+        table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)
+        yield _columns_of(table, columns, key)
+        start += frame.height
+
+
+def _from(source: Source, start: int) -> Source:
+    """The source for a part of a file: its first row is row `start` of the file."""
+    return replace(source, line_of=lambda path, options, rows: source.line_of(path, options, [row + start for row in rows]))
+
+
+def _columns_of(table: Table, columns: Sequence[ManifestColumn], key: bytes | None) -> Columns:
     check_columns(
         table, [column.name for column in columns], id="missing-column", summary="The input does not have all columns of the model"
     )

@@ -37,19 +37,24 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     """All cells as strings. Rows are read in slices, to limit the number of Python objects in memory."""
     import polars as pl
 
+    return pl.concat(batches(path, options, ROWS_AT_ONCE)).rechunk()
+
+
+def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
+    """The rows in parts of at most `at_once`."""
     with opened(path, options) as text:
         rows = _rows(text, path, options)
         names = _header(rows, path)
-        parts = []
-        while slice_ := list(islice(rows, ROWS_AT_ONCE)):
+        count = 0
+        while slice_ := list(islice(rows, at_once)):
             for line, cells in slice_:
                 if len(cells) != len(names):
                     raise _ragged(path, line, len(cells), len(names))
             table = zip(*(cells for _, cells in slice_), strict=True)
-            parts.append(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}))
-    if not parts:
+            count += len(slice_)
+            yield with_missing(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}), options)
+    if not count:
         raise empty(path, "has a header line but no rows")
-    return with_missing(pl.concat(parts).rechunk(), options)
 
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
@@ -169,4 +174,5 @@ SOURCE = Source(
     columns=columns,
     read=read,
     line_of=line_of,
+    batches=batches,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, frame, lines, opened, with_missing
@@ -55,6 +56,14 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
         raise empty(path)
     check_header(list(cells), path, first)
     return with_missing(frame(cells), options)
+
+
+def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
+    """The rows in parts of at most `at_once`, each with all columns of the file."""
+    names = columns(path, options)
+    rows = _rows(path, options)
+    while part := list(islice(rows, at_once)):
+        yield with_missing(frame({name: [row.get(name) for _, row in part] for name in names}), options)
 
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
@@ -141,4 +150,5 @@ SOURCE = Source(
     columns=columns,
     read=read,
     line_of=line_of,
+    batches=batches,
 )

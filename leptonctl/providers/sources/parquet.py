@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.text import check_header, empty, unreadable, with_missing
@@ -42,6 +42,25 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     return with_missing(table, options)
 
 
+def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
+    """The rows in parts of at most `at_once`."""
+    import polars as pl
+
+    names = columns(path, options)
+    start = 0
+    while True:
+        try:
+            part = pl.scan_parquet(path, glob=False, hive_partitioning=False).slice(start, at_once).collect()
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
+            raise _damaged(path) from problem
+        if start == 0 and (not names or part.height == 0):
+            raise empty(path, "has no rows")
+        if part.height == 0:
+            return
+        yield with_missing(part, options)
+        start += at_once
+
+
 def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[int]:
     return [row + 1 for row in rows]
 
@@ -64,4 +83,5 @@ SOURCE = Source(
     read=read,
     line_of=line_of,
     typed=True,
+    batches=batches,
 )

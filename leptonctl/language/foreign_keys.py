@@ -1,0 +1,145 @@
+"""Parameters and keys that people bring from scikit-learn and other tools, with what is written here instead."""
+
+from collections.abc import Mapping
+
+_SEED = "write `seed:` in the model or the version: it seeds everything random"
+_THREADS = (
+    "remove it: a fit uses one thread, so that its bytes are the same everywhere; `executor: {parallelism: N}` in leptonctl.yaml "
+    "builds several versions at once"
+)
+_SILENT = "remove it: `leptonctl build` and `apply` show the progress"
+_NOT_TRAINING = "remove it: it does not change the model"
+_STEPS = "write `preprocess:` steps, as in `preprocess: [{columns: numeric, use: standard_scaler}]`"
+_EVALUATE = "write it under `evaluate:`, as in `evaluate: {metrics: [f1], cross_validation: 5}`"
+_SPLIT = "write `split: {test: 0.25}` in the Dataset"
+_BIND = "write the version under `models:` of an Environment"
+_GATES = "write `gates:` in an Environment, as in `gates: {accuracy: {min: 0.9}}`"
+
+PARAMETERS: Mapping[str, str] = {
+    "random_state": _SEED,
+    "random_seed": _SEED,
+    "seed": _SEED,
+    "n_jobs": _THREADS,
+    "nthread": _THREADS,
+    "num_threads": _THREADS,
+    "thread_count": _THREADS,
+    "verbose": _SILENT,
+    "verbosity": _SILENT,
+    "silent": _SILENT,
+    "copy_X": _NOT_TRAINING,
+    "copy_x": _NOT_TRAINING,
+    "copy": _NOT_TRAINING,
+    "cache_size": _NOT_TRAINING,
+    "precompute": _NOT_TRAINING,
+    "oob_score": "remove it: the metrics come from test rows; `evaluate: {cross_validation: 5}` adds folds",
+    "probability": "remove it: every classifier here returns probabilities",
+    "multi_class": "remove it: several classes need no parameter",
+    "warm_start": "remove it: a version is trained from the beginning",
+    "penalty": "write `l1_ratio: 1.0` for l1, `0.0` for l2, or a share between them",
+    "epochs": "write `max_iter:`",
+    "n_epochs": "write `max_iter:`",
+    "max_epochs": "write `max_iter:`",
+    "num_iterations": "write `max_iter:` or `n_estimators:`",
+    "iterations": "write `max_iter:` or `n_estimators:`",
+    "n_iter": "write `max_iter:`",
+    "lr": "write `learning_rate_init:` (mlp) or `learning_rate:` (boosting)",
+    "eta": "write `learning_rate:`",
+    "hidden_units": "write `hidden_layer_sizes:`",
+    "hidden_layers": "write `hidden_layer_sizes:`",
+    "layers": "write `hidden_layer_sizes:`",
+    "num_leaves": "write `max_leaf_nodes:`",
+    "lambda": "write `alpha:` (the larger, the simpler) or `C:` (the smaller, the simpler)",
+    "reg_lambda": "write `l2_regularization:`",
+    "lambda_l2": "write `l2_regularization:`",
+    "subsample_freq": _NOT_TRAINING,
+    "sample_weight": "weights of rows cannot be given yet",
+    "scoring": _EVALUATE,
+    "cv": _EVALUATE,
+    "sparse_output": "remove it: the graph is dense",
+}
+"""For `params:` of models and of preprocess steps."""
+
+KEYS: Mapping[str, str] = {
+    "random_state": _SEED,
+    "random_seed": _SEED,
+    "n_jobs": _THREADS,
+    "verbose": _SILENT,
+    "hyperparameters": "write `params:`",
+    "hyperparams": "write `params:`",
+    "parameters": "write `params:`",
+    "args": "write `params:`",
+    "kwargs": "write `params:`",
+    "estimator": "write `algorithm:`",
+    "trainer": "write `algorithm:`",
+    "type": "write `algorithm:` in a Model, `platform: {type: …}` in an Environment",
+    "model_type": "write `algorithm:`",
+    "flavor": "write `algorithm:`",
+    "learner": "write `algorithm:`",
+    "data": "write `dataset: NAME@VERSION` in a Model, `source: PATH` in a Dataset version",
+    "train_data": "write `dataset: NAME@VERSION`",
+    "training_data": "write `dataset: NAME@VERSION`",
+    "input": "write `dataset: NAME@VERSION`",
+    "label": "write `target:` in the Dataset",
+    "label_column": "write `target:` in the Dataset",
+    "y": "write `target:` in the Dataset",
+    "target": "the target is a key of the Dataset",
+    "target_column": "write `target:` in the Dataset",
+    "test_size": _SPLIT,
+    "train_size": _SPLIT,
+    "validation_split": _SPLIT,
+    "test_split": _SPLIT,
+    "stratify": "write `split: {test: 0.25, stratify: true}` in the Dataset",
+    "steps": _STEPS,
+    "pipeline": _STEPS,
+    "transformers": _STEPS,
+    "preprocessing": _STEPS,
+    "scaler": _STEPS,
+    "metrics": _EVALUATE,
+    "cv": _EVALUATE,
+    "cross_validation": _EVALUATE,
+    "scoring": _EVALUATE,
+    "path": "write `source: PATH` in a Dataset version",
+    "file": "write `source: PATH` in a Dataset version",
+    "url": "data files lie in the project: write `source: PATH`",
+    "uri": "data files lie in the project: write `source: PATH`",
+    "md5": "write `digest:`; `leptonctl pin` does it",
+    "sha256": "write `digest:`; `leptonctl pin` does it",
+    "hash": "write `digest:`; `leptonctl pin` does it",
+    "schema": "write `columns:`",
+    "dtypes": "write `columns: {NAME: {type: …}}`",
+    "sep": "write `delimiter:`",
+    "na_values": "write `missing_values:`",
+    "stage": _BIND,
+    "stages": _BIND,
+    "deploy": _BIND,
+    "endpoint": _BIND,
+    "alias": _BIND,
+    "aliases": _BIND,
+    "thresholds": _GATES,
+    "checks": _GATES,
+    "tests": _GATES,
+    "policy": _GATES,
+    "apiVersion": "remove it: documents with `apiVersion` are those of Kubernetes",
+    "metadata": "write `name:`, `description:` and `labels:` at the top",
+    "spec": "write its keys at the top of the document",
+    "tags": "write `labels:`",
+    "depends_on": "remove it: the order follows from what documents name",
+    "deps": "remove it: the order follows from what documents name",
+    "outs": "remove it: results lie in the store",
+    "cmd": "name an `algorithm`",
+    "variables": "write `vars:`",
+    "backend": "write `state:` and `store:`",
+    "workspace": "write a document `kind: Environment` for each",
+    "replicas": "a server is one process; start `leptonctl serve ENV` on more hosts",
+    "port": "write `platform: {type: server, port: …}`",
+    "host": "write `platform: {type: server, host: …}`",
+}
+"""For keys of documents."""
+
+
+def foreign_hint(key: str, known: Mapping[str, object], *, parameter: bool) -> str:
+    """What to write instead of a key that other tools have; "" when nothing is known. `known`: the keys that are allowed here."""
+    hint = (PARAMETERS if parameter else KEYS).get(key, "")
+    if key == "penalty" and "l1_ratio" not in known:
+        return "remove it: this algorithm has no choice of penalty" + (", `C:` is its strength" if "C" in known else "")
+    return hint

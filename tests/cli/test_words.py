@@ -1,0 +1,98 @@
+"""E5: the words of Terraform, DVC, MLflow and others as commands, options and YAML keys get the equivalent, never a destructive guess."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from leptonctl.cli.commands import COMMANDS
+from leptonctl.cli.main import main
+from leptonctl.cli.words import COMMAND_WORDS, DESTRUCTIVE, OPTION_WORDS
+from leptonctl.language.foreign_keys import KEYS, PARAMETERS
+from tests import projects
+
+
+def hint_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main([*arguments, "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert problem["id"] in {"unknown-command", "unknown-option"}, problem
+    return str(problem["hint"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "equivalent"),
+    [
+        ("deploy", "leptonctl promote"), ("repro", "leptonctl build"), ("run", "leptonctl build"), ("taint x", "revision:"), ("ui", "leptonctl status"),
+        ("logs prod", "leptonctl history"), ("monitor", "leptonctl status"), ("workspace list", "Environment"), ("refresh", "every command reads"),
+        ("output", "leptonctl status --json"), ("console", "leptonctl explain"), ("push", "store:"), ("pull", "store:"), ("add data.csv", "leptonctl pin"),
+        ("exp show", "leptonctl leaderboard"), ("metrics diff", "leptonctl show"), ("params", "leptonctl diff"), ("experiments", "leptonctl leaderboard"),
+        ("models serve", "leptonctl serve"), ("register", "leptonctl promote"), ("stage", "Environment"), ("deplyo", "leptonctl promote"), ("fmt", "leptonctl validate"),
+    ],
+)  # fmt: skip
+def test_a_command_of_another_tool(typed: str, equivalent: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if typed.split(maxsplit=1)[0] in COMMANDS:
+        pytest.skip("it is a command here")
+    hint = hint_of(typed.split(), capsys)
+    assert equivalent in hint
+    assert "\n" not in hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "equivalent"),
+    [
+        ("plan -target=model.x", "`--only ADDR`"), ("plan -target model.x", "`--only ADDR`"), ("plan -out=tfplan", "`--out`"), ("plan -var x=1", "`vars:`"),
+        ("apply -auto-approve", "`--yes`"), ("apply --auto-approve", "`--yes`"), ("apply -v -var-file=x", "`vars:`"), ("plan -json", "`--json`"),
+        ("apply -replace=x", "revision:"), ("plan -detailed-exitcode", "`--detailed-exitcode`"), ("build --dry", "leptonctl plan"), ("plan -chdir=x", "`-C DIR`"),
+        ("apply -lock=false", "no lock"), ("build --force", "revision:"),
+    ],
+)  # fmt: skip
+def test_an_option_of_another_tool(typed: str, equivalent: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert equivalent in hint_of(typed.split(), capsys)
+
+
+def test_a_misspelt_option_is_still_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hint_of(["plan", "--ouut", "x"], capsys) == 'did you mean "--out"?'
+    assert "--help" in hint_of(["plan", "-w"], capsys)
+
+
+@pytest.mark.parametrize("typed", ["deploy", "employ", "distribute", "describe", "g", "gcp", "purchase", "destiny", "destr"])
+def test_nothing_that_deletes_is_guessed(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    hint = hint_of([typed], capsys)
+    assert not re.search(rf'mean "({"|".join(DESTRUCTIVE)})"', hint)
+
+
+def test_a_slip_of_the_finger_still_finds_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hint_of(["destory"], capsys) == 'did you mean "destroy"?'
+
+
+def test_a_misspelt_command_of_a_group(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hint_of(["lock", "lsit"], capsys) == 'did you mean "list"?'
+
+
+def test_every_equivalent_exists() -> None:
+    texts = [*COMMAND_WORDS.values(), *OPTION_WORDS.values(), *KEYS.values(), *PARAMETERS.values()]
+    named = {match for text in texts for match in re.findall(r"`leptonctl ([a-z]+)", text)}
+    assert named <= set(COMMANDS)
+    assert not named & DESTRUCTIVE
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "equivalent"),
+    [
+        ("{params: {random_state: 1}}", "random_state", "`seed:`"), ("{params: {n_jobs: -1}}", "n_jobs", "parallelism"), ("{params: {penalty: l1}}", "penalty", "l1_ratio"),
+        ("{params: {verbose: 1}}", "verbose", "progress"), ("{algorithm: svm, params: {probability: true}}", "probability", "every classifier"),
+        ("{random_state: 1}", "random_state", "`seed:`"), ("{hyperparameters: {C: 1}}", "hyperparameters", "`params:`"), ("{metrics: [f1]}", "metrics", "`evaluate:`"),
+        ("{test_size: 0.2}", "test_size", "`split:"), ("{algorithm: naive_bayes, params: {penalty: l2}}", "penalty", "no choice of penalty"),
+        ("{preprocess: [{columns: numeric, use: standard_scaler, params: {copy: true}}]}", "copy", "does not change"), ("{params: {max_itre: 5}}", "max_itre", '"max_iter"'),
+    ],
+)  # fmt: skip
+def test_a_key_of_another_tool(tmp_path: Path, line: str, key: str, equivalent: str) -> None:
+    root = projects.tiny_project(tmp_path, models={"line": {"v1": line}}, environments={})
+    done = projects.run("validate", "--json", cwd=root)
+    assert done.returncode == 3
+    (problem,) = json.loads(done.stdout)["diagnostics"]
+    assert problem["id"] in {"unknown-parameter", "unknown-key"}
+    assert f"`{key}`" in problem["detail"]
+    assert equivalent in problem["hint"]
+    assert problem["line"]

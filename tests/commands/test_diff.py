@@ -1,0 +1,90 @@
+"""`diff` of versions and of bindings, with metrics and flips; `explain` names where a field is written. E9."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leptonctl.views.style import text_width
+from tests import projects
+
+STAGING = """\
+---
+kind: Environment
+name: staging
+platform: {type: server, host: 127.0.0.1, port: 2}
+models: {line: v3}
+"""
+
+
+def diff(root: Path, a: str, b: str) -> dict:
+    done = projects.run("diff", a, b, "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def explained(root: Path, name: str) -> dict:
+    done = projects.run("explain", name, "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {field["path"]: field for field in json.loads(done.stdout)["fields"]}
+
+
+def test_bindings_are_compared_as_the_versions_that_they_bind(looking_copy: Callable[[], Path]) -> None:
+    root = looking_copy()
+    with (root / "leptonctl.yaml").open("a", encoding="utf-8") as file:
+        file.write(STAGING)
+    of_bindings, of_versions = diff(root, "dev/line", "staging/line"), diff(root, "line@v2", "line@v3")
+    assert (of_bindings["a"], of_bindings["a_version"], of_bindings["b_version"]) == (
+        "environment/dev/line",
+        "model/line@v2",
+        "model/line@v3",
+    )
+    assert of_bindings["metrics"] == of_versions["metrics"]
+    assert of_bindings["metrics"]["f1"]["a"] is not None
+    assert of_bindings["fields"] == of_versions["fields"]
+    assert of_bindings["flips"] == of_versions["flips"] != None  # noqa: E711 - the chain also says that there are flips
+    text = projects.run("diff", "dev/line", "staging/line", cwd=root).stdout
+    assert "environment/dev/line binds model/line@v2" in text
+    assert "log_loss ↓" in text
+
+
+def test_a_binding_and_a_version_and_a_former_recipe(looking_copy: Callable[[], Path]) -> None:
+    """Brothers: mixed sides, and a recipe that is only in the store."""
+    root = looking_copy()
+    assert diff(root, "dev/line", "line@v2")["fields"] == []
+    old = json.loads(projects.run("show", "line@v2", "--json", cwd=root).stdout)["version"]["digest"]
+    projects.edit(root / "leptonctl.yaml", "strength: 0.5", "strength: 0.25")
+    changed = diff(root, f"line@{old.removeprefix('sha256:')[:10]}", "line@v2")
+    assert changed["fields"] == [{"path": "params.C", "a": 0.5, "b": 0.25}]
+    assert changed["metrics"]["f1"]["a"] is not None
+    assert changed["metrics"]["f1"]["b"] is None
+
+
+def test_gated_metrics_come_first(looking: Path) -> None:
+    assert list(diff(looking, "line@v1", "line@v3")["metrics"])[:3] == ["log_loss", "accuracy", "f1"]
+    assert diff(looking, "line@v1", "line@v3")["metrics"]["cv_log_loss_mean"]["better"] == "lower"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_it_fits_the_width(looking: Path, columns: int) -> None:
+    for command in (("diff", "dev/line", "line@v3"), ("explain", "line@v3"), ("explain", "dev/line")):
+        lines = projects.run(*command, cwd=looking, COLUMNS=str(columns)).stdout.splitlines()
+        assert [line for line in lines if text_width(line) > columns and "sha256:" not in line] == []
+        assert not any("…" in line for line in lines)
+
+
+def test_explain_calls_no_written_field_a_default(looking_copy: Callable[[], Path]) -> None:
+    """What is written elsewhere in the YAML has its place: the model of a binding, the target, how the file is read."""
+    root = looking_copy()
+    projects.edit(root / "leptonctl.yaml", "target: side\n", "target: side\nencoding: utf-8\nmissing_values: [none]\n")
+    lines = (root / "leptonctl.yaml").read_text(encoding="utf-8").splitlines()
+    dataset, model, binding = (explained(root, name) for name in ("points@first", "line@v1", "dev/line"))
+    for field, text in (
+        (dataset["source.options.encoding"], "encoding:"), (dataset["source.options.missing_values"], "missing_values:"), (dataset["source.format"], "source:"),
+        (model["target"], "target:"), (model["data.source.options.encoding"], "encoding:"), (binding["model"], "models:"),
+    ):  # fmt: skip
+        assert field["line"] is not None, field
+        assert text in lines[field["line"] - 1]
+    assert explained(root, "line@v2")["params.C"]["line"] is not None
+    assert dataset["split.method"]["line"] is None, "nothing is written about the split"

@@ -1,0 +1,127 @@
+"""E15: `predict` as records, into a file of the form that its ending says, in parts, and never half a file. C1: the dataset's reading options."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from leptonctl.learning.predict import ROWS_AT_ONCE
+from tests import projects
+
+HEAD = "x,y,color\n"
+
+
+def rows_file(folder: Path, rows: int = 7, bad: int | None = None) -> Path:
+    file = folder / "rows.csv"
+    file.write_text(HEAD + "".join(f"{'oops' if i == bad else i % 10},{(i * 7) % 10},red\n" for i in range(rows)), encoding="utf-8")
+    return file
+
+
+def predict(root: Path, file: Path, *arguments: str, target: str = "line@v3") -> dict:
+    done = projects.run("predict", target, "--input", str(file), *arguments, "--json", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_json_has_a_record_for_each_row(looking: Path, tmp_path: Path) -> None:
+    file = rows_file(tmp_path)
+    answer = predict(looking, file)
+    assert (answer["rows"], answer["output"], answer["format"], answer["classes"]) == (7, None, "records", ["above", "below"])
+    assert "text" not in answer
+    for record in answer["predictions"]:
+        assert set(record) == {"label", "probabilities"}
+        assert record["label"] == max(record["probabilities"], key=record["probabilities"].get)
+        assert sum(record["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+    text = projects.run("predict", "line@v3", "--input", str(file), cwd=looking).stdout
+    assert [row["label"] for row in csv.DictReader(text.splitlines())] == [r["label"] for r in answer["predictions"]]
+    assert predict(looking, file, "--format", "csv")["text"] == text
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet", "OUT.PQ", "out.ndjson"])
+def test_the_ending_says_the_form(looking: Path, tmp_path: Path, name: str) -> None:
+    file = rows_file(tmp_path)
+    labels = [r["label"] for r in predict(looking, file)["predictions"]]
+    answer = predict(looking, file, "--output", str(tmp_path / name))
+    assert (answer["rows"], answer["output"]) == (7, str(tmp_path / name))
+    assert "predictions" not in answer
+    written = tmp_path / name
+    if name.lower().endswith((".parquet", ".pq")):
+        frame = pl.read_parquet(written)
+        assert (frame.columns, frame["label"].to_list()) == (["label", "probability_above", "probability_below"], labels)
+        assert frame["probability_above"].dtype == pl.Float32
+    elif name.endswith(".csv"):
+        assert [row["label"] for row in csv.DictReader(written.read_text().splitlines())] == labels
+    else:
+        assert [json.loads(line)["label"] for line in written.read_text().splitlines()] == labels
+
+
+def test_an_ending_that_says_nothing(looking: Path, tmp_path: Path) -> None:
+    file = rows_file(tmp_path)
+    done = projects.run("predict", "line@v3", "--input", str(file), "--output", str(tmp_path / "out.xls"), cwd=looking)
+    assert (done.returncode, "error[unknown-format]" in done.stderr) == (1, True)
+    assert predict(looking, file, "--output", str(tmp_path / "out.xls"), "--format", "csv")["format"] == "csv"
+    done = projects.run("predict", "line@v3", "--input", str(file), "--format", "parquet", cwd=looking)
+    assert (done.returncode, "error[usage]" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])
+def test_a_failure_in_the_last_part_leaves_the_old_file(looking: Path, tmp_path: Path, name: str) -> None:
+    """The bad cell is in the second part: the first one is predicted already when it is reached."""
+    file = rows_file(tmp_path, ROWS_AT_ONCE + 10, bad=ROWS_AT_ONCE + 5)
+    target = tmp_path / "results" / name
+    target.parent.mkdir()
+    target.write_text("what was there before", encoding="utf-8")
+    done = projects.run("predict", "line@v3", "--input", str(file), "--output", str(target), cwd=looking)
+    assert done.returncode == 1
+    assert f"line {ROWS_AT_ONCE + 7}" in done.stderr or f":{ROWS_AT_ONCE + 7}" in done.stderr
+    assert target.read_text(encoding="utf-8") == "what was there before"
+    assert os.listdir(target.parent) == [name]
+    printed = projects.run("predict", "line@v3", "--input", str(file), cwd=looking)
+    assert (printed.returncode, printed.stdout) == (1, "")
+
+
+def test_parts_are_put_together_in_order(looking: Path, tmp_path: Path) -> None:
+    rows = ROWS_AT_ONCE + 10
+    answer = predict(looking, rows_file(tmp_path, rows), "--output", str(tmp_path / "o.csv"))
+    assert answer["rows"] == rows
+    lines = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()
+    assert (len(lines), sum(line.startswith("label") for line in lines)) == (rows + 1, 1)
+    assert lines[1:11] == lines[ROWS_AT_ONCE + 1 :], "the rows repeat every ten"
+
+
+def test_paths_are_relative_to_the_folder_of_minus_c(looking: Path, tmp_path: Path) -> None:
+    """E13: as git and make do; also where -C comes after the command."""
+    file = rows_file(looking.parent)
+    for arguments in (["-C", "project", "predict", "line@v3"], ["predict", "-C", "project", "line@v3"]):
+        done = projects.run(*arguments, "--input", "../rows.csv", "--output", f"../out{len(arguments[0])}.csv", cwd=looking.parent)
+        assert done.returncode == 0, done.stderr
+        assert (looking.parent / f"out{len(arguments[0])}.csv").exists()
+    absolute = projects.run("-C", str(looking), "predict", "line@v3", "--input", str(file), cwd=tmp_path)
+    assert absolute.returncode == 0
+
+
+def test_the_reading_options_of_the_dataset_are_used(tmp_path: Path) -> None:
+    """C1: the training file itself, with its encoding, delimiter and missing marker; flags override."""
+    root = projects.tiny_project(tmp_path, models={"line": {"v1": "{}"}}, environments={})
+    table = "x;y;größe;side\n" + "".join(f"{i % 9};{'?' if i % 8 == 0 else i % 7};{i % 3};{'ä' if i % 9 < 4 else 'b'}\n" for i in range(80))
+    (root / "data" / "points.csv").write_bytes(table.encode("latin-1"))
+    projects.edit(
+        root / "data.yaml",
+        "target: side\n",
+        'target: side\nencoding: latin-1\ndelimiter: ";"\nmissing_values: ["?"]\ncolumns: {y: {type: number, missing: 0}}\n',
+    )
+    assert projects.run("build", cwd=root).returncode == 0
+    answer = predict(root, root / "data" / "points.csv", target="line@v1")
+    assert {r["label"] for r in answer["predictions"]} == {"ä", "b"}
+    plain = root / "plain.csv"
+    plain.write_text(table.replace(";", ",").replace("?", ""), encoding="utf-8")
+    refused = projects.run("predict", "line@v1", "--input", str(plain), cwd=root)
+    assert refused.returncode == 1
+    other = predict(root, plain, "--encoding", "utf-8", "--delimiter", ",", target="line@v1")
+    assert other["predictions"] == answer["predictions"]
+    parquet = root / "plain.parquet"
+    pl.read_csv(plain).write_parquet(parquet)
+    assert predict(root, parquet, target="line@v1")["predictions"] == answer["predictions"], "another format has no use for them"
