@@ -228,7 +228,8 @@ def _privacy(privacy: Json) -> dict[str, Json] | None:
         "drop": cast("Json", sorted(drop)),
         "hash": cast("Json", sorted(hashed)),
         "key": privacy.get("key"),
-        "key_id": privacy.get("key_id") if hashed else None,
+        # without hashed columns the key still guards what the rows are known by
+        "key_id": privacy.get("key_id") if privacy.get("key") else None,
     }
 
 

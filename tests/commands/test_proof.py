@@ -64,7 +64,7 @@ def test_a_sound_version_passes_every_check(built):
     checks = verify_artifacts([result for _, result in build.values()], shelf)
     assert all(check.ok for check in checks)
     assert [check.what for check in checks] == [
-        "prepare test.parquet", "prepare train.parquet", "train model.skops",
+        "prepare test.parquet", "prepare test.rows", "prepare train.parquet", "prepare train.rows", "train model.skops",
         "export golden.json", "export manifest.json", "export model.onnx", "golden rows",
     ]  # fmt: skip
     assert checks[-1].detail == "16 rows answered as recorded at build"
