@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem
+from leptonctl.commands.recheck import recheck
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.variables import variable_becauses
@@ -62,6 +63,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
         *_check_folder(session, state, changes, drifted),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
         *_check_placement(session, state, live, changes),
+        *recheck(session, settled, state),
     )
 
     plan = make_plan(

@@ -88,7 +88,8 @@ class Step(Frozen):
     or "role.outputs.NAME.NAME", with "?" at the end for a part that a result may lack. `spec` is a digest of the same by
     declaration; it is always known, so a plan can name the step before it is built. `own` are the fields without the
     keys of other steps: the step may be adopted when the contents it reads are those of an earlier build (early cutoff); None: its
-    key is by content already. `inputs` is the JSON payload for the worker. `needs`: role -> place of a step whose result it reads; `given`: role -> key of a result that exists already.
+    key is by content already. `inputs` is the JSON payload for the worker. `needs`: role -> place of a step whose result it
+    reads; `given`: role -> key of a result that exists already.
     `kin`: steps of one op and kin have comparable durations in all families. `effect`: it moves a pointer and has no result.
     `makes` names the artifact of its result that becomes the pointer's own.
     """

@@ -29,6 +29,15 @@ class Notice(Outputs):
     severity: str = "warning"
 
 
+class ColumnProfile(Outputs):
+    """What later checks need of a column, over all filled rows: the range of its numbers, missing cells, whether all others differ."""
+
+    min: float | None = None
+    max: float | None = None
+    missing: int = 0
+    unique: bool = False
+
+
 class RowList(Outputs):
     """By what the rows of one side are known when versions are compared; the artifact of the side holds the marks, `digest` is theirs.
 
@@ -49,7 +58,7 @@ class RowList(Outputs):
 
 
 class PrepareOutputs(Outputs):
-    """`rows`, `rows_digest` and `row_lists` are by side, `train` and `test`."""
+    """`rows`, `rows_digest` and `row_lists` are by side, `train` and `test`. `profile`: of the columns that are not private."""
 
     rows: Mapping[str, int]
     rows_digest: Mapping[str, str]
@@ -57,6 +66,7 @@ class PrepareOutputs(Outputs):
     row_lists: Mapping[str, RowList] = {}
     checks: Sequence[Notice] = ()
     stratified: bool = False
+    profile: Mapping[str, ColumnProfile] = {}
 
 
 class TrainOutputs(Outputs):

@@ -96,7 +96,7 @@ def test_a_rebuild_in_a_fresh_process_gives_the_same_bytes(built):
     assert verdict.ok
     assert verdict.reasons == ()
     assert set(verdict.artifacts) == {
-        "prepare train.parquet", "prepare test.parquet", "train model.skops",
+        "prepare train.parquet", "prepare test.parquet", "prepare train.rows", "prepare test.rows", "train model.skops",
         "export model.onnx", "export manifest.json", "export golden.json",
     }  # fmt: skip
     assert shelf == before

@@ -164,7 +164,7 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
     }  # fmt: skip
     assert {len(row) for row in made.train.ids} == {16}
     assert made.outputs["rows_digest"]["train"] == rows_digest(made.train.ids, made.contract)
-    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified"]
+    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile"]
 
 
 @pytest.mark.parametrize(

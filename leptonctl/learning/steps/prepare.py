@@ -4,7 +4,7 @@ No message contains a cell of the data.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -16,10 +16,11 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
-from leptonctl.learning.outputs import Notice, PrepareOutputs, RowList
+from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
 from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
 from leptonctl.learning.tables.raw import hashed
+from leptonctl.learning.tables.recheck import profile_of
 from leptonctl.learning.tables.row_list import FILES, list_rows
 from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
@@ -47,6 +48,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     bench.progress(message="writing the rows")
     ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
     row_lists, marks = _row_lists(request, tables, places, key)
+    private = {*request.privacy.drop, *request.privacy.hash} if request.privacy else set()
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(data) for side, data in marks.items()}
     outputs = PrepareOutputs(
@@ -56,6 +58,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
         checks=[*_notices(shape, cells[0]), *_unseen_classes(sides, contract)],
         stratified=stratified,
+        profile=_profile(cells, private),
     )
     return Produced(artifacts=files, outputs=outputs.to_json())
 
@@ -202,6 +205,12 @@ def _as_written(table: Table) -> pl.DataFrame:
     if table.options.missing_values is None:
         return table.frame
     return table.source.read(table.path, replace(table.options, missing_values=None))
+
+
+def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str]) -> dict[str, ColumnProfile]:
+    """The profile of every column that is not private, over all tables."""
+    names = dict.fromkeys(name for table in cells for name in table if name not in private)
+    return {name: profile_of(pl.concat([table[name] for table in cells if name in table])) for name in names}
 
 
 def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
