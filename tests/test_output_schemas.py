@@ -229,7 +229,7 @@ def test_a_history_with_refusals_and_a_missing_record(project: Path) -> None:
     file = project / "leptonctl.yaml"
     written = file.read_text(encoding="utf-8")
     edit(file, "{sides: v1}", "{sides: v2}")
-    edit(file, "{min: 0.5}", "{min: 2}")
+    edit(file, "{min: 0.5}", "{max: 0.1}")
     refused = leptonctl(["apply", "--yes", "--json"], project)
     # the tests after this one find the project as it was
     file.write_text(written, encoding="utf-8")

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem, local_states
+from leptonctl.commands.recheck import recheck
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle, without_results
 from leptonctl.commands.variables import variable_becauses
@@ -72,6 +73,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
         *_check_placement(session, state, live, changes),
         *_on_holds(session, settled, state, changes, command),
+        *recheck(session, settled, state),
     )
 
     plan = make_plan(

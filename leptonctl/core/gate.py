@@ -9,12 +9,16 @@ HoldKind: TypeAlias = Literal["gate", "not_comparable", "withdrawn", "frozen", "
 
 
 class Gate(Frozen):
-    """One rule of an environment on one metric. `rule` is its name in YAML, `span` the place of its limit."""
+    """One rule of an environment on one metric. `rule` is its name in YAML, `span` the place of its limit.
+
+    `assume`: the environment takes the responsibility for a comparison of versions that cannot be told to be comparable.
+    """
 
     metric: str
     rule: str
     limit: float
     span: Span | None = None
+    assume: bool = False
 
 
 class Judgement(Frozen):
@@ -22,8 +26,9 @@ class Judgement(Frozen):
 
     `value` is what is compared with the limit (for a drop: how much worse the candidate is). `bound` and `candidate` are the metric
     of the version bound now and of the candidate. `interval` is (low, high) of `value` where `test`, a procedure in a few words,
-    gives one; `test` is "" where the value itself is compared. `n`: number of rows it was measured on. `held`: why a binding that
-    does not pass is held.
+    gives one; `test` is "" where the value itself is compared. `n`: number of rows it was measured on; `excluded`: evaluation rows
+    that were left out of a comparison, None where nothing is compared. `assumed`: the figures may not be comparable, and the gate
+    assumes that they are. `held`: why a binding that does not pass is held.
     """
 
     gate: Gate
@@ -34,6 +39,8 @@ class Judgement(Frozen):
     interval: tuple[float, float] | None = None
     test: str = ""
     n: int | None = None
+    excluded: int | None = None
+    assumed: bool = False
     note: str = ""
     held: HoldKind = "gate"
 

@@ -85,8 +85,8 @@ def key_from(step: Step, needs: Mapping[str, Result]) -> str | None:
     parts: dict[str, Json] = {}
     for read in step.reads:
         role, _, part = read.partition(".")
-        value = part_of(needs[role], part) if role in needs else None
-        if value is None:
+        value = part_of(needs[role], part.removesuffix("?")) if role in needs else None
+        if value is None and (role not in needs or not part.endswith("?")):
             return None
         parts[read] = value
     return digest({"op": step.op, **step.fields, "reads": parts})
@@ -106,7 +106,8 @@ def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -
 def identity(result: Result, op: Op) -> str:
     """The digest of what a result gives to the steps that read it."""
     names = result.outputs if op.identity is None else op.identity
-    return digest({"artifacts": dict(result.artifacts), "outputs": {name: result.outputs.get(name) for name in names}})
+    artifacts: Json = {name: content for name, content in result.artifacts.items() if name not in op.aside}
+    return digest({"artifacts": artifacts, "outputs": {name: result.outputs.get(name) for name in names}})
 
 
 def needed_key(step: Step, role: str, keys: Mapping[Place, str | None], current: Mapping[str, Pointer]) -> str | None:

@@ -176,6 +176,8 @@ class Verdict(Record):
     test: str = ""
     n: int | None = None
     note: str = ""
+    excluded: int | None = None
+    assumed: bool = False
 
 
 class Moved(Record):

@@ -66,13 +66,14 @@ class Op(Frozen):
     """One kind of work. `done` is its past participle, which names its counter.
 
     `run` is the step function, "module:function"; None for an op without a worker. `identity`: the outputs that count,
-    besides all artifacts, when two results are compared for early cutoff; None: all outputs.
+    besides all artifacts, when two results are compared for early cutoff; None: all outputs. `aside`: artifacts that do not count.
     """
 
     name: str
     done: str
     run: str | None = None
     identity: tuple[str, ...] | None = None
+    aside: tuple[str, ...] = ()
 
 
 Ops: TypeAlias = Mapping[str, Op]
@@ -84,10 +85,11 @@ class Step(Frozen):
 
     `fields` are the JSON values that determine the result, without what `reads` names. `key` is None while it depends on
     bytes that are not built yet; `reads` then names the parts of the needed results that complete it, as "role.artifacts.NAME"
-    or "role.outputs.NAME.NAME". `spec` is a digest of the same by declaration; it is always known, so a plan can name the step
-    before it is built. `own` are the fields without the keys of other steps: the step may be adopted when the contents it reads
-    are those of an earlier build (early cutoff); None: its key is by content already. `inputs` is the JSON payload for the
-    worker. `needs`: role -> place of a step whose result it reads; `given`: role -> key of a result that exists already.
+    or "role.outputs.NAME.NAME", with "?" at the end for a part that a result may lack. `spec` is a digest of the same by
+    declaration; it is always known, so a plan can name the step before it is built. `own` are the fields without the
+    keys of other steps: the step may be adopted when the contents it reads are those of an earlier build (early cutoff); None: its
+    key is by content already. `inputs` is the JSON payload for the worker. `needs`: role -> place of a step whose result it
+    reads; `given`: role -> key of a result that exists already.
     `kin`: steps of one op and kin have comparable durations in all families. `effect`: it moves a pointer and has no result.
     `makes` names the artifact of its result that becomes the pointer's own.
     """

@@ -1,6 +1,6 @@
 """From Dataset documents to nodes: one per version, with its `prepare` step. Pure, given the catalog and the observed files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
 from leptonctl.core import address
@@ -52,8 +52,16 @@ class Dataset(Frozen):
     @property
     def checks(self) -> dict[str, Json]:
         """The contract's checks on requests, by column: in no key, so a server gets them with the binding."""
+        return self._checks(CHECK_FIELDS)
+
+    @property
+    def row_checks(self) -> dict[str, Json]:
+        """The contract's checks on rows, by column: in no key, so rows in place are checked when one is declared."""
+        return self._checks((*CHECK_FIELDS, "unique"))
+
+    def _checks(self, names: Collection[str]) -> dict[str, Json]:
         columns = cast("dict[str, dict[str, Json]]", self.inputs["columns"])
-        checks = {name: {k: v for k, v in spec.items() if k in CHECK_FIELDS} for name, spec in columns.items()}
+        checks = {name: {k: v for k, v in spec.items() if k in names} for name, spec in columns.items()}
         return {name: cast("Json", fields) for name, fields in checks.items() if fields}
 
     def prepare(self, *, stratify: bool) -> Step:
@@ -133,14 +141,17 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
     step = dataset.prepare(stratify=stratify)
     assert step.key is not None
     declared = dataset.declared
+    # rows that are in place are checked again when these change
+    notes: dict[str, Json] = {"checks": dataset.row_checks} if dataset.row_checks else {}
     return Node(
         address=dataset.address,
         digest=step.key,
-        declaration=declaration(step.fields, {}, [step]),
+        declaration=declaration(step.fields, notes, [step]),
         recipe=step.fields,
         origins=recipe_origins(declared),
         span=declared.span,
         steps=(step,),
+        notes=notes,
     )
 
 
@@ -255,7 +266,8 @@ def _privacy(privacy: Json) -> dict[str, Json] | None:
         "drop": cast("Json", sorted(drop)),
         "hash": cast("Json", sorted(hashed)),
         "key": privacy.get("key"),
-        "key_id": privacy.get("key_id") if hashed else None,
+        # without hashed columns the key still guards what the rows are known by
+        "key_id": privacy.get("key_id") if privacy.get("key") else None,
     }
 
 

@@ -38,15 +38,23 @@ class Flips(Record):
 class CompareOutputs(Record):
     """The version bound now (a) and the candidate (b) on `rows` rows that neither was trained on; `excluded` rows were left out.
 
-    `not_comparable` says why the two cannot be measured on the same rows; "" when they can.
+    `excluded_by`: how many of those each was trained on. `not_comparable` says why the figures do not compare the two; "" when they do.
     """
 
     rows: int
     excluded: int = 0
+    excluded_by: Mapping[str, int] = {}
     metrics: Mapping[str, Pair] = {}
     flips: Flips = Flips()
     notes: tuple[str, ...] = ()
     not_comparable: str = ""
+
+    @property
+    def grounds(self) -> str:
+        """Which evaluation rows were left out, in words; "" for none."""
+        learners = {"bound": "the bound version", "candidate": "the candidate"}
+        parts = [f"{learners.get(version, version)} learned {count}" for version, count in self.excluded_by.items() if count]
+        return f"{self.excluded} of {self.excluded + self.rows} rows left out: {', '.join(parts)}" if parts else ""
 
     def pair(self, name: str) -> tuple[float, float] | None:
         """A metric of (bound, candidate); None when one of them is not a finite number."""

@@ -2,15 +2,19 @@
 
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.gate import Gate
 from leptonctl.core.values import Json, Path
-from leptonctl.kinds.gate_rules import find_rule, own_metrics, rules_for
+from leptonctl.kinds.gate_rules import ASSUME, COMPARABLE, COMPARE, Rule, find_rule, own_metrics, rules_for
 from leptonctl.kinds.model_version import Model
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Metric
+
+PERCENT = 100
 
 
 def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[Diagnostic]) -> Iterator[Gate]:
@@ -25,7 +29,8 @@ def gates_of(declared: Declared, model: Model, catalog: Catalog, problems: list[
             if problem is not None:
                 _add_once(problems, problem)
             else:
-                yield from _gates(declared, (*at, metric), metric, limits, problems)
+                provider = catalog.metrics.get((model.task, metric))
+                yield from _gates(declared, (*at, metric), metric, provider, limits, problems)
 
 
 def gates_for_unknown_models(declared: Declared, models: Collection[str]) -> Iterator[Diagnostic]:
@@ -49,12 +54,56 @@ def _blocks(declared: Declared) -> Iterator[tuple[Path, str, dict[str, Json]]]:
             yield ("gates", index), str(block.get("models") or "*"), {k: v for k, v in block.items() if k != "models"}
 
 
-def _gates(declared: Declared, at: Path, metric: str, limits: dict[str, Json], problems: list[Diagnostic]) -> Iterator[Gate]:
-    for name, limit in limits.items():
-        if find_rule(metric, name) is None:
+def _gates(
+    declared: Declared, at: Path, metric: str, provider: Metric | None, limits: dict[str, Json], problems: list[Diagnostic]
+) -> Iterator[Gate]:
+    assume = limits.get(COMPARABLE) == ASSUME
+    rules = {name: find_rule(metric, name) for name in limits if name != COMPARABLE}
+    if COMPARABLE in limits and not any(rule is not None and rule.evidence == COMPARE for rule in rules.values()):
+        _add_once(problems, _nothing_compared(declared, (*at, COMPARABLE), metric))
+    for name, rule in rules.items():
+        limit, span = limits[name], declared.at(*at, name)
+        if rule is None:
             _add_once(problems, _unknown_rule(declared, (*at, name), metric, name))
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
-            yield Gate(metric=metric, rule=name, limit=float(limit), span=declared.at(*at, name))
+            detail = impossible(rule, metric, float(limit), provider)
+            if detail:
+                summary, hint = "Gate has a limit that no value can be measured against", _limit_hint(float(limit), provider)
+                _add_once(problems, error("impossible-limit", summary, detail, span=span, hint=hint))
+            else:
+                yield Gate(metric=metric, rule=name, limit=float(limit), span=span, assume=assume and rule.evidence == COMPARE)
+
+
+def impossible(rule: Rule, metric: str, limit: float, provider: Metric | None) -> str:
+    """Why a limit never holds a version, or always does; "" when it can decide."""
+    if not isfinite(limit):
+        return f"the limit of {metric} is not a finite number"
+    least, most = (provider.least, provider.most) if provider is not None else (rule.least, rule.most)
+    if rule.evidence == COMPARE and provider is not None:
+        most = None if least is None or most is None else most - least
+        least = 0.0
+    if (least is None or limit >= least) and (most is None or limit <= most):
+        return ""
+    measured = rule.label(metric)
+    if least is not None and most is not None:
+        return f"{measured} is between {least:g} and {most:g}"
+    return f"{measured} is never below {least:g}" if most is None else f"{measured} is never above {most:g}"
+
+
+def _limit_hint(limit: float, provider: Metric | None) -> str:
+    if provider is not None and provider.most == 1 and 1 < limit <= PERCENT:
+        return f"write {limit / PERCENT:g} for {limit:g} percent"
+    return "write a limit that the metric can miss"
+
+
+def _nothing_compared(declared: Declared, at: Path, metric: str) -> Diagnostic:
+    return error(
+        "unknown-rule",
+        "Gate has a rule that does not exist",
+        f"`{COMPARABLE}` is for gates that compare with the version bound now, and this one on {metric} does not",
+        span=declared.key_at(*at),
+        hint=f"remove `{COMPARABLE}`",
+    )
 
 
 def _wrong_metric(declared: Declared, at: Path, metric: str, model: Model, catalog: Catalog) -> Diagnostic | None:

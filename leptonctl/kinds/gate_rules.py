@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.spi.learning import Schema
 
@@ -21,6 +21,8 @@ GreaterIsBetter: TypeAlias = Callable[[str], bool]
 Judge: TypeAlias = "Callable[[Gate, Evidence, GreaterIsBetter], Judgement]"
 Passes: TypeAlias = Callable[[float, float, float], bool]
 
+COMPARABLE, ASSUME = "comparable", "assume"
+"""The key beside the limits of a gate, and its one value."""
 TOLERANCE = 1e-9
 """Relative to the measured values: missing a limit by less counts as meeting it, since 0.95 - 0.945 is not 0.005 in floating point."""
 NOTHING_BOUND = "nothing is bound yet"
@@ -36,7 +38,7 @@ class Rule(Frozen):
     evidence; None: every metric of the model's task that is one number.
     judge: pure; `passed` is None while its evidence is absent.
     label: metric -> what is measured, as a phrase. sign: how the value must compare with the limit, which is inclusive.
-    limit: what the limit is, as a phrase. least: the smallest limit allowed.
+    limit: what the limit is, as a phrase. least: the smallest limit allowed. most: the largest that can matter, for its one metric.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Rule(Frozen):
     sign: Literal["≥", "≤"]
     limit: str
     least: float | None = None
+    most: float | None = None
     metric: str | None = None
     label: Callable[[str], str] = str
 
@@ -67,11 +70,11 @@ def _max_drop(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter
         return comparison
     pair = comparison.pair(gate.metric)
     if pair is None:
-        return Judgement(gate=gate, passed=False, n=comparison.rows, note=UNDEFINED)
+        return _compared(Judgement(gate=gate, passed=False, n=comparison.rows, note=UNDEFINED), comparison)
     bound, candidate = pair
     drop = bound - candidate if greater_is_better(gate.metric) else candidate - bound
     passed = at_most(drop, gate.limit, max(abs(bound), abs(candidate)))
-    return Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=comparison.rows)
+    return _compared(Judgement(gate=gate, passed=passed, value=drop, bound=bound, candidate=candidate, n=comparison.rows), comparison)
 
 
 def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
@@ -80,8 +83,9 @@ def _max_flips(gate: Gate, evidence: Evidence, _: GreaterIsBetter) -> Judgement:
         return comparison
     flips = comparison.flips
     if flips.share is None:
-        return Judgement(gate=gate, passed=False, n=flips.rows, note=NO_LABELS)
-    return Judgement(gate=gate, passed=at_most(flips.share, gate.limit, flips.share), value=flips.share, n=flips.rows)
+        return _compared(Judgement(gate=gate, passed=False, n=flips.rows, note=NO_LABELS), comparison)
+    passed = at_most(flips.share, gate.limit, flips.share)
+    return _compared(Judgement(gate=gate, passed=passed, value=flips.share, n=flips.rows), comparison)
 
 
 MIN = Rule(name="min", evidence=EVALUATE, judge=_min, sign="≥", limit="smallest value that passes")
@@ -91,7 +95,13 @@ MAX_DROP = Rule(
     limit="how much worse it may be than the version bound now",
 )  # fmt: skip
 MAX_FLIPS = Rule(
-    name="max", metric="flips", evidence=COMPARE, judge=_max_flips, sign="≤", limit="the largest share of rows whose label may change"
+    name="max",
+    metric="flips",
+    evidence=COMPARE,
+    judge=_max_flips,
+    sign="≤",
+    limit="the largest share of rows whose label may change",
+    most=1,
 )
 
 RULES: tuple[Rule, ...] = (MIN, MAX, MAX_DROP, MAX_FLIPS)
@@ -119,6 +129,10 @@ def limits(rules: Rules = RULES) -> dict[str, Schema]:
     for rule in sorted(rules, key=lambda r: r.metric is not None):
         least = {} if rule.least is None else {"minimum": rule.least}
         schemas.setdefault(rule.name, {"description": f"{rule.limit[:1].upper()}{rule.limit[1:]}.", "type": "number", **least})
+    schemas[COMPARABLE] = {
+        "description": "`assume`: judge the comparison also where it cannot be told that it is fair to both versions.",
+        "enum": [ASSUME],
+    }
     return schemas
 
 
@@ -175,6 +189,14 @@ def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
         return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)
     if comparison is None:
         return Judgement(gate=gate, passed=None)
-    if comparison.not_comparable or not comparison.rows:
-        return Judgement(gate=gate, passed=False, n=comparison.rows, note=comparison.not_comparable or NO_ROWS, held="not_comparable")
-    return comparison
+    if comparison.rows and (gate.assume or not comparison.not_comparable):
+        return comparison
+    note = f"not comparable: {comparison.not_comparable}" if comparison.not_comparable else NO_ROWS
+    return Judgement(gate=gate, passed=False, n=comparison.rows, excluded=comparison.excluded, note=note, held="not_comparable")
+
+
+def _compared(judgement: Judgement, comparison: CompareOutputs) -> Judgement:
+    """The judgement with the grounds of its comparison: what was left out, and what was assumed."""
+    assumption = f"assumed comparable, although {comparison.not_comparable}" if comparison.not_comparable else ""
+    note = "; ".join(part for part in (judgement.note, comparison.grounds, assumption) if part)
+    return replace(judgement, excluded=comparison.excluded, assumed=bool(comparison.not_comparable), note=note)

@@ -34,6 +34,7 @@ def verdict_of(address: str, judgement: Judgement) -> Verdict:
         address=address, metric=judgement.gate.metric, rule=judgement.gate.rule, limit=judgement.gate.limit,
         passed=judgement.passed, value=judgement.value, bound=judgement.bound, candidate=judgement.candidate,
         low=low, high=high, test=judgement.test, n=judgement.n, note=judgement.note,
+        excluded=judgement.excluded, assumed=judgement.assumed,
     )  # fmt: skip
 
 
@@ -44,6 +45,7 @@ def judgement_of(verdict: Verdict) -> Judgement:
         gate=Gate(metric=verdict.metric, rule=verdict.rule, limit=verdict.limit),
         passed=verdict.passed, value=verdict.value, bound=verdict.bound, candidate=verdict.candidate,
         interval=interval, test=verdict.test, n=verdict.n, note=verdict.note,
+        excluded=verdict.excluded, assumed=verdict.assumed,
     )  # fmt: skip
 
 

@@ -9,7 +9,14 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIN
 OPS: dict[str, Op] = {
     op.name: op
     for op in (
-        Op(name="prepare", done="prepared", run="leptonctl.learning.steps.prepare:run", identity=("contract", "rows_digest")),
+        # by what rows are known decides comparisons, not what is learned from them
+        Op(
+            name="prepare",
+            done="prepared",
+            run="leptonctl.learning.steps.prepare:run",
+            identity=("contract", "rows_digest"),
+            aside=("train.rows", "test.rows"),
+        ),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
         Op(name="evaluate", done="evaluated", run="leptonctl.learning.steps.evaluate:run"),

@@ -18,9 +18,10 @@ def flips(store: Artifacts, project: Path, needs: Mapping[str, Result], scoring:
     request = replace(read_inputs("compare", scoring, CompareInputs), metrics=())
     bench = Bench(project=project, artifacts=store, progress=_silent)
     try:
-        return comparison(request, needs, bench).flips.to_json()
+        outputs = comparison(request, needs, bench)
     except ProviderError:
         return None
+    return None if outputs.not_comparable and not outputs.rows else outputs.flips.to_json()
 
 
 def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:

@@ -1,17 +1,26 @@
 """Reads the results of earlier steps: prepared rows, contracts, packages and native models. Keeps nothing."""
 
+from __future__ import annotations
+
+import io
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, package_digest
 from leptonctl.core.result import Result
+from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
-from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
-from leptonctl.learning.tables.prepared import Rows, read_ids, read_rows
+from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs, RowList
+from leptonctl.learning.tables.prepared import Rows, read_rows
+from leptonctl.learning.tables.row_list import FILES, Marks, unpack
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
+
+if TYPE_CHECKING:
+    import polars as pl
 
 WIDE = "float64"
 
@@ -62,9 +71,22 @@ def read_prepared(prepare: Result, side: str, task: str, artifacts: Artifacts) -
     return read_rows(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"]), read_contract(prepare), task)
 
 
-def training_row_ids(prepare: Result, artifacts: Artifacts) -> frozenset[bytes]:
-    """The identities of the rows that a version was trained on."""
-    return read_ids(artifacts.get_artifact(prepare.artifacts["train.parquet"]))
+def read_row_list(prepare: Result, side: str, artifacts: Artifacts) -> tuple[RowList, Marks] | None:
+    """By what the rows of a side are known; None when the step recorded no list."""
+    rows = read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs).row_lists.get(side)
+    digest = prepare.artifacts.get(FILES[side])
+    return None if rows is None or digest is None else (rows, unpack(artifacts.get_artifact(digest), rows))
+
+
+def read_side(prepare: Result, side: str, artifacts: Artifacts) -> Side:
+    """The rows of a side as a comparison needs them. Their cells are read when they are asked for."""
+
+    def cells() -> pl.DataFrame:
+        import polars as pl
+
+        return pl.read_parquet(io.BytesIO(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"])))
+
+    return Side(listed=read_row_list(prepare, side, artifacts), contract=read_contract(prepare), cells=cells)
 
 
 def native_files(train: Result, artifacts: Artifacts) -> Mapping[str, bytes]:

@@ -29,14 +29,44 @@ class Notice(Outputs):
     severity: str = "warning"
 
 
+class ColumnProfile(Outputs):
+    """What later checks need of a column, over all filled rows: the range of its numbers, missing cells, whether all others differ."""
+
+    min: float | None = None
+    max: float | None = None
+    missing: int = 0
+    unique: bool = False
+
+
+class RowList(Outputs):
+    """By what the rows of one side are known when versions are compared; the artifact of the side holds the marks, `digest` is theirs.
+
+    format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
+    do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
+    each declared column. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
+    the id of the key of the ids.
+    """
+
+    format: str
+    columns: tuple[tuple[str, str], ...]
+    left_out: tuple[str, ...] = ()
+    reading: Mapping[str, str] = {}
+    key: str | None = None
+    id: str | None = None
+    id_key: str | None = None
+    digest: str = ""
+
+
 class PrepareOutputs(Outputs):
-    """`rows` and `rows_digest` are by side, `train` and `test`."""
+    """`rows`, `rows_digest` and `row_lists` are by side, `train` and `test`. `profile`: of the columns that are not private."""
 
     rows: Mapping[str, int]
     rows_digest: Mapping[str, str]
     contract: Contract
+    row_lists: Mapping[str, RowList] = {}
     checks: Sequence[Notice] = ()
     stratified: bool = False
+    profile: Mapping[str, ColumnProfile] = {}
 
 
 class TrainOutputs(Outputs):
@@ -114,8 +144,18 @@ class Flips(Outputs):
     share: float | None = None
 
 
+class Excluded(Outputs):
+    """How many evaluation rows each was trained on: the version bound now and the candidate. A row may be counted in both."""
+
+    bound: int = 0
+    candidate: int = 0
+
+
 class CompareOutputs(Outputs):
-    """`n` is the number of rows compared; `excluded` counts those left out because one of the two versions was trained on them."""
+    """`n` is the number of rows compared; `excluded` counts those left out because one of the two versions was trained on them.
+
+    `not_comparable` says why the figures do not compare the two; "" when they do.
+    """
 
     n: int
     rows: int
@@ -123,3 +163,5 @@ class CompareOutputs(Outputs):
     metrics: Mapping[str, Sides]
     flips: Flips
     notes: Sequence[str] = ()
+    excluded_by: Excluded = Excluded()
+    not_comparable: str = ""

@@ -181,12 +181,17 @@ class Scoring(Frozen):
 
 
 class Metric(Frozen):
-    """One number (`score`) or one curve or matrix (`detail`, a JSON object shown under `evaluation`), or both."""
+    """One number (`score`) or one curve or matrix (`detail`, a JSON object shown under `evaluation`), or both.
+
+    `least` and `most` are the ends of its range, None where it has none: a gate's limit beyond them is refused.
+    """
 
     name: str
     task: LearningTask
     description: str
     greater_is_better: bool | None
+    least: float | None = None
+    most: float | None = None
     score: Callable[[np.ndarray, Prediction, Scoring], float] | None = None
     detail: Callable[[np.ndarray, Prediction, Scoring], Json] | None = None
     needs_probabilities: bool = False

@@ -41,6 +41,8 @@ def judgement_to_json(judgement: Judgement) -> dict[str, Any]:
         "interval": list(judgement.interval) if judgement.interval else None,
         "test": judgement.test,
         "n": judgement.n,
+        "excluded": judgement.excluded,
+        "assumed": judgement.assumed,
         "note": judgement.note,
     }
 

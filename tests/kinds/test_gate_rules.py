@@ -146,7 +146,7 @@ def test_a_drop_of_an_undefined_metric_does_not_pass(bound: float | None, candid
 @pytest.mark.parametrize(("changed", "passed"), [(0, True), (4, True), (5, True), (6, False), (100, False)])
 def test_flips(changed: int, passed: bool) -> None:
     share = changed / 100
-    expected = Judgement(gate=gate("flips", "max", 0.05), passed=passed, value=share, n=100)
+    expected = Judgement(gate=gate("flips", "max", 0.05), passed=passed, value=share, n=100, excluded=0)
     assert one("flips", "max", 0.05, flipped(changed, 100)) == expected
 
 
@@ -166,7 +166,7 @@ def test_without_rows_the_versions_are_not_comparable(metric: str, rule: str) ->
 def test_the_reason_why_versions_are_not_comparable_is_given(metric: str, rule: str) -> None:
     why = "they predict different targets"
     judgement = one(metric, rule, 1.0, Evidence(comparison=CompareOutputs(rows=12, metrics={"f1": Pair(a=1.0, b=1.0)}, not_comparable=why)))
-    assert (judgement.passed, judgement.value, judgement.note, judgement.held) == (False, None, why, "not_comparable")
+    assert (judgement.passed, judgement.value, judgement.note, judgement.held) == (False, None, f"not comparable: {why}", "not_comparable")
 
 
 @pytest.mark.parametrize(("metric", "rule"), [("f1", "max_drop"), ("flips", "max")])
@@ -255,7 +255,7 @@ def test_a_new_rule_is_one_value_in_the_table() -> None:
     assert needs_comparison(gates, rules)
     assert not needs_comparison(gates[:1] + gates[2:], rules)
     assert own_metrics(rules) == ("flips", "size_mb")
-    assert set(limits(rules)) == {"min", "max", "max_drop", "sure_drop"}
+    assert set(limits(rules)) == {"min", "max", "max_drop", "sure_drop", "comparable"}
     assert limits(rules)["sure_drop"]["description"] == "Drop to be sure of."
     assert sure.describe(gates[1]) == "sure mae ≤ 0.2"
     evidence = replace(compared("mae", 1.0, 1.125), evaluations=evaluated(f1=0.9).evaluations)

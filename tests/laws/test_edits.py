@@ -170,7 +170,7 @@ SERVED = [
     Case(name="gate against the version bound now", edit=both(swap(PLACES, "line: v1", "line: v2"), append(PLACES, "  f1: {max_drop: 0.5}\n")), moves={PROD_LINE: "update compare bind"}),
     Case(name="gate on flips", edit=both(swap(PLACES, "line: v1", "line: v2"), append(PLACES, "  flips: {max: 0.5}\n")), moves={PROD_LINE: "update compare bind"}),
     Case(name="gates on both", edit=both(swap(PLACES, "line: v1", "line: v2"), append(PLACES, "  flips: {max: 0.5}\n  f1: {max_drop: 0.5}\n  recall: {min: 0.1}\n")), moves={PROD_LINE: "update evaluate compare bind"}),
-    Case(name="gate known to fail", edit=both(swap(PLACES, "line: v1", "line: v2"), swap(PLACES, "{min: 0.5}", "{min: 1.01}")), moves={PROD_LINE: "update bind"}, exit_code=6),
+    Case(name="gate known to fail", edit=both(swap(PLACES, "line: v1", "line: v2"), swap(PLACES, "{min: 0.5}", "{min: 0.9999}")), moves={PROD_LINE: "update bind"}, exit_code=6),
     Case(name="new environment", edit=new_environment, moves={"environment/test": "create", "environment/test/line": "create bind", "environment/test/tree": "create bind"}),
     Case(name="environment removed", edit=without_dev, moves={"environment/dev": "remove", DEV_LINE: "remove bind", DEV_TREE: "remove bind"}),
     Case(name="binding removed", edit=swap(PLACES, "  tree: small\n", ""), moves={DEV_TREE: "remove bind"}),

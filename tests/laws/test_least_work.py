@@ -81,12 +81,12 @@ def test_a_destroyed_environment_is_only_bound_again(served_copy: Path) -> None:
 
 
 def test_a_gate_that_failed_passes_without_training_once_it_is_loosened(served_copy: Path) -> None:
-    swap(PLACES, "accuracy: {min: 0.5}", "recall: {min: 1.01}")(served_copy)
+    swap(PLACES, "accuracy: {min: 0.5}", "recall: {max: 0.01}")(served_copy)
     swap(PLACES, "line: v1", "line: v2")(served_copy)
     # recall is not among the metrics of the model: the gate asks for it
     apply(served_copy, GATE, evaluated=1)
     assert projects.state_of(served_copy)["current"]["environment/prod/line"]["digest"] == digests(served_copy, "model/line@v1")[0]
-    swap(PLACES, "{min: 1.01}", "{min: 0.1}")(served_copy)
+    swap(PLACES, "{max: 0.01}", "{max: 1}")(served_copy)
     apply(served_copy, bound=1)
     assert projects.served(served_copy, "prod")["models"][0]["version"] == "v2"
 

@@ -15,6 +15,7 @@ from leptonctl.core.contract import Column, Contract
 from leptonctl.core.manifest import Graph, Manifest, ManifestColumn, Place, package_digest
 from leptonctl.core.result import Result
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
+from leptonctl.learning.tables.row_list import list_rows
 from leptonctl.spi.running import Bench
 
 
@@ -59,10 +60,14 @@ def prepared(shelf, train, test, target="y"):
         frame.with_columns(ids).write_parquet(out)
         return shelf.put_artifact(out.getvalue())
 
+    sides = {"train": train, "test": test}
+    lists = {side: list_rows(frame, "csv") for side, frame in sides.items()}
     outputs = PrepareOutputs(
-        rows={"train": train.height, "test": test.height}, rows_digest={}, contract=contract(train, target)
+        rows={side: frame.height for side, frame in sides.items()}, rows_digest={}, contract=contract(train, target),
+        row_lists={side: rows for side, (rows, _) in lists.items()},
     )  # fmt: skip
-    artifacts = {"train.parquet": put(train), "test.parquet": put(test)}
+    artifacts = {f"{side}.parquet": put(frame) for side, frame in sides.items()}
+    artifacts |= {f"{side}.rows": shelf.put_artifact(marks.pack()) for side, (_, marks) in lists.items()}
     return Result(key="sha256:0", op="prepare", artifacts=artifacts, outputs=outputs.to_json())
 
 

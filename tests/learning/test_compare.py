@@ -1,10 +1,12 @@
 """`compare`: which rows count, metrics of both sides, flips."""
 
 import numpy as np
+import polars as pl
 import pytest
 import sklearn.metrics as sk
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
 from leptonctl.learning.inputs import CompareInputs
 from leptonctl.learning.outputs import Flips, Sides
@@ -36,7 +38,11 @@ def test_rows_that_either_has_learned_from_are_left_out(tmp_path):
     a, b = model_a.predict(fresh.select("c0", "c1").to_numpy()), model_b.predict(fresh.select("c2", "c0", "c4").to_numpy())
     y = np.array(fresh["y"].to_list())
     assert (out["n"], out["rows"], out["excluded"]) == (169, 169, 250)
-    assert list(out) == ["n", "rows", "excluded", "metrics", "flips", "notes"]
+    assert list(out) == ["n", "rows", "excluded", "metrics", "flips", "notes", "excluded_by", "not_comparable"]
+    assert (out["excluded_by"], out["not_comparable"]) == ({"bound": 50, "candidate": 250}, "")
+    assert out["notes"] == [
+        "of 419 evaluation rows without 50 that the bound version was trained on and 250 that the candidate was trained on"
+    ]
     assert out["metrics"]["accuracy"] == {"a": sk.accuracy_score(y, a), "b": sk.accuracy_score(y, b)}
     assert out["flips"] == {"rows": 169, "changed": int((a != b).sum()), "share": float((a != b).mean())}
     assert out["flips"]["changed"] > 0
@@ -110,16 +116,44 @@ def test_a_bound_version_that_needs_a_column_the_candidate_lacks(tmp_path):
     bound, _ = exported(shelf, frame[:300], ["c0", "c5"], max_iter=5000)
     fewer = frame.drop("c5")
     candidate, _ = exported(shelf, fewer[:300], ["c0"], max_iter=5000)
-    with pytest.raises(ProviderError, match="cannot be compared") as refused:
-        run(
-            shelf,
-            tmp_path,
-            prepare=prepared(shelf, fewer[:300], fewer[300:]),
-            export=candidate,
-            bound_prepare=prepared(shelf, frame[:300], frame[300:]),
-            bound_export=bound,
-        )
-    assert "c5" in refused.value.detail
+    out = run(
+        shelf,
+        tmp_path,
+        prepare=prepared(shelf, fewer[:300], fewer[300:]),
+        export=candidate,
+        bound_prepare=prepared(shelf, frame[:300], frame[300:]),
+        bound_export=bound,
+    )
+    assert (out["rows"], out["metrics"], out["flips"]) == (0, {}, {"rows": 0, "changed": 0, "share": None})
+    for reason in (
+        "other columns than that of the evaluation rows (c5)",
+        "reads the column c5, which the candidate's dataset does not have",
+    ):
+        assert reason in out["not_comparable"]
+
+
+def test_versions_that_answer_different_questions_are_not_comparable(tmp_path):
+    """B5 of the faults: another target of equal classes, and its brothers: other classes, another task, rows of unknown origin."""
+    shelf, frame = Shelf(), cancer()
+    swapped = frame.with_columns(y=frame["y"].replace({"malignant": "benign", "benign": "malignant"})).rename({"y": "z"})
+    three = frame.with_columns(y=pl.when(pl.col("c0") > 20).then(pl.lit("large")).otherwise("y"))
+    numbers = frame_of(load_breast_cancer(return_X_y=True)[0][:, :6], np.linspace(0, 1, 569))
+    candidate, _ = exported(shelf, frame[:300], ["c0"], max_iter=5000)
+    prepare = prepared(shelf, frame[:300], frame[300:])
+    for others, target, reason in (
+        (swapped, "z", "predicts z, the candidate y"),
+        (three, "y", "the classes differ: the bound version knows 3, the candidate 2, both 2"),
+        (numbers, "y", "the bound version is a regression, the candidate a classification"),
+    ):
+        bound, _ = exported(shelf, others[:300], ["c0"], target=target, **({} if others is numbers else {"max_iter": 5000}))
+        other = prepared(shelf, others[:300], others[300:], target=target)
+        out = run(shelf, tmp_path, prepare=prepare, export=candidate, bound_prepare=other, bound_export=bound)
+        assert reason in out["not_comparable"]
+    assert (out["rows"], out["metrics"]) == (0, {}), "a regression has no labels to compare"
+    unknown = replace(prepare, outputs={k: v for k, v in prepare.outputs.items() if k != "row_lists"})
+    out = run(shelf, tmp_path, prepare=prepare, export=candidate, bound_prepare=unknown, bound_export=candidate)
+    assert "not recorded which rows" in out["not_comparable"]
+    assert out["rows"] == 269, "for whoever takes the responsibility"
 
 
 def manifest(*columns, key_id=None):

@@ -86,11 +86,11 @@ def test_a_plan_saved_without_the_newer_keys_still_reads() -> None:
 def test_json_holds_every_field() -> None:
     assert judgement_to_json(SURE) == {
         "metric": "f1", "rule": "max_drop", "limit": 0.01, "passed": True, "value": 0.004, "bound": 0.94, "candidate": 0.936,
-        "interval": [-0.002, 0.009], "test": "paired bootstrap", "n": 812, "note": "",
+        "interval": [-0.002, 0.009], "test": "paired bootstrap", "n": 812, "excluded": None, "assumed": False, "note": "",
     }  # fmt: skip
     assert judgement_to_json(JUDGED[2]) == {
         "metric": "mae", "rule": "max", "limit": 2, "passed": None, "value": None, "bound": None, "candidate": None,
-        "interval": None, "test": "", "n": None, "note": "",
+        "interval": None, "test": "", "n": None, "excluded": None, "assumed": False, "note": "",
     }  # fmt: skip
 
 

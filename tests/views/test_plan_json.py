@@ -62,7 +62,8 @@ def test_a_gate_has_the_uncertainty_of_its_value() -> None:
     assert change["gates"] == [
         {
             "metric": "f1", "rule": "max_drop", "limit": 0.01, "passed": True, "value": 0.003, "bound": None, "candidate": None,
-            "interval": [-0.002, 0.009], "test": "paired bootstrap", "n": 812, "note": "",
+            "interval": [-0.002, 0.009], "test": "paired bootstrap", "n": 812, "excluded": None, "assumed": False,
+            "note": "",
         }
     ]  # fmt: skip
 

@@ -1,13 +1,18 @@
 """The step `compare`: the bound package (a) and a candidate (b) on rows that neither was trained on. Records nothing."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from leptonctl.core.contract import Scalar
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, ManifestColumn
 from leptonctl.core.values import Json
+from leptonctl.learning.comparable import BOUND, CANDIDATE, Fair, fair_rows, left_out, other_question
 from leptonctl.learning.inputs import CompareInputs, read_inputs
-from leptonctl.learning.needs import Package, read_package, read_prepared, training_row_ids
-from leptonctl.learning.outputs import CompareOutputs, Flips, Sides
+from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
+from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
@@ -19,27 +24,58 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 
 def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOutputs:
-    """Compare both versions on the candidate's test rows, without those that either was trained on. Raises ProviderError."""
-    rows = read_prepared(needs["prepare"], "test", request.task, bench.artifacts)
-    training_ids = training_row_ids(needs["prepare"], bench.artifacts) | training_row_ids(needs["bound_prepare"], bench.artifacts)
-    keep = np.array([row not in training_ids for row in rows.ids], dtype=bool)
-    excluded = len(keep) - int(keep.sum())
-    if not keep.any():
-        return no_rows_left(excluded)
-    y, columns = rows.y[keep], take_rows(rows.columns, keep)
+    """Compare both versions on the candidate's test rows, without those that either was trained on.
+
+    Where that cannot be told, or the versions answer different questions, the outputs say why (`not_comparable`) and hold the figures
+    on the rows that are left, if there are any, for whoever takes the responsibility.
+    """
+    artifacts = bench.artifacts
+    candidate, bound = read_package(needs["export"], artifacts), read_package(needs["bound_export"], artifacts)
+    rows = read_prepared(needs["prepare"], "test", request.task, artifacts)
+    training = {BOUND: read_side(needs["bound_prepare"], "train", artifacts), CANDIDATE: read_side(needs["prepare"], "train", artifacts)}
+    fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
+    contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
+    reasons = (*other_question(*contracts, request.task, bound.manifest.task), *fair.reasons)
+    if request.task != bound.manifest.task:
+        return without_figures(fair, reasons)
+    if not fair.keep.any():
+        return no_rows_left(fair, reasons)
+    y, columns = rows.y[fair.keep], take_rows(rows.columns, fair.keep)
     bench.progress(message=f"comparing on {len(y)} rows")
-    candidate, bound = read_package(needs["export"], bench.artifacts), read_package(needs["bound_export"], bench.artifacts)
-    bound_columns = columns_for(bound.manifest, candidate.manifest, columns)
-    return compare(request, y, _answers(bound, bound_columns), _answers(candidate, columns), excluded)
+    try:
+        answers = _answers(bound, columns_for(bound.manifest, candidate.manifest, columns)), _answers(candidate, columns)
+        figures = compare(request, y, *answers)
+    except ProviderError as problem:
+        if problem.id != "not-comparable" and not reasons:
+            raise
+        return without_figures(fair, (*reasons, problem.detail.rstrip(".")))
+    return replace(figures, **_selection(fair, reasons), notes=[*_notes(fair), *figures.notes])
 
 
-def no_rows_left(excluded: int) -> CompareOutputs:
+def no_rows_left(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
     """The outputs when no row is fair to both. They are evidence too: a gate that needs the comparison cannot pass."""
-    note = f"one of the two was trained on all {excluded} evaluation rows of the candidate; `split: {{by: COLUMN}}` prevents that"
-    return CompareOutputs(n=0, rows=0, excluded=excluded, metrics={}, flips=Flips(rows=0), notes=[note])
+    count = len(fair.keep)
+    note = f"the two were trained on all {count} evaluation rows of the candidate; `split: {{by: COLUMN}}` prevents that"
+    return replace(without_figures(fair, reasons), notes=[note, *_notes(fair)])
 
 
-def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction, excluded: int = 0) -> CompareOutputs:
+def without_figures(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
+    """The outputs when nothing can be measured."""
+    return replace(CompareOutputs(n=0, rows=0, excluded=0, metrics={}, flips=Flips(rows=0)), **_selection(fair, reasons))
+
+
+def _selection(fair: Fair, reasons: Sequence[str]) -> dict[str, Any]:
+    """The fields that say which rows were left out, and why the figures do not compare the versions."""
+    learned = Excluded(bound=fair.learned[BOUND], candidate=fair.learned[CANDIDATE])
+    return {"excluded": int((~fair.keep).sum()), "excluded_by": learned, "not_comparable": "; ".join(reasons)}
+
+
+def _notes(fair: Fair) -> list[str]:
+    note = left_out(fair.learned, len(fair.keep))
+    return [note] if note else []
+
+
+def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction) -> CompareOutputs:
     """The metrics of both on the same rows, and the rows whose label differs."""
     if bound.labels is not None and candidate.labels is not None and bound.labels.dtype != candidate.labels.dtype:
         y, bound, candidate = to_strings(y), with_string_classes(bound), with_string_classes(candidate)
@@ -49,7 +85,7 @@ def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate:
     return CompareOutputs(
         n=len(y),
         rows=len(y),
-        excluded=excluded,
+        excluded=0,
         metrics={name: Sides(a=a.numbers[name], b=b.numbers[name]) for name in b.numbers if name in a.numbers},
         flips=flips(bound, candidate, len(y)),
         notes=[*(f"a: {note}" for note in a.notes), *(f"b: {note}" for note in b.notes)],

@@ -4,21 +4,26 @@ No message contains a cell of the data.
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from leptonctl.core.contract import Column, Contract, key_mark
+from leptonctl.core.canonical import digest
+from leptonctl.core.codec import plain
+from leptonctl.core.contract import Checks, Column, Contract, key_mark
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
-from leptonctl.learning.outputs import Notice, PrepareOutputs
+from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
 from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.raw import hashed
+from leptonctl.learning.tables.recheck import profile_of
+from leptonctl.learning.tables.row_list import FILES, list_rows
+from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
 from leptonctl.learning.tables.split import split_rows
 from leptonctl.project.digests import digest_of, stat_of
@@ -42,17 +47,23 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         marks = row_marks(tables, shape.id, key)
         parts = [part.with_columns(mark) for part, mark in zip(parts, marks, strict=True)]
     bench.progress(message="splitting the rows")
-    sides, stratified = _sides(request, tables, parts, shape.target)
+    places, stratified = _places(request, tables, parts[0][shape.target])
+    sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
     ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
+    row_lists, marks = _row_lists(request, tables, places, key)
+    private = {*request.privacy.drop, *request.privacy.hash} if request.privacy else set()
+    files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
+    files |= {FILES[side]: bench.artifacts.put_artifact(data) for side, data in marks.items()}
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
         rows_digest={side: rows_digest(ids[side], contract) for side in sides},
         contract=contract,
+        row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
         checks=[*_notices(shape, cells[0]), *_unseen_classes(sides, contract)],
         stratified=stratified,
+        profile=_profile(cells, private),
     )
-    files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 
@@ -81,7 +92,7 @@ def _read(source: SourceFile, bench: Bench) -> Table:
 
 def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
     """The hashing key, or None. Raises ProviderError (wrong-key) unless its mark equals the store's mark of this key id."""
-    if privacy is None or not privacy.hash:
+    if privacy is None or not (privacy.hash or privacy.key_id):
         return None
     key, key_id = read_secret(privacy.key if isinstance(privacy.key, dict) else {}, bench.project), privacy.key_id or ""
     if not bench.check_key(key_id, key_mark(key, key_id)):
@@ -163,14 +174,47 @@ def _target(values: pl.Series, shape: Shape) -> pl.Series:
     return values.cast(TARGET_DTYPES[shape.target_type]).rename(shape.target)
 
 
-def _sides(
-    request: PrepareInputs, tables: Sequence[Table], parts: Sequence[pl.DataFrame], target: str
-) -> tuple[dict[str, pl.DataFrame], bool]:
-    """Training and test rows, and whether they were stratified."""
-    if len(parts) > 1:
-        return {"train": parts[0], "test": parts[1]}, False
-    train, test, stratified = split_rows(request.split, tables[0], parts[0][target])
-    return {"train": parts[0][train], "test": parts[0][test]}, stratified
+def _places(request: PrepareInputs, tables: Sequence[Table], target: pl.Series) -> tuple[dict[str, tuple[int, np.ndarray]], bool]:
+    """The table and the row numbers of the training and test rows, and whether they were stratified."""
+    if len(tables) > 1:
+        return {side: (table, np.arange(tables[table].frame.height)) for side, table in (("train", 0), ("test", 1))}, False
+    train, test, stratified = split_rows(request.split, tables[0], target)
+    return {"train": (0, train), "test": (0, test)}, stratified
+
+
+def _row_lists(
+    request: PrepareInputs, tables: Sequence[Table], places: Mapping[str, tuple[int, np.ndarray]], key: bytes | None
+) -> tuple[dict[str, RowList], dict[str, bytes]]:
+    """By what the rows of each side are known, and the bytes of the marks."""
+    declared = request.privacy or Privacy()
+    privacy = Keyed(
+        columns=frozenset((*declared.drop, *declared.hash)), dropped=frozenset(declared.drop), key=key, key_id=declared.key_id
+    )  # fmt: skip
+    listed = [list_rows(_as_written(table), table.source.name, privacy=privacy) for table in tables]
+    marks = {side: listed[table][1].take(rows).pack() for side, (table, rows) in places.items()}
+    reading = [_reading(request, table) for table in tables]
+    return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
+
+
+def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
+    """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
+    checks = dict.fromkeys(Checks.__struct_fields__) | {"unique": None}
+    options = replace(table.options, encoding="", delimiter=None)
+    columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
+    return {"": digest(plain(options)), **columns}
+
+
+def _as_written(table: Table) -> pl.DataFrame:
+    """The table's cells before `missing_values` are replaced: the option of one version must not hide a row from another."""
+    if table.options.missing_values is None:
+        return table.frame
+    return table.source.read(table.path, replace(table.options, missing_values=None))
+
+
+def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str]) -> dict[str, ColumnProfile]:
+    """The profile of every column that is not private, over all tables."""
+    names = dict.fromkeys(name for table in cells for name in table if name not in private)
+    return {name: profile_of(pl.concat([table[name] for table in cells if name in table])) for name in names}
 
 
 def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:

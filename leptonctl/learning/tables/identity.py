@@ -30,7 +30,7 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
         numeric.append(_bits(target))
     fixed = np.concatenate(numeric, axis=1) if numeric else np.empty((len(target), 0), dtype=np.uint8)
     width, raw = fixed.shape[1], np.ascontiguousarray(fixed).tobytes()
-    prefixed = _length_prefixed(strings, len(target))
+    prefixed = length_prefixed(strings, len(target))
     return [
         hashlib.blake2b(raw[i * width : (i + 1) * width] + text.encode("utf-8"), digest_size=ID_BYTES).digest()
         for i, text in enumerate(prefixed)
@@ -53,7 +53,7 @@ def _bits(cells: pl.Series) -> np.ndarray:
     return np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).view(np.uint8).reshape(len(cells), -1)
 
 
-def _length_prefixed(strings: list[pl.Series], size: int) -> list[str]:
+def length_prefixed(strings: list[pl.Series], size: int) -> list[str]:
     """For each row its strings as `LENGTH:TEXT`, `-` for missing."""
     if not strings:
         return [""] * size

@@ -22,6 +22,8 @@ METRICS = (
         task="classification",
         description="Share of rows with the right label",
         greater_is_better=True,
+        least=0,
+        most=1,
         score=score,
         default=True,
     ),

@@ -26,6 +26,8 @@ METRICS = (
         task="classification",
         description="Mean recall over the classes that occur in the rows",
         greater_is_better=True,
+        least=0,
+        most=1,
         score=score,
         default=True,
     ),

@@ -23,6 +23,8 @@ METRICS = (
         task="classification",
         description="Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN)",
         greater_is_better=True,
+        least=0,
+        most=1,
         score=score,
         default=True,
     ),

@@ -28,6 +28,7 @@ METRICS = (
         task="classification",
         description="Mean negative logarithm of the probability given to the true class",
         greater_is_better=False,
+        least=0,
         score=score,
         needs_probabilities=True,
         default=True,

@@ -22,6 +22,7 @@ METRICS = (
         task="regression",
         description="Mean absolute error",
         greater_is_better=False,
+        least=0,
         score=score,
         default=True,
     ),

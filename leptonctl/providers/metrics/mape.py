@@ -22,6 +22,7 @@ METRICS = (
         task="regression",
         description="Mean absolute error relative to the target, as a fraction (0.1 is ten percent)",
         greater_is_better=False,
+        least=0,
         score=score,
         default=True,
     ),

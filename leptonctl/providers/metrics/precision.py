@@ -23,6 +23,8 @@ METRICS = (
         task="classification",
         description="Share of the rows predicted positive that are positive: TP / (TP + FP). 0 when none is predicted positive",
         greater_is_better=True,
+        least=0,
+        most=1,
         score=score,
         default=True,
     ),

@@ -25,6 +25,7 @@ METRICS = (
         task="regression",
         description="Share of the target's variance that is explained; 1 is perfect, 0 is as good as predicting the mean",
         greater_is_better=True,
+        most=1,
         score=score,
         default=True,
     ),

@@ -23,6 +23,8 @@ METRICS = (
         task="classification",
         description="Share of the positive rows that are predicted positive: TP / (TP + FN). 0 when there are no positive rows",
         greater_is_better=True,
+        least=0,
+        most=1,
         score=score,
         default=True,
     ),

@@ -22,6 +22,7 @@ METRICS = (
         task="regression",
         description="Square root of the mean squared error, in the unit of the target",
         greater_is_better=False,
+        least=0,
         score=score,
         default=True,
     ),

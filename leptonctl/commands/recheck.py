@@ -1,0 +1,62 @@
+"""Checks that are new since rows were prepared: run on the rows that are there, at plan time. Prepares nothing again."""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from leptonctl.commands.session import Session
+from leptonctl.core.codec import convert
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.plan import Settled
+from leptonctl.core.state import State
+from leptonctl.core.values import Json
+from leptonctl.kinds.dataset import Dataset, datasets
+
+
+def recheck(session: Session, settled: Settled, state: State | None) -> Iterator[Diagnostic]:
+    """Errors for rows that were prepared before and break a check that was declared, or is used here for the first time, since then."""
+    stale = dict(_checked(session, settled, state))
+    if not stale:
+        return
+    results = {key: settled.results[key] for key in stale if key in settled.results}
+    results |= session.store.results(stale.keys() - results.keys())
+    for key, dataset in stale.items():
+        if key in results:
+            yield from _violations(session, dataset, key, results)
+
+
+def _checked(session: Session, settled: Settled, state: State | None) -> Iterator[tuple[str, Dataset]]:
+    """The datasets with checks that their prepared rows may not have met, by the key of their rows."""
+    current = state.current if state else {}
+    for dataset in datasets(session.declarations).values():
+        node = settled.by_address.get(dataset.address)
+        if node is None or not node.notes:
+            continue
+        pointer, key = current.get(dataset.address), settled.keys.of(dataset.address, "prepare")
+        if key is not None and (pointer is None or pointer.declaration != node.declaration):
+            yield key, dataset
+
+
+def _violations(session: Session, dataset: Dataset, key: str, results: Mapping[str, object]) -> Iterator[Diagnostic]:
+    from leptonctl.core.result import Result
+    from leptonctl.learning.inputs import DeclaredColumn
+    from leptonctl.learning.tables.recheck import violations
+
+    result = results[key]
+    assert isinstance(result, Result)
+    columns = cast("dict[str, Json]", dataset.inputs["columns"])
+    private = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
+    declared = {
+        name: convert(column, DeclaredColumn)
+        for name, column in columns.items()
+        if name not in (*private.get("drop", ()), *private.get("hash", ()))
+    }
+    for found in violations(declared, result, session.store):
+        cells = "cells are" if found.count is None else "1 cell is" if found.count == 1 else f"{found.count} cells are"
+        source = cast("dict[str, Json]", dataset.inputs["source"])
+        yield error(
+            "data-contract",
+            "The data breaks its contract",
+            f'{source["path"]}: column "{found.column}": {cells} {found.description}, in the rows that were prepared before',
+            span=dataset.declared.at("columns", found.column, found.check),
+            hint="correct the rows in a new version of the data, or loosen the column's rule under `columns`",
+        )

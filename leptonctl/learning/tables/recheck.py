@@ -1,0 +1,136 @@
+"""Checks that were declared after rows were prepared, on the rows that are there. Reads no source and writes nothing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from leptonctl.core.contract import Checks, Scalar
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.inputs import DeclaredColumn
+from leptonctl.learning.outputs import ColumnProfile
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from leptonctl.core.result import Result
+    from leptonctl.spi.running import Artifacts
+
+NAMES = (*Checks.__struct_fields__, "unique")
+
+
+class Violation(Frozen):
+    """Cells that break one check of a column. `count` is None when only the profile is known to break it."""
+
+    column: str
+    check: str
+    description: str
+    count: int | None
+
+
+def profile_of(cells: pl.Series) -> ColumnProfile:
+    """The profile of a typed column."""
+    present = cells.drop_nulls()
+    numbers = present if present.dtype.is_numeric() else present.clear()
+    low, high = (numbers.min(), numbers.max()) if len(numbers) else (None, None)
+    return ColumnProfile(
+        min=None if low is None else float(low),  # type: ignore[arg-type]
+        max=None if high is None else float(high),  # type: ignore[arg-type]
+        missing=cells.null_count(),
+        unique=present.n_unique() == len(present),
+    )
+
+
+def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts: Artifacts) -> Iterator[Violation]:
+    """The declared checks that prepared rows break. The rows are read only for a check that their profile does not settle."""
+    profiles = profiles_of(prepare)
+    rows: dict[str, pl.DataFrame] = {}
+    for name, declared in columns.items():
+        for check in NAMES:
+            wanted = getattr(declared, check)
+            if wanted is None or wanted is (check == "nullable") or settled(check, wanted, profiles.get(name)):
+                continue
+            if not rows:
+                rows[""] = _read(prepare, artifacts)
+            found = _violation(name, check, wanted, rows[""], profiles.get(name))
+            if found is not None:
+                yield found
+
+
+def profiles_of(prepare: Result) -> Mapping[str, ColumnProfile]:
+    """The recorded profiles; none where an earlier release prepared the rows."""
+    from leptonctl.learning.inputs import read_record
+    from leptonctl.learning.outputs import PrepareOutputs
+
+    return read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs).profile
+
+
+def settled(check: str, wanted: object, profile: ColumnProfile | None) -> bool:
+    """Whether the profile alone shows that no cell breaks the check."""
+    if profile is None:
+        return False
+    if check == "min" and isinstance(wanted, int | float):
+        return profile.min is None or profile.min >= wanted
+    if check == "max" and isinstance(wanted, int | float):
+        return profile.max is None or profile.max <= wanted
+    return (check == "nullable" and not profile.missing) or (check == "unique" and profile.unique)
+
+
+def _violation(name: str, check: str, wanted: object, rows: pl.DataFrame, profile: ColumnProfile | None) -> Violation | None:
+    if name not in rows.columns:
+        # a column that is no feature: its cells are not kept, but its profile may be
+        broken = profile is not None and check != "values"
+        return Violation(column=name, check=check, description=_describe(check, wanted), count=None) if broken else None
+    count = int(MASKS[check](rows[name], wanted).fill_null(value=False).sum())
+    if not count and (profile is None or check == "values"):
+        return None
+    # rounded to float32, a cell may meet a limit that it breaks
+    return Violation(column=name, check=check, description=_describe(check, wanted), count=max(count, 1))
+
+
+def _describe(check: str, wanted: object) -> str:
+    return {
+        "min": f"below the minimum {wanted}",
+        "max": f"above the maximum {wanted}",
+        "values": "not among the allowed values",
+        "nullable": "missing where the contract requires a value",
+        "unique": "equal to a cell of another row",
+    }[check]
+
+
+def _read(prepare: Result, artifacts: Artifacts) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.concat(
+        [pl.read_parquet(io.BytesIO(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"]))) for side in ("train", "test")]
+    )
+
+
+def _outside(cells: pl.Series, values: object) -> pl.Series:
+    import polars as pl
+
+    assert isinstance(values, tuple)
+    dtype = cells.dtype if cells.dtype.is_numeric() or cells.dtype == pl.Boolean else pl.String
+    allowed = pl.Series([_written(v) if dtype == pl.String else v for v in values], dtype=dtype, strict=False).drop_nulls()
+    return ~cells.is_in(allowed.implode()) & cells.is_not_null()
+
+
+def _written(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _limit(cells: pl.Series, limit: object) -> pl.Series:
+    """The limit as a cell: prepared numbers are float32."""
+    import polars as pl
+
+    return pl.Series([limit], dtype=pl.Float64).cast(cells.dtype if cells.dtype.is_float() else pl.Float64)
+
+
+MASKS: Mapping[str, Callable[[pl.Series, object], pl.Series]] = {
+    "min": lambda cells, limit: cells < _limit(cells, limit)[0],
+    "max": lambda cells, limit: cells > _limit(cells, limit)[0],
+    "values": _outside,
+    "nullable": lambda cells, _: cells.is_null(),
+    "unique": lambda cells, _: ~cells.is_first_distinct() & cells.is_not_null(),
+}

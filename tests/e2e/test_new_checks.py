@@ -1,0 +1,76 @@
+"""Checks that are declared after the rows were prepared: they hold for the rows that are there, and nothing is trained."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import projects
+
+DATA = "kind: Dataset\nname: points\ntarget: side\ncolumns:\n  x: {min: 0}\nversions: {first: {source: data/points.csv}}\n"
+
+
+@pytest.fixture
+def root(tiny: Callable[..., Path]) -> Path:
+    root = tiny({"line": {"v1": "{}"}}, {"dev": "models: {line: v1}"})
+    (root / "data.yaml").write_text(DATA, encoding="utf-8")
+    done = projects.run("apply", "--yes", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+def column(root: Path, name: str) -> list[str]:
+    with (root / "data" / "points.csv").open(encoding="utf-8") as file:
+        return [row[name] for row in csv.DictReader(file)]
+
+
+def test_a_new_check_is_run_on_prepared_rows(root: Path) -> None:
+    """B4, with every kind of check as brothers."""
+    x = [float(cell) for cell in column(root, "x")]
+    sides = column(root, "side")
+    cases = {
+        "x: {min: 5}": (sum(v < 5 for v in x), "below the minimum 5"),
+        "x: {max: 2.5}": (sum(v > 2.5 for v in x), "above the maximum 2.5"),
+        "x: {values: [1.5, 2.5]}": (sum(v not in (1.5, 2.5) for v in x), "not among the allowed values"),
+        "side: {values: [above]}": (sides.count("below"), "not among the allowed values"),
+        "side: {unique: true}": (len(sides) - 2, "equal to a cell of another row"),
+    }
+    for declared, (count, description) in cases.items():
+        (root / "data.yaml").write_text(DATA.replace("x: {min: 0}", declared), encoding="utf-8")
+        done = projects.run("plan", "--json", cwd=root)
+        assert done.returncode == 1, declared
+        (problem,) = json.loads(done.stdout)["diagnostics"]
+        assert (problem["id"], problem["file"], problem["line"]) == ("data-contract", "data.yaml", 5)
+        assert f"{count} cells are {description}" in problem["detail"]
+        assert projects.run("apply", "--yes", cwd=root).returncode == 1, declared
+    assert projects.run("build", cwd=root).returncode == 1
+    done = projects.run("apply", "--yes", "--json", cwd=root)
+    assert "apply_started" not in done.stdout
+
+
+def test_a_check_that_the_rows_meet_computes_nothing(root: Path) -> None:
+    """At the edge too: a limit that is a cell, which float32 would round to the wrong side."""
+    x = sorted(column(root, "x"), key=float)
+    for declared in (
+        f"x: {{min: {x[0]}, max: {x[-1]}, nullable: false}}",
+        "side: {values: [above, below]}",
+        "x: {unique: false, nullable: true}",
+    ):
+        (root / "data.yaml").write_text(DATA.replace("x: {min: 0}", declared), encoding="utf-8")
+        done = projects.run("apply", "--yes", "--json", cwd=root)
+        assert done.returncode == 0, done.stdout
+        finished = projects.finished(done)
+        assert (finished["prepared"], finished["trained"], finished["evaluated"]) == (0, 0, 0)
+    assert projects.run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+
+
+def test_rows_that_were_built_but_never_applied_are_checked_when_they_are_adopted(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": "{}"}}, {"dev": "models: {line: v1}"})
+    assert projects.run("build", cwd=root).returncode == 0
+    (root / "data.yaml").write_text(DATA.replace("min: 0", "min: 5"), encoding="utf-8")
+    done = projects.run("apply", "--yes", "--json", cwd=root)
+    assert done.returncode == 1, done.stdout
+    assert "below the minimum 5" in done.stdout + done.stderr
+    assert not projects.state_file(root).exists()

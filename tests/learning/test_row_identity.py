@@ -1,0 +1,290 @@
+"""Which evaluation rows a comparison leaves out: random pairs of versions, prepared from real files, against a truth written from scratch."""
+
+import csv
+import hashlib
+import json
+import os
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+
+from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result
+from leptonctl.learning.outputs import RowList
+from leptonctl.learning.steps import compare, prepare
+from leptonctl.learning.tables.row_list import Privacy, list_rows
+from leptonctl.spi.running import Bench
+from tests.learning.exported import Shelf, exported, quiet
+
+PAIRS = 200 if os.environ.get("LEPTONCTL_SOAK") == "1" else 30
+NAMES = ("a", "b", "c", "d", "s")
+FEATURES = (("a",), ("a", "b"), ("b", "c"), ("a", "b", "c"), ("a", "d"))
+KEYS = {"k1": "LEPTON_ROWS_KEY_1", "k2": "LEPTON_ROWS_KEY_2"}
+PRIVACY: Sequence[dict[str, Any] | None] = (
+    None,
+    None,
+    None,
+    {"drop": ["s"], "key_id": None},
+    {"drop": ["d", "s"], "key_id": None},
+    {"drop": ["d"], "key_id": "k1"},
+    {"drop": [], "hash": ["s"], "key_id": "k1"},
+    {"drop": ["d"], "hash": ["s"], "key_id": "k1"},
+    {"drop": [], "hash": ["s"], "key_id": "k2"},
+)
+Row = tuple[str, ...]
+COMPARE = {"task": "classification", "metrics": ["accuracy"], "positive": None, "average": None}
+
+
+def pool(draw: random.Random) -> list[Row]:
+    """Rows of few values, so that some are equal."""
+    rows = []
+    for _ in range(draw.randint(40, 90)):
+        a, b, c, d = (draw.choice(["0", "1", "1.0", "2.5", "", "NA", "7e0"]) for _ in range(4))
+        label = draw.random() < 0.3 or a in ("2.5", "7e0")
+        rows.append((a, b, c, d, draw.choice(["é", "x,y", "", "z"]), "yes" if label else "no"))
+    return rows
+
+
+def file_of(draw: random.Random, rows: Sequence[Row]) -> list[Row]:
+    """The rows as some of them, more of them, in another order, or repeated."""
+    rows = list(rows)
+    way = draw.choice(["same", "some", "grown", "shuffled", "repeated"])
+    if way == "some":
+        rows = rows[: max(24, len(rows) * 2 // 3)]
+    if way == "grown":
+        rows += pool(draw)[:20]
+    if way == "repeated":
+        rows += draw.choices(rows, k=15)
+    if way in ("shuffled", "repeated"):
+        draw.shuffle(rows)
+    return rows
+
+
+class Version:
+    """A version from a file that it writes itself: how its rows are read and divided is drawn."""
+
+    def __init__(
+        self, draw: random.Random, folder: Path, name: str, rows: Sequence[Row], shelf: Shelf, like: "Version | None" = None
+    ) -> None:
+        self.rows, self.shelf = file_of(draw, rows), shelf
+        self.format = draw.choice(["csv"] * 8 + ["jsonl"])
+        self.names = (*NAMES, "y") if draw.random() < 0.9 else (*NAMES, "extra", "y")
+        self.privacy = draw.choice(PRIVACY)
+        if like is not None and draw.random() < 0.8:
+            # most pairs can be told apart
+            self.format, self.names, (_, _, key) = like.format, like.names, like.told_by
+            self.privacy = draw.choice([p for p in PRIVACY if (p or {}).get("key_id") == key])
+        self.private = tuple((self.privacy or {}).get("drop", ()))
+        self.features = tuple(f for f in draw.choice(FEATURES) if f not in self.private)
+        self.split = draw.choice([{"test": 0.4, "seed": draw.randint(0, 5)}, {"test": 0.4, "seed": 1}])
+        self.options = options = draw.choice([{}, {"missing_values": ["NA"]}, {"missing_values": ["NA", "0"]}])
+        self.path = folder / f"{name}.{self.format}"
+        self._write(draw.choice([",", ";", "\t"]), draw)
+        privacy = self.privacy and {
+            "hash": [],
+            **self.privacy,
+            "key": self.privacy["key_id"] and {"secret": {"env": KEYS[self.privacy["key_id"]]}},
+        }
+        inputs = {
+            "source": {"path": self.path.name, "format": self.format, "digest": None, "options": options},
+            "target": "y", "privacy": privacy, "split": {"method": "random", "stratify": False, **self.split},
+            "columns": {n: {"type": "number", "missing": 0.0} for n in ("a", "b", "c", "d") if n not in self.private},
+        }  # fmt: skip
+        made = prepare.run(
+            json.loads(json.dumps(inputs)), {}, Bench(project=folder, artifacts=shelf, progress=quiet, check_key=lambda *_: True)
+        )
+        self.prepared = Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+        train = pl.read_parquet(shelf[made.artifacts["train.parquet"]])
+        self.export, self.native = exported(shelf, train, list(self.features), max_iter=300)
+
+    def _write(self, delimiter: str, draw: random.Random) -> None:
+        rows = [dict(zip((*NAMES, "y"), row, strict=True)) for row in self.rows]
+        if "extra" in self.names:
+            rows = [{**row, "extra": str(number)} for number, row in enumerate(rows)]
+        names = list(self.names)
+        draw.shuffle(names)
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            if self.format == "csv":
+                writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator=draw.choice(["\n", "\r\n"]))
+                writer.writeheader()
+                writer.writerows(rows)
+            else:
+                file.writelines(json.dumps({name: row[name] for name in names}) + "\n" for row in rows)
+
+    @property
+    def sides(self) -> tuple[list[int], list[int]]:
+        """The numbers of the training and test rows, by scikit-learn alone."""
+        train, test = train_test_split(range(len(self.rows)), test_size=self.split["test"], random_state=self.split["seed"])
+        return train, test
+
+    @property
+    def unrecorded(self) -> frozenset[str]:
+        """The columns of which nothing may be kept: dropped, and no key to hide them under."""
+        return frozenset(() if self.told_by[2] else self.private)
+
+    def record(self, number: int) -> dict[str, str]:
+        """A row as it stands in the file, with its number where the file has a column for it."""
+        cells = dict(zip((*NAMES, "y"), self.rows[number], strict=True))
+        return {**cells, **({"extra": str(number)} if "extra" in self.names else {})}
+
+    def value(self, name: str, text: str) -> Any:
+        """A cell as it is learned from."""
+        missing = ("", *(self.options.get("missing_values") or ("NA",)))
+        if name in ("s", "y"):
+            return "" if text == "" or text in (self.options.get("missing_values") or ()) else text
+        return 0.0 if text in missing else float(text)
+
+    @property
+    def told_by(self) -> tuple[Any, ...]:
+        """What must be equal for rows of two versions to be told apart."""
+        return self.format, frozenset(self.names), self.privacy["key_id"] if self.privacy else None
+
+
+def marks_of(bound: Version, candidate: Version) -> Callable[[Version, int], Any] | None:
+    """What tells a row of one version from those of the other; None where nothing does."""
+    if bound.told_by != candidate.told_by:
+        return None
+    if bound.unrecorded == candidate.unrecorded:
+        return lambda version, number: tuple((n, c) for n, c in version.record(number).items() if n not in version.unrecorded)
+    if bound.options != candidate.options:
+        return None
+    left_out = bound.unrecorded | candidate.unrecorded
+    return lambda version, number: tuple((n, version.value(n, c)) for n, c in version.record(number).items() if n not in left_out)
+
+
+def truth(bound: Version, candidate: Version) -> tuple[int, int, float, float] | None:
+    """Rows left out, rows compared, both accuracies; None where it cannot be told."""
+    across, own = marks_of(bound, candidate), marks_of(candidate, candidate)
+    if across is None or own is None or not set(bound.features).isdisjoint(candidate.private):
+        return None
+    learned = {across(bound, number) for number in bound.sides[0]}, {own(candidate, number) for number in candidate.sides[0]}
+    _, test = candidate.sides
+    fair = [
+        place
+        for place, number in enumerate(test)
+        if across(candidate, number) not in learned[0] and own(candidate, number) not in learned[1]
+    ]
+    if not fair:
+        return len(test), 0, 0.0, 0.0
+    frame = pl.read_parquet(candidate.shelf[candidate.prepared.artifacts["test.parquet"]])[fair]
+    labels = [candidate.rows[test[place]][5] for place in fair]
+    figures = [
+        accuracy_score(labels, version.native.predict(frame.select(version.features).to_numpy().astype(np.float32)))
+        for version in (bound, candidate)
+    ]
+    return len(test) - len(fair), len(fair), figures[0], figures[1]
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(KEYS.values()):
+        monkeypatch.setenv(name, f"secret {number}")
+
+
+def drawn(seed: int, folder: Path) -> tuple[Version, Version, dict[str, Any]] | None:
+    """A pair and the outputs of its comparison; None for a draw that cannot be trained."""
+    draw, shelf = random.Random(seed), Shelf()
+    rows = pool(draw)
+    (folder / str(seed)).mkdir()
+    try:
+        bound = Version(draw, folder / str(seed), "bound", rows, shelf)
+        candidate = Version(draw, folder / str(seed), "candidate", rows, shelf, like=bound)
+    except ValueError:
+        return None
+    needs = {
+        "prepare": candidate.prepared, "export": candidate.export, "bound_prepare": bound.prepared, "bound_export": bound.export,
+    }  # fmt: skip
+    outputs = compare.run(COMPARE, needs, Bench(project=folder, artifacts=shelf, progress=quiet)).outputs
+    return bound, candidate, dict(outputs)
+
+
+@pytest.mark.usefixtures("keys")
+def test_random_pairs_leave_out_what_the_truth_leaves_out(tmp_path: Path) -> None:
+    compared = excluded = 0
+    for seed in range(PAIRS):
+        pair = drawn(seed, tmp_path)
+        assert pair is not None
+        bound, candidate, out = pair
+        expected = truth(bound, candidate)
+        assert bool(out["not_comparable"]) is (expected is None), (seed, bound.told_by, candidate.told_by, out)
+        if expected is None:
+            continue
+        compared += 1
+        excluded += expected[0] > 0
+        assert (out["excluded"], out["rows"]) == expected[:2], seed
+        if expected[1]:
+            assert out["metrics"]["accuracy"] == {"a": pytest.approx(expected[2]), "b": pytest.approx(expected[3])}, seed
+    assert PAIRS // 3 < compared < PAIRS, "both outcomes are tested"
+    assert excluded >= compared // 2
+
+
+def test_a_row_of_an_older_version_is_known_whatever_it_drops_or_reads(tmp_path: Path) -> None:
+    """B3 of the faults: the old version ignores two columns, reads another split and other options; its training rows are still known."""
+    text = "a,b,c,y\n" + "".join(f"{i},{i % 7},{'?' if i % 5 == 0 else i},{'n' if i % 3 else 'y'}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    shelf = Shelf()
+
+    def prepared(seed: int, **options: Any) -> Result:
+        inputs = {
+            "source": {"path": "t.csv", "format": "csv", "options": options}, "target": "y",
+            "split": {"method": "random", "test": 0.5, "seed": seed}, "columns": {"c": {"type": "string"}},
+        }  # fmt: skip
+        made = prepare.run(inputs, {}, Bench(project=tmp_path, artifacts=shelf, progress=quiet))
+        return Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+
+    old, new = prepared(1, missing_values=["?"]), prepared(2)
+    train = {side: pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for side, made in (("old", old), ("new", new))}
+    exports = [exported(shelf, train["old"], ["b"])[0], exported(shelf, train["new"], ["a", "b"])[0]]
+    out = compare.run(
+        COMPARE, {"prepare": new, "export": exports[1], "bound_prepare": old, "bound_export": exports[0]},
+        Bench(project=tmp_path, artifacts=shelf, progress=quiet),
+    ).outputs  # fmt: skip
+    sides = [train_test_split(range(60), test_size=0.5, random_state=seed, stratify=[i % 3 == 0 for i in range(60)]) for seed in (1, 2)]
+    shared = len(set(sides[1][1]) & set(sides[0][0]))
+    assert 0 < shared < 30
+    assert (out["excluded"], out["rows"], out["not_comparable"]) == (shared, 30 - shared, "")
+
+
+def marks(frame: pl.DataFrame, **more: Any) -> tuple[RowList, list[bytes]]:
+    rows, found = list_rows(frame, "parquet", **more)
+    return rows, found.records.tolist()
+
+
+def test_typed_cells_have_one_text_each() -> None:
+    """A missing cell makes a column of integers float64, which must not make other rows of the others."""
+    (whole, first), (part, second) = (
+        marks(pl.DataFrame({"n": pl.Series(numbers, dtype=dtype), "s": ["x", "y", "z"]}))
+        for numbers, dtype in (([1, 2, 3], pl.Int32), ([1.0, float("nan"), 3.0], pl.Float64))
+    )
+    assert whole == part
+    assert [a == b for a, b in zip(first, second, strict=True)] == [True, False, True]
+    assert marks(pl.DataFrame({"n": [0.1], "s": ["x"]})) != marks(pl.DataFrame({"n": pl.Series([0.1], dtype=pl.Float32), "s": ["x"]}))
+    for unlike in (["12", "3"], ["1", "23"]), (["1:2", ""], ["1", "2:"]):
+        one, other = (marks(pl.DataFrame({"a": [a], "b": [b]}))[1] for a, b in unlike)
+        assert one != other, "cells have ends"
+
+
+def test_an_id_is_known_beside_the_record_and_private_text_only_under_a_key() -> None:
+    frame = pl.DataFrame({"id": ["1", "2"], "mail": ["a@x", "b@x"], "n": ["5", "5"]})
+    rows, found = list_rows(frame, "csv", id="id", privacy=Privacy(columns=frozenset({"mail"}), dropped=frozenset({"mail"})))
+    assert ([name for name, _ in rows.columns], rows.key) == (["id", "n"], None), "a dropped column would be guessed from its hash"
+    assert found.ids is not None
+    keyed = Privacy(columns=frozenset({"mail", "id"}), key=b"k", key_id="k1")
+    secret, hidden = list_rows(frame, "csv", id="id", privacy=keyed)
+    assert (secret.key, secret.id_key, len(secret.columns)) == ("k1", "k1", 3)
+    plain = list_rows(frame, "csv", id="id")[1]
+    for mark, other in ((hidden.records, plain.records), (hidden.ids, plain.ids)):
+        assert mark is not None
+        assert other is not None
+        assert not {*mark.tolist()} & {*other.tolist()}
+    assert replace(secret, key=None, id_key=None) == list_rows(frame, "csv", id="id")[0]
+    text = hashlib.blake2b(b"1:1", digest_size=16).digest()
+    assert plain.ids is not None
+    assert plain.ids.tolist()[0] == text, "an id that is not private is hashed as anybody would"
