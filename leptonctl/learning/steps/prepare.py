@@ -51,10 +51,10 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
     ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
-    row_lists, marks = _row_lists(request, tables, places, key)
+    row_lists, lists = _row_lists(request, tables, places, key, shape.id)
     private = {*request.privacy.drop, *request.privacy.hash} if request.privacy else set()
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
-    files |= {FILES[side]: bench.artifacts.put_artifact(data) for side, data in marks.items()}
+    files |= {FILES[side]: bench.artifacts.put_artifact(data) for side, data in lists.items()}
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
         rows_digest={side: rows_digest(ids[side], contract) for side in sides},
@@ -183,14 +183,18 @@ def _places(request: PrepareInputs, tables: Sequence[Table], target: pl.Series) 
 
 
 def _row_lists(
-    request: PrepareInputs, tables: Sequence[Table], places: Mapping[str, tuple[int, np.ndarray]], key: bytes | None
+    request: PrepareInputs,
+    tables: Sequence[Table],
+    places: Mapping[str, tuple[int, np.ndarray]],
+    key: bytes | None,
+    id: str | None,  # noqa: A002
 ) -> tuple[dict[str, RowList], dict[str, bytes]]:
-    """By what the rows of each side are known, and the bytes of the marks."""
+    """By what the rows of each side are known, and the bytes of the marks. `id` names the column of ids, if there is one."""
     declared = request.privacy or Privacy()
     privacy = Keyed(
         columns=frozenset((*declared.drop, *declared.hash)), dropped=frozenset(declared.drop), key=key, key_id=declared.key_id
     )  # fmt: skip
-    listed = [list_rows(_as_written(table), table.source.name, privacy=privacy) for table in tables]
+    listed = [list_rows(_as_written(table), table.source.name, id=id, privacy=privacy) for table in tables]
     marks = {side: listed[table][1].take(rows).pack() for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
