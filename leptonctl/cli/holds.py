@@ -4,10 +4,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from leptonctl.cli.options import LockTimeout, terminal_of
+from leptonctl.cli.options import LockTimeout, Reason, terminal_of
 from leptonctl.cli.planned import wait_for_lock
 
-Reason: TypeAlias = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why. It is recorded in the history.")]
 Frozen: TypeAlias = Annotated[str, typer.Argument(metavar="ENV", help="The environment.")]
 
 

@@ -50,7 +50,7 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
     session.pointers.begin()
     owner = owner_of(session, reason=reason)
     author = author_of(owner, "freeze" if frozen else "unfreeze")
-    value = Freeze(at=now(), by=owner.user, reason=reason) if frozen else None
+    value = Freeze(at=now(), by=author.by, reason=reason) if frozen else None
     note = Note(author=author, environment=name, acts=(Act(kind="frozen" if frozen else "unfrozen", reason=reason),))
     with (
         claimed(session.pointers, owner, [], liveness=session.liveness) as claim,

@@ -37,7 +37,7 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
         switch = session.switch(claim, author)
         with switch.locked(name, here=is_here(state.environments[name])) as locked:
             found = _named(session, locked.state, name, (model, version), withdrawal)
-            readmitted = readmitted_by(found, now(), owner.user, reason.strip())
+            readmitted = readmitted_by(found, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))
             session.pointers.note(note, lambda current: _with(locked.mine(current), name, readmitted))
     return {"environment": name, "model": model, "version": version, "withdrawal": withdrawal_to_json(readmitted)}

@@ -73,7 +73,8 @@ def check(session: Session, shown: Mapping[str, Json]) -> int:
     ERROR when a server here is not healthy, GATE when an environment differs from what is declared: held, or not applied.
     """
     environments = shown["environments"]
-    if any(isinstance(e, dict) and e["healthy"] is False for e in (environments if isinstance(environments, list) else [])):
+    known = [e for e in environments if isinstance(e, dict)] if isinstance(environments, list) else []
+    if any(e["healthy"] is False and e["placement"] == "here" for e in known):
         return ERROR
     moving = plan_project(session).plan.moving
     return GATE if any(parse(change.address).kind == "environment" for change in moving) else OK
