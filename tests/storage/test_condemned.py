@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from leptonctl.core import layout
+from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.state import Condemned
 from leptonctl.storage import condemned
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store
@@ -86,9 +88,7 @@ def test_who_meets_a_sweep_waits_and_writes_again(store: Store, meet) -> None:
 def test_a_sweep_that_never_ends_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(condemned, "WAIT_S", 0.2)
     mark = condemn(store)
-    store.objects.replace(
-        layout.condemned(DIGEST), store.objects.get(layout.condemned(DIGEST))[0].replace(b"condemned", b"sweeping"), mark.etag
-    )
+    store.objects.replace(layout.condemned(DIGEST), encode(Condemned(phase="sweeping", nonce="1")), mark.etag)
     with pytest.raises(Failure) as caught:
         store.put_artifact(DATA)
     assert "gc --yes" in caught.value.diagnostics[0].hint
