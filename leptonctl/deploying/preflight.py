@@ -56,4 +56,9 @@ def name_restarts(change: Change, environment: Environment | None, state: State,
         reason = "its server will run here" if after == "here" else "it will run elsewhere: this host's server is stopped, if it runs"
         return replace(change, reason=reason)
     settings = restarts(platforms[str(environment.platform["type"])].settings, record.platform, environment.platform)
-    return replace(change, reason=f"what serves is restarted for {' and '.join(settings)}") if settings else change
+    if not settings:
+        return change
+    names = " and ".join(settings)
+    # apply restarts nothing elsewhere
+    reason = f"what serves is restarted for {names}" if after == "here" else f"start its servers again for {names} to take effect"
+    return replace(change, reason=reason)

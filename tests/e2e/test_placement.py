@@ -106,6 +106,10 @@ def test_an_edited_placement_stops_and_starts_this_hosts_server(line: Path) -> N
     assert (done.returncode, projects.processes(line)) == (0, {}), done.stdout + done.stderr
     assert "it will run elsewhere: this host's server is stopped" in done.stdout
     assert projects.served(line, "prod")["placement"] == "elsewhere"
+    write(line, "run: elsewhere", "run: elsewhere, keep_alive_s: 60")
+    (change,) = plan(line, 2)["changes"]
+    assert change["reason"] == "start its servers again for keep_alive_s to take effect"
+    write(line, ", keep_alive_s: 60", "")
     assert apply(line)[-1]["healed"] == [], "nobody serves it, and that is no heal"
     write(line, ", run: elsewhere", ", run: here")
     apply(line)
