@@ -1,26 +1,44 @@
 """Commands that use built models."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from leptonctl.cli.options import terminal_of
 from leptonctl.core.diagnostic import ERROR, OK
 
+if TYPE_CHECKING:
+    from leptonctl.cli.terminal import Terminal
+
 
 def verify(
     ctx: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="The version.")],
+    address: Annotated[str | None, typer.Argument(metavar="[MODEL@VERSION]", help="The version.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Train it again in a fresh process and compare the bytes.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Check every byte and every record of the store instead.")] = False,
 ) -> int:
-    """Prove that a version is what was recorded: bytes, golden rows, metrics."""
+    """Prove that a version is what was recorded: bytes, golden rows, metrics; or that a whole store is."""
+    if store:
+        if address is not None or rebuild:
+            raise typer.BadParameter("--store checks everything, and takes no version and no --rebuild")
+        return _verify_store(terminal_of(ctx))
+    if address is None:
+        raise typer.BadParameter("name a version, or pass --store")
     from leptonctl.commands.verify import verify as command
     from leptonctl.views.reports import verification_text
 
     terminal = terminal_of(ctx)
     proof = command(terminal.session(), address, rebuild=rebuild)
     return terminal.show(proof, verification_text, OK if proof["ok"] else ERROR)
+
+
+def _verify_store(terminal: "Terminal") -> int:
+    from leptonctl.commands.verify_store import verify_store as command
+    from leptonctl.views.verify_store import progress_text, render_text
+
+    report = command(terminal.session(), lambda p: terminal.aside(progress_text(p.done, p.artifacts, p.read, p.bytes)))
+    return terminal.show(report, render_text, OK if report["ok"] else ERROR, verbose=terminal.verbose)
 
 
 def predict(

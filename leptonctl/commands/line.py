@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle
+from leptonctl.commands.settle import settle, without_results
 from leptonctl.commands.variables import variable_becauses
 from leptonctl.core.address import covers, expand, parse
 from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
@@ -54,6 +54,9 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     prerequisites: frozenset[str] = frozenset()
     if addresses:
         addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
+        # whoever names an address wants all of it there: `verify --store` says so of what was lost
+        if gone := without_results(session, state, addresses):
+            settled, changes = settle(session, state, gone)
         changes, prerequisites = only(changes, settled.by_address, addresses)
 
     changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state)

@@ -12,11 +12,11 @@ from leptonctl.core.state import State
 from leptonctl.kinds.kind import Recorded
 
 
-def settle(session: Session, state: State | None) -> tuple[Settled, tuple[Change, ...]]:
-    """The nodes and their changes. What depends on results that are lost does not count as current."""
+def settle(session: Session, state: State | None, gone: frozenset[str] = frozenset()) -> tuple[Settled, tuple[Change, ...]]:
+    """The nodes and their changes. What depends on results that are lost does not count as current. `gone`: addresses known to be."""
     results: dict[str, Result] = {}
     requested: set[str] = set()
-    lost = _lost(session, state)
+    lost = _lost(session, state) | gone
     recorded = state.current if state else {}
     while True:
         sound = state.without(lost) if state and lost else state
@@ -46,6 +46,14 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
         results=results,
         by_address={node.address: node for node in nodes},
     )
+
+
+def without_results(session: Session, state: State | None, addresses: Sequence[str]) -> frozenset[str]:
+    """Those of the addresses that lack the result of a step, or an artifact of one. Reads every result, so only where asked for."""
+    pointers = {a: state.current[a] for a in addresses if a in state.current} if state else {}
+    keys = {step.key for pointer in pointers.values() for step in pointer.steps.values()}
+    found = session.store.find(keys).results if keys else {}
+    return frozenset(a for a, pointer in pointers.items() if any(step.key not in found for step in pointer.steps.values()))
 
 
 def _lost(session: Session, state: State | None) -> frozenset[str]:

@@ -1,0 +1,220 @@
+"""`verify --store`: every byte of a store is checked. Whatever is changed, cut or removed is named, and nothing else is affected."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from leptonctl.commands.session import Session
+from leptonctl.commands.verify_store import verify_store
+from leptonctl.core import layout, state
+from leptonctl.core.codec import Record
+from leptonctl.core.deployment import Deployment, Head, ServerRecord
+from leptonctl.core.result import Result
+from leptonctl.storage.folder import STORE
+from leptonctl.storage.store import Store
+from leptonctl.storage.audit import ARTIFACT, KINDS, Progress
+from tests import projects
+from tests.test_output_schemas import problems as schema_problems
+
+WORDS = [ARTIFACT, *(kind.word for kind in KINDS)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project that has bound two versions one after the other, whose server has ended. No test changes it for good."""
+    root = projects.tiny_project(tmp_path_factory.mktemp("verify"))
+    try:
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        projects.edit(root / "environment-dev.yaml", "line: v1", "line: v2")
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    finally:
+        projects.stop_servers(root)
+    Store(objects=STORE.open(".leptonctl/store", root)).check_key("k1", "a mark")
+    yield root
+
+
+def store_of(root: Path) -> Path:
+    return root / ".leptonctl" / "store"
+
+
+def files(root: Path) -> list[str]:
+    """The paths of all objects in the store."""
+    found = (file.relative_to(store_of(root)).as_posix() for file in store_of(root).rglob("*") if file.is_file())
+    return sorted(path for path in found if not path.startswith("."))
+
+
+def word(path: str) -> str:
+    return ARTIFACT if layout.artifact_digest(path) else next(kind.word for kind in KINDS if kind.pattern.fullmatch(path))
+
+
+def named(root: Path) -> dict[str, str]:
+    """What is wrong: path -> damage."""
+    report = verify_store(Session.open(root))
+    assert schema_problems("verify_store", report) == []
+    found = {str(p["path"]): str(p["damage"]) for p in report["problems"]}  # type: ignore[union-attr, call-overload, index]
+    assert report["ok"] is (not found)
+    return found
+
+
+def write(file: Path, data: bytes) -> None:
+    file.unlink(missing_ok=True)
+    file.write_bytes(data)
+
+
+def test_every_record_of_a_store_is_of_a_kind() -> None:
+    """A new record type in a store needs a line in KINDS, or it is taken for a foreign file."""
+    checked = {
+        kind
+        for module in (state,)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.tag_field == "format_version" and kind.checksum
+    }
+    assert {kind.record for kind in KINDS} == checked | {Result, Deployment, Head, ServerRecord}
+
+
+def test_a_sound_store_has_no_problem(whole: Path) -> None:
+    assert {word(path) for path in files(whole)} == set(WORDS), "every kind of object is in this store"
+    verified = projects.run("verify", "--store", "--json", cwd=whole)
+    report = json.loads(verified.stdout)
+    assert (verified.returncode, report["ok"], report["problems"], report["foreign"]) == (0, True, [], [])
+    assert report["artifacts"] + report["records"] == len(files(whole))
+    assert "as they were written" in projects.run("verify", "--store", cwd=whole).stdout
+
+
+@pytest.mark.parametrize("how", ["a bit at the start", "a bit in the middle", "a bit at the end", "truncated", "emptied", "lengthened"])
+def test_any_changed_file_is_named(how: str, whole: Path) -> None:
+    for path in files(whole):
+        file = store_of(whole) / path
+        before = file.read_bytes()
+        at = {"a bit at the start": 0, "a bit in the middle": len(before) // 2, "a bit at the end": len(before) - 1}.get(how)
+        if at is not None:
+            changed = before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :]
+        else:
+            changed = {"truncated": before[: len(before) // 2], "emptied": b"", "lengthened": before + b"\n"}[how]
+        write(file, changed)
+        try:
+            assert named(whole) == {path: "damaged"}, path
+        finally:
+            write(file, before)
+
+
+def test_any_missing_file_is_named(whole: Path) -> None:
+    """But what nothing needs: a server's record, a key's mark (it is recorded again), the recipe of what is not current any more."""
+    recipes = {layout.recipe(pointer.declaration) for pointer in projects.recorded(whole).current.values()}
+    spare = {path for path in files(whole) if word(path) in {"server", "key mark"} or (word(path) == "recipe" and path not in recipes)}
+    assert len(spare) == 3
+    for path in files(whole):
+        file = store_of(whole) / path
+        before = file.read_bytes()
+        file.unlink()
+        try:
+            assert named(whole) == ({} if path in spare else {path: "missing"}), path
+        finally:
+            write(file, before)
+
+
+def test_a_record_under_another_name_is_named(whole: Path) -> None:
+    """Each is a valid record, with its own checksum."""
+    for kind in ("result", "history", "deployment"):
+        one, other = [path for path in files(whole) if word(path) == kind][:2]
+        before = (store_of(whole) / one).read_bytes()
+        write(store_of(whole) / one, (store_of(whole) / other).read_bytes())
+        assert named(whole) == {one: "damaged"}
+        write(store_of(whole) / one, before)
+    server = next(path for path in files(whole) if word(path) == "server")
+    shutil.copy(store_of(whole) / server, store_of(whole) / f"{server}-2")
+    assert named(whole) == {f"{server}-2": "damaged"}
+    (store_of(whole) / f"{server}-2").unlink()
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_damage_ends_no_command_with_a_bug(kind: str, whole: Path) -> None:
+    path = next(path for path in files(whole) if word(path) == kind)
+    file = store_of(whole) / path
+    before = file.read_bytes()
+    write(file, before.replace(b":", b";", 1) if kind != ARTIFACT else before[:-1])
+    try:
+        verified = projects.run("verify", "--store", cwd=whole)
+        assert verified.returncode == 1
+        assert path in verified.stdout and "mend:" in verified.stdout
+        for words in (("plan",), ("status",), ("history",), ("show",)):
+            done = projects.run(*words, cwd=whole)
+            assert done.returncode in {0, 1}, done.stdout + done.stderr
+            assert done.returncode == 0 or path in done.stderr or kind in {"identity", "owner"}, done.stderr
+    finally:
+        write(file, before)
+
+
+def test_what_is_affected_is_named_and_the_command_mends_it(whole: Path) -> None:
+    key = str(projects.recorded(whole).current["model/line@v1"].key("evaluate"))
+    model = str(projects.recorded(whole).current["model/line@v2"].artifact)
+    record, artifact = (projects.stored(whole, path) for path in (layout.result(key), layout.artifact(model)))
+    result, graph = record.read_bytes(), artifact.read_bytes()
+    write(artifact, graph[:-1] + b"?")
+    record.unlink()
+    found = json.loads(projects.run("verify", "--store", "--json", cwd=whole).stdout)["problems"]
+    by_kind = {problem["kind"]: problem for problem in found}
+    assert by_kind["result"]["addresses"] == ["model/line@v1"]
+    assert by_kind["result"]["mend"] == "leptonctl apply --only model/line@v1"
+    assert by_kind["artifact"]["addresses"] == ["environment/dev/line", "model/line@v2"]
+    assert by_kind["artifact"]["mend"] == f"remove {layout.artifact(model)} from the store, then run `leptonctl apply --only model/line@v2`"
+    artifact.unlink()
+    try:
+        mended = projects.run("apply", "--only", "line@v1", "--only", "line@v2", "--yes", cwd=whole)
+        assert mended.returncode == 0, mended.stdout + mended.stderr
+        assert artifact.read_bytes() == graph
+        assert json.loads(record.read_bytes())["outputs"] == json.loads(result)["outputs"]
+        assert named(whole) == {}
+    finally:
+        projects.stop_servers(whole)
+
+
+def test_what_is_not_ours_is_listed_and_no_problem(whole: Path) -> None:
+    stray = ("artifacts/Thumbs.db", "results/x~", "projects/foo/bar", "notes.txt", f"artifacts/{'A' * 64}")
+    for path in stray:
+        file = store_of(whole) / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"junk")
+    (store_of(whole) / "results" / "loop").symlink_to("loop")
+    try:
+        report = verify_store(Session.open(whole))
+        assert (report["ok"], report["foreign"]) == (True, sorted(stray))
+        assert "notes.txt" not in projects.run("verify", "--store", cwd=whole).stdout
+        assert "notes.txt" in projects.run("verify", "--store", "-v", cwd=whole).stdout
+    finally:
+        for path in (*stray, "results/loop"):
+            (store_of(whole) / path).unlink()
+        shutil.rmtree(store_of(whole) / "projects" / "foo")
+
+
+def test_it_needs_the_project_document_alone(whole: Path, tmp_path: Path) -> None:
+    """No data, no valid YAML besides it, no state: another machine that reaches the store."""
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "leptonctl.yaml").write_text(f"kind: Project\nname: tiny\nformat: 1\nstore: {store_of(whole)}\n", encoding="utf-8")
+    (away / "model.yaml").write_text("kind: Model\nname: 7\nversions: {v1: {algorithm: none}}\n", encoding="utf-8")
+    verified = projects.run("verify", "--store", cwd=away)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "There is no state here" in verified.stdout
+    oldest = next(path for path in files(whole) if word(path) == "history")
+    before = (store_of(whole) / oldest).read_bytes()
+    (store_of(whole) / oldest).unlink()
+    assert named(away) == {oldest: "missing"}
+    write(store_of(whole) / oldest, before)
+
+
+@pytest.mark.parametrize("words", [(), ("line@v1", "--store"), ("--store", "--rebuild")])
+def test_a_version_or_the_store(words: tuple[str, ...], whole: Path) -> None:
+    refused = projects.run("verify", *words, cwd=whole)
+    assert (refused.returncode, "error[usage]" in refused.stderr) == (1, True)
+
+
+def test_progress_is_reported_about_once_a_second() -> None:
+    reports: list[int] = []
+    progress = Progress(artifacts=2, bytes=30, say=lambda p: reports.append(p.read), _next=0.0)
+    for _ in range(3):
+        progress.add(10)
+    assert reports == [10]
