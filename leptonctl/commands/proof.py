@@ -6,7 +6,6 @@ a temporary folder and never into the store. Run as a module, this file is that 
 
 import contextlib
 import hashlib
-import math
 import os
 import signal
 import subprocess
@@ -28,10 +27,9 @@ from leptonctl.core.values import Json
 from leptonctl.spi.running import Artifacts, Bench
 
 Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
-"""The inputs and the recorded result of `prepare`, `train` and `export` of one version."""
+"""The inputs and the recorded result of `prepare`, `train` and `export` of one version, and of `cross_validate` if it has one."""
 
 OPS = ("prepare", "train", "export")
-METRIC_TOLERANCE = 1e-6
 CPU_FIELDS = ("machine", "vendor", "family", "model")
 
 
@@ -49,13 +47,15 @@ class Check(Frozen):
 class Verdict(Frozen):
     """The result of a rebuild. `artifacts`: file -> {recorded, rebuilt}; `reasons`: what differed from the first build.
 
-    `parity` (only when not comparable): the rebuilt model against the recorded one on the evaluation rows.
+    `parity` (only when not comparable): the rebuilt model against the recorded one on the evaluation rows. `outputs`: op -> what
+    `export` and `cross_validate` put out now.
     """
 
     verdict: Literal["identical", "different", "not comparable"]
     artifacts: Mapping[str, Mapping[str, str | None]]
     reasons: tuple[str, ...] = ()
     parity: Mapping[str, Json] | None = None
+    outputs: Mapping[str, Mapping[str, Json]] = {}
 
     @property
     def ok(self) -> bool:
@@ -93,6 +93,7 @@ class RebuildAnswer(Record):
     """The answer of the fresh process: op -> its artifacts by name, or why it failed."""
 
     artifacts: Mapping[str, Mapping[str, str]] = {}
+    outputs: Mapping[str, Mapping[str, Json]] = {}
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Json] = {}
     failed: str = ""
@@ -153,27 +154,6 @@ def _check_golden_rows(export: Result, store: Artifacts) -> Check:
     return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as recorded at build")
 
 
-def verify_metrics(inputs: dict[str, Json], recorded: Result, needs: Mapping[str, Result], store: Artifacts) -> Check:
-    """Compute the metrics of an evaluation again from the recorded package and rows. `inputs`: of its step."""
-    from leptonctl.learning.steps import evaluate
-    from leptonctl.spi.learning import ProviderError
-
-    try:
-        produced = evaluate.run(inputs, needs, Bench(project=Path(), artifacts=store, progress=_silent))
-    except (ProviderError, KeyError, ValueError) as problem:
-        return Check(what="metrics", ok=False, detail=f"cannot be computed again: {problem}")
-    then, now = (convert(outputs.get("metrics"), dict[str, float | None]) for outputs in (recorded.outputs, produced.outputs))
-    changed = [f"{name} {then.get(name)} recorded, {value} now" for name, value in now.items() if not _equal(then.get(name), value)]
-    return Check(what="metrics", ok=not changed, detail="; ".join(changed) or f"{len(now)} computed again, all as recorded")
-
-
-def _equal(then: float | None, now: float | None) -> bool:
-    """Whether two values are equal except in the last digits, in which processors differ."""
-    if then is None or now is None:
-        return then is now
-    return math.isclose(then, now, rel_tol=METRIC_TOLERANCE, abs_tol=METRIC_TOLERANCE)
-
-
 def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
     """Prepare, train and export again in a fresh process on one thread, and compare the bytes.
 
@@ -183,15 +163,15 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
         shelf = Shelf(Path(folder))
         for digest in build["prepare"][1].artifacts.values():
             shelf.put_artifact(store.get_artifact(digest))
-        inputs = {op: build[op][0] for op in OPS}
+        inputs = {op: of_step for op, (of_step, _) in build.items()}
         order = RebuildOrder(project=os.fsencode(project), shelf=os.fsencode(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
         answer = _run_fresh_process(order)
         recorded = {f"{op} {name}": digest for op in OPS for name, digest in build[op][1].artifacts.items()}
         rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in answer.artifacts.get(op, {}).items()}
         pairs = {name: {"recorded": digest, "rebuilt": rebuilt[name]} for name, digest in recorded.items() if name in rebuilt}
         if all(pair["recorded"] == pair["rebuilt"] for pair in pairs.values()):
-            return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes)
-        changes = _changes_since([build[op][1].provenance for op in OPS], answer.provenance)
+            return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes, outputs=answer.outputs)
+        changes = changes_since([build[op][1].provenance for op in OPS], answer.provenance)
         if not changes:
             return Verdict(verdict="different", artifacts=pairs, reasons=answer.notes)
         parity = _parity(build, store, shelf, answer.artifacts["export"])
@@ -229,7 +209,7 @@ def _run_fresh_process(order: RebuildOrder) -> RebuildAnswer:
     return answer
 
 
-def _changes_since(recorded: Iterable[Mapping[str, Json]], here: Mapping[str, Json]) -> list[str]:
+def changes_since(recorded: Iterable[Mapping[str, Json]], here: Mapping[str, Json]) -> list[str]:
     """The differences of libraries and CPU from the recorded ones, in words."""
     changes: dict[str, None] = {}
     now = convert(dict(here), Provenance)
@@ -271,7 +251,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
 def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     """Do the steps, in the fresh process."""
     from leptonctl.building.provenance import provenance
-    from leptonctl.learning.steps import export, prepare, train
+    from leptonctl.learning.steps import cross_validate, export, prepare, train
     from leptonctl.spi.learning import ProviderError
 
     bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=_silent)
@@ -285,14 +265,17 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     except (ProviderError, OSError) as problem:
         why = problem.detail or problem.summary if isinstance(problem, ProviderError) else f"{problem.strerror}: {problem.filename}"
         notes.append(f"the recorded rows were used, because the data cannot be prepared again: {why}")
+    outputs: dict[str, Mapping[str, Json]] = {}
     try:
         for op, run in (("train", train.run), ("export", export.run)):
             produced = run(order.inputs[op], needs, bench)
             needs[op] = Result(key="", op=op, artifacts=produced.artifacts, outputs=produced.outputs)
-            artifacts[op] = produced.artifacts
+            artifacts[op], outputs[op] = produced.artifacts, produced.outputs
+        if "cross_validate" in order.inputs:
+            outputs["cross_validate"] = cross_validate.run(order.inputs["cross_validate"], needs, bench).outputs
     except ProviderError as problem:
         return RebuildAnswer(failed=f"{problem.summary}. {problem.detail}".strip(), hint=problem.hint)
-    return RebuildAnswer(artifacts=artifacts, notes=tuple(notes), provenance=provenance())
+    return RebuildAnswer(artifacts=artifacts, outputs=outputs, notes=tuple(notes), provenance=provenance())
 
 
 def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:

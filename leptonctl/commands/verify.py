@@ -1,19 +1,26 @@
 """`verify`: proves that the artifacts have the recorded bytes and answers, and that the recipe gives them again."""
 
+from collections.abc import Iterator
+
 from leptonctl.commands import proof
 from leptonctl.commands.diff import node_at
 from leptonctl.commands.line import plan_project
+from leptonctl.commands.proof import Check
+from leptonctl.commands.recompute import check_outputs, check_package, check_step
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, short
 from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.graph import needed_key
 from leptonctl.core.manifest import GRAPH_FILE
+from leptonctl.core.plan import Settled
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.model import models
 
 
 def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     """The object of `verify --json`."""
-    settled = plan_project(session).settled
+    planned = plan_project(session)
+    settled = planned.settled
     node = model_node(session, address, settled.nodes)
     steps: dict[str, Step] = {step.name: step for step in node.steps}
     steps["prepare"] = models(session.declarations)[short(node.address)].prepare
@@ -25,10 +32,11 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         raise fail("not-built", "This version is not built", detail, hint=f"run `leptonctl build {node.address}`")
     results = {name: by_key[key] for name, key in keys.items()}
     checks = proof.verify_artifacts(results.values(), session.store)
-    evaluation = session.store.results(filter(None, [settled.keys.of(node.address, "evaluate")]))
-    # the metrics need every artifact, and a damaged one has been reported
+    # these need every artifact, and a damaged one has been reported
     if all(check.ok for check in checks):
-        checks += [proof.verify_metrics(steps["evaluate"].inputs, one, results, session.store) for one in evaluation.values()]
+        pointer = planned.state.current.get(node.address) if planned.state else None
+        checks.append(check_package(results["export"], session.store, pointer.package if pointer else None))
+        checks += _recomputed(session, settled, node)
     answer: dict[str, Json] = {
         "address": node.address,
         "digest": node.digest,
@@ -39,10 +47,37 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         "rebuild": None,
     }
     if rebuild:
-        verdict = proof.rebuild({name: (steps[name].inputs, results[name]) for name in proof.OPS}, session.store, session.root)
+        folds = session.store.results(filter(None, [settled.keys.of(node.address, "cross_validate")]))
+        recorded = dict(results)
+        recorded.update(("cross_validate", result) for result in folds.values())
+        verdict = proof.rebuild({op: (steps[op].inputs, result) for op, result in recorded.items()}, session.store, session.root)
+        checks += [
+            check_outputs(what, recorded[op], verdict.outputs[op], comparable=True, part=part)
+            for op, what, part in (("export", "parity", "parity"), ("cross_validate", "cross-validation", ""))
+            if op in verdict.outputs
+        ]
+        answer["checks"] = [check.to_json() for check in checks]
         answer["rebuild"] = verdict.to_json()
-        answer["ok"] = bool(answer["ok"]) and verdict.ok
+        answer["ok"] = all(check.ok for check in checks) and verdict.ok
     return answer
+
+
+def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[Check]:
+    """The evaluations of a version, and the comparisons that the plan would decide its gates by, computed again."""
+    for owner in settled.nodes:
+        for step in owner.steps:
+            own = owner.address == node.address
+            if step.op not in {"evaluate", "compare"} or not (own or any(place[0] == node.address for place in step.needs.values())):
+                continue
+            key = settled.keys.of(*step.place)
+            keys = {role: needed_key(step, role, settled.keys.by_place, settled.current) for role in (*step.needs, *step.given)}
+            found = session.store.results(filter(None, [key, *keys.values()]))
+            what = ("metrics" if step.name == step.op else step.name) if own else f"{step.name} of {owner.address}"
+            if key in found and all(key in found for key in keys.values()):
+                needs = {role: found[key] for role, key in keys.items() if key is not None}
+                yield check_step(what, step, found[key], needs, session.store)
+            elif own:
+                yield Check(what=what, ok=False, detail="no result is recorded for this package and these rows")
 
 
 def model_node(session: Session, name: str, nodes: tuple[Node, ...]) -> Node:

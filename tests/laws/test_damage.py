@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.commands.session import Session
+from leptonctl.commands.verify import verify
 from leptonctl.core import layout
 from leptonctl.core.codec import with_checksum
 from tests import projects
@@ -84,6 +86,60 @@ def test_verify_notices_an_edited_metric(applied: Path) -> None:
     assert verified.returncode == 1
     (wrong,) = [check for check in json.loads(verified.stdout)["checks"] if not check["ok"]]
     assert (wrong["what"], f"{name} 0.123 recorded" in wrong["detail"]) == ("metrics", True)
+
+
+Edit = tuple[str, Callable[[dict], object]]
+"""A step, and an edit of its outputs."""
+
+
+def edited(root: Path, keys: dict[str, str], edits: tuple[Edit, ...], version: str, *, rebuild: bool = False) -> list[str]:
+    """The checks of `verify` that fail when results are edited together with their checksums, as whoever may write the store can."""
+    before: dict[Path, bytes] = {}
+    for op, edit in edits:
+        file = projects.stored(root, layout.result(keys[op]))
+        before[file] = file.read_bytes()
+        record = json.loads(before[file])
+        edit(record["outputs"])
+        del record["checksum"]
+        file.chmod(0o644)
+        file.write_bytes(with_checksum(json.dumps(record).encode()))
+    report = verify(Session.open(root), version, rebuild=rebuild)
+    for file, data in before.items():
+        file.write_bytes(data)
+    failed = [str(check["what"]) for check in report["checks"] if not check["ok"]]  # type: ignore[union-attr, call-overload, index]
+    assert report["ok"] is (not failed)
+    return failed
+
+
+def test_verify_notices_every_edit_that_a_gate_would_trust(tiny: Tiny) -> None:
+    models = {"line": {"v1": "{evaluate: {cross_validation: 2}}", "v2": "{params: {C: 0.01}}"}}
+    root = tiny(models=models, environments={"dev": "models: {line: v1}\ngates: {accuracy: {max_drop: 0.5}}"})
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    projects.edit(root / "environment-dev.yaml", "line: v1", "line: v2")
+    assert projects.run("build", cwd=root).returncode == 0
+    pointers = projects.recorded(root).current
+    keys = {name: str(pointers["model/line@v1"].key(name)) for name in ("evaluate", "cross_validate", "export")}
+    planned = json.loads(projects.run("plan", "--json", cwd=root).stdout)["changes"]
+    (keys["compare"],) = [step["key"] for change in planned for step in change["steps"] if step["op"] == "compare"]
+    metrics: list[Callable[[dict], object]] = [
+        lambda o: o["metrics"].update(accuracy=0.999),
+        lambda o: o["metrics"].update(invented=1.0),
+        lambda o: o["metrics"].pop("roc_auc"),
+        lambda o: o.update(rows=7),
+        lambda o: o["evaluation"]["confusion_matrix"]["matrix"][0].__setitem__(0, 99),
+    ]
+    for edit in metrics:
+        assert edited(root, keys, (("evaluate", edit),), "line@v1") == ["metrics"]
+    assert edited(root, keys, (("export", lambda o: o.update(size=1)),), "line@v1") == ["package"]
+    # another package has no evaluation
+    assert edited(root, keys, (("export", lambda o: o.update(package="sha256:" + "0" * 64)),), "line@v1") == ["package", "metrics"]
+    comparison = "compare of environment/dev/line"
+    assert edited(root, keys, (("compare", lambda o: o["metrics"]["accuracy"].update(b=0.999)),), "line@v2") == [comparison]
+    assert edited(root, keys, (("compare", lambda o: o["flips"].update(changed=99)),), "line@v2") == [comparison]
+    folds: Edit = ("cross_validate", lambda o: o["metrics"].update(accuracy=0.999))
+    parity: Edit = ("export", lambda o: o["parity"].update(labels_differ=3))
+    assert edited(root, keys, (folds, parity), "line@v1") == []
+    assert edited(root, keys, (folds, parity), "line@v1", rebuild=True) == ["parity", "cross-validation"]
 
 
 def test_a_damaged_history_record_does_not_hide_earlier_ones(applied: Path) -> None:
