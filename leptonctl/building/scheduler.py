@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 
 from leptonctl.building.failures import step_diagnostic
 from leptonctl.building.work import Built, Ready, Work, waits_for
+from leptonctl.core import layout
 from leptonctl.core.change import Change, PlannedStep
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Diagnostic, error
@@ -21,7 +22,7 @@ from leptonctl.core.state import Owner
 from leptonctl.core.values import Json, Place, Step
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
 from leptonctl.storage.leases import StepLeases
-from leptonctl.storage.owner import actor
+from leptonctl.storage.owner import actor, describe
 from leptonctl.storage.store import Store
 
 POLL_S = 0.05
@@ -43,6 +44,7 @@ class Scheduler:
     _queue: list[Ready] = field(init=False, default_factory=list)
     _order: dict[Place, int] = field(init=False, default_factory=dict)
     _elsewhere: list[Ready] = field(init=False, default_factory=list)
+    _waited: set[str] = field(init=False, default_factory=set)
     _running: dict[str, Ready] = field(init=False, default_factory=dict)
     _twins: dict[str, list[Ready]] = field(init=False, default_factory=dict)
     _leases: StepLeases = field(init=False)
@@ -176,6 +178,7 @@ class Scheduler:
     def _submit(self, ready: Ready) -> None:
         if not self._leases.take(ready.key):
             self._elsewhere.append(ready)
+            self._report_wait(ready)
             return
         # its last holder may have finished between our last look and this lease
         self._fetch([ready.key])
@@ -193,6 +196,17 @@ class Scheduler:
         run = self.work.ops[step.op].run
         assert run is not None, "an op without a step function has effects only"
         self._open.submit(Task(id=task, op=step.op, run=run, inputs=step.inputs, needs=ready.needs))
+
+    def _report_wait(self, ready: Ready) -> None:
+        """Say once of each key who else builds it."""
+        if ready.key in self._waited:
+            return
+        self._waited.add(ready.key)
+        name = layout.step_lease(ready.key)
+        holder = self.store.leases(name.partition("/")[0]).get(name)
+        who = describe(holder) if holder else "another process"
+        step = ready.planned.step
+        self.reporter(StepProgress(op=step.op, address=step.address, name=step.name, seconds=0.0, message=f"waits for {who}"))
 
     def _look_elsewhere(self) -> None:
         """Queue again the steps that other processes build: they may have finished or given up."""

@@ -44,7 +44,8 @@ OUTPUTS = {
     "init": "init", "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS,
     "readmit": "readmit", "freeze": "freeze", "unfreeze": "freeze",
     "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "leaderboard": "leaderboard",
-    "explain": "explain", "pin": "pin", "verify": "verify", "predict": "predict", "gc": "gc", "lock list": "locks",
+    "explain": "explain", "pin": "pin", "verify": "verify", "verify --store": "verify_store",
+    "predict": "predict", "gc": "gc", "lock list": "locks",
     "lock release": "release", "state list": "state_list", "state show": "state_show", "state backup": "state_backup",
     "state restore": "state_takeover", "state adopt": "state_takeover", "state forget": "state_edit", "state rename": "state_edit",
     "version": "version",
@@ -81,13 +82,15 @@ def _chapters(group: click.Group, name: str, parent: click.Context, path: str) -
 
 
 def _parameters(command: click.Command, title: str) -> str:
-    """The command's own arguments and options, and the schema of its JSON output."""
+    """The command's own arguments and options, and the schemas of its JSON output, which an option may change."""
     global_names = {option.name for option in global_options()}
     rows = [_row(param) for param in command.params if param.name not in global_names]
     table = "\n" + _table("| argument or option | meaning |", rows) if rows else ""
-    output = OUTPUTS.get(title.removeprefix("leptonctl "))
-    schema = f"[schemas/output/{output}.schema.json](../schemas/output/{output}.schema.json)"
-    return table + (f"\n`--json`: {schema}\n" if output else "")
+    name = title.removeprefix("leptonctl ")
+    outputs = {use.removeprefix(name): output for use, output in OUTPUTS.items() if use == name or use.startswith(f"{name} --")}
+    page = "schemas/output/{0}.schema.json"
+    links = (f"\n`{f'{use} --json'.strip()}`: [{page.format(output)}](../{page.format(output)})\n" for use, output in outputs.items())
+    return table + "".join(links)
 
 
 def _row(param: click.Parameter) -> str:

@@ -114,8 +114,12 @@ class Console:
 
     def _progress(self, event: StepProgress, key: tuple[str, str]) -> list[str]:
         progress = _progress_text(event)
-        start, _ = self._running.get(key, (0.0, ""))
+        # a step that has not started waits for another process, which is said at once
+        waits = key not in self._running
+        start, _ = self._running.get(key, (self._clock() if self._clock else 0.0, ""))
         self._running[key] = (start, progress)
+        if waits and not self._tty:
+            return [f"· {_name(*key)}  {progress}"] if progress else []
         if self._tty or event.seconds - self._logged.get(key, 0.0) < QUIET_SECONDS:
             return []
         self._logged[key] = event.seconds

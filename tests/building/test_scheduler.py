@@ -596,6 +596,9 @@ def test_a_key_that_another_process_builds_is_waited_for(shop: Workshop, how: st
         shop.on_event = let_go
         built = shop.build([node, toy("toy/two", "2")], parallelism=1)
     assert text_of(shop, built.results["toy/one", "write"]) == text
+    # said once, and before its own start
+    (waiting,) = [event for event in shop.events if isinstance(event, StepProgress) and event.address == "toy/one"]
+    assert waiting.message.startswith("waits for they@")
     assert shop.runs == (["2"] if how == "record" else ["2", "1"])
 
 
