@@ -1,6 +1,6 @@
 """`explain`: what a digest is made of and which edit changed it, with file and line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from leptonctl.commands.builds import builds
 from leptonctl.commands.diff import node_at
@@ -9,6 +9,10 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diff import becauses
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Path, Span, Step
+
+
+FOLLOWS: Mapping[Path, Path] = {("target",): ("data", "target"), ("model",): ("version",)}
+"""Field of a recipe -> the field that it follows from: a model's target is its dataset's, a binding's model is the key of its version."""
 
 
 def explain(session: Session, address: str) -> dict[str, Json]:
@@ -51,7 +55,17 @@ def _fields(node: Node) -> Iterator[dict[str, Json]]:
             inner: list[tuple[Path, Json]] = [((*path, key), item) for key, item in value.items()]
             queue = inner + queue
         elif value is not None and path:
-            yield {"path": ".".join(map(str, path)), "value": value, **_place(node.origins.get(path))}
+            yield {"path": ".".join(map(str, path)), "value": value, **_place(_origin(node, path))}
+
+
+def _origin(node: Node, path: Path) -> Span | None:
+    """Where a field is written; None for a default. What follows from another field is written where that one is."""
+    if path in node.origins:
+        return node.origins[path]
+    if "source" in path:
+        # format and digest are those of the file that `source` names
+        return node.origins.get(path[: path.index("source") + 1])
+    return node.origins.get(FOLLOWS.get(path, ()))
 
 
 def _place(span: Span | None) -> dict[str, Json]:
