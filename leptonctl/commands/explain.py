@@ -10,7 +10,6 @@ from leptonctl.core.diff import becauses
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Path, Span, Step
 
-
 FOLLOWS: Mapping[Path, Path] = {("target",): ("data", "target"), ("model",): ("version",)}
 """Field of a recipe -> the field that it follows from: a model's target is its dataset's, a binding's model is the key of its version."""
 

@@ -16,16 +16,14 @@ from leptonctl.core.deployment import Deployment, Head
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_state
 from leptonctl.core.result import Result
-from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, State, StoreIdentity
+from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, Pointer, State, StoreIdentity
 from leptonctl.core.values import Json
-from leptonctl.kinds.project import STATE, STORE
+from leptonctl.kinds.project import KEEP_DEPLOYMENTS, STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
+from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.store import Store
-from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 
-RETURNABLE = 10
-"""The newest deployments of an environment whose artifacts `gc` spares: what an older one lacks was freed, not lost."""
 BACKUP = "restore it from a backup"
 _DEPLOYMENTS = re.compile(rf"{layout.PROJECTS}/([^/]+)/deployments/([^/]+)/([0-9]+|head)")
 
@@ -49,10 +47,10 @@ class Problem(Frozen):
 
 def verify_store(session: Session, say: Callable[[Progress], None] = lambda _progress: None) -> dict[str, Json]:
     """The object of `verify --store --json`."""
-    store, states = _open(session)
+    store, states, kept = _open(session)
     state, problems = _read_state(states)
     found = audit(store.objects, say)
-    problems += Examination(audit=found, state=state).problems()
+    problems += Examination(audit=found, state=state, kept=kept).problems()
     return {
         "store": store.objects.describe(),
         "artifacts": len(found.artifacts),
@@ -65,12 +63,15 @@ def verify_store(session: Session, say: Callable[[Progress], None] = lambda _pro
     }
 
 
-def _open(session: Session) -> tuple[Store, StateStore]:
-    """The store and the state that the Project document names, whatever the other documents are."""
+def _open(session: Session) -> tuple[Store, StateStore, int]:
+    """The store and the state that the Project document names, and its `keep.deployments`, whatever the other documents are."""
     project = next((d for d in session.checked[0] if d.kind == "Project"), None)
     values = project.value if project is not None else {}
     store = open_store(str(values.get("store") or STORE), session.root, session.catalog.stores)
-    return store, open_state(str(values.get("state") or STATE), session.root, session.catalog.states)
+    keep = values.get("keep")
+    kept = keep.get("deployments") if isinstance(keep, dict) else None
+    states = open_state(str(values.get("state") or STATE), session.root, session.catalog.states)
+    return store, states, kept if isinstance(kept, int) else KEEP_DEPLOYMENTS
 
 
 def _read_state(states: StateStore) -> tuple[State | None, list[Problem]]:
@@ -85,13 +86,14 @@ def _read_state(states: StateStore) -> tuple[State | None, list[Problem]]:
 
 @dataclass(slots=True, kw_only=True)
 class Examination:
-    """What does not fit together in a store, and in the state of this project if there is one.
+    """What does not fit together in a store, and in the states that refer to it: that of this project, and the copies of the others.
 
-    `users`: path of an artifact or record -> the addresses that need it.
+    `kept`: how many of an environment's newest deployments `gc` spares; what an older one lacks was freed, not lost. `users`: path of an artifact or record -> the addresses that need it.
     """
 
     audit: Audit
     state: State | None
+    kept: int
     users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def problems(self) -> list[Problem]:
@@ -110,7 +112,7 @@ class Examination:
         for result in self._all(Result):
             if result.address:
                 self._use(layout.result(result.key), result.artifacts.values(), result.address)
-        for address, pointer in (self.state.current if self.state else {}).items():
+        for address, pointer in self._pointers():
             self.users[layout.recipe(pointer.declaration)].add(address)
             for step in pointer.steps.values():
                 result_record = self._result(step.key)
@@ -120,6 +122,13 @@ class Examination:
                 address = member_of("environment", deployment.environment, model)
                 for route in routes:
                     self._use("", [*route.files.values(), *([route.checks] if route.checks else [])], address)
+
+    def _pointers(self) -> Iterator[tuple[str, Pointer]]:
+        """The pointers of this project's state, and those that other lineages had at their last move."""
+        yield from (self.state.current if self.state else {}).items()
+        for copy in self._all(State):
+            if self.state is None or copy.lineage != self.state.lineage:
+                yield from copy.current.items()
 
     def _use(self, record: str, artifacts: Iterable[str], address: str) -> None:
         for path in (record, *map(layout.artifact, artifacts)):
@@ -166,7 +175,8 @@ class Examination:
             yield Problem(
                 path=layout.IDENTITY, kind="identity", damage="unusable", detail=detail, mend="mount the store that was used before"
             )
-        lineages = {path.split("/")[1] for path in records if path.startswith(f"{layout.PROJECTS}/")}
+        # what a project has before its first apply are references alone
+        lineages = {path.split("/")[1] for path in records if path.startswith(f"{layout.PROJECTS}/") and "/refs/" not in path}
         lineages |= {layout.segment(self.state.lineage)} if self.state and self.state.serial else set()
         for lineage in sorted(lineages):
             path = layout.owner(layout.word(lineage))
@@ -174,13 +184,19 @@ class Examination:
             if not isinstance(owner, OwnerRecord):
                 yield self._missing(path, "owner", "the lineage does not say which state may move it")
                 continue
+            roots = layout.roots(layout.word(lineage))
+            # a lineage that was begun has none before its first move
+            has_moved = any(path.startswith(f"{layout.history(layout.word(lineage))}/") for path in records)
+            if has_moved and not isinstance(records.get(roots), State):
+                mend = "the next apply that changes something writes it again"
+                yield self._missing(roots, "roots", "`gc` and `state adopt` would not know what the project refers to", mend)
             name = layout.lineage_name(owner.project, layout.word(lineage))
             if not isinstance(records.get(name), LineageName):
                 yield self._missing(name, "lineage name", f"a project {owner.project} that lost its state would not find its lineage")
 
     def _built(self) -> Iterator[Problem]:
-        """The recipes, results and artifacts of what this project's state says is built."""
-        for address, pointer in (self.state.current if self.state else {}).items():
+        """The recipes, results and artifacts of what the states say is built."""
+        for address, pointer in self._pointers():
             recipe = layout.recipe(pointer.declaration)
             if pointer.declaration and recipe not in self.audit.records:
                 yield self._missing(recipe, "recipe", f"{address} was declared by it, which is how an edit is explained")
@@ -231,7 +247,9 @@ class Examination:
             yield from self._files(lineage, environment, sorted(named - {0}), head if isinstance(head, Head) else None)
 
     def _files(self, lineage: str, environment: str, numbers: list[int], head: Head | None) -> Iterator[Problem]:
-        needed = {*numbers[-RETURNABLE:], *([head.deployment, head.staged] if head else [])}
+        ours = self.state is not None and self.state.lineage == lineage
+        # how many another project keeps is not known here
+        needed = {*(numbers[max(0, len(numbers) - self.kept) :] if ours else ()), *([head.deployment, head.staged] if head else [])}
         for number in numbers:
             path = layout.deployment(lineage, environment, number)
             record = self.audit.records.get(path)

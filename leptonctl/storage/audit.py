@@ -14,12 +14,13 @@ from itertools import islice
 from typing import Any
 
 from leptonctl.core import layout
-from leptonctl.core.codec import Record
+from leptonctl.core.codec import BadRecord, Record
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen
+from leptonctl.core.packed import decode_roots
 from leptonctl.core.result import Result
-from leptonctl.core.state import HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, StoreIdentity
+from leptonctl.core.state import Condemned, HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, Reference, State, StoreIdentity
 from leptonctl.spi.storage import ObjectInfo, Objects
 from leptonctl.storage.records import BadRecordAt, read_record
 
@@ -31,16 +32,30 @@ ARTIFACT = "artifact"
 
 
 class Kind(Frozen):
-    """What lies at paths of one form. `names`: what the record must say about itself, from the groups of the pattern."""
+    """What lies at paths of one form. `names`: what the record must say about itself, from the groups of the pattern.
+
+    `read` makes it of the bytes at a path; it raises BadRecordAt.
+    """
 
     word: str
     pattern: re.Pattern[str]
     record: type[Record]
-    names: Callable[[Any, re.Match[str]], bool] = lambda _record, _match: True
+    names: Callable[[Any, re.Match[str]], bool]
+    read: Callable[[bytes, str], Record]
 
 
 def _kind(word: str, pattern: str, record: type[Record], names: Callable[[Any, re.Match[str]], bool] = lambda _r, _m: True) -> Kind:
-    return Kind(word=word, pattern=re.compile(pattern), record=record, names=names)
+    def read(data: bytes, path: str) -> Record:
+        return read_record(data, path, record)
+
+    return Kind(word=word, pattern=re.compile(pattern), record=record, names=names, read=_read_roots if record is State else read)
+
+
+def _read_roots(data: bytes, path: str) -> Record:
+    try:
+        return decode_roots(data)
+    except BadRecord as problem:
+        raise BadRecordAt(path, problem) from problem
 
 
 _HEX, _NAME = "[0-9a-f]{64}", "[^/]+"
@@ -51,6 +66,9 @@ KINDS = (
     _kind("key mark", rf"{layout.KEYS}/{_NAME}", KeyMark),
     _kind("lineage name", rf"{layout.LINEAGES}/{_NAME}/({_NAME})", LineageName, lambda r, m: layout.segment(r.lineage) == m[1]),
     _kind("owner", rf"{layout.PROJECTS}/{_NAME}/owner", OwnerRecord),
+    _kind("roots", rf"{layout.PROJECTS}/({_NAME})/roots", State, lambda r, m: layout.segment(r.lineage) == m[1]),
+    _kind("reference", rf"{layout.PROJECTS}/{_NAME}/refs/{_NAME}", Reference),
+    _kind("condemned", rf"{layout.CONDEMNED}/{_HEX}", Condemned),
     _kind(
         "history", rf"{layout.PROJECTS}/{_NAME}/history/[0-9]+/([0-9]{{8,}})-({_NAME})", HistoryRecord,
         lambda r, m: (r.serial, layout.segment(r.id)) == (int(m[1]), m[2]),
@@ -140,7 +158,7 @@ def _read_records(objects: Objects, by_path: dict[str, tuple[Kind, re.Match[str]
         for path, data in contents.items():
             kind, match = by_path[path]
             try:
-                record = read_record(data, path, kind.record)
+                record = kind.read(data, path)
             except BadRecordAt as failure:
                 damaged.append(Damage(path=path, kind=kind.word, reason=failure.reason))
                 continue

@@ -13,10 +13,12 @@ from leptonctl.core import layout, state
 from leptonctl.core.codec import Record
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.result import Result
-from leptonctl.storage.folder import STORE
-from leptonctl.storage.store import Store
 from leptonctl.storage.audit import ARTIFACT, KINDS, Progress
+from leptonctl.storage.folder import STORE
+from leptonctl.storage.pointers import Note
+from leptonctl.storage.store import Store
 from tests import projects
+from tests.storage.places import Place, bind
 from tests.test_output_schemas import problems as schema_problems
 
 WORDS = [ARTIFACT, *(kind.word for kind in KINDS)]
@@ -72,7 +74,7 @@ def test_every_record_of_a_store_is_of_a_kind() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.tag_field == "format_version" and kind.checksum
     }
-    assert {kind.record for kind in KINDS} == checked | {Result, Deployment, Head, ServerRecord}
+    assert {kind.record for kind in KINDS} == checked | {Result, Deployment, Head, ServerRecord, state.State}
 
 
 def test_a_sound_store_has_no_problem(whole: Path) -> None:
@@ -204,6 +206,15 @@ def test_it_needs_the_project_document_alone(whole: Path, tmp_path: Path) -> Non
     (store_of(whole) / oldest).unlink()
     assert named(away) == {oldest: "missing"}
     write(store_of(whole) / oldest, before)
+
+
+def test_a_store_that_was_only_begun_is_sound(tmp_path: Path) -> None:
+    place = Place(folder=tmp_path)
+    place.pointers.begin()
+    (tmp_path / "leptonctl.yaml").write_text("kind: Project\nname: toy\nformat: 1\nstate: state\nstore: store\n", encoding="utf-8")
+    assert named(tmp_path) == {}
+    place.pointers.move(bind("d"), Note())
+    assert named(tmp_path) == {}
 
 
 @pytest.mark.parametrize("words", [(), ("line@v1", "--store"), ("--store", "--rebuild")])
