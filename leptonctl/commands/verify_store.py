@@ -18,14 +18,12 @@ from leptonctl.core.packed import decode_state
 from leptonctl.core.result import Result
 from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, Pointer, State, StoreIdentity
 from leptonctl.core.values import Json
-from leptonctl.kinds.project import STATE, STORE
+from leptonctl.kinds.project import KEEP_DEPLOYMENTS, STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
 from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.store import Store
 
-RETURNABLE = 10
-"""The newest deployments of an environment whose artifacts `gc` spares: what an older one lacks was freed, not lost."""
 BACKUP = "restore it from a backup"
 _DEPLOYMENTS = re.compile(rf"{layout.PROJECTS}/([^/]+)/deployments/([^/]+)/([0-9]+|head)")
 
@@ -49,10 +47,10 @@ class Problem(Frozen):
 
 def verify_store(session: Session, say: Callable[[Progress], None] = lambda _progress: None) -> dict[str, Json]:
     """The object of `verify --store --json`."""
-    store, states = _open(session)
+    store, states, kept = _open(session)
     state, problems = _read_state(states)
     found = audit(store.objects, say)
-    problems += Examination(audit=found, state=state).problems()
+    problems += Examination(audit=found, state=state, kept=kept).problems()
     return {
         "store": store.objects.describe(),
         "artifacts": len(found.artifacts),
@@ -65,12 +63,15 @@ def verify_store(session: Session, say: Callable[[Progress], None] = lambda _pro
     }
 
 
-def _open(session: Session) -> tuple[Store, StateStore]:
-    """The store and the state that the Project document names, whatever the other documents are."""
+def _open(session: Session) -> tuple[Store, StateStore, int]:
+    """The store and the state that the Project document names, and its `keep.deployments`, whatever the other documents are."""
     project = next((d for d in session.checked[0] if d.kind == "Project"), None)
     values = project.value if project is not None else {}
     store = open_store(str(values.get("store") or STORE), session.root, session.catalog.stores)
-    return store, open_state(str(values.get("state") or STATE), session.root, session.catalog.states)
+    keep = values.get("keep")
+    kept = keep.get("deployments") if isinstance(keep, dict) else None
+    states = open_state(str(values.get("state") or STATE), session.root, session.catalog.states)
+    return store, states, kept if isinstance(kept, int) else KEEP_DEPLOYMENTS
 
 
 def _read_state(states: StateStore) -> tuple[State | None, list[Problem]]:
@@ -87,11 +88,12 @@ def _read_state(states: StateStore) -> tuple[State | None, list[Problem]]:
 class Examination:
     """What does not fit together in a store, and in the states that refer to it: that of this project, and the copies of the others.
 
-    `users`: path of an artifact or record -> the addresses that need it.
+    `kept`: how many of an environment's newest deployments `gc` spares; what an older one lacks was freed, not lost. `users`: path of an artifact or record -> the addresses that need it.
     """
 
     audit: Audit
     state: State | None
+    kept: int
     users: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def problems(self) -> list[Problem]:
@@ -173,7 +175,8 @@ class Examination:
             yield Problem(
                 path=layout.IDENTITY, kind="identity", damage="unusable", detail=detail, mend="mount the store that was used before"
             )
-        lineages = {path.split("/")[1] for path in records if path.startswith(f"{layout.PROJECTS}/")}
+        # what a project has before its first apply are references alone
+        lineages = {path.split("/")[1] for path in records if path.startswith(f"{layout.PROJECTS}/") and "/refs/" not in path}
         lineages |= {layout.segment(self.state.lineage)} if self.state and self.state.serial else set()
         for lineage in sorted(lineages):
             path = layout.owner(layout.word(lineage))
@@ -244,7 +247,9 @@ class Examination:
             yield from self._files(lineage, environment, sorted(named - {0}), head if isinstance(head, Head) else None)
 
     def _files(self, lineage: str, environment: str, numbers: list[int], head: Head | None) -> Iterator[Problem]:
-        needed = {*numbers[-RETURNABLE:], *([head.deployment, head.staged] if head else [])}
+        ours = self.state is not None and self.state.lineage == lineage
+        # how many another project keeps is not known here
+        needed = {*(numbers[max(0, len(numbers) - self.kept) :] if ours else ()), *([head.deployment, head.staged] if head else [])}
         for number in numbers:
             path = layout.deployment(lineage, environment, number)
             record = self.audit.records.get(path)

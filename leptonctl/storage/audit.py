@@ -20,7 +20,7 @@ from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
 from leptonctl.core.result import Result
-from leptonctl.core.state import HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, State, StoreIdentity
+from leptonctl.core.state import Condemned, HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, Reference, State, StoreIdentity
 from leptonctl.spi.storage import ObjectInfo, Objects
 from leptonctl.storage.records import BadRecordAt, read_record
 
@@ -48,10 +48,10 @@ def _kind(word: str, pattern: str, record: type[Record], names: Callable[[Any, r
     def read(data: bytes, path: str) -> Record:
         return read_record(data, path, record)
 
-    return Kind(word=word, pattern=re.compile(pattern), record=record, names=names, read=_read_copy if record is State else read)
+    return Kind(word=word, pattern=re.compile(pattern), record=record, names=names, read=_read_roots if record is State else read)
 
 
-def _read_copy(data: bytes, path: str) -> Record:
+def _read_roots(data: bytes, path: str) -> Record:
     try:
         return decode_roots(data)
     except BadRecord as problem:
@@ -67,6 +67,8 @@ KINDS = (
     _kind("lineage name", rf"{layout.LINEAGES}/{_NAME}/({_NAME})", LineageName, lambda r, m: layout.segment(r.lineage) == m[1]),
     _kind("owner", rf"{layout.PROJECTS}/{_NAME}/owner", OwnerRecord),
     _kind("roots", rf"{layout.PROJECTS}/({_NAME})/roots", State, lambda r, m: layout.segment(r.lineage) == m[1]),
+    _kind("reference", rf"{layout.PROJECTS}/{_NAME}/refs/{_NAME}", Reference),
+    _kind("condemned", rf"{layout.CONDEMNED}/{_HEX}", Condemned),
     _kind(
         "history", rf"{layout.PROJECTS}/{_NAME}/history/[0-9]+/([0-9]{{8,}})-({_NAME})", HistoryRecord,
         lambda r, m: (r.serial, layout.segment(r.id)) == (int(m[1]), m[2]),
