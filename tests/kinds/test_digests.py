@@ -262,6 +262,19 @@ def test_two_versions_of_one_recipe_share_their_steps() -> None:
     assert [s.spec for s in one.steps] == [s.spec for s in two.steps]
 
 
+def test_what_a_node_needs_comes_before_it() -> None:
+    """Whatever the order of the documents: an apply moves in this order, and `--only` follows these needs."""
+    nodes = nodes_of(ENVIRONMENT + "---\n" + MODEL + DATA.removesuffix("---\n"))
+    order = list(nodes)
+    needs = {
+        address: {needed for needed in node.needs} | {place[0] for s in node.steps for place in s.needs.values()}
+        for address, node in nodes.items()
+    }
+    assert needs["environment/dev/line"] == {"model/line@v1", "environment/dev"}
+    for address, needed in needs.items():
+        assert needed <= set(order[: order.index(address) + 1]), address
+
+
 def test_nodes_know_where_each_field_of_a_recipe_is_written() -> None:
     (change,) = (c for c in moved(ALL, ALL.replace("v1: {}", "v1: {params: {C: 0.5}}")) if c.address == LINE)
     (because,) = change.because
