@@ -266,10 +266,7 @@ def test_what_a_node_needs_comes_before_it() -> None:
     """Whatever the order of the documents: an apply moves in this order, and `--only` follows these needs."""
     nodes = nodes_of(ENVIRONMENT + "---\n" + MODEL + DATA.removesuffix("---\n"))
     order = list(nodes)
-    needs = {
-        address: {needed for needed in node.needs} | {place[0] for s in node.steps for place in s.needs.values()}
-        for address, node in nodes.items()
-    }
+    needs = {address: set(node.needs) | {place[0] for s in node.steps for place in s.needs.values()} for address, node in nodes.items()}
     assert needs["environment/dev/line"] == {"model/line@v1", "environment/dev"}
     for address, needed in needs.items():
         assert needed <= set(order[: order.index(address) + 1]), address

@@ -214,7 +214,8 @@ def test_a_store_without_the_lineage_can_only_be_read(place: Place) -> None:
     for act in moves(place):
         failure = refused(act)
         assert ids(failure) == ["wrong-store"]
-        assert after.lineage in failure.diagnostics[0].detail
+        assert f"does not contain lineage {after.lineage}, which this state has moved 1 times" in failure.diagnostics[0].detail
+        assert failure.diagnostics[0].hint.startswith(f"restore {layout.project(after.lineage)} of the store from a backup")
     assert not (place.store / "projects").exists()
 
 
