@@ -34,13 +34,15 @@ Lines = Mapping[str, Mapping[str, list[str]]]
 SECONDS = 600
 """For all tests of one mutant; a single test has a minute."""
 TRACED = (
-    "kinds storage core/test_diff commands/test_decision commands/test_environments commands/test_run deploying/test_switch deploying/test_wanted"
-    " deploying/test_interrupted deploying/test_heal"
+    "kinds storage core/test_diff commands/test_decision commands/test_environments commands/test_run"
+    " deploying/test_switch deploying/test_wanted deploying/test_interrupted deploying/test_heal"
 )
 """Tests that call the code in their own process: of these, a mutant meets those that run its line, the fastest first."""
 FAR = {
-    "deploying": "deploying/test_heal laws/test_interleavings deploying/test_server laws/test_switch_crash laws/test_returns laws/test_drift",
-    "storage": "storage/test_store storage/test_state storage/test_standing laws/test_interleavings laws/test_damage laws/test_concurrent",
+    "deploying": "deploying/test_switch deploying/test_heal laws/test_interleavings deploying/test_server laws/test_switch_crash"
+    " laws/test_returns laws/test_drift",
+    "storage": "storage/test_folder storage/test_store storage/test_state storage/test_standing laws/test_interleavings laws/test_damage"
+    " laws/test_concurrent",
     "kinds": "e2e/test_gates laws/test_protection laws/test_returns",
     "commands": "test_output_schemas commands/test_rollback e2e/test_gates laws/test_returns laws/test_drift commands laws/test_interrupt",
 }

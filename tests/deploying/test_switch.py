@@ -371,6 +371,11 @@ def test_the_platform_hears_whether_everything_returns(root: Path, claim: Regist
     assert heard == [returning]
 
 
+def test_the_first_fence_names_nothing(root: Path, switch: Switch) -> None:
+    switch.recover(NAME, here=True)
+    assert (head_of(root).deployment, head_of(root).serial, head_of(root).staged, head_of(root).epoch.token) == (0, 0, 0, 1)
+
+
 def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
     messages: list[str] = []
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
