@@ -282,6 +282,13 @@ def test_nodes_know_where_each_field_of_a_recipe_is_written() -> None:
     )
 
 
+@pytest.mark.parametrize("written", ["line: v1", "line:\n    version: v1", "line: {version: v1}"])
+def test_a_binding_stands_where_its_version_is_written(written: str) -> None:
+    text = PROJECT + ALL.replace("models: {line: v1}", f"models:\n  {written}")
+    span = nodes_of(text)["environment/dev/line"].span
+    assert text.splitlines()[span.line - 1][span.column - 1 :].rstrip("}") == "v1"
+
+
 def test_a_plan_without_edits_keeps_everything() -> None:
     """From the state alone: no result is looked up."""
     nodes = nodes_of(FULL)
