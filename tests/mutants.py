@@ -31,7 +31,7 @@ CACHE = CHECKOUT / ".pytest_cache" / "v" / "leptonctl" / "mutants.json"
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.txt")
 Lines = Mapping[str, Mapping[str, list[str]]]
 """File -> line -> the tests that run it, as `tests.traced` writes it."""
-SECONDS = 600
+SECONDS = 1800
 """For all tests of one mutant; a single test has a minute."""
 TRACED = (
     "kinds storage core/test_diff commands/test_decision commands/test_environments commands/test_run"
@@ -94,7 +94,8 @@ def failing(root: Path, tests: list[str], folder: Path, *more: str) -> str:
     finally:
         stop_servers(folder)
     failed = [line.split()[1] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    passed = run.returncode == 0 or "ERROR: not found:" in output
+    # a test that noticed it once may have another name by now
+    passed = run.returncode == 0 or (run.returncode == 4 and " not found:" in output)
     return "" if passed else failed[0] if failed else f"pytest ends with {run.returncode}"
 
 
