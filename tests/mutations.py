@@ -73,7 +73,7 @@ def mutants(file: str, source: bytes) -> Iterator[Mutant]:
             line = source.count(b"\n", 0, start)
             below = len(source) - (source.find(b"\n", end) + 1 or len(source))
             before, after = source[starts[line] : len(source) - below], text[starts[line] : len(text) - below]
-            edit = f"{file.removeprefix('leptonctl/')} {function or 'module'}: {_flat(source[start:end])} -> {new} in {_flat(before)}"
+            edit = f"{file.removeprefix('leptonctl/')} {function or 'module'}: {_flat(source[start:end])} -> {_flat(new.encode())} in {_flat(before)}"
             seen[edit] += 1
             yield Mutant(
                 name=edit if seen[edit] == 1 else f"{edit} #{seen[edit]}", file=file, text=text,

@@ -73,6 +73,12 @@ def test_every_kind_and_provider_is_in_the_documentation() -> None:
         assert all(f"`{suffix}`" in text for suffix in source.suffixes), source.name
 
 
+def test_links_are_found() -> None:
+    """Else the next test would pass on any page."""
+    assert [LINK.findall(text) for text in ("[a](b.md#c)", "[a](https://b)", "[a]: b", "(b.md)")] == [["b.md#c"], [], [], []]
+    assert sum(len(LINK.findall(path.read_text(encoding="utf-8"))) for path in PAGES) > 50
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_links_have_targets(path: Path) -> None:
     for target in LINK.findall(path.read_text(encoding="utf-8")):

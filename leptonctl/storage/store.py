@@ -36,7 +36,7 @@ class StoredResult(Frozen):
     """A record of a step key: the first, or from `number` 2 on one made after an artifact was lost."""
 
     result: Result
-    number: int = 1
+    number: int
 
 
 class ResultLookup(Frozen):

@@ -372,6 +372,11 @@ def test_the_platform_hears_whether_everything_returns(root: Path, claim: Regist
     assert heard == [returning]
 
 
+def test_the_first_fence_names_nothing(root: Path, switch: Switch) -> None:
+    switch.recover(NAME, here=True)
+    assert (head_of(root).deployment, head_of(root).serial, head_of(root).staged, head_of(root).epoch.token) == (0, 0, 0, 1)
+
+
 def test_a_lock_is_waited_for_while_its_holder_lives(root: Path, switch: Switch) -> None:
     messages: list[str] = []
     with claimed(pointers_of(root), owner("bob"), ["environment/prod/other"]) as other, following(root):
@@ -698,3 +703,22 @@ def test_the_successor_is_named_by_its_lock_too(root: Path, claim: Registration)
                 switch_of(root, claim, checkpoint=force).move(NAME, binds("v2"), here=True)
     assert problem_of(failure).id == "taken-over"
     assert problem_of(failure).detail.startswith("environment/prod was taken over by eve@far pid ")
+
+
+@pytest.mark.parametrize("successor", [True, False])
+def test_a_holder_whose_claim_was_dropped_hears_who_has_the_environment_now(root: Path, claim: Registration, successor: bool) -> None:
+    """The successor's claim has none of the holder's addresses. Without one, the holder is not told that it took over from itself."""
+    with following(root), claimed(pointers_of(root), owner("eve", host="far"), ["environment/prod/other"]) as other:
+
+        def dropped(point: str) -> None:
+            if point == "pending":
+                pointers_of(root).move(lambda s: replace(s, applies={id_: c for id_, c in s.applies.items() if id_ != claim.id}))
+                if successor:
+                    fence.lock(pointers_of(root), other, NAME, wait_s=5, say=print, force=True)
+
+        with pytest.raises(Failure) as failure:
+            switch_of(root, claim, checkpoint=dropped).move(NAME, binds("v1"), here=True)
+    assert (problem_of(failure).id, failure.value.exit_code) == ("taken-over", 5)
+    detail = str(problem_of(failure).detail)
+    assert ("by eve@far " in detail) is successor
+    assert ("by another apply, which has ended" in detail) is not successor

@@ -47,7 +47,7 @@ def test_a_return_to_a_version_that_its_gates_would_hold_now(spam: Path) -> None
     switched(spam, "v2", "v1")
     text = projects.run("plan", cwd=spam)
     assert text.returncode == 0
-    assert "a return" in text.stdout or "return to v1" in text.stdout
+    assert "return to v1, served here before" in text.stdout
     assert "decided during the apply" not in text.stdout
     assert "a return needs no evidence" in text.stdout
     plan = json.loads(projects.run("plan", "--json", cwd=spam).stdout)

@@ -262,6 +262,16 @@ def test_two_versions_of_one_recipe_share_their_steps() -> None:
     assert [s.spec for s in one.steps] == [s.spec for s in two.steps]
 
 
+def test_what_a_node_needs_comes_before_it() -> None:
+    """Whatever the order of the documents: an apply moves in this order, and `--only` follows these needs."""
+    nodes = nodes_of(ENVIRONMENT + "---\n" + MODEL + DATA.removesuffix("---\n"))
+    order = list(nodes)
+    needs = {address: set(node.needs) | {place[0] for s in node.steps for place in s.needs.values()} for address, node in nodes.items()}
+    assert needs["environment/dev/line"] == {"model/line@v1", "environment/dev"}
+    for address, needed in needs.items():
+        assert needed <= set(order[: order.index(address) + 1]), address
+
+
 def test_nodes_know_where_each_field_of_a_recipe_is_written() -> None:
     (change,) = (c for c in moved(ALL, ALL.replace("v1: {}", "v1: {params: {C: 0.5}}")) if c.address == LINE)
     (because,) = change.because
@@ -270,6 +280,13 @@ def test_nodes_know_where_each_field_of_a_recipe_is_written() -> None:
     assert because.span.line == next(
         i for i, line in enumerate(("kind: Project\nname: toy\nformat: 1\n---\n" + ALL).splitlines(), 1) if "v1: {}" in line
     )
+
+
+@pytest.mark.parametrize("written", ["line: v1", "line:\n    version: v1", "line: {version: v1}"])
+def test_a_binding_stands_where_its_version_is_written(written: str) -> None:
+    text = PROJECT + ALL.replace("models: {line: v1}", f"models:\n  {written}")
+    span = nodes_of(text)["environment/dev/line"].span
+    assert text.splitlines()[span.line - 1][span.column - 1 :].rstrip("}") == "v1"
 
 
 def test_a_plan_without_edits_keeps_everything() -> None:
