@@ -88,7 +88,8 @@ def _read_state(states: StateStore) -> tuple[State | None, list[Problem]]:
 class Examination:
     """What does not fit together in a store, and in the states that refer to it: that of this project, and the copies of the others.
 
-    `kept`: how many of an environment's newest deployments `gc` spares; what an older one lacks was freed, not lost. `users`: path of an artifact or record -> the addresses that need it.
+    `kept`: how many of an environment's newest deployments `gc` spares; what an older one lacks was freed, not lost. `users`: path of
+    an artifact or record -> the addresses that need it.
     """
 
     audit: Audit
