@@ -141,6 +141,10 @@ class Examination:
     def _all(self, kind: type) -> Iterator:  # type: ignore[type-arg]
         return (record for record in self.audit.records.values() if isinstance(record, kind))
 
+    def _is_lost(self, digest: str) -> bool:
+        """Whether an artifact is not there, and was not purged either."""
+        return digest not in self.audit.artifacts and layout.tombstone(digest) not in self.audit.records
+
     def _result(self, key: str) -> Result | None:
         """The newest record of a key whose artifacts are all there; else the newest one."""
         records: list[Result] = []
@@ -208,7 +212,7 @@ class Examination:
                     yield self._missing(path, "result", f"it is the result of {name} of {address}", f"leptonctl apply --only {address}")
                     continue
                 for file, digest in result.artifacts.items():
-                    if digest not in self.audit.artifacts:
+                    if self._is_lost(digest):
                         detail = f"it is {file} of {name} of {address}"
                         yield self._missing(layout.artifact(digest), ARTIFACT, detail, f"leptonctl apply --only {address}")
 
@@ -261,7 +265,7 @@ class Examination:
                 address = member_of("environment", environment, model)
                 for route in routes:
                     for file, digest in {**route.files, **({"checks": route.checks} if route.checks else {})}.items():
-                        if digest not in self.audit.artifacts:
+                        if self._is_lost(digest):
                             detail = f"it is {file} of {model}@{route.version}, which deployment {number} of {environment} serves"
                             version = f"model/{model}@{route.version}"
                             mend = f"leptonctl apply --only {version}" if self._declares(version, route.digest) else BACKUP

@@ -29,8 +29,8 @@ store whose names are not those of records are ignored.
 A record in a store ends with `checksum`, `sha256:` and the hex of the SHA-256 of all bytes of the file before `,"checksum":`. It is checked
 wherever the record is read: a record that was edited, truncated or damaged by the medium is `error[corrupt-record]`. The state's own
 file, a manifest (an artifact, found by its digest) and a server's status page have none; the copy of the state in the store has one. A
-checksum proves nothing against somebody who edits a record and
-computes it again: `leptonctl verify MODEL@VERSION` computes the metrics from the stored model and rows; the signed form comes later.
+checksum proves nothing against somebody who edits a record and computes it again: `leptonctl verify MODEL@VERSION` computes the metrics
+from the stored model and rows; the signed form comes later.
 
 Whatever is written once and found by its content is shared by all projects of a store: `artifacts/`, `results/`, `recipes/`, `keys/`.
 Whatever changes is below `projects/LINEAGE/`. A folder store also has `.temporary`, `.locks` and `.leases`.

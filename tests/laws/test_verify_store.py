@@ -10,9 +10,9 @@ import pytest
 from leptonctl.commands.session import Session
 from leptonctl.commands.verify_store import verify_store
 from leptonctl.core import layout, state
-from leptonctl.core.codec import Record
+from leptonctl.core.codec import Record, encode
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.storage.audit import ARTIFACT, KINDS, Progress
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.pointers import Note
@@ -21,6 +21,7 @@ from tests import projects
 from tests.storage.places import Place, bind
 from tests.test_output_schemas import problems as schema_problems
 
+SPARE = {"server", "key mark", "condemned", "reference", "tombstone"}
 WORDS = [ARTIFACT, *(kind.word for kind in KINDS)]
 
 
@@ -34,7 +35,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert projects.run("apply", "--yes", cwd=root).returncode == 0
     finally:
         projects.stop_servers(root)
-    Store(objects=STORE.open(".leptonctl/store", root)).check_key("k1", "a mark")
+    objects = STORE.open(".leptonctl/store", root)
+    Store(objects=objects).check_key("k1", "a mark")
+    build = state.Reference(keys=("sha256:" + "0" * 64,), until=9e9, seconds=60.0)
+    objects.put(layout.reference(projects.recorded(root).lineage, "a-build"), encode(build))
+    objects.put(layout.tombstone("0" * 64), encode(Tombstone(subject="dataset/points@old", at="2026-11-25T12:00:00Z", by="ada")))
+    objects.put(layout.condemned("0" * 64), encode(state.Condemned(phase="spared", nonce="n")))
     yield root
 
 
@@ -74,7 +80,7 @@ def test_every_record_of_a_store_is_of_a_kind() -> None:
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Record) and kind.__struct_config__.tag_field == "format_version" and kind.checksum
     }
-    assert {kind.record for kind in KINDS} == checked | {Result, Deployment, Head, ServerRecord, state.State}
+    assert {kind.record for kind in KINDS} == checked | {Result, Tombstone, Deployment, Head, ServerRecord, state.State}
 
 
 def test_a_sound_store_has_no_problem(whole: Path) -> None:
@@ -104,10 +110,10 @@ def test_any_changed_file_is_named(how: str, whole: Path) -> None:
 
 
 def test_any_missing_file_is_named(whole: Path) -> None:
-    """But what nothing needs: a server's record, a key's mark (it is recorded again), the recipe of what is not current any more."""
+    """But what nothing names: a server's record, a mark (it is written again), a reference, the recipe of what is not current any more."""
     recipes = {layout.recipe(pointer.declaration) for pointer in projects.recorded(whole).current.values()}
-    spare = {path for path in files(whole) if word(path) in {"server", "key mark"} or (word(path) == "recipe" and path not in recipes)}
-    assert len(spare) == 3
+    spare = {path for path in files(whole) if word(path) in SPARE or (word(path) == "recipe" and path not in recipes)}
+    assert len(spare) == 6
     for path in files(whole):
         file = store_of(whole) / path
         before = file.read_bytes()
