@@ -34,7 +34,15 @@ def head(deployment: int) -> Head:
 
 
 def lines(live: Live, recorded: State | None = None) -> list[tuple[str, str]]:
-    return [(d.drift_class, d.reason) for d in drift(recorded or state(), {"prod": live}, {}, {})]
+    """The drift of an environment whose head names the recorded deployment, unless it names another."""
+    with_head = replace(live, head=live.head or head(3))
+    return [(d.drift_class, d.reason) for d in drift(recorded or state(), {"prod": with_head}, {}, {})]
+
+
+def test_a_missing_head_is_healed_whatever_serves() -> None:
+    for live in (Live(here=True, running=True, answering=server()), Live(placement="elsewhere")):
+        found = [(d.drift_class, d.reason) for d in drift(state(), {"prod": live}, {}, {})]
+        assert found == [("heal", "the head in the store is missing: it is written again")]
 
 
 ALIVE = frozenset({"s1"})
