@@ -24,17 +24,17 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session))
     run.begin(effects=False)
     reference = new_id()
-    refer(session, planned, reference, "build")
-    spare(session, planned)
     try:
+        refer(session, planned, reference, "build")
+        spare(session, planned)
         run.build()
+        # again, for keys that were known only after a step
+        refer(session, planned, reference, "build", run.evidence()[0])
     except KeyboardInterrupt:
         run.codes.append(INTERRUPTED)
     except Failure as failure:
         run.cut_off(failure)
     keep_recipes(run)
-    # keys that were known only after a step
-    refer(session, planned, reference, "build", run.evidence()[0])
     return run.finish(planned.plan.serial)
 
 

@@ -11,7 +11,7 @@ from leptonctl.core.codec import BadRecord
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import replace
 from leptonctl.core.packed import decode_state, encode_state
-from leptonctl.core.state import State
+from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.takeover import Request, settled, take_over
 from leptonctl.project.edits import write_text
@@ -93,19 +93,29 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
 
 
 def combined(wanted: State, before: State | None, seen: Survey) -> State:
-    """The restored state with what it cannot know and what stays true: later seals, and environments that began later."""
-    later = [state for state in (before, seen.copy) if state is not None and state.lineage == wanted.lineage]
-    for state in later:
+    """The restored state with what it cannot know and what stays true: later seals, freezes and withdrawals, and environments that
+    began later.
+    """
+    known = [state for state in (seen.copy, before) if state is not None and state.lineage == wanted.lineage]
+    for state in sorted(known, key=lambda state: state.serial):
         names = [name for name in state.environments if name not in wanted.environments]
         entries = {a: p for name in names for a, p in state.current.items() if a == document("environment", name)}
         entries |= {a: p for name in names for a, p in state.entries(document("environment", name) + "/").items()}
         wanted = replace(
             wanted,
             sealed={**state.sealed, **wanted.sealed},
-            environments={**wanted.environments, **{name: state.environments[name] for name in names}},
+            environments={
+                **{name: _with_withdrawals(record, state.environments.get(name)) for name, record in wanted.environments.items()},
+                **{name: state.environments[name] for name in names},
+            },
+            frozen=state.frozen,
             current={**wanted.current, **entries},
         )
     return wanted
+
+
+def _with_withdrawals(record: Environment, later: Environment | None) -> Environment:
+    return record if later is None else replace(record, withdrawals=later.withdrawals)
 
 
 def behind(seen: Survey, state: State) -> list[Json]:

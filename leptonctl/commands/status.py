@@ -130,6 +130,6 @@ def _metrics(session: Session, entries: dict[str, Pointer]) -> dict[str, Json]:
 def _serials(session: Session, name: str, state: State, entries: dict[str, Pointer]) -> dict[str, Json]:
     """The serial of the deployment with which each binding came."""
     lineage = session.lineage(state)
-    records = {number: lineage.intact_deployment(name, number) for number in {p.deployment for p in entries.values()} if number}
+    records = {number: lineage.deployment(name, number) for number in {p.deployment for p in entries.values()} if number}
     by_address = {address: records.get(pointer.deployment or 0) for address, pointer in entries.items()}
     return {address: record.serial if record else state.serial for address, record in by_address.items()}

@@ -59,7 +59,7 @@ def test_the_record_of_the_bound_deployment_that_is_lost_or_damaged_is_replaced_
     else:
         file.write_bytes(damage)
     # what does not need it works
-    for command in (["status"], ["plan"], ["history"], ["state", "list"], ["lock", "list"]):
+    for command in (["plan"], ["history"], ["state", "list"], ["lock", "list"]):
         assert run(root, *command).stderr == ""
     projects.stop_servers(root)
     assert heals(root) == [("environment/dev", 1, None)]

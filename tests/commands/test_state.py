@@ -123,7 +123,7 @@ def test_a_restore_goes_back_and_loses_no_history(root: Path) -> None:
     entries = shown(root, "history", schema="history")["entries"]
     assert [(e["serial"], e.get("replaced", False)) for e in entries] == [(4, False), (3, True), (2, False), (1, False)]
     assert (entries[0]["command"], entries[0]["base"]) == ("state restore", 2)
-    assert "back to #2" in run(root, "history").stdout
+    assert "back to serial 2" in run(root, "history").stdout
     # the difference between head and state is a line of the plan, and its way out works
     bind(root, "v1")
     plan = shown(root, "plan")
@@ -141,15 +141,26 @@ def test_a_restore_goes_back_and_loses_no_history(root: Path) -> None:
     assert "was replaced on" in problem["detail"]
 
 
-def test_a_restore_keeps_later_seals_and_environments(root: Path) -> None:
+def test_a_restore_keeps_later_freezes_withdrawals_and_environments(root: Path) -> None:
     run(root, "state", "backup", "b.json")
+    bind(root, "v2")
+    apply(root)
+    run(root, "rollback", "dev", "--yes")
+    run(root, "freeze", "dev", "--reason", "audit")
+    assert [w.version for w in projects.environment_of(root, "dev").withdrawals] == ["v2"]
     text = (root / "environment-dev.yaml").read_text(encoding="utf-8").replace("name: dev", "name: late")
     (root / "environment-late.yaml").write_text(text, encoding="utf-8")
     projects.new_ports(root)
     apply(root)
     run(root, "state", "restore", "b.json", "--yes")
     assert "environment/late/line" in {p["address"] for p in shown(root, "state", "list")["pointers"]}
-    run(root, "destroy", "--yes")
+    assert [w.version for w in projects.environment_of(root, "dev").withdrawals] == ["v2"]
+    assert list(projects.recorded(root).frozen) == ["dev"]
+    # nor does a state that is rebuilt from the store forget them
+    shutil.rmtree(root / ".leptonctl" / "state")
+    run(root, "state", "adopt", "--yes")
+    assert [w.version for w in projects.environment_of(root, "dev").withdrawals] == ["v2"]
+    assert list(projects.recorded(root).frozen) == ["dev"]
 
 
 def test_what_is_not_a_backup_of_this_project_is_refused(root: Path, built: Path, tmp_path: Path) -> None:
