@@ -51,9 +51,11 @@ def _lines(session: Session, environment: str, record: Deployment, model: str, r
     where = f"deployment {record.deployment} of {environment} bound {model}@{route.version}"
     if document is None:
         raise _gone(f"{where}, and no document declares the model {model} any more", record)
-    recipe = next(_recipes(session, address, route.digest), None)
-    if recipe is None:
+    recipes = list(_recipes(session, address, route.digest))
+    if not recipes:
         raise _gone(f"{where}, and its recipe is not in the store", record)
+    # equal recipes may name equal rows by several names
+    recipe = next((recipe for recipe in recipes if _has_dataset(session, recipe)), recipes[0])
     if node is not None:
         keep = keep_lines(list(becauses(recipe, node)))
         detail = f"{where} with another recipe" + (f"; to declare it as it was: {keep}" if keep else "")
@@ -65,10 +67,9 @@ def _lines(session: Session, environment: str, record: Deployment, model: str, r
 
 def _require_dataset(session: Session, recipe: Recipe, where: str, record: Deployment) -> None:
     """Failure when the rows that the version learned from are not declared, which its recipe cannot bring back: it has no path."""
-    name, _, version = str(recipe.recipe["dataset"]).partition("@")
-    node = session.declarations.built.get(version_of("dataset", name, version))
-    if node is not None:
+    if _has_dataset(session, recipe):
         return
+    name, _, version = str(recipe.recipe["dataset"]).partition("@")
     data = recipe.recipe["data"]
     source = data.get("source") if isinstance(data, dict) else None
     content = source.get("digest") if isinstance(source, dict) else None
@@ -79,15 +80,23 @@ def _require_dataset(session: Session, recipe: Recipe, where: str, record: Deplo
     raise _gone(missing, record, f'under `versions:`{file} write `"{version}": {{source: FILE{pin}}}` first')
 
 
+def _has_dataset(session: Session, recipe: Recipe) -> bool:
+    name, _, version = str(recipe.recipe["dataset"]).partition("@")
+    return version_of("dataset", name, version) in session.declarations.built
+
+
 def _recipes(session: Session, address: str, wanted: str) -> Iterator[Recipe]:
-    """The recipes in the store that an address had under a digest: that of its seal or pointer, else any."""
+    """The recipes in the store with a digest: that of the address's seal or pointer first.
+
+    The store keeps one record for equal declarations, whichever version declared it first.
+    """
     state = session.pointers.read()
     seal = state.sealed.get(address) if state else None
     pointer = state.current.get(address) if state else None
     known = [one.declaration for one in (seal, pointer) if one is not None and one.digest == wanted]
     yield from session.store.recipes(known).values()
     for recipe in session.store.all_recipes():
-        if recipe.address == address and digest_of(recipe) == wanted:
+        if digest_of(recipe) == wanted:
             yield recipe
 
 

@@ -237,7 +237,7 @@ def test_readmit_names_one_withdrawal_and_says_why(make: Make) -> None:
     assert problems("history", json.loads(lep(root, "history", "--json").stdout)) == []
     assert (readmitted["withdrawal"]["id"], readmitted["withdrawal"]["readmitted"]["reason"]) == ("w1", "a bad probe")
     assert "w1 was readmitted" in lep(root, "readmit", "prod/line@v2", "--reason", "x", code=1).stderr
-    assert "readmitted: line v2 (w1): a bad probe" in lep(root, "history").stdout
+    assert "reason: a bad probe\n    readmitted: line v2 (w1)\n" in lep(root, "history").stdout
     # it has served healthily and is not withdrawn: a return again
     bind(root, "v2")
     assert "return to v2" in lep(root, "plan").stdout
@@ -359,10 +359,11 @@ def test_a_return_to_lines_that_have_left_the_yaml(make: Make) -> None:
 
 def test_lines_that_cannot_be_written_back_are_named(make: Make) -> None:
     root = make("models: {line: old}")
+    (root / "data" / "second.csv").write_text(projects.points(80, seed=2), encoding="utf-8")
     data, model = root / "data.yaml", root / "model-line.yaml"
     texts = {file: file.read_text(encoding="utf-8") for file in (data, model)}
-    data.write_text(texts[data] + "  second: {source: data/points.csv}\n", encoding="utf-8")
-    model.write_text(texts[model] + "  old: {dataset: points@second, params: {C: 0.5}}\n", encoding="utf-8")
+    data.write_text(texts[data] + "  second: {source: data/second.csv}\n", encoding="utf-8")
+    model.write_text(texts[model] + "  old: {dataset: points@second}\n", encoding="utf-8")
     lep(root, "apply", "--yes")
     bind(root, "v1")
     for file, text in texts.items():
@@ -374,7 +375,7 @@ def test_lines_that_cannot_be_written_back_are_named(make: Make) -> None:
     assert "data.yaml" in refused
     assert {file: file.read_text(encoding="utf-8") for file in texts} == texts
     # with the rows back, the version's own lines follow
-    data.write_text(texts[data] + "  second: {source: data/points.csv}\n", encoding="utf-8")
+    data.write_text(texts[data] + "  second: {source: data/second.csv}\n", encoding="utf-8")
     lep(root, "rollback", "prod", "--yes")
     assert served(root)["version"] == "old"
 
