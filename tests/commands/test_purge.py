@@ -135,3 +135,30 @@ def test_a_whole_version_is_purged(root: Path) -> None:
     text = projects.run("plan", cwd=root)
     assert text.returncode == 1
     assert "error[purged]" in text.stdout + text.stderr
+
+
+def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, environments={})
+    (root / "data" / "points.csv").write_text(table(), encoding="utf-8")
+    privacy = "privacy: {hash: [town], drop: [person], key: {secret: {env: PURGE_KEY}}, key_id: k}\n"
+    projects.edit(root / "data.yaml", "target: side\n", f"target: side\nid: person\n{privacy}")
+    built = projects.run("apply", "--yes", "--only", "points@first", cwd=root, PURGE_KEY="secret")
+    assert built.returncode == 0, built.stdout + built.stderr
+    asked = ("purge", "--id", f"person-{GONE}", "--dataset", "points", "--yes", "--json")
+    assert "missing-secret" in projects.run(*asked, cwd=root).stdout
+    assert json.loads(projects.run(*asked, cwd=root, PURGE_KEY="another").stdout)["holders"] == []
+    report = json.loads(projects.run(*asked, cwd=root, PURGE_KEY="secret").stdout)
+    assert [(h["address"], h["op"]) for h in report["holders"]] == [("dataset/points@first", "prepare")] * 2
+    assert report["done"]
+
+
+def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
+    done = projects.run("apply", "--yes", "--only", "points@first", cwd=root)
+    assert done.returncode == 1, "what was purged is not built"
+    (root / "data" / "points.csv").write_text(table(without=3), encoding="utf-8")
+    assert projects.run("apply", "--yes", "--only", "points@first", cwd=root).returncode == 0
+    for path, data in store(root).items():
+        if data[:4] == b"PAR1":
+            (root / ".leptonctl" / "store" / path).write_bytes(data[:-9] + b"x" * 9)
+    report = json.loads(projects.run("purge", "--id", "person-1", "--json", "--yes", cwd=root).stdout)
+    assert (report["holders"], report["cannot_tell"][:1]) == ([], ["dataset/points@first"])
