@@ -9,6 +9,7 @@ import pytest
 
 from leptonctl.core.contract import id_mark
 from tests import projects
+from tests.test_output_schemas import problems
 
 ROWS = projects.points(rows=80).splitlines()[1:]
 GONE = 17
@@ -92,6 +93,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     done = projects.run("purge", "--id", row, "--yes", "--json", "--reason", "erasure request 5", cwd=root)
     report = json.loads(done.stdout)
     assert (done.returncode, report["done"]) == (0, True), done.stderr
+    assert problems("purge", report) == []
     found = {(holder["address"], holder["artifact"]): holder["holds"] for holder in report["holders"]}
     assert found["dataset/points@first", "train.parquet"] == "the rows themselves"
     assert found["model/near@v1", "model.onnx"] == "the training rows"
