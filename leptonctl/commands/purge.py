@@ -103,7 +103,7 @@ def _holds(session: Session, result: Result, marks: frozenset[bytes]) -> bool | 
 
     from leptonctl.learning.tables.identity import ROW_MARK
 
-    for digest in result.artifacts.values():
+    for digest in (digest for name, digest in result.artifacts.items() if name.endswith(".parquet")):
         if not session.store.present([digest]):
             continue
         try:

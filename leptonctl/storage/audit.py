@@ -19,7 +19,7 @@ from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Condemned, HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, Reference, State, StoreIdentity
 from leptonctl.spi.storage import ObjectInfo, Objects
 from leptonctl.storage.records import BadRecordAt, read_record
@@ -68,6 +68,7 @@ KINDS = (
     _kind("owner", rf"{layout.PROJECTS}/{_NAME}/owner", OwnerRecord),
     _kind("roots", rf"{layout.PROJECTS}/({_NAME})/roots", State, lambda r, m: layout.segment(r.lineage) == m[1]),
     _kind("reference", rf"{layout.PROJECTS}/{_NAME}/refs/{_NAME}", Reference),
+    _kind("tombstone", rf"{layout.TOMBSTONES}/{_HEX}", Tombstone),
     _kind("condemned", rf"{layout.CONDEMNED}/{_HEX}", Condemned),
     _kind(
         "history", rf"{layout.PROJECTS}/{_NAME}/history/[0-9]+/([0-9]{{8,}})-({_NAME})", HistoryRecord,
