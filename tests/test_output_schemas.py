@@ -139,7 +139,7 @@ COMMANDS = {
     "plan --json": "plan", "validate --json": "validate", "status --json": "status", "show --json": "show", "history --json": "history",
     "diff sides@v1 sides@v2 --json": "diff", "diff staging/sides sides@v2 --json": "diff", "explain sides@v1 --json": "explain", "explain points@1 --json": "explain",
     "explain staging/sides --json": "explain", "verify sides@v1 --json": "verify", "predict sides@v1 --input points.csv --json": "predict",
-    "predict staging/sides --input points.csv --output out.csv --json": "predict", "lock list --json": "locks", "gc --json": "gc",
+    "predict staging/sides --input points.csv --output out.csv --json": "predict", "lock list --json": "locks", "gc --json": "gc", "purge --id nobody --json": "purge",
     "show sides@v1 --json": "show", "show points@1 --json": "show", "show staging/sides --json": "show", "show sides --json": "show",
     "leaderboard sides --json": "leaderboard", "leaderboard sides --by f1 --yaml v2 --json": "leaderboard",
     "version --json": "version", "plan --json --only nothing": "error", "show plan.json --json": "plan", "pin --json": "pin", "pin --json points@1": "pin",

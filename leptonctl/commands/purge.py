@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 from leptonctl.commands.holders import Graph, Holder, Holding, holdings, read_graph
+from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import address as addresses
@@ -17,11 +18,12 @@ from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset, datasets
 from leptonctl.project.secrets import read_secret
+from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.pointers import Note, now
 
 UNREACHABLE = (
     "older versions of objects that a bucket keeps",
-    "copies that other lineages of this store made elsewhere",
+    "what other projects on this store bind: they are not asked, and see the loss in their next plan",
     "servers that still hold a package in memory: restart them",
     "backups of the store, the state and the data",
     "checkouts and Git history that hold the data file, and plans saved elsewhere",
@@ -89,20 +91,27 @@ def _marks(session: Session, declared: Iterable[Dataset], row: str) -> Iterator[
         privacy = dataset.inputs.get("privacy")
         key = privacy.get("key") if isinstance(privacy, dict) else None
         if isinstance(key, dict) and isinstance(privacy, dict) and privacy.get("hash"):
-            yield id_mark(row, read_secret(key, session.root))
+            try:
+                yield id_mark(row, read_secret(key, session.root))
+            except ProviderError as problem:
+                raise from_provider(problem) from problem
 
 
 def _holds(session: Session, result: Result, marks: frozenset[bytes]) -> bool | None:
-    """Whether a snapshot has a row with one of the marks; None when its rows have none, or it is gone."""
+    """Whether a snapshot has a row with one of the marks; None when its rows have no marks, or it is damaged."""
     import polars as pl
 
     from leptonctl.learning.tables.identity import ROW_MARK
 
-    for digest in result.artifacts.values():
+    for digest in (digest for name, digest in result.artifacts.items() if name.endswith(".parquet")):
         if not session.store.present([digest]):
             continue
-        data = session.store.get_artifact(digest)
-        if ROW_MARK not in pl.read_parquet_schema(io.BytesIO(data)):
+        try:
+            data = session.store.get_artifact(digest)
+            columns = pl.read_parquet_schema(io.BytesIO(data))
+        except (KeyError, ValueError, pl.exceptions.PolarsError):
+            return None  # it is damaged
+        if ROW_MARK not in columns:
             return None
         if not marks.isdisjoint(pl.read_parquet(io.BytesIO(data), columns=[ROW_MARK])[ROW_MARK].to_list()):
             return True

@@ -103,9 +103,14 @@ class Examination:
         damaged = {damage.path for damage in self.audit.damaged}
         found = {problem.path: problem for problem in (self._damaged(damage) for damage in self.audit.damaged)}
         for problem in (*self._marks(), *self._built(), *self._history(), *self._deployments()):
-            if problem.path not in damaged:
+            if problem.path not in damaged and not self._purged(problem.path):
                 found.setdefault(problem.path, problem)
         return list(found.values())
+
+    def _purged(self, path: str) -> bool:
+        """Whether an artifact is not missing but was removed for good, which a tombstone says."""
+        digest = layout.artifact_digest(path)
+        return digest is not None and layout.tombstone(digest) in self.audit.records
 
     # --- who needs what --------------------------------------------------------------------------------------------
 

@@ -121,14 +121,15 @@ class Store(Frozen):
         return spare(self.objects, digests)
 
     def bury(self, digests: Iterable[str], tombstone: Tombstone) -> None:
-        """Remove artifacts for good: the tombstones first, so that nobody puts the bytes back in between. Raises if one is still there."""
+        """Remove artifacts for good: the tombstones first, so that nobody puts the bytes back in between. Failure if one is still there."""
         found = list(digests)
         self.objects.create_many({layout.tombstone(digest): encode(tombstone) for digest in found})
         for digest in found:
             self.objects.delete(layout.artifact(digest))
         if left := self.present(found):
-            msg = f"artifacts are still in the store after they were deleted: {', '.join(sorted(left))}"
-            raise ValueError(msg)
+            detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(left))}"
+            hint = "check that the store may be written and keeps no older versions, and run the same command again"
+            raise fail("purge-incomplete", "Artifacts could not be removed", detail, hint=hint)
 
     def buried(self, digests: Iterable[str]) -> dict[str, Tombstone]:
         """Those of the artifacts that were purged."""

@@ -9,6 +9,7 @@ import pytest
 
 from leptonctl.core.contract import id_mark
 from tests import projects
+from tests.test_output_schemas import problems
 
 ROWS = projects.points(rows=80).splitlines()[1:]
 GONE = 17
@@ -92,6 +93,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     done = projects.run("purge", "--id", row, "--yes", "--json", "--reason", "erasure request 5", cwd=root)
     report = json.loads(done.stdout)
     assert (done.returncode, report["done"]) == (0, True), done.stderr
+    assert problems("purge", report) == []
     found = {(holder["address"], holder["artifact"]): holder["holds"] for holder in report["holders"]}
     assert found["dataset/points@first", "train.parquet"] == "the rows themselves"
     assert found["model/near@v1", "model.onnx"] == "the training rows"
@@ -106,6 +108,11 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     # read back: nothing in the store holds the row
     assert holds(root, mark, "Zwergenhausen") == []
     assert all(row.encode() not in data for data in store(root).values())
+
+    # what was purged is neither lost nor damaged, and a tombstone is no foreign file
+    audit = projects.run("verify", "--store", "--json", cwd=root)
+    assert audit.returncode == 0, audit.stdout
+    assert "tombstones/" not in audit.stdout
 
     # the history says who and why, but not whom
     history = json.loads(projects.run("history", "--json", cwd=root).stdout)
@@ -135,3 +142,31 @@ def test_a_whole_version_is_purged(root: Path) -> None:
     text = projects.run("plan", cwd=root)
     assert text.returncode == 1
     assert "error[purged]" in text.stdout + text.stderr
+
+
+def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, environments={})
+    (root / "data" / "points.csv").write_text(table(), encoding="utf-8")
+    privacy = "privacy: {hash: [town], drop: [person], key: {secret: {env: PURGE_KEY}}, key_id: k}\n"
+    projects.edit(root / "data.yaml", "target: side\n", f"target: side\nid: person\n{privacy}")
+    built = projects.run("apply", "--yes", "--only", "points@first", cwd=root, PURGE_KEY="secret")
+    assert built.returncode == 0, built.stdout + built.stderr
+    asked = ("purge", "--id", f"person-{GONE}", "--dataset", "points", "--yes", "--json")
+    assert "missing-secret" in projects.run(*asked, cwd=root).stdout
+    assert json.loads(projects.run(*asked, cwd=root, PURGE_KEY="another").stdout)["holders"] == []
+    report = json.loads(projects.run(*asked, cwd=root, PURGE_KEY="secret").stdout)
+    assert {(h["address"], h["op"]) for h in report["holders"]} == {("dataset/points@first", "prepare")}
+    assert {"train.parquet", "test.parquet"} <= {h["artifact"] for h in report["holders"]}
+    assert report["done"]
+
+
+def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
+    done = projects.run("apply", "--yes", "--only", "points@first", cwd=root)
+    assert done.returncode == 1, "what was purged is not built"
+    (root / "data" / "points.csv").write_text(table(without=3), encoding="utf-8")
+    assert projects.run("apply", "--yes", "--only", "points@first", cwd=root).returncode == 0
+    for path, data in store(root).items():
+        if data[:4] == b"PAR1":
+            (root / ".leptonctl" / "store" / path).write_bytes(data[:-9] + b"x" * 9)
+    report = json.loads(projects.run("purge", "--id", "person-1", "--json", "--yes", cwd=root).stdout)
+    assert (report["holders"], report["cannot_tell"][:1]) == ([], ["dataset/points@first"])
