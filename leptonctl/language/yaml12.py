@@ -27,6 +27,7 @@ from leptonctl.language.yaml12_errors import (
     tab,
     too_deep,
 )
+from leptonctl.language.yaml12_strict import SUSPICIOUS, loose
 
 try:
     from yaml.cyaml import CParser as _Events  # type: ignore[attr-defined]
@@ -133,6 +134,8 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
         # blank lines keep the line numbers of what follows
         first_line = len(BREAK.findall(text, 0, following.start()))
         rest = "\n" * first_line + text[following.start() :]
+    if not problems and SUSPICIOUS.search(text):
+        problems += loose(file, lines, compose(text))
     if "\t" in text and not problems:
         problems += _tabs(file, text, lines)
     return tuple(documents), tuple(dict.fromkeys(problems))
