@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import short, when, who
+from leptonctl.views.records import ROOMY, short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, value_text
 from leptonctl.views.tables import paragraph, table
 
@@ -37,9 +37,11 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
         if dataset["privacy"][name]:
             facts.append((word, ", ".join(map(printable, dataset["privacy"][name]))))
     facts.append(("read by", ", ".join(map(printable, dataset["used_by"])) or "no model"))
+    now = now if width >= ROOMY else None
     built = f"{when(prepared['at'], now)} in {duration(prepared['seconds'])} by {who(prepared)}" if prepared["cached"] else "not yet"
-    facts.append(("prepared", built))
-    return table([(style.dim(name), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
+    lines = table([(style.dim(f"{name:8}"), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
+    # not wrapped: how long the names of people and hosts are should not change how a screen looks
+    return f"{lines}\n  {style.dim('prepared')}  {built}"
 
 
 def _options(options: Mapping[str, Any] | None) -> str:
