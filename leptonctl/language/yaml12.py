@@ -134,10 +134,8 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
         # blank lines keep the line numbers of what follows
         first_line = len(BREAK.findall(text, 0, following.start()))
         rest = "\n" * first_line + text[following.start() :]
-    if not problems and SUSPICIOUS.search(text):
-        problems += loose(file, lines, compose(text))
-    if "\t" in text and not problems:
-        problems += _tabs(file, text, lines)
+    if not problems:
+        problems += _stricter(file, text, lines)
     return tuple(documents), tuple(dict.fromkeys(problems))
 
 
@@ -370,6 +368,12 @@ def _line_start(text: str, line: int) -> int | None:
         if count == line:
             return line_break.end()
     return None
+
+
+def _stricter(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
+    """Errors in a text that libyaml can read."""
+    found = loose(file, lines, compose(text)) if SUSPICIOUS.search(text) else []
+    return found or (_tabs(file, text, lines) if "\t" in text else [])
 
 
 def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:

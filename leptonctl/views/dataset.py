@@ -57,16 +57,24 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
         (
             printable(c["name"]) + (style.cyan("  target") if c["role"] == "target" else ""),
             (c["type"] or "not known yet") + (" hashed" if c["hashed"] else ""),
+            _range(c),
             "" if c["missing"] is None else _share(c["missing"]),
             "" if c["distinct"] is None else str(c["distinct"]),
             _rules(c),
         )
         for c in dataset["columns"]
     ]
-    head = ("column", "type", "missing", "distinct", "contract")
+    head = ("column", "type", "range", "missing", "distinct", "contract")
     features = sum(c["role"] == "feature" for c in dataset["columns"])
     title = style.bold("Columns") + f": {features} features and the target"
-    return f"{title}\n{table(rows, head=head, right=(2, 3), indent=2, color=style.color, width=width, wrap=(4, 0))}"
+    return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0))}"
+
+
+def _range(column: Mapping[str, Any]) -> str:
+    """`0.05 to 9.99`, as it was found in the data."""
+    if column["lowest"] is None or column["highest"] is None:
+        return ""
+    return f"{figure(column['lowest'])} to {figure(column['highest'])}"
 
 
 def _share(share: float) -> str:

@@ -85,6 +85,9 @@ def test_a_dataset_has_its_contract_and_its_columns(looking: Path) -> None:
     assert [c["role"] for c in dataset["columns"]] == ["feature", "feature", "feature", "target"]
     assert (columns["x"]["type"], columns["x"]["min"], columns["x"]["max"], columns["x"]["declared"]) == ("number", 0, 10, True)
     assert (columns["color"]["fill"], columns["color"]["missing"], columns["color"]["distinct"]) == ("none", 0.0, 4)
+    assert columns["x"]["lowest"] < 2
+    assert columns["x"]["highest"] > 8
+    assert columns["color"]["lowest"] is None
     assert columns["side"]["values"] == ["above", "below"]
     assert sum(dataset["rows"].values()) == 160
     text = show(looking, "points@first")
