@@ -15,7 +15,7 @@ _GIT = "the YAML and Git are the record: commit, and `leptonctl apply`"
 _STORE = "nothing to copy: write `store: s3://…` (or a shared folder) in leptonctl.yaml, and every build goes there"
 _ENVIRONMENT = "here these are documents `kind: Environment`; `leptonctl status` lists them"
 _SETTLED = "nothing to do here: every command reads what really serves and what the store has"
-_LOG = "`leptonctl history` says what happened; a server writes .leptonctl/servers/ENV/server.log"
+_LOG = "`leptonctl log ENV` prints a server's log, `leptonctl history` says what happened"
 _IMPORT = "a finished model cannot be imported yet: name an `algorithm` in a document `kind: Model`"
 _AGAIN = "raise `revision:` of the version to train the same recipe again"
 _SHOW = "`leptonctl show` prints what is recorded, `leptonctl show ADDR` all about one address"
@@ -35,9 +35,8 @@ COMMAND_WORDS: Mapping[str, str] = {
     "get": "nothing to fetch: providers are Python packages",
     "login": "credentials are those of the store's own library",
     "state": _SHOW,
-    "state list": "`leptonctl show`",
-    "state show": "`leptonctl show ADDR`",
-    "state pull": "`leptonctl show --json`",
+    "state pull": "`leptonctl state show`, or `leptonctl state backup FILE`",
+    "state push": "`leptonctl state restore FILE`",
     "state rm": "remove the document or version from the YAML and apply: it is forgotten, its results stay",
     "state mv": "rename it in the YAML: equal recipes keep their results",
     "force-unlock": "`leptonctl lock list`, then `leptonctl lock release ID`",
@@ -96,7 +95,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "env": _ENVIRONMENT,
     "environment": _ENVIRONMENT,
     "environments": _ENVIRONMENT,
-    "stop": "remove the binding from the YAML and apply; `leptonctl status` names what serves",
+    "stop": "`leptonctl server stop`; or remove the binding from the YAML and apply",
     "list": "`leptonctl show`",
     "ls": "`leptonctl show`",
     "describe": "`leptonctl show ADDR`",

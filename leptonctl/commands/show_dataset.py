@@ -54,17 +54,23 @@ def _columns(dataset: Dataset, result: Result | None, figures: Mapping[str, dict
     contract = cast("dict[str, Json]", result.outputs.get("contract") or {}) if result else {}
     declared = cast("dict[str, dict[str, Json]]", dataset.inputs["columns"])
     columns = cast("list[dict[str, Json]]", contract.get("columns") or [{"name": name} for name in declared if name != dataset.target])
+    profile = cast("dict[str, dict[str, Json]]", result.outputs.get("profile") or {}) if result else {}
     target: dict[str, Json] = {"name": dataset.target, "type": contract.get("target_type")}
     return [
-        *(_column(column, "feature", declared, figures) for column in columns),
-        _column({**target, "classes": contract.get("classes")}, "target", declared, figures),
+        *(_column(column, "feature", declared, figures, profile) for column in columns),
+        _column({**target, "classes": contract.get("classes")}, "target", declared, figures, profile),
     ]
 
 
 def _column(
-    column: Mapping[str, Json], role: str, declared: Mapping[str, Mapping[str, Json]], figures: Mapping[str, Mapping[str, Json]]
+    column: Mapping[str, Json],
+    role: str,
+    declared: Mapping[str, Mapping[str, Json]],
+    figures: Mapping[str, Mapping[str, Json]],
+    profile: Mapping[str, Mapping[str, Json]],
 ) -> dict[str, Json]:
     name = str(column["name"])
+    seen = profile.get(name, {})
     written = declared.get(name, {})
     found = figures.get(name, {})
     return {
@@ -78,6 +84,8 @@ def _column(
         "min": written.get("min"),
         "max": written.get("max"),
         "values": written.get("values") or column.get("classes"),
+        "lowest": seen.get("min"),
+        "highest": seen.get("max"),
         "missing": found.get("missing"),
         "distinct": found.get("distinct"),
         "description": written.get("description"),

@@ -27,6 +27,7 @@ from leptonctl.language.yaml12_errors import (
     tab,
     too_deep,
 )
+from leptonctl.language.yaml12_strict import SUSPICIOUS, loose
 
 try:
     from yaml.cyaml import CParser as _Events  # type: ignore[attr-defined]
@@ -133,8 +134,8 @@ def parse(file: str, text: str) -> tuple[tuple[Parsed, ...], tuple[Diagnostic, .
         # blank lines keep the line numbers of what follows
         first_line = len(BREAK.findall(text, 0, following.start()))
         rest = "\n" * first_line + text[following.start() :]
-    if "\t" in text and not problems:
-        problems += _tabs(file, text, lines)
+    if not problems:
+        problems += _stricter(file, text, lines)
     return tuple(documents), tuple(dict.fromkeys(problems))
 
 
@@ -367,6 +368,12 @@ def _line_start(text: str, line: int) -> int | None:
         if count == line:
             return line_break.end()
     return None
+
+
+def _stricter(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
+    """Errors in a text that libyaml can read."""
+    found = loose(file, lines, compose(text)) if SUSPICIOUS.search(text) else []
+    return found or (_tabs(file, text, lines) if "\t" in text else [])
 
 
 def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:

@@ -87,6 +87,7 @@ MESSAGES = (
     ("found unexpected end of stream", "a quote is not closed", "close the quote"),
     ("found unexpected ':'", "a colon has no space after it", "put a space after the colon, or quote the value"),
     ("found undefined alias", "no anchor of this name is defined before", "define it with `&name`, or quote the value"),
+    ("did not find expected <document start>", "a document begins here without `---`", "write `---` above each document after `...`"),
     ("found duplicate anchor", "this anchor is defined twice", "give each anchor its own name"),
     ("violates indentation", "this line is indented with a tab", "indent with spaces"),
 )
@@ -139,6 +140,5 @@ def _after_quote(file: str, lines: list[str], mark: Marked) -> tuple[str, str, S
 
 def tab(span: Span) -> Diagnostic:
     """The error for a tab in place of spaces."""
-    return error(
-        "tab-indentation", "A line is indented with a tab", "YAML is indented with spaces", span=span, hint="replace the tab with spaces"
-    )
+    hint = "replace the tab with spaces; where a text itself begins with a tab, say how deep it is indented: `|2`"
+    return error("tab-indentation", "A line is indented with a tab", "YAML is indented with spaces", span=span, hint=hint)

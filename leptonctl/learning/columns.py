@@ -16,7 +16,8 @@ def column_figures(artifacts: Artifacts, prepare: Result) -> dict[str, dict[str,
     import polars as pl
 
     try:
-        frames = [pl.read_parquet(io.BytesIO(artifacts.get_artifact(digest))) for digest in prepare.artifacts.values()]
+        files = [prepare.artifacts[f"{side}.parquet"] for side in ("train", "test")]
+        frames = [pl.read_parquet(io.BytesIO(artifacts.get_artifact(digest))) for digest in files]
     except (KeyError, ValueError, pl.exceptions.PolarsError):
         return {}
     frame = pl.concat(frames, how="vertical_relaxed")

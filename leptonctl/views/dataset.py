@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import short, when, who
+from leptonctl.views.records import ROOMY, short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, value_text
 from leptonctl.views.tables import paragraph, table
 
@@ -37,9 +37,11 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
         if dataset["privacy"][name]:
             facts.append((word, ", ".join(map(printable, dataset["privacy"][name]))))
     facts.append(("read by", ", ".join(map(printable, dataset["used_by"])) or "no model"))
+    now = now if width >= ROOMY else None
     built = f"{when(prepared['at'], now)} in {duration(prepared['seconds'])} by {who(prepared)}" if prepared["cached"] else "not yet"
-    facts.append(("prepared", built))
-    return table([(style.dim(name), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
+    lines = table([(style.dim(f"{name:8}"), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
+    # not wrapped: how long the names of people and hosts are should not change how a screen looks
+    return f"{lines}\n  {style.dim('prepared')}  {built}"
 
 
 def _options(options: Mapping[str, Any] | None) -> str:
@@ -55,16 +57,24 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
         (
             printable(c["name"]) + (style.cyan("  target") if c["role"] == "target" else ""),
             (c["type"] or "not known yet") + (" hashed" if c["hashed"] else ""),
+            _range(c),
             "" if c["missing"] is None else _share(c["missing"]),
             "" if c["distinct"] is None else str(c["distinct"]),
             _rules(c),
         )
         for c in dataset["columns"]
     ]
-    head = ("column", "type", "missing", "distinct", "contract")
+    head = ("column", "type", "range", "missing", "distinct", "contract")
     features = sum(c["role"] == "feature" for c in dataset["columns"])
     title = style.bold("Columns") + f": {features} features and the target"
-    return f"{title}\n{table(rows, head=head, right=(2, 3), indent=2, color=style.color, width=width, wrap=(4, 0))}"
+    return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0))}"
+
+
+def _range(column: Mapping[str, Any]) -> str:
+    """`0.05 to 9.99`, as it was found in the data."""
+    if column["lowest"] is None or column["highest"] is None:
+        return ""
+    return f"{figure(column['lowest'])} to {figure(column['highest'])}"
 
 
 def _share(share: float) -> str:

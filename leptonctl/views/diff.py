@@ -67,7 +67,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
 def _bound(diff: Mapping[str, Any]) -> str:
     """Which versions the bindings stand for."""
     pairs = [(diff[side], diff.get(f"{side}_version")) for side in ("a", "b")]
-    lines = [f"{printable(address)} binds {printable(version)}" for address, version in pairs if version and version != address]
+    lines = [f"{printable(address)} stands for {printable(version)}" for address, version in pairs if version and version != address]
     return "\n".join(lines)
 
 

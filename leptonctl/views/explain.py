@@ -9,9 +9,9 @@ it depends on bytes that are not built yet.
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.views.records import UNLIMITED, metrics_text, short, when, who, whole_value
+from leptonctl.views.records import ROOMY, UNLIMITED, metrics_text, short, when, who, whole_value
 from leptonctl.views.style import Style, duration, printable
-from leptonctl.views.tables import table
+from leptonctl.views.tables import paragraph, table
 
 
 def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
@@ -21,8 +21,8 @@ def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 1
         _head(story, style),
         _changed(story, width, style, color=color),
         _fields(story["fields"], width, style, color=color),
-        _steps(story["steps"], width, style, color=color, now=now),
-        _builds(story["builds"], width, style, color=color, now=now),
+        _steps(story["steps"], style, color=color, now=now if width >= ROOMY else None),
+        _builds(story["builds"], width, style, now=now if width >= ROOMY else None),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -56,7 +56,7 @@ def _origin(field: Mapping[str, Any]) -> str:
     return "this release" if not field["file"] and str(field["path"]).rpartition(".")[2] == "epoch" else place(field)
 
 
-def _steps(steps: list[Mapping[str, Any]], width: int, style: Style, *, color: bool, now: str | float | None) -> str:
+def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: str | float | None) -> str:
     rows = []
     for step in steps:
         key = short(step["key"]) if step["key"] else "known after its build"
@@ -66,12 +66,17 @@ def _steps(steps: list[Mapping[str, Any]], width: int, style: Style, *, color: b
             else style.yellow("no result yet")
         )
         rows.append((step["name"].replace("_", "-"), key, outcome))
-    return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color, width=width, wrap=(2,)) if rows else ""
+    return "Steps\n" + table(rows, head=("step", "key", ""), indent=2, color=color) if rows else ""
 
 
-def _builds(builds: list[Mapping[str, Any]], width: int, style: Style, *, color: bool, now: str | float | None) -> str:
-    rows = [(when(b["at"], now), duration(b["seconds"]), who(b), style.dim(metrics_text(b.get("metrics"), UNLIMITED))) for b in builds]
-    return "Built\n" + table(rows, indent=2, color=color, width=width, wrap=(3, 2)) if rows else ""
+def _builds(builds: list[Mapping[str, Any]], width: int, style: Style, *, now: str | float | None) -> str:
+    lines = []
+    for build in builds:
+        lines.append(f"  {when(build['at'], now)}  in {duration(build['seconds'])} by {who(build)}")
+        metrics = metrics_text(build.get("metrics"), UNLIMITED)
+        if metrics:
+            lines.append(style.dim(paragraph(metrics, width, indent=4)))
+    return "\n".join(["Built", *lines]) if lines else ""
 
 
 def place(field: Mapping[str, Any]) -> str:

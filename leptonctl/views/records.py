@@ -8,6 +8,8 @@ from leptonctl.views.style import duration, figure, printable, text_width, value
 
 UNLIMITED = 10_000
 """A width from which nothing is shortened."""
+ROOMY = 100
+"""The width from which it is also said how long ago something was."""
 SHORT = 12
 """How many hex digits of a digest are shown to people."""
 

@@ -6,14 +6,12 @@ from typing import Any
 from leptonctl.kinds.gate_rules import find_rule
 from leptonctl.views import plots
 from leptonctl.views.explain import place
-from leptonctl.views.records import short, when, who, whole_value
+from leptonctl.views.records import ROOMY, short, when, who, whole_value
 from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
 from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import VERDICTS, direction
 
 LEGEND = "↑ higher is better, ↓ lower is better"
-ROOMY = 100
-"""The width from which it is also said how long ago something was."""
 ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded"}
 
 
@@ -108,8 +106,8 @@ def _curves(version: Mapping[str, Any], style: Style, width: int, *, verbose: bo
         blocks += _roc(evaluation["roc_curve"]["curves"], style, width, verbose=verbose)
     calibration = evaluation.get("calibration")
     if calibration:
-        of = f"the class {value_text(calibration['class'])}" if calibration["class"] is not None else "the predicted label"
-        title = style.bold("Calibration") + f": probability of {of}, and the share of rows where it is true"
+        of = value_text(calibration["class"]) if calibration["class"] is not None else "the predicted label"
+        title = style.bold("Calibration") + f" of {of}: its mean probability, and the share of rows where it is true"
         blocks.append(f"{paragraph(title, width)}\n{plots.reliability(calibration['bins'], width, style, color=style.color)}")
     residuals = evaluation.get("residuals")
     if residuals:
@@ -172,7 +170,7 @@ def _built(version: Mapping[str, Any], style: Style, width: int, *, now: str | f
     for step in version["steps"]:
         done = f"{when(step['at'], now)} in {duration(step['seconds'])} by {who(step)}" if step["cached"] else style.yellow("no result yet")
         rows.append((step["name"].replace("_", "-"), done))
-    text = f"{style.bold('Built')}\n{table(rows, indent=2, width=width, wrap=(1,))}"
+    text = f"{style.bold('Built')}\n{table(rows, indent=2)}"
     if not version["package"]:
         return text
     size = f", {size_text(version['size'])}" if version["size"] else ""

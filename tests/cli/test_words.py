@@ -24,7 +24,7 @@ def hint_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     ("typed", "equivalent"),
     [
         ("deploy", "leptonctl promote"), ("repro", "leptonctl build"), ("run", "leptonctl build"), ("taint x", "revision:"), ("ui", "leptonctl status"),
-        ("logs prod", "leptonctl history"), ("monitor", "leptonctl status"), ("workspace list", "Environment"), ("refresh", "every command reads"),
+        ("logs prod", "leptonctl log ENV"), ("state pull", "leptonctl state show"), ("monitor", "leptonctl status"), ("workspace list", "Environment"), ("refresh", "every command reads"),
         ("output", "leptonctl status --json"), ("console", "leptonctl explain"), ("push", "store:"), ("pull", "store:"), ("add data.csv", "leptonctl pin"),
         ("exp show", "leptonctl leaderboard"), ("metrics diff", "leptonctl show"), ("params", "leptonctl diff"), ("experiments", "leptonctl leaderboard"),
         ("models serve", "leptonctl serve"), ("register", "leptonctl promote"), ("stage", "Environment"), ("deplyo", "leptonctl promote"), ("fmt", "leptonctl validate"),

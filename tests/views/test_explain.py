@@ -74,7 +74,8 @@ Steps
   evaluate        known after its build  no result yet
 
 Built
-  2026-11-21 15:00 UTC  4.2 s  mara on build7, without a commit  accuracy 0.9"""
+  2026-11-21 15:00 UTC  in 4.2 s by mara on build7, without a commit
+    accuracy 0.9"""
     )
 
 
