@@ -28,6 +28,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     spare(session, planned)
     try:
         run.build()
+        run.refuse_warnings()
     except KeyboardInterrupt:
         run.codes.append(INTERRUPTED)
     except Failure as failure:

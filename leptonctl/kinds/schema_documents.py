@@ -74,6 +74,11 @@ PROJECT = document(
             "type": "object",
             "examples": [{"max_iter": 200}],
         },
+        "warnings": choice(
+            "`error`: what would be a warning in a plan, a build or an apply keeps it from being applied.",
+            ["show", "error"],
+            default="show",
+        ),
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
         "ignore": IGNORE,
     },
