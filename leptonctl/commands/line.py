@@ -68,7 +68,6 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     drifted = _find_drift(session, recorded, state, live, addresses)
     checkout = _observe_checkout(session, state, changes)
     diagnostics = (
-        *session.declared[1],  # warnings: with an error there would be no plan
         *_check_folder(session, state, changes, drifted),
         *_check_purged(session, settled, changes),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),

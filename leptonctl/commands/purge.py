@@ -88,7 +88,7 @@ def _marks(session: Session, declared: Iterable[Dataset], row: str) -> Iterator[
     for dataset in declared:
         privacy = dataset.inputs.get("privacy")
         key = privacy.get("key") if isinstance(privacy, dict) else None
-        if isinstance(key, dict) and isinstance(privacy, dict) and privacy.get("hash"):
+        if isinstance(key, dict) and isinstance(privacy, dict) and privacy.get("key_id"):
             yield id_mark(row, read_secret(key, session.root))
 
 
@@ -98,8 +98,8 @@ def _holds(session: Session, result: Result, marks: frozenset[bytes]) -> bool | 
 
     from leptonctl.learning.tables.identity import ROW_MARK
 
-    for digest in result.artifacts.values():
-        if not session.store.present([digest]):
+    for name, digest in result.artifacts.items():
+        if not name.endswith(".parquet") or not session.store.present([digest]):
             continue
         data = session.store.get_artifact(digest)
         if ROW_MARK not in pl.read_parquet_schema(io.BytesIO(data)):

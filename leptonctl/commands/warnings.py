@@ -3,24 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from leptonctl.commands.session import Session
-from leptonctl.core.address import short
 from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node
-from leptonctl.kinds.model import models
 from leptonctl.kinds.notices import hardened, notices
 
 
 def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
-    """Warnings about everything that moves and what it reads, each once; errors when the project says `warnings: error`."""
-    found: dict[Diagnostic, None] = {}
+    """What is declared without effect, and notices about everything that moves and what it reads; errors with `warnings: error`."""
+    # with an error there would be no plan
+    found: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
     nodes = tuple(_moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.store.results(keys - settled.results.keys())} if keys else {}
     for node in nodes:
-        model = models(session.declarations).get(short(node.address)) if node.address.startswith("model/") else None
-        found.update(dict.fromkeys(model.warnings if model is not None else ()))
         noticed = (notices(results[key], node.address, node.span) for key in _keys(settled, node) if key in results)
         found.update(dict.fromkeys(notice for listed in noticed for notice in listed))
     return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)

@@ -218,7 +218,7 @@ def _as_written(table: Table) -> pl.DataFrame:
     return table.source.read(table.path, replace(table.options, missing_values=None))
 
 
-def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str]) -> dict[str, ColumnProfile]:
+def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str | None]) -> dict[str, ColumnProfile]:
     """The profile of every column that is not private, over all tables."""
     names = dict.fromkeys(name for table in cells for name in table if name not in private)
     return {name: profile_of(pl.concat([table[name] for table in cells if name in table])) for name in names}
