@@ -281,11 +281,13 @@ class Scheduler:
             return
         if not adopted:
             self.built.done.append(step.op)
+        notices = self.work.notices(step.address, result)
+        self.built.warnings.extend(notices)
         metrics = result.outputs.get("metrics")
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
         event = StepFinished(
             op=step.op, address=step.address, name=step.name, key=result.key, seconds=seconds, adopted=adopted,
-            metrics=dict(numbers) or None,
+            metrics=dict(numbers) or None, notices=notices,
         )  # fmt: skip
         self.reporter(event)
 

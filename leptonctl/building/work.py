@@ -14,12 +14,16 @@ from leptonctl.spi.running import StepError
 
 @dataclass(slots=True, kw_only=True)
 class Built:
-    """The outcome of the steps so far: results by place, and why other places have none. `done`: the op of each step computed."""
+    """The outcome of the steps so far: results by place, and why other places have none. `done`: the op of each step computed.
+
+    `warnings`: the notices of all results that were computed or adopted.
+    """
 
     results: dict[Place, Result] = field(default_factory=dict)
     failed: dict[Place, Diagnostic] = field(default_factory=dict)
     skipped: dict[Place, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
 
     def complete(self, change: Change) -> bool:
         """Whether all steps of a change have results."""
@@ -38,7 +42,8 @@ class Built:
 class Work(Frozen):
     """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
-    `locate` gives the place in the YAML where an error of a step is reported. `project` is the one that builds, for the provenance.
+    `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
+    that builds, for the provenance.
     """
 
     ops: Ops
@@ -49,6 +54,7 @@ class Work(Frozen):
     parallelism: int
     locate: Callable[[str, StepError | None], Span | None]
     project: str = ""
+    notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
 
 
 @dataclass(slots=True, kw_only=True)

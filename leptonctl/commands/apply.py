@@ -122,6 +122,7 @@ def _apply_claimed(session: Session, planned: Planned, reporter: Reporter, reque
             try:
                 environments.heal()
                 run.build()
+                run.refuse_warnings()
                 enter_binding(session.pointers, claim)
                 _record(run, lambda state: own(state, claim))
                 environments.move()

@@ -30,6 +30,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
         run.build()
         # again, for keys that were known only after a step
         refer(session, planned, reference, "build", run.evidence()[0])
+        run.refuse_warnings()
     except KeyboardInterrupt:
         run.codes.append(INTERRUPTED)
     except Failure as failure:

@@ -9,6 +9,7 @@ from leptonctl.commands.recheck import recheck
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle, without_results
 from leptonctl.commands.variables import variable_becauses
+from leptonctl.commands.warnings import warnings
 from leptonctl.core.address import covers, expand, member_of, parse, version_of
 from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
@@ -67,13 +68,13 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     drifted = _find_drift(session, recorded, state, live, addresses)
     checkout = _observe_checkout(session, state, changes)
     diagnostics = (
-        *session.declared[1],  # warnings: with an error there would be no plan
         *_check_folder(session, state, changes, drifted),
         *_check_purged(session, settled, changes),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
         *_check_placement(session, state, live, changes),
         *_on_holds(session, settled, state, changes, command),
         *recheck(session, settled, state),
+        *warnings(session, settled, changes),
     )
 
     plan = make_plan(

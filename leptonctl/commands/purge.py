@@ -90,7 +90,7 @@ def _marks(session: Session, declared: Iterable[Dataset], row: str) -> Iterator[
     for dataset in declared:
         privacy = dataset.inputs.get("privacy")
         key = privacy.get("key") if isinstance(privacy, dict) else None
-        if isinstance(key, dict) and isinstance(privacy, dict) and privacy.get("hash"):
+        if isinstance(key, dict) and isinstance(privacy, dict) and (privacy.get("hash") or privacy.get("key_id")):
             try:
                 yield id_mark(row, read_secret(key, session.root))
             except ProviderError as problem:

@@ -10,12 +10,13 @@ from leptonctl.building.work import Built, Work
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.session import Session
-from leptonctl.core.diagnostic import ERROR, OK, Failure, error
+from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner
 from leptonctl.core.values import Json, Path, Span, value_at
+from leptonctl.kinds.notices import hardened, notices
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, StepError, Workplace
 
@@ -80,6 +81,7 @@ class Run:
             project=self.session.project.name,
             parallelism=parallelism(self.session),
             locate=self._locate,
+            notices=self._notices,
         )
         scheduler = Scheduler(
             store=self.session.store, executor=lambda: open_executor(self.session), reporter=self.reporter, work=work, built=self.built
@@ -87,6 +89,11 @@ class Run:
         scheduler.run(self.planned.plan.moving)
         if self.built.failed:
             self.codes.append(ERROR)
+
+    def refuse_warnings(self) -> None:
+        """Failure when the steps gave warnings and the project takes them as errors. Their results stay."""
+        if self.session.settings.warnings == "error" and self.built.warnings:
+            raise Failure(list(map(hardened, self.built.warnings)))
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
@@ -126,9 +133,14 @@ class Run:
             changed=tuple(self.changed),
             held=len(self.holds),
             withdrawn=tuple(self.withdrawn),
+            warnings=len(self.built.warnings),
         )
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)
+
+    def _notices(self, address: str, result: Result) -> tuple[Diagnostic, ...]:
+        node = self.planned.settled.by_address.get(address)
+        return notices(result, address, node.span if node else None)
 
     def _locate(self, address: str, problem: StepError | None) -> Span | None:
         """The place of a step's error in the YAML: the name of the column, or the field at fault, or the version."""

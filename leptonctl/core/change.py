@@ -145,8 +145,9 @@ class Plan(Frozen):
 
     @property
     def summary(self) -> dict[str, int]:
-        """Counts: addresses by action, cached steps as `reuse`, uncached steps by op, bindings that are held. No count is left out."""
-        counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held"), 0)
+        """Counts: addresses by action, cached steps as `reuse`, others by op, held bindings, warnings. No count is left out."""
+        counts = dict.fromkeys((*ACTIONS, "reuse", *self.ops, "held", "warnings"), 0)
+        counts["warnings"] = sum(problem.severity == "warning" for problem in self.diagnostics)
         counted: set[str] = set()
         for change in self.changes:
             counts[change.action] += 1

@@ -41,7 +41,7 @@ class StepProgress(Frozen):
 
 
 class StepFinished(Frozen):
-    """`adopted`: the result existed already, or another builder made it. `judgements` are set on a bind."""
+    """`adopted`: the result existed already, or another builder made it. `judgements` are set on a bind. `notices`: warnings."""
 
     type: ClassVar[str] = "step_finished"
     op: str
@@ -53,6 +53,7 @@ class StepFinished(Frozen):
     metrics: dict[str, Json] | None = None
     judgements: tuple[Judgement, ...] = ()
     message: str = ""
+    notices: tuple[Diagnostic, ...] = ()
 
 
 class StepFailed(Frozen):
@@ -103,6 +104,7 @@ class ApplyFinished(Frozen):
     changed: tuple[str, ...] = ()
     held: int = 0
     withdrawn: tuple[Mapping[str, str], ...] = ()
+    warnings: int = 0
 
 
 Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped | ApplyFinished

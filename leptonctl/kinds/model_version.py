@@ -1,6 +1,6 @@
 """From Model documents to resolved versions: checks references, parameters and columns, and fills in defaults. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.core import address
@@ -9,8 +9,9 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Path, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.language.resolve import Declared, Project
+from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
 from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Trainer
 
 OPSET = 18
 Origin: TypeAlias = Literal["trained", "imported", "command"]
@@ -19,7 +20,7 @@ Origin: TypeAlias = Literal["trained", "imported", "command"]
 class Model(Frozen):
     """One resolved model version: the train payload with all defaults, and how it is evaluated.
 
-    `origin` is where its graph comes from.
+    `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect.
     """
 
     address: str
@@ -34,6 +35,7 @@ class Model(Frozen):
     positive: Json
     average: Json
     origin: Origin = "trained"
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def prepare(self) -> Step:
@@ -54,6 +56,7 @@ def versions_of(project: Project, datasets: Mapping[str, Dataset], catalog: Cata
             model, errors = _model(declared, datasets, project, catalog)
             problems.update(dict.fromkeys(errors))
             if model is not None:
+                problems.update(dict.fromkeys(model.warnings))
                 versions[address.short(model.address)] = model
     return versions, tuple(problems)
 
@@ -125,7 +128,31 @@ def _model(
         folds=int(cast("int", folds)) if folds else None,
         positive=evaluate.get("positive"),
         average=evaluate.get("average"),
+        warnings=tuple(_dropped_params(declared, trainer)),
     ), problems
+
+
+def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
+    """A warning for parameters of the base block that a version with another algorithm does not take over.
+
+    A version that writes `params:` of its own starts them knowingly: only what its algorithm has too may be missed.
+    """
+    base = declared.document.value
+    override = cast("dict[str, dict[str, Json] | None]", base.get("versions") or {}).get(declared.version) or {}
+    written, own = base.get("params"), override.get("params")
+    if not isinstance(written, dict) or not resets_params(base, override):
+        return
+    dropped = [name for name in written if not isinstance(own, dict) or (name in trainer.params and name not in own)]
+    if dropped:
+        yield Diagnostic(
+            id="dropped-parameters",
+            severity="warning",
+            summary="A version with another algorithm drops the base parameters",
+            detail=f"model/{declared.name}@{declared.version}: {', '.join(dropped)} of the base block "
+            f"{'is' if len(dropped) == 1 else 'are'} for {base.get('algorithm') or 'another algorithm'}",
+            span=declared.document.key_at("versions", declared.version, next(key for key in RESETS_PARAMS if key in override)),
+            hint="write `params:` in the version for those that it needs, or move those of the base into the versions that use them",
+        )
 
 
 def _no_algorithm(declared: Declared) -> Diagnostic:

@@ -19,11 +19,12 @@ EXECUTOR, STATE, STORE = "local", ".leptonctl/state", ".leptonctl/store"
 class Settings(Frozen):
     """How a project runs: its executor with the declared settings, and the URIs of its state and store.
 
-    keep_builds_s, keep_deployments: what `gc` spares, in seconds and in deployments of each environment.
+    keep_builds_s, keep_deployments: what `gc` spares, in seconds and in deployments of each environment. warnings: show or error.
     """
 
     executor: str = EXECUTOR
     executor_settings: Mapping[str, Json] = field(default_factory=dict)
+    warnings: str = "show"
     state: str = STATE
     store: str = STORE
     keep_builds_s: float = 14 * 86400.0
@@ -54,6 +55,7 @@ def declare(declarations: Declarations) -> tuple[dict[str, Settings], Problems]:
     settings = Settings(
         executor=name,
         executor_settings=executor_settings,
+        warnings=str(declared.fields.get("warnings") or "show"),
         state=str(declared.fields.get("state") or STATE),
         store=str(declared.fields.get("store") or STORE),
         keep_builds_s=float(builds[:-1]) * SECONDS[builds[-1]],

@@ -74,6 +74,11 @@ PROJECT = document(
             "type": "object",
             "examples": [{"max_iter": 200}],
         },
+        "warnings": choice(
+            "`error`: what would be a warning in a plan, a build or an apply keeps it from being applied.",
+            ["show", "error"],
+            default="show",
+        ),
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
         "ignore": IGNORE,
     },
@@ -216,7 +221,12 @@ _MODEL: dict[str, Schema] = {
         "examples": [[{"columns": "numeric", "use": "standard_scaler"}]],
     },
     "algorithm": string("Name of the algorithm.", minLength=1, examples=["logistic_regression"]),
-    "params": {"description": "Parameters of the algorithm, with scikit-learn's names.", "type": "object", "default": {}},
+    "params": {
+        "description": "Parameters of the algorithm, with scikit-learn's names. A version merges its own into those of the base block; "
+        "one that names another algorithm takes over none of those, and the plan says which.",
+        "type": "object",
+        "default": {},
+    },
     "evaluate": block(
         "How versions are evaluated on the test rows. Not part of the model's digest.",
         {

@@ -110,8 +110,13 @@ def whole(document: Document) -> Declared:
     )
 
 
+def resets_params(base: Mapping[str, Json], override: Mapping[str, Json]) -> bool:
+    """Whether a version starts with empty `params`: those of the base are of another algorithm."""
+    return any(key in override and override[key] != base.get(key) for key in RESETS_PARAMS)
+
+
 def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
-    if any(key in override for key in RESETS_PARAMS):
+    if resets_params(base, override):
         base = {k: v for k, v in base.items() if k != "params"}
     origins = _Origins()
     fields = _merge(base, override, document, ((), ("versions", version), ()), origins)

@@ -66,6 +66,18 @@ def check_complete(taker: str, matrix: Matrix, frame: Frame, places: Sequence[Ce
     )
 
 
+def explain_empty(problem: ProviderError, matrix: Matrix, frame: Frame) -> None:
+    """Name the columns without a value in the error of a fit: not every algorithm that takes missing values takes such a column."""
+    if not isinstance(matrix, np.ndarray):
+        return
+    empty = np.flatnonzero(np.isnan(matrix).all(axis=0)).tolist()
+    names = frame.names_at([frame.places[column] for column in empty])
+    if names:
+        problem.detail = f"{problem.detail}; {', '.join(names)} has no value in the training rows"
+        problem.hint = "leave columns without values out with `features:`"
+        problem.column = names[0]
+
+
 def check_target(trainer: Trainer, y: np.ndarray) -> None:
     """Raises ProviderError (one-class) when a classification target has fewer than two classes."""
     if trainer.task == "classification" and len(np.unique(y)) < 2:  # noqa: PLR2004

@@ -5,7 +5,7 @@ float32 columns, except that string columns are kept apart from the numbers inst
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +16,8 @@ import numpy as np
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_target, holds_nan
-from leptonctl.learning.frame import Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
+from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_target, explain_empty, holds_nan
+from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.spi.learning import Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
@@ -54,6 +54,7 @@ class Fitted(Frozen):
     estimator: Estimator
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
+    unconverged: bool = False
     wide: bool = False
 
     @property
@@ -100,6 +101,8 @@ class _FitState:
 
 def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
     """Fit the model that the train inputs describe on these rows. Raises ProviderError."""
+    from sklearn.exceptions import ConvergenceWarning
+
     trainer, steps = providers_of(inputs)
     features = pick_columns(columns, inputs.features)
     check_target(trainer, y)
@@ -113,7 +116,11 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         estimator = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
         matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         report = recording_losses(progress, losses)
-        estimator = _run_fit(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, report))
+        try:
+            estimator = _run_fit(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, report))
+        except ProviderError as problem:
+            explain_empty(problem, matrix, frame)
+            raise
     return Fitted(
         trainer=trainer,
         features=tuple(features),
@@ -125,6 +132,7 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         estimator=estimator,
         losses=tuple(losses),
         warnings=tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in caught)),
+        unconverged=any(issubclass(w.category, ConvergenceWarning) for w in caught),
     )
 
 
@@ -175,7 +183,12 @@ def _fit_step(step: PreprocessStep, provider: Preprocessor, state: _FitState) ->
     if not places:
         return None
     check_kinds(provider, state.frame, places, state.tensors)
-    transformer = provider.build(with_defaults(provider.params, step.params), state.seed)
+    params = with_defaults(provider.params, step.params)
+    if provider.drops_empty is not None and provider.drops_empty(params):
+        places = _without_empty(places, state, provider.name)
+        if not places:
+            return None
+    transformer = provider.build(params, state.seed)
     takes = slices_of(places)
     matrix = _transformer_input(_supported_form(take(state.tensors, takes), transformer), transformer, provider)
     if provider.takes == "number" and not get_tags(transformer).input_tags.allow_nan:
@@ -186,6 +199,16 @@ def _fit_step(step: PreprocessStep, provider: Preprocessor, state: _FitState) ->
     state.frame.replace(places, len(state.tensors), width, keeps=provider.keeps)
     state.tensors.append(output)
     return FittedStep(preprocessor=provider, transformer=transformer, takes=takes, width=width, sparse=not isinstance(matrix, np.ndarray))
+
+
+def _without_empty(places: Sequence[Cell], state: _FitState, step: str) -> list[Cell]:
+    """The places with a value in the training rows. The others leave the frame, so that training and graph agree on what is left."""
+    empty = [place for place in places if bool(np.isnan(_dense(take(state.tensors, slices_of([place])))).all())]
+    if empty:
+        names = state.frame.names_at(empty)
+        warnings.warn(f"{step} leaves out {', '.join(names) or 'a column'}, which has no value in the training rows", stacklevel=2)
+        state.frame.drop(empty)
+    return [place for place in places if place not in empty]
 
 
 def _fit_estimator(trainer: Trainer, estimator: Estimator, matrix: Matrix, y: np.ndarray, progress: Progress) -> Estimator:

@@ -83,6 +83,12 @@ class Frame:
         self.named = {name: place for name, place in self.named.items() if place not in replaced} | moved
         self.places = [(tensor, index) for index in range(width)] + [place for place in self.places if place not in replaced]
 
+    def drop(self, places: Sequence[Cell]) -> None:
+        """Leave out the columns at these places."""
+        dropped = set(places)
+        self.named = {name: place for name, place in self.named.items() if place not in dropped}
+        self.places = [place for place in self.places if place not in dropped]
+
     def names_at(self, places: Sequence[Cell]) -> list[str]:
         """The names of the file columns at these places."""
         selected = set(places)

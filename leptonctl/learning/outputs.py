@@ -20,13 +20,17 @@ class Outputs(Record, omit_defaults=False):
 
 
 class Notice(Outputs):
-    """Something in a column that is allowed but deserves attention."""
+    """Something that is allowed but deserves attention. `leptonctl/kinds/notices.py` words each `check`.
 
-    column: str
+    column: where it is about one. count: of rows or cells. detail: what else there is to say, without a cell of the data.
+    """
+
     check: str
-    count: int
+    column: str = ""
+    count: int = 0
     lines: tuple[int, ...] = ()
     severity: str = "warning"
+    detail: str = ""
 
 
 class ColumnProfile(Outputs):
@@ -76,6 +80,7 @@ class TrainOutputs(Outputs):
     iterations: int | None = None
     loss: tuple[float | None, ...] | None = None
     warnings: tuple[str, ...] = ()
+    notices: Sequence[Notice] = ()
 
 
 class ParityFigures(Outputs):
@@ -113,6 +118,7 @@ class EvaluateOutputs(Outputs):
     rows: int
     positive: Label | None = None
     average: str | None = None
+    notices: Sequence[Notice] = ()
 
 
 class Folds(Outputs):

@@ -144,6 +144,7 @@ class Preprocessor(Frozen):
     build, params, refuse, export_options, holds_rows: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
+    drops_empty: params -> whether columns without any value in training are left out, before the fit. None: they are fitted too.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Preprocessor(Frozen):
     export_options: Callable[[Estimator], Options] | None = None
     refuse: Callable[[Params], str | None] | None = None
     holds_rows: str = ""
+    drops_empty: Callable[[Params], bool] | None = None
 
 
 class Prediction(Frozen):

@@ -35,7 +35,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Diagnostic):
         return value.to_json()
     if isinstance(value, tuple):
-        return [judgement_to_json(item) if isinstance(item, Judgement) else item for item in value]
+        return [_plain(item) for item in value]
+    if isinstance(value, Judgement):
+        return judgement_to_json(value)
     return value
 
 
@@ -160,6 +162,7 @@ def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
         parts.append(printable(event.message))
     lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(parts))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
+    lines += [f"    {style.yellow('warning')}[{n.id}]: {printable(n.summary)}. {printable(n.detail)}" for n in event.notices]
     return [*lines, evidence] if evidence else lines
 
 

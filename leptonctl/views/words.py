@@ -7,7 +7,7 @@ from leptonctl.views.style import duration, figure, printable
 
 ACTIONS = ("create", "update", "remove", "forget")
 BIND = "bind"
-NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held")
+NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held", "warnings")
 """Counters of a summary that do not count steps to be computed."""
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
 NOTHING = "Nothing to do: everything declared is in place."
@@ -156,6 +156,8 @@ def summary_line(plan: dict[str, Any]) -> str:
     if counts["held"]:
         kinds = {c["hold"]["kind"] for c in plan["changes"] if c.get("hold")}
         parts.append(f"{counts['held']} held" + (" by gates" if kinds <= set(GATES) else ""))
+    if counts.get("warnings"):
+        parts.append(_count(counts["warnings"], "warning"))
     heals = sum(d["class"] == "heal" for d in plan["drift"])
     if heals:
         parts.append(f"{heals} to heal")

@@ -227,6 +227,10 @@ def test_the_yaml_schema_has_the_limits_of_the_table() -> None:
         GATE["properties"]
         == limits()
         == {
+            "comparable": {
+                "enum": ["assume"],
+                "description": "`assume`: judge the comparison also where it cannot be told that it is fair to both versions.",
+            },
             "min": {**number, "description": "Smallest value that passes."},
             "max": {**number, "description": "Largest value that passes."},
             "max_drop": {**number, "description": "How much worse it may be than the version bound now.", "minimum": 0},

@@ -464,7 +464,9 @@ def test_uninformative_columns_give_a_warning(tmp_path: Path) -> None:
     ]
     folds = [{"a": str(i), "y": "abc"[i % 3], "f": "test" if i % 3 == 2 else "train"} for i in range(9)]
     made = prepare(tmp_path, write(tmp_path, folds), split={"method": "column", "column": "f"})
-    assert made.outputs["checks"] == [{"column": "y", "check": "unseen_class", "count": 3, "lines": [], "severity": "warning"}]
+    assert made.outputs["checks"] == [
+        {"column": "y", "check": "unseen_class", "count": 3, "lines": [], "severity": "warning", "detail": ""}
+    ]
     assert made.contract.classes == ("a", "b", "c")
 
 

@@ -287,4 +287,38 @@ def test_an_id_is_known_beside_the_record_and_private_text_only_under_a_key() ->
     assert replace(secret, key=None, id_key=None) == list_rows(frame, "csv", id="id")[0]
     text = hashlib.blake2b(b"1:1", digest_size=16).digest()
     assert plain.ids is not None
-    assert plain.ids.tolist()[0] == text, "an id that is not private is hashed as anybody would"
+    assert plain.ids.tolist()[0] == text, "without a key an id is hashed as anybody would"
+
+
+def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path) -> None:
+    """With an id, corrected cells, another format and new columns leave a row what it was; its content counts as well."""
+    rows = [{"key": f"k{i}", "a": str(i % 9), "y": "ny"[i % 2]} for i in range(40)]
+    more = [{**row, "a": str(int(row["a"]) + 1), "b": str(i)} for i, row in enumerate(reversed(rows))]
+    with (tmp_path / "old.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["key", "a", "y"])
+        writer.writeheader()
+        writer.writerows(rows)
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in more), encoding="utf-8")
+    shelf = Shelf()
+
+    def prepared(name: str, form: str, seed: int, **inputs: Any) -> Result:
+        split = {"method": "random", "test": 0.5, "seed": seed, "stratify": False}
+        source = {"path": name, "format": form, "options": {}}
+        bench = Bench(project=tmp_path, artifacts=shelf, progress=quiet, check_key=lambda *_: True)
+        made = prepare.run({"source": source, "target": "y", "split": split, **inputs}, {}, bench)
+        return Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+
+    def compared(old: Result, new: Result) -> dict[str, Any]:
+        frames = [pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for made in (old, new)]
+        bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
+        needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
+        return dict(compare.run(COMPARE, needs, Bench(project=tmp_path, artifacts=shelf, progress=quiet)).outputs)
+
+    out = compared(prepared("old.csv", "csv", 1, id="key"), prepared("new.jsonl", "jsonl", 2, id="key"))
+    old_train, _ = train_test_split([row["key"] for row in rows], test_size=0.5, random_state=1)
+    _, new_test = train_test_split([row["key"] for row in more], test_size=0.5, random_state=2)
+    learned = len(set(old_train) & set(new_test))
+    assert (out["excluded_by"], out["not_comparable"]) == ({"bound": learned, "candidate": 0}, "")
+    for old, new in (({"id": "key"}, {}), ({}, {"id": "key"}), ({"id": "key"}, {"id": "b"})):
+        out = compared(prepared("old.csv", "csv", 1, **old), prepared("new.jsonl", "jsonl", 2, **new))
+        assert "come from a csv file" in out["not_comparable"], "one id says nothing of rows that have none"

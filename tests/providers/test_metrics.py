@@ -169,3 +169,18 @@ def test_rows_without_an_answer_leave_metrics_out_with_the_reason():
     y, classes = np.array(["a", "b"]), ("a", "b")
     unsure = Prediction(labels=y, probabilities=np.array([[np.nan, np.nan], [0.1, 0.9]]), classes=classes)
     assert judged(y, unsure, ["accuracy", "log_loss"])[0] == {"accuracy": 1.0}
+
+
+# B13: the direction decides what a drop is, the range which limits of gates are refused
+DIRECTIONS = {
+    "accuracy": (True, 0, 1), "balanced_accuracy": (True, 0, 1), "f1": (True, 0, 1), "precision": (True, 0, 1), "recall": (True, 0, 1),
+    "roc_auc": (True, 0, 1), "log_loss": (False, 0, None), "mae": (False, 0, None), "mse": (False, 0, None), "rmse": (False, 0, None),
+    "mape": (False, 0, None), "r2": (True, None, 1),
+}  # fmt: skip
+
+
+def test_every_metric_that_is_a_number_has_a_direction_and_a_range():
+    from leptonctl.project.catalog import load_catalog
+
+    numbers = {name: metric for (_, name), metric in load_catalog().metrics.items() if metric.score is not None}
+    assert {name: (metric.greater_is_better, metric.least, metric.most) for name, metric in numbers.items()} == DIRECTIONS

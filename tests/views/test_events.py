@@ -106,7 +106,20 @@ def test_json_lines_hold_every_field_type_first() -> None:
     assert objects[4]["diagnostic"]["id"] == "gate-failed"
     assert objects[4]["judgements"][1]["passed"] is False
     # counters are beside the other fields, in the order of the table of ops
-    assert list(objects[-1]) == ["type", "ok", *NOTHING, "failed", "skipped", "serial", "seconds", "healed", "changed", "held", "withdrawn"]
+    assert list(objects[-1]) == [
+        "type",
+        "ok",
+        *NOTHING,
+        "failed",
+        "skipped",
+        "serial",
+        "seconds",
+        "healed",
+        "changed",
+        "held",
+        "withdrawn",
+        "warnings",
+    ]
     assert objects[-1]["trained"] == 1
     assert [(o["name"], o["op"]) for o in objects[1:-1]] == [(e.name, e.op) for e in EVENTS[1:-1]]
     assert objects[0] == {"type": "apply_started", "command": "apply", "plan_id": "sha256:p", "steps": 4, "reuse": 1}

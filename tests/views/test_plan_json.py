@@ -18,7 +18,7 @@ def test_every_key_of_the_contract_is_there() -> None:
 
 def test_counters_are_integers_and_all_present() -> None:
     summary = plan_to_json(plan())["summary"]
-    assert list(summary) == ["create", "update", "remove", "forget", "keep", "reuse", *OPS, "held"]
+    assert list(summary) == ["create", "update", "remove", "forget", "keep", "reuse", *OPS, "held", "warnings"]
     assert all(type(count) is int and count == 0 for count in summary.values())
 
 

@@ -2,6 +2,7 @@
 
 from leptonctl.core.values import Json
 from leptonctl.learning.inputs import EvaluateInputs, read_inputs
+from leptonctl.learning.misleading import misleading
 from leptonctl.learning.needs import read_package, read_prepared
 from leptonctl.learning.outputs import EvaluateOutputs
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
@@ -32,5 +33,6 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         rows=len(rows.y),
         positive=scoring.positive if is_classification else None,
         average=scoring.average if is_classification else None,
+        notices=misleading(rows.y, scores.numbers, request.task),
     )
     return Produced(outputs=outputs.to_json())

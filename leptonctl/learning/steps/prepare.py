@@ -4,7 +4,7 @@ No message contains a cell of the data.
 """
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -17,12 +17,13 @@ from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
-from leptonctl.learning.tables.cells import Fault, Table, as_text, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, Table, as_text, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.recheck import profile_of
-from leptonctl.learning.tables.row_list import FILES, list_rows
+from leptonctl.learning.tables.row_list import FILES, Marks, list_rows
 from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
 from leptonctl.learning.tables.split import split_rows
@@ -33,6 +34,8 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 TARGET_DTYPES = {"number": pl.Float64, "integer": pl.Int64, "string": pl.String}
 ROWS_IN_A_GROUP = 1 << 20
+SHARED = 0.05
+"""Of the test rows of one file: so many rows that occur again among the training rows are more than chance."""
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
@@ -51,16 +54,16 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
     ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
-    row_lists, lists = _row_lists(request, tables, places, key, shape.id)
-    private = {*request.privacy.drop, *request.privacy.hash} if request.privacy else set()
+    row_lists, listed = _row_lists(request, tables, places, key, shape.id)
+    private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
-    files |= {FILES[side]: bench.artifacts.put_artifact(data) for side, data in lists.items()}
+    files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
         rows_digest={side: rows_digest(ids[side], contract) for side in sides},
         contract=contract,
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
-        checks=[*_notices(shape, cells[0]), *_unseen_classes(sides, contract)],
+        checks=[*_notices(shape, cells[0]), *_unseen_classes(sides, contract), *_leaks(shape, tables, cells, places, listed)],
         stratified=stratified,
         profile=_profile(cells, private),
     )
@@ -188,14 +191,14 @@ def _row_lists(
     places: Mapping[str, tuple[int, np.ndarray]],
     key: bytes | None,
     id: str | None,  # noqa: A002
-) -> tuple[dict[str, RowList], dict[str, bytes]]:
-    """By what the rows of each side are known, and the bytes of the marks. `id` names the column of ids, if there is one."""
+) -> tuple[dict[str, RowList], dict[str, Marks]]:
+    """By what the rows of each side are known. `id` names the column of ids, if there is one."""
     declared = request.privacy or Privacy()
     privacy = Keyed(
         columns=frozenset((*declared.drop, *declared.hash)), dropped=frozenset(declared.drop), key=key, key_id=declared.key_id
     )  # fmt: skip
     listed = [list_rows(_as_written(table), table.source.name, id=id, privacy=privacy) for table in tables]
-    marks = {side: listed[table][1].take(rows).pack() for side, (table, rows) in places.items()}
+    marks = {side: listed[table][1].take(rows) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
 
@@ -215,7 +218,7 @@ def _as_written(table: Table) -> pl.DataFrame:
     return table.source.read(table.path, replace(table.options, missing_values=None))
 
 
-def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str]) -> dict[str, ColumnProfile]:
+def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str | None]) -> dict[str, ColumnProfile]:
     """The profile of every column that is not private, over all tables."""
     names = dict.fromkeys(name for table in cells for name in table if name not in private)
     return {name: profile_of(pl.concat([table[name] for table in cells if name in table])) for name in names}
@@ -234,6 +237,27 @@ def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
             rounded = int((values.cast(pl.Float64).cast(pl.Float32).cast(pl.Float64) != values.cast(pl.Float64)).sum())
             notices += [Notice(column=name, check="rounded", count=rounded)] if rounded else []
     return notices
+
+
+def _leaks(
+    shape: Shape,
+    tables: Sequence[Table],
+    cells: Sequence[Mapping[str, pl.Series]],
+    places: Mapping[str, tuple[int, np.ndarray]],
+    listed: Mapping[str, Marks],
+) -> Iterator[Notice]:
+    """Notices about test rows that are training rows too, and about features that tell the target."""
+    learned = set(listed["train"].records.tolist())
+    shared = [place for place, mark in enumerate(listed["test"].records.tolist()) if mark in learned]
+    table, rows = places["test"]
+    if len(shared) >= (1 if len(tables) > 1 else max(2, SHARED * len(rows))):
+        first = rows[shared[:SHOWN_LINES]].tolist()
+        lines = tables[table].source.line_of(tables[table].path, tables[table].options, first)
+        yield Notice(check="learned_rows", count=len(shared), lines=tuple(lines))
+    target = cells[0][shape.target]
+    for name in shape.features:
+        if tells(cells[0][name], target):
+            yield Notice(check="tells_target", column=name, count=len(target))
 
 
 def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> list[Notice]:

@@ -57,16 +57,15 @@ def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privac
     names = sorted(name for name in frame.columns if name not in left_out)
     kinds = [kind_of(frame[name].dtype) for name in names]
     key = privacy.key if privacy.columns else None
-    id_key = key if id in privacy.columns else None
     rows = RowList(
         format=source,
         columns=tuple(zip(names, kinds, strict=True)),
         left_out=tuple(sorted(left_out & {*frame.columns})),
         key=privacy.key_id if key is not None else None,
         id=id,
-        id_key=privacy.key_id if id_key is not None else None,
+        id_key=privacy.key_id if id is not None and key is not None else None,
     )
-    ids = None if id is None else _hashes(frame.select(id), id_key)
+    ids = None if id is None else _hashes(frame.select(id), key)
     return rows, Marks(records=_hashes(frame.select(names), key), ids=ids)
 
 

@@ -34,4 +34,5 @@ PREPROCESSOR = Preprocessor(
     build=build,
     takes="number",
     keeps=True,
+    drops_empty=lambda params: not params["keep_empty_features"],
 )

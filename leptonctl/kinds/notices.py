@@ -1,0 +1,115 @@
+"""The notices in the results of steps as warnings: what is allowed but deserves attention. Pure. Every view gets them from here."""
+
+from collections.abc import Iterator, Mapping
+
+from leptonctl.core.codec import BadRecord, Record, convert
+from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result
+from leptonctl.core.values import Span
+
+FIELDS = ("checks", "notices")
+"""The outputs that hold notices."""
+
+
+class Notice(Record):
+    """A notice as a step recorded it."""
+
+    check: str
+    column: str = ""
+    count: int = 0
+    lines: tuple[int, ...] = ()
+    severity: str = "warning"
+    detail: str = ""
+
+
+WORDS: Mapping[str, Diagnostic] = {
+    "constant": Diagnostic(
+        id="constant-column", severity="warning", summary="A column has one value in all rows", detail="nothing can be learned from it",
+        hint="leave it out with `features:`",
+    ),
+    "all_missing": Diagnostic(
+        id="empty-column", severity="warning", summary="A column has no values", detail="all {count} cells are missing",
+        hint="leave it out with `features:`, or correct the file",
+    ),
+    "rounded": Diagnostic(
+        id="rounded-integers", severity="warning", summary="Integers are rounded",
+        detail="{count} cells are no float32 numbers, so different ones may become equal",
+        hint="if they are identities, declare `type: string` or leave the column out",
+    ),
+    "unseen_class": Diagnostic(
+        id="unseen-class", severity="warning", summary="Test rows have a class that no training row has",
+        detail="{count} test rows cannot be answered rightly", hint="set `split: {{stratify: true}}`, or add rows of the rare classes",
+    ),
+    "learned_rows": Diagnostic(
+        id="learned-test-rows", severity="warning", summary="Test rows are training rows too",
+        detail="{count} test rows occur among the training rows{lines}; metrics on them look too good",
+        hint="name a file with other rows under `test:`, or remove the repeated rows",
+    ),
+    "tells_target": Diagnostic(
+        id="target-leak", severity="warning", summary="A column tells the target",
+        detail="each of its values stands for one value of the target", hint="leave it out with `features:` if requests will not have it",
+    ),
+    "unconverged": Diagnostic(
+        id="not-converged", severity="warning", summary="The training has not converged",
+        detail="it stopped after {count} iterations before its tolerance was met",
+        hint="raise `max_iter`, or put a `standard_scaler` before the algorithm",
+    ),
+    "warned": Diagnostic(
+        id="training-warning", severity="warning", summary="scikit-learn warned about the training", detail="",
+        hint="change the parameters or the columns if this is not intended",
+    ),
+    "few_rows": Diagnostic(
+        id="few-test-rows", severity="warning", summary="There are few test rows",
+        detail="the metrics are of {count} rows and may be chance",
+        hint="raise `split.test`, or use `cross_validation`",
+    ),
+    "one_class": Diagnostic(
+        id="one-class-evaluation", severity="warning", summary="All test rows have one class",
+        detail="the metrics of {count} rows say nothing of the other classes", hint="set `split: {{stratify: true}}`, or add rows",
+    ),
+    "one_value": Diagnostic(
+        id="one-value-evaluation", severity="warning", summary="All test rows have one target",
+        detail="r2 compares with a variance of zero on {count} rows", hint="add rows, or change the split",
+    ),
+    "common_class": Diagnostic(
+        id="misleading-accuracy", severity="warning", summary="Accuracy misleads on these rows", detail="",
+        hint="judge by `balanced_accuracy`, `f1` or `roc_auc`",
+    ),
+    "small_targets": Diagnostic(
+        id="misleading-mape", severity="warning", summary="mape misleads on these rows",
+        detail="{count} targets are zero or close to it, and errors relative to them have no meaning", hint="judge by `mae` or `rmse`",
+    ),
+    "perfect": Diagnostic(
+        id="perfect-score", severity="warning", summary="A metric is perfect", detail="on all {count} test rows",
+        hint="look for a column that is known only after the target, or for test rows among the training rows",
+    ),
+}  # fmt: skip
+
+
+def notices(result: Result, address: str, span: Span | None = None) -> tuple[Diagnostic, ...]:
+    """The notices of a step's result as warnings about an address. A notice that this release does not know is left out."""
+    return tuple(_worded(notice, address, span) for notice in _recorded(result) if notice.check in WORDS)
+
+
+def _recorded(result: Result) -> Iterator[Notice]:
+    for field in FIELDS:
+        listed = result.outputs.get(field)
+        for item in listed if isinstance(listed, list | tuple) else ():
+            try:
+                yield convert(item, Notice)
+            except BadRecord:
+                continue
+
+
+def _worded(notice: Notice, address: str, span: Span | None) -> Diagnostic:
+    words = WORDS[notice.check]
+    lines = f" (line {', '.join(map(str, notice.lines))}{', …' if notice.count > len(notice.lines) else ''})" if notice.lines else ""
+    facts = " ".join(part for part in (notice.detail, words.detail.format(count=notice.count, lines=lines)) if part)
+    about = [address, *([f'column "{notice.column}"'] if notice.column else []), facts]
+    return replace(words, detail=": ".join(about), hint=words.hint.format(), span=span)
+
+
+def hardened(warning: Diagnostic) -> Diagnostic:
+    """The warning as an error, for a project with `warnings: error`."""
+    return replace(warning, severity="error") if warning.severity == "warning" else warning

@@ -1,0 +1,53 @@
+"""Metrics that say less than they seem to, on the rows that they were computed on. Computes no metric."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from leptonctl.learning.outputs import Notice
+
+FEW_ROWS = 20
+COMMON = 0.95
+"""A class with this share of the rows makes the accuracy of a constant answer look good."""
+NEAR_ZERO = 1e-3
+"""Of the mean size of the targets: smaller ones dominate a relative error."""
+PERFECT = ("accuracy", "balanced_accuracy", "f1", "r2")
+ALMOST = 1 - 1e-12
+
+
+def misleading(y: np.ndarray, metrics: Mapping[str, float], task: str) -> list[Notice]:
+    """Notices about the metrics of an evaluation. `y`: the targets of its rows."""
+    return [*_few(y), *(_of_classes(y, metrics) if task == "classification" else _of_numbers(y, metrics)), *_perfect(y, metrics)]
+
+
+def _few(y: np.ndarray) -> Iterator[Notice]:
+    if len(y) < FEW_ROWS:
+        yield Notice(check="few_rows", count=len(y))
+
+
+def _of_classes(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]:
+    _, counts = np.unique(y, return_counts=True)
+    if len(counts) == 1:
+        yield Notice(check="one_class", count=len(y))
+    elif "accuracy" in metrics and counts.max() / len(y) >= COMMON:
+        share = 100 * counts.max() / len(y)
+        yield Notice(
+            check="common_class",
+            count=int(counts.max()),
+            detail=f"{share:.3g} % of the rows have one class, so a constant answer has this accuracy",
+        )
+
+
+def _of_numbers(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]:
+    small = int((np.abs(y) <= NEAR_ZERO * np.abs(y).mean()).sum())
+    if "mape" in metrics and small:
+        yield Notice(check="small_targets", count=small)
+    if len(y) and np.ptp(y) == 0:
+        yield Notice(check="one_value", count=len(y))
+
+
+def _perfect(y: np.ndarray, metrics: Mapping[str, float]) -> Iterator[Notice]:
+    name = next((name for name in PERFECT if name in metrics), None)
+    # of few rows nothing is said but that they are few
+    if name is not None and len(y) >= FEW_ROWS and metrics[name] >= ALMOST:
+        yield Notice(check="perfect", count=len(y), detail=f"{name} is 1")

@@ -1,0 +1,26 @@
+"""Whether a column tells the target: it is equal to it, a relabelling of it, or a linear function of it. Reads nothing."""
+
+import numpy as np
+import polars as pl
+
+LEAST_ROWS = 10
+LINEAR = 1 - 1e-12
+
+
+def tells(cells: pl.Series, target: pl.Series) -> bool:
+    """Whether each value of the column stands for one value of the target, and the other way round, so that nothing is left to learn."""
+    if len(cells) < LEAST_ROWS or cells.null_count() or target.null_count():
+        return False
+    if cells.dtype.is_numeric() and target.dtype.is_numeric() and target.n_unique() > 2:  # noqa: PLR2004
+        return _linear(cells.cast(pl.Float64).to_numpy(), target.cast(pl.Float64).to_numpy())
+    count = target.n_unique()
+    # of a target without repeats every column of distinct cells is a relabelling
+    if count < 2 or count > len(target) / 2 or cells.n_unique() != count:  # noqa: PLR2004
+        return False
+    return pl.DataFrame({"cells": cells, "target": target}).n_unique() == count
+
+
+def _linear(cells: np.ndarray, target: np.ndarray) -> bool:
+    if np.ptp(cells) == 0 or np.ptp(target) == 0:
+        return False
+    return bool(abs(np.corrcoef(cells, target)[0, 1]) >= LINEAR)
