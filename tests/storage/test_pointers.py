@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -319,6 +320,28 @@ def test_a_state_that_cannot_be_written_is_a_clear_failure(tmp_path: Path) -> No
     with pytest.raises(Failure) as refused:
         Place(folder=tmp_path).pointers.begin()
     assert ids(refused.value) == ["state-failed"]
+
+
+def test_of_two_states_that_take_over_one_is_installed(place: Place) -> None:
+    state = place.pointers.begin()
+    stored = place.pointers.states.read()
+    assert stored is not None
+    one, two = (replace(state, revision=state.revision + 1, write=letter * 16) for letter in "ab")
+    assert place.pointers.install(stored[1], one) is True
+    assert place.pointers.install(stored[1], two) is False
+    assert place.state.write == one.write
+
+
+def test_a_command_that_has_written_the_state_itself_need_not_check_it_again(place: Place) -> None:
+    place.pointers.begin()
+    state = place.pointers.move(bind("d1"))
+    shutil.rmtree(place.store / "projects")
+    with pytest.raises(Failure) as caught:
+        place.pointers.move(bind("d2"))
+    assert ids(caught.value) == ["wrong-store"]
+    pointers = place.pointers
+    pointers.admit(state)
+    assert pointers.move(bind("d2")).serial == state.serial + 1
 
 
 def test_reading_makes_one_request_to_the_store(place: Place) -> None:
