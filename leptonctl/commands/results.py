@@ -1,9 +1,14 @@
 """Joins the results of one address into one object for people."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
+from leptonctl.kinds.environment import bindings
+
+if TYPE_CHECKING:
+    from leptonctl.commands.session import Session
 
 COPIED = ("rows", "contract", "size", "positive", "average", "checks", "package")
 """Outputs that are copied unchanged."""
@@ -39,6 +44,13 @@ def join_results(keys: Mapping[str, str], results: Mapping[str, Result]) -> dict
         "seconds": seconds,
         **outputs,
     }
+
+
+def gated_first(session: "Session", metrics: Json) -> dict[str, Json]:
+    """Metrics in the order of the gates that are about them, then all others as they are."""
+    named = metrics if isinstance(metrics, dict) else {}
+    gates = (gate.metric for binding in bindings(session.declarations).values() for gate in binding.gates)
+    return {name: named[name] for name in dict.fromkeys([*gates, *named]) if name in named}
 
 
 def metrics_of(result: Result | None) -> dict[str, Json]:

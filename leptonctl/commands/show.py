@@ -1,7 +1,7 @@
 """`show`: the recorded pointers with the joined results of their digests; of one address more, and of a version everything."""
 
 from leptonctl.commands.built_versions import named_version
-from leptonctl.commands.results import join_results
+from leptonctl.commands.results import gated_first, join_results
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.core.address import covers, full, parse
@@ -34,7 +34,7 @@ def _recorded(session: Session, state: State | None, scope: str | None) -> dict[
         outcome = join_results(keys[address], step_results)
         current[address] = _pointer(pointer, outcome.get("package"))
         if pointer.steps:
-            results.setdefault(pointer.digest, outcome)
+            results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(session, outcome["metrics"])})
     return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
 
 

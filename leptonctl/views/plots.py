@@ -19,7 +19,7 @@ def curve(x: Sequence[float], y: Sequence[float], width: int, style: Style) -> l
     grid = [[" "] * columns for _ in range(HEIGHT)]
     for column in range(columns):
         grid[_row(column / (columns - 1))][column] = style.dim("·")
-    last = _row(0.0)
+    last = _row(0.0) + 1  # so that the corner itself is drawn
     for column in range(columns):
         row = _row(_at(column / (columns - 1), x, y))
         for between in range(min(row, last + (row > last)), max(row, last - (row < last)) + 1):

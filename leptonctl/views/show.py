@@ -8,10 +8,6 @@ from leptonctl.views.records import metrics_text, short
 from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
-MOST_METRICS = 3
-WIDE = 120
-"""The width from which all metrics are shown."""
-
 
 def render_text(obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
     """The output of `show` without a plan file. Bindings come first, since they matter most in an incident."""
@@ -38,7 +34,7 @@ def _pointers(obj: dict[str, Any], *, color: bool, width: int) -> str:
         pointer = current[address]
         name = printable(address) + (f"  {printable(pointer['version'])}" if pointer.get("version") else "")
         metrics = results.get(pointer["digest"], {}).get("metrics") or {}
-        figures = style.dim(metrics_text(metrics, MOST_METRICS if width < WIDE else len(metrics)))
+        figures = style.dim(metrics_text(metrics, len(metrics)))
         rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), figures))
     head = ("ADDRESS", "DIGEST", "ARTIFACT", "METRICS")
     closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."

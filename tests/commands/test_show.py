@@ -160,3 +160,18 @@ def test_the_computed_details_are_those_that_the_metrics_record(tmp_path: Path, 
     for a, b in zip(ours, theirs, strict=True):
         assert area(a["fpr"], a["tpr"]) == pytest.approx(area(b["fpr"], b["tpr"]), abs=1e-9)
         assert all(x0 <= x1 for x0, x1 in pairwise(a["fpr"]))
+
+
+def test_the_table_of_pointers_has_all_metrics_gated_ones_first(looking_copy: Callable[[], Path]) -> None:
+    """E8: neither cut nor in the order of the alphabet; what is too wide goes on in the next line."""
+    root = looking_copy()
+    projects.edit(root / "leptonctl.yaml", "models: {line: v2}\n", "models: {}\n")
+    applied = projects.run("apply", "--yes", cwd=root)
+    assert applied.returncode == 0, applied.stderr
+    assert len(story(root, "line")["current"]) == 3
+    projects.edit(root / "leptonctl.yaml", "models: {}\n", "models: {line: v2}\n")
+    for columns in ("80", "200"):
+        text = projects.run("show", cwd=root, COLUMNS=columns).stdout
+        assert text.index("log_loss") < text.index("accuracy") < text.index("f1 "), text
+        assert "cv_log_loss_mean" in text
+        assert "…" not in text
