@@ -326,7 +326,7 @@ def test_every_publication_counts() -> None:
 
 
 def test_every_counter_is_always_there_in_the_order_of_the_table() -> None:
-    names = ["create", "update", "remove", "forget", "keep", "reuse", "write", "measure", "publish", "held"]
+    names = ["create", "update", "remove", "forget", "keep", "reuse", "write", "measure", "publish", "held", "warnings"]
     assert list(plan_of([]).summary.items()) == [(name, 0) for name in names]
 
 

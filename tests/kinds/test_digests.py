@@ -60,7 +60,7 @@ SAME = [
     ("preprocess at its default", "use: standard_scaler}", "use: standard_scaler, params: {with_mean: true}}"),
     ("encoding at its default", "first: {source: data/first.csv}", "first: {source: data/first.csv, encoding: utf-8}"),
     ("base value written in the version", "v1: {}", "v1: {seed: 3, params: {C: 2.0}}"),
-    ("null for what is not there", "v1: {}", "v1: {export: null}"),
+    ("null for what is not there", "v1: {}", "v1: {labels: null}"),
     ("order of metrics", "[accuracy, f1]", "[f1, accuracy]"),
     ("gate", "{min: 0.5}", "{min: 0.9, max: 1.0}"),
     ("no gates", GATES, ""),
