@@ -10,7 +10,7 @@ from leptonctl.core.change import Change, Remove, Update
 from leptonctl.core.diagnostic import GATE, STALE, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.state import Environment, Pointer, Served, State, StepPointer
+from leptonctl.core.state import Author, Environment, Pointer, Served, State, StepPointer
 from tests.kinds.declared import ALL, applied, build, nodes_of, settled, sound
 
 BINDING, OTHER = "environment/dev/line", "environment/dev/word"
@@ -21,6 +21,7 @@ ONE = (
 )  # fmt: skip
 TWO = ONE.replace("{line: v1, word: v1}", "{line: v2, word: v1}")
 STATE = State(lineage="l", project="toy", current=applied(nodes_of(ONE)))
+AUTHOR = Author(command="apply", by="ann")
 MODEL, PLACE = "model/line@v2", ("model/line@v2", "export")
 
 
@@ -40,7 +41,7 @@ def decided(
 ) -> Decision:
     known = results_of(text) if results is None else results
     found = settled(nodes_of(text, state=state, results=known), state.current, known)
-    move = Move(name="dev", changes=changes or (change_of(text),), declarations=sound(text), settled=found, state=state)
+    move = Move(name="dev", changes=changes or (change_of(text),), declarations=sound(text), settled=found, state=state, author=AUTHOR)
     return decide(move, built or Built())
 
 
@@ -49,7 +50,7 @@ def test_a_binding_that_passes_its_gates_moves() -> None:
     assert isinstance(ready, Ready)
     assert (ready.change.address, ready.change.is_return, [j.passed for j in ready.judgements]) == (BINDING, False, [True, True])
     assert decided(TWO).ready == (ready,)
-    assert decided(TWO).held_by_gates == ()
+    assert decided(TWO).held == ()
 
 
 def test_a_gate_holds_a_binding_and_the_report_stands_at_the_gate() -> None:
@@ -64,7 +65,7 @@ def test_a_gate_holds_a_binding_and_the_report_stands_at_the_gate() -> None:
     text = ("kind: Project\nname: toy\nformat: 1\n---\n" + TWO).splitlines()
     assert held.problem.span is not None
     assert "f1: {max_drop" in text[held.problem.span.line - 1]
-    assert (decision.ready, decision.held_by_gates) == ((), (held,))
+    assert (decision.ready, decision.held) == ((), (held,))
 
 
 def test_a_binding_that_moved_since_the_plan_is_held_whatever_its_gates_say() -> None:
@@ -75,7 +76,7 @@ def test_a_binding_that_moved_since_the_plan_is_held_whatever_its_gates_say() ->
         (held,) = decision.outcomes
         assert isinstance(held, Held)
         assert (held.exit_code, held.problem.id, BINDING in str(held.problem.detail)) == (STALE, "stale-binding", True)
-        assert decision.held_by_gates == decision.ready == ()
+        assert decision.held == decision.ready == ()
 
 
 def test_a_return_moves_past_its_gates_if_nothing_else_moved_it() -> None:
@@ -141,5 +142,6 @@ def test_together_means_all_or_none() -> None:
     together = TWO.replace("models: {line: v2", "switch: together\nmodels: {line: v2")
     held, skipped = decided(together, *changes, results=mixed).outcomes
     assert isinstance(held, Held)
-    assert skipped == Skipped(change=changes[1], because=f"bind of {BINDING}")
+    assert isinstance(skipped, Skipped)
+    assert (skipped.change, skipped.because, skipped.hold is not None) == (changes[1], f"bind of {BINDING}", True)
     assert [type(one) for one in decided(together, *changes).outcomes] == [Ready, Ready]
