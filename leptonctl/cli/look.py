@@ -15,6 +15,10 @@ WATCH_S = 2.0
 """Seconds between two looks of `status --watch`, unless others are given."""
 
 
+PLANS = (".json", ".plan")
+"""What the name of a saved plan usually ends in: such a name is no address."""
+
+
 def show(
     ctx: typer.Context,
     item: Annotated[
@@ -30,7 +34,7 @@ def show(
 
     terminal = terminal_of(ctx)
     plan_file = terminal.path(Path(item)) if item else None
-    if plan_file is not None and (plan_file.is_file() or plan_file.suffix == ".json"):
+    if plan_file is not None and (plan_file.is_file() or plan_file.suffix in PLANS):
         return _show_plan(terminal, plan_file)
     return terminal.show(command(terminal.session(), item), render_text, width=terminal.room, verbose=terminal.verbose, now=time())
 

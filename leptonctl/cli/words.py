@@ -169,14 +169,14 @@ def command_hint(group: Sequence[str], words: Sequence[str], known: Collection[s
 
     `known`: the commands of the group. A destructive one is suggested only for a word that is almost equal to it.
     """
-    for typed in ([*group, *words][:2], words[:2], words[:1]):
+    for typed in ([*group, *words][:2],) if group else (words[:2], words[:1]):
         hint = COMMAND_WORDS.get(" ".join(typed).lower())
         if hint:
             return f"in leptonctl: {hint}"
     similar = next((name for name in get_close_matches(words[0], known, n=3, cutoff=0.6) if _may_suggest(words[0], name)), None)
     if similar:
         return f'did you mean "{similar}"?'
-    foreign = get_close_matches(words[0], COMMAND_WORDS, n=1, cutoff=0.8)
+    foreign = [] if group else get_close_matches(words[0], COMMAND_WORDS, n=1, cutoff=0.8)
     return f'"{foreign[0]}" in leptonctl: {COMMAND_WORDS[foreign[0]]}' if foreign else ""
 
 

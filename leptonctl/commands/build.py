@@ -43,4 +43,6 @@ def keep_recipes(run: Run) -> None:
     """Record the recipes of what is complete, so that `leaderboard` and `show` know it although no pointer names it."""
     nodes = run.planned.settled.by_address
     complete = [nodes[c.address] for c in run.planned.plan.moving if c.address in nodes and run.built.complete(c)]
-    run.session.store.put_recipes({node.declaration: recipe_of(node) for node in complete if not node.effect})
+    recipes = {node.declaration: recipe_of(node) for node in complete if not node.effect}
+    if recipes:
+        run.session.store.put_recipes(recipes)

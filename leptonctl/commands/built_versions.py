@@ -95,9 +95,9 @@ def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> Bui
         raise fail("unknown-address", "No such address", detail, hint=f"name one by its digest: {model}@{digests[:12]}")
     found = named[0] if named else by_digest(listed, text)
     if found is None:
-        known = sorted({version.name for version in listed})
+        known = sorted({version.address for version in listed})
         detail = f"{model}@{text} is neither declared nor was it ever built here"
-        raise fail("unknown-address", "No such address", detail, hint=did_you_mean(text, known))
+        raise fail("unknown-address", "No such address", detail, hint=did_you_mean(f"model/{model}@{text}", known))
     return found
 
 

@@ -118,7 +118,7 @@ def test_a_version_that_is_not_built_says_how(looking_copy: Callable[[], Path]) 
 
 
 def test_an_address_that_is_not_known(looking: Path) -> None:
-    for name, hint in (("line@v9", "v1, v2, v3"), ("lines@v1", "line@v1"), ("nothing", "")):
+    for name, hint in (("line@v9", "model/line@v"), ("lines@v1", "line@v1"), ("nothing", "")):
         done = projects.run("show", name, cwd=looking)
         assert done.returncode == 1
         assert "error[unknown-address]" in done.stderr

@@ -89,8 +89,8 @@ COMMANDS = [
     Wrong(words="init", id="project-exists"),
     Wrong(words="-C empty init --from nowhere.csv --target y", id="missing-file", edit=lambda root: (root / "empty").mkdir()),
     Wrong(words="-C empty init --target y", id="usage", hint="--from", edit=lambda root: (root / "empty").mkdir()),
-    Wrong(words="-C empty init --from data/first.csv --target sid", id="unknown-column", hint='did you mean "side"?', edit=lambda root: (root / "empty").mkdir()),
-    Wrong(words="-C empty init --from data/first.xlsx --target y", id="unknown-format", edit=both(lambda root: (root / "empty").mkdir(), write("data/first.xlsx", "x"))),
+    Wrong(words="-C empty init --from ../data/first.csv --target sid", id="unknown-column", hint='did you mean "side"?', edit=lambda root: (root / "empty").mkdir()),
+    Wrong(words="-C empty init --from ../data/first.xlsx --target y", id="unknown-format", edit=both(lambda root: (root / "empty").mkdir(), write("data/first.xlsx", "x"))),
     Wrong(words="apply", id="consent-missing", edit=swap(LINE, "C: 2.0", "C: 3.0"), hint="--yes"),
 ]  # fmt: skip
 ADDRESSES = [
