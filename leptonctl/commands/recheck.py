@@ -1,27 +1,59 @@
 """Checks that are new since rows were prepared: run on the rows that are there, at plan time. Prepares nothing again."""
 
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import cast
 
 from leptonctl.commands.session import Session
-from leptonctl.core.codec import convert
+from leptonctl.core.canonical import digest
+from leptonctl.core.codec import BadRecord, convert, decode, encode
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.plan import Settled
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset, datasets
 
+MET = "checks.json"
+"""In the cache: the declaration of a dataset that is kept is not recorded again, so its checks would be run by every plan."""
+
 
 def recheck(session: Session, settled: Settled, state: State | None) -> Iterator[Diagnostic]:
     """Errors for rows that were prepared before and break a check that was declared, or is used here for the first time, since then."""
-    stale = dict(_checked(session, settled, state))
+    stale = [(key, dataset, digest([key, dataset.row_checks])) for key, dataset in _checked(session, settled, state)]
     if not stale:
         return
-    results = {key: settled.results[key] for key in stale if key in settled.results}
-    results |= session.store.results(stale.keys() - results.keys())
-    for key, dataset in stale.items():
+    file = session.cache / MET
+    met = _read(file)
+    keys = {key for key, _, mark in stale if mark not in met}
+    results = {key: settled.results[key] for key in keys if key in settled.results}
+    results |= session.store.results(keys - results.keys())
+    fresh: set[str] = set()
+    for key, dataset, mark in stale:
         if key in results:
-            yield from _violations(session, dataset, key, results)
+            broken = list(_violations(session, dataset, key, results))
+            fresh |= set() if broken else {mark}
+            yield from broken
+    if fresh:
+        _write(file, met | fresh)
+
+
+def _read(file: Path) -> set[str]:
+    """The marks of rows with the checks that they were found to meet."""
+    try:
+        return set(decode(file.read_bytes(), list[str]))
+    except (OSError, BadRecord):
+        return set()
+
+
+def _write(file: Path, met: set[str]) -> None:
+    """A cache: what cannot be written is checked again by the next plan."""
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(encode(sorted(met)))
+        temporary.replace(file)
 
 
 def _checked(session: Session, settled: Settled, state: State | None) -> Iterator[tuple[str, Dataset]]:

@@ -17,6 +17,7 @@ from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import EVALUATE, RULES, find_rule
 from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.model import models
+from leptonctl.kinds.notices import notices
 from leptonctl.spi.catalog import Catalog
 
 BUILDS = ("prepare", "train", "export", "evaluate", "cross_validate")
@@ -122,8 +123,9 @@ def _warnings(version: BuiltVersion) -> Json:
     """What the steps found odd: in the data, while fitting, while evaluating."""
     found: list[Json] = []
     for name, result in version.results.items():
-        warnings = result.outputs.get("warnings")
-        found += [{"step": name, "text": text} for text in (warnings if isinstance(warnings, list) else [])]
+        about = f"{version.address}: "
+        noticed = notices(result, version.address)
+        found += [{"step": name, "id": n.id, "text": f"{n.summary}: {n.detail.removeprefix(about)}"} for n in noticed]
     return found
 
 

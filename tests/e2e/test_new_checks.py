@@ -64,6 +64,10 @@ def test_a_check_that_the_rows_meet_computes_nothing(root: Path) -> None:
         finished = projects.finished(done)
         assert (finished["prepared"], finished["trained"], finished["evaluated"]) == (0, 0, 0)
     assert projects.run("plan", "--detailed-exitcode", cwd=root).returncode == 0
+    (root / ".leptonctl" / "cache" / "checks.json").write_text("not JSON", encoding="utf-8")
+    assert projects.run("plan", "--detailed-exitcode", cwd=root).returncode == 0, "a cache may be lost"
+    (root / "data.yaml").write_text(DATA.replace("x: {min: 0}", "x: {min: 5}"), encoding="utf-8")
+    assert projects.run("plan", cwd=root).returncode == 1, "what was met were other checks"
 
 
 def test_rows_that_were_built_but_never_applied_are_checked_when_they_are_adopted(tiny: Callable[..., Path]) -> None:

@@ -80,6 +80,9 @@ def test_every_view_has_the_warnings(root: Path) -> None:
     assert f"{len(after['diagnostics'])} warnings" in projects.run("plan", cwd=root).stdout
     done = projects.run("apply", "--yes", cwd=root)
     assert done.returncode == 0, done.stdout
+    shown = json.loads(projects.run("show", "line@v1", "--json", cwd=root).stdout)["version"]["warnings"]
+    assert {w["id"] for w in shown} == FOUND - {"perfect-score"}, "that was v2"
+    assert "stopped after 3 iterations" in projects.run("show", "line@v1", cwd=root).stdout
     quiet = json.loads(projects.run("plan", "--json", cwd=root).stdout)
     assert ids(quiet["diagnostics"]) == ["dropped-parameters"], "what steps found is not repeated once it is in place"
 
