@@ -189,7 +189,7 @@ def _parity(parity: Mapping[str, Any] | None) -> str:
 
 def _warnings(version: Mapping[str, Any], style: Style, width: int) -> str:
     notes = [("evaluate", note) for note in version["evaluation"].get("notes") or []]
-    rows = [(w["step"], w["text"]) for w in version["warnings"]] + notes
+    rows = [(w["step"].replace("_", "-"), w["text"]) for w in version["warnings"]] + notes
     if not rows:
         return ""
     return f"{style.bold('Notes')}\n" + table([(s, printable(str(t))) for s, t in rows], indent=2, width=width, wrap=(1,))

@@ -60,7 +60,7 @@ def _looking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("looking") / "project"
     root.mkdir()
     (root / "leptonctl.yaml").write_text(PROJECT, encoding="utf-8")
-    lines = projects.points(160).splitlines()
+    lines = projects.points(60).splitlines()
     colors = ["red", "", "blue", "green"]
     rows = [f"{line},{colors[number % 4]}" for number, line in enumerate(lines[1:])]
     (root / "points.csv").write_text("\n".join([lines[0] + ",color", *rows]) + "\n", encoding="utf-8")

@@ -89,7 +89,7 @@ def test_a_dataset_has_its_contract_and_its_columns(looking: Path) -> None:
     assert columns["x"]["highest"] > 8
     assert columns["color"]["lowest"] is None
     assert columns["side"]["values"] == ["above", "below"]
-    assert sum(dataset["rows"].values()) == 160
+    assert sum(dataset["rows"].values()) == 60
     text = show(looking, "points@first")
     assert "0 to 10" in text
     assert "missing becomes none" in text
@@ -115,6 +115,13 @@ def test_a_version_that_is_not_built_says_how(looking_copy: Callable[[], Path]) 
     text = show(root, "line@v4")
     assert "leptonctl build line@v4" in text
     assert "no result yet" in text
+
+
+def test_what_the_steps_found_odd_is_listed(looking: Path) -> None:
+    """The warnings of a plan, with their ids."""
+    version = story(looking, "line@v3")["version"]
+    assert ("evaluate", "few-test-rows") in {(w["step"], w["id"]) for w in version["warnings"]}
+    assert "There are few test rows" in show(looking, "line@v3")
 
 
 def test_an_address_that_is_not_known(looking: Path) -> None:
