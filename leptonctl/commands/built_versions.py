@@ -1,6 +1,7 @@
 """Model versions as they are declared, and as they were once declared: each with its recipe, its step keys and its results."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, family, parse
@@ -63,13 +64,17 @@ def former_versions(session: Session, model: str, declared: Iterable[BuiltVersio
     return list(found.values())
 
 
-def with_results(session: Session, versions: Iterable[BuiltVersion]) -> list[BuiltVersion]:
-    """The versions with their results; records that cannot be read are left out."""
+def with_results(session: Session, versions: Iterable[BuiltVersion], *, damaged: Literal["raise", "omit"] = "raise") -> list[BuiltVersion]:
+    """The versions with their results. For a record that cannot be read: BadRecordAt, or as if the step had no result ("omit")."""
+
+    def read(keys: Iterable[str]) -> Mapping[str, Result]:
+        return session.store.results(keys) if damaged == "raise" else session.store.find(keys).results
+
     listed = list(versions)
-    first = session.store.find({key for version in listed for key in version.keys.values()}).results
+    first = read({key for version in listed for key in version.keys.values()})
     keyed = [version if version.declared else _with_evaluations(version, first) for version in listed]
     more = {key for version in keyed for key in version.keys.values()} - first.keys()
-    results = {**first, **(session.store.find(more).results if more else {})}
+    results = {**first, **(read(more) if more else {})}
     return [replace(v, results={name: results[key] for name, key in v.keys.items() if key in results}) for v in keyed]
 
 

@@ -30,7 +30,7 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     settled, _ = settle(session, state)
     model = parse(full(name, settled.by_address, session.address_kinds)).name if "/" in name else name.partition("@")[0]
     declared = declared_versions(settled, model)
-    versions = with_results(session, [*declared, *former_versions(session, model, declared)])
+    versions = with_results(session, [*declared, *former_versions(session, model, declared)], damaged="omit")
     if not versions:
         known = sorted({parse(a).name for a in settled.by_address if parse(a).kind == "model"})
         raise fail(

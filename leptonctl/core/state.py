@@ -161,7 +161,11 @@ class Mark(Record):
 
 
 class Verdict(Record):
-    """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was unknown."""
+    """A gate's judgement of a binding, for the history. `rule` and `metric` as in YAML; `passed` is None when it was unknown.
+
+    `excluded`: how many evaluation rows were left out, since a version had learned them. `assumed`: the YAML takes the responsibility
+    for what is not comparable.
+    """
 
     address: str
     metric: str

@@ -6,7 +6,7 @@ from leptonctl.core.deployment import Deployment, Epoch, Head, Route, ServedMode
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import Graph, Hashing, Manifest, ManifestColumn, Place
 from leptonctl.core.packed import PackedState, Roots, encode_roots, pack_state
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import (
     Author,
     Claim,
@@ -218,6 +218,11 @@ RECORDS: tuple[RecordDescription, ...] = (
         title="Reference", paths=(layout.reference("LINEAGE", "ID"), layout.reference(layout.unborn("PROJECT"), "ID")), kind=Reference,
         example=Reference(keys=(_digest("7e"),), until=1765360800.0, seconds=1209600.0, at=AT, by="ada", command="build"),
         words="A project that was never applied has no lineage: its references are below `new-PROJECT`.",
+    ),
+    RecordDescription(
+        title="Tombstone", paths=(layout.tombstone("DIGEST"),), kind=Tombstone,
+        example=Tombstone(at=AT, by="ada", subject="dataset/mail@2024-06", reason="request 4711"),
+        words="Written by `leptonctl purge` before the artifact is removed: the same bytes are not stored again.",
     ),
     RecordDescription(
         title="Condemned artifact", paths=(layout.condemned("DIGEST"),), kind=Condemned,

@@ -29,8 +29,13 @@ def table(without: int | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.fixture
+def root(applied: Path, tmp_path: Path) -> Path:
+    return projects.copy_of(applied, tmp_path / "project")
+
+
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = {name: {"v1": rest} for name, rest in MODELS.items()}
     folder = tmp_path_factory.mktemp("purge")
     root = projects.tiny_project(folder, models, environments={})

@@ -160,13 +160,14 @@ class Case:
     """An edit and the expected plan.
 
     moves: address -> "action op op (op)": steps that would run, and in brackets those whose result exists.
-    refused: the ids of the errors (exit 3). drift: address -> class.
+    refused: the ids of the errors (exit 3). warned: the ids of warnings. drift: address -> class.
     """
 
     name: str
     edit: Edit
     moves: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
+    warned: tuple[str, ...] = ()
     drift: Mapping[str, str] = field(default_factory=dict)
     exit_code: int | None = None
 

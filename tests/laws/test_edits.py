@@ -102,7 +102,7 @@ SAME = [
     Case(name="template for a value", edit=swap(TREE, "params: {max_depth: 3}", 'params: {max_depth: "{{ vars.depth }}"}')),
     Case(name="base block overridden everywhere", edit=swap(TREE, "params: {max_depth: 3}", "params: {max_depth: 9}")),
     Case(name="base value written in the version", edit=swap(LINE, "v2: {params: {C: 0.5}}", "v2: {seed: 7, params: {C: 0.5, max_iter: 200}}")),
-    Case(name="null for a key that is not there", edit=swap(LINE, "v1: {}", "v1: {warm_start: null}")),
+    Case(name="null for a key that is not there", edit=swap(LINE, "v1: {}", "v1: {labels: null}")),
     Case(name="contract of a type that is inferred the same", edit=swap(DATA, "{type: number, min: 0}", "{type: number, min: 0, description: Abscissa}")),
     Case(name="ignored folder", edit=both(append(PROJECT, "ignore: [charts/**]\n"), write("charts/values.yaml", "kind: Chart\n"))),
     Case(name="roots", edit=append(PROJECT, "roots: [/srv/data]\n")),
@@ -133,7 +133,7 @@ LEARNED = [
     Case(name="parameter removed", edit=swap(LINE, "C: 2.0, ", "C: null, "), moves={V3: f"update {BUILT}"}),
     Case(name="seed", edit=append(TREE, "seed: 1\n"), moves={SMALL: f"update {BUILT}", LARGE: f"update {BUILT}", DEV_TREE: "update bind"}),
     Case(name="revision", edit=swap(TREE, "large: {", "large: {revision: 2, "), moves={LARGE: f"update {BUILT}"}),
-    Case(name="algorithm of a version", edit=swap(TREE, "large: {params: {max_depth: 4}}", "large: {algorithm: naive_bayes}"), moves={LARGE: f"update {BUILT}"}),
+    Case(name="algorithm of a version", edit=swap(TREE, "large: {params: {max_depth: 4}}", "large: {algorithm: naive_bayes}"), moves={LARGE: f"update {BUILT}"}, warned=("dropped-parameters",)),
     Case(name="features", edit=swap(TREE, "large: {", "large: {features: [x], "), moves={LARGE: f"update {BUILT}"}),
     Case(name="preprocess step added", edit=swap(TREE, "large: {", "large: {preprocess: [{columns: numeric, use: min_max_scaler}], "), moves={LARGE: f"update {BUILT}"}),
     Case(name="preprocess step removed", edit=swap(LINE, V3_LINE, V3_LINE[:-1] + ", preprocess: []}"), moves={V3: f"update {BUILT}"}),
@@ -231,7 +231,7 @@ def test_an_edit_plans_exactly_its_steps(case: Case, copy: Path, capsys: pytest.
         assert matrix.moves_of(planned) == case.moves
         assert {d["address"]: d["class"] for d in planned["drift"]} == case.drift
         assert {k: v for k, v in planned["summary"].items() if k != "keep"} == matrix.counted(planned)
-        assert planned["diagnostics"] == []
+        assert [(d["id"], d["severity"]) for d in planned["diagnostics"]] == [(id_, "warning") for id_ in case.warned]
         assert planned["applyable"] is (code == 2)
     assert code == case.expected_exit
     assert state == (copy / ".leptonctl" / "state" / "state.json").read_bytes()

@@ -146,7 +146,7 @@ def read_carelessly(path, options):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"settings": {"run": {"type": "string", "default": "here", "description": "x"}}}, "exist on every platform"),
+        ({"settings": {"run": {"type": "string", "default": "here", "description": "x"}}}, "are not settings of a platform"),
         ({"settings": {**FILE.settings, "wait": {"type": "number", "default": 1, "description": "x", "x-restart": "no"}}}, "x-restart"),
         ({"url": lambda _settings: ""}, "url"),
         ({"problems": lambda _site, _seen: (BUSY,)}, "there are no problems in an empty folder"),
