@@ -166,10 +166,6 @@ def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> No
 
 
 def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
-    done = projects.run("apply", "--yes", "--only", "points@first", cwd=root)
-    assert done.returncode == 1, "what was purged is not built"
-    (root / "data" / "points.csv").write_text(table(without=3), encoding="utf-8")
-    assert projects.run("apply", "--yes", "--only", "points@first", cwd=root).returncode == 0
     for path, data in store(root).items():
         if data[:4] == b"PAR1":
             (root / ".leptonctl" / "store" / path).write_bytes(data[:-9] + b"x" * 9)

@@ -97,7 +97,8 @@ def kill_at(root: Path, arrived: Callable[[], bool]) -> None:
     process.communicate()
 
 
-def readmit_all(root: Path) -> None:
+@pytest.fixture(autouse=True)
+def nothing_withdrawn(root: Path) -> None:
     """Let back in what the rollbacks of other tests have left."""
     for withdrawal in served(root, "dev")["models"][0]["withdrawn"]:
         line = ("dev/line@" + withdrawal["version"], "--withdrawal", withdrawal["id"], "--reason", "another test")
@@ -180,16 +181,13 @@ def test_a_completed_switch_can_be_returned_to(root: Path) -> None:
     kill_at(root, lambda: reached(root, "head", number))
     bind(root, "v1")
     assert run("apply", "--yes", cwd=root).returncode == 0
-    readmit_all(root)
     rolled = run("rollback", "dev", "--yes", cwd=root)
     assert rolled.returncode == 0, rolled.stdout + rolled.stderr
     assert recorded(root).current["environment/dev/line"].version == "v3"
-    readmit_all(root)
 
 
 @pytest.mark.parametrize("edited", ["as it was killed", "back by hand"])
 def test_a_rollback_after_a_crash_returns_to_what_served_before_the_switch(root: Path, edited: str) -> None:
-    readmit_all(root)
     for _ in range(10):
         bind(root, "v1")
         assert run("apply", "--yes", cwd=root).returncode == 0
