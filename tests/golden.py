@@ -34,6 +34,7 @@ _PROGRESS = re.compile(r"· (prepare|train|export|evaluate|cross-validate|compar
 _NAMED = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<date>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC( \((just now|\d+ \w+ ago)\))?"), "<date>"),
+    (re.compile(r"(under |over |\d+( \w+)? to )\d+ (s|min|h)\b"), "<time>"),
     (re.compile(r"\d+(\.\d+)? (ms|s|min|h)( \d+ (s|min))?(?![\w/])"), "<time>"),
     (re.compile(r'("(?:seconds|forecast_s|latency)": )\d[\d.e+-]*'), r"\1<time>"),
     (re.compile(r'("?pid"?:? )\d+'), r"\1<pid>"),

@@ -144,10 +144,6 @@ class Store(Frozen):
         artifacts = {digest: key for key, of_key in records.items() for stored in of_key for digest in stored.result.artifacts.values()}
         return {artifacts[digest]: tombstone for digest, tombstone in self.buried(artifacts).items()}
 
-    def delete_artifact(self, digest: str) -> None:
-        """Delete an artifact. Results that name it stay, but their keys then count as not built."""
-        self.objects.delete(layout.artifact(digest))
-
     # --- results ---------------------------------------------------------------------------------------------------
 
     def results(self, keys: Iterable[str]) -> dict[str, Result]:

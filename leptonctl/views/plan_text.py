@@ -80,7 +80,7 @@ def _folded(rest: list[dict[str, Any]], style: Style, width: int) -> str:
     counts = Counter(s["op"].replace("_", "-") for s in steps)
     work = ", ".join(f"{op} {n}" for op, n in counts.items())
     forecasts = [s["forecast_s"] for s in steps if s["forecast_s"] is not None]
-    forecast = f", about {forecast_text(sum(forecasts))}" if forecasts else ""
+    forecast = f", {forecast_text(sum(forecasts))}" if forecasts else ""
     line = f"… and {len(rest)} more like these" + (f": {work}{forecast}" if work else "")
     names = cut(", ".join(printable(c["address"]) for c in rest), max(width - 20, 20))
     return f"{_mark(rest[0]['action'], style)} {line}\n    {style.dim(names + '  (-v lists all)')}"

@@ -17,18 +17,13 @@ VERDICTS = {True: "✓", False: "✗", None: "?"}
 
 
 def step_text(step: dict[str, Any]) -> str:
-    """`train ~4 s`, `train unknown`, `train cached`; a bind only moves a pointer and needs no forecast."""
+    """`train 1 to 5 s`, `train unknown`, `train cached`; a bind only moves a pointer and needs no forecast."""
     name = step["name"].replace("_", "-")
     if step["cached"]:
         return f"{name} cached"
     if step["forecast_s"] is not None:
-        return f"{name} ~{forecast(step['forecast_s'])}"
+        return f"{name} {forecast(step['forecast_s'])}"
     return name if step["op"] == BIND else f"{name} unknown"
-
-
-def forecast(seconds: float) -> str:
-    """A duration without a false precision of decimals."""
-    return duration(seconds if seconds < 1 else round(seconds))
 
 
 def direction(better: str | None) -> str:
@@ -40,7 +35,7 @@ SIZES = (1, 5, 20, 60, 300, 1200, 3600, 4 * 3600)
 """The ends of the size classes of work, in seconds."""
 
 
-def forecast_range(seconds: float) -> str:
+def forecast(seconds: float) -> str:
     """The size class of work that is expected to take so long: `under 1 s`, `1 to 5 s`, `1 to 5 min`, `over 4 h`.
 
     A forecast comes from builds of other sizes: it is seldom right to the second, but nearly always in its class or the next.
@@ -171,7 +166,7 @@ def forecast_line(plan: dict[str, Any]) -> str:
     unknown = len(steps) - len(forecasts)
     if not forecasts:
         return f"No forecast: {_count(unknown, 'step')} without history." if unknown else ""
-    return f"About {forecast(sum(forecasts))} of work" + (f", and {_count(unknown, 'step')} without history." if unknown else ".")
+    return f"Work for {forecast(sum(forecasts))}" + (f", and {_count(unknown, 'step')} without history." if unknown else ".")
 
 
 def gates_line(plan: dict[str, Any]) -> str:

@@ -230,7 +230,7 @@ def test_a_rebuilt_equal_result_is_reported_as_built(shop: Workshop) -> None:
     """Its lost bytes are back, so the first record is in force again; the work was still done."""
     one = toy("toy/one", "1")
     first = shop.build([one]).results["toy/one", "write"]
-    shop.store.delete_artifact(first.artifacts["text"])
+    shop.store.objects.delete(layout.artifact(first.artifacts["text"]))
     shop.events.clear()
     again = shop.build([one])
     assert again.results["toy/one", "write"] == first
@@ -263,7 +263,7 @@ def test_a_cached_step_reads_no_needs(shop: Workshop) -> None:
     two = toy("toy/two", "2", one)
     first = shop.build([one, two])
     current = pointers([one], all_of(first))
-    shop.store.delete_artifact(first.results["toy/one", "write"].artifacts["text"])
+    shop.store.objects.delete(layout.artifact(first.results["toy/one", "write"].artifacts["text"]))
     built = shop.build([one, two], current=current, results=by_key([first.results["toy/two", "write"]]))
     assert built.results == {("toy/two", "write"): first.results["toy/two", "write"]}
     assert not built.failed
@@ -395,7 +395,7 @@ def test_without_the_earlier_result_a_step_runs(shop: Workshop) -> None:
     before, after = family("a"), family("a ")
     first = shop.build(before)
     current = pointers(before, all_of(first))
-    shop.store.delete_artifact(first.results["toy/left", "write"].artifacts["text"])
+    shop.store.objects.delete(layout.artifact(first.results["toy/left", "write"].artifacts["text"]))
     built = shop.build(after, current=current)
     assert shop.executors[1].submitted == ["toy/base write", "toy/left write"]
     assert built.results["toy/right", "write"].adopted == before[2].digest

@@ -12,7 +12,7 @@ import pytest
 from leptonctl.core.contract import Column, Contract, hash_text
 from leptonctl.core.manifest import ManifestColumn, Place
 from leptonctl.learning.tables.identity import row_ids, rows_digest
-from leptonctl.learning.tables.prepared import read_ids, read_rows
+from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.learning.tables.raw import read_input
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.spi.learning import ProviderError, SourceOptions
@@ -63,7 +63,6 @@ def test_read_rows_gives_the_arrays_that_were_written() -> None:
     assert rows.columns["s"].dtype == object
     assert rows.y.tolist() == ["y", "n", "y"]
     assert rows.ids == tuple(ids)
-    assert read_ids(out.getvalue()) == set(ids)
 
 
 def test_rows_under_other_column_names_are_different_rows() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.core import layout
 from leptonctl.core.codec import encode, with_checksum
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.result import Result
@@ -66,7 +67,7 @@ def test_artifacts_are_checked_against_their_digest(store: Store, tmp_path: Path
         store.get_artifact(digest)
     with pytest.raises(ValueError, match="damaged"):
         list(store.read_artifact(digest))
-    store.delete_artifact(digest)
+    store.objects.delete(layout.artifact(digest))
     assert store.present([digest, ABSENT]) == set()
     for read in (store.get_artifact, store.read_artifact):
         with pytest.raises(KeyError):
@@ -108,7 +109,7 @@ def test_a_batch_stores_when_it_is_flushed(store: Store) -> None:
     assert store.present([digest]) == set()
     batch.flush()
     assert store.get_artifact(digest) == batch.get_artifact(digest) == b"new"
-    store.delete_artifact(digest)
+    store.objects.delete(layout.artifact(digest))
     for gone in (ABSENT, digest):  # the batch keeps nothing that it has stored
         with pytest.raises(KeyError):
             batch.get_artifact(gone)
@@ -142,21 +143,21 @@ def test_a_lost_artifact_makes_room_for_a_second_record(store: Store) -> None:
     first = result({"m": store.put_artifact(b"first"), "n": store.put_artifact(b"both")})
     second = result({"m": store.put_artifact(b"second"), "n": store.put_artifact(b"both")})
     store.put_result(first)
-    store.delete_artifact(first.artifacts["m"])
+    store.objects.delete(layout.artifact(first.artifacts["m"]))
     assert store.results([KEY]).get(KEY) is None
     assert store.put_result(second) == second
     assert store.results([KEY]).get(KEY) == second
     assert store.put_artifact(b"first")  # it is back: the newest complete record stays in force
     assert store.results([KEY]).get(KEY) == second
     assert sorted(r.number for r in store.all_results() if isinstance(r, StoredResult)) == [1, 2]
-    store.delete_artifact(second.artifacts["m"])
+    store.objects.delete(layout.artifact(second.artifacts["m"]))
     assert store.results([KEY]).get(KEY) == first
 
 
 def test_a_rebuild_of_equal_bytes_needs_no_second_record(store: Store) -> None:
     first = result({"m": store.put_artifact(b"first")})
     store.put_result(first)
-    store.delete_artifact(first.artifacts["m"])
+    store.objects.delete(layout.artifact(first.artifacts["m"]))
     store.put_artifact(b"first")
     assert store.put_result(result({"m": first.artifacts["m"]}, seconds=9.0)) == first
     assert len(list(store.all_results())) == 1
@@ -190,7 +191,7 @@ def test_a_damaged_record_fails_only_its_readers(store: Store, tmp_path: Path, d
 def test_a_damaged_later_record_is_not_ignored(store: Store, tmp_path: Path) -> None:
     first = result({"m": store.put_artifact(b"first")})
     store.put_result(first)
-    store.delete_artifact(first.artifacts["m"])
+    store.objects.delete(layout.artifact(first.artifacts["m"]))
     store.put_result(result({"m": store.put_artifact(b"second")}))
     (tmp_path / "store" / "results" / f"{KEY[7:]}.2").write_bytes(b"{")
     store.put_artifact(b"first")

@@ -6,7 +6,7 @@ from tests.views.plans import binding, edited, everything, new_version, plan, st
 
 WHOLE = """\
 + model/spam-filter@v2  new
-    train ~4 s · export ~0.9 s · evaluate unknown
+    train 1 to 5 s · export under 1 s · evaluate unknown
 
 ~ model/spam-filter@v1  recipe changed
     params.C         1.0 → 0.5    models/spam.yaml:12:9
@@ -30,7 +30,7 @@ note[newer-epoch]: A newer epoch exists. Nothing moves by itself.
 
 1 gate fails: 1 binding would not move.
 Plan: 1 to create, 2 to update, 1 to forget, 2 to build (train 1, export 1, evaluate 1, compare 1), 1 held by gates, 1 to heal.
-About 5 s of work, and 2 steps without history."""
+Work for 5 to 20 s, and 2 steps without history."""
 
 
 def text(shown: Plan, *, verbose: bool = False) -> str:
@@ -66,7 +66,7 @@ def test_many_changes_of_a_kind_are_folded_with_their_work() -> None:
     many = plan(*(new_version(f"model/m{i:03}@v1", str(i)) for i in range(50)), binding())
     shown = text(many)
     assert len(shown.splitlines()) < 30
-    assert "+ … and 47 more like these: train 47, export 47, evaluate 47, about 3 min 55 s" in shown
+    assert "+ … and 47 more like these: train 47, export 47, evaluate 47, 1 to 5 min" in shown
     assert "model/m003@v1, model/m004@v1" in shown
     assert "✗ f1 drop" in shown
     assert "Plan: 50 to create, 1 to update, 51 to build (train 50, export 50, evaluate 50, compare 1), 1 held by gates." in shown
@@ -100,4 +100,4 @@ def test_color_only_adds_codes() -> None:
 
 def test_a_step_shared_by_two_addresses_is_forecast_once() -> None:
     shared = tuple(Create(address=f"model/{n}@v1", reason="new", steps=(step("train", n, "sha256:t", forecast_s=3.0),)) for n in "ab")
-    assert text(plan(*shared)).endswith("2 to build (train 1).\nAbout 3 s of work.")
+    assert text(plan(*shared)).endswith("2 to build (train 1).\nWork for 1 to 5 s.")

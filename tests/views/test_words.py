@@ -4,7 +4,7 @@ import pytest
 
 from leptonctl.views.style import text_width
 from leptonctl.views.tables import table
-from leptonctl.views.words import forecast_range
+from leptonctl.views.words import forecast
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from leptonctl.views.words import forecast_range
     ],
 )  # fmt: skip
 def test_a_forecast_is_a_size_class(seconds: float, text: str) -> None:
-    assert forecast_range(seconds) == text
+    assert forecast(seconds) == text
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])

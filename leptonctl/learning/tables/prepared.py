@@ -33,11 +33,6 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     return Rows(columns=columns, y=_target(frame[contract.target], task), ids=tuple(frame[ROW_ID].to_list()))
 
 
-def read_ids(data: bytes) -> frozenset[bytes]:
-    """The identities of the rows in a file of prepared rows."""
-    return frozenset(pl.read_parquet(io.BytesIO(data), columns=[ROW_ID])[ROW_ID].to_list())
-
-
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
     """The columns that a model uses, in file order. Raises ProviderError for a name that is not among them."""
     if features is None:
