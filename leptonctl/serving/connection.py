@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from leptonctl.serving.settings import Settings
 
 MAX_HEAD, MAX_HEADERS = 64 * 1024, 100
+LINGER_S = 0.5
+"""How long an idle connection of a server that stops is kept for a request that is already on its way."""
 RETRY = (b"retry-after", b"1")
 REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
@@ -28,12 +30,13 @@ def raw(response: Response) -> bytes:
 class Connection(HttpToolsProtocol):
     """Counts the bytes of a head that is not complete, and closes the connection when it does not become so in time.
 
-    `waiting`: no head is complete yet, so the deadline runs. What is complete is counted again by the application, so the piece in
-    which a head begins need not be counted here: it may hold the end of another request.
+    `ending`: the next response is the last. `waiting`: no head is complete yet, so the deadline runs. What is complete is counted
+    again by the application, so the piece in which a head begins need not be counted here: it may hold the end of another request.
     """
 
     limits: Settings
     waiting = True
+    ending = False
     head_bytes: int | None = None
     deadline: asyncio.TimerHandle | None = None
 
@@ -66,10 +69,27 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         super().on_headers_complete()
+        if self.ending and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close after the next response. Closed at once, an idle connection would lose a request that is on its way."""
+        self.ending = True
+        if self._is_idle():
+            self.loop.call_later(LINGER_S, self._end_if_idle)
+        elif self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.waiting = True
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _end_if_idle(self) -> None:
+        if self._is_idle() and self.head_bytes is None:
+            self.transport.close()
 
     def _wait_for_head(self) -> None:
         self.deadline = self.loop.call_later(self.limits.head_s, self._head_is_late)

@@ -1,10 +1,12 @@
 """The process of a server: how it starts, its settings, what it imports, and how it ends."""
 
+import http.client
 import signal
 import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,7 +14,8 @@ from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.safe_path import without_folder
 from leptonctl.serving.settings import Settings
-from tests.serving.server_process import ASKED, PATH, V1, Process, running
+from tests.deploying.servers import until
+from tests.serving.server_process import ASKED, JSON, PATH, V1, Process, running
 from tests.serving.serving_models import Shop
 
 
@@ -163,3 +166,31 @@ def test_serving_loads_nothing_of_training():
     code = "import sys, leptonctl.deploying.serve; print(*[m for m in ('sklearn', 'skl2onnx', 'onnx', 'polars', 'jinja2', 'scipy') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_stop_loses_no_request_of_a_connection_that_is_kept_open(shop, number):
+    """Clients in a closed loop: each has sent a request, or is about to, at the moment of the signal."""
+    answers = []
+
+    def ask(connection):
+        closing = False
+        while not closing:
+            connection.request("POST", PATH, ASKED, JSON)
+            answer = connection.getresponse()
+            closing = answer.will_close
+            answers.append((answer.status, len(answer.read())))
+
+    with running(shop) as server:
+        server.wait(lambda status: status.deployment == 1)
+        connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=20) for _ in range(8)]
+        with ThreadPoolExecutor(len(connections)) as pool:
+            asking = [pool.submit(ask, connection) for connection in connections]
+            until(lambda: len(answers) > 200)
+            server.popen.send_signal(number)
+            for one in asking:
+                one.result(timeout=20)
+        assert server.popen.wait(20) == 0
+    assert {status for status, _ in answers} == {200}
+    for connection in connections:
+        connection.close()
