@@ -1,7 +1,7 @@
 """Heals and moves the environments of an apply, each under its own lock. The failure of one does not affect the others."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from leptonctl.commands.composition import compose
 from leptonctl.commands.decision import Decision, Held, Move, Ready, Skipped, decide
@@ -34,19 +34,17 @@ NOTHING = Wanted(bindings={}, environment=None, routes=_no_route)
 
 @dataclass(slots=True, kw_only=True)
 class Environments:
-    """The environment part of one apply. `commit`: the one that it applies, None when unknown."""
+    """The environment part of one apply. `commit`: the one that it applies, None when unknown. `mended`: those it has tried to heal."""
 
     run: Run
     claim: Registration
     commit: str | None
+    mended: set[str] = field(default_factory=set)
 
     def heal(self) -> None:
         """Heal the environments that this apply does not move anyway, before anything is built (law 10)."""
-        moving = self._moving()
-        for drift in self.run.planned.plan.drift:
-            name = parse(drift.address).name
-            if drift.drift_class == "heal" and name not in moving:
-                self._heal(name)
+        for name in sorted(self._to_heal() - self._moving(held=False)):
+            self._heal(name)
 
     def move(self) -> None:
         """Move every environment that has changes, declared ones first."""
@@ -55,11 +53,17 @@ class Environments:
         for name in [*declared, *sorted(moving - set(declared))]:
             self._move(name)
 
-    def _moving(self) -> set[str]:
-        return {parse(c.address).name for c in self.run.planned.plan.moving if parse(c.address).kind == "environment"}
+    def _moving(self, *, held: bool = True) -> set[str]:
+        """The environments with changes; without `held`, those of which not all changes are known to be held."""
+        changes = [c for c in self.run.planned.plan.moving if parse(c.address).kind == "environment"]
+        return {parse(c.address).name for c in changes if held or not c.is_held}
+
+    def _to_heal(self) -> set[str]:
+        return {parse(drift.address).name for drift in self.run.planned.plan.drift if drift.drift_class == "heal"}
 
     def _heal(self, name: str) -> None:
         started = time.monotonic()
+        self.mended.add(name)
         try:
             self._check_artifacts(name)
             heal(self._switch(name), name, here=self._is_here(name), routes=self._route)
@@ -101,6 +105,9 @@ class Environments:
             bindings = [address for address in moving if parse(address).member is not None]
             self.run.failed([("bind", address) for address in bindings or moving], failure, started)
             return
+        if not outcome.moved and name in self._to_heal() - self.mended:
+            # everything was held in the end, so the move has mended nothing
+            self._heal(name)
         if not decision.outcomes:
             self.run.changed.append(name)
         note = outcome.lagging or self._unserved(name, outcome.state)

@@ -86,7 +86,7 @@ def _matching(session: Session, state: State, record: Environment, model: str, v
     place = version_of("model", model, version)
     node, pointer = session.declarations.built.get(place), state.current.get(place)
     digest, artifact = node.digest if node else None, pointer.artifact if pointer else None
-    same = [w for w in record.withdrawals if w.covers(model, digest, None, artifact)]
+    same = [*record.withdrawals_of(model, digest, pointer.package if pointer else None, artifact)]
     return same or [w for w in record.withdrawals if (w.model, w.version) == (model, version)]
 
 

@@ -118,8 +118,10 @@ def _nothing_earlier(name: str, place: str, skipped: Iterable[Withdrawal]) -> Fa
 
 def _withdrawn(environment: Environment | None, routes: Mapping[str, Route]) -> list[Withdrawal]:
     """The withdrawals in force that cover one of these routes."""
-    active = [w for w in environment.withdrawals if w.readmitted is None] if environment else []
-    return [w for w in active for m, r in routes.items() if w.covers(m, r.digest, r.package, r.artifact)]
+    if environment is None:
+        return []
+    found = (w for m, r in routes.items() for w in environment.withdrawals_of(m, r.digest, r.package, r.artifact))
+    return [w for w in found if w.readmitted is None]
 
 
 def _in_force(session: Session, name: str) -> set[int]:

@@ -54,7 +54,7 @@ def _readmitted(
     named = withdrawals.get(binding.readmit.withdrawal)
     if named is None or named.readmitted is not None:
         return
-    if named.covers(binding.model.declared.name, pointer.digest, pointer.package, pointer.artifact):
+    if named.covers(pointer.digest, pointer.package, pointer.artifact):
         yield readmitted_by(named, at, move.author.by, binding.readmit.reason)
 
 

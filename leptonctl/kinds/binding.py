@@ -127,7 +127,7 @@ def matching_withdrawals(
         return ()
     export = results.get(node.step("export").key or "")
     artifact = export.artifacts.get(GRAPH_FILE) if export else None
-    return tuple(w for w in record.withdrawals if w.covers(binding.model.declared.name, node.digest, package, artifact))
+    return record.withdrawals_of(binding.model.declared.name, node.digest, package, artifact)
 
 
 def span_of(binding: Binding) -> Span:

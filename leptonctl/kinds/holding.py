@@ -164,7 +164,8 @@ def _frozen(name: str, freeze: Freeze) -> str:
 def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
     place = parse(change.address)
     how = "a rollback" if withdrawal.command == "rollback" else "a return"
-    as_ = f" (as {withdrawal.version})" if withdrawal.version != change.after_version else ""
+    former = withdrawal.version if withdrawal.model == place.member else f"{withdrawal.model} {withdrawal.version}"
+    as_ = f" (as {former})" if former != change.after_version else ""
     why = f": {withdrawal.reason}" if withdrawal.reason else ""
     return Hold(
         kind="withdrawn",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from leptonctl.serving.respond import Response, refuse
 
@@ -85,7 +85,8 @@ class Connection(HttpToolsProtocol):
         self.waiting = True
 
     def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
 
     def _end_if_idle(self) -> None:
         if self._is_idle() and self.head_bytes is None:

@@ -138,6 +138,41 @@ def test_another_name_does_not_evade_a_withdrawal(make: Make, evasion: str) -> N
     assert served(root)["version"] == "v9"
 
 
+def test_another_model_name_does_not_evade_a_withdrawal_either(make: Make) -> None:
+    root = make()
+    rolled_back(root)
+    twin = (root / "model-line.yaml").read_text(encoding="utf-8").replace("name: line", "name: twin")
+    (root / "model-twin.yaml").write_text(twin, encoding="utf-8")
+    file = root / "environment-prod.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("line: v1", "line: v1, twin: v2"), encoding="utf-8")
+    done = lep(root, "apply", "--yes", code=6)
+    assert "v2 was withdrawn (as line v2) by a rollback of prod" in done.stdout
+    assert [model["name"] for model in projects.served(root, "prod")["models"]] == ["line"]
+    lep(root, "readmit", "prod/twin@v2", "--reason", "another model of the same bytes")
+    lep(root, "apply", "--yes")
+    assert [model["name"] for model in projects.served(root, "prod")["models"]] == ["line", "twin"]
+
+
+@pytest.mark.parametrize("why", ["frozen", "withdrawn", "a gate that only the apply can judge"])
+def test_a_hold_does_not_keep_a_dead_server_from_being_healed(make: Make, why: str) -> None:
+    root = make("models: {line: v1}\ngates: {flips: {max: 0}}" if why.startswith("a gate") else "models: {line: v1}")
+    if why == "withdrawn":
+        rolled_back(root)
+    else:
+        lep(root, "apply", "--yes")
+    if why == "frozen":
+        lep(root, "freeze", "prod", "--reason", "a holiday")
+    bind(root, "v2")
+    projects.stop_servers(root)
+    done = lep(root, "apply", "--yes", "--json", code=6)
+    assert projects.finished(done)["healed"] == ["prod"]
+    assert served(root)["version"] == "v1"
+    projects.stop_servers(root)
+    again = lep(root, "apply", "--yes", "--json")
+    assert (projects.finished(again)["healed"], projects.finished(again)["held"]) == (["prod"], 1)
+    assert served(root)["version"] == "v1"
+
+
 def test_promote_is_held_too_and_takes_its_edit_back(make: Make) -> None:
     root = make(staging="models: {line: v2}")
     rolled_back(root)
