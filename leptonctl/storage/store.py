@@ -282,9 +282,9 @@ class Store(Frozen):
             )
 
     def _repair(self, path: str, data: bytes) -> None:
-        """Write the bytes of an artifact again if the stored ones are damaged."""
+        """Write the bytes of an artifact again if the stored ones are damaged, or if what has its name is no object."""
         stored = self.objects.get(path)
-        if stored is not None and stored[0] != data:
+        if stored is None or stored[0] != data:
             self.objects.put(path, data)
 
     def _damaged(self, digest: str) -> ValueError:

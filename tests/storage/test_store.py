@@ -55,6 +55,22 @@ def test_opening_and_reading_write_nothing(tmp_path: Path) -> None:
 # --- artifacts
 
 
+@pytest.mark.parametrize("obstacle", ["a folder", "a link in a circle"])
+def test_what_has_an_artifacts_name_and_is_no_file_is_refused_by_name(store: Store, tmp_path: Path, obstacle: str) -> None:
+    digest = store.put_artifact(b"weights")
+    file = tmp_path / "store" / layout.artifact(digest)
+    file.unlink()
+    if obstacle == "a folder":
+        file.mkdir()
+    else:
+        file.symlink_to(file.name)
+    assert store.present([digest]) == frozenset()
+    with pytest.raises(Failure) as refused:
+        store.put_artifact(b"weights")
+    assert refused.value.diagnostics[0].id == "store-failed"
+    assert layout.artifact(digest) in refused.value.diagnostics[0].detail
+
+
 def test_artifacts_are_checked_against_their_digest(store: Store, tmp_path: Path) -> None:
     digest = store.put_artifact(b"weights")
     assert digest == "sha256:" + hashlib.sha256(b"weights").hexdigest()
