@@ -1,5 +1,7 @@
 """`validate` and `schema`: what is wrong with the project files, and what they may contain."""
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from leptonctl.commands.folder import local_states
@@ -46,12 +48,14 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
 
 def _sound(documents: Iterable[Document], problems: Iterable[Diagnostic]) -> tuple[Document, ...]:
     """The documents without an error. A problem belongs to the last document that begins above it."""
-    ordered = sorted(documents, key=lambda document: (document.file, _first_line(document)))
+    by_file: dict[str, list[Document]] = defaultdict(list)
+    for document in sorted(documents, key=_first_line):
+        by_file[document.file].append(document)
     broken: set[tuple[str, str]] = set()
     for problem in problems:
         if problem.severity == "error" and problem.span is not None:
-            above = [d for d in ordered if d.file == problem.span.file and _first_line(d) <= problem.span.line]
-            broken.update((d.kind, d.name) for d in above[-1:])
+            place = bisect_right(by_file[problem.span.file], problem.span.line, key=_first_line)
+            broken.update((d.kind, d.name) for d in by_file[problem.span.file][max(0, place - 1) : place])
     return tuple(document for document in documents if (document.kind, document.name) not in broken)
 
 
