@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,48 +18,36 @@ from tests.test_docs import page
 RUNBOOK = page("docs/runbook.md")
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+PLACES = {"store": "/srv/lepton/store", "port": "8080"}
 Done = subprocess.CompletedProcess[str]
 
 
-def shell(command: str, root: Path) -> Done:
+def shell(command: str, root: Path, path: str = PATH) -> Done:
     """A line of the page in a shell."""
-    variables = projects.environment(PATH=PATH)
+    variables = projects.environment(PATH=path)
     return subprocess.run(["sh", "-c", command], cwd=root, env=variables, capture_output=True, text=True, timeout=120, check=False)
 
 
-class Steps:
-    """The commands of a section, to be run in its order; at the end all must have been run, and the section's own end must hold."""
+class Commands:
+    """The commands of a section, to be run in its order; at the end none may be left."""
 
-    def __init__(self, number: int) -> None:
-        heading = re.search(rf"^## {number}\. .+$", RUNBOOK, re.MULTILINE)
-        assert heading is not None
-        self.text = RUNBOOK[heading.end() :].partition("\n## ")[0]
-        self.left = [line for block in FENCE.findall(self.text) for line in block.splitlines()]
-        (rows,) = re.findall(rf"^\| (.*) \| \[{number}\]", RUNBOOK, re.MULTILINE)
-        self.symptoms = re.findall(r"`([^`]+)`", rows)
+    def __init__(self, text: str) -> None:
+        self.left: list[str] = [line for block in FENCE.findall(text) for line in block.splitlines()]
         self.last: tuple[str, int] = ("", 0)
 
-    def command(self, **placeholders: str) -> str:
-        """The next command of the page."""
-        command: str = self.left.pop(0)
-        for name, value in placeholders.items():
-            assert name in command, command
-            command = command.replace(name, value)
-        assert not re.search(r"\b(SERVER|LOCK|PID|ARTIFACT)\b", command), command
-        return command
+    def next(self, **swap: str) -> str:
+        """The next command of the page, with the page's placeholders replaced."""
+        return swapped(self.left.pop(0), swap)
 
-    def run(self, root: Path, code: int = 0, **placeholders: str) -> str:
+    def run(self, root: Path, code: int = 0, *, path: str = PATH, **swap: str) -> str:
         """What the next command of the page prints. It must end with this exit code."""
-        command = self.command(**placeholders)
+        command = self.next(**swap)
         name, *words = shlex.split(command)
-        done = projects.run(*words, cwd=root) if name == "leptonctl" and "|" not in words else shell(command, root)
+        is_plain = name == "leptonctl" and not re.search(r"[|$]", command)
+        done = projects.run(*words, cwd=root) if is_plain else shell(command, root, path)
         assert done.returncode == code, f"{command}\n{done.stdout}{done.stderr}"
         self.last = (command, done.returncode)
         return done.stdout + done.stderr
-
-    def seen(self, output: str) -> None:
-        """What the page says that one sees must be in the output."""
-        assert any(symptom in output for symptom in self.symptoms), output
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +55,35 @@ class Steps:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if error is None:
             assert self.left == [], "the test does not run these commands of the page"
+
+
+class Steps(Commands):
+    """The commands of a section of the runbook; at the end the section's own end must hold."""
+
+    def __init__(self, number: int) -> None:
+        (self.text,) = re.findall(rf"^## {number}\. .+?(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
+        super().__init__(self.text)
+        (rows,) = re.findall(rf"^\| (.*) \| \[{number}\]", RUNBOOK, re.MULTILINE)
+        self.symptoms = re.findall(r"`([^`]+)`", rows)
+
+    def seen(self, output: str) -> None:
+        """What the page says that one sees must be in the output."""
+        assert any(symptom in output for symptom in self.symptoms), output
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        super().__exit__(kind, error, traceback)
+        if error is None:
             assert re.findall(r"^It is over when `(.+?)` exits 0", self.text, re.MULTILINE) == [self.last[0]]
             assert self.last[1] == 0
+
+
+def swapped(command: str, swap: Mapping[str, str]) -> str:
+    """A command of the page in which what is in capitals, and paths and ports of the page, are replaced. Each must occur, and none may be left."""
+    for name, value in swap.items():
+        assert PLACES.get(name, name) in command, command
+        command = command.replace(PLACES.get(name, name), value)
+    assert not re.search(r"\b[A-Z]{3,}\b|/srv/|8080", command), command
+    return command
 
 
 def apply(root: Path, code: int = 0) -> str:

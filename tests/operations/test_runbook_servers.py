@@ -75,7 +75,7 @@ def test_3_a_host_died(prod: Path, built: Path, tmp_path: Path) -> None:
             process.kill()
         steps.seen(output("status", root=first))
         assert "elsewhere" in output("status", root=first)
-        _, *serve = shlex.split(steps.command())
+        _, *serve = shlex.split(steps.next())
         with clones.serving(first, *serve[2:]) as (url, _):
             clones.until_serves(url, 1)
             assert f"{dead['id']} shows no sign of life" in steps.run(first)
@@ -120,7 +120,7 @@ def test_8_a_lock_is_held(prod: Path) -> None:
             assert refused.returncode == 4
             steps.seen(refused.stderr)
             assert f"pid {holder.pid}" in steps.run(prod)
-            _, *words = shlex.split(steps.command())
+            _, *words = shlex.split(steps.next())
             with projects.start(*words, cwd=prod) as waiting:
                 assert waiting.stdout is not None
                 assert "Waiting up to 600 s" in next(line for line in waiting.stdout if "Waiting" in line)

@@ -135,10 +135,10 @@ def test_9_the_disk_is_full(built: Path, tmp_path: Path) -> None:
         assert projects.ask(f"{url}/v2/health/ready") == {"ready": True}
         assert projects.status_record(url).models["spam-filter"].version == "v1"
         run("rm .leptonctl/filler")
-        looked = run(steps.command())
+        looked = run(steps.next())
         assert ("(22.0 kB) are not needed" in looked.stdout, looked.returncode) == (True, 1), looked.stdout
         for expected in ("Freed 22.0 kB", "1 bound", "healthy"):
-            command = steps.command()
+            command = steps.next()
             done = run(command)
             assert (done.returncode, expected in done.stdout) == (0, True), command + done.stdout + done.stderr
             steps.last = (command, 0)
