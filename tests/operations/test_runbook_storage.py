@@ -54,11 +54,13 @@ def test_5_bytes_are_damaged(prod: Path) -> None:
     with Steps(5) as steps:
         steps.seen(output("predict", "prod/spam-filter", "--input", "data/points.csv", root=prod))
         found = steps.run(prod, 1)
-        (artifact,) = re.findall(r"^damaged +artifact +(\S+)$", found, re.MULTILINE)
-        assert artifact == path
-        steps.run(prod, ARTIFACT=artifact)
+        ((damaged, address),) = re.findall(
+            r"mend: remove (\S+) from the store, then run `leptonctl apply --only (\S+)`$", found, re.MULTILINE
+        )
+        assert damaged == path
+        steps.run(prod, FILE=damaged)
         assert serves(prod) == "v1"
-        assert "1 exported" in steps.run(prod)
+        assert "1 exported" in steps.run(prod, ADDRESS=address)
         steps.run(prod)
         steps.run(prod)
     assert file.read_bytes() == whole
