@@ -19,6 +19,8 @@ RUNBOOK = page("docs/runbook.md")
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 PLACES = {"store": "/srv/lepton/store", "port": "8080"}
+HAS_NAMESPACES = subprocess.run(["unshare", "-rmu", "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+"""Whether a process of this user may mount something, or have another host name, in namespaces of its own."""
 Done = subprocess.CompletedProcess[str]
 
 

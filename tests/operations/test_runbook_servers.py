@@ -16,7 +16,7 @@ from pathlib import Path
 from tests import projects
 from tests.e2e import clones
 from tests.e2e.clones import until
-from tests.operations.pages import FENCE, RUNBOOK, Steps, apply, bind, kill, output, server_of, serves, shell
+from tests.operations.pages import FENCE, HAS_NAMESPACES, RUNBOOK, Steps, apply, bind, kill, output, server_of, serves, shell
 
 
 def test_the_first_two_commands(prod: Path) -> None:
@@ -66,22 +66,28 @@ def test_3_a_host_died(prod: Path, built: Path, tmp_path: Path) -> None:
         assert projects.served(prod, "prod")["healthy"] is True
         assert "is in force" in steps.run(prod)
 
-        # the same elsewhere: two machines, of which the second serves
+        # two machines: the first serves, and is lost for good
         first, second = clones.shared(built, tmp_path / "machines")
+        for machine in (first, second):
+            projects.edit(machine / "environment-prod.yaml", "type: server", "type: server, run: here")
         apply(first)
-        with clones.serving(second) as (url, process):
-            clones.until_serves(url, 1)
-            (dead,) = projects.served(first, "prod")["servers"]
-            process.kill()
-        steps.seen(output("status", root=first))
-        assert "elsewhere" in output("status", root=first)
+        (dead,) = projects.served(first, "prod")["servers"]
+        kill(server_of(first), first)
+        steps.seen(output("status", root=second))
+        if HAS_NAMESPACES:
+            other = "unshare -rmu sh -c 'echo other >/proc/sys/kernel/hostname && leptonctl apply --yes'"
+            assert "Nothing to do" in shell(other, second).stdout, "another host does not start its server"
+        projects.edit(second / "environment-prod.yaml", "run: here", "run: elsewhere")
+        steps.run(second)
+        steps.seen(output("status", root=second))
+        assert "elsewhere" in output("status", root=second)
         _, *serve = shlex.split(steps.next())
-        with clones.serving(first, *serve[2:]) as (url, _):
-            clones.until_serves(url, 1)
-            assert f"{dead['id']} shows no sign of life" in steps.run(first)
-            assert dead["id"] in steps.run(first, SERVER=dead["id"])
-            steps.run(first)
-            until(lambda: projects.served(first, "prod")["healthy"] is True)
+        with clones.serving(second, *serve[2:]) as (url, _):
+            clones.until_serves(url, 2)
+            assert f"{dead['id']} shows no sign of life" in steps.run(second)
+            assert dead["id"] in steps.run(second, SERVER=dead["id"])
+            until(lambda: projects.served(second, "prod")["healthy"] is True)
+            steps.run(second)
 
 
 def test_6_the_port_is_taken(prod: Path, built: Path) -> None:

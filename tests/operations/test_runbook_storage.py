@@ -14,7 +14,7 @@ import pytest
 
 from leptonctl.core import layout
 from tests import projects
-from tests.operations.pages import PATH, RUNBOOK, Done, Steps, apply, bind, output, serves
+from tests.operations.pages import HAS_NAMESPACES, PATH, RUNBOOK, Done, Steps, apply, bind, output, serves
 
 
 def test_every_section_has_a_test_and_a_row_of_the_table() -> None:
@@ -122,7 +122,7 @@ def small_disk(root: Path) -> Iterator[Callable[[str], Done]]:
             process.stdin.close()  # type: ignore[union-attr]
 
 
-@pytest.mark.skipif(subprocess.run(["unshare", "-rm", "true"], check=False).returncode != 0, reason="no user namespaces here")
+@pytest.mark.skipif(not HAS_NAMESPACES, reason="no user namespaces here")
 def test_9_the_disk_is_full(built: Path, tmp_path: Path) -> None:
     root = projects.copy_of(built, tmp_path / "project")
     unneeded = b"nothing refers to this" * 1000
