@@ -152,7 +152,8 @@ def test_10_a_persons_data_must_go(prod: Path) -> None:
     with Steps(10) as steps:
         for _ in range(2):
             report = steps.run(prod, 1)
-            assert "consent-missing" in report
+            assert "error[consent-missing]" in report
+            assert report.rstrip().splitlines()[-3].strip() == "hint: add --yes", "no plan can be saved of a purge"
             assert re.search(r"spam-filter@v1 +export +golden\.json .* environment/prod/spam-filter", report), report
         rows = (prod / "data" / "points.csv").read_text(encoding="utf-8").splitlines(keepends=True)
         (prod / "data" / "new.csv").write_text("".join(row for row in rows if not row.startswith("17,")), encoding="utf-8")
