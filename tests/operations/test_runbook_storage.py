@@ -36,6 +36,10 @@ def test_4_the_store_is_gone(prod: Path) -> None:
         for words in (("status",), ("plan",), ("apply", "--yes")):
             steps.seen(output(*words, root=prod))
         assert projects.ask(f"{url}/v2/health/ready") == {"ready": True}
+        state = projects.state_file(prod).parent
+        state.rename(elsewhere.with_name("state-unmounted"))
+        steps.seen(output("status", root=prod))
+        elsewhere.with_name("state-unmounted").rename(state)
         shutil.rmtree(store)
         elsewhere.rename(store)
         assert "Nothing to do" in steps.run(prod)
