@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LOCK_POLL_S = 0.5
+SAVED = "add --yes, or apply a plan saved with `leptonctl plan --out FILE`"
 
 
 def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: Path | None = None) -> None:
@@ -55,7 +56,7 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
 def consent_to_plan(terminal: Terminal, *, assume_yes: bool) -> Callable[[Plan], bool]:
     """A function that shows the plan and asks for consent, once for each effect; a plan without effect needs none."""
     ask: Callable[[Plan], bool] = terminal.consent(
-        lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect
+        lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect, hint=SAVED
     )
     consented: set[str] = set()
 

@@ -63,10 +63,10 @@ def lock_release(
 ) -> int:
     """Release a lock by force, when its holder does not."""
     from leptonctl.commands.lock import release as command
-    from leptonctl.views.reports import outline_text
+    from leptonctl.views.reports import lock_released
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), lock_id), outline_text)
+    return terminal.show(command(terminal.session(), lock_id), lock_released)
 
 
 lock: click.Group = CommandGroup(

@@ -134,8 +134,13 @@ class Terminal:
         """Stop the live part: the screen does not change by itself after this."""
         self._closed.set()
 
-    def consent(self, text: Callable[[T], str], *, assume_yes: bool, needed: Callable[[T], bool]) -> Callable[[T], bool]:
-        """A function that shows what would be done, then asks, unless consent was given on the command line or is not needed."""
+    def consent(
+        self, text: Callable[[T], str], *, assume_yes: bool, needed: Callable[[T], bool], hint: str = "add --yes"
+    ) -> Callable[[T], bool]:
+        """A function that shows what would be done, then asks, unless consent was given on the command line or is not needed.
+
+        `hint`: how consent is given where nobody can be asked.
+        """
 
         def ask(what: T) -> bool:
             if not self.json:
@@ -147,7 +152,7 @@ class Terminal:
                     "consent-missing",
                     "Consent cannot be asked for here",
                     "Without a terminal, or with --json, consent has to be given on the command line.",
-                    hint="add --yes, or apply a plan saved with `leptonctl plan --out FILE`",
+                    hint=hint,
                 )
             return _yes()
 

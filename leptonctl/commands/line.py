@@ -124,7 +124,8 @@ def _suspects(session: Session, state: State | None, live: Mapping[str, Live]) -
         for model, route in routes.items():
             if route is not None:
                 digests = frozenset(route.files.values())
-                files |= {member_of("environment", name, model): digests, version_of("model", model, route.version): digests}
+                checks = {route.checks} if route.checks else set()
+                files |= {member_of("environment", name, model): digests | checks, version_of("model", model, route.version): digests}
     return files
 
 

@@ -11,9 +11,10 @@ from leptonctl.commands.folder import own_folder
 from leptonctl.commands.session import Session
 from leptonctl.core.address import member_of
 from leptonctl.core.diagnostic import OK, Failure, fail
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.state import State
 from leptonctl.kinds.environment import environments
+from leptonctl.spi.platforms import Site
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -46,7 +47,8 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
     gc.enable()
     site = session.site(state, environment, platform, here=True)
     launch = server.launch_of(site)
-    port = launch.port if at.port is None else at.port
+    host, port = at.host or launch.host, launch.port if at.port is None else at.port
+    _check_port(replace(site, settings={**site.settings, "host": host, "port": port}))
     # a free port is known only when it is taken, and is another one each time: the process tells two such servers apart
     server_id = at.id or f"{default_id(session.root)}-{port or f'p{os.getpid()}'}"
     _check_id(session, state, environment, server_id, say)
@@ -57,13 +59,22 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
         root=session.root,
         lineage=state.lineage,
         environment=environment,
-        host=at.host or launch.host,
+        host=host,
         port=port,
         server_id=server_id,
         settings=server.settings_of(site),
         url=at.advertise or "",
     )
     return OK
+
+
+def _check_port(site: Site) -> None:
+    """Failure `port-in-use` that names who listens; whoever comes in between is found when the server listens."""
+    from leptonctl.deploying.obstacles import problems
+
+    for problem in problems(site, None):
+        if problem.id == "port-in-use":
+            raise fail("port-in-use", problem.summary, problem.detail, hint=f"{problem.hint}; `--port` listens on another one")
 
 
 def _check(at: Address) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from leptonctl.commands.session import Session
+from leptonctl.core.address import parse
 from leptonctl.core.change import Change
 from leptonctl.core.diff import diff
 from leptonctl.core.graph import in_order, resolve_keys
@@ -49,11 +50,30 @@ def _settle_once(session: Session, state: State | None, results: Mapping[str, Re
 
 
 def without_results(session: Session, state: State | None, addresses: Sequence[str]) -> frozenset[str]:
-    """Those of the addresses that lack the result of a step, or an artifact of one. Reads every result, so only where asked for."""
-    pointers = {a: state.current[a] for a in addresses if a in state.current} if state else {}
+    """Those of the addresses that lack the result of a step, an artifact of one, or the checks of a binding, or whose checks are damaged.
+
+    Reads every result, so only where asked for.
+    """
+    if state is None:
+        return frozenset()
+    pointers = {a: state.current[a] for a in addresses if a in state.current}
     keys = {step.key for pointer in pointers.values() for step in pointer.steps.values()}
     found = session.store.find(keys).results if keys else {}
-    return frozenset(a for a, pointer in pointers.items() if any(step.key not in found for step in pointer.steps.values()))
+    return frozenset(
+        address
+        for address, pointer in pointers.items()
+        if any(step.key not in found for step in pointer.steps.values()) or not _has_checks(session, state, address)
+    )
+
+
+def _has_checks(session: Session, state: State, address: str) -> bool:
+    """Whether the checks that are in force with a binding, if there are any, can be read."""
+    place, pointer = parse(address), state.current[address]
+    if place.member is None or pointer.deployment is None:
+        return True
+    deployment = session.lineage(state).intact_deployment(place.name, pointer.deployment)
+    route = deployment.main(place.member) if deployment is not None else None
+    return route is None or route.checks is None or session.store.is_sound(route.checks)
 
 
 def _lost(session: Session, state: State | None) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from leptonctl.commands.session import Session
 from leptonctl.core import layout
-from leptonctl.core.address import document, member_of
+from leptonctl.core.address import document, member_of, parse
 from leptonctl.core.codec import BadRecord
 from leptonctl.core.deployment import Deployment, Head
 from leptonctl.core.frozen import Frozen
@@ -166,7 +166,8 @@ class Examination:
         addresses = self._affected(damage.path)
         mend = BACKUP
         if damage.kind in {ARTIFACT, "result"}:
-            mend = f"remove {damage.path} from the store" + (f", then run `{_build(addresses)}`" if addresses else "")
+            command = self._build(addresses)
+            mend = f"remove {damage.path} from the store" + (f", then run `{command}`" if command else "")
         elif damage.kind == "server":
             mend = "none is needed if the server runs, which writes it again; else remove it"
         return Problem(path=damage.path, kind=damage.kind, damage="damaged", detail=damage.reason, addresses=addresses, mend=mend)
@@ -214,12 +215,14 @@ class Examination:
                 result = self._result(step.key)
                 if result is None:
                     path = layout.result(step.key)
-                    yield self._missing(path, "result", f"it is the result of {name} of {address}", f"leptonctl apply --only {address}")
+                    mend = self._build(self._affected(path)) or BACKUP
+                    yield self._missing(path, "result", f"it is the result of {name} of {address}", mend)
                     continue
                 for file, digest in result.artifacts.items():
                     if self._is_lost(digest):
                         detail = f"it is {file} of {name} of {address}"
-                        yield self._missing(layout.artifact(digest), ARTIFACT, detail, f"leptonctl apply --only {address}")
+                        mend = self._build(self._affected(layout.artifact(digest))) or BACKUP
+                        yield self._missing(layout.artifact(digest), ARTIFACT, detail, mend)
 
     def _history(self) -> Iterator[Problem]:
         """The links of every history; of this project's also its newest record, which the state names."""
@@ -273,7 +276,9 @@ class Examination:
                         if self._is_lost(digest):
                             detail = f"it is {file} of {model}@{route.version}, which deployment {number} of {environment} serves"
                             version = f"model/{model}@{route.version}"
-                            mend = f"leptonctl apply --only {version}" if self._declares(version, route.digest) else BACKUP
+                            needed_by = address if digest == route.checks else version
+                            can_build = self._in_force(address, digest) if digest == route.checks else self._declares(version, route.digest)
+                            mend = f"leptonctl apply --only {needed_by}" if can_build else BACKUP
                             yield self._missing(layout.artifact(digest), ARTIFACT, f"{detail} ({address})", mend)
 
     def _declares(self, address: str, digest: str) -> bool:
@@ -281,12 +286,24 @@ class Examination:
         pointer = self.state.current.get(address) if self.state else None
         return pointer is not None and pointer.digest == digest
 
+    def _in_force(self, address: str, checks: str) -> bool:
+        """Whether a binding of this project's state has these checks now, so that an apply writes them again."""
+        place, pointer = parse(address), self.state.current.get(address) if self.state else None
+        if self.state is None or pointer is None or pointer.deployment is None:
+            return False
+        record = self.audit.records.get(layout.deployment(self.state.lineage, place.name, pointer.deployment))
+        route = record.main(place.member or "") if isinstance(record, Deployment) else None
+        return route is not None and route.checks == checks
+
+    def _build(self, addresses: tuple[str, ...]) -> str:
+        """The command that builds what these addresses need; "" when this project's state has none of them.
+
+        A binding's results are those of its version; what it alone needs, an apply of the binding writes.
+        """
+        known = [address for address in addresses if self.state is not None and address in self.state.current]
+        built = [address for address in known if parse(address).kind != "environment"]
+        return "leptonctl apply" + "".join(f" --only {address}" for address in (built or known)[:3]) if known else ""
+
 
 def _previous(record: object) -> int:
     return (record.previous or 0) if isinstance(record, Deployment) else 0
-
-
-def _build(addresses: tuple[str, ...]) -> str:
-    """The command that builds what these addresses need; of bindings alone an apply of everything."""
-    built = [address for address in addresses if not address.startswith("environment/")]
-    return "leptonctl apply" + "".join(f" --only {address}" for address in built[:3])

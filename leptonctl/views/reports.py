@@ -102,10 +102,19 @@ def outline_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 
 def locks(obj: Mapping[str, Any], *, color: bool) -> str:
-    """One block per lock."""
-    style = Style(color)
-    blocks = [outline(lock, style) for lock in obj["locks"]]
-    return "\n\n".join(blocks) if blocks else "No locks are held."
+    """One line for each lock: who holds it, and whether the holder is alive as far as is known here."""
+    rows = [(printable(lock["id"]), lock["kind"], "yes" if lock["held"] else "no", printable(lock["describe"])) for lock in obj["locks"]]
+    if not rows:
+        return "No locks are held."
+    listed = table(rows, head=["id", "kind", "alive", "holder"], color=color)
+    return f"{listed}\n\n`leptonctl lock release ID` takes a lock from its holder; that of an apply takes its environments' too."
+
+
+def lock_released(obj: Mapping[str, Any], *, color: bool) -> str:
+    """Which lock was taken, and from whom."""
+    lock = obj["released"]
+    text = f"Released {printable(lock['id'])} of {printable(lock['describe'])}."
+    return Style(color).green(text) + "\nIf that process lives, its next write is refused, and it ends with exit code 5."
 
 
 def versions() -> dict[str, Any]:

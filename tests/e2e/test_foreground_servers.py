@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -83,6 +84,17 @@ def second_folder(first: Path) -> Path:
     places = "".join(f"{name}: ../{first.name}/.leptonctl/{name}\n" for name in ("state", "store"))
     (second / "leptonctl.yaml").write_text(text + places, encoding="utf-8")
     return second
+
+
+def test_a_port_that_is_taken_is_refused_and_its_holder_is_named(prod: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = projects.run("serve", "prod", "--port", port, cwd=prod)
+        assert refused.returncode == 1
+        assert f"127.0.0.1:{port} is used by another program (pid {os.getpid()}, started in {Path.cwd()})" in refused.stderr
+        assert "`--port` listens on another one" in refused.stderr
+    own = projects.run("serve", "prod", cwd=prod)
+    assert (own.returncode, "error[port-in-use]" in own.stderr) == (1, True), own.stderr
 
 
 def test_all_servers_of_an_environment_switch_together(prod: Path) -> None:

@@ -88,6 +88,21 @@ def test_damaged_bytes_of_a_server_in_trouble_are_built_again(name: str, *, is_k
     assert "Nothing to do" in projects.run("plan", cwd=applied).stdout
 
 
+def test_checks_that_a_server_cannot_load_are_written_again(applied: Path) -> None:
+    """They are no step's result: only a binding writes them."""
+    route = projects.deployments_of(applied, "dev")[1].main("line")
+    assert route is not None
+    file = projects.stored(applied, layout.artifact(str(route.checks)))
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    for damage in (lambda: file.write_bytes(b"other"), file.unlink):
+        damage()
+        assert projects.run("server", "restart", "dev", cwd=applied).returncode == 1
+        done = projects.run("apply", "--yes", "--json", cwd=applied)
+        assert (done.returncode, projects.finished(done)["bound"]) == (0, 1), done.stdout + done.stderr
+        assert (file.read_bytes(), projects.served(applied, "dev")["healthy"]) == (whole, True)
+
+
 def test_verify_notices_an_edited_metric(applied: Path) -> None:
     key = str(projects.recorded(applied).current["model/line@v1"].key("evaluate"))
     file = projects.stored(applied, layout.result(key))

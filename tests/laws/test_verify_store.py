@@ -1,6 +1,7 @@
 """`verify --store`: every byte of a store is checked. Whatever is changed, cut or removed is named, and nothing else is affected."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +179,31 @@ def test_what_is_affected_is_named_and_the_command_mends_it(whole: Path) -> None
         assert named(whole) == {}
     finally:
         projects.stop_servers(whole)
+
+
+def test_the_commands_that_are_named_mend_all_artifacts_and_results(whole: Path, tmp_path: Path) -> None:
+    """Followed to the letter: also for what is bound, whose binding builds nothing, and for the checks, which nothing but a binding writes."""
+    root = projects.copy_of(whole, tmp_path / "copy")
+    lost = [path for path in files(root) if path.startswith((f"{layout.ARTIFACTS}/", f"{layout.RESULTS}/"))]
+    for number, path in enumerate(lost):
+        file = store_of(root) / path
+        write(file, file.read_bytes()[:-1])
+        if number % 2:
+            file.unlink()
+    try:
+        for _ in range(3):  # what an artifact is needed for is seen when the records of results are there again
+            found = json.loads(projects.run("verify", "--store", "--json", cwd=root).stdout)["problems"]
+            mends = {re.fullmatch(r"(?:remove (\S+) from the store, then run `)?leptonctl (.+?)`?", p["mend"]) for p in found}
+            commands = {mend[2] for mend in mends if mend is not None}
+            for path in {mend[1] for mend in mends if mend is not None and mend[1]}:
+                (store_of(root) / path).unlink()
+            for command in sorted(commands):
+                done = projects.run(*command.split(), "--yes", cwd=root)
+                assert done.returncode == 0, command + done.stdout + done.stderr
+        assert named(root) == {}
+        assert set(lost) <= set(files(root))
+    finally:
+        projects.stop_servers(root)
 
 
 def test_what_is_not_ours_is_listed_and_no_problem(whole: Path) -> None:
