@@ -113,9 +113,9 @@ def _suspects(session: Session, state: State | None, live: Mapping[str, Live]) -
     files: dict[str, frozenset[str]] = {}
     if state is None or "://" in session.settings.store:
         return files
-    for name, one in live.items():
-        number = state.environments[name].deployment
-        if not one.here or (one.answering is not None and one.answering.deployment == number):
+    for name, record in state.environments.items():
+        one, number = live.get(name), record.deployment
+        if one is None or not one.here or (one.answering is not None and one.answering.deployment == number):
             continue
         deployment = None
         with suppress(Failure):  # whoever needs the record reports that it is damaged

@@ -24,12 +24,21 @@ def is_here(record: Environment | None) -> bool:
 def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lineage: LineageStore, state: State) -> dict[str, Live]:
     """What serves the environments of a state. Destroyed ones are left out, and those whose platform is not installed."""
     live = {}
-    for name, record in state.environments.items():
+    for name, record in {**_beginning(state), **_recorded(state)}.items():
         platform = platforms.get(str(record.platform.get("type", "server")))
-        if not record.destroyed and platform is not None:
+        if platform is not None:
             fleet = Fleet(lineage=lineage, environment=name, liveness=liveness)
             live[name] = _live(record, platform, site(name, record), fleet)
     return live
+
+
+def _recorded(state: State) -> dict[str, Environment]:
+    return {name: record for name, record in state.environments.items() if not record.destroyed}
+
+
+def _beginning(state: State) -> dict[str, Environment]:
+    """Environments whose first switch was interrupted: whether their head has moved decides if they are bound."""
+    return {name: pending.environment for name, pending in state.pending.items() if pending.environment is not None}
 
 
 def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> Live:
