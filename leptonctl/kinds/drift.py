@@ -15,8 +15,8 @@ def drift(
 ) -> Iterator[Drift]:
     """One Drift for every difference."""
     if state is not None:
-        for name, environment in live.items():
-            yield from _environment(name, environment, state)
+        for name in sorted(live.keys() & state.environments.keys()):
+            yield from _environment(name, live[name], state)
     yield from _overwritten(datasets, facts)
 
 
