@@ -13,17 +13,19 @@ from leptonctl.core.diagnostic import GATE, INVALID, OK, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json
-from leptonctl.language.edit import insert_key, set_scalar
+from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from leptonctl.project.edits import write_text
 
 Say = Callable[[str], None]
 
 
 class Rebinding(Frozen):
-    """Versions to bind in an environment: model -> version. `message`: for the commit. `lines`: versions to declare again first."""
+    """Versions to bind in an environment: model -> version, None to unbind it. `message`: for the commit. `lines`: versions to
+    declare again first.
+    """
 
     environment: str
-    bindings: Mapping[str, str]
+    bindings: Mapping[str, str | None]
     message: str
     lines: tuple[Lines, ...] = ()
 
@@ -38,7 +40,7 @@ def rebind(
     before = dict(session.sources)
     try:
         edited = _edited_session(session, rebinding, rebinding.bindings)
-        if rebinding.lines:
+        if rebinding.lines or None in rebinding.bindings.values():
             say(_diff(before, edited.sources))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
@@ -56,7 +58,7 @@ def rebind(
     return replace(outcome, commit_hint=hint, exit_code=code)
 
 
-def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str]) -> Session:
+def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None]) -> Session:
     """The session after the edit of its files: model -> the version to bind. Lines are written back for these only."""
     lines = [one for one in rebinding.lines if versions.get(one.model) == one.version]
     for one in lines:
@@ -90,12 +92,12 @@ def _diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _moved(session: Session, rebinding: Rebinding) -> dict[str, str]:
+def _moved(session: Session, rebinding: Rebinding) -> dict[str, str | None]:
     """The bindings that are in place."""
     state = session.pointers.read()
     pointers = state.current if state else {}
     places = {model: pointers.get(member_of("environment", rebinding.environment, model)) for model in rebinding.bindings}
-    return {m: v for m, v in rebinding.bindings.items() if (pointer := places[m]) is not None and pointer.version == v}
+    return {m: v for m, v in rebinding.bindings.items() if (pointer.version if (pointer := places[m]) else None) == v}
 
 
 def environment_document(session: Session, environment: str) -> Document:
@@ -125,7 +127,7 @@ def as_written(session: Session, filled: Document) -> Document:
     return next(d for d in session.documents if d.kind == filled.kind and d.name == filled.name)
 
 
-def _edited(session: Session, environment: Document, model: str, version: str) -> str:
+def _edited(session: Session, environment: Document, model: str, version: str | None) -> str:
     text = session.sources[environment.file]
     raw = as_written(session, environment)
     models = raw.value.get("models")
@@ -140,6 +142,8 @@ def _edited(session: Session, environment: Document, model: str, version: str) -
             hint="add `models:`",
             exit_code=INVALID,
         )
+    if version is None:
+        return remove_key(text, raw, ("models",), model)
     if model not in (models or {}):
         return insert_key(text, raw, ("models",), model, version)
     path = ("models", model, "version") if isinstance((models or {})[model], dict) else ("models", model)

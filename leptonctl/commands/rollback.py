@@ -46,8 +46,10 @@ def rollback(
             hint=f"leptonctl history environment/{name}",
         )
     routes = _routes(record, model)
-    edits = {m: route.version for m, route in routes.items() if bound_version(session, name, m) != route.version}
-    what = ", ".join(f"{m} {routes[m].version}" for m in (edits or routes))
+    edits: dict[str, str | None] = {m: route.version for m, route in routes.items() if bound_version(session, name, m) != route.version}
+    if not model:
+        edits |= dict.fromkeys(bound_models(session, name).keys() - routes.keys())
+    what = ", ".join(f"{m} {routes[m].version}" if m in routes else f"no {m}" for m in (edits or routes))
     message = f"Roll back {name} to {what} (deployment {record.deployment})"
     lines = lines_to_write_back(session, name, record, routes)
     rebinding = Rebinding(environment=name, bindings=edits, message=message, lines=tuple(lines))

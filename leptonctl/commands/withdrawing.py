@@ -61,15 +61,15 @@ def _readmitted(
 def _withdrawal(move: Move, one: Ready, record: Environment | None, after: Pointer | None, number: int, at: str) -> Withdrawal | None:
     change, before = one.change, move.state.current.get(one.change.address)
     declared = environments(move.declarations).get(move.name)
-    if before is None or after is None or not withdraws(change, move.state, declared, move.author.command, after.package):
+    if before is None or not withdraws(change, move.state, declared, move.author.command, after.package if after else None):
         return None
     return Withdrawal(
         id=f"w{number}",
         model=parse(change.address).member or "",
         version=before.version or "",
-        digest=before.digest if before.digest != after.digest else "",
+        digest=before.digest if after is None or before.digest != after.digest else "",
         package=before.package or "",
-        artifact=(before.artifact or "") if before.artifact != after.artifact else "",
+        artifact=(before.artifact or "") if after is None or before.artifact != after.artifact else "",
         at=at,
         by=move.author.by,
         reason=move.author.reason,

@@ -117,8 +117,11 @@ def withdraws(change: Change, state: State | None, declared: Environment | None,
     `package`: what is bound by the change. A return to something newer, that was withdrawn and readmitted, leaves nothing behind.
     """
     before = state.current.get(change.address) if state else None
-    if state is None or before is None or before.package is None or isinstance(change, Remove) or package == before.package:
+    if state is None or before is None or before.package is None or package == before.package:
         return False
+    if isinstance(change, Remove):
+        # a model that came with what is rolled back
+        return command == ROLLBACK
     if command == ROLLBACK:
         # a package that is still to be built is another one if its recipe is
         return package is not None or change.after != before.digest

@@ -52,6 +52,16 @@ def insert_key(text: str, document: Document, path: Path, key: str, value: Json)
     return _first_valid(_insertions(source, node, f"{_key(key)}: {_flow(value)}"), source, expected, path)
 
 
+def remove_key(text: str, document: Document, path: Path, key: str) -> str:
+    """Remove a key from the mapping at `path`, with the comment on its line."""
+    source = _Source(text, document)
+    node, _ = source.find(path)
+    value, name = source.find((*path, key))
+    expected = source.value()
+    del _get(expected, path)[key]
+    return _first_valid(_removals(source, node, name, value), source, expected, path)
+
+
 def version_lines(version: str, entry: Mapping[str, Json]) -> str:
     """An entry of `versions:`, to be pasted below its last one: a line for each field, indented as in a document of its own."""
     fields = "".join(f"    {_key(name)}: {_flow(value)}\n" for name, value in entry.items())
@@ -137,6 +147,21 @@ def _insertions(source: _Source, node: Any, entry: str) -> Iterator[str]:
         yield text[:line_end] + f"{source.newline}{indent}{entry}" + text[line_end:]
         first = source.start(node.value[0][0])
         yield text[:first] + f"{entry}{source.newline}{indent}" + text[first:]
+
+
+def _removals(source: _Source, node: Any, key: Any, value: Any) -> Iterator[str]:
+    """Ways to remove an entry, the best layout first."""
+    text = source.text
+    start, end = source.start(key), source.end(value)
+    if len(node.value) == 1:
+        yield text[: source.start(node)] + "{}" + text[source.end(node) :]
+    elif node.flow_style:
+        before, after = text[:start].rstrip(), text[end:].lstrip()
+        if before.endswith(","):
+            yield before[:-1] + text[end:]
+        yield text[:start] + after[1:].lstrip()
+    else:
+        yield text[: source.starts[key.start_mark.line]] + text[source.line_end(end) :].removeprefix(source.newline)
 
 
 def _first_valid(candidates: Any, source: _Source, expected: Json, path: Path) -> str:

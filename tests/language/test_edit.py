@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Document
-from leptonctl.language.edit import insert_key, set_scalar
+from leptonctl.language.edit import insert_key, remove_key, set_scalar
 from tests.language.known import load
 
 TEXT = """\
@@ -130,3 +130,16 @@ def test_inserted_then_set(value: object, key: str, path: tuple[str, ...]) -> No
     for part in path:
         here = here[part]  # type: ignore[assignment]
     assert encode(here["new" + key]) == encode(value)  # type: ignore[arg-type]
+
+
+def test_remove_takes_an_entry_with_its_line_and_nothing_else() -> None:
+    dataset, environment = documents(TEXT)
+    assert remove_key(TEXT, environment, ("models",), "spam") == TEXT.replace("  spam: v1    # bound\n", "")
+    assert remove_key(TEXT, environment, ("models",), "other") == TEXT.replace("  other: {version: v1, shadow: v2}\n", "")
+    assert remove_key(TEXT, environment, ("models", "other"), "shadow") == TEXT.replace("v1, shadow: v2", "v1")
+    assert remove_key(TEXT, environment, ("models", "other"), "version") == TEXT.replace("version: v1, ", "")
+    assert remove_key(TEXT, environment, ("gates",), "accuracy") == TEXT.replace("{accuracy: {min: 0.9}}", "{}")
+    second = "  \"2024-09\":\n    source: data/b.csv  # second\n    encoding: 'latin-1'\n"
+    assert remove_key(TEXT, dataset, ("versions",), "2024-09") == TEXT.replace(second, "")
+    with pytest.raises(ValueError, match="there is no such value"):
+        remove_key(TEXT, environment, ("models",), "nobody")

@@ -369,6 +369,29 @@ def test_a_rollback_that_moves_a_part_keeps_that_part_in_the_yaml(make: Make) ->
     lep(root, "plan", "--detailed-exitcode")
 
 
+def test_a_rollback_unbinds_the_model_that_the_last_deployment_added(make: Make) -> None:
+    root = make()
+    lep(root, "apply", "--yes")
+    twin = (root / "model-line.yaml").read_text(encoding="utf-8").replace("name: line", "name: twin")
+    (root / "model-twin.yaml").write_text(twin, encoding="utf-8")
+    file = root / "environment-prod.yaml"
+    before = file.read_text(encoding="utf-8")
+    with_twin = before.replace("line: v1", "line: v1, twin: v2")
+    file.write_text(with_twin, encoding="utf-8")
+    lep(root, "apply", "--yes")
+    done = lep(root, "rollback", "prod", "--yes")
+    assert "-models: {line: v1, twin: v2}" in done.stdout, "the edit is shown"
+    assert file.read_text(encoding="utf-8") == before
+    assert [model["name"] for model in projects.served(root, "prod")["models"]] == ["line"]
+    # an unrelated merge that still has it
+    file.write_text(with_twin, encoding="utf-8")
+    lep(root, "apply", "--yes", code=6)
+    assert [model["name"] for model in projects.served(root, "prod")["models"]] == ["line"]
+    lep(root, "readmit", "prod/twin@v2", "--reason", "it was not the twin")
+    lep(root, "apply", "--yes")
+    assert [model["name"] for model in projects.served(root, "prod")["models"]] == ["line", "twin"]
+
+
 def test_a_return_to_lines_that_have_left_the_yaml(make: Make) -> None:
     root = make("models: {line: v1}  # what serves")
     model = root / "model-line.yaml"
