@@ -91,7 +91,11 @@ def read_graph(session: Session) -> Graph:
     for stored in session.store.all_results():
         if isinstance(stored, BadRecordAt):
             raise stored
-        results[stored.result.key] = stored.result
+        result = stored.result
+        results[result.key] = result
+        read, settings = result.provenance.get("read"), result.provenance.get("inputs")
+        if isinstance(read, dict) and isinstance(settings, dict) and result.key not in parents:
+            parents[result.key], inputs[result.key] = frozenset(map(str, read.values())), settings
     return Graph(state=state, results=results, parents=parents, inputs=inputs, at=at)
 
 
@@ -100,24 +104,29 @@ def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) 
     read = _descendants(graph, snapshots)
     made = {key: snapshots_of for key, snapshots_of in read.items() if key in graph.results}
     places = {graph.at.get(key) or graph.results[key].address for key in made}
-    # earlier builds of the same versions: what they read is not recorded
+    # builds of the same versions by an earlier leptonctl: what they read is not recorded
     older = {r.key for r in graph.results.values() if r.key not in graph.parents and r.address in places and r.op != "prepare"}
+    known = {digest for key in graph.parents if key in graph.results for digest in graph.results[key].artifacts.values()}
     holders = [h for key, of in made.items() for h in _holders(session, graph, graph.results[key], [snapshots[s] for s in of])]
-    holders += [
-        Holder(address=r.address, op=r.op, name=name, digest=digest, holds=UNKNOWN)
-        for r in (graph.results[key] for key in older) for name, digest in r.artifacts.items() if name != MANIFEST_FILE
-    ]  # fmt: skip
+    holders += [h for key in older for h in _unknown(graph.results[key]) if h.digest not in known]
     present = session.store.present({holder.digest for holder in holders})
     holders = [holder for holder in dict.fromkeys(holders) if holder.digest in present]
     held = {holder.address for holder in holders if holder.op in ("train", "export") and holder.name != GOLDEN_FILE}
     trained = {graph.results[key].address for key, of in made.items() if graph.results[key].op == "train" and _learned(snapshots, of)}
     unread = {r.key: r for r in graph.results.values() if r.key not in graph.parents and r.op != "prepare" and r.key not in older}
-    left = session.store.present({digest for r in unread.values() for name, digest in r.artifacts.items() if name != MANIFEST_FILE})
+    files = {digest for r in unread.values() for name, digest in r.artifacts.items() if name != MANIFEST_FILE}
+    left = session.store.present(files - known)
     untold = {r.address for r in unread.values() if not left.isdisjoint(r.artifacts.values())}
     return Holding(
         snapshots=frozenset(snapshots), holders=tuple(sorted(holders, key=lambda h: (h.address, h.op, h.name))),
         learned=frozenset(trained - held), untold=frozenset(untold),
     )  # fmt: skip
+
+
+def _unknown(result: Result) -> Iterator[Holder]:
+    for name, digest in result.artifacts.items():
+        if name != MANIFEST_FILE:
+            yield Holder(address=result.address, op=result.op, name=name, digest=digest, holds=UNKNOWN)
 
 
 def _learned(snapshots: Mapping[str, Snapshot], keys: Iterable[str]) -> bool:

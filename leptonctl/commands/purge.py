@@ -12,7 +12,6 @@ from leptonctl.core import address as addresses
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.result import Tombstone
-from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import datasets
 from leptonctl.storage.pointers import Note, now
@@ -88,7 +87,7 @@ def _name(snapshots: Iterable[Snapshot]) -> str:
 
 
 def _report(session: Session, graph: Graph, subject: Subject, found: Holding) -> dict[str, Json]:
-    bound = _bound(graph.state)
+    bound = _bound(graph)
     holders = [_holder(holder, bound) for holder in found.holders]
     return {
         "subject": subject.name,
@@ -105,18 +104,23 @@ def _holder(holder: Holder, bound: Mapping[str, list[str]]) -> dict[str, Json]:
     return {
         "address": holder.address, "op": holder.op, "artifact": holder.name, "digest": holder.digest, "holds": holder.holds,
         "refused": holder.certain,
-        "bound": cast("Json", bound.get(holder.address, [])),
+        "bound": cast("Json", bound.get(holder.digest, [])),
     }  # fmt: skip
 
 
-def _bound(state: State | None) -> dict[str, list[str]]:
-    """Model version -> the bindings that serve it."""
-    serving: dict[str, list[str]] = {}
-    for place, pointer in (state.current if state else {}).items():
-        parsed = addresses.parse(place)
-        if parsed.member and pointer.version is not None:
-            serving.setdefault(addresses.version_of("model", parsed.member, pointer.version), []).append(place)
-    return serving
+def _bound(graph: Graph) -> dict[str, list[str]]:
+    """Artifact -> the bindings that serve the package that it is part of, or was made into."""
+    serving: dict[Json, list[str]] = {}
+    for place, pointer in (graph.state.current if graph.state else {}).items():
+        if pointer.version is not None and pointer.package is not None:
+            serving.setdefault(pointer.package, []).append(place)
+    bound: dict[str, set[str]] = {}
+    for export in (result for result in graph.results.values() if result.op == "export"):
+        read = (graph.results[key] for key in graph.parents.get(export.key, ()) if key in graph.results)
+        for result in (export, *(result for result in read if result.op == "train")):
+            for digest in result.artifacts.values():
+                bound.setdefault(digest, set()).update(serving.get(export.outputs.get("package"), ()))
+    return {digest: sorted(places) for digest, places in bound.items()}
 
 
 def _sources(session: Session, snapshots: Mapping[str, Snapshot]) -> set[str]:

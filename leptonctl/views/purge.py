@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.views.records import short
 from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
@@ -48,7 +49,14 @@ def _serving(obj: Mapping[str, Any]) -> list[str]:
 
 def _holders(obj: Mapping[str, Any], style: Style) -> str:
     rows = [
-        (printable(h["address"]), h["op"], printable(h["artifact"]), printable(h["holds"]), ", ".join(map(printable, h["bound"])))
+        (
+            printable(h["address"]),
+            h["op"],
+            printable(h["artifact"]),
+            short(h["digest"]),
+            printable(h["holds"]),
+            ", ".join(map(printable, h["bound"])),
+        )
         for h in obj["holders"]
     ]
     what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "

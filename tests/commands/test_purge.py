@@ -243,7 +243,7 @@ def test_what_does_not_hold_the_row_can_be_built_again(tmp_path: Path, split: st
         again = projects.run("purge", "--id", person, "--yes", cwd=root)
         assert again.returncode == 0
         assert "Nothing in the store that can be searched holds this row" in again.stdout
-        assert "dataset/points" not in again.stdout
+        assert "Not searched" not in again.stdout, "what earlier builds read is recorded"
 
 
 def person_of(root: Path, side: str) -> str:
@@ -261,3 +261,32 @@ def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
             (root / ".leptonctl" / "store" / path).write_bytes(data[:-9] + b"x" * 9)
     report = json.loads(projects.run("purge", "--id", "person-1", "--json", "--yes", cwd=root).stdout)
     assert (report["holders"], report["cannot_tell"][:1]) == ([], ["dataset/points@first"])
+
+
+def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, {"near": {"v1": MODELS["near"]}}, environments={"dev": "models: {near: v1}"})
+    projects.edit(root / "environment-dev.yaml", "type: server,", "type: server, run: elsewhere,")
+    (root / "data" / "points.csv").write_text(table(), encoding="utf-8")
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nid: person\nsplit: {test: 0.25, by: person}\n")
+    projects.edit(root / "model-near.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
+    built = projects.run("apply", "--yes", cwd=root)
+    assert built.returncode == 0, built.stdout + built.stderr
+    learned, tested = person_of(root, "train"), person_of(root, "test")
+    for person, bound in ((tested, {"golden.json"}), (learned, {"model.onnx", "model.skops"})):
+        asked = projects.run("purge", "--id", person, "--json", "--yes", cwd=root)
+        holders = json.loads(asked.stdout)["holders"]
+        assert {h["artifact"] for h in holders if h["bound"]} <= bound
+        # without the row it is built and bound again
+        path = root / "data" / "points.csv"
+        rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
+        path.write_text("\n".join(rest) + "\n", encoding="utf-8")
+        applied = projects.run("apply", "--yes", cwd=root)
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert {h["artifact"] for h in holders if h["bound"]} == {"model.onnx", "model.skops"}
+
+    said = projects.run("purge", "--id", person_of(root, "train"), "--yes", cwd=root).stdout
+    assert "Bound to what was removed: environment/dev/near" in said
+    assert "do not restart it" in said
+    assert "`leptonctl rollback dev`" in said
+    assert said.count("Out of reach") == 1
+    assert "would be removed" not in said
