@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from leptonctl.commands.holders import Holder, Holding
 from leptonctl.core.contract import id_mark
+from leptonctl.core.result import Tombstone
 from tests import projects
 from tests.test_output_schemas import problems
 
@@ -290,3 +292,15 @@ def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path)
     assert "`leptonctl rollback dev`" in said
     assert said.count("Out of reach") == 1
     assert "would be removed" not in said
+
+
+def test_snapshots_go_last() -> None:
+    """By them a purge that was interrupted finds the rest again."""
+    holders = [
+        Holder(address=f"{op}/a@v1", op=op, name="x", digest=digest, holds="rows", certain=digest != "2")
+        for op, digest in (("prepare", "1"), ("train", "2"), ("prepare", "3"), ("export", "4"))
+    ]
+    holding = Holding(snapshots=frozenset(), holders=tuple(holders), learned=frozenset(), untold=frozenset())
+    graves = holding.tombstones(Tombstone(at="2026-01-01", by="anna", subject="row"))
+    assert [*graves] == ["2", "4", "1", "3"]
+    assert [digest for digest, grave in graves.items() if not grave.refused] == ["2"]
