@@ -147,11 +147,19 @@ class Store(Frozen):
 
     def purged(self, keys: Iterable[str]) -> dict[str, Tombstone]:
         """Those of the step keys whose result was purged, and would be refused if it were made again."""
+        return {key: tombstone for key, tombstones in self.removed(keys).items() for tombstone in tombstones if tombstone.refused}
+
+    def removed(self, keys: Iterable[str]) -> dict[str, list[Tombstone]]:
+        """Those of the step keys whose result lacks artifacts that were purged, with the tombstones."""
         if next(iter(self.objects.list(layout.TOMBSTONES)), None) is None:
             return {}
         records, _ = self._records(dict.fromkeys(keys))
-        artifacts = {digest: key for key, of_key in records.items() for stored in of_key for digest in stored.result.artifacts.values()}
-        return {artifacts[digest]: tombstone for digest, tombstone in self.buried(artifacts).items() if tombstone.refused}
+        present = self._present(records.values())
+        lost = {key: of_key for key, of_key in records.items() if _in_force(of_key, present) is None}
+        artifacts = {key: {d for stored in of_key for d in stored.result.artifacts.values()} for key, of_key in lost.items()}
+        buried = self.buried(frozenset().union(*artifacts.values()))
+        found = {key: [buried[digest] for digest in digests if digest in buried] for key, digests in artifacts.items()}
+        return {key: tombstones for key, tombstones in found.items() if tombstones}
 
     # --- results ---------------------------------------------------------------------------------------------------
 

@@ -278,6 +278,9 @@ def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path)
         asked = projects.run("purge", "--id", person, "--json", "--yes", cwd=root)
         holders = json.loads(asked.stdout)["holders"]
         assert {h["artifact"] for h in holders if h["bound"]} <= bound
+        planned = projects.run("plan", "--json", cwd=root)
+        assert planned.returncode == 1, "with the row in the file, nothing is in place"
+        assert {d["id"] for d in json.loads(planned.stdout)["diagnostics"]} == {"purged"}
         # without the row it is built and bound again
         path = root / "data" / "points.csv"
         rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
