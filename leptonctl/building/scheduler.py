@@ -156,7 +156,8 @@ class Scheduler:
     def _adopt(self, ready: Ready, earlier: Result) -> None:
         """Record an earlier result of equal contents under the new key: nothing is computed (early cutoff)."""
         result = Result(
-            key=ready.key, op=earlier.op, artifacts=earlier.artifacts, outputs=earlier.outputs, provenance=earlier.provenance,
+            key=ready.key, op=earlier.op, artifacts=earlier.artifacts, outputs=earlier.outputs,
+            provenance={**earlier.provenance, **_reading(ready)},
             seconds=earlier.seconds, address=ready.planned.address, content=ready.content, adopted=earlier.key,
         )  # fmt: skip
         self._finish(ready, self.store.put_result(result), 0.0, adopted=True)
@@ -257,7 +258,7 @@ class Scheduler:
             heapq.heappush(self._queue, twin)
 
     def _result(self, ready: Ready, outcome: Completed) -> Result:
-        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner), "project": self.work.project}
+        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner), "project": self.work.project, **_reading(ready)}
         return Result(
             key=ready.key, op=ready.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
             provenance=provenance, seconds=outcome.seconds, address=ready.planned.address, content=ready.content,
@@ -314,6 +315,13 @@ class Scheduler:
         self.built.failed[step.place] = diagnostic
         self._endings.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))
+
+
+def _reading(ready: Ready) -> dict[str, Json]:
+    """What a step read and with which inputs: once it is no longer declared, nothing else says what its artifacts hold."""
+    if not ready.needs:
+        return {}
+    return {"read": {role: result.key for role, result in ready.needs.items()}, "inputs": ready.planned.step.inputs}
 
 
 def _origin(owner: Owner) -> dict[str, Json]:

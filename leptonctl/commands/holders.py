@@ -1,12 +1,13 @@
 """Which results were made from snapshots, and which of their artifacts hold rows. Reads the store; changes nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from leptonctl.commands.marked_rows import Snapshot, golden_rows
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.spi.catalog import Catalog
@@ -42,13 +43,14 @@ class Graph(Frozen):
 
 
 class Holder(Frozen):
-    """One artifact that holds rows, and in which form."""
+    """One artifact that holds rows, and in which form. `certain`: without the rows, no build gives the same bytes."""
 
     address: str
     op: str
     name: str
     digest: str
     holds: str
+    certain: bool = False
 
 
 class Holding(Frozen):
@@ -62,6 +64,12 @@ class Holding(Frozen):
     @property
     def digests(self) -> frozenset[str]:
         return frozenset(holder.digest for holder in self.holders)
+
+    def tombstones(self, tombstone: Tombstone) -> dict[str, Tombstone]:
+        """One for each artifact. The snapshots come last: by them an interrupted purge finds the rest again."""
+        certain = {holder.digest for holder in self.holders if holder.certain}
+        ordered = sorted(self.holders, key=lambda holder: holder.op == "prepare")
+        return {holder.digest: replace(tombstone, refused=holder.digest in certain) for holder in ordered}
 
 
 def read_graph(session: Session) -> Graph:
@@ -83,66 +91,94 @@ def read_graph(session: Session) -> Graph:
     for stored in session.store.all_results():
         if isinstance(stored, BadRecordAt):
             raise stored
-        results[stored.result.key] = stored.result
+        result = stored.result
+        results[result.key] = result
+        read, settings = result.provenance.get("read"), result.provenance.get("inputs")
+        if isinstance(read, dict) and isinstance(settings, dict) and result.key not in parents:
+            parents[result.key], inputs[result.key] = frozenset(map(str, read.values())), settings
     return Graph(state=state, results=results, parents=parents, inputs=inputs, at=at)
 
 
-def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Result]) -> Holding:
-    """Everything that was made from these snapshots and is in the store."""
-    made = _descendants(graph, snapshots)
-    places = {graph.at.get(key) or graph.results[key].address for key in made if key in graph.results}
-    # earlier builds of the same versions: what they read is not recorded
+def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) -> Holding:
+    """Everything that holds these rows and is in the store."""
+    read = _descendants(graph, snapshots)
+    made = {key: snapshots_of for key, snapshots_of in read.items() if key in graph.results}
+    places = {graph.at.get(key) or graph.results[key].address for key in made}
+    # builds of the same versions by an earlier leptonctl: what they read is not recorded
     older = {r.key for r in graph.results.values() if r.key not in graph.parents and r.address in places and r.op != "prepare"}
-    holders = [h for key in (*made, *older) if key in graph.results for h in _holders(graph, graph.results[key], session.catalog)]
+    known = {digest for key in graph.parents if key in graph.results for digest in graph.results[key].artifacts.values()}
+    holders = [h for key, of in made.items() for h in _holders(session, graph, graph.results[key], [snapshots[s] for s in of])]
+    holders += [h for key in older for h in _unknown(graph.results[key]) if h.digest not in known]
     present = session.store.present({holder.digest for holder in holders})
     holders = [holder for holder in dict.fromkeys(holders) if holder.digest in present]
     held = {holder.address for holder in holders if holder.op in ("train", "export") and holder.name != GOLDEN_FILE}
-    trained = {graph.results[key].address for key in made if key in graph.results and graph.results[key].op == "train"}
-    untold = {r.address for r in graph.results.values() if r.key not in graph.parents and r.op != "prepare" and r.key not in older}
+    trained = {graph.results[key].address for key, of in made.items() if graph.results[key].op == "train" and _learned(snapshots, of)}
+    unread = {r.key: r for r in graph.results.values() if r.key not in graph.parents and r.op != "prepare" and r.key not in older}
+    files = {digest for r in unread.values() for name, digest in r.artifacts.items() if name != MANIFEST_FILE}
+    left = session.store.present(files - known)
+    untold = {r.address for r in unread.values() if not left.isdisjoint(r.artifacts.values())}
     return Holding(
         snapshots=frozenset(snapshots), holders=tuple(sorted(holders, key=lambda h: (h.address, h.op, h.name))),
         learned=frozenset(trained - held), untold=frozenset(untold),
     )  # fmt: skip
 
 
-def _descendants(graph: Graph, snapshots: Iterable[str]) -> tuple[str, ...]:
-    reached = dict.fromkeys(snapshots)
-    while True:
-        more = [key for key, parents in graph.parents.items() if key not in reached and not parents.isdisjoint(reached)]
-        if not more:
-            return tuple(reached)
-        reached.update(dict.fromkeys(more))
-
-
-def _holders(graph: Graph, result: Result, catalog: Catalog) -> Iterator[Holder]:
+def _unknown(result: Result) -> Iterator[Holder]:
     for name, digest in result.artifacts.items():
-        holds = _what(graph, result, name, catalog)
+        if name != MANIFEST_FILE:
+            yield Holder(address=result.address, op=result.op, name=name, digest=digest, holds=UNKNOWN)
+
+
+def _learned(snapshots: Mapping[str, Snapshot], keys: Iterable[str]) -> bool:
+    return any("train" in snapshots[key].sides for key in keys)
+
+
+def _descendants(graph: Graph, snapshots: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Key -> the snapshots that it was made from, itself included."""
+    reached = {key: frozenset([key]) for key in snapshots}
+    while True:
+        more = {key: frozenset().union(*(reached.get(parent, frozenset()) for parent in parents)) for key, parents in graph.parents.items()}
+        wider = {key: reached.get(key, frozenset()) | keys for key, keys in more.items() if not keys <= reached.get(key, frozenset())}
+        if not wider:
+            return reached
+        reached |= wider
+
+
+def _holders(session: Session, graph: Graph, result: Result, snapshots: Sequence[Snapshot]) -> Iterator[Holder]:
+    for name, digest in result.artifacts.items():
+        holds, certain = _what(session, graph, result, name, snapshots)
         if holds:
-            yield Holder(address=result.address, op=result.op, name=name, digest=digest, holds=holds)
+            yield Holder(address=result.address, op=result.op, name=name, digest=digest, holds=holds, certain=certain)
 
 
-def _what(graph: Graph, result: Result, artifact: str, catalog: Catalog) -> str:
+def _what(session: Session, graph: Graph, result: Result, artifact: str, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:
+    """In which form an artifact holds the rows, "" when it holds none, and whether nobody could make it without them."""
+    sides = frozenset().union(*(snapshot.sides for snapshot in snapshots))
+    if result.op == "prepare":
+        held = artifact.partition(".")[0] in sides
+        return (BY_NATURE["prepare"], True) if held else ("", False)
     if result.op in BY_NATURE:
-        return BY_NATURE[result.op]
-    if artifact == GOLDEN_FILE:
-        return "evaluation rows with their answers"
+        return BY_NATURE[result.op], False
     if artifact == MANIFEST_FILE:
-        return ""
-    inputs = graph.inputs.get(result.key)
-    if inputs is None:
-        return UNKNOWN
-    training = inputs.get("train") if result.op == "export" else dict(inputs)
-    return _memorised(training, catalog) if artifact == GRAPH_FILE or result.op == "train" else UNKNOWN
+        return "", False
+    if artifact == GOLDEN_FILE:
+        samples = [golden_rows(session, snapshot, result.artifacts[artifact]) for snapshot in snapshots]
+        held = any(sample.holds for sample in samples)
+        return "evaluation rows with their answers" if held else "", any(sample.holds and sample.only for sample in samples)
+    if "train" not in sides:
+        return "", False
+    training = (graph.inputs.get(result.key) or {}).get("train") if result.op == "export" else dict(graph.inputs.get(result.key) or {})
+    return _memorised(training, session.catalog) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
 
 
-def _memorised(training: Json, catalog: Catalog) -> str:
-    """What the trainer and the preprocess steps keep of single rows."""
+def _memorised(training: Json, catalog: Catalog) -> tuple[str, bool]:
+    """What the trainer and the preprocess steps keep of single rows, and whether it is every row."""
     if not isinstance(training, dict):
-        return UNKNOWN
+        return UNKNOWN, False
     trainer = catalog.trainers.get((str(training.get("task")), str(training.get("algorithm"))))
     if trainer is None:
-        return UNKNOWN
+        return UNKNOWN, False
     steps = training.get("preprocess")
     used = [str(step.get("use")) for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     parts = [trainer.holds_rows, *(catalog.preprocessors[name].holds_rows for name in used if name in catalog.preprocessors)]
-    return "; ".join(dict.fromkeys(filter(None, parts)))
+    return "; ".join(dict.fromkeys(filter(None, parts))), trainer.holds_every_row

@@ -205,7 +205,7 @@ def _check_purged(session: Session, settled: Settled, changes: Sequence[Change])
     problems: dict[str, Diagnostic] = {}
     for key, tombstone in session.store.purged(keys).items():
         node = settled.by_address.get(keys[key])
-        detail = f"it held rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}; the same file holds them still"
+        detail = f"it held what was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject}); the same file holds it still"
         hint = "remove the rows from the source file, then run `leptonctl pin` or declare a new version"
         span = node.span if node else None
         problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=hint)

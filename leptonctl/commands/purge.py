@@ -1,34 +1,37 @@
 """`purge`: reports what holds the rows of a dataset version or of a person, and with consent removes it for good."""
 
-import hashlib
-import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from leptonctl.commands.holders import Graph, Holder, Holding, holdings, read_graph
-from leptonctl.commands.predict import from_provider
+from leptonctl.commands.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import address as addresses
-from leptonctl.core.contract import id_mark
 from leptonctl.core.diagnostic import did_you_mean, fail
-from leptonctl.core.frozen import replace
-from leptonctl.core.result import Result, Tombstone
-from leptonctl.core.state import State
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.result import Tombstone
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import Dataset, datasets
-from leptonctl.project.secrets import read_secret
-from leptonctl.spi.learning import ProviderError
+from leptonctl.kinds.dataset import datasets
 from leptonctl.storage.pointers import Note, now
 
 UNREACHABLE = (
     "older versions of objects that a bucket keeps",
     "what other projects on this store bind: they are not asked, and see the loss in their next plan",
-    "servers that still hold a package in memory: restart them",
+    "servers that hold a package in memory, until they switch to another",
     "backups of the store, the state and the data",
     "checkouts and Git history that hold the data file, and plans saved elsewhere",
 )
 Consent = Callable[[Mapping[str, Json]], bool]
+
+
+class Subject(Frozen):
+    """What is to go. `untold`: what cannot be searched for it."""
+
+    name: str
+    snapshots: Mapping[str, Snapshot]
+    untold: tuple[str, ...] = ()
 
 
 def purge(
@@ -38,95 +41,60 @@ def purge(
     if (version is None) == (row is None):
         raise fail("usage", "Say what is to go", "name a dataset version, or one row with --id", hint="leptonctl purge --help")
     graph = read_graph(session)
-    subject, snapshots, untold = _of_version(session, graph, version) if version else _of_row(session, graph, str(row), dataset)
-    found = holdings(session, graph, snapshots)
-    report = _report(session, graph, subject, found, untold)
+    subject = _of_version(session, graph, version) if version else _of_row(session, graph, str(row), dataset)
+    found = holdings(session, graph, subject.snapshots)
+    report = _report(session, graph, subject, found)
     if not found.holders or not consent(report):
         return report
     owner = owner_of(session, "leptonctl purge", reason=reason)
     author = author_of(owner, "purge")
     # first the record: what is removed without one could not be explained
-    note = replace(author, reason=f"{len(found.digests)} artifacts with rows of {subject} removed" + (f": {reason}" if reason else ""))
+    removed = f"{len(found.digests)} artifacts removed: {subject.name}"
+    note = replace(author, reason=f"{removed}; {f'reason: {reason}' if reason else 'no reason was given'}")
     if session.pointers.read() is not None:
         session.pointers.note(Note(author=note))
-    session.store.bury(found.digests, Tombstone(at=now(), by=author.by or "", subject=subject, reason=reason))
+    session.store.bury(found.tombstones(Tombstone(at=now(), by=author.by or "", subject=subject.name, reason=reason)))
     return {**report, "done": True}
 
 
-def _of_version(session: Session, graph: Graph, version: str) -> tuple[str, dict[str, Result], list[str]]:
-    """What is to go, its snapshots by key, and nothing that cannot be told."""
+def _of_version(session: Session, graph: Graph, version: str) -> Subject:
     place = addresses.full(version, [*graph.addresses], ("dataset",))
     found = {r.key: r for r in graph.results.values() if r.op == "prepare" and r.address == place}
     found |= {key: graph.results[key] for key in graph.keys_of(place) if key in graph.results}
     if not found and place not in {dataset.address for dataset in datasets(session.declarations).values()}:
         known = sorted({r.address for r in graph.results.values() if r.op == "prepare"})
         raise fail("unknown-address", "No such dataset version", place, hint=did_you_mean(place, known))
-    return place, found, []
+    return Subject(name=place, snapshots={key: Snapshot(result=result, sides=frozenset(SIDES)) for key, result in found.items()})
 
 
-def _of_row(session: Session, graph: Graph, row: str, name: str | None) -> tuple[str, dict[str, Result], list[str]]:
-    """The hash of the id in place of the id, the snapshots that hold the row, and those that declare no id."""
+def _of_row(session: Session, graph: Graph, row: str, name: str | None) -> Subject:
     declared = [d for d in datasets(session.declarations).values() if name is None or d.declared.name == name]
     if name is not None and not declared:
         known = {d.declared.name for d in datasets(session.declarations).values()}
         raise fail("unknown-dataset", "No such dataset", name, hint=did_you_mean(name, known))
-    marks = frozenset(_marks(session, declared, row))
-    found: dict[str, Result] = {}
-    untold: list[str] = []
-    for result in graph.results.values():
-        if result.op != "prepare" or (name is not None and addresses.parse(result.address).name != name):
-            continue
-        holds = _holds(session, result, marks)
-        if holds is None:
-            untold.append(result.address)
-        elif holds:
-            found[result.key] = result
-    subject = "id sha256:" + hashlib.sha256(row.encode()).hexdigest()[:16]
-    return subject, found, sorted(set(untold))
+    prepared = [r for r in graph.results.values() if r.op == "prepare" and (name is None or addresses.parse(r.address).name == name)]
+    rows = search(session, prepared, marks_of(session, declared, row))
+    if rows.keys and not rows.found:
+        raise wrong_key(rows.keys)
+    return Subject(name=_name(rows.found.values()), snapshots=rows.found, untold=rows.untold)
 
 
-def _marks(session: Session, declared: Iterable[Dataset], row: str) -> Iterator[bytes]:
-    yield id_mark(row, None)
-    for dataset in declared:
-        privacy = dataset.inputs.get("privacy")
-        key = privacy.get("key") if isinstance(privacy, dict) else None
-        if isinstance(key, dict) and isinstance(privacy, dict) and (privacy.get("hash") or privacy.get("key_id")):
-            try:
-                yield id_mark(row, read_secret(key, session.root))
-            except ProviderError as problem:
-                raise from_provider(problem) from problem
+def _name(snapshots: Iterable[Snapshot]) -> str:
+    """The row as records name it: by its keyed mark. Without a key by a random name, since likely ids could be tried against a hash."""
+    keyed = {snapshot.keyed for snapshot in snapshots}
+    mark = next(iter(keyed)) if len(keyed) == 1 else None
+    return f"row with the keyed mark {mark.hex()[:16]}" if mark else f"row of purge {secrets.token_hex(8)}"
 
 
-def _holds(session: Session, result: Result, marks: frozenset[bytes]) -> bool | None:
-    """Whether a snapshot has a row with one of the marks; None when its rows have no marks, or it is damaged."""
-    import polars as pl
-
-    from leptonctl.learning.tables.identity import ROW_MARK
-
-    for digest in (digest for name, digest in result.artifacts.items() if name.endswith(".parquet")):
-        if not session.store.present([digest]):
-            continue
-        try:
-            data = session.store.get_artifact(digest)
-            columns = pl.read_parquet_schema(io.BytesIO(data))
-        except (KeyError, ValueError, pl.exceptions.PolarsError):
-            return None  # it is damaged
-        if ROW_MARK not in columns:
-            return None
-        if not marks.isdisjoint(pl.read_parquet(io.BytesIO(data), columns=[ROW_MARK])[ROW_MARK].to_list()):
-            return True
-    return False
-
-
-def _report(session: Session, graph: Graph, subject: str, found: Holding, untold: list[str]) -> dict[str, Json]:
-    bound = _bound(graph.state, found.digests)
+def _report(session: Session, graph: Graph, subject: Subject, found: Holding) -> dict[str, Json]:
+    bound = _bound(graph)
     holders = [_holder(holder, bound) for holder in found.holders]
     return {
-        "subject": subject,
+        "subject": subject.name,
         "holders": cast("Json", holders),
         "learned": cast("Json", sorted(found.learned)),
-        "sources": cast("Json", sorted(_sources(session, found.snapshots))),
-        "cannot_tell": cast("Json", sorted({*untold, *found.untold})),
+        "sources": cast("Json", sorted(_sources(session, subject.snapshots))),
+        "cannot_tell": cast("Json", sorted({*subject.untold, *found.untold})),
         "unreachable": list(UNREACHABLE),
         "done": False,
     }
@@ -135,29 +103,34 @@ def _report(session: Session, graph: Graph, subject: str, found: Holding, untold
 def _holder(holder: Holder, bound: Mapping[str, list[str]]) -> dict[str, Json]:
     return {
         "address": holder.address, "op": holder.op, "artifact": holder.name, "digest": holder.digest, "holds": holder.holds,
-        "bound": cast("Json", bound.get(holder.address, [])),
+        "refused": holder.certain,
+        "bound": cast("Json", bound.get(holder.digest, [])),
     }  # fmt: skip
 
 
-def _bound(state: State | None, digests: frozenset[str]) -> dict[str, list[str]]:
-    """Model version -> the bindings that serve it."""
-    del digests
-    serving: dict[str, list[str]] = {}
-    for place, pointer in (state.current if state else {}).items():
-        parsed = addresses.parse(place)
-        if parsed.member and pointer.version is not None:
-            serving.setdefault(addresses.version_of("model", parsed.member, pointer.version), []).append(place)
-    return serving
+def _bound(graph: Graph) -> dict[str, list[str]]:
+    """Artifact -> the bindings that serve the package that it is part of, or was made into."""
+    serving: dict[Json, list[str]] = {}
+    for place, pointer in (graph.state.current if graph.state else {}).items():
+        if pointer.version is not None and pointer.package is not None:
+            serving.setdefault(pointer.package, []).append(place)
+    bound: dict[str, set[str]] = {}
+    for export in (result for result in graph.results.values() if result.op == "export"):
+        read = (graph.results[key] for key in graph.parents.get(export.key, ()) if key in graph.results)
+        for result in (export, *(result for result in read if result.op == "train")):
+            for digest in result.artifacts.values():
+                bound.setdefault(digest, set()).update(serving.get(export.outputs.get("package"), ()))
+    return {digest: sorted(places) for digest, places in bound.items()}
 
 
-def _sources(session: Session, snapshots: Iterable[str]) -> set[str]:
-    """The files that the declared snapshots were read from; they are never edited."""
-    keys = set(snapshots)
+def _sources(session: Session, snapshots: Mapping[str, Snapshot]) -> set[str]:
+    """The files that the rows in declared snapshots were read from; they are never edited."""
     found: set[str] = set()
     for dataset in datasets(session.declarations).values():
         for stratify in (False, True):
-            if dataset.prepare(stratify=stratify).key in keys:
-                for name in ("source", "test_source"):
-                    source = dataset.inputs.get(name)
-                    found |= {str(source["path"])} if isinstance(source, dict) else set()
+            snapshot = snapshots.get(dataset.prepare(stratify=stratify).key or "")
+            for side in snapshot.sides if snapshot else ():
+                # without a file of their own the test rows are from the same
+                source = (dataset.inputs.get("test_source") if side == "test" else None) or dataset.inputs.get("source")
+                found |= {str(source["path"])} if isinstance(source, dict) else set()
     return found

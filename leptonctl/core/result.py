@@ -27,9 +27,12 @@ class Result(Record, tag_field="format_version", tag="1"):
 
 
 class Tombstone(Record, tag_field="format_version", tag="1"):
-    """An artifact was removed for good, because it held rows that had to go. `subject` is the dataset version or the hash of the id."""
+    """An artifact was removed for good, because it held rows that had to go. `subject` is the dataset version, or the mark of the row.
+    `refused`: the bytes hold the rows for certain and are not stored again; else a build without the rows may give them again.
+    """
 
     at: str
     by: str
     subject: str
     reason: str = ""
+    refused: bool = True

@@ -113,6 +113,7 @@ class Trainer(Frozen):
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
     holds_rows: what a fitted model contains of single training rows ("the training rows"), "" when nothing. `purge` asks for it.
+    holds_every_row: True when it contains each of them, so that a fit without one of the rows cannot give the same bytes.
     takes_sparse: False when a model fitted on a sparse matrix cannot be exported. Only estimators with scikit-learn's tags get one.
     """
 
@@ -133,6 +134,7 @@ class Trainer(Frozen):
     takes_missing: bool = False
     takes_sparse: bool = True
     holds_rows: str = ""
+    holds_every_row: bool = False
 
 
 class Preprocessor(Frozen):

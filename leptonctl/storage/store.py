@@ -68,10 +68,11 @@ class Store(Frozen):
         for data in contents:
             digests.append("sha256:" + hashlib.sha256(data).hexdigest())
             by_path[layout.artifact(digests[-1])] = data
-        self._refuse_buried(digests)
+        again = self._refuse_buried(digests)
         self.spare(digests)
         for path in by_path.keys() - self.objects.create_many(by_path):
             self._repair(path, by_path[path])
+        self._unbury(again)
         return digests
 
     def get_artifact(self, digest: str) -> bytes:
@@ -85,9 +86,10 @@ class Store(Frozen):
 
     def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
         """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
-        self._refuse_buried([digest])
+        again = self._refuse_buried([digest])
         self.spare([digest])
         self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
+        self._unbury(again)
 
     def read_artifact(self, digest: str) -> Iterator[bytes]:
         """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
@@ -120,10 +122,17 @@ class Store(Frozen):
         """
         return spare(self.objects, digests)
 
-    def bury(self, digests: Iterable[str], tombstone: Tombstone) -> None:
-        """Remove artifacts for good: the tombstones first, so that nobody puts the bytes back in between. Failure if one is still there."""
-        found = list(digests)
-        self.objects.create_many({layout.tombstone(digest): encode(tombstone) for digest in found})
+    def bury(self, tombstones: Mapping[str, Tombstone]) -> None:
+        """Remove artifacts by digest, in this order: the tombstones first, so that nobody puts the bytes back in between.
+
+        Failure if one is still there.
+        """
+        found = list(tombstones)
+        records = {layout.tombstone(digest): encode(tombstone) for digest, tombstone in tombstones.items()}
+        written = self.objects.create_many(records)
+        for digest, tombstone in tombstones.items():
+            if tombstone.refused and (path := layout.tombstone(digest)) not in written:
+                self.objects.put(path, records[path])  # the earlier one may not refuse the bytes
         for digest in found:
             self.objects.delete(layout.artifact(digest))
         if left := self.present(found):
@@ -137,12 +146,20 @@ class Store(Frozen):
         return {paths[path]: read_record(data, path, Tombstone) for path, data in self.objects.get_many(paths).items()}
 
     def purged(self, keys: Iterable[str]) -> dict[str, Tombstone]:
-        """Those of the step keys whose result was purged."""
+        """Those of the step keys whose result was purged, and would be refused if it were made again."""
+        return {key: tombstone for key, tombstones in self.removed(keys).items() for tombstone in tombstones if tombstone.refused}
+
+    def removed(self, keys: Iterable[str]) -> dict[str, list[Tombstone]]:
+        """Those of the step keys whose result lacks artifacts that were purged, with the tombstones."""
         if next(iter(self.objects.list(layout.TOMBSTONES)), None) is None:
             return {}
         records, _ = self._records(dict.fromkeys(keys))
-        artifacts = {digest: key for key, of_key in records.items() for stored in of_key for digest in stored.result.artifacts.values()}
-        return {artifacts[digest]: tombstone for digest, tombstone in self.buried(artifacts).items()}
+        present = self._present(records.values())
+        lost = {key: of_key for key, of_key in records.items() if _in_force(of_key, present) is None}
+        artifacts = {key: {d for stored in of_key for d in stored.result.artifacts.values()} for key, of_key in lost.items()}
+        buried = self.buried(frozenset().union(*artifacts.values()))
+        found = {key: [buried[digest] for digest in digests if digest in buried] for key, digests in artifacts.items()}
+        return {key: tombstones for key, tombstones in found.items() if tombstones}
 
     # --- results ---------------------------------------------------------------------------------------------------
 
@@ -236,6 +253,11 @@ class Store(Frozen):
             raise _occupied(path)
         return read_record(stored[0], path, KeyMark).mark == mark
 
+    def is_key(self, key_id: str, mark: str) -> bool:
+        """As `check_key`, but records nothing: a key id without a mark fits every key."""
+        stored = self.objects.get(layout.key_mark(key_id))
+        return stored is None or read_record(stored[0], layout.key_mark(key_id), KeyMark).mark == mark
+
     def step_lease(self, key: str, owner: Owner, ttl_s: float = LEASE_S) -> Lease | None:
         """Take the lease of a step key; None when another process is building it. It saves double work and is renewed by `StepLeases`."""
         return self.objects.lease(layout.step_lease(key), plain(owner), ttl_s)
@@ -272,14 +294,24 @@ class Store(Frozen):
     def _present(self, records: Iterable[list[StoredResult]]) -> set[str]:
         return self.present({digest for of_key in records for stored in of_key for digest in stored.result.artifacts.values()})
 
-    def _refuse_buried(self, digests: Iterable[str]) -> None:
-        for tombstone in self.buried(digests).values():
+    def _refuse_buried(self, digests: Iterable[str]) -> list[str]:
+        """Those that were purged and may be stored again. Raises ProviderError (purged) when one may not."""
+        buried = self.buried(digests)
+        for tombstone in buried.values():
+            if not tombstone.refused:
+                continue
             raise ProviderError(
                 "These bytes were purged",
-                detail=f"They hold rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}.",
+                detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
                 hint="remove the rows from the source file, then run `leptonctl pin` or declare a new version",
                 id="purged",
             )
+        return [*buried]
+
+    def _unbury(self, digests: Iterable[str]) -> None:
+        """The artifacts are there again, made without the rows: from now on, one that is missing is lost."""
+        for digest in digests:
+            self.objects.delete(layout.tombstone(digest))
 
     def _repair(self, path: str, data: bytes) -> None:
         """Write the bytes of an artifact again if the stored ones are damaged, or if what has its name is no object."""

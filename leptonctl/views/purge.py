@@ -3,41 +3,71 @@
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.views.records import short
 from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
 
 def purge_preview(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What holds the rows and would be removed."""
+    """What holds the rows and is to be removed."""
     return "\n\n".join([_holders(obj, Style(color)), *_others(obj)])
 
 
 def purge_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """What was removed, and what that does not cover."""
+    """What was removed, after `purge_preview` has said what that does not cover; or that there is nothing to remove."""
     style = Style(color)
     if not obj["holders"]:
-        return "\n\n".join([f"Nothing in the store is known to hold rows of {printable(obj['subject'])}.", *_others(obj)])
+        return "\n\n".join([_nothing(obj), *_others(obj)])
     if not obj["done"]:
         return "Nothing was removed."
-    done = style.green(f"Removed {len({h['digest'] for h in obj['holders']})} artifacts; the same bytes are refused from now on.")
+    return "\n\n".join([style.green(_removed(obj)), *_serving(obj)])
+
+
+def _removed(obj: Mapping[str, Any]) -> str:
+    artifacts = {h["digest"] for h in obj["holders"]}
+    again = artifacts - {h["digest"] for h in obj["holders"] if h["refused"]}
+    removed = f"Removed {len(artifacts)} artifact{'' if len(artifacts) == 1 else 's'}; the same bytes are refused from now on"
+    return f"{removed}, but for {len(again)} that the rows that are left may give again." if again else f"{removed}."
+
+
+def _nothing(obj: Mapping[str, Any]) -> str:
+    if str(obj["subject"]).startswith("dataset/"):
+        return f"Nothing in the store holds rows of {printable(obj['subject'])}: never built, or removed before."
+    return "Nothing in the store that can be searched holds this row: it was never there, or was removed before."
+
+
+def _serving(obj: Mapping[str, Any]) -> list[str]:
+    """What to do about servers that answer with what was removed."""
     bound = sorted({place for holder in obj["holders"] for place in holder["bound"]})
-    serving = [f"Bound to what was removed: {', '.join(map(printable, bound))}. Remove the rows, plan and apply."] if bound else []
-    return "\n\n".join([done, *serving, *_others(obj)])
+    if not bound:
+        return []
+    back = " or ".join(f"`leptonctl rollback {name}`" for name in sorted({place.split("/")[1] for place in bound}))
+    memory = "A server that runs answers from memory and could not load it again: do not restart it."
+    out = f"Remove the rows from the file and apply; or go back with {back}, if the version before holds none of them."
+    return [f"Bound to what was removed: {', '.join(map(printable, bound))}. {memory}\n{out}"]
 
 
 def _holders(obj: Mapping[str, Any], style: Style) -> str:
     rows = [
-        (printable(h["address"]), h["op"], printable(h["artifact"]), printable(h["holds"]), ", ".join(map(printable, h["bound"])))
+        (
+            printable(h["address"]),
+            h["op"],
+            printable(h["artifact"]),
+            short(h["digest"]),
+            printable(h["holds"]),
+            ", ".join(map(printable, h["bound"])),
+        )
         for h in obj["holders"]
     ]
-    return style.bold(f"These hold rows of {printable(obj['subject'])} and would be removed:") + "\n" + table(rows)
+    what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "
+    return style.bold(f"These hold {what}{printable(obj['subject'])} and are to be removed:") + "\n" + table(rows)
 
 
 def _others(obj: Mapping[str, Any]) -> list[str]:
     named = (
-        ("Not edited; remove the rows there yourself", obj["sources"]),
+        ("Data files are not edited; remove the rows there yourself", obj["sources"]),
         ("Trained on the rows, but holding none of them; they stay", obj["learned"]),
-        ("Cannot be told (no `id:`, or an earlier build); they stay", obj["cannot_tell"]),
+        ("Not searched (no `id:`, damaged, another key, or an earlier build of a version); they stay", obj["cannot_tell"]),
         ("Out of reach", obj["unreachable"]),
     )
     return [f"{title}:\n" + "\n".join(f"  {printable(str(line))}" for line in lines) for title, lines in named if lines]

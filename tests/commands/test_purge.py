@@ -1,5 +1,6 @@
 """A person's rows are found in everything that was made of them, removed for good, and not made again from the same file."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from leptonctl.commands.holders import Holder, Holding
 from leptonctl.core.contract import id_mark
+from leptonctl.core.result import Tombstone
 from tests import projects
 from tests.test_output_schemas import problems
 
@@ -104,7 +107,8 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     assert found["model/near@v1", "model.onnx"] == "the training rows"
     assert found["model/kinds@v1", "model.onnx"] == "the categories of the training rows"
     assert ("model/plain@v1", "model.onnx") not in found
-    assert found["model/plain@v1", "golden.json"] == "evaluation rows with their answers"
+    assert ("dataset/points@first", "test.parquet") not in found, "it is a training row"
+    assert ("model/plain@v1", "golden.json") not in found, "golden rows are evaluation rows"
     assert report["learned"] == ["model/plain@v1"]
     assert report["sources"] == ["data/points.csv"]
     assert row not in done.stdout
@@ -158,11 +162,99 @@ def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> No
     assert built.returncode == 0, built.stdout + built.stderr
     asked = ("purge", "--id", f"person-{GONE}", "--dataset", "points", "--yes", "--json")
     assert "missing-secret" in projects.run(*asked, cwd=root).stdout
-    assert json.loads(projects.run(*asked, cwd=root, PURGE_KEY="another").stdout)["holders"] == []
+    other = projects.run(*asked, cwd=root, PURGE_KEY="another")
+    assert (other.returncode, "wrong-key" in other.stdout) == (1, True), "with another key, nothing is known"
     report = json.loads(projects.run(*asked, cwd=root, PURGE_KEY="secret").stdout)
     assert {(h["address"], h["op"]) for h in report["holders"]} == {("dataset/points@first", "prepare")}
-    assert {"train.parquet", "test.parquet"} <= {h["artifact"] for h in report["holders"]}
+    held = {h["artifact"].partition(".")[0] for h in report["holders"]}
+    assert held in ({"train"}, {"test"}), "a row is on one side"
     assert report["done"]
+
+    # what is recorded names the row by its keyed mark: without the key nobody can try likely ids
+    assert id_mark(f"person-{GONE}", b"secret").hex()[:16] in report["subject"]
+    records = b"".join(data for path, data in store(root).items() if "artifacts/" not in path)
+    for digest in unkeyed(f"person-{GONE}"):
+        assert digest not in records
+
+    # rows under a key that nothing declares any more are not said to be absent
+    projects.edit(root / "data.yaml", "key_id: k}", "key_id: k2}")
+    unsearched = projects.run("purge", "--id", "person-1", cwd=root, PURGE_KEY="another")
+    assert unsearched.returncode == 1
+    assert 'key id "k" cannot be searched with this key' in unsearched.stderr
+
+
+def unkeyed(text: str) -> list[bytes]:
+    """The first 16 digits of every hash of the text that needs no key."""
+    plain = [hashlib.new(name, text.encode()).hexdigest()[:16] for name in ("sha256", "sha1", "md5", "sha512", "blake2b")]
+    return [digest.encode() for digest in (*plain, id_mark(text, None).hex()[:16])]
+
+
+def test_without_a_key_no_record_has_a_hash_of_the_id(root: Path) -> None:
+    report = json.loads(projects.run("purge", "--id", "person-3", "--yes", "--json", cwd=root).stdout)
+    assert report["done"]
+    records = [data for path, data in store(root).items() if not path.startswith("artifacts/")]
+    assert any(report["subject"].encode() in data for data in records), "the history and the tombstones name the purge"
+    history = projects.run("history", "--json", cwd=root).stdout
+    assert report["subject"] in history
+    for digest in unkeyed("person-3"):
+        assert all(digest not in data for data in records)
+        assert digest.decode() not in history + json.dumps(report)
+
+
+SPLITS = {
+    "random": "split: {test: 0.25, seed: 1}\n",
+    "by id": "split: {test: 0.25, by: person}\n",
+    "test file": "test: {source: data/later.csv}\n",
+}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_what_does_not_hold_the_row_can_be_built_again(tmp_path: Path, split: str) -> None:
+    tree = "{algorithm: decision_tree, features: [town, x], params: {max_depth: 1}, preprocess: [{columns: categorical, use: one_hot}]}"
+    root = projects.tiny_project(tmp_path, {"near": {"v1": MODELS["near"]}, "tree": {"v1": tree}}, environments={})
+    projects.edit(root / "data.yaml", "target: side\n", f"target: side\nid: person\n{SPLITS[split]}")
+    projects.edit(root / "model-near.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
+    projects.edit(root / "model-tree.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "")
+    lines = table().splitlines()
+    if split == "test file":
+        (root / "data" / "later.csv").write_text("\n".join([lines[0], *lines[61:]]) + "\n", encoding="utf-8")
+        lines = lines[:61]
+    (root / "data" / "points.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    built = projects.run("apply", "--yes", cwd=root)
+    assert built.returncode == 0, built.stdout + built.stderr
+
+    for side, other in (("train", "test"), ("test", "train")):
+        person, file = person_of(root, side), "later" if (split, side) == ("test file", "test") else "points"
+        report = json.loads(projects.run("purge", "--id", person, "--yes", "--json", cwd=root).stdout)
+        artifacts = {holder["artifact"] for holder in report["holders"]}
+        assert report["done"]
+        assert f"{side}.parquet" in artifacts
+        assert not {f"{other}.parquet", f"{other}.rows"} & artifacts
+        assert report["sources"] == [f"data/{file}.csv"]
+        assert ("model.onnx" in artifacts) == (side == "train"), artifacts
+        assert side == "test" or "golden.json" not in artifacts
+        path = root / "data" / f"{file}.csv"
+        rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
+        path.write_text("\n".join(rest) + "\n", encoding="utf-8")
+        planned, applied = projects.run("plan", cwd=root), projects.run("apply", "--yes", cwd=root)
+        assert (planned.returncode, applied.returncode) == (0, 0), planned.stdout + applied.stdout + applied.stderr
+        assert holds(root, id_mark(person, None), f"{person},") == []
+        assert projects.run("verify", "--store", cwd=root).returncode == 0
+
+        # asked again, nothing that can be searched holds it
+        again = projects.run("purge", "--id", person, "--yes", cwd=root)
+        assert again.returncode == 0
+        assert "Nothing in the store that can be searched holds this row" in again.stdout
+        assert "Not searched" not in again.stdout, "what earlier builds read is recorded"
+
+
+def person_of(root: Path, side: str) -> str:
+    """The first person on one side of the snapshot in use."""
+    shown = json.loads(projects.run("show", "points@first", "--json", cwd=root).stdout)
+    key = shown["current"]["dataset/points@first"]["steps"]["prepare"]["key"]
+    digest = shown["results"][key]["artifacts"][f"{side}.parquet"].removeprefix("sha256:")
+    marks = pl.read_parquet(root / ".leptonctl" / "store" / "artifacts" / digest)["__id__"].to_list()
+    return next(f"person-{number}" for number in range(len(ROWS)) if number != GONE and id_mark(f"person-{number}", None) == marks[0])
 
 
 def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
@@ -171,3 +263,47 @@ def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
             (root / ".leptonctl" / "store" / path).write_bytes(data[:-9] + b"x" * 9)
     report = json.loads(projects.run("purge", "--id", "person-1", "--json", "--yes", cwd=root).stdout)
     assert (report["holders"], report["cannot_tell"][:1]) == ([], ["dataset/points@first"])
+
+
+def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, {"near": {"v1": MODELS["near"]}}, environments={"dev": "models: {near: v1}"})
+    projects.edit(root / "environment-dev.yaml", "type: server,", "type: server, run: elsewhere,")
+    (root / "data" / "points.csv").write_text(table(), encoding="utf-8")
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nid: person\nsplit: {test: 0.25, by: person}\n")
+    projects.edit(root / "model-near.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
+    built = projects.run("apply", "--yes", cwd=root)
+    assert built.returncode == 0, built.stdout + built.stderr
+    learned, tested = person_of(root, "train"), person_of(root, "test")
+    for person, bound in ((tested, {"golden.json"}), (learned, {"model.onnx", "model.skops"})):
+        asked = projects.run("purge", "--id", person, "--json", "--yes", cwd=root)
+        holders = json.loads(asked.stdout)["holders"]
+        assert {h["artifact"] for h in holders if h["bound"]} <= bound
+        planned = projects.run("plan", "--json", cwd=root)
+        assert planned.returncode == 1, "with the row in the file, nothing is in place"
+        assert {d["id"] for d in json.loads(planned.stdout)["diagnostics"]} == {"purged"}
+        # without the row it is built and bound again
+        path = root / "data" / "points.csv"
+        rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
+        path.write_text("\n".join(rest) + "\n", encoding="utf-8")
+        applied = projects.run("apply", "--yes", cwd=root)
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert {h["artifact"] for h in holders if h["bound"]} == {"model.onnx", "model.skops"}
+
+    said = projects.run("purge", "--id", person_of(root, "train"), "--yes", cwd=root).stdout
+    assert "Bound to what was removed: environment/dev/near" in said
+    assert "do not restart it" in said
+    assert "`leptonctl rollback dev`" in said
+    assert said.count("Out of reach") == 1
+    assert "would be removed" not in said
+
+
+def test_snapshots_go_last() -> None:
+    """By them a purge that was interrupted finds the rest again."""
+    holders = [
+        Holder(address=f"{op}/a@v1", op=op, name="x", digest=digest, holds="rows", certain=digest != "2")
+        for op, digest in (("prepare", "1"), ("train", "2"), ("prepare", "3"), ("export", "4"))
+    ]
+    holding = Holding(snapshots=frozenset(), holders=tuple(holders), learned=frozenset(), untold=frozenset())
+    graves = holding.tombstones(Tombstone(at="2026-01-01", by="anna", subject="row"))
+    assert [*graves] == ["2", "4", "1", "3"]
+    assert [digest for digest, grave in graves.items() if not grave.refused] == ["2"]

@@ -16,9 +16,11 @@ import pytest
 from leptonctl.core import layout
 from leptonctl.core.codec import encode, with_checksum
 from leptonctl.core.diagnostic import Failure
-from leptonctl.core.result import Result
+from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Owner, Recipe
 from leptonctl.core.values import Json
+from leptonctl.spi.learning import ProviderError
 from leptonctl.storage.batch import ArtifactBatch
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store
@@ -342,7 +344,8 @@ def test_a_medium_that_refuses_is_a_clear_failure(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from leptonctl.core.result import Result
+from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.storage.folder import STORE
 from leptonctl.storage.open import open_store
 
@@ -433,3 +436,32 @@ def test_looking_up_many_results_takes_as_few_requests_as_one(store: Store) -> N
         passes.clear()
         assert len(counted.results(asked)) == len(asked)
         assert passes == ["get_many", "get_many", "present"]
+
+
+# --- artifacts that were removed for good
+
+
+def test_only_bytes_that_hold_the_rows_are_refused(store: Store) -> None:
+    grave = Tombstone(at="2026-01-01", by="anna", subject="row of purge 1")
+    rows, words = store.put_artifacts([b"rows", b"words"])
+    store.put_result(result({"model.onnx": words}))
+    store.bury({words: replace(grave, refused=False), rows: grave})
+    assert store.present([rows, words]) == set()
+    assert {*store.buried([rows, words])} == {rows, words}
+    assert store.purged([KEY]) == {}, "it may be built again"
+    with pytest.raises(ProviderError, match="purged") as refusal:
+        store.put_artifact(b"rows")
+    assert refusal.value.id == "purged"
+
+    # made again without the rows, it is an artifact as any other: once it is missing, it is lost
+    assert store.put_artifact(b"words") == words
+    assert {*store.buried([rows, words])} == {rows}
+
+    # a later purge that knows better refuses what an earlier one let through
+    store.bury({words: replace(grave, refused=False)})
+    store.bury({words: grave})
+    assert store.purged([KEY])[KEY].subject == grave.subject
+    with pytest.raises(ProviderError):
+        store.write_artifact(words, [b"words"])
+    store.bury({words: replace(grave, refused=False)})
+    assert store.buried([words])[words].refused, "and never the other way round"

@@ -1,0 +1,170 @@
+"""Which snapshots hold the row with an id, on which side, and what cannot be searched. Reads the store; changes nothing."""
+
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from leptonctl.commands.predict import from_provider
+from leptonctl.commands.session import Session
+from leptonctl.core.contract import id_mark, key_mark
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import Frozen, field
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.kinds.dataset import Dataset
+from leptonctl.project.secrets import read_secret
+from leptonctl.spi.learning import ProviderError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SIDES = ("train", "test")
+
+
+class Marks(Frozen):
+    """The marks of an id: without a key, and by key id with each key that is declared."""
+
+    plain: bytes
+    keyed: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def all(self) -> frozenset[bytes]:
+        return frozenset((self.plain, *self.keyed.values()))
+
+
+class Snapshot(Frozen):
+    """A snapshot with rows that are to go. `sides`: those that hold one. `marks`: of the rows, None when all of them go."""
+
+    result: Result
+    sides: frozenset[str]
+    marks: frozenset[bytes] | None = None
+    keyed: bytes | None = None
+
+
+class Search(Frozen):
+    """`found`: by key. `untold`: what cannot be searched. `keys`: the key ids of rows that no declared key was used for."""
+
+    found: Mapping[str, Snapshot] = field(default_factory=dict)
+    untold: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+def marks_of(session: Session, declared: Iterable[Dataset], row: str) -> Marks:
+    """Failure (wrong-key) for a key that is not the one that the rows in the store were hashed with."""
+    keyed: dict[str, bytes] = {}
+    for dataset in declared:
+        privacy = dataset.inputs.get("privacy")
+        key = privacy.get("key") if isinstance(privacy, dict) else None
+        if not (isinstance(key, dict) and isinstance(privacy, dict) and (privacy.get("hash") or privacy.get("key_id"))):
+            continue
+        try:
+            secret = read_secret(key, session.root)
+        except ProviderError as problem:
+            raise from_provider(problem) from problem
+        key_id = str(privacy.get("key_id") or "")
+        if not session.store.is_key(key_id, key_mark(secret, key_id)):
+            raise wrong_key([key_id])
+        keyed[key_id] = id_mark(row, secret)
+    return Marks(plain=id_mark(row, None), keyed=keyed)
+
+
+def wrong_key(key_ids: Sequence[str]) -> Failure:
+    names = ", ".join(f'"{name}"' for name in key_ids)
+    return fail(
+        "wrong-key",
+        "The key of private columns has changed",
+        f"Rows hashed under key id {names} cannot be searched with this key.",
+        hint="provide the original key of each key id, in the secret that the dataset names",
+    )
+
+
+def search(session: Session, results: Iterable[Result], marks: Marks) -> Search:
+    """Where the row is, among these results of `prepare`."""
+    found: dict[str, Snapshot] = {}
+    untold: set[str] = set()
+    keys: set[str] = set()
+    for result in results:
+        files = {side: result.artifacts[name] for side in SIDES if (name := f"{side}.parquet") in result.artifacts}
+        present = session.store.present(files.values())
+        held = {side: _holds(session, digest, marks.all) for side, digest in files.items() if digest in present}
+        key_id = _key_id(result)
+        if sides := frozenset(side for side, holds in held.items() if holds):
+            keyed = marks.keyed.get(key_id) if key_id is not None else None
+            found[result.key] = Snapshot(result=result, sides=sides, marks=marks.all, keyed=keyed)
+        elif held and key_id is not None and key_id not in marks.keyed:
+            keys.add(key_id)
+            untold.add(f"{result.address} (its rows are hashed under key id {key_id}, which no dataset declares)")
+        if None in held.values():
+            untold.add(result.address)
+    return Search(found=found, untold=tuple(sorted(untold)), keys=tuple(sorted(keys)))
+
+
+def _key_id(result: Result) -> str | None:
+    """The id of the key that the marks were made with."""
+    lists = result.outputs.get("row_lists")
+    rows = lists.get("train") if isinstance(lists, dict) else None
+    key_id = rows.get("id_key") if isinstance(rows, dict) else None
+    return key_id if isinstance(key_id, str) else None
+
+
+def _holds(session: Session, digest: str, marks: frozenset[bytes]) -> bool | None:
+    """Whether one side has a row with one of the marks; None when its rows have no marks, or it is damaged."""
+    from leptonctl.learning.tables.identity import ROW_MARK
+
+    frame = _read(session, digest)
+    if frame is None or ROW_MARK not in frame.columns:
+        return None
+    return not marks.isdisjoint(frame[ROW_MARK].to_list())
+
+
+def _read(session: Session, digest: str) -> "pl.DataFrame | None":
+    import polars as pl
+
+    try:
+        return pl.read_parquet(io.BytesIO(session.store.get_artifact(digest)))
+    except (KeyError, ValueError, pl.exceptions.PolarsError):
+        return None  # it is gone or damaged
+
+
+class Sample(Frozen):
+    """Whether golden rows hold rows that are to go, and whether no other row of their side has equal cells."""
+
+    holds: bool
+    only: bool
+
+
+def golden_rows(session: Session, snapshot: Snapshot, digest: str) -> Sample:
+    """Of a model's golden rows, which come from the evaluation rows. What cannot be read counts as held."""
+    from leptonctl.learning.tables.identity import ROW_MARK
+
+    if "test" not in snapshot.sides:
+        return Sample(holds=False, only=False)
+    if snapshot.marks is None:
+        return Sample(holds=True, only=True)
+    frame = _read(session, snapshot.result.artifacts["test.parquet"])
+    golden = _golden_cells(session, digest)
+    if frame is None or golden is None or not {*golden} <= {*frame.columns}:
+        return Sample(holds=True, only=False)
+    rows = [*zip(*([_plain(cell) for cell in frame[name].to_list()] for name in golden), strict=True)]
+    marked = [mark in snapshot.marks for mark in frame[ROW_MARK].to_list()]
+    gone = {row for row, is_marked in zip(rows, marked, strict=True) if is_marked} & {*zip(*golden.values(), strict=True)}
+    others = {row for row, is_marked in zip(rows, marked, strict=True) if not is_marked}
+    return Sample(holds=bool(gone), only=not gone <= others)
+
+
+def _golden_cells(session: Session, digest: str) -> dict[str, list[Json]] | None:
+    """The cells of golden rows by feature, None when they cannot be read."""
+    try:
+        tensors = json.loads(session.store.get_artifact(digest))["request"]["inputs"]
+        return {str(tensor["name"]): [_plain(cell) for cell in tensor["data"]] for tensor in tensors}
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _plain(cell: Json) -> Json:
+    """A cell as golden rows have it: none for missing, numbers as float32 in a float."""
+    if cell == "" or (isinstance(cell, float) and not math.isfinite(cell)):
+        return None
+    return cell if cell is None or isinstance(cell, bool | str) else float(cast("float", cell))
