@@ -8,7 +8,7 @@ from leptonctl.views.records import commit_text, metrics_text, seen_text, short,
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import table
 
-NOTHING = "No environment is bound yet. `leptonctl plan` shows what an apply would bind."
+NOTHING = "No environment is bound. `leptonctl plan` shows what an apply would bind."
 LEAST = 24
 """Columns that metrics may always take."""
 REMEDIES = {
@@ -21,8 +21,26 @@ REMEDIES = {
 
 def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
     """One block per environment, without a trailing newline."""
-    blocks = [_environment(e, Style(color), color=color, width=width, now=now) for e in status["environments"]]
+    style, differences = Style(color), status.get("differences") or []
+    blocks = []
+    for environment in status["environments"]:
+        own = _differences([d for d in differences if d["environment"] == environment["name"]], style, width)
+        blocks.append("\n".join([_environment(environment, style, color=color, width=width, now=now), *own]))
+    shown = {environment["name"] for environment in status["environments"]}
+    for name in dict.fromkeys(d["environment"] for d in differences if d["environment"] not in shown):
+        own = _differences([d for d in differences if d["environment"] == name], style, width)
+        blocks.append("\n".join([f"{style.bold(printable(name))}  not bound", *own]))
     return "\n\n".join(blocks) if blocks else NOTHING
+
+
+def _differences(entries: Sequence[Mapping[str, Any]], style: Style, width: int) -> list[str]:
+    """How what is declared differs from what is bound."""
+    lines = []
+    for entry in entries:
+        of = f"{entry['model']}: " if entry["model"] else ""
+        place = f" ({entry['file']}:{entry['line']})" if entry["file"] else ""
+        lines.append(trouble(f"{of}{entry['reason']}{place}", style, width, indent=2))
+    return lines
 
 
 def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None) -> str:
@@ -37,8 +55,9 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     head += [f"deployment {environment['deployment']}"] if environment.get("deployment") else []
     lines = [_wrapped(head, width)]
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
-    reason = environment.get("reason") if environment.get("placement") == "elsewhere" else ""
     # no apply from here repairs it
+    unseen = environment.get("placement") == "elsewhere" or environment.get("healthy") is None
+    reason = environment.get("reason") if unseen else ""
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]

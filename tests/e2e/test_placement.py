@@ -62,7 +62,8 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         assert notes(machine) == [("note", NOBODY)]
         prod = projects.served(machine, "prod")
         assert (prod["placement"], prod["healthy"], prod["reason"], prod["servers"]) == ("elsewhere", False, NOBODY, [])
-        assert NOBODY in projects.run("status", cwd=machine).stdout
+        checked = projects.run("status", "--check", cwd=machine)
+        assert (checked.returncode, NOBODY in checked.stdout) == (1, True), "a monitor is told, wherever it runs"
 
     with serving(host) as (url, process):
         until_serves(url, 1)
@@ -76,6 +77,7 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
             assert server["since"] is not None
             assert server["seen"] is not None
             assert plan(machine)["drift"] == []
+            assert projects.run("status", "--check", cwd=machine).returncode == 0
         text = projects.run("status", cwd=runner).stdout
         assert "not observed" not in text
         assert re.search(rf"{server['id']} +{url} +#1 +just now +\d s ago", text), text
@@ -90,6 +92,8 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         assert notes(runner) == [("note", f"unhealthy: {dead}")]
         prod = projects.served(runner, "prod")
         assert (prod["healthy"], prod["reason"], prod["servers"][0]["alive"]) == (False, dead, False)
+        checked = projects.run("status", "--check", cwd=runner)
+        assert (checked.returncode, "shows no sign of life" in checked.stdout) == (1, True)
         assert apply(runner)[-1]["healed"] == []
         assert projects.processes(runner.parent) == {}
         write(runner, "line: v2", "line: v1")
