@@ -121,7 +121,7 @@ class Environments:
 
     def _is_here(self, name: str) -> bool:
         state = self.run.planned.state
-        return is_here(state.environments.get(name) if state else None)
+        return is_here(state.environments.get(name) if state else None, self.run.session.root)
 
     def _switch(self, name: str) -> Switch:
         """A switch for one environment, which reports its progress under that environment's address."""

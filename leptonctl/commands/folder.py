@@ -63,7 +63,7 @@ def runs_here(session: Session, state: State | None, name: str) -> bool:
     declared = environments(session.declarations).get(name)
     if record is None or record.destroyed:
         return declared is None or declared.placement == "here"
-    return is_here(record) and "here" in {placement(record.platform), declared.placement if declared else ""}
+    return is_here(record, session.root) and "here" in {placement(record.platform), declared.placement if declared else ""}
 
 
 def local_states(session: Session) -> list[Diagnostic]:

@@ -50,18 +50,28 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
         # where nothing is bound, no server has to run
         head.append(_health(environment.get("healthy"), style))
     head += [style.dim("elsewhere")] if environment.get("placement") == "elsewhere" else []
+    head += [style.dim(f"run by {_runner(environment)}")] if environment.get("placement") == "here" and not _is_here(environment) else []
     head += [style.dim("protected")] if environment.get("protected") else []
     head += [style.dim(commit_text(environment))] if environment.get("commit") else []
     head += [f"deployment {environment['deployment']}"] if environment.get("deployment") else []
     lines = [_wrapped(head, width)]
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
     # no apply from here repairs it
-    unseen = environment.get("placement") == "elsewhere" or environment.get("healthy") is None
-    reason = environment.get("reason") if unseen else ""
+    reason = "" if _is_here(environment) else environment.get("reason")
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
     return "\n".join([*lines, *ways, *(servers or ([trouble(reason, style, width, indent=2)] if reason else []))])
+
+
+def _is_here(environment: Mapping[str, Any]) -> bool:
+    """Whether this folder runs the environment, so that an apply repairs what serves."""
+    return bool(environment.get("here", environment.get("placement") != "elsewhere"))
+
+
+def _runner(environment: Mapping[str, Any]) -> str:
+    """The folder that runs an environment, with its host."""
+    return printable(":".join(filter(None, [environment.get("host"), environment.get("folder")])) or "another folder")
 
 
 def _url(environment: Mapping[str, Any]) -> list[str]:
@@ -140,9 +150,9 @@ def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *,
 
 
 def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, now: str | float | None) -> list[str]:
-    """The servers of an environment, unless there is only one that this host runs: the bindings and the URL tell of it."""
+    """The servers of an environment, unless there is only one that this folder runs: the bindings and the URL tell of it."""
     servers, style = environment.get("servers") or [], Style(color)
-    if not servers or (environment.get("placement") != "elsewhere" and len(servers) == 1):
+    if not servers or (_is_here(environment) and len(servers) == 1):
         return []
     troubles = [trouble(f"{s['id']} {s['reason']}", style, width, indent=2) for s in servers if s["reason"]]
     return [servers_table(servers, color=color, width=width, now=now), *troubles]

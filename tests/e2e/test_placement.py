@@ -1,14 +1,18 @@
 """Where an environment runs is declared: apply starts servers only for `run: here`, and reads the others from the store."""
 
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from leptonctl.deploying import addresses
 from tests import projects
 from tests.e2e import clones
 from tests.e2e.clones import serving, until_serves
@@ -141,6 +145,48 @@ def test_an_address_of_another_machine_is_refused_before_anything_is_built(line:
         write(line, r"port: \d+", f"port: {taken.getsockname()[1]}")
         (problem,) = plan(line, 1)["diagnostics"]
         assert problem["id"] == "port-in-use"
+
+
+def test_only_the_folder_that_is_recorded_runs_an_environment_here(machines: tuple[Path, Path]) -> None:
+    """Law 10: a second clone on the same host sees its server in the store, moves it through the store, and never starts or heals it."""
+    first, second = machines
+    for machine in machines:
+        write(machine, "type: server", "type: server, run: here")
+    apply(first)
+    (pid,) = projects.processes(first)
+    assert plan(second)["diagnostics"] == []
+    prod = projects.served(second, "prod")
+    port = urlsplit(str(prod["url"])).port or 0
+    assert (prod["healthy"], prod["here"], prod["folder"], len(prod["servers"])) == (True, False, str(first), 1)
+    assert projects.served(first, "prod")["here"] is True
+    checked = projects.run("status", "--check", cwd=second)
+    assert (checked.returncode, f":{first}" in checked.stdout) == (0, True)
+    write(second, "line: v1", "line: v2")
+    assert bound(apply(second)) == "v1 → v2"
+    assert projects.status_record(str(prod["url"])).deployment == 2, "it was waited for"
+    assert projects.served(first, "prod")["folder"] == str(first), "the move leaves it where it runs"
+    for command in ("stop", "restart"):
+        done = projects.run("server", command, "prod", cwd=second)
+        assert (done.returncode, "error[not-here]" in done.stderr, str(first) in done.stderr) == (1, True, True)
+    assert list(projects.processes(first)) == [pid]
+
+    os.kill(pid, signal.SIGKILL)
+    clones.until(lambda: addresses.port_free("127.0.0.1", port))
+    assert "heal" not in {d["class"] for d in plan(second)["drift"]}
+    assert apply(second)[-1]["healed"] == []
+    checked = projects.run("status", "--check", cwd=second)
+    assert (checked.returncode, "shows no sign of life" in checked.stdout, "leptonctl plan" in checked.stdout) == (1, True, False)
+    write(first, "line: v1", "line: v2")
+    assert apply(first)[-1]["healed"] == ["prod"]
+    (pid,) = projects.processes(first)
+
+    # what a folder ran that is gone belongs to the next one that applies
+    os.kill(pid, signal.SIGKILL)
+    clones.until(lambda: addresses.port_free("127.0.0.1", port))
+    shutil.rmtree(first)
+    assert apply(second)[-1]["healed"] == ["prod"]
+    assert len(projects.processes(second)) == 1
+    assert projects.run("status", "--check", cwd=second).returncode == 0
 
 
 def test_two_environments_elsewhere_may_have_one_address(machines: tuple[Path, Path]) -> None:
