@@ -37,6 +37,15 @@ def folder_problem(session: Session, state: State | None, names: Iterable[str]) 
     return None
 
 
+def copy_reason(session: Session, state: State, name: str) -> str:
+    """That this folder is a copy, so that nothing of an environment is started or healed in it; "" where it is none."""
+    problem = folder_problem(session, state, [name])
+    if problem is None:
+        return ""
+    what = "this folder was moved or is a copy" if problem.hint == ADOPT["moved"] else "this folder is a copy"
+    return f"{what}: {problem.detail} {problem.hint}"
+
+
 def _started_elsewhere(session: Session, names: Iterable[str]) -> Diagnostic | None:
     """The problem of a folder without a record of its own in which a server is recorded that was started for another folder."""
     for name in names:

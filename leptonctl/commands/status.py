@@ -5,6 +5,7 @@ from typing import Any
 
 from leptonctl.commands.differences import differences
 from leptonctl.commands.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
+from leptonctl.commands.folder import copy_reason
 from leptonctl.commands.line import Planned, observe_environments, plan_project
 from leptonctl.commands.readmit import withdrawn_now
 from leptonctl.commands.results import metrics_of
@@ -70,15 +71,17 @@ def _environment(session: Session, name: str, state: State, live: Live) -> dict[
         shown = {**_model(model, pointer, serving.get(model), drift), "metrics": metrics[address], "serial": serials[address]}
         models.append({**shown, "deployment": pointer.deployment, "withdrawn": withdrawn})
     healthy = is_healthy(live, record, entries)
+    copied = copy_reason(session, state, name)
     return {
         "name": name,
         "url": record.url,
         "placement": live.placement,
-        "here": live.here,
+        "here": live.here and not copied,
+        "copy": bool(copied),
         "host": record.host,
         "folder": record.folder,
         "healthy": healthy,
-        "reason": reason_of(name, live, record.deployment) if entries and healthy is not True else "",
+        "reason": (copied or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
         "protected": record.protected,
         "deployment": record.deployment,
         "commit": record.commit,

@@ -61,7 +61,9 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
-    return "\n".join([*lines, *ways, *(servers or ([trouble(reason, style, width, indent=2)] if reason else []))])
+    # the servers say themselves what is wrong with them, and in a copy they are not its own
+    unsaid = reason if reason and (not servers or environment.get("copy")) else ""
+    return "\n".join([*lines, *ways, *servers, *([trouble(unsaid, style, width, indent=2)] if unsaid else [])])
 
 
 def _is_here(environment: Mapping[str, Any]) -> bool:

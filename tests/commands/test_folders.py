@@ -53,6 +53,14 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     assert pid_of(root) == pid
     assert projects.state_file(root).read_bytes() == before
     assert is_in_place(root)
+    # status says why, and not that a server is missing
+    (dev,) = shown(copy, "status", schema="status")["environments"]
+    assert (dev["copy"], dev["here"], dev["healthy"]) == (True, False, False)
+    text = " ".join(run(copy, "status", "--check", code=1).stdout.split())
+    assert f"this folder is a copy: environment/dev was recorded for {root}, which still exists" in dev["reason"]
+    assert "! this folder is a copy: environment/dev was recorded for" in text
+    assert "how to repair" not in text
+    assert shown(root, "status", schema="status")["environments"][0]["copy"] is False
     # it may be read and built, and be made a project of its own
     run(copy, "build")
     assert refused(copy, "state", "adopt", "--moved", "--yes")["id"] == "copied-folder"
@@ -103,6 +111,9 @@ def test_a_folder_that_was_moved_by_copying_is_asked_about(root: Path) -> None:
     shutil.rmtree(root)
     problem = refused(copy, "apply", "--yes")
     assert (problem["id"], "--moved" in problem["hint"]) == ("copied-folder", True)
+    (dev,) = shown(copy, "status", schema="status")["environments"]
+    assert dev["reason"].startswith("this folder was moved or is a copy: ")
+    assert "leptonctl state adopt --moved" in dev["reason"]
     adopted = json.loads(run(copy, "state", "adopt", "--moved", "--yes", "--json").stdout)
     assert problems("state_takeover", adopted) == []
     apply(copy)
