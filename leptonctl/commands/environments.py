@@ -176,7 +176,7 @@ class Environments:
             return ""
         session = self.run.session
         fleet = Fleet(lineage=session.lineage(state), environment=name, liveness=session.liveness)
-        return "" if fleet.living() else nobody(name)
+        return "" if fleet.living() else nobody(name, was_served=fleet.was_served(record))
 
     def _report_bound(self, ready: Ready, seconds: float, note: str) -> None:
         self.run.effects.append("bind")

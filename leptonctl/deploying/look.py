@@ -61,6 +61,7 @@ def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> 
         servers=servers,
         alive=alive,
         seen={server.id: fleet.seen(server, now) for server in servers},
+        was_served=fleet.was_served(record),
         reason=observation.reason,
     )
 

@@ -1,7 +1,9 @@
 """Whether a project's folder is the one whose servers are recorded (protocols 5, faults A3, A4)."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,10 +98,22 @@ def test_a_moved_folder_goes_on(root: Path) -> None:
     moved = root.rename(root.parent / "moved")
     assert is_in_place(moved)
     assert pid_of(moved) == pid
+    run(moved, "server", "restart", "dev")
+    pid = pid_of(moved)
+    (server,) = shown(moved, "server", "list")["servers"]
+    assert server["alive"] is True, "no record is left of the server that was stopped, which no longer reached its store"
     bind(moved, "v1")
     apply(moved)
     assert json.loads((moved / ".leptonctl" / "folder").read_bytes())["path"] == str(moved)
+    again = moved.rename(root.parent / "again")
+    os.kill(pid, signal.SIGKILL)
+    assert apply(again)["healed"] == ["dev"]
+    pid = pid_of(again)
+    (server,) = shown(again, "server", "list")["servers"]
+    assert server["alive"] is True, "nor of one that was killed"
+    moved = again.rename(moved)
     run(moved, "destroy", "--yes")
+    assert [s["stopped"] for s in shown(moved, "server", "list")["servers"]] in ([], [True])
     assert processes.running_server(moved, "dev") is None
     assert process_start(pid) is None
 

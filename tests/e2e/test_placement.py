@@ -18,6 +18,7 @@ from tests.e2e import clones
 from tests.e2e.clones import serving, until_serves
 
 NOBODY = "served by nobody yet: run `leptonctl serve prod` where it belongs"
+UNSERVED = NOBODY.replace(" yet", "")
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
         dead = f"server {server['id']} shows no sign of life"
-        assert notes(runner) == [("note", f"unhealthy: {dead}")]
+        assert notes(runner) == [("note", f"unhealthy: {dead}; `leptonctl server forget {server['id']}` removes its record")]
         prod = projects.served(runner, "prod")
         assert (prod["healthy"], prod["reason"], prod["servers"][0]["alive"]) == (False, dead, False)
         checked = projects.run("status", "--check", cwd=runner)
@@ -101,7 +102,10 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         assert apply(runner)[-1]["healed"] == []
         assert projects.processes(runner.parent) == {}
         write(runner, "line: v2", "line: v1")
-        assert bound(apply(runner)) == f"v2 → v1; {NOBODY}", "a dead server is not waited for"
+        assert bound(apply(runner)) == f"v2 → v1; {UNSERVED}", "a dead server is not waited for"
+        projects.run("server", "forget", server["id"], cwd=runner)
+        assert projects.served(runner, "prod")["reason"] == UNSERVED, "once it was served, nothing says `yet`"
+        assert notes(runner) == [("note", UNSERVED)]
 
 
 def test_an_edited_placement_stops_and_starts_this_hosts_server(line: Path) -> None:
