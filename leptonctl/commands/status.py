@@ -84,8 +84,7 @@ def _environment(session: Session, name: str, state: State, live: Live) -> dict[
         "reason": (copied or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
         "protected": record.protected,
         "deployment": record.deployment,
-        "commit": record.commit,
-        "dirty": record.dirty,
+        **_origin(session, name, state),
         "frozen": _frozen(state, name),
         "held": _held(session, name, state),
         "models": models,
@@ -108,6 +107,14 @@ def check(shown: Mapping[str, Json]) -> int:
 def _is_well(environment: Mapping[str, Json]) -> bool:
     """Whether an environment serves what is bound there. Where nothing is bound, nothing has to serve."""
     return environment["healthy"] is True or not environment["models"]
+
+
+def _origin(session: Session, name: str, state: State) -> dict[str, Json]:
+    """The commit that the deployment in force was applied from, and the one that later applies must contain, if that is another."""
+    record = state.environments[name]
+    deployment = session.lineage(state).intact_deployment(name, record.deployment) if record.deployment else None
+    commit, dirty = (deployment.commit, deployment.dirty) if deployment is not None else (record.commit, record.dirty)
+    return {"commit": commit, "dirty": dirty, "baseline": record.commit if record.commit != commit else None}
 
 
 def _frozen(state: State, name: str) -> Json:

@@ -105,6 +105,7 @@ def deployment_after(
         at=at,
         by=author.by,
         commit=author.commit,
+        dirty=author.dirty,
         url=environment.url,
         requests=environment.requests,
         models=models,

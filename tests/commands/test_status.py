@@ -64,6 +64,33 @@ def test_what_is_not_served_weighs_more_than_what_differs(root: Path) -> None:
     assert checked(root, 1) == [("line", "declared v2, bound v1", 4)]
 
 
+def test_the_commit_shown_is_that_of_what_serves(root: Path) -> None:
+    """And not the one that later applies must contain, which returns and applies of uncommitted files leave as it was."""
+
+    def commits() -> tuple[str | None, bool, str | None]:
+        (dev,) = shown(root, "status", schema="status")["environments"]
+        return dev["commit"], dev["dirty"], dev["baseline"]
+
+    first = projects.commit(root)
+    apply(root)
+    assert commits() == (first, False, None)
+    bind(root, "v2")
+    second = projects.commit(root)
+    bind(root, "v3")
+    apply(root)
+    assert commits() == (second, True, first)
+    assert f"commit {second[:12]} + edits  rewind baseline {first[:12]}" in run(root, "status").stdout
+    bind(root, "v1")
+    third = projects.commit(root)
+    apply(root)
+    assert commits() == (third, False, first), "a return"
+    bind(root, "v2")
+    fourth = projects.commit(root)
+    apply(root)
+    assert commits() == (fourth, False, None)
+    assert "rewind baseline" not in run(root, "status").stdout
+
+
 def test_what_serves_is_shown_when_no_plan_can_be_made(root: Path) -> None:
     apply(root)
     before = projects.state_file(root).read_bytes()
