@@ -49,7 +49,7 @@ def _show_plan(terminal: Terminal, file: Path) -> int:
 def show_status(
     ctx: typer.Context,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 for a server that is not healthy, 6 where YAML and bindings differ.")
+        bool, typer.Option("--check", help="Exit 1 if what is bound is not served in good health, 6 if YAML and bindings differ.")
     ] = False,
     watch: Annotated[
         float | None,
@@ -67,8 +67,8 @@ def show_status(
         return _watch(terminal, watch)
     from leptonctl.views.status import render_text
 
-    shown = command(terminal.session())
-    code = check_command(terminal.session(), shown) if check else OK
+    shown = command(terminal.session(), strict=check)
+    code = check_command(shown) if check else OK
     return terminal.show(shown, render_text, code, width=terminal.room, now=time())
 
 

@@ -1,6 +1,7 @@
 """Composes what an environment should be after a decision: its pointers, its record and its seals. Stores their recipes."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from leptonctl.commands.built_pointers import pointer_of, recipe_of
 from leptonctl.commands.decision import Decision, Held, Move, Skipped
@@ -19,6 +20,7 @@ from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.gates import verdict_of
 from leptonctl.kinds.holding import held_binding
+from leptonctl.storage.folder_identity import path_of
 from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
 
@@ -42,7 +44,7 @@ def compose(session: Session, move: Move, decision: Decision) -> Wanted:
     returning = bool(decision.ready) and all(one.change.is_return for one in decision.ready)
     return Wanted(
         bindings={**bound, **own} if bound or move.itself else {},
-        environment=_record(move, declared, withdrawals, returning=returning),
+        environment=_record(move, declared, withdrawals, session.root, returning=returning),
         routes=lambda address, pointer: route_of(session, address, pointer, checks),
         seals=_seals(session, declared, bound, move),
         before={one.change.address: (one.change.before, one.change.before_version) for one in decision.ready},
@@ -110,8 +112,10 @@ def _own_pointer(move: Move) -> dict[str, Pointer | None]:
     return {address: Pointer(digest=node.digest, declaration=node.declaration, effect=True)}
 
 
-def _record(move: Move, declared: Environment | None, withdrawals: tuple[Withdrawal, ...], *, returning: bool) -> EnvironmentRecord | None:
-    """The environment's record as wanted; None when it is destroyed.
+def _record(
+    move: Move, declared: Environment | None, withdrawals: tuple[Withdrawal, ...], root: Path, *, returning: bool
+) -> EnvironmentRecord | None:
+    """The environment's record as wanted; None when it is destroyed. `root`: the project's folder.
 
     A return, or an apply of files that differ from their commit, leaves the commit that later ones must contain (protocols 7).
     """
@@ -120,11 +124,15 @@ def _record(move: Move, declared: Environment | None, withdrawals: tuple[Withdra
     if declared is None:
         # no longer declared: destroyed if the plan says so, unchanged if only one of its bindings is removed
         return None if move.itself else recorded
+    host, folder = (recorded.host, recorded.folder) if recorded else ("", "")
+    if declared.placement == "here" and is_here(recorded, root):
+        host, folder = host_name(), path_of(root)
     return EnvironmentRecord(
         platform=declared.platform,
         protected=declared.protected,
         requests=declared.requests,
-        host=host_name() if declared.placement == "here" and is_here(recorded) else recorded.host if recorded else "",
+        host=host,
+        folder=folder,
         commit=None if returning or author.dirty else author.commit,
         dirty=author.dirty,
         withdrawals=withdrawals,

@@ -57,7 +57,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
             try:
-                switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name)))
+                switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
             except Failure as failure:
                 codes.append(failure.exit_code or ERROR)
                 problem = failure.diagnostics[0]

@@ -121,7 +121,7 @@ class Environments:
 
     def _is_here(self, name: str) -> bool:
         state = self.run.planned.state
-        return is_here(state.environments.get(name) if state else None)
+        return is_here(state.environments.get(name) if state else None, self.run.session.root)
 
     def _switch(self, name: str) -> Switch:
         """A switch for one environment, which reports its progress under that environment's address."""
@@ -176,7 +176,7 @@ class Environments:
             return ""
         session = self.run.session
         fleet = Fleet(lineage=session.lineage(state), environment=name, liveness=session.liveness)
-        return "" if fleet.living() else nobody(name)
+        return "" if fleet.living() else nobody(name, was_served=fleet.was_served(record))
 
     def _report_bound(self, ready: Ready, seconds: float, note: str) -> None:
         self.run.effects.append("bind")

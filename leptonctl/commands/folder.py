@@ -37,6 +37,15 @@ def folder_problem(session: Session, state: State | None, names: Iterable[str]) 
     return None
 
 
+def copy_reason(session: Session, state: State, name: str) -> str:
+    """That this folder is a copy, so that nothing of an environment is started or healed in it; "" where it is none."""
+    problem = folder_problem(session, state, [name])
+    if problem is None:
+        return ""
+    what = "this folder was moved or is a copy" if problem.hint == ADOPT["moved"] else "this folder is a copy"
+    return f"{what}: {problem.detail} {problem.hint}"
+
+
 def _started_elsewhere(session: Session, names: Iterable[str]) -> Diagnostic | None:
     """The problem of a folder without a record of its own in which a server is recorded that was started for another folder."""
     for name in names:
@@ -63,7 +72,7 @@ def runs_here(session: Session, state: State | None, name: str) -> bool:
     declared = environments(session.declarations).get(name)
     if record is None or record.destroyed:
         return declared is None or declared.placement == "here"
-    return is_here(record) and "here" in {placement(record.platform), declared.placement if declared else ""}
+    return is_here(record, session.root) and "here" in {placement(record.platform), declared.placement if declared else ""}
 
 
 def local_states(session: Session) -> list[Diagnostic]:

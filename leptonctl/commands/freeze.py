@@ -55,7 +55,7 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
     with (
         claimed(session.pointers, owner, [], liveness=session.liveness) as claim,
         # under the lock, so that a switch that has passed its holds already is over
-        session.switch(claim, author).locked(name, here=is_here(record)) as locked,
+        session.switch(claim, author).locked(name, here=is_here(record, session.root)) as locked,
     ):
         session.pointers.note(note, lambda state: _with(locked.mine(state), name, value))
     return {"environment": name, "frozen": plain(value) if value else None, "changed": True}

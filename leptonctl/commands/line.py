@@ -100,7 +100,7 @@ def observe_environments(session: Session, state: State | None) -> dict[str, Liv
         return {}
 
     def site(name: str, record: EnvironmentRecord) -> Site:
-        return session.site(state, name, record.platform, here=is_here(record))
+        return session.site(state, name, record.platform, here=is_here(record, session.root))
 
     return look(session.catalog.platforms, site, session.liveness, session.lineage(state), state)
 
@@ -221,7 +221,8 @@ def _check_placement(session: Session, state: State | None, live: Mapping[str, L
         # without a binding nothing has to run
         if environment.bindings and any(environment.holds(address) for address in moving):
             record = state.environments.get(environment.name) if state else None
-            site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=is_here(record))
+            here = is_here(record, session.root)
+            site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=here)
             problems += placement_problems(environment, record, live.get(environment.name), site, session.catalog.platforms, leaving)
     return problems
 

@@ -35,7 +35,7 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
     author = author_of(owner, "readmit")
     with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
         switch = session.switch(claim, author)
-        with switch.locked(name, here=is_here(state.environments[name])) as locked:
+        with switch.locked(name, here=is_here(state.environments[name], session.root)) as locked:
             found = _named(session, locked.state, name, (model, version), withdrawal)
             readmitted = readmitted_by(found, now(), author.by, reason.strip())
             note = Note(author=author, environment=name, acts=(act_of("readmitted", readmitted),))

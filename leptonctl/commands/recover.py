@@ -18,5 +18,5 @@ def recover(session: Session) -> None:
         with claimed(session.pointers, owner, [], liveness=session.liveness) as claim:
             switch = session.switch(claim, author_of(owner, "recover"))
             for name in dead:
-                switch.recover(name, here=is_here(state.environments.get(name)))
+                switch.recover(name, here=is_here(state.environments.get(name), session.root))
     session.pointers.move(lambda now: without_dead(now, session.liveness))

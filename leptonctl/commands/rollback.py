@@ -1,6 +1,6 @@
 """`rollback`: binds in the YAML what an earlier deployment of the environment bound, then applies. Trains nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, Say, bound_models, bound_version, environment_document, rebind
@@ -16,6 +16,8 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.state import Environment
 from leptonctl.deploying.wanted import complete_interrupted
+from leptonctl.kinds.binding import span_of
+from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.holding import readmit_command
 from leptonctl.storage.lineage import Hole
 
@@ -65,13 +67,35 @@ def _deployment(session: Session, name: str, model: str, number: int) -> Deploym
     record = lineage.deployment(name, number) if lineage and number in in_force else None
     if record is not None:
         return record
+    what = f"{name} has no deployment {number} that came into force"
+    hint = f"{_numbers(name, in_force, _ways_back(session, name, model))}; see `leptonctl history environment/{name}`"
+    raise fail("unknown-deployment", "No such deployment", what, hint=hint)
+
+
+def _numbers(name: str, in_force: Collection[int], ways: Collection[int]) -> str:
+    """The deployments of an environment, and to which of them one can return."""
+    if not in_force:
+        return f"{name} has no deployment yet"
+    known = f"{name} has deployment{'s' if len(in_force) > 1 else ''} {_listed(in_force)}"
+    if ways:
+        return f"{known}; one can return to {_listed(ways)}"
+    return f"{known}, all of what is bound now or withdrawn: {name} has nothing to return to"
+
+
+def _listed(numbers: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
+
+
+def _ways_back(session: Session, name: str, model: str) -> list[int]:
+    """The numbers of the deployments to which one can return, whether they came before what is bound now or after it."""
+    state = session.pointers.read()
     environment = state.environments.get(name) if state else None
-    bound = lineage.deployment(name, environment.deployment) if lineage and environment and not environment.destroyed else None
+    if state is None or environment is None:
+        return []
+    lineage = session.lineage(state)
+    bound = None if environment.destroyed else lineage.deployment(name, environment.deployment)
     now = _packages(_routes(bound, model)) if bound else {}
-    numbers = [n for n in sorted(in_force) if lineage and _is_way_back(environment, lineage.deployment(name, n), model, now)]
-    way = f"one can return to {', '.join(map(str, numbers))}" if numbers else f"{name} has nothing to return to"
-    hint = f"{way}; see `leptonctl history environment/{name}`"
-    raise fail("unknown-deployment", "No such deployment", f"{name} has no deployment {number} that came into force", hint=hint)
+    return [n for n in sorted(_in_force(session, name)) if _is_way_back(environment, lineage.deployment(name, n), model, now)]
 
 
 def _is_way_back(environment: Environment | None, record: Deployment | None, model: str, now: Mapping[str, str]) -> bool:
@@ -104,18 +128,38 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
     if model and bound_version(session, name, model) is None:
         hint = did_you_mean(model, bound_models(session, name))
         raise fail("not-bound", "The environment does not bind this model", f"{name} has no {model}", hint=hint)
-    raise _nothing_earlier(name, member_of("environment", name, model) if model else document("environment", name), skipped.values())
+    raise _nothing_earlier(session, name, model, skipped.values())
 
 
-def _nothing_earlier(name: str, place: str, skipped: Iterable[Withdrawal]) -> Failure:
-    withdrawn = sorted(skipped, key=lambda w: w.at)
-    if withdrawn:
+def _nothing_earlier(session: Session, name: str, model: str, skipped: Iterable[Withdrawal]) -> Failure:
+    """The failure, with what can be done instead: readmit, go to a later deployment after a restore, or take an edit back."""
+    place = member_of("environment", name, model) if model else document("environment", name)
+    withdrawn, ways = sorted(skipped, key=lambda w: w.at), _ways_back(session, name, model)
+    instead: list[str] = []
+    if ways:
+        detail = f"{place} has bound nothing else before what it binds now"
+        target = f"{name}/{model}" if model else name
+        instead.append(f"later deployments did ({_listed(ways)}): `leptonctl rollback {target} --to {ways[-1]}`")
+    elif withdrawn:
         what = ", ".join(f"{w.model} {w.version} ({w.id})" for w in withdrawn)
         detail = f"everything else that {place} has bound is withdrawn: {what}"
-        hint = readmit_command(name, withdrawn[-1].model, withdrawn[-1].version)
-        return fail("nothing-earlier", "There is nothing to return to", detail, hint=hint)
-    detail = f"{place} has never bound anything else"
-    return fail("nothing-earlier", "There is nothing to return to", detail, hint=f"leptonctl history environment/{name}")
+        instead.append(readmit_command(name, withdrawn[-1].model, withdrawn[-1].version))
+    else:
+        detail = f"{place} has never bound anything else"
+    instead += _edits_to_take_back(session, name, model)
+    hint = "; ".join(instead) or f"leptonctl history environment/{name}"
+    return fail("nothing-earlier", "There is nothing to return to", detail, hint=hint)
+
+
+def _edits_to_take_back(session: Session, name: str, model: str) -> Iterator[str]:
+    """What the YAML binds otherwise than it is bound, as after a hold, and what to write there instead."""
+    state = session.pointers.read()
+    for address, binding in sorted(bindings(session.declarations).items()):
+        bound = state.current.get(address) if state else None
+        concerned = binding.environment == name and model in {"", binding.model.declared.name}
+        if concerned and bound is not None and bound.version != binding.version:
+            span = span_of(binding)
+            yield f"{span.file}:{span.line} binds {binding.version}, which is not bound: write {bound.version} to take that back"
 
 
 def _withdrawn(environment: Environment | None, routes: Mapping[str, Route]) -> list[Withdrawal]:

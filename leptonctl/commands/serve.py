@@ -54,18 +54,38 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
     _check_id(session, state, environment, server_id, say)
     if not state.entries(member_of("environment", environment, "")):
         say(f"nothing is bound in {environment} yet: waiting for its first deployment")
-    run(
-        store=session.settings.store,
-        root=session.root,
-        lineage=state.lineage,
-        environment=environment,
-        host=host,
-        port=port,
-        server_id=server_id,
-        settings=server.settings_of(site),
-        url=at.advertise or "",
-    )
+    try:
+        run(
+            store=session.settings.store,
+            root=session.root,
+            lineage=state.lineage,
+            environment=environment,
+            host=host,
+            port=port,
+            server_id=server_id,
+            settings=server.settings_of(site),
+            url=at.advertise or "",
+        )
+    except Failure as failure:
+        raise _with_way_out(failure, state, environment, (host, port)) from failure
     return OK
+
+
+def _with_way_out(failure: Failure, state: State, environment: str, at: tuple[str, int]) -> Failure:
+    """The failure; where the port is in use, with the holder if it is a server of this project, and the option that takes another one."""
+    from leptonctl.deploying import addresses
+
+    problem = failure.diagnostics[0]
+    if problem.id != "port-in-use":
+        return failure
+    hint = "choose another port with `--port`, or stop the process that listens on this one"
+    answer = addresses.probe(addresses.url_of(*at))
+    if answer is None or answer.lineage != state.lineage:
+        return fail(problem.id, problem.summary, problem.detail, hint=hint)
+    detail = f"{at[0]}:{at[1]} is used by server {answer.id} of {answer.environment} (pid {answer.pid})."
+    if answer.environment == environment:
+        hint = f"`leptonctl serve {environment} --port PORT` starts another server beside it; both follow every deployment"
+    return fail(problem.id, problem.summary, detail, hint=hint)
 
 
 def _check_port(site: Site) -> None:
@@ -107,7 +127,12 @@ def _check_id(session: Session, state: State, environment: str, server_id: str, 
     if other is None or ends(fleet, other, say):
         return
     detail = f"{server_id} serves {environment} at {other.url} ({runs_on(other)})"
-    raise fail("server-id-taken", "A server with this id is alive", detail, hint="choose another port, or another id with `--id NAME`")
+    raise fail(
+        "server-id-taken",
+        "A server with this id is alive",
+        detail,
+        hint="choose another port with `--port`, or another id with `--id NAME`",
+    )
 
 
 def _nothing_applied(session: Session, environment: str) -> Failure:

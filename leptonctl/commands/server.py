@@ -102,8 +102,8 @@ def _own(session: Session, name: str) -> tuple[State, Environment]:
     if placement(record.platform) == "elsewhere":
         hint = "stop it where it was started (Ctrl-C or SIGTERM), and start it there with `leptonctl serve`"
         raise _not_here(f"{name} runs elsewhere", hint)
-    if not is_here(record):
-        raise _not_here(f"the server of {name} runs on {record.host}", "run the command there")
+    if not is_here(record, session.root):
+        raise _not_here(f"the server of {name} runs on {record.host}, for {record.folder or 'another folder'}", "run the command there")
     own_folder(session, state, [name])
     return state, record
 
@@ -136,7 +136,7 @@ def _stop_stray(session: Session, name: str, say: Say) -> bool:
     environment_document(session, name)
     platform = environments(session.declarations)[name].platform
     state = session.pointers.read() or State(lineage="", project="")
-    site = session.site(state, name, platform, here=is_here(state.environments.get(name)))
+    site = session.site(state, name, platform, here=is_here(state.environments.get(name), session.root))
     if platform["type"] != "server" or not site.here:
         raise _not_here(f"{name} does not run here", "run the command on the host that runs it")
     return stop_stray(site, say)

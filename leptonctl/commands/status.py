@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.commands.differences import differences
 from leptonctl.commands.fleet_status import answering, drift_of, is_healthy, reason_of, server_json
-from leptonctl.commands.line import observe_environments, plan_project
+from leptonctl.commands.folder import copy_reason
+from leptonctl.commands.line import Planned, observe_environments, plan_project
 from leptonctl.commands.readmit import withdrawn_now
 from leptonctl.commands.results import metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, document, member_of, parse
 from leptonctl.core.deployment import ServedModel
-from leptonctl.core.diagnostic import ERROR, GATE, OK
+from leptonctl.core.diagnostic import ERROR, GATE, OK, Failure
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Pointer, State
@@ -20,22 +22,41 @@ from leptonctl.kinds.environment import bindings
 PASSING = frozenset({"seen", "heartbeat"})
 
 
-def status(session: Session) -> dict[str, Json]:
-    """The object of `status --json`."""
+def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
+    """The object of `status --json`.
+
+    `strict`: Failure when what is declared cannot be compared with what is bound; else the comparison is left out, since what serves
+    can be told without it.
+    """
     state = session.pointers.read()
-    if state is None:
-        return {"environments": []}
-    live = observe_environments(session, state)
-    names = sorted(name for name, record in state.environments.items() if not record.destroyed)
-    return {"environments": [_environment(session, name, state, live.get(name, Live())) for name in names]}
+    planned = _planned(session, strict=strict)
+    environments: list[dict[str, Json]] = []
+    if state is not None:
+        live = planned.live if planned is not None else observe_environments(session, state)
+        names = sorted(name for name, record in state.environments.items() if not record.destroyed)
+        environments = [_environment(session, name, state, live.get(name, Live())) for name in names]
+    unhealthy = {str(e["name"]) for e in environments if not _is_well(e)}
+    return {"environments": [*environments], "differences": [*differences(planned, unhealthy)] if planned is not None else []}
 
 
 def essence(status: Mapping[str, Any]) -> Json:
     """A status without what changes with every look: when each server was last heard of."""
-    return [{**e, "servers": [{k: v for k, v in s.items() if k not in PASSING} for s in e["servers"]]} for e in status["environments"]]
+    environments = status["environments"]
+    seen: list[Json] = [{**e, "servers": [{k: v for k, v in s.items() if k not in PASSING} for s in e["servers"]]} for e in environments]
+    return {"environments": seen, "differences": status["differences"]}
 
 
-def _environment(session: Session, name: str, state: State, live: Live) -> Json:
+def _planned(session: Session, *, strict: bool) -> Planned | None:
+    """The plan of the whole project; None when it cannot be made, unless `strict`."""
+    try:
+        return plan_project(session)
+    except Failure:
+        if strict:
+            raise
+        return None
+
+
+def _environment(session: Session, name: str, state: State, live: Live) -> dict[str, Json]:
     record = state.environments[name]
     answers = answering(live, record.deployment)
     entries = state.entries(member_of("environment", name, ""))
@@ -50,16 +71,20 @@ def _environment(session: Session, name: str, state: State, live: Live) -> Json:
         shown = {**_model(model, pointer, serving.get(model), drift), "metrics": metrics[address], "serial": serials[address]}
         models.append({**shown, "deployment": pointer.deployment, "withdrawn": withdrawn})
     healthy = is_healthy(live, record, entries)
+    copied = copy_reason(session, state, name)
     return {
         "name": name,
         "url": record.url,
         "placement": live.placement,
+        "here": live.here and not copied,
+        "copy": bool(copied),
+        "host": record.host,
+        "folder": record.folder,
         "healthy": healthy,
-        "reason": reason_of(name, live, record.deployment) if healthy is False else "",
+        "reason": (copied or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
         "protected": record.protected,
         "deployment": record.deployment,
-        "commit": record.commit,
-        "dirty": record.dirty,
+        **_origin(session, name, state),
         "frozen": _frozen(state, name),
         "held": _held(session, name, state),
         "models": models,
@@ -67,17 +92,29 @@ def _environment(session: Session, name: str, state: State, live: Live) -> Json:
     }
 
 
-def check(session: Session, shown: Mapping[str, Json]) -> int:
-    """The exit code of `status --check` (protocols 9).
+def check(shown: Mapping[str, Json]) -> int:
+    """The exit code of `status --check` (protocols 9), from a strict status.
 
-    ERROR when a server here is not healthy, GATE when an environment differs from what is declared: held, or not applied.
+    ERROR when what is bound somewhere is not known to be served healthily, GATE when what is declared differs from what is bound.
     """
     environments = shown["environments"]
     known = [e for e in environments if isinstance(e, dict)] if isinstance(environments, list) else []
-    if any(e["healthy"] is False and e["placement"] == "here" for e in known):
+    if not all(_is_well(e) for e in known):
         return ERROR
-    moving = plan_project(session).plan.moving
-    return GATE if any(parse(change.address).kind == "environment" for change in moving) else OK
+    return GATE if shown["differences"] else OK
+
+
+def _is_well(environment: Mapping[str, Json]) -> bool:
+    """Whether an environment serves what is bound there. Where nothing is bound, nothing has to serve."""
+    return environment["healthy"] is True or not environment["models"]
+
+
+def _origin(session: Session, name: str, state: State) -> dict[str, Json]:
+    """The commit that the deployment in force was applied from, and the one that later applies must contain, if that is another."""
+    record = state.environments[name]
+    deployment = session.lineage(state).intact_deployment(name, record.deployment) if record.deployment else None
+    commit, dirty = (deployment.commit, deployment.dirty) if deployment is not None else (record.commit, record.dirty)
+    return {"commit": commit, "dirty": dirty, "baseline": record.commit if record.commit != commit else None}
 
 
 def _frozen(state: State, name: str) -> Json:

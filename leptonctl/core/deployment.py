@@ -38,7 +38,8 @@ class Route(Record):
 class Deployment(Record, tag_field="format_version", tag="1"):
     """All bindings of an environment at one moment, written once. `previous` is the deployment in force before, None for the first.
 
-    `requests` is lenient or strict; `at` is ISO 8601 in UTC.
+    `requests` is lenient or strict; `at` is ISO 8601 in UTC. `commit` is the one it was applied from, `dirty`: declared files differed
+    from it.
     """
 
     lineage: str
@@ -53,6 +54,7 @@ class Deployment(Record, tag_field="format_version", tag="1"):
     url: str | None
     requests: str
     models: Mapping[str, tuple[Route, ...]]
+    dirty: bool = False
 
     def main(self, model: str) -> Route | None:
         """The route that answers for a model."""

@@ -28,7 +28,7 @@ class Live(Frozen):
     here: this host may start and heal its server. placement: `here` or `elsewhere`, as recorded. running: a process of ours lives.
     answering: the answer of this host's server. head: the environment's head in the store, None when absent. servers: all
     registered servers; alive: the ids of those that seem to live; seen: when each was last heard of, by this machine's clock
-    (seconds since 1970). reason: what is wrong, as the server itself reports it.
+    (seconds since 1970). was_served: a server has served it before. reason: what is wrong, as the server itself reports it.
     """
 
     here: bool = False
@@ -39,6 +39,7 @@ class Live(Frozen):
     servers: tuple[ServerRecord, ...] = ()
     alive: frozenset[str] = frozenset()
     seen: Mapping[str, float] = field(default_factory=dict)
+    was_served: bool = False
     reason: str = ""
 
 

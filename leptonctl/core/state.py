@@ -110,14 +110,16 @@ class Environment(Record):
     """The record of an environment. `platform` holds its settings as declared, with `type`.
 
     `served` belongs to the present incarnation, which began with the first bind: model -> package -> how it was served.
-    `host` is where its server runs. `commit` is the last commit that was applied to it clean and forwards: returns and applies of
-    uncommitted files leave it; `dirty`: what was applied last differed from it. `withdrawals` are all of them, with the readmitted.
+    `host` is where its server runs, and `folder` the project's folder there that starts it. `commit` is the last commit that was
+    applied to it clean and forwards: returns and applies of uncommitted files leave it; `dirty`: what was applied last differed from
+    it. `withdrawals` are all of them, with the readmitted.
     """
 
     platform: Mapping[str, Json]
     protected: bool = False
     requests: str = "lenient"
     host: str = ""
+    folder: str = ""
     url: str | None = None
     deployment: int = 0
     commit: str | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from leptonctl.core import layout
 from leptonctl.core.deployment import Epoch, Head, ServerRecord
 from leptonctl.core.frozen import Frozen, field
-from leptonctl.core.state import Owner, State
+from leptonctl.core.state import Environment, Owner, State
 from leptonctl.spi.platforms import Say, Site
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.durable import DOT_FOLDER
@@ -59,6 +59,10 @@ class Fleet(Frozen):
             return min(server.heartbeat or server.started, now)
         unchanged_s, moved = self.liveness.unchanged(self._name(server))
         return now - unchanged_s if moved else min(server.heartbeat or server.started, now - unchanged_s)
+
+    def was_served(self, record: Environment | None = None) -> bool:
+        """Whether a server has served the environment, by its record in the state or by those of the servers, also stopped ones."""
+        return bool(record and record.served) or any(server.deployment for server in self.lineage.servers(self.environment))
 
     def _name(self, server: ServerRecord) -> str:
         return f"server/{self.lineage.lineage}/{self.environment}/{server.id}/{server.pid}-{server.started}"
@@ -136,9 +140,9 @@ def runs_on(server: ServerRecord) -> str:
     return f"pid {server.pid} on {server.host}"
 
 
-def nobody(environment: str) -> str:
-    """What to say of an environment elsewhere that no server serves."""
-    return f"served by nobody yet: run `leptonctl serve {environment}` where it belongs"
+def nobody(environment: str, *, was_served: bool) -> str:
+    """What to say of an environment elsewhere that no server serves. `was_served`: one has done so before."""
+    return f"served by nobody{'' if was_served else ' yet'}: run `leptonctl serve {environment}` where it belongs"
 
 
 def fleet(site: Site) -> Fleet:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet
 from leptonctl.spi.platforms import Platform, Site, placement
+from leptonctl.storage import folder_identity
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import host_name
@@ -16,9 +18,11 @@ Sites = Callable[[str, Environment], Site]
 """(name, record) -> the environment in the form that its platform takes."""
 
 
-def is_here(record: Environment | None) -> bool:
-    """Whether this host runs an environment: a new one runs where it is applied first."""
-    return record is None or record.destroyed or record.host in {"", host_name()}
+def is_here(record: Environment | None, root: Path) -> bool:
+    """Whether the project's folder on this host runs an environment: a new one runs where it is applied first."""
+    if record is None or record.destroyed or not record.host:
+        return True
+    return record.host == host_name() and not folder_identity.is_other(root, record.folder)
 
 
 def look(platforms: Mapping[str, Platform], site: Sites, liveness: Liveness, lineage: LineageStore, state: State) -> dict[str, Live]:
@@ -57,6 +61,7 @@ def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> 
         servers=servers,
         alive=alive,
         seen={server.id: fleet.seen(server, now) for server in servers},
+        was_served=fleet.was_served(record),
         reason=observation.reason,
     )
 

@@ -51,6 +51,7 @@ def stage(site: Site, deployment: Deployment, say: Say) -> None:
     if not site.here or not deployment.models:
         return
     launch = launch_of(site)
+    previous = processes.server_record(site.root, site.environment)
     running = processes.running_server(site.root, site.environment)
     why = "" if running is None else _unfit(site, launch, running, deployment)
     if running is not None and not why:
@@ -62,6 +63,7 @@ def stage(site: Site, deployment: Deployment, say: Say) -> None:
     if running is not None:
         say(f"{why}: stopping it")
         processes.stop_server(site.root, site.environment, timeout=HUNG_S if why == SILENT else _seconds(site, "stop_s") + HUNG_S)
+    _retire(site, previous)
     if not addresses.port_free(launch.host, launch.port):
         # a server of this environment was started by hand: it follows like any other
         return
@@ -140,9 +142,22 @@ def observe(site: Site) -> Observation:
 
 def remove(site: Site, say: Say) -> None:
     """Stop this host's server."""
-    if site.here and processes.running_server(site.root, site.environment) is not None:
+    running = processes.running_server(site.root, site.environment) if site.here else None
+    if running is not None:
         say("stopping the server")
         processes.stop_server(site.root, site.environment, timeout=_seconds(site, "stop_s") + HUNG_S)
+        _retire(site, running)
+
+
+def _retire(site: Site, server: ServerRecord | None) -> None:
+    """Remove the record of a server of this folder that ended without writing that it stopped, as when its store was moved away."""
+    if server is None or processes.is_running(server):
+        return
+    lineage = LineageStore(objects=site.objects, lineage=site.lineage)
+    for registered in lineage.servers(site.environment):
+        same = (registered.id, registered.pid, registered.start, registered.boot) == (server.id, server.pid, server.start, server.boot)
+        if same and not registered.stopped:
+            lineage.remove_server(site.environment, server.id)
 
 
 def _seconds(site: Site, name: str) -> float:
@@ -202,7 +217,7 @@ def _all_lost(lost: Collection[ServerRecord]) -> ProviderError:
 
 def _say_nobody(site: Site, deployment: Deployment, living: tuple[ServerRecord, ...], say: Say) -> None:
     if not living and deployment.models:
-        say(nobody(site.environment))
+        say(nobody(site.environment, was_served=fleet(site).was_served()))
 
 
 def _silence_reason(site: Site, running: ServerRecord | None) -> str:

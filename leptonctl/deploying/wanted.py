@@ -20,7 +20,7 @@ class Wanted(Frozen):
     """What an environment should be after the switch.
 
     bindings: address -> its new pointer (None: removed), for all that move; includes the environment's own address if it moves.
-    environment: its record with platform, protected, requests, host, commit and withdrawals as wanted; the switch fills in
+    environment: its record with platform, protected, requests, host, folder, commit and withdrawals as wanted; the switch fills in
         number, incarnation, url and what was served. None: it is destroyed, and nothing serves it any more.
     routes: (address, pointer) -> the route that serves it, called for each binding after the switch.
     seals: model version -> its seal. before: address -> what the plan would replace; a difference is `stale-binding`.
@@ -79,6 +79,7 @@ def environment_after(old: Environment | None, wanted: Environment | None, *, nu
         url=url,
         # elsewhere no host is ours, and the next one that applies `run: here` becomes it
         host="" if placement(wanted.platform) == "elsewhere" else wanted.host or old.host,
+        folder="" if placement(wanted.platform) == "elsewhere" else wanted.folder or old.folder,
         commit=wanted.commit or old.commit,
         dirty=wanted.dirty or (old.dirty and not wanted.commit),
         incarnation=old.incarnation + 1 if old.destroyed else old.incarnation,
@@ -104,6 +105,7 @@ def deployment_after(
         at=at,
         by=author.by,
         commit=author.commit,
+        dirty=author.dirty,
         url=environment.url,
         requests=environment.requests,
         models=models,

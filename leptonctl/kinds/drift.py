@@ -69,13 +69,13 @@ def _silent(address: str, live: Live) -> Iterator[Drift]:
         # a server that answers is alive even when its beat is not seen: it may use another copy of the store
         answers = live.answering is not None and live.answering.id == server.id
         if live.answering is not None and not server.stopped and server.id not in live.alive and not answers:
-            yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life")
+            yield Drift(address=address, drift_class="note", reason=f"server {server.id} shows no sign of life; {_forgetting(server)}")
 
 
 def unserved(name: str, live: Live) -> str:
     """Why nothing is known to serve an environment that this host does not run and no server is registered for."""
     if live.placement == "elsewhere":
-        return f"served by nobody yet: run `leptonctl serve {name}` where it belongs"
+        return f"served by nobody{'' if live.was_served else ' yet'}: run `leptonctl serve {name}` where it belongs"
     return "no server of this environment can be seen from here"
 
 
@@ -87,7 +87,14 @@ def _elsewhere(address: str, live: Live, recorded: int) -> Iterator[Drift]:
             # of a host that an apply is to heal from there, silence is not known to be death
             silent = live.placement == "here" and server.id not in live.alive
             drift_class: DriftClass = "unobserved" if silent else "note"
+            if server.id not in live.alive and not silent:
+                reason += f"; {_forgetting(server)}"
             yield Drift(address=address, drift_class=drift_class, reason=f"unhealthy: {reason}", recorded=recorded, live=server.deployment)
+
+
+def _forgetting(server: ServerRecord) -> str:
+    """How to be told no more of a server that is dead for good."""
+    return f"`leptonctl server forget {server.id}` removes its record"
 
 
 def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool = True) -> str:

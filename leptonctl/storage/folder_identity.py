@@ -42,7 +42,7 @@ def standing(root: Path) -> Standing:
     record = _read(root)
     if record is None:
         return Standing(place="unmarked")
-    here = _path(root)
+    here = path_of(root)
     if record.inode == root.stat().st_ino or (record.machine, record.path) == (machine_id(), here):
         return Standing(place="ours", record=record)
     other = _read(Path(record.path)) if record.machine == machine_id() else None
@@ -56,7 +56,7 @@ def mark(root: Path, *, anew: bool = False) -> FolderRecord:
         id=before.id if before is not None and not anew else os.urandom(8).hex(),
         machine=machine_id(),
         inode=root.stat().st_ino,
-        path=_path(root),
+        path=path_of(root),
     )
     if record != before:
         folder = ensure_dot_folder(root)
@@ -65,11 +65,25 @@ def mark(root: Path, *, anew: bool = False) -> FolderRecord:
     return record
 
 
+def is_other(root: Path, recorded: str) -> bool:
+    """Whether a folder recorded by its path ("": none) is a project's still, and another one than that at `root`.
+
+    False for a folder that was moved away or has lost its record, and in a copy, of which `standing` tells.
+    """
+    if recorded in {"", path_of(root)}:
+        return False
+    there, here = _read(Path(recorded)), standing(root)
+    if there is None or here.place not in {"ours", "unmarked"}:
+        return False
+    return here.record is None or here.record.id != there.id
+
+
 def _read(root: Path) -> FolderRecord | None:
     with suppress(OSError, BadRecord):
         return decode((root / DOT_FOLDER / NAME).read_bytes(), FolderRecord)
     return None
 
 
-def _path(root: Path) -> str:
+def path_of(root: Path) -> str:
+    """The path of a project's folder as it is recorded, links resolved."""
     return os.fsencode(os.path.realpath(root)).decode("utf-8", "backslashreplace")

@@ -182,8 +182,9 @@ STATE = State(
     current=POINTERS,
     environments={
         "prod": Environment(
-            platform={"type": "server", "host": "127.0.0.1", "port": 8080}, protected=True, host="ci-3", url="http://127.0.0.1:8080",
-            deployment=12, commit="4f0c1d2", served={"spam": {_digest("d4"): Served(version="v2", digest=_digest("b2"), deployment=12)}},
+            platform={"type": "server", "host": "127.0.0.1", "port": 8080}, protected=True, host="ci-3",
+            folder="/srv/mail-safety", url="http://127.0.0.1:8080", deployment=12, commit="4f0c1d2",
+            served={"spam": {_digest("d4"): Served(version="v2", digest=_digest("b2"), deployment=12)}},
         )
     },
     sealed={"model/spam@v2": Seal(digest=_digest("b2"), declaration=_digest("4b"), environment="prod", at=AT)},

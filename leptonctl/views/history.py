@@ -113,6 +113,9 @@ def _way_back(entries: list[Mapping[str, Any]]) -> list[str]:
             if place.member in withdrawn:
                 # this was the way back
                 return []
+            if place.member is not None and entry["deployment"] is None:
+                # a state was restored or adopted: what was in force before is no earlier deployment
+                return []
             if place.member is not None and change["before"] and change["after"]:
                 effect = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
                 return [f"Last switch: {printable(title(entry))}. `leptonctl rollback {printable(binding)}`{effect}."]

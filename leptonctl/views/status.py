@@ -8,7 +8,7 @@ from leptonctl.views.records import commit_text, metrics_text, seen_text, short,
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import table
 
-NOTHING = "No environment is bound yet. `leptonctl plan` shows what an apply would bind."
+NOTHING = "No environment is bound. `leptonctl plan` shows what an apply would bind."
 LEAST = 24
 """Columns that metrics may always take."""
 REMEDIES = {
@@ -21,8 +21,26 @@ REMEDIES = {
 
 def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 100, now: str | float | None = None) -> str:
     """One block per environment, without a trailing newline."""
-    blocks = [_environment(e, Style(color), color=color, width=width, now=now) for e in status["environments"]]
+    style, differences = Style(color), status.get("differences") or []
+    blocks = []
+    for environment in status["environments"]:
+        own = _differences([d for d in differences if d["environment"] == environment["name"]], style, width)
+        blocks.append("\n".join([_environment(environment, style, color=color, width=width, now=now), *own]))
+    shown = {environment["name"] for environment in status["environments"]}
+    for name in dict.fromkeys(d["environment"] for d in differences if d["environment"] not in shown):
+        own = _differences([d for d in differences if d["environment"] == name], style, width)
+        blocks.append("\n".join([f"{style.bold(printable(name))}  not bound", *own]))
     return "\n\n".join(blocks) if blocks else NOTHING
+
+
+def _differences(entries: Sequence[Mapping[str, Any]], style: Style, width: int) -> list[str]:
+    """How what is declared differs from what is bound."""
+    lines = []
+    for entry in entries:
+        of = f"{entry['model']}: " if entry["model"] else ""
+        place = f" ({entry['file']}:{entry['line']})" if entry["file"] else ""
+        lines.append(trouble(f"{of}{entry['reason']}{place}", style, width, indent=2))
+    return lines
 
 
 def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None) -> str:
@@ -32,17 +50,31 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
         # where nothing is bound, no server has to run
         head.append(_health(environment.get("healthy"), style))
     head += [style.dim("elsewhere")] if environment.get("placement") == "elsewhere" else []
+    head += [style.dim(f"run by {_runner(environment)}")] if environment.get("placement") == "here" and not _is_here(environment) else []
     head += [style.dim("protected")] if environment.get("protected") else []
     head += [style.dim(commit_text(environment))] if environment.get("commit") else []
+    head += [style.dim(f"rewind baseline {short(environment['baseline'])}")] if environment.get("baseline") else []
     head += [f"deployment {environment['deployment']}"] if environment.get("deployment") else []
     lines = [_wrapped(head, width)]
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
-    reason = environment.get("reason") if environment.get("placement") == "elsewhere" else ""
     # no apply from here repairs it
+    reason = "" if _is_here(environment) else environment.get("reason")
     lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
-    return "\n".join([*lines, *ways, *(servers or ([trouble(reason, style, width, indent=2)] if reason else []))])
+    # the servers say themselves what is wrong with them, and in a copy they are not its own
+    unsaid = reason if reason and (not servers or environment.get("copy")) else ""
+    return "\n".join([*lines, *ways, *servers, *([trouble(unsaid, style, width, indent=2)] if unsaid else [])])
+
+
+def _is_here(environment: Mapping[str, Any]) -> bool:
+    """Whether this folder runs the environment, so that an apply repairs what serves."""
+    return bool(environment.get("here", environment.get("placement") != "elsewhere"))
+
+
+def _runner(environment: Mapping[str, Any]) -> str:
+    """The folder that runs an environment, with its host."""
+    return printable(":".join(filter(None, [environment.get("host"), environment.get("folder")])) or "another folder")
 
 
 def _url(environment: Mapping[str, Any]) -> list[str]:
@@ -121,9 +153,9 @@ def _model_rows(models: Sequence[Mapping[str, Any]], now: str | float | None, *,
 
 
 def servers_lines(environment: Mapping[str, Any], *, color: bool, width: int, now: str | float | None) -> list[str]:
-    """The servers of an environment, unless there is only one that this host runs: the bindings and the URL tell of it."""
+    """The servers of an environment, unless there is only one that this folder runs: the bindings and the URL tell of it."""
     servers, style = environment.get("servers") or [], Style(color)
-    if not servers or (environment.get("placement") != "elsewhere" and len(servers) == 1):
+    if not servers or (_is_here(environment) and len(servers) == 1):
         return []
     troubles = [trouble(f"{s['id']} {s['reason']}", style, width, indent=2) for s in servers if s["reason"]]
     return [servers_table(servers, color=color, width=width, now=now), *troubles]

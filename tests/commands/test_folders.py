@@ -1,7 +1,9 @@
 """Whether a project's folder is the one whose servers are recorded (protocols 5, faults A3, A4)."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +55,14 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     assert pid_of(root) == pid
     assert projects.state_file(root).read_bytes() == before
     assert is_in_place(root)
+    # status says why, and not that a server is missing
+    (dev,) = shown(copy, "status", schema="status")["environments"]
+    assert (dev["copy"], dev["here"], dev["healthy"]) == (True, False, False)
+    text = " ".join(run(copy, "status", "--check", code=1).stdout.split())
+    assert f"this folder is a copy: environment/dev was recorded for {root}, which still exists" in dev["reason"]
+    assert "! this folder is a copy: environment/dev was recorded for" in text
+    assert "how to repair" not in text
+    assert shown(root, "status", schema="status")["environments"][0]["copy"] is False
     # it may be read and built, and be made a project of its own
     run(copy, "build")
     assert refused(copy, "state", "adopt", "--moved", "--yes")["id"] == "copied-folder"
@@ -88,10 +98,22 @@ def test_a_moved_folder_goes_on(root: Path) -> None:
     moved = root.rename(root.parent / "moved")
     assert is_in_place(moved)
     assert pid_of(moved) == pid
+    run(moved, "server", "restart", "dev")
+    pid = pid_of(moved)
+    (server,) = shown(moved, "server", "list")["servers"]
+    assert server["alive"] is True, "no record is left of the server that was stopped, which no longer reached its store"
     bind(moved, "v1")
     apply(moved)
     assert json.loads((moved / ".leptonctl" / "folder").read_bytes())["path"] == str(moved)
+    again = moved.rename(root.parent / "again")
+    os.kill(pid, signal.SIGKILL)
+    assert apply(again)["healed"] == ["dev"]
+    pid = pid_of(again)
+    (server,) = shown(again, "server", "list")["servers"]
+    assert server["alive"] is True, "nor of one that was killed"
+    moved = again.rename(moved)
     run(moved, "destroy", "--yes")
+    assert [s["stopped"] for s in shown(moved, "server", "list")["servers"]] in ([], [True])
     assert processes.running_server(moved, "dev") is None
     assert process_start(pid) is None
 
@@ -103,6 +125,9 @@ def test_a_folder_that_was_moved_by_copying_is_asked_about(root: Path) -> None:
     shutil.rmtree(root)
     problem = refused(copy, "apply", "--yes")
     assert (problem["id"], "--moved" in problem["hint"]) == ("copied-folder", True)
+    (dev,) = shown(copy, "status", schema="status")["environments"]
+    assert dev["reason"].startswith("this folder was moved or is a copy: ")
+    assert "leptonctl state adopt --moved" in dev["reason"]
     adopted = json.loads(run(copy, "state", "adopt", "--moved", "--yes", "--json").stdout)
     assert problems("state_takeover", adopted) == []
     apply(copy)

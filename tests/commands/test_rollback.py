@@ -23,6 +23,37 @@ def test_after_a_destroy_it_returns_to_what_was_bound_before(tiny: Tiny) -> None
     assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v1"]
 
 
+def refusal(root: Path, *arguments: str) -> str:
+    """The message of a rollback that is refused, on one line."""
+    done = projects.run("rollback", *arguments, "--yes", cwd=root)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return " ".join(done.stderr.split())
+
+
+def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
+    """The numbers of the deployments; after a restore the later ones; and the line of YAML that is not bound."""
+    root = tiny()
+    file = root / "environment-dev.yaml"
+    assert "dev has no deployment yet" in refusal(root, "dev", "--to", "9")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    assert "dev has deployment 1, all of what is bound now or withdrawn: dev has nothing to return to" in refusal(root, "dev", "--to", "9")
+    projects.edit(file, "line: v1", "line: v2")
+    assert "environment-dev.yaml:4 binds v2, which is not bound: write v1 to take that back" in refusal(root, "dev")
+    assert projects.run("state", "backup", "before.json", cwd=root).returncode == 0
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    assert "dev has deployments 1, 2; one can return to 1;" in refusal(root, "dev", "--to", "9")
+
+    assert projects.run("state", "restore", "before.json", "--yes", cwd=root).returncode == 0
+    assert "one can return to 2;" in refusal(root, "dev", "--to", "9")
+    for target in ("dev", "dev/line"):
+        message = refusal(root, target)
+        assert "has bound nothing else before what it binds now" in message
+        assert f"later deployments did (2): `leptonctl rollback {target} --to 2`" in message
+    assert "Last switch" not in projects.run("history", cwd=root).stdout, "it is no earlier deployment that a rollback would find"
+    assert projects.run("rollback", "dev", "--to", "2", "--yes", cwd=root).returncode == 0
+    assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v2"]
+
+
 def test_the_history_names_the_deployments_that_rollback_takes(tiny: Tiny) -> None:
     root = tiny()
     assert projects.run("apply", "--yes", cwd=root).returncode == 0

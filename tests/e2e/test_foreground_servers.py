@@ -140,7 +140,7 @@ def test_a_server_that_hangs_is_reported_and_not_waited_for(prod: Path) -> None:
         assert bind(prod, "v2")["seconds"] < 5
         ((kind, reason),) = drift(prod)
         assert kind == "note"
-        assert reason == f"server {hanging} shows no sign of life"
+        assert reason == f"server {hanging} shows no sign of life; `leptonctl server forget {hanging}` removes its record"
         assert reason in projects.run("plan", cwd=prod).stdout
         assert projects.run("plan", "--detailed-exitcode", cwd=prod).returncode == 0, "a note is not a change"
         process.send_signal(signal.SIGCONT)

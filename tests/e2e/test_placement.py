@@ -1,19 +1,24 @@
 """Where an environment runs is declared: apply starts servers only for `run: here`, and reads the others from the store."""
 
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from leptonctl.deploying import addresses
 from tests import projects
 from tests.e2e import clones
 from tests.e2e.clones import serving, until_serves
 
 NOBODY = "served by nobody yet: run `leptonctl serve prod` where it belongs"
+UNSERVED = NOBODY.replace(" yet", "")
 
 
 @pytest.fixture
@@ -62,7 +67,8 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         assert notes(machine) == [("note", NOBODY)]
         prod = projects.served(machine, "prod")
         assert (prod["placement"], prod["healthy"], prod["reason"], prod["servers"]) == ("elsewhere", False, NOBODY, [])
-        assert NOBODY in projects.run("status", cwd=machine).stdout
+        checked = projects.run("status", "--check", cwd=machine)
+        assert (checked.returncode, NOBODY in checked.stdout) == (1, True), "a monitor is told, wherever it runs"
 
     with serving(host) as (url, process):
         until_serves(url, 1)
@@ -76,6 +82,7 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
             assert server["since"] is not None
             assert server["seen"] is not None
             assert plan(machine)["drift"] == []
+            assert projects.run("status", "--check", cwd=machine).returncode == 0
         text = projects.run("status", cwd=runner).stdout
         assert "not observed" not in text
         assert re.search(rf"{server['id']} +{url} +#1 +just now +\d s ago", text), text
@@ -87,13 +94,18 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
         dead = f"server {server['id']} shows no sign of life"
-        assert notes(runner) == [("note", f"unhealthy: {dead}")]
+        assert notes(runner) == [("note", f"unhealthy: {dead}; `leptonctl server forget {server['id']}` removes its record")]
         prod = projects.served(runner, "prod")
         assert (prod["healthy"], prod["reason"], prod["servers"][0]["alive"]) == (False, dead, False)
+        checked = projects.run("status", "--check", cwd=runner)
+        assert (checked.returncode, "shows no sign of life" in checked.stdout) == (1, True)
         assert apply(runner)[-1]["healed"] == []
         assert projects.processes(runner.parent) == {}
         write(runner, "line: v2", "line: v1")
-        assert bound(apply(runner)) == f"v2 → v1; {NOBODY}", "a dead server is not waited for"
+        assert bound(apply(runner)) == f"v2 → v1; {UNSERVED}", "a dead server is not waited for"
+        projects.run("server", "forget", server["id"], cwd=runner)
+        assert projects.served(runner, "prod")["reason"] == UNSERVED, "once it was served, nothing says `yet`"
+        assert notes(runner) == [("note", UNSERVED)]
 
 
 def test_an_edited_placement_stops_and_starts_this_hosts_server(line: Path) -> None:
@@ -137,6 +149,48 @@ def test_an_address_of_another_machine_is_refused_before_anything_is_built(line:
         write(line, r"port: \d+", f"port: {taken.getsockname()[1]}")
         (problem,) = plan(line, 1)["diagnostics"]
         assert problem["id"] == "port-in-use"
+
+
+def test_only_the_folder_that_is_recorded_runs_an_environment_here(machines: tuple[Path, Path]) -> None:
+    """Law 10: a second clone on the same host sees its server in the store, moves it through the store, and never starts or heals it."""
+    first, second = machines
+    for machine in machines:
+        write(machine, "type: server", "type: server, run: here")
+    apply(first)
+    (pid,) = projects.processes(first)
+    assert plan(second)["diagnostics"] == []
+    prod = projects.served(second, "prod")
+    port = urlsplit(str(prod["url"])).port or 0
+    assert (prod["healthy"], prod["here"], prod["folder"], len(prod["servers"])) == (True, False, str(first), 1)
+    assert projects.served(first, "prod")["here"] is True
+    checked = projects.run("status", "--check", cwd=second)
+    assert (checked.returncode, f":{first}" in checked.stdout) == (0, True)
+    write(second, "line: v1", "line: v2")
+    assert bound(apply(second)) == "v1 → v2"
+    assert projects.status_record(str(prod["url"])).deployment == 2, "it was waited for"
+    assert projects.served(first, "prod")["folder"] == str(first), "the move leaves it where it runs"
+    for command in ("stop", "restart"):
+        done = projects.run("server", command, "prod", cwd=second)
+        assert (done.returncode, "error[not-here]" in done.stderr, str(first) in done.stderr) == (1, True, True)
+    assert list(projects.processes(first)) == [pid]
+
+    os.kill(pid, signal.SIGKILL)
+    clones.until(lambda: addresses.port_free("127.0.0.1", port))
+    assert "heal" not in {d["class"] for d in plan(second)["drift"]}
+    assert apply(second)[-1]["healed"] == []
+    checked = projects.run("status", "--check", cwd=second)
+    assert (checked.returncode, "shows no sign of life" in checked.stdout, "leptonctl plan" in checked.stdout) == (1, True, False)
+    write(first, "line: v1", "line: v2")
+    assert apply(first)[-1]["healed"] == ["prod"]
+    (pid,) = projects.processes(first)
+
+    # what a folder ran that is gone belongs to the next one that applies
+    os.kill(pid, signal.SIGKILL)
+    clones.until(lambda: addresses.port_free("127.0.0.1", port))
+    shutil.rmtree(first)
+    assert apply(second)[-1]["healed"] == ["prod"]
+    assert len(projects.processes(second)) == 1
+    assert projects.run("status", "--check", cwd=second).returncode == 0
 
 
 def test_two_environments_elsewhere_may_have_one_address(machines: tuple[Path, Path]) -> None:

@@ -263,6 +263,16 @@ def test_servers_by_hand_wait_for_the_first_deployment_and_have_names(machines: 
         assert "nothing is bound in prod yet: waiting for its first deployment" in err
 
 
+def test_a_port_that_is_in_use_is_answered_with_the_option_that_serve_takes(prod: Path) -> None:
+    (server,) = asked("servers", "server", "list", cwd=prod)["servers"]
+    message = refused("port-in-use", "serve", "prod", cwd=prod)
+    assert f"is used by server {server['id']} of prod" in message
+    assert "`leptonctl serve prod --port PORT` starts another server beside it" in message
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        message = refused("port-in-use", "serve", "prod", "--port", str(other.getsockname()[1]), cwd=prod)
+        assert "`--port`" in message
+
+
 def test_a_server_by_hand_finishes_what_is_in_flight_when_its_terminal_closes(machines: tuple[Path, Path]) -> None:
     """D6: SIGHUP is like SIGTERM."""
     runner, host = machines

@@ -89,6 +89,8 @@ def test_servers_elsewhere_are_judged_by_their_records() -> None:
     """Nothing here can repair them, so that each is a note, and none is a change."""
     elsewhere = Live(placement="elsewhere", head=head(3))
     assert lines(elsewhere) == [("note", "served by nobody yet: run `leptonctl serve prod` where it belongs")]
+    stopped = replace(elsewhere, was_served=True)
+    assert lines(stopped) == [("note", "served by nobody: run `leptonctl serve prod` where it belongs")]
     assert lines(replace(elsewhere, servers=(server(),), alive=ALIVE)) == []
     for servers, reason in (
         ((server(),), "server s1 shows no sign of life"),
@@ -100,13 +102,14 @@ def test_servers_elsewhere_are_judged_by_their_records() -> None:
         for placement in ("elsewhere", "here"):
             live = replace(elsewhere, placement=placement, servers=servers, alive=alive)
             drift_class = "unobserved" if placement == "here" and not alive else "note"
-            assert lines(live) == [(drift_class, f"unhealthy: {reason}")]
+            way = "" if placement == "here" or alive else "; `leptonctl server forget s1` removes its record"
+            assert lines(live) == [(drift_class, f"unhealthy: {reason}{way}")]
             assert lines(live, state(pending={"prod": pending(4)})) == []
 
 
 def test_a_second_server_that_went_silent_is_a_note() -> None:
     live = Live(here=True, running=True, answering=server(), servers=(server(), server(id="s2")), alive=ALIVE)
-    assert lines(live) == [("note", "server s2 shows no sign of life")]
+    assert lines(live) == [("note", "server s2 shows no sign of life; `leptonctl server forget s2` removes its record")]
 
 
 def test_an_environment_without_bindings_needs_no_server() -> None:
