@@ -73,7 +73,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
         *_check_folder(session, state, changes, drifted),
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, session.facts, but=purged),
-        *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
+        *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         *_check_placement(session, state, live, changes),
         *_on_holds(session, settled, state, changes, command),
         *recheck(session, settled, state),
@@ -165,7 +165,14 @@ def _observe_checkout(session: Session, state: State | None, changes: Sequence[C
 
 
 def _check_rules(
-    session: Session, settled: Settled, state: State | None, changes: Sequence[Change], checkout: Checkout, *, allow_rewind: bool
+    session: Session,
+    settled: Settled,
+    state: State | None,
+    changes: Sequence[Change],
+    checkout: Checkout,
+    *,
+    allow_rewind: bool,
+    command: str,
 ) -> tuple[Diagnostic, ...]:
     """The diagnostics of changes that may not be applied. Failure (exit 3) for those that no flag allows."""
     declared = environments(session.declarations)
@@ -175,7 +182,8 @@ def _check_rules(
         recipes = session.store.recipes(set(edited.values())) if edited else {}
         problems += rules.sealed(settled.by_address, state, recipes)
     problems += rules.protection(declared, changes, state)
-    problems += rules.readmissions(bindings(session.declarations), changes, session.declarations.built, state, settled.results)
+    declared_bindings, built = bindings(session.declarations), session.declarations.built
+    problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=command == "rollback")
     problems += local_states(session)
     if has_errors(problems):
         raise Failure(problems, INVALID)
