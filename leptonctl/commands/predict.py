@@ -10,11 +10,12 @@ from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
-from leptonctl.core.address import full
+from leptonctl.core.address import covers, full, parse
 from leptonctl.core.codec import convert, decode
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
+from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.project.edits import replacing
@@ -135,6 +136,20 @@ def from_provider(problem: ProviderError) -> Failure:
     return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
 
 
+def _unbound(address: str, settled: Settled) -> Failure:
+    """The answer for an environment, and for a binding that is declared only: its version is not what serves."""
+    place = parse(address)
+    if place.member is None:
+        members = sorted(parse(other).member or "" for other in settled.by_address if covers(address, other) and parse(other).member)
+        detail = f"{place.name} is an environment, which may bind several models"
+        hint = f"name one: {' or '.join(f'{place.name}/{member}' for member in members or ['MODEL'])}"
+        return fail("usage", "This names no model", detail, hint=hint)
+    version = settled.by_address[address].version
+    declared = f"; {version} is declared, but not applied" if version else ""
+    hint = f"name a version: `leptonctl predict {place.member}@{version or 'VERSION'}`"
+    return fail("not-bound", "The environment binds nothing here", f"{place.name} binds no {place.member}{declared}", hint=hint)
+
+
 def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
     hashing = manifest.privacy
     return read_secret(hashing.key, session.root) if hashing and hashing.hash and isinstance(hashing.key, dict) else None
@@ -147,6 +162,8 @@ def _find_built(session: Session, target: str) -> _Built:
     known = {*settled.by_address, *current}
     address = full(target, known, session.address_kinds)
     bound = current[address] if address in current and current[address].effect else None
+    if bound is None and address in known and parse(address).kind == "environment":
+        raise _unbound(address, settled)
     version = named_version(session, settled, state, address if address in known else target)
     if version is None and bound is None:
         version = named_version(session, settled, state, model_node(session, target, settled.nodes).address)

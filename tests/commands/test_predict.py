@@ -125,3 +125,15 @@ def test_the_reading_options_of_the_dataset_are_used(tmp_path: Path) -> None:
     parquet = root / "plain.parquet"
     pl.read_csv(plain).write_parquet(parquet)
     assert predict(root, parquet, target="line@v1")["predictions"] == answer["predictions"], "another format has no use for them"
+
+
+def test_what_is_declared_but_not_bound_is_not_predicted(looking: Path, tmp_path: Path) -> None:
+    file = rows_file(tmp_path)
+    unbound = projects.run("predict", "dev/line", "--input", str(file), cwd=looking)
+    assert unbound.returncode == 1
+    assert unbound.stdout == ""
+    assert "error[not-bound]" in unbound.stderr
+    assert "leptonctl predict line@v2" in unbound.stderr
+    whole = projects.run("predict", "dev", "--input", str(file), cwd=looking)
+    assert whole.returncode != 0
+    assert "name one: dev/line" in whole.stderr
