@@ -310,6 +310,9 @@ def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
     lep(root, "apply", "--yes")
     assert "reason-missing" in lep(root, "freeze", "prod", code=1).stderr
     lep(root, "freeze", "prod", "--reason", "audit")
+    again = lep(root, "freeze", "prod", "--reason", "audit").stdout
+    assert "prod is frozen already: audit." in again
+    assert "may still return" in again
     bind(root, "v3")
     assert "held: prod is frozen since" in lep(root, "plan", code=6).stdout
     lep(root, "apply", "--yes", code=6)
