@@ -54,7 +54,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
         "a_version": first.version,
         "b_version": second.version,
         "fields": [*diff_fields(*_recipes(first, second))],
-        "metrics": metrics,
+        "metrics": cast("Json", metrics),
         "same_test_rows": same_rows,
         "common": _on_common_rows(outputs) if same_rows is False else None,
         "flips": outputs.flips.to_json() if outputs else None,

@@ -23,5 +23,5 @@ def test_two_reasons_name_two_ways_out() -> None:
 
 def test_one_reason_names_one() -> None:
     frozen, withdrawn = hold_of(CHANGE, FROZEN), hold_of(CHANGE, None, withdrawals=[WITHDRAWN])
-    assert frozen is not None and withdrawn is not None  # noqa: PT018
+    assert frozen is not None and withdrawn is not None
     assert (frozen.hint, withdrawn.hint) == (UNFREEZE, READMIT)
