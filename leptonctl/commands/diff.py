@@ -8,7 +8,7 @@ from leptonctl.commands.results import join_results
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.show_version import direction
-from leptonctl.core.address import full
+from leptonctl.core.address import full, parse, short, version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.plan import Settled
@@ -19,6 +19,10 @@ from leptonctl.kinds.environment import bindings
 
 if TYPE_CHECKING:
     from leptonctl.learning.outputs import CompareOutputs
+
+
+MOST = 3
+"""How many addresses a hint names."""
 
 
 class Side(Frozen):
@@ -68,7 +72,9 @@ def node_at(session: Session, name: str, nodes: Mapping[str, Node]) -> Node:
     """The node of a full or short address. Failure `unknown-address` when it is not declared."""
     address = full(name, nodes.keys(), session.address_kinds)
     if address not in nodes:
-        raise fail("unknown-address", "No such address", f"{name} is not declared", hint=did_you_mean(name, nodes))
+        of = [short(node) for node in nodes if version_of("model", parse(node).name, name) == node]
+        hint = f"write {' or '.join(of[:MOST])}: a version is named with its model" if of else did_you_mean(name, nodes)
+        raise fail("unknown-address", "No such address", f"{name} is not declared", hint=hint)
     return nodes[address]
 
 

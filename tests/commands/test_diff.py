@@ -114,3 +114,21 @@ def test_figures_of_other_test_rows_are_marked_and_measured_again_on_common_ones
     same = diff(root, "line@v1", "line@v3")
     assert (same["same_test_rows"], same["common"]) == (True, None)
     assert "*" not in projects.run("diff", "line@v1", "line@v3", cwd=root).stdout
+
+
+def test_the_digest_that_the_leaderboard_prints_is_a_name(looking_copy: Callable[[], Path]) -> None:
+    root = looking_copy()
+    old = json.loads(projects.run("show", "line@v2", "--json", cwd=root).stdout)["version"]["digest"].removeprefix("sha256:")[:12]
+    projects.edit(root / "leptonctl.yaml", "strength: 0.5", "strength: 0.25")
+    board = projects.run("leaderboard", "line", cwd=root).stdout
+    assert old in board
+    assert f"line --yaml {old}" in " ".join(board.split())
+    assert diff(root, old, "line@v2")["fields"] == diff(root, f"line@{old}", "line@v2")["fields"] != []
+    assert f"digest {old}" in projects.run("show", old, cwd=root).stdout
+    # a declared one too, and for `verify`
+    now = json.loads(projects.run("show", "line@v1", "--json", cwd=root).stdout)["version"]["digest"].removeprefix("sha256:")[:12]
+    for name in (now, f"line@{now}"):
+        done = projects.run("verify", name, "--json", cwd=root)
+        assert json.loads(done.stdout)["address"] == "model/line@v1", done.stdout + done.stderr
+    bare = projects.run("diff", "v1", "v2", cwd=root)
+    assert "hint: write line@v1: a version is named with its model" in bare.stderr
