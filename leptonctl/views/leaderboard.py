@@ -80,7 +80,7 @@ def _version(row: Mapping[str, Any], style: Style) -> str:
 
 def _built(row: Mapping[str, Any], now: str | float | None) -> str:
     if not row["built"]:
-        return "not built"
+        return "freed" if row.get("freed") else "not built"
     return f"{when(row['at'])}" + (f" in {duration(row['seconds'])}" if now is None and row["seconds"] else "")
 
 

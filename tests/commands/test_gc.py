@@ -166,6 +166,25 @@ def test_while_something_is_built_nothing_is_freed_at_once(root: Path) -> None:
     assert collect(root)["freed"] > 0
 
 
+def test_what_was_freed_is_said_to_be_freed(root: Path) -> None:
+    digest = next(row["digest"] for row in shown(root, "leaderboard", "line")["rows"] if row["version"] == "v3")
+    collect(root)
+    story = shown(root, "show", f"line@{digest}")
+    assert problems("show", story) == []
+    assert {step["name"] for step in story["version"]["steps"] if step["freed"]} >= {"train", "export"}
+    text = run(root, "show", f"line@{digest}").stdout
+    assert "Not evaluated yet" not in text
+    assert "no result yet" not in text
+    assert "its artifacts were freed" in text
+    board = shown(root, "leaderboard", "line")
+    assert problems("leaderboard", board) == []
+    assert {row["version"]: row["freed"] for row in board["rows"]} == {"v1": False, "v2": False, "v3": True}
+    assert "freed" in run(root, "leaderboard", "line").stdout
+    # a declared one that was freed, too: it can be built as it is
+    projects.edit(root / "model-line.yaml", "versions:\n", f"versions:\n{V3}")
+    assert "`leptonctl build line@v3` builds it again" in " ".join(run(root, "show", "line@v3").stdout.split())
+
+
 def test_it_says_why_what_stays_does_and_until_when(root: Path) -> None:
     collect(root)
     shown_ = collect(root)
