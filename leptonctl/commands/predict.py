@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 Form: TypeAlias = Literal["csv", "jsonl", "parquet", "records"]
 ENDINGS: Mapping[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
+INPUT_HINTS = {
+    "bad-encoding": "name the file's encoding, for example `--encoding latin-1`",
+    "bad-delimiter": "name the delimiter, for example `--delimiter ';'`",
+    "data-contract": "correct the rows, or name a text that means missing: `--missing-value TEXT`",
+    "empty-data": "check that the file is complete",
+}
+"""An input file is read as the command line says: no YAML is about it."""
+
 
 class Reading(Frozen):
     """How the input is read, as far as the command line says: None is how the dataset of the version is read."""
@@ -74,6 +82,7 @@ def predict(
         parts = predict_batches(onnx, manifest, source, reader, options, key=_privacy_key(session, manifest), name=str(source))
         return {**report, **_written(parts, output, form)}
     except ProviderError as problem:
+        problem.hint = INPUT_HINTS.get(problem.id, problem.hint)
         raise from_provider(problem) from problem
 
 
@@ -132,7 +141,8 @@ def _options(built: _Built, reader: Source, reading: Reading) -> SourceOptions:
 
 def from_provider(problem: ProviderError) -> Failure:
     """The Failure of a ProviderError; its place in a data file goes into the detail."""
-    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line else ""
+    known = f"line {problem.line}" in problem.detail
+    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line and not known else ""
     return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
 
 
@@ -172,6 +182,11 @@ def _find_built(session: Session, target: str) -> _Built:
     key = bound.key("export") if bound else version.keys.get("export") if version else None
     export = session.store.results([key]).get(key) if key else None
     if export is None:
+        purged = session.store.purged(version.keys.values()) if version else {}
+        for tombstone in purged.values():
+            detail = f"it held rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}"
+            hint = "build and name a version whose data does not have them"
+            raise fail("purged", "The results of this version were purged", detail, hint=hint)
         raise fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
     data = cast("dict[str, dict[str, Json]]", recipe.get("data") or {})
     return _Built(export=export, source=data.get("source") or {})

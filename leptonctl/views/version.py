@@ -55,6 +55,8 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
     for binding in version["bound"]:
         since = f" since {when(binding['since'], now)}" if binding["since"] else ""
         lines.append(f"bound in {printable(binding['environment'])}{since}, deployment {binding['deployment']}")
+    if version["asked"] != version["address"] and all(b.get("address") != version["asked"] for b in version["bound"]):
+        lines.append(style.yellow(f"not bound in {printable(version['asked'].partition('/')[2])}: this is what the YAML declares"))
     if not version["bound"]:
         lines.append(style.dim("bound nowhere"))
     return "\n".join(lines)
