@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from leptonctl.cli.options import Expect, LockTimeout, Only, Reason, Rewind, Yes, terminal_of
-from leptonctl.cli.planned import conclude, consent_to_plan, plan_exit_code, show_plan, wait_for_lock
+from leptonctl.cli.planned import SAVED, conclude, consent_to_plan, plan_exit_code, show_plan, wait_for_lock
 
 
 def plan(
@@ -51,7 +51,7 @@ def apply(
     from leptonctl.commands.apply import apply as command
 
     terminal = terminal_of(ctx)
-    consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None)
+    consent = consent_to_plan(terminal, assume_yes=yes or plan_file is not None, hint=SAVED)
     saved = terminal.path(plan_file) if plan_file is not None else None
     request = Request(plan_file=saved, only=only or (), expect=expect, allow_rewind=allow_rewind, reason=reason)
     reporter = terminal.reporter()

@@ -60,7 +60,7 @@ def _run(words: Sequence[str], terminal: Terminal) -> int:
 
 
 def _usage(problem: click.UsageError, words: Sequence[str]) -> Diagnostic:
-    command = problem.ctx.command_path if problem.ctx is not None else "leptonctl"
+    command = problem.ctx.command_path if problem.ctx is not None else _command_path(words)
     hint = getattr(problem, "hint", "") or f"`{command} --help` lists its arguments and options"
     if isinstance(problem, click.NoSuchOption):
         typed = option_word(problem.option_name, words)
@@ -73,6 +73,18 @@ def _usage(problem: click.UsageError, words: Sequence[str]) -> Diagnostic:
     if hasattr(problem, "hint"):
         return error("unknown-command", "There is no such command", problem.message, hint=hint)
     return error("usage", "The command line is incomplete or not understood", problem.format_message(), hint=hint)
+
+
+def _command_path(words: Sequence[str]) -> str:
+    """The command that the words name, where a usage error does not say of which it is."""
+    path: list[str] = ["leptonctl"]
+    command: click.Command = root()
+    for word in words:
+        inner = command.get_command(click.Context(command), word) if isinstance(command, click.Group) else None
+        if inner is not None:
+            path.append(word)
+            command = inner
+    return " ".join(path)
 
 
 def _bug(bug: Exception, words: Sequence[str], directory: Path | None) -> Diagnostic:

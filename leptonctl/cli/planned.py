@@ -53,10 +53,10 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
     return CHANGES if detailed and plan.has_effect else OK
 
 
-def consent_to_plan(terminal: Terminal, *, assume_yes: bool) -> Callable[[Plan], bool]:
+def consent_to_plan(terminal: Terminal, *, assume_yes: bool, hint: str = "add --yes") -> Callable[[Plan], bool]:
     """A function that shows the plan and asks for consent, once for each effect; a plan without effect needs none."""
     ask: Callable[[Plan], bool] = terminal.consent(
-        lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect, hint=SAVED
+        lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect, hint=hint
     )
     consented: set[str] = set()
 

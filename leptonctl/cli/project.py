@@ -13,7 +13,9 @@ from leptonctl.core.diagnostic import ERROR, INVALID, OK, has_errors
 def init(
     ctx: typer.Context,
     from_file: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A table to learn from.")] = None,
-    target: Annotated[str | None, typer.Option("--target", metavar="COL", help="The column of that table to predict.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COL", help="The column of that table to predict. Default: its last one.")
+    ] = None,
 ) -> int:
     """Create a project that is ready to apply, and report what was inferred."""
     from leptonctl.commands.init import init as command

@@ -18,7 +18,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     """Do the steps of the plan for these addresses (none: all)."""
     ensure_dot_folder(session.root)
     planned = plan_project(session, addresses=only)
-    broken = [problem for problem in planned.plan.diagnostics if problem.id == "data-contract"]
+    broken = [problem for problem in planned.plan.diagnostics if problem.id in ("data-contract", "source-changed")]
     if broken:
         raise Failure(broken)
     run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session))

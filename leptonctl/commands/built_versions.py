@@ -1,5 +1,6 @@
 """Model versions as they are declared, and as they were once declared: each with its recipe, its step keys and its results."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -15,6 +16,7 @@ from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, recipe_keys
 
 LEAST_DIGITS = 6
 """How many digits of a digest name a version."""
+DIGEST = re.compile(r"(sha256:)?[0-9a-f]{6,64}")
 
 
 class BuiltVersion(Frozen):
@@ -109,12 +111,15 @@ def find_version(versions: Iterable[BuiltVersion], model: str, text: str) -> Bui
 def named_version(session: Session, settled: Settled, state: State | None, name: str) -> BuiltVersion | None:
     """The version that a name means, without its results: declared, bound, or once built. None when it means something else.
 
-    `name`: a full address, `MODEL@VERSION` or `MODEL@DIGEST`. Failure `unknown-address` for a version that the model never had.
+    `name`: a full address, `MODEL@VERSION`, `MODEL@DIGEST`, or the first digits of a digest alone.
+    Failure `unknown-address` for a version that the model never had.
     """
     place = parse(name)
     if place.kind == "environment" and place.member is not None:
         return _bound_version(session, settled, state, name)
     model, at, version = name.removeprefix("model/").partition("@")
+    if not at and DIGEST.fullmatch(name):
+        return _of_digest(session, settled, name)
     if not at or place.kind == "dataset" or "/" in model:
         return None
     declared = declared_versions(settled, model)
@@ -123,6 +128,17 @@ def named_version(session: Session, settled: Settled, state: State | None, name:
         return named[0]
     former = former_versions(session, model, declared)
     return find_version([*declared, *former], model, version) if declared or former else None
+
+
+def _of_digest(session: Session, settled: Settled, text: str) -> BuiltVersion | None:
+    """The version of any model whose digest begins like this: of one recipe the declared one, else the one built."""
+    records = [record for record in session.store.all_recipes() if "algorithm" in record.recipe]
+    models = sorted(
+        {parse(address).name for address in (*settled.by_address, *(r.address for r in records)) if parse(address).kind == "model"}
+    )
+    declared = [version for model in models for version in declared_versions(settled, model)]
+    former = [version for model in models for version in former_versions(session, model, declared)]
+    return by_digest([*former, *reversed(declared)], text)
 
 
 def _bound_version(session: Session, settled: Settled, state: State | None, address: str) -> BuiltVersion | None:

@@ -1,14 +1,14 @@
 """`diff`: compares two versions or bindings: recipe fields, metrics, flips if they are comparable, size, data."""
 
-from collections.abc import Iterator, Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from leptonctl.commands.built_versions import BuiltVersion, named_version, with_results
 from leptonctl.commands.results import join_results
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.show_version import direction
-from leptonctl.core.address import full
+from leptonctl.core.address import full, parse, short, version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.plan import Settled
@@ -16,6 +16,13 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds.environment import bindings
+
+if TYPE_CHECKING:
+    from leptonctl.learning.outputs import CompareOutputs
+
+
+MOST = 3
+"""How many addresses a hint names."""
 
 
 class Side(Frozen):
@@ -37,15 +44,24 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
     first, second = (_side(session, settled, state, name) for name in (a, b))
     outcome_a, outcome_b = (join_results({name: name for name in side.results}, side.results) for side in (first, second))
     task = str(second.recipe.get("task"))
-    metrics = _metrics(outcome_a["metrics"], outcome_b["metrics"], _gated(session))
+    metrics = {
+        name: {**pair, "better": direction(session.catalog, task, name)}
+        for name, pair in _metrics(outcome_a["metrics"], outcome_b["metrics"], _gated(session))
+    }
+    same_rows = _same_test_rows(first, second)
+    # on one set of test rows the figures compare as they are
+    names = [n for n, pair in metrics.items() if (task, n) in session.catalog.metrics and None not in (pair["a"], pair["b"])]
+    outputs = _compared(session, first, second, [] if same_rows else names)
     return {
         "a": first.address,
         "b": second.address,
         "a_version": first.version,
         "b_version": second.version,
         "fields": [*diff_fields(*_recipes(first, second))],
-        "metrics": {name: {**pair, "better": direction(session.catalog, task, name)} for name, pair in metrics},
-        "flips": _flips(session, first, second),
+        "metrics": cast("Json", metrics),
+        "same_test_rows": same_rows,
+        "common": _on_common_rows(outputs) if same_rows is False else None,
+        "flips": outputs.flips.to_json() if outputs else None,
         "size": {"a": outcome_a.get("size"), "b": outcome_b.get("size")},
         "latency": None,
         "data": {"a": first.recipe.get("dataset"), "b": second.recipe.get("dataset")},
@@ -56,7 +72,9 @@ def node_at(session: Session, name: str, nodes: Mapping[str, Node]) -> Node:
     """The node of a full or short address. Failure `unknown-address` when it is not declared."""
     address = full(name, nodes.keys(), session.address_kinds)
     if address not in nodes:
-        raise fail("unknown-address", "No such address", f"{name} is not declared", hint=did_you_mean(name, nodes))
+        of = [short(node) for node in nodes if version_of("model", parse(node).name, name) == node]
+        hint = f"write {' or '.join(of[:MOST])}: a version is named with its model" if of else did_you_mean(name, nodes)
+        raise fail("unknown-address", "No such address", f"{name} is not declared", hint=hint)
     return nodes[address]
 
 
@@ -100,9 +118,16 @@ def _recipes(a: Side, b: Side) -> tuple[dict[str, Json], dict[str, Json]]:
     return left, right
 
 
-def _flips(session: Session, a: Side, b: Side) -> Json:
-    """How many rows of b's evaluation set change their label; None if one of the two is not built or they are not comparable."""
-    from leptonctl.learning.flips import flips
+def _same_test_rows(a: Side, b: Side) -> bool | None:
+    """Whether the metrics of both were measured on the same rows; None where one of them has none."""
+    rows = [cast("dict[str, Json]", s.results["prepare"].outputs.get("rows_digest") or {}) for s in (a, b) if "prepare" in s.results]
+    digests = [digest for sides in rows if (digest := sides.get("test")) is not None]
+    return digests[0] == digests[1] if len(digests) == len((a, b)) else None
+
+
+def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "CompareOutputs | None":
+    """Both on those of b's test rows that neither was trained on; None if one of the two is not built or they are not comparable."""
+    from leptonctl.learning.flips import compared
 
     if any(name not in side.results for side in (a, b) for name in ("prepare", "export")) or a.version is None or b.version is None:
         return None
@@ -112,4 +137,13 @@ def _flips(session: Session, a: Side, b: Side) -> Json:
         "bound_export": a.results["export"],
         "export": b.results["export"],
     }
-    return flips(session.store, session.root, needs, b.scoring)
+    return compared(session.store, session.root, needs, b.scoring, metrics)
+
+
+def _on_common_rows(outputs: "CompareOutputs | None") -> Json:
+    """The figures on the common rows; without any it is said why."""
+    if outputs is None:
+        return {"rows": 0, "excluded": 0, "metrics": {}, "reason": "the two cannot be compared on the same rows"}
+    metrics: Json = {name: {"a": pair.a, "b": pair.b} for name, pair in outputs.metrics.items()}
+    reason = outputs.not_comparable or ("" if outputs.rows else "; ".join(outputs.notes))
+    return {"rows": outputs.rows, "excluded": outputs.excluded, "metrics": metrics, "reason": reason}

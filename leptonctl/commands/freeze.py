@@ -47,6 +47,9 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
         environment_document(session, name)
     if not frozen and (recorded is None or name not in recorded.frozen):
         return {"environment": name, "frozen": None, "changed": False}
+    before = recorded.frozen.get(name) if recorded else None
+    if frozen and before is not None and before.reason == reason:
+        return {"environment": name, "frozen": plain(before), "changed": False, "before": None}
     session.pointers.begin()
     owner = owner_of(session, reason=reason)
     author = author_of(owner, "freeze" if frozen else "unfreeze")
@@ -58,7 +61,7 @@ def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str,
         session.switch(claim, author).locked(name, here=is_here(record, session.root)) as locked,
     ):
         session.pointers.note(note, lambda state: _with(locked.mine(state), name, value))
-    return {"environment": name, "frozen": plain(value) if value else None, "changed": True}
+    return {"environment": name, "frozen": plain(value) if value else None, "changed": True, "before": plain(before) if before else None}
 
 
 def _with(state: State, name: str, value: Freeze | None) -> State:

@@ -1,11 +1,11 @@
 """`gc`: frees artifacts that no lineage of the store refers to; the records that name them stay (protocols 6)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leptonctl.commands.folder import is_outside
-from leptonctl.commands.line import plan_project
+from leptonctl.commands.gc_needs import UNREADABLE, YOUNG, Need, Stays, by_reason, end_of_youth, needs_of
 from leptonctl.commands.session import Session
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode
@@ -19,7 +19,6 @@ from leptonctl.storage.claims import TERM_S
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.pointers import now
 from leptonctl.storage.records import BadRecordAt
-from leptonctl.storage.references import Needs
 from leptonctl.storage.store import StoredArtifact
 
 CONDEMNED_S = 24 * 3600.0
@@ -29,9 +28,10 @@ Consent = Callable[[Mapping[str, Json]], bool]
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a look at the store found. `origins`: artifact -> the results that name it, as (address, project)."""
+    """What a look at the store found. `origins`: artifact -> the results that name it, as (address, project); `stays`: why it stays."""
 
-    needed: set[str] = field(default_factory=set)
+    stays: Stays = field(default_factory=Stays)
+    sizes: dict[str, int] = field(default_factory=dict)
     origins: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     unneeded: list[StoredArtifact] = field(default_factory=list)
 
@@ -47,10 +47,14 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
     found = _look(session)
     is_shared = _is_shared(session)
     marks = {mark.digest: mark for mark in condemned.marks(session.objects)}
+    at_once = _freed_now(found, marks, at_once=not is_shared and not _is_busy(session))
     report: dict[str, Json] = {
         "artifacts": len(found.unneeded),
         "bytes": sum(artifact.size for artifact in found.unneeded),
-        "kept": len(found.needed),
+        "kept": sum(digest in found.sizes for digest in found.stays),
+        "stays": [*by_reason(found.stays, found.sizes)],
+        "now": len(at_once),
+        "now_bytes": sum(artifact.size for artifact in at_once),
         "freed": 0,
         "freed_bytes": 0,
         "condemned": 0,
@@ -81,36 +85,31 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
 
 def _look(session: Session) -> Findings:
     """What is needed and what is not. Failure when a record that may name artifacts cannot be read."""
-    needs = _needs(session)
-    found = Findings(needed=set(needs.artifacts))
+    needs = needs_of(session)
+    found = Findings()
+    for need in needs:
+        for digest in need.needs.artifacts:
+            found.stays.add(digest, need.reason, need.until)
     unreadable = _add_results(session, needs, found)
-    newest = time.time() - session.settings.keep_builds_s
     for artifact in session.store.artifacts():
-        # what no record names may be named by one that cannot be read
-        is_known = artifact.digest in found.origins or not unreadable
-        if is_known and artifact.digest not in found.needed and artifact.modified < newest:
+        found.sizes[artifact.digest] = artifact.size
+        if artifact.digest in found.stays:
+            continue
+        young = end_of_youth(artifact.modified, session.settings.keep_builds_s)
+        if young is not None:
+            found.stays.add(artifact.digest, YOUNG, young)
+        elif artifact.digest not in found.origins and unreadable:
+            # what no record names may be named by one that cannot be read
+            found.stays.add(artifact.digest, UNREADABLE)
+        else:
             found.unneeded.append(artifact)
     return found
 
 
-def _needs(session: Session) -> Needs:
-    """What is declared here, what this state points to, and what every lineage of the store refers to."""
-    settled = plan_project(session).settled
-    needs = Needs(keys=frozenset(key for key in settled.keys.by_place.values() if key))
-    state = session.pointers.read()
-    if state is not None:
-        needs |= references.needs_of_state(state)
-    for lineage in references.lineages(session.objects):
-        ours = state is not None and lineage == state.lineage
-        most = session.settings.keep_deployments if ours else None
-        needs |= references.needs_of_lineage(session.objects, lineage, deployments=most)
-    return needs
-
-
-def _add_results(session: Session, needs: Needs, found: Findings) -> bool:
+def _add_results(session: Session, needs: Sequence[Need], found: Findings) -> bool:
     """Add the artifacts of needed results, and who built what. True when a record that nobody needs cannot be read."""
     unreadable = False
-    bare_keys = {layout.bare(key) for key in needs.keys}
+    bare_keys = frozenset().union(*(need.bare for need in needs))
     for stored in session.store.all_results():
         if isinstance(stored, BadRecordAt):
             name = layout.result_key(stored.path)
@@ -119,11 +118,12 @@ def _add_results(session: Session, needs: Needs, found: Findings) -> bool:
             unreadable = True
             continue
         result = stored.result
-        artifacts = set(result.artifacts.values())
-        for digest in artifacts:
+        for digest in result.artifacts.values():
             found.origins.setdefault(digest, set()).add((result.address, _project_of(result)))
-        if layout.bare(result.key) in bare_keys or result.address in needs.addresses or artifacts & needs.graphs:
-            found.needed |= artifacts
+        for need in needs:
+            if need.names(result):
+                for digest in result.artifacts.values():
+                    found.stays.add(digest, need.reason, need.until)
     return unreadable
 
 
@@ -149,6 +149,13 @@ def _condemn(session: Session, found: Findings, marks: Mapping[str, condemned.Ma
         condemned.condemn(session.objects, artifact.digest, marks.get(artifact.digest), at)
 
 
+def _freed_now(found: Findings, marks: Mapping[str, condemned.MarkAt], *, at_once: bool) -> list[StoredArtifact]:
+    """What this run would free: where a store is shared or busy, only what was condemned a day ago."""
+    oldest = time.time() - CONDEMNED_S
+    due = {digest for digest, mark in marks.items() if mark.mark.phase == "condemned" and mark.modified < oldest}
+    return [artifact for artifact in found.unneeded if at_once or artifact.digest in due]
+
+
 def _sweep(session: Session, found: Findings, *, at_once: bool) -> list[StoredArtifact]:
     """Free what is condemned for long enough; what is needed after all is spared."""
     unneeded = {artifact.digest: artifact for artifact in found.unneeded}
@@ -167,7 +174,7 @@ def _sweep(session: Session, found: Findings, *, at_once: bool) -> list[StoredAr
 def _clear(session: Session, found: Findings, marks: Iterable[condemned.MarkAt]) -> None:
     """Remove marks and references that mean nothing any more."""
     for mark in marks:
-        if mark.digest in found.needed or mark.mark.phase == "spared":
+        if mark.digest in found.stays or mark.mark.phase == "spared":
             condemned.clear(session.objects, mark)
     _drop_expired(session)
 

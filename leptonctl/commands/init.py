@@ -69,6 +69,7 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
     inferred: dict[str, Json] = {
         "rows": table.rows,
         "target": guess.target,
+        "target_from": "data" if from_file is None else "--target" if target is not None else "the last column",
         "task": guess.task,
         "algorithm": guess.algorithm,
         "columns": cast("Json", dict(table.types)),

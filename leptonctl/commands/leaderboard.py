@@ -42,7 +42,14 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     better = direction(session.catalog, task, metric)
     order = sorted(range(len(versions)), key=lambda i: _rank(figures[i].get(metric), better))
     bound = _bound(state, model)
-    rows = [_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])) for i in order]
+    gone = session.store.gone(v.keys[name] for v in versions for name in ("train", "export") if name in v.keys and name not in v.results)
+    rows: list[dict[str, Json]] = [
+        {
+            **_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])),
+            "freed": not gone.isdisjoint(versions[i].keys.values()),
+        }
+        for i in order
+    ]
     board: dict[str, Json] = {
         "format_version": FORMAT,
         "model": document("model", model),

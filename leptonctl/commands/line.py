@@ -29,6 +29,7 @@ from leptonctl.kinds.drift import drift, interrupted
 from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.judging import judge_changes
+from leptonctl.kinds.needed_files import needed_files, prepared
 from leptonctl.project import observe
 from leptonctl.spi.platforms import Site
 
@@ -65,12 +66,14 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
 
     changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state)
     changes = _explain(session, settled, state, changes)
-    drifted = _find_drift(session, recorded, state, live, addresses)
+    drifted = _find_drift(session, recorded, state, live, changes, addresses)
     checkout = _observe_checkout(session, state, changes)
+    purged = _check_purged(session, settled, changes)
     diagnostics = (
         *_check_folder(session, state, changes, drifted),
-        *_check_purged(session, settled, changes),
-        *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind),
+        *purged.values(),
+        *needed_files(datasets(session.declarations), changes, session.facts, but=purged),
+        *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         *_check_placement(session, state, live, changes),
         *_on_holds(session, settled, state, changes, command),
         *recheck(session, settled, state),
@@ -162,7 +165,14 @@ def _observe_checkout(session: Session, state: State | None, changes: Sequence[C
 
 
 def _check_rules(
-    session: Session, settled: Settled, state: State | None, changes: Sequence[Change], checkout: Checkout, *, allow_rewind: bool
+    session: Session,
+    settled: Settled,
+    state: State | None,
+    changes: Sequence[Change],
+    checkout: Checkout,
+    *,
+    allow_rewind: bool,
+    command: str,
 ) -> tuple[Diagnostic, ...]:
     """The diagnostics of changes that may not be applied. Failure (exit 3) for those that no flag allows."""
     declared = environments(session.declarations)
@@ -172,7 +182,8 @@ def _check_rules(
         recipes = session.store.recipes(set(edited.values())) if edited else {}
         problems += rules.sealed(settled.by_address, state, recipes)
     problems += rules.protection(declared, changes, state)
-    problems += rules.readmissions(bindings(session.declarations), changes, session.declarations.built, state, settled.results)
+    declared_bindings, built = bindings(session.declarations), session.declarations.built
+    problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=command == "rollback")
     problems += local_states(session)
     if has_errors(problems):
         raise Failure(problems, INVALID)
@@ -199,8 +210,8 @@ def _on_holds(session: Session, settled: Settled, state: State | None, changes: 
             yield note_of_withdrawal(change)
 
 
-def _check_purged(session: Session, settled: Settled, changes: Sequence[Change]) -> list[Diagnostic]:
-    """Errors for steps that would make again what was purged: the same declaration reads the same rows."""
+def _check_purged(session: Session, settled: Settled, changes: Sequence[Change]) -> dict[str, Diagnostic]:
+    """Errors for steps that would make again what was purged, by address: the same declaration reads the same rows."""
     keys = {step.key: change.address for change in changes for step in change.steps if step.key is not None and not step.cached}
     problems: dict[str, Diagnostic] = {}
     for key, tombstone in session.store.purged(keys).items():
@@ -209,7 +220,7 @@ def _check_purged(session: Session, settled: Settled, changes: Sequence[Change])
         hint = "remove the rows from the source file, then run `leptonctl pin` or declare a new version"
         span = node.span if node else None
         problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=hint)
-    return list(problems.values())
+    return problems
 
 
 def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:
@@ -235,8 +246,14 @@ def _check_folder(session: Session, state: State | None, changes: Sequence[Chang
 
 
 def _find_drift(
-    session: Session, recorded: State | None, state: State | None, live: Mapping[str, Live], addresses: Sequence[str]
+    session: Session,
+    recorded: State | None,
+    state: State | None,
+    live: Mapping[str, Live],
+    changes: Sequence[Change],
+    addresses: Sequence[str],
 ) -> tuple[Drift, ...]:
     """Where what is live differs from the state, for these addresses (none: all). `recorded`: the state with interrupted switches."""
-    lines = [*(interrupted(recorded, live) if recorded else ()), *drift(state, live, datasets(session.declarations), session.facts)]
+    differences = drift(state, live, datasets(session.declarations), session.facts, prepared(changes))
+    lines = [*(interrupted(recorded, live) if recorded else ()), *differences]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))

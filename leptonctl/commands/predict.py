@@ -10,11 +10,12 @@ from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
-from leptonctl.core.address import full
+from leptonctl.core.address import covers, full, parse
 from leptonctl.core.codec import convert, decode
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
+from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.project.edits import replacing
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 Form: TypeAlias = Literal["csv", "jsonl", "parquet", "records"]
 ENDINGS: Mapping[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+
+INPUT_HINTS = {
+    "bad-encoding": "name the file's encoding, for example `--encoding latin-1`",
+    "bad-delimiter": "name the delimiter, for example `--delimiter ';'`",
+    "data-contract": "correct the rows, or name a text that means missing: `--missing-value TEXT`",
+    "empty-data": "check that the file is complete",
+}
+"""An input file is read as the command line says: no YAML is about it."""
 
 
 class Reading(Frozen):
@@ -73,6 +82,7 @@ def predict(
         parts = predict_batches(onnx, manifest, source, reader, options, key=_privacy_key(session, manifest), name=str(source))
         return {**report, **_written(parts, output, form)}
     except ProviderError as problem:
+        problem.hint = INPUT_HINTS.get(problem.id, problem.hint)
         raise from_provider(problem) from problem
 
 
@@ -131,8 +141,23 @@ def _options(built: _Built, reader: Source, reading: Reading) -> SourceOptions:
 
 def from_provider(problem: ProviderError) -> Failure:
     """The Failure of a ProviderError; its place in a data file goes into the detail."""
-    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line else ""
+    known = f"line {problem.line}" in problem.detail
+    where = f" ({problem.file}:{problem.line})" if problem.file and problem.line and not known else ""
     return fail(problem.id, problem.summary, problem.detail + where, hint=problem.hint)
+
+
+def _unbound(address: str, settled: Settled) -> Failure:
+    """The answer for an environment, and for a binding that is declared only: its version is not what serves."""
+    place = parse(address)
+    if place.member is None:
+        members = sorted(parse(other).member or "" for other in settled.by_address if covers(address, other) and parse(other).member)
+        detail = f"{place.name} is an environment, which may bind several models"
+        hint = f"name one: {' or '.join(f'{place.name}/{member}' for member in members or ['MODEL'])}"
+        return fail("usage", "This names no model", detail, hint=hint)
+    version = settled.by_address[address].version
+    declared = f"; {version} is declared, but not applied" if version else ""
+    hint = f"name a version: `leptonctl predict {place.member}@{version or 'VERSION'}`"
+    return fail("not-bound", "The environment binds nothing here", f"{place.name} binds no {place.member}{declared}", hint=hint)
 
 
 def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
@@ -147,6 +172,8 @@ def _find_built(session: Session, target: str) -> _Built:
     known = {*settled.by_address, *current}
     address = full(target, known, session.address_kinds)
     bound = current[address] if address in current and current[address].effect else None
+    if bound is None and address in known and parse(address).kind == "environment":
+        raise _unbound(address, settled)
     version = named_version(session, settled, state, address if address in known else target)
     if version is None and bound is None:
         version = named_version(session, settled, state, model_node(session, target, settled.nodes).address)
@@ -155,6 +182,11 @@ def _find_built(session: Session, target: str) -> _Built:
     key = bound.key("export") if bound else version.keys.get("export") if version else None
     export = session.store.results([key]).get(key) if key else None
     if export is None:
+        purged = session.store.purged(version.keys.values()) if version else {}
+        for tombstone in purged.values():
+            detail = f"it held rows of {tombstone.subject}, purged on {tombstone.at} by {tombstone.by}"
+            hint = "build and name a version whose data does not have them"
+            raise fail("purged", "The results of this version were purged", detail, hint=hint)
         raise fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
     data = cast("dict[str, dict[str, Json]]", recipe.get("data") or {})
     return _Built(export=export, source=data.get("source") or {})

@@ -67,4 +67,6 @@ def _show_address(session: Session, state: State | None, name: str) -> dict[str,
         return {**shown, "dataset": dataset_story(session, settled, address)}
     if not any(covers(address, other) for other in known):
         raise fail("unknown-address", "No such address", f"{name} is neither declared nor built", hint=did_you_mean(address, known))
+    if place.kind == "environment" and state is not None and place.name in state.environments:
+        return {**shown, "was": address}
     return shown

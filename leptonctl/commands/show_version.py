@@ -1,6 +1,6 @@
 """Everything about one version of a model: metrics, curves, data, parameters with their origin, who built it, where it is bound."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
 from leptonctl.commands.built_versions import BuiltVersion, with_results
@@ -31,6 +31,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
     outcome = join_results({name: name for name in version.results}, version.results)
     bound = list(_bound(state, version))
+    gone = session.store.gone(key for name, key in version.keys.items() if name not in version.results)
     numbers = {**_gate_metrics(session, state, bound), **metrics_of(version.results.get("evaluate"))}
     limits = list(_limits(session, version, numbers))
     return {
@@ -53,7 +54,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "data": _data(version, outcome),
         "parameters": [*(declared_parameters(session, model) if model else recorded_parameters(version.recipe))],
         "warnings": _warnings(version),
-        "steps": [_step(name, version) for name in BUILDS if name in version.keys],
+        "steps": [_step(name, version, gone) for name in BUILDS if name in version.keys],
         "bound": [*bound],
         "limits": [*limits],
     }
@@ -129,13 +130,13 @@ def _warnings(version: BuiltVersion) -> Json:
     return found
 
 
-def _step(name: str, version: BuiltVersion) -> Json:
+def _step(name: str, version: BuiltVersion, gone: Collection[str]) -> Json:
     result = version.results.get(name)
     built: Mapping[str, Json] = result.provenance if result else {}
     return {
         "name": name, "op": result.op if result else name, "key": version.keys[name], "cached": result is not None, "at": built.get("at"),
         "by": built.get("by"), "host": built.get("host"), "commit": built.get("commit"), "dirty": bool(built.get("dirty")),
-        "seconds": result.seconds if result else None,
+        "seconds": result.seconds if result else None, "freed": version.keys[name] in gone,
     }  # fmt: skip
 
 

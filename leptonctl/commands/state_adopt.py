@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from leptonctl.commands.folder import is_outside
+from leptonctl.commands.folder import ADOPT, is_outside
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_backup import Consent, behind, other_lineage, refuse_living, stored_or_damage
 from leptonctl.commands.state_look import moved_row
@@ -46,6 +46,7 @@ def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> 
         "changes": [moved_row(m) for m in moves(before or seen.copy or replace(after, current={}), after)],
         "behind": behind(seen, after),
         "set_aside": None,
+        "copy_of": _copy_of(session),
         "done": False,
     }
     if not why or not consent(report):
@@ -59,6 +60,12 @@ def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> 
     return {**report, "generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
 
 
+def _copy_of(session: Session) -> str | None:
+    """The folder that the state was recorded for, where that is another one than this."""
+    standing = folder_identity.standing(session.root)
+    return standing.record.path if standing.record is not None and standing.place in ADOPT else None
+
+
 def adopt_moved(session: Session, consent: Consent) -> dict[str, Json]:
     """Record this folder as the one that the state was recorded for. Failure `copied-folder` while that one still exists."""
     standing = folder_identity.standing(session.root)
@@ -67,7 +74,14 @@ def adopt_moved(session: Session, consent: Consent) -> dict[str, Json]:
         detail = f"{recorded} still exists, so {session.root} is a copy of it."
         hint = "`leptonctl state adopt --copy` makes this folder a project of its own"
         raise fail("copied-folder", "This folder is not the one that the state was recorded for", detail, hint=hint)
-    report: dict[str, Json] = {"folder": str(session.root), "recorded": recorded, "lineage": None, "done": False}
+    report: dict[str, Json] = {
+        "folder": str(session.root),
+        "recorded": recorded,
+        "lineage": None,
+        "copy": False,
+        "ours": standing.place == "ours",
+        "done": False,
+    }
     if standing.place != "ours" and not consent(report):
         return report
     folder_identity.mark(session.root)
@@ -84,6 +98,7 @@ def adopt_copy(session: Session, consent: Consent) -> dict[str, Json]:
         "folder": str(session.root),
         "recorded": standing.record.path if standing.record else None,
         "lineage": None,
+        "copy": True,
         "done": False,
     }
     if stored is None:

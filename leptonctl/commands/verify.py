@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from leptonctl.commands import proof
+from leptonctl.commands.built_versions import LEAST_DIGITS
 from leptonctl.commands.diff import node_at
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.proof import Check
 from leptonctl.commands.recompute import check_outputs, check_package, check_step
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse, short
+from leptonctl.core.address import full, parse, short
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.graph import needed_key
 from leptonctl.core.manifest import GRAPH_FILE
@@ -85,4 +86,16 @@ def model_node(session: Session, name: str, nodes: tuple[Node, ...]) -> Node:
     versions = {node.address: node for node in nodes if parse(node.address).kind == "model"}
     if not versions:
         raise fail("unknown-address", "No such model version", f"{name} is not declared", hint=did_you_mean(name, versions))
+    digits = name.rpartition("@")[2].removeprefix("sha256:")
+    if len(digits) >= LEAST_DIGITS and full(name, versions, session.address_kinds) not in versions:
+        # as `leaderboard` prints it
+        of = [n for n in versions.values() if n.digest.removeprefix("sha256:").startswith(digits) and _is_of(n, name)]
+        if len({node.digest for node in of}) == 1:
+            return of[0]
     return node_at(session, name, versions)
+
+
+def _is_of(node: Node, name: str) -> bool:
+    """Whether a name with a digest allows the model of a node: it names that model, or none."""
+    model = name.removeprefix("model/").rpartition("@")[0]
+    return model in ("", parse(node.address).name)

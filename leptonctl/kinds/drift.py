@@ -1,6 +1,6 @@
 """Compares what serves with the state: drift with its class. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from leptonctl.core.address import document
 from leptonctl.core.change import Drift, DriftClass
@@ -8,16 +8,21 @@ from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.observed import Live, SourceFacts, SourceKey
 from leptonctl.core.state import State
 from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.needed_files import unreadable
 
 
 def drift(
-    state: State | None, live: Mapping[str, Live], datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts]
+    state: State | None,
+    live: Mapping[str, Live],
+    datasets: Mapping[str, Dataset],
+    facts: Mapping[SourceKey, SourceFacts],
+    prepared: Collection[str] = (),
 ) -> Iterator[Drift]:
-    """One Drift for every difference."""
+    """One Drift for every difference. `prepared`: dataset versions whose files are read, so that a bad one is an error."""
     if state is not None:
         for name in sorted(live.keys() & state.environments.keys()):
             yield from _environment(name, live[name], state)
-    yield from _overwritten(datasets, facts)
+    yield from _overwritten(datasets, facts, prepared)
 
 
 def interrupted(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
@@ -111,13 +116,12 @@ def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool =
     return f"server {server.id} {what}" if what and naming else what
 
 
-def _overwritten(datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts]) -> Iterator[Drift]:
-    """A note for every pinned file that is gone or has other bytes: its results remain, and nothing needs it now."""
-    by_path = {key[0]: file for key, file in facts.items()}
+def _overwritten(datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts], prepared: Collection[str]) -> Iterator[Drift]:
+    """A note for every pinned file that is gone or has other bytes, and that no step reads: its results remain."""
     for dataset in datasets.values():
-        pin, path = dataset.declared.fields.get("digest"), dataset.declared.fields.get("source")
-        file = by_path.get(path) if isinstance(path, str) else None
-        if file is None or not isinstance(pin, str) or file.digest == pin:
-            continue
-        reason = "its pinned source file was overwritten" if file.digest else "its pinned source file is gone"
-        yield Drift(address=dataset.address, drift_class="note", reason=reason, recorded=pin, live=file.digest)
+        if dataset.address in prepared:
+            continue  # an error says so
+        for at, _, pin, digest in unreadable(dataset, facts):
+            which = "test file" if at else "source file"
+            reason = f"its pinned {which} was overwritten" if digest else f"its pinned {which} is gone"
+            yield Drift(address=dataset.address, drift_class="note", reason=reason, recorded=pin, live=digest)

@@ -51,7 +51,9 @@ def hold_of(
         holds.append(Hold(kind=kind, reason=refusal(failed), hint=hint))
     if not holds:
         return None
-    whole = replace(holds[0], reason="; ".join(hold.reason for hold in holds), package=package)
+    # each reason has its own way out, and none of them alone is enough
+    hint = "; and ".join(dict.fromkeys(hold.hint for hold in holds if hold.hint))
+    whole = replace(holds[0], reason="; ".join(hold.reason for hold in holds), hint=hint, package=package)
     return since(whole, change, state)
 
 

@@ -73,19 +73,27 @@ def readmissions(
     built: Mapping[str, Node],
     state: State | None,
     results: Mapping[str, Result],
+    *,
+    way_back: bool = False,
 ) -> Iterator[Diagnostic]:
-    """A binding that moves readmits only a withdrawal of its own package, and each only once. A return needs none."""
+    """A binding names only withdrawals that its environment has; where it moves, only one of its own package, and each only once.
+
+    A return needs none, and a way back (`way_back`) is never refused for one.
+    """
     for change in changes:
         binding = bindings.get(change.address)
-        record = state.environments.get(binding.environment) if state and binding else None
-        if binding is None or binding.readmit is None or record is None or isinstance(change, Keep) or change.is_return:
+        if binding is None or binding.readmit is None:
             continue
-        named = next((w for w in record.withdrawals if w.id == binding.readmit.withdrawal), None)
-        matching = matching_withdrawals(binding, built, state, results)
+        record = state.environments.get(binding.environment) if state else None
+        withdrawals = record.withdrawals if record else ()
+        named = next((w for w in withdrawals if w.id == binding.readmit.withdrawal), None)
+        moves = not (isinstance(change, Keep) or change.is_return)
+        matching = matching_withdrawals(binding, built, state, results) if moves else ()
         active = [w for w in matching if w.readmitted is None]
-        if named is None or named not in matching:
-            yield _unknown_withdrawal(binding, named, active or [w for w in record.withdrawals if w.readmitted is None])
-        elif named.readmitted is not None and active:
+        if named is None if not moves else named not in matching:
+            if moves or not way_back:
+                yield _unknown_withdrawal(binding, named, active or [w for w in withdrawals if w.readmitted is None])
+        elif named is not None and named.readmitted is not None and active:
             yield error(
                 "used-withdrawal",
                 "This withdrawal was readmitted before",

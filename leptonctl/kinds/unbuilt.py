@@ -1,6 +1,6 @@
 """What will be written in YAML but is not implemented yet: each use is an error that says so. Schemas and reference do not offer it.
 
-An entry has no effect once the schema of its kind knows the key or value: what lands needs no edit here.
+An entry has no effect once the schema of its kind knows the key or value. It is then removed here and from docs/not-yet.md; a test says so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,8 +37,6 @@ def _remove(kind: str, path: str, detail: str, instead: str = "remove the key") 
 
 NOT_YET: tuple[NotYet, ...] = (
     _remove("Project", "allow", "custom training commands cannot run yet, so nothing can be allowed"),
-    _remove("Project", "keep", "how long builds are kept cannot be set yet"),
-    _remove("Project", "warnings", "warnings cannot be made errors yet"),
     _remove("Model", "import", "finished ONNX files cannot be imported yet", "remove the key and name an `algorithm`"),
     _remove("Model", "command", "custom training commands cannot run yet", "remove the key and name an `algorithm`"),
     _remove(
@@ -87,7 +85,6 @@ NOT_YET: tuple[NotYet, ...] = (
         hint="name columns only",
         shape="mapping",
     ),
-    _remove("Dataset", "id", "no column can name the rows yet", "remove the key; keep the column out with `privacy: {drop: [COLUMN]}`"),
     _remove("Dataset", "target_missing", "what becomes of rows without a target cannot be chosen yet", "remove those rows from the file"),
     _remove("Dataset", "append", "versions cannot be put together yet", "write the rows into one file"),
     NotYet(kind="Dataset", path="source", detail="a version is read from one file", hint="write the rows into one file", shape="list"),
@@ -115,7 +112,6 @@ NOT_YET: tuple[NotYet, ...] = (
     ),
     _remove("Environment", "models.*.canary", "a canary version cannot run beside another version yet", BINDING),
     _remove("Environment", "models.*.shadow", "a shadow version cannot run beside another version yet", BINDING),
-    _remove("Environment", "models.*.readmit", "a version cannot be readmitted in YAML yet", BINDING),
     _remove("Environment", "monitor", "live data are not watched yet", "remove the key; a server counts requests under /metrics"),
     _remove("Environment", "gates.latency_p99_ms", "latency cannot be gated yet"),
     _remove("Environment", "gates.size_mb", "size cannot be gated yet"),
@@ -123,7 +119,6 @@ NOT_YET: tuple[NotYet, ...] = (
         "Environment", "gates.*.confidence", "a gate has no interval yet", "write the limit alone: it is compared with the figure itself"
     ),
     _remove("Environment", "gates.*.slice", "a gate cannot be limited to some rows yet", "write the limit for all rows"),
-    _remove("Environment", "gates.*.comparable", "nothing can be assumed of versions that cannot be compared yet"),
 )
 
 

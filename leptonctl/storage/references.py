@@ -53,12 +53,14 @@ def needs_of_state(state: State) -> Needs:
 
 
 def needs_of_lineage(objects: Objects, lineage: str, *, deployments: int | None) -> Needs:
-    """What a lineage refers to. `deployments`: only that many of each environment, besides those in force or served; None: all.
+    """What a lineage refers to besides its builds (`referred`).
+
+    `deployments`: only that many of each environment, besides those in force or served; None: all.
 
     Raises BadRecordAt for a record that cannot be read: what it refers to is unknown.
     """
     part = LineageStore(objects=objects, lineage=lineage)
-    needs = _needs_of_references(objects, lineage)
+    needs = Needs()
     roots = _roots(objects, lineage)
     if roots is not None:
         needs |= needs_of_state(roots)
@@ -82,12 +84,11 @@ def expired(objects: Objects, lineage: str) -> Iterator[str]:
             yield path
 
 
-def _needs_of_references(objects: Objects, lineage: str) -> Needs:
-    keys: set[str] = set()
+def referred(objects: Objects, lineage: str) -> Iterator[tuple[frozenset[str], float]]:
+    """The step keys that builds, applies and saved plans of a lineage refer to, and until when, in seconds since 1970."""
     for _path, modified, record in _references(objects, lineage):
         if not _is_over(record, modified):
-            keys |= set(record.keys)
-    return Needs(keys=frozenset(keys))
+            yield frozenset(record.keys), min(record.until, modified + record.seconds)
 
 
 def _references(objects: Objects, lineage: str) -> Iterator[tuple[str, float, Reference]]:

@@ -181,6 +181,12 @@ class Store(Frozen):
             in_force = {key: _in_force(of_key, present) for key, of_key in records.items() if key not in damaged}
         return ResultLookup(results={key: result for key, result in in_force.items() if result is not None}, damaged=damaged)
 
+    def gone(self, keys: Iterable[str]) -> set[str]:
+        """Those of the step keys that have a record and have lost an artifact of every one: `gc` freed it, or it was purged."""
+        records, _ = self._records(dict.fromkeys(keys))
+        present = self._present(records.values())
+        return {key for key, of_key in records.items() if of_key and _in_force(of_key, present) is None}
+
     def put_result(self, result: Result) -> Result:
         """Record a result and return the one in force, which is that of another builder if it was first.
 

@@ -11,7 +11,7 @@ from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
 from leptonctl.views.records import UNLIMITED, whole_value
 from leptonctl.views.style import Style, figure, printable, size_text, value_text
-from leptonctl.views.tables import table
+from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import direction
 
 SAME = "Both have the same recipe."
@@ -54,11 +54,13 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
         a, b = (name.partition("/")[2] for name in (a, b))
     fields = [(printable(f["path"]), whole_value(f["a"], width), whole_value(f["b"], width)) for f in diff["fields"]]
     recipe = table(fields, head=("recipe", a, b), color=color, width=width, wrap=(1, 2)) if fields else SAME
-    outcome = [*_metrics(diff["metrics"], style), *_other_outcomes(diff)]
+    apart = diff.get("same_test_rows") is False
+    outcome = [*_metrics(diff["metrics"], style, apart=apart), *_other_outcomes(diff)]
     blocks = [
         _bound(diff),
         recipe,
         table(outcome, head=("outcome", a, b, "change"), right=(1, 2, 3), color=color) if outcome else "",
+        _common(diff, (a, b), style, width) if apart and diff["metrics"] else "",
         _flips(diff.get("flips")),
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -71,13 +73,28 @@ def _bound(diff: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _metrics(metrics: Mapping[str, Any], style: Style) -> list[tuple[str, ...]]:
+def _common(diff: Mapping[str, Any], names: tuple[str, str], style: Style, width: int) -> str:
+    """The metrics on the rows that are fair to both, or why there are none."""
+    common, note = diff["common"], "* Each was measured on other test rows, so that these figures say nothing about which is better."
+    metrics = {name: {**pair, "better": diff["metrics"][name].get("better")} for name, pair in common["metrics"].items()}
+    reason = f"{printable(common['reason'])[:1].upper()}{printable(common['reason'])[1:]}."
+    blocks = [paragraph(note, width)]
+    if metrics:
+        head = (f"on {common['rows']} common rows", *names, "change")
+        blocks.append(table(_metrics(metrics, style), head=head, right=(1, 2, 3), color=style.color))
+    if common["reason"]:
+        blocks.append(paragraph(reason, width))
+    return "\n\n".join(blocks)
+
+
+def _metrics(metrics: Mapping[str, Any], style: Style, *, apart: bool = False) -> list[tuple[str, ...]]:
+    """`apart`: measured on different rows, so that a difference of two figures is none of the versions."""
     rows = []
     for name, pair in metrics.items():
         if name.endswith("_std"):
             continue  # deviations over folds are in the JSON
         a, b = pair["a"], pair["b"]
-        change = "" if a is None or b is None else "=" if a == b else _change(b - a, pair.get("better"), style)
+        change = "" if a is None or b is None else "*" if apart else "=" if a == b else _change(b - a, pair.get("better"), style)
         label = f"{printable(name)} {direction(pair.get('better'))}".rstrip()
         rows.append((label, *(("-" if v is None else figure(v, other)) for v, other in ((a, b), (b, a))), change))
     return rows

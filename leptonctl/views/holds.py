@@ -5,6 +5,10 @@ from typing import Any
 
 from leptonctl.views.style import Style, printable
 
+RETURNS = """\
+A version that has served here may still return, by an edit of the YAML too, and so may one
+that is readmitted. To keep one out, roll back from it: that withdraws it."""
+
 
 def readmitted_text(obj: Mapping[str, Any], *, color: bool) -> str:
     """What was let back in, and that an apply binds it."""
@@ -18,7 +22,11 @@ def freeze_text(obj: Mapping[str, Any], *, color: bool) -> str:
     """Whether the environment is frozen now."""
     name, style = printable(obj["environment"]), Style(color)
     if obj["frozen"]:
-        return style.yellow(f"{name} is frozen: {printable(obj['frozen']['reason'])}. Only returns and heals go on.")
+        reason, before = printable(obj["frozen"]["reason"]), obj.get("before")
+        already = "" if obj["changed"] else " already"
+        replaced = f" It was frozen before, for another reason: {printable(before['reason'])}." if before else ""
+        head = style.yellow(f"{name} is frozen{already}: {reason}. Only returns and heals go on.{replaced}")
+        return f"{head}\n{RETURNS}"
     return style.green(f"{name} is no longer frozen.") if obj["changed"] else f"{name} is not frozen."
 
 

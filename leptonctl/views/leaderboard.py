@@ -80,14 +80,20 @@ def _version(row: Mapping[str, Any], style: Style) -> str:
 
 def _built(row: Mapping[str, Any], now: str | float | None) -> str:
     if not row["built"]:
-        return "not built"
+        return "freed" if row.get("freed") else "not built"
     return f"{when(row['at'])}" + (f" in {duration(row['seconds'])}" if now is None and row["seconds"] else "")
 
 
 def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int, style: Style) -> str:
     notes = []
     if any(not row["declared"] for row in rows):
-        notes.append("With a digest: no longer declared like this. `leptonctl leaderboard MODEL --yaml DIGEST` gives its YAML back.")
+        first = next(row for row in rows if not row["declared"])
+        model, _, _ = printable(first["address"]).removeprefix("model/").partition("@")
+        digest = short(first["digest"])
+        notes.append(
+            f"With a digest: no longer declared like this. `leptonctl leaderboard {model} --yaml {digest}` gives its YAML back; "
+            f"`show`, `diff` and `predict` take {model}@{digest}."
+        )
     measured = {row["test_rows"] for row in rows if row["test_rows"]}
     if len(measured) > 1:
         notes.append("* measured on other test rows than the first of the list: compare with `leptonctl diff`.")

@@ -65,19 +65,35 @@ def prediction_text(obj: Mapping[str, Any], *, color: bool) -> str:
     return f"Predicted {obj['rows']} rows with {printable(str(obj['target']))}: {printable(str(obj['output']))}"
 
 
+STAYS = {
+    "declared": "declared in the YAML",
+    "recorded": "of what is bound or recorded now",
+    "deployments": "of deployments to return to",
+    "projects": "of other projects of the store",
+    "builds": "of builds and plans",
+    "young": "not old enough (`keep: {builds: …}`)",
+    "unreadable": "perhaps named by a record that cannot be read",
+}
+
+
 def gc_preview(obj: Mapping[str, Any], *, color: bool) -> str:
     """What gc would free: by address, and for whom it was built."""
     style = Style(color)
     if "lineage" in obj:
         whose = f" of project {printable(obj['project'])}" if obj["project"] else ""
         return f"Lineage {printable(obj['lineage'])}{whose} ends: {obj['objects']} objects go, and what only it refers to can be freed."
-    verb = "would be condemned, and freed a day later at the earliest" if obj["shared"] else "would be deleted"
     rows = [
         (printable(item["address"] or "no record"), printable(item["project"] or ""), str(item["artifacts"]), size_text(item["bytes"]))
         for item in obj["items"]
     ]
     head = ["built for", "by project", "artifacts", "size"]
-    sums = f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed and {verb}; {obj['kept']} are needed and stay."
+    later = obj["artifacts"] - obj["now"]
+    lines = [f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed; {obj['kept']} stay."]
+    if obj["now"]:
+        lines.append(f"`gc --yes` deletes {obj['now']} ({size_text(obj['now_bytes'])}) at once.")
+    if later:
+        lines.append(f"`gc --yes` condemns {later}; a gc a day later frees those that nobody has referred to by then.")
+    sums = "\n".join([*lines, *_stays(obj, style)])
     return table(rows, head=head, right=(2, 3), color=style.color) + "\n\n" + sums if rows else sums
 
 
@@ -93,7 +109,18 @@ def gc_text(obj: Mapping[str, Any], *, color: bool) -> str:
         lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that nobody has referred to by then.")
     if lines:
         return "\n".join(lines)
-    return "Nothing was deleted." if obj["artifacts"] else f"Nothing to free: all {obj['kept']} artifacts are needed or too young."
+    if obj["artifacts"]:
+        return "Nothing was deleted."
+    return "\n".join([f"Nothing to free: all {obj['kept']} artifacts are needed or too young.", *_stays(obj, style)])
+
+
+def _stays(obj: Mapping[str, Any], style: Style) -> list[str]:
+    """Why what stays does: one line for each reason."""
+    rows = []
+    for kept in obj.get("stays", ()):
+        until = f", the first until {kept['until'][:16].replace('T', ' ')} UTC" if kept["until"] else ""
+        rows.append((str(kept["artifacts"]), size_text(kept["bytes"]), STAYS[kept["reason"]] + until))
+    return [table(rows, right=(0, 1), indent=2, color=style.color)] if rows else []
 
 
 def outline_text(obj: Mapping[str, Any], *, color: bool) -> str:

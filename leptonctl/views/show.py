@@ -26,7 +26,10 @@ def _pointers(obj: dict[str, Any], *, color: bool, width: int) -> str:
     style = Style(color)
     current, results = obj["current"], obj["results"]
     if not current:
-        return "Nothing is recorded yet: `leptonctl plan` shows what an apply would do."
+        text = "Nothing is recorded"
+        if obj.get("was"):
+            return f"{text} of it now: `leptonctl history {printable(obj['was'])}` says what was, `leptonctl plan` what an apply would do."
+        return f"{text} yet: `leptonctl plan` shows what an apply would do."
     order = [kind.address for kind in KINDS.values()]
     ordered = sorted(current, key=lambda a: (-order.index(kind) if (kind := parse(a).kind) in order else 1, a))
     rows = []

@@ -56,11 +56,18 @@ def takeover_text(obj: Mapping[str, Any], *, color: bool) -> str:
     """What was done."""
     style = Style(color)
     if not obj["done"]:
-        return "Nothing to adopt: the state is the newest one." if obj.get("why") == "" else "Nothing was changed."
+        if obj.get("why") != "":
+            return "Nothing was changed."
+        text = "Nothing to adopt: the state is the newest one."
+        if obj.get("copy_of"):
+            text += f"\nIt was recorded for {printable(obj['copy_of'])}. To use this folder: `leptonctl state adopt --copy` (or `--moved`)."
+        return text
     if "folder" in obj:
         text = (
             f"This folder is a project of its own: lineage {obj['lineage']}."
             if obj["lineage"]
+            else "This folder is recorded as the project's already: nothing has moved."
+            if obj.get("ours")
             else "This folder is recorded as the project's."
         )
         return style.green(text) + "\nNext: `leptonctl plan`."
@@ -80,6 +87,12 @@ def edit_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 
 def _folder(obj: Mapping[str, Any]) -> str:
+    if obj.get("copy"):
+        original = f" {printable(obj['recorded'])}" if obj["recorded"] else ""
+        return (
+            f"{printable(obj['folder'])} becomes a project of its own: with what was built, and nothing bound.\n"
+            f"The original{original} is not touched."
+        )
     recorded = f", recorded for {printable(obj['recorded'])}," if obj["recorded"] else ""
     return f"{printable(obj['folder'])}{recorded} becomes the folder that this state belongs to."
 

@@ -11,6 +11,7 @@ from leptonctl.views.style import Style, duration, figure, printable, size_text,
 from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import VERDICTS, direction
 
+FREED = "freed: its artifacts are gone"
 LEGEND = "↑ higher is better, ↓ lower is better"
 ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded"}
 
@@ -54,13 +55,27 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
     for binding in version["bound"]:
         since = f" since {when(binding['since'], now)}" if binding["since"] else ""
         lines.append(f"bound in {printable(binding['environment'])}{since}, deployment {binding['deployment']}")
+    if version["asked"] != version["address"] and all(b.get("address") != version["asked"] for b in version["bound"]):
+        lines.append(style.yellow(f"not bound in {printable(version['asked'].partition('/')[2])}: this is what the YAML declares"))
     if not version["bound"]:
         lines.append(style.dim("bound nowhere"))
     return "\n".join(lines)
 
 
+def _freed(version: Mapping[str, Any]) -> str:
+    """That it was built, and how it is built again."""
+    model, _, name = printable(version["address"]).removeprefix("model/").partition("@")
+    if version["declared"]:
+        again = f"`leptonctl build {model}@{name}` builds it again."
+    else:
+        again = f"`leptonctl leaderboard {model} --yaml {short(version['digest'])}` gives its YAML, to be declared and built again."
+    return f"It was built, and its artifacts were freed (`gc`) or purged: {again}"
+
+
 def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
     if not version["metrics"]:
+        if any(step.get("freed") for step in version["steps"]):
+            return paragraph(_freed(version), width)
         return f"Not evaluated yet: `leptonctl build {printable(version['address'].partition('/')[2])}`."
     folds = {row["name"]: row for row in (version["cross_validation"] or {"metrics": []})["metrics"]}
     rows = [
@@ -168,7 +183,11 @@ def _built(version: Mapping[str, Any], style: Style, width: int, *, now: str | f
     rows = []
     now = now if width >= ROOMY else None
     for step in version["steps"]:
-        done = f"{when(step['at'], now)} in {duration(step['seconds'])} by {who(step)}" if step["cached"] else style.yellow("no result yet")
+        done = (
+            f"{when(step['at'], now)} in {duration(step['seconds'])} by {who(step)}"
+            if step["cached"]
+            else style.yellow(FREED if step.get("freed") else "no result yet")
+        )
         rows.append((step["name"].replace("_", "-"), done))
     text = f"{style.bold('Built')}\n{table(rows, indent=2)}"
     if not version["package"]:

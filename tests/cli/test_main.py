@@ -125,3 +125,14 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), [(["plan", "--only"], "plan"), (["--json", "state", "adopt", "--lineage"], "state adopt"), (["-C"], "")]
+)
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(
+    words: list[str], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 1
+    shown = capsys.readouterr()
+    assert f"`leptonctl {command}".rstrip() + " --help`" in shown.out + shown.err

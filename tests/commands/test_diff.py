@@ -88,3 +88,47 @@ def test_explain_calls_no_written_field_a_default(looking_copy: Callable[[], Pat
         assert text in lines[field["line"] - 1]
     assert explained(root, "line@v2")["params.C"]["line"] is not None
     assert dataset["split.method"]["line"] is None, "nothing is written about the split"
+
+
+def test_figures_of_other_test_rows_are_marked_and_measured_again_on_common_ones(tmp_path: Path) -> None:
+    root = projects.tiny_project(
+        tmp_path, {"line": {"v1": "{}", "v2": "{dataset: points@more}", "v3": "{params: {C: 0.5}}"}}, environments={}
+    )
+    (root / "data" / "more.csv").write_text(projects.points(60) + "".join(projects.points(60, seed=7).splitlines(keepends=True)[1:]))
+    with (root / "data.yaml").open("a", encoding="utf-8") as file:
+        file.write("  more: {source: data/more.csv}\n")
+    assert projects.run("build", cwd=root).returncode == 0
+    apart = diff(root, "line@v1", "line@v2")
+    assert apart["same_test_rows"] is False
+    common = apart["common"]
+    assert 0 < common["rows"] == apart["flips"]["rows"]
+    assert common["reason"] == ""
+    assert set(common["metrics"]) == {name for name in apart["metrics"] if not name.startswith("cv_")}
+    assert common["metrics"]["accuracy"].keys() == {"a", "b"}
+    text = projects.run("diff", "line@v1", "line@v2", cwd=root, COLUMNS="80").stdout
+    assert f"on {common['rows']} common rows" in text
+    first = next(line for line in text.splitlines() if line.startswith("accuracy"))
+    assert first.endswith("*")
+    assert max(map(text_width, text.splitlines())) <= 80
+    # the same rows compare as they are
+    same = diff(root, "line@v1", "line@v3")
+    assert (same["same_test_rows"], same["common"]) == (True, None)
+    assert "*" not in projects.run("diff", "line@v1", "line@v3", cwd=root).stdout
+
+
+def test_the_digest_that_the_leaderboard_prints_is_a_name(looking_copy: Callable[[], Path]) -> None:
+    root = looking_copy()
+    old = json.loads(projects.run("show", "line@v2", "--json", cwd=root).stdout)["version"]["digest"].removeprefix("sha256:")[:12]
+    projects.edit(root / "leptonctl.yaml", "strength: 0.5", "strength: 0.25")
+    board = projects.run("leaderboard", "line", cwd=root).stdout
+    assert old in board
+    assert f"line --yaml {old}" in " ".join(board.split())
+    assert diff(root, old, "line@v2")["fields"] == diff(root, f"line@{old}", "line@v2")["fields"] != []
+    assert f"digest {old}" in projects.run("show", old, cwd=root).stdout
+    # a declared one too, and for `verify`
+    now = json.loads(projects.run("show", "line@v1", "--json", cwd=root).stdout)["version"]["digest"].removeprefix("sha256:")[:12]
+    for name in (now, f"line@{now}"):
+        done = projects.run("verify", name, "--json", cwd=root)
+        assert json.loads(done.stdout)["address"] == "model/line@v1", done.stdout + done.stderr
+    bare = projects.run("diff", "v1", "v2", cwd=root)
+    assert "hint: write line@v1: a version is named with its model" in bare.stderr

@@ -66,6 +66,11 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     # it may be read and built, and be made a project of its own
     run(copy, "build")
     assert refused(copy, "state", "adopt", "--moved", "--yes")["id"] == "copied-folder"
+    assert "state adopt --copy" in run(copy, "state", "adopt", "--yes").stdout
+    ask = projects.run("state", "adopt", "--copy", cwd=copy)
+    assert "becomes a project of its own" in ask.stdout
+    assert "The original" in ask.stdout
+    assert "hint: add --yes\n" in ask.stderr
     adopted = shown(copy, "state", "adopt", "--copy", "--yes", schema="state_takeover")
     assert adopted["lineage"] != projects.recorded(root).lineage
     assert {p["address"] for p in shown(copy, "state", "list")["pointers"]} == {

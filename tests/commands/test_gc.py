@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,46 @@ def test_while_something_is_built_nothing_is_freed_at_once(root: Path) -> None:
     assert collect(root)["freed"] > 0
 
 
+def test_what_was_freed_is_said_to_be_freed(root: Path) -> None:
+    digest = next(row["digest"] for row in shown(root, "leaderboard", "line")["rows"] if row["version"] == "v3")
+    collect(root)
+    story = shown(root, "show", f"line@{digest}")
+    assert problems("show", story) == []
+    assert {step["name"] for step in story["version"]["steps"] if step["freed"]} >= {"train", "export"}
+    text = run(root, "show", f"line@{digest}").stdout
+    assert "Not evaluated yet" not in text
+    assert "no result yet" not in text
+    assert "its artifacts were freed" in text
+    board = shown(root, "leaderboard", "line")
+    assert problems("leaderboard", board) == []
+    assert {row["version"]: row["freed"] for row in board["rows"]} == {"v1": False, "v2": False, "v3": True}
+    assert "freed" in run(root, "leaderboard", "line").stdout
+    # a declared one that was freed, too: it can be built as it is
+    projects.edit(root / "model-line.yaml", "versions:\n", f"versions:\n{V3}")
+    assert "`leptonctl build line@v3` builds it again" in " ".join(run(root, "show", "line@v3").stdout.split())
+
+
+def test_it_says_why_what_stays_does_and_until_when(root: Path) -> None:
+    collect(root)
+    shown_ = collect(root)
+    stays = {row["reason"]: row for row in shown_["stays"]}
+    assert sum(row["artifacts"] for row in stays.values()) == shown_["kept"] == len(artifacts(root))
+    assert stays["declared"]["until"] is None
+    assert "young" not in stays
+    text = projects.run("gc", "--yes", cwd=root).stdout
+    assert "Nothing to free" in text
+    assert "declared in the YAML" in text
+    # no longer declared, and built lately: nothing but its age keeps it, until 14 days later
+    projects.edit(root / "model-line.yaml", "versions:\n", f"versions:\n{V3}")
+    run(root, "build")
+    projects.edit(root / "model-line.yaml", V3, "")
+    stays = {row["reason"]: row for row in collect(root)["stays"]}
+    assert stays["builds"]["artifacts"] == len(own_artifacts(root, "model/line@v3"))
+    days = (datetime.fromisoformat(stays["builds"]["until"]) - datetime.now(UTC)).total_seconds() / DAY_S
+    assert days == pytest.approx(14, abs=0.1)
+    assert "of builds and plans, the first until 20" in projects.run("gc", cwd=root).stdout
+
+
 # --- two projects on one store
 
 
@@ -199,7 +240,12 @@ def test_a_shared_store_frees_a_day_later_and_only_what_no_project_needs(shared:
     apply(first)
     age(first)
     assert collect(other)["freed"] == 0
+    assert "condemns" in projects.run("gc", cwd=other).stdout
     age(first, 1.1)
+    # the preview says what the run does
+    preview = projects.run("gc", cwd=other).stdout
+    assert f"`gc --yes` deletes {len(unneeded)} (" in preview
+    assert "condemns" not in preview
     done = collect(other)
     assert (done["freed"], done["done"]) == (len(unneeded), True)
     assert before - artifacts(first) == unneeded

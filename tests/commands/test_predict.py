@@ -125,3 +125,45 @@ def test_the_reading_options_of_the_dataset_are_used(tmp_path: Path) -> None:
     parquet = root / "plain.parquet"
     pl.read_csv(plain).write_parquet(parquet)
     assert predict(root, parquet, target="line@v1")["predictions"] == answer["predictions"], "another format has no use for them"
+
+
+def test_what_is_declared_but_not_bound_is_not_predicted(looking: Path, tmp_path: Path) -> None:
+    file = rows_file(tmp_path)
+    unbound = projects.run("predict", "dev/line", "--input", str(file), cwd=looking)
+    assert unbound.returncode == 1
+    assert unbound.stdout == ""
+    assert "error[not-bound]" in unbound.stderr
+    assert "leptonctl predict line@v2" in unbound.stderr
+    whole = projects.run("predict", "dev", "--input", str(file), cwd=looking)
+    assert whole.returncode != 0
+    assert "name one: dev/line" in whole.stderr
+
+
+def test_hints_about_the_input_name_options_not_yaml(looking: Path, tmp_path: Path) -> None:
+    """C1's brother: no YAML is about the input file."""
+    files = {
+        "bad-encoding": HEAD.encode() + b"1,2,r\xe9d\n",
+        "data-contract": (HEAD + "1,2,red\n?,2,red\n").encode(),
+        "empty-data": b"",
+    }
+    hints = {"bad-encoding": "--encoding", "data-contract": "--missing-value", "empty-data": "complete"}
+    for name, data in files.items():
+        file = tmp_path / f"{name}.csv"
+        file.write_bytes(data)
+        refused = projects.run("predict", "line@v3", "--input", str(file), cwd=looking)
+        assert refused.returncode == 1
+        assert f"error[{name}]" in refused.stderr
+        hint = next(line for line in refused.stderr.splitlines() if "hint:" in line)
+        assert hints[name] in hint
+        assert "under `" not in hint
+        assert "`source`" not in hint
+        assert refused.stderr.count("line 3") <= 1
+        assert ("(line 3)" in refused.stderr) <= (f"{file.name}:3" not in refused.stderr)
+
+
+def test_consent_is_asked_for_as_it_can_be_given(looking: Path) -> None:
+    """A saved plan is a consent for `apply` alone."""
+    assert "plan --out" in projects.run("apply", cwd=looking).stderr
+    adopted = projects.run("state", "adopt", "--copy", cwd=looking)
+    for done in (projects.run("purge", "points@first", cwd=looking), adopted):
+        assert "plan --out" not in done.stderr

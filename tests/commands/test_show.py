@@ -182,3 +182,17 @@ def test_the_table_of_pointers_has_all_metrics_gated_ones_first(looking_copy: Ca
         assert text.index("log_loss") < text.index("accuracy") < text.index("f1 "), text
         assert "cv_log_loss_mean" in text
         assert "…" not in text
+
+
+def test_what_was_bound_once_is_not_shown_as_never_recorded(built: Path, tmp_path: Path) -> None:
+    root = projects.copy_of(built, tmp_path / "project")
+    try:
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        assert projects.run("destroy", "dev", "--yes", cwd=root).returncode == 0
+    finally:
+        projects.stop_servers(root)
+    whole = projects.run("show", "dev", cwd=root)
+    assert "Nothing is recorded yet" not in whole.stdout
+    assert "leptonctl history environment/dev" in whole.stdout
+    assert projects.run("history", "environment/dev", cwd=root).returncode == 0
+    assert "not bound in dev/line: this is what the YAML declares" in projects.run("show", "dev/line", cwd=root).stdout

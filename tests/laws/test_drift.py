@@ -1,5 +1,6 @@
 """Differences between what serves and the state, each on its own line: healed, noted or unobserved (law 10). Losses are reported, never guessed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -312,3 +313,31 @@ def test_a_lost_or_broken_state_is_an_error(root: Path, loss: str) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(good)
     plan(root, 0)
+
+
+@pytest.mark.parametrize("block", ["source", "test"])
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_a_pinned_file_that_a_step_needs_is_an_error_of_the_plan(tmp_path: Path, block: str, overwritten: bool) -> None:
+    project = tiny_project(tmp_path, rows=40)
+    (project / "data" / "late.csv").write_text(points(rows=20, seed=3))
+    edit(
+        project / "data.yaml",
+        "  first: {source: data/points.csv}",
+        "  first:\n    source: data/points.csv\n    test:\n      source: data/late.csv",
+    )
+    assert run("pin", cwd=project).returncode == 0
+    name = "points.csv" if block == "source" else "late.csv"
+    pin = hashlib.sha256((project / "data" / name).read_bytes()).hexdigest()
+    line = next(number for number, text in enumerate((project / "data.yaml").read_text().splitlines(), 1) if pin in text)
+    if overwritten:
+        (project / "data" / name).write_text(points(rows=40, seed=5))
+    else:
+        (project / "data" / name).unlink()
+    for command in (["plan"], ["plan", "--detailed-exitcode"], ["build"], ["apply", "--yes"]):
+        refused = run(*command, cwd=project)
+        shown = refused.stdout + refused.stderr
+        assert refused.returncode == 1, shown
+        assert "error[source-changed]" in shown
+        assert f"data/{name} " in shown
+        assert f"data.yaml:{line}:" in shown
+    assert json.loads(run("plan", "--json", cwd=project).stdout)["drift"] == []

@@ -232,6 +232,31 @@ def test_a_return_by_yaml_withdraws_where_it_is_protected(make: Make, protected:
         assert served(root)["version"] == "v1"
 
 
+def test_an_unknown_withdrawal_is_refused_wherever_it_is_named(make: Make) -> None:
+    """On the first apply, where the binding stays, and where it returns; a rollback is not refused for it."""
+    root = make("models: {line: {version: v1, readmit: {withdrawal: w9, reason: x}}}")
+
+    def refused() -> None:
+        for command in (["plan"], ["apply", "--yes"]):
+            wrong = lep(root, *command, code=3).stderr
+            assert "unknown-withdrawal" in wrong
+            assert "environment-prod.yaml:4:52" in wrong
+
+    lep(root, "pin")
+    refused()
+    bind(root, "v1")
+    lep(root, "apply", "--yes")
+    bind(root, "{version: v1, readmit: {withdrawal: w9, reason: x}}")
+    refused()
+    bind(root, "v2")
+    lep(root, "apply", "--yes")
+    bind(root, "{version: v1, readmit: {withdrawal: w9, reason: x}}")
+    refused()
+    bind(root, "{version: v2, readmit: {withdrawal: w9, reason: x}}")
+    lep(root, "rollback", "prod", "--yes")
+    assert served(root)["version"] == "v1"
+
+
 def test_readmit_in_yaml(make: Make) -> None:
     root = make("models: {line: v1}\ngates: {accuracy: {min: 0.5}}")
     rolled_back(root)
@@ -285,6 +310,9 @@ def test_a_frozen_environment_holds_all_but_returns(make: Make) -> None:
     lep(root, "apply", "--yes")
     assert "reason-missing" in lep(root, "freeze", "prod", code=1).stderr
     lep(root, "freeze", "prod", "--reason", "audit")
+    again = lep(root, "freeze", "prod", "--reason", "audit").stdout
+    assert "prod is frozen already: audit." in again
+    assert "may still return" in again
     bind(root, "v3")
     assert "held: prod is frozen since" in lep(root, "plan", code=6).stdout
     lep(root, "apply", "--yes", code=6)
