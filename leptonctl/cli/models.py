@@ -30,7 +30,7 @@ def verify(
 
     terminal = terminal_of(ctx)
     proof = command(terminal.session(), address, rebuild=rebuild)
-    return terminal.show(proof, verification_text, OK if proof["ok"] else ERROR)
+    return terminal.show(proof, verification_text, OK if proof["ok"] else ERROR, verbose=terminal.verbose)
 
 
 def _verify_store(terminal: "Terminal") -> int:

@@ -1,5 +1,6 @@
 """The short output of single commands: validate, init, pin, verify, predict, gc, locks, version. Values in, text out."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -50,11 +51,26 @@ def has_error(obj: Mapping[str, Any]) -> bool:
     return any(d["severity"] == "error" for d in obj["diagnostics"])
 
 
-def verification_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """The verdict, then the evidence for it."""
+DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+
+
+def verification_text(obj: Mapping[str, Any], *, color: bool, verbose: bool = False) -> str:
+    """The verdict, then the evidence for it. Unless `verbose`, digests are cut and what was rebuilt to the same bytes is left out."""
     style = Style(color)
     verdict = style.green("✓ verified") if obj["ok"] else style.red("✗ not what was recorded")
-    return f"{verdict}\n{outline({k: v for k, v in obj.items() if k != 'ok'}, style, indent=2)}"
+    shown = {name: value for name, value in obj.items() if name != "ok"}
+    return f"{verdict}\n{outline(shown if verbose else _brief(shown), style, indent=2)}"
+
+
+def _brief(value: Any) -> Any:
+    """The same with digests of 12 digits, without what is empty, and without pairs of equal digests."""
+    if isinstance(value, str):
+        return DIGEST.sub(r"\1…", value)
+    if isinstance(value, Mapping):
+        pairs = {n: v for n, v in value.items() if not (isinstance(v, Mapping) and "rebuilt" in v and v["rebuilt"] == v.get("recorded"))}
+        brief = {name: _brief(item) for name, item in pairs.items()}
+        return {name: item for name, item in brief.items() if item is not None and item not in ({}, [])}
+    return [_brief(item) for item in value] if isinstance(value, list) else value
 
 
 def prediction_text(obj: Mapping[str, Any], *, color: bool) -> str:

@@ -196,3 +196,13 @@ def test_what_was_bound_once_is_not_shown_as_never_recorded(built: Path, tmp_pat
     assert "leptonctl history environment/dev" in whole.stdout
     assert projects.run("history", "environment/dev", cwd=root).returncode == 0
     assert "not bound in dev/line: this is what the YAML declares" in projects.run("show", "dev/line", cwd=root).stdout
+
+
+def test_verify_fits_the_terminal_unless_all_of_it_is_asked_for(looking: Path) -> None:
+    short = projects.run("verify", "line@v1", "--rebuild", cwd=looking).stdout
+    assert "✓ verified" in short
+    assert "identical" in short
+    assert max(map(len, short.splitlines())) <= 80
+    assert not any(line.rstrip().endswith(" -") for line in short.splitlines())
+    digest = json.loads(projects.run("verify", "line@v1", "--json", cwd=looking).stdout)["artifact"]
+    assert digest in projects.run("verify", "line@v1", "-v", cwd=looking).stdout
