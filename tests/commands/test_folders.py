@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.deploying import processes
+from leptonctl.storage import folder_identity
 from leptonctl.storage.owner import process_start
 from tests import projects
 from tests.commands.test_state import apply, bind, is_in_place, refused, run, shown
@@ -151,3 +152,22 @@ def test_a_copy_that_shares_its_state_with_the_original_does_not_replace_it(buil
         assert (tmp_path / "state" / "state.json").read_bytes() == before
     finally:
         projects.stop_servers(tmp_path)
+
+
+def test_a_recorded_folder_is_another_one_only_while_it_is_a_project_of_its_own(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    recorded = folder_identity.mark(first).path
+    assert not folder_identity.is_other(first, recorded)
+    assert folder_identity.is_other(second, recorded), "a second clone, in which nothing was recorded yet"
+    folder_identity.mark(second)
+    assert folder_identity.is_other(second, recorded)
+    assert not folder_identity.is_other(second, ""), "a state that does not say"
+    copy = copied(first)
+    assert not folder_identity.is_other(copy, recorded), "a copy is told by its own record"
+    moved = first.rename(tmp_path / "moved")
+    folder_identity.mark(moved)
+    first.mkdir()
+    assert not folder_identity.is_other(moved, recorded), "a new folder where it was, without a record"
+    assert not folder_identity.is_other(second, recorded), "what ran it is gone"
