@@ -1,6 +1,5 @@
 """Projects of small models that are built once, for all tests that look at them or copy them."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +79,6 @@ def looking_copy(_looking: Path, tmp_path: Path) -> Callable[[], Path]:
     """Makes a copy that a test may edit."""
 
     def copy() -> Path:
-        return Path(shutil.copytree(_looking, tmp_path / "project"))
+        return projects.copy_of(_looking, tmp_path / "project")
 
     return copy

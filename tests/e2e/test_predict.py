@@ -173,7 +173,8 @@ def test_predict_reads_what_a_request_may_contain(desk: SimpleNamespace) -> None
     assert missing.returncode == 1
     (problem,) = json.loads(missing.stdout)["diagnostics"]
     assert "message" in problem["detail"]
-    assert "new.csv:3" in problem["detail"]
+    assert "new.csv" in problem["detail"]
+    assert "line 3" in problem["detail"]
     file.write_text("id,text\n1,a\n", encoding="utf-8")
     without = projects.run("predict", "topic@v2", "--input", str(file), "--json", cwd=desk.root)
     assert without.returncode == 1
