@@ -27,7 +27,7 @@ from leptonctl.language.yaml12_errors import (
     tab,
     too_deep,
 )
-from leptonctl.language.yaml12_strict import SUSPICIOUS, loose
+from leptonctl.language.yaml12_strict import SUSPICIOUS, loose, nodes_below
 
 try:
     from yaml.cyaml import CParser as _Events  # type: ignore[attr-defined]
@@ -383,7 +383,7 @@ def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
         return []
     inside: set[int] = set()
     for node in compose(text):
-        for scalar in _scalars(node):
+        for scalar in (one for one in nodes_below(node) if isinstance(one, ScalarNode)):
             inside.update(range(scalar.start_mark.line + 1, scalar.end_mark.line + 1))
     problems: list[Diagnostic] = []
     for line in tab_lines:
@@ -391,18 +391,3 @@ def _tabs(file: str, text: str, lines: list[str]) -> list[Diagnostic]:
         if line not in inside:
             problems.append(tab(Span(file=file, line=line + 1, column=column, end_column=column + 1)))
     return problems
-
-
-def _scalars(root: Node) -> Iterator[ScalarNode]:
-    queue, visited = [root], set[int]()
-    while queue:
-        node = queue.pop()
-        if id(node) in visited:
-            continue
-        visited.add(id(node))
-        if isinstance(node, ScalarNode):
-            yield node
-        elif isinstance(node, SequenceNode):
-            queue += node.value
-        else:
-            queue += [part for pair in node.value for part in pair]

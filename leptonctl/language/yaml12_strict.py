@@ -22,7 +22,7 @@ QUESTION = ("a value that begins with `?` must be in quotes inside brackets", "p
 def loose(file: str, lines: list[str], nodes: Iterable[Node]) -> list[Diagnostic]:
     """An error for each place that libyaml reads otherwise than YAML 1.2, in the order of the text."""
     found: Mapping[tuple[int, int], tuple[str, str]] = {
-        place: problem for root in nodes for node in _nodes(root) for place, problem in _places(lines, node)
+        place: problem for root in nodes for node in nodes_below(root) for place, problem in _places(lines, node)
     }
     return [_problem(file, line, column, *found[line, column]) for line, column in sorted(found)]
 
@@ -55,7 +55,7 @@ def _problem(file: str, line: int, column: int, detail: str, hint: str) -> Diagn
     return error("yaml-syntax", "The file is not valid YAML", detail, span=span, hint=hint)
 
 
-def _nodes(root: Node) -> Iterator[Node]:
+def nodes_below(root: Node) -> Iterator[Node]:
     """All nodes below one, itself included, each once."""
     queue, visited = [root], set[int]()
     while queue:
