@@ -94,6 +94,8 @@ def test_an_output_may_leave_lines_out_and_differ_in_times_but_in_nothing_else()
     text = "one\n✓ train model/m@v1  1.2 s  f1 0.5\nthree\nlast\n"
     assert is_shown("…\n✓ train model/m@v1  34 ms  f1 0.5\n…\nlast\n", text)
     assert is_shown("one\n…\n", text)
+    assert is_shown('{"data":[0.98576819896698]}\n', '{"data":[0.98576821]}\n')
+    assert not is_shown('{"data":[0.98576819896698]}\n', '{"data":[0.98676819]}\n')
     for wrong in ("…\n✓ train model/m@v1  34 ms  f1 0.6\n…\n", "one\nthree\nlast\n", "one\n…\nthree\n", "…\nlast\nthree\n", ""):
         assert not is_shown(wrong, text), wrong
 
