@@ -1,4 +1,4 @@
-"""The project that `leptonctl init` writes, with a second version, built once: its copies bind without training."""
+"""The project that `leptonctl init` writes, with two more versions, built once: its copies bind without training."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,20 +8,20 @@ import pytest
 from tests import projects
 from tests.how_to.reader import Reader
 
-V2 = "  v2: {params: {C: 0.1}}\n"
+CANDIDATES = "  v2: {params: {C: 0.1}}\n  v3: {params: {C: 2}}\n"
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project of `init`, as it is written; the store has the results of v2 too, which no file declares."""
+    """The project of `init`, as it is written; the store also has the results of v2 and v3 of the pages, which no file declares."""
     root = tmp_path_factory.mktemp("how-to") / "try"
     root.mkdir()
     assert projects.run("init", cwd=root).returncode == 0
     file = root / "leptonctl.yaml"
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("\n---\nkind: Environment", f"\n{V2}---\nkind: Environment"), encoding="utf-8")
+    file.write_text(text.replace("\n---\nkind: Environment", f"\n{CANDIDATES}---\nkind: Environment"), encoding="utf-8")
     done = projects.run("build", cwd=root)
-    assert (done.returncode, "2 trained" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert (done.returncode, "3 trained" in done.stdout) == (0, True), done.stdout + done.stderr
     file.write_text(text, encoding="utf-8")
     yield root
     projects.stop_servers(root.parent)

@@ -16,7 +16,7 @@ from tests.operations.pages import shell as run_shell
 from tests.test_docs import page
 
 BLOCK = re.compile(r"(?:^(?P<lead>\S[^\n]*)\n+)?^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-PLACE = re.compile(r"\b(Write|Add to|In) `([^`]+)`")
+PLACE = re.compile(r"\b(Write|Add to|[Ii]n) `([^`]+)`")
 EXITS = re.compile(r"\s+# exits (\d+)\b.*$")
 AUTHOR = {f"GIT_{who}_{what}": f"test{end}" for who in ("AUTHOR", "COMMITTER") for what, end in (("NAME", ""), ("EMAIL", "@example.org"))}
 Own = Mapping[str, Callable[[str], object]]
@@ -60,7 +60,7 @@ class Reader:
 
     def _edit(self, verb: str, file: Path, language: str, body: str) -> None:
         if language == "diff":
-            assert verb == "In"
+            assert verb in ("In", "in")
             lines = body.splitlines(keepends=True)
             old, new = ("".join(line[1:] for line in lines if line[0] in (" ", sign)) for sign in "-+")
             projects.edit(file, old, new)
