@@ -35,3 +35,11 @@ def reader(built: Path, tmp_path: Path) -> Iterator[Reader]:
     port = text.partition("port: ")[2].partition("}")[0]
     yield Reader(root, {"8080": port, "8081": str(projects.free_port()), "/srv/lepton": str(tmp_path / "shared")})
     projects.stop_servers(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader who has followed docs/how-to/private-columns.md in an empty folder."""
+    root = tmp_path_factory.mktemp("shop")
+    yield Reader(root, {"8080": str(projects.free_port())})
+    projects.stop_servers(root)
