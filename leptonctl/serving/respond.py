@@ -21,6 +21,8 @@ Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 INDEX = "/v2/repository/index"
+BINARY = b"inference-header-content-length"
+"""Says that tensors in binary form follow the JSON, which is an extension of the protocol."""
 
 
 class RequestStats(Frozen, kw_only=False):
@@ -105,6 +107,9 @@ def _check_type(headers: Headers) -> None:
             if kind.strip() != b"application/json" or (b"charset" in rest and b"utf-8" not in rest and b"utf8" not in rest):
                 msg = "send the request as Content-Type: application/json in UTF-8"
                 raise BadRequest(msg, 415)
+        elif name == BINARY:
+            msg = "binary tensors are not accepted: send the data as JSON (with tritonclient: binary_data=False)"
+            raise BadRequest(msg, 415)
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             msg = "send the body without Content-Encoding"
             raise BadRequest(msg, 415)

@@ -269,6 +269,11 @@ def test_content_type(served, headers, status):
     assert ask(served, GOOD, headers=headers)[0] == status
 
 
+def test_a_binary_tensor_is_refused_with_what_to_send(served):
+    status, error = ask(served, GOOD, headers=[(b"content-type", b"application/json"), (b"inference-header-content-length", b"10")])
+    assert (status, "send the data as JSON" in error) == (415, True)
+
+
 def get(deployment, path, method="GET", body=b""):
     response = respond(deployment, method, path, [], body)
     return response.status, json.loads(response.body) if response.body else None
