@@ -61,6 +61,8 @@ def read_tensors(request: dict[str, Json], data: bytes) -> None:
 def wanted(request: dict[str, Json], outputs: Sequence[Output]) -> tuple[bool, ...] | None:
     """Which of the outputs are wanted in binary form; None when none is."""
     requested = request.get("outputs")
+    if requested is None and "parameters" not in request:
+        return None
     items = requested if isinstance(requested, list) else []
     every = _parameter(request, ALL) is True
     own = {str(item.get("name")): value for item in items if isinstance(item, dict) and (value := _parameter(item, ONE)) is not None}
