@@ -11,11 +11,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 MODULE = "leptonctl/kinds/checkers.py"
-RELATIVE_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://|mailto:|#)[^)\s]+\)")
+RELATIVE_LINK = re.compile(r"!?\[([^\]]+)\]\((?!https?://|mailto:|#)[^)\s]+\)")
 
 
 class Description(MetadataHookInterface):
-    """The README as the page of a package index shows it: links to files of the checkout lead nowhere there, so only their words stay."""
+    """The README as the page of a package index shows it: of links to files of the checkout, and of its images, only the words stay."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")

@@ -34,6 +34,8 @@ WHOLE = ("tests.test_architecture", "tests.test_diagnostic_ids")
 # files that are not imported, and the tests that read them
 READERS = {
     "*.md": ("tests.test_docs", "tests.test_architecture"),
+    "docs/tutorial.md": ("tests.test_tutorial",),
+    "docs/images/*": ("tests.test_tutorial",),
     "leptonctl/views/templates/*": ("tests.views.test_plan_markdown",),
     "schemas/*": ("tests.test_docs", "tests.kinds.test_schema"),
     "pyproject.toml": ("tests.test_lock", "tests.test_packaging"),

@@ -99,6 +99,13 @@ def test_pages_use_the_words_of_the_glossary(path: Path) -> None:
     assert not forbidden, "docs/concepts.md has the word for it"
 
 
+def test_the_index_lists_every_page_once() -> None:
+    """A page under docs/ that is not listed is found by nobody."""
+    listed = LINK.findall(page("docs/README.md").partition("\n## ")[2])
+    pages = [path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md") if path.parent.name != "adr" and path != DOCS / "README.md"]
+    assert sorted(listed) == sorted([*pages, "adr"]), "add a line to docs/README.md"
+
+
 def test_the_readme_and_the_build_run_the_same_tests() -> None:
     (command,) = blocks(page("README.md"), "## Test it")
     assert command.strip().rpartition("&& ")[2] == page(".ci/run").strip().splitlines()[-1]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import projects
+from tests.pages import fetched
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "http.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -33,21 +33,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         projects.stop_servers(root)
 
 
-def sent(command: str, url: str) -> dict:
-    """What a curl command of the page gets, without curl, which not every machine has."""
-    words = shlex.split(command)
-    assert words[:2] == ["curl", "-s"]
-    data = words[words.index("-d") + 1].encode() if "-d" in words else None
-    request = urllib.request.Request(words[2].replace(HERE, url), data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
-
-
 def test_the_requests_of_the_page_get_its_answers(url: str) -> None:
     blocks = FENCE.findall(PAGE)
     commands = [body for language, body in blocks if language == "sh"]
     (expected,) = (json.loads(body) for language, body in blocks if language == "json")
-    by_column, packed, metadata = (sent(command, url) for command in commands)
+    by_column, packed, metadata = (json.loads(fetched(command.replace(HERE, url))) for command in commands)
     for answer in (by_column, packed):
         label, probabilities = answer["outputs"]
         assert label == expected["outputs"][0]

@@ -81,7 +81,8 @@ def test_the_description_is_the_readme_without_broken_links(wheel: Path) -> None
         metadata = packed.read(f"leptonctl-{__version__}.dist-info/METADATA").decode()
     assert "\nDescription-Content-Type: text/markdown\n" in metadata
     description = metadata.partition("\n\n")[2]
-    assert "Concepts and glossary · YAML reference" in description
+    assert "| are new here | Tutorial: a first model" in description
+    assert "\n\nA plan in a terminal: " in description, "of an image its words"
     assert re.findall(r"\]\((?!https?://)", description) == []
     assert len(description) > 3000
 

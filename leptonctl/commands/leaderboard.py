@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from leptonctl.commands.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
-from leptonctl.commands.results import metrics_of
+from leptonctl.commands.results import gated_first, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.show_version import direction
@@ -50,13 +50,14 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
         }
         for i in order
     ]
+    numbers: dict[str, Json] = dict.fromkeys(sorted({name for each in figures for name in each}))
     board: dict[str, Json] = {
         "format_version": FORMAT,
         "model": document("model", model),
         "task": task,
         "metric": metric,
         "better": better,
-        "directions": {name: direction(session.catalog, task, name) for name in sorted({n for f in figures for n in f})},
+        "directions": {name: direction(session.catalog, task, name) for name in gated_first(session, numbers)},
         "rows": [*rows],
     }
     return {**board, "entry": version_yaml(session, find_version(versions, model, yaml))} if yaml else board

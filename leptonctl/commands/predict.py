@@ -12,6 +12,7 @@ from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
 from leptonctl.core.address import covers, full, parse
 from leptonctl.core.codec import convert, decode
+from leptonctl.core.contract import key_mark
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
@@ -161,8 +162,15 @@ def _unbound(address: str, settled: Settled) -> Failure:
 
 
 def _privacy_key(session: Session, manifest: Manifest) -> bytes | None:
+    """The key of the hashed columns. Failure (wrong-key) unless it is the one that hashed the training data."""
     hashing = manifest.privacy
-    return read_secret(hashing.key, session.root) if hashing and hashing.hash and isinstance(hashing.key, dict) else None
+    if not hashing or not hashing.hash or not isinstance(hashing.key, dict):
+        return None
+    key, key_id = read_secret(hashing.key, session.root), hashing.key_id or ""
+    if key_id and not session.store.is_key(key_id, key_mark(key, key_id)):
+        detail = f'The rows that the version learned from were hashed under key id "{key_id}" with a different key.'
+        raise fail("wrong-key", "The key of private columns has changed", detail, hint="provide the key that the version was built with")
+    return key
 
 
 def _find_built(session: Session, target: str) -> _Built:

@@ -8,7 +8,7 @@ from leptonctl.commands.fleet_status import answering, drift_of, is_healthy, rea
 from leptonctl.commands.folder import copy_reason
 from leptonctl.commands.line import Planned, observe_environments, plan_project
 from leptonctl.commands.readmit import withdrawn_now
-from leptonctl.commands.results import metrics_of
+from leptonctl.commands.results import gated_first, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, document, member_of, parse
 from leptonctl.core.deployment import ServedModel
@@ -33,7 +33,10 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     environments: list[dict[str, Json]] = []
     if state is not None:
         live = planned.live if planned is not None else observe_environments(session, state)
-        names = sorted(name for name, record in state.environments.items() if not record.destroyed)
+        names = sorted(
+            (name for name, record in state.environments.items() if not record.destroyed),
+            key=lambda name: (not state.environments[name].protected, name),
+        )
         environments = [_environment(session, name, state, live.get(name, Live())) for name in names]
     unhealthy = {str(e["name"]) for e in environments if not _is_well(e)}
     return {"environments": [*environments], "differences": [*differences(planned, unhealthy)] if planned is not None else []}
@@ -161,7 +164,7 @@ def _model(name: str, pointer: Pointer, now: ServedModel | None, drift: str | No
 def _metrics(session: Session, entries: dict[str, Pointer]) -> dict[str, Json]:
     keys = {address: pointer.key("evaluate") for address, pointer in entries.items()}
     results = session.store.results({key for key in keys.values() if key})
-    return {address: metrics_of(results.get(key or "")) for address, key in keys.items()}
+    return {address: gated_first(session, metrics_of(results.get(key or ""))) for address, key in keys.items()}
 
 
 def _serials(session: Session, name: str, state: State, entries: dict[str, Pointer]) -> dict[str, Json]:

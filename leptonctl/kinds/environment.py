@@ -201,8 +201,11 @@ def _shared_ports(environments: Mapping[str, Environment]) -> Iterator[Diagnosti
             # another host may have the same address
             continue
         place = (environment.platform.get("host"), environment.platform.get("port"))
+        if any(value is None or isinstance(value, (dict, list)) for value in place):
+            # refused before, or a platform without ports
+            continue
         other = owners.setdefault(place, environment)
-        if other is not environment and environment.platform.get("port") is not None:
+        if other is not environment:
             at = other.declared.at("platform", "port")
             detail = f"environment {other.name} uses it already ({at.file}:{at.line}:{at.column})"
             span = environment.declared.at("platform", "port")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.serving import response
+from leptonctl.serving import binary, response
 from leptonctl.serving.encode import Violation, encode
 from leptonctl.serving.request import BadRequest, parse, request_id, requested_outputs
 
@@ -18,14 +18,21 @@ class Incomputable(Exception):
 
 
 class Answer(Frozen, kw_only=False):
+    """`length`: of the JSON in the body, where tensors in binary form follow it."""
+
     body: bytes
     rows: int
     violations: tuple[Violation, ...]
+    length: int | None = None
 
 
-def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, hashed: bool = False) -> Answer:
-    """Answer a request body. `start` is how the answer begins, `hashed` as in `encode`. Raises BadRequest, Incomputable."""
-    request = parse(body)
+def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, hashed: bool = False, length: int | None = None) -> Answer:
+    """Answer a request body. `start` is how the answer begins, `hashed` as in `encode`, `length` that of the JSON in the body if tensors
+    follow it. Raises BadRequest, Incomputable.
+    """
+    request = parse(body if length is None else body[:length])
+    if length is not None:
+        binary.read_tensors(request, body[length:])
     echo = request_id(request)
     outputs = model.outputs
     names = requested_outputs(request, [output.name for output in outputs])
@@ -36,7 +43,11 @@ def infer(model: LoadedModel, start: str, body: bytes, *, strict: bool = False, 
         raise ContractBroken(encoded.violations)
     try:
         tensors = model.session.run([output.graph for output in outputs], encoded.feed)
-        return Answer(response.body(start, echo, outputs, tensors, encoded.rows), encoded.rows, encoded.violations)
+        raw = binary.wanted(request, outputs)
+        if raw is None:
+            return Answer(response.body(start, echo, outputs, tensors, encoded.rows), encoded.rows, encoded.violations)
+        head, tail = response.binary_body(start, echo, outputs, tensors, encoded.rows, raw)
+        return Answer(head + tail, encoded.rows, encoded.violations, len(head))
     except Exception as problem:  # onnxruntime raises one exception class per status code, with no common base
         msg = "the model could not compute an answer for this request"
         raise Incomputable(msg) from problem

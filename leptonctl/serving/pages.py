@@ -15,7 +15,7 @@ def metadata_pages(models: Sequence[str]) -> dict[str, bytes]:
     """The server's own metadata by path. Without a model the server is not ready, so that page is left out."""
     pages = {
         "/v2/health/live": dump({"live": True}),
-        "/v2": dump({"name": "leptonctl", "version": __version__, "extensions": []}),
+        "/v2": dump({"name": "leptonctl", "version": __version__, "extensions": ["binary_tensor_data"]}),
         "/v2/models": dump({"models": list(models)}),
     }
     return pages | {"/v2/health/ready": dump({"ready": True})} if models else pages

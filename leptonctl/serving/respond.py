@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
 from leptonctl.core.frozen import Frozen
+from leptonctl.serving import binary
 from leptonctl.serving.infer import ContractBroken, Incomputable, infer
 from leptonctl.serving.pages import dump
 from leptonctl.serving.request import BadRequest, parse
@@ -20,6 +21,7 @@ Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 """Names in lower case."""
 
 JSON = (b"content-type", b"application/json")
+BYTES = (b"content-type", b"application/octet-stream")
 INDEX = "/v2/repository/index"
 
 
@@ -85,8 +87,8 @@ def too_large(limit: int) -> Response:
 
 def _infer(deployment: LoadedDeployment, served: ServedRoute, headers: Headers, body: bytes) -> Response:
     try:
-        _check_type(headers)
-        answer = infer(served.model, served.start, body, strict=deployment.strict)
+        length = _check_type(headers, len(body))
+        answer = infer(served.model, served.start, body, strict=deployment.strict, length=length)
     except ContractBroken as problem:
         return refuse(400, str(problem), stats=RequestStats(served.name, served.version, 0, problem.violations))
     except BadRequest as problem:
@@ -94,20 +96,30 @@ def _infer(deployment: LoadedDeployment, served: ServedRoute, headers: Headers, 
     except Incomputable as problem:
         return refuse(500, str(problem), stats=RequestStats(served.name, served.version))
     stats = RequestStats(served.name, served.version, answer.rows, answer.violations)
-    return Response(200, (JSON, (b"content-length", b"%d" % len(answer.body))), answer.body, stats)
+    size = (b"content-length", b"%d" % len(answer.body))
+    if answer.length is None:
+        return Response(200, (JSON, size), answer.body, stats)
+    return Response(200, (BYTES, size, (binary.HEADER, b"%d" % answer.length)), answer.body, stats)
 
 
-def _check_type(headers: Headers) -> None:
-    """Raises BadRequest unless the headers allow uncompressed JSON in UTF-8."""
+def _check_type(headers: Headers, size: int) -> int | None:
+    """The length of the JSON where tensors in binary form follow it. Raises BadRequest unless it is uncompressed and in UTF-8."""
+    length: int | None = None
+    problem, is_bytes = None, False
     for name, value in headers:
         if name == b"content-type":
             kind, _, rest = value.strip().lower().partition(b";")
             if kind.strip() != b"application/json" or (b"charset" in rest and b"utf-8" not in rest and b"utf8" not in rest):
-                msg = "send the request as Content-Type: application/json in UTF-8"
-                raise BadRequest(msg, 415)
+                problem = BadRequest("send the request as Content-Type: application/json in UTF-8", 415)
+                is_bytes = kind.strip() == BYTES[1]
+        elif name == binary.HEADER:
+            length = binary.json_length(value, size)
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             msg = "send the body without Content-Encoding"
             raise BadRequest(msg, 415)
+    if problem is not None and (length is None or not is_bytes):
+        raise problem
+    return length
 
 
 def _index(deployment: LoadedDeployment, body: bytes) -> Response:

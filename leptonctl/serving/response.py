@@ -6,6 +6,8 @@ import json
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from leptonctl.serving.binary import SIZE, pack
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,15 +27,45 @@ def head(name: str, version: str) -> str:
 def body(start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[NDArray[np.generic]], rows: int) -> bytes:
     """An inference response. Raises ValueError when an output does not have as many values as its shape says."""
     parts = ",".join(_output(output, tensor, rows) for output, tensor in zip(outputs, tensors, strict=True))
+    return _whole(start, request_id, parts)
+
+
+def binary_body(
+    start: str, request_id: str | None, outputs: Sequence[Output], tensors: Sequence[NDArray[np.generic]], rows: int, raw: Sequence[bool]
+) -> tuple[bytes, bytes]:
+    """The same as JSON and the bytes after it, to which the values of the outputs with `raw` move. Numbers are as they are, NaN too."""
+    parts, tail = [], b""
+    for output, tensor, is_raw in zip(outputs, tensors, raw, strict=True):
+        if not is_raw:
+            parts.append(_output(output, tensor, rows))
+            continue
+        _check_size(output, tensor.size, rows)
+        values = pack(tensor, output.datatype)
+        tail += values
+        parts.append(f'{_described(output, rows)},"parameters":{{"{SIZE}":{len(values)}}}}}')
+    return _whole(start, request_id, ",".join(parts)), tail
+
+
+def _whole(start: str, request_id: str | None, parts: str) -> bytes:
     echo = "" if request_id is None else f'"id":{_text(request_id)},'
     return f'{start}{echo}"outputs":[{parts}]}}'.encode("ascii")
 
 
+def _check_size(output: Output, size: int, rows: int) -> None:
+    if size != rows * (output.width or 1):
+        msg = f"output {output.graph} has {size} values for {rows} rows"
+        raise ValueError(msg)
+
+
+def _described(output: Output, rows: int) -> str:
+    """The beginning of an output's object."""
+    shape = f"{rows},{output.width}" if output.width is not None else f"{rows}"
+    return f'{{"name":"{output.name}","shape":[{shape}],"datatype":"{output.datatype}"'
+
+
 def _output(output: Output, tensor: NDArray[np.generic], rows: int) -> str:
     values = tensor.reshape(-1).tolist()
-    if len(values) != rows * (output.width or 1):
-        msg = f"output {output.graph} has {len(values)} values for {rows} rows"
-        raise ValueError(msg)
+    _check_size(output, len(values), rows)
     if output.datatype == "BYTES":
         data = ",".join(map(_text, values))
     else:
@@ -41,5 +73,4 @@ def _output(output: Output, tensor: NDArray[np.generic], rows: int) -> str:
         # repr writes nan and inf, which are not JSON; no finite number contains an "n"
         if "n" in data:
             data = ",".join(repr(value) if isfinite(value) else "null" for value in values)
-    shape = f"{rows},{output.width}" if output.width is not None else f"{rows}"
-    return f'{{"name":"{output.name}","shape":[{shape}],"datatype":"{output.datatype}","data":[{data}]}}'
+    return f'{_described(output, rows)},"data":[{data}]}}'

@@ -1,6 +1,7 @@
 """`leaderboard`: all declared versions and all builds ever, best first, and the YAML of any of them back."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def test_the_first_gated_metric_counts_by_default(looking: Path) -> None:
     assert board(looking, "model/line")["metric"] == "log_loss"
     text = projects.run("leaderboard", "line", cwd=looking).stdout
     assert "by log_loss ↓" in text
+
+
+def test_gated_metrics_stand_before_others_and_stay_where_room_is_short(looking: Path) -> None:
+    assert list(board(looking, "line", "--by", "cv_f1_mean")["directions"])[:3] == ["log_loss", "accuracy", "f1"]
+    narrow = projects.run("leaderboard", "line", cwd=looking, COLUMNS="72").stdout
+    assert re.search(r"log_loss ↓.*accuracy ↑", narrow)
+    assert re.search(r"Left out at this width: .*f1 ↑", " ".join(narrow.split()))
 
 
 def test_ties_keep_the_order_of_the_yaml(tmp_path: Path) -> None:

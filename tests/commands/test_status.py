@@ -56,6 +56,19 @@ def test_a_check_says_how_what_is_declared_and_what_is_bound_differ(root: Path) 
     assert "dev  not bound" in run(root, "status").stdout
 
 
+def test_protected_environments_and_gated_metrics_come_first(root: Path) -> None:
+    dev = (root / "environment-dev.yaml").read_text(encoding="utf-8") + "gates: {recall: {min: 0.1}, flips: {max: 1.0}}\n"
+    (root / "environment-dev.yaml").write_text(dev, encoding="utf-8")
+    zone = dev.replace("name: dev", "name: zone\nprotected: true")
+    (root / "environment-zone.yaml").write_text(zone.replace("recall", "precision"), encoding="utf-8")
+    projects.new_ports(root)
+    run(root, "pin")
+    apply(root)
+    found = shown(root, "status", schema="status")["environments"]
+    assert [e["name"] for e in found] == ["zone", "dev"]
+    assert [list(e["models"][0]["metrics"])[:2] for e in found] == [["recall", "precision"]] * 2
+
+
 def test_what_is_not_served_weighs_more_than_what_differs(root: Path) -> None:
     apply(root)
     bind(root, "v2")
