@@ -1,5 +1,6 @@
-"""docs/how-to/second-environment.md and retire.md, followed from top to bottom."""
+"""docs/how-to/second-environment.md and retire.md, followed from top to bottom, and the command of docs/tables.md."""
 
+import re
 import shutil
 
 import pytest
@@ -26,3 +27,8 @@ def test_retire(reader: Reader) -> None:
     (reader.root / "leptonctl.yaml").write_text(git, encoding="utf-8")
     assert "1 bound" in projects.run("apply", "--yes", cwd=reader.root).stdout, "all of it comes back without a training"
     assert served(reader, "dev") == {"model": "v2"}
+
+
+def test_the_command_of_the_page_on_tables(reader: Reader) -> None:
+    reader.follow("docs/tables.md")
+    assert re.search(r"^ *x +number +\S+ to \S+ ", reader.printed, re.MULTILINE)

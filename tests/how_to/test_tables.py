@@ -16,7 +16,6 @@ from leptonctl.serving.encode import encode
 from leptonctl.serving.intake import compile_intake
 from leptonctl.serving.request import BadRequest
 from leptonctl.spi.learning import ProviderError
-from tests.how_to.reader import Reader
 from tests.learning.test_prepare import Prepared, prepare
 from tests.serving.serving_models import column, manifest
 from tests.test_docs import page
@@ -137,7 +136,3 @@ def test_limits(tmp_path: Path) -> None:
     found = prepared(tmp_path, ["1", "0", "true"], columns={"c": {"type": "boolean"}})
     assert found.frame("test")["c"].to_list() == [True, False, True]
     assert found.frame("test").schema["c"] == pl.Boolean
-
-
-def test_the_command_of_the_page(reader: Reader) -> None:
-    assert re.search(r"^ *x +number +\S+ to \S+ ", reader.run("leptonctl show data@first"), re.MULTILINE)
