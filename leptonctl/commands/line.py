@@ -64,7 +64,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
             settled, changes = settle(session, state, gone)
         changes, prerequisites = only(changes, settled.by_address, addresses)
 
-    changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state)
+    changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state, command=command)
     changes = _explain(session, settled, state, changes)
     drifted = _find_drift(session, recorded, state, live, changes, addresses)
     checkout = _observe_checkout(session, state, changes)
@@ -226,11 +226,13 @@ def _check_purged(session: Session, settled: Settled, changes: Sequence[Change])
 def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:
     """What prevents environments that would move from running where they are declared, according to their platforms."""
     moving = [change.address for change in changes if not isinstance(change, Keep)]
+    # an environment that is kept as it is runs where it runs
+    kept = {change.address for change in changes if change.is_held}
     problems: list[Diagnostic] = []
     leaving = {parse(c.address).name for c in changes if isinstance(c, Remove) and parse(c.address).member is None}
     for environment in environments(session.declarations).values():
         # without a binding nothing has to run
-        if environment.bindings and any(environment.holds(address) for address in moving):
+        if environment.bindings and environment.address not in kept and any(environment.holds(address) for address in moving):
             record = state.environments.get(environment.name) if state else None
             here = is_here(record, session.root)
             site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=here)
