@@ -109,7 +109,7 @@ def observe_environments(session: Session, state: State | None) -> dict[str, Liv
 
 
 def _suspects(session: Session, state: State | None, live: Mapping[str, Live]) -> dict[str, frozenset[str]]:
-    """The files of the bindings that this host's servers do not serve, by address: damaged bytes may be the reason.
+    """The files of the bindings that this host's servers do not serve, or no head names, by address: damaged bytes may be the reason.
 
     On a remote store nothing is read for that; a heal, a bind and `verify` check what they use.
     """
@@ -118,11 +118,17 @@ def _suspects(session: Session, state: State | None, live: Mapping[str, Live]) -
         return files
     for name, record in state.environments.items():
         one, number = live.get(name), record.deployment
-        if one is None or not one.here or (one.answering is not None and one.answering.deployment == number):
+        follows = one is not None and one.head is not None and one.head.deployment == number
+        if one is None or not one.here or (follows and one.answering is not None and one.answering.deployment == number):
             continue
         deployment = None
         with suppress(Failure):  # whoever needs the record reports that it is damaged
             deployment = session.lineage(state).deployment(name, number)
+        if deployment is None:
+            # bound anew under another number, which takes the results
+            bound = state.entries(member_of("environment", name, "")).items()
+            versions = [version_of("model", parse(address).member or "", pointer.version or "") for address, pointer in bound]
+            files |= dict.fromkeys([*(address for address, _ in bound), *versions], frozenset())
         routes = {model: deployment.main(model) for model in deployment.models} if deployment else {}
         for model, route in routes.items():
             if route is not None:

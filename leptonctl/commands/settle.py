@@ -79,7 +79,7 @@ def _has_checks(session: Session, state: State, address: str) -> bool:
 def _lost(session: Session, state: State | None) -> frozenset[str]:
     """Addresses whose artifact is missing from the store, or that lost any to a purge.
 
-    Of those whose server reports trouble, also if any file is damaged.
+    Of those whose server reports trouble, also if any file is damaged or a result is missing.
     """
     artifacts = {a: {pointer.artifact} for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
     needed = {address: digests | set(session.suspects.get(address, ())) for address, digests in artifacts.items()}
@@ -87,7 +87,8 @@ def _lost(session: Session, state: State | None) -> frozenset[str]:
     pointers = state.current if state else {}
     removed = session.store.removed({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
     purged = {a for a, pointer in pointers.items() if any(step.key in removed for step in pointer.steps.values())}
-    return frozenset(purged | {address for address, digests in needed.items() if not digests <= present})
+    suspected = without_results(session, state, [*session.suspects])
+    return frozenset(purged | suspected | {address for address, digests in needed.items() if not digests <= present})
 
 
 def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:
