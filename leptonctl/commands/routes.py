@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, version_of
 from leptonctl.core.deployment import Route
-from leptonctl.core.diagnostic import fail
+from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.manifest import GRAPH_FILE, PACKAGE_FILES
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
 from leptonctl.kinds.binding import PACKAGE_OUTPUT
@@ -44,6 +44,8 @@ def export_of(session: Session, pointer: Pointer, address: str = "") -> Result:
     key = pointer.key("export") or ""
     export = session.store.results([key]).get(key)
     if export is None:
+        for tombstone in [t for tombstones in session.store.removed([key]).values() for t in tombstones]:
+            raise _purged(str(pointer.artifact), tombstone)
         detail = f"{pointer.artifact}: the result of its export is missing"
         raise fail("missing-artifact", "A bound artifact is not in the store", detail, hint=_mend(address, pointer))
     return export
@@ -60,10 +62,18 @@ def artifact_of(session: Session, digest: str, mend: str = BUILD) -> bytes:
     try:
         return session.store.get_artifact(digest)
     except KeyError:
+        for tombstone in session.store.buried([digest]).values():
+            raise _purged(digest, tombstone) from None
         raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint=mend) from None
     except ValueError as problem:
-        hint = "delete that file; then `leptonctl apply` builds it again, to the same digest"
+        hint = "delete that file; then `leptonctl apply` builds it again, to the same digest" if mend == BUILD else mend
         raise fail("damaged-artifact", "An artifact of the store is damaged", str(problem), hint=hint) from problem
+
+
+def _purged(digest: str, tombstone: Tombstone) -> Failure:
+    detail = f"{digest} was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject})"
+    hint = "apply without the rows, or `leptonctl rollback` to a version that has not learned them"
+    return fail("missing-artifact", "A bound artifact is not in the store", detail, hint=hint)
 
 
 def package_of(export: Result) -> str:
