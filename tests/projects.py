@@ -19,8 +19,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from leptonctl.commands.saved_plan import text_digest
 from leptonctl.core import layout
-from leptonctl.core.canonical import digest
 from leptonctl.core.codec import convert, decode, encode
 from leptonctl.core.deployment import Deployment, Head, ServerRecord
 from leptonctl.core.frozen import replace
@@ -296,7 +296,7 @@ def edit(file: Path, old: str, new: str) -> None:
 def edit_plan(file: Path, **fields: object) -> None:
     """Change a saved plan and recompute the digest of its text."""
     plan = {**json.loads(file.read_text(encoding="utf-8")), **fields}
-    plan["text"] = digest([plan.get(name, []) for name in ("saved_at", "expires", "only", "binding", "plan")])
+    plan["text"] = text_digest(plan)
     file.write_text(json.dumps(plan), encoding="utf-8")
 
 

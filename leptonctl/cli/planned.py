@@ -50,7 +50,7 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
         return refusal_code(plan.diagnostics)
     if plan.newly_holds:
         return GATE
-    return CHANGES if detailed and plan.has_effect else OK
+    return CHANGES if detailed and plan.is_pending else OK
 
 
 def consent_to_plan(terminal: Terminal, *, assume_yes: bool, hint: str = "add --yes") -> Callable[[Plan], bool]:

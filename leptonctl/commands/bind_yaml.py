@@ -48,7 +48,8 @@ def rebind(
     except BaseException:
         _put_back(session, before)
         raise
-    code = outcome.exit_code or (GATE if outcome.held else OK)
+    # what else is held in the environment was so before
+    code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
         moved = _moved(edited, rebinding) if outcome.finished is not None else {}
         _put_back(session, before)

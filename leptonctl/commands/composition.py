@@ -20,6 +20,7 @@ from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.gates import verdict_of
 from leptonctl.kinds.holding import held_binding
+from leptonctl.spi.platforms import placement
 from leptonctl.storage.folder_identity import path_of
 from leptonctl.storage.owner import host_name
 from leptonctl.storage.pointers import now
@@ -107,6 +108,8 @@ def _own_pointer(move: Move) -> dict[str, Pointer | None]:
     if node is None:
         return {}
     recorded = move.state.current.get(address)
+    if move.keeps_settings:
+        return {}
     if recorded is not None and recorded.digest == node.digest and not move.itself:
         return {}
     return {address: Pointer(digest=node.digest, declaration=node.declaration, effect=True)}
@@ -124,13 +127,14 @@ def _record(
     if declared is None:
         # no longer declared: destroyed if the plan says so, unchanged if only one of its bindings is removed
         return None if move.itself else recorded
+    settings = recorded if recorded is not None and move.keeps_settings else declared
     host, folder = (recorded.host, recorded.folder) if recorded else ("", "")
-    if declared.placement == "here" and is_here(recorded, root):
+    if placement(settings.platform) == "here" and is_here(recorded, root):
         host, folder = host_name(), path_of(root)
     return EnvironmentRecord(
-        platform=declared.platform,
-        protected=declared.protected,
-        requests=declared.requests,
+        platform=settings.platform,
+        protected=settings.protected,
+        requests=settings.requests,
         host=host,
         folder=folder,
         commit=None if returning or author.dirty else author.commit,
@@ -141,7 +145,9 @@ def _record(
 
 def _seals(session: Session, declared: Environment | None, bound: Mapping[str, Pointer | None], move: Move) -> dict[str, Seal]:
     """Seals for the versions that a protected environment binds after the switch, unless they are sealed already."""
-    if declared is None or not declared.protected:
+    recorded = move.state.environments.get(move.name)
+    settings = recorded if move.keeps_settings else declared
+    if declared is None or settings is None or not settings.protected:
         return {}
     seals: dict[str, Seal] = {}
     for address, pointer in {**move.state.entries(declared.address + "/"), **bound}.items():

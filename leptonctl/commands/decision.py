@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from leptonctl.building.work import Built
 from leptonctl.core.address import parse
-from leptonctl.core.change import Change, Remove
+from leptonctl.core.change import Change, Remove, Update
 from leptonctl.core.diagnostic import GATE, STALE, Diagnostic, error
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.gate import Hold, Judgement
@@ -36,8 +36,13 @@ class Move(Frozen):
 
     @property
     def itself(self) -> bool:
-        """Whether the environment's own pointer moves, not only its bindings. What is frozen is not destroyed."""
+        """Whether the environment's own pointer moves, not only its bindings."""
         return any(parse(change.address).member is None and not _kept_by_freeze(change, self.state) for change in self.changes)
+
+    @property
+    def keeps_settings(self) -> bool:
+        """Whether edited settings of the environment wait until it is unfrozen."""
+        return any(isinstance(change, Update) and _kept_by_freeze(change, self.state) for change in self.changes)
 
 
 class Ready(Frozen):
@@ -103,7 +108,7 @@ def decide(move: Move, built: Built) -> Decision:
 
 def _outcome(move: Move, change: Change, binding: Binding | None, built: Built) -> Outcome:
     if isinstance(change, Remove) or binding is None:
-        kept = hold_of(change, move.state)
+        kept = hold_of(change, move.state, returning=change.is_return)
         if kept is not None:
             return _held(replace(change, hold=kept), kept, ())
         return Ready(change=replace(change, hold=None))
@@ -135,9 +140,9 @@ def _held(change: Change, hold: Hold, judgements: tuple[Judgement, ...]) -> Held
 
 
 def _kept_by_freeze(change: Change, state: State) -> bool:
-    """Whether this is the removal of a whole environment that is frozen."""
+    """Whether this is the removal of a whole environment that is frozen, or an edit of its settings."""
     place = parse(change.address)
-    return isinstance(change, Remove) and place.member is None and place.name in state.frozen
+    return isinstance(change, Remove | Update) and place.member is None and place.name in state.frozen
 
 
 def _obstacle(change: Change, binding: Binding, settled: Settled, built: Built) -> str | None:

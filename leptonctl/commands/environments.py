@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+from leptonctl.commands.built_pointers import recipe_of
 from leptonctl.commands.composition import compose
 from leptonctl.commands.decision import Decision, Held, Move, Ready, Skipped, decide
 from leptonctl.commands.routes import route_of
@@ -66,6 +67,7 @@ class Environments:
         self.mended.add(name)
         try:
             self._check_artifacts(name)
+            self._keep_recipes(name)
             heal(self._switch(name), name, here=self._is_here(name), routes=self._route)
         except Failure as failure:
             self.run.failed([("bind", document("environment", name))], failure, started)
@@ -77,6 +79,13 @@ class Environments:
         state = self.run.planned.state
         for address, pointer in (state.entries(f"{document('environment', name)}/") if state else {}).items():
             self._route(address, pointer)
+
+    def _keep_recipes(self, name: str) -> None:
+        """Write the recipes of what is bound as it is declared: an older copy of the store may have been put back."""
+        state, settled = self.run.planned.state, self.run.planned.settled
+        entries = state.entries(document("environment", name)) if state else {}
+        nodes = {pointer.declaration: settled.by_address.get(address) for address, pointer in entries.items()}
+        self.run.session.store.put_recipes({d: recipe_of(node) for d, node in nodes.items() if node is not None and node.declaration == d})
 
     def _route(self, address: str, pointer: Pointer) -> Route:
         return route_of(self.run.session, address, pointer, {})

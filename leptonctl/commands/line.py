@@ -7,7 +7,7 @@ from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.recheck import recheck
 from leptonctl.commands.session import Session
-from leptonctl.commands.settle import settle, without_results
+from leptonctl.commands.settle import damaged_files, settle, without_results
 from leptonctl.commands.variables import variable_becauses
 from leptonctl.commands.warnings import warnings
 from leptonctl.core.address import covers, expand, member_of, parse, version_of
@@ -51,7 +51,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     if recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
-    session.suspect(_suspects(session, recorded, live))
+    _look_into_store(session, recorded, live)
     # a switch that was interrupted after its head had moved counts as done: the next apply completes it first
     state = complete_interrupted(recorded, live) if recorded is not None else None
 
@@ -59,12 +59,15 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     prerequisites: frozenset[str] = frozenset()
     if addresses:
         addresses = expand(addresses, {*settled.by_address, *(change.address for change in changes)}, session.address_kinds)
-        # whoever names an address wants all of it there: `verify --store` says so of what was lost
-        if gone := without_results(session, state, addresses):
-            settled, changes = settle(session, state, gone)
+        # whoever names an address wants all of it there: `verify --store` says so of what was lost or damaged
+        gone = without_results(session, state, addresses)
+        if damaged := damaged_files(session, state, addresses):
+            session.suspect({**session.suspects, **damaged})
+        if gone or damaged:
+            settled, changes = settle(session, state, gone | damaged.keys())
         changes, prerequisites = only(changes, settled.by_address, addresses)
 
-    changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state)
+    changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state, command=command)
     changes = _explain(session, settled, state, changes)
     drifted = _find_drift(session, recorded, state, live, changes, addresses)
     checkout = _observe_checkout(session, state, changes)
@@ -108,27 +111,40 @@ def observe_environments(session: Session, state: State | None) -> dict[str, Liv
     return look(session.catalog.platforms, site, session.liveness, session.lineage(state), state)
 
 
-def _suspects(session: Session, state: State | None, live: Mapping[str, Live]) -> dict[str, frozenset[str]]:
-    """The files of the bindings that this host's servers do not serve, by address: damaged bytes may be the reason.
+def _look_into_store(session: Session, state: State | None, live: Mapping[str, Live]) -> None:
+    """Tell the session which files bindings need, and which of them may be damaged: those that this host's servers do not serve.
 
-    On a remote store nothing is read for that; a heal, a bind and `verify` check what they use.
+    On a remote store nothing is asked for that; a heal, a bind and `verify` check what they use.
     """
-    files: dict[str, frozenset[str]] = {}
     if state is None or "://" in session.settings.store:
-        return files
+        return
+    suspects: dict[str, frozenset[str]] = {}
     for name, record in state.environments.items():
         one, number = live.get(name), record.deployment
-        if one is None or not one.here or (one.answering is not None and one.answering.deployment == number):
+        if one is None or record.destroyed:
             continue
-        deployment = None
-        with suppress(Failure):  # whoever needs the record reports that it is damaged
-            deployment = session.lineage(state).deployment(name, number)
-        routes = {model: deployment.main(model) for model in deployment.models} if deployment else {}
-        for model, route in routes.items():
-            if route is not None:
-                digests = frozenset(route.files.values())
-                checks = {route.checks} if route.checks else set()
-                files |= {member_of("environment", name, model): digests | checks, version_of("model", model, route.version): digests}
+        files = _bound_files(session, state, name, number)
+        session.needed = {**session.needed, **files}
+        follows = one.head is not None and one.head.deployment == number
+        if one.here and not (follows and one.answering is not None and one.answering.deployment == number):
+            suspects |= files
+    session.suspect(suspects)
+
+
+def _bound_files(session: Session, state: State, name: str, number: int) -> dict[str, frozenset[str]]:
+    """The files of the bindings of an environment, at the addresses of the bindings and of their versions."""
+    deployment = None
+    with suppress(Failure):  # whoever needs the record reports that it is damaged
+        deployment = session.lineage(state).deployment(name, number)
+    files: dict[str, frozenset[str]] = {}
+    for address, pointer in state.entries(member_of("environment", name, "")).items():
+        model = parse(address).member or ""
+        # without the record of a deployment it is bound anew under another number, which takes the results
+        route = deployment.main(model) if deployment is not None else None
+        digests = frozenset(route.files.values()) if route is not None else frozenset()
+        checks = {route.checks} if route is not None and route.checks else set()
+        version = version_of("model", model, pointer.version or "")
+        files |= {address: digests | checks, version: digests | files.get(version, frozenset())}
     return files
 
 
@@ -226,11 +242,13 @@ def _check_purged(session: Session, settled: Settled, changes: Sequence[Change])
 def _check_placement(session: Session, state: State | None, live: Mapping[str, Live], changes: Sequence[Change]) -> list[Diagnostic]:
     """What prevents environments that would move from running where they are declared, according to their platforms."""
     moving = [change.address for change in changes if not isinstance(change, Keep)]
+    # an environment that is kept as it is runs where it runs
+    kept = {change.address for change in changes if change.is_held}
     problems: list[Diagnostic] = []
     leaving = {parse(c.address).name for c in changes if isinstance(c, Remove) and parse(c.address).member is None}
     for environment in environments(session.declarations).values():
         # without a binding nothing has to run
-        if environment.bindings and any(environment.holds(address) for address in moving):
+        if environment.bindings and environment.address not in kept and any(environment.holds(address) for address in moving):
             record = state.environments.get(environment.name) if state else None
             here = is_here(record, session.root)
             site = session.site(state or State(lineage="", project=""), environment.name, environment.platform, here=here)

@@ -105,7 +105,11 @@ def _is_way_back(environment: Environment | None, record: Deployment | None, mod
 
 
 def _earlier(session: Session, name: str, model: str) -> Deployment:
-    """The newest earlier deployment that was in force, bound something else and nothing that is withdrawn."""
+    """The newest deployment that was in force before the present one, bound something else and nothing that is withdrawn.
+
+    A number is given once, and grows with time. Where an earlier state was restored, what served last before that has a higher number
+    than what is bound now.
+    """
     recorded = session.pointers.read()
     # the apply that follows settles an interrupted switch first, so the rollback starts from there
     state = complete_interrupted(recorded, observe_environments(session, recorded)) if recorded is not None else None
@@ -117,7 +121,7 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
         # after a destroy nothing is bound, so any earlier deployment counts as different
         now = _packages(_routes(bound, model)) if bound and not environment.destroyed else {}
         for number in sorted(_in_force(session, name), reverse=True):
-            record = lineage.deployment(name, number) if number <= environment.deployment else None
+            record = lineage.deployment(name, number)
             routes = _routes(record, model) if record else {}
             if record is None or not routes or _packages(routes) == now:
                 continue
@@ -132,15 +136,11 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
 
 
 def _nothing_earlier(session: Session, name: str, model: str, skipped: Iterable[Withdrawal]) -> Failure:
-    """The failure, with what can be done instead: readmit, go to a later deployment after a restore, or take an edit back."""
+    """The failure, with what can be done instead: readmit, or take an edit back."""
     place = member_of("environment", name, model) if model else document("environment", name)
-    withdrawn, ways = sorted(skipped, key=lambda w: w.at), _ways_back(session, name, model)
+    withdrawn = sorted(skipped, key=lambda w: w.at)
     instead: list[str] = []
-    if ways:
-        detail = f"{place} has bound nothing else before what it binds now"
-        target = f"{name}/{model}" if model else name
-        instead.append(f"later deployments did ({_listed(ways)}): `leptonctl rollback {target} --to {ways[-1]}`")
-    elif withdrawn:
+    if withdrawn:
         what = ", ".join(f"{w.model} {w.version} ({w.id})" for w in withdrawn)
         detail = f"everything else that {place} has bound is withdrawn: {what}"
         instead.append(readmit_command(name, withdrawn[-1].model, withdrawn[-1].version))

@@ -4,28 +4,29 @@ import json
 from collections.abc import Mapping
 
 from leptonctl.commands.session import Session
-from leptonctl.core.address import parse
+from leptonctl.core.address import parse, version_of
 from leptonctl.core.deployment import Route
-from leptonctl.core.diagnostic import fail
+from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.manifest import GRAPH_FILE, PACKAGE_FILES
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
 from leptonctl.kinds.binding import PACKAGE_OUTPUT
 
+BUILD = "run `leptonctl build`"
 Checks = Mapping[str, Mapping[str, Json]]
 """Address of a binding -> the contract's checks by column."""
 
 
 def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -> Route:
     """The route of a binding. `checks`: of the bindings that move; all others keep their current ones."""
-    export = export_of(session, pointer)
+    export = export_of(session, pointer, address)
     key = pointer.key("evaluate")
     evaluate = session.store.results([key]).get(key) if key else None
     metrics = evaluate.outputs.get("metrics") if evaluate else None
     assert pointer.version is not None, f"{address} is a binding"
     for name in export.artifacts.keys() & set(PACKAGE_FILES):
-        artifact_of(session, export.artifacts[name])
+        artifact_of(session, export.artifacts[name], _mend(address, pointer))
     return Route(
         version=pointer.version,
         digest=pointer.digest,
@@ -38,24 +39,41 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
     )
 
 
-def export_of(session: Session, pointer: Pointer) -> Result:
-    """The export result of a pointer. Failure `missing-artifact` when it is not in the store."""
+def export_of(session: Session, pointer: Pointer, address: str = "") -> Result:
+    """The export result of a pointer, perhaps of the binding at an address. Failure `missing-artifact` when it is not in the store."""
     key = pointer.key("export") or ""
     export = session.store.results([key]).get(key)
     if export is None:
-        raise fail("missing-artifact", "A bound artifact is not in the store", str(pointer.artifact), hint="run `leptonctl build`")
+        for tombstone in [t for tombstones in session.store.removed([key]).values() for t in tombstones]:
+            raise _purged(str(pointer.artifact), tombstone)
+        detail = f"{pointer.artifact}: the result of its export is missing"
+        raise fail("missing-artifact", "A bound artifact is not in the store", detail, hint=_mend(address, pointer))
     return export
 
 
-def artifact_of(session: Session, digest: str) -> bytes:
+def _mend(address: str, pointer: Pointer) -> str:
+    """The command that builds again what a binding lacks."""
+    member = parse(address).member if address else None
+    return f"run `leptonctl apply --only {version_of('model', member, pointer.version)}`" if member and pointer.version else BUILD
+
+
+def artifact_of(session: Session, digest: str, mend: str = BUILD) -> bytes:
     """The bytes of an artifact. Failure `missing-artifact` or `damaged-artifact`."""
     try:
         return session.store.get_artifact(digest)
     except KeyError:
-        raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint="run `leptonctl build`") from None
+        for tombstone in session.store.buried([digest]).values():
+            raise _purged(digest, tombstone) from None
+        raise fail("missing-artifact", "A bound artifact is not in the store", digest, hint=mend) from None
     except ValueError as problem:
-        hint = "delete that file; then `leptonctl apply` builds it again, to the same digest"
+        hint = "delete that file; then `leptonctl apply` builds it again, to the same digest" if mend == BUILD else mend
         raise fail("damaged-artifact", "An artifact of the store is damaged", str(problem), hint=hint) from problem
+
+
+def _purged(digest: str, tombstone: Tombstone) -> Failure:
+    detail = f"{digest} was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject})"
+    hint = "apply without the rows, or `leptonctl rollback` to a version that has not learned them"
+    return fail("missing-artifact", "A bound artifact is not in the store", detail, hint=hint)
 
 
 def package_of(export: Result) -> str:

@@ -1,19 +1,25 @@
-"""Writes and reads saved plans, and refuses one whose basis has changed or that was edited: it does exactly what it shows."""
+"""Writes and reads saved plans, and refuses one whose basis has changed or that was edited: it does exactly what it shows.
+
+The digest of the text covers the whole file as a value: each field of each object in it, known to this release or not (ADR 0024).
+"""
 
 import json
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.change import Plan
-from leptonctl.core.codec import BadRecord, Record, decode, encode
+from leptonctl.core.codec import BadRecord, Record, convert, plain
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.values import Json
 from leptonctl.project.edits import write_text
 from leptonctl.storage.pointers import now
 
 PLAN_HOURS = 24
+# a hundred times the plan of 10,000 changes
+MOST_BYTES = 1 << 30
 
 
 class SavedPlan(Record, tag_field="format_version", tag="1"):
@@ -37,22 +43,30 @@ def save(plan: Plan, out: Path, addresses: Sequence[str]) -> None:
     saved = SavedPlan(
         saved_at=now(), expires=time.time() + PLAN_HOURS * 3600, only=tuple(addresses), binding=plan.binding, plan=obj, text=""
     )
-    parts = json.loads(encode(saved))
-    parts["text"] = _text_digest(saved)
+    parts = plain(saved)
+    parts["text"] = text_digest(parts)
     write_text(out, json.dumps(parts, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_saved(file: Path) -> SavedPlan:
     """Read a saved plan. Failure `bad-plan` when the file is not one, or was edited."""
     try:
-        saved = decode(file.read_bytes(), SavedPlan)
+        parts = _parsed(_content(file))
+        saved = convert(parts, SavedPlan)
+        if saved.text == text_digest(parts):
+            return saved
     except OSError as reason:
         raise _bad_plan(file, reason.strerror or str(reason)) from reason
-    except BadRecord as reason:
+    except RecursionError as reason:
+        raise _bad_plan(file, "it is nested too deeply") from reason
+    except ValueError as reason:
         raise _bad_plan(file, str(reason)) from reason
-    if saved.text != _text_digest(saved):
-        raise _bad_plan(file, "it was edited after it was saved, so it would not do what it shows")
-    return saved
+    raise _bad_plan(file, "it was edited after it was saved, so it would not do what it shows")
+
+
+def text_digest(parts: Mapping[str, Json]) -> str:
+    """The digest of everything that the file of a saved plan says, but for the digest itself. Raises ValueError for NaN."""
+    return digest({name: value for name, value in parts.items() if name != "text"})
 
 
 def check_saved(saved: SavedPlan, plan: Plan) -> None:
@@ -71,8 +85,34 @@ def is_same_configuration(saved: SavedPlan, plan: Plan) -> bool:
     return all(saved.binding.get(part) == plan.binding.get(part) for part in ("configuration", "data"))
 
 
-def _text_digest(saved: SavedPlan) -> str:
-    return digest([saved.saved_at, saved.expires, list(saved.only), dict(saved.binding), dict(saved.plan)])
+def _content(file: Path) -> bytes:
+    """The bytes of a file. OSError for what has no end, such as a device or a pipe."""
+    info = file.stat()
+    if not stat.S_ISREG(info.st_mode):
+        msg = "it is not a file"
+        raise OSError(msg)
+    if info.st_size > MOST_BYTES:
+        msg = "it is too large for a plan"
+        raise OSError(msg)
+    return file.read_bytes()
+
+
+def _parsed(data: bytes) -> dict[str, Json]:
+    """The object in a JSON text. Raises BadRecord for a key that is written twice: two readers may take it for different plans."""
+
+    def once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+        obj = dict(pairs)
+        if len(obj) != len(pairs):
+            names = [name for name, _ in pairs]
+            msg = f"the key {next(name for name in names if names.count(name) > 1)!r} occurs twice"
+            raise BadRecord(msg)
+        return obj
+
+    parsed = json.loads(data, object_pairs_hook=once)
+    if not isinstance(parsed, dict):
+        msg = "it is not an object"
+        raise BadRecord(msg)
+    return parsed
 
 
 def _bad_plan(file: Path, why: str) -> Failure:

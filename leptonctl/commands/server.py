@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from leptonctl.commands.bind_yaml import environment_document
 from leptonctl.commands.fleet_status import server_json
 from leptonctl.commands.folder import own_folder
-from leptonctl.commands.routes import route_of
+from leptonctl.commands.routes import artifact_of, route_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
-from leptonctl.core.address import document
+from leptonctl.core.address import document, member_of
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
+from leptonctl.core.frozen import replace
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
@@ -73,8 +74,12 @@ def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[
 
 
 def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
-    """Stop this folder's server, start it, and wait until it serves what is bound. Failure with the server's own reason."""
+    """Stop this folder's server, start it, and wait until it serves what is bound. Failure with the server's own reason.
+
+    Failure also, and the server runs on, when the store lacks what it would have to load.
+    """
     state, record = _own(session, name)
+    _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
         with switch.locked(name, here=True):
             was_running = _stop(switch, state, name, record)
@@ -106,6 +111,19 @@ def _own(session: Session, name: str) -> tuple[State, Environment]:
         raise _not_here(f"the server of {name} runs on {record.host}, for {record.folder or 'another folder'}", "run the command there")
     own_folder(session, state, [name])
     return state, record
+
+
+def _check_loadable(session: Session, state: State, name: str) -> None:
+    """Failure when what is bound could not be loaded again: it is purged, missing or damaged, and lives in the server's memory alone."""
+    try:
+        for address, pointer in state.entries(member_of("environment", name, "")).items():
+            route = route_of(session, address, pointer, {})
+            if route.checks is not None:
+                artifact_of(session, route.checks, f"run `leptonctl apply --only {address}`")
+    except Failure as failure:
+        problem = failure.diagnostics[0]
+        detail = f"{problem.detail}; the server of {name} was not stopped, and answers from memory as long as it runs"
+        raise Failure([replace(problem, detail=detail)], failure.exit_code) from failure
 
 
 def _not_here(detail: str, hint: str) -> Failure:

@@ -45,13 +45,14 @@ if TYPE_CHECKING:
 class Session:
     """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration.
 
-    `kinds` and `ops`: the tables of the engine. `suspects`: as passed to `suspect`.
+    `kinds` and `ops`: the tables of the engine. `suspects`: as passed to `suspect`; `needed`: address -> the files of what is bound.
     """
 
     root: Path
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     ops: Ops = field(default_factory=lambda: OPS)
     suspects: Mapping[str, Collection[str]] = field(default_factory=dict)
+    needed: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, directory: Path | None) -> "Session":

@@ -66,6 +66,17 @@ def without_results(session: Session, state: State | None, addresses: Sequence[s
     )
 
 
+def damaged_files(session: Session, state: State | None, addresses: Sequence[str]) -> dict[str, frozenset[str]]:
+    """The artifacts of these addresses whose bytes are not those of their digest. Reads them all, so only where asked for."""
+    if state is None:
+        return {}
+    keys = {a: {step.key for step in state.current[a].steps.values()} for a in addresses if a in state.current}
+    found = session.store.find(set().union(*keys.values())).results if keys else {}
+    needed = {a: {d for key in of_a if key in found for d in found[key].artifacts.values()} for a, of_a in keys.items()}
+    damaged = {digest for digest in set().union(*needed.values()) if not session.store.is_sound(digest)} if needed else set()
+    return {address: frozenset(digests & damaged) for address, digests in needed.items() if digests & damaged}
+
+
 def _has_checks(session: Session, state: State, address: str) -> bool:
     """Whether the checks that are in force with a binding, if there are any, can be read."""
     place, pointer = parse(address), state.current[address]
@@ -77,17 +88,18 @@ def _has_checks(session: Session, state: State, address: str) -> bool:
 
 
 def _lost(session: Session, state: State | None) -> frozenset[str]:
-    """Addresses whose artifact is missing from the store, or that lost any to a purge.
+    """Addresses whose artifact, or any file of what is bound, is missing from the store, or that lost one to a purge.
 
-    Of those whose server reports trouble, also if any file is damaged.
+    Of those whose server reports trouble, also if any file is damaged or a result is missing.
     """
     artifacts = {a: {pointer.artifact} for a, pointer in state.current.items() if pointer.artifact is not None} if state else {}
-    needed = {address: digests | set(session.suspects.get(address, ())) for address, digests in artifacts.items()}
+    needed = {address: digests | set(session.needed.get(address, ())) for address, digests in artifacts.items()}
     present = session.store.present({digest for digests in needed.values() for digest in digests}) if needed else set()
     pointers = state.current if state else {}
     removed = session.store.removed({step.key for pointer in pointers.values() for step in pointer.steps.values()}) if pointers else {}
     purged = {a for a, pointer in pointers.items() if any(step.key in removed for step in pointer.steps.values())}
-    return frozenset(purged | {address for address, digests in needed.items() if not digests <= present})
+    suspected = without_results(session, state, [*session.suspects])
+    return frozenset(purged | suspected | {address for address, digests in needed.items() if not digests <= present})
 
 
 def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Change, ...]:

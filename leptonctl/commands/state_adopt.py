@@ -27,19 +27,29 @@ from leptonctl.storage.records import BadRecordAt
 from leptonctl.storage.standing import lineages_of, mark_lineage, read_standing, refuse_other_store
 
 BEHIND = frozenset({"store-ahead", "replaced-state"})
+AHEAD = "store-behind"
 
 
 def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> dict[str, Json]:
-    """Rebuild the state from the store and put it in charge. Nothing is done when the state in place is the newest."""
+    """Rebuild the state from the store and put it in charge; where an older copy of the store was put back, the state as it is.
+
+    Nothing is done when the two belong together as they are.
+    """
     before, damage = stored_or_damage(session)
     target = _target(session, before, lineage)
-    why = _why(session, before, damage, target)
+    why, is_ahead = _why(session, before, damage, target)
     part = LineageStore(objects=session.objects, lineage=target)
     seen = survey(session.objects, target)
-    after = settled(part, seen, _rebuild(session, part, seen, before))
+
+    def rebuild(part: LineageStore, seen: Survey, stored: State | None) -> State:
+        # of what the store has lost, the state knows more: bindings, withdrawals, seals
+        return stored if is_ahead and stored is not None else _rebuild(session, part, seen, stored)
+
+    after = settled(part, seen, rebuild(part, seen, before))
     report: dict[str, Json] = {
         "lineage": target,
         "why": why,
+        "kept": is_ahead,
         "generation": seen.generation((before, after)) + 1,
         "serial": seen.serial((before, after)) + 1,
         "pointers": len(after.current),
@@ -56,7 +66,7 @@ def adopt(session: Session, consent: Consent, *, lineage: str | None = None) -> 
     aside = session.pointers.set_aside() if damage is not None else None
     owner = owner_of(session)
     request = Request(lineage=target, author=author_of(owner, "state adopt"), owner=owner)
-    state = take_over(session.pointers, request, lambda newest, found, stored: _rebuild(session, newest, found, stored))
+    state = take_over(session.pointers, request, rebuild)
     return {**report, "generation": state.generation, "serial": state.serial, "set_aside": aside, "done": True}
 
 
@@ -156,20 +166,21 @@ def _target(session: Session, before: State | None, lineage: str | None) -> str:
     raise fail("nothing-to-adopt", "The store has nothing to adopt", detail, hint="name one: `leptonctl state adopt --lineage LINEAGE`")
 
 
-def _why(session: Session, before: State | None, damage: Failure | None, lineage: str) -> str:
-    """Why the state in place is not enough; "" when it is."""
+def _why(session: Session, before: State | None, damage: Failure | None, lineage: str) -> tuple[str, bool]:
+    """Why the state in place is not enough, "" when it is; and whether that is because it is ahead of its store."""
     if damage is not None:
-        return damage.diagnostics[0].detail
+        return damage.diagnostics[0].detail, False
     if before is None:
-        return f"{session.pointers.states.describe()} is missing"
+        return f"{session.pointers.states.describe()} is missing", False
     try:
         session.pointers.check(before)
     except Failure as failure:
-        if failure.diagnostics[0].id not in BEHIND:
+        problem = failure.diagnostics[0]
+        if problem.id not in {*BEHIND, AHEAD}:
             raise
-        return failure.diagnostics[0].detail
+        return problem.detail, problem.id == AHEAD
     damaged = survey(session.objects, lineage).damaged
-    return f"the head of environment/{min(damaged)} in the store cannot be read" if damaged else ""
+    return (f"the head of environment/{min(damaged)} in the store cannot be read" if damaged else ""), False
 
 
 def _rebuild(session: Session, part: LineageStore, seen: Survey, before: State | None) -> State:

@@ -66,20 +66,24 @@ def _first_line(document: Document) -> int:
 def _own(errors: Iterable[Diagnostic], left_out: set[tuple[str, str]], session: Session) -> Iterator[Diagnostic]:
     """The errors without those that only follow from a document that was left out."""
     names = {name for _, name in left_out}
+    lines: dict[str, list[str]] = {}
     for problem in errors:
-        name = _text(session, problem).partition("@")[0]
         if problem.id not in REFERENCES:
             yield problem
-        elif name not in names:
+        elif (name := _text(session, problem, lines).partition("@")[0]) not in names:
             similar = did_you_mean(name, names)
             yield replace(problem, hint=problem.hint or (similar if similar.startswith("did") else ""))
 
 
-def _text(session: Session, problem: Diagnostic) -> str:
-    """What is written at the place of a problem."""
+def _text(session: Session, problem: Diagnostic, lines: dict[str, list[str]]) -> str:
+    """What is written at the place of a problem. `lines`: those of the files that were looked into before."""
     span = problem.span
-    lines = session.sources.get(span.file, "").splitlines() if span else []
-    return lines[span.line - 1][span.column - 1 : span.end_column - 1].strip("'\"") if span and span.line <= len(lines) else ""
+    if span is None:
+        return ""
+    if span.file not in lines:
+        lines[span.file] = session.sources.get(span.file, "").splitlines()
+    of_file = lines[span.file]
+    return of_file[span.line - 1][span.column - 1 : span.end_column - 1].strip("'\"") if span.line <= len(of_file) else ""
 
 
 def schema(kind: str | None) -> dict[str, Json]:

@@ -81,6 +81,12 @@ class Change(Frozen):
         """Whether no run has met the hold as it is now."""
         return self.is_held and not (self.hold is not None and self.hold.since)
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether an apply would do anything for it: of a hold that a run has met, only what is still to be built."""
+        computes = any(not planned.cached and not planned.step.effect for planned in self.steps)
+        return not self.is_held or self.is_newly_held or computes
+
 
 class Create(Change):
     action: ClassVar[Action] = "create"
@@ -177,8 +183,13 @@ class Plan(Frozen):
 
     @property
     def has_effect(self) -> bool:
-        """Whether anything would be done: exit 2 with --detailed-exitcode."""
+        """Whether anything differs from what is declared, or has to be healed."""
         return bool(self.moving) or any(d.drift_class == "heal" for d in self.drift)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether an apply would do anything: exit 2 with --detailed-exitcode. A hold that is known is no exit code (protocols 9)."""
+        return any(change.is_pending for change in self.moving) or any(d.drift_class == "heal" for d in self.drift)
 
     @property
     def applyable(self) -> bool:

@@ -1,7 +1,9 @@
 """Diagnostics: what is wrong, where, and what to do. Values only; views render them."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 
 from leptonctl.core.frozen import Frozen
@@ -84,15 +86,52 @@ def refusal_code(diagnostics: Iterable[Diagnostic]) -> int:
     return STALE if any(d.id in {"rewind", "rewind-unknown"} and d.severity == "error" for d in diagnostics) else ERROR
 
 
+MANY_NAMES = 256
+"""Of more known names, a word is compared with its neighbours in the alphabet alone: many words and many names take no quadratic time."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`did you mean "x"?`, or the known names when none is similar; "" when there are none."""
-    names = sorted(known)
-    similar = [name for name in names if name.lower() == word.lower()]
+    """`did you mean "x"?`, or the known names when none is similar; "" when there are none.
+
+    Of names that are passed again, as one collection, nothing is sorted again.
+    """
+    known = known if isinstance(known, Collection) else list(known)
+    names, folded = _alphabet(_Same(known)) if len(known) > MANY_NAMES else _sorted_names(known)
+    place = bisect_left(folded, word.lower())
+    similar = [name for name in names[place : place + 1] if name.lower() == word.lower()]
     if not similar and len(word) <= LONGEST_WORD:
-        similar = get_close_matches(word, [name for name in names if len(name) <= LONGEST_WORD], n=1, cutoff=0.6)
+        near = names if len(names) <= MANY_NAMES else names[max(0, place - MANY_NAMES // 4) : place + MANY_NAMES // 4]
+        similar = get_close_matches(word, [name for name in near if len(name) <= LONGEST_WORD], n=1, cutoff=0.6)
+    names = names if len(names) > MANY_NAMES else sorted(names)
     if similar:
         return f'did you mean "{similar[0]}"?'
     return "known: " + ", ".join(map(short, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "") if names else ""
+
+
+class _Same:
+    """A collection by its identity and its length."""
+
+    __slots__ = ("names", "size")
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names, self.size = names, len(names)
+
+    def __hash__(self) -> int:
+        return hash((id(self.names), self.size))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.names is other.names and self.size == other.size
+
+
+@lru_cache(maxsize=16)
+def _alphabet(known: _Same) -> tuple[list[str], list[str]]:
+    return _sorted_names(known.names)
+
+
+def _sorted_names(known: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names in the order of the alphabet whatever their case, and the same in lower case."""
+    names = sorted(known, key=lambda name: (name.lower(), name))
+    return names, [name.lower() for name in names]
 
 
 def short(text: str) -> str:

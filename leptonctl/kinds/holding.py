@@ -96,7 +96,7 @@ def problem(change: Change, hold: Hold, span: Span | None) -> Diagnostic:
     """What a run says of a hold: an error where it is new, a warning where an earlier run has met it."""
     stays = "stays" if change.before_version is None else f"stays at {change.before_version}"
     if change.before_version is None and not isinstance(change, Remove):
-        stays = "stays unbound"
+        stays = "stays as it is" if parse(change.address).member is None else "stays unbound"
     detail = f"{change.address} {stays}: {hold.reason}"
     if hold.since:
         detail += f" (held since {_when(hold.since)})"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from leptonctl.core.address import parse
-from leptonctl.core.change import Change, Keep, Remove
+from leptonctl.core.change import Change, Keep, Remove, Update
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
@@ -13,15 +13,26 @@ from leptonctl.kinds.environment import environments
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import metrics_to_evaluate
 from leptonctl.kinds.gates import judgements
-from leptonctl.kinds.holding import hold_of, together
+from leptonctl.kinds.holding import ROLLBACK, hold_of, together
 from leptonctl.kinds.kind import Declarations
 
 
 def judge_changes(
-    changes: Sequence[Change], declared: Mapping[str, Binding], declarations: Declarations, settled: Settled, state: State | None
+    changes: Sequence[Change],
+    declared: Mapping[str, Binding],
+    declarations: Declarations,
+    settled: Settled,
+    state: State | None,
+    *,
+    command: str = "apply",
 ) -> tuple[Change, ...]:
-    """The changes of bindings with their gates judged, whether they are returns, and what holds them."""
-    judged = [_judge_change(with_unbind_step(change), declared.get(change.address), declarations, settled, state) for change in changes]
+    """The changes of bindings with their gates judged, whether they are returns, and what holds them. `command`: what plans them."""
+    judged = [
+        _judge_change(with_unbind_step(change), declared[change.address], declarations, settled, state)
+        if change.address in declared
+        else _judge_undeclared(with_unbind_step(change), state, command)
+        for change in changes
+    ]
     for environment in environments(declarations).values():
         if environment.together:
             group = [index for index, change in enumerate(judged) if environment.holds(change.address)]
@@ -30,13 +41,21 @@ def judge_changes(
     return tuple(judged)
 
 
-def _judge_change(change: Change, binding: Binding | None, declarations: Declarations, settled: Settled, state: State | None) -> Change:
+def _judge_undeclared(change: Change, state: State | None, command: str) -> Change:
+    """What holds a change of what is no binding, or is one no longer."""
+    place = parse(change.address)
+    if place.kind != "environment" or not isinstance(change, Remove | Update):
+        return change
+    if command == ROLLBACK and place.member is not None:
+        # the deployment that it returns to did not bind this model
+        return replace(change, is_return=True)
+    # what serves, and how, stays as it is while the environment is frozen
+    return replace(change, hold=hold_of(change, state))
+
+
+def _judge_change(change: Change, binding: Binding, declarations: Declarations, settled: Settled, state: State | None) -> Change:
     if isinstance(change, Keep):
         return change
-    if binding is None:
-        # an environment, or one of its bindings, that is no longer declared is kept while it is frozen
-        held = isinstance(change, Remove) and parse(change.address).kind == "environment"
-        return replace(change, hold=hold_of(change, state)) if held else change
     returning = is_return(binding, declarations.built, state, settled.results)
     verdicts = judge(binding, declarations, settled, state, returning=returning)
     unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in verdicts if j.passed is None)

@@ -212,9 +212,9 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
             )
         )
         return None
-    known = list(cast("dict[str, Json]", document.value.get("versions") or {}))
+    known = cast("dict[str, Json]", document.value.get("versions") or {})
     if not version and len(known) == 1:
-        version = known[0]
+        version = next(iter(known))
     if not version:
         problems.append(
             error(
@@ -222,7 +222,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "Model names no dataset version",
                 f"dataset {name} has {len(known)} versions",
                 span=span,
-                hint=f"write `dataset: {name}@{known[-1]}`" if known else "",
+                hint=f"write `dataset: {name}@{next(reversed(known))}`" if known else "",
             )
         )
         return None

@@ -107,6 +107,9 @@ class Follower:
         if reason is not None:
             where = f"{self._records.head_path} (deployment {head.deployment})"
             self._reject_head(f"{where} is refused: {reason}", head.deployment, reason)
+            # over an older copy of the store that was put back, whoever took over the state stages what is to come
+            if head.epoch >= self._standing.head.epoch and head.staged not in (0, self._standing.current.number):
+                self._stage(head.staged)
             return
         self._accept_head(head)
         if head.deployment != self._standing.current.number:

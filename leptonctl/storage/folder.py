@@ -1,11 +1,15 @@
 """Objects in a local folder: durable, safe for any number of processes on one machine. Knows nothing of the contents.
 
+Only a plain file is an object: a link, device, pipe or folder with the name of one is absent to every reader, and what it leads to
+is not opened. Folders may be links, so that a part of a store can be on another disk.
+
 Besides the objects it has `.temporary` (files being written), `.locks` (stripes of the compare-and-swap) and `.leases`.
 """
 
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
@@ -20,8 +24,9 @@ from leptonctl.storage.folder_lease import FolderLease, is_held, take
 from leptonctl.storage.folder_walk import walk
 
 STRIPES = 4096
-CHUNK = 1 << 16
-STREAM_CHUNK = 1 << 20
+CHUNK = 1 << 20
+# what is read whole has to fit into memory; a file with a hole in it can claim any size
+MOST_BYTES = 1 << 32
 # the resolution of the coarsest modification times; also the step when the machine's clock was set back
 GRAIN_NS = 2_000_000_000
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
@@ -39,8 +44,8 @@ class FolderObjects(Frozen):
                 return None
             try:
                 # an open file is one version: writers replace files and never write into them
-                data = _rest(handle)
-                return None if data is None else (data, _etag(os.fstat(handle)))
+                info = os.fstat(handle)
+                return (_rest(handle, info.st_size), _etag(info)) if stat.S_ISREG(info.st_mode) else None
             finally:
                 os.close(handle)
 
@@ -52,13 +57,13 @@ class FolderObjects(Frozen):
                 if handle is None:
                     continue
                 try:
-                    data = _rest(handle)
+                    info = os.fstat(handle)
+                    if stat.S_ISREG(info.st_mode):
+                        contents[path] = _rest(handle, info.st_size)
                 finally:
                     os.close(handle)
             except OSError as reason:
                 raise self._refusal("Reading", path, reason) from reason
-            if data is not None:
-                contents[path] = data
         return contents
 
     def create(self, path: str, data: bytes) -> bool:
@@ -99,7 +104,7 @@ class FolderObjects(Frozen):
             handle = _open(self._text(path))
             if handle is None:
                 return None
-            if os.path.isfile(handle):  # noqa: PTH113  an open file has no Path
+            if stat.S_ISREG(os.fstat(handle).st_mode):
                 return _Chunks(handle, self, path)
             os.close(handle)
             return None
@@ -111,7 +116,7 @@ class FolderObjects(Frozen):
             return created
 
     def present(self, paths: Iterable[str]) -> set[str]:
-        return {path for path in paths if os.path.isfile(self._text(path))}  # noqa: PTH113  a Path costs more than the question
+        return {path for path in paths if _is_plain(self._text(path))}
 
     def list(self, prefix: str) -> list[str]:
         with self._refusals("Listing", prefix or "all"):
@@ -205,6 +210,7 @@ HINTS = {
     errno.EDQUOT: "free some space or raise the quota on the disk of the store, then run the same command again",
     errno.EROFS: "mount the store for writing, then run the same command again",
     errno.ETIMEDOUT: "end or continue the process that holds the lock, then run the same command again",
+    errno.EFBIG: "remove this file, then run the same command again: what is still needed is built anew",
     errno.EIO: "check the disk or mount of the store, then run the same command again",
 }
 
@@ -222,7 +228,7 @@ class _Chunks:
         if self._handle < 0:
             raise StopIteration
         with self._objects._refusals("Reading", self._path):  # noqa: SLF001  one class in two parts
-            data = os.read(self._handle, STREAM_CHUNK)
+            data = os.read(self._handle, CHUNK)
         if not data:
             self.close()
             raise StopIteration
@@ -253,33 +259,42 @@ def _checked(path: str) -> str:
 def _open(file: str) -> int | None:
     """A handle for reading; None when there is nothing that could be an object."""
     try:
-        # non-blocking, since the path may turn out to be a pipe
-        return os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+        # non-blocking, since the path may turn out to be a pipe; opening a device may already have an effect
+        return os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as reason:
         if reason.errno in ABSENT:
             return None
         raise
 
 
-def _rest(handle: int) -> bytes | None:
-    """All bytes of an open file; None for a folder. Takes half the time of a file object, which counts with thousands of records."""
-    try:
-        data = os.read(handle, CHUNK)
-    except IsADirectoryError:
-        return None
-    if len(data) < CHUNK:
+def _rest(handle: int, size: int) -> bytes:
+    """All bytes of an open file of this size. Takes half the time of a file object, which counts with thousands of records."""
+    if size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it has {size} bytes, and at most {MOST_BYTES} are read at once")
+    data = os.read(handle, size + 1)
+    if len(data) == size:
         return data
+    # a large file takes several calls, and one that is written into behind our back ends somewhere else
     parts = [data]
     while data := os.read(handle, CHUNK):
         parts.append(data)
     return b"".join(parts)
 
 
-def _stat(file: Path) -> os.stat_result | None:
+def _is_plain(file: str) -> bool:
     try:
-        return file.stat()
+        return stat.S_ISREG(os.lstat(file).st_mode)  # a Path costs more than the question
+    except OSError:
+        return False
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    """The object that a write would replace; None for none, also where a link has its name."""
+    try:
+        info = file.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return info if stat.S_ISREG(info.st_mode) else None
 
 
 def _etag(info: os.stat_result) -> str:

@@ -1,4 +1,4 @@
-"""All files below a folder, as object paths. Skips what is not an object: dot files, pipes, broken and circular links."""
+"""All plain files below a folder, as object paths. Skips what is not an object: dot files, pipes, devices, and links to files."""
 
 import os
 import stat
@@ -25,17 +25,15 @@ def _walk(folder: Path, start: str, above: frozenset[Inode]) -> Iterator[tuple[s
     for entry in _entries(folder):
         if entry.name.startswith("."):
             continue
-        if not entry.is_symlink() and entry.is_file():
+        if entry.is_file(follow_symlinks=False):
             yield start + entry.name, entry
             continue
         try:
-            # part of a store may be on another disk, so links are followed, except in a circle
+            # part of a store may be on another disk, so links to folders are followed, except in a circle
             info = entry.stat()
         except OSError:
             continue
-        if stat.S_ISREG(info.st_mode):
-            yield start + entry.name, entry
-        elif stat.S_ISDIR(info.st_mode) and (inode := (info.st_dev, info.st_ino)) not in above:
+        if stat.S_ISDIR(info.st_mode) and (inode := (info.st_dev, info.st_ino)) not in above:
             yield from _walk(folder / entry.name, f"{start}{entry.name}/", above | {inode})
 
 

@@ -93,6 +93,10 @@ class LineageStore(Frozen):
         path = layout.history_record(self.lineage, mark.serial, mark.id)
         return self._link(mark, self.objects.get_many([path]))
 
+    def has_record(self, mark: Mark) -> bool:
+        """Whether the store holds a record of the history, readable or not."""
+        return bool(self.objects.present([layout.history_record(self.lineage, mark.serial, mark.id)]))
+
     def newest(self, marks: Sequence[Mark]) -> HistoryRecord | None:
         """The newest readable record among these: of the highest serial, the one that no other names as the one before it."""
         for serial in sorted({mark.serial for mark in marks}, reverse=True):

@@ -20,7 +20,7 @@ from leptonctl.storage.standing import (
     begin_store,
     lineages_of,
     read_standing,
-    refuse_ahead,
+    refuse_apart,
     refuse_other_store,
     refuse_replaced,
 )
@@ -81,21 +81,22 @@ class Pointers:
     def begin(self) -> State:
         """The state for a run that will move it. The first run creates it with a new lineage, marked in the store once it is durable.
 
-        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this is an older copy.
+        Failure as in `read`; `replaced-state` (exit 5) when another state has taken over, `store-ahead` when this is an older copy,
+        `store-behind` when the store is.
         """
         state = (self._stamped() or self._recheck() or self._first())[0]
         self._admit(state)
         return state
 
     def check(self, state: State) -> None:
-        """Failure when this state may be read but not moved: `replaced-state` (exit 5) or `store-ahead`.
+        """Failure when this state may be read but not moved: `replaced-state` (exit 5), `store-ahead` or `store-behind`.
 
         `begin` includes this. A plan calls it where that is cheap: it costs a listing and two batches more than `read`.
         """
         standing = read_standing(self.objects, state.lineage)
         if standing.owner is not None:
             refuse_replaced(standing.owner, state, self.states.describe())
-        refuse_ahead(self.lineage(state), state, self.states.describe())
+        refuse_apart(self.lineage(state), state, self.states.describe())
 
     def _refuse_other_project(self, state: State) -> None:
         if state.project != self.project:
@@ -213,7 +214,7 @@ class Pointers:
             begin_lineage(self.objects, state)
         else:
             refuse_replaced(standing.owner, state, self.states.describe())
-        refuse_ahead(self.lineage(state), state, self.states.describe())
+        refuse_apart(self.lineage(state), state, self.states.describe())
         self._admitted.add(state.lineage)
 
     def _stamped(self) -> tuple[State, Stamp] | None:

@@ -1,11 +1,12 @@
 """Whether a state and a store belong together (protocols 3): the store's identity, the lineage's owner, and which is ahead."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
-from leptonctl.core.deployment import Epoch
+from leptonctl.core.deployment import Epoch, Head
 from leptonctl.core.diagnostic import STALE, Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.state import LineageName, OwnerRecord, State, StoreIdentity
@@ -111,18 +112,59 @@ def refuse_replaced(owner: OwnerRecord, state: State, place: str) -> None:
     )
 
 
-def refuse_ahead(lineage: LineageStore, state: State, place: str) -> None:
+def refuse_apart(lineage: LineageStore, state: State, place: str) -> None:
+    """Failure `store-ahead` or `store-behind` when state and store have not seen the same changes: a copy of one was put back.
+
+    It costs one listing of at most `layout.HISTORY_CHUNK` names, one question and one batch of heads, so it is done when a run
+    begins, not in every plan.
+    """
+    heads = dict(sorted(lineage.heads(state.tokens).items()))
+    _refuse_ahead(lineage, state, place, heads)
+    _refuse_behind(lineage, state, place, heads)
+
+
+def _refuse_ahead(lineage: LineageStore, state: State, place: str, heads: Mapping[str, Head]) -> None:
     """Failure `store-ahead` when the store has records of changes that this state does not: an earlier state was restored.
 
-    This is exact: a history record is published, and a head moved, only after the state that says so is durable. It costs one
-    listing of at most `layout.HISTORY_CHUNK` names and one batch of heads, so it is done when a run begins, not in every plan.
+    This is exact: a history record is published, and a head moved, only after the state that says so is durable.
     """
     serial = lineage.newest_serial(state.serial)
     if serial is not None:
         raise _ahead(place, f"is at serial {state.serial}, but the history in the store is at serial {serial}")
-    for environment, head in sorted(lineage.heads(state.tokens).items()):
+    for environment, head in heads.items():
         if head.epoch > Epoch(generation=state.generation, token=state.tokens[environment]):
             raise _ahead(place, f"has not issued the token with which environment/{environment} was last moved")
+
+
+def _refuse_behind(lineage: LineageStore, state: State, place: str, heads: Mapping[str, Head]) -> None:
+    """Failure `store-behind` when the store lacks what this state has moved: an older copy of the store was put back.
+
+    A head moves before the binding is written, and whoever takes over a state fences the heads: one that names an earlier deployment
+    under an earlier epoch is older. Of the history, one sign alone is not enough: the newest record follows the state, or was
+    deleted; the copy of the state, which precedes it, may be that of a writer that lost a race.
+    """
+    for environment, head in heads.items():
+        record = state.environments.get(environment)
+        bound = record.deployment if record is not None and not record.destroyed else 0
+        if head.deployment < bound and head.epoch < Epoch(generation=state.generation, token=state.tokens[environment]):
+            raise _behind(
+                place, lineage, f"records deployment {bound} of environment/{environment}", f"has only come to deployment {head.deployment}"
+            )
+    if state.history is None or lineage.has_record(state.history):
+        return
+    copy = lineage.roots()
+    if copy is None or copy.serial < state.serial:
+        known = f"has only come to serial {copy.serial}" if copy is not None else "has no copy of it"
+        raise _behind(place, lineage, f"is at serial {state.serial}", known)
+
+
+def _behind(place: str, lineage: LineageStore, recorded: str, found: str) -> Failure:
+    return fail(
+        "store-behind",
+        "The store is behind this state: an older copy of the store was put back",
+        f"{place} {recorded}, but {lineage.objects.describe()} {found}. What was built and recorded since is missing there.",
+        hint="put the newer store back; if it is lost, `leptonctl state adopt` keeps this state, and the next apply builds what is missing",
+    )
 
 
 def _ahead(place: str, why: str) -> Failure:

@@ -1,6 +1,7 @@
 """The state as the file `state.json` of a folder, with the previous one as `state.json.backup`."""
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -104,6 +105,8 @@ class FolderState(Frozen):
 
     def _read(self, file: Path) -> bytes:
         try:
+            if not stat.S_ISREG(file.stat().st_mode):
+                raise StateCorrupt(f"{file} is not a file.", f"make {file} a file that you can read")
             return file.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise

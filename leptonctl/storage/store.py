@@ -106,8 +106,10 @@ class Store(Frozen):
 
     def is_sound(self, digest: str) -> bool:
         """Whether an artifact exists and has the bytes of its digest."""
-        stored = self.objects.get(layout.artifact(digest))
-        return stored is not None and hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
+        chunks, state = self.objects.read(layout.artifact(digest)), hashlib.sha256()
+        for chunk in chunks or ():
+            state.update(chunk)
+        return chunks is not None and state.hexdigest() == layout.bare(digest)
 
     def artifacts(self) -> Iterator[StoredArtifact]:
         """All artifacts, in no order. Other files are skipped."""
@@ -355,7 +357,7 @@ def _occupied(path: str) -> Exception:
     return fail(
         "corrupt-record",
         "A record of the store cannot be read",
-        f"{path} exists but is not a record: it is a folder, or a broken link.",
+        f"{path} exists but is not a record: it is a folder, a link or a device.",
         hint=f"remove {path} from the store and run the same command again",
     )
 

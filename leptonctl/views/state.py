@@ -43,6 +43,8 @@ def preview(obj: Mapping[str, Any], *, color: bool) -> str:
     style = Style(color)
     if "restored_serial" in obj:
         lines = [f"The state goes back to serial {obj['restored_serial']} of {printable(obj['file'])}; it becomes serial {obj['serial']}."]
+    elif obj["kept"]:
+        lines = [printable(obj["why"]), f"The state stays as it is: {obj['pointers']} pointers, serial {obj['serial']}."]
     else:
         lines = [printable(obj["why"]), f"The state is rebuilt from the store: {obj['pointers']} pointers, serial {obj['serial']}."]
     lines.append(f"A state of a generation below {obj['generation']} can then only be read. Nothing is built, and no server is touched.")

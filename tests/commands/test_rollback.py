@@ -1,5 +1,6 @@
 """`rollback` through the command line: what it returns to."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def refusal(root: Path, *arguments: str) -> str:
 
 
 def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
-    """The numbers of the deployments; after a restore the later ones; and the line of YAML that is not bound."""
+    """The numbers of the deployments; after a restore those of before it too; and the line of YAML that is not bound."""
     root = tiny()
     file = root / "environment-dev.yaml"
     assert "dev has no deployment yet" in refusal(root, "dev", "--to", "9")
@@ -45,13 +46,30 @@ def test_a_refused_rollback_says_what_can_be_done(tiny: Tiny) -> None:
 
     assert projects.run("state", "restore", "before.json", "--yes", cwd=root).returncode == 0
     assert "one can return to 2;" in refusal(root, "dev", "--to", "9")
-    for target in ("dev", "dev/line"):
-        message = refusal(root, target)
-        assert "has bound nothing else before what it binds now" in message
-        assert f"later deployments did (2): `leptonctl rollback {target} --to 2`" in message
-    assert "Last switch" not in projects.run("history", cwd=root).stdout, "it is no earlier deployment that a rollback would find"
-    assert projects.run("rollback", "dev", "--to", "2", "--yes", cwd=root).returncode == 0
+    projects.edit(file, "line: v2", "line: v1")
+    # what served last before the restore, whatever its number
+    assert projects.run("rollback", "dev", "--yes", cwd=root).returncode == 0
     assert [m["version"] for m in projects.served(root, "dev")["models"]] == ["v2"]
+    # and it left v1, which stays left
+    assert "everything else that environment/dev has bound is withdrawn: line v1 (w1)" in refusal(root, "dev")
+
+
+def test_a_rollback_after_a_restore_goes_to_what_served_last(tiny: Tiny) -> None:
+    """v1, v2, v3, then a state in which v2 is bound, put in force under a new number: v3 served last before that, and v1 before v2."""
+    root = tiny(models={"line": {"v1": "{}", "v2": "{params: {C: 0.5}}", "v3": "{params: {C: 0.25}}"}})
+    file = root / "environment-dev.yaml"
+    for version in ("v1", "v2", "v3"):
+        file.write_text(re.sub(r"line: v\d", f"line: {version}", file.read_text(encoding="utf-8")), encoding="utf-8")
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        assert projects.run("state", "backup", f"{version}.json", cwd=root).returncode == 0
+    assert projects.run("state", "restore", "v2.json", "--yes", cwd=root).returncode == 0
+    projects.edit(file, "line: v3", "line: v2")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    assert projects.environment_of(root, "dev").deployment == 4
+    for expected in ("v3", "v1"):
+        done = projects.run("rollback", "dev/line", "--yes", cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [m["version"] for m in projects.served(root, "dev")["models"]] == [expected]
 
 
 def test_the_history_names_the_deployments_that_rollback_takes(tiny: Tiny) -> None:

@@ -228,6 +228,40 @@ def test_an_older_state_that_was_put_back_is_refused_and_adopted(root: Path) -> 
     assert apply(root)["serial"] == 7
 
 
+def test_an_older_store_that_was_put_back_is_refused_and_adopted(root: Path) -> None:
+    """Nothing is done with it until somebody says that the newer one is lost; then the state stays, and what is missing is built."""
+    store = projects.stored(root, "")
+    (export,) = (step.key for name, step in projects.recorded(root).current["model/line@v2"].steps.items() if name == "export")
+    shutil.copytree(store, root / "backup", ignore=shutil.ignore_patterns(".*", Path(layout.result(export)).name))
+    bind(root, "v2")
+    apply(root)
+    before = projects.recorded(root)
+    store.rename(root / "newer")
+    (root / "backup").rename(store)
+    for command in (
+        ["plan"],
+        ["apply", "--yes"],
+        ["rollback", "dev", "--yes"],
+        ["server", "restart", "dev"],
+        ["freeze", "dev", "--reason", "x"],
+    ):
+        problem = refused(root, *command)
+        assert (problem["id"], "state adopt" in problem["hint"]) == ("store-behind", True), command
+    assert projects.recorded(root) == before
+    url = projects.environment_of(root, "dev").url
+    assert url is not None
+    assert projects.status_record(url).models["line"].version == "v2", "it serves from memory"
+    assert "stays as it is" in run(root, "state", "adopt", "--yes").stdout
+    after = projects.recorded(root)
+    assert (after.current, after.environments, after.generation) == (before.current, before.environments, before.generation + 1)
+    done = apply(root)
+    assert (done["ok"], done["trained"], done["exported"], done["bound"]) == (True, 0, 1, 1)
+    (model,) = projects.served(root, "dev")["models"]
+    assert (model["version"], model["live_package"]) == ("v2", model["package"])
+    assert is_in_place(root)
+    run(root, "verify", "--store")
+
+
 @pytest.mark.parametrize("copy", ["published", "older", "missing"])
 def test_a_lost_state_is_rebuilt_from_the_store_and_trains_nothing(root: Path, copy: str) -> None:
     lineage = projects.recorded(root).lineage

@@ -1,10 +1,14 @@
 """E3: `validate` finds all that needs no state, and independent mistakes of all stages at once."""
 
 import json
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from leptonctl.commands.session import Session
+from leptonctl.commands.validate import validate
 from tests import projects
 
 PROD = "protected: true\nmodels: {line: v1}"
@@ -68,3 +72,46 @@ def test_a_document_without_a_project_file_is_still_refused(tmp_path: Path) -> N
     root = projects.tiny_project(tmp_path, environments={})
     projects.edit(root / "leptonctl.yaml", "name: tiny", "nam: tiny")
     assert problems(root)
+
+
+DATASET = "kind: Dataset\nname: d{0}\ntarget: side\n{1}versions: {{first: {{source: data/points.csv}}}}\n---\n"
+NAMING = (
+    "kind: Model\nname: m{0}\ndataset: {1}{0}@first\ntask: classification\nalgorithm: logistic_regression\nversions: {{v1: {{}}}}\n---\n"
+)
+BOUND = "kind: Environment\nname: e{0}\nplatform: {{type: server, port: {1}}}\nmodels: {{m{0}: v1}}\n---\n"
+DOCUMENTS = {
+    "sound": lambda n: DATASET.format(n, "") + NAMING.format(n, "d") + BOUND.format(n, 1024 + n),
+    "an unknown name each": lambda n: DATASET.format(n, "") + NAMING.format(n, "e"),
+    "the name of a document that is left out": lambda n: DATASET.format(n, "colour: red\n") + NAMING.format(n, "e"),
+}
+
+
+def calls(root: Path) -> int:
+    """How many Python functions a validation calls."""
+    number = 0
+
+    def count(_frame: FrameType, event: str, _value: object) -> None:
+        nonlocal number
+        number += event == "call"
+
+    session = Session.open(root)
+    sys.setprofile(count)
+    try:
+        validate(session)
+    finally:
+        sys.setprofile(None)
+    return number
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_the_work_grows_with_the_documents(kind: str, tmp_path: Path) -> None:
+    """Counted, not timed: as many more documents, as much more work, also where each of them has a name to suggest another for."""
+    root = projects.tiny_project(tmp_path, {}, {})
+    # below a few hundred names a word is compared with all of them; the first run also imports
+    sizes = (30, 60, 90) if kind == "sound" else (257, 317, 377)
+    counted = []
+    for size in (5, *sizes):
+        (root / "many.yaml").write_text("".join(DOCUMENTS[kind](n) for n in range(size)), encoding="utf-8")
+        counted.append(calls(root))
+    _, small, middle, large = counted
+    assert large - middle < 1.1 * (middle - small), counted

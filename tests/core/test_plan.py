@@ -10,7 +10,7 @@ from leptonctl.core.change import Change, Create, Drift, Forget, Keep, Plan
 from leptonctl.core.diagnostic import error
 from leptonctl.core.diff import diff
 from leptonctl.core.frozen import replace
-from leptonctl.core.gate import Gate, Judgement
+from leptonctl.core.gate import Gate, Hold, Judgement
 from leptonctl.core.plan import (
     MOST_SISTERS,
     Observed,
@@ -357,6 +357,22 @@ def test_properties_of_a_plan() -> None:
     assert {name for name, plan in plans.items() if plan.applyable} == {"new", "heal", "return", "unknown"}
     assert {name for name, plan in plans.items() if not plan.complete} == {"unknown"}
     assert {name for name, plan in plans.items() if plan.holds} == {"gate"}
+    assert {name for name, plan in plans.items() if plan.is_pending} == {"new", "heal", "gate", "return", "error", "unknown"}
+
+
+def test_a_known_hold_is_not_pending_unless_it_has_work() -> None:
+    """Protocols 9: an unchanged hold is no exit code, but evidence that is still to be computed is a change."""
+    node = toy("toy/one", "1")
+    (built,) = changes_of([node], {}, build([node]))
+    (unbuilt,) = changes_of([node], {}, {})
+    new, known = Hold(kind="frozen", reason="r"), Hold(kind="frozen", reason="r", since="2026-01-02")
+    pending = {
+        (change is unbuilt, hold is new): plan_of([replace(change, hold=hold)]).is_pending
+        for change in (built, unbuilt)
+        for hold in (new, known)
+    }
+    assert pending == {(False, True): True, (False, False): False, (True, True): True, (True, False): True}
+    assert plan_of([replace(built, hold=known), Create(address="toy/two", after="d")]).is_pending
 
 
 # --- forecast ------------------------------------------------------------------------------------------------------------------

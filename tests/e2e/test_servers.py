@@ -18,6 +18,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.deployment import ServerRecord
 from leptonctl.core.frozen import replace
+from leptonctl.core.result import Tombstone
 from leptonctl.deploying import addresses
 from tests import projects
 from tests.e2e import clones
@@ -105,18 +106,26 @@ def test_a_server_is_listed_stopped_and_started_again(prod: Path) -> None:
     assert "deployment #1" in projects.run("server", "restart", "prod", cwd=prod).stdout
 
 
-def test_a_restart_fails_with_the_servers_own_reason(prod: Path) -> None:
+def test_a_server_that_could_not_start_again_is_not_stopped(prod: Path) -> None:
     artifact = projects.stored(prod, layout.artifact(projects.state_of(prod)["current"]["environment/prod/line"]["artifact"]))
     good = artifact.read_bytes()
     artifact.chmod(0o644)
     artifact.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    for arguments in (("server", "restart", "prod"), ("server", "restart", "prod")):
-        message = refused("not-ready", *arguments, cwd=prod)
-        assert "model.onnx" in message
-        assert artifact.name in message
-    prod_status = projects.served(prod, "prod")
-    assert prod_status["healthy"] is False
-    assert artifact.name in prod_status["reason"]
+    pids = list(projects.processes(prod))
+    for _ in range(2):
+        assert artifact.name in refused("damaged-artifact", "server", "restart", "prod", cwd=prod)
+    assert (list(projects.processes(prod)), projects.served(prod, "prod")["healthy"]) == (pids, True)
+    # purged, it is nowhere but in the server's memory
+    artifact.unlink()
+    tombstone = Tombstone(at="2026-11-26", by="ada", subject="a row of points@first")
+    grave = projects.stored(prod, layout.tombstone("sha256:" + artifact.name))
+    grave.parent.mkdir()
+    grave.write_bytes(encode(tombstone))
+    message = refused("missing-artifact", "server", "restart", "prod", cwd=prod)
+    assert "was purged on 2026-11-26 by ada" in message
+    assert "leptonctl rollback" in message
+    assert (list(projects.processes(prod)), projects.served(prod, "prod")["healthy"]) == (pids, True)
+    grave.unlink()
     artifact.write_bytes(good)
     asked("server_action", "server", "restart", "prod", cwd=prod)
     assert projects.served(prod, "prod")["healthy"] is True

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from leptonctl.core import layout
 from leptonctl.core.codec import with_checksum
 from tests import projects
 from tests.deploying.servers import until
+from tests.e2e.clones import serving
 
 Tiny = Callable[..., Path]
 
@@ -55,6 +58,12 @@ def test_a_damaged_artifact_is_named_with_its_remedy(applied: Path) -> None:
     model.write_bytes(whole)
 
 
+def killed(root: Path) -> None:
+    for pid in projects.processes(root):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not projects.processes(root))
+
+
 @pytest.mark.parametrize(("name", "is_killed"), [("model.onnx", True), ("golden.json", False)])
 def test_damaged_bytes_of_a_server_in_trouble_are_built_again(name: str, *, is_killed: bool, applied: Path) -> None:
     """A6: whether the server is down or refuses them; the plan lists the steps, plan and status say why, and the bytes are equal."""
@@ -65,27 +74,33 @@ def test_damaged_bytes_of_a_server_in_trouble_are_built_again(name: str, *, is_k
     whole = file.read_bytes()
     file.chmod(0o644)
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    if is_killed:
-        for pid in projects.processes(applied):
-            os.kill(pid, signal.SIGKILL)
-        until(lambda: not projects.processes(applied))
-    else:
-        assert projects.run("server", "restart", "dev", cwd=applied).returncode == 1
-    reason = path if is_killed else name
-    dev = projects.served(applied, "dev")
-    assert (dev["healthy"], reason in dev["reason"], reason in dev["models"][0]["drift"]) == (False, True, True)
-    plan = json.loads(projects.run("plan", "--json", cwd=applied).stdout)
-    assert [(c["address"], [s["name"] for s in c["steps"] if not s["cached"]]) for c in plan["changes"]] == [
-        ("model/line@v1", ["export", "evaluate"]),
-        ("environment/dev/line", ["bind"]),
-    ]
-    (drift,) = plan["drift"]
-    assert (drift["class"], reason in drift["reason"]) == ("heal", True)
-    done = projects.run("apply", "--yes", "--json", cwd=applied)
-    assert (done.returncode, projects.finished(done)["trained"]) == (0, 0), done.stdout + done.stderr
-    assert file.read_bytes() == whole
-    assert projects.served(applied, "dev")["healthy"] is True
-    assert "Nothing to do" in projects.run("plan", cwd=applied).stdout
+    # a server that could not start again is not stopped
+    (pid,) = projects.processes(applied)
+    refused = projects.run("server", "restart", "dev", cwd=applied)
+    assert (refused.returncode, "leptonctl apply --only model/line@v1" in refused.stderr) == (1, True), refused.stderr
+    assert list(projects.processes(applied)) == [pid]
+    killed(applied)
+    with ExitStack() as started:
+        if not is_killed:
+            # as a unit of systemd does
+            port = str(projects.environment_of(applied, "dev").platform["port"])
+            url, _ = started.enter_context(serving(applied, "--port", port, environment="dev"))
+            until(lambda: name in projects.status_record(url).note)
+        reason = path if is_killed else name
+        dev = projects.served(applied, "dev")
+        assert (dev["healthy"], reason in dev["reason"], reason in dev["models"][0]["drift"]) == (False, True, True)
+        plan = json.loads(projects.run("plan", "--json", cwd=applied).stdout)
+        assert [(c["address"], [s["name"] for s in c["steps"] if not s["cached"]]) for c in plan["changes"]] == [
+            ("model/line@v1", ["export", "evaluate"]),
+            ("environment/dev/line", ["bind"]),
+        ]
+        (heal,) = [drift for drift in plan["drift"] if drift["class"] == "heal"]
+        assert reason in heal["reason"]
+        done = projects.run("apply", "--yes", "--json", cwd=applied)
+        assert (done.returncode, projects.finished(done)["trained"]) == (0, 0), done.stdout + done.stderr
+        assert file.read_bytes() == whole
+        assert projects.served(applied, "dev")["healthy"] is True
+        assert projects.run("plan", "--detailed-exitcode", cwd=applied).returncode == 0
 
 
 def test_checks_that_a_server_cannot_load_are_written_again(applied: Path) -> None:
@@ -97,10 +112,45 @@ def test_checks_that_a_server_cannot_load_are_written_again(applied: Path) -> No
     file.chmod(0o644)
     for damage in (lambda: file.write_bytes(b"other"), file.unlink):
         damage()
-        assert projects.run("server", "restart", "dev", cwd=applied).returncode == 1
+        refused = projects.run("server", "restart", "dev", cwd=applied)
+        assert (refused.returncode, "leptonctl apply --only environment/dev/line" in refused.stderr) == (1, True), refused.stderr
+        killed(applied)
         done = projects.run("apply", "--yes", "--json", cwd=applied)
         assert (done.returncode, projects.finished(done)["bound"]) == (0, 1), done.stdout + done.stderr
         assert (file.read_bytes(), projects.served(applied, "dev")["healthy"]) == (whole, True)
+
+
+def test_bytes_that_no_server_misses_are_named_and_built_again(applied: Path) -> None:
+    """A server holds what it has loaded. A lost file of what is bound is in the plan; of the rest `verify --store` names the command."""
+    route = projects.deployments_of(applied, "dev")[1].main("line")
+    assert route is not None
+    current = projects.recorded(applied).current
+    native = projects.result_of(applied, str(current["model/line@v1"].key("train"))).artifacts["model.skops"]
+    prepared = projects.result_of(applied, str(current["dataset/points@first"].key("prepare"))).artifacts["train.parquet"]
+    golden = projects.stored(applied, layout.artifact(route.files["golden.json"]))
+    golden_bytes = golden.read_bytes()
+    golden.unlink()
+    plan = json.loads(projects.run("plan", "--json", cwd=applied).stdout)
+    assert {c["address"]: [s["name"] for s in c["steps"] if not s["cached"]] for c in plan["changes"]} == {
+        "model/line@v1": ["export", "evaluate"], "environment/dev/line": ["bind"],
+    }  # fmt: skip
+
+    wholes = {}
+    for digest, damage in ((native, Path.unlink), (prepared, lambda file: file.write_bytes(b"other"))):
+        file = projects.stored(applied, layout.artifact(digest))
+        wholes[file] = file.read_bytes()
+        file.chmod(0o644)
+        damage(file)
+    verified = projects.run("verify", "--store", cwd=applied)
+    mended = re.findall(r"leptonctl apply --only (\S+?)`?$", verified.stdout, re.MULTILINE)
+    assert (verified.returncode, sorted(set(mended))) == (1, ["dataset/points@first", "model/line@v1"]), verified.stdout
+    for address in sorted(set(mended)):
+        done = projects.run("apply", "--only", address, "--yes", cwd=applied)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert {file: file.read_bytes() for file in wholes} == wholes
+    projects.run("apply", "--yes", cwd=applied)
+    assert (golden.read_bytes(), projects.run("verify", "--store", cwd=applied).returncode) == (golden_bytes, 0)
+    assert "Nothing to do" in projects.run("plan", cwd=applied).stdout
 
 
 def test_verify_notices_an_edited_metric(applied: Path) -> None:

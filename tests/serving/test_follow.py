@@ -57,6 +57,31 @@ def test_what_is_no_longer_staged_is_released(shop):
     assert follower.status().ready == (1,)
 
 
+@pytest.mark.parametrize("token", [1, 2, 0])
+def test_over_an_older_head_what_is_staged_is_made_ready(shop, token):
+    """An older copy of the store was put back, and whoever goes on stages what is bound. The older head itself is never followed."""
+    v1, v2 = shop.put_model("v1", filter_model()), shop.put_model("v2", OTHER)
+    shop.deploy(1, 1, {"m": v1})
+    older = shop.read_head()
+    shop.deploy(2, 4, {"m": v2})
+    follower = a_follower(shop)
+    follower.step()
+    shop.epoch = replace(shop.epoch, token=token)
+    shop.point(deployment=older.deployment, serial=older.serial)
+    follower.step()
+    assert versions(follower) == {"m": "v2"}
+    assert "lower" in follower.status().note
+    shop.record(3, 5, {"m": v2})
+    shop.stage(3)
+    follower.step()
+    # a holder that was taken over is not listened to
+    assert (versions(follower), 3 in follower.status().ready) == ({"m": "v2"}, token > 0)
+    shop.epoch = replace(shop.epoch, token=2)
+    shop.head(3, 5)
+    follower.step()
+    assert (follower.status().deployment, follower.status().serial, follower.status().note) == (3, 5, "")
+
+
 def test_unchanged_models_are_shared_and_keep_their_since(shop):
     same, other = shop.put_model("v1", filter_model()), shop.put_model("v1", mixed_model())
     shop.mark_key()

@@ -363,7 +363,7 @@ def test_reading_makes_one_request_to_the_store(place: Place) -> None:
     assert seen == ["get_many"]
     seen.clear()
     pointers.begin()
-    assert sorted(seen) == ["get_many", "get_many", "list"]
+    assert sorted(seen) == ["get_many", "get_many", "list", "present"]
     seen.clear()
     pointers.move(lambda state: replace(state, applies={"a": Claim(owner=Owner())}))
     assert seen == ["create"]  # the record of the move before, which this process has not published itself

@@ -13,7 +13,7 @@ from leptonctl.core.codec import encode
 from leptonctl.core.deployment import Epoch
 from leptonctl.core.diagnostic import ERROR, STALE, Failure
 from leptonctl.core.frozen import replace
-from leptonctl.core.state import OwnerRecord, StoreIdentity
+from leptonctl.core.state import Environment, OwnerRecord, StoreIdentity
 from leptonctl.storage.claims import Registration, lock_environment
 from leptonctl.storage.owner import current_owner
 from tests.storage.places import Place, bind, ids
@@ -272,6 +272,52 @@ def test_a_restored_earlier_state_is_noticed_and_refused(place: Place, back: int
         assert ids(failure) == ["store-ahead"]
         assert "serial 4" in failure.diagnostics[0].detail
     assert place.file.read_bytes() == before
+
+
+@pytest.mark.parametrize("back", range(1, 4))
+def test_an_older_store_that_was_put_back_is_noticed_and_refused(place: Place, back: int) -> None:
+    place.pointers.begin()
+    for n in range(4):
+        shutil.copytree(place.store, place.folder / f"store-{n}")
+        place.pointers.move(bind(f"d{n}"))
+    before = place.file.read_bytes()
+    newest = place.store.rename(place.folder / "newest")
+    (place.folder / f"store-{4 - back}").rename(place.store)
+    for act in checks(place):
+        failure = refused(act)
+        assert ids(failure) == ["store-behind"]
+        assert "serial 4" in failure.diagnostics[0].detail
+    assert place.file.read_bytes() == before
+    shutil.rmtree(place.store)
+    newest.rename(place.store)
+    assert place.pointers.begin() == place.state
+
+
+@pytest.mark.parametrize("lost", ["its record", "the copy of the state"])
+def test_one_lost_record_is_no_older_store(place: Place, lost: str) -> None:
+    """A hole in the history is named, and a writer that was killed has not published its record."""
+    place.pointers.begin()
+    state = place.pointers.move(bind("d1"))
+    assert state.history is not None
+    record = layout.history_record(state.lineage, state.history.serial, state.history.id)
+    place.objects.delete(record if lost == "its record" else layout.roots(state.lineage))
+    place.pointers.check(place.state)
+    assert place.pointers.move(bind("d2")).serial == 2
+    assert place.serials == [2, 1]
+
+
+def test_a_head_of_an_earlier_deployment_and_epoch_is_behind(place: Place) -> None:
+    """Where only the heads are older, and not where a state was taken over, which fences them."""
+    place.pointers.begin()
+    bound = Environment(platform={"type": "server"}, deployment=3)
+    state = place.pointers.move(lambda s: replace(s, tokens={"prod": 5}, environments={"prod": bound}))
+    lineage = place.pointers.lineage(state)
+    head = lineage.move_head("prod", None, epoch=state.epoch(4), holder="me", deployment=2, serial=1, staged=0)
+    failure = refused(place.pointers.begin)
+    assert ids(failure) == ["store-behind"]
+    assert "deployment 3 of environment/prod" in failure.diagnostics[0].detail
+    assert lineage.move_head("prod", head, epoch=state.epoch(5), holder="me", deployment=2, serial=1, staged=0)
+    assert place.pointers.begin() == state
 
 
 def test_restoring_the_newest_state_is_allowed(place: Place) -> None:

@@ -57,20 +57,31 @@ def test_opening_and_reading_write_nothing(tmp_path: Path) -> None:
 # --- artifacts
 
 
-@pytest.mark.parametrize("obstacle", ["a folder", "a link in a circle"])
-def test_what_has_an_artifacts_name_and_is_no_file_is_refused_by_name(store: Store, tmp_path: Path, obstacle: str) -> None:
+def test_a_folder_with_an_artifacts_name_is_refused_by_name(store: Store, tmp_path: Path) -> None:
     digest = store.put_artifact(b"weights")
     file = tmp_path / "store" / layout.artifact(digest)
     file.unlink()
-    if obstacle == "a folder":
-        file.mkdir()
-    else:
-        file.symlink_to(file.name)
+    file.mkdir()
     assert store.present([digest]) == frozenset()
     with pytest.raises(Failure) as refused:
         store.put_artifact(b"weights")
     assert refused.value.diagnostics[0].id == "store-failed"
     assert layout.artifact(digest) in refused.value.diagnostics[0].detail
+
+
+@pytest.mark.parametrize("target", ["in a circle", "/dev/zero", "an equal file"])
+def test_a_link_with_an_artifacts_name_is_no_artifact(store: Store, tmp_path: Path, target: str) -> None:
+    """To no reader; what it leads to may change, be elsewhere, or have no end. The bytes take its place when they are stored again."""
+    digest = store.put_artifact(b"weights")
+    file = tmp_path / "store" / layout.artifact(digest)
+    file.rename(tmp_path / "equal")
+    file.symlink_to({"in a circle": file.name, "an equal file": tmp_path / "equal"}.get(target, target))
+    assert (store.present([digest]), store.is_sound(digest), list(store.artifacts())) == (frozenset(), False, [])
+    for read in (store.get_artifact, store.read_artifact):
+        with pytest.raises(KeyError):
+            read(digest)
+    assert store.put_artifact(b"weights") == digest
+    assert (file.is_symlink(), store.get_artifact(digest)) == (False, b"weights")
 
 
 def test_artifacts_are_checked_against_their_digest(store: Store, tmp_path: Path) -> None:
@@ -260,14 +271,14 @@ def test_stray_files_are_ignored(store: Store, stray: list[Path]) -> None:
     assert set(store.results([KEY, ABSENT])) == {KEY}
 
 
-@pytest.mark.parametrize("kind", ["folder", "link", "loop"])
+@pytest.mark.parametrize("kind", ["folder", "link", "loop", "device"])
 def test_something_else_in_place_of_a_record_is_reported(store: Store, tmp_path: Path, kind: str) -> None:
     place = tmp_path / "store" / "results" / KEY[7:]
     place.parent.mkdir(parents=True)
     if kind == "folder":
         place.mkdir()
     else:
-        place.symlink_to(place.name if kind == "loop" else "gone")
+        place.symlink_to({"loop": place.name, "device": "/dev/zero"}.get(kind, "gone"))
     assert store.results([KEY]).get(KEY) is None
     with pytest.raises(Failure) as caught:
         store.put_result(result({}))
