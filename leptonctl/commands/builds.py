@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 
 from leptonctl.commands.results import metrics_of
+from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.codec import BadRecord, convert
 from leptonctl.core.result import Result
 from leptonctl.core.state import Job
 from leptonctl.core.values import Json
-from leptonctl.storage.store import Store, StoredResult
+from leptonctl.storage.records import BadRecordAt
+from leptonctl.storage.store import StoredResult
 
 MINUTE = len("2026-01-01T00:00")
 
@@ -50,10 +52,12 @@ def _job(recorded: Json) -> dict[str, Json] | None:
         return None
 
 
-def builds(store: Store) -> list[dict[str, Json]]:
-    """All builds, newest first. Results adopted from an earlier build do not count; damaged records are skipped."""
+def builds(session: Session) -> list[dict[str, Json]]:
+    """All builds, newest first. Results adopted from an earlier build do not count; damaged records are left out."""
     rows: dict[tuple[str, str], Build] = {}
-    results = [stored.result for stored in store.all_results() if isinstance(stored, StoredResult)]
+    stored = list(session.store.all_results())
+    session.leave_out(*(failure for failure in stored if isinstance(failure, BadRecordAt)))
+    results = [one.result for one in stored if isinstance(one, StoredResult)]
     for result in sorted(results, key=lambda r: str(r.provenance.get("at"))):
         if result.adopted is not None:
             continue

@@ -70,7 +70,7 @@ def with_results(session: Session, versions: Iterable[BuiltVersion], *, damaged:
     """The versions with their results. For a record that cannot be read: BadRecordAt, or as if the step had no result ("omit")."""
 
     def read(keys: Iterable[str]) -> Mapping[str, Result]:
-        return session.store.results(keys) if damaged == "raise" else session.store.find(keys).results
+        return session.store.results(keys) if damaged == "raise" else session.results(keys)
 
     listed = list(versions)
     first = read({key for version in listed for key in version.keys.values()})

@@ -17,7 +17,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     state = session.pointers.read()
     if state is None:
         return {"entries": [], "builds": []}
-    all_builds = builds(session.store)
+    all_builds = builds(session)
     records = list(session.pointers.history(state))
     replaced = _replaced(records)
     strays = _strays(session, state, records)

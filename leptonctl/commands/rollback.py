@@ -8,18 +8,19 @@ from leptonctl.commands.line import observe_environments
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.commands.write_back import lines_to_write_back
-from leptonctl.core.address import document, environment_and_member, member_of
+from leptonctl.core.address import document, environment_and_member, member_of, parse
 from leptonctl.core.deployment import Deployment, Route
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Withdrawal
-from leptonctl.core.state import Environment
+from leptonctl.core.state import Environment, State
 from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds.binding import span_of
 from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.holding import readmit_command
-from leptonctl.storage.lineage import Hole
+from leptonctl.storage.lineage import Hole, LineageStore
+from leptonctl.storage.records import BadRecordAt
 
 
 def rollback(
@@ -93,9 +94,23 @@ def _ways_back(session: Session, name: str, model: str) -> list[int]:
     if state is None or environment is None:
         return []
     lineage = session.lineage(state)
-    bound = None if environment.destroyed else lineage.deployment(name, environment.deployment)
-    now = _packages(_routes(bound, model)) if bound else {}
-    return [n for n in sorted(_in_force(session, name)) if _is_way_back(environment, lineage.deployment(name, n), model, now)]
+    now = _bound_packages(lineage, state, name, model)
+    return [n for n in sorted(_in_force(session, name)) if _is_way_back(environment, lineage.intact_deployment(name, n), model, now)]
+
+
+def _bound_packages(lineage: LineageStore, state: State, name: str, model: str) -> dict[str, str]:
+    """What is bound now, by model; nothing after a destroy, so that any earlier deployment counts as different.
+
+    The way back must not depend on the record of what it leaves: without it the pointers say what is bound.
+    """
+    environment = state.environments[name]
+    if environment.destroyed:
+        return {}
+    bound = lineage.intact_deployment(name, environment.deployment)
+    if bound is not None:
+        return _packages(_routes(bound, model))
+    pointers = {parse(address).member or "": pointer for address, pointer in state.entries(member_of("environment", name, "")).items()}
+    return {m: pointer.package for m, pointer in pointers.items() if pointer.package is not None and (not model or m == model)}
 
 
 def _is_way_back(environment: Environment | None, record: Deployment | None, model: str, now: Mapping[str, str]) -> bool:
@@ -111,13 +126,16 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
     state = complete_interrupted(recorded, observe_environments(session, recorded)) if recorded is not None else None
     environment = state.environments.get(name) if state else None
     skipped: dict[str, Withdrawal] = {}
+    damaged: list[BadRecordAt] = []
     if state is not None and environment is not None:
         lineage = session.lineage(state)
-        bound = lineage.deployment(name, environment.deployment)
-        # after a destroy nothing is bound, so any earlier deployment counts as different
-        now = _packages(_routes(bound, model)) if bound and not environment.destroyed else {}
+        now = _bound_packages(lineage, state, name, model)
         for number in sorted(_in_force(session, name), reverse=True):
-            record = lineage.deployment(name, number) if number <= environment.deployment else None
+            try:
+                record = lineage.deployment(name, number) if number <= environment.deployment else None
+            except BadRecordAt as failure:
+                damaged.append(failure)
+                continue
             routes = _routes(record, model) if record else {}
             if record is None or not routes or _packages(routes) == now:
                 continue
@@ -128,6 +146,8 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
     if model and bound_version(session, name, model) is None:
         hint = did_you_mean(model, bound_models(session, name))
         raise fail("not-bound", "The environment does not bind this model", f"{name} has no {model}", hint=hint)
+    if damaged:
+        raise damaged[0]
     raise _nothing_earlier(session, name, model, skipped.values())
 
 

@@ -20,7 +20,7 @@ from leptonctl.kinds.model import models
 
 def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     """The object of `verify --json`."""
-    planned = plan_project(session)
+    planned = plan_project(session, moves=False)
     settled = planned.settled
     node = model_node(session, address, settled.nodes)
     steps: dict[str, Step] = {step.name: step for step in node.steps}

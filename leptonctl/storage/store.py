@@ -46,6 +46,13 @@ class ResultLookup(Frozen):
     damaged: Mapping[str, BadRecordAt] = field(default_factory=dict)
 
 
+class RecipeLookup(Frozen):
+    """The recipes of some declarations, and the failures of those whose record cannot be read."""
+
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    damaged: tuple[BadRecordAt, ...] = ()
+
+
 class Store(Frozen):
     """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex.
 
@@ -235,9 +242,23 @@ class Store(Frozen):
 
     def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
         """The recipes of many declarations; those missing from the store are left out. Raises BadRecordAt."""
+        lookup = self.find_recipes(declarations)
+        for failure in lookup.damaged:
+            raise failure
+        return dict(lookup.recipes)
+
+    def find_recipes(self, declarations: Iterable[str]) -> RecipeLookup:
+        """As `recipes`, for callers that can do without the records that cannot be read."""
         # a pointer that was rebuilt from the store may name none
         paths = {layout.recipe(declaration): declaration for declaration in declarations if declaration}
-        return {paths[path]: read_record(data, path, Recipe) for path, data in self.objects.get_many(paths).items()}
+        recipes: dict[str, Recipe] = {}
+        damaged: list[BadRecordAt] = []
+        for path, data in self.objects.get_many(paths).items():
+            try:
+                recipes[paths[path]] = read_record(data, path, Recipe)
+            except BadRecordAt as failure:
+                damaged.append(failure)
+        return RecipeLookup(recipes=recipes, damaged=tuple(damaged))
 
     def all_recipes(self) -> Iterator[Recipe]:
         """Every recipe that can be read, in no order. Damaged records and other files are skipped."""
