@@ -258,7 +258,8 @@ class Scheduler:
             heapq.heappush(self._queue, twin)
 
     def _result(self, ready: Ready, outcome: Completed) -> Result:
-        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner), "project": self.work.project, **_reading(ready)}
+        builder: dict[str, Json] = {"project": self.work.project, "lineage": self.work.lineage}
+        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner), **builder, **_reading(ready)}
         return Result(
             key=ready.key, op=ready.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
             provenance=provenance, seconds=outcome.seconds, address=ready.planned.address, content=ready.content,

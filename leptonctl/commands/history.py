@@ -1,14 +1,19 @@
 """`history`: every pointer change, every refusal by a gate and every build, newest first, of all addresses or of one."""
 
+from collections.abc import Iterable
+
 from leptonctl.commands.builds import builds
+from leptonctl.commands.ownership import ownership
 from leptonctl.commands.session import Session
+from leptonctl.commands.settle import settle
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, document, full, member_of
-from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.holds import Act
 from leptonctl.core.state import HistoryRecord, Mark, Moved, State
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage import Hole
+from leptonctl.storage.records import BadRecordAt
 from leptonctl.views.plan_json import verdict_to_json
 
 
@@ -17,7 +22,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     state = session.pointers.read()
     if state is None:
         return {"entries": [], "builds": []}
-    all_builds = builds(session)
+    all_builds = builds(session, ownership(session, state, _declared_keys(session, state)))
     records = list(session.pointers.history(state))
     replaced = _replaced(records)
     strays = _strays(session, state, records)
@@ -34,6 +39,16 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
         "entries": [*_entries(records, replaced, scope)],
         "builds": [build for build in all_builds if covers(scope, str(build["address"]))],
     }
+
+
+def _declared_keys(session: Session, state: State) -> Iterable[str | None]:
+    """The step keys that are declared now; none where the data or a record that they depend on cannot be read."""
+    try:
+        return settle(session, state)[0].keys.by_place.values()
+    except Failure as failure:
+        if isinstance(failure, BadRecordAt):
+            session.leave_out(failure)
+        return ()
 
 
 def _addresses(records: list[HistoryRecord | Hole]) -> set[str]:

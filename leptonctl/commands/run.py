@@ -79,6 +79,7 @@ class Run:
             known=settled.results,
             owner=self.owner,
             project=self.session.project.name,
+            lineage=self.planned.state.lineage if self.planned.state else None,
             parallelism=parallelism(self.session),
             locate=self._locate,
             notices=self._notices,

@@ -188,6 +188,10 @@ class Store(Frozen):
             in_force = {key: _in_force(of_key, present) for key, of_key in records.items() if key not in damaged}
         return ResultLookup(results={key: result for key, result in in_force.items() if result is not None}, damaged=damaged)
 
+    def newest(self, keys: Iterable[str]) -> dict[str, Result]:
+        """The newest record of many keys, also of those whose artifacts are gone. Damaged ones are left out."""
+        return {key: records[-1].result for key, records in self._records(dict.fromkeys(keys))[0].items()}
+
     def gone(self, keys: Iterable[str]) -> set[str]:
         """Those of the step keys that have a record and have lost an artifact of every one: `gc` freed it, or it was purged."""
         records, _ = self._records(dict.fromkeys(keys))

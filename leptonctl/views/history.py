@@ -3,7 +3,7 @@
 An entry: `{serial, at, by, host, commit, dirty, reason, job, command, environment, deployment, changes: [{address, before, after,
 before_version, after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes
 that were held, in the form of `changes`], acts: [{kind, model, version, withdrawal, reason}]}`.
-A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, seconds, metrics}`.
+A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, project, seconds, metrics}`; `project` only if another one built it.
 A job has the fields of `core.state.Job`, or is null.
 """
 
