@@ -6,7 +6,7 @@ Owns the order of writes; `core.layout` gives the paths, and any `Objects` hold 
 import gc
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from leptonctl.core import layout
@@ -224,6 +224,11 @@ class Store(Frozen):
             number = len(earlier) + 1
             if self.objects.create(layout.result(result.key, number), data):
                 return result
+
+    def rewrite(self, key: str, change: Callable[[Result], Result]) -> None:
+        """Replace every record of a step key by a changed one. Only for a purge: records are immutable otherwise."""
+        for stored in self._records([key])[0].get(key, ()):
+            self.objects.put(layout.result(key, stored.number), encode(change(stored.result)))
 
     def all_results(self) -> Iterator[StoredResult | BadRecordAt]:
         """Every record, including those with lost artifacts, in no order; for a damaged one its failure.
