@@ -27,10 +27,9 @@ MODELS = {
 def table(without: int | None = None) -> str:
     """Rows with an id, and one of them with a category and an extreme that it has alone."""
     lines = ["person,town,x,y,side"]
-    for number, row in enumerate(ROWS):
+    rows = [f"{EXTREME},{row.partition(',')[2]}" if number == GONE else row for number, row in enumerate(ROWS)]
+    for number, row in enumerate(rows):
         if number != without:
-            if number == GONE:
-                row = f"{EXTREME},{row.partition(',')[2]}"
             lines.append(f"person-{number},{'Zwergenhausen' if number == GONE else 'Berlin' if number % 2 else 'Bonn'},{row}")
     return "\n".join(lines) + "\n"
 
