@@ -6,6 +6,7 @@ from leptonctl.commands.builds import builds
 from leptonctl.commands.ownership import ownership
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
+from leptonctl.commands.ways_back import offer
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, document, full, member_of
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
@@ -21,7 +22,7 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     """The object of `history --json`. A missing or damaged record of the chain is an entry that says so."""
     state = session.pointers.read()
     if state is None:
-        return {"entries": [], "builds": []}
+        return {"entries": [], "builds": [], "way_back": None}
     all_builds = builds(session, ownership(session, state, _declared_keys(session, state)))
     records = list(session.pointers.history(state))
     replaced = _replaced(records)
@@ -31,13 +32,14 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     # addresses that are gone, or never passed a gate, have a history too
     addresses = {*state.current, *_addresses(records), *(str(build["address"]) for build in all_builds)}
     if not address:
-        return {"entries": [*_entries(records, replaced, None)], "builds": [*all_builds]}
+        return {"entries": [*_entries(records, replaced, None)], "builds": [*all_builds], "way_back": offer(session, state, records, None)}
     scope = full(address, addresses, session.address_kinds)
     if not any(covers(scope, other) for other in addresses):
         raise fail("unknown-address", "No such address", f"{address} is not in the history", hint=did_you_mean(scope, addresses))
     return {
         "entries": [*_entries(records, replaced, scope)],
         "builds": [build for build in all_builds if covers(scope, str(build["address"]))],
+        "way_back": offer(session, state, records, scope),
     }
 
 
