@@ -120,8 +120,8 @@ class Run:
         results = {**settled.results, **{result.key: result for result in self.built.results.values()}}
         return resolve_keys(settled.nodes, settled.current, results), results
 
-    def finish(self, serial: int) -> Outcome:
-        """Report the last event and return the outcome with the exit code."""
+    def finish(self, serial: int, gates: Sequence[Mapping[str, Json]] = ()) -> Outcome:
+        """Report the last event and return the outcome with the exit code. `gates`: as in the event."""
         code = exit_code(self.codes)
         finished = ApplyFinished(
             ok=code == OK,
@@ -135,6 +135,7 @@ class Run:
             held=len(self.holds),
             withdrawn=tuple(self.withdrawn),
             warnings=len(self.built.warnings),
+            gates=tuple(gates),
         )
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)
