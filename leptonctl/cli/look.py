@@ -105,7 +105,7 @@ def history(
     from leptonctl.views.history import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), address), render_text, now=time())
+    return terminal.show(command(terminal.session(), address), render_text, verbose=terminal.verbose, now=time())
 
 
 def diff(

@@ -18,15 +18,20 @@ from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
 from leptonctl.views.words import gate_cells
 
+FEW = 4
+"""How many metrics of a build are shown, unless all are asked for."""
 NOTHING = "Nothing has happened yet."
 
 
-def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | float | None = None) -> str:
-    """`{entries: […], builds: […], way_back}` as blocks, newest first, without a trailing newline; the last line says how to go back."""
+def render_text(history: Mapping[str, Any], *, color: bool = False, verbose: bool = False, now: str | float | None = None) -> str:
+    """`{entries: […], builds: […], way_back}` as blocks, newest first, without a trailing newline; the last line says how to go back.
+
+    `verbose`: with all metrics of a build.
+    """
     style = Style(color)
     entries, builds = history["entries"], history["builds"]
     dated = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in entries]
-    dated += [(sort_key(b["at"]), 0, 0, _build(b, style, now)) for b in builds]
+    dated += [(sort_key(b["at"]), 0, 0, _build(b, style, now, verbose=verbose)) for b in builds]
     if not dated:
         return NOTHING
     blocks = [text for *_, text in sorted(dated, key=lambda item: item[:3], reverse=True)]
@@ -89,10 +94,10 @@ def move(change: Mapping[str, Any]) -> str:
     return f"{short(change['before'])} → {short(change['after'])}"
 
 
-def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> str:
+def _build(build: Mapping[str, Any], style: Style, now: str | float | None, *, verbose: bool) -> str:
     ops = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=_order))
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
-    metrics = metrics_text(build.get("metrics"))
+    metrics = metrics_text(build.get("metrics"), most=len(build.get("metrics") or {}) if verbose else FEW)
     head = "\n".join([head, *_circumstances(build, style)])
     return f"{head}\n    {ops} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
 

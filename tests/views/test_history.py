@@ -52,6 +52,12 @@ Last switch: deployment 12 of prod. `leptonctl rollback prod/spam-filter` brings
     )
 
 
+def test_all_metrics_of_a_build_on_request():
+    many = {**BUILD, "metrics": {f"m{number}": number for number in range(6)}}
+    short, whole = (render_text({"entries": [], "builds": [many]}, verbose=verbose) for verbose in (False, True))
+    assert ("m3 3, …" in short, "m5" in short, "m4 4, m5 5" in whole) == (True, False, True)
+
+
 def test_held_bindings_are_shown_with_their_evidence():
     refused = {**SWITCH["evidence"][0], "value": 0.8, "candidate": 0.8, "passed": False}
     text = render_text(
