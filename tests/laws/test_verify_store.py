@@ -152,7 +152,7 @@ def test_damage_ends_no_command_with_a_bug(kind: str, whole: Path) -> None:
         for words in (("plan",), ("status",), ("history",), ("show",)):
             done = projects.run(*words, cwd=whole)
             assert done.returncode in {0, 1}, done.stdout + done.stderr
-            assert done.returncode == 0 or path in done.stderr or kind in {"identity", "owner"}, done.stderr
+            assert done.returncode == 0 or path in done.stdout + done.stderr or kind in {"identity", "owner"}, done.stderr
     finally:
         write(file, before)
 
