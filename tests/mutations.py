@@ -18,7 +18,7 @@ FILES = tuple(
     f"leptonctl/{package}/{name}.py"
     for package, names in {
         "deploying": "switch fence phases heal wanted",
-        "storage": "claims leases folder_lease durable store folder pointers standing",
+        "storage": "claims leases folder_lease durable store artifacts folder pointers standing",
         "kinds": "gates gate_rules rules judging binding",
         "commands": "decision gc environments",
     }.items()

@@ -10,19 +10,18 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from leptonctl.building.failures import step_diagnostic
+from leptonctl.building.results import adopted_result, built_result
 from leptonctl.building.work import Built, Ready, Work, waits_for
 from leptonctl.core import layout
 from leptonctl.core.change import Change, PlannedStep
-from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.event import Reporter, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.core.graph import content_of, key_from, needed_key
 from leptonctl.core.result import Result
-from leptonctl.core.state import Owner
-from leptonctl.core.values import Json, Place, Step
+from leptonctl.core.values import Place, Step
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task
 from leptonctl.storage.leases import StepLeases
-from leptonctl.storage.owner import actor, describe
+from leptonctl.storage.owner import describe
 from leptonctl.storage.store import Store
 
 POLL_S = 0.05
@@ -155,12 +154,7 @@ class Scheduler:
 
     def _adopt(self, ready: Ready, earlier: Result) -> None:
         """Record an earlier result of equal contents under the new key: nothing is computed (early cutoff)."""
-        result = Result(
-            key=ready.key, op=earlier.op, artifacts=earlier.artifacts, outputs=earlier.outputs,
-            provenance={**earlier.provenance, **_reading(ready)},
-            seconds=earlier.seconds, address=ready.planned.address, content=ready.content, adopted=earlier.key,
-        )  # fmt: skip
-        self._finish(ready, self.store.put_result(result), 0.0, adopted=True)
+        self._finish(ready, self.store.put_result(adopted_result(ready, earlier)), 0.0, adopted=True)
 
     # --- steps that run --------------------------------------------------------------------------------------------
 
@@ -244,7 +238,7 @@ class Scheduler:
         twins = self._twins.pop(ready.key)
         try:
             if isinstance(outcome, Completed):
-                ours = self._result(ready, outcome)
+                ours = built_result(ready, outcome, self.work)
                 in_force = self.store.put_result(ours)
                 # equal bytes bring an earlier record back into force, but they were still built here
                 same = (in_force.artifacts, in_force.outputs) == (ours.artifacts, ours.outputs)
@@ -256,13 +250,6 @@ class Scheduler:
         # steps with the same key take its result, or try themselves
         for twin in twins:
             heapq.heappush(self._queue, twin)
-
-    def _result(self, ready: Ready, outcome: Completed) -> Result:
-        provenance: dict[str, Json] = {**outcome.provenance, **_origin(self.work.owner), "project": self.work.project, **_reading(ready)}
-        return Result(
-            key=ready.key, op=ready.planned.op, artifacts=outcome.produced.artifacts, outputs=outcome.produced.outputs,
-            provenance=provenance, seconds=outcome.seconds, address=ready.planned.address, content=ready.content,
-        )  # fmt: skip
 
     # --- outcomes --------------------------------------------------------------------------------------------------
 
@@ -315,18 +302,3 @@ class Scheduler:
         self.built.failed[step.place] = diagnostic
         self._endings.append(step.place)
         self.reporter(StepFailed(op=step.op, address=step.address, name=step.name, key=key, seconds=seconds, diagnostic=diagnostic))
-
-
-def _reading(ready: Ready) -> dict[str, Json]:
-    """What a step read and with which inputs: once it is no longer declared, nothing else says what its artifacts hold."""
-    if not ready.needs:
-        return {}
-    return {"read": {role: result.key for role, result in ready.needs.items()}, "inputs": ready.planned.step.inputs}
-
-
-def _origin(owner: Owner) -> dict[str, Json]:
-    """Who had a result built, and from which commit: the worker that computed it cannot know."""
-    origin: dict[str, Json] = {"commit": owner.commit, "dirty": owner.dirty}
-    if owner.job is not None:
-        origin |= {"job": plain(owner.job), "by": actor(owner)}
-    return origin

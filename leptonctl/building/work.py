@@ -43,7 +43,7 @@ class Work(Frozen):
     """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
     `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
-    that builds, for the provenance.
+    that builds, and `lineage` its lineage if it has been applied, for the provenance.
     """
 
     ops: Ops
@@ -54,6 +54,7 @@ class Work(Frozen):
     parallelism: int
     locate: Callable[[str, StepError | None], Span | None]
     project: str = ""
+    lineage: str | None = None
     notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
 
 

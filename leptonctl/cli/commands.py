@@ -47,6 +47,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+VERBOSE = (
+    "Show everything, however wide or long, in a plan and in diff, explain, history, leaderboard, server list, show, status and verify."
+    " All other commands always do."
+)
+
+
 def global_options(*, root: bool = False) -> list[click.Parameter]:
     """The options that can be given before or after any command. They set the Terminal's fields and are not passed to commands."""
 
@@ -61,7 +67,7 @@ def global_options(*, root: bool = False) -> list[click.Parameter]:
         ),
         click.Option(["--json"], is_flag=True, help="Print JSON.", callback=set_field, expose_value=False),
         click.Option(["--no-color"], is_flag=True, help="Print without colour (as with NO_COLOR).", callback=set_field, expose_value=False),
-        click.Option(["-v", "--verbose"], is_flag=True, help="Show everything.", callback=set_field, expose_value=False),
+        click.Option(["-v", "--verbose"], is_flag=True, help=VERBOSE, callback=set_field, expose_value=False),
     ]
     if root:
         options.append(click.Option(["--version"], is_flag=True, help="Print the version.", callback=set_field, expose_value=False))

@@ -9,7 +9,7 @@ import typer
 from leptonctl.cli.commands import as_command
 from leptonctl.cli.options import terminal_of
 from leptonctl.cli.terminal import Terminal, json_text
-from leptonctl.core.diagnostic import OK
+from leptonctl.core.diagnostic import ERROR, OK
 
 WATCH_S = 2.0
 """Seconds between two looks of `status --watch`, unless others are given."""
@@ -36,7 +36,10 @@ def show(
     plan_file = terminal.path(Path(item)) if item else None
     if plan_file is not None and (plan_file.is_file() or plan_file.suffix in PLANS):
         return _show_plan(terminal, plan_file)
-    return terminal.show(command(terminal.session(), item), render_text, width=terminal.room, verbose=terminal.verbose, now=time())
+    session = terminal.session()
+    shown = command(session, item)
+    code = ERROR if session.left_out else OK
+    return terminal.show(shown, render_text, code, width=terminal.room, verbose=terminal.verbose, now=time())
 
 
 def _show_plan(terminal: Terminal, file: Path) -> int:
@@ -102,7 +105,7 @@ def history(
     from leptonctl.views.history import render_text
 
     terminal = terminal_of(ctx)
-    return terminal.show(command(terminal.session(), address), render_text, now=time())
+    return terminal.show(command(terminal.session(), address), render_text, verbose=terminal.verbose, now=time())
 
 
 def diff(

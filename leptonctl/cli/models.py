@@ -61,13 +61,17 @@ def predict(
     """Predict the rows of a file with exactly the model that is served."""
     from leptonctl.commands.predict import Reading
     from leptonctl.commands.predict import predict as command
-    from leptonctl.views.reports import prediction_text
+    from leptonctl.views.reports import outside_lines, prediction_text
 
     terminal = terminal_of(ctx)
     reading = Reading(encoding=encoding, delimiter=delimiter, missing_values=tuple(missing) if missing else None)
     file = terminal.path(output) if output is not None else None
     wanted = "records" if terminal.json and file is None and form is None else form
-    return terminal.show(command(terminal.session(), target, terminal.path(source), file, wanted, reading), prediction_text)
+    report = command(terminal.session(), target, terminal.path(source), file, wanted, reading)
+    code = terminal.show(report, prediction_text)
+    for line in outside_lines(report):
+        terminal.remark(line)
+    return code
 
 
 def serve(

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from leptonctl.core.diagnostic import OK, Diagnostic, Failure, fail
+from leptonctl.core.frozen import replace
 
 if TYPE_CHECKING:
     from leptonctl.commands.session import Session
@@ -85,8 +86,14 @@ class Terminal:
         return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
     def show(self, value: Any, text: Callable[..., str], code: int = OK, **more: Any) -> int:
-        """Print a value as JSON, or as `text(value, color=…, …)`; return the exit code."""
-        self.say(json_text(value) if self.json else text(value, color=self.color, **more))
+        """Print a value as JSON, or as `text(value, color=…, …)`, and what is not in it; return the exit code."""
+        left_out = [d if code else replace(d, severity="warning") for d in (self._session.left_out if self._session else ())]
+        if self.json:
+            self.say(json_text({**value, "diagnostics": [d.to_json() for d in left_out]} if left_out else value))
+            return code
+        self.say(text(value, color=self.color, **more))
+        if left_out:
+            self.complain(left_out)
         return code
 
     def say(self, text: str) -> None:

@@ -9,11 +9,12 @@ from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
 from leptonctl.commands.write_back import Lines, check_written_back
 from leptonctl.core.address import document, member_of
-from leptonctl.core.diagnostic import GATE, INVALID, OK, did_you_mean, fail
+from leptonctl.core.diagnostic import GATE, INVALID, OK, Diagnostic, Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
+from leptonctl.project import observe
 from leptonctl.project.edits import write_text
 
 Say = Callable[[str], None]
@@ -45,6 +46,9 @@ def rebind(
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
+    except Failure as failure:
+        _put_back(session, before)
+        raise Failure([_with_steps(session, d, rebinding) for d in failure.diagnostics], failure.exit_code) from failure
     except BaseException:
         _put_back(session, before)
         raise
@@ -57,6 +61,28 @@ def rebind(
     files = sorted(file for file, text in edited.sources.items() if before.get(file) != text)
     hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}" if files else ""
     return replace(outcome, commit_hint=hint, exit_code=code)
+
+
+def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:
+    """Where only committed files are applied, the edit of this command is not: what to do instead, command by command."""
+    session = session.reopen()
+    environment = environment_document(session, rebinding.environment)
+    checkout = observe.checkout(session.root, sorted(session.sources), ())
+    if diagnostic.id != "uncommitted" or checkout.commit is None or rebinding.lines:
+        return diagnostic
+    edits = [f"bind {model} {version}" if version else f"remove {model}" for model, version in rebinding.bindings.items()]
+    files = sorted({environment.file, *checkout.dirty})
+    also = [file for file in checkout.dirty if file != environment.file]
+    steps = [
+        f"in {environment.file}: {', '.join(edits)}" + (f" (also not committed: {', '.join(also)})" if also else ""),
+        f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}",
+        f"leptonctl apply --yes --only {document('environment', environment.name)}",
+    ]
+    model = next(iter(rebinding.bindings), "")
+    detail = (
+        f"{environment.name} has `require_commit`, and this command would apply its own edit of {environment.file}; nothing was changed"
+    )
+    return replace(diagnostic, detail=detail, span=environment.at("models", model), hint="\n".join(steps))
 
 
 def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[str, str | None]) -> Session:

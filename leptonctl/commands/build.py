@@ -1,6 +1,6 @@
 """`build`: train and evaluate into the store, without moving a pointer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from leptonctl.commands.built_pointers import recipe_of
 from leptonctl.commands.line import plan_project
@@ -11,7 +11,12 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.who import owner_of
 from leptonctl.core.diagnostic import INTERRUPTED, Failure
 from leptonctl.core.event import Reporter
+from leptonctl.core.frozen import replace
+from leptonctl.core.values import Json
+from leptonctl.kinds.environment import bindings
+from leptonctl.kinds.judging import judge_changes
 from leptonctl.storage.durable import ensure_dot_folder
+from leptonctl.views.plan_json import judgement_to_json
 
 
 def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> Outcome:
@@ -36,7 +41,25 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     except Failure as failure:
         run.cut_off(failure)
     keep_recipes(run)
-    return run.finish(planned.plan.serial)
+    return run.finish(planned.plan.serial, list(_gates(run)))
+
+
+def _gates(run: Run) -> Iterator[dict[str, Json]]:
+    """The gates of the bindings that an apply would move, judged by what is built now: what a plan would print next."""
+    planned, declarations = run.planned, run.session.declarations
+    keys, results = run.evidence()
+    settled = replace(planned.settled, keys=keys, results=results)
+    for change in judge_changes(planned.plan.moving, bindings(declarations), declarations, settled, planned.state):
+        if not change.judgements or change.is_return:
+            continue
+        passed = [judgement.passed for judgement in change.judgements]
+        yield {
+            "address": change.address,
+            "before_version": change.before_version,
+            "after_version": change.after_version,
+            "passed": False if False in passed else None if None in passed else True,
+            "gates": [judgement_to_json(judgement) for judgement in change.judgements],
+        }
 
 
 def keep_recipes(run: Run) -> None:

@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass, field
 
+from leptonctl.commands.ownership import Ownership
 from leptonctl.commands.results import metrics_of
+from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.codec import BadRecord, convert
 from leptonctl.core.result import Result
 from leptonctl.core.state import Job
 from leptonctl.core.values import Json
-from leptonctl.storage.store import Store, StoredResult
+from leptonctl.storage.records import BadRecordAt
+from leptonctl.storage.store import StoredResult
 
 MINUTE = len("2026-01-01T00:00")
 
 
 @dataclass(slots=True, kw_only=True)
 class Build:
-    """Steps that were computed for one address from one commit within a minute."""
+    """Steps that were computed for one address from one commit within a minute. `project`: that of the builder, if it is another."""
 
     address: str
     at: Json
@@ -24,6 +27,7 @@ class Build:
     commit: Json
     dirty: bool
     job: Json
+    project: str | None
     ops: list[Json] = field(default_factory=list)
     seconds: float = 0.0
     metrics: dict[str, Json] = field(default_factory=dict)
@@ -38,7 +42,7 @@ class Build:
         """The row in the form of `history --json`."""
         return {
             "address": self.address, "ops": self.ops, "at": self.at, "by": self.by, "host": self.host, "commit": self.commit,
-            "dirty": self.dirty, "job": self.job, "seconds": self.seconds, "metrics": self.metrics,
+            "dirty": self.dirty, "job": self.job, "project": self.project, "seconds": self.seconds, "metrics": self.metrics,
         }  # fmt: skip
 
 
@@ -50,19 +54,21 @@ def _job(recorded: Json) -> dict[str, Json] | None:
         return None
 
 
-def builds(store: Store) -> list[dict[str, Json]]:
-    """All builds, newest first. Results adopted from an earlier build do not count; damaged records are skipped."""
+def builds(session: Session, ours: Ownership) -> list[dict[str, Json]]:
+    """The builds that count as the project's, newest first. Results adopted from an earlier build do not; damaged records are left out."""
     rows: dict[tuple[str, str], Build] = {}
-    results = [stored.result for stored in store.all_results() if isinstance(stored, StoredResult)]
+    stored = list(session.store.all_results())
+    session.leave_out(*(failure for failure in stored if isinstance(failure, BadRecordAt)))
+    results = [one.result for one in stored if isinstance(one, StoredResult)]
     for result in sorted(results, key=lambda r: str(r.provenance.get("at"))):
-        if result.adopted is not None:
+        if result.adopted is not None or not ours.holds(result):
             continue
         by = result.provenance
-        key = (result.address, f"{by.get('commit')}{str(by.get('at'))[:MINUTE]}")
+        key = (result.address, f"{by.get('lineage')}{by.get('commit')}{str(by.get('at'))[:MINUTE]}")
         if key not in rows:
             rows[key] = Build(
                 address=result.address, at=by.get("at"), by=by.get("by"), host=by.get("host"), commit=by.get("commit"),
-                dirty=by.get("dirty") is True, job=_job(by.get("job")),
+                dirty=by.get("dirty") is True, job=_job(by.get("job")), project=ours.builder(result),
             )  # fmt: skip
         rows[key].add(result)
     return [build.to_json() for build in sorted(rows.values(), key=lambda b: str(b.at), reverse=True)]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from leptonctl.commands.ownership import ownership, recorded_digests
 from leptonctl.commands.session import Session
 from leptonctl.core.address import document, family, parse
 from leptonctl.core.diagnostic import did_you_mean, fail
@@ -54,7 +55,7 @@ def declared_versions(settled: Settled, model: str) -> list[BuiltVersion]:
 
 
 def former_versions(session: Session, model: str, declared: Iterable[BuiltVersion]) -> list[BuiltVersion]:
-    """The recipes of a model in the store that no declared version has now, without their results."""
+    """The recipes of a model in the store that no declared version has now, without their results. Other projects' are left out."""
     taken = {version.digest for version in declared}
     found: dict[str, BuiltVersion] = {}
     for record in sorted(_recipes(session, model), key=lambda r: r.address):
@@ -63,14 +64,27 @@ def former_versions(session: Session, model: str, declared: Iterable[BuiltVersio
             continue
         earlier = found.get(keys.digest) or _former(record, keys)
         found[keys.digest] = replace(earlier, notes=(*earlier.notes, record.notes))
-    return list(found.values())
+    return _own(session, list(found.values()))
+
+
+def _own(session: Session, versions: list[BuiltVersion]) -> list[BuiltVersion]:
+    """Those that this project built, or that its history names."""
+    if not versions:
+        return []
+    state = session.pointers.read()
+    ours = ownership(session, state)
+    results = session.store.newest({key for version in versions for key in version.keys.values()})
+    is_built = {v.digest for v in versions if any((r := results.get(v.keys[n])) and ours.holds(r) for n in ("train", "export"))}
+    # what gc took the records of is still known from the history
+    recorded = recorded_digests(session, state) if len(is_built) < len(versions) else ()
+    return [version for version in versions if version.digest in is_built or version.digest in recorded]
 
 
 def with_results(session: Session, versions: Iterable[BuiltVersion], *, damaged: Literal["raise", "omit"] = "raise") -> list[BuiltVersion]:
     """The versions with their results. For a record that cannot be read: BadRecordAt, or as if the step had no result ("omit")."""
 
     def read(keys: Iterable[str]) -> Mapping[str, Result]:
-        return session.store.results(keys) if damaged == "raise" else session.store.find(keys).results
+        return session.store.results(keys) if damaged == "raise" else session.results(keys)
 
     listed = list(versions)
     first = read({key for version in listed for key in version.keys.values()})

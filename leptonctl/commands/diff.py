@@ -83,11 +83,13 @@ def _side(session: Session, settled: Settled, state: State | None, name: str) ->
     address = full(name, known, session.address_kinds)
     version = named_version(session, settled, state, address if address in known else name)
     if version is not None:
-        (built,) = with_results(session, [version])
+        (built,) = with_results(session, [version], damaged="omit")
+        # the figures are what is compared; for flips and rows the output says where they are missing
+        session.store.results(filter(None, [built.keys.get("evaluate")]))
         return _version_side(built, address if address in known and address != version.address else version.address)
     node = node_at(session, name, settled.by_address)
     keys = {step.name: key for step in node.steps if (key := settled.keys.of(*step.place))}
-    results = session.store.results(keys.values())
+    results = session.results(keys.values())
     return Side(address=node.address, recipe=node.recipe, results={n: results[k] for n, k in keys.items() if k in results})
 
 

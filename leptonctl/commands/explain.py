@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from leptonctl.commands.builds import builds
 from leptonctl.commands.diff import node_at
 from leptonctl.commands.line import plan_project
+from leptonctl.commands.ownership import ownership
 from leptonctl.commands.session import Session
 from leptonctl.core.diff import becauses
 from leptonctl.core.result import Result
@@ -16,16 +17,17 @@ FOLLOWS: Mapping[Path, Path] = {("target",): ("data", "target"), ("model",): ("v
 
 def explain(session: Session, address: str) -> dict[str, Json]:
     """The object of `explain --json`."""
-    planned = plan_project(session)
+    planned = plan_project(session, moves=False)
     node = node_at(session, address, planned.settled.by_address)
     pointer = planned.state.current.get(node.address) if planned.state else None
     keys = {step.name: planned.settled.keys.of(*step.place) for step in node.steps}
-    results = session.store.results({key for key in keys.values() if key})
+    results = session.results({key for key in keys.values() if key})
     change = next((c for c in planned.plan.changes if c.address == node.address), None)
     causes = change.because if change is not None else ()
     if not causes and pointer is not None:
-        recipe = session.store.recipes({pointer.declaration}).get(pointer.declaration)
+        recipe = session.recipes({pointer.declaration}).get(pointer.declaration)
         causes = tuple(becauses(recipe, node)) if recipe else ()
+    ours = ownership(session, planned.state, keys.values())
     return {
         "address": node.address,
         "digest": node.digest,
@@ -33,7 +35,7 @@ def explain(session: Session, address: str) -> dict[str, Json]:
         "fields": [*_fields(node)],
         "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in causes],
         "steps": [_step(step, keys[step.name], results.get(keys[step.name] or "")) for step in node.steps if not step.effect],
-        "builds": [build for build in builds(session.store) if build["address"] == node.address],
+        "builds": [build for build in builds(session, ours) if build["address"] == node.address],
     }
 
 

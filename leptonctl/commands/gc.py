@@ -15,11 +15,11 @@ from leptonctl.core.state import LineageName
 from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet
 from leptonctl.storage import condemned, references
+from leptonctl.storage.artifacts import StoredArtifact
 from leptonctl.storage.claims import TERM_S
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.pointers import now
 from leptonctl.storage.records import BadRecordAt
-from leptonctl.storage.store import StoredArtifact
 
 CONDEMNED_S = 24 * 3600.0
 """How long an artifact of a shared store is condemned before it is swept."""

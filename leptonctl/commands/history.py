@@ -1,14 +1,20 @@
 """`history`: every pointer change, every refusal by a gate and every build, newest first, of all addresses or of one."""
 
+from collections.abc import Iterable
+
 from leptonctl.commands.builds import builds
+from leptonctl.commands.ownership import ownership
 from leptonctl.commands.session import Session
+from leptonctl.commands.settle import settle
+from leptonctl.commands.ways_back import offer
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.address import covers, document, full, member_of
-from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.holds import Act
 from leptonctl.core.state import HistoryRecord, Mark, Moved, State
 from leptonctl.core.values import Json
 from leptonctl.storage.lineage import Hole
+from leptonctl.storage.records import BadRecordAt
 from leptonctl.views.plan_json import verdict_to_json
 
 
@@ -16,8 +22,8 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     """The object of `history --json`. A missing or damaged record of the chain is an entry that says so."""
     state = session.pointers.read()
     if state is None:
-        return {"entries": [], "builds": []}
-    all_builds = builds(session.store)
+        return {"entries": [], "builds": [], "way_back": None}
+    all_builds = builds(session, ownership(session, state, _declared_keys(session, state)))
     records = list(session.pointers.history(state))
     replaced = _replaced(records)
     strays = _strays(session, state, records)
@@ -26,14 +32,25 @@ def history(session: Session, address: str | None) -> dict[str, Json]:
     # addresses that are gone, or never passed a gate, have a history too
     addresses = {*state.current, *_addresses(records), *(str(build["address"]) for build in all_builds)}
     if not address:
-        return {"entries": [*_entries(records, replaced, None)], "builds": [*all_builds]}
+        return {"entries": [*_entries(records, replaced, None)], "builds": [*all_builds], "way_back": offer(session, state, records, None)}
     scope = full(address, addresses, session.address_kinds)
     if not any(covers(scope, other) for other in addresses):
         raise fail("unknown-address", "No such address", f"{address} is not in the history", hint=did_you_mean(scope, addresses))
     return {
         "entries": [*_entries(records, replaced, scope)],
         "builds": [build for build in all_builds if covers(scope, str(build["address"]))],
+        "way_back": offer(session, state, records, scope),
     }
+
+
+def _declared_keys(session: Session, state: State) -> Iterable[str | None]:
+    """The step keys that are declared now; none where the data or a record that they depend on cannot be read."""
+    try:
+        return settle(session, state)[0].keys.by_place.values()
+    except Failure as failure:
+        if isinstance(failure, BadRecordAt):
+            session.leave_out(failure)
+        return ()
 
 
 def _addresses(records: list[HistoryRecord | Hole]) -> set[str]:

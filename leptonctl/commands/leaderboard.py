@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from leptonctl.commands.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
+from leptonctl.commands.ownership import Ownership, ownership
 from leptonctl.commands.results import gated_first, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
@@ -42,10 +43,12 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     better = direction(session.catalog, task, metric)
     order = sorted(range(len(versions)), key=lambda i: _rank(figures[i].get(metric), better))
     bound = _bound(state, model)
+    ours = ownership(session, state)
     gone = session.store.gone(v.keys[name] for v in versions for name in ("train", "export") if name in v.keys and name not in v.results)
     rows: list[dict[str, Json]] = [
         {
             **_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])),
+            "project": _builder(versions[i], ours),
             "freed": not gone.isdisjoint(versions[i].keys.values()),
         }
         for i in order
@@ -125,6 +128,11 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "commit": built.get("commit"),
         "seconds": train.seconds if train else None,
     }
+
+
+def _builder(version: BuiltVersion, ours: Ownership) -> str | None:
+    train = version.results.get("train")
+    return ours.builder(train) if train else None
 
 
 def _test_rows(prepare: Result | None) -> Json:

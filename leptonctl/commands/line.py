@@ -10,7 +10,7 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.settle import damaged_files, settle, without_results
 from leptonctl.commands.variables import variable_becauses
 from leptonctl.commands.warnings import warnings
-from leptonctl.core.address import covers, expand, member_of, parse, version_of
+from leptonctl.core.address import covers, document, expand, member_of, parse, version_of
 from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
 from leptonctl.core.diff import with_becauses
@@ -45,10 +45,15 @@ class Planned(Frozen):
     prerequisites: frozenset[str] = frozenset()
 
 
-def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False, command: str = "apply") -> Planned:
-    """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `command`: what it is made for."""
+def plan_project(
+    session: Session, *, addresses: Sequence[str] = (), allow_rewind: bool = False, command: str = "apply", moves: bool = True
+) -> Planned:
+    """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `command`: what it is made for.
+
+    `moves`: Failure too when this state may not be moved, where that is cheap to tell.
+    """
     recorded = session.pointers.read()
-    if recorded is not None and "://" not in session.settings.store:
+    if moves and recorded is not None and "://" not in session.settings.store:
         session.pointers.check(recorded)
     live = observe_environments(session, recorded)
     _look_into_store(session, recorded, live)
@@ -73,6 +78,7 @@ def plan_project(session: Session, *, addresses: Sequence[str] = (), allow_rewin
     checkout = _observe_checkout(session, state, changes)
     purged = _check_purged(session, settled, changes)
     diagnostics = (
+        *_unreadable(live, addresses),
         *_check_folder(session, state, changes, drifted),
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, session.facts, but=purged),
@@ -152,7 +158,7 @@ def _explain(session: Session, settled: Settled, state: State | None, changes: S
     """The changes, each update with the YAML fields that caused it, also through variables. Reads only the recipes of updates."""
     current = state.current if state else {}
     declarations = {c.address: current[c.address].declaration for c in changes if c.action == "update" and c.address in current}
-    recipes = session.store.recipes(set(declarations.values())) if declarations else {}
+    recipes = session.recipes(set(declarations.values())) if declarations else {}
     explained = (with_becauses(c, settled.by_address.get(c.address), recipes.get(declarations.get(c.address, ""))) for c in changes)
     traced = (variable_becauses(change, session.documents) for change in explained)
     placed = tuple(_placed(change, environments(session.declarations)) for change in traced)
@@ -195,7 +201,7 @@ def _check_rules(
     problems: list[Diagnostic] = []
     if state is not None:
         edited = rules.edited_seals(settled.by_address, state)
-        recipes = session.store.recipes(set(edited.values())) if edited else {}
+        recipes = session.recipes(set(edited.values())) if edited else {}
         problems += rules.sealed(settled.by_address, state, recipes)
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
@@ -261,6 +267,14 @@ def _check_folder(session: Session, state: State | None, changes: Sequence[Chang
     addresses = [c.address for c in changes if not isinstance(c, Keep)] + [d.address for d in drifted if d.drift_class == "heal"]
     problem = folder_problem(session, state, {parse(a).name for a in addresses if parse(a).kind == "environment"})
     return [problem] if problem is not None else []
+
+
+def _unreadable(live: Mapping[str, Live], addresses: Sequence[str]) -> Iterator[Diagnostic]:
+    """The damaged heads of the environments that are planned: they cannot be moved, whatever else is done."""
+    for name, one in live.items():
+        address = document("environment", name)
+        if one.problem is not None and (not addresses or any(covers(address, a) or covers(a, address) for a in addresses)):
+            yield one.problem
 
 
 def _find_drift(

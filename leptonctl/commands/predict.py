@@ -10,15 +10,16 @@ from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
-from leptonctl.core.address import covers, full, parse
+from leptonctl.core.address import covers, full, parse, short
 from leptonctl.core.codec import convert, decode
-from leptonctl.core.contract import key_mark
+from leptonctl.core.contract import Column, key_mark
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
+from leptonctl.kinds.dataset import datasets
 from leptonctl.project.edits import replacing
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -51,6 +52,7 @@ class _Built(Frozen):
 
     export: Result
     source: Mapping[str, Json]
+    dataset: str = ""
 
 
 def predict(
@@ -80,11 +82,30 @@ def predict(
         "classes": [*manifest.classes] if manifest.classes is not None else None,
     }
     try:
-        parts = predict_batches(onnx, manifest, source, reader, options, key=_privacy_key(session, manifest), name=str(source))
-        return {**report, **_written(parts, output, form)}
+        key, checks = _privacy_key(session, manifest), _checks(session, built, manifest)
+        outside: dict[str, Json] = {}
+        parts = predict_batches(onnx, manifest, source, reader, options, key=key, name=str(source), checks=checks)
+        return {**report, **_written(_counting(parts, outside), output, form), "outside": outside}
     except ProviderError as problem:
         problem.hint = INPUT_HINTS.get(problem.id, problem.hint)
         raise from_provider(problem) from problem
+
+
+def _checks(session: Session, built: _Built, manifest: Manifest) -> dict[str, Column]:
+    """The ranges that the version's dataset declares now, as a server checks requests; none where it is not declared any more."""
+    dataset = next((d for d in datasets(session.declarations).values() if short(d.address) == built.dataset), None)
+    declared = dataset.checks if dataset is not None else {}
+    types = {column.name: column.type for column in manifest.columns}
+    fields = {name: cast("dict[str, Json]", check) for name, check in declared.items() if name in types}
+    return {name: convert({"name": name, "type": types[name], **check}, Column) for name, check in fields.items()}
+
+
+def _counting(parts: Iterator["Predictions"], outside: dict[str, Json]) -> Iterator["Predictions"]:
+    """The same parts, while their cells outside the declared ranges are added up."""
+    for part in parts:
+        for name, count in part.outside.items():
+            outside[name] = cast("int", outside.get(name, 0)) + count
+        yield part
 
 
 def _form_of(output: Path | None) -> Form:
@@ -197,4 +218,4 @@ def _find_built(session: Session, target: str) -> _Built:
             raise fail("purged", "The results of this version were purged", detail, hint=hint)
         raise fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
     data = cast("dict[str, dict[str, Json]]", recipe.get("data") or {})
-    return _Built(export=export, source=data.get("source") or {})
+    return _Built(export=export, source=data.get("source") or {}, dataset=str(recipe.get("dataset") or ""))

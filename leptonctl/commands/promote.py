@@ -4,7 +4,7 @@ from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_version, environment_document, rebind
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
-from leptonctl.core.diagnostic import Diagnostic, Failure, fail
+from leptonctl.core.diagnostic import fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 
@@ -21,21 +21,4 @@ def promote(
         raise fail("not-bound", "The environment does not bind this model", f"{source} has no {model}", hint=hint)
     message = f"Promote {model} {version} from {source} to {destination}"
     rebinding = Rebinding(environment=destination, bindings={model: version}, message=message)
-    try:
-        return rebind(session, rebinding, replace(request, command="promote"), consent=consent, reporter=reporter)
-    except Failure as failure:
-        raise Failure([_with_steps(session, d, rebinding) for d in failure.diagnostics], failure.exit_code) from failure
-
-
-def _with_steps(session: Session, diagnostic: Diagnostic, rebinding: Rebinding) -> Diagnostic:
-    """Where only committed files are applied, the edit of this command is not: what to do instead."""
-    if diagnostic.id != "uncommitted":
-        return diagnostic
-    ((model, version),) = rebinding.bindings.items()
-    environment = environment_document(session.reopen(), rebinding.environment)
-    return replace(
-        diagnostic,
-        detail=f"{environment.name} has `require_commit`, and this command would apply its own edit of {environment.file}",
-        span=environment.at("models", model),
-        hint=f'bind {model} {version} here, `git commit -m "{rebinding.message}" -- {environment.file}`, then `leptonctl apply`',
-    )
+    return rebind(session, rebinding, replace(request, command="promote"), consent=consent, reporter=reporter)

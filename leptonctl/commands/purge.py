@@ -1,9 +1,10 @@
 """`purge`: reports what holds the rows of a dataset version or of a person, and with consent removes it for good."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
+from leptonctl.commands.extremes import HOLDS, columns_with_extremes, without_extremes
 from leptonctl.commands.holders import Graph, Holder, Holding, holdings, read_graph
 from leptonctl.commands.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
 from leptonctl.commands.session import Session
@@ -44,15 +45,20 @@ def purge(
     subject = _of_version(session, graph, version) if version else _of_row(session, graph, str(row), dataset)
     found = holdings(session, graph, subject.snapshots)
     report = _report(session, graph, subject, found)
-    if not found.holders or not consent(report):
+    ranged = [key for key, snapshot in subject.snapshots.items() if columns_with_extremes(snapshot.result)]
+    if not (found.holders or ranged) or not consent(report):
         return report
     owner = owner_of(session, "leptonctl purge", reason=reason)
     author = author_of(owner, "purge")
     # first the record: what is removed without one could not be explained
-    removed = f"{len(found.digests)} artifacts removed: {subject.name}"
+    ranges = f" and the ranges of {len(ranged)} record{'s' if len(ranged) != 1 else ''}" if ranged else ""
+    removed = f"{len(found.digests)} artifacts{ranges} removed: {subject.name}"
     note = replace(author, reason=f"{removed}; {f'reason: {reason}' if reason else 'no reason was given'}")
     if session.pointers.read() is not None:
         session.pointers.note(Note(author=note))
+    # before the snapshots, by which an interrupted purge finds the rest again
+    for key in ranged:
+        session.store.rewrite(key, without_extremes)
     session.store.bury(found.tombstones(Tombstone(at=now(), by=author.by or "", subject=subject.name, reason=reason)))
     return {**report, "done": True}
 
@@ -92,12 +98,20 @@ def _report(session: Session, graph: Graph, subject: Subject, found: Holding) ->
     return {
         "subject": subject.name,
         "holders": cast("Json", holders),
+        "records": [*_records(subject.snapshots)],
         "learned": cast("Json", sorted(found.learned)),
         "sources": cast("Json", sorted(_sources(session, subject.snapshots))),
         "cannot_tell": cast("Json", sorted({*subject.untold, *found.untold})),
         "unreachable": list(UNREACHABLE),
         "done": False,
     }
+
+
+def _records(snapshots: Mapping[str, Snapshot]) -> Iterator[dict[str, Json]]:
+    """The records that hold values of rows by themselves."""
+    for key, snapshot in sorted(snapshots.items()):
+        if columns := columns_with_extremes(snapshot.result):
+            yield {"address": snapshot.result.address, "op": snapshot.result.op, "key": key, "holds": HOLDS.format(", ".join(columns))}
 
 
 def _holder(holder: Holder, bound: Mapping[str, list[str]]) -> dict[str, Json]:

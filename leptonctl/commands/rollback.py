@@ -1,25 +1,24 @@
 """`rollback`: binds in the YAML what an earlier deployment of the environment bound, then applies. Trains nothing."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 from leptonctl.commands.apply import Consent, Request
 from leptonctl.commands.bind_yaml import Rebinding, Say, bound_models, bound_version, environment_document, rebind
 from leptonctl.commands.line import observe_environments
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.session import Session
+from leptonctl.commands.ways_back import earlier, in_force, routes_of, ways_back
 from leptonctl.commands.write_back import lines_to_write_back
 from leptonctl.core.address import document, environment_and_member, member_of
-from leptonctl.core.deployment import Deployment, Route
+from leptonctl.core.deployment import Deployment
 from leptonctl.core.diagnostic import Failure, did_you_mean, fail
 from leptonctl.core.event import Reporter
 from leptonctl.core.frozen import replace
 from leptonctl.core.holds import Withdrawal
-from leptonctl.core.state import Environment
 from leptonctl.deploying.wanted import complete_interrupted
 from leptonctl.kinds.binding import span_of
 from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.holding import readmit_command
-from leptonctl.storage.lineage import Hole
 
 
 def rollback(
@@ -32,7 +31,7 @@ def rollback(
     reporter: Reporter,
     say: Say = lambda _text: None,
 ) -> Outcome:
-    """Roll back `target`, ENV or ENV/MODEL, to deployment `to`; by default the newest earlier one that bound something else.
+    """Roll back `target`, ENV or ENV/MODEL, to deployment `to`; by default what served last before the present one and was something else.
 
     Lines of a version that have left the YAML are written back; `say` is called with that edit before consent is asked for.
     Exempt from the rewind check: the way back must not depend on what has been pushed (protocols 7).
@@ -47,7 +46,7 @@ def rollback(
             f"deployment {record.deployment} of {name} has no {model}",
             hint=f"leptonctl history environment/{name}",
         )
-    routes = _routes(record, model)
+    routes = routes_of(record, model)
     edits: dict[str, str | None] = {m: route.version for m, route in routes.items() if bound_version(session, name, m) != route.version}
     if not model:
         edits |= dict.fromkeys(bound_models(session, name).keys() - routes.keys())
@@ -63,20 +62,20 @@ def _deployment(session: Session, name: str, model: str, number: int) -> Deploym
     """The deployment of a number. Failure that lists the numbers to which one can return."""
     state = session.pointers.read()
     lineage = session.lineage(state) if state else None
-    in_force = _in_force(session, name)
-    record = lineage.deployment(name, number) if lineage and number in in_force else None
+    numbers = in_force(session, state, name)
+    record = lineage.deployment(name, number) if lineage and number in numbers else None
     if record is not None:
         return record
     what = f"{name} has no deployment {number} that came into force"
-    hint = f"{_numbers(name, in_force, _ways_back(session, name, model))}; see `leptonctl history environment/{name}`"
+    hint = f"{_numbers(name, numbers, ways_back(session, state, name, model))}; see `leptonctl history environment/{name}`"
     raise fail("unknown-deployment", "No such deployment", what, hint=hint)
 
 
-def _numbers(name: str, in_force: Collection[int], ways: Collection[int]) -> str:
+def _numbers(name: str, numbers: Collection[int], ways: Collection[int]) -> str:
     """The deployments of an environment, and to which of them one can return."""
-    if not in_force:
+    if not numbers:
         return f"{name} has no deployment yet"
-    known = f"{name} has deployment{'s' if len(in_force) > 1 else ''} {_listed(in_force)}"
+    known = f"{name} has deployment{'s' if len(numbers) > 1 else ''} {_listed(numbers)}"
     if ways:
         return f"{known}; one can return to {_listed(ways)}"
     return f"{known}, all of what is bound now or withdrawn: {name} has nothing to return to"
@@ -84,24 +83,6 @@ def _numbers(name: str, in_force: Collection[int], ways: Collection[int]) -> str
 
 def _listed(numbers: Collection[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
-
-
-def _ways_back(session: Session, name: str, model: str) -> list[int]:
-    """The numbers of the deployments to which one can return, whether they came before what is bound now or after it."""
-    state = session.pointers.read()
-    environment = state.environments.get(name) if state else None
-    if state is None or environment is None:
-        return []
-    lineage = session.lineage(state)
-    bound = None if environment.destroyed else lineage.deployment(name, environment.deployment)
-    now = _packages(_routes(bound, model)) if bound else {}
-    return [n for n in sorted(_in_force(session, name)) if _is_way_back(environment, lineage.deployment(name, n), model, now)]
-
-
-def _is_way_back(environment: Environment | None, record: Deployment | None, model: str, now: Mapping[str, str]) -> bool:
-    """Whether a deployment bound something else than is bound now, and nothing of that is withdrawn."""
-    routes = _routes(record, model) if record else {}
-    return bool(routes) and _packages(routes) != now and not _withdrawn(environment, _others(routes, now))
 
 
 def _earlier(session: Session, name: str, model: str) -> Deployment:
@@ -113,26 +94,15 @@ def _earlier(session: Session, name: str, model: str) -> Deployment:
     recorded = session.pointers.read()
     # the apply that follows settles an interrupted switch first, so the rollback starts from there
     state = complete_interrupted(recorded, observe_environments(session, recorded)) if recorded is not None else None
-    environment = state.environments.get(name) if state else None
-    skipped: dict[str, Withdrawal] = {}
-    if state is not None and environment is not None:
-        lineage = session.lineage(state)
-        bound = lineage.deployment(name, environment.deployment)
-        # after a destroy nothing is bound, so any earlier deployment counts as different
-        now = _packages(_routes(bound, model)) if bound and not environment.destroyed else {}
-        for number in sorted(_in_force(session, name), reverse=True):
-            record = lineage.deployment(name, number)
-            routes = _routes(record, model) if record else {}
-            if record is None or not routes or _packages(routes) == now:
-                continue
-            withdrawn = _withdrawn(environment, _others(routes, now))
-            if not withdrawn:
-                return record
-            skipped |= {withdrawal.id: withdrawal for withdrawal in withdrawn}
+    found = earlier(session, state, name, model)
+    if found.record is not None:
+        return found.record
     if model and bound_version(session, name, model) is None:
         hint = did_you_mean(model, bound_models(session, name))
         raise fail("not-bound", "The environment does not bind this model", f"{name} has no {model}", hint=hint)
-    raise _nothing_earlier(session, name, model, skipped.values())
+    if found.damaged:
+        raise found.damaged[0]
+    raise _nothing_earlier(session, name, model, found.withdrawn)
 
 
 def _nothing_earlier(session: Session, name: str, model: str, skipped: Iterable[Withdrawal]) -> Failure:
@@ -160,39 +130,3 @@ def _edits_to_take_back(session: Session, name: str, model: str) -> Iterator[str
         if concerned and bound is not None and bound.version != binding.version:
             span = span_of(binding)
             yield f"{span.file}:{span.line} binds {binding.version}, which is not bound: write {bound.version} to take that back"
-
-
-def _withdrawn(environment: Environment | None, routes: Mapping[str, Route]) -> list[Withdrawal]:
-    """The withdrawals in force that cover one of these routes."""
-    if environment is None:
-        return []
-    found = (w for m, r in routes.items() for w in environment.withdrawals_of(m, r.digest, r.package, r.artifact))
-    return [w for w in found if w.readmitted is None]
-
-
-def _in_force(session: Session, name: str) -> set[int]:
-    """Deployments that came into force according to the history. Nothing returns to a record whose switch failed.
-
-    Behind a hole in the history every record of the store counts: the way back must not depend on a lost record.
-    """
-    state = session.pointers.read()
-    records = list(session.pointers.history(state)) if state else []
-    numbers = {r.deployment for r in records if not isinstance(r, Hole) and r.environment == name and r.deployment}
-    if state is not None and any(isinstance(r, Hole) for r in records):
-        oldest = min(numbers, default=None)
-        numbers |= {n for n in session.lineage(state).deployments(name) if oldest is None or n < oldest}
-    return numbers
-
-
-def _others(routes: Mapping[str, Route], now: Mapping[str, str]) -> dict[str, Route]:
-    """The routes that answer with another package than now."""
-    return {m: route for m, route in routes.items() if now.get(m) != route.package}
-
-
-def _routes(record: Deployment, model: str) -> dict[str, Route]:
-    """The main routes of a deployment, of one model or of all."""
-    return {m: route for m in record.models if (not model or m == model) and (route := record.main(m)) is not None}
-
-
-def _packages(routes: Mapping[str, Route]) -> dict[str, str]:
-    return {model: route.package for model, route in routes.items()}

@@ -79,6 +79,7 @@ class Run:
             known=settled.results,
             owner=self.owner,
             project=self.session.project.name,
+            lineage=self.planned.state.lineage if self.planned.state else None,
             parallelism=parallelism(self.session),
             locate=self._locate,
             notices=self._notices,
@@ -119,8 +120,8 @@ class Run:
         results = {**settled.results, **{result.key: result for result in self.built.results.values()}}
         return resolve_keys(settled.nodes, settled.current, results), results
 
-    def finish(self, serial: int) -> Outcome:
-        """Report the last event and return the outcome with the exit code."""
+    def finish(self, serial: int, gates: Sequence[Mapping[str, Json]] = ()) -> Outcome:
+        """Report the last event and return the outcome with the exit code. `gates`: as in the event."""
         code = exit_code(self.codes)
         finished = ApplyFinished(
             ok=code == OK,
@@ -134,6 +135,7 @@ class Run:
             held=len(self.holds),
             withdrawn=tuple(self.withdrawn),
             warnings=len(self.built.warnings),
+            gates=tuple(gates),
         )
         self.reporter(finished)
         return Outcome(plan=self.planned.plan, exit_code=code, finished=finished, held=tuple(self.holds), withdrawn=finished.withdrawn)

@@ -1,7 +1,7 @@
 """One command's view of a project: reads its files once, and opens its store and state when they are needed."""
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import SourceFacts, SourceKey
-from leptonctl.core.state import Author, State
+from leptonctl.core.result import Result
+from leptonctl.core.state import Author, Recipe, State
 from leptonctl.core.values import Document, Ops
 from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
@@ -34,6 +35,7 @@ from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.liveness import Liveness, beats_file
 from leptonctl.storage.open import open_state, open_store
 from leptonctl.storage.pointers import Pointers
+from leptonctl.storage.records import BadRecordAt
 from leptonctl.storage.store import Store
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Session:
     """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration.
 
     `kinds` and `ops`: the tables of the engine. `suspects`: as passed to `suspect`; `needed`: address -> the files of what is bound.
+    `left_out`: the damaged records that the command did without.
     """
 
     root: Path
@@ -53,6 +56,7 @@ class Session:
     ops: Ops = field(default_factory=lambda: OPS)
     suspects: Mapping[str, Collection[str]] = field(default_factory=dict)
     needed: Mapping[str, Collection[str]] = field(default_factory=dict)
+    left_out: list[Diagnostic] = field(default_factory=list)
 
     @classmethod
     def open(cls, directory: Path | None) -> "Session":
@@ -180,6 +184,22 @@ class Session:
     def store(self) -> Store:
         """The part of the store that projects share."""
         return open_store(self.settings.store, self.root, self.catalog.stores)
+
+    def leave_out(self, *damaged: BadRecordAt) -> None:
+        """Go on without these records. The command names them after its output."""
+        self.left_out += (d for failure in damaged for d in failure.diagnostics if d not in self.left_out)
+
+    def results(self, keys: Iterable[str]) -> Mapping[str, Result]:
+        """The results in force of the step keys that can be read; for a command that can do without the others."""
+        lookup = self.store.find(keys)
+        self.leave_out(*lookup.damaged.values())
+        return lookup.results
+
+    def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
+        """The recipes of the declarations that can be read; for a command that can do without the others."""
+        lookup = self.store.find_recipes(declarations)
+        self.leave_out(*lookup.damaged)
+        return dict(lookup.recipes)
 
     def suspect(self, files: Mapping[str, Collection[str]]) -> None:
         """Check the bytes of these artifacts wherever they are counted on. `files`: address -> the digests that it needs."""

@@ -106,4 +106,4 @@ def _forecast(session: Session, settled: Settled, changes: Sequence[Change]) -> 
     """The changes with the expected duration of their steps, from earlier builds."""
     sisters = sister_keys(settled, changes)
     keys = {key for sister in sisters.values() for key in sister}
-    return with_forecasts(changes, sisters, {**settled.results, **session.store.results(keys - settled.results.keys())})
+    return with_forecasts(changes, sisters, {**settled.results, **session.results(keys - settled.results.keys())})

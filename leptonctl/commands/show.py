@@ -27,7 +27,7 @@ def _recorded(session: Session, state: State | None, scope: str | None) -> dict[
         return {"format_version": FORMAT, "lineage": None, "serial": 0, "current": {}, "results": {}}
     shown = {address: pointer for address, pointer in state.current.items() if scope is None or covers(scope, address)}
     keys = {address: {name: step.key for name, step in p.steps.items()} for address, p in shown.items()}
-    step_results = session.store.results({key for steps in keys.values() for key in steps.values()})
+    step_results = session.results({key for steps in keys.values() for key in steps.values()})
     results: dict[str, Json] = {}
     current: dict[str, Json] = {}
     for address, pointer in sorted(shown.items()):

@@ -18,7 +18,7 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
     dataset = datasets(session.declarations)[short(address)]
     node = settled.by_address[address]
     key = settled.keys.of(address, "prepare")
-    result = session.store.results([key]).get(key) if key else None
+    result = session.results([key]).get(key) if key else None
     figures = column_figures(session.store, result) if result else {}
     source = cast("dict[str, Json]", dataset.inputs["source"])
     return {

@@ -25,7 +25,7 @@ BUILDS = ("prepare", "train", "export", "evaluate", "cross_validate")
 
 def version_story(session: Session, state: State | None, version: BuiltVersion, place: Address) -> dict[str, Json]:
     """The object `version` of `show ADDR --json`. `place`: the address that was asked for."""
-    (version,) = with_results(session, [version])
+    (version,) = with_results(session, [version], damaged="omit")
     model = models(session.declarations).get(short(version.address)) if version.declared else None
     task = str(version.recipe.get("task"))
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
@@ -153,7 +153,7 @@ def _gate_metrics(session: Session, state: State | None, bound: list[dict[str, J
     if state is None:
         return {}
     keys = [state.current[str(binding["address"])].key("evaluate") for binding in bound]
-    results = session.store.find({key for key in keys if key}).results
+    results = session.results({key for key in keys if key})
     return {name: value for result in results.values() for name, value in metrics_of(result).items()}
 
 

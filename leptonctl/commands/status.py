@@ -11,13 +11,14 @@ from leptonctl.commands.readmit import withdrawn_now
 from leptonctl.commands.results import gated_first, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, document, member_of, parse
-from leptonctl.core.deployment import ServedModel
+from leptonctl.core.deployment import Deployment, ServedModel
 from leptonctl.core.diagnostic import ERROR, GATE, OK, Failure
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
+from leptonctl.storage.records import BadRecordAt
 
 PASSING = frozenset({"seen", "heartbeat"})
 
@@ -33,6 +34,7 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     environments: list[dict[str, Json]] = []
     if state is not None:
         live = planned.live if planned is not None else observe_environments(session, state)
+        session.left_out += (one.problem for one in live.values() if one.problem is not None and one.problem not in session.left_out)
         names = sorted(
             (name for name, record in state.environments.items() if not record.destroyed),
             key=lambda name: (not state.environments[name].protected, name),
@@ -53,9 +55,11 @@ def _planned(session: Session, *, strict: bool) -> Planned | None:
     """The plan of the whole project; None when it cannot be made, unless `strict`."""
     try:
         return plan_project(session)
-    except Failure:
+    except Failure as failure:
         if strict:
             raise
+        if isinstance(failure, BadRecordAt):
+            session.leave_out(failure)
         return None
 
 
@@ -163,13 +167,18 @@ def _model(name: str, pointer: Pointer, now: ServedModel | None, drift: str | No
 
 def _metrics(session: Session, entries: dict[str, Pointer]) -> dict[str, Json]:
     keys = {address: pointer.key("evaluate") for address, pointer in entries.items()}
-    results = session.store.results({key for key in keys.values() if key})
+    results = session.results({key for key in keys.values() if key})
     return {address: gated_first(session, metrics_of(results.get(key or ""))) for address, key in keys.items()}
 
 
 def _serials(session: Session, name: str, state: State, entries: dict[str, Pointer]) -> dict[str, Json]:
     """The serial of the deployment with which each binding came."""
     lineage = session.lineage(state)
-    records = {number: lineage.deployment(name, number) for number in {p.deployment for p in entries.values()} if number}
+    records: dict[int, Deployment | None] = {}
+    for number in {p.deployment for p in entries.values() if p.deployment}:
+        try:
+            records[number] = lineage.deployment(name, number)
+        except BadRecordAt as failure:
+            session.leave_out(failure)
     by_address = {address: records.get(pointer.deployment or 0) for address, pointer in entries.items()}
     return {address: record.serial if record else state.serial for address, record in by_address.items()}

@@ -6,6 +6,7 @@ from leptonctl.commands import proof
 from leptonctl.commands.built_versions import LEAST_DIGITS
 from leptonctl.commands.diff import node_at
 from leptonctl.commands.line import plan_project
+from leptonctl.commands.past_gates import check_past_gates
 from leptonctl.commands.proof import Check
 from leptonctl.commands.recompute import check_outputs, check_package, check_step
 from leptonctl.commands.session import Session
@@ -20,7 +21,7 @@ from leptonctl.kinds.model import models
 
 def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     """The object of `verify --json`."""
-    planned = plan_project(session)
+    planned = plan_project(session, moves=False)
     settled = planned.settled
     node = model_node(session, address, settled.nodes)
     steps: dict[str, Step] = {step.name: step for step in node.steps}
@@ -37,7 +38,9 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     if all(check.ok for check in checks):
         pointer = planned.state.current.get(node.address) if planned.state else None
         checks.append(check_package(results["export"], session.store, pointer.package if pointer else None))
-        checks += _recomputed(session, settled, node)
+        present = list(_recomputed(session, settled, node))
+        checks += [check for _, check in present]
+        checks += check_past_gates(session, planned.state, node, {key for key, _ in present})
     answer: dict[str, Json] = {
         "address": node.address,
         "digest": node.digest,
@@ -63,8 +66,8 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     return answer
 
 
-def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[Check]:
-    """The evaluations of a version, and the comparisons that the plan would decide its gates by, computed again."""
+def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[tuple[str, Check]]:
+    """The evaluations of a version, and the comparisons that the plan would decide its gates by, computed again, with their keys."""
     for owner in settled.nodes:
         for step in owner.steps:
             own = owner.address == node.address
@@ -76,9 +79,9 @@ def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[Chec
             what = ("metrics" if step.name == step.op else step.name) if own else f"{step.name} of {owner.address}"
             if key in found and all(key in found for key in keys.values()):
                 needs = {role: found[key] for role, key in keys.items() if key is not None}
-                yield check_step(what, step, found[key], needs, session.store)
+                yield key, check_step(what, step, found[key], needs, session.store)
             elif own:
-                yield Check(what=what, ok=False, detail="no result is recorded for this package and these rows")
+                yield key or "", Check(what=what, ok=False, detail="no result is recorded for this package and these rows")
 
 
 def model_node(session: Session, name: str, nodes: tuple[Node, ...]) -> Node:

@@ -178,7 +178,9 @@ class Examination:
     def _marks(self) -> Iterator[Problem]:
         """The identity of the store, and the owner and the name of each lineage."""
         records = self.audit.records
-        if layout.IDENTITY not in records and (records or self.state):
+        # what a project has before its first apply are references alone
+        lineages = {path.split("/")[1] for path in records if path.startswith(f"{layout.PROJECTS}/") and "/refs/" not in path}
+        if layout.IDENTITY not in records and (lineages or self.state):
             yield self._missing(layout.IDENTITY, "identity", "the store does not say which store it is")
         identity = records.get(layout.IDENTITY)
         if self.state is not None and isinstance(identity, StoreIdentity) and identity.id != self.state.store:
@@ -186,8 +188,6 @@ class Examination:
             yield Problem(
                 path=layout.IDENTITY, kind="identity", damage="unusable", detail=detail, mend="mount the store that was used before"
             )
-        # what a project has before its first apply are references alone
-        lineages = {path.split("/")[1] for path in records if path.startswith(f"{layout.PROJECTS}/") and "/refs/" not in path}
         lineages |= {layout.segment(self.state.lineage)} if self.state and self.state.serial else set()
         for lineage in sorted(lineages):
             path = layout.owner(layout.word(lineage))
@@ -278,7 +278,7 @@ class Examination:
                             version = f"model/{model}@{route.version}"
                             needed_by = address if digest == route.checks else version
                             can_build = self._in_force(address, digest) if digest == route.checks else self._declares(version, route.digest)
-                            mend = f"leptonctl apply --only {needed_by}" if can_build else BACKUP
+                            mend = f"leptonctl apply --only {needed_by} --yes" if can_build else BACKUP
                             yield self._missing(layout.artifact(digest), ARTIFACT, f"{detail} ({address})", mend)
 
     def _declares(self, address: str, digest: str) -> bool:
@@ -298,11 +298,11 @@ class Examination:
     def _build(self, addresses: tuple[str, ...]) -> str:
         """The command that builds what these addresses need; "" when this project's state has none of them.
 
-        A binding's results are those of its version; what it alone needs, an apply of the binding writes.
+        A binding's results are those of its version; what it alone needs, an apply of the binding writes. It runs in a script too.
         """
         known = [address for address in addresses if self.state is not None and address in self.state.current]
         built = [address for address in known if parse(address).kind != "environment"]
-        return "leptonctl apply" + "".join(f" --only {address}" for address in (built or known)[:3]) if known else ""
+        return f"leptonctl apply {' '.join(f'--only {address}' for address in (built or known)[:3])} --yes" if known else ""
 
 
 def _previous(record: object) -> int:

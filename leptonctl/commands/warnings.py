@@ -16,7 +16,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     found: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
     nodes = tuple(_moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
-    results = {**settled.results, **session.store.results(keys - settled.results.keys())} if keys else {}
+    results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
     for node in nodes:
         noticed = (notices(results[key], node.address, node.span) for key in _keys(settled, node) if key in results)
         found.update(dict.fromkeys(notice for listed in noticed for notice in listed))

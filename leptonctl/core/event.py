@@ -90,7 +90,8 @@ class ApplyFinished(Frozen):
 
     `healed`: environments that serve again what is bound. `changed`: environments whose settings changed, but no binding.
     `held`: bindings that are held; `failed` counts those among them that are newly held. `withdrawn`: {environment, id, model,
-    version} of each package that was withdrawn.
+    version} of each package that was withdrawn. `gates`: of a build, {address, before_version, after_version, passed, gates} of each
+    binding that an apply would move: `passed` is None while a gate is not decided, `gates` is as in `plan --json`.
     """
 
     type: ClassVar[str] = "apply_finished"
@@ -105,6 +106,7 @@ class ApplyFinished(Frozen):
     held: int = 0
     withdrawn: tuple[Mapping[str, str], ...] = ()
     warnings: int = 0
+    gates: tuple[Mapping[str, Json], ...] = ()
 
 
 Event: TypeAlias = ApplyStarted | StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped | ApplyFinished

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from leptonctl.core.deployment import Head, ServerRecord
+from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen, field
 
 SourceKey: TypeAlias = tuple[str, str, str | None]
@@ -28,7 +29,8 @@ class Live(Frozen):
     here: this host may start and heal its server. placement: `here` or `elsewhere`, as recorded. running: a process of ours lives.
     answering: the answer of this host's server. head: the environment's head in the store, None when absent. servers: all
     registered servers; alive: the ids of those that seem to live; seen: when each was last heard of, by this machine's clock
-    (seconds since 1970). was_served: a server has served it before. reason: what is wrong, as the server itself reports it.
+    (seconds since 1970). was_served: a server has served it before. reason: what is wrong, as the server itself reports it. problem: the
+    record of the head, which is then None, is damaged.
     """
 
     here: bool = False
@@ -41,6 +43,7 @@ class Live(Frozen):
     seen: Mapping[str, float] = field(default_factory=dict)
     was_served: bool = False
     reason: str = ""
+    problem: Diagnostic | None = None
 
 
 class Checkout(Frozen):

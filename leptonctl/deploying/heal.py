@@ -48,7 +48,7 @@ def _rebind(locked: Locked, environment: Environment, record: Deployment | None,
             "missing-deployment",
             "The record of the bound deployment is not in the store",
             f"deployment {number} of environment {locked.name} is bound, but its record is missing",
-            hint="run `leptonctl apply`: it binds the same versions under a new deployment",
+            hint="run `leptonctl apply --yes`: it binds the same versions under a new deployment",
         )
     return Wanted(bindings={}, environment=environment, routes=routes)
 
@@ -93,7 +93,9 @@ def _routes_of(record: Deployment) -> Routes:
     def route_of(address: str, _pointer: Pointer) -> Route:
         route = record.main(parse(address).member or "")
         if route is None:
-            raise fail("missing-deployment", "The record of the bound deployment lacks a binding", address, hint="run `leptonctl apply`")
+            raise fail(
+                "missing-deployment", "The record of the bound deployment lacks a binding", address, hint="run `leptonctl apply --yes`"
+            )
         return route
 
     return route_of

@@ -4,15 +4,17 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.observed import Live
 from leptonctl.core.state import Environment, State
 from leptonctl.core.values import Json
 from leptonctl.deploying.fleet import Fleet
 from leptonctl.spi.platforms import Platform, Site, placement
 from leptonctl.storage import folder_identity
-from leptonctl.storage.lineage import LineageStore
+from leptonctl.storage.lineage import HeadAt, LineageStore
 from leptonctl.storage.liveness import Liveness
 from leptonctl.storage.owner import host_name
+from leptonctl.storage.records import BadRecordAt
 
 Sites = Callable[[str, Environment], Site]
 """(name, record) -> the environment in the form that its platform takes."""
@@ -46,7 +48,7 @@ def _beginning(state: State) -> dict[str, Environment]:
 
 
 def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> Live:
-    head = fleet.lineage.head(fleet.environment)
+    head, problem = _head(fleet)
     observation = platform.observe(site)
     now = time.time()
     # a record that the next switch removes is no news any more
@@ -63,7 +65,16 @@ def _live(record: Environment, platform: Platform, site: Site, fleet: Fleet) -> 
         seen={server.id: fleet.seen(server, now) for server in servers},
         was_served=fleet.was_served(record),
         reason=observation.reason,
+        problem=problem,
     )
+
+
+def _head(fleet: Fleet) -> tuple[HeadAt | None, Diagnostic | None]:
+    """The head of an environment, or why it cannot be read: what serves can be told without it."""
+    try:
+        return fleet.lineage.head(fleet.environment), None
+    except BadRecordAt as failure:
+        return None, failure.diagnostics[0]
 
 
 def live_digest(live: Mapping[str, Live]) -> Json:

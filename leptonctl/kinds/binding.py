@@ -146,12 +146,22 @@ def _evidence(binding: Binding, export: Step, bound: Pointer | None) -> Iterator
     if bound is None or before[0] is None or before[1] is None or not needs_comparison(binding.gates):
         return
     fields: dict[str, Json] = {**model.scoring, "metrics": [*metrics_to_compare(binding.gates)]}
-    yield Step(
+    yield replace(
+        compare_step(binding.address, fields),
+        spec=digest({"op": "compare", "of": model.address, "bound": bound.package, **fields}),
+        needs={"prepare": export.needs["prepare"], "export": export.place},
+        given={"bound_prepare": before[0], "bound_export": before[1]},
+    )
+
+
+def compare_step(address: str, fields: dict[str, Json]) -> Step:
+    """The comparison of a candidate with the version bound now, without what it reads: scoring and metrics are in `fields`."""
+    return Step(
         name="compare",
         op="compare",
-        address=binding.address,
+        address=address,
         key=None,
-        spec=digest({"op": "compare", "of": model.address, "bound": bound.package, **fields}),
+        spec="",
         fields=fields,
         reads=(
             f"bound_{PACKAGE}",
@@ -164,6 +174,4 @@ def _evidence(binding: Binding, export: Step, bound: Pointer | None) -> Iterator
             "bound_prepare.outputs.row_lists.train?",
         ),
         inputs=fields,
-        needs={"prepare": export.needs["prepare"], "export": export.place},
-        given={"bound_prepare": before[0], "bound_export": before[1]},
     )

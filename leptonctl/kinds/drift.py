@@ -42,7 +42,7 @@ def _environment(name: str, live: Live, state: State) -> Iterator[Drift]:
     if live.head is not None and live.head.deployment != recorded and name not in state.pending:
         reason = "the head in the store names another deployment than the recorded one"
         yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded, live=live.head.deployment)
-    elif live.head is None and recorded and name not in state.pending:
+    elif live.head is None and live.problem is None and recorded and name not in state.pending:
         reason = "the head in the store is missing: it is written again"
         yield Drift(address=address, drift_class="heal", reason=reason, recorded=recorded)
     elif live.here:

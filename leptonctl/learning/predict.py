@@ -6,14 +6,15 @@ import csv
 import json
 from typing import TYPE_CHECKING, TextIO
 
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
 
+    from leptonctl.core.contract import Column
     from leptonctl.core.manifest import Manifest
     from leptonctl.core.values import Json
     from leptonctl.learning.tables.prepared import Columns
@@ -24,9 +25,16 @@ ROWS_AT_ONCE = 20_000
 
 
 class Predictions(Frozen):
-    """One answer per row, in file order. A classification has labels, and probabilities in the order of `classes`; a regression values."""
+    """One answer per row, in file order. A classification has labels, and probabilities in the order of `classes`; a regression values.
+
+    `id_name`, `ids`: the id column of the file, where the dataset declares one and the file has it. `outside`: column -> how many
+    cells are outside the declared range.
+    """
 
     rows: int
+    id_name: str = ""
+    ids: tuple[str | None, ...] | None = None
+    outside: Mapping[str, int] = field(default_factory=dict)
     classes: tuple[Label, ...] = ()
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
@@ -62,12 +70,15 @@ def predict_batches(
     rows: int = ROWS_AT_ONCE,
     key: bytes | None = None,
     name: str | None = None,
+    checks: Mapping[str, Column] | None = None,
 ) -> Iterator[Predictions]:
-    """As `predict_file`, in parts of at most `rows` rows, for files of any size."""
+    """As `predict_file`, in parts of at most `rows` rows, for files of any size. `checks`: the ranges to count what is outside of."""
     from leptonctl.learning.tables.raw import read_batches
 
-    for columns in read_batches(path, source, options, manifest.columns, rows=rows, key=key, name=name):
-        yield _predict(onnx, manifest, columns)
+    batches = read_batches(path, source, options, manifest.columns, rows=rows, key=key, name=name, id_column=manifest.id, checks=checks)
+    for batch in batches:
+        answers = _predict(onnx, manifest, batch.columns)
+        yield replace(answers, id_name=manifest.id or "", ids=batch.ids, outside=batch.outside)
 
 
 def _predict(onnx: bytes, manifest: Manifest, columns: Columns) -> Predictions:
@@ -88,27 +99,33 @@ def _predict(onnx: bytes, manifest: Manifest, columns: Columns) -> Predictions:
 
 
 def write_csv(predictions: Predictions, out: TextIO, *, head: bool = True) -> None:
-    """Columns: `label` and one `probability_CLASS` per class, or `prediction`. A number that is not finite is an empty cell."""
+    """Columns: the id if there is one, then `label` and one `probability_CLASS` per class, or `prediction`. A number that is not finite
+    is an empty cell.
+    """
     writer = csv.writer(out, lineterminator="\n")
     if head:
         writer.writerow(_names(predictions))
-    for label, numbers in _rows(predictions):
+    for place, (label, numbers) in enumerate(_rows(predictions)):
         cells = ["" if n is None else repr(n) for n in numbers]
-        writer.writerow(cells if label is None else [label, *cells])
+        ids = [predictions.ids[place]] if predictions.ids is not None else []
+        writer.writerow([*ids, *([] if label is None else [label]), *cells])
 
 
 def write_jsonl(predictions: Predictions, out: TextIO) -> None:
-    """Lines: `{"label": …, "probabilities": {class: number}}` or `{"prediction": number}`. A number that is not finite is null."""
+    """Lines: `{"label": …, "probabilities": {class: number}}` or `{"prediction": number}`, with `id` first if there is one. A number
+    that is not finite is null.
+    """
     out.writelines(json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n" for answer in records(predictions))
 
 
 def records(predictions: Predictions) -> Iterator[dict[str, Json]]:
-    """A record for each row: `{label, probabilities: {class: number}}`, or `{prediction}`."""
-    for label, numbers in _rows(predictions):
+    """A record for each row: `{label, probabilities: {class: number}}`, or `{prediction}`; with `id` first if there is one."""
+    for place, (label, numbers) in enumerate(_rows(predictions)):
+        record: dict[str, Json] = {"id": predictions.ids[place]} if predictions.ids is not None else {}
         if label is None:
-            yield {"prediction": numbers[0]}
+            yield {**record, "prediction": numbers[0]}
         else:
-            yield {"label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
+            yield {**record, "label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
 
 
 def write_parquet(parts: Iterable[Predictions], out: Path) -> int:
@@ -117,17 +134,28 @@ def write_parquet(parts: Iterable[Predictions], out: Path) -> int:
 
     frames = []
     for part in parts:
+        ids = [pl.Series(_id_name(part), part.ids, dtype=pl.String)] if part.ids is not None else []
         if part.values is not None:
-            frames.append(pl.DataFrame({"prediction": part.values}))
+            frames.append(pl.DataFrame([*ids, pl.Series("prediction", part.values)]))
         elif part.labels is not None and part.probabilities is not None:
             numbers = [part.probabilities[:, place] for place in range(len(part.classes))]
-            frames.append(pl.DataFrame(dict(zip(_names(part), [part.labels.tolist(), *numbers], strict=True))))
+            names = _answers(part)
+            frames.append(pl.DataFrame([*ids, *map(pl.Series, names, [part.labels.tolist(), *numbers])]))
     frame = pl.concat(frames)
     frame.write_parquet(out)
     return frame.height
 
 
 def _names(predictions: Predictions) -> list[str]:
+    return [*([_id_name(predictions)] if predictions.ids is not None else []), *_answers(predictions)]
+
+
+def _id_name(predictions: Predictions) -> str:
+    """The id's own name, unless an answer has it."""
+    return predictions.id_name if predictions.id_name not in _answers(predictions) else "id"
+
+
+def _answers(predictions: Predictions) -> list[str]:
     return ["prediction"] if predictions.values is not None else ["label", *(f"probability_{c}" for c in predictions.classes)]
 
 

@@ -71,7 +71,8 @@ class Pointers:
             return None
         state = stamped[0]
         self._refuse_other_project(state)
-        refuse_other_store(read_standing(self.objects, state.lineage), state, self.objects.describe())
+        # the record of the owner decides only who may move the state
+        refuse_other_store(read_standing(self.objects, None), state, self.objects.describe())
         return state
 
     def stored(self) -> tuple[State, Stamp] | None:

@@ -7,7 +7,7 @@ from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import Diagnostic, Failure, error
 
 R = TypeVar("R")
-REBUILD = ", or remove it and run `leptonctl apply` to build its result again"
+REBUILD = ", or remove it and run `leptonctl apply --yes` to build its result again"
 
 
 class BadRecordAt(Failure):

@@ -15,6 +15,12 @@ from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.owner import user_name
 from leptonctl.storage.records import read_record
 
+BEGIN_AGAIN = (
+    "; if it is lost for good, restore the store and the state from one backup; without one, keep this state,"
+    " set `state:` and `store:` both to new places and run `leptonctl plan`"
+)
+"""The state is the only record of what serves: it is never removed, and what serves goes on until an apply replaces it."""
+
 
 class Standing(Frozen):
     """A store's identity and the owner of a lineage in it; None for what is not recorded."""
@@ -64,7 +70,7 @@ def begin_lineage(objects: Objects, state: State) -> None:
         raise _wrong_store(
             f"{objects.describe()} does not contain lineage {state.lineage}, which this state has moved {state.serial} times:"
             " it was removed there, or an older copy of the store was restored.",
-            f"restore {layout.project(state.lineage)} of the store from a backup; to begin again, remove the state too",
+            f"restore {layout.project(state.lineage)} of the store from a backup{BEGIN_AGAIN}",
         )
     mark_lineage(objects, state)
 
@@ -93,7 +99,7 @@ def refuse_other_store(standing: Standing, state: State, place: str) -> None:
         why = f"{place} is another store ({standing.identity})."
     raise _wrong_store(
         f"{why} The state belongs to store {state.store}.",
-        "mount the store that was used before, or set `store:` to it; to begin again, remove the state too",
+        f"mount the store that was used before, or set `store:` to it{BEGIN_AGAIN}",
     )
 
 

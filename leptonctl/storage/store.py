@@ -1,12 +1,11 @@
-"""The part of a store that all its projects share: artifacts, results by step key, recipes, key marks and step leases.
+"""The part of a store that all its projects share: results by step key, recipes, key marks and step leases, besides artifacts.
 
 Owns the order of writes; `core.layout` gives the paths, and any `Objects` hold the bytes. Does not decide what to build or bind.
 """
 
 import gc
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from leptonctl.core import layout
@@ -15,21 +14,12 @@ from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import KeyMark, Owner, Recipe
-from leptonctl.spi.learning import ProviderError
-from leptonctl.spi.storage import Lease, Objects
-from leptonctl.storage.condemned import spare
+from leptonctl.spi.storage import Lease
+from leptonctl.storage.artifacts import ArtifactStore
 from leptonctl.storage.records import BadRecordAt, read_record
 
 LEASE_S = 60.0
 BATCH = 1000
-
-
-class StoredArtifact(Frozen):
-    """An artifact in a listing. `modified` is in seconds since 1970."""
-
-    digest: str
-    size: int
-    modified: float
 
 
 class StoredResult(Frozen):
@@ -46,106 +36,17 @@ class ResultLookup(Frozen):
     damaged: Mapping[str, BadRecordAt] = field(default_factory=dict)
 
 
-class Store(Frozen):
-    """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex.
+class RecipeLookup(Frozen):
+    """The recipes of some declarations, and the failures of those whose record cannot be read."""
 
-    `suspects`: artifacts that count as present only while their bytes match. All others are checked when they are read.
-    """
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    damaged: tuple[BadRecordAt, ...] = ()
 
-    objects: Objects
-    suspects: frozenset[str] = frozenset()
 
-    # --- artifacts -------------------------------------------------------------------------------------------------
+class Store(ArtifactStore):
+    """Everything that was built, on one back end. Digests and step keys are `sha256:<hex>` or the bare hex."""
 
-    def put_artifact(self, data: bytes) -> str:
-        """Store bytes durably under their digest and return it. An artifact that exists is written again only if it is damaged."""
-        return self.put_artifacts([data])[0]
-
-    def put_artifacts(self, contents: Iterable[bytes]) -> list[str]:
-        """As `put_artifact` for many, with one wait for the medium."""
-        digests = []
-        by_path: dict[str, bytes] = {}
-        for data in contents:
-            digests.append("sha256:" + hashlib.sha256(data).hexdigest())
-            by_path[layout.artifact(digests[-1])] = data
-        again = self._refuse_buried(digests)
-        self.spare(digests)
-        for path in by_path.keys() - self.objects.create_many(by_path):
-            self._repair(path, by_path[path])
-        self._unbury(again)
-        return digests
-
-    def get_artifact(self, digest: str) -> bytes:
-        """The bytes, checked against the digest. Raises KeyError when absent, ValueError when they do not match."""
-        stored = self.objects.get(layout.artifact(digest))
-        if stored is None:
-            raise KeyError(digest)
-        if hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
-            raise self._damaged(digest)
-        return stored[0]
-
-    def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
-        """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
-        again = self._refuse_buried([digest])
-        self.spare([digest])
-        self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
-        self._unbury(again)
-
-    def read_artifact(self, digest: str) -> Iterator[bytes]:
-        """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
-        chunks = self.objects.read(layout.artifact(digest))
-        if chunks is None:
-            raise KeyError(digest)
-        return _checked(chunks, digest, str(self._damaged(digest)))
-
-    def present(self, digests: Iterable[str]) -> set[str]:
-        """Those of the artifacts that exist; of the suspects, those that are not damaged."""
-        paths = {layout.artifact(digest): digest for digest in digests}
-        found = {paths[path] for path in self.objects.present(paths)}
-        return found - {digest for digest in found & self.suspects if not self.is_sound(digest)} if self.suspects else found
-
-    def is_sound(self, digest: str) -> bool:
-        """Whether an artifact exists and has the bytes of its digest."""
-        chunks, state = self.objects.read(layout.artifact(digest)), hashlib.sha256()
-        for chunk in chunks or ():
-            state.update(chunk)
-        return chunks is not None and state.hexdigest() == layout.bare(digest)
-
-    def artifacts(self) -> Iterator[StoredArtifact]:
-        """All artifacts, in no order. Other files are skipped."""
-        for entry in self.objects.entries(layout.ARTIFACTS):
-            digest = layout.artifact_digest(entry.path)
-            if digest is not None:
-                yield StoredArtifact(digest=digest, size=entry.size, modified=entry.modified)
-
-    def spare(self, digests: Iterable[str]) -> set[str]:
-        """Keep `gc` from sweeping these artifacts; whoever begins to refer to one calls this first. Waits for what is being swept now,
-        and returns it: it is gone.
-        """
-        return spare(self.objects, digests)
-
-    def bury(self, tombstones: Mapping[str, Tombstone]) -> None:
-        """Remove artifacts by digest, in this order: the tombstones first, so that nobody puts the bytes back in between.
-
-        Failure if one is still there.
-        """
-        found = list(tombstones)
-        records = {layout.tombstone(digest): encode(tombstone) for digest, tombstone in tombstones.items()}
-        written = self.objects.create_many(records)
-        for digest, tombstone in tombstones.items():
-            if tombstone.refused and (path := layout.tombstone(digest)) not in written:
-                self.objects.put(path, records[path])  # the earlier one may not refuse the bytes
-        for digest in found:
-            self.objects.delete(layout.artifact(digest))
-        if left := self.present(found):
-            detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(left))}"
-            hint = "check that the store may be written and keeps no older versions, and run the same command again"
-            raise fail("purge-incomplete", "Artifacts could not be removed", detail, hint=hint)
-
-    def buried(self, digests: Iterable[str]) -> dict[str, Tombstone]:
-        """Those of the artifacts that were purged."""
-        paths = {layout.tombstone(digest): digest for digest in digests}
-        return {paths[path]: read_record(data, path, Tombstone) for path, data in self.objects.get_many(paths).items()}
+    # --- what was purged -------------------------------------------------------------------------------------------
 
     def purged(self, keys: Iterable[str]) -> dict[str, Tombstone]:
         """Those of the step keys whose result was purged, and would be refused if it were made again."""
@@ -183,6 +84,10 @@ class Store(Frozen):
             in_force = {key: _in_force(of_key, present) for key, of_key in records.items() if key not in damaged}
         return ResultLookup(results={key: result for key, result in in_force.items() if result is not None}, damaged=damaged)
 
+    def newest(self, keys: Iterable[str]) -> dict[str, Result]:
+        """The newest record of many keys, also of those whose artifacts are gone. Damaged ones are left out."""
+        return {key: records[-1].result for key, records in self._records(dict.fromkeys(keys))[0].items()}
+
     def gone(self, keys: Iterable[str]) -> set[str]:
         """Those of the step keys that have a record and have lost an artifact of every one: `gc` freed it, or it was purged."""
         records, _ = self._records(dict.fromkeys(keys))
@@ -216,6 +121,11 @@ class Store(Frozen):
             if self.objects.create(layout.result(result.key, number), data):
                 return result
 
+    def rewrite(self, key: str, change: Callable[[Result], Result]) -> None:
+        """Replace every record of a step key by a changed one. Only for a purge: records are immutable otherwise."""
+        for stored in self._records([key])[0].get(key, ()):
+            self.objects.put(layout.result(key, stored.number), encode(change(stored.result)))
+
     def all_results(self) -> Iterator[StoredResult | BadRecordAt]:
         """Every record, including those with lost artifacts, in no order; for a damaged one its failure.
 
@@ -237,9 +147,23 @@ class Store(Frozen):
 
     def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
         """The recipes of many declarations; those missing from the store are left out. Raises BadRecordAt."""
+        lookup = self.find_recipes(declarations)
+        for failure in lookup.damaged:
+            raise failure
+        return dict(lookup.recipes)
+
+    def find_recipes(self, declarations: Iterable[str]) -> RecipeLookup:
+        """As `recipes`, for callers that can do without the records that cannot be read."""
         # a pointer that was rebuilt from the store may name none
         paths = {layout.recipe(declaration): declaration for declaration in declarations if declaration}
-        return {paths[path]: read_record(data, path, Recipe) for path, data in self.objects.get_many(paths).items()}
+        recipes: dict[str, Recipe] = {}
+        damaged: list[BadRecordAt] = []
+        for path, data in self.objects.get_many(paths).items():
+            try:
+                recipes[paths[path]] = read_record(data, path, Recipe)
+            except BadRecordAt as failure:
+                damaged.append(failure)
+        return RecipeLookup(recipes=recipes, damaged=tuple(damaged))
 
     def all_recipes(self) -> Iterator[Recipe]:
         """Every recipe that can be read, in no order. Damaged records and other files are skipped."""
@@ -302,34 +226,6 @@ class Store(Frozen):
     def _present(self, records: Iterable[list[StoredResult]]) -> set[str]:
         return self.present({digest for of_key in records for stored in of_key for digest in stored.result.artifacts.values()})
 
-    def _refuse_buried(self, digests: Iterable[str]) -> list[str]:
-        """Those that were purged and may be stored again. Raises ProviderError (purged) when one may not."""
-        buried = self.buried(digests)
-        for tombstone in buried.values():
-            if not tombstone.refused:
-                continue
-            raise ProviderError(
-                "These bytes were purged",
-                detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
-                hint="remove the rows from the source file, then run `leptonctl pin` or declare a new version",
-                id="purged",
-            )
-        return [*buried]
-
-    def _unbury(self, digests: Iterable[str]) -> None:
-        """The artifacts are there again, made without the rows: from now on, one that is missing is lost."""
-        for digest in digests:
-            self.objects.delete(layout.tombstone(digest))
-
-    def _repair(self, path: str, data: bytes) -> None:
-        """Write the bytes of an artifact again if the stored ones are damaged, or if what has its name is no object."""
-        stored = self.objects.get(path)
-        if stored is None or stored[0] != data:
-            self.objects.put(path, data)
-
-    def _damaged(self, digest: str) -> ValueError:
-        return ValueError(f"the artifact {digest} is damaged: {layout.artifact(digest)} in {self.objects.describe()} has other bytes")
-
 
 def _stored(data: bytes, path: str) -> StoredResult:
     result = read_record(data, path, Result)
@@ -360,16 +256,6 @@ def _occupied(path: str) -> Exception:
         f"{path} exists but is not a record: it is a folder, a link or a device.",
         hint=f"remove {path} from the store and run the same command again",
     )
-
-
-def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[bytes]:
-    """The same chunks; ValueError after the last one when they have another digest."""
-    state = hashlib.sha256()
-    for chunk in chunks:
-        state.update(chunk)
-        yield chunk
-    if state.hexdigest() != layout.bare(digest):
-        raise ValueError(problem)
 
 
 @contextmanager

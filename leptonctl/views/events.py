@@ -4,9 +4,9 @@ They turn events into text and pass it to a `write` function; they open nothing.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
@@ -27,6 +27,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     for name, field in fields(event).items():
         value = _plain(field)
         # the counters (trained, exported …) are on the same level as the other fields
+        if isinstance(event, ApplyFinished) and name == "gates" and not value:
+            continue  # only a build has them
         obj |= value if isinstance(event, ApplyFinished) and name == "done" else {name: value}
     return obj
 
@@ -103,7 +105,8 @@ class Console:
             return []
         if isinstance(event, ApplyFinished):
             self._running.clear()
-            return ["", closing(event, self._command, self._style, held=self._held)] if did_anything(event) else []
+            gates = list(would_move(event, self._style))
+            return [*gates, "", closing(event, self._command, self._style, held=self._held)] if did_anything(event) else gates
         key = (event.name, event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
@@ -207,6 +210,19 @@ def _fate(event: StepFailed) -> str:
 def did_anything(event: ApplyFinished) -> bool:
     """Whether any step was done, failed, held or skipped, or anything was healed or changed."""
     return not event.ok or any((*event.done.values(), event.failed, event.skipped, event.held, event.healed, event.changed))
+
+
+FATES = {True: "an apply moves it: its gates pass", False: "an apply holds it: a gate fails", None: "decided during the apply"}
+
+
+def would_move(event: ApplyFinished, style: Style) -> Iterator[str]:
+    """Of a build: the gates of each binding that an apply would move, decided by what is built now."""
+    for binding in event.gates:
+        passed = cast("bool | None", binding["passed"])
+        versions = printable(f"{binding['before_version'] or 'unbound'} → {binding['after_version']}")
+        fate = (style.red if passed is False else style.dim)(FATES[passed])
+        yield f"\n{style.bold(printable(str(binding['address'])))}  {style.cyan(versions)}  {fate}"
+        yield gates_table(cast("list[dict[str, Any]]", binding["gates"]), style, indent=4)
 
 
 def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | None = None) -> str:

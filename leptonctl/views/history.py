@@ -3,14 +3,14 @@
 An entry: `{serial, at, by, host, commit, dirty, reason, job, command, environment, deployment, changes: [{address, before, after,
 before_version, after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes
 that were held, in the form of `changes`], acts: [{kind, model, version, withdrawal, reason}]}`.
-A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, seconds, metrics}`.
+A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, project, seconds, metrics}`; `project` only if another one built it.
+`way_back`: the return that is possible, `{binding, version, deployment, undoes}`, or null.
 A job has the fields of `core.state.Job`, or is null.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from leptonctl.core.address import parse
 from leptonctl.kinds.table import OPS
 from leptonctl.views.holds import act_text
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
@@ -18,19 +18,24 @@ from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
 from leptonctl.views.words import gate_cells
 
+FEW = 4
+"""How many metrics of a build are shown, unless all are asked for."""
 NOTHING = "Nothing has happened yet."
 
 
-def render_text(history: Mapping[str, Any], *, color: bool = False, now: str | float | None = None) -> str:
-    """`{entries: […], builds: […]}` as blocks, newest first, without a trailing newline; the last line says how to go back."""
+def render_text(history: Mapping[str, Any], *, color: bool = False, verbose: bool = False, now: str | float | None = None) -> str:
+    """`{entries: […], builds: […], way_back}` as blocks, newest first, without a trailing newline; the last line says how to go back.
+
+    `verbose`: with all metrics of a build.
+    """
     style = Style(color)
     entries, builds = history["entries"], history["builds"]
     dated = [(sort_key(e["at"]), 1, e["serial"], _entry(e, style, now)) for e in entries]
-    dated += [(sort_key(b["at"]), 0, 0, _build(b, style, now)) for b in builds]
+    dated += [(sort_key(b["at"]), 0, 0, _build(b, style, now, verbose=verbose)) for b in builds]
     if not dated:
         return NOTHING
     blocks = [text for *_, text in sorted(dated, key=lambda item: item[:3], reverse=True)]
-    return "\n\n".join([*blocks, *_way_back(entries)])
+    return "\n\n".join([*blocks, *_way_back(history.get("way_back"))])
 
 
 def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> str:
@@ -89,10 +94,10 @@ def move(change: Mapping[str, Any]) -> str:
     return f"{short(change['before'])} → {short(change['after'])}"
 
 
-def _build(build: Mapping[str, Any], style: Style, now: str | float | None) -> str:
+def _build(build: Mapping[str, Any], style: Style, now: str | float | None, *, verbose: bool) -> str:
     ops = ", ".join(op.replace("_", "-") for op in sorted(set(build["ops"]), key=_order))
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
-    metrics = metrics_text(build.get("metrics"))
+    metrics = metrics_text(build.get("metrics"), most=len(build.get("metrics") or {}) if verbose else FEW)
     head = "\n".join([head, *_circumstances(build, style)])
     return f"{head}\n    {ops} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
 
@@ -103,20 +108,10 @@ def _order(op: str) -> int:
     return names.index(op) if op in names else len(names)
 
 
-def _way_back(entries: list[Mapping[str, Any]]) -> list[str]:
-    """How to undo the newest switch from one version to another."""
-    for entry in sorted(entries, key=lambda e: e["serial"], reverse=True):
-        withdrawn = {act["model"] for act in entry.get("acts") or [] if act["kind"] == "withdrawn"}
-        for change in entry["changes"]:
-            place = parse(change["address"])
-            binding = f"{place.name}/{place.member}"
-            if place.member in withdrawn:
-                # this was the way back
-                return []
-            if place.member is not None and entry["deployment"] is None:
-                # a state was restored or adopted: what was in force before is no earlier deployment
-                return []
-            if place.member is not None and change["before"] and change["after"]:
-                effect = f" brings {printable(change['before_version'])} back" if change.get("before_version") else " undoes it"
-                return [f"Last switch: {printable(title(entry))}. `leptonctl rollback {printable(binding)}`{effect}."]
-    return []
+def _way_back(way: Mapping[str, Any] | None) -> list[str]:
+    """How to undo the newest switch from one version to another, if that is possible."""
+    if way is None:
+        return []
+    binding, version = printable(str(way["binding"])), printable(str(way["version"]))
+    switch = f"deployment {way['undoes']} of {binding.partition('/')[0]}"
+    return [f"Last switch: {switch}. `leptonctl rollback {binding}` brings {version} back."]

@@ -16,7 +16,7 @@ def purge_preview(obj: Mapping[str, Any], *, color: bool) -> str:
 def purge_text(obj: Mapping[str, Any], *, color: bool) -> str:
     """What was removed, after `purge_preview` has said what that does not cover; or that there is nothing to remove."""
     style = Style(color)
-    if not obj["holders"]:
+    if not obj["holders"] and not obj["records"]:
         return "\n\n".join([_nothing(obj), *_others(obj)])
     if not obj["done"]:
         return "Nothing was removed."
@@ -25,9 +25,17 @@ def purge_text(obj: Mapping[str, Any], *, color: bool) -> str:
 
 def _removed(obj: Mapping[str, Any]) -> str:
     artifacts = {h["digest"] for h in obj["holders"]}
+    if not artifacts:
+        return f"Removed {_ranges(obj)}."
     again = artifacts - {h["digest"] for h in obj["holders"] if h["refused"]}
-    removed = f"Removed {len(artifacts)} artifact{'' if len(artifacts) == 1 else 's'}; the same bytes are refused from now on"
+    ranges = f" and {_ranges(obj)}" if obj["records"] else ""
+    removed = f"Removed {len(artifacts)} artifact{'' if len(artifacts) == 1 else 's'}{ranges}; the same bytes are refused from now on"
     return f"{removed}, but for {len(again)} that the rows that are left may give again." if again else f"{removed}."
+
+
+def _ranges(obj: Mapping[str, Any]) -> str:
+    count = len(obj["records"])
+    return f"the ranges of columns from {count} record{'' if count == 1 else 's'}"
 
 
 def _nothing(obj: Mapping[str, Any]) -> str:
@@ -59,6 +67,7 @@ def _holders(obj: Mapping[str, Any], style: Style) -> str:
         )
         for h in obj["holders"]
     ]
+    rows += [(printable(r["address"]), r["op"], "its record", short(r["key"]), printable(r["holds"]), "") for r in obj["records"]]
     what = "rows of " if str(obj["subject"]).startswith("dataset/") else "what is recorded as "
     return style.bold(f"These hold {what}{printable(obj['subject'])} and are to be removed:") + "\n" + table(rows)
 

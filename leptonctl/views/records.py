@@ -59,11 +59,13 @@ def sort_key(at: str | float | None) -> float:
 def who(record: Mapping[str, Any]) -> str:
     """`mara on build7, GitHub Actions, pull request 12, commit 1a2b3c4`, as much of it as is known.
 
-    `commit 1a2b3c4 + edits` when declared files differed from it, `without a commit` when there was none.
+    `project mail` when another project built it; `commit 1a2b3c4 + edits` when declared files differed from it, `without a commit`
+    when there was none.
     """
     by = " on ".join(printable(str(record[k])) for k in ("by", "host") if record.get(k))
     commit = commit_text(record) or ("without a commit" if by and "commit" in record else "")
-    return ", ".join(part for part in (by, job_text(record.get("job")), commit) if part) or "unknown"
+    project = f"project {printable(str(record['project']))}" if record.get("project") else ""
+    return ", ".join(part for part in (by, project, job_text(record.get("job")), commit) if part) or "unknown"
 
 
 def job_text(job: Mapping[str, Any] | None) -> str:

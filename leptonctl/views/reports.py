@@ -81,6 +81,14 @@ def prediction_text(obj: Mapping[str, Any], *, color: bool) -> str:
     return f"Predicted {obj['rows']} rows with {printable(str(obj['target']))}: {printable(str(obj['output']))}"
 
 
+def outside_lines(obj: Mapping[str, Any]) -> list[str]:
+    """A line for each column with cells outside its declared range: they were predicted, as a server does."""
+    return [
+        f"note: {count} of {obj['rows']} rows are outside the declared range of {printable(name)}; they were predicted all the same"
+        for name, count in sorted(obj["outside"].items())
+    ]
+
+
 STAYS = {
     "declared": "declared in the YAML",
     "recorded": "of what is bound or recorded now",

@@ -8,7 +8,7 @@ import pytest
 
 from leptonctl.cli.commands import COMMANDS
 from leptonctl.cli.main import main
-from leptonctl.cli.words import COMMAND_WORDS, DESTRUCTIVE, OPTION_WORDS
+from leptonctl.cli.words import COMMAND_WORDS, DESTRUCTIVE, OPTION_WORDS, command_hint
 from leptonctl.language.foreign_keys import KEYS, PARAMETERS
 from tests import projects
 
@@ -54,6 +54,26 @@ def test_an_option_of_another_tool(typed: str, equivalent: str, capsys: pytest.C
 def test_a_misspelt_option_is_still_guessed(capsys: pytest.CaptureFixture[str]) -> None:
     assert hint_of(["plan", "--ouut", "x"], capsys) == 'did you mean "--out"?'
     assert "--help" in hint_of(["plan", "-w"], capsys)
+
+
+TERRAFORM = """init validate plan apply destroy console fmt force-unlock get graph import login logout metadata modules output providers query
+refresh show stacks state taint test untaint version workspace"""
+DVC = """add artifacts cache check-ignore checkout commit completion config dag data destroy diff doctor du exp experiments fetch freeze gc get get-url
+git-hook import import-db import-url init install list list-url ls machine metrics move mv params plots pull push queue remote remove repro root
+run stage status studio unfreeze unprotect update version"""
+MLFLOW = """artifacts autolog azureml crypto db demo deployments doctor experiments gateway gc mcp models recipes run runs sagemaker scorers server
+traces ui"""
+KUBECTL = """annotate api-resources api-versions apply attach auth autoscale certificate cluster-info completion config cordon cp create debug delete
+describe diff drain edit events exec explain expose get kustomize label logs options patch plugin port-forward proxy replace rollout run scale set taint
+top uncordon version wait"""
+
+
+@pytest.mark.parametrize("words", [TERRAFORM, DVC, MLFLOW, KUBECTL], ids=["terraform", "dvc", "mlflow", "kubectl"])
+def test_every_command_of_another_tool_has_a_line_of_its_own(words: str) -> None:
+    """Not a guess by the letters."""
+    unknown = [word for word in words.split() if word not in COMMANDS]
+    hints = {word: command_hint((), (word,), COMMANDS) for word in unknown}
+    assert {word: hint for word, hint in hints.items() if not hint.startswith("in leptonctl: ")} == {}
 
 
 @pytest.mark.parametrize("typed", ["deploy", "employ", "distribute", "describe", "g", "gcp", "purchase", "destiny", "destr"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,3 +129,25 @@ def test_a_damaged_record_of_the_history_is_named_and_stops_nothing_else(root: P
     assert is_in_place(root)
     bind(root, "v2")
     apply(root)
+
+
+def test_beginning_again_after_a_lost_store_keeps_the_state_and_what_serves(root: Path, tmp_path: Path) -> None:
+    """The hint is followed to the letter: nothing is removed, and the server answers until its environment is bound again."""
+    bind(root, "v2")
+    apply(root)
+    state, url = projects.recorded(root), projects.served(root, "dev")["url"]
+    store = root / ".leptonctl" / "store"
+    for lost in (projects.stored(root, layout.project(state.lineage)), store):
+        shutil.move(lost, tmp_path / "lost")
+        store.mkdir(exist_ok=True)
+        hint = refused(root, "apply", "--yes", code=1)["hint"]
+        assert ("remove" in hint, "set `state:` and `store:` both to new places and run `leptonctl plan`" in hint) == (False, True)
+        if lost != store:
+            shutil.move(tmp_path / "lost", lost)
+    kept = projects.state_file(root).read_bytes()
+    projects.edit(root / "leptonctl.yaml", "name: tiny", "name: tiny\nstate: .leptonctl/state-2\nstore: .leptonctl/store-2")
+    assert "to create" in run(root, "plan").stdout
+    assert [m.version for m in projects.status_record(url).models.values()] == ["v2"]
+    apply(root)
+    assert projects.served(root, "dev")["healthy"]
+    assert projects.state_file(root).read_bytes() == kept

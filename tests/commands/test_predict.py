@@ -10,6 +10,7 @@ import pytest
 
 from leptonctl.learning.predict import ROWS_AT_ONCE
 from tests import projects
+from tests.test_output_schemas import problems
 
 HEAD = "x,y,color\n"
 
@@ -167,3 +168,36 @@ def test_consent_is_asked_for_as_it_can_be_given(looking: Path) -> None:
     adopted = projects.run("state", "adopt", "--copy", cwd=looking)
     for done in (projects.run("purge", "points@first", cwd=looking), adopted):
         assert "plan --out" not in done.stderr
+
+
+def test_the_id_leads_every_form_of_the_output(tmp_path: Path) -> None:
+    """And (brother) a file without the id column is predicted as before."""
+    root = projects.tiny_project(tmp_path, {"line": {"v1": "{features: [x, y]}"}}, {})
+    lines = projects.points().splitlines()
+    rows = [f"p{number},{line}" for number, line in enumerate(lines[1:])]
+    (root / "data" / "points.csv").write_text("\n".join([f"person,{lines[0]}", *rows]) + "\n", encoding="utf-8")
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nid: person\ncolumns: {x: {type: number, max: 9}}\n")
+    refused = projects.run("build", cwd=root)
+    assert "data-contract" in refused.stdout + refused.stderr, "the range is the data's too"
+    projects.edit(root / "data.yaml", "max: 9", "max: 10")
+    assert projects.run("build", cwd=root).returncode == 0
+    file = tmp_path / "new.csv"
+    file.write_text("y,person,x\n1,ann,2\n2,bob,12\n3,,-4\n4,007,11\n", encoding="utf-8")
+    answer = predict(root, file, target="line@v1")
+    assert [next(iter(record.items())) for record in answer["predictions"]] == [("id", i) for i in ("ann", "bob", None, "007")]
+    assert answer["outside"] == {"x": 2}
+    assert problems("predict", answer) == []
+    done = projects.run("predict", "line@v1", "--input", str(file), cwd=root)
+    assert done.stdout.splitlines()[0] == "person,label,probability_above,probability_below"
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == ["ann", "bob", "", "007"]
+    assert "2 of 4 rows are outside the declared range of x" in done.stderr
+    for name in ("out.parquet", "out.jsonl"):
+        predict(root, file, "--output", str(tmp_path / name), target="line@v1")
+    frame = pl.read_parquet(tmp_path / "out.parquet")
+    assert (frame.columns[0], frame["person"].to_list()) == ("person", ["ann", "bob", None, "007"])
+    assert [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()] == frame[
+        "person"
+    ].to_list()
+    file.write_text("y,x\n1,2\n", encoding="utf-8")
+    (record,) = predict(root, file, target="line@v1")["predictions"]
+    assert set(record) == {"label", "probabilities"}

@@ -16,6 +16,7 @@ from tests.test_output_schemas import problems
 
 ROWS = projects.points(rows=80).splitlines()[1:]
 GONE = 17
+EXTREME = "99.4375"
 MODELS = {
     "near": "{algorithm: knn, params: {n_neighbors: 1}}",
     "kinds": "{preprocess: [{columns: categorical, use: one_hot}, {columns: numeric, use: standard_scaler}]}",
@@ -24,9 +25,10 @@ MODELS = {
 
 
 def table(without: int | None = None) -> str:
-    """Rows with an id, and a category that one of them has alone."""
+    """Rows with an id, and one of them with a category and an extreme that it has alone."""
     lines = ["person,town,x,y,side"]
-    for number, row in enumerate(ROWS):
+    rows = [f"{EXTREME},{row.partition(',')[2]}" if number == GONE else row for number, row in enumerate(ROWS)]
+    for number, row in enumerate(rows):
         if number != without:
             lines.append(f"person-{number},{'Zwergenhausen' if number == GONE else 'Berlin' if number % 2 else 'Bonn'},{row}")
     return "\n".join(lines) + "\n"
@@ -94,6 +96,7 @@ def test_what_cannot_be_told_or_found_is_said(root: Path) -> None:
 def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     row, mark = f"person-{GONE}", id_mark(f"person-{GONE}", None)
     assert holds(root, mark, "Zwergenhausen")
+    assert [path.partition("/")[0] for path, data in store(root).items() if EXTREME.encode() in data] == ["results"]
     asked = projects.run("purge", "--id", row, "--json", cwd=root)
     assert asked.returncode == 1, "consent is needed"
     assert holds(root, mark, "Zwergenhausen")
@@ -117,6 +120,10 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     # read back: nothing in the store holds the row
     assert holds(root, mark, "Zwergenhausen") == []
     assert all(row.encode() not in data for data in store(root).values())
+    # nor does a record: the profile of the snapshot held the largest x
+    (record,) = report["records"]
+    assert (record["address"], record["holds"]) == ("dataset/points@first", "the smallest and largest values of x, y")
+    assert [path for path, data in store(root).items() if EXTREME.encode() in data] == []
 
     # what was purged is neither lost nor damaged, and a tombstone is no foreign file
     audit = projects.run("verify", "--store", "--json", cwd=root)
@@ -144,10 +151,15 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
 
 
 def test_a_whole_version_is_purged(root: Path) -> None:
+    assert [path for path, data in store(root).items() if b'"min":0' in data]
     report = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)
     assert report["done"]
     assert report["subject"] == "dataset/points@first"
     assert not [path for path, data in store(root).items() if data[:4] == b"PAR1"]
+    # the brother: the smallest value is another row's
+    assert [path for path, data in store(root).items() if b'"min":0' in data] == []
+    again = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)
+    assert (again["holders"], again["records"]) == ([], [])
     text = projects.run("plan", cwd=root)
     assert text.returncode == 1
     assert "error[purged]" in text.stdout + text.stderr

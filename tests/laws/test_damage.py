@@ -232,6 +232,52 @@ def test_verify_notices_every_edit_that_a_gate_would_trust(tiny: Tiny) -> None:
     assert edited(root, keys, (folds, parity), "line@v1", rebuild=True) == ["parity", "cross-validation"]
 
 
+def rewritten(file: Path, edit: Callable[[dict], object]) -> None:
+    """Edit a record together with its checksum, as whoever may write the store can."""
+    record = json.loads(file.read_bytes())
+    edit(record)
+    del record["checksum"]
+    file.chmod(0o644)
+    file.write_bytes(with_checksum(json.dumps(record, separators=(",", ":")).encode()))
+
+
+def test_verify_notices_an_edit_of_what_gates_were_decided_by_in_the_past(tiny: Tiny) -> None:
+    """The comparison and the verdicts of a version that is bound no more; its plan compares nothing."""
+    models = {"line": {"v1": "{}", "v2": "{params: {C: 0.01}}", "v3": "{params: {C: 0.02}}"}}
+    gates = "gates: {accuracy: {min: 0.1, max_drop: 0.5}, flips: {max: 0.9}}"
+    root = tiny(models=models, environments={"dev": f"models: {{line: v1}}\n{gates}"})
+    for before, version in (("v1", "v1"), ("v1", "v2"), ("v2", "v3")):
+        projects.edit(root / "environment-dev.yaml", f"line: {before}", f"line: {version}")
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    state = projects.recorded(root)
+    (compared,) = [
+        file
+        for file in (root / ".leptonctl/store/results").iterdir()
+        if (record := json.loads(file.read_bytes()))["op"] == "compare"
+        and record["provenance"]["read"]["export"] == state.current["model/line@v2"].key("export")
+    ]
+    switch = next(r for r in projects.history_of(root) if r.deployment == 2)
+    history = projects.stored(root, layout.history_record(state.lineage, switch.serial, switch.id))
+
+    def failed(file: Path, edit: Callable[[dict], object]) -> list[str]:
+        before = file.read_bytes()
+        rewritten(file, edit)
+        report = verify(Session.open(root), "line@v2", rebuild=False)
+        file.write_bytes(before)
+        return [str(check["what"]) for check in report["checks"] if not check["ok"]]  # type: ignore[union-attr, call-overload, index]
+
+    comparison = f"earlier comparison {compared.name[:12]} of environment/dev/line"
+    assert failed(compared, lambda r: None) == []
+    assert failed(compared, lambda r: r["outputs"].update(excluded=3))[0] == comparison
+    assert failed(compared, lambda r: r["outputs"]["metrics"]["accuracy"].update(a=0.5))[0] == comparison
+    assert failed(compared, lambda r: r["provenance"]["inputs"].update(metrics=[]))[0] == comparison
+    places = {"min": "accuracy min", "max_drop": "accuracy max_drop", "max": "flips max"}
+    for number, verdict in enumerate(switch.evidence):
+        of = f"{places[verdict.rule]} of environment/dev/line in deployment 2"
+        for change in ({"value": 0.123}, {"n": 7}, *([] if verdict.rule == "min" else [{"excluded": 5}])):
+            assert failed(history, lambda r, i=number, c=change: r["evidence"][i].update(c)) == [of], change
+
+
 def test_a_damaged_history_record_does_not_hide_earlier_ones(applied: Path) -> None:
     projects.edit(applied / "environment-dev.yaml", "line: v1", "line: v2")
     assert projects.run("apply", "--yes", cwd=applied).returncode == 0

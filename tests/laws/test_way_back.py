@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from leptonctl.core import layout
+from leptonctl.core.frozen import replace
+from leptonctl.core.packed import encode_state
 from tests import projects
 from tests.test_output_schemas import problems
 
@@ -507,5 +510,18 @@ def test_promote_into_an_environment_that_wants_commits_says_what_to_do(make: Ma
     refused = lep(root, "promote", "line", "staging", "prod", "--yes", code=1).stderr
     assert "uncommitted" in refused
     assert "environment-prod.yaml:6:16" in refused
-    assert "git commit" in refused
     assert (root / "environment-prod.yaml").read_text(encoding="utf-8") == before
+    # followed to the letter
+    commands = [line.strip() for line in refused.splitlines() if line.strip().startswith(("git commit", "leptonctl apply"))]
+    projects.edit(root / "environment-prod.yaml", "line: v1", "line: v2")
+    projects.git(root, *shlex.split(commands[0])[1:])
+    lep(root, *shlex.split(commands[1])[1:])
+    assert projects.served(root, "prod")["models"][0]["version"] == "v2"
+    # the brother: a rollback to what was never served in good health is no return
+    state = projects.recorded(root)
+    record = replace(state.environments["prod"], served={})
+    projects.state_file(root).write_bytes(encode_state(replace(state, environments={**state.environments, "prod": record})))
+    refused = lep(root, "rollback", "prod", "--yes", code=1).stderr
+    assert 'git commit -m "Roll back prod to line v1 (deployment' in refused
+    assert "bind line v1" in refused
+    assert "line: v2" in (root / "environment-prod.yaml").read_text(encoding="utf-8")

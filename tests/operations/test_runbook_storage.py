@@ -59,7 +59,7 @@ def test_5_bytes_are_damaged(prod: Path) -> None:
         steps.seen(output("predict", "prod/spam-filter", "--input", "data/points.csv", root=prod))
         found = steps.run(prod, 1)
         ((damaged, address),) = re.findall(
-            r"mend: remove (\S+) from the store, then run `leptonctl apply --only (\S+)`$", found, re.MULTILINE
+            r"mend: remove (\S+) from the store, then run `leptonctl apply --only (\S+) --yes`$", found, re.MULTILINE
         )
         assert damaged == path
         steps.run(prod, FILE=damaged)

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -120,23 +121,23 @@ def test_a_cache_that_cannot_be_written_is_not_an_error(settled: Path, tmp_path:
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def _save_each(cache: str, paths: list[str]) -> None:
-    for path in paths:
-        digests = Digests(Path(cache))
-        digests.digest(Path(path))
-        digests.save()
+SAVE_EACH = """
+import sys
+from pathlib import Path
+from leptonctl.project.digests import Digests
+for path in sys.argv[2:]:
+    digests = Digests(Path(sys.argv[1]))
+    digests.digest(Path(path))
+    digests.save()
+"""
 
 
 def test_processes_save_at_the_same_time(settled: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache.json"
-    spawn = multiprocessing.get_context("spawn")
     shares = [[str(settled / f"many{i}.csv") for i in range(start, 60, 3)] for start in range(3)]
-    workers = [spawn.Process(target=_save_each, args=(str(cache), share)) for share in shares]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    # interpreters of their own: a spawned worker would run the script that has started pytest again
+    workers = [subprocess.Popen([sys.executable, "-c", SAVE_EACH, str(cache), *share]) for share in shares]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     # one may overwrite the entries of another, but the file is complete and correct
     files = json.loads(cache.read_text())["files"]
     assert files

@@ -224,7 +224,9 @@ def test_a_damaged_mark_is_named(place: Place, path: str) -> None:
     state = place.pointers.begin()
     file = place.store / ("identity" if path == "identity" else layout.owner(state.lineage))
     file.write_bytes(b"{}")
-    for act in (place.pointers.read, place.pointers.begin):
+    # the owner decides who may move the state, so that it can be read without
+    assert path == "identity" or place.pointers.read() == state
+    for act in (*([place.pointers.read] if path == "identity" else []), place.pointers.begin):
         failure = refused(act)
         assert ids(failure) == ["corrupt-record"]
         assert failure.diagnostics[0].detail.startswith(path if path == "identity" else "projects/")

@@ -1,16 +1,27 @@
 """Reads raw files as a model's columns for predictions, typed, filled and hashed like requests. Writes nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from leptonctl.core.contract import Column, hash_text
-from leptonctl.core.frozen import replace
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import ManifestColumn
 from leptonctl.learning.tables.cells import Fault, Table, as_text, check, check_columns, contract_error, filled, typed
 from leptonctl.learning.tables.prepared import Columns, array_of
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+
+
+class Batch(Frozen):
+    """Rows of a file as a model's columns. `ids`: the cells of the id column as text, None where the file has none.
+
+    `outside`: column -> how many of its cells are outside min, max or the allowed values.
+    """
+
+    columns: Columns
+    ids: tuple[str | None, ...] | None = None
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_input(
@@ -39,12 +50,16 @@ def read_batches(
     rows: int,
     key: bytes | None = None,
     name: str | None = None,
-) -> Iterator[Columns]:
-    """As `read_input`, in parts of at most `rows` rows; each part is checked when it is reached."""
+    id_column: str | None = None,
+    checks: Mapping[str, Column] | None = None,
+) -> Iterator[Batch]:
+    """As `read_input`, in parts of at most `rows` rows; each part is checked when it is reached. `checks`: ranges, by column."""
     start = 0
     for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
         table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)
-        yield _columns_of(table, columns, key)
+        ids = tuple(as_text(table, id_column).to_list()) if id_column is not None and id_column in frame.columns else None
+        arrays = _columns_of(table, columns, key)
+        yield Batch(columns=arrays, ids=ids, outside=_outside(table, columns, checks or {}))
         start += frame.height
 
 
@@ -67,6 +82,24 @@ def _columns_of(table: Table, columns: Sequence[ManifestColumn], key: bytes | No
     if faults:
         raise contract_error(faults)
     return arrays
+
+
+def _outside(table: Table, columns: Sequence[ManifestColumn], checks: Mapping[str, Column]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for column in columns:
+        ranges = checks.get(column.name)
+        if ranges is None or column.hash:
+            continue
+        cells, _ = _cells(table, column, None)
+        wrong = pl.Series([False] * len(cells), dtype=pl.Boolean)
+        if cells.dtype.is_numeric():
+            wrong = wrong | (cells < ranges.min) if ranges.min is not None else wrong
+            wrong = wrong | (cells > ranges.max) if ranges.max is not None else wrong
+        if ranges.values is not None:
+            wrong = wrong | (cells.is_not_null() & ~cells.is_in(list(ranges.values)))
+        if count := int(wrong.fill_null(value=False).sum()):
+            found[column.name] = count
+    return found
 
 
 def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:

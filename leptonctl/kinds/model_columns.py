@@ -1,0 +1,105 @@
+"""The columns that a model version learns from: its features, and its preprocess steps with their parameters. Pure."""
+
+from typing import cast
+
+from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.values import Json, Path
+from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.language.resolve import Declared
+from leptonctl.spi.catalog import Catalog
+
+
+def preprocess_of(
+    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
+) -> list[tuple[Json, Json]] | None:
+    """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key)."""
+    steps: list[tuple[Json, Json]] = []
+    count = len(problems)
+    for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
+        at: Path = ("preprocess", index)
+        provider = catalog.preprocessors.get(str(item.get("use")))
+        if provider is None:
+            hint = did_you_mean(str(item.get("use")), catalog.preprocessors)
+            problems.append(
+                error(
+                    "unknown-preprocessor",
+                    "Model names a preprocess step that does not exist",
+                    "no preprocessor has this name",
+                    span=declared.at(*at, "use"),
+                    hint=hint,
+                )
+            )
+            continue
+        columns = item.get("columns", "all")
+        _check_columns(declared, (*at, "columns"), columns, dataset, problems)
+        block = item.get("params")
+        params, errors = with_defaults(
+            block if isinstance(block, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
+            parameters=True,
+        )  # fmt: skip
+        problems += errors
+        if errors:
+            continue
+        if provider.refuse is not None and (reason := provider.refuse(params)):
+            problems.append(
+                error(
+                    "cannot-export",
+                    "These parameters cannot be exported faithfully",
+                    reason,
+                    span=declared.key_at(*at, "params"),
+                    hint="change the parameter",
+                )
+            )
+        differing = without_defaults(params, provider.params)
+        common: dict[str, Json] = {"use": provider.name, "columns": columns}
+        steps.append(({**common, "params": params}, {**common, "epoch": provider.epoch, "params": differing}))
+    return steps if len(problems) == count else None
+
+
+def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    if isinstance(columns, list):
+        for index, name in enumerate(columns):
+            _check_feature(declared, (*at, index), str(name), dataset, problems)
+
+
+def features_of(declared: Declared, dataset: Dataset | None, problems: list[Diagnostic]) -> Json:
+    """The features as declared; None: all columns that may be. A name that is no feature is a problem."""
+    features = declared.fields.get("features")
+    if not isinstance(features, list):
+        return None
+    for index, name in enumerate(features):
+        _check_feature(declared, ("features", index), str(name), dataset, problems)
+    return features
+
+
+def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    if dataset is None or dataset.columns is None:
+        return
+    withheld = _withheld(dataset)
+    allowed = declared.fields.get("features")
+    if isinstance(allowed, list) and at[0] != "features":
+        withheld = {
+            **dict.fromkeys((c for c in dataset.columns if c not in allowed), "`features` leaves this column out"),
+            **withheld,
+        }
+    features = [c for c in dataset.columns if c not in withheld]
+    if name in features:
+        return
+    detail = withheld.get(name, "the data has no column of this name")
+    problems.append(
+        error(
+            "unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)
+        )
+    )
+
+
+def _withheld(dataset: Dataset) -> dict[str, str]:
+    """The columns that are not features, and why."""
+    privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
+    split = cast("dict[str, Json]", dataset.inputs["split"])
+    reasons = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
+    reasons |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
+    if "id" in dataset.inputs:
+        reasons[str(dataset.inputs["id"])] = "this column is the id of a row"
+    return {**reasons, dataset.target: "this column is the target"}

@@ -1,0 +1,162 @@
+"""The artifacts of a store: bytes by digest, written once, checked when they are read, and tombstones of those that were purged."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+
+from leptonctl.core import layout
+from leptonctl.core.codec import encode
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.result import Tombstone
+from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.storage import Objects
+from leptonctl.storage.condemned import spare
+from leptonctl.storage.records import read_record
+
+
+class StoredArtifact(Frozen):
+    """An artifact in a listing. `modified` is in seconds since 1970."""
+
+    digest: str
+    size: int
+    modified: float
+
+
+class ArtifactStore(Frozen):
+    """Artifacts on one back end. Digests are `sha256:<hex>` or the bare hex.
+
+    `suspects`: artifacts that count as present only while their bytes match. All others are checked when they are read.
+    """
+
+    objects: Objects
+    suspects: frozenset[str] = frozenset()
+
+    def put_artifact(self, data: bytes) -> str:
+        """Store bytes durably under their digest and return it. An artifact that exists is written again only if it is damaged."""
+        return self.put_artifacts([data])[0]
+
+    def put_artifacts(self, contents: Iterable[bytes]) -> list[str]:
+        """As `put_artifact` for many, with one wait for the medium."""
+        digests = []
+        by_path: dict[str, bytes] = {}
+        for data in contents:
+            digests.append("sha256:" + hashlib.sha256(data).hexdigest())
+            by_path[layout.artifact(digests[-1])] = data
+        again = self._refuse_buried(digests)
+        self.spare(digests)
+        for path in by_path.keys() - self.objects.create_many(by_path):
+            self._repair(path, by_path[path])
+        self._unbury(again)
+        return digests
+
+    def get_artifact(self, digest: str) -> bytes:
+        """The bytes, checked against the digest. Raises KeyError when absent, ValueError when they do not match."""
+        stored = self.objects.get(layout.artifact(digest))
+        if stored is None:
+            raise KeyError(digest)
+        if hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
+            raise self._damaged(digest)
+        return stored[0]
+
+    def write_artifact(self, digest: str, chunks: Iterable[bytes]) -> None:
+        """Store an artifact too large for memory under its known digest. If the digest differs: ValueError, and nothing is stored."""
+        again = self._refuse_buried([digest])
+        self.spare([digest])
+        self.objects.write(layout.artifact(digest), _checked(chunks, digest, f"these are not the bytes of {digest}"))
+        self._unbury(again)
+
+    def read_artifact(self, digest: str) -> Iterator[bytes]:
+        """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
+        chunks = self.objects.read(layout.artifact(digest))
+        if chunks is None:
+            raise KeyError(digest)
+        return _checked(chunks, digest, str(self._damaged(digest)))
+
+    def present(self, digests: Iterable[str]) -> set[str]:
+        """Those of the artifacts that exist; of the suspects, those that are not damaged."""
+        paths = {layout.artifact(digest): digest for digest in digests}
+        found = {paths[path] for path in self.objects.present(paths)}
+        return found - {digest for digest in found & self.suspects if not self.is_sound(digest)} if self.suspects else found
+
+    def is_sound(self, digest: str) -> bool:
+        """Whether an artifact exists and has the bytes of its digest."""
+        chunks, state = self.objects.read(layout.artifact(digest)), hashlib.sha256()
+        for chunk in chunks or ():
+            state.update(chunk)
+        return chunks is not None and state.hexdigest() == layout.bare(digest)
+
+    def artifacts(self) -> Iterator[StoredArtifact]:
+        """All artifacts, in no order. Other files are skipped."""
+        for entry in self.objects.entries(layout.ARTIFACTS):
+            digest = layout.artifact_digest(entry.path)
+            if digest is not None:
+                yield StoredArtifact(digest=digest, size=entry.size, modified=entry.modified)
+
+    def spare(self, digests: Iterable[str]) -> set[str]:
+        """Keep `gc` from sweeping these artifacts; whoever begins to refer to one calls this first. Waits for what is being swept now,
+        and returns it: it is gone.
+        """
+        return spare(self.objects, digests)
+
+    def bury(self, tombstones: Mapping[str, Tombstone]) -> None:
+        """Remove artifacts by digest, in this order: the tombstones first, so that nobody puts the bytes back in between.
+
+        Failure if one is still there.
+        """
+        found = list(tombstones)
+        records = {layout.tombstone(digest): encode(tombstone) for digest, tombstone in tombstones.items()}
+        written = self.objects.create_many(records)
+        for digest, tombstone in tombstones.items():
+            if tombstone.refused and (path := layout.tombstone(digest)) not in written:
+                self.objects.put(path, records[path])  # the earlier one may not refuse the bytes
+        for digest in found:
+            self.objects.delete(layout.artifact(digest))
+        if left := self.present(found):
+            detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(left))}"
+            hint = "check that the store may be written and keeps no older versions, and run the same command again"
+            raise fail("purge-incomplete", "Artifacts could not be removed", detail, hint=hint)
+
+    def buried(self, digests: Iterable[str]) -> dict[str, Tombstone]:
+        """Those of the artifacts that were purged."""
+        paths = {layout.tombstone(digest): digest for digest in digests}
+        return {paths[path]: read_record(data, path, Tombstone) for path, data in self.objects.get_many(paths).items()}
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _refuse_buried(self, digests: Iterable[str]) -> list[str]:
+        """Those that were purged and may be stored again. Raises ProviderError (purged) when one may not."""
+        buried = self.buried(digests)
+        for tombstone in buried.values():
+            if not tombstone.refused:
+                continue
+            raise ProviderError(
+                "These bytes were purged",
+                detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
+                hint="remove the rows from the source file, then run `leptonctl pin` or declare a new version",
+                id="purged",
+            )
+        return [*buried]
+
+    def _unbury(self, digests: Iterable[str]) -> None:
+        """The artifacts are there again, made without the rows: from now on, one that is missing is lost."""
+        for digest in digests:
+            self.objects.delete(layout.tombstone(digest))
+
+    def _repair(self, path: str, data: bytes) -> None:
+        """Write the bytes of an artifact again if the stored ones are damaged, or if what has its name is no object."""
+        stored = self.objects.get(path)
+        if stored is None or stored[0] != data:
+            self.objects.put(path, data)
+
+    def _damaged(self, digest: str) -> ValueError:
+        return ValueError(f"the artifact {digest} is damaged: {layout.artifact(digest)} in {self.objects.describe()} has other bytes")
+
+
+def _checked(chunks: Iterable[bytes], digest: str, problem: str) -> Iterator[bytes]:
+    """The same chunks; ValueError after the last one when they have another digest."""
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+        yield chunk
+    if state.hexdigest() != layout.bare(digest):
+        raise ValueError(problem)
