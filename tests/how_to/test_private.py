@@ -37,7 +37,7 @@ def test_private_columns(followed: Reader) -> None:
     everything = [file.read_bytes() for file in (followed.root / ".leptonctl").rglob("*") if file.is_file()]
     assert not any(hidden.search(data) for data in everything)
     predictions = (followed.root / "predictions.csv").read_text(encoding="utf-8").splitlines()
-    assert (predictions[0], len(predictions)) == ("label,probability_no,probability_yes", 81)
+    assert (predictions[0], len(predictions)) == ("customer,label,probability_no,probability_yes", 81)
 
 
 def test_secrets(followed: Reader) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from leptonctl.core import layout
 from leptonctl.core.codec import encode
-from leptonctl.core.packed import decode_state, encode_state
+from leptonctl.core.packed import decode_state, encode_roots, encode_state
 from leptonctl.core.state import OwnerRecord, State, StoreIdentity
 from leptonctl.storage.claims import TERM_S, without_dead
 from leptonctl.storage.liveness import Liveness
@@ -46,6 +46,7 @@ def test_the_next_apply_continues_from_it(file: Path, tmp_path: Path) -> None:
     place.objects.create(layout.IDENTITY, encode(StoreIdentity(id=before.store)))
     owner = OwnerRecord(project="tiny", state=before.id, generation=before.generation)
     place.objects.create(layout.owner(before.lineage), encode(owner))
+    place.objects.create(layout.roots(before.lineage), encode_roots(before))
     pointers = place.pointers
     assert pointers.begin() == before
     # the holders of claims have ended, which is known one term after the first read
