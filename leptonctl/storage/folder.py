@@ -289,12 +289,12 @@ def _is_plain(file: str) -> bool:
 
 
 def _stat(file: Path) -> os.stat_result | None:
-    """The object that a write would replace; None for none, also where a link has its name."""
+    """What a write would replace; None for nothing, and for a link. A folder or a pipe is in the way: nobody has read its etag."""
     try:
         info = file.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return info if stat.S_ISREG(info.st_mode) else None
+    return None if stat.S_ISLNK(info.st_mode) else info
 
 
 def _etag(info: os.stat_result) -> str:
