@@ -10,6 +10,7 @@ from leptonctl.core.codec import BadRecord, convert
 from leptonctl.core.result import Result
 from leptonctl.core.state import Job
 from leptonctl.core.values import Json
+from leptonctl.kinds.table import OPS
 from leptonctl.storage.records import BadRecordAt
 from leptonctl.storage.store import StoredResult
 
@@ -40,10 +41,17 @@ class Build:
 
     def to_json(self) -> dict[str, Json]:
         """The row in the form of `history --json`."""
+        ops: list[Json] = sorted(self.ops, key=_rank)
         return {
-            "address": self.address, "ops": self.ops, "at": self.at, "by": self.by, "host": self.host, "commit": self.commit,
+            "address": self.address, "ops": ops, "at": self.at, "by": self.by, "host": self.host, "commit": self.commit,
             "dirty": self.dirty, "job": self.job, "project": self.project, "seconds": self.seconds, "metrics": self.metrics,
         }  # fmt: skip
+
+
+def _rank(op: Json) -> int:
+    """The place of an op in the table of ops, unknown ones last: results of one second are in no order."""
+    names = list(OPS)
+    return names.index(op) if op in names else len(names)
 
 
 def _job(recorded: Json) -> dict[str, Json] | None:
