@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from leptonctl.core.codec import Record, convert
-from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.frozen import Frozen, fields, replace
 from leptonctl.core.values import Json
 
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "string"]
 Scalar: TypeAlias = bool | int | float | str
 
 TYPES: tuple[ColumnType, ...] = ("number", "integer", "boolean", "string")
-MISSING_MARKERS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-"""Read as missing in number, integer and boolean columns of untyped formats; an empty cell is missing everywhere."""
+MISSING_MARKERS = ("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL", "None")
+"""Read as missing where numbers, integers or booleans are read from text; an empty cell is missing everywhere."""
 LEAST_NUMBERS = 0.95
 """The share of numbers from which on an untyped column is a number column."""
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
@@ -80,23 +80,35 @@ def _rechecked(column: Column, checks: Checks) -> Column:
 
 
 class Cells(Frozen):
-    """Counts of the cells of one untyped column that are not missing. Every integer is a number, too."""
+    """Counts of the cells of one untyped column that are not missing. Every integer is a number, too.
+
+    padded: integers with zeros before them, such as `007`. malformed: what has digits and declared separators, but in no right order.
+    """
 
     present: int
     integers: int
     numbers: int
     booleans: int
+    padded: int = 0
+    malformed: int = 0
+
+    def plus(self, other: "Cells") -> "Cells":
+        """The counts of both."""
+        return Cells(**{name: count + getattr(other, name) for name, count in fields(self).items()})
 
 
 def infer_type(cells: Cells) -> ColumnType:
     """The first of integer, number, boolean and string that fits all cells.
 
     A column with at least 95 % numbers is a number column: its few other cells are errors in the data, to be reported, not a
-    reason to read the column as strings. A column without any cell is a number column.
+    reason to read the column as strings. A column without any cell is a number column. Zeros before an integer would be lost in a
+    number, so a column with one is a string column.
     """
     if cells.present == 0:
         return "number"
-    if cells.numbers >= LEAST_NUMBERS * cells.present:
+    if cells.padded:
+        return "string"
+    if cells.numbers and cells.numbers + cells.malformed >= LEAST_NUMBERS * cells.present:
         return "integer" if cells.integers == cells.numbers else "number"
     return "boolean" if cells.booleans == cells.present else "string"
 

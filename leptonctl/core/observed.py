@@ -1,14 +1,23 @@
 """What was observed of the world before planning, as values: files, results, live servers, commits."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import NamedTuple
 
 from leptonctl.core.deployment import Head, ServerRecord
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen, field
 
-SourceKey: TypeAlias = tuple[str, str, str | None]
-"""(project-relative path, encoding, delimiter)."""
+
+class SourceKey(NamedTuple):
+    """A data file by its path in the project, and the options that its header depends on."""
+
+    path: str
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    header: bool | tuple[str, ...] = True
+    skip_rows: int = 0
 
 
 class SourceFacts(Frozen):

@@ -10,6 +10,7 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.graph import declaration
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Path, Span, Step
+from leptonctl.kinds import reading
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import DATASET
 from leptonctl.kinds.unbuilt import unbuilt
@@ -24,8 +25,8 @@ MOST_SUGGESTIONS = 20
 DERIVED: Mapping[Path, Path] = {
     ("source", "format"): ("source",),
     ("test_source", "format"): ("test", "source"),
-    **{("source", "options", name): (name,) for name in ("encoding", "delimiter", "missing_values")},
-    **{("test_source", "options", name): (name,) for name in ("encoding", "delimiter", "missing_values")},
+    **{("source", "options", name): (name,) for name in reading.OPTIONS},
+    **{("test_source", "options", name): (name,) for name in reading.OPTIONS},
     ("split", "method"): ("split",),
 }
 """Fields of a recipe -> the field of the YAML that they follow from."""
@@ -115,7 +116,7 @@ def files(project: Project) -> Iterator[SourceKey]:
         for declared in project.versions(document):
             for path in (declared.fields.get("source"), _test(declared).get("source")):
                 if isinstance(path, str):
-                    yield _source_key(declared, path)
+                    yield reading.source_key(declared, path)
 
 
 def datasets(declarations: Declarations) -> Mapping[str, Dataset]:
@@ -183,7 +184,7 @@ def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
 
 
 def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Dataset | None, list[Diagnostic]]:
-    fields, problems = declared.fields, []
+    fields, problems = declared.fields, [*reading.problems(declared)]
     target = fields.get("target")
     if not isinstance(target, str):
         detail = "`target` is missing: the column to predict"
@@ -207,7 +208,7 @@ def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, Sou
         "privacy": _privacy(fields.get("privacy")),
         "split": _split(fields.get("split"), has_test=test_source is not None),
     }
-    key = _source_key(declared, str(source["path"]))
+    key = reading.source_key(declared, str(source["path"]))
     if isinstance(fields.get("id"), str):
         inputs["id"] = fields["id"]
         problems += _id_problems(declared, str(fields["id"]), target)
@@ -232,7 +233,7 @@ def _source(
         known = ", ".join(sorted(s for source in catalog.sources.values() for s in source.suffixes))
         hint = "save the data as CSV, JSON Lines or Parquet"
         return None, None, [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint=hint)]
-    key = _source_key(declared, path)
+    key = reading.source_key(declared, path)
     file_facts = facts.get(key, SourceFacts())
     content = pin if isinstance(pin, str) else file_facts.digest
     # a pinned version stays usable without its file: all its results may exist
@@ -242,15 +243,9 @@ def _source(
     if file_facts.problem is not None and file_facts.problem[0] == "outside-project":
         name, summary, detail, hint = file_facts.problem
         return None, None, [error(name, summary, detail, span=span, hint=hint)]
-    options: dict[str, Json] = {"encoding": key[1], "delimiter": key[2], "missing_values": declared.fields.get("missing_values")}
-    source: dict[str, Json] = {"path": path, "format": provider.name, "digest": content, "options": options}
+    source: dict[str, Json] = {"path": path, "format": provider.name, "digest": content, "options": reading.recipe_options(declared)}
     overwritten = isinstance(pin, str) and file_facts.digest is not None and file_facts.digest != pin
     return source, None if overwritten else file_facts.columns, []
-
-
-def _source_key(declared: Declared, path: str) -> SourceKey:
-    encoding, delimiter = declared.fields.get("encoding"), declared.fields.get("delimiter")
-    return path, encoding if isinstance(encoding, str) else "utf-8", delimiter if isinstance(delimiter, str) else None
 
 
 def _test(declared: Declared) -> dict[str, Json]:

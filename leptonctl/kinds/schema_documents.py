@@ -22,6 +22,7 @@ from leptonctl.kinds.schema_parts import (
     table,
     versioned,
 )
+from leptonctl.kinds.schema_reading import READING
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.spi.learning import Schema
 
@@ -135,15 +136,7 @@ _DATASET: dict[str, Schema] = {
         "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines.", minLength=1, examples=["data/mail.csv"]
     ),
     "digest": DIGEST,
-    "encoding": string("Encoding of a text file.", minLength=1, default="utf-8", examples=["latin-1"]),
-    "delimiter": string("Separator of the cells of a CSV line. Default: detected.", minLength=1, maxLength=1, examples=[";"]),
-    "missing_values": {
-        "description": "Strings read as missing in every column.",
-        "type": "array",
-        "items": string("A string."),
-        "uniqueItems": True,
-        "examples": [["", "NA", "?"]],
-    },
+    **READING,
     "target": string("The column to predict.", minLength=1),
     "id": string(
         "The column that names a row: a string or an integer, present and unique. Never a feature; `purge --id` finds a row by it.",

@@ -88,10 +88,6 @@ NOT_YET: tuple[NotYet, ...] = (
     _remove("Dataset", "target_missing", "what becomes of rows without a target cannot be chosen yet", "remove those rows from the file"),
     _remove("Dataset", "append", "versions cannot be put together yet", "write the rows into one file"),
     NotYet(kind="Dataset", path="source", detail="a version is read from one file", hint="write the rows into one file", shape="list"),
-    _remove("Dataset", "decimal", "numbers with a decimal comma cannot be read yet", "write the numbers with a point"),
-    _remove("Dataset", "thousands", "numbers with separators cannot be read yet", "write the numbers without separators"),
-    _remove("Dataset", "header", "a file without a header line cannot be read yet", "write a header line"),
-    _remove("Dataset", "skip_rows", "lines above the header cannot be skipped yet", "remove the lines"),
     _remove(
         "Dataset",
         "split.time",

@@ -23,8 +23,7 @@ def source_facts(
 
 
 def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, digests: Digests) -> SourceFacts:
-    path, encoding, delimiter = key
-    source = catalog.source_for(path)
+    path, source = key.path, catalog.source_for(key.path)
     try:
         file = files.file(path)
         content = digests.digest(file)
@@ -33,11 +32,15 @@ def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, diges
     if source is None:
         return SourceFacts(digest=content)
     try:
-        columns = digests.columns(file, source, SourceOptions(encoding=encoding, delimiter=delimiter))
+        columns = digests.columns(file, source, _options(key))
     except ProviderError:
         # errors inside the file are reported with their line when it is read
         return SourceFacts(digest=content)
     return SourceFacts(digest=content, columns=tuple(columns), outside=not file.is_relative_to(home))
+
+
+def _options(key: SourceKey) -> SourceOptions:
+    return SourceOptions(**{name: value for name, value in key._asdict().items() if name != "path"})
 
 
 def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:

@@ -183,7 +183,10 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
         (["1,5", "2,5"], "string", ["1,5", "2,5"]),
         (["true", "1"], "string", ["true", "1"]),
         (["99999999999999999999", "1"], "number", [1e20, 1]),
-        (["007", "08"], "integer", [7, 8]),
+        (["007", "08"], "string", ["007", "08"]),
+        (["1.5", "02", "3"], "string", ["1.5", "02", "3"]),
+        (["0.5", "0", "-0.25"], "number", [0.5, 0, -0.25]),
+        (["1", "#N/A", "n/a", "<NA>"], "integer", [1, None, None, None]),
         (["1e-400", "0.1"], "number", [0, 0.1]),
         (["16777217", "1"], "integer", [16777216, 1]),
         (["", "", "NA"], "number", [None, None, None]),
@@ -254,8 +257,20 @@ def test_column_and_source_split(tmp_path: Path) -> None:
     assert two.test.columns["id"].tolist() == [f"m{i}" for i in range(30, 40)]
 
 
-def test_a_test_source_has_the_types_of_the_training_file(tmp_path: Path) -> None:
-    write(tmp_path, [{"x": str(i), "y": "ab"[i % 2]} for i in range(10)], "train.csv")
+def test_types_are_those_of_all_files(tmp_path: Path) -> None:
+    """C11: a fraction in the test file makes a column of integers one of numbers; a text in it is an error, as in the training file."""
+    write(tmp_path, [{"x": str(i), "y": "ab"[i % 2]} for i in range(40)], "train.csv")
+    write(tmp_path, [{"x": "1.5", "y": "a"}, {"x": "2", "y": "b"}], "held.csv")
+    two = prepare(tmp_path, "train.csv", test_source={"path": "held.csv", "format": "csv"}, split={"method": "source"})
+    assert two.columns["x"].type == "number"
+    assert two.test.columns["x"].tolist() == [1.5, 2]
+    pl.DataFrame({"x": [1.25, None], "y": ["a", "b"]}).write_parquet(tmp_path / "held.parquet")
+    two = prepare(tmp_path, "train.csv", test_source={"path": "held.parquet", "format": "parquet"}, split={"method": "source"})
+    assert two.columns["x"].type == "number"
+    write(tmp_path, [{"x": "007", "y": "a"}, {"x": "2", "y": "b"}], "held.csv")
+    two = prepare(tmp_path, "train.csv", test_source={"path": "held.csv", "format": "csv"}, split={"method": "source"})
+    assert two.test.columns["x"].tolist() == ["007", "2"]
+    assert two.train.columns["x"].tolist()[:3] == ["0", "1", "2"]
     write(tmp_path, [{"x": "1", "y": "a"}, {"x": "oops", "y": "b"}], "held.csv")
     held = {"path": "held.csv", "format": "csv", "digest": None, "options": {}}
     with pytest.raises(ProviderError) as caught:
@@ -400,7 +415,7 @@ BAD = [
     ("missing", f"a,b,y\n{BODY}NA,1,p\n", {"columns": {"a": {"nullable": False}}}, "data-contract", 32, "a"),
     ("duplicate", f"a,b,y\n{BODY}3,1,p\n", {"columns": {"a": {"unique": True}}}, "data-contract", 32, "a"),
     ("missing target", f"a,b,y\n{BODY}3,1,\n", {}, "data-contract", 32, "y"),
-    ("other missing texts", f"a,b,y\n{BODY}NA,1,p\n", {"options": {"missing_values": ["?"]}}, "data-contract", 32, "a"),
+    ("other missing texts", f"a,b,y\n{BODY}NA,1,p\n", {"options": {"missing_values": {"only": ["?"]}}}, "data-contract", 32, "a"),
     ("ragged", f"a,b,y\n{BODY}1,2\n", {}, "ragged-row", 32, None),
     ("open quote", f'a,b,y\n{BODY}"1,2,p\n', {}, "bad-quotes", 32, None),
     ("no rows", "a,b,y\n", {}, "empty-data", 1, None),

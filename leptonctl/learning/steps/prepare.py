@@ -17,16 +17,17 @@ from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
-from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, Table, as_text, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.recheck import profile_of
-from leptonctl.learning.tables.row_list import FILES, Marks, list_rows
+from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
-from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
+from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of, text_columns
 from leptonctl.learning.tables.split import split_rows
+from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.project.digests import digest_of, stat_of
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
@@ -40,9 +41,12 @@ SHARED = 0.05
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
     request = read_inputs("prepare", inputs, PrepareInputs)
-    tables = [_read(source, bench) for source in (request.source, request.test_source) if source is not None]
+    key = _key(request.privacy, bench)
+    sources = [source for source in (request.source, request.test_source) if source is not None]
+    listings = [Listing(source.format, id=request.id, privacy=_keyed(request.privacy or Privacy(), key)) for source in sources]
+    tables = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
     bench.progress(message="checking the contract")
-    shape, key = shape_of(request, tables), _key(request.privacy, bench)
+    shape = shape_of(request, tables)
     cells = _cells(shape, tables)
     contract = _contract(shape, cells)
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
@@ -54,7 +58,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
     ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
-    row_lists, listed = _row_lists(request, tables, places, key, shape.id)
+    row_lists, listed = _row_lists(request, tables, places, listings)
     private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
@@ -70,19 +74,22 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 
-def _read(source: SourceFile, bench: Bench) -> Table:
+def _read(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Listing) -> Table:
     """The file's rows. Raises ProviderError (source-changed) unless it has the expected digest and did not change while it was read."""
     path = bench.project / source.path
     bench.progress(message=f"reading {source.path}")
     before = stat_of(path)
     changed = source.digest is not None and digest_of(path) != source.digest
     provider = providers().sources[source.format]
+    table = None
     try:
-        frame = provider.read(path, source.options) if not changed else pl.DataFrame()
+        if not changed:
+            texts = text_columns(request)
+            table = read_table(path, provider, source.options, name=source.path, text=texts, each=listing.add)
     except ProviderError as problem:
         problem.file = source.path
         raise
-    if changed or stat_of(path) != before:
+    if table is None or stat_of(path) != before:
         raise ProviderError(
             "The data has changed",
             detail=f"{source.path} no longer has the bytes that were planned or pinned.",
@@ -90,7 +97,7 @@ def _read(source: SourceFile, bench: Bench) -> Table:
             id="source-changed",
             file=source.path,
         )
-    return Table(name=source.path, path=path, source=provider, options=source.options, frame=frame)
+    return table
 
 
 def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
@@ -185,19 +192,17 @@ def _places(request: PrepareInputs, tables: Sequence[Table], target: pl.Series) 
     return {"train": (0, train), "test": (0, test)}, stratified
 
 
+def _keyed(declared: Privacy, key: bytes | None) -> Keyed:
+    """What the lists of rows may hold."""
+    columns = frozenset((*declared.drop, *declared.hash))
+    return Keyed(columns=columns, dropped=frozenset(declared.drop), key=key, key_id=declared.key_id)
+
+
 def _row_lists(
-    request: PrepareInputs,
-    tables: Sequence[Table],
-    places: Mapping[str, tuple[int, np.ndarray]],
-    key: bytes | None,
-    id: str | None,  # noqa: A002
+    request: PrepareInputs, tables: Sequence[Table], places: Mapping[str, tuple[int, np.ndarray]], listings: Sequence[Listing]
 ) -> tuple[dict[str, RowList], dict[str, Marks]]:
-    """By what the rows of each side are known. `id` names the column of ids, if there is one."""
-    declared = request.privacy or Privacy()
-    privacy = Keyed(
-        columns=frozenset((*declared.drop, *declared.hash)), dropped=frozenset(declared.drop), key=key, key_id=declared.key_id
-    )  # fmt: skip
-    listed = [list_rows(_as_written(table), table.source.name, id=id, privacy=privacy) for table in tables]
+    """By what the rows of each side are known."""
+    listed = [listing.done() for listing in listings]
     marks = {side: listed[table][1].take(rows) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
@@ -206,16 +211,9 @@ def _row_lists(
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
     checks = dict.fromkeys(Checks.__struct_fields__) | {"unique": None}
-    options = replace(table.options, encoding="", delimiter=None)
+    options = replace(table.options, encoding="", delimiter=None, header=True, skip_rows=0)
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
     return {"": digest(plain(options)), **columns}
-
-
-def _as_written(table: Table) -> pl.DataFrame:
-    """The table's cells before `missing_values` are replaced: the option of one version must not hide a row from another."""
-    if table.options.missing_values is None:
-        return table.frame
-    return table.source.read(table.path, replace(table.options, missing_values=None))
 
 
 def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str | None]) -> dict[str, ColumnProfile]:

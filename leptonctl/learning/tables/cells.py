@@ -1,39 +1,23 @@
 """Converts the cells of a file to typed columns and collects every fault. Shared by `prepare` and by raw prediction input.
 
-Numbers are written in decimal (ASCII digits, point, exponent) and read to the nearest float64. White space around numbers and booleans
-is ignored.
+Numbers are decimal (`numbers` says how they are written) and read to the nearest float64. White space around numbers and booleans is
+ignored.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import polars as pl
 
-from leptonctl.core.contract import MISSING_MARKERS, TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches, missing_columns
+from leptonctl.core.contract import TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches, missing_columns
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+from leptonctl.learning.tables.numbers import INTEGER, PADDED, is_number, is_plain, malformed_pattern, plain
+from leptonctl.learning.tables.table import Table, trim
+from leptonctl.spi.learning import ProviderError, SourceOptions
 
-NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-INTEGER = r"^[+-]?[0-9]+$"
 EXACT = 2**53
 SHOWN_LINES = 10
-
-
-class Table(Frozen):
-    """One file as read. `name` is its path as written in the project."""
-
-    name: str
-    path: Path
-    source: Source
-    options: SourceOptions
-    frame: pl.DataFrame
-
-    @property
-    def default_tokens(self) -> bool:
-        """Whether NA and similar words count as missing in number and boolean columns."""
-        return self.options.missing_values is None
 
 
 class Fault(Frozen):
@@ -54,26 +38,45 @@ class Fault(Frozen):
         return self.table.source.line_of(self.table.path, self.table.options, self.rows.head(SHOWN_LINES).to_list())
 
 
-def infer(table: Table, name: str) -> ColumnType:
-    """The type of a column without a declared type."""
-    cells = table.frame[name]
-    dtype = cells.dtype
+def infer(tables: Sequence[Table], name: str) -> ColumnType:
+    """The type of a column without a declared type, by its cells in all tables that have it."""
+    counts = Cells(present=0, integers=0, numbers=0, booleans=0)
+    kinds: set[ColumnType] = set()
+    for table in tables:
+        if name in table.frame.columns:
+            cells = table.frame[name]
+            if name in table.numbers:
+                counts = counts.plus(table.numbers[name])
+            elif cells.dtype == pl.String and not table.source.typed:
+                counts = counts.plus(_count(trim(cells, table.options).drop_nulls(), table.options))
+            elif cells.dtype != pl.Null:
+                kinds.add(_type_of(cells.dtype))
+    if counts.present or not kinds:
+        kinds.add(infer_type(counts))
+    return kinds.pop() if len(kinds) == 1 else "number" if kinds == {"integer", "number"} else "string"
+
+
+def _type_of(dtype: pl.DataType) -> ColumnType:
     if dtype == pl.Boolean:
         return "boolean"
-    if dtype.is_integer():
+    if dtype.is_integer() or (dtype.is_decimal() and getattr(dtype, "scale", None) == 0):
         return "integer"
-    if dtype.is_numeric() or dtype == pl.Null:
-        return "number"
-    if dtype != pl.String or table.source.typed:
-        return "string"
-    strings = _trim(cells, default_tokens=table.default_tokens).drop_nulls()
-    return infer_type(
-        Cells(
-            present=len(strings),
-            integers=int((strings.str.contains(INTEGER) & strings.cast(pl.Int64, strict=False).is_not_null()).sum()),
-            numbers=int(strings.str.contains(NUMBER).sum()),
-            booleans=int(strings.str.to_lowercase().is_in(["true", "false"]).sum()),
-        )
+    return "number" if dtype.is_numeric() else "string"
+
+
+def _count(strings: pl.Series, options: SourceOptions) -> Cells:
+    """What the cells of a column of text are."""
+    numbers, simple = is_number(strings, options), plain(strings, options)
+    malformed = 0
+    if not is_plain(options):
+        malformed = int((strings.str.contains(malformed_pattern(options.decimal, options.thousands)) & ~numbers).sum())
+    return Cells(
+        present=len(strings),
+        integers=int((simple.str.contains(INTEGER) & simple.cast(pl.Int64, strict=False).is_not_null()).sum()),
+        numbers=int(numbers.sum()),
+        booleans=int(strings.str.to_lowercase().is_in(["true", "false"]).sum()),
+        padded=int(simple.str.contains(PADDED).sum()),
+        malformed=malformed,
     )
 
 
@@ -97,16 +100,19 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
 
     `single`: the column will be stored as float32, so larger numbers are faults.
     """
-    cells = table.frame[name]
     if kind == "string":
         return as_text(table, name), []
     if kind == "boolean":
-        values, wrong = _booleans(cells, default_tokens=table.default_tokens)
+        values, wrong = _booleans(table.written(name), table.options)
         return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
-    numbers, wrong = _numbers(cells, default_tokens=table.default_tokens)
+    cells = table.frame[name]
+    if kind == "integer" and cells.dtype == pl.Float64:
+        # float64 rounds integers beyond 2**53
+        cells = table.written(name)
+    numbers, wrong = _numbers(cells, table.options)
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
-        values = _integers(cells, numbers)
+        values = _integers(cells, numbers, table.options)
         large = (numbers.is_not_null() & values.is_null() & ~wrong).fill_null(value=False)
     else:
         values = numbers
@@ -119,13 +125,13 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
 
 def as_text(table: Table, name: str) -> pl.Series:
     """The column's cells as strings, as written in the file. Raises ProviderError: nested-value."""
-    cells = table.frame[name]
+    cells = table.written(name)
     dtype = cells.dtype
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
         raise ProviderError(
             "A column has nested values",
-            detail=f'Column "{name}" of {table.name} has values of type {dtype}.',
-            hint="flatten the column, or list it under `privacy.drop`",
+            detail=f"{table.name} has values of type {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
+            hint="write them as columns of their own (`address_city` for `address.city`), or list the column under `privacy.drop`",
             id="nested-value",
             file=table.name,
             column=name,
@@ -223,41 +229,44 @@ def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]
             yield Fault(table=table, column=name, check=check_name, description=description, rows=rows)
 
 
-def _trim(cells: pl.Series, *, default_tokens: bool) -> pl.Series:
-    """Strings without surrounding white space, null for missing."""
-    strings = cells.str.strip_chars(" \t").replace("", None)
-    return strings.set(strings.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if default_tokens else strings
+def _path_of(name: str, dtype: pl.DataType) -> str:
+    """The way to a cell within a nested column."""
+    inner = getattr(dtype, "inner", None)
+    if inner is not None:
+        return _path_of(f"{name}[0]", inner)
+    fields = getattr(dtype, "fields", None)
+    return _path_of(f"{name}.{fields[0].name}", fields[0].dtype) if fields else name
 
 
-def _numbers(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
+def _numbers(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
     """Float64 and the mask of cells that are not numbers."""
     if cells.dtype == pl.String:
-        strings = _trim(cells, default_tokens=default_tokens)
-        wrong = (~strings.str.contains(NUMBER)).fill_null(value=False)
-        return strings.set(wrong, None).cast(pl.Float64), wrong
+        strings = trim(cells, options)
+        wrong = (~is_number(strings, options)).fill_null(value=False)
+        return plain(strings.set(wrong, None), options).cast(pl.Float64), wrong
     if cells.dtype.is_numeric():
         return cells.cast(pl.Float64).fill_nan(None), pl.repeat(value=False, n=len(cells), eager=True)
     return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
 
 
-def _integers(cells: pl.Series, numbers: pl.Series) -> pl.Series:
+def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> pl.Series:
     """Exact Int64; null where the number does not fit."""
     rounded = pl.select(pl.when(numbers.abs() <= EXACT).then(numbers)).to_series().cast(pl.Int64, strict=False)
     if cells.dtype == pl.String:
-        exact = cells.str.strip_chars(" \t").cast(pl.Int64, strict=False)
-    elif cells.dtype.is_integer():
+        exact = plain(trim(cells, options), options).cast(pl.Int64, strict=False)
+    elif cells.dtype.is_integer() or cells.dtype.is_decimal():
         exact = cells.cast(pl.Int64, strict=False)
     else:
         return rounded
     return pl.select(pl.coalesce(exact, rounded)).to_series()
 
 
-def _booleans(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
+def _booleans(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
     """Boolean and the mask of cells that are not booleans. true and false are read in any case, 1 and 0 too."""
     if cells.dtype == pl.Boolean:
         return cells, pl.repeat(value=False, n=len(cells), eager=True)
     if cells.dtype != pl.String and not cells.dtype.is_integer():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
-    strings = _trim(cells.cast(pl.String), default_tokens=default_tokens).str.to_lowercase()
+    strings = trim(cells.cast(pl.String), options).str.to_lowercase()
     values = strings.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
     return values, values.is_null() & strings.is_not_null()

@@ -14,6 +14,7 @@ ROW_ID = "__row__"
 ROW_MARK = "__id__"
 """The column of a snapshot with the hash of each row's declared id, where the dataset has one."""
 ID_BYTES = 16
+ROWS_AT_ONCE = 100_000
 
 
 def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
@@ -21,6 +22,13 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
 
     Equal content gives equal bytes: 0.0 equals -0.0, a missing cell has its own pattern, and strings are prefixed with their length.
     """
+    ids: list[bytes] = []
+    for start in range(0, len(target), ROWS_AT_ONCE):
+        ids += _ids(features.slice(start, ROWS_AT_ONCE), target.slice(start, ROWS_AT_ONCE))
+    return ids
+
+
+def _ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
     names = sorted(features.columns)
     numeric = [_bits(features[n]) for n in names if features[n].dtype != pl.String]
     strings = [features[n] for n in names if features[n].dtype == pl.String]
@@ -30,6 +38,8 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
         numeric.append(_bits(target))
     fixed = np.concatenate(numeric, axis=1) if numeric else np.empty((len(target), 0), dtype=np.uint8)
     width, raw = fixed.shape[1], np.ascontiguousarray(fixed).tobytes()
+    if not strings:
+        return [hashlib.blake2b(raw[i * width : (i + 1) * width], digest_size=ID_BYTES).digest() for i in range(len(target))]
     prefixed = length_prefixed(strings, len(target))
     return [
         hashlib.blake2b(raw[i * width : (i + 1) * width] + text.encode("utf-8"), digest_size=ID_BYTES).digest()

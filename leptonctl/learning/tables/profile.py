@@ -20,12 +20,13 @@ class Profile(Frozen):
 
 def profile(path: Path, source: Source) -> Profile:
     """Summarise a file in one read. Raises ProviderError with file and line when it cannot be read."""
-    from leptonctl.learning.tables.cells import Table, as_text, infer, typed
+    from leptonctl.learning.tables.cells import as_text, infer, typed
+    from leptonctl.learning.tables.table import Table
 
     options = SourceOptions()
     frame = source.read(path, options)
     table = Table(name=path.name, path=path, source=source, options=options, frame=frame)
-    types = {name: infer(table, name) for name in frame.columns}
+    types = {name: infer([table], name) for name in frame.columns}
     cells = {name: typed(table, name, kind)[0] for name, kind in types.items()}
     strings = {name: as_text(table, name) for name in frame.columns}
     return Profile(

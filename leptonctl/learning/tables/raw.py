@@ -8,8 +8,9 @@ import polars as pl
 from leptonctl.core.contract import Column, hash_text
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import ManifestColumn
-from leptonctl.learning.tables.cells import Fault, Table, as_text, check, check_columns, contract_error, filled, typed
+from leptonctl.learning.tables.cells import Fault, as_text, check, check_columns, contract_error, filled, typed
 from leptonctl.learning.tables.prepared import Columns, array_of
+from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 

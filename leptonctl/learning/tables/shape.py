@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split
-from leptonctl.learning.tables.cells import Table, check_columns, infer
+from leptonctl.learning.tables.cells import check_columns, infer
 from leptonctl.learning.tables.identity import ROW_ID, ROW_MARK
+from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 OTHER_COLUMNS = "choose other columns, or rename the column in the data"
@@ -45,7 +46,7 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
             id="no-features",
             column=target,
         )
-    types = {name: _type_of(name, inputs.columns.get(name), first, privacy) for name in (*features, target, *inputs.columns)}
+    types = {name: _type_of(name, inputs.columns.get(name), tables, privacy) for name in (*features, target, *inputs.columns)}
     for other in tables[1:]:
         check_columns(
             other,
@@ -62,6 +63,12 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         hashed=frozenset(privacy.hash) - frozenset(privacy.drop),
         id=inputs.id,
     )
+
+
+def text_columns(inputs: PrepareInputs) -> set[str]:
+    """The columns whose text is needed, whatever their cells look like."""
+    texts = {name for name, declared in inputs.columns.items() if declared.type in ("string", "boolean")}
+    return texts.union(_split_columns(inputs.split), (inputs.privacy or Privacy()).hash, [] if inputs.id is None else [inputs.id])
 
 
 def _split_columns(split: Split) -> list[str]:
@@ -90,7 +97,7 @@ def _check_target(target: str, others: Sequence[str], table: Table) -> None:
         )
 
 
-def _type_of(name: str, declared: DeclaredColumn | None, table: Table, privacy: Privacy) -> ColumnType:
+def _type_of(name: str, declared: DeclaredColumn | None, tables: Sequence[Table], privacy: Privacy) -> ColumnType:
     if declared is not None and declared.type is not None:
         return declared.type
-    return "string" if name in privacy.hash else infer(table, name)
+    return "string" if name in privacy.hash else infer(tables, name)

@@ -5,7 +5,8 @@ import polars as pl
 
 from leptonctl.core.contract import share
 from leptonctl.learning.inputs import ColumnSplit, HashSplit, RandomSplit, Split
-from leptonctl.learning.tables.cells import Fault, Table, as_text, contract_error
+from leptonctl.learning.tables.cells import Fault, as_text, contract_error
+from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 FEW_CLASSES = 20
