@@ -22,7 +22,7 @@ from leptonctl.core.contract import Column
 from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_contract
 from leptonctl.learning.steps.prepare import run
-from leptonctl.learning.tables.identity import rows_digest
+from leptonctl.learning.tables.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
@@ -65,6 +65,10 @@ class Prepared:
 
     def frame(self, side: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO(self.data[side]))
+
+    def ids(self, side: str) -> list[bytes]:
+        frame = self.frame(side)
+        return row_ids(frame.select(self.contract.names), frame[self.contract.target])
 
 
 def prepare(project: Path, name: str, *, shelf: Shelf | None = None, **fields: Any) -> Prepared:
@@ -160,10 +164,9 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
     assert (made.columns["a"].fill, made.columns["a"].min) == (0.5, 0)
     frame = made.frame("train")
     assert frame.schema == {
-        "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String, "__row__": pl.Binary,
+        "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String,
     }  # fmt: skip
-    assert {len(row) for row in made.train.ids} == {16}
-    assert made.outputs["rows_digest"]["train"] == rows_digest(made.train.ids, made.contract)
+    assert made.outputs["rows_digest"]["train"] == rows_digest(made.frame("train"), made.contract)
     assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile"]
 
 
@@ -227,7 +230,7 @@ def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) ->
     before = prepare(tmp_path, write(tmp_path, rows[:150]), split=split)
     after = prepare(tmp_path, write(tmp_path, rows[::-1]), split=split)
     assert "id" not in before.columns
-    sides = [{row: side for side in ("train", "test") for row in getattr(made, side).ids} for made in (before, after)]
+    sides = [{row: side for side in ("train", "test") for row in made.ids(side)} for made in (before, after)]
     assert len(sides[0]) == 150
     assert sides[0].items() <= sides[1].items()
     assert 0.2 < len(after.test.y) / 400 < 0.4
@@ -334,7 +337,7 @@ def test_privacy_leaves_no_raw_value(tmp_path: Path, monkeypatch: pytest.MonkeyP
     expected = {hmac.new(b"k3y", f"Kontö-{i}".encode(), hashlib.sha256).hexdigest() for i in range(9)} | {""}
     assert set(made.train.columns["account"].tolist()) <= expected
     everything = json.dumps(made.outputs).encode() + b"".join(
-        json.dumps(made.frame(s).drop("__row__").to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
+        json.dumps(made.frame(s).to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
     )
     everything += b"".join(made.data.values())
     for word in ("sender-", "Kontö-", "Kont", "k3y"):
@@ -511,14 +514,14 @@ def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
     rows = [{**row, "y": "t", "f": "train"} for row in rows] + [{"a": "1", "c": "x", "d": "y", "y": "u", "f": "test"}]
     split = {"method": "column", "column": "f"}
     made = prepare(tmp_path, write(tmp_path, rows), split=split)
-    ids = made.train.ids
+    ids = made.ids("train")
     assert ids[0] == ids[1]
     assert ids[4] == ids[5]
     assert len(set(ids)) == 5
-    assert made.test.ids[0] not in ids
+    assert made.ids("test")[0] not in ids
     # neither the order of columns nor a change from integer to number changes the content
     again = prepare(tmp_path, write(tmp_path, [dict(reversed(row.items())) for row in rows if row["a"] not in ("1.0", "-0")]), split=split)
-    assert set(again.train.ids) == set(ids)
+    assert set(again.ids("train")) == set(ids)
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

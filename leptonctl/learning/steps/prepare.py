@@ -19,10 +19,11 @@ from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_i
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
-from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
+from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.marks import row_marks
+from leptonctl.learning.tables.number_like import notices as number_like_notices
 from leptonctl.learning.tables.raw import hashed
-from leptonctl.learning.tables.recheck import profile_of
+from leptonctl.learning.tables.recheck import FIRST_ROWS, profile_of
 from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of, text_columns
@@ -57,17 +58,21 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     places, stratified = _places(request, tables, parts[0][shape.target])
     sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
-    ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
     row_lists, listed = _row_lists(request, tables, places, listings)
     private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
-    files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
+    files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows)) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
-        rows_digest={side: rows_digest(ids[side], contract) for side in sides},
+        rows_digest={side: rows_digest(rows, contract) for side, rows in sides.items()},
         contract=contract,
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
-        checks=[*_notices(shape, cells[0]), *_unseen_classes(sides, contract), *_leaks(shape, tables, cells, places, listed)],
+        checks=[
+            *number_like_notices(tables, shape.inferred_texts),
+            *_notices(shape, cells[0]),
+            *_unseen_classes(sides, contract),
+            *_leaks(shape, tables, cells, places, listed),
+        ],
         stratified=stratified,
         profile=_profile(cells, private),
     )
@@ -229,7 +234,7 @@ def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
         values = cells[name]
         if values.null_count() == len(values):
             notices.append(Notice(column=name, check="all_missing", count=len(values)))
-        elif values.n_unique() == 1:
+        elif values.head(FIRST_ROWS).n_unique() == 1 and values.n_unique() == 1:
             notices.append(Notice(column=name, check="constant", count=len(values)))
         elif values.dtype == pl.Int64 and name not in shape.hashed:
             rounded = int((values.cast(pl.Float64).cast(pl.Float32).cast(pl.Float64) != values.cast(pl.Float64)).sum())
@@ -267,10 +272,8 @@ def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> li
     return [Notice(column=contract.target, check="unseen_class", count=unseen)] if unseen else []
 
 
-def _parquet(rows: pl.DataFrame, ids: Sequence[bytes]) -> bytes:
+def _parquet(rows: pl.DataFrame) -> bytes:
     """The rows as a Parquet file. Compression and grouping are fixed and statistics left out, so that equal rows give equal bytes."""
     out = io.BytesIO()
-    rows.with_columns(pl.Series(ROW_ID, ids, dtype=pl.Binary)).write_parquet(
-        out, compression="zstd", compression_level=3, statistics=False, row_group_size=ROWS_IN_A_GROUP
-    )
+    rows.write_parquet(out, compression="zstd", compression_level=3, statistics=False, row_group_size=ROWS_IN_A_GROUP)
     return out.getvalue()

@@ -48,7 +48,7 @@ def infer(tables: Sequence[Table], name: str) -> ColumnType:
             if name in table.numbers:
                 counts = counts.plus(table.numbers[name])
             elif cells.dtype == pl.String and not table.source.typed:
-                counts = counts.plus(_count(trim(cells, table.options).drop_nulls(), table.options))
+                counts = counts.plus(_count(cells, table.options))
             elif cells.dtype != pl.Null:
                 kinds.add(_type_of(cells.dtype))
     if counts.present or not kinds:
@@ -64,18 +64,24 @@ def _type_of(dtype: pl.DataType) -> ColumnType:
     return "number" if dtype.is_numeric() else "string"
 
 
-def _count(strings: pl.Series, options: SourceOptions) -> Cells:
-    """What the cells of a column of text are."""
+def _count(cells: pl.Series, options: SourceOptions) -> Cells:
+    """What the cells of a column of text are. Equal cells are looked at once."""
+    found = cells.value_counts(name="rows")
+    strings, rows = trim(found.get_columns()[0], options), found["rows"]
     numbers, simple = is_number(strings, options), plain(strings, options)
+
+    def count(mask: pl.Series) -> int:
+        return int(rows.filter(mask.fill_null(value=False)).sum())
+
     malformed = 0
     if not is_plain(options):
-        malformed = int((strings.str.contains(malformed_pattern(options.decimal, options.thousands)) & ~numbers).sum())
+        malformed = count(strings.str.contains(malformed_pattern(options.decimal, options.thousands)) & ~numbers)
     return Cells(
-        present=len(strings),
-        integers=int((simple.str.contains(INTEGER) & simple.cast(pl.Int64, strict=False).is_not_null()).sum()),
-        numbers=int(numbers.sum()),
-        booleans=int(strings.str.to_lowercase().is_in(["true", "false"]).sum()),
-        padded=int(simple.str.contains(PADDED).sum()),
+        present=count(strings.is_not_null()),
+        integers=count(simple.str.contains(INTEGER) & simple.cast(pl.Int64, strict=False).is_not_null()),
+        numbers=count(numbers),
+        booleans=count(strings.str.to_lowercase().is_in(["true", "false"])),
+        padded=count(simple.str.contains(PADDED)),
         malformed=malformed,
     )
 
@@ -109,7 +115,8 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
     if kind == "integer" and cells.dtype == pl.Float64:
         # float64 rounds integers beyond 2**53
         cells = table.written(name)
-    numbers, wrong = _numbers(cells, table.options)
+    # what is held as numbers has no NaN to look for
+    numbers, wrong = _numbers(cells, table.options) if name not in table.numbers else (cells.cast(pl.Float64), _none(cells))
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
         values = _integers(cells, numbers, table.options)
@@ -245,8 +252,12 @@ def _numbers(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Se
         wrong = (~is_number(strings, options)).fill_null(value=False)
         return plain(strings.set(wrong, None), options).cast(pl.Float64), wrong
     if cells.dtype.is_numeric():
-        return cells.cast(pl.Float64).fill_nan(None), pl.repeat(value=False, n=len(cells), eager=True)
+        return cells.cast(pl.Float64).fill_nan(None), _none(cells)
     return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
+
+
+def _none(cells: pl.Series) -> pl.Series:
+    return pl.repeat(value=False, n=len(cells), eager=True)
 
 
 def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> pl.Series:
@@ -264,7 +275,7 @@ def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> p
 def _booleans(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
     """Boolean and the mask of cells that are not booleans. true and false are read in any case, 1 and 0 too."""
     if cells.dtype == pl.Boolean:
-        return cells, pl.repeat(value=False, n=len(cells), eager=True)
+        return cells, _none(cells)
     if cells.dtype != pl.String and not cells.dtype.is_integer():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
     strings = trim(cells.cast(pl.String), options).str.to_lowercase()

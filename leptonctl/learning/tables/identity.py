@@ -1,7 +1,6 @@
 """Identities of prepared rows: equal content has equal bytes, so that rows of two versions can be matched. Reads nothing."""
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -47,11 +46,25 @@ def _ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
     ]
 
 
-def rows_digest(ids: Sequence[bytes], contract: Contract) -> str:
-    """`sha256:<hex>` over the column names and types and the row identities in order: to a model, equal cells under other names differ."""
+def rows_digest(frame: pl.DataFrame, contract: Contract) -> str:
+    """`sha256:<hex>` over the names and types of the columns, and all cells in the order of the rows: the target, then the features.
+
+    To a model, equal cells under other names differ. Equal cells give equal bytes, as in `row_ids`.
+    """
     columns: list[Json] = [[column.name, column.type] for column in contract.columns]
-    names = encode([contract.target, contract.target_type, columns])
-    return "sha256:" + hashlib.sha256(len(names).to_bytes(8, "big") + names + b"".join(ids)).hexdigest()
+    names = encode([contract.target, contract.target_type, columns, frame.height])
+    hasher = hashlib.sha256(len(names).to_bytes(8, "big") + names)
+    for name in (contract.target, *contract.names):
+        for cells in frame[name].rechunk().to_frame().iter_slices(ROWS_AT_ONCE):
+            hasher.update(_content(cells[name]))
+    return "sha256:" + hasher.hexdigest()
+
+
+def _content(cells: pl.Series) -> bytes:
+    if cells.dtype != pl.String:
+        return _bits(cells).tobytes()
+    lengths = cells.str.len_bytes().cast(pl.Int64).fill_null(-1).to_numpy()
+    return lengths.astype("<i8").tobytes() + "".join(cells.drop_nulls().to_list()).encode()
 
 
 def _bits(cells: pl.Series) -> np.ndarray:

@@ -53,16 +53,25 @@ def plain(strings: pl.Series, options: SourceOptions) -> pl.Series:
     return numbers.str.replace_all(options.decimal, ".", literal=True)
 
 
-def parsed(strings: pl.Series, options: SourceOptions) -> pl.Series | None:
-    """A column of numbers as Int64 if all are integers, else as Float64; None if a cell is no number, or one with zeros before it."""
+def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) -> pl.Series | None:
+    """A column of numbers as Int64 if all are integers, else as Float64; None if a cell is no number, or one with zeros before it.
+
+    floats: Float64 in any case.
+    """
     numbers = plain(strings, options)
     missing = strings.null_count()
-    values = numbers.cast(pl.Int64, strict=False)
-    if values.null_count() != missing:
+    values = None if floats else numbers.cast(pl.Int64, strict=False)
+    if values is None or values.null_count() != missing:
         values = numbers.cast(pl.Float64, strict=False)
         if values.null_count() != missing or not _are_numbers(numbers, values):
             return None
-    return None if numbers.str.contains(PADDED).any() else values
+    return None if _has_padded(numbers) else values
+
+
+def _has_padded(numbers: pl.Series) -> bool:
+    # looking at all cells with a pattern would take as long as reading the numbers
+    zeros = numbers.str.starts_with("0") | numbers.str.starts_with("-0") | numbers.str.starts_with("+0")
+    return bool(numbers.filter(zeros).str.contains(PADDED).any())
 
 
 def _are_numbers(numbers: pl.Series, values: pl.Series) -> bool:

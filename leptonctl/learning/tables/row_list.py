@@ -15,7 +15,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.learning.outputs import RowList
 from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
 
-ROWS_AT_ONCE = 100_000
+ROWS_AT_ONCE = 1 << 18
 ESCAPE, END = "\x1e", "\x1f"
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 FILES = {"train": "train.rows", "test": "test.rows"}
@@ -70,7 +70,8 @@ class Listing:
         for rows in part.iter_slices(ROWS_AT_ONCE):
             self._records.append(_hashes(_records(rows.select([*self._kinds])), self._key))
             if self._id in self._present:
-                self._ids.append(_hashes(length_prefixed([as_record(rows[self._id])], rows.height), self._key))
+                texts = length_prefixed([as_record(rows[self._id])], rows.height)
+                self._ids.append(_hashes([text.encode() for text in texts], self._key))
 
     def done(self) -> tuple[RowList, Marks]:
         """The list and the marks of all rows."""
@@ -113,26 +114,26 @@ def kind_of(dtype: pl.DataType) -> str:
     return str(dtype).partition("(")[0].lower()
 
 
-def _hashes(texts: list[str], key: bytes | None) -> bytes:
+def _hashes(texts: list[bytes], key: bytes | None) -> bytes:
     """BLAKE2b of each text, keyed with `key`, one after the other."""
     hasher = hashlib.blake2b
     if key is None:
-        return b"".join([hasher(text.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES).digest() for text in texts])
+        return b"".join([hasher(text, digest_size=ID_BYTES).digest() for text in texts])
     mark = hashlib.sha256(b"rows\0" + key).digest()
-    return b"".join([hasher(text.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES, key=mark).digest() for text in texts])
+    return b"".join([hasher(text, digest_size=ID_BYTES, key=mark).digest() for text in texts])
 
 
-def _records(frame: pl.DataFrame) -> list[str]:
+def _records(frame: pl.DataFrame) -> list[bytes]:
     """The cells of each row as one text, from which they could be read back: a missing cell is not an empty one."""
     if not frame.width:
-        return [""] * frame.height
+        return [b""] * frame.height
     cells = frame.select(as_record(column) for column in frame.get_columns())
     records = _joined(cells)
     marks = records.str.count_matches(END, literal=True).sum(), records.str.count_matches(ESCAPE, literal=True).sum()
     if marks != (frame.height * (frame.width - 1), sum(column.null_count() for column in cells.get_columns())):
         escaped = pl.all().str.replace_all(ESCAPE, ESCAPE + "1", literal=True).str.replace_all(END, ESCAPE + "2", literal=True)
         records = _joined(cells.select(escaped))
-    return records.to_list()
+    return records.cast(pl.Binary).to_list()
 
 
 def _joined(cells: pl.DataFrame) -> pl.Series:

@@ -27,6 +27,12 @@ class Shape(Frozen):
     hashed: frozenset[str]
     id: str | None = None
 
+    @property
+    def inferred_texts(self) -> tuple[str, ...]:
+        """The features and the target that are text because their cells are."""
+        names = (name for name in (*self.features, self.target) if self.types[name] == "string" and name not in self.hashed)
+        return tuple(name for name in names if name not in self.declared or self.declared[name].type is None)
+
 
 def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
     """The shape of the first table; the others must have its columns too. Raises ProviderError."""

@@ -52,11 +52,16 @@ def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarr
             raise _impossible(f"The target is numeric: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
-        classes = target.to_numpy() if stratified else None
+        classes = _codes(target) if stratified else None
         train, held_out = train_test_split(rows, test_size=test, random_state=split.seed, stratify=classes)
     except ValueError as error:
         raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
     return train, held_out, stratified
+
+
+def _codes(target: pl.Series) -> np.ndarray:
+    """The classes as numbers in the same order, which are faster to sort than strings."""
+    return target.cast(pl.Enum(target.unique().sort())).to_physical().to_numpy() if target.dtype == pl.String else target.to_numpy()
 
 
 def _has_classes(target: pl.Series) -> bool:

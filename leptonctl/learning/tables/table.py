@@ -1,8 +1,11 @@
 """A data file as read. Columns of plain numbers are held as numbers, which takes a fraction of the memory of their text."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import reduce
+from itertools import accumulate, pairwise
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
@@ -14,11 +17,21 @@ from leptonctl.spi.learning import Source, SourceOptions
 ROWS_AT_ONCE = 1 << 18
 
 
+class Piece(Frozen):
+    """One file of a table: its rows begin at row `start` of the table."""
+
+    name: str
+    path: Path
+    options: SourceOptions
+    start: int
+
+
 class Table(Frozen):
-    """One file as read. `name` is its path as written in the project.
+    """The rows of a file, or of several files of one format. `name` is the path as written in the project.
 
     frame: the columns. Of a format without types they hold text as written, except those in `numbers`: all their cells are numbers
-    or missing, and they are held as Int64 or Float64; `written` reads their text again.
+    or missing, and they are held as Int64 or Float64; `written` reads their text again. pieces: the files, if there are several.
+    kept: the rows of them that are in `frame`, if some were left out.
     """
 
     name: str
@@ -27,12 +40,47 @@ class Table(Frozen):
     options: SourceOptions
     frame: pl.DataFrame
     numbers: Mapping[str, Cells] = {}
+    pieces: tuple[Piece, ...] = ()
+    kept: np.ndarray | None = None
+
+    @property
+    def files(self) -> tuple[Piece, ...]:
+        """The files of the table, also if there is one."""
+        return self.pieces or (Piece(name=self.name, path=self.path, options=self.options, start=0),)
 
     def written(self, name: str) -> pl.Series:
-        """The cells of a column as the file has them."""
+        """The cells of a column as the files have them."""
         if name not in self.numbers:
             return self.frame[name]
-        return _texts(self.path, self.source, self.options, [name])[name]
+        texts = pl.concat([_texts(piece.path, self.source, piece.options, [name])[name] for piece in self.files])
+        return texts if self.kept is None else texts[self.kept]
+
+    def places(self, rows: Sequence[int]) -> list[tuple[str, int]]:
+        """(file, line) of each row of the frame."""
+        numbers = rows if self.kept is None else [int(self.kept[row]) for row in rows]
+        found: dict[int, tuple[str, int]] = {}
+        for piece, after in pairwise((*self.files, None)):
+            assert piece is not None
+            own = [number for number in numbers if number >= piece.start and (after is None or number < after.start)]
+            lines = self.source.line_of(piece.path, piece.options, [number - piece.start for number in own]) if own else []
+            found |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
+        return [found[number] for number in numbers]
+
+
+def join_tables(name: str, tables: Sequence[Table]) -> Table:
+    """Tables of one format and the same columns as one, in their order. No rows of them were left out yet."""
+    first, starts = tables[0], accumulate((table.frame.height for table in tables), initial=0)
+    numbers = {
+        column: reduce(Cells.plus, (table.numbers[column] for table in tables))
+        for column in first.numbers
+        if all(column in table.numbers for table in tables)
+    }
+    frames = [
+        pl.DataFrame([table.frame[column] if column in numbers else table.written(column) for column in first.frame.columns])
+        for table in tables
+    ]  # fmt: skip
+    pieces = [replace(piece, start=start + piece.start) for table, start in zip(tables, starts, strict=False) for piece in table.files]
+    return replace(first, name=name, frame=pl.concat(frames, how="vertical_relaxed"), numbers=numbers, pieces=tuple(pieces))
 
 
 def read_table(
@@ -88,9 +136,10 @@ class _Column:
 
     def add(self, cells: pl.Series) -> None:
         if not self.as_text:
-            numbers = parsed(cells, self._options)
+            floats = bool(self._parts) and self._parts[-1].dtype == pl.Float64
+            numbers = parsed(cells, self._options, floats=floats)
             if numbers is None:
-                numbers = parsed(trim(cells, self._options), self._options)
+                numbers = parsed(trim(cells, self._options), self._options, floats=floats)
             if numbers is not None:
                 self._parts.append(numbers)
                 return

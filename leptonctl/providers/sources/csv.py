@@ -47,7 +47,8 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
     try:
         for block in blocks(path, options, delimiter_of(path, options), names):
             count += block.height
-            yield from (with_missing(part, options) for part in block.iter_slices(at_once))
+            rows = with_missing(block, options) if options.missing else block
+            yield from rows.iter_slices(at_once)
     except Irregular:
         for part in strict_batches(path, options, min(at_once, ROWS_AT_ONCE), skip=count):
             count += part.height
