@@ -17,6 +17,8 @@ from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
 
 ROWS_AT_ONCE = 1 << 18
 ESCAPE, END = "\x1e", "\x1f"
+EXACT = 2**53
+"""The first integer that float64 rounds is the next one."""
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 FILES = {"train": "train.rows", "test": "test.rows"}
 """Names of the artifacts by side."""
@@ -107,7 +109,7 @@ def kind_of(dtype: pl.DataType) -> str:
     """What cells of this type are as text. Integers and float64 are alike: one missing cell makes a column of integers float64."""
     if dtype in TEXT:
         return "text"
-    if dtype.is_integer() or dtype == pl.Float64:
+    if dtype.is_integer() or dtype in (pl.Float64, pl.Null):
         return "number"
     if dtype == pl.Datetime:
         return "datetime" if getattr(dtype, "time_zone", None) is None else "datetime with zone"
@@ -124,13 +126,41 @@ def _hashes(texts: list[bytes], key: bytes | None) -> bytes:
 
 
 def _records(frame: pl.DataFrame) -> list[bytes]:
-    """The cells of each row as one text, from which they could be read back: a missing cell is not an empty one."""
-    if not frame.width:
-        return [b""] * frame.height
-    cells = frame.select(as_record(column) for column in frame.get_columns())
+    """The cells of each row as bytes, from which they could be read back: the numbers, each as a float64, then the others as text."""
+    numbers = [column for column in frame.get_columns() if kind_of(column.dtype) == "number"]
+    others = [as_record(column) for column in frame.get_columns() if kind_of(column.dtype) != "number"]
+    texts = _texts(pl.DataFrame(others)) if others else [b""] * frame.height
+    if not numbers:
+        return texts
+    for column in numbers:
+        if _largest(column) >= EXACT:
+            texts = [text + more for text, more in zip(texts, _in_full(column), strict=True)]
+    width, raw = 8 * len(numbers), np.column_stack([_bits(column) for column in numbers]).tobytes()
+    return [raw[row * width : (row + 1) * width] + text for row, text in enumerate(texts)]
+
+
+def _bits(cells: pl.Series) -> np.ndarray:
+    """Numbers as float64, where a missing one is NaN and 0.0 equals -0.0."""
+    values = cells.cast(pl.Float64, strict=False).fill_nan(None).fill_null(float("nan")).to_numpy()
+    return values.astype("<f8") + 0.0 if cells.dtype.is_float() else values.astype("<f8")
+
+
+def _largest(cells: pl.Series) -> int:
+    return max(abs(int(end or 0)) for end in (cells.min(), cells.max())) if cells.dtype in (pl.Int64, pl.UInt64) else 0  # type: ignore[arg-type]
+
+
+def _in_full(cells: pl.Series) -> list[bytes]:
+    """The digits of the integers that float64 rounds, and nothing for others."""
+    large = (cells >= EXACT) | (cells <= -EXACT)
+    digits = pl.lit(f"{END}{cells.name}{ESCAPE}=") + cells.cast(pl.String)
+    return pl.select(pl.when(large).then(digits).otherwise(pl.lit("")).cast(pl.Binary).fill_null(b"")).to_series().to_list()
+
+
+def _texts(cells: pl.DataFrame) -> list[bytes]:
+    """Cells as one text for each row, from which they could be read back: a missing cell is not an empty one."""
     records = _joined(cells)
     marks = records.str.count_matches(END, literal=True).sum(), records.str.count_matches(ESCAPE, literal=True).sum()
-    if marks != (frame.height * (frame.width - 1), sum(column.null_count() for column in cells.get_columns())):
+    if marks != (cells.height * (cells.width - 1), sum(column.null_count() for column in cells.get_columns())):
         escaped = pl.all().str.replace_all(ESCAPE, ESCAPE + "1", literal=True).str.replace_all(END, ESCAPE + "2", literal=True)
         records = _joined(cells.select(escaped))
     return records.cast(pl.Binary).to_list()
