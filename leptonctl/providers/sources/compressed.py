@@ -19,6 +19,7 @@ LARGE = 256 * 2**20
 MOST_RATIO = 200
 """More than LARGE bytes from less than a two-hundredth of them is no table: tables of real numbers shrink to a tenth."""
 ZSTD_BLOCK = 128 * 2**10
+CONTROLS = [chr(code) for code in range(1, 32) if chr(code) not in "\t\n\r"]
 _MAGIC, _SKIPPABLE = 0xFD2FB528, 0x184D2A50
 _RAW, _RLE, _COMPRESSED = 0, 1, 2
 
@@ -78,17 +79,21 @@ def _unpack_zstd(path: Path) -> bytes:
 
     data = path.read_bytes()
     _require_proportion(path, len(data), sum(_zstd_sizes(data)))
-    try:
-        # a row ends at a zero byte and a cell at 0x01, so a text that has neither is one cell
-        frame = pl.read_csv(data, has_header=False, separator="\x01", quote_char=None, eol_char="\0", infer_schema=False)
-    except pl.exceptions.NoDataError:
-        return b""
-    except pl.exceptions.PolarsError as problem:
-        if "utf-8" not in str(problem):
-            raise Damaged from problem
-        raise _not_utf8(path) from problem
-    rows = frame.select(pl.concat_str(pl.all().fill_null(""), separator="\x01")).to_series().to_list()
-    return "\0".join(rows).encode()
+    while _number(data, 0, 4) & ~0xF == _SKIPPABLE:
+        data = data[8 + _number(data, 4, 4) :]
+    for separator in CONTROLS:
+        try:
+            # a text with neither the separator nor a zero byte is one cell
+            frame = pl.read_csv(data, has_header=False, separator=separator, quote_char=None, eol_char="\0", infer_schema=False)
+        except pl.exceptions.NoDataError:
+            return b""
+        except pl.exceptions.PolarsError as problem:
+            if "utf-8" in str(problem):
+                raise _not_utf8(path) from problem
+        else:
+            if frame.width == 1:
+                return "\0".join(frame.to_series().fill_null("").to_list()).encode()
+    raise Damaged
 
 
 def _not_utf8(path: Path) -> ProviderError:

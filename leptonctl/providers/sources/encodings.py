@@ -10,12 +10,14 @@ from leptonctl.providers.sources.compressed import open_bytes
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CHUNK = 1 << 20
 SAMPLE = 1 << 14
 EAST_ASIAN = ("shift_jis", "euc_jp", "gb18030", "euc_kr", "big5")
-MOSTLY = 0.5
+MOSTLY, MOST_LOWER, WORD = 0.5, 0.7, 3
+"""Bytes beyond ASCII in a row: more than in words of Latin letters."""
 DOS_LETTERS = (0x80, 0xA5)
 """Where the code pages of DOS have their accented letters; those of Windows have signs and nothing there."""
 
@@ -45,9 +47,13 @@ def likely(sample: bytes) -> tuple[str, ...]:
     high = sum(runs)
     if not high:
         return ()
-    if sum(length for length in runs if length > 1) > MOSTLY * high:
-        eastern = tuple(name for name in EAST_ASIAN if _letters(sample, name) > 1 - MOSTLY / 10)[:2]
-        return eastern or tuple(sorted(("cp1251", "koi8-r", "cp1253"), key=lambda name: -_lower_case(sample, name))[:2])
+    words = sum(length for length in runs if length >= WORD) > MOSTLY * high
+    alphabets = sorted(("cp1251", "koi8-r", "cp1253"), key=lambda name: -_share(sample, name, str.islower))[:2]
+    if words and _share(sample, alphabets[0], str.islower) > MOST_LOWER:
+        return tuple(alphabets)
+    eastern = tuple(name for name in EAST_ASIAN if _is_eastern(sample, name))
+    if eastern or words:
+        return eastern[:2] or tuple(alphabets)
     if sum(DOS_LETTERS[0] <= byte < DOS_LETTERS[1] for byte in sample) > MOSTLY * high:
         return ("cp850", "cp437")
     return ("cp1252", "latin-1") if _decoded(sample, "cp1252") is not None else ("latin-1",)
@@ -81,13 +87,14 @@ def _decoded(sample: bytes, encoding: str) -> str | None:
         return None
 
 
-def _letters(sample: bytes, encoding: str) -> float:
-    """The share of letters among the characters beyond ASCII."""
+def _share(sample: bytes, encoding: str, holds: Callable[[str], bool]) -> float:
+    """The share of the characters beyond ASCII of which something holds. A wrong code page mixes upper and lower case."""
     high = [c for c in _decoded(sample, encoding) or "" if not c.isascii()]
-    return sum(c.isalpha() and c < "\ue000" for c in high) / len(high) if high else 0.0
+    return sum(map(holds, high)) / len(high) if high else 0.0
 
 
-def _lower_case(sample: bytes, encoding: str) -> float:
-    """The share of lower-case letters among the characters beyond ASCII: a wrong code page mixes the cases up."""
-    high = [c for c in _decoded(sample, encoding) or "" if not c.isascii()]
-    return sum(c.islower() for c in high) / len(high) if high else 0.0
+def _is_eastern(sample: bytes, encoding: str) -> bool:
+    """Whether the bytes are letters that stand together: accents read as East Asian characters stand among ASCII letters."""
+    text = _decoded(sample, encoding) or ""
+    together = sum(map(len, re.findall(r"[^\x00-\x7f]{2,}", text)))
+    return together >= MOST_LOWER * max(1, sum(not c.isascii() for c in text)) and _share(sample, encoding, str.isalpha) > MOST_LOWER

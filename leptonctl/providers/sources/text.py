@@ -142,10 +142,13 @@ def frame(columns: dict[str, list[str | None]]) -> pl.DataFrame:
 
 
 def with_missing(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
-    """The table with null for empty cells and for the strings in `missing_values`."""
+    """The table with null for empty cells and for the strings in `missing_values`, also where they are numbers: `-999`."""
     import polars as pl
     import polars.selectors as cs
 
     missing = pl.Series(["", *options.missing], dtype=pl.String)
-    strings = cs.string()
-    return table.with_columns(pl.when(~strings.is_in(missing.implode())).then(strings).name.keep())
+    numbers = missing.cast(pl.Float64, strict=False).drop_nulls()
+    return table.with_columns(
+        pl.when(~cs.string().is_in(missing.implode())).then(cs.string()).name.keep(),
+        *([pl.when(~cs.numeric().cast(pl.Float64).is_in(numbers.implode())).then(cs.numeric()).name.keep()] if len(numbers) else ()),
+    )
