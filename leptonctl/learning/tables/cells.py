@@ -112,11 +112,10 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
         values, wrong = _booleans(table.written(name), table.options)
         return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
     cells = table.frame[name]
-    if kind == "integer" and cells.dtype == pl.Float64:
-        # float64 rounds integers beyond 2**53
-        cells = table.written(name)
-    # what is held as numbers has no NaN to look for
-    numbers, wrong = _numbers(cells, table.options) if name not in table.numbers else (cells.cast(pl.Float64), _none(cells))
+    # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
+    is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
+    cells = cells if is_held else table.written(name)
+    numbers, wrong = (cells.cast(pl.Float64), _none(cells)) if is_held else _numbers(cells, table.options)
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
         values = _integers(cells, numbers, table.options)
