@@ -25,6 +25,7 @@ FIELDS: Mapping[str, Path] = {
     "average-needs-two-classes": ("evaluate", "average"),
     "bad-delimiter": ("delimiter",),
     "empty-split": ("split",),
+    "header-width": ("header",),
     "missing-secret": ("privacy", "key"),
     "split-impossible": ("split",),
     "too-few-rows-for-folds": ("evaluate", "cross_validation"),

@@ -1,6 +1,6 @@
 """Opens data files that may be compressed: gzip (.gz) and Zstandard (.zst). What would unpack out of all proportion is refused.
 
-Zstandard is not in the standard library before Python 3.14; polars reads it, as text in UTF-8 and as a whole (ADR 0053).
+Zstandard is not in the standard library before Python 3.14; polars reads it, as text in UTF-8 and as a whole.
 """
 
 from __future__ import annotations
