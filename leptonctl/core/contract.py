@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from leptonctl.core.codec import Record, convert
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, fields, replace
 from leptonctl.core.values import Json
 
@@ -33,10 +34,29 @@ class Checks(Record):
     nullable: bool | None = None
 
 
+class Words(Record):
+    """The words of a boolean column, in any case: those that mean true and those that mean false."""
+
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+
+    def value(self, text: str) -> bool | None:
+        """What a word means; None when it is none of them. White space around it does not count."""
+        word = text.strip(" \t").casefold()
+        if any(word == one.casefold() for one in self.true):
+            return True
+        return False if any(word == one.casefold() for one in self.false) else None
+
+
+WORDS = Words(true=("true", "yes", "1"), false=("false", "no", "0"))
+"""The words of a column that is declared as boolean and names none."""
+
+
 class Column(Record):
     """One feature. `fill` replaces missing cells first; `nullable` says whether a cell may still be missing after that.
 
     hash: all artifacts hold the cells hashed, and the column is then a string; requests carry them raw. declared: YAML names it.
+    words: those that YAML declares for a boolean column.
     """
 
     name: str
@@ -48,16 +68,22 @@ class Column(Record):
     values: tuple[Scalar, ...] | None = None
     hash: bool = False
     declared: bool = False
+    words: Words | None = None
 
 
 class Contract(Record):
-    """`columns` are the features in file order; `classes` are sorted, None for a numeric target. `id` is the column that names a row."""
+    """`columns` are the features in file order; `classes` are sorted, None for a numeric target. `id` is the column that names a row.
+
+    `dates` are the columns whose parts are among the features, and `ignored` those that nobody reads.
+    """
 
     target: str
     target_type: ColumnType
     classes: tuple[int | str, ...] | None
     columns: tuple[Column, ...]
     id: str | None = None
+    dates: tuple[DateColumn, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +95,14 @@ class Contract(Record):
         Raises BadRecord when a check is malformed.
         """
         checks = {name: convert(dict(block), Checks) for name, block in declared.items()}
-        return replace(self, columns=tuple(_rechecked(c, checks.get(c.name, Checks())) for c in self.columns))
+        dates = tuple(_rechecked_date(date, checks.get(date.name, Checks())) for date in self.dates)
+        nullable = {name: Checks(nullable=date.nullable) for date in dates for name in date.names}
+        columns = tuple(_rechecked(c, nullable.get(c.name) or checks.get(c.name, Checks())) for c in self.columns)
+        return replace(self, columns=columns, dates=dates)
+
+
+def _rechecked_date(date: DateColumn, checks: Checks) -> DateColumn:
+    return date if checks.nullable is None or date.fill is not None else replace(date, nullable=checks.nullable)
 
 
 def _rechecked(column: Column, checks: Checks) -> Column:

@@ -24,6 +24,10 @@ class Notice(Record):
 
 
 WORDS: Mapping[str, Diagnostic] = {
+    "no_target": Diagnostic(
+        id="no-target", severity="note", summary="Rows without a target are left out",
+        detail="{count} rows have no target{lines}", hint="write the targets into the file to use these rows",
+    ),
     "constant": Diagnostic(
         id="constant-column", severity="warning", summary="A column has one value in all rows", detail="nothing can be learned from it",
         hint="leave it out with `features:`",

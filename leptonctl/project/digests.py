@@ -124,7 +124,7 @@ def stat_of(path: Path) -> list[int]:
         raise ProviderError(
             "A data source is not a file",
             detail=f'"{path.name}" is a folder or a device.',
-            hint="name one file",
+            hint="name a file, or a folder that holds data files",
             id="not-a-file",
             file=str(path),
         )
@@ -166,6 +166,16 @@ class DataFiles:
                 id="outside-project",
             )
         return path
+
+    def folder(self, relative: str) -> Path:
+        """The folder that `relative` names, links resolved. Raises `outside-project` as `file` does."""
+        return self.file(relative) if relative else self._folder("")
+
+    def is_folder(self, relative: str) -> bool:
+        """Whether there is a folder of this name, inside or not."""
+        with contextlib.suppress(OSError, ValueError):
+            return (self._root / relative).is_dir()
+        return False
 
     def _resolve(self, relative: str) -> Path:
         folder, _, name = relative.rpartition("/")

@@ -167,7 +167,7 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
         "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String,
     }  # fmt: skip
     assert made.outputs["rows_digest"]["train"] == rows_digest(made.frame("train"), made.contract)
-    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile"]
+    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile", "left_out"]
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,7 @@ def test_all_violations_are_reported_together_with_counts_and_lines(tmp_path: Pa
     sentences = error.detail.splitlines()
     assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in sentences
     assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in sentences
-    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in sentences
+    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63): "z"' in sentences
     assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in sentences
     assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in sentences
 

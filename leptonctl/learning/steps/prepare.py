@@ -12,13 +12,16 @@ import polars as pl
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import plain
 from leptonctl.core.contract import Checks, Column, Contract, key_mark
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
+from leptonctl.core.observed import files_digest
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
+from leptonctl.learning.tables.dates import Dates, read_dates
 from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.number_like import notices as number_like_notices
@@ -26,9 +29,11 @@ from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.recheck import FIRST_ROWS, profile_of
 from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
+from leptonctl.learning.tables.several import joined, refuse_other_columns
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of, text_columns
 from leptonctl.learning.tables.split import split_rows
 from leptonctl.learning.tables.table import Table, read_table
+from leptonctl.learning.tables.targets import first_left_out, left_out, with_targets
 from leptonctl.project.digests import digest_of, stat_of
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
@@ -45,12 +50,15 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     key = _key(request.privacy, bench)
     sources = [source for source in (request.source, request.test_source) if source is not None]
     listings = [Listing(source.format, id=request.id, privacy=_keyed(request.privacy or Privacy(), key)) for source in sources]
-    tables = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
+    read = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
+    tables = with_targets(request, read)
     bench.progress(message="checking the contract")
     shape = shape_of(request, tables)
-    cells = _cells(shape, tables)
-    contract = _contract(shape, cells)
+    private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
+    cells, dates = _cells(shape, tables, private)
+    contract = _contract(shape, cells, [date.column for date in dates])
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
+    parts = [part.with_columns([date.texts[place] for date in dates]) for place, part in enumerate(parts)]
     if shape.id is not None:
         marks = row_marks(tables, shape.id, key)
         parts = [part.with_columns(mark) for part, mark in zip(parts, marks, strict=True)]
@@ -59,7 +67,6 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
     row_lists, listed = _row_lists(request, tables, places, listings)
-    private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows)) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
     outputs = PrepareOutputs(
@@ -68,6 +75,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         contract=contract,
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
         checks=[
+            *_left_out(request, read, tables),
             *number_like_notices(tables, shape.inferred_texts),
             *_notices(shape, cells[0]),
             *_unseen_classes(sides, contract),
@@ -75,12 +83,28 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         ],
         stratified=stratified,
         profile=_profile(cells, private),
+        left_out=left_out(read, tables),
     )
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 
 def _read(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Listing) -> Table:
-    """The file's rows. Raises ProviderError (source-changed) unless it has the expected digest and did not change while it was read."""
+    """The rows of the source. Raises ProviderError (source-changed) unless its files have the expected digests."""
+    if not source.parts:
+        return _read_file(source, request, bench, listing)
+    if source.digest is not None and files_digest((part.path, part.digest) for part in source.parts) != source.digest:
+        raise _changed(source.path)
+    tables: list[Table] = []
+    for part in source.parts:
+        file = replace(source, path=part.path, digest=part.digest, options=part.options or source.options, parts=())
+        if tables:
+            refuse_other_columns(tables[0], part.path, providers().sources[file.format].columns(bench.project / part.path, file.options))
+        tables.append(_read_file(file, request, bench, listing))
+    return joined(source.path, tables, text=text_columns(request))
+
+
+def _read_file(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Listing) -> Table:
+    """The rows of one file. Raises ProviderError (source-changed) when it changed while it was read, too."""
     path = bench.project / source.path
     bench.progress(message=f"reading {source.path}")
     before = stat_of(path)
@@ -95,14 +119,18 @@ def _read(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Lis
         problem.file = source.path
         raise
     if table is None or stat_of(path) != before:
-        raise ProviderError(
-            "The data has changed",
-            detail=f"{source.path} no longer has the bytes that were planned or pinned.",
-            hint="plan again; for pinned data, restore the file, or declare a new version for the new data and run `leptonctl pin`",
-            id="source-changed",
-            file=source.path,
-        )
+        raise _changed(source.path)
     return table
+
+
+def _changed(path: str) -> ProviderError:
+    return ProviderError(
+        "The data has changed",
+        detail=f"{path} no longer has the bytes that were planned or pinned.",
+        hint="plan again; for pinned data, restore the file, or declare a new version for the new data and run `leptonctl pin`",
+        id="source-changed",
+        file=path,
+    )
 
 
 def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
@@ -120,13 +148,14 @@ def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
     return key
 
 
-def _cells(shape: Shape, tables: Sequence[Table]) -> list[dict[str, pl.Series]]:
-    """The columns of every table, typed, filled and checked. Raises one ProviderError with all faults."""
+def _cells(shape: Shape, tables: Sequence[Table], private: Collection[str | None]) -> tuple[list[dict[str, pl.Series]], list[Dates]]:
+    """The columns of every table, typed, filled and checked, and the dates whose parts are among them. Raises one error with all faults."""
     faults: list[Fault] = []
     cells = [{name: _column(shape, table, name, faults) for name in shape.types if name in table.frame.columns} for table in tables]
+    dates = [read_dates(tables, name, shape.declared[name], faults) for name in shape.dates]
     if faults:
-        raise contract_error(faults)
-    return cells
+        raise contract_error(faults, private)
+    return [columns | {n: p for d in dates for n, p in d.parts[place].items()} for place, columns in enumerate(cells)], dates
 
 
 def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Series:
@@ -141,22 +170,27 @@ def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Se
             column=name,
         )
     is_target = name == shape.target
-    values, wrong = typed(table, name, kind, single=not is_target)
     column = declared_column(name, kind, declared)
+    values, wrong = typed(table, name, kind, single=not is_target, words=column.words)
     values = filled(values, column.fill, kind, name)
     required = is_target or (declared is not None and declared.nullable is False)
     unique = declared is not None and declared.unique is True
     # a cell of the wrong type was read as null and must not be reported as missing too
-    faults += wrong or check(table, column, values, required=required, unique=unique)
+    faults += wrong or check(table, column, values, required=required, unique=unique, target=is_target)
     return values
 
 
-def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]]) -> Contract:
+def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[DateColumn]) -> Contract:
     classes = None
     if shape.target_type != "number":
         classes = tuple(sorted(set(pl.concat([_target(columns[shape.target], shape) for columns in cells]).to_list())))
-    columns = tuple(_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features)
-    return Contract(target=shape.target, target_type=shape.target_type, classes=classes, columns=columns, id=shape.id)
+    nullable = {name: date.nullable for date in dates for name in date.names}
+    columns = [_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features]
+    columns = [replace(column, nullable=nullable.get(column.name, column.nullable)) for column in columns]
+    return Contract(
+        target=shape.target, target_type=shape.target_type, classes=classes, columns=tuple(columns), id=shape.id,
+        dates=tuple(dates), ignored=shape.ignored,
+    )  # fmt: skip
 
 
 def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Column:
@@ -193,7 +227,7 @@ def _places(request: PrepareInputs, tables: Sequence[Table], target: pl.Series) 
     """The table and the row numbers of the training and test rows, and whether they were stratified."""
     if len(tables) > 1:
         return {side: (table, np.arange(tables[table].frame.height)) for side, table in (("train", 0), ("test", 1))}, False
-    train, test, stratified = split_rows(request.split, tables[0], target)
+    train, test, stratified = split_rows(request.split, tables[0], target, request.columns)
     return {"train": (0, train), "test": (0, test)}, stratified
 
 
@@ -208,23 +242,36 @@ def _row_lists(
 ) -> tuple[dict[str, RowList], dict[str, Marks]]:
     """By what the rows of each side are known."""
     listed = [listing.done() for listing in listings]
-    marks = {side: listed[table][1].take(rows) for side, (table, rows) in places.items()}
+    marks = {side: listed[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
+
+
+def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
+    """The numbers of rows of a table among all rows of its files."""
+    return rows if table.kept is None else table.kept[rows]
 
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
     checks = dict.fromkeys(Checks.__struct_fields__) | {"unique": None}
-    options = replace(table.options, encoding="", delimiter=None, header=True, skip_rows=0)
+    reduced = [replace(piece.options, encoding="", delimiter=None, header=True, skip_rows=0) for piece in table.files]
+    options = {digest(plain(one)) for one in reduced}
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
-    return {"": digest(plain(options)), **columns}
+    return {"": next(iter(options)) if len(options) == 1 else digest([*sorted(options)]), **columns}
 
 
 def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str | None]) -> dict[str, ColumnProfile]:
     """The profile of every column that is not private, over all tables."""
     names = dict.fromkeys(name for table in cells for name in table if name not in private)
     return {name: profile_of(pl.concat([table[name] for table in cells if name in table])) for name in names}
+
+
+def _left_out(request: PrepareInputs, before: Sequence[Table], after: Sequence[Table]) -> Iterator[Notice]:
+    count = left_out(before, after)
+    if count:
+        lines = first_left_out(before, after, SHOWN_LINES)
+        yield Notice(check="no_target", column=request.target, count=count, lines=lines, severity="note")
 
 
 def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
@@ -255,8 +302,8 @@ def _leaks(
     table, rows = places["test"]
     if len(shared) >= (1 if len(tables) > 1 else max(2, SHARED * len(rows))):
         first = rows[shared[:SHOWN_LINES]].tolist()
-        lines = tables[table].source.line_of(tables[table].path, tables[table].options, first)
-        yield Notice(check="learned_rows", count=len(shared), lines=tuple(lines))
+        lines = () if tables[table].pieces else tuple(line for _, line in tables[table].places(first))
+        yield Notice(check="learned_rows", count=len(shared), lines=lines)
     target = cells[0][shape.target]
     for name in shape.features:
         if tells(cells[0][name], target):

@@ -4,11 +4,12 @@ Numbers are decimal (`numbers` says how they are written) and read to the neares
 ignored.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
-from leptonctl.core.contract import TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches, missing_columns
+from leptonctl.core.contract import TYPE_PHRASES, WORDS, Cells, Column, ColumnType, Scalar, Words, infer_type, matches, missing_columns
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
@@ -17,25 +18,30 @@ from leptonctl.learning.tables.table import Table, trim
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 EXACT = 2**53
-SHOWN_LINES = 10
+SHOWN_LINES, SHOWN_VALUES, LONGEST_VALUE = 10, 5, 40
+NOT_BOOLEAN = "not a boolean"
 
 
 class Fault(Frozen):
-    """Rows of a table that break one rule of one column. `check` is the rule's name, `description` completes "N cells are"."""
+    """Rows of a table that break one rule of one column. `check` is the rule's name, `description` completes "N cells are".
+
+    values: some of the cells, where seeing them helps. Those of a private column are not shown.
+    """
 
     table: Table
     column: str
     check: str
     description: str
     rows: pl.Series
+    values: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         return len(self.rows)
 
-    def lines(self) -> list[int]:
-        """The file lines of the first rows."""
-        return self.table.source.line_of(self.table.path, self.table.options, self.rows.head(SHOWN_LINES).to_list())
+    def places(self) -> list[tuple[str, int]]:
+        """The files and lines of the first rows."""
+        return self.table.places(self.rows.head(SHOWN_LINES).to_list())
 
 
 def infer(tables: Sequence[Table], name: str) -> ColumnType:
@@ -101,16 +107,17 @@ def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) 
     )
 
 
-def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> tuple[pl.Series, list[Fault]]:
+def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, words: Words | None = None) -> tuple[pl.Series, list[Fault]]:
     """The column as Float64, Int64, Boolean or String, null for missing, and the faults of its cells.
 
-    `single`: the column will be stored as float32, so larger numbers are faults.
+    `single`: the column will be stored as float32, so larger numbers are faults. `words`: those declared for a boolean column.
     """
     if kind == "string":
         return as_text(table, name), []
     if kind == "boolean":
-        values, wrong = _booleans(table.written(name), table.options)
-        return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
+        texts = table.written(name)
+        values, wrong = booleans(texts, words, table.options)
+        return values, [with_values(fault, texts) for fault in _faults(table, name, [("type", NOT_BOOLEAN, wrong)])]
     cells = table.frame[name]
     # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
     is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
@@ -163,11 +170,11 @@ def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) 
     return values.fill_null(pl.lit(fill, dtype=values.dtype))
 
 
-def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False) -> list[Fault]:
+def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False, target: bool = False) -> list[Fault]:
     """The faults beyond the type: missing cells, min, max, allowed values, duplicates."""
     rules: list[tuple[str, str, pl.Series]] = []
     if required:
-        rules.append(("missing", "missing where the contract requires a value", values.is_null()))
+        rules.append(("target" if target else "missing", "missing where the contract requires a value", values.is_null()))
     if column.min is not None and values.dtype.is_numeric():
         rules.append(("min", f"below the minimum {column.min}", values < column.min))
     if column.max is not None and values.dtype.is_numeric():
@@ -176,11 +183,13 @@ def check(table: Table, column: Column, values: pl.Series, *, required: bool, un
         dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        rules.append(("values", "not among the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
+        unlisted = ~numbers.is_in(allowed.implode()) & values.is_not_null()
+        filled_in = column.fill is not None and bool((values == column.fill).filter(unlisted).any())
+        rules.append(("values", "not among the allowed values" + (", as the fill value is not" if filled_in else ""), unlisted))
     if unique:
         repeated = ~values.is_first_distinct() & values.is_not_null()
         rules.append(("unique", "equal to a cell of an earlier row", repeated))
-    return list(_faults(table, column.name, rules))
+    return [with_values(f, values) if f.check == "values" else f for f in _faults(table, column.name, rules)]
 
 
 def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None) -> Column:
@@ -191,7 +200,8 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
     if declared is None:
         return Column(name=name, type=kind)
     column = Column(
-        name=name, type=kind, fill=declared.missing, declared=True, min=declared.min, max=declared.max, values=declared.values
+        name=name, type=kind, fill=declared.missing, declared=True, min=declared.min, max=declared.max, values=declared.values,
+        words=declared.words,
     )  # fmt: skip
     if kind in ("string", "boolean") and not (column.min is None and column.max is None):
         raise ProviderError(
@@ -206,26 +216,48 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
     return column
 
 
-def contract_error(faults: Sequence[Fault]) -> ProviderError:
-    """One error for all faults, with their counts and first lines. Its message contains no cell of the data."""
+def with_values(fault: Fault, cells: pl.Series) -> Fault:
+    """The fault with some of its cells, shortened."""
+    distinct = cells.gather(fault.rows).cast(pl.String).drop_nulls().unique(maintain_order=True).head(SHOWN_VALUES).to_list()
+    return replace(fault, values=tuple(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…" for text in distinct))
+
+
+def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()) -> ProviderError:
+    """One error for all faults, with their counts and first lines. It shows no cell of a private column."""
     first = faults[0]
-    sentences = []
-    for fault in faults:
-        lines = ", ".join(str(line) for line in fault.lines()) + (", …" if fault.count > SHOWN_LINES else "")
-        cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
-        sentences.append(f'{fault.table.name}: column "{fault.column}": {cells} {fault.description} (line {lines})')
-    has_wrong_type = any(fault.check == "type" for fault in faults)
+    file, line = first.places()[0]
     return ProviderError(
         "The data breaks its contract",
-        detail="\n".join(sentences),
-        hint="correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
-        if has_wrong_type
-        else "correct the rows, or loosen the column's rule under `columns`",
+        detail="\n".join(_sentence(fault, private) for fault in faults),
+        hint=_hint(faults),
         id="data-contract",
-        file=first.table.name,
-        line=first.lines()[0],
+        file=file,
+        line=line,
         column=first.column,
     )
+
+
+def _sentence(fault: Fault, private: Collection[str | None]) -> str:
+    places = fault.places()
+    more = ", …" if fault.count > SHOWN_LINES else ""
+    if fault.table.pieces:
+        start, lines = "", ", ".join(f"{file}:{line}" for file, line in places)
+    else:
+        start, lines = f"{fault.table.name}: ", "line " + ", ".join(str(line) for _, line in places)
+    cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
+    shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in fault.values) if fault.column not in private else ""
+    return f'{start}column "{fault.column}": {cells} {fault.description} ({lines}{more}){f": {shown}" if shown else ""}'
+
+
+def _hint(faults: Sequence[Fault]) -> str:
+    checks = {fault.check for fault in faults}
+    if any(fault.check == "type" and fault.description == NOT_BOOLEAN for fault in faults):
+        return "correct the rows, or name the words of the column: `when_true: [WORD], when_false: [WORD]`"
+    if "type" in checks:
+        return "correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+    if "target" in checks:
+        return "correct the rows, or leave out those without a target: `target_missing: drop`"
+    return "correct the rows, or loosen the column's rule under `columns`"
 
 
 def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
@@ -271,12 +303,23 @@ def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> p
     return pl.select(pl.coalesce(exact, rounded)).to_series()
 
 
-def _booleans(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
-    """Boolean and the mask of cells that are not booleans. true and false are read in any case, 1 and 0 too."""
+def booleans(cells: pl.Series, words: Words | None, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
+    """Boolean and the mask of cells that are not booleans. A declared word means what it says even if it is a marker of missing cells."""
     if cells.dtype == pl.Boolean:
         return cells, _none(cells)
-    if cells.dtype != pl.String and not cells.dtype.is_integer():
+    if cells.dtype != pl.String and not cells.dtype.is_numeric():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
-    strings = trim(cells.cast(pl.String), options).str.to_lowercase()
-    values = strings.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
-    return values, values.is_null() & strings.is_not_null()
+    strings = _whole_numbers(cells).str.strip_chars(" \t")
+    known = {text: (words or WORDS).value(text) for text in strings.drop_nulls().unique().to_list()}
+    meant = {text: value for text, value in known.items() if value is not None}
+    values = strings.replace_strict(meant, default=None, return_dtype=pl.Boolean)
+    return values, values.is_null() & trim(strings, options).is_not_null()
+
+
+def _whole_numbers(cells: pl.Series) -> pl.Series:
+    """Numbers as text, 1.0 as `1`: with one missing cell a column of 0 and 1 is float in other libraries."""
+    if not cells.dtype.is_float():
+        return cells.cast(pl.String)
+    cells = cells.fill_nan(None)
+    whole = (cells == cells.floor()).fill_null(value=False)
+    return pl.select(pl.when(whole).then(cells.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(cells.cast(pl.String))).to_series()

@@ -63,5 +63,5 @@ def _pairs(ids: Sequence[pl.Series]) -> Iterator[tuple[tuple[int, int], tuple[in
 
 
 def _place(tables: Sequence[Table], place: tuple[int, int]) -> str:
-    table = tables[place[0]]
-    return f"{table.name}:{table.source.line_of(table.path, table.options, [place[1]])[0]}"
+    file, line = tables[place[0]].places([place[1]])[0]
+    return f"{file}:{line}"

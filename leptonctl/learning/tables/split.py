@@ -1,21 +1,24 @@
-"""Divides rows into training and test rows, by one of four reproducible methods. Owns the errors about impossible splits."""
+"""Divides rows into training and test rows, by one of five reproducible methods. Owns the errors about impossible splits."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import share
-from leptonctl.learning.inputs import ColumnSplit, HashSplit, RandomSplit, Split
+from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
 from leptonctl.learning.tables.cells import Fault, as_text, contract_error
 from leptonctl.learning.tables.table import Table
+from leptonctl.learning.tables.times import newest
 from leptonctl.spi.learning import ProviderError
 
 FEW_CLASSES = 20
 """An integer target with more distinct values is stratified only when the YAML asks for it."""
 
 
-def split_rows(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def split_rows(split: Split, table: Table, target: pl.Series, columns: Mapping[str, DeclaredColumn]) -> tuple[np.ndarray, np.ndarray, bool]:
     """The row numbers of the training and test rows in order, and whether they were stratified. Raises ProviderError."""
-    train, test, stratified = _sides(split, table, target)
+    train, test, stratified = _sides(split, table, target, columns)
     for rows, side in ((train, "training"), (test, "test")):
         if not len(rows):
             raise ProviderError(
@@ -28,13 +31,15 @@ def split_rows(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarra
     return train, test, stratified
 
 
-def _sides(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def _sides(split: Split, table: Table, target: pl.Series, columns: Mapping[str, DeclaredColumn]) -> tuple[np.ndarray, np.ndarray, bool]:
     if isinstance(split, RandomSplit):
         return _random(split, target)
     if isinstance(split, HashSplit):
         return *_by_hash(table, split.by, split.test), False
     if isinstance(split, ColumnSplit):
         return *_by_column(table, split.column), False
+    if isinstance(split, TimeSplit):
+        return *newest(split, table, columns.get(split.time)), False
     raise _impossible("`method: source` reads the test rows from a test source, but none is declared.", "name the file under `test:`")
 
 

@@ -1,8 +1,7 @@
 """A data file as read. Columns of plain numbers are held as numbers, which takes a fraction of the memory of their text."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import reduce
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -65,22 +64,6 @@ class Table(Frozen):
             lines = self.source.line_of(piece.path, piece.options, [number - piece.start for number in own]) if own else []
             found |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
         return [found[number] for number in numbers]
-
-
-def join_tables(name: str, tables: Sequence[Table]) -> Table:
-    """Tables of one format and the same columns as one, in their order. No rows of them were left out yet."""
-    first, starts = tables[0], accumulate((table.frame.height for table in tables), initial=0)
-    numbers = {
-        column: reduce(Cells.plus, (table.numbers[column] for table in tables))
-        for column in first.numbers
-        if all(column in table.numbers for table in tables)
-    }
-    frames = [
-        pl.DataFrame([table.frame[column] if column in numbers else table.written(column) for column in first.frame.columns])
-        for table in tables
-    ]  # fmt: skip
-    pieces = [replace(piece, start=start + piece.start) for table, start in zip(tables, starts, strict=False) for piece in table.files]
-    return replace(first, name=name, frame=pl.concat(frames, how="vertical_relaxed"), numbers=numbers, pieces=tuple(pieces))
 
 
 def read_table(
