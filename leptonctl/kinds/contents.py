@@ -66,10 +66,10 @@ def content_of(
         return None, [error("missing-source", "Dataset version names no source file", detail, span=span, hint="add `source: PATH`")]
     seen = {entry.path: facts.get(source_key(entry.reader, entry.path), SourceFacts()) for entry in named}
     pinned = isinstance(block.get("digest"), str)
-    problems = [problem for entry in named for problem in _unusable(entry, seen[entry.path], pinned=pinned)]
-    provider, errors = _provider(named, seen, catalog)
-    problems += errors
-    if problems or provider is None:
+    foreign = [entry for entry in named if _is_foreign(entry.path, seen[entry.path], catalog)]
+    problems = [] if foreign else [problem for entry in named for problem in _unusable(entry, seen[entry.path], pinned=pinned)]
+    provider, problems = (None, problems) if problems else _provider(named, seen, catalog)
+    if provider is None:
         return None, problems
     first = seen[named[0].path]
     if isinstance(block.get("source"), str) and len(named) == 1 and not first.files:
@@ -134,6 +134,12 @@ def _unusable(entry: Entry, facts: SourceFacts, *, pinned: bool) -> Iterator[Dia
         detail = f"{entry.path} no longer has the bytes that the appended version pins"
         hint = "restore the file, or append another version"
         yield error("source-changed", "A pinned file does not have its bytes", detail, span=entry.span, hint=hint)
+
+
+def _is_foreign(path: str, facts: SourceFacts, catalog: Catalog) -> bool:
+    """Whether it is no use to look for the file: no source would read it."""
+    absent = facts.problem is not None and facts.problem[0] == "missing-file"
+    return absent and "." in path.rpartition("/")[2] and catalog.source_for(path) is None
 
 
 def _provider(named: list[Entry], seen: Mapping[str, SourceFacts], catalog: Catalog) -> tuple[Source | None, list[Diagnostic]]:
