@@ -24,6 +24,10 @@ class Notice(Record):
 
 
 WORDS: Mapping[str, Diagnostic] = {
+    "dates_as_text": Diagnostic(
+        id="dates-as-text", severity="warning", summary="A column of dates is read as text", detail="",
+        hint="declare its `type` (date or datetime), `format` and `parts`; `ignore: true` leaves it out, `type: string` keeps it as it is",
+    ),
     "no_target": Diagnostic(
         id="no-target", severity="note", summary="Rows without a target are left out",
         detail="{count} rows have no target{lines}", hint="write the targets into the file to use these rows",

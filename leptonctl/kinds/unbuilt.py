@@ -66,7 +66,8 @@ NOT_YET: tuple[NotYet, ...] = (
         "Model",
         "class_weight",
         "classes are weighted by the algorithm",
-        "write `params: {class_weight: balanced}` where the algorithm has it",
+        "write `params: {class_weight: balanced}`, which `logistic_regression`, `linear_svm`, `svm`, `decision_tree`, `random_forest`, "
+        "`extra_trees` and `hist_gradient_boosting` have; single classes cannot be weighted yet",
     ),
     _remove("Model", "sample_weight", "rows cannot be weighted by a column yet"),
     _remove("Model", "monotonic", "a feature cannot be forced to act in one direction yet"),

@@ -21,6 +21,7 @@ from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_i
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
+from leptonctl.learning.tables.date_like import notices as date_like_notices
 from leptonctl.learning.tables.dates import Dates, read_dates
 from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.marks import row_marks
@@ -77,6 +78,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         checks=[
             *_left_out(request, read, tables),
             *number_like_notices(tables, shape.inferred_texts),
+            *date_like_notices(tables[0], shape.inferred_texts),
             *_notices(shape, cells[0]),
             *_unseen_classes(sides, contract),
             *_leaks(shape, tables, cells, places, listed),

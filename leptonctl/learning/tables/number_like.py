@@ -127,7 +127,7 @@ def _with_markers(table: Table, name: str, strings: pl.Series, cells: pl.Series,
 
 def _notice(check: str, table: Table, name: str, mask: pl.Series, detail: str) -> Notice:
     rows = mask.fill_null(value=False).arg_true()
-    lines = tuple(line for _, line in table.places(rows.head(SHOWN_LINES).to_list()))
+    lines = () if table.pieces else tuple(line for _, line in table.places(rows.head(SHOWN_LINES).to_list()))
     return Notice(check=check, column=name, count=len(rows), lines=lines, detail=detail)
 
 
