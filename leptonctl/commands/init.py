@@ -186,9 +186,7 @@ def _yaml(guess: _Guess, port: int) -> str:
     privacy = f"\nprivacy: {{drop: [{', '.join(map(_scalar, guess.ids))}]}}   # one value per row: not a feature" if guess.ids else ""
     missing = "\ntarget_missing: drop               # rows without a target are left out, and counted" if guess.drops else ""
     columns = "".join(f"\n  {_date(column)}" for column in guess.dates)
-    columns = (
-        f"\ncolumns:                           # requests carry dates as text; the parts are features{columns}" if columns else ""
-    )
+    columns = f"\ncolumns:                           # requests carry dates as text; the parts are features{columns}" if columns else ""
     gate = "accuracy: {min: 0.5}" if guess.task == "classification" else "r2: {min: 0.0}"
     return f"""\
 kind: Project

@@ -18,6 +18,10 @@ DateType: TypeAlias = Literal["date", "datetime"]
 DATE_TYPES: tuple[DateType, ...] = ("date", "datetime")
 DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
 
+NUMBERS, DEFAULTS = ("year", "month", "day", "hour", "minute", "second"), (1900, 1, 1, 0, 0, 0)
+"""What a format of plain numbers may hold, and what stands for what it does not."""
+SHORTEST = 28
+"""Every month has so many days."""
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 DAYS_TO_1970 = 719_468
@@ -65,10 +69,13 @@ class BadFormat(ValueError):
 
 
 class Pattern(Frozen):
-    """A compiled format: the groups of `expression` are named after what they hold."""
+    """A compiled format: the groups of `expression` are named after what they hold.
+
+    plain: for formats of plain numbers, the index of the group of each of year, month, day, hour, minute and second, or None.
+    """
 
     expression: re.Pattern[str]
-    date_only: bool
+    plain: tuple[int | None, ...] | None
 
 
 def part_name(column: str, part: str) -> str:
@@ -170,10 +177,13 @@ def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
     """The compiled format. Raises BadFormat."""
     source = ISO[type] if format is None else _expression(format)
     try:
-        return Pattern(expression=re.compile(source, re.ASCII), date_only=type == "date")
+        expression = re.compile(source, re.ASCII)
     except re.error as problem:
         msg = "it names the same thing twice"
         raise BadFormat(msg) from problem
+    groups = expression.groupindex
+    plain = tuple(groups[name] - 1 if name in groups else None for name in NUMBERS)
+    return Pattern(expression=expression, plain=plain if {"year"} <= groups.keys() <= {*NUMBERS} and format is not None else None)
 
 
 def _expression(format: str) -> str:  # noqa: A002
@@ -227,6 +237,8 @@ def read_moment(compiled: Pattern, text: str) -> Moment | None:
     found = compiled.expression.fullmatch(text.strip())
     if found is None:
         return None
+    if compiled.plain is not None:
+        return _plain(compiled.plain, found.groups())
     cells = {name: cell for name, cell in found.groupdict().items() if cell is not None}
     date = _date(cells)
     hour = _hour(cells)
@@ -236,6 +248,16 @@ def read_moment(compiled: Pattern, text: str) -> Moment | None:
     fraction = int(cells["fraction"].ljust(9, "0")) if "fraction" in cells else 0
     moment = Moment(*date, hour, minute, second, fraction)
     return moment if "zone" not in cells else _in_utc(moment, cells["zone"])
+
+
+def _plain(places: Sequence[int | None], cells: Sequence[str]) -> Moment | None:
+    """A moment from groups that are all there and hold numbers within the clock, which most formats have."""
+    year, month, day, hour, minute, second = [
+        default if place is None else int(cells[place]) for place, default in zip(places, DEFAULTS, strict=True)
+    ]
+    if year < 1 or (day > SHORTEST and _date_of(_days(Moment(year, month, day))) != (year, month, day)):
+        return None
+    return Moment(year, month, day, hour, minute, second)
 
 
 def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
@@ -250,7 +272,7 @@ def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
         ordinal = int(cells["ordinal"])
         date = _date_of(_days(Moment(year, 1, 1)) + ordinal - 1)
         return date if date[0] == year and ordinal > 0 else None
-    if year < 1 or not 1 <= month <= 12 or _date_of(_days(Moment(year, month, day))) != (year, month, day):  # noqa: PLR2004
+    if year < 1 or not 1 <= month <= 12 or day < 1 or _date_of(_days(Moment(year, month, day))) != (year, month, day):  # noqa: PLR2004
         return None
     if "weekday" in cells and not (0 < _place(cells["weekday"], DAYS) == _weekday(Moment(year, month, day))):
         return None

@@ -1,7 +1,6 @@
 """Columns of dates as the numbers of their parts. The arithmetic is the core's, which the server uses too. Reads no file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
 
 import polars as pl
 
@@ -12,8 +11,23 @@ from leptonctl.learning.tables.cells import Fault, as_text, with_values
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
-Cells: TypeAlias = tuple[pl.Series, Mapping[str, Moment | None]]
-"""The cells of a column as text, and the moment of each text, None where it is no such date."""
+
+class Cells(Frozen):
+    """The cells of a column as text: each distinct text with its moment, None where it is no such date, and their places by row."""
+
+    texts: pl.Series
+    distinct: Sequence[str]
+    moments: Sequence[Moment | None]
+    places: pl.Series
+
+    def wrong(self, column: DateColumn) -> pl.Series:
+        """Which cells are no dates of the column."""
+        wrong = [moment is None or moment.zoned != column.zoned for moment in self.moments]
+        return self.spread(wrong, pl.Boolean).fill_null(value=False)
+
+    def spread(self, values: Sequence[bool | int | str | None], dtype: type[pl.DataType]) -> pl.Series:
+        """A value of each distinct text, by row; null where the cell is missing."""
+        return pl.Series(values, dtype=dtype).gather(self.places) if values else pl.Series([None] * len(self.places), dtype=dtype)
 
 
 class Dates(Frozen):
@@ -37,7 +51,7 @@ def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn, fau
     read = [_read(table, column) for table in tables]
     column = replace(column, zoned=_zoned(column, read))
     _check_fill(column)
-    missing = column.fill is None and any(cells.null_count() for cells, _ in read)
+    missing = column.fill is None and any(cells.texts.null_count() for cells in read)
     column = replace(column, nullable=missing if declared.nullable is None or column.fill is not None else declared.nullable)
     for table, cells in zip(tables, read, strict=True):
         faults += _faults(table, column, cells)
@@ -53,56 +67,56 @@ def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series
 
 def moments_of(table: Table, column: DateColumn) -> list[Moment | None]:
     """The moment of each cell, None where it is missing or no such date."""
-    texts, moments = _read(table, column)
-    return [None if text is None else moments[text] for text in texts.to_list()]
+    cells = _read(table, column)
+    return [None if place is None else cells.moments[place] for place in cells.places.to_list()]
 
 
 def _read(table: Table, column: DateColumn) -> Cells:
-    """The cells as text and the moments of the texts. Cells of typed files have the text of ISO 8601, whatever the format of requests."""
-    cells = as_text(table, column.name)
+    """The cells of a table. Those of typed files have the text of ISO 8601, whatever the format of requests."""
+    texts = as_text(table, column.name)
     compiled = pattern(None if table.frame[column.name].dtype.is_temporal() else column.format, column.type)
-    return cells, {text: read_moment(compiled, text) for text in cells.drop_nulls().unique().to_list()}
+    distinct = texts.drop_nulls().unique().sort().to_list()
+    return Cells(
+        texts=texts, distinct=distinct, moments=[read_moment(compiled, text) for text in distinct], places=texts.rank("dense") - 1
+    )  # fmt: skip
 
 
 def _zoned(column: DateColumn, read: Sequence[Cells]) -> bool:
     """Whether the texts have an offset: as the format says, else as most of them do."""
     if column.format is not None:
         return "%z" in column.format
-    known = [moment.zoned for _, moments in read for moment in moments.values() if moment is not None]
+    known = [moment.zoned for cells in read for moment in cells.moments if moment is not None]
     return sum(known) * 2 > len(known)
 
 
-def _texts(table: Table, column: DateColumn, read: Cells) -> pl.Series:
+def _texts(table: Table, column: DateColumn, cells: Cells) -> pl.Series:
     """The cells as a request would carry them."""
-    cells, moments = read
     if column.format is None or not table.frame[column.name].dtype.is_temporal():
-        return cells
-    return cells.replace({text: written(moment, column.format) for text, moment in moments.items() if moment is not None})
+        return cells.texts
+    texts = [None if moment is None else written(moment, column.format) for moment in cells.moments]
+    return cells.spread(texts, pl.String).alias(column.name)
 
 
-def _parts(column: DateColumn, read: Cells) -> dict[str, pl.Series]:
+def _parts(column: DateColumn, cells: Cells) -> dict[str, pl.Series]:
     """The parts by name, of the fill value where a cell is missing."""
-    cells, moments = read
-    known = {text: moment for text, moment in moments.items() if moment is not None}
     filled = None if column.fill is None else read_moment(pattern(column.format, column.type), column.fill)
     parts = {}
     for name, part in zip(column.names, column.parts, strict=True):
-        numbers = {text: PARTS[part](moment) for text, moment in known.items()}
-        values = cells.replace_strict(numbers, default=None, return_dtype=pl.Int64).alias(name)
-        parts[name] = values if filled is None else values.fill_null(PARTS[part](filled))
+        value = PARTS[part]
+        values = cells.spread([None if moment is None else value(moment) for moment in cells.moments], pl.Int64).alias(name)
+        parts[name] = values if filled is None else values.fill_null(value(filled))
     return parts
 
 
-def _faults(table: Table, column: DateColumn, read: Cells) -> Iterator[Fault]:
-    cells, moments = read
-    wrong = [text for text, moment in moments.items() if moment is None or moment.zoned != column.zoned]
-    rules = [("type", f"not {describe(column)}", cells.is_in(wrong).fill_null(value=False))]
-    if not wrong and not column.nullable and column.fill is None:
-        rules.append(("missing", "missing where the contract requires a value", cells.is_null()))
+def _faults(table: Table, column: DateColumn, cells: Cells) -> Iterator[Fault]:
+    wrong = cells.wrong(column)
+    rules = [("type", f"not {describe(column)}", wrong)]
+    if not wrong.any() and not column.nullable and column.fill is None:
+        rules.append(("missing", "missing where the contract requires a value", cells.texts.is_null()))
     for check, description, mask in rules:
         if mask.any():
             fault = Fault(table=table, column=column.name, check=check, description=description, rows=mask.arg_true())
-            yield with_values(fault, cells) if check == "type" else fault
+            yield with_values(fault, cells.texts) if check == "type" else fault
 
 
 def _fill(missing: object) -> str | None:
