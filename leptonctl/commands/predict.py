@@ -12,7 +12,7 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.verify import model_node
 from leptonctl.core.address import covers, full, parse, short
-from leptonctl.core.codec import decode
+from leptonctl.core.codec import convert, decode
 from leptonctl.core.contract import Column, key_mark
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.frozen import Frozen
