@@ -57,14 +57,29 @@ def predict(
     missing: Annotated[
         list[str] | None, typer.Option("--missing-value", help="Text that means missing (repeatable). Default: as the dataset says.")
     ] = None,
+    decimal: Annotated[
+        Literal[".", ","] | None, typer.Option("--decimal", help="The decimal separator of its numbers. Default: as the dataset says.")
+    ] = None,
+    thousands: Annotated[
+        Literal[".", ",", " ", "'", "_"] | None, typer.Option("--thousands", help="What groups their digits. Default: as the dataset says.")
+    ] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether it has a header line. Default: as the dataset says.")
+    ] = None,
+    skip_rows: Annotated[
+        int | None, typer.Option("--skip-rows", help="Lines to pass over at its top. Default: as the dataset says.", min=0)
+    ] = None,
 ) -> int:
     """Predict the rows of a file with exactly the model that is served."""
-    from leptonctl.commands.predict import Reading
     from leptonctl.commands.predict import predict as command
+    from leptonctl.commands.reading import Reading
     from leptonctl.views.reports import outside_lines, prediction_text
 
     terminal = terminal_of(ctx)
-    reading = Reading(encoding=encoding, delimiter=delimiter, missing_values=tuple(missing) if missing else None)
+    reading = Reading(
+        encoding=encoding, delimiter=delimiter, missing_values=tuple(missing) if missing else None, decimal=decimal, thousands=thousands,
+        header=header, skip_rows=skip_rows,
+    )  # fmt: skip
     file = terminal.path(output) if output is not None else None
     wanted = "records" if terminal.json and file is None and form is None else form
     report = command(terminal.session(), target, terminal.path(source), file, wanted, reading)

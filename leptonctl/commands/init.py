@@ -9,6 +9,7 @@ from typing import cast
 
 from leptonctl.commands.predict import from_provider
 from leptonctl.core.contract import ColumnType
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
@@ -25,7 +26,10 @@ LONG_TEXT = 30.0
 
 
 class _Guess(Frozen):
-    """The settings inferred from a table. `ids`: columns with (nearly) as many values as rows, which are not features."""
+    """The settings inferred from a table. `ids`: columns with (nearly) as many values as rows, which are not features.
+
+    drops: there are rows without a target, which are left out.
+    """
 
     name: str
     path: str
@@ -34,6 +38,8 @@ class _Guess(Frozen):
     algorithm: str
     preprocess: tuple[str, ...]
     ids: tuple[str, ...]
+    dates: tuple[DateColumn, ...] = ()
+    drops: bool = False
 
 
 def init(directory: Path, from_file: Path | None, target: str | None) -> dict[str, Json]:
@@ -75,6 +81,7 @@ def init(directory: Path, from_file: Path | None, target: str | None) -> dict[st
         "columns": cast("Json", dict(table.types)),
         "missing": {name: count for name, count in table.missing.items() if count},
         "left_out": list(guess.ids),
+        "dates": {column.name: {"type": column.type, "format": column.format, "parts": list(column.parts)} for column in guess.dates},
         "port": port,
     }
     return {"files": cast("Json", files), "inferred": inferred}
@@ -117,7 +124,8 @@ def _guess(directory: Path, path: str, target: str | None, table: Profile) -> _G
     classes = table.distinct[target]
     few = table.types[target] == "integer" and classes <= 20 and classes < table.rows / 5  # noqa: PLR2004 - digits yes, prices no
     task = "classification" if table.types[target] in {"string", "boolean"} or few else "regression"
-    ids = tuple(n for n, kind in table.types.items() if n != target and _is_id(kind, table, n))
+    dates = tuple(column for name, column in table.dates.items() if name != target)
+    ids = tuple(n for n, kind in table.types.items() if n != target and n not in table.dates and _is_id(kind, table, n))
     features = {n: kind for n, kind in table.types.items() if n != target and n not in ids}
     return _Guess(
         name=re.sub(r"[^a-z0-9._-]+", "-", directory.resolve().name.lower()).strip("-._")[:63] or "project",
@@ -127,6 +135,8 @@ def _guess(directory: Path, path: str, target: str | None, table: Profile) -> _G
         algorithm="logistic_regression" if task == "classification" else "ridge",
         preprocess=tuple(_preprocess(features, table)),
         ids=ids,
+        dates=dates,
+        drops=table.missing[target] > 0,
     )
 
 
@@ -137,9 +147,11 @@ def _is_id(kind: ColumnType, table: Profile, name: str) -> bool:
 
 
 def _preprocess(features: Mapping[str, ColumnType], table: Profile) -> list[str]:
-    strings = [n for n, kind in features.items() if kind == "string" and table.length[n] >= LONG_TEXT]
-    numbers = [n for n, kind in features.items() if kind in {"number", "integer"}]
-    categories = [n for n, kind in features.items() if (kind == "string" and n not in strings)]
+    texts = [n for n, kind in features.items() if kind == "string" and n not in table.dates]
+    strings = [n for n in texts if table.length[n] >= LONG_TEXT]
+    # the parts of a date are numbers
+    numbers = [n for n, kind in features.items() if kind in {"number", "integer"} or n in table.dates]
+    categories = [n for n in texts if n not in strings]
     steps = []
     if any(table.missing[n] for n in numbers):
         steps.append("{columns: numeric, use: imputer}")
@@ -149,6 +161,12 @@ def _preprocess(features: Mapping[str, ColumnType], table: Profile) -> list[str]
     if categories:
         steps.append(f"{{columns: [{', '.join(map(_scalar, categories))}], use: one_hot}}")
     return steps
+
+
+def _date(column: DateColumn) -> str:
+    """The line that declares it."""
+    form = f", format: {_quoted(column.format)}" if column.format else ""
+    return f"{_scalar(column.name)}: {{type: {column.type}{form}, parts: [{', '.join(column.parts)}]}}"
 
 
 def _scalar(text: str) -> str:
@@ -166,6 +184,9 @@ def _yaml(guess: _Guess, port: int) -> str:
     steps = "".join(f"\n  - {step}" for step in guess.preprocess)
     preprocess = f"\npreprocess:                        # part of the model: the same in training and in serving{steps}" if steps else ""
     privacy = f"\nprivacy: {{drop: [{', '.join(map(_scalar, guess.ids))}]}}   # one value per row: not a feature" if guess.ids else ""
+    missing = "\ntarget_missing: drop               # rows without a target are left out, and counted" if guess.drops else ""
+    columns = "".join(f"\n  {_date(column)}" for column in guess.dates)
+    columns = f"\ncolumns:                           # requests carry dates as text; the parts are features{columns}" if columns else ""
     gate = "accuracy: {min: 0.5}" if guess.task == "classification" else "r2: {min: 0.0}"
     return f"""\
 kind: Project
@@ -174,7 +195,7 @@ format: 1
 ---
 kind: Dataset
 name: data
-target: {_scalar(guess.target)}{privacy}
+target: {_scalar(guess.target)}{missing}{columns}{privacy}
 split: {{test: 0.25, seed: 0}}
 versions:
   first: {{source: {_scalar_path(guess.path)}}}    # `leptonctl pin` writes its digest here

@@ -81,7 +81,7 @@ def plan_project(
         *_unreadable(live, addresses),
         *_check_folder(session, state, changes, drifted),
         *purged.values(),
-        *needed_files(datasets(session.declarations), changes, session.facts, but=purged),
+        *needed_files(datasets(session.declarations), changes, but=purged),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         *_check_placement(session, state, live, changes),
         *_on_holds(session, settled, state, changes, command),
@@ -286,6 +286,6 @@ def _find_drift(
     addresses: Sequence[str],
 ) -> tuple[Drift, ...]:
     """Where what is live differs from the state, for these addresses (none: all). `recorded`: the state with interrupted switches."""
-    differences = drift(state, live, datasets(session.declarations), session.facts, prepared(changes))
+    differences = drift(state, live, datasets(session.declarations), prepared(changes))
     lines = [*(interrupted(recorded, live) if recorded else ()), *differences]
     return tuple(line for line in lines if not addresses or any(line.address == a or covers(line.address, a) for a in addresses))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 
 from leptonctl.commands.built_versions import named_version
+from leptonctl.commands.reading import Reading, hint_of, named, options_of
 from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
@@ -22,7 +23,7 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import datasets
 from leptonctl.project.edits import replacing
 from leptonctl.project.secrets import read_secret
-from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
     from leptonctl.learning.predict import Predictions
@@ -30,28 +31,13 @@ if TYPE_CHECKING:
 Form: TypeAlias = Literal["csv", "jsonl", "parquet", "records"]
 ENDINGS: Mapping[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 
-INPUT_HINTS = {
-    "bad-encoding": "name the file's encoding, for example `--encoding latin-1`",
-    "bad-delimiter": "name the delimiter, for example `--delimiter ';'`",
-    "data-contract": "correct the rows, or name a text that means missing: `--missing-value TEXT`",
-    "empty-data": "check that the file is complete",
-}
-"""An input file is read as the command line says: no YAML is about it."""
-
-
-class Reading(Frozen):
-    """How the input is read, as far as the command line says: None is how the dataset of the version is read."""
-
-    encoding: str | None = None
-    delimiter: str | None = None
-    missing_values: tuple[str, ...] | None = None
-
 
 class _Built(Frozen):
-    """A built version: its export, and the recorded recipe of its data."""
+    """A built version: its export, the recorded recipe of its data, and the rows that it learned from, as far as they are known."""
 
     export: Result
     source: Mapping[str, Json]
+    prepare: Result | None
     dataset: str = ""
 
 
@@ -74,7 +60,7 @@ def predict(
         raise fail("unknown-format", "No source reads files with this ending", str(source), hint="use a .csv, .parquet or .jsonl file")
     if not source.is_file():
         raise fail("missing-file", "The input file does not exist", str(source), hint="pass an existing file to --input")
-    onnx, options = artifact_of(session, built.export.artifacts[GRAPH_FILE]), _options(built, reader, reading or Reading())
+    onnx = artifact_of(session, built.export.artifacts[GRAPH_FILE])
     report: dict[str, Json] = {
         "target": target,
         "artifact": built.export.artifacts[GRAPH_FILE],
@@ -82,12 +68,14 @@ def predict(
         "classes": [*manifest.classes] if manifest.classes is not None else None,
     }
     try:
+        options = options_of(built.source, reader, reading or Reading())
+        options = named(options, source, reader, built.prepare, manifest.target)
         key, checks = _privacy_key(session, manifest), _checks(session, built, manifest)
         outside: dict[str, Json] = {}
         parts = predict_batches(onnx, manifest, source, reader, options, key=key, name=str(source), checks=checks)
         return {**report, **_written(_counting(parts, outside), output, form), "outside": outside}
     except ProviderError as problem:
-        problem.hint = INPUT_HINTS.get(problem.id, problem.hint)
+        problem.hint = hint_of(problem)
         raise from_provider(problem) from problem
 
 
@@ -151,16 +139,6 @@ def _text(write: Callable[[TextIO, Iterable["Predictions"]], int], parts: Iterat
         return {"rows": write(out, parts)}
 
 
-def _options(built: _Built, reader: Source, reading: Reading) -> SourceOptions:
-    """How the input is read: as the dataset was, if it has the same format, and as the command line says."""
-    recorded = cast("dict[str, Json]", built.source.get("options") or {}) if built.source.get("format") == reader.name else {}
-    given = {"encoding": reading.encoding, "delimiter": reading.delimiter}
-    options = {**recorded, **{name: value for name, value in given.items() if value is not None}}
-    if reading.missing_values is not None:
-        options["missing_values"] = [*reading.missing_values]
-    return convert({name: value for name, value in options.items() if value is not None}, SourceOptions)
-
-
 def from_provider(problem: ProviderError) -> Failure:
     """The Failure of a ProviderError; its place in a data file goes into the detail."""
     known = f"line {problem.line}" in problem.detail
@@ -218,4 +196,6 @@ def _find_built(session: Session, target: str) -> _Built:
             raise fail("purged", "The results of this version were purged", detail, hint=hint)
         raise fail("not-built", "This version is not built", target, hint=f"run `leptonctl build {target}`")
     data = cast("dict[str, dict[str, Json]]", recipe.get("data") or {})
-    return _Built(export=export, source=data.get("source") or {}, dataset=str(recipe.get("dataset") or ""))
+    rows = version.keys.get("prepare") if version else None
+    prepare = session.store.results([rows]).get(rows) if rows else None
+    return _Built(export=export, source=data.get("source") or {}, prepare=prepare, dataset=str(recipe.get("dataset") or ""))

@@ -137,6 +137,12 @@ def _bound(graph: Graph) -> dict[str, list[str]]:
     return {digest: sorted(places) for digest, places in bound.items()}
 
 
+def _paths(source: Mapping[str, Json]) -> list[str]:
+    """The files of a source."""
+    parts = cast("list[dict[str, Json]]", source.get("parts") or [])
+    return [str(part["path"]) for part in parts] or [str(source["path"])]
+
+
 def _sources(session: Session, snapshots: Mapping[str, Snapshot]) -> set[str]:
     """The files that the rows in declared snapshots were read from; they are never edited."""
     found: set[str] = set()
@@ -146,5 +152,5 @@ def _sources(session: Session, snapshots: Mapping[str, Snapshot]) -> set[str]:
             for side in snapshot.sides if snapshot else ():
                 # without a file of their own the test rows are from the same
                 source = (dataset.inputs.get("test_source") if side == "test" else None) or dataset.inputs.get("source")
-                found |= {str(source["path"])} if isinstance(source, dict) else set()
+                found |= {*_paths(source)} if isinstance(source, dict) else set()
     return found

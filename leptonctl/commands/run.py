@@ -25,6 +25,7 @@ FIELDS: Mapping[str, Path] = {
     "average-needs-two-classes": ("evaluate", "average"),
     "bad-delimiter": ("delimiter",),
     "empty-split": ("split",),
+    "header-width": ("header",),
     "missing-secret": ("privacy", "key"),
     "split-impossible": ("split",),
     "too-few-rows-for-folds": ("evaluate", "cross_validation"),
@@ -91,10 +92,15 @@ class Run:
         if self.built.failed:
             self.codes.append(ERROR)
 
+    @property
+    def _warnings(self) -> list[Diagnostic]:
+        """The notices of the steps, without those that only say what was done."""
+        return [notice for notice in self.built.warnings if notice.severity == "warning"]
+
     def refuse_warnings(self) -> None:
         """Failure when the steps gave warnings and the project takes them as errors. Their results stay."""
-        if self.session.settings.warnings == "error" and self.built.warnings:
-            raise Failure(list(map(hardened, self.built.warnings)))
+        if self.session.settings.warnings == "error" and self._warnings:
+            raise Failure(list(map(hardened, self._warnings)))
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
@@ -134,7 +140,7 @@ class Run:
             changed=tuple(self.changed),
             held=len(self.holds),
             withdrawn=tuple(self.withdrawn),
-            warnings=len(self.built.warnings),
+            warnings=len(self._warnings),
             gates=tuple(gates),
         )
         self.reporter(finished)

@@ -1,6 +1,6 @@
 """Everything about one version of a dataset: where it is read from, its contract, its rows, its columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from leptonctl.commands.session import Session
@@ -25,17 +25,34 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
         "address": address,
         "digest": node.digest,
         "description": dataset.declared.fields.get("description"),
-        "source": {"path": source["path"], "format": source["format"], "digest": source["digest"], "pinned": dataset.pinned},
+        "source": {
+            "path": source["path"],
+            "format": source["format"],
+            "digest": source["digest"],
+            "pinned": dataset.pinned,
+            "files": [part["path"] for part in cast("list[dict[str, Json]]", source.get("parts") or [])] or [source["path"]],
+        },
         "options": source.get("options"),
         "target": dataset.target,
         "split": dataset.inputs["split"],
         "privacy": _privacy(dataset),
         "rows": result.outputs.get("rows") if result else None,
+        "left_out": result.outputs.get("left_out", 0) if result else None,
+        "ignored": [name for name, spec in cast("dict[str, dict[str, Json]]", dataset.inputs["columns"]).items() if spec.get("ignore")],
+        "dates": [*_dates(result)],
         "columns": [*_columns(dataset, result, figures)],
         "checks": result.outputs.get("checks", []) if result else [],
         "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
         "prepared": _prepared(key, result),
     }
+
+
+def _dates(result: Result | None) -> Iterator[dict[str, Json]]:
+    """The columns of dates, as they were found in the data."""
+    contract = cast("dict[str, Json]", result.outputs.get("contract") or {}) if result else {}
+    for date in cast("list[dict[str, Json]]", contract.get("dates") or []):
+        plain = {"name": date["name"], "type": date["type"], "parts": date["parts"], "format": date.get("format")}
+        yield {**plain, "zoned": bool(date.get("zoned")), "nullable": date.get("nullable", True), "fill": date.get("fill")}
 
 
 def _privacy(dataset: Dataset) -> Json:

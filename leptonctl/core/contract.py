@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from leptonctl.core.codec import Record, convert
-from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.dates import DateColumn
+from leptonctl.core.frozen import Frozen, fields, replace
 from leptonctl.core.values import Json
 
 ColumnType: TypeAlias = Literal["number", "integer", "boolean", "string"]
 Scalar: TypeAlias = bool | int | float | str
 
 TYPES: tuple[ColumnType, ...] = ("number", "integer", "boolean", "string")
-MISSING_MARKERS = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-"""Read as missing in number, integer and boolean columns of untyped formats; an empty cell is missing everywhere."""
+MISSING_MARKERS = ("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL", "None")
+"""Read as missing where numbers, integers or booleans are read from text; an empty cell is missing everywhere."""
 LEAST_NUMBERS = 0.95
 """The share of numbers from which on an untyped column is a number column."""
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
@@ -33,10 +34,29 @@ class Checks(Record):
     nullable: bool | None = None
 
 
+class Words(Record):
+    """The words of a boolean column, in any case: those that mean true and those that mean false."""
+
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+
+    def value(self, text: str) -> bool | None:
+        """What a word means; None when it is none of them. White space around it does not count."""
+        word = text.strip(" \t").casefold()
+        if any(word == one.casefold() for one in self.true):
+            return True
+        return False if any(word == one.casefold() for one in self.false) else None
+
+
+WORDS = Words(true=("true", "yes", "1"), false=("false", "no", "0"))
+"""The words of a column that is declared as boolean and names none."""
+
+
 class Column(Record):
     """One feature. `fill` replaces missing cells first; `nullable` says whether a cell may still be missing after that.
 
     hash: all artifacts hold the cells hashed, and the column is then a string; requests carry them raw. declared: YAML names it.
+    words: those that YAML declares for a boolean column.
     """
 
     name: str
@@ -48,16 +68,22 @@ class Column(Record):
     values: tuple[Scalar, ...] | None = None
     hash: bool = False
     declared: bool = False
+    words: Words | None = None
 
 
 class Contract(Record):
-    """`columns` are the features in file order; `classes` are sorted, None for a numeric target. `id` is the column that names a row."""
+    """`columns` are the features in file order; `classes` are sorted, None for a numeric target. `id` is the column that names a row.
+
+    `dates` are the columns whose parts are among the features, and `ignored` those that nobody reads.
+    """
 
     target: str
     target_type: ColumnType
     classes: tuple[int | str, ...] | None
     columns: tuple[Column, ...]
     id: str | None = None
+    dates: tuple[DateColumn, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +95,14 @@ class Contract(Record):
         Raises BadRecord when a check is malformed.
         """
         checks = {name: convert(dict(block), Checks) for name, block in declared.items()}
-        return replace(self, columns=tuple(_rechecked(c, checks.get(c.name, Checks())) for c in self.columns))
+        dates = tuple(_rechecked_date(date, checks.get(date.name, Checks())) for date in self.dates)
+        nullable = {name: Checks(nullable=date.nullable) for date in dates for name in date.names}
+        columns = tuple(_rechecked(c, nullable.get(c.name) or checks.get(c.name, Checks())) for c in self.columns)
+        return replace(self, columns=columns, dates=dates)
+
+
+def _rechecked_date(date: DateColumn, checks: Checks) -> DateColumn:
+    return date if checks.nullable is None or date.fill is not None else replace(date, nullable=checks.nullable)
 
 
 def _rechecked(column: Column, checks: Checks) -> Column:
@@ -80,23 +113,35 @@ def _rechecked(column: Column, checks: Checks) -> Column:
 
 
 class Cells(Frozen):
-    """Counts of the cells of one untyped column that are not missing. Every integer is a number, too."""
+    """Counts of the cells of one untyped column that are not missing. Every integer is a number, too.
+
+    padded: integers with zeros before them, such as `007`. malformed: what has digits and declared separators, but in no right order.
+    """
 
     present: int
     integers: int
     numbers: int
     booleans: int
+    padded: int = 0
+    malformed: int = 0
+
+    def plus(self, other: "Cells") -> "Cells":
+        """The counts of both."""
+        return Cells(**{name: count + getattr(other, name) for name, count in fields(self).items()})
 
 
 def infer_type(cells: Cells) -> ColumnType:
     """The first of integer, number, boolean and string that fits all cells.
 
     A column with at least 95 % numbers is a number column: its few other cells are errors in the data, to be reported, not a
-    reason to read the column as strings. A column without any cell is a number column.
+    reason to read the column as strings. A column without any cell is a number column. Zeros before an integer would be lost in a
+    number, so a column with one is a string column.
     """
     if cells.present == 0:
         return "number"
-    if cells.numbers >= LEAST_NUMBERS * cells.present:
+    if cells.padded:
+        return "string"
+    if cells.numbers and cells.numbers + cells.malformed >= LEAST_NUMBERS * cells.present:
         return "integer" if cells.integers == cells.numbers else "number"
     return "boolean" if cells.booleans == cells.present else "string"
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import Record
-from leptonctl.core.contract import ColumnType, Scalar
+from leptonctl.core.contract import ColumnType, Scalar, Words
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.values import Json
 
 GRAPH_FILE, MANIFEST_FILE, GOLDEN_FILE = PACKAGE_FILES = ("model.onnx", "manifest.json", "golden.json")
@@ -35,6 +36,7 @@ class ManifestColumn(Record):
     max: float | None = None
     values: tuple[Scalar, ...] | None = None
     hash: bool = False
+    words: Words | None = None
     graph: Place
 
 
@@ -56,7 +58,9 @@ class Hashing(Record):
 
 class Manifest(Record, tag_field="format_version", tag="1"):
     """`manifest.json`. `classes` are in the order of the probabilities, None for a regression. `id` is a column that requests may hold
-    and the model does not see.
+    and the model does not see, and so are those that are `ignored` and the target.
+
+    dates: the columns that requests hold as text instead of those of their parts, which `columns` names.
     """
 
     checksum = False
@@ -69,12 +73,38 @@ class Manifest(Record, tag_field="format_version", tag="1"):
     graph: Graph
     privacy: Hashing | None = None
     id: str | None = None
+    dates: tuple[DateColumn, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[ManifestColumn, ...]:
+        """The columns as requests hold them: a column of dates is a string in the place of its first part."""
+        dates = {name: date for date in self.dates for name in date.names}
+        written = [_written(column, dates.get(column.name)) for column in self.columns]
+        return tuple({column.name: column for column in written}.values())
+
+    @property
+    def passed_over(self) -> frozenset[str]:
+        """The columns that requests and input files may hold although no model reads them."""
+        return frozenset((self.target, *self.ignored, *(() if self.id is None else (self.id,)))) - {c.name for c in self.columns}
+
+
+def _written(column: ManifestColumn, date: DateColumn | None) -> ManifestColumn:
+    if date is None:
+        return column
+    return ManifestColumn(name=date.name, type="string", nullable=date.nullable, fill=date.fill, graph=Place(input=date.name))
 
 
 def package_digest(graph: str, manifest: Manifest) -> str:
     """The identity of a package. `graph` is the digest of the ONNX bytes."""
     columns: list[Json] = [[c.name, c.type, c.fill, c.hash, c.graph.input, c.graph.index] for c in manifest.columns]
     hashing = manifest.privacy.key_id if manifest.privacy and any(c.hash for c in manifest.columns) else None
+    # a package without dates or words is what it was before there were any
+    reading: dict[str, Json] = {}
+    if manifest.dates:
+        reading["parts"] = [[d.name, d.type, d.format, d.zoned, list(d.parts), d.fill] for d in manifest.dates]
+    if any(c.words for c in manifest.columns):
+        reading["words"] = [[c.name, list(c.words.true), list(c.words.false)] for c in manifest.columns if c.words]
     return digest(
         {
             "graph": graph,
@@ -86,5 +116,6 @@ def package_digest(graph: str, manifest: Manifest) -> str:
             "outputs": dict(manifest.graph.outputs),
             "key_id": hashing,
             "threshold": None,
+            **reading,
         }
     )

@@ -1,26 +1,44 @@
 """What was observed of the world before planning, as values: files, results, live servers, commits."""
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from leptonctl.core.canonical import digest
 from leptonctl.core.deployment import Head, ServerRecord
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen, field
 
-SourceKey: TypeAlias = tuple[str, str, str | None]
-"""(project-relative path, encoding, delimiter)."""
+
+class SourceKey(NamedTuple):
+    """A data file by its path in the project, and the options that its header depends on."""
+
+    path: str
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    header: bool | tuple[str, ...] = True
+    skip_rows: int = 0
 
 
 class SourceFacts(Frozen):
-    """One data file. `digest` is None when it could not be read; `problem` (id, summary, detail, hint) then says why.
+    """One data file, or the files of a folder or a glob. `digest` is None when it could not be read; `problem` (id, summary, detail, hint)
+    then says why.
 
-    `outside`: it lies below one of the `roots:`, so that no message lists its columns.
+    `files`: of a folder or a glob, each with its digest, by name. `outside`: it lies below one of the `roots:`, so that no message
+    lists its columns.
     """
 
     digest: str | None = None
     columns: tuple[str, ...] | None = None
     problem: tuple[str, str, str, str] | None = None
     outside: bool = False
+    files: tuple[tuple[str, str], ...] = ()
+
+
+def files_digest(files: Iterable[tuple[str, str]]) -> str:
+    """The digest of several files, from their paths and digests."""
+    return digest([[path, content] for path, content in sorted(files)])
 
 
 class Live(Frozen):

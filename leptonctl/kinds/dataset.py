@@ -10,6 +10,9 @@ from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.graph import declaration
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Path, Span, Step
+from leptonctl.kinds import reading
+from leptonctl.kinds.columns import column_inputs, column_problems, parts_of
+from leptonctl.kinds.contents import Content, Part, content_of, entries
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.schema_documents import DATASET
 from leptonctl.kinds.unbuilt import unbuilt
@@ -17,22 +20,25 @@ from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
 
 # only these contract fields change a value; the others are checks
-VALUE_FIELDS = ("type", "missing")
+VALUE_FIELDS = ("type", "missing", "ignore", "when_true", "when_false", "format", "parts")
 CHECK_FIELDS = ("min", "max", "values", "nullable")
 SPLIT = {"test": 0.25, "seed": 0}
 MOST_SUGGESTIONS = 20
+TEST: Path = ("test",)
+BLOCKS: tuple[Path, ...] = ((), TEST)
+"""Where a version names files: the blocks of its rows and of its test rows."""
 DERIVED: Mapping[Path, Path] = {
     ("source", "format"): ("source",),
     ("test_source", "format"): ("test", "source"),
-    **{("source", "options", name): (name,) for name in ("encoding", "delimiter", "missing_values")},
-    **{("test_source", "options", name): (name,) for name in ("encoding", "delimiter", "missing_values")},
+    **{("source", "options", name): (name,) for name in reading.OPTIONS},
+    **{("test_source", "options", name): (name,) for name in reading.OPTIONS},
     ("split", "method"): ("split",),
 }
 """Fields of a recipe -> the field of the YAML that they follow from."""
 
 
 class Dataset(Frozen):
-    """One resolved dataset version: what `prepare` needs, and the columns if the file's header could be read.
+    """One resolved dataset version: what `prepare` needs, the columns if the file's header could be read, and the content of its blocks.
 
     `inputs` is the payload of the step without `split.stratify`, which depends on the model's task when it is not written: there
     can be a step for either value, and `steps` caches them.
@@ -43,6 +49,7 @@ class Dataset(Frozen):
     inputs: dict[str, Json]
     columns: tuple[str, ...] | None
     pinned: bool
+    contents: Mapping[Path, Content]
     steps: dict[bool, Step] = field(default_factory=dict)
 
     @property
@@ -63,6 +70,11 @@ class Dataset(Frozen):
         columns = cast("dict[str, dict[str, Json]]", self.inputs["columns"])
         checks = {name: {k: v for k, v in spec.items() if k in names} for name, spec in columns.items()}
         return {name: cast("Json", fields) for name, fields in checks.items() if fields}
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The features that each column of dates gives, by its name."""
+        return parts_of(cast("dict[str, dict[str, Json]]", self.inputs["columns"]))
 
     def prepare(self, *, stratify: bool) -> Step:
         """The `prepare` step, for models that want their split stratified or not when the dataset leaves it open."""
@@ -85,7 +97,11 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
     """The inputs that determine the prepared rows: content, reading, value-changing contract fields, privacy, split."""
 
     def content(source: Json) -> Json:
-        return {k: v for k, v in source.items() if k != "path"} if isinstance(source, dict) else None
+        if not isinstance(source, dict):
+            return None
+        others = [[part["digest"], part["options"]] for part in cast("list[dict[str, Json]]", source.get("parts", [])) if "options" in part]
+        fields = {k: v for k, v in source.items() if k not in ("path", "parts")}
+        return {**fields, "others": cast("Json", others)} if others else fields
 
     columns = cast("dict[str, dict[str, Json]]", inputs["columns"])
     value_fields = {name: {k: v for k, v in spec.items() if k in VALUE_FIELDS} for name, spec in columns.items()}
@@ -99,6 +115,7 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
         "split": inputs["split"],
         # a key without an id is what it was before there were ids
         **({"id": inputs["id"]} if "id" in inputs else {}),
+        **({"target_missing": inputs["target_missing"]} if "target_missing" in inputs else {}),
     }
 
 
@@ -112,10 +129,10 @@ def _id_problems(declared: Declared, name: str, target: str) -> list[Diagnostic]
 def files(project: Project) -> Iterator[SourceKey]:
     """Every file that a version names, to be observed before planning."""
     for document in project.of("Dataset").values():
-        for declared in project.versions(document):
-            for path in (declared.fields.get("source"), _test(declared).get("source")):
-                if isinstance(path, str):
-                    yield _source_key(declared, path)
+        versions = {declared.version: declared for declared in project.versions(document)}
+        for declared in versions.values():
+            for at in BLOCKS:
+                yield from (reading.source_key(entry.reader, entry.path) for entry in entries(declared, at, versions))
 
 
 def datasets(declarations: Declarations) -> Mapping[str, Dataset]:
@@ -128,8 +145,9 @@ def declare(declarations: Declarations) -> tuple[dict[str, Dataset], Problems]:
     versions: dict[str, Dataset] = {}
     problems: dict[Diagnostic, None] = {}
     for document in declarations.project.of("Dataset").values():
-        for declared in declarations.project.versions(document):
-            dataset, errors = _dataset(declared, declarations.catalog, declarations.facts)
+        sisters = {declared.version: declared for declared in declarations.project.versions(document)}
+        for declared in sisters.values():
+            dataset, errors = _dataset(declared, sisters, declarations.catalog, declarations.facts)
             problems.update(dict.fromkeys(errors))
             if dataset is not None:
                 versions[address.short(dataset.address)] = dataset
@@ -182,75 +200,67 @@ def recipe_origins(declared: Declared, prefix: Path = ()) -> dict[Path, Span]:
     return {(*prefix, *path): span for path, span in origins.items()}
 
 
-def _dataset(declared: Declared, catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]) -> tuple[Dataset | None, list[Diagnostic]]:
-    fields, problems = declared.fields, []
+def _dataset(
+    declared: Declared, versions: Mapping[str, Declared], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
+) -> tuple[Dataset | None, list[Diagnostic]]:
+    fields, problems = declared.fields, [*reading.problems(declared)]
     target = fields.get("target")
     if not isinstance(target, str):
         detail = "`target` is missing: the column to predict"
         problems.append(
             error("missing-target", "Dataset names no target column", detail, span=declared.lacking("target"), hint="add `target: COLUMN`")
         )
-    source, columns, errors = _source(declared, (), fields, catalog, facts)
-    problems += errors
+    contents: dict[Path, Content] = {}
     test = _test(declared)
-    test_source: dict[str, Json] | None = None
-    if "source" in test:
-        test_source, _, errors = _source(declared, ("test",), test, catalog, facts)
+    for at in BLOCKS if "source" in test else BLOCKS[:1]:
+        content, errors = content_of(declared, at, versions, catalog, facts)
         problems += errors
-    if source is None or not isinstance(target, str) or (test_source is None and "source" in test):
+        if content is not None:
+            contents[at] = content
+    if () not in contents or not isinstance(target, str) or (TEST not in contents and "source" in test):
         return None, problems
+    content = contents[()]
+    test_source = _source(declared, test, contents[TEST]) if TEST in contents else None
     inputs: dict[str, Json] = {
-        "source": source,
+        "source": _source(declared, fields, content),
         "test_source": test_source,
         "target": target,
-        "columns": {name: spec or {} for name, spec in cast("dict[str, Json]", fields.get("columns") or {}).items()},
+        "columns": {name: column_inputs(spec) for name, spec in cast("dict[str, Json]", fields.get("columns") or {}).items()},
         "privacy": _privacy(fields.get("privacy")),
         "split": _split(fields.get("split"), has_test=test_source is not None),
     }
-    key = _source_key(declared, str(source["path"]))
     if isinstance(fields.get("id"), str):
         inputs["id"] = fields["id"]
         problems += _id_problems(declared, str(fields["id"]), target)
-    problems += _unknown_columns(declared, columns, outside=facts.get(key, SourceFacts()).outside)
+    if fields.get("target_missing") == "drop":
+        inputs["target_missing"] = "drop"
+    problems += column_problems(declared, inputs)
+    overwritten = isinstance(fields.get("digest"), str) and content.digest not in (None, fields["digest"])
+    columns = None if overwritten else content.columns
+    problems += _unknown_columns(declared, columns, outside=content.outside)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
     place = address.version_of("dataset", declared.name, declared.version)
-    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned), problems
+    return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned, contents=contents), problems
 
 
-def _source(
-    declared: Declared, at: Path, block: Mapping[str, Json], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
-) -> tuple[dict[str, Json] | None, tuple[str, ...] | None, list[Diagnostic]]:
-    """The source that a block at a path names, with its columns where its bytes are those of the pin."""
-    span = declared.at(*at, "source")
-    path, pin = block.get("source"), block.get("digest")
-    if not isinstance(path, str):
-        detail = "`source` is missing: the file to read the rows from"
-        span = declared.lacking("source")
-        return None, None, [error("missing-source", "Dataset version names no source file", detail, span=span, hint="add `source: PATH`")]
-    provider = catalog.source_for(path)
-    if provider is None:
-        known = ", ".join(sorted(s for source in catalog.sources.values() for s in source.suffixes))
-        hint = "save the data as CSV, JSON Lines or Parquet"
-        return None, None, [error("unknown-format", "No source reads files with this ending", f"known: {known}", span=span, hint=hint)]
-    key = _source_key(declared, path)
-    file_facts = facts.get(key, SourceFacts())
-    content = pin if isinstance(pin, str) else file_facts.digest
-    # a pinned version stays usable without its file: all its results may exist
-    if content is None and file_facts.problem is not None:
-        name, summary, detail, hint = file_facts.problem
-        return None, None, [error(name, summary, detail, span=span, hint=hint)]
-    if file_facts.problem is not None and file_facts.problem[0] == "outside-project":
-        name, summary, detail, hint = file_facts.problem
-        return None, None, [error(name, summary, detail, span=span, hint=hint)]
-    options: dict[str, Json] = {"encoding": key[1], "delimiter": key[2], "missing_values": declared.fields.get("missing_values")}
-    source: dict[str, Json] = {"path": path, "format": provider.name, "digest": content, "options": options}
-    overwritten = isinstance(pin, str) and file_facts.digest is not None and file_facts.digest != pin
-    return source, None if overwritten else file_facts.columns, []
+def _source(declared: Declared, block: Mapping[str, Json], content: Content) -> dict[str, Json]:
+    """The content of a block as the payload of the step has it."""
+    pin = block.get("digest")
+    source: dict[str, Json] = {
+        "path": content.path,
+        "format": content.provider.name,
+        "digest": pin if isinstance(pin, str) else content.digest,
+        "options": reading.recipe_options(declared),
+    }
+    if content.parts:
+        source["parts"] = [_part(declared, part) for part in content.parts]
+    return source
 
 
-def _source_key(declared: Declared, path: str) -> SourceKey:
-    encoding, delimiter = declared.fields.get("encoding"), declared.fields.get("delimiter")
-    return path, encoding if isinstance(encoding, str) else "utf-8", delimiter if isinstance(delimiter, str) else None
+def _part(declared: Declared, part: Part) -> dict[str, Json]:
+    """One of several files, with its options where another version's are used."""
+    options = reading.recipe_options(part.reader)
+    return {"path": part.path, "digest": part.digest, **({"options": options} if options != reading.recipe_options(declared) else {})}
 
 
 def _test(declared: Declared) -> dict[str, Json]:
@@ -277,6 +287,8 @@ def _split(split: Json, *, has_test: bool) -> dict[str, Json]:
     settings = split if isinstance(split, dict) else {}
     if "column" in settings:
         return {"method": "column", "column": settings["column"]}
+    if "time" in settings:
+        return {"method": "time", "test": float(cast("float", settings.get("test", SPLIT["test"]))), "time": settings["time"]}
     test = float(cast("float", settings.get("test", SPLIT["test"])))
     if "by" in settings:
         return {"method": "hash", "test": test, "by": settings["by"]}
@@ -319,7 +331,7 @@ def _column_names(fields: Mapping[str, Json]) -> Iterator[tuple[Path, str]]:
         for index, name in enumerate(cast("list[str]", privacy.get(part) or [])):
             yield ("privacy", part, index), name
     split = cast("dict[str, Json]", fields.get("split") or {})
-    for part in ("by", "column"):
+    for part in ("by", "column", "time"):
         if isinstance(split.get(part), str):
             yield ("split", part), str(split[part])
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from leptonctl.core.address import document
 from leptonctl.core.change import Drift, DriftClass
 from leptonctl.core.deployment import ServerRecord
-from leptonctl.core.observed import Live, SourceFacts, SourceKey
+from leptonctl.core.observed import Live
 from leptonctl.core.state import State
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.needed_files import unreadable
@@ -15,14 +15,13 @@ def drift(
     state: State | None,
     live: Mapping[str, Live],
     datasets: Mapping[str, Dataset],
-    facts: Mapping[SourceKey, SourceFacts],
     prepared: Collection[str] = (),
 ) -> Iterator[Drift]:
     """One Drift for every difference. `prepared`: dataset versions whose files are read, so that a bad one is an error."""
     if state is not None:
         for name in sorted(live.keys() & state.environments.keys()):
             yield from _environment(name, live[name], state)
-    yield from _overwritten(datasets, facts, prepared)
+    yield from _overwritten(datasets, prepared)
 
 
 def interrupted(state: State, live: Mapping[str, Live]) -> Iterator[Drift]:
@@ -116,12 +115,12 @@ def unhealthy(server: ServerRecord, live: Live, recorded: int, *, naming: bool =
     return f"server {server.id} {what}" if what and naming else what
 
 
-def _overwritten(datasets: Mapping[str, Dataset], facts: Mapping[SourceKey, SourceFacts], prepared: Collection[str]) -> Iterator[Drift]:
+def _overwritten(datasets: Mapping[str, Dataset], prepared: Collection[str]) -> Iterator[Drift]:
     """A note for every pinned file that is gone or has other bytes, and that no step reads: its results remain."""
     for dataset in datasets.values():
         if dataset.address in prepared:
             continue  # an error says so
-        for at, _, pin, digest in unreadable(dataset, facts):
+        for at, _, pin, digest in unreadable(dataset):
             which = "test file" if at else "source file"
             reason = f"its pinned {which} was overwritten" if digest else f"its pinned {which} is gone"
             yield Drift(address=dataset.address, drift_class="note", reason=reason, recorded=pin, live=digest)

@@ -33,6 +33,7 @@ def preprocess_of(
             continue
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
+        columns = _with_parts(columns, dataset)
         block = item.get("params")
         params, errors = with_defaults(
             block if isinstance(block, dict) else {}, provider.params, declared, (*at, "params"), f"preprocess step {provider.name}",
@@ -70,20 +71,27 @@ def features_of(declared: Declared, dataset: Dataset | None, problems: list[Diag
         return None
     for index, name in enumerate(features):
         _check_feature(declared, ("features", index), str(name), dataset, problems)
-    return features
+    return _with_parts(features, dataset)
+
+
+def _with_parts(columns: Json, dataset: Dataset | None) -> Json:
+    """The names with those of its parts in the place of a column of dates."""
+    if not isinstance(columns, list) or dataset is None or not dataset.parts:
+        return columns
+    return [*dict.fromkeys(part for name in columns for part in dataset.parts.get(str(name), (name,)))]
 
 
 def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
     if dataset is None or dataset.columns is None:
         return
     withheld = _withheld(dataset)
-    allowed = declared.fields.get("features")
+    allowed = _with_parts(declared.fields.get("features"), dataset)
+    columns = [part for c in dataset.columns for part in (() if c in withheld else dataset.parts.get(c, (c,)))]
     if isinstance(allowed, list) and at[0] != "features":
-        withheld = {
-            **dict.fromkeys((c for c in dataset.columns if c not in allowed), "`features` leaves this column out"),
-            **withheld,
-        }
-    features = [c for c in dataset.columns if c not in withheld]
+        withheld = {**dict.fromkeys((c for c in columns if c not in allowed), "`features` leaves this column out"), **withheld}
+    features = [c for c in columns if c not in withheld]
+    if {*dataset.parts.get(name, ())} & {*features}:
+        return
     if name in features:
         return
     detail = withheld.get(name, "the data has no column of this name")
@@ -99,6 +107,10 @@ def _withheld(dataset: Dataset) -> dict[str, str]:
     privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
     split = cast("dict[str, Json]", dataset.inputs["split"])
     reasons = {str(split[k]): "the split uses this column" for k in ("by", "column") if k in split}
+    specs = cast("dict[str, dict[str, Json]]", dataset.inputs["columns"])
+    reasons |= {name: "this column is ignored" for name, spec in specs.items() if spec.get("ignore")}
+    if "time" in split and str(split["time"]) not in dataset.parts:
+        reasons[str(split["time"])] = "the split uses this column"
     reasons |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
     if "id" in dataset.inputs:
         reasons[str(dataset.inputs["id"])] = "this column is the id of a row"

@@ -24,6 +24,14 @@ class Notice(Record):
 
 
 WORDS: Mapping[str, Diagnostic] = {
+    "dates_as_text": Diagnostic(
+        id="dates-as-text", severity="warning", summary="A column of dates is read as text", detail="",
+        hint="declare its `type` (date or datetime), `format` and `parts`; `ignore: true` leaves it out, `type: string` keeps it as it is",
+    ),
+    "no_target": Diagnostic(
+        id="no-target", severity="note", summary="Rows without a target are left out",
+        detail="{count} rows have no target{lines}", hint="write the targets into the file to use these rows",
+    ),
     "constant": Diagnostic(
         id="constant-column", severity="warning", summary="A column has one value in all rows", detail="nothing can be learned from it",
         hint="leave it out with `features:`",
@@ -31,6 +39,25 @@ WORDS: Mapping[str, Diagnostic] = {
     "all_missing": Diagnostic(
         id="empty-column", severity="warning", summary="A column has no values", detail="all {count} cells are missing",
         hint="leave it out with `features:`, or correct the file",
+    ),
+    "other_numbers": Diagnostic(
+        id="number-like-text", severity="warning", summary="A column of text looks like numbers",
+        detail="would read {count} cells{lines} as numbers", hint="declare it, or that the column is text: `type: string` under `columns`",
+    ),
+    "signed_numbers": Diagnostic(
+        id="number-like-text", severity="warning", summary="A column of text looks like numbers",
+        detail="keeps {count} cells{lines} from being numbers, and no key removes it",
+        hint="write the numbers alone, or say that it is text: `type: string` under `columns`",
+    ),
+    "markers": Diagnostic(
+        id="number-like-text", severity="warning", summary="A column of text looks like numbers",
+        detail="is all that keeps it from being numbers, in {count} cells{lines}",
+        hint="list it under `missing_values`, or say that the column is text: `type: string` under `columns`",
+    ),
+    "padded": Diagnostic(
+        id="leading-zeros", severity="warning", summary="Integers with leading zeros are read as text",
+        detail="{count} cells{lines} would lose their zeros as numbers",
+        hint="declare `type: string` or `type: integer` under `columns`",
     ),
     "rounded": Diagnostic(
         id="rounded-integers", severity="warning", summary="Integers are rounded",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from leptonctl.core.dates import PARTS
 from leptonctl.kinds.gate_rules import limits
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
@@ -21,7 +22,9 @@ from leptonctl.kinds.schema_parts import (
     strings,
     table,
     versioned,
+    words,
 )
+from leptonctl.kinds.schema_reading import READING
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.spi.learning import Schema
 
@@ -88,7 +91,8 @@ PROJECT = document(
 COLUMN = block(
     "The contract of one column. What is left out is inferred.",
     {
-        "type": choice("What its cells hold.", ["number", "integer", "boolean", "string"]),
+        "type": choice("What its cells hold.", ["number", "integer", "boolean", "string", "date", "datetime"]),
+        "ignore": flag("Nobody reads the column: it is no feature, and requests and input files may have it or not.", default=False),
         "min": number("Smallest value allowed."),
         "max": number("Largest value allowed."),
         "values": {
@@ -101,12 +105,33 @@ COLUMN = block(
         "missing": {"description": "Fill value for missing cells, in the data and in requests.", "type": SCALAR},
         "nullable": {"description": "Whether a cell may be missing. Default: inferred from the data.", "type": "boolean"},
         "unique": flag("No two rows may have the same value.", default=False),
+        "when_true": words("The words that mean true, in any case; requests may use them too. Default: true, yes and 1.", "Ja"),
+        "when_false": words("The words that mean false, in any case. Default: false, no and 0.", "Nein"),
+        "format": string(
+            "How the dates are written, in the directives of `strptime`: %Y %m %d %H %M %S and others. Default: ISO 8601.",
+            minLength=1,
+            maxLength=200,
+            examples=["%d.%m.%Y %H:%M"],
+        ),
+        "parts": {
+            "description": "The parts of a date that are features, named as in `COLUMN.year`; requests carry the date as text.",
+            "type": "array",
+            "items": choice("A part.", [*PARTS]),
+            "minItems": 1,
+            "uniqueItems": True,
+            "examples": [["year", "month", "weekday", "hour"]],
+        },
         "description": string("What the column means."),
     },
+    dependencies={"when_true": ["when_false"], "when_false": ["when_true"]},
 )
 COLUMN["type"] = ["object", "null"]
 
-DIGEST = string("Digest of the file's bytes, written by `leptonctl pin`. Pins the version to exactly this content.", pattern=DIGEST_PATTERN)
+DIGEST = string(
+    "Digest of the file's bytes, or of the paths and digests of several files, written by `leptonctl pin`. Pins the version to this "
+    "content.",
+    pattern=DIGEST_PATTERN,
+)
 
 SPLIT = block(
     "How rows are divided into training and test rows.",
@@ -119,32 +144,53 @@ SPLIT = block(
         },
         "by": string("Split by a stable hash of this column: a row never changes side as the data grows.", minLength=1),
         "column": string("Column whose cells say `train` or `test`.", minLength=1),
+        "time": string("Split by this column of times or numbers: the newest rows are the test rows.", minLength=1),
     },
     dependencies={
         "by": {"properties": {k: forbidden(f"`{k}` cannot be combined with `by`") for k in ("seed", "stratify", "column")}},
         "column": {"properties": {k: forbidden(f"`{k}` cannot be combined with `column`") for k in ("test", "seed", "stratify")}},
+        "time": {"properties": {k: forbidden(f"`{k}` cannot be combined with `time`") for k in ("seed", "stratify", "by", "column")}},
     },
-    examples=[{"test": 0.25, "seed": 7, "stratify": True}, {"test": 0.25, "by": "message_id"}, {"column": "part"}],
+    examples=[
+        {"test": 0.25, "seed": 7, "stratify": True},
+        {"test": 0.25, "by": "message_id"},
+        {"column": "part"},
+        {"test": 0.2, "time": "received"},
+    ],
 )
+
+PATH = string("A file, a folder or a glob, relative to the project folder.", minLength=1)
 
 _DATASET: dict[str, Schema] = {
     "kind": kind("Dataset"),
     "name": name("dataset"),
     "description": DESCRIPTION,
-    "source": string(
-        "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines.", minLength=1, examples=["data/mail.csv"]
-    ),
-    "digest": DIGEST,
-    "encoding": string("Encoding of a text file.", minLength=1, default="utf-8", examples=["latin-1"]),
-    "delimiter": string("Separator of the cells of a CSV line. Default: detected.", minLength=1, maxLength=1, examples=[";"]),
-    "missing_values": {
-        "description": "Strings read as missing in every column.",
-        "type": "array",
-        "items": string("A string."),
-        "uniqueItems": True,
-        "examples": [["", "NA", "?"]],
+    "source": {
+        "description": "The data file, relative to the project folder: CSV (also .gz), Parquet or JSON Lines. Or several of one format, "
+        "read as one table: a list, a folder, or a glob.",
+        "anyOf": [PATH, {"type": "array", "items": PATH, "minItems": 1, "uniqueItems": True}],
+        "examples": ["data/mail.csv", "data/mail-*.csv", ["data/a.csv", "data/b.csv"]],
     },
+    "append": {
+        "description": "What else the version is read from, after its source: another version of this dataset, or a file.",
+        "type": "array",
+        "items": block(
+            "One of the two.",
+            {"version": string("A version of this dataset, read as it declares.", minLength=1), "file": PATH},
+            minProperties=1,
+            maxProperties=1,
+        ),
+        "minItems": 1,
+        "examples": [[{"version": "2024-06"}, {"file": "data/more.csv"}]],
+    },
+    "digest": DIGEST,
+    **READING,
     "target": string("The column to predict.", minLength=1),
+    "target_missing": choice(
+        "What becomes of rows without a target: `drop` leaves them out and counts them, `error` refuses the data.",
+        ["drop", "error"],
+        default="error",
+    ),
     "id": string(
         "The column that names a row: a string or an integer, present and unique. Never a feature; `purge --id` finds a row by it.",
         minLength=1,

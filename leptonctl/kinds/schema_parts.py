@@ -37,6 +37,12 @@ def strings(description: str, what: str, **more: Any) -> Schema:
     return {"description": description, "type": "array", "items": string(what, minLength=1), "uniqueItems": True, **more}
 
 
+def words(description: str, example: str) -> Schema:
+    """A list of words, which YAML may write as text, integers or booleans."""
+    word = {"description": "A word.", "type": ["string", "integer", "boolean"], "minLength": 1}
+    return {"description": description, "type": "array", "items": word, "minItems": 1, "uniqueItems": True, "examples": [[example]]}
+
+
 def block(description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:
     """A mapping with these keys and no others."""
     return {"description": description, "type": "object", "properties": dict(properties), "additionalProperties": False, **more}

@@ -125,6 +125,8 @@ def _show(value: Json) -> str:
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
     text = str(value)
+    if not any(character.isalnum() for character in text):
+        return f'"{text}"'
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
 
 

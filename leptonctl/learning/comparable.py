@@ -94,7 +94,9 @@ def common_columns(evaluation: Side, training: Side) -> tuple[str, ...]:
     common = tuple(column.name for column in contract.columns if column.name in columns)
     same = all(_same_cells(column, columns[column.name]) for column in contract.columns if column.name in columns)
     same_target = (contract.target, contract.target_type) == (other.target, other.target_type)
-    same_reading = all(rows.reading.get(name) == others.reading.get(name) for name in ("", contract.target, *common))
+    # parts are read as their column of dates is
+    dates = (date.name for date in contract.dates if {*date.names} & {*common})
+    same_reading = all(rows.reading.get(name) == others.reading.get(name) for name in ("", contract.target, *common, *dates))
     return common if same and same_target and same_reading else ()
 
 

@@ -4,10 +4,11 @@ An absent field has its default, so that inputs contain only what matters.
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from leptonctl.core.codec import BadRecord, Record, convert
-from leptonctl.core.contract import Checks, ColumnType, Scalar
+from leptonctl.core.contract import Checks, ColumnType, Scalar, Words
+from leptonctl.core.dates import DateType
 from leptonctl.core.manifest import Hashing
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import LearningTask, ProviderError, SourceOptions
@@ -15,21 +16,45 @@ from leptonctl.spi.learning import LearningTask, ProviderError, SourceOptions
 T = TypeVar("T")
 
 
+class SourcePart(Record):
+    """One of several files that are read as one table. `options` None: those of the table."""
+
+    path: str
+    digest: str
+    options: SourceOptions | None = None
+
+
 class SourceFile(Record):
-    """A data file. `path` is relative to the project; `digest` is the expected digest of its bytes, None when unknown."""
+    """A data file. `path` is relative to the project; `digest` is the expected digest of its bytes, None when unknown.
+
+    parts: of several files; then `path` only names them, and `digest` is that of their paths and digests.
+    """
 
     path: str
     format: str
     digest: str | None = None
     options: SourceOptions = SourceOptions()
+    parts: tuple[SourcePart, ...] = ()
 
 
 class DeclaredColumn(Checks):
-    """A column of the contract as declared in the YAML. `type` None: inferred. `missing` is the fill value."""
+    """A column of the contract as declared in the YAML. `type` None: inferred. `missing` is the fill value.
 
-    type: ColumnType | None = None
+    ignore: nobody reads it. when_true, when_false: the words of a boolean column. format, parts: of a column of dates.
+    """
+
+    type: ColumnType | DateType | None = None
     missing: Scalar | None = None
     unique: bool | None = None
+    ignore: bool = False
+    when_true: tuple[str, ...] = ()
+    when_false: tuple[str, ...] = ()
+    format: str | None = None
+    parts: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> Words | None:
+        return Words(true=self.when_true, false=self.when_false) if self.when_true or self.when_false else None
 
 
 class RandomSplit(Record, tag_field="method", tag="random"):
@@ -53,11 +78,18 @@ class ColumnSplit(Record, tag_field="method", tag="column"):
     column: str
 
 
+class TimeSplit(Record, tag_field="method", tag="time"):
+    """The newest rows by a column of times are the test rows."""
+
+    test: float
+    time: str
+
+
 class SourceSplit(Record, tag_field="method", tag="source"):
     """The test rows are those of `test_source`."""
 
 
-Split: TypeAlias = RandomSplit | HashSplit | ColumnSplit | SourceSplit
+Split: TypeAlias = RandomSplit | HashSplit | ColumnSplit | TimeSplit | SourceSplit
 
 
 class Privacy(Hashing):
@@ -67,7 +99,7 @@ class Privacy(Hashing):
 
 
 class PrepareInputs(Record):
-    """`columns` are those declared in the YAML. `id` is the column that names a row."""
+    """`columns` are those declared in the YAML. `id` is the column that names a row. target_missing: `drop` leaves out rows without one."""
 
     source: SourceFile
     target: str
@@ -76,6 +108,7 @@ class PrepareInputs(Record):
     test_source: SourceFile | None = None
     columns: Mapping[str, DeclaredColumn] = {}
     privacy: Privacy | None = None
+    target_missing: Literal["drop", "error"] = "error"
 
 
 class PreprocessStep(Record):

@@ -62,7 +62,10 @@ class RowList(Outputs):
 
 
 class PrepareOutputs(Outputs):
-    """`rows`, `rows_digest` and `row_lists` are by side, `train` and `test`. `profile`: of the columns that are not private."""
+    """`rows`, `rows_digest` and `row_lists` are by side, `train` and `test`. `profile`: of the columns that are not private.
+
+    left_out: how many rows have no target, where the dataset leaves them out.
+    """
 
     rows: Mapping[str, int]
     rows_digest: Mapping[str, str]
@@ -71,6 +74,7 @@ class PrepareOutputs(Outputs):
     checks: Sequence[Notice] = ()
     stratified: bool = False
     profile: Mapping[str, ColumnProfile] = {}
+    left_out: int = 0
 
 
 class TrainOutputs(Outputs):

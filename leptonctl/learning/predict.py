@@ -57,7 +57,7 @@ def predict_file(
     """
     from leptonctl.learning.tables.raw import read_input
 
-    return _predict(onnx, manifest, read_input(path, source, options, manifest.columns, key=key, name=name))
+    return _predict(onnx, manifest, read_input(path, source, options, manifest.columns, dates=manifest.dates, key=key, name=name))
 
 
 def predict_batches(
@@ -75,7 +75,9 @@ def predict_batches(
     """As `predict_file`, in parts of at most `rows` rows, for files of any size. `checks`: the ranges to count what is outside of."""
     from leptonctl.learning.tables.raw import read_batches
 
-    batches = read_batches(path, source, options, manifest.columns, rows=rows, key=key, name=name, id_column=manifest.id, checks=checks)
+    batches = read_batches(
+        path, source, options, manifest.columns, dates=manifest.dates, rows=rows, key=key, name=name, id_column=manifest.id, checks=checks
+    )  # fmt: skip
     for batch in batches:
         answers = _predict(onnx, manifest, batch.columns)
         yield replace(answers, id_name=manifest.id or "", ids=batch.ids, outside=batch.outside)

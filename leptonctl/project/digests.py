@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from leptonctl.core.canonical import digest as canonical_digest
+from leptonctl.core.codec import plain
+from leptonctl.core.frozen import replace
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 CLOCK_RESOLUTION_NS = 2_000_000_000
@@ -51,7 +53,7 @@ class Digests:
     def columns(self, path: Path, source: Source, options: SourceOptions) -> list[str]:
         """The file's column names, as `source.columns` gives them."""
         before = stat_of(path)
-        key = _header_key(source.name, options.encoding, options.delimiter)
+        key = _header_key(source.name, replace(options, missing_values=None))
         headers = self._entry(path, before).get("columns", {})
         if key in headers:
             return list(headers[key])
@@ -95,8 +97,8 @@ class Digests:
 
 
 @cache
-def _header_key(*options: str | None) -> str:
-    return canonical_digest([*options])
+def _header_key(source: str, options: SourceOptions) -> str:
+    return canonical_digest([source, plain(options)])
 
 
 def digest_of(path: Path, buffer: bytearray | None = None) -> str:
@@ -122,7 +124,7 @@ def stat_of(path: Path) -> list[int]:
         raise ProviderError(
             "A data source is not a file",
             detail=f'"{path.name}" is a folder or a device.',
-            hint="name one file",
+            hint="name a file, or a folder that holds data files",
             id="not-a-file",
             file=str(path),
         )
@@ -164,6 +166,16 @@ class DataFiles:
                 id="outside-project",
             )
         return path
+
+    def folder(self, relative: str) -> Path:
+        """The folder that `relative` names, links resolved. Raises `outside-project` as `file` does."""
+        return self.file(relative) if relative else self._folder("")
+
+    def is_folder(self, relative: str) -> bool:
+        """Whether there is a folder of this name, inside or not."""
+        with contextlib.suppress(OSError, ValueError):
+            return (self._root / relative).is_dir()
+        return False
 
     def _resolve(self, relative: str) -> Path:
         folder, _, name = relative.rpartition("/")

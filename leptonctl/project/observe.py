@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from leptonctl.core.observed import Checkout, SourceFacts, SourceKey
+from leptonctl.core.observed import Checkout, SourceFacts, SourceKey, files_digest
 from leptonctl.project import git
 from leptonctl.project.digests import DataFiles, Digests
+from leptonctl.project.globs import is_glob, literal_folder, matching
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
@@ -14,7 +15,7 @@ from leptonctl.spi.learning import ProviderError, SourceOptions
 def source_facts(
     keys: Iterable[SourceKey], root: Path, roots: tuple[str, ...], catalog: Catalog, digests: Digests
 ) -> dict[SourceKey, SourceFacts]:
-    """The content digest and the header of every file that a dataset names."""
+    """The content digest and the header of every source that a dataset names: a file, or the files of a folder or a glob."""
     files = DataFiles(root, roots)
     home = Path(os.path.realpath(root))
     facts = {key: _facts(key, home, files, catalog, digests) for key in dict.fromkeys(keys)}
@@ -23,21 +24,48 @@ def source_facts(
 
 
 def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, digests: Digests) -> SourceFacts:
-    path, encoding, delimiter = key
-    source = catalog.source_for(path)
+    path = key.path
+    pairs: tuple[tuple[str, str], ...] = ()
     try:
-        file = files.file(path)
-        content = digests.digest(file)
+        try:
+            file = files.file(path)
+            content = digests.digest(file)
+        except ProviderError as problem:
+            names = _several(path, files, catalog, problem)
+            pairs = tuple((name, digests.digest(files.file(name))) for name in names)
+            file, content = files.file(names[0]), files_digest(pairs)
     except ProviderError as problem:
         return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
+    source = catalog.source_for(pairs[0][0] if pairs else path)
     if source is None:
-        return SourceFacts(digest=content)
+        return SourceFacts(digest=content, files=pairs)
     try:
-        columns = digests.columns(file, source, SourceOptions(encoding=encoding, delimiter=delimiter))
+        columns = digests.columns(file, source, _options(key))
     except ProviderError:
         # errors inside the file are reported with their line when it is read
-        return SourceFacts(digest=content)
-    return SourceFacts(digest=content, columns=tuple(columns), outside=not file.is_relative_to(home))
+        return SourceFacts(digest=content, files=pairs)
+    return SourceFacts(digest=content, columns=tuple(columns), outside=not file.is_relative_to(home), files=pairs)
+
+
+def _several(path: str, files: DataFiles, catalog: Catalog, problem: ProviderError) -> list[str]:
+    """The files of a folder or a glob. Raises `problem`, why the path is no file, where it names neither."""
+    if problem.id == "not-a-file" and files.is_folder(path):
+        folder = path.rstrip("/")
+        names = [f"{folder}/{name}" for name in matching(files.file(path), "*") if catalog.source_for(name) is not None]
+    elif problem.id == "missing-file" and is_glob(path):
+        folder = literal_folder(path)
+        names = [f"{folder}/{name}" if folder else name for name in matching(files.folder(folder), path.removeprefix(f"{folder}/"))]
+        problem.detail = f"No file matches {path}."
+        problem.hint = "check the path; `*` is any name, `**` any number of folders, and hidden names are passed over"
+    else:
+        names = []
+    if not names:
+        raise problem
+    return names
+
+
+def _options(key: SourceKey) -> SourceOptions:
+    return SourceOptions(**{name: value for name, value in key._asdict().items() if name != "path"})
 
 
 def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:

@@ -17,7 +17,9 @@ import numpy as np
 from leptonctl.core.contract import hash_text, is_missing
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES
+from leptonctl.serving.refusals import missing_value, out_of_range, wrong_type
 from leptonctl.serving.request import RANGES, BadRequest, Input, read_inputs
+from leptonctl.serving.texts import booleans, parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +35,6 @@ FLOAT64_LIMIT = 2**1023
 NUMBER = frozenset({int, float})
 BOOLEAN = frozenset({bool, int, float})
 STRING = frozenset({str})
-TYPE_NAMES = {bool: "a boolean", str: "a string", list: "a list", dict: "an object", type(None): "null"}
 
 
 class Violation(Frozen, kw_only=False):
@@ -54,6 +55,8 @@ class Encoded(Frozen, kw_only=False):
 def encode(intake: Intake, request: dict[str, Json], *, hashed: bool = False) -> Encoded:
     """The graph's inputs. `hashed`: private columns contain hashes already, as in golden rows. Raises BadRequest."""
     inputs, rows = read_inputs(intake, request)
+    for date in intake.dates:
+        inputs |= parts_of(date, inputs[date.name])
     violations: list[Violation] = []
     feed: Feed = {}
     if intake.numeric:
@@ -93,7 +96,7 @@ def _matrix(intake: Intake, cells: list[list[float]]) -> Float64:
         for column, data in zip(intake.numeric, cells, strict=True):
             row = next((number for number, cell in enumerate(data, 1) if type(cell) is int and abs(cell) > FLOAT64_LIMIT), 0)
             if row:
-                raise _out_of_range(column, row) from None
+                raise out_of_range(column, row) from None
         raise
 
 
@@ -116,7 +119,7 @@ def _handle_out_of_bounds(intake: Intake, matrix: Float32, violations: list[Viol
     missing, infinite = np.isnan(matrix), np.isinf(matrix)
     for place, column in enumerate(intake.numeric):
         if infinite[:, place].any():
-            raise _out_of_range(column, _first(infinite[:, place]))
+            raise out_of_range(column, _first(infinite[:, place]))
         missing_cells = missing[:, place]
         cells = matrix[:, place]
         if column.min is not None:
@@ -128,11 +131,13 @@ def _handle_out_of_bounds(intake: Intake, matrix: Float32, violations: list[Viol
         if column.fill is not None:
             matrix[missing_cells, place] = float(column.fill)
         elif not column.nullable:
-            raise _missing_value(column, _first(missing_cells))
+            raise missing_value(column.name, _first(missing_cells))
 
 
 def _numbers(column: ManifestColumn, tensor: Input) -> list[float]:
     """The cells of a number, integer or boolean column as numbers, NaN for missing."""
+    if column.words is not None and tensor.datatype == "BYTES":
+        return booleans(column, column.words, tensor.data)
     data = tensor.data if _are_numbers(tensor.data) else _convert_numbers(column, tensor.data)
     if column.type == "boolean":
         row = next((number for number, cell in enumerate(data, 1) if cell not in (0, 1) and cell == cell), 0)  # noqa: PLR0124
@@ -159,7 +164,7 @@ def _convert_numbers(column: ManifestColumn, data: list[Json]) -> list[float]:
     accepted = BOOLEAN if column.type == "boolean" else NUMBER
     row = next((number for number, cell in enumerate(data, 1) if type(cell) not in accepted and not is_missing(cell)), 0)
     if row:
-        raise _wrong_type(column, row, data[row - 1])
+        raise wrong_type(column, row, data[row - 1])
     return [cell if isinstance(cell, int | float) else nan for cell in data]
 
 
@@ -177,7 +182,7 @@ def _boolean_strings(column: ManifestColumn, tensor: Input, violations: list[Vio
     fill = "" if column.fill is None else ("true" if column.fill else "false")
     cells = [("true" if cell else "false") if cell == cell else fill for cell in _numbers(column, tensor)]  # noqa: PLR0124
     if "" in cells and not column.nullable:
-        raise _missing_value(column, cells.index("") + 1)
+        raise missing_value(column.name, cells.index("") + 1)
     if column.values is not None:
         allowed = {"true" if value else "false" for value in column.values} | {""}
         _count(column, "values", [cell not in allowed for cell in cells], violations)
@@ -194,7 +199,7 @@ def _strings(column: ManifestColumn, tensor: Input, violations: list[Violation])
         if column.fill is not None:
             data = [cell or str(column.fill) for cell in data]
         elif not column.nullable:
-            raise _missing_value(column, data.index("") + 1)
+            raise missing_value(column.name, data.index("") + 1)
     for number, cell in enumerate(data, 1):
         if not cell.isascii() and not _is_encodable(cell):
             msg = f'column "{column.name}", row {number}: the string contains half of a surrogate pair'
@@ -206,7 +211,7 @@ def _convert_strings(column: ManifestColumn, data: list[Json]) -> list[str]:
     """Cells that include missing ones, as strings. Raises BadRequest for a cell of another type."""
     row = next((number for number, cell in enumerate(data, 1) if not isinstance(cell, str) and not is_missing(cell)), 0)
     if row:
-        raise _wrong_type(column, row, data[row - 1])
+        raise wrong_type(column, row, data[row - 1])
     return [cell if isinstance(cell, str) else "" for cell in data]
 
 
@@ -231,16 +236,3 @@ def _count(column: ManifestColumn, check: str, violated: list[bool], violations:
     """Append a violation when any cell violates the check."""
     if True in violated:
         violations.append(Violation(column.name, check, violated.count(True), violated.index(True) + 1))
-
-
-def _wrong_type(column: ManifestColumn, row: int, cell: Json) -> BadRequest:
-    actual = TYPE_NAMES.get(type(cell), "a number")
-    return BadRequest(f'column "{column.name}", row {row}: expected a value of type {column.type}, not {actual}')
-
-
-def _missing_value(column: ManifestColumn, row: int) -> BadRequest:
-    return BadRequest(f'column "{column.name}", row {row}: the value is missing, but the contract requires one')
-
-
-def _out_of_range(column: ManifestColumn, row: int) -> BadRequest:
-    return BadRequest(f'column "{column.name}", row {row}: the value is outside the range of FP32')

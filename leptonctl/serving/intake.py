@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from leptonctl.core.codec import Record, plain
 from leptonctl.core.contract import LARGEST_FLOAT32, Column, Contract, Scalar
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import FEATURES, Manifest, ManifestColumn
 from leptonctl.serving.manifest import check_manifest
@@ -31,7 +32,8 @@ class Intake(Frozen, eq=False):
     bounds of each column of `features` as FP32: the declared range, else the finite range. `allowed` has (place in `features`, column,
     allowed values rounded like the cells). `packed` tells whether one tensor of all columns is accepted; in that tensor `places` are
     the positions of the numeric columns and `integers` those of the integer columns. `key` is the secret of the hashed columns.
-    `id` is the column that names a row, which a request may hold.
+    `passed_over` are the columns that a request may hold and no model reads. `columns` are those of requests: a column of dates, in
+    `dates` too, stands there for the columns of its parts.
     """
 
     columns: dict[str, ManifestColumn]
@@ -44,7 +46,8 @@ class Intake(Frozen, eq=False):
     places: tuple[int, ...]
     integers: tuple[int, ...]
     key: bytes | None
-    id: str | None = None
+    passed_over: frozenset[str] = frozenset()
+    dates: tuple[DateColumn, ...] = ()
 
 
 def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
@@ -56,7 +59,7 @@ def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
     high = [LARGEST_FLOAT32 if column.max is None else column.max for column in numeric]
     with np.errstate(over="ignore"):
         return Intake(
-            columns={column.name: column for column in columns},
+            columns={column.name: column for column in manifest.inputs},
             numeric=numeric,
             strings=tuple(column for column in columns if column.graph.index is None),
             low=np.array(low, np.float64).astype(np.float32),
@@ -66,11 +69,12 @@ def compile_intake(manifest: Manifest, key: bytes | None) -> Intake:
                 for place, column in enumerate(numeric)
                 if column.values is not None
             ),
-            packed=bool(numeric) and numbers_only and not any(column.name == FEATURES for column in columns),
+            packed=bool(numeric) and numbers_only and not manifest.dates and not any(column.name == FEATURES for column in columns),
             places=tuple(columns.index(column) for column in numeric),
             integers=tuple(place for place, column in enumerate(columns) if column.type == "integer"),
             key=key,
-            id=manifest.id,
+            passed_over=manifest.passed_over,
+            dates=manifest.dates,
         )
 
 
@@ -81,9 +85,10 @@ def with_checks(manifest: Manifest, checks: Mapping[str, Check]) -> Manifest:
         target_type=manifest.target_type,
         classes=manifest.classes,
         columns=tuple(_contract_column(column) for column in manifest.columns),
+        dates=manifest.dates,
     )
-    columns = built.with_checks({name: plain(check) for name, check in checks.items()}).columns
-    checked = replace(manifest, columns=tuple(map(_with_checks_of, manifest.columns, columns)))
+    contract = built.with_checks({name: plain(check) for name, check in checks.items()})
+    checked = replace(manifest, columns=tuple(map(_with_checks_of, manifest.columns, contract.columns)), dates=contract.dates)
     check_manifest(checked, CHECKS)
     return checked
 

@@ -3,11 +3,12 @@
 The record types are the core's; only the exception is defined here. Never opens a file and never runs a model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import matches
+from leptonctl.core.dates import PARTS, BadFormat, DateColumn, pattern, read_parts
 from leptonctl.core.manifest import FEATURES, MANIFEST_FILE, Manifest, ManifestColumn
 
 T = TypeVar("T")
@@ -57,6 +58,21 @@ def _problems(manifest: Manifest) -> Iterable[tuple[str, str]]:
         yield "graph.strings", f"is {sorted(graph.strings)}, but the columns have the inputs {inputs}"
     if manifest.task == "classification" and not manifest.classes:
         yield "classes", "is empty, but a classification needs classes"
+    for date in manifest.dates:
+        yield from _date_problems(date, names)
+
+
+def _date_problems(date: DateColumn, names: Sequence[str]) -> Iterable[tuple[str, str]]:
+    field = f'dates, "{date.name}",'
+    if not date.parts or not {*date.parts} <= PARTS.keys() or not {*date.names} <= {*names}:
+        yield field, "parts: are not those of the columns"
+    try:
+        pattern(date.format, date.type)
+    except BadFormat as problem:
+        yield field, f"format: {problem}"
+    else:
+        if date.fill is not None and read_parts(date, date.fill) is None:
+            yield field, "fill: is no such date"
 
 
 def _column_problems(column: ManifestColumn) -> Iterable[tuple[str, str]]:

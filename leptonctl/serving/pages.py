@@ -28,7 +28,7 @@ def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version:
             "name": name,
             "versions": [version],
             "platform": PLATFORM,
-            "inputs": [{"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]} for column in model.manifest.columns],
+            "inputs": [{"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]} for column in model.manifest.inputs],
             "outputs": [
                 {"name": output.name, "datatype": output.datatype, "shape": [-1] if output.width is None else [-1, output.width]}
                 for output in model.outputs
@@ -49,4 +49,6 @@ def _parameters(model: LoadedModel) -> dict[str, Json]:
     """The protocol allows strings, numbers and booleans only, so the classes are encoded as a JSON string."""
     manifest = model.manifest
     parameters: dict[str, Json] = {"task": manifest.task, "target": manifest.target, "packed_features": model.intake.packed}
+    if manifest.dates:
+        parameters["formats"] = json.dumps({date.name: date.format or "ISO 8601" for date in manifest.dates}, ensure_ascii=False)
     return parameters if manifest.classes is None else parameters | {"classes": json.dumps(list(manifest.classes), ensure_ascii=False)}

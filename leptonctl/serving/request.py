@@ -120,7 +120,7 @@ def read_inputs(intake: Intake, request: dict[str, Json]) -> tuple[dict[str, Inp
             msg = f"input {_quote(name)} appears twice"
             raise BadRequest(msg)
         column = columns.get(name)
-        if column is None and name == intake.id:
+        if column is None and name in intake.passed_over:
             passed_over += 1
             continue
         # fast path: most inputs are flat vectors of the natural datatype, as long as the one before
@@ -160,7 +160,7 @@ def _check_complete(intake: Intake, inputs: dict[str, Input]) -> None:
 
 def _column_input(item: dict[str, Json], column: ManifestColumn) -> Input:
     datatype = item.get("datatype")
-    if not isinstance(datatype, str) or datatype not in ACCEPTED[column.type]:
+    if not isinstance(datatype, str) or not (datatype in ACCEPTED[column.type] or (column.words is not None and datatype == "BYTES")):
         msg = f'column "{column.name}" is of type {column.type}: datatype must be {NATURAL[column.type]}, not {_quote(datatype)}'
         raise BadRequest(msg)
     shape = _shape(column.name, item.get("shape"), 1)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from leptonctl.core.contract import MISSING_MARKERS
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 
@@ -202,12 +203,38 @@ class Metric(Frozen):
     default: bool = False
 
 
+class OnlyMissing(Frozen):
+    """The strings that are missing in every column, in place of the built-in markers."""
+
+    only: Sequence[str]
+
+
 class SourceOptions(Frozen):
-    """How to read a file. `missing_values` are strings read as missing in every column; None means the source's default."""
+    """How to read a file. Formats with types of their own take what has a meaning for them, and pass over the rest.
+
+    missing_values: strings read as missing in every column, besides the built-in markers or in place of them.
+    decimal, thousands: how numbers are written in text. header: False: there is no header line and columns are named `column_1`, …;
+    names: the same, but the columns have these names. skip_rows: lines before the header, or before the first row.
+    """
 
     encoding: str = "utf-8"
     delimiter: str | None = None
-    missing_values: Sequence[str] | None = None
+    missing_values: Sequence[str] | OnlyMissing | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    header: bool | Sequence[str] = True
+    skip_rows: int = 0
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The strings that are missing in every column."""
+        listed = self.missing_values
+        return tuple(listed.only if isinstance(listed, OnlyMissing) else listed or ())
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """The built-in markers, missing in number, integer and boolean columns, unless others take their place."""
+        return () if isinstance(self.missing_values, OnlyMissing) else MISSING_MARKERS
 
 
 class Source(Frozen):

@@ -32,16 +32,26 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
     ]
     if rows:
         total = sum(rows.values())
-        facts.append(("rows", f"{total}: {rows.get('train')} to train on, {rows.get('test')} to test on"))
+        without = f"; {dataset['left_out']} without a target left out" if dataset["left_out"] else ""
+        facts.append(("rows", f"{total}: {rows.get('train')} to train on, {rows.get('test')} to test on{without}"))
     for name, word in (("drop", "dropped"), ("hash", "hashed")):
         if dataset["privacy"][name]:
             facts.append((word, ", ".join(map(printable, dataset["privacy"][name]))))
+    if dataset["ignored"]:
+        facts.append(("ignored", ", ".join(map(printable, dataset["ignored"]))))
+    facts += [("dates", _date(date)) for date in dataset["dates"]]
     facts.append(("read by", ", ".join(map(printable, dataset["used_by"])) or "no model"))
     now = now if width >= ROOMY else None
     built = f"{when(prepared['at'], now)} in {duration(prepared['seconds'])} by {who(prepared)}" if prepared["cached"] else "not yet"
     lines = table([(style.dim(f"{name:8}"), text) for name, text in facts if text], indent=2, width=width, wrap=(1,))
     # not wrapped: how long the names of people and hosts are should not change how a screen looks
     return f"{lines}\n  {style.dim('prepared')}  {built}"
+
+
+def _date(date: Mapping[str, Any]) -> str:
+    """`when: datetime as %d.%m.%Y, as year and month`."""
+    form = printable(date["format"] or "ISO 8601") + (" with an offset" if date["zoned"] else "")
+    return f"{printable(date['name'])}: {date['type']} in {form}, as {', '.join(date['parts'])}"
 
 
 def _options(options: Mapping[str, Any] | None) -> str:

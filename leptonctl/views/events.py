@@ -165,7 +165,7 @@ def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
         parts.append(printable(event.message))
     lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(parts))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
-    lines += [f"    {style.yellow('warning')}[{n.id}]: {printable(n.summary)}. {printable(n.detail)}" for n in event.notices]
+    lines += [f"    {style.yellow(n.severity)}[{n.id}]: {printable(n.summary)}. {printable(n.detail)}" for n in event.notices]
     return [*lines, evidence] if evidence else lines
 
 

@@ -65,7 +65,7 @@ def holds(root: Path, mark: bytes, category: str) -> list[str]:
     for path, data in store(root).items():
         if data[:4] == b"PAR1":
             frame = pl.read_parquet(io.BytesIO(data))
-            text = frame.write_csv() if "__id__" not in frame.columns else frame.drop("__id__", "__row__").write_csv()
+            text = frame.write_csv() if "__id__" not in frame.columns else frame.drop("__id__").write_csv()
             marked = "__id__" in frame.columns and mark in frame["__id__"].to_list()
             found += [path] if marked or category in text else []
         elif category.encode() in data or f"person-{GONE}".encode() in data:

@@ -36,12 +36,12 @@ def head(deployment: int) -> Head:
 def lines(live: Live, recorded: State | None = None) -> list[tuple[str, str]]:
     """The drift of an environment whose head names the recorded deployment, unless it names another."""
     with_head = replace(live, head=live.head or head(3))
-    return [(d.drift_class, d.reason) for d in drift(recorded or state(), {"prod": with_head}, {}, {})]
+    return [(d.drift_class, d.reason) for d in drift(recorded or state(), {"prod": with_head}, {})]
 
 
 def test_a_missing_head_is_healed_whatever_serves() -> None:
     for live in (Live(here=True, running=True, answering=server()), Live(placement="elsewhere")):
-        found = [(d.drift_class, d.reason) for d in drift(state(), {"prod": live}, {}, {})]
+        found = [(d.drift_class, d.reason) for d in drift(state(), {"prod": live}, {})]
         assert found == [("heal", "the head in the store is missing: it is written again")]
 
 
@@ -69,7 +69,7 @@ def test_the_servers_own_reason_is_shown() -> None:
 
 
 def test_a_head_that_names_another_deployment_is_healed_whatever_serves() -> None:
-    found = drift(state(), {"prod": Live(here=True, running=True, answering=server(), head=head(4))}, {}, {})
+    found = drift(state(), {"prod": Live(here=True, running=True, answering=server(), head=head(4))}, {})
     assert [(d.drift_class, d.reason, d.recorded, d.live) for d in found] == [
         ("heal", "the head in the store names another deployment than the recorded one", 3, 4)
     ]
@@ -129,8 +129,7 @@ PINNED = ALL.replace("data/first.csv}", f"data/first.csv, digest: '{PIN}'}}")
 
 
 def overwritten(facts: dict[str, SourceFacts]) -> list[tuple[str, str, Json]]:
-    keyed = {(path, "utf-8", None): found for path, found in facts.items()}
-    return [(d.address, d.drift_class, d.live) for d in drift(None, {}, datasets(sound(PINNED)), keyed)]
+    return [(d.address, d.drift_class, d.live) for d in drift(None, {}, datasets(sound(PINNED, facts)))]
 
 
 def test_a_pinned_file_that_changed_is_a_note() -> None:
@@ -140,7 +139,3 @@ def test_a_pinned_file_that_changed_is_a_note() -> None:
         ("dataset/points@first", "note", "sha256:other")
     ]
     assert overwritten({"data/first.csv": SourceFacts(digest=None), "data/second.csv": other}) == [("dataset/points@first", "note", None)]
-
-
-def test_a_pinned_file_that_was_not_observed_is_not_drift() -> None:
-    assert overwritten({}) == []

@@ -22,7 +22,7 @@ from leptonctl.core.contract import Column
 from leptonctl.core.result import Result
 from leptonctl.learning.needs import read_contract
 from leptonctl.learning.steps.prepare import run
-from leptonctl.learning.tables.identity import rows_digest
+from leptonctl.learning.tables.identity import row_ids, rows_digest
 from leptonctl.learning.tables.prepared import read_rows
 from leptonctl.project.digests import digest_of
 from leptonctl.spi.learning import ProviderError
@@ -65,6 +65,10 @@ class Prepared:
 
     def frame(self, side: str) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO(self.data[side]))
+
+    def ids(self, side: str) -> list[bytes]:
+        frame = self.frame(side)
+        return row_ids(frame.select(self.contract.names), frame[self.contract.target])
 
 
 def prepare(project: Path, name: str, *, shelf: Shelf | None = None, **fields: Any) -> Prepared:
@@ -160,11 +164,10 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
     assert (made.columns["a"].fill, made.columns["a"].min) == (0.5, 0)
     frame = made.frame("train")
     assert frame.schema == {
-        "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String, "__row__": pl.Binary,
+        "id": pl.String, "a": pl.Float32, "b": pl.Float32, "c": pl.String, "d": pl.Boolean, "y": pl.String,
     }  # fmt: skip
-    assert {len(row) for row in made.train.ids} == {16}
-    assert made.outputs["rows_digest"]["train"] == rows_digest(made.train.ids, made.contract)
-    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile"]
+    assert made.outputs["rows_digest"]["train"] == rows_digest(made.frame("train"), made.contract)
+    assert list(made.outputs) == ["rows", "rows_digest", "contract", "row_lists", "checks", "stratified", "profile", "left_out"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +186,10 @@ def test_contract_and_files_are_as_documented(tmp_path: Path) -> None:
         (["1,5", "2,5"], "string", ["1,5", "2,5"]),
         (["true", "1"], "string", ["true", "1"]),
         (["99999999999999999999", "1"], "number", [1e20, 1]),
-        (["007", "08"], "integer", [7, 8]),
+        (["007", "08"], "string", ["007", "08"]),
+        (["1.5", "02", "3"], "string", ["1.5", "02", "3"]),
+        (["0.5", "0", "-0.25"], "number", [0.5, 0, -0.25]),
+        (["1", "#N/A", "n/a", "<NA>"], "integer", [1, None, None, None]),
         (["1e-400", "0.1"], "number", [0, 0.1]),
         (["16777217", "1"], "integer", [16777216, 1]),
         (["", "", "NA"], "number", [None, None, None]),
@@ -224,7 +230,7 @@ def test_hash_split_keeps_every_row_on_its_side_as_data_grows(tmp_path: Path) ->
     before = prepare(tmp_path, write(tmp_path, rows[:150]), split=split)
     after = prepare(tmp_path, write(tmp_path, rows[::-1]), split=split)
     assert "id" not in before.columns
-    sides = [{row: side for side in ("train", "test") for row in getattr(made, side).ids} for made in (before, after)]
+    sides = [{row: side for side in ("train", "test") for row in made.ids(side)} for made in (before, after)]
     assert len(sides[0]) == 150
     assert sides[0].items() <= sides[1].items()
     assert 0.2 < len(after.test.y) / 400 < 0.4
@@ -254,8 +260,20 @@ def test_column_and_source_split(tmp_path: Path) -> None:
     assert two.test.columns["id"].tolist() == [f"m{i}" for i in range(30, 40)]
 
 
-def test_a_test_source_has_the_types_of_the_training_file(tmp_path: Path) -> None:
-    write(tmp_path, [{"x": str(i), "y": "ab"[i % 2]} for i in range(10)], "train.csv")
+def test_types_are_those_of_all_files(tmp_path: Path) -> None:
+    """C11: a fraction in the test file makes a column of integers one of numbers; a text in it is an error, as in the training file."""
+    write(tmp_path, [{"x": str(i), "y": "ab"[i % 2]} for i in range(40)], "train.csv")
+    write(tmp_path, [{"x": "1.5", "y": "a"}, {"x": "2", "y": "b"}], "held.csv")
+    two = prepare(tmp_path, "train.csv", test_source={"path": "held.csv", "format": "csv"}, split={"method": "source"})
+    assert two.columns["x"].type == "number"
+    assert two.test.columns["x"].tolist() == [1.5, 2]
+    pl.DataFrame({"x": [1.25, None], "y": ["a", "b"]}).write_parquet(tmp_path / "held.parquet")
+    two = prepare(tmp_path, "train.csv", test_source={"path": "held.parquet", "format": "parquet"}, split={"method": "source"})
+    assert two.columns["x"].type == "number"
+    write(tmp_path, [{"x": "007", "y": "a"}, {"x": "2", "y": "b"}], "held.csv")
+    two = prepare(tmp_path, "train.csv", test_source={"path": "held.csv", "format": "csv"}, split={"method": "source"})
+    assert two.test.columns["x"].tolist() == ["007", "2"]
+    assert two.train.columns["x"].tolist()[:3] == ["0", "1", "2"]
     write(tmp_path, [{"x": "1", "y": "a"}, {"x": "oops", "y": "b"}], "held.csv")
     held = {"path": "held.csv", "format": "csv", "digest": None, "options": {}}
     with pytest.raises(ProviderError) as caught:
@@ -319,7 +337,7 @@ def test_privacy_leaves_no_raw_value(tmp_path: Path, monkeypatch: pytest.MonkeyP
     expected = {hmac.new(b"k3y", f"Kontö-{i}".encode(), hashlib.sha256).hexdigest() for i in range(9)} | {""}
     assert set(made.train.columns["account"].tolist()) <= expected
     everything = json.dumps(made.outputs).encode() + b"".join(
-        json.dumps(made.frame(s).drop("__row__").to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
+        json.dumps(made.frame(s).to_dicts(), ensure_ascii=False).encode() for s in ("train", "test")
     )
     everything += b"".join(made.data.values())
     for word in ("sender-", "Kontö-", "Kont", "k3y"):
@@ -375,7 +393,7 @@ def test_all_violations_are_reported_together_with_counts_and_lines(tmp_path: Pa
     sentences = error.detail.splitlines()
     assert 'bad.csv: column "a": 1 cell is not an integer (line 64)' in sentences
     assert 'bad.csv: column "id": 1 cell is equal to a cell of an earlier row (line 63)' in sentences
-    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63)' in sentences
+    assert 'bad.csv: column "c": 1 cell is not among the allowed values (line 63): "z"' in sentences
     assert 'bad.csv: column "b": 1 cell is missing where the contract requires a value (line 62)' in sentences
     assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in sentences
 
@@ -400,7 +418,7 @@ BAD = [
     ("missing", f"a,b,y\n{BODY}NA,1,p\n", {"columns": {"a": {"nullable": False}}}, "data-contract", 32, "a"),
     ("duplicate", f"a,b,y\n{BODY}3,1,p\n", {"columns": {"a": {"unique": True}}}, "data-contract", 32, "a"),
     ("missing target", f"a,b,y\n{BODY}3,1,\n", {}, "data-contract", 32, "y"),
-    ("other missing texts", f"a,b,y\n{BODY}NA,1,p\n", {"options": {"missing_values": ["?"]}}, "data-contract", 32, "a"),
+    ("other missing texts", f"a,b,y\n{BODY}NA,1,p\n", {"options": {"missing_values": {"only": ["?"]}}}, "data-contract", 32, "a"),
     ("ragged", f"a,b,y\n{BODY}1,2\n", {}, "ragged-row", 32, None),
     ("open quote", f'a,b,y\n{BODY}"1,2,p\n', {}, "bad-quotes", 32, None),
     ("no rows", "a,b,y\n", {}, "empty-data", 1, None),
@@ -496,14 +514,14 @@ def test_row_identity_is_the_content_of_a_row(tmp_path: Path) -> None:
     rows = [{**row, "y": "t", "f": "train"} for row in rows] + [{"a": "1", "c": "x", "d": "y", "y": "u", "f": "test"}]
     split = {"method": "column", "column": "f"}
     made = prepare(tmp_path, write(tmp_path, rows), split=split)
-    ids = made.train.ids
+    ids = made.ids("train")
     assert ids[0] == ids[1]
     assert ids[4] == ids[5]
     assert len(set(ids)) == 5
-    assert made.test.ids[0] not in ids
+    assert made.ids("test")[0] not in ids
     # neither the order of columns nor a change from integer to number changes the content
     again = prepare(tmp_path, write(tmp_path, [dict(reversed(row.items())) for row in rows if row["a"] not in ("1.0", "-0")]), split=split)
-    assert set(again.train.ids) == set(ids)
+    assert set(again.ids("train")) == set(ids)
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

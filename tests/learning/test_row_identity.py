@@ -293,7 +293,7 @@ def test_an_id_is_known_beside_the_record_and_private_text_only_under_a_key() ->
 def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path) -> None:
     """With an id, corrected cells, another format and new columns leave a row what it was; its content counts as well."""
     rows = [{"key": f"k{i}", "a": str(i % 9), "y": "ny"[i % 2]} for i in range(40)]
-    more = [{**row, "a": str(int(row["a"]) + 1), "b": str(i)} for i, row in enumerate(reversed(rows))]
+    more = [{**row, "a": int(row["a"]) + 1, "b": i} for i, row in enumerate(reversed(rows))]
     with (tmp_path / "old.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["key", "a", "y"])
         writer.writeheader()

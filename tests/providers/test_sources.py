@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from leptonctl.core.contract import MISSING_MARKERS
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
@@ -207,17 +208,43 @@ def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
     assert caught.value.id == "unreadable-file"
 
 
-def test_jsonl_keys_in_first_seen_order_and_strings_as_written(tmp_path: Path) -> None:
+def test_jsonl_keys_in_first_seen_order_and_types_as_written(tmp_path: Path) -> None:
     lines = ['{"b": 1.50, "a": "x"}', "", '{"a": null, "c": true}', '{"b": 123456789012345678901234567890, "a": "\u2028", "c": false}']
     path = write(tmp_path, "t.jsonl", "\r\n".join(lines))
     assert JSONL.columns(path, PLAIN) == ["b", "a", "c"]
-    assert cells(JSONL, path) == [
-        ["1.50", "x", None],
-        [None, None, "true"],
-        ["123456789012345678901234567890", "\u2028", "false"],
+    frame = JSONL.read(path, PLAIN)
+    assert frame.dtypes == [pl.Float64, pl.String, pl.Boolean]
+    assert [list(row) for row in frame.rows()] == [
+        [1.5, "x", None],
+        [None, None, True],
+        [123456789012345678901234567890.0, "\u2028", False],
     ]
     assert JSONL.line_of(path, PLAIN, [2, 0, 1]) == [4, 1, 3]
-    assert cells(JSONL, write(tmp_path, "t.jsonl.gz", path.read_bytes())) == cells(JSONL, path)
+    assert JSONL.read(write(tmp_path, "t.jsonl.gz", path.read_bytes()), PLAIN).equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("written", "dtype", "read"),
+    [
+        ('1, "NA", 3, ""', pl.Int64, [1, None, 3, None]),
+        ('1, "?", 3', pl.String, ["1", "?", "3"]),
+        ('"1", "01", "2"', pl.String, ["1", "01", "2"]),
+        ('true, "n/a", false', pl.Boolean, [True, None, False]),
+        ("true, 1", pl.String, ["true", "1"]),
+        ('1.50, "x", 2', pl.String, ["1.50", "x", "2"]),
+        ('"NA", null', pl.String, ["NA", None]),
+        ("null, null", pl.Null, [None, None]),
+        ("9007199254740993, 1", pl.Int64, [9007199254740993, 1]),
+        ("123456789012345678901, 1", pl.Decimal, ["123456789012345678901", "1"]),
+        ("-0, 1e2", pl.Float64, [0.0, 100.0]),
+    ],
+)
+def test_jsonl_columns_have_the_type_of_their_cells(tmp_path: Path, written: str, dtype: type[pl.DataType], read: list[object]) -> None:
+    """C2: a string stays a string, whatever it looks like; only what says missing does not make numbers strings."""
+    path = write(tmp_path, "t.jsonl", "".join(f'{{"a": {cell}}}\n' for cell in written.split(", ")))
+    cells = JSONL.read(path, PLAIN)["a"]
+    assert cells.dtype == dtype
+    assert (cells.cast(pl.String) if dtype == pl.Decimal else cells).to_list() == read
 
 
 @settings(max_examples=40, deadline=None)
@@ -237,11 +264,21 @@ def test_jsonl_round_trip(tmp_path_factory: pytest.TempPathFactory, rows: list[d
     path = write(tmp_path_factory.mktemp("jsonl"), "t.jsonl", "\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
     names = list(dict.fromkeys(name for row in rows for name in row))
 
-    def text(value: object) -> str | None:
-        return (json.dumps(value) if not isinstance(value, str) else value) if value not in (None, "") or value is False else None
+    def cell(value: object, kinds: set[type]) -> object:
+        if value == "" or value is None or (value in MISSING_MARKERS and kinds in ({str, bool}, {str, int})):
+            return None
+        return value if len(kinds) < 2 or isinstance(value, str) else json.dumps(value)
 
     assert JSONL.columns(path, PLAIN) == names
-    assert cells(JSONL, path) == [[text(row.get(name)) for name in names] for row in rows]
+    for name, series in JSONL.read(path, PLAIN).to_dict(as_series=False).items():
+        column, values = series, [row.get(name) for row in rows]
+        kinds = {type(v) for v in values if v not in (None, "")}
+        if str in kinds and {v for v in values if isinstance(v, str)} <= {"", *MISSING_MARKERS} and len(kinds) == 2:
+            kinds -= {str}
+            values = [None if isinstance(v, str) else v for v in values]
+        if kinds == {int} and any(abs(v) >= 2**63 for v in values if isinstance(v, int)):
+            column, values = [float(v) if v is not None else None for v in column], [float(v) if v else v for v in values]  # type: ignore[arg-type]
+        assert column == [cell(value, kinds) for value in values]
 
 
 BAD_JSONL = [

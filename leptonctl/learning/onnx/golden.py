@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from leptonctl.core.codec import Record
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.values import Json
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.tables.prepared import Columns, as_number, count_rows, kind_of, take_rows
 from leptonctl.spi.learning import Prediction
 
 GOLDEN_ROWS = 16
+NO_TEXTS: Columns = {}
 
 
 class Tensor(Record):
@@ -41,11 +43,13 @@ class Golden(Record):
     response: Response
 
 
-def golden(fitted: Fitted, columns: Columns, answers: Prediction) -> Golden:
-    """Some of these rows with the exported graph's answers."""
+def golden(fitted: Fitted, columns: Columns, answers: Prediction, dates: Sequence[DateColumn] = (), texts: Columns = NO_TEXTS) -> Golden:
+    """Some of these rows with the exported graph's answers. `texts` are those of the `dates`, which a request holds instead of parts."""
     rows = golden_rows(columns, answers)
-    features = take_rows(columns, rows)
-    request = Request(inputs=[_input(name, features[name]) for name in fitted.features])
+    features, written = take_rows(columns, rows), take_rows(texts, rows)
+    parts = {name: date.name for date in dates for name in date.names}
+    names = dict.fromkeys(parts.get(name, name) for name in fitted.features)
+    request = Request(inputs=[_input(name, written[name] if name in written else features[name]) for name in names])
     return Golden(request=request, response=Response(outputs=_outputs(answers, rows)))
 
 

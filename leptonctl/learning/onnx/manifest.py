@@ -1,6 +1,10 @@
 """Makes `manifest.json` from a fitted model and its contract: how a request becomes graph inputs, and graph outputs an answer."""
 
+from collections.abc import Sequence
+
 from leptonctl.core.contract import Column, Contract
+from leptonctl.core.dates import DateColumn
+from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import FEATURES, Graph, Hashing, Manifest, ManifestColumn, Place
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.inputs import Privacy
@@ -25,8 +29,15 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Man
             outputs=CLASSIFICATION if classification else REGRESSION,
         ),
         id=contract.id,
+        dates=tuple(_used(date, fitted.features) for date in contract.dates if {*date.names} & {*fitted.features}),
+        ignored=contract.ignored,
         privacy=Hashing(hash=privacy.hash, key=privacy.key, key_id=privacy.key_id) if privacy else None,
     )
+
+
+def _used(date: DateColumn, features: Sequence[str]) -> DateColumn:
+    """The column with the parts that the model takes."""
+    return replace(date, parts=tuple(part for part, name in zip(date.parts, date.names, strict=True) if name in features))
 
 
 def _column(column: Column, fitted: Fitted) -> ManifestColumn:
@@ -44,5 +55,6 @@ def _column(column: Column, fitted: Fitted) -> ManifestColumn:
         max=column.max,
         values=column.values,
         hash=column.hash,
+        words=column.words,
         graph=place,
     )

@@ -1,12 +1,13 @@
 """The step `export`: makes canonical ONNX, manifest and golden rows from the native model once both agree. Records nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leptonctl.core.codec import encode
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
 from leptonctl.core.values import Json
@@ -47,8 +48,9 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     fitted = load_native(native_files(needs["train"], artifacts), request.train)
     training, evaluation = (read_prepared(prepare, side, request.train.task, artifacts) for side in ("train", "test"))
     bench.progress(message="exporting")
-    exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance)
-    manifest_record = manifest(fitted, read_contract(prepare), request.privacy)
+    contract = read_contract(prepare)
+    exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance, dates=contract.dates)
+    manifest_record = manifest(fitted, contract, request.privacy)
     graph = artifacts.put_artifact(exported.onnx)
     files: Mapping[str, str] = {
         GRAPH_FILE: graph,
@@ -77,13 +79,22 @@ def refuse_unfaithful(train: TrainInputs) -> None:
             )
 
 
-def export(fitted: Fitted, training: Rows, evaluation: Rows, *, opset: int = OPSET, tolerance: float | None = None) -> Exported:
+def export(
+    fitted: Fitted,
+    training: Rows,
+    evaluation: Rows,
+    *,
+    opset: int = OPSET,
+    tolerance: float | None = None,
+    dates: Sequence[DateColumn] = (),
+) -> Exported:
     """Convert, compare with the native model on the evaluation rows and on hard rows, and record golden answers.
 
     A graph that differs is converted again with the algorithm in float64, and then compared again with the native model in float64,
     since in float32 some native models sum too imprecisely to compare with. Raises ProviderError (export-mismatch) if it still differs.
     """
-    columns = pick_columns(evaluation.columns if len(evaluation.y) else training.columns, fitted.features)
+    compared = evaluation if len(evaluation.y) else training
+    columns = pick_columns(compared.columns, fitted.features)
     if not count_rows(columns):
         raise ProviderError("There are no rows to compare the export on", hint="check the split and the source", id="no-rows")
     limit = default_tolerance(fitted, tolerance)
@@ -98,7 +109,7 @@ def export(fitted: Fitted, training: Rows, evaluation: Rows, *, opset: int = OPS
         raise _mismatch(fitted, first, limit)
     answers = run_graph(open_session(attempt.onnx), fitted, columns)
     parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
-    return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, columns, answers))
+    return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, columns, answers, dates, compared.texts))
 
 
 class Attempt(Frozen):

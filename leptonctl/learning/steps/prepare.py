@@ -12,21 +12,29 @@ import polars as pl
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import plain
 from leptonctl.core.contract import Checks, Column, Contract, key_mark
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
+from leptonctl.core.observed import files_digest
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
-from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, Table, as_text, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
-from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
+from leptonctl.learning.tables.date_like import notices as date_like_notices
+from leptonctl.learning.tables.dates import Dates, read_dates
+from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.marks import row_marks
+from leptonctl.learning.tables.number_like import notices as number_like_notices
 from leptonctl.learning.tables.raw import hashed
-from leptonctl.learning.tables.recheck import profile_of
-from leptonctl.learning.tables.row_list import FILES, Marks, list_rows
+from leptonctl.learning.tables.recheck import FIRST_ROWS, profile_of
+from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
-from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of
+from leptonctl.learning.tables.several import joined, refuse_other_columns
+from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of, text_columns
 from leptonctl.learning.tables.split import split_rows
+from leptonctl.learning.tables.table import Table, read_table
+from leptonctl.learning.tables.targets import first_left_out, left_out, with_targets
 from leptonctl.project.digests import digest_of, stat_of
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
@@ -40,12 +48,18 @@ SHARED = 0.05
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
     request = read_inputs("prepare", inputs, PrepareInputs)
-    tables = [_read(source, bench) for source in (request.source, request.test_source) if source is not None]
+    key = _key(request.privacy, bench)
+    sources = [source for source in (request.source, request.test_source) if source is not None]
+    listings = [Listing(source.format, id=request.id, privacy=_keyed(request.privacy or Privacy(), key)) for source in sources]
+    read = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
+    tables = with_targets(request, read)
     bench.progress(message="checking the contract")
-    shape, key = shape_of(request, tables), _key(request.privacy, bench)
-    cells = _cells(shape, tables)
-    contract = _contract(shape, cells)
+    shape = shape_of(request, tables)
+    private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
+    cells, dates = _cells(shape, tables, private)
+    contract = _contract(shape, cells, [date.column for date in dates])
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
+    parts = [part.with_columns([date.texts[place] for date in dates]) for place, part in enumerate(parts)]
     if shape.id is not None:
         marks = row_marks(tables, shape.id, key)
         parts = [part.with_columns(mark) for part, mark in zip(parts, marks, strict=True)]
@@ -53,44 +67,72 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     places, stratified = _places(request, tables, parts[0][shape.target])
     sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
     bench.progress(message="writing the rows")
-    ids = {side: row_ids(rows.select(contract.names), rows[shape.target]) for side, rows in sides.items()}
-    row_lists, listed = _row_lists(request, tables, places, key, shape.id)
-    private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
-    files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows, ids[side])) for side, rows in sides.items()}
+    row_lists, listed = _row_lists(request, tables, places, listings)
+    files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows)) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
-        rows_digest={side: rows_digest(ids[side], contract) for side in sides},
+        rows_digest={side: rows_digest(rows, contract) for side, rows in sides.items()},
         contract=contract,
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
-        checks=[*_notices(shape, cells[0]), *_unseen_classes(sides, contract), *_leaks(shape, tables, cells, places, listed)],
+        checks=[
+            *_left_out(request, read, tables),
+            *number_like_notices(tables, shape.inferred_texts),
+            *date_like_notices(tables[0], shape.inferred_texts),
+            *_notices(shape, cells[0]),
+            *_unseen_classes(sides, contract),
+            *_leaks(shape, tables, cells, places, listed),
+        ],
         stratified=stratified,
         profile=_profile(cells, private),
+        left_out=left_out(read, tables),
     )
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 
-def _read(source: SourceFile, bench: Bench) -> Table:
-    """The file's rows. Raises ProviderError (source-changed) unless it has the expected digest and did not change while it was read."""
+def _read(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Listing) -> Table:
+    """The rows of the source. Raises ProviderError (source-changed) unless its files have the expected digests."""
+    if not source.parts:
+        return _read_file(source, request, bench, listing)
+    if source.digest is not None and files_digest((part.path, part.digest) for part in source.parts) != source.digest:
+        raise _changed(source.path)
+    tables: list[Table] = []
+    for part in source.parts:
+        file = replace(source, path=part.path, digest=part.digest, options=part.options or source.options, parts=())
+        if tables:
+            refuse_other_columns(tables[0], part.path, providers().sources[file.format].columns(bench.project / part.path, file.options))
+        tables.append(_read_file(file, request, bench, listing))
+    return joined(source.path, tables, text=text_columns(request))
+
+
+def _read_file(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Listing) -> Table:
+    """The rows of one file. Raises ProviderError (source-changed) when it changed while it was read, too."""
     path = bench.project / source.path
     bench.progress(message=f"reading {source.path}")
     before = stat_of(path)
     changed = source.digest is not None and digest_of(path) != source.digest
     provider = providers().sources[source.format]
+    table = None
     try:
-        frame = provider.read(path, source.options) if not changed else pl.DataFrame()
+        if not changed:
+            texts = text_columns(request)
+            table = read_table(path, provider, source.options, name=source.path, text=texts, each=listing.add)
     except ProviderError as problem:
         problem.file = source.path
         raise
-    if changed or stat_of(path) != before:
-        raise ProviderError(
-            "The data has changed",
-            detail=f"{source.path} no longer has the bytes that were planned or pinned.",
-            hint="plan again; for pinned data, restore the file, or declare a new version for the new data and run `leptonctl pin`",
-            id="source-changed",
-            file=source.path,
-        )
-    return Table(name=source.path, path=path, source=provider, options=source.options, frame=frame)
+    if table is None or stat_of(path) != before:
+        raise _changed(source.path)
+    return table
+
+
+def _changed(path: str) -> ProviderError:
+    return ProviderError(
+        "The data has changed",
+        detail=f"{path} no longer has the bytes that were planned or pinned.",
+        hint="plan again; for pinned data, restore the file, or declare a new version for the new data and run `leptonctl pin`",
+        id="source-changed",
+        file=path,
+    )
 
 
 def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
@@ -108,13 +150,14 @@ def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
     return key
 
 
-def _cells(shape: Shape, tables: Sequence[Table]) -> list[dict[str, pl.Series]]:
-    """The columns of every table, typed, filled and checked. Raises one ProviderError with all faults."""
+def _cells(shape: Shape, tables: Sequence[Table], private: Collection[str | None]) -> tuple[list[dict[str, pl.Series]], list[Dates]]:
+    """The columns of every table, typed, filled and checked, and the dates whose parts are among them. Raises one error with all faults."""
     faults: list[Fault] = []
     cells = [{name: _column(shape, table, name, faults) for name in shape.types if name in table.frame.columns} for table in tables]
+    dates = [read_dates(tables, name, shape.declared[name], faults) for name in shape.dates]
     if faults:
-        raise contract_error(faults)
-    return cells
+        raise contract_error(faults, private)
+    return [columns | {n: p for d in dates for n, p in d.parts[place].items()} for place, columns in enumerate(cells)], dates
 
 
 def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Series:
@@ -129,22 +172,27 @@ def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Se
             column=name,
         )
     is_target = name == shape.target
-    values, wrong = typed(table, name, kind, single=not is_target)
     column = declared_column(name, kind, declared)
+    values, wrong = typed(table, name, kind, single=not is_target, words=column.words)
     values = filled(values, column.fill, kind, name)
     required = is_target or (declared is not None and declared.nullable is False)
     unique = declared is not None and declared.unique is True
     # a cell of the wrong type was read as null and must not be reported as missing too
-    faults += wrong or check(table, column, values, required=required, unique=unique)
+    faults += wrong or check(table, column, values, required=required, unique=unique, target=is_target)
     return values
 
 
-def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]]) -> Contract:
+def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[DateColumn]) -> Contract:
     classes = None
     if shape.target_type != "number":
         classes = tuple(sorted(set(pl.concat([_target(columns[shape.target], shape) for columns in cells]).to_list())))
-    columns = tuple(_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features)
-    return Contract(target=shape.target, target_type=shape.target_type, classes=classes, columns=columns, id=shape.id)
+    nullable = {name: date.nullable for date in dates for name in date.names}
+    columns = [_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features]
+    columns = [replace(column, nullable=nullable.get(column.name, column.nullable)) for column in columns]
+    return Contract(
+        target=shape.target, target_type=shape.target_type, classes=classes, columns=tuple(columns), id=shape.id,
+        dates=tuple(dates), ignored=shape.ignored,
+    )  # fmt: skip
 
 
 def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Column:
@@ -181,47 +229,51 @@ def _places(request: PrepareInputs, tables: Sequence[Table], target: pl.Series) 
     """The table and the row numbers of the training and test rows, and whether they were stratified."""
     if len(tables) > 1:
         return {side: (table, np.arange(tables[table].frame.height)) for side, table in (("train", 0), ("test", 1))}, False
-    train, test, stratified = split_rows(request.split, tables[0], target)
+    train, test, stratified = split_rows(request.split, tables[0], target, request.columns)
     return {"train": (0, train), "test": (0, test)}, stratified
 
 
+def _keyed(declared: Privacy, key: bytes | None) -> Keyed:
+    """What the lists of rows may hold."""
+    columns = frozenset((*declared.drop, *declared.hash))
+    return Keyed(columns=columns, dropped=frozenset(declared.drop), key=key, key_id=declared.key_id)
+
+
 def _row_lists(
-    request: PrepareInputs,
-    tables: Sequence[Table],
-    places: Mapping[str, tuple[int, np.ndarray]],
-    key: bytes | None,
-    id: str | None,  # noqa: A002
+    request: PrepareInputs, tables: Sequence[Table], places: Mapping[str, tuple[int, np.ndarray]], listings: Sequence[Listing]
 ) -> tuple[dict[str, RowList], dict[str, Marks]]:
-    """By what the rows of each side are known. `id` names the column of ids, if there is one."""
-    declared = request.privacy or Privacy()
-    privacy = Keyed(
-        columns=frozenset((*declared.drop, *declared.hash)), dropped=frozenset(declared.drop), key=key, key_id=declared.key_id
-    )  # fmt: skip
-    listed = [list_rows(_as_written(table), table.source.name, id=id, privacy=privacy) for table in tables]
-    marks = {side: listed[table][1].take(rows) for side, (table, rows) in places.items()}
+    """By what the rows of each side are known."""
+    listed = [listing.done() for listing in listings]
+    marks = {side: listed[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
     return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
+
+
+def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
+    """The numbers of rows of a table among all rows of its files."""
+    return rows if table.kept is None else table.kept[rows]
 
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
     checks = dict.fromkeys(Checks.__struct_fields__) | {"unique": None}
-    options = replace(table.options, encoding="", delimiter=None)
+    reduced = [replace(piece.options, encoding="", delimiter=None, header=True, skip_rows=0) for piece in table.files]
+    options = {digest(plain(one)) for one in reduced}
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
-    return {"": digest(plain(options)), **columns}
-
-
-def _as_written(table: Table) -> pl.DataFrame:
-    """The table's cells before `missing_values` are replaced: the option of one version must not hide a row from another."""
-    if table.options.missing_values is None:
-        return table.frame
-    return table.source.read(table.path, replace(table.options, missing_values=None))
+    return {"": next(iter(options)) if len(options) == 1 else digest([*sorted(options)]), **columns}
 
 
 def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str | None]) -> dict[str, ColumnProfile]:
     """The profile of every column that is not private, over all tables."""
     names = dict.fromkeys(name for table in cells for name in table if name not in private)
     return {name: profile_of(pl.concat([table[name] for table in cells if name in table])) for name in names}
+
+
+def _left_out(request: PrepareInputs, before: Sequence[Table], after: Sequence[Table]) -> Iterator[Notice]:
+    count = left_out(before, after)
+    if count:
+        lines = first_left_out(before, after, SHOWN_LINES)
+        yield Notice(check="no_target", column=request.target, count=count, lines=lines, severity="note")
 
 
 def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
@@ -231,7 +283,7 @@ def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
         values = cells[name]
         if values.null_count() == len(values):
             notices.append(Notice(column=name, check="all_missing", count=len(values)))
-        elif values.n_unique() == 1:
+        elif values.head(FIRST_ROWS).n_unique() == 1 and values.n_unique() == 1:
             notices.append(Notice(column=name, check="constant", count=len(values)))
         elif values.dtype == pl.Int64 and name not in shape.hashed:
             rounded = int((values.cast(pl.Float64).cast(pl.Float32).cast(pl.Float64) != values.cast(pl.Float64)).sum())
@@ -252,8 +304,8 @@ def _leaks(
     table, rows = places["test"]
     if len(shared) >= (1 if len(tables) > 1 else max(2, SHARED * len(rows))):
         first = rows[shared[:SHOWN_LINES]].tolist()
-        lines = tables[table].source.line_of(tables[table].path, tables[table].options, first)
-        yield Notice(check="learned_rows", count=len(shared), lines=tuple(lines))
+        lines = () if tables[table].pieces else tuple(line for _, line in tables[table].places(first))
+        yield Notice(check="learned_rows", count=len(shared), lines=lines)
     target = cells[0][shape.target]
     for name in shape.features:
         if tells(cells[0][name], target):
@@ -269,10 +321,8 @@ def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> li
     return [Notice(column=contract.target, check="unseen_class", count=unseen)] if unseen else []
 
 
-def _parquet(rows: pl.DataFrame, ids: Sequence[bytes]) -> bytes:
+def _parquet(rows: pl.DataFrame) -> bytes:
     """The rows as a Parquet file. Compression and grouping are fixed and statistics left out, so that equal rows give equal bytes."""
     out = io.BytesIO()
-    rows.with_columns(pl.Series(ROW_ID, ids, dtype=pl.Binary)).write_parquet(
-        out, compression="zstd", compression_level=3, statistics=False, row_group_size=ROWS_IN_A_GROUP
-    )
+    rows.write_parquet(out, compression="zstd", compression_level=3, statistics=False, row_group_size=ROWS_IN_A_GROUP)
     return out.getvalue()

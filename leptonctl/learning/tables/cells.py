@@ -1,79 +1,94 @@
 """Converts the cells of a file to typed columns and collects every fault. Shared by `prepare` and by raw prediction input.
 
-Numbers are written in decimal (ASCII digits, point, exponent) and read to the nearest float64. White space around numbers and booleans
-is ignored.
+Numbers are decimal (`numbers` says how they are written) and read to the nearest float64. White space around numbers and booleans is
+ignored.
 """
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import json
+from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
-from leptonctl.core.contract import MISSING_MARKERS, TYPE_PHRASES, Cells, Column, ColumnType, Scalar, infer_type, matches, missing_columns
+from leptonctl.core.contract import TYPE_PHRASES, WORDS, Cells, Column, ColumnType, Scalar, Words, infer_type, matches, missing_columns
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+from leptonctl.learning.tables.numbers import INTEGER, PADDED, is_number, is_plain, malformed_pattern, plain
+from leptonctl.learning.tables.table import Table, trim
+from leptonctl.spi.learning import ProviderError, SourceOptions
 
-NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-INTEGER = r"^[+-]?[0-9]+$"
 EXACT = 2**53
-SHOWN_LINES = 10
-
-
-class Table(Frozen):
-    """One file as read. `name` is its path as written in the project."""
-
-    name: str
-    path: Path
-    source: Source
-    options: SourceOptions
-    frame: pl.DataFrame
-
-    @property
-    def default_tokens(self) -> bool:
-        """Whether NA and similar words count as missing in number and boolean columns."""
-        return self.options.missing_values is None
+SHOWN_LINES, SHOWN_VALUES, LONGEST_VALUE = 10, 5, 40
+NOT_BOOLEAN = "not a boolean"
 
 
 class Fault(Frozen):
-    """Rows of a table that break one rule of one column. `check` is the rule's name, `description` completes "N cells are"."""
+    """Rows of a table that break one rule of one column. `check` is the rule's name, `description` completes "N cells are".
+
+    values: some of the cells, where seeing them helps. Those of a private column are not shown.
+    """
 
     table: Table
     column: str
     check: str
     description: str
     rows: pl.Series
+    values: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         return len(self.rows)
 
-    def lines(self) -> list[int]:
-        """The file lines of the first rows."""
-        return self.table.source.line_of(self.table.path, self.table.options, self.rows.head(SHOWN_LINES).to_list())
+    def places(self) -> list[tuple[str, int]]:
+        """The files and lines of the first rows."""
+        return self.table.places(self.rows.head(SHOWN_LINES).to_list())
 
 
-def infer(table: Table, name: str) -> ColumnType:
-    """The type of a column without a declared type."""
-    cells = table.frame[name]
-    dtype = cells.dtype
+def infer(tables: Sequence[Table], name: str) -> ColumnType:
+    """The type of a column without a declared type, by its cells in all tables that have it."""
+    counts = Cells(present=0, integers=0, numbers=0, booleans=0)
+    kinds: set[ColumnType] = set()
+    for table in tables:
+        if name in table.frame.columns:
+            cells = table.frame[name]
+            if name in table.numbers:
+                counts = counts.plus(table.numbers[name])
+            elif cells.dtype == pl.String and not table.source.typed:
+                counts = counts.plus(_count(cells, table.options))
+            elif cells.dtype != pl.Null:
+                kinds.add(_type_of(cells.dtype))
+    if counts.present or not kinds:
+        kinds.add(infer_type(counts))
+    return kinds.pop() if len(kinds) == 1 else "number" if kinds == {"integer", "number"} else "string"
+
+
+def _type_of(dtype: pl.DataType) -> ColumnType:
     if dtype == pl.Boolean:
         return "boolean"
-    if dtype.is_integer():
+    if dtype.is_integer() or (dtype.is_decimal() and getattr(dtype, "scale", None) == 0):
         return "integer"
-    if dtype.is_numeric() or dtype == pl.Null:
-        return "number"
-    if dtype != pl.String or table.source.typed:
-        return "string"
-    strings = _trim(cells, default_tokens=table.default_tokens).drop_nulls()
-    return infer_type(
-        Cells(
-            present=len(strings),
-            integers=int((strings.str.contains(INTEGER) & strings.cast(pl.Int64, strict=False).is_not_null()).sum()),
-            numbers=int(strings.str.contains(NUMBER).sum()),
-            booleans=int(strings.str.to_lowercase().is_in(["true", "false"]).sum()),
-        )
+    return "number" if dtype.is_numeric() else "string"
+
+
+def _count(cells: pl.Series, options: SourceOptions) -> Cells:
+    """What the cells of a column of text are. Equal cells are looked at once."""
+    found = cells.value_counts(name="rows")
+    strings, rows = trim(found.get_columns()[0], options), found["rows"]
+    numbers, simple = is_number(strings, options), plain(strings, options)
+
+    def count(mask: pl.Series) -> int:
+        return int(rows.filter(mask.fill_null(value=False)).sum())
+
+    malformed = 0
+    if not is_plain(options):
+        malformed = count(strings.str.contains(malformed_pattern(options.decimal, options.thousands)) & ~numbers)
+    return Cells(
+        present=count(strings.is_not_null()),
+        integers=count(simple.str.contains(INTEGER) & simple.cast(pl.Int64, strict=False).is_not_null()),
+        numbers=count(numbers),
+        booleans=count(strings.str.to_lowercase().is_in(["true", "false"])),
+        padded=count(simple.str.contains(PADDED)),
+        malformed=malformed,
     )
 
 
@@ -92,21 +107,25 @@ def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) 
     )
 
 
-def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> tuple[pl.Series, list[Fault]]:
+def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, words: Words | None = None) -> tuple[pl.Series, list[Fault]]:
     """The column as Float64, Int64, Boolean or String, null for missing, and the faults of its cells.
 
-    `single`: the column will be stored as float32, so larger numbers are faults.
+    `single`: the column will be stored as float32, so larger numbers are faults. `words`: those declared for a boolean column.
     """
-    cells = table.frame[name]
     if kind == "string":
         return as_text(table, name), []
     if kind == "boolean":
-        values, wrong = _booleans(cells, default_tokens=table.default_tokens)
-        return values, list(_faults(table, name, [("type", "not a boolean", wrong)]))
-    numbers, wrong = _numbers(cells, default_tokens=table.default_tokens)
+        texts = table.written(name)
+        values, wrong = booleans(texts, words, table.options)
+        return values, [with_values(fault, texts) for fault in _faults(table, name, [("type", NOT_BOOLEAN, wrong)])]
+    cells = table.frame[name]
+    # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
+    is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
+    cells = cells if is_held else table.written(name)
+    numbers, wrong = (cells.cast(pl.Float64), _none(cells)) if is_held else _numbers(cells, table.options)
     if kind == "integer":
         wrong = wrong | (numbers.is_finite() & (numbers != numbers.floor())).fill_null(value=False)
-        values = _integers(cells, numbers)
+        values = _integers(cells, numbers, table.options)
         large = (numbers.is_not_null() & values.is_null() & ~wrong).fill_null(value=False)
     else:
         values = numbers
@@ -119,13 +138,13 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True) -> 
 
 def as_text(table: Table, name: str) -> pl.Series:
     """The column's cells as strings, as written in the file. Raises ProviderError: nested-value."""
-    cells = table.frame[name]
+    cells = table.written(name)
     dtype = cells.dtype
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
         raise ProviderError(
             "A column has nested values",
-            detail=f'Column "{name}" of {table.name} has values of type {dtype}.',
-            hint="flatten the column, or list it under `privacy.drop`",
+            detail=f"{table.name} has values of type {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",
+            hint="write them as columns of their own (`address_city` for `address.city`), or list the column under `privacy.drop`",
             id="nested-value",
             file=table.name,
             column=name,
@@ -151,11 +170,11 @@ def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) 
     return values.fill_null(pl.lit(fill, dtype=values.dtype))
 
 
-def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False) -> list[Fault]:
+def check(table: Table, column: Column, values: pl.Series, *, required: bool, unique: bool = False, target: bool = False) -> list[Fault]:
     """The faults beyond the type: missing cells, min, max, allowed values, duplicates."""
     rules: list[tuple[str, str, pl.Series]] = []
     if required:
-        rules.append(("missing", "missing where the contract requires a value", values.is_null()))
+        rules.append(("target" if target else "missing", "missing where the contract requires a value", values.is_null()))
     if column.min is not None and values.dtype.is_numeric():
         rules.append(("min", f"below the minimum {column.min}", values < column.min))
     if column.max is not None and values.dtype.is_numeric():
@@ -164,11 +183,13 @@ def check(table: Table, column: Column, values: pl.Series, *, required: bool, un
         dtype = pl.Float64 if values.dtype.is_numeric() else values.dtype
         allowed = pl.Series(list(column.values), dtype=dtype, strict=False).drop_nulls()
         numbers = values.cast(pl.Float64) if values.dtype.is_numeric() else values
-        rules.append(("values", "not among the allowed values", ~numbers.is_in(allowed.implode()) & values.is_not_null()))
+        unlisted = ~numbers.is_in(allowed.implode()) & values.is_not_null()
+        filled_in = column.fill is not None and bool((values == column.fill).filter(unlisted).any())
+        rules.append(("values", "not among the allowed values" + (", as the fill value is not" if filled_in else ""), unlisted))
     if unique:
         repeated = ~values.is_first_distinct() & values.is_not_null()
         rules.append(("unique", "equal to a cell of an earlier row", repeated))
-    return list(_faults(table, column.name, rules))
+    return [with_values(f, values) if f.check == "values" else f for f in _faults(table, column.name, rules)]
 
 
 def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None) -> Column:
@@ -179,7 +200,8 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
     if declared is None:
         return Column(name=name, type=kind)
     column = Column(
-        name=name, type=kind, fill=declared.missing, declared=True, min=declared.min, max=declared.max, values=declared.values
+        name=name, type=kind, fill=declared.missing, declared=True, min=declared.min, max=declared.max, values=declared.values,
+        words=declared.words,
     )  # fmt: skip
     if kind in ("string", "boolean") and not (column.min is None and column.max is None):
         raise ProviderError(
@@ -194,26 +216,48 @@ def declared_column(name: str, kind: ColumnType, declared: DeclaredColumn | None
     return column
 
 
-def contract_error(faults: Sequence[Fault]) -> ProviderError:
-    """One error for all faults, with their counts and first lines. Its message contains no cell of the data."""
+def with_values(fault: Fault, cells: pl.Series) -> Fault:
+    """The fault with some of its cells, shortened."""
+    distinct = cells.gather(fault.rows).cast(pl.String).drop_nulls().unique(maintain_order=True).head(SHOWN_VALUES).to_list()
+    return replace(fault, values=tuple(text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…" for text in distinct))
+
+
+def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()) -> ProviderError:
+    """One error for all faults, with their counts and first lines. It shows no cell of a private column."""
     first = faults[0]
-    sentences = []
-    for fault in faults:
-        lines = ", ".join(str(line) for line in fault.lines()) + (", …" if fault.count > SHOWN_LINES else "")
-        cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
-        sentences.append(f'{fault.table.name}: column "{fault.column}": {cells} {fault.description} (line {lines})')
-    has_wrong_type = any(fault.check == "type" for fault in faults)
+    file, line = first.places()[0]
     return ProviderError(
         "The data breaks its contract",
-        detail="\n".join(sentences),
-        hint="correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
-        if has_wrong_type
-        else "correct the rows, or loosen the column's rule under `columns`",
+        detail="\n".join(_sentence(fault, private) for fault in faults),
+        hint=_hint(faults),
         id="data-contract",
-        file=first.table.name,
-        line=first.lines()[0],
+        file=file,
+        line=line,
         column=first.column,
     )
+
+
+def _sentence(fault: Fault, private: Collection[str | None]) -> str:
+    places = fault.places()
+    more = ", …" if fault.count > SHOWN_LINES else ""
+    if fault.table.pieces:
+        start, lines = "", ", ".join(f"{file}:{line}" for file, line in places)
+    else:
+        start, lines = f"{fault.table.name}: ", "line " + ", ".join(str(line) for _, line in places)
+    cells = "1 cell is" if fault.count == 1 else f"{fault.count} cells are"
+    shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in fault.values) if fault.column not in private else ""
+    return f'{start}column "{fault.column}": {cells} {fault.description} ({lines}{more}){f": {shown}" if shown else ""}'
+
+
+def _hint(faults: Sequence[Fault]) -> str:
+    checks = {fault.check for fault in faults}
+    if any(fault.check == "type" and fault.description == NOT_BOOLEAN for fault in faults):
+        return "correct the rows, or name the words of the column: `when_true: [WORD], when_false: [WORD]`"
+    if "type" in checks:
+        return "correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+    if "target" in checks:
+        return "correct the rows, or leave out those without a target: `target_missing: drop`"
+    return "correct the rows, or loosen the column's rule under `columns`"
 
 
 def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
@@ -223,41 +267,59 @@ def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]
             yield Fault(table=table, column=name, check=check_name, description=description, rows=rows)
 
 
-def _trim(cells: pl.Series, *, default_tokens: bool) -> pl.Series:
-    """Strings without surrounding white space, null for missing."""
-    strings = cells.str.strip_chars(" \t").replace("", None)
-    return strings.set(strings.is_in(list(MISSING_MARKERS)).fill_null(value=False), None) if default_tokens else strings
+def _path_of(name: str, dtype: pl.DataType) -> str:
+    """The way to a cell within a nested column."""
+    inner = getattr(dtype, "inner", None)
+    if inner is not None:
+        return _path_of(f"{name}[0]", inner)
+    fields = getattr(dtype, "fields", None)
+    return _path_of(f"{name}.{fields[0].name}", fields[0].dtype) if fields else name
 
 
-def _numbers(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
+def _numbers(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
     """Float64 and the mask of cells that are not numbers."""
     if cells.dtype == pl.String:
-        strings = _trim(cells, default_tokens=default_tokens)
-        wrong = (~strings.str.contains(NUMBER)).fill_null(value=False)
-        return strings.set(wrong, None).cast(pl.Float64), wrong
+        strings = trim(cells, options)
+        wrong = (~is_number(strings, options)).fill_null(value=False)
+        return plain(strings.set(wrong, None), options).cast(pl.Float64), wrong
     if cells.dtype.is_numeric():
-        return cells.cast(pl.Float64).fill_nan(None), pl.repeat(value=False, n=len(cells), eager=True)
+        return cells.cast(pl.Float64).fill_nan(None), _none(cells)
     return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
 
 
-def _integers(cells: pl.Series, numbers: pl.Series) -> pl.Series:
+def _none(cells: pl.Series) -> pl.Series:
+    return pl.repeat(value=False, n=len(cells), eager=True)
+
+
+def _integers(cells: pl.Series, numbers: pl.Series, options: SourceOptions) -> pl.Series:
     """Exact Int64; null where the number does not fit."""
     rounded = pl.select(pl.when(numbers.abs() <= EXACT).then(numbers)).to_series().cast(pl.Int64, strict=False)
     if cells.dtype == pl.String:
-        exact = cells.str.strip_chars(" \t").cast(pl.Int64, strict=False)
-    elif cells.dtype.is_integer():
+        exact = plain(trim(cells, options), options).cast(pl.Int64, strict=False)
+    elif cells.dtype.is_integer() or cells.dtype.is_decimal():
         exact = cells.cast(pl.Int64, strict=False)
     else:
         return rounded
     return pl.select(pl.coalesce(exact, rounded)).to_series()
 
 
-def _booleans(cells: pl.Series, *, default_tokens: bool) -> tuple[pl.Series, pl.Series]:
-    """Boolean and the mask of cells that are not booleans. true and false are read in any case, 1 and 0 too."""
+def booleans(cells: pl.Series, words: Words | None, options: SourceOptions) -> tuple[pl.Series, pl.Series]:
+    """Boolean and the mask of cells that are not booleans. A declared word means what it says even if it is a marker of missing cells."""
     if cells.dtype == pl.Boolean:
-        return cells, pl.repeat(value=False, n=len(cells), eager=True)
-    if cells.dtype != pl.String and not cells.dtype.is_integer():
+        return cells, _none(cells)
+    if cells.dtype != pl.String and not cells.dtype.is_numeric():
         return pl.repeat(None, n=len(cells), dtype=pl.Boolean, eager=True), cells.is_not_null()
-    strings = _trim(cells.cast(pl.String), default_tokens=default_tokens).str.to_lowercase()
-    values = strings.replace_strict({"true": True, "1": True, "false": False, "0": False}, default=None, return_dtype=pl.Boolean)
-    return values, values.is_null() & strings.is_not_null()
+    strings = _whole_numbers(cells).str.strip_chars(" \t")
+    known = {text: (words or WORDS).value(text) for text in strings.drop_nulls().unique().to_list()}
+    meant = {text: value for text, value in known.items() if value is not None}
+    values = strings.replace_strict(meant, default=None, return_dtype=pl.Boolean)
+    return values, values.is_null() & trim(strings, options).is_not_null()
+
+
+def _whole_numbers(cells: pl.Series) -> pl.Series:
+    """Numbers as text, 1.0 as `1`: with one missing cell a column of 0 and 1 is float in other libraries."""
+    if not cells.dtype.is_float():
+        return cells.cast(pl.String)
+    cells = cells.fill_nan(None)
+    whole = (cells == cells.floor()).fill_null(value=False)
+    return pl.select(pl.when(whole).then(cells.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(cells.cast(pl.String))).to_series()

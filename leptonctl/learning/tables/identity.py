@@ -1,7 +1,6 @@
 """Identities of prepared rows: equal content has equal bytes, so that rows of two versions can be matched. Reads nothing."""
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -14,6 +13,7 @@ ROW_ID = "__row__"
 ROW_MARK = "__id__"
 """The column of a snapshot with the hash of each row's declared id, where the dataset has one."""
 ID_BYTES = 16
+ROWS_AT_ONCE = 100_000
 
 
 def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
@@ -21,6 +21,13 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
 
     Equal content gives equal bytes: 0.0 equals -0.0, a missing cell has its own pattern, and strings are prefixed with their length.
     """
+    ids: list[bytes] = []
+    for start in range(0, len(target), ROWS_AT_ONCE):
+        ids += _ids(features.slice(start, ROWS_AT_ONCE), target.slice(start, ROWS_AT_ONCE))
+    return ids
+
+
+def _ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
     names = sorted(features.columns)
     numeric = [_bits(features[n]) for n in names if features[n].dtype != pl.String]
     strings = [features[n] for n in names if features[n].dtype == pl.String]
@@ -30,6 +37,8 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
         numeric.append(_bits(target))
     fixed = np.concatenate(numeric, axis=1) if numeric else np.empty((len(target), 0), dtype=np.uint8)
     width, raw = fixed.shape[1], np.ascontiguousarray(fixed).tobytes()
+    if not strings:
+        return [hashlib.blake2b(raw[i * width : (i + 1) * width], digest_size=ID_BYTES).digest() for i in range(len(target))]
     prefixed = length_prefixed(strings, len(target))
     return [
         hashlib.blake2b(raw[i * width : (i + 1) * width] + text.encode("utf-8"), digest_size=ID_BYTES).digest()
@@ -37,11 +46,25 @@ def row_ids(features: pl.DataFrame, target: pl.Series) -> list[bytes]:
     ]
 
 
-def rows_digest(ids: Sequence[bytes], contract: Contract) -> str:
-    """`sha256:<hex>` over the column names and types and the row identities in order: to a model, equal cells under other names differ."""
+def rows_digest(frame: pl.DataFrame, contract: Contract) -> str:
+    """`sha256:<hex>` over the names and types of the columns, and all cells in the order of the rows: the target, then the features.
+
+    To a model, equal cells under other names differ. Equal cells give equal bytes, as in `row_ids`.
+    """
     columns: list[Json] = [[column.name, column.type] for column in contract.columns]
-    names = encode([contract.target, contract.target_type, columns])
-    return "sha256:" + hashlib.sha256(len(names).to_bytes(8, "big") + names + b"".join(ids)).hexdigest()
+    names = encode([contract.target, contract.target_type, columns, frame.height])
+    hasher = hashlib.sha256(len(names).to_bytes(8, "big") + names)
+    for name in (contract.target, *contract.names):
+        for cells in frame[name].rechunk().to_frame().iter_slices(ROWS_AT_ONCE):
+            hasher.update(_content(cells[name]))
+    return "sha256:" + hasher.hexdigest()
+
+
+def _content(cells: pl.Series) -> bytes:
+    if cells.dtype != pl.String:
+        return _bits(cells).tobytes()
+    lengths = cells.str.len_bytes().cast(pl.Int64).fill_null(-1).to_numpy()
+    return lengths.astype("<i8").tobytes() + "".join(cells.drop_nulls().to_list()).encode()
 
 
 def _bits(cells: pl.Series) -> np.ndarray:

@@ -6,8 +6,9 @@ from itertools import chain
 import polars as pl
 
 from leptonctl.core.contract import Column, id_mark
-from leptonctl.learning.tables.cells import Table, as_text, check, contract_error, infer
+from leptonctl.learning.tables.cells import as_text, check, contract_error, infer
 from leptonctl.learning.tables.identity import ROW_MARK
+from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 SHOWN_PAIRS = 5
@@ -16,7 +17,7 @@ SHOWN_PAIRS = 5
 def row_marks(tables: Sequence[Table], name: str, key: bytes | None) -> list[pl.Series]:
     """The marks of the rows of each table. Raises ProviderError: id-type, data-contract for a missing id, duplicate-id."""
     for table in tables:
-        kind = infer(table, name)
+        kind = infer([table], name)
         if kind not in ("string", "integer"):
             raise ProviderError(
                 "An id is neither text nor an integer",
@@ -62,5 +63,5 @@ def _pairs(ids: Sequence[pl.Series]) -> Iterator[tuple[tuple[int, int], tuple[in
 
 
 def _place(tables: Sequence[Table], place: tuple[int, int]) -> str:
-    table = tables[place[0]]
-    return f"{table.name}:{table.source.line_of(table.path, table.options, [place[1]])[0]}"
+    file, line = tables[place[0]].places([place[1]])[0]
+    return f"{file}:{line}"

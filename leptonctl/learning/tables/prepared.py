@@ -11,26 +11,26 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import ColumnType, Contract
-from leptonctl.core.frozen import Frozen
-from leptonctl.learning.tables.identity import ROW_ID
+from leptonctl.core.frozen import Frozen, field
 from leptonctl.spi.learning import ProviderError
 
 Columns = dict[str, np.ndarray]
 
 
 class Rows(Frozen):
-    """Feature columns in file order, the target as trainers expect it, and the identity of each row."""
+    """Feature columns in file order, the target as trainers expect it, and the texts of the dates."""
 
     columns: Columns
     y: np.ndarray
-    ids: tuple[bytes, ...]
+    texts: Columns = field(default_factory=dict)
 
 
 def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     """The rows in the bytes of `train.parquet` or `test.parquet`, under the contract in the outputs of `prepare`."""
     frame = pl.read_parquet(io.BytesIO(data))
     columns = {column.name: array_of(frame[column.name], column.type) for column in contract.columns}
-    return Rows(columns=columns, y=_target(frame[contract.target], task), ids=tuple(frame[ROW_ID].to_list()))
+    texts = {date.name: array_of(frame[date.name], "string") for date in contract.dates}
+    return Rows(columns=columns, y=_target(frame[contract.target], task), texts=texts)
 
 
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:

@@ -6,10 +6,13 @@ from pathlib import Path
 import polars as pl
 
 from leptonctl.core.contract import Column, hash_text
+from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import ManifestColumn
-from leptonctl.learning.tables.cells import Fault, Table, as_text, check, check_columns, contract_error, filled, typed
+from leptonctl.learning.tables.cells import Fault, as_text, check, check_columns, contract_error, filled, typed
+from leptonctl.learning.tables.dates import date_parts
 from leptonctl.learning.tables.prepared import Columns, array_of
+from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 
@@ -30,15 +33,16 @@ def read_input(
     options: SourceOptions,
     columns: Sequence[ManifestColumn],
     *,
+    dates: Sequence[DateColumn] = (),
     key: bytes | None = None,
     name: str | None = None,
 ) -> Columns:
-    """The columns of a raw file in the form of prepared rows: missing cells filled, private columns hashed with `key`.
+    """The columns of a raw file in the form of prepared rows: missing cells filled, private columns hashed with `key`, `dates` read.
 
     Checks types and missing cells, not ranges. `name` is the file's name in messages. Raises ProviderError with file lines.
     """
     table = Table(name=name or path.name, path=path, source=source, options=options, frame=source.read(path, options))
-    return _columns_of(table, columns, key)
+    return _columns_of(table, columns, dates, key)
 
 
 def read_batches(
@@ -48,6 +52,7 @@ def read_batches(
     columns: Sequence[ManifestColumn],
     *,
     rows: int,
+    dates: Sequence[DateColumn] = (),
     key: bytes | None = None,
     name: str | None = None,
     id_column: str | None = None,
@@ -58,7 +63,7 @@ def read_batches(
     for frame in source.batches(path, options, rows) if source.batches is not None else [source.read(path, options)]:
         table = Table(name=name or path.name, path=path, source=_from(source, start), options=options, frame=frame)
         ids = tuple(as_text(table, id_column).to_list()) if id_column is not None and id_column in frame.columns else None
-        arrays = _columns_of(table, columns, key)
+        arrays = _columns_of(table, columns, dates, key)
         yield Batch(columns=arrays, ids=ids, outside=_outside(table, columns, checks or {}))
         start += frame.height
 
@@ -68,13 +73,17 @@ def _from(source: Source, start: int) -> Source:
     return replace(source, line_of=lambda path, options, rows: source.line_of(path, options, [row + start for row in rows]))
 
 
-def _columns_of(table: Table, columns: Sequence[ManifestColumn], key: bytes | None) -> Columns:
-    check_columns(
-        table, [column.name for column in columns], id="missing-column", summary="The input does not have all columns of the model"
-    )
+def _columns_of(table: Table, columns: Sequence[ManifestColumn], dates: Sequence[DateColumn], key: bytes | None) -> Columns:
+    parts = {name for date in dates for name in date.names}
+    names = [*(column.name for column in columns if column.name not in parts), *(date.name for date in dates)]
+    check_columns(table, names, id="missing-column", summary="The input does not have all columns of the model")
     arrays: Columns = {}
     faults: list[Fault] = []
-    for column in columns:
+    for date in dates:
+        numbers, wrong = date_parts(table, date)
+        faults += wrong
+        arrays |= {name: array_of(cells, "integer") for name, cells in numbers.items()}
+    for column in (column for column in columns if column.name not in parts):
         cells, wrong = _cells(table, column, key)
         # a cell of the wrong type was read as null and must not be reported as missing too
         faults += wrong or _missing(table, column, cells)
@@ -119,7 +128,7 @@ def hashed(strings: pl.Series, key: bytes | None, name: str) -> pl.Series:
 def _cells(table: Table, column: ManifestColumn, key: bytes | None) -> tuple[pl.Series, list[Fault]]:
     if column.hash:
         return hashed(as_text(table, column.name), key, column.name), []
-    cells, faults = typed(table, column.name, column.type)
+    cells, faults = typed(table, column.name, column.type, words=column.words)
     return filled(cells, column.fill, column.type, column.name), faults
 
 

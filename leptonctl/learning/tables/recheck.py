@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from leptonctl.core.result import Result
     from leptonctl.spi.running import Artifacts
 
+FIRST_ROWS = 4096
 NAMES = (*Checks.__struct_fields__, "unique")
 
 
@@ -38,8 +39,14 @@ def profile_of(cells: pl.Series) -> ColumnProfile:
         min=None if low is None else float(low),  # type: ignore[arg-type]
         max=None if high is None else float(high),  # type: ignore[arg-type]
         missing=cells.null_count(),
-        unique=present.n_unique() == len(present),
+        unique=all_distinct(present),
     )
+
+
+def all_distinct(cells: pl.Series) -> bool:
+    """Whether no two cells are equal. Most columns repeat themselves among their first rows already."""
+    first = cells.head(FIRST_ROWS)
+    return first.n_unique() == len(first) and cells.n_unique() == len(cells)
 
 
 def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts: Artifacts) -> Iterator[Violation]:

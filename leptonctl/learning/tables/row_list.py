@@ -7,7 +7,6 @@ Feature choices, options, splits and the order of a file change neither. The pre
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
@@ -16,7 +15,10 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.learning.outputs import RowList
 from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
 
-ROWS_AT_ONCE = 100_000
+ROWS_AT_ONCE = 1 << 18
+ESCAPE, END = "\x1e", "\x1f"
+EXACT = 2**53
+"""The first integer that float64 rounds is the next one."""
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 FILES = {"train": "train.rows", "test": "test.rows"}
 """Names of the artifacts by side."""
@@ -48,25 +50,51 @@ class Privacy(Frozen):
 PUBLIC = Privacy()
 
 
-def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privacy: Privacy = PUBLIC) -> tuple[RowList, Marks]:  # noqa: A002
-    """The list of a file's rows and their marks. `frame` is as read without options that replace cells; `source` is its format.
+class Listing:
+    """Lists the rows of a file part by part. Each part is as read before an option replaces cells; `source` is the file's format.
 
     Without a key the columns that `privacy` drops are left out: a hash of guessable text would give them away.
     """
-    left_out = privacy.dropped if privacy.key is None else frozenset()
-    names = sorted(name for name in frame.columns if name not in left_out)
-    kinds = [kind_of(frame[name].dtype) for name in names]
-    key = privacy.key if privacy.columns else None
-    rows = RowList(
-        format=source,
-        columns=tuple(zip(names, kinds, strict=True)),
-        left_out=tuple(sorted(left_out & {*frame.columns})),
-        key=privacy.key_id if key is not None else None,
-        id=id,
-        id_key=privacy.key_id if id is not None and key is not None else None,
-    )
-    ids = None if id is None else _hashes(frame.select(id), key)
-    return rows, Marks(records=_hashes(frame.select(names), key), ids=ids)
+
+    def __init__(self, source: str, *, id: str | None = None, privacy: Privacy = PUBLIC) -> None:  # noqa: A002
+        self._source, self._id, self._privacy = source, id, privacy
+        self._key = privacy.key if privacy.columns else None
+        self._left_out = privacy.dropped if privacy.key is None else frozenset[str]()
+        self._present = frozenset[str]()
+        self._kinds: dict[str, str] = {}
+        self._records, self._ids = list[bytes](), list[bytes]()
+
+    def add(self, part: pl.DataFrame) -> None:
+        """The rows after those before."""
+        if not self._kinds:
+            self._present = frozenset(part.columns)
+            self._kinds = {name: kind_of(part[name].dtype) for name in sorted(self._present - self._left_out)}
+        for rows in part.iter_slices(ROWS_AT_ONCE):
+            self._records.append(_hashes(_records(rows.select([*self._kinds])), self._key))
+            if self._id in self._present:
+                texts = length_prefixed([as_record(rows[self._id])], rows.height)
+                self._ids.append(_hashes([text.encode() for text in texts], self._key))
+
+    def done(self) -> tuple[RowList, Marks]:
+        """The list and the marks of all rows."""
+        key_id, has_id = self._privacy.key_id, self._id is not None
+        rows = RowList(
+            format=self._source,
+            columns=tuple(self._kinds.items()),
+            left_out=tuple(sorted(self._left_out & self._present)),
+            key=key_id if self._key is not None else None,
+            id=self._id,
+            id_key=key_id if has_id and self._key is not None else None,
+        )
+        records, ids = (np.frombuffer(b"".join(marks), dtype=f"V{ID_BYTES}") for marks in (self._records, self._ids))
+        return rows, Marks(records=records, ids=ids if has_id else None)
+
+
+def list_rows(frame: pl.DataFrame, source: str, *, id: str | None = None, privacy: Privacy = PUBLIC) -> tuple[RowList, Marks]:  # noqa: A002
+    """The list of the rows of a table and their marks."""
+    listing = Listing(source, id=id, privacy=privacy)
+    listing.add(frame)
+    return listing.done()
 
 
 def unpack(data: bytes, rows: RowList) -> Marks:
@@ -81,25 +109,65 @@ def kind_of(dtype: pl.DataType) -> str:
     """What cells of this type are as text. Integers and float64 are alike: one missing cell makes a column of integers float64."""
     if dtype in TEXT:
         return "text"
-    if dtype.is_integer() or dtype == pl.Float64:
+    if dtype.is_integer() or dtype in (pl.Float64, pl.Null):
         return "number"
     if dtype == pl.Datetime:
         return "datetime" if getattr(dtype, "time_zone", None) is None else "datetime with zone"
     return str(dtype).partition("(")[0].lower()
 
 
-def _hashes(frame: pl.DataFrame, key: bytes | None) -> np.ndarray:
-    """BLAKE2b of each row's cells, keyed with `key`."""
-    mark = hashlib.sha256(b"rows\0" + key).digest() if key is not None else b""
-    joined = b"".join(
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES, key=mark).digest() for text in _rows(frame)
-    )
-    return np.frombuffer(joined, dtype=f"V{ID_BYTES}")
+def _hashes(texts: list[bytes], key: bytes | None) -> bytes:
+    """BLAKE2b of each text, keyed with `key`, one after the other."""
+    hasher = hashlib.blake2b
+    if key is None:
+        return b"".join([hasher(text, digest_size=ID_BYTES).digest() for text in texts])
+    mark = hashlib.sha256(b"rows\0" + key).digest()
+    return b"".join([hasher(text, digest_size=ID_BYTES, key=mark).digest() for text in texts])
 
 
-def _rows(frame: pl.DataFrame) -> Iterator[str]:
-    for part in frame.iter_slices(ROWS_AT_ONCE):
-        yield from length_prefixed([as_record(part[name]) for name in part.columns], part.height)
+def _records(frame: pl.DataFrame) -> list[bytes]:
+    """The cells of each row as bytes, from which they could be read back: the numbers, each as a float64, then the others as text."""
+    numbers = [column for column in frame.get_columns() if kind_of(column.dtype) == "number"]
+    others = [as_record(column) for column in frame.get_columns() if kind_of(column.dtype) != "number"]
+    texts = _texts(pl.DataFrame(others)) if others else [b""] * frame.height
+    if not numbers:
+        return texts
+    for column in numbers:
+        if _largest(column) >= EXACT:
+            texts = [text + more for text, more in zip(texts, _in_full(column), strict=True)]
+    width, raw = 8 * len(numbers), np.column_stack([_bits(column) for column in numbers]).tobytes()
+    return [raw[row * width : (row + 1) * width] + text for row, text in enumerate(texts)]
+
+
+def _bits(cells: pl.Series) -> np.ndarray:
+    """Numbers as float64, where a missing one is NaN and 0.0 equals -0.0."""
+    values = cells.cast(pl.Float64, strict=False).fill_nan(None).fill_null(float("nan")).to_numpy()
+    return values.astype("<f8") + 0.0 if cells.dtype.is_float() else values.astype("<f8")
+
+
+def _largest(cells: pl.Series) -> int:
+    return max(abs(int(end or 0)) for end in (cells.min(), cells.max())) if cells.dtype in (pl.Int64, pl.UInt64) else 0  # type: ignore[arg-type]
+
+
+def _in_full(cells: pl.Series) -> list[bytes]:
+    """The digits of the integers that float64 rounds, and nothing for others."""
+    large = (cells >= EXACT) | (cells <= -EXACT)
+    digits = pl.lit(f"{END}{cells.name}{ESCAPE}=") + cells.cast(pl.String)
+    return pl.select(pl.when(large).then(digits).otherwise(pl.lit("")).cast(pl.Binary).fill_null(b"")).to_series().to_list()
+
+
+def _texts(cells: pl.DataFrame) -> list[bytes]:
+    """Cells as one text for each row, from which they could be read back: a missing cell is not an empty one."""
+    records = _joined(cells)
+    marks = records.str.count_matches(END, literal=True).sum(), records.str.count_matches(ESCAPE, literal=True).sum()
+    if marks != (cells.height * (cells.width - 1), sum(column.null_count() for column in cells.get_columns())):
+        escaped = pl.all().str.replace_all(ESCAPE, ESCAPE + "1", literal=True).str.replace_all(END, ESCAPE + "2", literal=True)
+        records = _joined(cells.select(escaped))
+    return records.cast(pl.Binary).to_list()
+
+
+def _joined(cells: pl.DataFrame) -> pl.Series:
+    return cells.select(pl.concat_str(pl.all().fill_null(ESCAPE + "0"), separator=END).alias("record")).to_series()
 
 
 def as_record(cells: pl.Series) -> pl.Series:

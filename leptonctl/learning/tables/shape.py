@@ -1,22 +1,29 @@
 """The role of each column of a data file: target, feature, private or none. Owns the errors about names that do not fit the data.
 
-Never a feature: the target, the id, dropped columns, the `split` column, and the one that a split goes `by` (an identity, not a property).
+Never a feature: the target, the id, dropped and ignored columns, the column of a split, and the one that a split goes `by` (an identity,
+not a property). Of a column of dates the parts are features, in its place.
 """
 
 from collections.abc import Mapping, Sequence
 
 from leptonctl.core.contract import ColumnType
+from leptonctl.core.dates import part_name
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split
-from leptonctl.learning.tables.cells import Table, check_columns, infer
+from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, PrepareInputs, Privacy, Split, TimeSplit
+from leptonctl.learning.tables.cells import check_columns, infer
+from leptonctl.learning.tables.dates import date_type
 from leptonctl.learning.tables.identity import ROW_ID, ROW_MARK
+from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 OTHER_COLUMNS = "choose other columns, or rename the column in the data"
 
 
 class Shape(Frozen):
-    """The role of each column. `target_type` is never boolean: a boolean target becomes the strings "true" and "false"."""
+    """The role of each column. `target_type` is never boolean: a boolean target becomes the strings "true" and "false".
+
+    `dates` are the columns whose parts stand among the `features` and `types`.
+    """
 
     target: str
     target_type: ColumnType
@@ -25,6 +32,14 @@ class Shape(Frozen):
     declared: Mapping[str, DeclaredColumn]
     hashed: frozenset[str]
     id: str | None = None
+    dates: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def inferred_texts(self) -> tuple[str, ...]:
+        """The features and the target that are text because their cells are."""
+        names = (name for name in (*self.features, self.target) if self.types[name] == "string" and name not in self.hashed)
+        return tuple(name for name in names if name not in self.declared or self.declared[name].type is None)
 
 
 def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
@@ -36,7 +51,13 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         first, [target, *inputs.columns, *privacy.drop, *privacy.hash, *by], id="unknown-column", summary="A column is not in the data"
     )
     _check_target(inputs.target, (*privacy.drop, *privacy.hash, *by), first)
-    features = tuple(name for name in first.frame.columns if name not in (target, *privacy.drop, *by))
+    ignored = tuple(name for name, column in inputs.columns.items() if column.ignore)
+    bare = (name for name, column in inputs.columns.items() if date_type(column) and not column.parts)
+    left_out = {target, *privacy.drop, *names, *ignored, *bare, *_no_features(inputs)}
+    present = tuple(name for name in first.frame.columns if name not in left_out)
+    dates = tuple(name for name in present if date_type(inputs.columns.get(name)))
+    features = tuple(part for name in present for part in (_parts(name, inputs.columns[name]) if name in dates else (name,)))
+    _check_parts(features, dates)
     if not features:
         raise ProviderError(
             "No feature column is left",
@@ -45,11 +66,13 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
             id="no-features",
             column=target,
         )
-    types = {name: _type_of(name, inputs.columns.get(name), first, privacy) for name in (*features, target, *inputs.columns)}
+    read = (name for name in (*present, target, *inputs.columns) if name not in ignored and not date_type(inputs.columns.get(name)))
+    types: dict[str, ColumnType] = {name: _type_of(name, inputs.columns.get(name), tables, privacy) for name in read}
+    types |= {part: "integer" for name in dates for part in _parts(name, inputs.columns[name])}
     for other in tables[1:]:
         check_columns(
             other,
-            (*features, target, *names),
+            (*present, target, *names),
             id="missing-column",
             summary="The test data does not have all columns",
         )
@@ -61,12 +84,46 @@ def shape_of(inputs: PrepareInputs, tables: Sequence[Table]) -> Shape:
         declared=inputs.columns,
         hashed=frozenset(privacy.hash) - frozenset(privacy.drop),
         id=inputs.id,
+        dates=dates,
+        ignored=ignored,
     )
+
+
+def text_columns(inputs: PrepareInputs) -> set[str]:
+    """The columns whose text is needed, whatever their cells look like."""
+    texts = {name for name, declared in inputs.columns.items() if declared.type in ("string", "boolean") or date_type(declared)}
+    # a time may be a number
+    by = [] if isinstance(inputs.split, TimeSplit) else _split_columns(inputs.split)
+    return texts.union(by, (inputs.privacy or Privacy()).hash, [] if inputs.id is None else [inputs.id])
+
+
+def _no_features(inputs: PrepareInputs) -> list[str]:
+    """The columns that the split uses. The parts of a column of times are features all the same."""
+    names = _split_columns(inputs.split)
+    return [name for name in names if not (isinstance(inputs.split, TimeSplit) and date_type(inputs.columns.get(name)))]
+
+
+def _parts(name: str, declared: DeclaredColumn) -> tuple[str, ...]:
+    return tuple(part_name(name, part) for part in declared.parts)
+
+
+def _check_parts(features: Sequence[str], dates: Sequence[str]) -> None:
+    twice = next((name for place, name in enumerate(features) if name in features[:place]), None) if dates else None
+    if twice is not None:
+        raise ProviderError(
+            "A part has the name of another column",
+            detail=f'"{twice}" is a column of the data and a part of a date.',
+            hint="rename the column in the data, or leave the part out of `parts`",
+            id="reserved-column",
+            column=twice,
+        )
 
 
 def _split_columns(split: Split) -> list[str]:
     if isinstance(split, HashSplit):
         return [split.by]
+    if isinstance(split, TimeSplit):
+        return [split.time]
     return [split.column] if isinstance(split, ColumnSplit) else []
 
 
@@ -90,7 +147,8 @@ def _check_target(target: str, others: Sequence[str], table: Table) -> None:
         )
 
 
-def _type_of(name: str, declared: DeclaredColumn | None, table: Table, privacy: Privacy) -> ColumnType:
-    if declared is not None and declared.type is not None:
-        return declared.type
-    return "string" if name in privacy.hash else infer(table, name)
+def _type_of(name: str, declared: DeclaredColumn | None, tables: Sequence[Table], privacy: Privacy) -> ColumnType:
+    kind = None if declared is None else declared.type
+    if kind is not None and kind != "date" and kind != "datetime":  # noqa: PLR1714 - so that the type is narrowed
+        return kind
+    return "string" if name in privacy.hash else infer(tables, name)

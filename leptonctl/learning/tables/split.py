@@ -1,20 +1,24 @@
-"""Divides rows into training and test rows, by one of four reproducible methods. Owns the errors about impossible splits."""
+"""Divides rows into training and test rows, by one of five reproducible methods. Owns the errors about impossible splits."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import share
-from leptonctl.learning.inputs import ColumnSplit, HashSplit, RandomSplit, Split
-from leptonctl.learning.tables.cells import Fault, Table, as_text, contract_error
+from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
+from leptonctl.learning.tables.cells import Fault, as_text, contract_error
+from leptonctl.learning.tables.table import Table
+from leptonctl.learning.tables.times import newest
 from leptonctl.spi.learning import ProviderError
 
 FEW_CLASSES = 20
 """An integer target with more distinct values is stratified only when the YAML asks for it."""
 
 
-def split_rows(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def split_rows(split: Split, table: Table, target: pl.Series, columns: Mapping[str, DeclaredColumn]) -> tuple[np.ndarray, np.ndarray, bool]:
     """The row numbers of the training and test rows in order, and whether they were stratified. Raises ProviderError."""
-    train, test, stratified = _sides(split, table, target)
+    train, test, stratified = _sides(split, table, target, columns)
     for rows, side in ((train, "training"), (test, "test")):
         if not len(rows):
             raise ProviderError(
@@ -27,13 +31,15 @@ def split_rows(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarra
     return train, test, stratified
 
 
-def _sides(split: Split, table: Table, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
+def _sides(split: Split, table: Table, target: pl.Series, columns: Mapping[str, DeclaredColumn]) -> tuple[np.ndarray, np.ndarray, bool]:
     if isinstance(split, RandomSplit):
         return _random(split, target)
     if isinstance(split, HashSplit):
         return *_by_hash(table, split.by, split.test), False
     if isinstance(split, ColumnSplit):
         return *_by_column(table, split.column), False
+    if isinstance(split, TimeSplit):
+        return *newest(split, table, columns.get(split.time)), False
     raise _impossible("`method: source` reads the test rows from a test source, but none is declared.", "name the file under `test:`")
 
 
@@ -51,11 +57,16 @@ def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarr
             raise _impossible(f"The target is numeric: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
-        classes = target.to_numpy() if stratified else None
+        classes = _codes(target) if stratified else None
         train, held_out = train_test_split(rows, test_size=test, random_state=split.seed, stratify=classes)
     except ValueError as error:
         raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
     return train, held_out, stratified
+
+
+def _codes(target: pl.Series) -> np.ndarray:
+    """The classes as numbers in the same order, which are faster to sort than strings."""
+    return target.cast(pl.Enum(target.unique().sort())).to_physical().to_numpy() if target.dtype == pl.String else target.to_numpy()
 
 
 def _has_classes(target: pl.Series) -> bool:

@@ -1,60 +1,77 @@
-"""Delimiter-separated values: .csv, .tsv, .txt, also gzipped. The dialect is that of the standard library's parser in strict mode.
+"""Delimiter-separated values: .csv, .tsv, .txt, also compressed. The dialect is that of the standard library's parser in strict mode.
 
-Blank lines are skipped (in a one-column file a missing cell is written `""`). Cells keep their white space.
+Blank lines are skipped (in a one-column file a missing cell is written `""`). Cells keep their white space. Two readers agree on
+every cell: a fast one for what is written as usual (`csv_blocks`), and this one for the rest, which says where a mistake is.
 """
 
 from __future__ import annotations
 
 import csv
-import io
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from leptonctl.providers.sources.csv_blocks import Irregular, blocks
+from leptonctl.providers.sources.delimiters import delimiter_of
 from leptonctl.providers.sources.text import check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import TextIO
 
     import polars as pl
 
-DELIMITERS = (",", ";", "\t", "|")
-SAMPLE_CHARACTERS = 1 << 16
-SAMPLE_ROWS = 50
 ROWS_AT_ONCE = 20_000
+Rows = Iterator[tuple[int, list[str]]]
+"""(line at which it starts, cells) of rows."""
 
 
 def columns(path: Path, options: SourceOptions) -> list[str]:
-    """The cells of the header line."""
+    """The cells of the header line, or the names in its place."""
     with opened(path, options) as text:
-        return _header(_rows(text, path, options), path)
+        return _table(lines(text, path), path, options)[0]
 
 
 def read(path: Path, options: SourceOptions) -> pl.DataFrame:
-    """All cells as strings. Rows are read in slices, to limit the number of Python objects in memory."""
+    """All cells as strings."""
     import polars as pl
 
-    return pl.concat(batches(path, options, ROWS_AT_ONCE)).rechunk()
+    return pl.concat(batches(path, options, sys.maxsize)).rechunk()
 
 
 def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
     """The rows in parts of at most `at_once`."""
-    with opened(path, options) as text:
-        rows = _rows(text, path, options)
-        names = _header(rows, path)
-        count = 0
-        while slice_ := list(islice(rows, at_once)):
-            for line, cells in slice_:
-                if len(cells) != len(names):
-                    raise _ragged(path, line, len(cells), len(names))
-            table = zip(*(cells for _, cells in slice_), strict=True)
-            count += len(slice_)
-            yield with_missing(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}), options)
+    names, count = columns(path, options), 0
+    try:
+        for block in blocks(path, options, delimiter_of(path, options), names):
+            count += block.height
+            rows = with_missing(block, options) if options.missing else block
+            yield from rows.iter_slices(at_once)
+    except Irregular:
+        for part in strict_batches(path, options, min(at_once, ROWS_AT_ONCE), skip=count):
+            count += part.height
+            yield part
     if not count:
         raise empty(path, "has a header line but no rows")
+
+
+def strict_batches(path: Path, options: SourceOptions, at_once: int, *, skip: int = 0) -> Iterator[pl.DataFrame]:
+    """As `batches`, row by row, without the first `skip` rows. Read in slices, to limit the number of Python objects in memory."""
+    with opened(path, options) as text:
+        names, rows = _table(lines(text, path), path, options)
+        whole = islice(_whole(rows, len(names), path), skip, None)
+        while slice_ := list(islice(whole, at_once)):
+            table = zip(*slice_, strict=True)
+            yield with_missing(frame({name: list(cells) for name, cells in zip(names, table, strict=True)}), options)
+
+
+def _whole(rows: Rows, width: int, path: Path) -> Iterator[list[str]]:
+    for line, cells in rows:
+        if len(cells) != width:
+            raise _ragged(path, line, len(cells), width)
+        yield cells
 
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
@@ -62,7 +79,7 @@ def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int
     requested = set(rows)
     starts: dict[int, int] = {}
     with opened(path, options) as text:
-        for index, (line, _) in enumerate(_rows(text, path, options), -1):
+        for index, (line, _) in enumerate(_table(lines(text, path), path, options)[1]):
             if index in requested:
                 starts[index] = line
                 if len(starts) == len(requested):
@@ -70,97 +87,96 @@ def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int
     return [starts[row] for row in rows]
 
 
-def _rows(text: TextIO, path: Path, options: SourceOptions) -> Iterator[tuple[int, list[str]]]:
-    """(line at which it starts, cells) of every row that is not blank, beginning with the header."""
+def _table(text: Iterator[str], path: Path, options: SourceOptions) -> tuple[list[str], Rows]:
+    """The names of the columns, and the rows after them."""
+    rows = _rows(text, path, options)
+    line, first = next(rows, (0, []))
+    if not first:
+        raise empty(path)
+    if options.header is True:
+        check_header(first, path, line)
+        return first, rows
+    names = [f"column_{place}" for place in range(1, len(first) + 1)] if options.header is False else list(options.header)
+    if len(names) != len(first):
+        raise ProviderError(
+            "The header names another number of columns than the file has",
+            detail=f"`header` has {len(names)} names, but the first row of {path.name} has {len(first)} cells.",
+            hint="name every column of the file under `header:`",
+            id="header-width",
+            file=str(path),
+            line=line,
+        )
+    check_header(names, path, line)
+
+    def whole() -> Rows:
+        yield line, first
+        yield from rows
+
+    return names, whole()
+
+
+def _rows(text: Iterator[str], path: Path, options: SourceOptions) -> Rows:
+    """Every row that is not blank, beginning with the header."""
     csv.field_size_limit(sys.maxsize)
-    delimiter = _delimiter(text.read(SAMPLE_CHARACTERS), path, options)
-    text.seek(0)
-    reader = csv.reader(lines(text, path), delimiter=delimiter, strict=True)
-    start = 1
+    written, delimiter = _Written(islice(text, options.skip_rows, None), path, options), delimiter_of(path, options)
+    reader = csv.reader(written, delimiter=delimiter, strict=True)
+    start = written.line + 1
     try:
         for cells in reader:
             if cells:
+                if '"' in written.row:
+                    written.check_spaces(cells, start, delimiter)
                 yield start, cells
-            start = reader.line_num + 1
+            start, written.row = written.line + 1, ""
     except csv.Error as problem:
-        raise ProviderError(
-            "A row cannot be read",
-            detail=f"The row of {path.name} that starts at line {start} has an unclosed quote, or text after a closing quote.",
-            hint='write a quote inside a quoted cell twice (`""`)',
-            id="bad-quotes",
-            file=str(path),
-            line=start,
-        ) from problem
+        raise _bad_quotes(path, start, "an unclosed quote, or text after a closing quote") from problem
 
 
-def _delimiter(sample: str, path: Path, options: SourceOptions) -> str:
-    """The declared delimiter, or the one detected in the first rows. Raises ProviderError: bad-encoding, bad-delimiter."""
-    if "\0" in sample:
-        raise ProviderError(
-            "The file is not text in its encoding",
-            detail=f"{path.name} contains zero bytes when read as {options.encoding}: it may be UTF-16, or not text at all.",
-            hint="declare the file's encoding, for example `encoding: utf-16`",
-            id="bad-encoding",
-            file=str(path),
-            line=sample[: sample.index("\0")].count("\n") + 1,
-        )
-    delimiter = options.delimiter or _detect_delimiter(sample, path)
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ProviderError(
-            "This text cannot be a delimiter",
-            detail="A delimiter is one character other than a quote or a line break.",
-            hint='write for example `delimiter: ";"`',
-            id="bad-delimiter",
-            file=str(path),
-        )
-    return delimiter
+class _Written:
+    """The lines of a text after those skipped, as the parser takes them. `row` is the row under way as it is written."""
+
+    def __init__(self, text: Iterator[str], path: Path, options: SourceOptions) -> None:
+        self._text, self._path, self._options = text, path, options
+        self.line, self.row = options.skip_rows, ""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.line, self.row = self.line + 1, self.row + line if self.row else line
+            if "\0" in line:
+                raise ProviderError(
+                    "The file is not text in its encoding",
+                    detail=f"Line {self.line} of {self._path.name} has a zero byte when it is read as {self._options.encoding}: "
+                    "the file may be UTF-16, or not text at all.",
+                    hint="declare the file's encoding, for example `encoding: utf-16`",
+                    id="bad-encoding",
+                    file=str(self._path),
+                    line=self.line,
+                )
+            yield line
+
+    def check_spaces(self, cells: list[str], start: int, delimiter: str) -> None:
+        """A space before a quote makes the quote a part of the cell, which nobody means."""
+        spaced = any(cell[:1] in (" ", "\t") and cell.lstrip(" \t").startswith('"') for cell in cells)
+        if spaced and re.search(rf'(?:^|{re.escape(delimiter)})[ \t]+"', self.row):
+            raise _bad_quotes(self._path, start, "a space before a quote", "remove the spaces between delimiter and quote")
 
 
-def _header(rows: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:
-    line, names = next(rows, (0, []))
-    if not names:
-        raise empty(path)
-    check_header(names, path, line)
-    return names
-
-
-def _detect_delimiter(sample: str, path: Path) -> str:
-    """The delimiter that gives all rows of the sample the same number of cells, and the most cells; else judged by the header."""
-    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
-        return "\t"
-    whole = list(io.StringIO(sample, newline=""))
-    if len(sample) == SAMPLE_CHARACTERS and len(whole) > 1:
-        del whole[-1]
-    best, best_score = DELIMITERS[0], (False, 1)
-    for delimiter in DELIMITERS:
-        widths = _widths(whole, delimiter)
-        score = (len(set(widths)) == 1, widths[0]) if widths else (False, 1)
-        if score[1] > 1 and score > best_score:
-            best, best_score = delimiter, score
-    return best
-
-
-def _widths(whole: list[str], delimiter: str) -> list[int]:
-    widths: list[int] = []
-    try:
-        for cells in csv.reader(whole, delimiter=delimiter):
-            if cells:
-                widths.append(len(cells))
-            if len(widths) == SAMPLE_ROWS:
-                break
-        else:
-            # the sample may end inside a quoted cell
-            return widths[:-1] if len(widths) > 2 else widths  # noqa: PLR2004 - a header and one whole row are left
-    except csv.Error:
-        return []
-    return widths
+def _bad_quotes(path: Path, line: int, problem: str, hint: str = 'write a quote inside a quoted cell twice (`""`)') -> ProviderError:
+    return ProviderError(
+        "A row cannot be read",
+        detail=f"The row of {path.name} that starts at line {line} has {problem}.",
+        hint=hint,
+        id="bad-quotes",
+        file=str(path),
+        line=line,
+    )
 
 
 def _ragged(path: Path, line: int, cells: int, names: int) -> ProviderError:
     return ProviderError(
         "A row does not have as many cells as the header",
         detail=f"The row at line {line} of {path.name} has {cells} cells, but the header has {names}.",
-        hint="quote cells that contain the delimiter, or declare the delimiter with `delimiter:`",
+        hint="quote cells that contain the delimiter, declare the `delimiter:`, or pass over lines at the top with `skip_rows:`",
         id="ragged-row",
         file=str(path),
         line=line,
@@ -169,8 +185,8 @@ def _ragged(path: Path, line: int, cells: int, names: int) -> ProviderError:
 
 SOURCE = Source(
     name="csv",
-    description="Delimiter-separated values with a header line; the delimiter is detected among , ; tab and |",
-    suffixes=(".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz"),
+    description="Delimiter-separated values with a header line, unless `header:` says otherwise; detects the delimiters , ; tab and |",
+    suffixes=tuple(f".{ending}{packed}" for ending in ("csv", "tsv", "txt") for packed in ("", ".gz", ".zst")),
     columns=columns,
     read=read,
     line_of=line_of,

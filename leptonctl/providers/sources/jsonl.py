@@ -1,4 +1,8 @@
-"""JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell. Nested values are refused."""
+"""JSON Lines: one object per line, columns in order of first appearance, an absent key is a missing cell. Nested values are refused.
+
+JSON has types: a column of numbers is read as numbers, and a string stays a string, whatever it looks like. A column with both is one
+of strings, unless its strings only say that a cell is missing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, frame, lines, opened, with_missing
+from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, lines, opened
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
@@ -17,7 +21,24 @@ if TYPE_CHECKING:
 
 
 class _Nested(Exception):
-    """A row contains an object or an array."""
+    """A row contains an object or an array, at this path."""
+
+
+class _Number(str):
+    """A number as written."""
+
+    __slots__ = ()
+
+
+class _Word(str):
+    """true or false."""
+
+    __slots__ = ()
+
+
+INT64 = range(-(2**63), 2**63)
+MOST_OF_INT64, MOST_DIGITS = 19, 38
+"""Digits of a 64-bit integer, and of a decimal, the largest integers that are kept exactly."""
 
 
 def columns(path: Path, options: SourceOptions) -> list[str]:
@@ -36,7 +57,7 @@ def columns(path: Path, options: SourceOptions) -> list[str]:
 
 
 def read(path: Path, options: SourceOptions) -> pl.DataFrame:
-    """All cells as strings, numbers as written."""
+    """The columns with the types of their cells."""
     cells: dict[str, list[str | None]] = {}
     count = first = 0
     for line, row in _rows(path, options):
@@ -55,7 +76,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     if not cells:
         raise empty(path)
     check_header(list(cells), path, first)
-    return with_missing(frame(cells), options)
+    return _frame(cells, options)
 
 
 def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
@@ -63,7 +84,7 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
     names = columns(path, options)
     rows = _rows(path, options)
     while part := list(islice(rows, at_once)):
-        yield with_missing(frame({name: [row.get(name) for _, row in part] for name in names}), options)
+        yield _frame({name: [row.get(name) for _, row in part] for name in names}, options)
 
 
 def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
@@ -80,8 +101,52 @@ def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int
     return [starts[row] for row in rows]
 
 
+def _frame(columns: dict[str, list[str | None]], options: SourceOptions) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame([_series(name, cells, options) for name, cells in columns.items()])
+
+
+def _series(name: str, cells: list[str | None], options: SourceOptions) -> pl.Series:
+    """A column of the type that all its cells have; of strings as written where they have several."""
+    import polars as pl
+
+    cells = _without(cells, {"", *options.missing})
+    kinds = _kinds(cells)
+    if len(kinds) > 1:
+        # what only says missing beside numbers or truth values does not make them strings
+        others = _without(cells, {*options.markers})
+        cells, kinds = (others, _kinds(others)) if str not in _kinds(others) else (cells, kinds)
+    if not kinds:
+        return pl.Series(name, cells, dtype=pl.Null)
+    if kinds == {_Word}:
+        return pl.Series(name, [None if cell is None else cell == "true" for cell in cells], dtype=pl.Boolean)
+    strings = pl.Series(name, cells, dtype=pl.String)
+    return strings.cast(_number_type(cells)) if kinds == {_Number} else strings
+
+
+def _without(cells: list[str | None], missing: set[str]) -> list[str | None]:
+    return [None if cell in missing else cell for cell in cells]
+
+
+def _kinds(cells: list[str | None]) -> set[type]:
+    return {type(cell) for cell in cells if cell is not None}
+
+
+def _number_type(cells: list[str | None]) -> type[pl.DataType] | pl.DataType:
+    import polars as pl
+
+    numbers = [cell for cell in cells if cell is not None]
+    if not all(number.removeprefix("-").isdigit() for number in numbers):
+        return pl.Float64
+    if max(map(len, numbers)) > MOST_DIGITS:
+        return pl.Float64
+    small = all(len(number) < MOST_OF_INT64 or int(number) in INT64 for number in numbers)
+    return pl.Int64 if small else pl.Decimal(MOST_DIGITS, 0)
+
+
 def _rows(path: Path, options: SourceOptions) -> Iterator[tuple[int, dict[str, str | None]]]:
-    decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=str, parse_int=str, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_Number, parse_int=_Number, parse_constant=_no_constant)
     with opened(path, options, newline="\n") as text:
         for line, content in enumerate(lines(text, path), 1):
             if content.strip():
@@ -93,16 +158,16 @@ def _row(decoder: json.JSONDecoder, content: str, path: Path, line: int) -> dict
         value = decoder.decode(content.strip())
         if not isinstance(value, _Pairs):
             raise _bad_line(path, line, "is not a JSON object", 'write one object per line, for example `{"length": 3}`')
-        row = {name: _cell(cell) for name, cell in value.pairs}
+        row = {name: _cell(cell, name) for name, cell in value.pairs}
         if len(row) != len(value.pairs):
             raise _bad_line(path, line, "has a duplicate key", "keep one of the two")
         # an escape may encode half of a surrogate pair, which cannot be encoded
         "".join(text for pair in row.items() for text in pair if text).encode()
-    except _Nested:
+    except _Nested as nested:
         raise ProviderError(
             "A row has a nested value",
-            detail=f"Line {line} of {path.name} has an object or an array inside a row.",
-            hint="flatten it into separate columns",
+            detail=f"Line {line} of {path.name} has an object or an array inside a row, at {nested}.",
+            hint="write it as columns of its own, for example `address_city` for `address.city`",
             id="nested-value",
             file=str(path),
             line=line,
@@ -125,12 +190,12 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
     return _Pairs(pairs)
 
 
-def _cell(value: Any) -> str | None:
+def _cell(value: Any, name: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return "true" if value else "false"
-    raise _Nested
+        return _Word("true" if value else "false")
+    raise _Nested(f"`{name}[0]`" if isinstance(value, list) else f"`{'.'.join((name, *(key for key, _ in value.pairs[:1])))}`")
 
 
 def _no_constant(_name: str) -> NoReturn:
@@ -146,9 +211,10 @@ def _bad_line(path: Path, line: int, problem: str, hint: str) -> ProviderError:
 SOURCE = Source(
     name="jsonl",
     description="JSON Lines: one flat object per line",
-    suffixes=(".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+    suffixes=tuple(f".{ending}{packed}" for ending in ("jsonl", "ndjson") for packed in ("", ".gz", ".zst")),
     columns=columns,
     read=read,
     line_of=line_of,
+    typed=True,
     batches=batches,
 )

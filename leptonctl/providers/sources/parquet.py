@@ -39,7 +39,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
         raise _damaged(path) from problem
     if not names or table.height == 0:
         raise empty(path, "has no rows")
-    return with_missing(table, options)
+    return _as_rows(table, options)
 
 
 def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
@@ -57,8 +57,16 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
             raise empty(path, "has no rows")
         if part.height == 0:
             return
-        yield with_missing(part, options)
+        yield _as_rows(part, options)
         start += at_once
+
+
+def _as_rows(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
+    """The rows with strings for what is stored as a dictionary."""
+    import polars as pl
+    import polars.selectors as cs
+
+    return with_missing(table.with_columns((cs.categorical() | cs.enum()).cast(pl.String)), options)
 
 
 def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[int]:

@@ -1,17 +1,18 @@
-"""Opens data files that are text: gzip, encodings, byte order marks. Finds the line of a bad byte; knows no format.
+"""Opens data files that are text, in any encoding and with byte order marks; knows no format.
 
 Imports no table library at module level, because headers are read at plan time.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, TextIO, cast
+from typing import IO, TYPE_CHECKING, TextIO
 
+from leptonctl.providers.sources.compressed import open_bytes
+from leptonctl.providers.sources.encodings import bad_encoding
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def lines(text: TextIO, path: Path) -> Iterator[str]:
                 file=str(path),
                 line=number,
             )
-        yield line
+        yield line.removeprefix("\ufeff") if number == 1 else line
         number, longest = number + 1, LONGEST_LINE
 
 
@@ -46,26 +47,18 @@ def lines(text: TextIO, path: Path) -> Iterator[str]:
 def opened(path: Path, options: SourceOptions, *, newline: str = "") -> Iterator[TextIO]:
     """Open a file as text. Raises ProviderError with file and line for every problem while it is read."""
     try:
-        with _bytes(path) as raw, _decoded(raw, path, options.encoding, newline) as text:
+        with open_bytes(path) as raw, decoded(raw, path, options.encoding, newline) as text:
             yield text
     except UnicodeError as problem:
-        raise ProviderError(
-            "The file is not text in its encoding",
-            detail=f"A byte of {path.name} cannot be read as {options.encoding}.",
-            hint="declare the file's encoding, for example `encoding: latin-1`",
-            id="bad-encoding",
-            file=str(path),
-            line=_line_of_bad_byte(path, options.encoding),
-        ) from problem
+        raise bad_encoding(path, options.encoding) from problem
     except (OSError, EOFError, zlib.error) as problem:
         raise unreadable(path, problem) from problem
 
 
-def _decoded(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
-    # a byte order mark must not become part of the first column's name
-    utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+def decoded(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
+    """Bytes as text, without a byte order mark, which must not become part of the first column's name."""
     try:
-        return io.TextIOWrapper(raw, encoding="utf-8-sig" if utf8 else encoding, newline=newline)
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig" if is_utf8(encoding) else encoding, newline=newline)
     except (LookupError, ValueError) as problem:
         raise ProviderError(
             "Unknown text encoding",
@@ -74,22 +67,11 @@ def _decoded(raw: IO[bytes], path: Path, encoding: str, newline: str) -> TextIO:
             id="unknown-encoding",
             file=str(path),
         ) from problem
+    return text
 
 
-def _bytes(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.name.lower().endswith(".gz") else path.open("rb")
-
-
-def _line_of_bad_byte(path: Path, encoding: str) -> int | None:
-    with _bytes(path) as raw:
-        data = raw.read()
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as problem:
-        return data[: problem.start].decode(encoding, "replace").count("\n") + 1
-    except UnicodeError:
-        return 1
-    return None
+def is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig")
 
 
 def unreadable(path: Path, problem: BaseException) -> ProviderError:
@@ -160,10 +142,13 @@ def frame(columns: dict[str, list[str | None]]) -> pl.DataFrame:
 
 
 def with_missing(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
-    """The table with null for empty cells and for the strings in `missing_values`."""
+    """The table with null for empty cells and for the strings in `missing_values`, also where they are numbers: `-999`."""
     import polars as pl
     import polars.selectors as cs
 
-    missing = pl.Series(["", *(options.missing_values or ())], dtype=pl.String)
-    strings = cs.string()
-    return table.with_columns(pl.when(~strings.is_in(missing.implode())).then(strings).name.keep())
+    missing = pl.Series(["", *options.missing], dtype=pl.String)
+    numbers = missing.cast(pl.Float64, strict=False).drop_nulls()
+    return table.with_columns(
+        pl.when(~cs.string().is_in(missing.implode())).then(cs.string()).name.keep(),
+        *([pl.when(~cs.numeric().cast(pl.Float64).is_in(numbers.implode())).then(cs.numeric()).name.keep()] if len(numbers) else ()),
+    )

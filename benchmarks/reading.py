@@ -1,0 +1,105 @@
+"""What `prepare` costs on large tables: `python benchmarks/reading.py [ROWS] [--columns N] [--formats csv parquet]`.
+
+Writes a table (half of its columns are numbers with fractions, the others integers and words), and prepares it in a fresh process for each
+format, as an apply does. Says CPU and wall seconds without imports, and the peak memory, of which the imports take a part that is given.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PART = 1_000_000
+
+
+def write(path: Path, rows: int, columns: int) -> None:
+    """A table that is the same every time, written in parts."""
+    import numpy as np
+    import polars as pl
+
+    parts = []
+    for start in range(0, rows, PART):
+        draw, count = np.random.default_rng(start), min(PART, rows - start)
+        cells = {f"n{i}": np.round(draw.normal(0, 10, count), 4) for i in range(columns // 2)}
+        cells |= {f"i{i}": draw.integers(0, 100_000, count) for i in range(columns - columns // 2 - 2)}
+        cells |= {"colour": draw.choice(["red", "green", "blue"], count), "y": draw.choice(["no", "yes"], count)}
+        if path.suffix == ".csv":
+            with path.open("ab") as out:
+                pl.DataFrame(cells).write_csv(out, include_header=start == 0)
+        else:
+            parts.append(pl.DataFrame(cells))
+    if parts:
+        pl.concat(parts).write_parquet(path)
+
+
+class Shelf:
+    """Artifacts that are written to a file and forgotten."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put_artifact(self, data: bytes) -> str:
+        (self.folder / "artifact").write_bytes(data)
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+
+    def get_artifact(self, digest: str) -> bytes:
+        raise KeyError(digest)
+
+
+def prepare(path: Path) -> dict[str, float]:
+    """The figures of one `prepare` in this process."""
+    import sklearn.model_selection  # noqa: F401 - imports are measured apart
+
+    from leptonctl.learning.steps.prepare import run
+    from leptonctl.spi.running import Bench
+
+    imported, began, wall = _peak(), time.process_time(), time.perf_counter()
+    bench = Bench(project=path.parent, artifacts=Shelf(path.parent), progress=lambda **_: None, check_key=lambda *_: True)
+    source = {"path": path.name, "format": path.suffix[1:], "options": {}}
+    run({"source": source, "target": "y", "split": {"method": "random", "test": 0.25, "seed": 0}}, {}, bench)
+    return {
+        "cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall, "peak_mib": _peak(), "imports_mib": imported,
+        "file_mib": path.stat().st_size / 2**20,
+    }  # fmt: skip
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--columns", type=int, default=20)
+    parser.add_argument("--formats", nargs="+", default=["csv", "parquet"])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.file is not None:
+        print(json.dumps(prepare(options.file)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for form in options.formats:
+            path = Path(folder) / f"rows.{form}"
+            write(path, options.rows, options.columns)
+            runs = [_measure(path) for _ in range(options.repeat)]
+            best = min(runs, key=lambda figures: figures["cpu_s"])
+            print(f"{options.rows:,} x {options.columns} {form}: " + ", ".join(f"{name} {figure:.1f}" for name, figure in best.items()))
+            path.unlink()
+
+
+def _measure(path: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--file", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+if __name__ == "__main__":
+    main()

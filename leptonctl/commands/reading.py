@@ -1,0 +1,82 @@
+"""How an input file of `predict` is read: as the dataset of the version was, and as the command line says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from leptonctl.core.codec import convert
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+
+HINTS = {
+    "bad-delimiter": "name the delimiter, for example `--delimiter ';'`",
+    "data-contract": "correct the rows, or name a text that means missing: `--missing-value TEXT`",
+    "empty-data": "check that the file is complete",
+    "header-width": "write the file with the columns of the training file, or with a header line and `--header`",
+}
+"""An input file is read as the command line says: no YAML is about it."""
+OPTIONS = ("encoding", "delimiter", "decimal", "thousands", "skip_rows")
+
+
+class Reading(Frozen):
+    """How the input is read, as far as the command line says: None is how the dataset of the version is read."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    missing_values: tuple[str, ...] | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    header: bool | None = None
+    skip_rows: int | None = None
+
+
+def options_of(recorded: Mapping[str, Json], reader: Source, reading: Reading) -> SourceOptions:
+    """The options of a dataset's source if the input has its format, with those of the command line in their place."""
+    options = dict(cast("dict[str, Json]", recorded.get("options") or {})) if recorded.get("format") == reader.name else {}
+    options |= {name: value for name in OPTIONS if (value := getattr(reading, name)) is not None}
+    if reading.missing_values is not None:
+        options["missing_values"] = [*reading.missing_values]
+    if reading.header is not None and reading.header is not _has_header(options):
+        options["header"] = reading.header
+    return convert({name: value for name, value in options.items() if value is not None}, SourceOptions)
+
+
+def _has_header(options: Mapping[str, Json]) -> bool:
+    return options.get("header", True) is True
+
+
+def named(options: SourceOptions, file: Path, reader: Source, prepare: Result | None, target: str) -> SourceOptions:
+    """The options with the names of a file without header: those of the training file, or all of them but the target.
+
+    Raises ProviderError: header-width where it has neither as many columns as the training file nor one less.
+    """
+    if options.header is True or reader.typed:
+        return options
+    width = len(reader.columns(file, replace(options, header=False)))
+    names = [*options.header] if not isinstance(options.header, bool) else _names(prepare)
+    if names and width == len(names) - 1:
+        return replace(options, header=[name for name in names if name != target])
+    if names and width != len(names):
+        raise ProviderError(
+            "The header names another number of columns than the file has",
+            detail=f"{file.name} has {width} columns and no header line, but the training file has {len(names)}.",
+            id="header-width",
+            file=str(file),
+            line=1,
+        )
+    return options
+
+
+def _names(prepare: Result | None) -> list[str]:
+    """`column_1`, …: as many as the training file has columns; none where that is not known."""
+    rows = cast("dict[str, dict[str, list[Json]]]", (prepare.outputs if prepare else {}).get("row_lists") or {}).get("train", {})
+    return [f"column_{place}" for place in range(1, len(rows.get("columns", ())) + len(rows.get("left_out", ())) + 1)]
+
+
+def hint_of(problem: ProviderError) -> str:
+    """The hint as options of the command line."""
+    if problem.id == "bad-encoding":
+        return problem.hint.replace("declare the file's encoding", "name the file's encoding").replace("`encoding: ", "`--encoding ")
+    return HINTS.get(problem.id, problem.hint)

@@ -1,0 +1,348 @@
+"""Dates and times as text, and their parts as numbers. Training and serving share this arithmetic. Pure: it asks no clock and no time zone.
+
+A text with an offset (`Z`, `+02:00`) names an instant, and its parts are those of that instant in UTC: equal instants have equal parts.
+A text without one is taken as written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Literal, NamedTuple, TypeAlias
+
+from leptonctl.core.codec import Record
+from leptonctl.core.frozen import Frozen
+
+DateType: TypeAlias = Literal["date", "datetime"]
+DATE_TYPES: tuple[DateType, ...] = ("date", "datetime")
+DATE_PHRASES: Mapping[DateType, str] = {"date": "a date", "datetime": "a date with a time"}
+
+NUMBERS, DEFAULTS = ("year", "month", "day", "hour", "minute", "second"), (1900, 1, 1, 0, 0, 0)
+"""What a format of plain numbers may hold, and what stands for what it does not."""
+SHORTEST = 28
+"""Every month has so many days."""
+MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DAYS_TO_1970 = 719_468
+"""From 0000-03-01 to 1970-01-01."""
+FIRST_OF_THIS_CENTURY = 68
+"""The last of the two-digit years of this century, as in POSIX."""
+
+
+class DateColumn(Record):
+    """A column of dates in the data, whose parts are the features. `format` None: ISO 8601.
+
+    zoned: its texts have an offset. fill: a text that replaces missing ones. nullable: whether one may still be missing after that.
+    """
+
+    name: str
+    type: DateType
+    parts: tuple[str, ...]
+    format: str | None = None
+    zoned: bool = False
+    nullable: bool = True
+    fill: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parts as features."""
+        return tuple(part_name(self.name, part) for part in self.parts)
+
+
+class Moment(NamedTuple):
+    """A date with a time. An offset is applied already: then it is in UTC, and `zoned`."""
+
+    year: int
+    month: int
+    day: int
+    hour: int = 0
+    minute: int = 0
+    second: int = 0
+    fraction: int = 0
+    """Nanoseconds."""
+    zoned: bool = False
+
+
+class BadFormat(ValueError):
+    """The format cannot be read; the message says why."""
+
+
+class Pattern(Frozen):
+    """A compiled format: the groups of `expression` are named after what they hold.
+
+    plain: for formats of plain numbers, the index of the group of each of year, month, day, hour, minute and second, or None.
+    """
+
+    expression: re.Pattern[str]
+    plain: tuple[int | None, ...] | None
+
+
+def part_name(column: str, part: str) -> str:
+    """The name of a part as a feature."""
+    return f"{column}.{part}"
+
+
+def _days(moment: Moment) -> int:
+    """Days since 1970-01-01, by the proleptic Gregorian calendar."""
+    # years begin in March, so that a leap day is the last day of one
+    year = moment.year - (moment.month <= 2)  # noqa: PLR2004 - February
+    era, year_of_era = divmod(year, 400)
+    day_of_year = (153 * ((moment.month + 9) % 12) + 2) // 5 + moment.day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - DAYS_TO_1970
+
+
+def _date_of(days: int) -> tuple[int, int, int]:
+    """Year, month and day of a number of days since 1970-01-01."""
+    era, day_of_era = divmod(days + DAYS_TO_1970, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9  # noqa: PLR2004 - January and February end the shifted year
+    return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1  # noqa: PLR2004
+
+
+def _weekday(moment: Moment) -> int:
+    # 1970-01-01 was a Thursday
+    return (_days(moment) + 3) % 7 + 1
+
+
+def _day_of_year(moment: Moment) -> int:
+    return _days(moment) - _days(Moment(moment.year, 1, 1)) + 1
+
+
+def _week(moment: Moment) -> int:
+    """The week of ISO 8601: the first one has the year's first Thursday."""
+    thursday = _days(moment) + 4 - _weekday(moment)
+    return (thursday - _days(Moment(_date_of(thursday)[0], 1, 1))) // 7 + 1
+
+
+PARTS: Mapping[str, Callable[[Moment], int]] = {
+    "year": lambda moment: moment.year,
+    "quarter": lambda moment: (moment.month + 2) // 3,
+    "month": lambda moment: moment.month,
+    "week": _week,
+    "day": lambda moment: moment.day,
+    "day_of_year": _day_of_year,
+    "weekday": _weekday,
+    "days": _days,
+    "hour": lambda moment: moment.hour,
+    "minute": lambda moment: moment.minute,
+    "second": lambda moment: moment.second,
+}
+TIME_PARTS = ("hour", "minute", "second")
+NEEDS: Mapping[str, frozenset[str]] = {
+    "year": frozenset({"year"}),
+    "quarter": frozenset({"month"}),
+    "month": frozenset({"month"}),
+    "day": frozenset({"day"}),
+    "hour": frozenset({"hour"}),
+    "minute": frozenset({"minute"}),
+    "second": frozenset({"second"}),
+}
+"""What a format must hold for a part; the others need a whole date."""
+WHOLE_DATE = frozenset({"year", "month", "day"})
+
+_DIRECTIVES: Mapping[str, str] = {
+    "Y": r"(?P<year>[0-9]{4})",
+    "y": r"(?P<short>[0-9]{2})",
+    "m": r"(?P<month>1[0-2]|0?[1-9])",
+    "b": r"(?P<name>[A-Za-z]{3})",
+    "B": r"(?P<name>[A-Za-z]{3,9})",
+    "d": r"(?P<day>3[01]|[12][0-9]|0?[1-9])",
+    "j": r"(?P<ordinal>[0-9]{1,3})",
+    "a": r"(?P<weekday>[A-Za-z]{3})",
+    "A": r"(?P<weekday>[A-Za-z]{6,9})",
+    "H": r"(?P<hour>2[0-3]|[01]?[0-9])",
+    "I": r"(?P<twelve>1[0-2]|0?[1-9])",
+    "p": r"(?P<half>[AaPp])\.?[Mm]\.?",
+    "M": r"(?P<minute>[0-5]?[0-9])",
+    "S": r"(?P<second>[0-5]?[0-9])",
+    "f": r"(?P<fraction>[0-9]{1,9})",
+    "z": r"(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)",
+    "%": "%",
+}
+_COMPOSED: Mapping[str, str] = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y", "e": "%d"}
+_ISO_DATE = r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+_MIDNIGHT = r"(?:[Tt ]00:00(?::00(?:[.,]0+)?)?)?"
+_ISO_TIME = (
+    r"(?:[Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r"(?: ?(?P<zone>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+)
+ISO: Mapping[DateType, str] = {"date": _ISO_DATE + _MIDNIGHT, "datetime": _ISO_DATE + _ISO_TIME}
+
+
+@cache
+def pattern(format: str | None, type: DateType) -> Pattern:  # noqa: A002
+    """The compiled format. Raises BadFormat."""
+    source = ISO[type] if format is None else _expression(format)
+    try:
+        expression = re.compile(source, re.ASCII)
+    except re.error as problem:
+        msg = "it names the same thing twice"
+        raise BadFormat(msg) from problem
+    groups = expression.groupindex
+    plain = tuple(groups[name] - 1 if name in groups else None for name in NUMBERS)
+    return Pattern(expression=expression, plain=plain if {"year"} <= groups.keys() <= {*NUMBERS} and format is not None else None)
+
+
+def _expression(format: str) -> str:  # noqa: A002
+    format = _spelled_out(format)  # noqa: A001
+    out: list[str] = []
+    place = 0
+    while place < len(format):
+        letter = format[place]
+        if letter == "%":
+            place += 1
+            directive = format[place : place + 1]
+            if directive not in _DIRECTIVES:
+                msg = f"%{directive} is none of {' '.join('%' + known for known in (*_DIRECTIVES, *_COMPOSED))}"
+                raise BadFormat(msg)
+            # digits that follow each other are told apart by their number alone
+            adjacent = format[place - 3 : place - 1].startswith("%") or format[place + 1 : place + 2] == "%"
+            out.append(_strict(_DIRECTIVES[directive]) if adjacent else _DIRECTIVES[directive])
+        else:
+            out.append(r"\s+" if letter.isspace() else re.escape(letter))
+        place += 1
+    return "".join(out)
+
+
+def _spelled_out(format: str) -> str:  # noqa: A002
+    return re.sub(r"%(.)", lambda found: _COMPOSED.get(found[1], found[0]), format)
+
+
+def _strict(expression: str) -> str:
+    """Of two digits, no less."""
+    return expression.replace("0?[", "0[").replace("[01]?[", "[01][").replace("[0-5]?[", "[0-5][")
+
+
+def holds(compiled: Pattern) -> frozenset[str]:
+    """What texts of a pattern tell: some of year, month, day, hour, minute, second."""
+    groups = frozenset(compiled.expression.groupindex)
+    held = groups & {"year", "month", "day", "hour", "minute", "second"}
+    held |= {"year"} if "short" in groups else set()
+    held |= {"month"} if "name" in groups else set()
+    held |= {"hour"} if {"twelve", "half"} <= groups else set()
+    return held | ({"month", "day"} if "ordinal" in groups and "year" in held else set())
+
+
+def missing_parts(compiled: Pattern, parts: Sequence[str]) -> tuple[str, ...]:
+    """The parts that texts of this pattern do not tell."""
+    held = holds(compiled)
+    return tuple(part for part in parts if not NEEDS.get(part, WHOLE_DATE) <= held)
+
+
+def read_moment(compiled: Pattern, text: str) -> Moment | None:
+    """The moment that a text names, without regard to white space around it; None when it names none."""
+    found = compiled.expression.fullmatch(text.strip())
+    if found is None:
+        return None
+    if compiled.plain is not None:
+        return _plain(compiled.plain, found.groups())
+    cells = {name: cell for name, cell in found.groupdict().items() if cell is not None}
+    date = _date(cells)
+    hour = _hour(cells)
+    minute, second = int(cells.get("minute", 0)), int(cells.get("second", 0))
+    if date is None or hour is None or hour > 23 or minute > 59 or second > 59:  # noqa: PLR2004 - of a clock
+        return None
+    fraction = int(cells["fraction"].ljust(9, "0")) if "fraction" in cells else 0
+    moment = Moment(*date, hour, minute, second, fraction)
+    return moment if "zone" not in cells else _in_utc(moment, cells["zone"])
+
+
+def _plain(places: Sequence[int | None], cells: Sequence[str]) -> Moment | None:
+    """A moment from groups that are all there and hold numbers within the clock, which most formats have."""
+    year, month, day, hour, minute, second = [
+        default if place is None else int(cells[place]) for place, default in zip(places, DEFAULTS, strict=True)
+    ]
+    if year < 1 or (day > SHORTEST and _date_of(_days(Moment(year, month, day))) != (year, month, day)):
+        return None
+    return Moment(year, month, day, hour, minute, second)
+
+
+def _date(cells: Mapping[str, str]) -> tuple[int, int, int] | None:
+    """Year, month and day, with 1900, 1 and 1 for what the text does not hold; None when there is no such day."""
+    year = int(cells.get("year", 1900))
+    if "short" in cells:
+        short = int(cells["short"])
+        year = short + (2000 if short <= FIRST_OF_THIS_CENTURY else 1900)
+    month = int(cells.get("month", 1)) if "name" not in cells else _place(cells["name"], MONTHS)
+    day = int(cells.get("day", 1))
+    if "ordinal" in cells:
+        ordinal = int(cells["ordinal"])
+        date = _date_of(_days(Moment(year, 1, 1)) + ordinal - 1)
+        return date if date[0] == year and ordinal > 0 else None
+    if year < 1 or not 1 <= month <= 12 or day < 1 or _date_of(_days(Moment(year, month, day))) != (year, month, day):  # noqa: PLR2004
+        return None
+    if "weekday" in cells and not (0 < _place(cells["weekday"], DAYS) == _weekday(Moment(year, month, day))):
+        return None
+    return year, month, day
+
+
+def _place(text: str, names: Sequence[str]) -> int:
+    """The place of a name or of its first three letters, from 1; 0 when there is none."""
+    word = text.lower()
+    return next((place for place, name in enumerate(names, 1) if word in (name, name[:3])), 0)
+
+
+def _hour(cells: Mapping[str, str]) -> int | None:
+    if "twelve" not in cells:
+        return int(cells.get("hour", 0))
+    half = cells.get("half", "").lower()
+    return int(cells["twelve"]) % 12 + (12 if half == "p" else 0)
+
+
+def _in_utc(moment: Moment, zone: str) -> Moment | None:
+    """The moment in UTC; None when there is no such offset or it leads out of the calendar."""
+    digits = zone[1:].replace(":", "")
+    hours, minutes = int(digits[:2] or 0), int(digits[2:] or 0)
+    if hours > 23 or minutes > 59:  # noqa: PLR2004 - of a clock
+        return None
+    offset = (hours * 60 + minutes) * (-1 if zone[0] == "-" else 1)
+    carried, minute = divmod(moment.hour * 60 + moment.minute - offset, 24 * 60)
+    year, month, day = _date_of(_days(moment) + carried)
+    if not 1 <= year <= 9999:  # noqa: PLR2004 - four digits
+        return None
+    return Moment(year, month, day, minute // 60, minute % 60, moment.second, moment.fraction, zoned=True)
+
+
+def read_parts(column: DateColumn, text: str) -> tuple[int, ...] | None:
+    """The parts of a text in the order of `column.parts`; None when it is no such date, or has an offset where the column has none."""
+    moment = read_moment(pattern(column.format, column.type), text)
+    if moment is None or moment.zoned != column.zoned:
+        return None
+    return tuple(PARTS[part](moment) for part in column.parts)
+
+
+def order(moment: Moment) -> int:
+    """A number that grows with time: nanoseconds since 1970."""
+    seconds = _days(moment) * 86_400 + moment.hour * 3_600 + moment.minute * 60 + moment.second
+    return seconds * 1_000_000_000 + moment.fraction
+
+
+def describe(column: DateColumn) -> str:
+    """What a text of the column must be, for messages."""
+    form = f"{DATE_PHRASES[column.type]} in the format {column.format}" if column.format else f"{DATE_PHRASES[column.type]} in ISO 8601"
+    if column.format:
+        return form
+    return form + (" with an offset from UTC" if column.zoned else " without an offset" if column.type == "datetime" else "")
+
+
+def written(moment: Moment, format: str | None) -> str:  # noqa: A002
+    """The moment as a text of the format, for cells that have no text of their own. A moment that is `zoned` is written in UTC."""
+    zone = "+00:00" if moment.zoned else ""
+    if format is None:
+        fraction = f".{moment.fraction:09d}".rstrip("0") if moment.fraction else ""
+        return f"{_iso_date(moment)}T{moment.hour:02}:{moment.minute:02}:{moment.second:02}{fraction}{zone}"
+    texts = {
+        "Y": f"{moment.year:04}", "y": f"{moment.year % 100:02}", "m": f"{moment.month:02}", "d": f"{moment.day:02}",
+        "b": MONTHS[moment.month - 1][:3].title(), "B": MONTHS[moment.month - 1].title(), "j": f"{_day_of_year(moment):03}",
+        "a": DAYS[_weekday(moment) - 1][:3].title(), "A": DAYS[_weekday(moment) - 1].title(),
+        "H": f"{moment.hour:02}", "I": f"{(moment.hour - 1) % 12 + 1:02}", "p": "PM" if moment.hour >= 12 else "AM",  # noqa: PLR2004
+        "M": f"{moment.minute:02}", "S": f"{moment.second:02}", "f": f"{moment.fraction // 1000:06}", "z": "+0000", "%": "%",
+    }  # fmt: skip
+    return re.sub(r"%(.)", lambda found: texts[found[1]], _spelled_out(format))
+
+
+def _iso_date(moment: Moment) -> str:
+    return f"{moment.year:04}-{moment.month:02}-{moment.day:02}"

@@ -1,0 +1,67 @@
+"""How the files of a dataset version are read: the options in YAML, as the key of an observed file and as a part of a recipe. Pure."""
+
+import codecs
+from collections.abc import Iterator
+from typing import cast
+
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.observed import SourceKey
+from leptonctl.core.values import Json
+from leptonctl.language.resolve import Declared
+
+DEFAULTS: dict[str, Json] = {"decimal": ".", "thousands": None, "header": True, "skip_rows": 0}
+"""Options that are part of a recipe only where they differ from these, so that a recipe without them is what it was before they existed."""
+OPTIONS = ("encoding", "delimiter", "missing_values", *DEFAULTS)
+
+
+def source_key(declared: Declared, path: str) -> SourceKey:
+    """The file at a path, and what its header depends on."""
+    fields = declared.fields
+    encoding, delimiter, header = fields.get("encoding"), fields.get("delimiter"), fields.get("header")
+    thousands, skipped = fields.get("thousands"), fields.get("skip_rows")
+    return SourceKey(
+        path=path,
+        encoding=encoding if isinstance(encoding, str) else "utf-8",
+        delimiter=delimiter if isinstance(delimiter, str) else None,
+        decimal="," if fields.get("decimal") == "," else ".",
+        thousands=thousands if isinstance(thousands, str) else None,
+        header=tuple(map(str, header)) if isinstance(header, list) else header is not False,
+        skip_rows=skipped if isinstance(skipped, int) else 0,
+    )
+
+
+def recipe_options(declared: Declared) -> dict[str, Json]:
+    """The options as a recipe holds them."""
+    fields, key = declared.fields, source_key(declared, "")
+    more = {name: fields[name] for name, default in DEFAULTS.items() if fields.get(name) not in (None, default)}
+    return {"encoding": key.encoding, "delimiter": key.delimiter, "missing_values": fields.get("missing_values"), **more}
+
+
+def problems(declared: Declared) -> Iterator[Diagnostic]:
+    """What is wrong with the options whatever the file holds."""
+    key = source_key(declared, "")
+    if key.thousands == key.decimal:
+        other = "." if key.decimal == "," else ","
+        yield error(
+            "same-separator",
+            "One character cannot separate both thousands and decimals",
+            f'`thousands` and `decimal` are both "{key.decimal}"' + ("" if "decimal" in declared.fields else ", which is the default"),
+            span=declared.at("thousands"),
+            hint=f'write `decimal: "{other}"`' if "decimal" not in declared.fields else f'write `thousands: "{other}"`',
+        )
+    if not _is_text(key.encoding):
+        yield error(
+            "unknown-encoding",
+            "Unknown text encoding",
+            f'"{key.encoding}" is not the name of a text encoding',
+            span=declared.at("encoding"),
+            hint="write for example `encoding: utf-8`, `encoding: latin-1` or `encoding: cp1252`",
+        )
+
+
+def _is_text(encoding: str) -> bool:
+    try:
+        codec = codecs.lookup(encoding)
+    except (LookupError, ValueError):
+        return False
+    return cast("bool", getattr(codec, "_is_text_encoding", True))

@@ -1,0 +1,81 @@
+"""Recognises columns of text that hold dates: for notices, and for `init`. Reads no file."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from leptonctl.core.dates import PARTS, DateColumn, DateType, Moment, pattern, read_moment
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.outputs import Notice
+from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.table import Table
+
+LOOKED_AT = 1000
+"""Distinct texts. What is no date soon shows."""
+DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y",
+        "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y")  # fmt: skip
+USUAL = ("year", "month", "weekday", "hour")
+TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
+
+
+class Guess(Frozen):
+    """How dates seem to be written. `format` None: ISO 8601. other: another format that fits all cells as well."""
+
+    type: DateType
+    format: str | None
+    other: str | None = None
+
+
+def guess_dates(cells: pl.Series) -> Guess | None:
+    """How the texts of a column are written if all are dates; None if they are not."""
+    texts = cells.drop_nulls().unique(maintain_order=True).head(LOOKED_AT).to_list()
+    if len(texts) < 2:  # noqa: PLR2004 - one text may be anything
+        return None
+    fitting = [guess for guess in _guesses(texts[0]) if _fits(guess, texts)]
+    if not fitting:
+        return None
+    first, *rest = fitting
+    # formats that read the same are one
+    others = [guess.format for guess in rest if _moments(guess, texts) != _moments(first, texts)]
+    return Guess(type=first.type, format=first.format, other=others[0] if others else None)
+
+
+def guess_column(name: str, cells: pl.Series) -> DateColumn | None:
+    """A column of dates with the parts to learn from; None where it is none, its format is one of two, or no part differs."""
+    guess = guess_dates(cells)
+    if guess is None or guess.other is not None:
+        return None
+    texts = cells.drop_nulls().unique().head(LOOKED_AT).to_list()
+    moments = [moment for text in texts if (moment := read_moment(pattern(guess.format, guess.type), text)) is not None]
+    differing = [part for part in PARTS if len({PARTS[part](moment) for moment in moments}) > 1]
+    parts = [part for part in USUAL if part in differing] or [part for part in ("day", "minute", "second") if part in differing]
+    return DateColumn(name=name, type=guess.type, format=guess.format, parts=tuple(parts)) if parts else None
+
+
+def notices(table: Table, names: Sequence[str]) -> Iterator[Notice]:
+    """A notice for each of these columns of text that holds dates."""
+    for name in names:
+        cells = as_text(table, name)
+        guess = guess_dates(cells)
+        if guess is not None:
+            form = f" in the format {guess.format}" if guess.format else ""
+            detail = f"its cells are dates{form}{f' or {guess.other}' if guess.other else ''}"
+            yield Notice(check="dates_as_text", column=name, count=len(cells) - cells.null_count(), detail=detail)
+
+
+def _guesses(text: str) -> Iterator[Guess]:
+    """The ways to write dates of which this text is one."""
+    yield from (guess for guess in (Guess(type="date", format=None), Guess(type="datetime", format=None)) if _fits(guess, [text]))
+    yield from (guess for day in DAYS if _fits(guess := Guess(type="date", format=day), [text]))
+    if ":" in text:
+        yield from (guess for day in DAYS for time in TIMES if _fits(guess := Guess(type="datetime", format=f"{day} {time}"), [text]))
+
+
+def _moments(guess: Guess, texts: Sequence[str]) -> list[Moment | None]:
+    compiled = pattern(guess.format, guess.type)
+    return [read_moment(compiled, text) for text in texts]
+
+
+def _fits(guess: Guess, texts: Sequence[str]) -> bool:
+    moments = _moments(guess, texts)
+    return None not in moments and len({moment.zoned for moment in moments if moment is not None}) == 1

@@ -1,0 +1,137 @@
+"""Columns of dates as the numbers of their parts. The arithmetic is the core's, which the server uses too. Reads no file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from leptonctl.core.dates import DATE_TYPES, PARTS, DateColumn, DateType, Moment, describe, pattern, read_moment, written
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.learning.inputs import DeclaredColumn
+from leptonctl.learning.tables.cells import Fault, as_text, with_values
+from leptonctl.learning.tables.table import Table
+from leptonctl.spi.learning import ProviderError
+
+
+class Cells(Frozen):
+    """The cells of a column as text: each distinct text with its moment, None where it is no such date, and their places by row."""
+
+    texts: pl.Series
+    distinct: Sequence[str]
+    moments: Sequence[Moment | None]
+    places: pl.Series
+
+    def wrong(self, column: DateColumn) -> pl.Series:
+        """Which cells are no dates of the column."""
+        wrong = [moment is None or moment.zoned != column.zoned for moment in self.moments]
+        return self.spread(wrong, pl.Boolean).fill_null(value=False)
+
+    def spread(self, values: Sequence[bool | int | str | None], dtype: type[pl.DataType]) -> pl.Series:
+        """A value of each distinct text, by row; null where the cell is missing."""
+        return pl.Series(values, dtype=dtype).gather(self.places) if values else pl.Series([None] * len(self.places), dtype=dtype)
+
+
+class Dates(Frozen):
+    """A column of dates as read. By table: its parts by name, Int64 and null for missing, and its texts as requests carry them."""
+
+    column: DateColumn
+    parts: Sequence[Mapping[str, pl.Series]]
+    texts: Sequence[pl.Series]
+
+
+def date_type(declared: DeclaredColumn | None) -> DateType | None:
+    """The type of a column that is declared as dates, else None."""
+    return next((kind for kind in DATE_TYPES if declared is not None and declared.type == kind), None)
+
+
+def read_dates(tables: Sequence[Table], name: str, declared: DeclaredColumn, faults: list[Fault]) -> Dates:
+    """A column of dates in all tables of a version. Appends its faults to `faults`. Raises ProviderError: fill-type."""
+    column = DateColumn(
+        name=name, type=date_type(declared) or "date", parts=declared.parts, format=declared.format, fill=_fill(declared.missing)
+    )  # fmt: skip
+    read = [_read(table, column) for table in tables]
+    column = replace(column, zoned=_zoned(column, read))
+    _check_fill(column)
+    missing = column.fill is None and any(cells.texts.null_count() for cells in read)
+    column = replace(column, nullable=missing if declared.nullable is None or column.fill is not None else declared.nullable)
+    for table, cells in zip(tables, read, strict=True):
+        faults += _faults(table, column, cells)
+    texts = [_texts(table, column, cells) for table, cells in zip(tables, read, strict=True)]
+    return Dates(column=column, parts=[_parts(column, cells) for cells in read], texts=texts)
+
+
+def date_parts(table: Table, column: DateColumn) -> tuple[Mapping[str, pl.Series], list[Fault]]:
+    """The parts of a column in a file that is read for predictions, and its faults."""
+    cells = _read(table, column)
+    return _parts(column, cells), list(_faults(table, column, cells))
+
+
+def moments_of(table: Table, column: DateColumn) -> list[Moment | None]:
+    """The moment of each cell, None where it is missing or no such date."""
+    cells = _read(table, column)
+    return [None if place is None else cells.moments[place] for place in cells.places.to_list()]
+
+
+def _read(table: Table, column: DateColumn) -> Cells:
+    """The cells of a table. Those of typed files have the text of ISO 8601, whatever the format of requests."""
+    texts = as_text(table, column.name)
+    compiled = pattern(None if table.frame[column.name].dtype.is_temporal() else column.format, column.type)
+    distinct = texts.drop_nulls().unique().sort().to_list()
+    return Cells(
+        texts=texts, distinct=distinct, moments=[read_moment(compiled, text) for text in distinct], places=texts.rank("dense") - 1
+    )  # fmt: skip
+
+
+def _zoned(column: DateColumn, read: Sequence[Cells]) -> bool:
+    """Whether the texts have an offset: as the format says, else as most of them do."""
+    if column.format is not None:
+        return "%z" in column.format
+    known = [moment.zoned for cells in read for moment in cells.moments if moment is not None]
+    return sum(known) * 2 > len(known)
+
+
+def _texts(table: Table, column: DateColumn, cells: Cells) -> pl.Series:
+    """The cells as a request would carry them."""
+    if column.format is None or not table.frame[column.name].dtype.is_temporal():
+        return cells.texts
+    texts = [None if moment is None else written(moment, column.format) for moment in cells.moments]
+    return cells.spread(texts, pl.String).alias(column.name)
+
+
+def _parts(column: DateColumn, cells: Cells) -> dict[str, pl.Series]:
+    """The parts by name, of the fill value where a cell is missing."""
+    filled = None if column.fill is None else read_moment(pattern(column.format, column.type), column.fill)
+    parts = {}
+    for name, part in zip(column.names, column.parts, strict=True):
+        value = PARTS[part]
+        values = cells.spread([None if moment is None else value(moment) for moment in cells.moments], pl.Int64).alias(name)
+        parts[name] = values if filled is None else values.fill_null(value(filled))
+    return parts
+
+
+def _faults(table: Table, column: DateColumn, cells: Cells) -> Iterator[Fault]:
+    wrong = cells.wrong(column)
+    rules = [("type", f"not {describe(column)}", wrong)]
+    if not wrong.any() and not column.nullable and column.fill is None:
+        rules.append(("missing", "missing where the contract requires a value", cells.texts.is_null()))
+    for check, description, mask in rules:
+        if mask.any():
+            fault = Fault(table=table, column=column.name, check=check, description=description, rows=mask.arg_true())
+            yield with_values(fault, cells.texts) if check == "type" else fault
+
+
+def _fill(missing: object) -> str | None:
+    return None if missing is None else str(missing)
+
+
+def _check_fill(column: DateColumn) -> None:
+    if column.fill is None:
+        return
+    moment = read_moment(pattern(column.format, column.type), column.fill)
+    if moment is None or moment.zoned != column.zoned:
+        raise ProviderError(
+            "A fill value is not of its column's type",
+            detail=f'`missing` of column "{column.name}" is not {describe(column)}.',
+            hint="write a date as the column has them, or remove `missing`",
+            id="fill-type",
+            column=column.name,
+        )

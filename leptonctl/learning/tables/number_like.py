@@ -1,0 +1,139 @@
+"""Notices about columns that are read as text although their cells look like numbers: which key of the YAML reads them. Reads no file.
+
+A notice holds no cell of the data: a text that means missing is named only if it is one of those that everybody uses.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+import polars as pl
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.outputs import Notice
+from leptonctl.learning.tables.numbers import PADDED, is_number, number_pattern, plain
+from leptonctl.learning.tables.table import Table, trim
+
+MOST, HALF = 0.9, 0.5
+"""The share of cells from which on a column looks like numbers: in one writing, and beside texts that mean missing."""
+SHOWN_LINES, FIRST_ROWS = 10, 4096
+MARKERS = (
+    "?",
+    "-",
+    "--",
+    ".",
+    "..",
+    "...",
+    "*",
+    "x",
+    "X",
+    "na",
+    "NAN",
+    "nil",
+    "none",
+    "missing",
+    "unknown",
+    "(null)",
+    "\\N",
+    "#VALUE!",
+    "#DIV/0!",
+    "#REF!",
+)
+"""Texts that often mean missing, besides the built-in markers."""
+_PLAIN = r"[0-9]+(?:[.,][0-9]+)*"
+_GROUP = r"[1-9][0-9]{0,2}"
+
+
+class Writing(Frozen):
+    """A way to write numbers. `check` names the notice, `detail` says what to declare."""
+
+    check: str
+    pattern: str
+    detail: str
+
+
+COMMA = 'decimal: ","'
+WRITINGS = (
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:\.[0-9]{{3}})+,[0-9]+$", detail=f'`{COMMA}` and `thousands: "."`'),
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:,[0-9]{{3}})+\.[0-9]+$", detail='`thousands: ","`'),
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:,[0-9]{{3}}){{2,}}$", detail='`thousands: ","`'),
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:\.[0-9]{{3}}){{2,}}$", detail=f'`{COMMA}` and `thousands: "."`'),
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:[ \u00a0\u202f][0-9]{{3}})+(?:\.[0-9]+)?$", detail='`thousands: " "`'),
+    Writing(
+        check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:[ \u00a0\u202f][0-9]{{3}})+,[0-9]+$", detail=f'`{COMMA}` and `thousands: " "`'
+    ),
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:['\u2019][0-9]{{3}})+(?:\.[0-9]+)?$", detail='`thousands: "\'"`'),
+    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP},[0-9]{{3}}$", detail=f'`{COMMA}`, or `thousands: ","`'),
+    Writing(check="other_numbers", pattern=r"^[+-]?[0-9]*,[0-9]+$", detail=f"`{COMMA}`"),
+    Writing(check="other_numbers", pattern=r"^[+-]?[0-9]*\.[0-9]+$", detail='`decimal: "."`'),
+    Writing(check="signed_numbers", pattern=rf"^[+-]?{_PLAIN} ?%$", detail="a percent sign"),
+    Writing(check="signed_numbers", pattern=rf"^[+-]?(?:[$€£¥] ?{_PLAIN}|{_PLAIN} ?(?:[$€£¥]|EUR|USD|GBP|CHF))$", detail="a currency"),
+)
+
+
+def number_like(tables: Sequence[Table], name: str) -> Notice | None:
+    """What to say about a column that was inferred as text; None where it looks like text."""
+    written = [table.written(name).head(FIRST_ROWS) for table in tables if name in table.frame.columns]
+    if not any(cells.dtype == pl.String and cells.str.contains("[0-9]").any() for cells in written):
+        return None
+    cells = [_texts(table, name) for table in tables if name in table.frame.columns]
+    strings = pl.concat(cells).drop_nulls()
+    if not len(strings):
+        return None
+    options, is_typed = tables[0].options, tables[0].source.typed
+    numbers = int(is_number(strings, options).sum())
+    if numbers == len(strings):
+        if is_typed:
+            return None
+        return _notice("padded", tables[0], name, plain(cells[0], options).str.contains(PADDED), "")
+    return _other_writing(tables[0], name, strings, cells[0], numbers) or _with_markers(tables[0], name, strings, cells[0], numbers)
+
+
+def _texts(table: Table, name: str) -> pl.Series:
+    cells = table.written(name)
+    return trim(cells.cast(pl.String), table.options) if cells.dtype == pl.String else pl.Series([], dtype=pl.String)
+
+
+def _other_writing(table: Table, name: str, strings: pl.Series, cells: pl.Series, numbers: int) -> Notice | None:
+    found = {writing: count for writing, count in _counts(strings, table).items() if count}
+    if not found or sum(found.values()) + numbers < MOST * len(strings):
+        return None
+    chosen = max(found, key=_says)
+    return _notice(chosen.check, table, name, cells.str.contains("|".join(writing.pattern for writing in found)), chosen.detail)
+
+
+def _says(writing: Writing) -> int:
+    """How much a writing says: `1.234,5` tells both separators, `1,234` leaves open what its comma is."""
+    return 3 if " and " in writing.detail else 1 if " or " in writing.detail else 2
+
+
+def _counts(strings: pl.Series, table: Table) -> Mapping[Writing, int]:
+    """The cells of each writing that is not the declared one; each cell counts for the first that fits."""
+    left = strings.filter(~is_number(strings, table.options))
+    counts: dict[Writing, int] = {}
+    for writing in WRITINGS:
+        fits = left.str.contains(writing.pattern)
+        counts[writing] = int(fits.sum())
+        left = left.filter(~fits)
+    return counts
+
+
+def _with_markers(table: Table, name: str, strings: pl.Series, cells: pl.Series, numbers: int) -> Notice | None:
+    others = strings.filter(~is_number(strings, table.options)).unique().to_list()
+    if numbers < HALF * len(strings) or not set(others) <= set(MARKERS):
+        return None
+    listed = ", ".join(f'"{text}"' for text in sorted(others)).replace("\\", "\\\\")
+    return _notice("markers", table, name, ~cells.str.contains(number_pattern(table.options.decimal, table.options.thousands)), listed)
+
+
+def _notice(check: str, table: Table, name: str, mask: pl.Series, detail: str) -> Notice:
+    rows = mask.fill_null(value=False).arg_true()
+    lines = () if table.pieces else tuple(line for _, line in table.places(rows.head(SHOWN_LINES).to_list()))
+    return Notice(check=check, column=name, count=len(rows), lines=lines, detail=detail)
+
+
+def notices(tables: Sequence[Table], names: Sequence[str]) -> Iterator[Notice]:
+    """The notices about some columns that were inferred as text."""
+    yield from islice((notice for name in names if (notice := number_like(tables, name)) is not None), MOST_NOTICES)
+
+
+MOST_NOTICES = 50

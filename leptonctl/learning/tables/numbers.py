@@ -1,0 +1,88 @@
+"""Reads numbers that are written as text, with the decimal and thousands separators of the options. Reads no file.
+
+Digits are ASCII, in groups of three where they are grouped, and an exponent is allowed. What is not written so is not a number: where a
+point groups digits, `12.34,5` is none, and neither is `0.5`.
+"""
+
+from functools import cache
+
+import polars as pl
+
+from leptonctl.spi.learning import SourceOptions
+
+INTEGER = r"^[+-]?[0-9]+$"
+PADDED = r"^[+-]?0[0-9]+$"
+"""Integers with zeros before them, such as `007`: text, since their zeros would be lost."""
+_ALIKE = {" ": " \u00a0\u202f", "'": "'\u2019"}
+"""The characters that a separator stands for."""
+
+
+@cache
+def number_pattern(decimal: str, thousands: str | None) -> str:
+    """A pattern that matches what is a number."""
+    point, whole = _class(decimal), "[0-9]+"
+    if thousands is not None:
+        # a group that begins with zero is rather a fraction in another writing
+        whole = f"(?:[0-9]+|[1-9][0-9]{{0,2}}(?:{_class(thousands)}[0-9]{{3}})+)"
+    return rf"^[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+
+
+@cache
+def malformed_pattern(decimal: str, thousands: str | None) -> str:
+    """A pattern that matches what was meant as a number if others in its column are numbers: digits and separators in any order."""
+    return rf"^[+-]?[0-9{_inside(decimal)}{_inside(thousands or '')}]*[0-9][0-9{_inside(decimal)}{_inside(thousands or '')}]*$"
+
+
+def is_number(strings: pl.Series, options: SourceOptions) -> pl.Series:
+    """Which cells are numbers; null where a cell is missing."""
+    return strings.str.contains(number_pattern(options.decimal, options.thousands))
+
+
+def is_plain(options: SourceOptions) -> bool:
+    """Whether numbers are written with a point and without groups."""
+    return options.decimal == "." and options.thousands is None
+
+
+def plain(strings: pl.Series, options: SourceOptions) -> pl.Series:
+    """Numbers with a point and without groups; what is no number stays what it is, or becomes what is none either."""
+    if is_plain(options):
+        return strings
+    numbers = strings.set((~is_number(strings, options)).fill_null(value=False), "-")
+    if options.thousands is not None:
+        numbers = numbers.str.replace_all(_class(options.thousands), "")
+    return numbers.str.replace_all(options.decimal, ".", literal=True)
+
+
+def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) -> pl.Series | None:
+    """A column of numbers as Int64 if all are integers, else as Float64; None if a cell is no number, or one with zeros before it.
+
+    floats: Float64 in any case.
+    """
+    numbers = plain(strings, options)
+    missing = strings.null_count()
+    values = None if floats else numbers.cast(pl.Int64, strict=False)
+    if values is None or values.null_count() != missing:
+        values = numbers.cast(pl.Float64, strict=False)
+        if values.null_count() != missing or not _are_numbers(numbers, values):
+            return None
+    return None if _has_padded(numbers) else values
+
+
+def _has_padded(numbers: pl.Series) -> bool:
+    # looking at all cells with a pattern would take as long as reading the numbers
+    zeros = numbers.str.starts_with("0") | numbers.str.starts_with("-0") | numbers.str.starts_with("+0")
+    return bool(numbers.filter(zeros).str.contains(PADDED).any())
+
+
+def _are_numbers(numbers: pl.Series, values: pl.Series) -> bool:
+    """Whether what was read as infinite is a large number, and not a word such as `inf` or `nan`."""
+    odd = (~values.is_finite()).fill_null(value=False)
+    return not odd.any() or bool(numbers.filter(odd).str.contains(number_pattern(".", None)).all())
+
+
+def _class(separator: str) -> str:
+    return f"[{_inside(separator)}]"
+
+
+def _inside(separator: str) -> str:
+    return _ALIKE.get(separator, separator)

@@ -1,0 +1,151 @@
+"""A data file as read. Columns of plain numbers are held as numbers, which takes a fraction of the memory of their text."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import polars.selectors as cs
+
+from leptonctl.core.contract import Cells
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.learning.tables.numbers import parsed
+from leptonctl.spi.learning import Source, SourceOptions
+
+ROWS_AT_ONCE = 1 << 18
+
+
+class Piece(Frozen):
+    """One file of a table: its rows begin at row `start` of the table."""
+
+    name: str
+    path: Path
+    options: SourceOptions
+    start: int
+
+
+class Table(Frozen):
+    """The rows of a file, or of several files of one format. `name` is the path as written in the project.
+
+    frame: the columns. Of a format without types they hold text as written, except those in `numbers`: all their cells are numbers
+    or missing, and they are held as Int64 or Float64; `written` reads their text again. pieces: the files, if there are several.
+    kept: the rows of them that are in `frame`, if some were left out.
+    """
+
+    name: str
+    path: Path
+    source: Source
+    options: SourceOptions
+    frame: pl.DataFrame
+    numbers: Mapping[str, Cells] = {}
+    pieces: tuple[Piece, ...] = ()
+    kept: np.ndarray | None = None
+
+    @property
+    def files(self) -> tuple[Piece, ...]:
+        """The files of the table, also if there is one."""
+        return self.pieces or (Piece(name=self.name, path=self.path, options=self.options, start=0),)
+
+    def written(self, name: str) -> pl.Series:
+        """The cells of a column as the files have them."""
+        if name not in self.numbers:
+            return self.frame[name]
+        texts = pl.concat([_texts(piece.path, self.source, piece.options, [name])[name] for piece in self.files])
+        return texts if self.kept is None else texts[self.kept]
+
+    def places(self, rows: Sequence[int]) -> list[tuple[str, int]]:
+        """(file, line) of each row of the frame."""
+        numbers = rows if self.kept is None else [int(self.kept[row]) for row in rows]
+        found: dict[int, tuple[str, int]] = {}
+        for piece, after in pairwise((*self.files, None)):
+            assert piece is not None
+            own = [number for number in numbers if number >= piece.start and (after is None or number < after.start)]
+            lines = self.source.line_of(piece.path, piece.options, [number - piece.start for number in own]) if own else []
+            found |= {number: (piece.name, line) for number, line in zip(own, lines, strict=True)}
+        return [found[number] for number in numbers]
+
+
+def read_table(
+    path: Path,
+    source: Source,
+    options: SourceOptions,
+    *,
+    name: str | None = None,
+    text: Collection[str] = (),
+    each: Callable[[pl.DataFrame], None] = lambda _: None,
+) -> Table:
+    """Read a file. `text`: columns whose text is needed. `each` gets the file in parts, before `missing_values` are replaced."""
+    name = name or path.name
+    if source.typed or source.batches is None:
+        frame = source.read(path, replace(options, missing_values=None))
+        each(frame)
+        # a format may tell by the missing values which types its columns have
+        frame = source.read(path, options) if options.missing else frame
+        return Table(name=name, path=path, source=source, options=options, frame=frame)
+    columns: dict[str, _Column] = {}
+    for part in source.batches(path, replace(options, missing_values=None), ROWS_AT_ONCE):
+        each(part)
+        columns = columns or {column: _Column(options, as_text=column in text) for column in part.columns}
+        for cells in without_missing(part, options).get_columns():
+            columns[cells.name].add(cells)
+    lost = [column for column, held in columns.items() if held.lost]
+    texts = _texts(path, source, options, lost) if lost else pl.DataFrame()
+    frame = pl.DataFrame([texts[column] if held.lost else held.whole() for column, held in columns.items()])
+    numbers = {column: held.counts(frame[column]) for column, held in columns.items() if not held.as_text}
+    return Table(name=name, path=path, source=source, options=options, frame=frame, numbers=numbers)
+
+
+def without_missing(frame: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
+    """The table with null for the strings that are missing in every column."""
+    if not options.missing:
+        return frame
+    missing = pl.Series(options.missing, dtype=pl.String)
+    return frame.with_columns(pl.when(~cs.string().is_in(missing.implode())).then(cs.string()).name.keep())
+
+
+def trim(cells: pl.Series, options: SourceOptions) -> pl.Series:
+    """Strings without surrounding white space, null for missing."""
+    strings = cells.str.strip_chars(" \t").replace("", None)
+    return strings.set(strings.is_in(list(options.markers)).fill_null(value=False), None) if options.markers else strings
+
+
+class _Column:
+    """The parts of a column: numbers until a cell is none, then text. `lost`: the text of its first parts has to be read again."""
+
+    def __init__(self, options: SourceOptions, *, as_text: bool) -> None:
+        self._options, self._parts = options, list[pl.Series]()
+        self.as_text, self.lost = as_text, False
+
+    def add(self, cells: pl.Series) -> None:
+        if not self.as_text:
+            floats = bool(self._parts) and self._parts[-1].dtype == pl.Float64
+            numbers = parsed(cells, self._options, floats=floats)
+            if numbers is None:
+                numbers = parsed(trim(cells, self._options), self._options, floats=floats)
+            if numbers is not None:
+                self._parts.append(numbers)
+                return
+            self.as_text, self.lost, self._parts = True, bool(self._parts), []
+        if not self.lost:
+            self._parts.append(cells)
+
+    def whole(self) -> pl.Series:
+        """All parts as one, as floating-point numbers if one of them is."""
+        if len({part.dtype for part in self._parts}) > 1:
+            self._parts = [part.cast(pl.Float64) for part in self._parts]
+        whole = pl.concat(self._parts, rechunk=True)
+        self._parts = []
+        return whole
+
+    def counts(self, cells: pl.Series) -> Cells:
+        present = len(cells) - cells.null_count()
+        return Cells(present=present, integers=present if cells.dtype == pl.Int64 else 0, numbers=present, booleans=0)
+
+
+def _texts(path: Path, source: Source, options: SourceOptions, names: Sequence[str]) -> pl.DataFrame:
+    def parts() -> Iterator[pl.DataFrame]:
+        for part in source.batches(path, options, ROWS_AT_ONCE) if source.batches is not None else [source.read(path, options)]:
+            yield part.select(names)
+
+    return pl.concat(parts(), rechunk=True)

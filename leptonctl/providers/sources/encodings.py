@@ -1,0 +1,100 @@
+"""Where a file is not text in its encoding, and in which encodings it may be written."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.sources.compressed import open_bytes
+from leptonctl.spi.learning import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CHUNK = 1 << 20
+SAMPLE = 1 << 14
+EAST_ASIAN = ("shift_jis", "euc_jp", "gb18030", "euc_kr", "big5")
+MOSTLY, MOST_LOWER, WORD = 0.5, 0.7, 3
+"""Bytes beyond ASCII in a row: more than in words of Latin letters."""
+DOS_LETTERS = (0x80, 0xA5)
+"""Where the code pages of DOS have their accented letters; those of Windows have signs and nothing there."""
+
+
+def bad_encoding(path: Path, encoding: str) -> ProviderError:
+    """The error for a file with a byte that its encoding does not have, with its line and the likely encodings."""
+    line, sample = _find(path, encoding)
+    names = [name for name in likely(sample) if name != encoding.lower()]
+    listed = " or ".join(f"`encoding: {name}`" for name in names)
+    return ProviderError(
+        "The file is not text in its encoding",
+        detail=f"A byte in line {line} of {path.name} cannot be read as {encoding}.",
+        hint=f"declare the file's encoding; {listed} {'is' if len(names) == 1 else 'are'} likely"
+        if names
+        else "declare the file's encoding, for example `encoding: latin-1`",
+        id="bad-encoding",
+        file=str(path),
+        line=line,
+    )
+
+
+def likely(sample: bytes) -> tuple[str, ...]:
+    """Encodings that bytes which are not UTF-8 may be written in, the likeliest first."""
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or sample.count(0) > len(sample) // 4:
+        return ("utf-16",)
+    runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
+    high = sum(runs)
+    if not high:
+        return ()
+    words = sum(length for length in runs if length >= WORD) > MOSTLY * high
+    alphabets = sorted(("cp1251", "koi8-r", "cp1253"), key=lambda name: -_share(sample, name, str.islower))[:2]
+    if words and _share(sample, alphabets[0], str.islower) > MOST_LOWER:
+        return tuple(alphabets)
+    eastern = tuple(name for name in EAST_ASIAN if _is_eastern(sample, name))
+    if eastern or words:
+        return eastern[:2] or tuple(alphabets)
+    if sum(DOS_LETTERS[0] <= byte < DOS_LETTERS[1] for byte in sample) > MOSTLY * high:
+        return ("cp850", "cp437")
+    return ("cp1252", "latin-1") if _decoded(sample, "cp1252") is not None else ("latin-1",)
+
+
+def _find(path: Path, encoding: str) -> tuple[int, bytes]:
+    """The line of the first bad byte, and the bytes around it."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    breaks = returns = 0
+    with open_bytes(path) as raw:
+        while True:
+            data = raw.read(CHUNK)
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as problem:
+                text = problem.object[: problem.start].decode(encoding, "replace")
+                sample = problem.object[max(0, problem.start - SAMPLE) : problem.start + SAMPLE]
+                return (breaks + text.count("\n") or returns + text.count("\r")) + 1, sample
+            except UnicodeError:
+                return 1, data[:SAMPLE]
+            if not data:
+                return 1, b""
+            breaks, returns = breaks + text.count("\n"), returns + text.count("\r")
+
+
+def _decoded(sample: bytes, encoding: str) -> str | None:
+    try:
+        # the sample may begin or end within a character
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeError:
+        return None
+
+
+def _share(sample: bytes, encoding: str, holds: Callable[[str], bool]) -> float:
+    """The share of the characters beyond ASCII of which something holds. A wrong code page mixes upper and lower case."""
+    high = [c for c in _decoded(sample, encoding) or "" if not c.isascii()]
+    return sum(map(holds, high)) / len(high) if high else 0.0
+
+
+def _is_eastern(sample: bytes, encoding: str) -> bool:
+    """Whether the bytes are letters that stand together: accents read as East Asian characters stand among ASCII letters."""
+    text = _decoded(sample, encoding) or ""
+    together = sum(map(len, re.findall(r"[^\x00-\x7f]{2,}", text)))
+    return together >= MOST_LOWER * max(1, sum(not c.isascii() for c in text)) and _share(sample, encoding, str.isalpha) > MOST_LOWER
