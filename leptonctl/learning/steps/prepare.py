@@ -13,10 +13,11 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.codec import plain
 from leptonctl.core.contract import Checks, Column, Contract, key_mark
 from leptonctl.core.frozen import replace
+from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
-from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
+from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, Table, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.identity import ROW_ID, row_ids, rows_digest
