@@ -76,14 +76,15 @@ def plan_project(
     changes = _explain(session, settled, state, changes)
     drifted = _find_drift(session, recorded, state, live, changes, addresses)
     checkout = _observe_checkout(session, state, changes)
-    purged = _check_purged(session, settled, changes)
+    purged, copied = _check_purged(session, settled, changes), _check_folder(session, state, changes, drifted)
     diagnostics = (
         *_unreadable(live, addresses),
-        *_check_folder(session, state, changes, drifted),
+        *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, session.facts, but=purged),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
-        *_check_placement(session, state, live, changes),
+        # in a copy, whatever listens is the original's
+        *(() if copied else _check_placement(session, state, live, changes)),
         *_on_holds(session, settled, state, changes, command),
         *recheck(session, settled, state),
         *warnings(session, settled, changes),
