@@ -11,6 +11,7 @@ STEP = 4
 COMMANDS = ("git ", "leptonctl ", "hint: leptonctl ")
 """Lines that begin so are to be copied: they stay whole."""
 EDGE = re.compile(r"(?<=\S)\s{2,}(?=\S)")
+PARTS = re.compile(r"(?<=[,;·]) ")
 CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -34,9 +35,9 @@ def _broken(line: str, width: int) -> list[str]:
         # too narrow a column: what follows begins a line of its own
         return [*_kept(line[: edge.start()], width), *_continued(line[edge.end() :], indent + STEP, width)]
     if edge is None:
-        first, *rest = words(line.lstrip(" "), width - indent - STEP)
+        first, *rest = _lines(line.lstrip(" "), width - indent - STEP)
         return [" " * indent + first, *(" " * (indent + STEP) + more for more in rest)]
-    first, *rest = words(line[edge.end() :], width - start)
+    first, *rest = _lines(line[edge.end() :], width - start)
     return [line[: edge.end()] + first, *(" " * start + more for more in rest)]
 
 
@@ -49,4 +50,19 @@ def _kept(line: str, width: int) -> list[str]:
 
 
 def _continued(text: str, indent: int, width: int) -> list[str]:
-    return _kept(" " * indent + text, width)
+    """A cell on lines of its own, or the cells that follow it too."""
+    if text_width(text) <= width - indent or EDGE.search(text):
+        return _kept(" " * indent + text, width)
+    return [" " * indent + line for line in _lines(text, width - indent)]
+
+
+def _lines(text: str, columns: int) -> list[str]:
+    """The text on lines of at most so many columns, broken behind commas if that does, so that a name stays with its figure."""
+    parts = PARTS.split(text)
+    if len(parts) == 1 or max(map(text_width, parts)) > columns:
+        return words(text, columns)
+    lines = [parts[0]]
+    for part in parts[1:]:
+        fits = text_width(lines[-1]) + 1 + text_width(part) <= columns
+        lines[-1:] = [f"{lines[-1]} {part}"] if fits else [lines[-1], part]
+    return lines

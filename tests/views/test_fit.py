@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leptonctl.views.fit import CODES, LEAST_ROOM, STEP, fit
+from leptonctl.views.fit import CODES, fit
 from leptonctl.views.style import Style, text_width
 
 GATE = "    ✗ f1 drop   0.2086  ≤ 0.005  (0.9597 bound, 0.7511 candidate; measured on few rows)"
@@ -17,8 +17,8 @@ def test_what_fits_is_left_alone_and_a_pipe_has_no_end() -> None:
 
 def test_a_cell_goes_on_below_itself_while_there_is_room() -> None:
     assert fit(GATE, 80).split("\n") == [
-        "    ✗ f1 drop   0.2086  ≤ 0.005  (0.9597 bound, 0.7511 candidate; measured on",
-        "                                 few rows)",
+        "    ✗ f1 drop   0.2086  ≤ 0.005  (0.9597 bound, 0.7511 candidate;",
+        "                                 measured on few rows)",
     ]
     assert fit(EVENT, 80).split("\n") == [
         "✓ cross-validate model/spam-filter@v1  0.2 s",
@@ -39,7 +39,7 @@ def test_colour_takes_no_room() -> None:
     assert CODES.sub("", " ".join(line.strip() for line in lines)) == CODES.sub("", painted.strip())
 
 
-WORDS = st.lists(st.text("abcö分", min_size=1, max_size=9), min_size=1, max_size=30)
+WORDS = st.lists(st.text("abcö分,", min_size=1, max_size=9), min_size=1, max_size=30)
 
 
 @given(indent=st.integers(0, 8), cells=st.lists(WORDS, min_size=1, max_size=4), width=st.integers(40, 130))
@@ -49,4 +49,4 @@ def test_every_word_is_kept_in_its_order_and_no_line_is_wider_than_its_longest_w
     line = " " * indent + "  ".join(" ".join(cell) for cell in cells)
     broken = fit(line, width).split("\n")
     assert " ".join(broken).split() == line.split()
-    assert all(text_width(part) <= width for part in broken), (width - LEAST_ROOM, STEP)
+    assert all(text_width(part) <= width for part in broken)
