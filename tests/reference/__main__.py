@@ -34,7 +34,7 @@ def main() -> int:
     differ = [outcome for outcome in known.values() if outcome["outcome"] == DIFFERENT]
     with TemporaryDirectory() as folder:
         for number, outcome in enumerate(_all(arguments, Path(folder), set(known)), 1):
-            count[outcome.outcome] += 1
+            count[outcome.record["outcome"]] += 1
             line = json.dumps(outcome.record)
             if outcome.outcome == DIFFERENT:
                 differ.append(outcome.record)
