@@ -40,7 +40,7 @@ def test_protected_environments_come_first_in_a_plan(tiny: Tiny) -> None:
     """E9: of many changes a reader must see those of prod, wherever its document stands; also where changes are folded."""
     many = {f"m{number:02}": {"v1": "{}"} for number in range(12)}
     bound = ", ".join(f"{name}: v1" for name in many)
-    root = tiny(many, {name: f"models: {{{bound}}}" for name in ("a", "b", "c", "prod")})
+    root = tiny(many, dict.fromkeys(("a", "b", "c", "prod"), f"models: {{{bound}}}"))
     digest = projects.run("pin", cwd=root)
     assert digest.returncode == 0, digest.stderr
     with (root / "environment-prod.yaml").open("a", encoding="utf-8") as file:
