@@ -31,7 +31,7 @@ def show_plan(terminal: Terminal, plan: Plan, *, markdown: bool = False, saved: 
     elif markdown:
         from leptonctl.views.plan_markdown import render as render_markdown
 
-        terminal.say(render_markdown(plan))
+        terminal.say(render_markdown(plan), whole=True)
     else:
         terminal.say(plan_text(terminal, plan))
         terminal.say(f"\nSaved: `leptonctl apply {saved}` does exactly this." if saved else "")

@@ -96,19 +96,27 @@ class Terminal:
             self.complain(left_out)
         return code
 
-    def say(self, text: str) -> None:
-        """Print lines of text on standard output."""
+    def say(self, text: str, *, whole: bool = False) -> None:
+        """Print lines of text on standard output, fitted to the terminal unless they are to be kept `whole`."""
         if text:
-            write(sys.stdout, text.rstrip("\n") + "\n")
+            write(sys.stdout, (text if whole or self.json else self.fitted(text)).rstrip("\n") + "\n")
 
     def aside(self, text: str) -> None:
         """Print what a person should read besides the output: on standard output, or with JSON on standard error."""
-        write(sys.stderr if self.json else sys.stdout, text.rstrip("\n") + "\n")
+        write(sys.stderr if self.json else sys.stdout, self.fitted(text).rstrip("\n") + "\n")
+
+    def fitted(self, text: str) -> str:
+        """The text in lines that the terminal has room for. What is read by a program, or with -v, stays whole."""
+        if self.verbose or not sys.stdout.isatty():
+            return text
+        from leptonctl.views.fit import fit
+
+        return fit(text, self.room)
 
     def remark(self, text: str) -> None:
         """Print a line about the work for a person: on standard error, and not with JSON."""
         if not self.json:
-            write(sys.stderr, text + "\n")
+            write(sys.stderr, self.fitted(text) + "\n")
 
     def complain(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Print diagnostics on standard error, or as one JSON object on standard output."""
@@ -119,7 +127,9 @@ class Terminal:
             return
         from leptonctl.views.diagnostics import render
 
-        write(sys.stderr, render(problems, self.sources, color=self._colors(sys.stderr)).rstrip("\n") + "\n")
+        width = self.room if sys.stdout.isatty() else UNLIMITED
+        text = render(problems, self.sources, color=self._colors(sys.stderr), width=width)
+        write(sys.stderr, self.fitted(text).rstrip("\n") + "\n")
 
     def reporter(self) -> "Reporter":
         """The reporter of events: JSON lines, or lines for people with a live part on a terminal."""
@@ -128,7 +138,7 @@ class Terminal:
         if self.json:
             return JsonLines(_to_stdout)
         tty = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        console = Console(_to_stdout, color=self.color, tty=tty, width=self.width, clock=monotonic)
+        console = Console(_to_stdout, color=self.color, tty=tty, width=self.width, room=self.room if tty else UNLIMITED, clock=monotonic)
         if tty:
             Thread(target=self._tick, args=(console.refresh,), daemon=True).start()
         return console
@@ -151,7 +161,7 @@ class Terminal:
 
         def ask(what: T) -> bool:
             if not self.json:
-                write(sys.stdout, text(what) + "\n\n")
+                write(sys.stdout, self.fitted(text(what)) + "\n\n")
             if assume_yes or not needed(what):
                 return True
             if self.json or not sys.stdin.isatty():

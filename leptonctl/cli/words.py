@@ -189,16 +189,17 @@ COMMAND_WORDS: Mapping[str, str] = {
     "help": "`leptonctl --help`",
 }
 _NOT_LOCKED = "nothing to switch off: building takes no lock, only a binding does"
+CONSENT = "`--yes`"
 OPTION_WORDS: Mapping[str, str] = {
     "target": "`--only ADDR`",
     "out": "`--out FILE`",
     "var": "`vars:` in leptonctl.yaml: values stand in Git, never on the command line",
     "var-file": "`vars:` in leptonctl.yaml",
-    "auto-approve": "`--yes`",
-    "auto_approve": "`--yes`",
-    "approve": "`--yes`",
+    "auto-approve": CONSENT,
+    "auto_approve": CONSENT,
+    "approve": CONSENT,
     "force": "nothing is forced here: `--yes` gives consent; raise `revision:` to train again",
-    "y": "`--yes`",
+    "y": CONSENT,
     "f": "nothing is forced here: `--yes` gives consent; raise `revision:` to train again",
     "replace": _AGAIN,
     "refresh": _SETTLED,
@@ -279,4 +280,6 @@ def option_hint(option: str, options: Collection[str]) -> str:
     if not option.startswith("--") and f"--{name}" in options:
         return f"options have two dashes here: `--{name}`"
     hint = OPTION_WORDS.get(name)
+    if "--yes" not in options and (name == "yes" or hint == CONSENT):
+        return f"this command asks nothing: leave {option} out"
     return f"in leptonctl: {hint}" if hint else ""

@@ -15,7 +15,7 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node
-from leptonctl.kinds.environment import bindings
+from leptonctl.kinds.environment import bindings, environments
 
 if TYPE_CHECKING:
     from leptonctl.learning.outputs import CompareOutputs
@@ -90,7 +90,20 @@ def _side(session: Session, settled: Settled, state: State | None, name: str) ->
     node = node_at(session, name, settled.by_address)
     keys = {step.name: key for step in node.steps if (key := settled.keys.of(*step.place))}
     results = session.results(keys.values())
-    return Side(address=node.address, recipe=node.recipe, results={n: results[k] for n, k in keys.items() if k in results})
+    recipe = {**node.recipe, **_bound(session, state, address)}
+    return Side(address=node.address, recipe=recipe, results={n: results[k] for n, k in keys.items() if k in results})
+
+
+def _bound(session: Session, state: State | None, address: str) -> dict[str, Json]:
+    """The versions of an environment by model, as `models`: bound ones, or declared ones where nothing is bound yet; {} for others."""
+    environment = next((e for e in environments(session.declarations).values() if e.address == address), None)
+    if environment is None:
+        return {}
+    versions: dict[str, Json] = {binding.model.declared.name: binding.version for binding in environment.bindings}
+    for name, pointer in (state.current if state else {}).items():
+        if environment.holds(name) and (member := parse(name).member) is not None:
+            versions[member] = pointer.version
+    return {"models": versions}
 
 
 def _version_side(version: BuiltVersion, address: str) -> Side:

@@ -203,4 +203,4 @@ class Environments:
 
 
 def _versions(change: Change) -> str:
-    return f"{change.before_version or 'nothing'} → {change.after_version or 'nothing'}"
+    return f"{change.before_version or 'unbound'} → {change.after_version or 'unbound'}"

@@ -30,7 +30,8 @@ def folder_problem(session: Session, state: State | None, names: Iterable[str]) 
     if standing.place in ADOPT and standing.record is not None:
         where = "which still exists" if standing.place == "copied" else "where it is no longer"
         detail = (
-            f"{', '.join(document('environment', name) for name in names)} was recorded for {standing.record.path}, {where};"
+            f"{', '.join(document('environment', name) for name in names)} {'was' if len(names) == 1 else 'were'} recorded for "
+            f"{standing.record.path}, {where};"
             f" this folder is {session.root}."
         )
         return error("copied-folder", "This folder is not the one that the state was recorded for", detail, hint=ADOPT[standing.place])

@@ -73,17 +73,18 @@ def plan_project(
         changes, prerequisites = only(changes, settled.by_address, addresses)
 
     changes = judge_changes(changes, bindings(session.declarations), session.declarations, settled, state, command=command)
-    changes = _explain(session, settled, state, changes)
+    changes = _protected_first(_explain(session, settled, state, changes), environments(session.declarations))
     drifted = _find_drift(session, recorded, state, live, changes, addresses)
     checkout = _observe_checkout(session, state, changes)
-    purged = _check_purged(session, settled, changes)
+    purged, copied = _check_purged(session, settled, changes), _check_folder(session, state, changes, drifted)
     diagnostics = (
         *_unreadable(live, addresses),
-        *_check_folder(session, state, changes, drifted),
+        *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
-        *_check_placement(session, state, live, changes),
+        # in a copy, whatever listens is the original's
+        *(() if copied else _check_placement(session, state, live, changes)),
         *_on_holds(session, settled, state, changes, command),
         *recheck(session, settled, state),
         *warnings(session, settled, changes),
@@ -166,6 +167,19 @@ def _explain(session: Session, settled: Settled, state: State | None, changes: S
         return placed
     declared = {environment.address: environment for environment in environments(session.declarations).values()}
     return tuple(name_restarts(change, declared.get(change.address), state, session.catalog.platforms) for change in placed)
+
+
+def _protected_first(changes: Sequence[Change], declared: Mapping[str, Environment]) -> tuple[Change, ...]:
+    """The changes, those of protected environments before those of others, since they matter most to who reads the plan.
+
+    The order in which environments move is that of their declaration.
+    """
+    places = [index for index, change in enumerate(changes) if parse(change.address).kind == "environment"]
+    protected = {name for name, environment in declared.items() if environment.protected}
+    ordered = list(changes)
+    for place, index in zip(places, sorted(places, key=lambda i: parse(changes[i].address).name not in protected), strict=True):
+        ordered[place] = changes[index]
+    return tuple(ordered)
 
 
 def _placed(change: Change, declared: Mapping[str, Environment]) -> Change:

@@ -13,7 +13,8 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Span, Step
-from leptonctl.kinds.gate_rules import metrics_to_compare, metrics_to_evaluate, needs_comparison
+from leptonctl.kinds.foreseen import not_comparable
+from leptonctl.kinds.gate_rules import assumes, metrics_to_compare, metrics_to_evaluate, needs_comparison
 from leptonctl.kinds.model_steps import PACKAGE, evaluate_step
 from leptonctl.kinds.model_version import Model
 from leptonctl.language.resolve import Declared
@@ -49,13 +50,14 @@ class Binding(Frozen):
         return self.model.dataset.checks
 
 
-def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: bool) -> Node:
+def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: bool, comparable: bool = True) -> Node:
     """The binding as a node whose digest is the bound version's. It has evidence steps only when gates need them and it is not a return.
 
     `built` is the version's node; `bound` is the pointer of the other version that is bound now, None when there is none.
+    `comparable`: False where it is known that the two cannot be compared; then they are only for a gate that assumes that they can.
     """
     model = binding.model
-    evidence = () if is_return else tuple(_evidence(binding, built.step("export"), bound))
+    evidence = () if is_return else tuple(_evidence(binding, built.step("export"), bound, comparable=comparable))
     recipe: dict[str, Json] = {"model": model.declared.name, "version": binding.version}
     notes: dict[str, Json] = {"checks": binding.checks}
     return Node(
@@ -71,6 +73,15 @@ def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: boo
         version=binding.version,
         notes=notes,
     )
+
+
+def foreseen(binding: Binding, bound: Pointer | None, results: Mapping[str, Result]) -> tuple[str, ...]:
+    """Why the declared version cannot be compared with the bound one, as far as these results tell."""
+    if bound is None or not needs_comparison(binding.gates):
+        return ()
+    model, dataset = binding.model, binding.model.dataset
+    theirs, own = (results.get(key or "") for key in (bound.key("prepare"), model.prepare.key))
+    return not_comparable(model.task, dataset.inputs, dataset.columns, theirs, own)
 
 
 def bind_step(address: str, model_digest: str | None, version: str | None) -> Step:
@@ -137,13 +148,15 @@ def span_of(binding: Binding) -> Span:
     return binding.declared.at(*at)
 
 
-def _evidence(binding: Binding, export: Step, bound: Pointer | None) -> Iterator[Step]:
+def _evidence(binding: Binding, export: Step, bound: Pointer | None, *, comparable: bool) -> Iterator[Step]:
     model = binding.model
     metrics = metrics_to_evaluate(binding.gates, model.metrics)
     if metrics:
         yield evaluate_step(model, metrics, (binding.address, "evaluate"), export)
     before = (bound.key("prepare"), bound.key("export")) if bound else (None, None)
     if bound is None or before[0] is None or before[1] is None or not needs_comparison(binding.gates):
+        return
+    if not (comparable or assumes(binding.gates)):
         return
     fields: dict[str, Json] = {**model.scoring, "metrics": [*metrics_to_compare(binding.gates)]}
     yield replace(

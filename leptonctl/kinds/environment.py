@@ -99,7 +99,8 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
             built = declarations.built[binding.model.address]
             other = bound if bound is not None and bound.package is not None and bound.digest != built.digest else None
             returning = binding_of.is_return(binding, declarations.built, recorded.state, recorded.results)
-            yield binding_of.node(binding, built, other, is_return=returning)
+            foreseen = binding_of.foreseen(binding, other, recorded.results)
+            yield binding_of.node(binding, built, other, is_return=returning, comparable=not foreseen)
 
 
 def node(environment: Environment) -> Node:

@@ -151,6 +151,11 @@ def needs_comparison(gates: Iterable[Gate], rules: Rules = RULES) -> bool:
     return any(rule.evidence == COMPARE for _, rule in _with_rules(gates, rules))
 
 
+def assumes(gates: Iterable[Gate], rules: Rules = RULES) -> bool:
+    """Whether one of these gates judges a comparison although it cannot be told that it is fair."""
+    return any(gate.assume and rule.evidence == COMPARE for gate, rule in _with_rules(gates, rules))
+
+
 def at_most(value: float, limit: float, scale: float) -> bool:
     """Whether a value is at or below a limit. `scale` is the size of the largest number that it was computed from."""
     return value - limit <= TOLERANCE * scale
@@ -187,6 +192,8 @@ def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
     comparison = evidence.comparison
     if not evidence.compares:
         return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)
+    if comparison is None and evidence.foreseen and not gate.assume:
+        return Judgement(gate=gate, passed=False, note=f"not comparable: {'; '.join(evidence.foreseen)}", held="not_comparable")
     if comparison is None:
         return Judgement(gate=gate, passed=None)
     if comparison.rows and (gate.assume or not comparison.not_comparable):

@@ -62,7 +62,8 @@ def _judge(gate: Gate, evidence: Evidence, greater_is_better: GreaterIsBetter, r
 def _reason(judgement: Judgement) -> str:
     gate = judgement.gate
     value = "not known" if judgement.value is None else f"{judgement.value:.6g}"
-    note = f" ({judgement.note})" if judgement.note else ""
+    # what was measured needs no grounds here: the evidence has them
+    note = f" ({judgement.note})" if judgement.note and (judgement.value is None or judgement.assumed) else ""
     rule = find_rule(gate.metric, gate.rule)
     if rule is None:
         return f"{gate.metric} {value}, {gate.rule} {gate.limit:g}{note}"

@@ -8,7 +8,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
 from leptonctl.core.plan import Settled
 from leptonctl.core.state import State
-from leptonctl.kinds.binding import Binding, is_return, package_of, with_unbind_step, withdrawals_of
+from leptonctl.kinds.binding import Binding, foreseen, is_return, package_of, with_unbind_step, withdrawals_of
 from leptonctl.kinds.environment import environments
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import metrics_to_evaluate
@@ -80,10 +80,12 @@ def judge(binding: Binding, declarations: Declarations, settled: Settled, state:
     if metrics_to_evaluate(binding.gates, binding.model.metrics):
         keys.append(settled.keys.of(binding.address, "evaluate"))
     bound = state.current.get(binding.address) if state else None
+    compares = bound is not None and bound.digest != declarations.built[model].digest
     evidence = evidence_of(
         [settled.results.get(key or "") for key in keys],
         settled.results.get(settled.keys.of(binding.address, "compare") or ""),
-        compares=bound is not None and bound.digest != declarations.built[model].digest,
+        compares=compares,
+        foreseen=foreseen(binding, bound, settled.results) if compares and not returning else (),
     )
     metrics = declarations.catalog.metrics
     return judgements(binding.gates, evidence, lambda metric: metrics[task, metric].greater_is_better is not False, is_return=returning)

@@ -86,6 +86,12 @@ WORDS: Mapping[str, Diagnostic] = {
         id="training-warning", severity="warning", summary="scikit-learn warned about the training", detail="",
         hint="change the parameters or the columns if this is not intended",
     ),
+    "unanswered": Diagnostic(
+        id="unanswered-rows", severity="warning", summary="The model cannot answer some test rows",
+        detail="{count} test rows have missing cells, which no training row had and the algorithm cannot take; "
+        "the metrics count what the graph happens to answer",
+        hint="put `- {{columns: numeric, use: imputer}}` first under `preprocess:`, or give the columns a `missing:` fill value",
+    ),
     "few_rows": Diagnostic(
         id="few-test-rows", severity="warning", summary="There are few test rows",
         detail="the metrics are of {count} rows and may be chance",

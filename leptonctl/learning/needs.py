@@ -11,9 +11,10 @@ from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, package_digest
 from leptonctl.core.result import Result
+from leptonctl.core.row_list import RowList
 from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
-from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs, RowList
+from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
 from leptonctl.learning.tables.prepared import Rows, read_rows
 from leptonctl.learning.tables.row_list import FILES, Marks, unpack
 from leptonctl.spi.learning import ProviderError

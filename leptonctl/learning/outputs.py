@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from leptonctl.core.codec import Record, decode, encode
 from leptonctl.core.contract import Contract
+from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
 from leptonctl.spi.learning import Label
 
@@ -40,25 +41,6 @@ class ColumnProfile(Outputs):
     max: float | None = None
     missing: int = 0
     unique: bool = False
-
-
-class RowList(Outputs):
-    """By what the rows of one side are known when versions are compared; the artifact of the side holds the marks, `digest` is theirs.
-
-    format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
-    do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
-    each declared column. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
-    the id of the key of the ids.
-    """
-
-    format: str
-    columns: tuple[tuple[str, str], ...]
-    left_out: tuple[str, ...] = ()
-    reading: Mapping[str, str] = {}
-    key: str | None = None
-    id: str | None = None
-    id_key: str | None = None
-    digest: str = ""
 
 
 class PrepareOutputs(Outputs):
@@ -111,6 +93,7 @@ class ExportOutputs(Outputs):
     size: int = 0
     native_dtype: str | None = None
     parity: ParityFigures | None = None
+    notices: Sequence[Notice] = ()
 
 
 class EvaluateOutputs(Outputs):

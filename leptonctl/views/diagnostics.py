@@ -8,6 +8,9 @@ from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.values import Span
 
 WIDEST = 120
+UNLIMITED = 10_000
+GUTTER = 5
+"""The columns beside the number of a line: `  15 | `."""
 MOST_SHOWN = 100
 TAB = "    "
 PLAIN_SECRET = "plain-secret"  # noqa: S105 - the id of an error
@@ -16,8 +19,10 @@ COLORS = {"error": "1;31", "warning": "1;33", "note": "1;34"}
 BREAK = re.compile(r"\r\n|\n|\r")
 
 
-def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool) -> str:
+def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool, width: int = UNLIMITED) -> str:
     """Diagnostics in the order of their places, then their count. `sources`: file -> text. Empty without diagnostics.
+
+    `width`: the columns that an excerpt of a source may fill; what is wrong stands below it where it does not fit beside the carets.
 
     At most MOST_SHOWN, errors first when there are more.
     """
@@ -29,7 +34,7 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, col
     if len(ordered) > MOST_SHOWN:
         errors_first = sorted(ordered, key=lambda diagnostic: diagnostic.severity != "error")
         shown = sorted(errors_first[:MOST_SHOWN], key=_sort_key)
-    blocks = [_block(diagnostic, sources, lines, color=color) for diagnostic in shown]
+    blocks = [_block(diagnostic, sources, lines, color=color, width=width) for diagnostic in shown]
     if len(ordered) > MOST_SHOWN:
         blocks.append(f"… and {len(ordered) - MOST_SHOWN} more; `--json` lists them all")
     return "\n\n".join(blocks) + "\n\n" + _closing(ordered) + "\n"
@@ -40,7 +45,7 @@ def _sort_key(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
     return (False, span.file, span.line, span.column) if span else (True, "", 0, 0)
 
 
-def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, list[str]], *, color: bool) -> str:
+def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, list[str]], *, color: bool, width: int) -> str:
     paint = COLORS[diagnostic.severity]
     out = [f"{_in(f'{diagnostic.severity}[{diagnostic.id}]', paint, color)}: {_in(diagnostic.summary, '1', color)}"]
     span = diagnostic.span
@@ -54,21 +59,28 @@ def _block(diagnostic: Diagnostic, sources: Mapping[str, str], cache: dict[str, 
             line = source_lines[span.line - 1]
             if diagnostic.id == PLAIN_SECRET:
                 line = line[: span.column - 1] + "*" * len(line[span.column - 1 :])
-            out += _excerpt(span, line, detail[0] if detail else "", paint, color=color)
-            detail = detail[1:]
+            beside = detail[0] if detail and _fits_beside(span, line, detail[0], width) else ""
+            out += _excerpt(span, line, beside, paint, color=color, width=width)
+            detail = detail[1:] if beside else detail
     out += [f"  {line}" for line in detail]
     hint = [_clean(line) for line in diagnostic.hint.splitlines()]
     out += [f"  {_in('hint:', '36', color)} {line}" for line in hint[:1]] + [f"        {line}" for line in hint[1:]]
     return "\n".join(out)
 
 
-def _excerpt(span: Span, line: str, detail: str, paint: str, *, color: bool) -> list[str]:
+def _fits_beside(span: Span, line: str, detail: str, width: int) -> bool:
+    marked = _clean(line[: max(span.end_column - 1, span.column)])
+    return width >= UNLIMITED or len(str(span.line)) + GUTTER + _width(marked) + 1 + _width(detail) <= width
+
+
+def _excerpt(span: Span, line: str, detail: str, paint: str, *, color: bool, width: int) -> list[str]:
     """The line with its number, and the carets below it followed by what is wrong."""
+    widest = min(WIDEST, max(width - len(str(span.line)) - GUTTER, GUTTER))
     start, end = span.column - 1, span.end_column - 1
     before, marked, after = _clean(line[:start]), _clean(line[start:end]), _clean(line[max(start, end) :]).rstrip()
-    if _width(before + marked + after) > WIDEST and _width(before) > WIDEST // 2:
-        before = "…" + _last(before, WIDEST // 2 - 1)
-    marked_room = WIDEST - _width(before)
+    if _width(before + marked + after) > widest and _width(before) > widest // 2:
+        before = "…" + _last(before, widest // 2 - 1)
+    marked_room = widest - _width(before)
     marked = _cut(marked, marked_room)
     after = _cut(after, marked_room - _width(marked))
     number = str(span.line)

@@ -4,7 +4,7 @@ They turn events into text and pass it to a `write` function; they open nothing.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Any, assert_never, cast
 
@@ -12,10 +12,13 @@ from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Event, StepFailed, StepFinished, StepProgress, StepSkipped, StepStarted
 from leptonctl.core.frozen import Frozen, fields, replace
 from leptonctl.core.gate import Judgement
+from leptonctl.views.fit import fit
 from leptonctl.views.plan_json import judgement_to_json
 from leptonctl.views.plan_text import gates_table, place
+from leptonctl.views.records import UNLIMITED
 from leptonctl.views.style import Style, cut, duration, figure, printable
 
+MOST_METRICS = 4
 QUIET_SECONDS = 5.0
 """The shortest time between two lines about one step in a plain log."""
 PAST = {"apply": "Applied", "build": "Built", "rollback": "Rolled back", "promote": "Promoted", "destroy": "Destroyed"}
@@ -56,13 +59,21 @@ class JsonLines:
 class Console:
     """Lines for people. On a terminal the running steps are shown below them, one line each, redrawn in place.
 
-    `clock` gives seconds and is read only for the live part; any thread may call `refresh` to redraw it.
+    `width`: of the live part. `room`: columns that the lines may fill. `clock` gives seconds and is read only for the live part; any
+    thread may call `refresh` to redraw it.
     """
 
     def __init__(
-        self, write: Callable[[str], None], *, color: bool, tty: bool, width: int = 100, clock: Callable[[], float] | None = None
+        self,
+        write: Callable[[str], None],
+        *,
+        color: bool,
+        tty: bool,
+        width: int = 100,
+        room: int = UNLIMITED,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._write, self._style, self._tty, self._width, self._clock = write, Style(color), tty, width, clock
+        self._write, self._style, self._tty, self._width, self._room, self._clock = write, Style(color), tty, width, room, clock
         self._running: dict[tuple[str, str], tuple[float, str]] = {}
         self._logged: dict[tuple[str, str], float] = {}
         self._drawn = 0
@@ -82,6 +93,7 @@ class Console:
                 self._draw([])
 
     def _draw(self, lines: list[str]) -> None:
+        lines = [fit(line, self._room) for line in lines]
         if not self._tty:
             if lines:
                 self._write("\n".join(lines) + "\n")
@@ -158,9 +170,9 @@ def _end_lines(event: StepFinished | StepFailed | StepSkipped, style: Style) -> 
 
 def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
     parts = [duration(event.seconds)] if not event.adopted else ["adopted"]
-    numbers = [(k, v) for k, v in (event.metrics or {}).items() if isinstance(v, int | float)]
-    if numbers:
-        parts.append(", ".join(f"{printable(k)} {figure(v)}" for k, v in numbers[:4]) + (", …" if len(numbers) > 4 else ""))  # noqa: PLR2004
+    figures = _figures(event.metrics or {})
+    if figures:
+        parts.append(", ".join(figures[:MOST_METRICS]) + (", …" if len(figures) > MOST_METRICS else ""))
     if event.message:
         parts.append(printable(event.message))
     lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(parts))}"]
@@ -169,9 +181,23 @@ def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
     return [*lines, evidence] if evidence else lines
 
 
+def _figures(metrics: Mapping[str, object]) -> list[str]:
+    """`accuracy 0.93`, and `accuracy 0.94 ± 0.01` for what was measured on folds."""
+    numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    figures = []
+    for name, value in numbers.items():
+        base = name.removeprefix("cv_").removesuffix("_mean")
+        spread = numbers.get(f"cv_{base}_std")
+        if name == f"cv_{base}_mean" and spread is not None:
+            figures.append(f"{printable(base)} {figure(value)} ± {spread:.2g}")
+        elif not (name.startswith("cv_") and name.endswith("_std")):
+            figures.append(f"{printable(name)} {figure(value)}")
+    return figures
+
+
 def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
     d = event.diagnostic.to_json()
-    lines = [f"{style.red('✗')} {name}  {style.red(_fate(event))}  {style.dim(duration(event.seconds))}"]
+    lines = [f"{style.red('✗')} {name}  {style.red(_fate(event))}" + ("" if event.gate else f"  {style.dim(duration(event.seconds))}")]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
     if evidence:
         lines.append(evidence)

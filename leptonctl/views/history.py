@@ -16,7 +16,7 @@ from leptonctl.views.holds import act_text
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
 from leptonctl.views.style import Style, duration, printable
 from leptonctl.views.tables import table
-from leptonctl.views.words import gate_cells
+from leptonctl.views.words import gate_cells, grounds
 
 FEW = 4
 """How many metrics of a build are shown, unless all are asked for."""
@@ -58,6 +58,7 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
         several = len({gate.get("address") for gate in gates}) > 1
         rows = [(*gate_cells(gate), printable(gate["address"]) if several else "") for gate in gates]
         lines.append(table(rows, right=(2,), indent=6))
+        lines += [f"        {style.dim(printable(text))}" for text in grounds(gates)]
     return "\n".join(line for line in lines if line)
 
 

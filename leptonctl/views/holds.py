@@ -5,6 +5,8 @@ from typing import Any
 
 from leptonctl.views.style import Style, printable
 
+STILL_HELD = "still-held"
+"""The id of the warning about a hold that an earlier run has met."""
 RETURNS = """\
 A version that has served here may still return, by an edit of the YAML too, and so may one
 that is readmitted. To keep one out, roll back from it: that withdraws it."""
@@ -39,11 +41,12 @@ def act_text(act: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
 
 
 def hold_line(hold: Mapping[str, Any], style: Style) -> str:
-    """`held: prod is frozen since …`, with the way out; in yellow where an earlier run has met it, which the warning repeats."""
-    known = f" (held since {hold['since'][:16].replace('T', ' ')} UTC)" if hold["since"] else ""
-    paint = style.yellow if hold["since"] else style.red
-    line = paint(printable(f"held: {hold['reason']}{known}"))
-    return line + (f"\n      hint: {printable(hold['hint'])}" if hold["hint"] and not known else "")
+    """`held: prod is frozen since …`, with the way out; in yellow and with its time where an earlier run has met it. Gates stand above."""
+    since = f" since {hold['since'][:16].replace('T', ' ')} UTC" if hold["since"] else ""
+    paint = style.yellow if since else style.red
+    reason = "it does not pass its gates" if hold["kind"] == "gate" else hold["reason"]
+    line = paint(printable(f"held{since}: {reason}"))
+    return line + (f"\n      hint: {printable(hold['hint'])}" if hold["hint"] else "")
 
 
 def withdrawn_lines(withdrawn: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ from leptonctl.views.words import (
     forecast_line,
     gate_cells,
     gates_line,
+    grounds,
     has_effect,
     is_held,
     says_hold,
@@ -82,7 +83,7 @@ def _bounded(plan: dict[str, Any], limit: int) -> dict[str, Any]:
     """The template's values, with at most `limit` rows of each kind; what stops the plan comes first."""
     changes = sorted(plan["changes"], key=lambda c: not is_held(c))
     gates = [_gate(c["address"], g) for c in changes for g in c["gates"]]
-    gates.sort(key=lambda g: "✗?✓".index(g["verdict"]))
+    gates.sort(key=lambda g: "✗?-✓".index(g["verdict"]))
     details = [c for c in changes if c["because"] or c["before"] or c["after"]]
     rows = {"changes": changes, "gates": gates, "drift": plan["drift"], "diagnostics": plan["diagnostics"], "details": details}
     left_out = [f"{len(of) - limit} {name}" for name, of in rows.items() if len(of) > limit]
@@ -116,7 +117,7 @@ def _change(change: dict[str, Any]) -> dict[str, Any]:
 
 def _gate(address: str, gate: dict[str, Any]) -> dict[str, Any]:
     verdict, metric, measured, limit = gate_cells(gate)
-    return {"verdict": verdict, "metric": metric, "address": address, "measured": measured, "limit": limit}
+    return {"verdict": verdict, "metric": metric, "address": address, "measured": measured, "limit": "; ".join([limit, *grounds([gate])])}
 
 
 def _drift(drift: dict[str, Any]) -> dict[str, Any]:

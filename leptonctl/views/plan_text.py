@@ -6,17 +6,20 @@ from typing import Any
 
 from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
-from leptonctl.views.holds import hold_line
+from leptonctl.views.holds import STILL_HELD, hold_line
 from leptonctl.views.plan_json import plan_to_json
 from leptonctl.views.style import Style, cut, printable, value_text
 from leptonctl.views.tables import table
 from leptonctl.views.words import (
+    BIND,
     MARKS,
+    NOT_ASKED,
     build_steps,
     failed_gates,
     forecast_line,
     gate_cells,
     gates_line,
+    grounds,
     has_effect,
     is_held,
     says_hold,
@@ -40,7 +43,8 @@ def render(plan: Plan | dict[str, Any], *, color: bool, width: int, verbose: boo
     obj = plan_to_json(plan) if isinstance(plan, Plan) else plan
     style = Style(color)
     blocks = [*_changes(obj["changes"], style, width, verbose=verbose), _drift(obj["drift"], style, width)]
-    blocks.append(notes(obj["diagnostics"], style))
+    # a hold that is known stands at its change
+    blocks.append(notes([d for d in obj["diagnostics"] if d["id"] != STILL_HELD], style))
     blocks.append(_closing(obj, style))
     return "\n\n".join(b for b in blocks if b)
 
@@ -50,7 +54,7 @@ def _closing(plan: dict[str, Any], style: Style) -> str:
         return summary_line(plan)
     gates = gates_line(plan)
     failed = any(map(failed_gates, plan["changes"]))
-    lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan)), forecast_line(plan)]
+    lines = [style.red(gates) if failed else gates, style.bold(summary_line(plan, unsaid=STILL_HELD)), forecast_line(plan)]
     return "\n".join(line for line in lines if line)
 
 
@@ -103,10 +107,10 @@ def _block(change: dict[str, Any], style: Style, width: int) -> str:
         head += "  " + style.dim("runs elsewhere")
     lines = [head, _because(change["because"], style, width)]
     if change["steps"]:
-        lines.append("    " + " · ".join(_step(s, style) for s in change["steps"]))
+        lines.append("    " + " · ".join(_step(s, style, change) for s in change["steps"]))
     lines.append(gates_table(change["gates"], style, indent=4))
     hold = change.get("hold")
-    if hold is not None and says_hold(hold):
+    if hold is not None and (says_hold(hold) or hold["since"]):
         lines.append("    " + hold_line(hold, style))
     return "\n".join(line for line in lines if line)
 
@@ -124,21 +128,24 @@ def _because(because: list[dict[str, Any]], style: Style, width: int) -> str:
     return table(rows, indent=4)
 
 
-def _step(step: dict[str, Any], style: Style) -> str:
-    text = step_text(step)
+def _step(step: dict[str, Any], style: Style, change: dict[str, Any]) -> str:
+    text = "unbind" if change["action"] == "remove" and step["op"] == BIND else step_text(step)
     return style.dim(text) if step["cached"] else text
 
 
 def gates_table(gates: Iterable[dict[str, Any]], style: Style, *, indent: int) -> str:
-    """One line per gate: verdict, metric, measured value, limit. Also the evidence for a refusal."""
-    paint = {"✓": style.green, "✗": style.red, "?": style.yellow}
-    rows = []
+    """One line per gate: verdict, metric, measured value, limit; then which rows were left out. Also the evidence for a refusal."""
+    paint = {"✓": style.green, "✗": style.red, "?": style.yellow, NOT_ASKED: style.dim}
+    rows, gates = [], list(gates)
     for gate in gates:
         verdict, metric, measured, limit = gate_cells(gate)
         rows.append((f"{paint[verdict](verdict)} {printable(metric)}", measured, printable(limit)))
-    if not any(measured for _, measured, _ in rows):
-        return table([(metric, limit) for metric, _, limit in rows], indent=indent)
-    return table(rows, indent=indent, right=(1,))
+    if any(measured for _, measured, _ in rows):
+        lines = [table(rows, indent=indent, right=(1,))]
+    else:
+        lines = [table([(metric, limit) for metric, _, limit in rows], indent=indent)]
+    lines += [" " * (indent + 2) + style.dim(printable(text)) for text in grounds(gates)]
+    return "\n".join(line for line in lines if line)
 
 
 def _drift(drift: list[dict[str, Any]], style: Style, width: int) -> str:
@@ -150,14 +157,17 @@ def _drift(drift: list[dict[str, Any]], style: Style, width: int) -> str:
         (
             paint[d["class"]](d["class"]),
             printable(d["address"]),
-            f"recorded {value_text(d['recorded'], room, absent='nothing')}, live {value_text(d['live'], room, absent='nothing')}"
-            if d["recorded"] != d["live"]
-            else "",
+            f"recorded {_what(d['recorded'], room)}, live {_what(d['live'], room)}" if d["recorded"] != d["live"] else "",
             printable(d["reason"]),
         )
         for d in drift
     ]
     return style.bold("Live differs from what is recorded:") + "\n" + table(rows, indent=2)
+
+
+def _what(value: Any, room: int) -> str:
+    """A deployment by its number, anything else as it is."""
+    return f"deployment {value}" if isinstance(value, int) else value_text(value, room, absent="nothing")
 
 
 def notes(diagnostics: Iterable[dict[str, Any]], style: Style) -> str:

@@ -13,7 +13,7 @@ def list_text(obj: Mapping[str, Any], *, color: bool, width: int, now: float) ->
     servers = obj["servers"]
     if not servers:
         return "No server is registered."
-    troubles = [trouble(f"{s['id']} {s['reason']}", Style(color), width) for s in servers if s["reason"]]
+    troubles = [trouble(f"{s['environment']}: {s['id']} {s['reason']}", Style(color), width) for s in servers if s["reason"]]
     return "\n".join([servers_table(servers, color=color, width=width, now=now, first="environment"), *troubles])
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from leptonctl.core.address import parse
 from leptonctl.kinds.table import KINDS
 from leptonctl.views.records import metrics_text, short
-from leptonctl.views.style import Style, printable
-from leptonctl.views.tables import table
+from leptonctl.views.style import Style, printable, text_width
+from leptonctl.views.tables import GAP, LEAST_CELL, table
 
 
 def render_text(obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
@@ -32,13 +32,16 @@ def _pointers(obj: dict[str, Any], *, color: bool, width: int) -> str:
         return f"{text} yet: `leptonctl plan` shows what an apply would do."
     order = [kind.address for kind in KINDS.values()]
     ordered = sorted(current, key=lambda a: (-order.index(kind) if (kind := parse(a).kind) in order else 1, a))
-    rows = []
+    rows, figures = [], []
     for address in ordered:
         pointer = current[address]
         name = printable(address) + (f"  {printable(pointer['version'])}" if pointer.get("version") else "")
         metrics = results.get(pointer["digest"], {}).get("metrics") or {}
-        figures = style.dim(metrics_text(metrics, len(metrics)))
-        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact")), figures))
+        rows.append((name, short(pointer["digest"]), short(pointer.get("artifact"))))
+        figures.append(metrics)
     head = ("ADDRESS", "DIGEST", "ARTIFACT", "METRICS")
+    # as many metrics as fit on the line: `show ADDRESS` and -v have them all
+    room = max(width - GAP - max(map(text_width, table([head[:3], *rows]).split("\n"))), LEAST_CELL)
+    cells = [(*row, style.dim(metrics_text(of, len(of), columns=room))) for row, of in zip(rows, figures, strict=True)]
     closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."
-    return table(rows, head=head, color=color, width=width, wrap=(3,)) + f"\n\n{closing}"
+    return table(cells, head=head, color=color) + f"\n\n{closing}"

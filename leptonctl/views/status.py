@@ -59,7 +59,7 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
     # no apply from here repairs it
     reason = "" if _is_here(environment) else environment.get("reason")
-    lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width)))
+    lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width, here=_is_here(environment))))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
     # the servers say themselves what is wrong with them, and in a copy they are not its own
@@ -191,14 +191,14 @@ def trouble(text: str, style: Style, width: int, *, indent: int = 0) -> str:
     return "\n".join(lines).replace("!", style.yellow("!"), 1)
 
 
-def _drift(model: Mapping[str, Any], style: Style, width: int) -> list[str]:
+def _drift(model: Mapping[str, Any], style: Style, width: int, *, here: bool) -> list[str]:
     """One line for each difference between the server and the state. `drift`: a string, `{class, reason}`, or a list of these."""
     drift = model.get("drift")
     items = drift if isinstance(drift, list) else [drift] if drift else []
     lines = []
     for item in items:
         difference = item if isinstance(item, Mapping) else {"reason": item}
-        remedy = REMEDIES.get(difference.get("class", ""), "`leptonctl plan` shows how to repair it")
+        remedy = REMEDIES.get(difference.get("class", "heal" if here else ""), "`leptonctl plan` shows how to repair it")
         text = f"{model['name']}: {difference['reason']}{_served(model)}" + (f"; {remedy}" if remedy else "")
         lines.append(trouble(text, style, width, indent=2))
     return lines

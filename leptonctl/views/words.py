@@ -1,8 +1,11 @@
 """The phrases that all views of a plan share: for a gate, for a step, for the summary. Reads the plan's JSON."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from leptonctl.kinds.gate_rules import find_rule
+from leptonctl.kinds.gates import NOT_NEEDED
 from leptonctl.views.style import duration, figure, printable
 
 ACTIONS = ("create", "update", "remove", "forget")
@@ -14,16 +17,22 @@ NOTHING = "Nothing to do: everything declared is in place."
 GATES = ("gate", "not_comparable")
 ARROWS = {"higher": "↑", "lower": "↓"}
 VERDICTS = {True: "✓", False: "✗", None: "?"}
+NOT_ASKED = "-"
+"""The verdict of a gate that nothing depends on: of a return without evidence."""
+GROUNDS = re.compile(r"(?:^|; )(\d+ of \d+ rows left out: [^;]*)")
 
 
 def step_text(step: dict[str, Any]) -> str:
-    """`train 1 to 5 s`, `train unknown`, `train cached`; a bind only moves a pointer and needs no forecast."""
+    """`train 1 to 5 s`, `train cached`; the name alone without a forecast. The last line of a plan counts these."""
     name = step["name"].replace("_", "-")
     if step["cached"]:
         return f"{name} cached"
-    if step["forecast_s"] is not None:
-        return f"{name} {forecast(step['forecast_s'])}"
-    return name if step["op"] == BIND else f"{name} unknown"
+    return name if step["forecast_s"] is None else f"{name} {forecast(step['forecast_s'])}"
+
+
+def _unbinds(change: dict[str, Any], step: dict[str, Any]) -> bool:
+    """Whether a step takes a binding away, and is not held."""
+    return step["op"] == BIND and change["action"] == "remove" and not is_held(change)
 
 
 def direction(better: str | None) -> str:
@@ -51,20 +60,28 @@ def forecast(seconds: float) -> str:
 
 
 def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Verdict, metric, measured value, and limit with remarks. A rule that this release does not know is shown by its name."""
+    """Verdict, metric, measured value, and limit with remarks, but for the `grounds`. A rule that this release does not know is shown by
+    its name.
+    """
     value, limit = gate["value"], gate["limit"]
     rule = find_rule(gate["metric"], gate["rule"])
     metric = rule.label(gate["metric"]) if rule else f"{gate['metric']} {gate['rule']}"
     measured = "" if value is None else figure(value, limit)
     bar = f"{rule.sign} {figure(limit, value)}" if rule else figure(limit, value)
     remarks = _remarks(gate)
-    return VERDICTS[gate["passed"]], metric, measured, bar + (f"  ({'; '.join(remarks)})" if remarks else "")
+    verdict = NOT_ASKED if gate["passed"] is None and gate["note"] == NOT_NEEDED else VERDICTS[gate["passed"]]
+    return verdict, metric, measured, bar + (f"  ({'; '.join(remarks)})" if remarks else "")
+
+
+def grounds(gates: Iterable[dict[str, Any]]) -> list[str]:
+    """Which rows the comparisons behind these gates left out, once each: `9 of 435 rows left out: the bound version learned 9`."""
+    return list(dict.fromkeys(found[1] for gate in gates for found in GROUNDS.finditer(gate["note"] or "")))
 
 
 def _remarks(gate: dict[str, Any]) -> list[str]:
     """The grounds of the figure: both versions' metrics, its interval, the note; or else when it will be known."""
     bound, candidate = gate["bound"], gate["candidate"]
-    remarks = [_certainty(gate), gate["note"]]
+    remarks = [_certainty(gate), GROUNDS.sub("", gate["note"] or "").removeprefix("; ")]
     if bound is not None and candidate is not None:
         remarks.insert(0, f"{figure(bound, candidate)} bound, {figure(candidate, bound)} candidate")
     if gate["passed"] is None and not any(remarks):
@@ -133,8 +150,11 @@ def has_effect(plan: dict[str, Any]) -> bool:
     return bool(plan["changes"]) or any(d["class"] == "heal" for d in plan["drift"])
 
 
-def summary_line(plan: dict[str, Any]) -> str:
-    """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`"""
+def summary_line(plan: dict[str, Any], *, unsaid: str = "") -> str:
+    """`Plan: 1 to create, 1 to update, 2 to build (train 1, export 1, evaluate 1), 1 to bind.`
+
+    `unsaid`: the id of the warnings that are not listed as such, and so not counted.
+    """
     if not has_effect(plan):
         # nothing is known of what was not asked for
         return f"Nothing to do for {', '.join(map(printable, plan['only']))}." if plan["only"] else NOTHING
@@ -146,13 +166,17 @@ def summary_line(plan: dict[str, Any]) -> str:
         parts.append(f"{addresses} to build ({', '.join(builds)})")
     elif plan["changes"]:
         parts.append("nothing to build")
-    if counts[BIND] > counts["held"]:
-        parts.append(f"{counts[BIND] - counts['held']} to bind")
+    unbound = sum(_unbinds(c, s) for c in plan["changes"] for s in c["steps"])
+    if counts[BIND] - unbound > counts["held"]:
+        parts.append(f"{counts[BIND] - unbound - counts['held']} to bind")
+    if unbound:
+        parts.append(f"{unbound} to unbind")
     if counts["held"]:
         kinds = {c["hold"]["kind"] for c in plan["changes"] if c.get("hold")}
         parts.append(f"{counts['held']} held" + (" by gates" if kinds <= set(GATES) else ""))
-    if counts.get("warnings"):
-        parts.append(_count(counts["warnings"], "warning"))
+    warnings = counts.get("warnings", 0) - sum(d["id"] == unsaid for d in plan["diagnostics"])
+    if warnings > 0:
+        parts.append(_count(warnings, "warning"))
     heals = sum(d["class"] == "heal" for d in plan["drift"])
     if heals:
         parts.append(f"{heals} to heal")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import projects
+
 INTERRUPT = b"\x03"
 PROJECT = """\
 kind: Project
@@ -22,6 +24,15 @@ name: points
 target: side
 versions:
   "1": {source: points.csv}
+"""
+MODEL = """\
+kind: Model
+name: side
+dataset: points@1
+task: classification
+algorithm: decision_tree
+evaluate: {metrics: [accuracy], cross_validation: 2}
+versions: {v1: {}}
 """
 
 
@@ -94,3 +105,23 @@ def test_an_interrupt_at_the_question_exits_with_130(project: Path) -> None:
 def test_color_can_be_turned_off(arguments: list[str], environment: dict[str, str], project: Path) -> None:
     assert "\x1b" not in on_a_terminal(arguments, project, **environment)[1]
     assert "\x1b[32m+\x1b[0m" in on_a_terminal(["plan"], project)[1]
+
+
+def test_every_line_fits_a_narrow_terminal_and_is_whole_in_a_pipe(project: Path) -> None:
+    """Eighty columns on a terminal; commands stay whole. The same lines in a pipe are as long as they are."""
+    (project / "model.yaml").write_text(MODEL, encoding="utf-8")
+    wide = (
+        (project / "model.yaml").read_text(encoding="utf-8").replace("metrics: [accuracy]", "metrics: [accuracy, accuracies_of_all_kinds]")
+    )
+    _, plan = on_a_terminal(["plan"], project, COLUMNS="60")
+    assert "cross-validate 1)" in " ".join(plan.split()), "nothing is cut off"
+    (project / "model.yaml").write_text(wide, encoding="utf-8")
+    _, refused = on_a_terminal(["validate"], project, COLUMNS="60")
+    assert "error" in refused
+    for screen in (plan, refused):
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", screen).split("\n")
+        assert max(map(len, lines)) <= 60, max(lines, key=len)
+        assert "\x1b[" in screen
+    piped = projects.run("validate", cwd=project, COLUMNS="60")
+    assert max(map(len, (piped.stdout + piped.stderr).split("\n"))) > 60
+    assert "\x1b" not in piped.stdout + piped.stderr

@@ -72,7 +72,7 @@ def test_each_binding_moves_is_held_or_is_left_out(root: Path, apply: Apply) -> 
     projects.edit(root / "environment-dev.yaml", HOLDS, HOLDS + "switch: together\n")
     code, events = apply()
     assert code == 6
-    assert bound(events) == {"environment/qa/line": "nothing → v1", "environment/qa/word": "nothing → v1"}
+    assert bound(events) == {"environment/qa/line": "unbound → v1", "environment/qa/word": "unbound → v1"}
     (held,) = [e for e in events if isinstance(e, StepFailed)]
     assert (held.address, held.gate, held.diagnostic.id, [j.passed for j in held.judgements]) == (
         "environment/dev/line", True, "gate-failed", [False],

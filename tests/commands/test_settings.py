@@ -36,6 +36,24 @@ def test_a_plan_says_which_setting_restarts_what_serves(tiny: Tiny) -> None:
     assert (mended["ok"], mended["healed"], mended["changed"], mended["bound"]) == (True, ["dev"], [], 0)
 
 
+def test_protected_environments_come_first_in_a_plan(tiny: Tiny) -> None:
+    """E9: of many changes a reader must see those of prod, wherever its document stands; also where changes are folded."""
+    many = {f"m{number:02}": {"v1": "{}"} for number in range(12)}
+    bound = ", ".join(f"{name}: v1" for name in many)
+    root = tiny(many, dict.fromkeys(("a", "b", "c", "prod"), f"models: {{{bound}}}"))
+    digest = projects.run("pin", cwd=root)
+    assert digest.returncode == 0, digest.stderr
+    with (root / "environment-prod.yaml").open("a", encoding="utf-8") as file:
+        file.write("protected: true\n")
+    done = projects.run("plan", cwd=root)
+    addresses = [line.split()[1] for line in done.stdout.split("\n") if line.startswith("+ environment/")]
+    assert addresses[0] == "environment/prod"
+    assert [a for a in addresses if "/m" in a][:2] == ["environment/prod/m00", "environment/prod/m01"]
+    listed = [c["address"] for c in json.loads(projects.run("plan", "--json", cwd=root).stdout)["changes"]]
+    others = [a for a in listed if a.startswith("environment/")]
+    assert [a.split("/")[1] for a in others] == ["prod"] * 13 + ["a"] * 13 + ["b"] * 13 + ["c"] * 13
+
+
 def test_a_plan_that_an_apply_refuses_exits_with_its_code(tiny: Tiny) -> None:
     root = tiny(environments={"dev": "models: {line: v1}"})
     port = int((root / "environment-dev.yaml").read_text().partition("port: ")[2].partition("}")[0])

@@ -169,19 +169,24 @@ def test_the_computed_details_are_those_that_the_metrics_record(tmp_path: Path, 
         assert all(x0 <= x1 for x0, x1 in pairwise(a["fpr"]))
 
 
-def test_the_table_of_pointers_has_all_metrics_gated_ones_first(looking_copy: Callable[[], Path]) -> None:
-    """E8: neither cut nor in the order of the alphabet; what is too wide goes on in the next line."""
+def test_the_table_of_pointers_has_gated_metrics_first_and_all_where_there_is_room(looking_copy: Callable[[], Path]) -> None:
+    """E8: not in the order of the alphabet; on a narrow screen one line for each pointer, with as many metrics as fit."""
     root = looking_copy()
     projects.edit(root / "leptonctl.yaml", "models: {line: v2}\n", "models: {}\n")
     applied = projects.run("apply", "--yes", cwd=root)
     assert applied.returncode == 0, applied.stderr
     assert len(story(root, "line")["current"]) == 3
     projects.edit(root / "leptonctl.yaml", "models: {}\n", "models: {line: v2}\n")
-    for columns in ("80", "200"):
-        text = projects.run("show", cwd=root, COLUMNS=columns).stdout
+    narrow, wide, piped = (projects.run("show", cwd=root, **room).stdout for room in ({"COLUMNS": "80"}, {"COLUMNS": "300"}, {}))
+    for text in (wide, piped):
         assert text.index("log_loss") < text.index("accuracy") < text.index("f1 "), text
         assert "cv_log_loss_mean" in text
         assert "…" not in text
+    lines = narrow.split("\n")
+    assert max(map(len, lines)) <= 80
+    bound = next(line for line in lines if line.startswith("model/line@v1"))
+    assert "log_loss" in bound
+    assert bound.endswith("…"), "what is left out is marked, and no word is cut"
 
 
 def test_what_was_bound_once_is_not_shown_as_never_recorded(built: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_runner_starts_nothing_and_both_machines_see_the_fleet(machines: tuple
     changes = {c["address"]: c for c in plan(runner, 2)["changes"]}
     assert [changes[a]["placement"] for a in ("environment/prod", "environment/prod/line", "model/line@v1")] == ["elsewhere"] * 2 + [None]
     assert "+ environment/prod  new  runs elsewhere" in projects.run("plan", cwd=runner).stdout
-    assert bound(apply(runner)) == f"nothing → v1; {NOBODY}"
+    assert bound(apply(runner)) == f"unbound → v1; {NOBODY}"
     assert projects.processes(runner.parent) == {}
     for machine in machines:
         assert notes(machine) == [("note", NOBODY)]

@@ -11,6 +11,7 @@ from leptonctl.core.codec import decode, plain
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Graph, Hashing, Manifest, Place, package_digest
 from leptonctl.core.result import Result
+from leptonctl.kinds.notices import notices
 from leptonctl.learning.fit import fit
 from leptonctl.learning.inputs import Privacy
 from leptonctl.learning.onnx.canonical import canonical, serialized
@@ -248,6 +249,28 @@ def test_rows_without_a_native_answer_are_counted_not_compared():
     assert np.array_equal(answer.labels, whole.labels[kept])
     parity = compare(fitted, open_session(serialized(build_graph(fitted, 18)[0])), gaps, scale=0.0, tolerance=1e-4)
     assert (parity.compared, parity.not_compared) == (len(unseen.y) - 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("load", "task", "algorithm", "count"),
+    [
+        (cancer, "classification", "random_forest", 2), (diabetes, "regression", "ridge", 2),
+        (cancer, "classification", "hist_gradient_boosting", 0),
+    ],
+)  # fmt: skip
+def test_test_rows_that_the_native_model_cannot_answer_are_told(tmp_path, load, task, algorithm, count):
+    """The graph answers something for a missing cell that no training row had, and the metrics count it."""
+
+    def with_holes():
+        columns, target = load()
+        first = next(iter(columns))
+        return {**columns, first: np.where(np.arange(len(target)) >= len(target) - 2, np.nan, columns[first]).astype(np.float32)}, target
+
+    params = {"max_iter": 3} if algorithm == "hist_gradient_boosting" else {"n_estimators": 3} if algorithm == "random_forest" else None
+    produced, _, _ = through_the_steps(tmp_path, with_holes, task, algorithm, params=params)
+    result = Result(key="", op="export", outputs=produced.outputs)
+    warnings = [(w.id, w.severity, f"{count} test rows" in w.detail) for w in notices(result, "model/m@v1")]
+    assert warnings == ([("unanswered-rows", "warning", True)] if count else [])
 
 
 def test_models_with_thresholds_are_never_treated_as_unstable():

@@ -17,14 +17,17 @@ from sklearn.model_selection import train_test_split
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.learning.outputs import RowList
+from leptonctl.core.row_list import RowList
+from leptonctl.kinds.foreseen import not_comparable
 from leptonctl.learning.steps import compare, prepare
 from leptonctl.learning.tables.row_list import Privacy, list_rows
 from leptonctl.spi.running import Bench
 from tests.learning.exported import Shelf, exported, quiet
 
 PAIRS = 200 if os.environ.get("LEPTONCTL_SOAK") == "1" else 30
-NAMES = ("a", "b", "c", "d", "s")
+NAMES = ("a", "b", "c", "d", "s", "g", "side")
+TEXTS = ("s", "g", "side", "key", "y")
+SHARE = 0.4
 FEATURES = (("a",), ("a", "b"), ("b", "c"), ("a", "b", "c"), ("a", "d"))
 KEYS = {"k1": "LEPTON_ROWS_KEY_1", "k2": "LEPTON_ROWS_KEY_2"}
 PRIVACY: Sequence[dict[str, Any] | None] = (
@@ -42,24 +45,28 @@ Row = tuple[str, ...]
 COMPARE = {"task": "classification", "metrics": ["accuracy"], "positive": None, "average": None}
 
 
-def pool(draw: random.Random) -> list[Row]:
-    """Rows of few values, so that some are equal."""
-    rows = []
+def pool(draw: random.Random, keyed: bool, first: int = 0) -> list[Row]:
+    """Rows of few values, so that some are equal. The last cell is the key of a row, where rows have keys."""
+    rows: list[Row] = []
     for _ in range(draw.randint(40, 90)):
         a, b, c, d = (draw.choice(["0", "1", "1.0", "2.5", "", "NA", "7e0"]) for _ in range(4))
         label = draw.random() < 0.3 or a in ("2.5", "7e0")
-        rows.append((a, b, c, d, draw.choice(["é", "x,y", "", "z"]), "yes" if label else "no"))
+        group, side = f"g{draw.randint(0, 9)}", draw.choice(["train", "train", "test"])
+        text = draw.choice(["é", "x,y", "", "z"])
+        rows.append((a, b, c, d, text, group, side, "yes" if label else "no", f"k{first + len(rows)}" if keyed else ""))
     return rows
 
 
-def file_of(draw: random.Random, rows: Sequence[Row]) -> list[Row]:
-    """The rows as some of them, more of them, in another order, or repeated."""
+def file_of(draw: random.Random, rows: Sequence[Row], keyed: bool) -> list[Row]:
+    """The rows as some of them, more of them, in another order, repeated, or with cells that were corrected since."""
     rows = list(rows)
-    way = draw.choice(["same", "some", "grown", "shuffled", "repeated"])
+    way = draw.choice(["same", "some", "grown", "shuffled", "repeated", *(["corrected"] if keyed else [])])
+    if way == "corrected":
+        rows = [(*row[:2], "9", *row[3:]) if number % 3 else row for number, row in enumerate(rows)]
     if way == "some":
         rows = rows[: max(24, len(rows) * 2 // 3)]
     if way == "grown":
-        rows += pool(draw)[:20]
+        rows += pool(draw, keyed, 1000)[:20]
     if way == "repeated":
         rows += draw.choices(rows, k=15)
     if way in ("shuffled", "repeated"):
@@ -73,9 +80,15 @@ class Version:
     def __init__(
         self, draw: random.Random, folder: Path, name: str, rows: Sequence[Row], shelf: Shelf, like: "Version | None" = None
     ) -> None:
-        self.rows, self.shelf = file_of(draw, rows), shelf
+        keyed = bool(rows[0][-1])
+        self.rows, self.shelf = file_of(draw, rows, keyed), shelf
         self.format = draw.choice(["csv"] * 8 + ["jsonl"])
-        self.names = (*NAMES, "y") if draw.random() < 0.9 else (*NAMES, "extra", "y")
+        extra = ["extra"] if draw.random() < 0.1 else []
+        self.names: tuple[str, ...] = (*NAMES, *(["key"] if keyed else []), *extra, "y")
+        self.id = "key" if keyed and draw.random() < 0.7 else None
+        if self.id is not None:
+            # an id is unique in its file
+            self.rows = list({row[-1]: row for row in self.rows}.values())
         self.privacy = draw.choice(PRIVACY)
         if like is not None and draw.random() < 0.8:
             # most pairs can be told apart
@@ -83,9 +96,16 @@ class Version:
             self.privacy = draw.choice([p for p in PRIVACY if (p or {}).get("key_id") == key])
         self.private = tuple((self.privacy or {}).get("drop", ()))
         self.features = tuple(f for f in draw.choice(FEATURES) if f not in self.private)
-        self.split = draw.choice([{"test": 0.4, "seed": draw.randint(0, 5)}, {"test": 0.4, "seed": 1}])
+        by_chance = {"method": "random", "stratify": False, "test": SHARE}
+        self.split: dict[str, Any] = draw.choice(
+            [
+                {**by_chance, "seed": draw.randint(0, 5)}, {**by_chance, "seed": 1}, {"method": "hash", "test": SHARE, "by": "g"},
+                {"method": "column", "column": "side"}, {"method": "source"},
+            ]
+        )  # fmt: skip
         self.options = options = draw.choice([{}, {"missing_values": ["NA"]}, {"missing_values": ["NA", "0"]}])
-        self.path = folder / f"{name}.{self.format}"
+        self.path, self.header = folder / f"{name}.{self.format}", list[str]()
+        self.separate = folder / f"{name}-test.{self.format}"
         self._write(draw.choice([",", ";", "\t"]), draw)
         privacy = self.privacy and {
             "hash": [],
@@ -94,9 +114,11 @@ class Version:
         }
         inputs = {
             "source": {"path": self.path.name, "format": self.format, "digest": None, "options": options},
-            "target": "y", "privacy": privacy, "split": {"method": "random", "stratify": False, **self.split},
+            "target": "y", "privacy": privacy, "split": self.split, **({"id": self.id} if self.id else {}),
+            **({"test_source": {"path": self.separate.name, "format": self.format, "options": options}} if self.parted else {}),
             "columns": {n: {"type": "number", "missing": 0.0} for n in ("a", "b", "c", "d") if n not in self.private},
         }  # fmt: skip
+        self.inputs: dict[str, Any] = inputs
         made = prepare.run(
             json.loads(json.dumps(inputs)), {}, Bench(project=folder, artifacts=shelf, progress=quiet, check_key=lambda *_: True)
         )
@@ -105,24 +127,47 @@ class Version:
         self.export, self.native = exported(shelf, train, list(self.features), max_iter=300)
 
     def _write(self, delimiter: str, draw: random.Random) -> None:
-        rows = [dict(zip((*NAMES, "y"), row, strict=True)) for row in self.rows]
-        if "extra" in self.names:
-            rows = [{**row, "extra": str(number)} for number, row in enumerate(rows)]
+        rows = [self.record(number) for number in range(len(self.rows))]
         names = list(self.names)
         draw.shuffle(names)
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            if self.format == "csv":
-                writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator=draw.choice(["\n", "\r\n"]))
-                writer.writeheader()
-                writer.writerows(rows)
-            else:
-                file.writelines(json.dumps({name: row[name] for name in names}) + "\n" for row in rows)
+        self.header = names
+        for path, part in ((self.path, rows[: self.cut]), (self.separate, rows[self.cut :])):
+            with path.open("w", newline="", encoding="utf-8") as file:
+                if self.format == "csv":
+                    writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator=draw.choice(["\n", "\r\n"]))
+                    writer.writeheader()
+                    writer.writerows(part)
+                else:
+                    file.writelines(json.dumps({name: row[name] for name in names}) + "\n" for row in part)
+
+    @property
+    def no_features(self) -> set[Any]:
+        """Columns that are never features: the id, and what a split goes by."""
+        return {self.id, self.split.get("by"), self.split.get("column")}
+
+    @property
+    def parted(self) -> bool:
+        """Whether the test rows are in a file of their own."""
+        return self.split["method"] == "source"
+
+    @property
+    def cut(self) -> int:
+        """How many rows the first file has."""
+        return len(self.rows) * 2 // 3 if self.parted else len(self.rows)
 
     @property
     def sides(self) -> tuple[list[int], list[int]]:
-        """The numbers of the training and test rows, by scikit-learn alone."""
-        train, test = train_test_split(range(len(self.rows)), test_size=self.split["test"], random_state=self.split["seed"])
-        return train, test
+        """The numbers of the training and test rows, by scikit-learn, by SHA-256, by a column, or by file."""
+        numbers, method = range(len(self.rows)), self.split["method"]
+        if method == "random":
+            train, test = train_test_split(numbers, test_size=SHARE, random_state=self.split["seed"])
+            return train, test
+        if method == "hash":
+            shares = [int(hashlib.sha256(row[5].encode()).hexdigest()[:12], 16) / 16**12 for row in self.rows]
+            tested = {number for number in numbers if shares[number] < SHARE}
+        else:
+            tested = {n for n in numbers if (n >= self.cut if self.parted else self.rows[n][6] == "test")}
+        return [n for n in numbers if n not in tested], [n for n in numbers if n in tested]
 
     @property
     def unrecorded(self) -> frozenset[str]:
@@ -131,20 +176,24 @@ class Version:
 
     def record(self, number: int) -> dict[str, str]:
         """A row as it stands in the file, with its number where the file has a column for it."""
-        cells = dict(zip((*NAMES, "y"), self.rows[number], strict=True))
-        return {**cells, **({"extra": str(number)} if "extra" in self.names else {})}
+        cells = {**dict(zip((*NAMES, "y", "key"), self.rows[number], strict=True)), "extra": str(number)}
+        return {name: cells[name] for name in self.names}
 
     def value(self, name: str, text: str) -> Any:
         """A cell as it is learned from."""
         missing = ("", *(self.options.get("missing_values") or ("NA",)))
-        if name in ("s", "y"):
+        if name in TEXTS:
             return "" if text == "" or text in (self.options.get("missing_values") or ()) else text
         return 0.0 if text in missing else float(text)
 
     @property
     def told_by(self) -> tuple[Any, ...]:
         """What must be equal for rows of two versions to be told apart."""
-        return self.format, frozenset(self.names), self.privacy["key_id"] if self.privacy else None
+        return self.format, frozenset(self.names), self.key
+
+    @property
+    def key(self) -> str | None:
+        return self.privacy["key_id"] if self.privacy else None
 
 
 def marks_of(bound: Version, candidate: Version) -> Callable[[Version, int], Any] | None:
@@ -155,26 +204,36 @@ def marks_of(bound: Version, candidate: Version) -> Callable[[Version, int], Any
         return lambda version, number: tuple((n, c) for n, c in version.record(number).items() if n not in version.unrecorded)
     if bound.options != candidate.options:
         return None
-    left_out = bound.unrecorded | candidate.unrecorded
+    left_out = bound.unrecorded | candidate.unrecorded | bound.no_features | candidate.no_features
     return lambda version, number: tuple((n, version.value(n, c)) for n, c in version.record(number).items() if n not in left_out)
+
+
+def key_of(version: Version, number: int) -> Any:
+    return version.rows[number][-1]
 
 
 def truth(bound: Version, candidate: Version) -> tuple[int, int, float, float] | None:
     """Rows left out, rows compared, both accuracies; None where it cannot be told."""
+    by_id = bound.id is not None and (bound.id, bound.key) == (candidate.id, candidate.key)
     across, own = marks_of(bound, candidate), marks_of(candidate, candidate)
+    if by_id and (bound.told_by != candidate.told_by or bound.unrecorded != candidate.unrecorded):
+        # ids tell where records do not
+        across = key_of
     if across is None or own is None or not set(bound.features).isdisjoint(candidate.private):
         return None
     learned = {across(bound, number) for number in bound.sides[0]}, {own(candidate, number) for number in candidate.sides[0]}
+    named = {bound.rows[number][-1] for number in bound.sides[0]} if by_id else set()
     _, test = candidate.sides
     fair = [
         place
         for place, number in enumerate(test)
         if across(candidate, number) not in learned[0] and own(candidate, number) not in learned[1]
-    ]
+        and candidate.rows[number][-1] not in named
+    ]  # fmt: skip
     if not fair:
         return len(test), 0, 0.0, 0.0
     frame = pl.read_parquet(candidate.shelf[candidate.prepared.artifacts["test.parquet"]])[fair]
-    labels = [candidate.rows[test[place]][5] for place in fair]
+    labels = [candidate.rows[test[place]][7] for place in fair]
     figures = [
         accuracy_score(labels, version.native.predict(frame.select(version.features).to_numpy().astype(np.float32)))
         for version in (bound, candidate)
@@ -191,7 +250,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn(seed: int, folder: Path) -> tuple[Version, Version, dict[str, Any]] | None:
     """A pair and the outputs of its comparison; None for a draw that cannot be trained."""
     draw, shelf = random.Random(seed), Shelf()
-    rows = pool(draw)
+    rows = pool(draw, keyed=draw.random() < 0.5)
     (folder / str(seed)).mkdir()
     try:
         bound = Version(draw, folder / str(seed), "bound", rows, shelf)
@@ -207,13 +266,20 @@ def drawn(seed: int, folder: Path) -> tuple[Version, Version, dict[str, Any]] | 
 
 @pytest.mark.usefixtures("keys")
 def test_random_pairs_leave_out_what_the_truth_leaves_out(tmp_path: Path) -> None:
-    compared = excluded = 0
+    compared = excluded = held = 0
+    ways: set[str] = set()
     for seed in range(PAIRS):
         pair = drawn(seed, tmp_path)
         assert pair is not None
         bound, candidate, out = pair
         expected = truth(bound, candidate)
         assert bool(out["not_comparable"]) is (expected is None), (seed, bound.told_by, candidate.told_by, out)
+        foreseen = "; ".join(not_comparable("classification", candidate.inputs, candidate.header, bound.prepared, candidate.prepared))
+        assert out["not_comparable"].startswith(foreseen), "once the rows are prepared, the plan says what the comparison would"
+        ways |= {candidate.split["method"], f"id {candidate.id is not None and bound.id is not None}"}
+        declared = not_comparable("classification", candidate.inputs, candidate.header, bound.prepared, None)
+        assert not declared or expected is None, ("before, it is never wrong", seed, declared)
+        held += bool(declared)
         if expected is None:
             continue
         compared += 1
@@ -223,6 +289,8 @@ def test_random_pairs_leave_out_what_the_truth_leaves_out(tmp_path: Path) -> Non
             assert out["metrics"]["accuracy"] == {"a": pytest.approx(expected[2]), "b": pytest.approx(expected[3])}, seed
     assert PAIRS // 3 < compared < PAIRS, "both outcomes are tested"
     assert excluded >= compared // 2
+    assert ways == {"random", "hash", "column", "source", "id True", "id False"}
+    assert held, "some are known before the rows are prepared"
 
 
 def test_a_row_of_an_older_version_is_known_whatever_it_drops_or_reads(tmp_path: Path) -> None:

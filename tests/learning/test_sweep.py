@@ -245,9 +245,10 @@ def test_missing_values_that_training_had_none_of_are_not_compared():
         "c0": np.where(np.arange(len(unseen.y)) < 5, np.nan, unseen.columns["c0"]).astype(np.float32)
     }
     fitted = fit(recipe("classification", "random_forest", params={"n_estimators": 5}), seen.columns, seen.y, quiet)
-    parity = export(fitted, seen, replace(unseen, columns=gaps)).parity
-    assert parity.rows == len(unseen.y) - 5
-    assert parity.not_compared >= 5
+    made = export(fitted, seen, replace(unseen, columns=gaps))
+    assert made.parity.rows == len(unseen.y) - 5
+    assert made.parity.not_compared >= 5
+    assert (made.unanswered, export(fitted, seen, unseen).unanswered) == (5, 0)
 
 
 def test_distances_to_far_neighbours_are_computed_in_float64():

@@ -95,7 +95,7 @@ def test_ci(machines: tuple[Path, Path]) -> None:
         assert "nothing to build" in commands.run(first)
         assert "environment/prod/spam-filter" in commands.run(first)
         assert projects.state_of(second)["serial"] == 0
-        assert "nothing → v1" in commands.run(second)
+        assert "unbound → v1" in commands.run(second)
     assert "reason: merged" in output("history", root=first)
     shutil.rmtree(second / ".leptonctl")
     assert "Nothing to do" in output("plan", root=second)

@@ -30,7 +30,7 @@ EVENTS: tuple[Event, ...] = (
 )
 PLAIN = """\
 ✓ train model/spam-filter@v2  1.2 s  accuracy 0.9312, f1 0.9
-✗ bind environment/prod/spam-filter  held by its gates  10 ms
+✗ bind environment/prod/spam-filter  held by its gates
     ✓ accuracy  0.9312  ≥ 0.85
     ✗ f1 drop     0.03  ≤ 0.01  (0.94 bound, 0.91 candidate)
     ? flips             ≤ 0.05  (decided during the apply)

@@ -128,5 +128,6 @@ def test_the_history_shows_gates_as_the_plan_did() -> None:
         "job": None, "command": "apply",
         "environment": "prod", "deployment": 3, "changes": [change], "evidence": [verdict_to_json(VERDICT)], "acts": [],
     }  # fmt: skip
-    assert f"      ✓  f1 drop  0.004  ≤ 0.01  (0.94 bound, 0.936 candidate; {BETWEEN})" in render_text({"entries": [entry], "builds": []})
+    history = render_text({"entries": [entry], "builds": [], "way_back": None})
+    assert f"      ✓  f1 drop  0.004  ≤ 0.01  (0.94 bound, 0.936 candidate; {BETWEEN})" in history
     assert problems("history", {"entries": [entry], "builds": [], "way_back": None}) == []

@@ -21,7 +21,7 @@ def test_the_comment_is_found_by_its_marker_and_names_the_plan() -> None:
 
 def test_changes_and_gates_are_tables() -> None:
     lines = render(everything()).splitlines()
-    assert "| \\+ create | `model/spam-filter@v2` | new | train 1 to 5 s<br>export under 1 s<br>evaluate unknown |" in lines
+    assert "| \\+ create | `model/spam-filter@v2` | new | train 1 to 5 s<br>export under 1 s<br>evaluate |" in lines
     assert "| ✗ f1 drop | `environment/prod/spam-filter` | 0.03 | ≤ 0.01  (0.94 bound, 0.91 candidate) |" in lines
     assert "  - `params.C`: `1.0` → `0.5` at `models/spam.yaml:12:9`" in lines
     assert lines.index("<details>") < lines.index("</details>")

@@ -6,7 +6,7 @@ from tests.views.plans import binding, edited, everything, new_version, plan, st
 
 WHOLE = """\
 + model/spam-filter@v2  new
-    train 1 to 5 s · export under 1 s · evaluate unknown
+    train 1 to 5 s · export under 1 s · evaluate
 
 ~ model/spam-filter@v1  recipe changed
     params.C         1.0 → 0.5    models/spam.yaml:12:9
@@ -15,7 +15,7 @@ WHOLE = """\
 
 ~ environment/prod/spam-filter  v1 → v2
     models.spam-filter  v1 → v2  env.yaml:30:5
-    compare unknown · bind
+    compare · bind
     ✓ accuracy  0.9312  ≥ 0.85
     ✗ f1 drop     0.03  ≤ 0.01  (0.94 bound, 0.91 candidate)
     ? flips             ≤ 0.05  (decided during the apply)

@@ -46,7 +46,7 @@ def test_drift_is_shown_below_the_table_with_its_remedy():
     assert lines[0].split("  ")[2] == "not healthy"
     assert lines[-2:] == [
         "  ! spam-filter: serves another artifact (serves cd34cd34cd34 since 2026-11-21 14:00 UTC); `leptonctl apply` repairs it",
-        "  ! 分類: not running; `leptonctl plan` shows how to repair it",
+        "  ! 分類: not running; `leptonctl apply` repairs it",
     ]
 
 

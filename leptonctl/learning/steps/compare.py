@@ -8,8 +8,9 @@ import numpy as np
 from leptonctl.core.contract import Scalar
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, ManifestColumn
+from leptonctl.core.row_list import BOUND, CANDIDATE, other_question
 from leptonctl.core.values import Json
-from leptonctl.learning.comparable import BOUND, CANDIDATE, Fair, fair_rows, left_out, other_question
+from leptonctl.learning.comparable import Fair, fair_rows, left_out
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
 from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides

@@ -21,7 +21,7 @@ from leptonctl.learning.onnx.graph import build_graph
 from leptonctl.learning.onnx.hard_rows import HardRows, hard_rows
 from leptonctl.learning.onnx.manifest import manifest
 from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, figures, run_graph, runtime_errors, unstable_rows
-from leptonctl.learning.outputs import ExportOutputs, ParityFigures
+from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
 from leptonctl.learning.scoring import native_dtype, open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns
 from leptonctl.spi.learning import ProviderError
@@ -39,6 +39,8 @@ class Exported(Frozen):
     onnx: bytes
     parity: ParityFigures
     golden: Golden
+    unanswered: int = 0
+    """Evaluation rows that the native model has no answer to, whatever the graph answers."""
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
@@ -58,7 +60,8 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         GOLDEN_FILE: artifacts.put_artifact(encode(exported.golden)),
     }
     outputs = ExportOutputs(
-        package=package_digest(graph, manifest_record), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity
+        package=package_digest(graph, manifest_record), size=len(exported.onnx), native_dtype=native_dtype(fitted), parity=exported.parity,
+        notices=[Notice(check="unanswered", count=exported.unanswered)] if exported.unanswered else [],
     )  # fmt: skip
     return Produced(artifacts=files, outputs=outputs.to_json())
 
@@ -109,7 +112,8 @@ def export(
         raise _mismatch(fitted, first, limit)
     answers = run_graph(open_session(attempt.onnx), fitted, columns)
     parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
-    return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, columns, answers, dates, compared.texts))
+    unanswered = attempt.test.not_compared if len(evaluation.y) else 0
+    return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, columns, answers, dates, compared.texts), unanswered=unanswered)
 
 
 class Attempt(Frozen):

@@ -15,10 +15,11 @@ from leptonctl.core.contract import Checks, Column, Contract, key_mark
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import files_digest
+from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
-from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs, RowList
+from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.date_like import notices as date_like_notices

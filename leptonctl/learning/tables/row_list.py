@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.outputs import RowList
+from leptonctl.core.row_list import RowList
 from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
 
 ROWS_AT_ONCE = 1 << 18

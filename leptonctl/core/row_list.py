@@ -1,0 +1,125 @@
+"""By what the rows of a version are known, and whether that tells the rows of two versions apart (protocols 12). Pure.
+
+A plan asks the same as the comparison itself, so that what cannot be compared is held before a step runs.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from leptonctl.core.codec import Record
+from leptonctl.core.contract import Column, Contract
+
+BOUND, CANDIDATE = "bound", "candidate"
+OWNERS: Mapping[str, str] = {BOUND: "the bound version", CANDIDATE: "the candidate"}
+NAMED = 3
+"""How many columns a reason names."""
+UNRECORDED = "it is not recorded which rows were trained on"
+
+
+class RowList(Record, omit_defaults=False):
+    """By what the rows of one side are known when versions are compared; the artifact of the side holds the marks, `digest` is theirs.
+
+    format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
+    do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
+    each declared column. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
+    the id of the key of the ids.
+    """
+
+    format: str
+    columns: tuple[tuple[str, str], ...]
+    left_out: tuple[str, ...] = ()
+    reading: Mapping[str, str] = {}
+    key: str | None = None
+    id: str | None = None
+    id_key: str | None = None
+    digest: str = ""
+
+
+def untold(evaluation: RowList, training: RowList, owner: str) -> str:
+    """Why it cannot be told which of these rows the owner was trained on; "" when it can."""
+    if same_ids(evaluation, training) or same_records(evaluation, training):
+        return ""
+    advice = "declare an `id` column"
+    if evaluation.key != training.key:
+        keys = [f"under the key {key}" if key else "without a key" for key in (training.key, evaluation.key)]
+        return f"the rows of {owner} are recorded {keys[0]}, the evaluation rows {keys[1]}; {advice}"
+    if evaluation.format != training.format:
+        return f"the rows of {owner} come from a {training.format} file, the evaluation rows from a {evaluation.format} file; {advice}"
+    dropped = {*evaluation.left_out} ^ {*training.left_out}
+    if _file(evaluation) == _file(training) and dropped:
+        names = _names(dropped)
+        return f"{names} dropped without a key in one of the two, and their rows are read differently; give `privacy` a `key`, or {advice}"
+    return f"the file of {owner} has other columns than that of the evaluation rows ({_difference(training, evaluation)}); {advice}"
+
+
+def common_columns(evaluation: RowList, contract: Contract, training: RowList, other: Contract) -> tuple[str, ...]:
+    """The columns whose prepared cells tell the rows of two versions that drop different columns of one file without a key.
+
+    Equal rows have equal cells there, so none that was learned is kept; a row that only dropped columns tell apart is left out too.
+    """
+    if _file(evaluation) != _file(training) or (evaluation.format, evaluation.key) != (training.format, None) or training.key is not None:
+        return ()
+    columns = {column.name: column for column in other.columns}
+    common = tuple(column.name for column in contract.columns if column.name in columns)
+    same = all(_same_cells(column, columns[column.name]) for column in contract.columns if column.name in columns)
+    same_target = (contract.target, contract.target_type) == (other.target, other.target_type)
+    # parts are read as their column of dates is
+    dates = (date.name for date in contract.dates if {*date.names} & {*common})
+    same_reading = all(evaluation.reading.get(name) == training.reading.get(name) for name in ("", contract.target, *common, *dates))
+    return common if same and same_target and same_reading else ()
+
+
+def other_question(bound: Contract, candidate: Contract, task: str, bound_task: str) -> tuple[str, ...]:
+    """Why the two versions answer different questions: their task, target or classes."""
+    if task != bound_task:
+        return (f"the bound version is a {bound_task}, the candidate a {task}",)
+    reasons = []
+    if bound.target != candidate.target:
+        reasons.append(f"the bound version predicts {bound.target}, the candidate {candidate.target}")
+    elif task == "classification":
+        classes = [{str(label) for label in contract.classes or ()} for contract in (bound, candidate)]
+        if classes[0] != classes[1]:
+            counts = [len(one) for one in (*classes, classes[0] & classes[1])]
+            reasons.append(f"the classes differ: the bound version knows {counts[0]}, the candidate {counts[1]}, both {counts[2]}")
+    return tuple(reasons)
+
+
+def one_file(rows: RowList, others: RowList) -> bool:
+    """Whether two lists are of files with the same columns and format, under the same key."""
+    return _file(rows) == _file(others) and (rows.format, rows.key) == (others.format, others.key)
+
+
+def same_ids(evaluation: RowList, training: RowList) -> bool:
+    """Whether one declared column names the rows of both."""
+    return evaluation.id is not None and (evaluation.id, evaluation.id_key) == (training.id, training.id_key)
+
+
+def same_records(evaluation: RowList, training: RowList) -> bool:
+    """Whether the records of both cover the same columns in the same form."""
+    if (evaluation.format, evaluation.key) != (training.format, training.key):
+        return False
+    kinds = [dict(rows.columns) for rows in (evaluation, training)]
+    # a column without a cell has no kind of its own
+    pairs = [{kinds[0][name], kinds[1][name]} - {"null"} for name in kinds[0] if name in kinds[1]]
+    return kinds[0].keys() == kinds[1].keys() and all(len(pair) <= 1 for pair in pairs)
+
+
+def _same_cells(column: Column, other: Column) -> bool:
+    kinds = ["number" if one.type == "integer" else one.type for one in (column, other)]
+    return kinds[0] == kinds[1] and (column.fill, column.hash) == (other.fill, other.hash)
+
+
+def _difference(first: RowList, second: RowList) -> str:
+    """Some columns that only one of the two has, or that hold other kinds of cells."""
+    kinds: Sequence[Mapping[str, str]] = (dict(first.columns), dict(second.columns))
+    names = _file(first) ^ _file(second)
+    names |= {name for name in kinds[0].keys() & kinds[1].keys() if kinds[0][name] != kinds[1][name]}
+    return _names(names)
+
+
+def _file(rows: RowList) -> set[str]:
+    """The columns of the file."""
+    return {*(name for name, _ in rows.columns), *rows.left_out}
+
+
+def _names(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)[:NAMED]) + (", …" if len(names) > NAMED else "")
