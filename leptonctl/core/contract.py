@@ -35,7 +35,7 @@ class Checks(Record):
 
 
 class Words(Record):
-    """The words of a boolean column, in any case: those that mean true and those that mean false."""
+    """The words of a boolean column, in any case. `true` are those that mean true, and `false` those that mean false."""
 
     true: tuple[str, ...]
     false: tuple[str, ...]
@@ -56,7 +56,7 @@ class Column(Record):
     """One feature. `fill` replaces missing cells first; `nullable` says whether a cell may still be missing after that.
 
     hash: all artifacts hold the cells hashed, and the column is then a string; requests carry them raw. declared: YAML names it.
-    words: those that YAML declares for a boolean column.
+    `words` are those that YAML declares for a boolean column.
     """
 
     name: str

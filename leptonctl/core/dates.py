@@ -31,9 +31,10 @@ FIRST_OF_THIS_CENTURY = 68
 
 
 class DateColumn(Record):
-    """A column of dates in the data, whose parts are the features. `format` None: ISO 8601.
+    """A column of dates in the data. `parts` are its features, in this order. A `format` of None is ISO 8601.
 
-    zoned: its texts have an offset. fill: a text that replaces missing ones. nullable: whether one may still be missing after that.
+    `zoned` says whether its texts have an offset. `fill` is a text that replaces missing ones. `nullable` says whether one may still be
+    missing after that.
     """
 
     name: str

@@ -26,7 +26,7 @@ class Place(Record):
 
 
 class ManifestColumn(Record):
-    """One feature column: the fields of `contract.Column`, and its place in the graph."""
+    """One feature column: the fields of `contract.Column`, and its place in the graph. `words` are those of a boolean column."""
 
     name: str
     type: ColumnType
@@ -60,7 +60,7 @@ class Manifest(Record, tag_field="format_version", tag="1"):
     """`manifest.json`. `classes` are in the order of the probabilities, None for a regression. `id` is a column that requests may hold
     and the model does not see, and so are those that are `ignored` and the target.
 
-    dates: the columns that requests hold as text instead of those of their parts, which `columns` names.
+    `dates` are those that requests hold as text, where `columns` has their parts.
     """
 
     checksum = False
