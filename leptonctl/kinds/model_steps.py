@@ -1,10 +1,11 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
 from leptonctl.core.canonical import digest
+from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration
 from leptonctl.core.manifest import GRAPH_FILE
-from leptonctl.core.values import Json, Node, Place, Step
+from leptonctl.core.values import Json, Node, Path, Place, Span, Step
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_version import Model
 
@@ -32,22 +33,27 @@ def node(model: Model, dataset_key: str) -> Node:
             "metrics": list(model.metrics), "cross_validation": model.folds, "positive": model.positive, "average": model.average,
         },
     }  # fmt: skip
-    origins = dict(model.declared.origins)
-    origins.update(recipe_origins(model.dataset.declared, ("data",)))
-    origins[("data",)] = model.declared.at("dataset")
-    if ("data", "target") in origins:
-        origins[("target",)] = origins["data", "target"]
     return Node(
         address=model.address,
         digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),
         declaration=declaration(recipe, notes, steps),
         recipe=recipe,
-        origins=origins,
+        origins=Deferred(lambda: _origins(model)),
         span=model.declared.span,
         steps=steps,
         needs=(model.dataset.address,),
         notes=notes,
     )
+
+
+def _origins(model: Model) -> dict[Path, Span]:
+    """Where the fields of the recipe are written: those of the data in the dataset."""
+    origins = dict(model.declared.origins)
+    origins.update(recipe_origins(model.dataset.declared, ("data",)))
+    origins[("data",)] = model.declared.at("dataset")
+    if ("data", "target") in origins:
+        origins[("target",)] = origins["data", "target"]
+    return origins
 
 
 def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: Step) -> Step:

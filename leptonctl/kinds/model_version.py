@@ -192,7 +192,6 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
 
 def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
     reference = declared.fields.get("dataset")
-    span = declared.at("dataset")
     if not isinstance(reference, str):
         detail = "`dataset` is missing: what the model learns from"
         problems.append(
@@ -208,7 +207,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "unknown-dataset",
                 "Model names a dataset that is not declared",
                 "no document `kind: Dataset` has this name",
-                span=span,
+                span=declared.at("dataset"),
                 hint=hint,
             )
         )
@@ -222,7 +221,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "missing-dataset-version",
                 "Model names no dataset version",
                 f"dataset {name} has {len(known)} versions",
-                span=span,
+                span=declared.at("dataset"),
                 hint=f"write `dataset: {name}@{next(reversed(known))}`" if known else "",
             )
         )
@@ -234,7 +233,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "unknown-dataset-version",
                 "Model names a dataset version that is not declared",
                 detail,
-                span=span,
+                span=declared.at("dataset"),
                 hint=did_you_mean(version, known),
             )
         )
