@@ -9,13 +9,10 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.checking import check
 from leptonctl.kinds.environment import environments
 from leptonctl.kinds.rules import unpinned
 from leptonctl.kinds.table import KINDS
 from leptonctl.language.resolve import PROJECT
-from leptonctl.language.template import render
-from leptonctl.project.compiled import load_checks
 from leptonctl.project.schemas import load_schema
 
 REFERENCES = ("unknown-dataset", "unknown-model", "unknown-dataset-version", "unknown-version")
@@ -31,9 +28,9 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
     unread = has_errors(problems)
     if not any(document.kind == PROJECT for document in documents):
         return problems
-    filled, unfilled = render(documents)
+    filled, unfilled = session.fill(documents)
     sound = _sound(filled, (*problems, *unfilled))
-    mistakes = check(sound, session.kinds, session.schemas, load_checks())
+    mistakes = session.mistakes(sound)
     problems = (*problems, *unfilled, *mistakes)
     sound = _sound(sound, mistakes)
     # in a file that cannot be read there may be anything that a document names

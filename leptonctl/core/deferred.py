@@ -1,26 +1,30 @@
 """A mapping whose content is computed when it is first looked at: most plans look at few of the things that are declared. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Deferred(Mapping[K, V]):
-    """A mapping that `load` returns, which is called once. Equal to any mapping with the same items."""
+    """The mapping that `load(part)` returns; it is called once. Equal to any mapping with the same items.
+
+    `part` tells several mappings with one `load` apart: a function for each would take four times the memory.
+    """
 
     __slots__ = ("_content", "_load")
 
-    def __init__(self, load: Callable[[], Mapping[K, V]]) -> None:
-        self._load: Callable[[], Mapping[K, V]] | None = load
-        self._content: Mapping[K, V] = {}
+    def __init__(self, load: Callable[[Any], Mapping[K, V]], part: object = None) -> None:
+        self._load: Callable[[Any], Mapping[K, V]] | None = load
+        self._content: Any = part
 
     def _loaded(self) -> Mapping[K, V]:
         if self._load is not None:
-            self._content = self._load()
+            self._content = self._load(self._content)
             self._load = None
-        return self._content
+        content: Mapping[K, V] = self._content
+        return content
 
     def __getitem__(self, key: K) -> V:
         return self._loaded()[key]

@@ -165,9 +165,9 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
     return Node(
         address=dataset.address,
         digest=step.key,
-        declaration=declaration(step.fields, notes, [step]),
+        declaration=declaration(dict(step.fields), notes, [step]),
         recipe=step.fields,
-        origins=Deferred(lambda: recipe_origins(declared)),
+        origins=Deferred(recipe_origins, declared),
         span=declared.span,
         steps=(step,),
         notes=notes,

@@ -24,7 +24,7 @@ def node(model: Model, dataset_key: str) -> Node:
     steps = (*(() if shared else (prepare,)), train, export, *evaluations)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
-        "data": prepare.fields,
+        "data": dict(prepare.fields),
         **model.train_key_fields,
         "export": {"opset": model.opset},
     }
@@ -38,7 +38,7 @@ def node(model: Model, dataset_key: str) -> Node:
         digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),
         declaration=declaration(recipe, notes, steps),
         recipe=recipe,
-        origins=Deferred(lambda: _origins(model)),
+        origins=Deferred(_origins, model),
         span=model.declared.span,
         steps=steps,
         needs=(model.dataset.address,),
@@ -89,10 +89,10 @@ def _steps(model: Model, rows: Place) -> list[Step]:
         "task": model.task,
         "opset": model.opset,
         "tolerance": None,
-        "train": model.train,
+        "train": dict(model.train),
         "privacy": model.dataset.inputs["privacy"],
     }
-    own: dict[str, Json] = {"opset": model.opset, "train": model.train_key_fields, "privacy": model.dataset.inputs["privacy"]}
+    own: dict[str, Json] = {"opset": model.opset, "train": dict(model.train_key_fields), "privacy": model.dataset.inputs["privacy"]}
     export = Step(
         name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
         inputs=inputs, needs={**data, "train": train.place}, kin=kin,
@@ -109,6 +109,6 @@ def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**scoring, "train": model.train_key_fields}, inputs={**scoring, "seed": model.train["seed"], "train": model.train},
+        own={**scoring, "train": dict(model.train_key_fields)}, inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
         needs={"prepare": rows}, kin=str(model.train["algorithm"]),
     )  # fmt: skip

@@ -107,7 +107,7 @@ def unbuilt(document: Document) -> Iterator[Diagnostic]:
             continue
         prefixes: list[tuple[str, ...]] = [(), ("versions", "*")] if document.kind in VERSIONED else [()]
         for prefix in prefixes:
-            for path, value in _matches(document.value, (*prefix, *parts), ()):
+            for path, value in _matches(dict(document.value), (*prefix, *parts), ()):
                 if _applies(entry, value):
                     span = document.at(*path) if entry.values else document.key_at(*path)
                     yield error("not-available", "This is not implemented yet", entry.detail, span=span, hint=entry.hint)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import Frozen, field
@@ -18,16 +18,18 @@ RESETS_PARAMS = ("algorithm", "import", "command")
 class Declared(Frozen):
     """One version (or one environment) with all overrides merged in.
 
-    `origins[path]` is where the value of that field is written, `keys[path]` where its key is.
+    `origins[path]` is where the value of that field is written, `keys[path]` where its key is. `outline`: what an earlier command
+    made of the same text.
     """
 
     name: str
     version: str
-    fields: dict[str, Json]
+    fields: Mapping[str, Json]
     origins: Mapping[Path, Span]
     keys: Mapping[Path, Span]
     document: Document
     span: Span
+    outline: Any = None
 
     def at(self, *path: str | int) -> Span:
         """The span of the field at `path`, or of its nearest written ancestor."""
@@ -62,7 +64,7 @@ class Project(Frozen):
     """The project file's settings, and the documents of each kind by name. `merged` caches the merged versions."""
 
     name: str
-    settings: dict[str, Json]
+    settings: Mapping[str, Json]
     document: Document
     documents: Mapping[str, Mapping[str, Document]]
     merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict)
@@ -127,8 +129,8 @@ def _merged(document: Document, base: dict[str, Json], version: str, override: d
         name=document.name,
         version=version,
         fields=merge(base, override),
-        origins=Deferred(lambda: origins.noted.values),
-        keys=Deferred(lambda: origins.noted.keys),
+        origins=Deferred(lambda _: origins.noted.values),
+        keys=Deferred(lambda _: origins.noted.keys),
         document=document,
         span=document.key_at("versions", version),
     )
