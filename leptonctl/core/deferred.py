@@ -38,5 +38,8 @@ class Deferred(Mapping[K, V]):
     def __contains__(self, key: object) -> bool:
         return key in self._loaded()
 
+    def __reduce__(self) -> tuple[type[dict[K, V]], tuple[dict[K, V]]]:
+        return dict, (dict(self),)
+
     def __repr__(self) -> str:
         return repr(self._loaded())

@@ -1,6 +1,7 @@
 """A plan is the same, byte for byte, whatever the cache of outlines holds: after any edit, damaged, of another release, unwritable."""
 
 import json
+import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -196,6 +197,7 @@ def test_what_is_restored_equals_what_the_files_give(root: Path) -> None:
     restored = declared(root)
     assert (fresh.pop(), restored.pop()) == (0, 3)
     assert restored == fresh
+    assert pickle.loads(pickle.dumps(restored[0]["model/t@v2"].recipe)) == fresh[0]["model/t@v2"].recipe
     assert repr(restored[0]["model/t@v2"].recipe) == repr(fresh[0]["model/t@v2"].recipe)
 
 
