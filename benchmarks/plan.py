@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import many
@@ -58,7 +59,7 @@ def files(root: Path, count: int) -> None:
         (folder / f"m{number}.yaml").write_text(MODEL.format(number=number, alpha=1 + number / 1000))
 
 
-def terraform(root: Path, count: int, environment: Path) -> Sequence[str]:
+def terraform(root: Path, count: int, environment: Path) -> None:
     """A null resource for each version; the state is written as an apply leaves it."""
     provider = environment / "lib" / "terraform-provider-null_v2.1.2_x4"
     mirror = root / "mirror" / PROVIDER / "2.1.2" / "linux_amd64"
@@ -78,26 +79,22 @@ def terraform(root: Path, count: int, environment: Path) -> Sequence[str]:
     ]  # fmt: skip
     state = {"version": 4, "terraform_version": "1.0.3", "serial": 1, "lineage": "many", "outputs": {}, "resources": resources}
     (root / "terraform.tfstate").write_text(json.dumps(state))
-    command = str(environment / "bin" / "terraform")
-    cost((command, "init", "-no-color"), root)
-    return command, "plan", "-no-color", "-detailed-exitcode"
+    cost((str(environment / "bin" / "terraform"), "init", "-no-color"), root)
 
 
-def dvc(root: Path, count: int, environment: Path) -> Sequence[str]:
+def dvc(root: Path, count: int, environment: Path) -> None:
     """A stage for each version; the lock file is written as `dvc repro` leaves it."""
     (root / "data.csv").write_text(many.ROWS)
-    command = str(environment / "bin" / "dvc")
-    cost((command, "init", "--no-scm", "-q"), root)
+    cost((str(environment / "bin" / "dvc"), "init", "--no-scm", "-q"), root)
     data = {"path": "data.csv", "hash": "md5", "md5": hashlib.md5(many.ROWS.encode()).hexdigest(), "size": len(many.ROWS)}
     commands = {f"m{n}": f"python fit.py --alpha {1 + n / 1000}" for n in range(count)}
     stages = {name: {"cmd": cmd, "deps": ["data.csv"]} for name, cmd in commands.items()}
     (root / "dvc.yaml").write_text(json.dumps({"stages": stages}))
     locked = {name: {"cmd": cmd, "deps": [data]} for name, cmd in commands.items()}
     (root / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": locked}))
-    return command, "status"
 
 
-def doit(root: Path, count: int, environment: Path) -> Sequence[str]:
+def doit(root: Path, count: int, environment: Path) -> None:
     """A task for each version, all up to date."""
     (root / "data.csv").write_text(many.ROWS)
     (root / "dodo.py").write_text(
@@ -108,12 +105,11 @@ def doit(root: Path, count: int, environment: Path) -> Sequence[str]:
         '        yield {"name": str(n), "actions": [nothing], "file_dep": ["data.csv"],\n'
         '               "uptodate": [config_changed({"alpha": 1 + n / 1000, "task": "regression", "seed": 7})]}\n'
     )
-    command = str(environment / "bin" / "doit")
-    cost((command,), root)
-    return (command,)
+    cost((str(environment / "bin" / "doit"),), root)
 
 
-PEERS: dict[str, Callable[[Path, int, Path], Sequence[str]]] = {"terraform": terraform, "dvc": dvc, "doit": doit}
+ARGUMENTS = {"terraform": ("plan", "-no-color", "-detailed-exitcode"), "dvc": ("status",), "doit": ()}
+PEERS: dict[str, Callable[[Path, int, Path], None]] = {"terraform": terraform, "dvc": dvc, "doit": doit}
 
 
 def install(name: str, peers: Path) -> Path:
@@ -159,13 +155,30 @@ def in_turns(commands: dict[str, tuple[Sequence[str], Path]], runs: int, before:
         print(f"  {name:34} {cpu:8.2f} CPU s {wall:8.2f} s {memory:6.0f} MiB {cpu / first:8.2f} x", flush=True)
 
 
+def apart(set_up: Callable[[], None]) -> None:
+    """Set up in a process of its own: what is measured later would start with the peak memory of this one."""
+    child = os.fork()
+    if child == 0:
+        try:
+            set_up()
+        except BaseException as problem:  # noqa: BLE001
+            print(problem, file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != 0:
+        raise SystemExit("the set-up failed")
+
+
 def project(folder: Path, count: int, shape: Callable[[Path, int], None] = files) -> Path:
     """A project with everything in place."""
     root = folder / f"{shape.__name__}-{count}"
     root.mkdir()
-    shape(root, count)
-    many.PLACES.clear()
-    many.record(root)
+
+    def set_up() -> None:
+        shape(root, count)
+        many.record(root)
+
+    apart(set_up)
     return root
 
 
@@ -176,8 +189,9 @@ def compare(folder: Path, count: int, peers: Path, names: Sequence[str], runs: i
     for name in names:
         place = folder / f"{name}-{count}"
         place.mkdir()
-        command = PEERS[name](place, count, install(name, peers))
-        commands[" ".join((name, *command[1:2]))] = (command, place)
+        environment = install(name, peers)
+        apart(partial(PEERS[name], place, count, environment))
+        commands[" ".join((name, *ARGUMENTS[name][:1]))] = ((str(environment / "bin" / name), *ARGUMENTS[name]), place)
     print(f"{count} versions, nothing to do")
     in_turns(commands, runs)
     return root

@@ -1,10 +1,12 @@
 """The outlines of project files, kept in `.leptonctl/cache`, so that a plan reads again only what has changed.
 
 An outline holds for a file's content and for this very release. The file of all outlines may be lost, damaged or deleted at any time:
-what it does not have is computed. Whoever can write it can make a plan say anything, as with everything in `.leptonctl`.
+what it does not have is computed. It is not believed unless it was written here: a pull request may bring a file of this name. Who can
+run commands here can make a plan say anything, as with everything in `.leptonctl`.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -18,6 +20,7 @@ from leptonctl.kinds.outline import Outlines
 PACKAGE = Path(__file__).parent.parent
 SOURCES = ("core", "kinds", "language", "project", "providers", "spi")
 """The packages that decide what an outline says."""
+SEAL = 64
 LARGEST = 128 * 2**20
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Outlines)
@@ -26,12 +29,11 @@ _DECODER = msgspec.msgpack.Decoder(Outlines)
 def read_outlines(file: Path) -> Outlines:
     """The outlines of this release; none when there are none that can be used."""
     try:
-        if file.stat().st_size > LARGEST:
-            return Outlines()
-        data = file.read_bytes()
-        head, body = data[:64], memoryview(data)[64:]
-        # the mark is part of what is hashed: the outlines of another release do not fit
-        return _DECODER.decode(body) if head == _seal(body) else Outlines()
+        with file.open("rb") as opened:
+            info = os.fstat(opened.fileno())
+            data = opened.read() if info.st_size <= LARGEST else b""
+        body = memoryview(data)[SEAL:]
+        return _DECODER.decode(body) if data[:SEAL] == _seal(body, info.st_ino, info.st_mtime_ns) else Outlines()
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Outlines()
 
@@ -41,19 +43,22 @@ def write_outlines(file: Path, outlines: Outlines) -> None:
     body = _ENCODER.encode(outlines)
     if len(body) > LARGEST:
         return
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary, now = file.with_name(f".{file.name}.{os.getpid()}"), time.time_ns()
     with suppress(OSError):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_seal(body) + body)
+            with temporary.open("wb", buffering=0) as opened:
+                opened.write(_seal(body, os.fstat(opened.fileno()).st_ino, now) + body)
+                os.utime(opened.fileno(), ns=(now, now))
             temporary.replace(file)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
 
 
-def _seal(body: bytes | memoryview) -> bytes:
-    seal = sha256(_mark().encode())
+def _seal(body: bytes | memoryview, inode: int, modified: int) -> bytes:
+    """What makes the outlines those of this release, and of this very file: one that came with a checkout has another inode and time."""
+    seal = sha256(f"{inode} {modified} {_mark()}".encode())
     seal.update(body)
     return seal.hexdigest().encode()
 

@@ -1,8 +1,10 @@
 """A plan is the same, byte for byte, whatever the cache of outlines holds: after any edit, damaged, of another release, unwritable."""
 
 import json
+import os
 import pickle
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,11 +147,11 @@ def answers(root: Path) -> list[str]:
 
 def without_cache(root: Path, answer: Callable[[Path], Any]) -> Any:
     """The answer without outlines; those that are there stay."""
-    kept = cache_of(root).read_bytes() if cache_of(root).exists() else None
-    cache_of(root).unlink(missing_ok=True)
+    if not cache_of(root).exists():
+        return answer(root)
+    kept = cache_of(root).replace(root / "kept")  # written anew, it would not be believed
     found = answer(root)
-    if kept is not None:
-        cache_of(root).write_bytes(kept)
+    kept.replace(cache_of(root))
     return found
 
 
@@ -203,19 +205,42 @@ def test_what_is_restored_equals_what_the_files_give(root: Path) -> None:
 
 def test_a_cache_that_cannot_be_used_is_as_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = answers(root)
-    data = cache_of(root).read_bytes()
+    data, times = cache_of(root).read_bytes(), cache_of(root).stat()
+
+    def files_of(content: bytes) -> int:
+        cache_of(root).write_bytes(content)
+        os.utime(cache_of(root), ns=(times.st_atime_ns, times.st_mtime_ns))
+        return len(outlines.read_outlines(cache_of(root)).files)
+
+    assert files_of(data) == 3
     for place in range(0, len(data), len(data) // 20):
-        cache_of(root).write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
-        assert outlines.read_outlines(cache_of(root)).files == {}
-        cache_of(root).write_bytes(data[:place])
-        assert outlines.read_outlines(cache_of(root)).files == {}
+        assert files_of(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]) == 0
+        assert files_of(data[:place]) == 0
     assert answers(root) == expected
-    assert cache_of(root).read_bytes() == data  # written anew
+    assert cache_of(root).read_bytes()[64:] == data[64:]  # written anew
     monkeypatch.setattr(outlines, "__version__", "9.9")
     assert outlines.read_outlines(cache_of(root)).files == {}
     assert answers(root) == expected
     assert cache_of(root).read_bytes()[64:] == data[64:]
     assert outlines.read_outlines(cache_of(root)).files
+
+
+def test_a_cache_that_came_with_the_checkout_is_not_believed(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    answers(root)
+    clone = tmp_path_factory.mktemp("clone") / "project"
+    shutil.copytree(root, clone)  # with the times of all files
+    assert cache_of(clone).stat().st_mtime_ns == cache_of(root).stat().st_mtime_ns
+    assert outlines.read_outlines(cache_of(clone)).files == {}
+    # in its own place, too, once another file has its name or another time
+    data, now = cache_of(root).read_bytes(), cache_of(root).stat().st_mtime_ns
+    os.utime(cache_of(root), ns=(now, now + 1))
+    assert outlines.read_outlines(cache_of(root)).files == {}
+    os.utime(cache_of(root), ns=(now, now))
+    assert outlines.read_outlines(cache_of(root)).files
+    (root / "planted").write_bytes(data)
+    os.utime(root / "planted", ns=(now, now))
+    (root / "planted").replace(cache_of(root))
+    assert outlines.read_outlines(cache_of(root)).files == {}
 
 
 @pytest.mark.parametrize("what", ["folder", "directory"])
