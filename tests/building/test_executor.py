@@ -224,9 +224,10 @@ def test_a_second_worker_is_started_only_when_tasks_wait_for_longer_than_it_take
 def test_a_second_worker_that_died_is_replaced_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "LEAST_WAIT_S", 0.0)
     with open_executor(project, parallelism=2) as executor:
-        executor.submit(task("one", "sleep"))
-        executor.submit(task("two", "sleep"))
-        pids = [first_progress(executor).iteration, first_progress(executor).iteration]
+        pids = []
+        for name in ("one", "two"):
+            executor.submit(task(name, "sleep"))
+            pids.append(first_progress(executor).iteration)
         monkeypatch.setattr(local, "LEAST_WAIT_S", 30.0)
         executor.submit(task("three", "echo", text="x"))
         os.kill(pids[0] or 0, signal.SIGKILL)
