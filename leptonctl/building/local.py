@@ -14,12 +14,42 @@ from leptonctl.storage.durable import make_folder, sweep
 
 GRACE_S = 1.0
 PARALLELISM = 2
+WAIT_FACTOR, LEAST_WAIT_S, MOST_WAIT_S = 3.0, 2.0, 10.0
+"""Tasks wait three times as long as a worker's first task took, but within these bounds, before another worker is started."""
+LEAST_POLL_S = 0.01
 LOG_AGE_S = 7 * 86_400.0
 CANCELLED = "It was stopped on request."
 
 
+class Patience:
+    """When one more worker pays: after tasks have waited for longer than it takes a worker to import what it needs.
+
+    The first task of a worker is the measure, since it contains the imports: ten small fits are done before another worker could begin.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._waited = 0.0
+        self._limit = LEAST_WAIT_S
+
+    def first_took(self, seconds: float) -> None:
+        """Take the duration of a worker's first task as the measure."""
+        self._limit = min(max(WAIT_FACTOR * seconds, LEAST_WAIT_S), MOST_WAIT_S)
+
+    def left(self, *, waiting: bool) -> float:
+        """For how many seconds more tasks have to wait; 0 starts the count anew. `waiting`: a task waits, from now or still."""
+        now = time.monotonic()
+        self._waited += now - self._since if self._since is not None else 0.0
+        self._since = now if waiting else None
+        left = self._limit - self._waited
+        if left > 0 or not waiting:
+            return max(left, LEAST_POLL_S)
+        self._waited = 0.0
+        return 0.0
+
+
 class LocalExecutor:
-    """At most `parallelism` workers, each started when it is first needed and used for many tasks."""
+    """At most `parallelism` workers, each started when it pays and used for many tasks."""
 
     def __init__(self, place: Workplace) -> None:
         self._greeting = Greeting(project=os.fsencode(place.project.absolute()), store=place.store)
@@ -28,6 +58,8 @@ class LocalExecutor:
         self._queue: deque[Task] = deque()
         self._slots: list[Slot] = []
         self._started = 0
+        self._wanted = 1
+        self._patience = Patience()
         self._ready: list[Outcome] = []
 
     def submit(self, task: Task) -> None:
@@ -38,7 +70,7 @@ class LocalExecutor:
         deadline = time.monotonic() + timeout
         while not self._ready and (self._queue or any(slot.task for slot in self._slots)):
             wait = max(0.0, deadline - time.monotonic())
-            if not self._listen(wait) and wait == 0.0:
+            if not self._listen(min(wait, self._hand_out())) and wait == 0.0:
                 break
         outcomes, self._ready = self._ready, []
         return outcomes
@@ -69,14 +101,22 @@ class LocalExecutor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _hand_out(self) -> None:
+    def _hand_out(self) -> float:
+        """Give tasks to idle workers, and return for how long to wait for another one that would pay."""
         while self._queue:
             slot = next((slot for slot in self._slots if slot.task is None), None)
-            if slot is None and len(self._slots) < self._parallelism:
+            if slot is None and len(self._slots) < self._wanted:
                 slot = self._start()
-            if slot is None:
-                return
-            slot.give(self._queue.popleft())
+            if slot is not None:
+                slot.give(self._queue.popleft())
+            elif self._wanted == self._parallelism:
+                break
+            elif (left := self._patience.left(waiting=True)) > 0:
+                return left
+            else:
+                self._wanted += 1
+        self._patience.left(waiting=False)
+        return MOST_WAIT_S
 
     def _start(self) -> Slot:
         if self._started == 0:
@@ -109,6 +149,8 @@ class LocalExecutor:
         if isinstance(message, ProgressMessage):
             self._ready.append(_progressed(message))
             return
+        if slot.served == 0:
+            self._patience.first_took(message.seconds)
         slot.task, slot.served = None, slot.served + 1
         self._ready.append(_failed(message) if isinstance(message, FailedMessage) else _completed(message))
 

@@ -32,7 +32,7 @@ def _reading(ready: Ready) -> dict[str, Json]:
     """What a step read and with which inputs: once it is no longer declared, nothing else says what its artifacts hold."""
     if not ready.needs:
         return {}
-    return {"read": {role: result.key for role, result in ready.needs.items()}, "inputs": ready.planned.step.inputs}
+    return {"read": {role: result.key for role, result in ready.needs.items()}, "inputs": dict(ready.planned.step.inputs)}
 
 
 def _origin(owner: Owner) -> dict[str, Json]:

@@ -49,7 +49,7 @@ def _step(step: Step, key: str | None, result: Result | None) -> Json:
 
 def _fields(node: Node) -> Iterator[dict[str, Json]]:
     """The leaves of the recipe, each with its place in the YAML if it has one."""
-    queue: list[tuple[Path, Json]] = [((), node.recipe)]
+    queue: list[tuple[Path, Json]] = [((), dict(node.recipe))]
     while queue:
         path, value = queue.pop(0)
         if isinstance(value, dict) and value:

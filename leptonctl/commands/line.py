@@ -161,7 +161,8 @@ def _explain(session: Session, settled: Settled, state: State | None, changes: S
     declarations = {c.address: current[c.address].declaration for c in changes if c.action == "update" and c.address in current}
     recipes = session.recipes(set(declarations.values())) if declarations else {}
     explained = (with_becauses(c, settled.by_address.get(c.address), recipes.get(declarations.get(c.address, ""))) for c in changes)
-    traced = (variable_becauses(change, session.documents) for change in explained)
+    # the documents as written are read only for what changed
+    traced = (variable_becauses(change, session.documents) if change.because else change for change in explained)
     placed = tuple(_placed(change, environments(session.declarations)) for change in traced)
     if state is None:
         return placed

@@ -44,7 +44,7 @@ def check_step(what: str, step: Step, recorded: Result, needs: Mapping[str, Resu
 
     run = {"evaluate": evaluate.run, "compare": compare.run}[step.op]
     try:
-        produced = run(step.inputs, needs, Bench(project=Path(), artifacts=artifacts, progress=_silent))
+        produced = run(dict(step.inputs), needs, Bench(project=Path(), artifacts=artifacts, progress=_silent))
     except (ProviderError, KeyError, ValueError) as problem:
         return Check(what=what, ok=False, detail=f"cannot be computed again: {problem}")
     return check_outputs(what, recorded, produced.outputs, comparable=not changes_since([recorded.provenance], provenance()))

@@ -16,16 +16,20 @@ from leptonctl.core.state import Author, Recipe, State
 from leptonctl.core.values import Document, Ops
 from leptonctl.kinds.checking import check
 from leptonctl.kinds.kind import Declarations, Kind, declare
+from leptonctl.kinds.outline import KIND as OUTLINED
+from leptonctl.kinds.outline import Outlines, outlines_of, variables_digest
 from leptonctl.kinds.project import Settings, settings
+from leptonctl.kinds.restore import fill, restore_documents, restore_versions
 from leptonctl.kinds.table import KINDS, OPS
 from leptonctl.language.load import load
-from leptonctl.language.resolve import Project, resolve
+from leptonctl.language.resolve import PROJECT, Project, resolve
 from leptonctl.language.template import render
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
-from leptonctl.project.files import find_root, odd_file, read_project
+from leptonctl.project.files import Files, find_root, odd_file, read_project
 from leptonctl.project.observe import source_facts
+from leptonctl.project.outlines import read_outlines, write_outlines
 from leptonctl.project.schemas import load_schema
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.platforms import Say, Site, placement
@@ -82,13 +86,14 @@ class Session:
     # --- what is written -------------------------------------------------------------------------------------------
 
     @cached_property
-    def _read(self) -> tuple[dict[str, str], tuple[Diagnostic, ...]]:
-        return read_project(self.root)
+    def files(self) -> Files:
+        """The project's YAML files."""
+        return read_project(self.root, {file: one.text for file, one in self._outlines.files.items()})
 
     @property
     def sources(self) -> Mapping[str, str]:
         """The contents of the project's YAML files, by path."""
-        return self._read[0]
+        return self.files.texts
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
@@ -98,8 +103,47 @@ class Session:
     @cached_property
     def loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
         """The documents as written, and what is wrong with the files."""
-        documents, problems = load(self.sources, tuple(self.kinds))
-        return documents, (*self._read[1], *problems)
+        documents, problems = load(self.sources, tuple(self.kinds), self._restored)
+        return documents, (*self.files.problems, *problems)
+
+    @cached_property
+    def _outlines(self) -> Outlines:
+        """What the cache knows of the files. Nothing where a package of other people's decides what a model is."""
+        return read_outlines(self.cache / "outlines") if self._has_outlines else Outlines()
+
+    @cached_property
+    def _has_outlines(self) -> bool:
+        return self.kinds.get(OUTLINED) is KINDS[OUTLINED] and not self.catalog.extended
+
+    @cached_property
+    def _restored(self) -> dict[str, tuple[Document, ...]]:
+        """The documents of files that are as an earlier command found them, as written."""
+        kinds, files = tuple(self.kinds), self.files
+        known = {file: one for file, one in self._outlines.files.items() if files.digests.get(file) == one.text}
+        if any(one.vars for one in known.values()):
+            others, _ = load({file: text for file, text in files.texts.items() if file not in known}, kinds)
+            variables = variables_digest(others)
+            known = {file: one for file, one in known.items() if one.vars in ("", variables)}
+        return {file: restore_documents(file, files.texts[file], one, kinds) for file, one in known.items()}
+
+    def fill(self, documents: tuple[Document, ...]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+        """The documents with templates filled in, and what is wrong with the templates. Of a restored one it is known that nothing is."""
+        rest, problems = render(document for document in documents if document.outline is None)
+        filled = iter(rest)
+        project = next((document for document in rest if document.kind == PROJECT), None)
+
+        def one(document: Document) -> Document:
+            if document.outline is None:
+                return next(filled)
+            uses_variables = self._outlines.files[document.file].vars
+            return fill(document, project) if uses_variables and project is not None else document
+
+        return tuple(map(one, documents)), problems
+
+    def mistakes(self, documents: tuple[Document, ...]) -> tuple[Diagnostic, ...]:
+        """What is wrong with the filled documents according to the schemas. Of a restored one it is known that nothing is."""
+        unknown = tuple(document for document in documents if document.outline is None)
+        return check(unknown, self.kinds, self.schemas, load_checks())
 
     @cached_property
     def schemas(self) -> Mapping[str, dict[str, Any]]:
@@ -112,15 +156,17 @@ class Session:
         documents, problems = self.loaded
         if has_errors(problems):
             return documents, problems
-        documents, unfilled = render(documents)
+        documents, unfilled = self.fill(documents)
         if has_errors(unfilled):
             return documents, (*problems, *unfilled)
-        return documents, (*problems, *unfilled, *check(documents, self.kinds, self.schemas, load_checks()))
+        return documents, (*problems, *unfilled, *self.mistakes(documents))
 
     def only_with(self, documents: tuple[Document, ...]) -> "Session":
         """A session of the same project in which these checked documents are all there is: `validate` goes on with the sound ones."""
         part = self.reopen()
-        part.__dict__["checked"] = (documents, ())  # what the property would compute
+        # what the properties would compute; of a file without some of its documents no outline may be kept
+        part.__dict__.update(checked=(documents, ()), files=self.files, catalog=self.catalog)
+        part.__dict__.update(_outlines=self._outlines, _has_outlines=False)
         return part
 
     # --- what is declared ------------------------------------------------------------------------------------------
@@ -130,7 +176,9 @@ class Session:
         """The documents by kind and name."""
         documents, problems = self.checked
         refuse(problems)
-        return resolve(documents)
+        project = resolve(documents)
+        project.merged.update({(d.kind, d.name): restore_versions(d, self._outlines.shapes) for d in documents if d.outline is not None})
+        return project
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -147,7 +195,21 @@ class Session:
     @cached_property
     def declared(self) -> tuple[Declarations, tuple[Diagnostic, ...]]:
         """Everything declared, with its diagnostics."""
-        return declare(self.kinds.values(), self.project, self.catalog, self.facts)
+        declarations, problems = declare(self.kinds.values(), self.project, self.catalog, self.facts)
+        if not has_errors(problems):
+            self._remember(declarations, problems)
+        return declarations, problems
+
+    def _remember(self, declarations: Declarations, problems: tuple[Diagnostic, ...]) -> None:
+        """Keep the outlines of what is declared, if they are not those that are kept already."""
+        if not self._has_outlines:
+            return
+        documents, found = self.checked
+        troubled = {problem.span.file for problem in (*found, *problems) if problem.span is not None}
+        texts = {file: (text, self.files.digests[file]) for file, text in self.files.texts.items()}
+        outlines = outlines_of(documents, troubled, declarations, texts, self._outlines)
+        if outlines != self._outlines:
+            write_outlines(self.cache / "outlines", outlines)
 
     @property
     def declarations(self) -> Declarations:

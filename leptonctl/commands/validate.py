@@ -9,13 +9,10 @@ from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.checking import check
 from leptonctl.kinds.environment import environments
 from leptonctl.kinds.rules import unpinned
 from leptonctl.kinds.table import KINDS
 from leptonctl.language.resolve import PROJECT
-from leptonctl.language.template import render
-from leptonctl.project.compiled import load_checks
 from leptonctl.project.schemas import load_schema
 
 REFERENCES = ("unknown-dataset", "unknown-model", "unknown-dataset-version", "unknown-version")
@@ -27,27 +24,36 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
 
     A stage goes on with the documents that the stages before it found sound, so that independent mistakes come at once.
     """
+    if not any(document.kind == PROJECT for document in session.loaded[0]):
+        return session.loaded[1]
+    if has_errors(session.checked[1]):
+        return _independent(session)
+    declarations, errors = session.declared
+    found = (*session.checked[1], *errors, *unpinned(environments(declarations).values()))
+    return found if has_errors(errors) else (*found, *local_states(session))
+
+
+def _independent(session: Session) -> tuple[Diagnostic, ...]:
+    """What is wrong with a project in which some document is not sound by itself."""
     documents, problems = session.loaded
     unread = has_errors(problems)
-    if not any(document.kind == PROJECT for document in documents):
-        return problems
-    filled, unfilled = render(documents)
+    filled, unfilled = session.fill(documents)
     sound = _sound(filled, (*problems, *unfilled))
-    mistakes = check(sound, session.kinds, session.schemas, load_checks())
+    mistakes = session.mistakes(sound)
     problems = (*problems, *unfilled, *mistakes)
     sound = _sound(sound, mistakes)
     # in a file that cannot be read there may be anything that a document names
     if unread or not any(document.kind == PROJECT for document in sound):
         return problems
-    part = session.only_with(sound)
-    declarations, errors = part.declared
+    declarations, errors = session.only_with(sound).declared
     left_out = {(d.kind, d.name) for d in documents} - {(d.kind, d.name) for d in sound}
-    found = (*problems, *_own(errors, left_out, session), *unpinned(environments(declarations).values()))
-    return found if has_errors((*problems, *errors)) else (*found, *local_states(session))
+    return (*problems, *_own(errors, left_out, session), *unpinned(environments(declarations).values()))
 
 
-def _sound(documents: Iterable[Document], problems: Iterable[Diagnostic]) -> tuple[Document, ...]:
+def _sound(documents: tuple[Document, ...], problems: tuple[Diagnostic, ...]) -> tuple[Document, ...]:
     """The documents without an error. A problem belongs to the last document that begins above it."""
+    if not has_errors(problems):
+        return documents
     by_file: dict[str, list[Document]] = defaultdict(list)
     for document in sorted(documents, key=_first_line):
         by_file[document.file].append(document)

@@ -54,7 +54,7 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         folds = session.store.results(filter(None, [settled.keys.of(node.address, "cross_validate")]))
         recorded = dict(results)
         recorded.update(("cross_validate", result) for result in folds.values())
-        verdict = proof.rebuild({op: (steps[op].inputs, result) for op, result in recorded.items()}, session.store, session.root)
+        verdict = proof.rebuild({op: (dict(steps[op].inputs), result) for op, result in recorded.items()}, session.store, session.root)
         checks += [
             check_outputs(what, recorded[op], verdict.outputs[op], comparable=True, part=part)
             for op, what, part in (("export", "parity", "parity"), ("cross_validate", "cross-validation", ""))

@@ -54,7 +54,7 @@ def _dataset(session: Session, version: BuiltVersion) -> str:
 def _digest(session: Session, document: Document, name: str, entry: dict[str, Json]) -> str | None:
     """The digest that the entry would have as the only version of the model; None when it is not valid."""
     project = session.project
-    alone = replace(document, value={**document.value, "versions": {name: entry}})
+    alone = replace(document, value={**document.value, "versions": {name: entry}}, outline=None)
     changed = replace(project, documents={**project.documents, "Model": {document.name: alone}}, merged={})
     versions, _ = versions_of(changed, datasets(session.declarations), session.catalog)
     model = versions.get(f"{document.name}@{name}")

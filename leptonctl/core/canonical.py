@@ -6,10 +6,21 @@ so no two values share an encoding. A float is written as the shortest decimal t
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from leptonctl.core.values import Json
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False)
+
+def _as_dict(value: object) -> dict[object, object]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    msg = f"{type(value).__name__} is not a JSON value"
+    raise TypeError(msg)
+
+
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, check_circular=False, default=_as_dict
+)
 
 
 def encode(value: Json) -> bytes:

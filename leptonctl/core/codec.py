@@ -6,6 +6,7 @@ read. A reader ignores unknown fields and fills in the defaults of absent ones.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -89,7 +90,7 @@ def convert(value: Json, kind: type[T]) -> T:
 
 def plain(value: object) -> Any:
     """A record as a JSON value, for views."""
-    return msgspec.to_builtins(value, order="deterministic")
+    return msgspec.to_builtins(value, order="deterministic", enc_hook=_as_dict)
 
 
 def require_checksum(data: bytes) -> None:
@@ -121,7 +122,14 @@ def _is_intact(data: bytes) -> bool:
     return data[-TRAILER:] == b'%s%s"}' % (_MARK, _checksum(data[:-TRAILER]))
 
 
-_ENCODER = msgspec.json.Encoder(order="deterministic")
+def _as_dict(value: object) -> dict[object, object]:
+    """A mapping of a type that msgspec does not know."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise NotImplementedError
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic", enc_hook=_as_dict)
 
 
 class _Format(msgspec.Struct):

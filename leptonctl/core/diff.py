@@ -63,7 +63,7 @@ def with_becauses(change: Change, node: Node | None, recipe: Recipe | None) -> C
 
 def becauses(before: Recipe, node: Node) -> Iterator[Because]:
     """The fields of the recipe that changed, each with the span where the new value (or its nearest parent) is written."""
-    for path, old, new in leaves(dict(before.recipe), node.recipe):
+    for path, old, new in leaves(dict(before.recipe), dict(node.recipe)):
         yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
 
 
@@ -71,7 +71,7 @@ def notes_becauses(before: Recipe, node: Node) -> Iterator[Because]:
     """The notes that changed, each with the span where it is written."""
     if node.effect:
         return
-    for path, old, new in leaves(dict(before.notes), node.notes):
+    for path, old, new in leaves(dict(before.notes), dict(node.notes)):
         yield Because(path=dotted(path), before=old, after=new, span=span_of(node, path))
 
 

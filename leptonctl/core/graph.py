@@ -100,7 +100,7 @@ def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -
     if step.own is None:
         return ""
     contents: dict[str, Json] = {role: identity(result, ops[result.op]) for role, result in needs.items()}
-    return digest({"op": step.op, "own": step.own, "needs": contents})
+    return digest({"op": step.op, "own": dict(step.own), "needs": contents})
 
 
 def identity(result: Result, op: Op) -> str:

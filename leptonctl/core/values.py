@@ -1,7 +1,7 @@
 """The nouns of the pipeline as frozen values. Owns no behaviour beyond small pure look-ups."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from leptonctl.core.frozen import Frozen, field
 
@@ -16,16 +16,17 @@ Place: TypeAlias = tuple[str, str]
 Action: TypeAlias = Literal["create", "update", "remove", "forget", "keep"]
 
 
-def value_at(value: Json, path: Path) -> Json:
+def value_at(value: Json | Mapping[str, Json], path: Path) -> Json:
     """The part of a JSON value at a path; None when it is absent."""
+    here: Any = value
     for part in path:
-        if isinstance(value, dict) and isinstance(part, str):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
+        if isinstance(here, Mapping) and isinstance(part, str):
+            here = here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            here = here[part]
         else:
             return None
-    return value
+    return cast("Json", here)
 
 
 class Span(Frozen):
@@ -41,15 +42,16 @@ class Document(Frozen):
     """One YAML document with a `kind:`, as plain JSON values with the span of every key and value.
 
     `keys[path]` is where the key (or list item) at `path` is written, `values[path]` where its value is.
-    The empty path is the document itself.
+    The empty path is the document itself. `outline`: what an earlier command made of each version of the same text, in order.
     """
 
     kind: str
     name: str
     file: str
-    value: dict[str, Json]
+    value: Mapping[str, Json]
     keys: Mapping[Path, Span]
     values: Mapping[Path, Span]
+    outline: Sequence[Any] | None = None
 
     def at(self, *path: str | int) -> Span:
         """The span of the value at `path`, or of its nearest written ancestor."""
@@ -99,10 +101,10 @@ class Step(Frozen):
     address: str
     key: str | None
     spec: str
-    fields: dict[str, Json] = field(default_factory=dict)
+    fields: Mapping[str, Json] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
-    own: dict[str, Json] | None = None
-    inputs: dict[str, Json] = field(default_factory=dict)
+    own: Mapping[str, Json] | None = None
+    inputs: Mapping[str, Json] = field(default_factory=dict)
     needs: Mapping[str, Place] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     kin: str = ""
@@ -126,14 +128,14 @@ class Node(Frozen):
     address: str
     digest: str
     declaration: str
-    recipe: dict[str, Json]
+    recipe: Mapping[str, Json]
     origins: Mapping[Path, Span]
     span: Span
     steps: tuple[Step, ...] = ()
     needs: tuple[str, ...] = ()
     effect: bool = False
     version: str | None = None
-    notes: dict[str, Json] = field(default_factory=dict)
+    notes: Mapping[str, Json] = field(default_factory=dict)
 
     def step(self, name: str) -> Step:
         """The step of this name. Raises StopIteration when there is none."""

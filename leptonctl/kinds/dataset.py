@@ -5,6 +5,7 @@ from typing import cast
 
 from leptonctl.core import address
 from leptonctl.core.canonical import digest
+from leptonctl.core.deferred import Deferred
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.graph import declaration
@@ -164,9 +165,9 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
     return Node(
         address=dataset.address,
         digest=step.key,
-        declaration=declaration(step.fields, notes, [step]),
+        declaration=declaration(dict(step.fields), notes, [step]),
         recipe=step.fields,
-        origins=recipe_origins(declared),
+        origins=Deferred(recipe_origins, declared),
         span=declared.span,
         steps=(step,),
         notes=notes,

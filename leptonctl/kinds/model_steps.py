@@ -1,10 +1,11 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
 from leptonctl.core.canonical import digest
+from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration
 from leptonctl.core.manifest import GRAPH_FILE
-from leptonctl.core.values import Json, Node, Place, Step
+from leptonctl.core.values import Json, Node, Path, Place, Span, Step
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_version import Model
 
@@ -23,7 +24,7 @@ def node(model: Model, dataset_key: str) -> Node:
     steps = (*(() if shared else (prepare,)), train, export, *evaluations)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
-        "data": prepare.fields,
+        "data": dict(prepare.fields),
         **model.train_key_fields,
         "export": {"opset": model.opset},
     }
@@ -32,22 +33,27 @@ def node(model: Model, dataset_key: str) -> Node:
             "metrics": list(model.metrics), "cross_validation": model.folds, "positive": model.positive, "average": model.average,
         },
     }  # fmt: skip
-    origins = dict(model.declared.origins)
-    origins.update(recipe_origins(model.dataset.declared, ("data",)))
-    origins[("data",)] = model.declared.at("dataset")
-    if ("data", "target") in origins:
-        origins[("target",)] = origins["data", "target"]
     return Node(
         address=model.address,
         digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),
         declaration=declaration(recipe, notes, steps),
         recipe=recipe,
-        origins=origins,
+        origins=Deferred(_origins, model),
         span=model.declared.span,
         steps=steps,
         needs=(model.dataset.address,),
         notes=notes,
     )
+
+
+def _origins(model: Model) -> dict[Path, Span]:
+    """Where the fields of the recipe are written: those of the data in the dataset."""
+    origins = dict(model.declared.origins)
+    origins.update(recipe_origins(model.dataset.declared, ("data",)))
+    origins[("data",)] = model.declared.at("dataset")
+    if ("data", "target") in origins:
+        origins[("target",)] = origins["data", "target"]
+    return origins
 
 
 def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: Step) -> Step:
@@ -83,10 +89,10 @@ def _steps(model: Model, rows: Place) -> list[Step]:
         "task": model.task,
         "opset": model.opset,
         "tolerance": None,
-        "train": model.train,
+        "train": dict(model.train),
         "privacy": model.dataset.inputs["privacy"],
     }
-    own: dict[str, Json] = {"opset": model.opset, "train": model.train_key_fields, "privacy": model.dataset.inputs["privacy"]}
+    own: dict[str, Json] = {"opset": model.opset, "train": dict(model.train_key_fields), "privacy": model.dataset.inputs["privacy"]}
     export = Step(
         name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
         inputs=inputs, needs={**data, "train": train.place}, kin=kin,
@@ -103,6 +109,6 @@ def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**scoring, "train": model.train_key_fields}, inputs={**scoring, "seed": model.train["seed"], "train": model.train},
+        own={**scoring, "train": dict(model.train_key_fields)}, inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
         needs={"prepare": rows}, kin=str(model.train["algorithm"]),
     )  # fmt: skip

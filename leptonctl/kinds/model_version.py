@@ -1,12 +1,12 @@
 """From Model documents to resolved versions: checks references, parameters and columns, and fills in defaults. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.core import address
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.values import Json, Step
+from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.model_columns import features_of, preprocess_of
 from leptonctl.kinds.settings import with_defaults, without_defaults
@@ -21,15 +21,16 @@ Origin: TypeAlias = Literal["trained", "imported", "command"]
 class Model(Frozen):
     """One resolved model version: the train payload with all defaults, and how it is evaluated.
 
-    `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect.
+    `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect. `recalled`: the digest of the dataset's
+    node -> the node of this version, if an earlier command made it of the same; None when it has to be made.
     """
 
     address: str
     declared: Declared
     dataset: Dataset
     task: str
-    train: dict[str, Json]
-    train_key_fields: dict[str, Json]
+    train: Mapping[str, Json]
+    train_key_fields: Mapping[str, Json]
     opset: int
     metrics: tuple[str, ...]
     folds: int | None
@@ -37,6 +38,7 @@ class Model(Frozen):
     average: Json
     origin: Origin = "trained"
     warnings: tuple[Diagnostic, ...] = ()
+    recalled: Callable[[str], Node | None] | None = None
 
     @property
     def prepare(self) -> Step:
@@ -48,13 +50,22 @@ class Model(Frozen):
         return {"task": self.task, "positive": self.positive, "average": self.average}
 
 
-def versions_of(project: Project, datasets: Mapping[str, Dataset], catalog: Catalog) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
-    """All model versions by `name@version`, and what is wrong with them."""
+def _unknown(_: Declared) -> None:
+    return None
+
+
+def versions_of(
+    project: Project, datasets: Mapping[str, Dataset], catalog: Catalog, recall: Callable[[Declared], Model | None] = _unknown
+) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
+    """All model versions by `name@version`, and what is wrong with them. `recall`: what is known of a version that is sound."""
     versions: dict[str, Model] = {}
     problems: dict[Diagnostic, None] = {}
     for document in project.of("Model").values():
         for declared in project.versions(document):
-            model, errors = _model(declared, datasets, project, catalog)
+            if (recalled := recall(declared)) is not None:
+                versions[f"{declared.name}@{declared.version}"] = recalled
+                continue
+            model, errors = version_of(declared, datasets, project, catalog)
             problems.update(dict.fromkeys(errors))
             if model is not None:
                 problems.update(dict.fromkeys(model.warnings))
@@ -62,9 +73,10 @@ def versions_of(project: Project, datasets: Mapping[str, Dataset], catalog: Cata
     return versions, tuple(problems)
 
 
-def _model(
+def version_of(
     declared: Declared, datasets: Mapping[str, Dataset], project: Project, catalog: Catalog
 ) -> tuple[Model | None, list[Diagnostic]]:
+    """One model version, None when it is not sound, and what is wrong with it."""
     fields = declared.fields
     problems: list[Diagnostic] = []
     task = _task(declared, catalog, problems)
@@ -192,7 +204,6 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
 
 def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Project, problems: list[Diagnostic]) -> Dataset | None:
     reference = declared.fields.get("dataset")
-    span = declared.at("dataset")
     if not isinstance(reference, str):
         detail = "`dataset` is missing: what the model learns from"
         problems.append(
@@ -208,7 +219,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "unknown-dataset",
                 "Model names a dataset that is not declared",
                 "no document `kind: Dataset` has this name",
-                span=span,
+                span=declared.at("dataset"),
                 hint=hint,
             )
         )
@@ -222,7 +233,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "missing-dataset-version",
                 "Model names no dataset version",
                 f"dataset {name} has {len(known)} versions",
-                span=span,
+                span=declared.at("dataset"),
                 hint=f"write `dataset: {name}@{next(reversed(known))}`" if known else "",
             )
         )
@@ -234,7 +245,7 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
                 "unknown-dataset-version",
                 "Model names a dataset version that is not declared",
                 detail,
-                span=span,
+                span=declared.at("dataset"),
                 hint=did_you_mean(version, known),
             )
         )

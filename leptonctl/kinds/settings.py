@@ -30,10 +30,10 @@ def without_defaults(values: Mapping[str, Json], schemas: Mapping[str, Any]) -> 
 
 def _typed(value: Json, schema: Mapping[str, Any]) -> Json:
     """An integer as a float where the schema allows numbers but not integers, so that 1 and 1.0 are one value."""
+    if type(value) is not int:
+        return value
     types: set[str] = set()
     for alternative in (schema, *schema.get("anyOf", ())):
         type_ = alternative.get("type", [])
         types.update([type_] if isinstance(type_, str) else type_)
-    if isinstance(value, int) and not isinstance(value, bool) and "number" in types and "integer" not in types:
-        return float(value)
-    return value
+    return float(value) if "number" in types and "integer" not in types else value

@@ -4,6 +4,7 @@ An entry has no effect once the schema of its kind knows the key or value. It is
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Literal, TypeAlias, cast
 
 from leptonctl.core.diagnostic import Diagnostic, error
@@ -100,14 +101,32 @@ NOT_YET: tuple[NotYet, ...] = (
 
 def unbuilt(document: Document) -> Iterator[Diagnostic]:
     """An error for each use of what is not implemented."""
-    for entry in NOT_YET:
-        if entry.kind == document.kind and not _offered(BASE[entry.kind], entry):
-            prefixes: list[tuple[str, ...]] = [(), ("versions", "*")] if document.kind in VERSIONED else [()]
-            for prefix in prefixes:
-                for path, value in _matches(document.value, (*prefix, *entry.parts), ()):
-                    if _applies(entry, value):
-                        span = document.at(*path) if entry.values else document.key_at(*path)
-                        yield error("not-available", "This is not implemented yet", entry.detail, span=span, hint=entry.hint)
+    written = _keys(document)
+    for entry, parts in _pending(document.kind):
+        if parts[0] not in written:
+            continue
+        prefixes: list[tuple[str, ...]] = [(), ("versions", "*")] if document.kind in VERSIONED else [()]
+        for prefix in prefixes:
+            for path, value in _matches(dict(document.value), (*prefix, *parts), ()):
+                if _applies(entry, value):
+                    span = document.at(*path) if entry.values else document.key_at(*path)
+                    yield error("not-available", "This is not implemented yet", entry.detail, span=span, hint=entry.hint)
+
+
+@cache
+def _pending(kind: str) -> tuple[tuple[NotYet, tuple[str, ...]], ...]:
+    """The entries of a kind that its schema does not know, each with the parts of its path."""
+    return tuple((entry, entry.parts) for entry in NOT_YET if entry.kind == kind and not _offered(BASE[kind], entry))
+
+
+def _keys(document: Document) -> set[str]:
+    """The keys of the document and of its versions."""
+    keys = set(document.value)
+    versions = document.value.get("versions") if document.kind in VERSIONED else None
+    for version in versions.values() if isinstance(versions, dict) else ():
+        if isinstance(version, dict):
+            keys |= version.keys()
+    return keys
 
 
 def _applies(entry: NotYet, value: Json) -> bool:
@@ -126,7 +145,7 @@ def _matches(value: Json, parts: tuple[str, ...], at: Path) -> Iterator[tuple[Pa
     first, rest = parts[0], parts[1:]
     items: list[tuple[str | int, Json]] = []
     if isinstance(value, dict):
-        items = [(key, item) for key, item in value.items() if first in ("*", key)]
+        items = [*value.items()] if first == "*" else [(first, value[first])] if first in value else []
     elif isinstance(value, list) and first == "*":
         items = [*enumerate(value)]
     for key, item in items:

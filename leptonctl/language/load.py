@@ -5,9 +5,10 @@ Skipped: documents with `apiVersion` (Kubernetes), and everything in a folder in
 
 import gc
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from types import MappingProxyType
 
 from leptonctl.core.diagnostic import LONGEST_WORD, Diagnostic, did_you_mean, error, short
 from leptonctl.core.frozen import Frozen
@@ -16,23 +17,36 @@ from leptonctl.language.yaml12 import Parsed, parse
 
 KIND_KEY = re.compile(r"""^["']?kind["']?\s*:""", re.MULTILINE)
 MOST_VERSIONS = 30_000
+NONE: Mapping[str, Sequence[Document]] = MappingProxyType({})
 API_VERSION_KEY = re.compile(r"""^["']?apiVersion["']?\s*:""", re.MULTILINE)
 
 
-def load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """The documents, by file name, then by line. `kinds` are the known ones. Names are checked by `validate`."""
+def load(
+    files: Mapping[str, str], kinds: Collection[str], restored: Mapping[str, Sequence[Document]] = NONE
+) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """The documents, by file name, then by line. `kinds` are the known ones. Names are checked by `validate`.
+
+    `restored`: the documents of files that are known to be sound, and are not read again.
+    """
     collecting = gc.isenabled()
     # no cycles are made here, and while thousands of values appear the collector takes two to four times as long as the work itself
     gc.disable()
     try:
-        return _load(files, kinds)
+        return _load(files, kinds, restored)
     finally:
         if collecting:
             gc.enable()
 
 
-def _load(files: Mapping[str, str], kinds: Collection[str]) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    contents = [_read(file, files[file], kinds) for file in sorted(files)]
+def documents_of(file: str, text: str, kinds: Collection[str]) -> list[Document]:
+    """The documents of one file by itself."""
+    return _read(file, text, kinds).documents
+
+
+def _load(
+    files: Mapping[str, str], kinds: Collection[str], restored: Mapping[str, Sequence[Document]]
+) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    contents = [_restored(file, restored[file]) if file in restored else _read(file, files[file], kinds) for file in sorted(files)]
     our_folders = {content.folder for content in contents if content.ours}
     documents = [document for content in contents for document in content.documents]
     problems = [p for content in contents for p in (*content.problems, *(content.doubtful if content.folder in our_folders else ()))]
@@ -50,6 +64,10 @@ class _File(Frozen):
     documents: list[Document]
     problems: list[Diagnostic]
     doubtful: list[Diagnostic]
+
+
+def _restored(file: str, documents: Sequence[Document]) -> _File:
+    return _File(folder=file.rpartition("/")[0], ours=True, documents=[*documents], problems=[], doubtful=[])
 
 
 def _read(file: str, text: str, kinds: Collection[str]) -> _File:
@@ -141,8 +159,8 @@ def _too_many_versions(documents: list[Document]) -> list[Diagnostic]:
     """An error at the document with which the project has more versions than a plan can hold."""
     count = 0
     for document in documents:
-        versions = document.value.get("versions")
-        count += len(versions) if isinstance(versions, dict) else 0
+        versions = document.outline or document.value.get("versions")
+        count += len(versions) if isinstance(versions, Sequence | dict) else 0
         if count > MOST_VERSIONS:
             detail = f"with this document, the project declares more than {MOST_VERSIONS:,} versions"
             hint = "remove versions that nothing binds (their results stay), or divide the project"

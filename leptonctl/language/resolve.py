@@ -1,8 +1,11 @@
 """From documents to declarations: merges versions over the base block and keeps where each field is written."""
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
 
+from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.values import Document, Json, Path, Span
 
@@ -15,16 +18,18 @@ RESETS_PARAMS = ("algorithm", "import", "command")
 class Declared(Frozen):
     """One version (or one environment) with all overrides merged in.
 
-    `origins[path]` is where the value of that field is written, `keys[path]` where its key is.
+    `origins[path]` is where the value of that field is written, `keys[path]` where its key is. `outline`: what an earlier command
+    made of the same text.
     """
 
     name: str
     version: str
-    fields: dict[str, Json]
+    fields: Mapping[str, Json]
     origins: Mapping[Path, Span]
     keys: Mapping[Path, Span]
     document: Document
     span: Span
+    outline: Any = None
 
     def at(self, *path: str | int) -> Span:
         """The span of the field at `path`, or of its nearest written ancestor."""
@@ -59,7 +64,7 @@ class Project(Frozen):
     """The project file's settings, and the documents of each kind by name. `merged` caches the merged versions."""
 
     name: str
-    settings: dict[str, Json]
+    settings: Mapping[str, Json]
     document: Document
     documents: Mapping[str, Mapping[str, Document]]
     merged: dict[tuple[str, str], tuple[Declared, ...]] = field(default_factory=dict)
@@ -118,31 +123,58 @@ def resets_params(base: Mapping[str, Json], override: Mapping[str, Json]) -> boo
 def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
     if resets_params(base, override):
         base = {k: v for k, v in base.items() if k != "params"}
-    origins = _Origins()
-    fields = _merge(base, override, document, ((), ("versions", version), ()), origins)
+    # few plans ask where a field is written, and a project may have ten thousand versions
+    origins = _Written(document=document, base=base, override=override, version=version)
     return Declared(
         name=document.name,
         version=version,
-        fields=fields,
-        origins=origins.values,
-        keys=origins.keys,
+        fields=merge(base, override),
+        origins=Deferred(lambda _: origins.noted.values),
+        keys=Deferred(lambda _: origins.noted.keys),
         document=document,
         span=document.key_at("versions", version),
     )
 
 
-def _merge(
-    base: dict[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], origins: _Origins
-) -> dict[str, Json]:
-    """Merge mappings key by key (null removes), replace lists and scalars, and note where each field comes from.
-
-    `at`: the paths of the base mapping and of the override in the document, and of both in the merged value.
-    """
-    base_path, override_path, path = at
+def merge(base: Mapping[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
+    """Merge mappings key by key (null removes), replace lists and scalars."""
     merged: dict[str, Json] = {}
     for key in [*base, *(k for k in override if k not in base)]:
         if key not in override:
             merged[key] = base[key]
+            continue
+        new, old = override[key], base.get(key)
+        if new is not None:
+            merged[key] = merge(old, new) if isinstance(new, dict) and isinstance(old, dict) else _without_nulls(new)
+    return merged
+
+
+@dataclass(kw_only=True)
+class _Written:
+    """What a version was merged from, to find out where its fields are written."""
+
+    document: Document
+    base: dict[str, Json]
+    override: dict[str, Json]
+    version: str
+
+    @cached_property
+    def noted(self) -> _Origins:
+        origins = _Origins()
+        _note_merged(self.base, self.override, self.document, ((), ("versions", self.version), ()), origins)
+        return origins
+
+
+def _note_merged(
+    base: dict[str, Json], override: dict[str, Json], document: Document, at: tuple[Path, Path, Path], origins: _Origins
+) -> None:
+    """Note where each field of the merged value comes from.
+
+    `at`: the paths of the base mapping and of the override in the document, and of both in the merged value.
+    """
+    base_path, override_path, path = at
+    for key in [*base, *(k for k in override if k not in base)]:
+        if key not in override:
             _note(base[key], document, (*base_path, key), (*path, key), origins)
             continue
         new, old = override[key], base.get(key)
@@ -150,11 +182,9 @@ def _merge(
             continue
         if isinstance(new, dict) and isinstance(old, dict):
             origins.note(document, (*override_path, key), (*path, key))
-            merged[key] = _merge(old, new, document, ((*base_path, key), (*override_path, key), (*path, key)), origins)
+            _note_merged(old, new, document, ((*base_path, key), (*override_path, key), (*path, key)), origins)
         else:
-            merged[key] = _without_nulls(new)
-            _note(merged[key], document, (*override_path, key), (*path, key), origins)
-    return merged
+            _note(_without_nulls(new), document, (*override_path, key), (*path, key), origins)
 
 
 def _without_nulls(value: Json) -> Json:

@@ -89,7 +89,7 @@ class _Rendering(Frozen):
     cache: dict[str, "Json | _Problem"] = field(default_factory=dict)
 
     def document(self, document: Document) -> Document:
-        if not _has_template(document.value):
+        if not any(map(_has_template, document.value.values())):
             return document
         value: dict[str, Json] = {}
         for key, item in document.value.items():

@@ -36,9 +36,10 @@ def validate(
     for document in documents:
         schema = schemas[document.kind]
         check = checks.get(document.kind)
-        valid = check(document.value) if check is not None else fits(document.value, schema)
+        value = dict(document.value)
+        valid = check(value) if check is not None else fits(value, schema)
         if not valid:
-            mistakes = _mistakes(document.value, schema, document.kind)
+            mistakes = _mistakes(value, schema, document.kind)
             problems += (_diagnostic(mistake, document, ()) for mistake in mistakes)
         if document.kind == PROJECT:
             problems += _secrets_in_vars(document)

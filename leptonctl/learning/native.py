@@ -6,9 +6,13 @@ order of appearance and one fixed date.
 
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from inspect import isabstract
+from types import ModuleType
+from typing import Any, cast
 
 from leptonctl.core.codec import BadRecord, Record, decode, encode
 from leptonctl.learning.fit import Fitted, FittedStep, providers_of, with_defaults
@@ -18,6 +22,7 @@ from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, Provider
 
 MODEL, STEPS = "model.skops", "steps.skops"
 """The whole model; the model without the estimator, for a trainer that has its own format for it."""
+NO_TESTS = frozenset({"tests", "externals", "conftest", "_testing"})
 TRUSTED = (
     "numpy.dtype",
     "leptonctl.providers.preprocess.select_k_best.score_by_target",
@@ -130,11 +135,11 @@ def _read_layout(text: str) -> Layout:
 
 
 def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
-    from skops.io import get_untrusted_types, loads
-
+    skops = _skops()
     package = type(trainer.build(with_defaults(trainer.params, {}), 0)).__module__.partition(".")[0]
-    unknown = get_untrusted_types(data=data)
-    untrusted = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
+    unknown = skops.get_untrusted_types(data=data)
+    foreign = [name for name in unknown if name not in TRUSTED and (package == "sklearn" or name.partition(".")[0] != package)]
+    untrusted = [name for name in foreign if not _is_estimator(name)]
     if untrusted:
         raise ProviderError(
             "The native model contains types that are not trusted",
@@ -142,8 +147,37 @@ def _load_trusted(data: bytes, trainer: Trainer) -> Mapping[str, Any]:
             hint="build the version again; its native model may have been altered",
             id="untrusted-model",
         )
-    content: Mapping[str, Any] = loads(data, trusted=unknown)
+    content: Mapping[str, Any] = skops.loads(data, trusted=unknown)
     return content
+
+
+def _skops() -> ModuleType:
+    """skops.io without its list of all estimators, for which it imports all of scikit-learn, longer than a small fit takes."""
+    if (loaded := sys.modules.get("skops.io")) is not None:
+        return loaded
+    import sklearn.utils
+
+    all_estimators = sklearn.utils.all_estimators
+    sklearn.utils.all_estimators = list
+    try:
+        import skops.io
+    finally:
+        sklearn.utils.all_estimators = all_estimators
+    return cast("ModuleType", skops.io)
+
+
+def _is_estimator(name: str) -> bool:
+    """Whether a type is one of scikit-learn's public estimators, which skops trusts: those that `all_estimators` lists."""
+    module, _, kind = name.rpartition(".")
+    if not module.startswith("sklearn.") or not NO_TESTS.isdisjoint(module.split(".")) or kind.startswith("_"):
+        return False
+    from sklearn.base import BaseEstimator
+
+    try:
+        found = getattr(import_module(module), kind, None)
+    except ImportError:
+        return False
+    return isinstance(found, type) and issubclass(found, BaseEstimator) and not isabstract(found)
 
 
 def _unreadable(part: str, reason: str) -> ProviderError:
@@ -157,9 +191,7 @@ def _unreadable(part: str, reason: str) -> ProviderError:
 
 def _deterministic_archive(content: Mapping[str, Any]) -> bytes:
     """The archive that skops writes, with addresses, random names and times replaced."""
-    from skops.io import dumps
-
-    source = zipfile.ZipFile(io.BytesIO(dumps(content)))
+    source = zipfile.ZipFile(io.BytesIO(_skops().dumps(content)))
     schema = source.read("schema.json").decode()
     ids: dict[str, str] = {}
     schema = re.sub(r'("__id__": )(\d+)', lambda m: m[1] + ids.setdefault(m[2], str(len(ids))), schema)

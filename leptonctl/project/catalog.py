@@ -82,6 +82,7 @@ def load_catalog(cache_file: Path | None = None) -> Catalog:
         executors=Loaded(_by_target("executors", third_party)),
         stores=Loaded(_by_target("stores", third_party)),
         states=Loaded(_by_target("states", third_party)),
+        extended=any(third_party.get(group) for group in ("trainers", "metrics", "preprocess")),
     )
 
 

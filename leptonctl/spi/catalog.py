@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Catalog(Frozen):
     """Trainers and metrics are keyed by (task, name), stores and states by URI scheme ("" is a folder), all others by name.
 
-    The mappings may load a provider on first access.
+    The mappings may load a provider on first access. `extended`: some of those that decide what a model is come from other packages.
     """
 
     trainers: "Mapping[tuple[str, str], Trainer]"
@@ -26,6 +26,7 @@ class Catalog(Frozen):
     executors: "Mapping[str, ExecutorBackend]"
     stores: "Mapping[str, StoreBackend]"
     states: "Mapping[str, StateBackend]"
+    extended: bool = False
 
     def source_for(self, path: str) -> "Source | None":
         """The source with the longest suffix that `path` ends with."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.building import local
 from leptonctl.building.local import LocalExecutor
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
@@ -196,7 +197,8 @@ def test_a_worker_is_reused(executor: LocalExecutor) -> None:
     assert [o.produced.outputs["runs"] for o in done if isinstance(o, Completed)] == [1, 2, 3, 4, 5]
 
 
-def test_independent_steps_run_side_by_side(project: Path) -> None:
+def test_independent_steps_run_side_by_side(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "LEAST_WAIT_S", 0.0)
     with open_executor(project, parallelism=2) as executor:
         for number in range(3):
             executor.submit(task(str(number), "progress", seconds=0.2, rest=0.2))
@@ -204,6 +206,32 @@ def test_independent_steps_run_side_by_side(project: Path) -> None:
     first_end = next(n for n, o in enumerate(results) if not isinstance(o, Progressed))
     assert {o.id for o in results[:first_end]} == {"0", "1"}
     assert {o.id for o in results if isinstance(o, Completed)} == {"0", "1", "2"}
+
+
+def test_a_second_worker_is_started_only_when_tasks_wait_for_longer_than_it_takes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def workers_of(tasks: int, limit: float) -> int:
+        monkeypatch.setattr(local, "LEAST_WAIT_S", limit)
+        with open_executor(project, parallelism=2) as executor:
+            for number in range(tasks):
+                executor.submit(task(f"{number} of {tasks}", "progress", seconds=0.05, rest=0.05))
+            outcomes(executor, tasks)
+            return len(executor._slots)
+
+    assert workers_of(6, 30.0) == 1
+    assert workers_of(6, 0.2) == 2
+
+
+def test_a_second_worker_that_died_is_replaced_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "LEAST_WAIT_S", 0.0)
+    with open_executor(project, parallelism=2) as executor:
+        pids = []
+        for name in ("one", "two"):
+            executor.submit(task(name, "sleep"))
+            pids.append(first_progress(executor).iteration)
+        monkeypatch.setattr(local, "LEAST_WAIT_S", 30.0)
+        executor.submit(task("three", "echo", text="x"))
+        os.kill(pids[0] or 0, signal.SIGKILL)
+        assert {type(outcome) for outcome in ended(executor, 2)} == {Lost, Completed}
 
 
 def test_nothing_runs_before_the_first_task(project: Path) -> None:

@@ -127,7 +127,8 @@ def test_a_dataset_version_may_remove_keys_at_every_depth() -> None:
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda path: path.name)
 def test_examples_fit(folder: Path) -> None:
-    files, problems = read_project(folder)
+    read = read_project(folder)
+    files, problems = read.texts, read.problems
     documents, wrong = load(files)
     assert (problems, wrong, check(documents)) == ((), (), ())
     for document in documents:

@@ -37,7 +37,8 @@ def test_files_that_belong_to_a_project(tmp_path: Path) -> None:
             "__pycache__/x.yaml": "x",
         },
     )
-    files, problems = read_project(tmp_path)
+    read = read_project(tmp_path)
+    files, problems = read.texts, read.problems
     assert problems == ()
     assert list(files) == ["leptonctl.yaml", "models/a.yaml", "models/b.yml", "models/deep/er/c.yaml"]
     assert files["models/deep/er/c.yaml"] == "é"
@@ -57,7 +58,7 @@ def test_ignore_globs(tmp_path: Path) -> None:
         "keep.yaml",
     ]
     write(tmp_path, {"leptonctl.yaml": f"kind: Model\nname: m\n---\n{PROJECT}{ignore}", **dict.fromkeys(names, "x")})
-    assert list(read_project(tmp_path)[0]) == ["gen/b/a.tmp.yaml", "keep.yaml", "leptonctl.yaml"]
+    assert list(read_project(tmp_path).texts) == ["gen/b/a.tmp.yaml", "keep.yaml", "leptonctl.yaml"]
 
 
 def test_links_to_files_are_followed_and_loops_and_broken_links_ignored(tmp_path: Path) -> None:
@@ -67,7 +68,8 @@ def test_links_to_files_are_followed_and_loops_and_broken_links_ignored(tmp_path
     (tmp_path / "p/broken.yaml").symlink_to(tmp_path / "nothing.yaml")
     (tmp_path / "p/outside.yaml").symlink_to(tmp_path / "shared.yaml")
     (tmp_path / "p/system.yml").symlink_to("/etc/passwd")
-    files, problems = read_project(tmp_path / "p")
+    read = read_project(tmp_path / "p")
+    files, problems = read.texts, read.problems
     assert list(files) == ["a/x.yaml", "leptonctl.yaml", "linked.yaml"]
     assert [(problem.id, problem.span.file) for problem in problems] == [("outside-project", f) for f in ("outside.yaml", "system.yml")]
 
@@ -81,7 +83,7 @@ def test_of_a_pipe_or_a_device_nothing_is_read(tmp_path: Path, name: str) -> Non
     (tmp_path / name).unlink()
     (tmp_path / name).symlink_to("/dev/zero")
     assert find_root(tmp_path) == (None if name == "leptonctl.yaml" else tmp_path)
-    assert not set(read_project(tmp_path)[0]) - {"leptonctl.yaml"}
+    assert not set(read_project(tmp_path).texts) - {"leptonctl.yaml"}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,8 @@ def test_of_a_pipe_or_a_device_nothing_is_read(tmp_path: Path, name: str) -> Non
 def test_unreadable_files_are_reported(tmp_path: Path, data: bytes, id_: str, line: int, column: int) -> None:
     write(tmp_path, {"leptonctl.yaml": PROJECT})
     (tmp_path / "bad.yaml").write_bytes(data)
-    files, (problem,) = read_project(tmp_path)
+    read = read_project(tmp_path)
+    files, (problem,) = read.texts, read.problems
     assert list(files) == ["leptonctl.yaml"]
     assert problem.span is not None
     assert (problem.id, problem.span.file, problem.span.line, problem.span.column) == (id_, "bad.yaml", line, column)
@@ -105,7 +108,7 @@ def test_unreadable_files_are_reported(tmp_path: Path, data: bytes, id_: str, li
 
 def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "leptonctl.yaml").write_bytes(b"\xef\xbb\xbf" + PROJECT.encode())
-    assert read_project(tmp_path)[0] == {"leptonctl.yaml": PROJECT}
+    assert read_project(tmp_path).texts == {"leptonctl.yaml": PROJECT}
     assert find_root(tmp_path) == tmp_path.resolve()
 
 
@@ -113,14 +116,14 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
 def test_a_file_without_permission(tmp_path: Path) -> None:
     write(tmp_path, {"leptonctl.yaml": PROJECT, "x.yaml": "x"})
     (tmp_path / "x.yaml").chmod(0)
-    assert [p.id for p in read_project(tmp_path)[1]] == ["unreadable-file"]
+    assert [p.id for p in read_project(tmp_path).problems] == ["unreadable-file"]
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     write(tmp_path, {"leptonctl.yaml": PROJECT})
     with (tmp_path / "big.yaml").open("wb") as file:
         file.truncate(33 * 2**20)
-    assert [p.id for p in read_project(tmp_path)[1]] == ["file-too-large"]
+    assert [p.id for p in read_project(tmp_path).problems] == ["file-too-large"]
 
 
 def test_find_root(tmp_path: Path) -> None:
@@ -148,7 +151,7 @@ def test_several_wildcards(tmp_path: Path, glob: str, matching: list[str], other
     files = {f"{name}.yaml": "x" for name in (*matching, *others)}
     ending = glob if glob.endswith("**") else f"{glob}.yaml"
     write(tmp_path, {"leptonctl.yaml": f"{PROJECT}ignore: ['{ending}']\n", **files})
-    read = {name.removesuffix(".yaml") for name in read_project(tmp_path)[0]} - {"leptonctl"}
+    read = {name.removesuffix(".yaml") for name in read_project(tmp_path).texts} - {"leptonctl"}
     assert read == set(others)
 
 
@@ -173,7 +176,7 @@ def test_links_in_a_circle_are_reported(tmp_path: Path) -> None:
     write(tmp_path, {"leptonctl.yaml": PROJECT})
     (tmp_path / "a.yaml").symlink_to("b.yaml")
     (tmp_path / "b.yaml").symlink_to("a.yaml")
-    assert [(p.id, p.span.file) for p in read_project(tmp_path)[1] if p.span] == [
+    assert [(p.id, p.span.file) for p in read_project(tmp_path).problems if p.span] == [
         ("unreadable-file", "a.yaml"),
         ("unreadable-file", "b.yaml"),
     ]

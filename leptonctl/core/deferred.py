@@ -1,0 +1,45 @@
+"""A mapping whose content is computed when it is first looked at: most plans look at few of the things that are declared. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Deferred(Mapping[K, V]):
+    """The mapping that `load(part)` returns; it is called once. Equal to any mapping with the same items.
+
+    `part` tells several mappings with one `load` apart: a function for each would take four times the memory.
+    """
+
+    __slots__ = ("_content", "_load")
+
+    def __init__(self, load: Callable[[Any], Mapping[K, V]], part: object = None) -> None:
+        self._load: Callable[[Any], Mapping[K, V]] | None = load
+        self._content: Any = part
+
+    def _loaded(self) -> Mapping[K, V]:
+        if self._load is not None:
+            self._content = self._load(self._content)
+            self._load = None
+        content: Mapping[K, V] = self._content
+        return content
+
+    def __getitem__(self, key: K) -> V:
+        return self._loaded()[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._loaded())
+
+    def __len__(self) -> int:
+        return len(self._loaded())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._loaded()
+
+    def __reduce__(self) -> tuple[type[dict[K, V]], tuple[dict[K, V]]]:
+        return dict, (dict(self),)
+
+    def __repr__(self) -> str:
+        return repr(self._loaded())

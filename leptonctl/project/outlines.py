@@ -1,0 +1,78 @@
+"""The outlines of project files, kept in `.leptonctl/cache`, so that a plan reads again only what has changed.
+
+An outline holds for a file's content and for this very release. The file of all outlines may be lost, damaged or deleted at any time:
+what it does not have is computed. It is not believed unless it was written here: a pull request may bring a file of this name. Who can
+run commands here can make a plan say anything, as with everything in `.leptonctl`.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from leptonctl import __version__
+from leptonctl.kinds.outline import Outlines
+
+PACKAGE = Path(__file__).parent.parent
+SOURCES = ("core", "kinds", "language", "project", "providers", "spi")
+"""The packages that decide what an outline says."""
+SEAL = 64
+LARGEST = 128 * 2**20
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Outlines)
+
+
+def read_outlines(file: Path) -> Outlines:
+    """The outlines of this release; none when there are none that can be used."""
+    try:
+        with file.open("rb") as opened:
+            info = os.fstat(opened.fileno())
+            data = opened.read() if info.st_size <= LARGEST else b""
+        body = memoryview(data)[SEAL:]
+        return _DECODER.decode(body) if data[:SEAL] == _seal(body, info.st_ino, info.st_mtime_ns) else Outlines()
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Outlines()
+
+
+def write_outlines(file: Path, outlines: Outlines) -> None:
+    """Replace the outlines. What cannot be written is computed again by the next command; it need not survive a power cut."""
+    body = _ENCODER.encode(outlines)
+    if len(body) > LARGEST:
+        return
+    temporary, now = file.with_name(f".{file.name}.{os.getpid()}"), time.time_ns()
+    with suppress(OSError):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb", buffering=0) as opened:
+                opened.write(_seal(body, os.fstat(opened.fileno()).st_ino, now) + body)
+                os.utime(opened.fileno(), ns=(now, now))
+            temporary.replace(file)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _seal(body: bytes | memoryview, inode: int, modified: int) -> bytes:
+    """What makes the outlines those of this release, and of this very file: one that came with a checkout has another inode and time."""
+    seal = sha256(f"{inode} {modified} {_mark()}".encode())
+    seal.update(body)
+    return seal.hexdigest().encode()
+
+
+def _mark() -> str:
+    """What tells this release from any other, and from a checkout of it that was edited."""
+    return "\n".join((__version__, *(line for name in SOURCES for line in _files(f"{PACKAGE}/{name}"))))
+
+
+def _files(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                info = entry.stat()
+                yield f"{entry.path} {info.st_size} {info.st_mtime_ns}"
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _files(entry.path)
