@@ -114,7 +114,7 @@ def test_what_does_not_move_is_healed_and_what_moves_is_not(root: Path, apply: A
     code, events = apply()
     assert code == 0
     assert list(bound(events).items()) == [
-        ("environment/qa/line", "v1 → nothing"), ("environment/dev/line", "v1 → nothing"), ("environment/dev/word", "v1 → nothing"),
+        ("environment/qa/line", "v1 → unbound"), ("environment/dev/line", "v1 → unbound"), ("environment/dev/word", "v1 → unbound"),
     ]  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def test_a_failing_gate_holds_its_binding_and_no_other(tiny: Callable[..., Path]
     assert verdicts(failed["judgements"]) == {("accuracy", "min"): False, ("flips", "max"): True}
 
     # the hold is known now: no exit code of its own
-    known = plan(root, 2)
+    known = plan(root, 0)
     assert (known["applyable"], known["complete"], known["summary"]["held"]) == (False, True, 1)
     (change,) = known["changes"]
     assert (change["address"], change["before_version"], change["after_version"]) == ("environment/prod/near", "v1", "v2")
@@ -119,7 +119,7 @@ def test_with_switch_together_one_held_binding_holds_all(tiny: Callable[..., Pat
     held = apply(root, 6)
     assert (held["bound"], held["failed"], held["skipped"]) == (0, 1, 1)
     assert bound(root) == {"near": "v1", "far": "v1"}
-    assert plan(root, 2)["summary"]["held"] == 2
+    assert plan(root, 0)["summary"]["held"] == 2
     prod(root, "models: {near: v2, far: v2}\n" + gates.replace("0.85", "0.5"))
     passed = apply(root)
     assert (counts(passed), passed["bound"]) == ((0, 0, 0, 0), 2)
@@ -209,6 +209,6 @@ def test_a_metric_that_is_undefined_does_not_pass(tiny: Callable[..., Path]) -> 
     (failed,) = [e for e in held["events"] if e["type"] == "step_failed"]
     (gate,) = failed["judgements"]
     assert (gate["passed"], gate["value"], gate["note"]) == (False, None, "undefined on these rows")
-    known = plan(root, 2)
+    known = plan(root, 0)
     assert "undefined on these rows" in projects.run("plan", cwd=root).stdout
     assert known["applyable"] is False

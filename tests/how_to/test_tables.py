@@ -90,8 +90,9 @@ def test_all_markers_are_on_the_page(tmp_path: Path) -> None:
         found = prepared(tmp_path, words, options=declared)
         assert (found.columns["c"].type, found.frame("test")["c"].null_count()) == (kind, 3)
     assert prepared(tmp_path, ["red", "null", "?"], options=declared).frame("test")["c"].to_list() == ["red", "null", None]
+    assert prepared(tmp_path, ["1", "null"], options=declared, columns={"c": {"type": "number"}}).frame("test")["c"][1] is None
     with pytest.raises(ProviderError):
-        prepared(tmp_path, ["1", "null"], options=declared, columns={"c": {"type": "number"}})
+        prepared(tmp_path, ["1", "null"], options={"missing_values": {"only": ["?", "NA"]}}, columns={"c": {"type": "number"}})
 
 
 @pytest.mark.parametrize("row", rows("classes"), ids=lambda row: row[0])

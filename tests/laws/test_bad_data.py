@@ -60,7 +60,6 @@ CASES = [
     Broken(name="too-many-cells", content=rows() + "1,2,above,4\n", fails="prepare ragged-row", says=("line 42",)),
     Broken(name="quote-open", content=rows() + '1,2,"above\n', fails="prepare bad-quotes", says=("line 42",)),
     Broken(name="latin", content=rows().encode() + "1,2,dürr\n".encode("latin-1"), fails="prepare bad-encoding", says=("latin.csv:42", "encoding")),
-    Broken(name="encoding", content=rows(), dataset="encoding: klingon\n", fails="prepare unknown-encoding", says=("klingon",), at="klingon"),
     Broken(name="text-in-numbers", content=rows() + "abc,2,above\n", fails="prepare data-contract", says=("line 42", "x")),
     Broken(name="below-min", content=rows() + "-1,2,above\n", dataset="columns: {x: {min: 0}}\n", fails="prepare data-contract", says=("line 42",), at="{min: 0"),
     Broken(name="not-among", content=rows() + "1,2,beside\n", dataset="columns: {side: {values: [above, below]}}\n", fails="prepare data-contract", says=("line 42",), at="{values:"),

@@ -63,8 +63,8 @@ def halves(columns, target):
     """The first three quarters to train on, the rest to evaluate on."""
     cut = count_rows(columns) * 3 // 4
     return (
-        Rows(columns=take_rows(columns, slice(0, cut)), y=target[:cut], ids=()),
-        Rows(columns=take_rows(columns, slice(cut, None)), y=target[cut:], ids=()),
+        Rows(columns=take_rows(columns, slice(0, cut)), y=target[:cut]),
+        Rows(columns=take_rows(columns, slice(cut, None)), y=target[cut:]),
     )
 
 
