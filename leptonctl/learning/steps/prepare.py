@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.codec import plain
+from leptonctl.core.codec import encode, plain
 from leptonctl.core.contract import Checks, Column, Contract, key_mark
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import files_digest
+from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
@@ -24,6 +25,7 @@ from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, 
 from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.date_like import notices as date_like_notices
 from leptonctl.learning.tables.dates import Dates, read_dates
+from leptonctl.learning.tables.distribution import profile_rows
 from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.number_like import notices as number_like_notices
@@ -71,6 +73,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     row_lists, listed = _row_lists(request, tables, places, listings)
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows)) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
+    files[PROFILE_FILE] = bench.artifacts.put_artifact(encode(profile_rows(sides["train"], contract)))
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
         rows_digest={side: rows_digest(rows, contract) for side, rows in sides.items()},
