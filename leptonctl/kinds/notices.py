@@ -64,6 +64,10 @@ WORDS: Mapping[str, Diagnostic] = {
         detail="{count} cells are no float32 numbers, so different ones may become equal",
         hint="if they are identities, declare `type: string` or leave the column out",
     ),
+    "rule": Diagnostic(
+        id="row-check", severity="warning", summary="Rows break a rule", detail="{count} rows break it{lines}",
+        hint="correct the rows, or change the rule under `checks`",
+    ),
     "unseen_class": Diagnostic(
         id="unseen-class", severity="warning", summary="Test rows have a class that no training row has",
         detail="{count} test rows cannot be answered rightly", hint="set `split: {{stratify: true}}`, or add rows of the rare classes",

@@ -160,7 +160,7 @@ def _share(cells: pl.Series, frequent: Sequence[str]) -> float:
 
 def _counted(cells: pl.Series, frequent: Sequence[str]) -> np.ndarray:
     """The frequent values, then all others, then missing cells."""
-    found = dict(cells.drop_nulls().cast(pl.String).value_counts().iter_rows())
+    found = dict(cells.drop_nulls().cast(pl.String).rename("text").value_counts(name="rows").iter_rows())
     listed = [int(found.get(text, 0)) for text in frequent]
     return np.array([*listed, sum(found.values()) - sum(listed), cells.null_count()])
 

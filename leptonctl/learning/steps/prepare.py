@@ -22,6 +22,8 @@ from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.tables.column_checks import NAMES as OF_COLUMNS
+from leptonctl.learning.tables.column_checks import column_faults
 from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.date_like import notices as date_like_notices
 from leptonctl.learning.tables.dates import Dates, read_dates
@@ -31,6 +33,7 @@ from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.number_like import notices as number_like_notices
 from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.recheck import FIRST_ROWS, profile_of
+from leptonctl.learning.tables.row_checks import Kept, check_rows
 from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.several import joined, refuse_other_columns
@@ -61,6 +64,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
     cells, dates = _cells(shape, tables, private)
     contract = _contract(shape, cells, [date.column for date in dates])
+    broken = check_rows(request.checks, tables, _kept(cells, dates)) if request.checks else []
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
     parts = [part.with_columns([date.texts[place] for date in dates]) for place, part in enumerate(parts)]
     if shape.id is not None:
@@ -81,6 +85,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
         checks=[
             *_left_out(request, read, tables),
+            *broken,
             *number_like_notices(tables, shape.inferred_texts),
             *date_like_notices(tables[0], shape.inferred_texts),
             *_notices(shape, cells[0]),
@@ -183,7 +188,16 @@ def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Se
     unique = declared is not None and declared.unique is True
     # a cell of the wrong type was read as null and must not be reported as missing too
     faults += wrong or check(table, column, values, required=required, unique=unique, target=is_target)
+    faults += [] if wrong else column_faults(table, name, values, declared)
     return values
+
+
+def _kept(cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[Dates]) -> list[Kept]:
+    """What rules may name, by table."""
+    return [
+        Kept(columns=columns, dates={date.column.name: (date.column, date.texts[place]) for date in dates})
+        for place, columns in enumerate(cells)
+    ]
 
 
 def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[DateColumn]) -> Contract:
@@ -260,7 +274,7 @@ def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
-    checks = dict.fromkeys(Checks.__struct_fields__) | {"unique": None}
+    checks = dict.fromkeys((*Checks.__struct_fields__, "unique", *OF_COLUMNS))
     reduced = [replace(piece.options, encoding="", delimiter=None, header=True, skip_rows=0) for piece in table.files]
     options = {digest(plain(one)) for one in reduced}
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
