@@ -81,6 +81,16 @@ WORDS: Mapping[str, Diagnostic] = {
         id="target-leak", severity="warning", summary="A column tells the target",
         detail="each of its values stands for one value of the target", hint="leave it out with `features:` if requests will not have it",
     ),
+    "determines_target": Diagnostic(
+        id="target-leak", severity="warning", summary="A column tells the target",
+        detail="each of its values goes with one value of the target, in all {count} rows",
+        hint="leave it out with `features:` if requests will not have it",
+    ),
+    "time_order": Diagnostic(
+        id="split-ignores-time", severity="note", summary="Test rows are not the newest ones",
+        detail="the {count} rows stand in the order of this column, and the split mixes old and new ones",
+        hint="if the model will answer for times to come, write `split: {{test: SHARE, time: COLUMN}}`",
+    ),
     "unconverged": Diagnostic(
         id="not-converged", severity="warning", summary="The training has not converged",
         detail="it stopped after {count} iterations before its tolerance was met",

@@ -24,11 +24,11 @@ from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.column_checks import NAMES as OF_COLUMNS
 from leptonctl.learning.tables.column_checks import column_faults
-from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.date_like import notices as date_like_notices
 from leptonctl.learning.tables.dates import Dates, read_dates
 from leptonctl.learning.tables.distribution import profile_rows
 from leptonctl.learning.tables.identity import rows_digest
+from leptonctl.learning.tables.leaks import Sides, learned_rows, telling_columns, time_order
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.number_like import notices as number_like_notices
 from leptonctl.learning.tables.raw import hashed
@@ -48,8 +48,6 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 TARGET_DTYPES = {"number": pl.Float64, "integer": pl.Int64, "string": pl.String}
 ROWS_IN_A_GROUP = 1 << 20
-SHARED = 0.05
-"""Of the test rows of one file: so many rows that occur again among the training rows are more than chance."""
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
@@ -90,7 +88,9 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
             *date_like_notices(tables[0], shape.inferred_texts),
             *_notices(shape, cells[0]),
             *_unseen_classes(sides, contract),
-            *_leaks(shape, tables, cells, places, listed),
+            *learned_rows(Sides(rows=sides, marks=listed, places=places), tables, shape.dates),
+            *telling_columns(shape.features, cells[0], cells[0][shape.target]),
+            *time_order(request.split, dates),
         ],
         stratified=stratified,
         profile=_profile(cells, private),
@@ -307,27 +307,6 @@ def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
             rounded = int((values.cast(pl.Float64).cast(pl.Float32).cast(pl.Float64) != values.cast(pl.Float64)).sum())
             notices += [Notice(column=name, check="rounded", count=rounded)] if rounded else []
     return notices
-
-
-def _leaks(
-    shape: Shape,
-    tables: Sequence[Table],
-    cells: Sequence[Mapping[str, pl.Series]],
-    places: Mapping[str, tuple[int, np.ndarray]],
-    listed: Mapping[str, Marks],
-) -> Iterator[Notice]:
-    """Notices about test rows that are training rows too, and about features that tell the target."""
-    learned = set(listed["train"].records.tolist())
-    shared = [place for place, mark in enumerate(listed["test"].records.tolist()) if mark in learned]
-    table, rows = places["test"]
-    if len(shared) >= (1 if len(tables) > 1 else max(2, SHARED * len(rows))):
-        first = rows[shared[:SHOWN_LINES]].tolist()
-        lines = () if tables[table].pieces else tuple(line for _, line in tables[table].places(first))
-        yield Notice(check="learned_rows", count=len(shared), lines=lines)
-    target = cells[0][shape.target]
-    for name in shape.features:
-        if tells(cells[0][name], target):
-            yield Notice(check="tells_target", column=name, count=len(target))
 
 
 def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> list[Notice]:

@@ -44,7 +44,7 @@ def broken_rows(check: RowCheck, rows: Kept) -> pl.Series:
         check_types(rule, rows.kinds)
     except BadRule as problem:
         raise bad_rule(check.rule, problem) from problem
-    numbers = {name: _moments(*rows.dates[name]) for name in named if name in rows.dates}
+    numbers = {name: moments(*rows.dates[name]) for name in named if name in rows.dates}
     frame = pl.DataFrame({name: numbers[name] if name in numbers else _cells(rows.columns[name]) for name in named})
     if not named:
         return pl.Series([], dtype=pl.UInt32)
@@ -75,7 +75,7 @@ def _cells(cells: pl.Series) -> pl.Series:
     return cells.cast(pl.Float64) if cells.dtype.is_numeric() else cells
 
 
-def _moments(column: DateColumn, texts: pl.Series) -> pl.Series:
+def moments(column: DateColumn, texts: pl.Series) -> pl.Series:
     """Dates as numbers that grow with time, null for missing."""
     compiled = pattern(column.format, column.type)
     distinct = texts.drop_nulls().unique().to_list()
