@@ -16,6 +16,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.row_rules import rule_place
 
 MET = "checks.json"
 """In the cache: the declaration of a dataset that is kept is not recorded again, so its checks would be run by every plan."""
@@ -84,7 +85,7 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
     recorded = cast("list[dict[str, Json]]", result.outputs.get("checks") or [])
     warned = {notice.get("detail") for notice in recorded if notice.get("check") == "rule"}
     for place, found in broken_rules(checks, result, session.store):
-        check, span = checks[place], dataset.declared.at("checks", place, "rule")
+        check, span = checks[place], dataset.declared.at(*rule_place(dataset.declared.fields, place))
         if isinstance(found, ProviderError):
             yield error(found.id, found.summary, found.detail, span=span, hint=found.hint)
             continue

@@ -15,7 +15,7 @@ from leptonctl.kinds import reading
 from leptonctl.kinds.columns import column_inputs, column_problems, parts_of
 from leptonctl.kinds.contents import Content, Part, content_of, entries
 from leptonctl.kinds.kind import Declarations, Kind, Problems
-from leptonctl.kinds.row_rules import rule_problems
+from leptonctl.kinds.row_rules import date_limits, rule_problems
 from leptonctl.kinds.schema_documents import DATASET
 from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, Project
@@ -241,8 +241,9 @@ def _dataset(
     if isinstance(fields.get("id"), str):
         inputs["id"] = fields["id"]
         problems += _id_problems(declared, str(fields["id"]), target)
-    if fields.get("checks"):
-        inputs["checks"] = fields["checks"]
+    limits = [rule for _, rule in date_limits(fields)]
+    if fields.get("checks") or limits:
+        inputs["checks"] = [*cast("list[Json]", fields.get("checks") or []), *limits]
     if fields.get("target_missing") == "drop":
         inputs["target_missing"] = "drop"
     problems += column_problems(declared, inputs)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
+from leptonctl.core.dates import DATE_TYPES
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
 from leptonctl.core.rules import NAMES, BadRule, Term, check_types, parse
@@ -13,6 +14,7 @@ from leptonctl.language.resolve import Declared
 
 BACKTRACKS = re.compile(r"(?<!\\)(?:\\\\)*(?:\\[1-9]|\(\?(?:[=!>(]|<[=!]|P=)|[*+?}]\+)")
 """What no engine of linear time can do: back references, look-around, atomic groups, conditions."""
+LIMITS = {"min_date": ">=", "max_date": "<="}
 NEED_CELLS = ("pattern", "max_missing", "min_share")
 """Checks of columns that are run again on the rows that are there when they are edited."""
 PRIVATE = "a rule would reveal a private column"
@@ -30,14 +32,15 @@ def rule_problems(
     kept_out = _kept_out(inputs)
     known = None if columns is None else {*columns, *kinds}
     for place, check in enumerate(cast("list[dict[str, Json]]", inputs.get("checks") or [])):
-        text, at = str(check["rule"]), ("checks", place, "rule")
+        text, at = str(check["rule"]), rule_place(declared.fields, place)
         try:
             rule = parse(text)
             for column in rule.columns():
                 _check_column(column, kept_out, known, outside=outside)
             check_types(rule, kinds)
         except BadRule as problem:
-            yield _of_rule(problem, _within(declared.at(*at), text, problem))
+            span = declared.at(*at)
+            yield _of_rule(problem, _within(span, text, problem) if at[0] == "checks" else span)
     for name, spec in specs.items():
         yield from _of_column(declared, name, spec, str(inputs["target"]))
         not_kept = next((key for key in NEED_CELLS if key in spec), None)
@@ -53,6 +56,23 @@ def _check_column(column: Term, kept_out: Mapping[str, str], known: Collection[s
     if known is not None and name not in known:
         hint = did_you_mean(name, () if outside else sorted(known))
         raise BadRule("the data has no column of this name", column.start, column.end, hint, name=name)
+
+
+def date_limits(fields: Mapping[str, Json]) -> list[tuple[Path, Json]]:
+    """The rules that `min_date` and `max_date` of columns stand for, each with its place in the YAML."""
+    columns = cast("dict[str, dict[str, Json] | None]", fields.get("columns") or {})
+    return [
+        (("columns", name, key), {"rule": f"`{name}` {sign} '{spec[key]}'"})
+        for name, spec in columns.items()
+        for key, sign in LIMITS.items()
+        if spec is not None and spec.get("type") in DATE_TYPES and key in spec
+    ]
+
+
+def rule_place(fields: Mapping[str, Json], place: int) -> Path:
+    """Where the rule at a place among all of them is written."""
+    written = len(cast("list[Json]", fields.get("checks") or []))
+    return ("checks", place, "rule") if place < written else date_limits(fields)[place - written][0]
 
 
 def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
@@ -95,6 +115,10 @@ def _of_column(declared: Declared, name: str, spec: Mapping[str, Json], target: 
             detail, hint = f"{name}: `pattern` is for text, but the type is {spec['type']}", "remove `pattern`, or write `type: string`"
             span = declared.at(*at, "pattern")
             yield error("column-field", UNFITTING, detail, span=span, hint=hint)
+    key = next((key for key in LIMITS if key in spec and spec.get("type") not in DATE_TYPES), None)
+    if key is not None:
+        detail, hint = f"{name}: `{key}` is for dates", "write `type: date` or `type: datetime`, or `min` and `max` for numbers"
+        yield error("column-field", UNFITTING, detail, span=declared.at(*at, key), hint=hint)
     if "min_share" in spec and name != target:
         detail = f"{name}: `min_share` is about the classes of the target, which is {target}"
         hint = "move it to the target's column"

@@ -114,6 +114,10 @@ COLUMN = block(
         ),
         "max_missing": number("Largest share of cells that may be missing, after filling.", minimum=0, maximum=1),
         "min_share": number("Of the target: the smallest share of the rows that each class must have.", exclusiveMinimum=0, maximum=0.5),
+        "min_date": string(
+            "Of a column of dates: the earliest one allowed, in ISO 8601. Not checked on requests.", examples=["2020-01-01"]
+        ),
+        "max_date": string("Of a column of dates: the latest one allowed, in ISO 8601. Not checked on requests."),
         "when_true": words("The words that mean true, in any case; requests may use them too. Default: true, yes and 1.", "Ja"),
         "when_false": words("The words that mean false, in any case. Default: false, no and 0.", "Nein"),
         "format": string(

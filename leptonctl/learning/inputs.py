@@ -42,7 +42,7 @@ class DeclaredColumn(Checks):
 
     ignore: nobody reads it. when_true, when_false: the words of a boolean column. format, parts: of a column of dates.
     pattern: a regular expression that each text matches as a whole. max_missing: the largest share of missing cells. min_share: of
-    the target, the smallest share of the rows that a class may have.
+    the target, the smallest share of the rows that a class may have. min_date, max_date: rules say the same.
     """
 
     type: ColumnType | DateType | None = None
@@ -51,6 +51,8 @@ class DeclaredColumn(Checks):
     pattern: str | None = None
     max_missing: float | None = None
     min_share: float | None = None
+    min_date: str | None = None
+    max_date: str | None = None
     ignore: bool = False
     when_true: tuple[str, ...] = ()
     when_false: tuple[str, ...] = ()

@@ -123,6 +123,26 @@ CHECKS = {
 }
 
 
+def test_limits_of_dates(root: Path) -> None:
+    """On rows that are there, on the data itself, and what no limit can be."""
+    early = YAML.replace("  end: {type: date,", "  end: {type: date, min_date: '2022-02-10', max_date: '2022-02-28',")
+    write(root, early)
+    (problem,) = problems(root, "plan")
+    assert (problem["id"], problem["line"], problem["column"]) == ("row-check", 13, 31)
+    assert "22 rows break it" in problem["detail"]
+    write(root, early.replace("2022-02-10", "2022-02-01"))
+    assert problems(root, "plan") == []
+    lines = table()
+    lines[4] = lines[4].replace(".02.2022", ".02.2023")
+    write(root, early.replace("2022-02-10", "2022-02-01"), lines)
+    (problem,) = problems(root, "build")
+    assert "`end` <= '2022-02-28': 1 row breaks it (d.csv:5)" in problem["detail"]
+    write(root, early.replace("2022-02-10", "soon"))
+    assert [(p["id"], p["line"]) for p in problems(root, "validate")] == [("bad-rule", 13)]
+    write(root, YAML.replace("  code: {}", "  code: {min_date: '2020-01-01'}"))
+    assert [p["id"] for p in problems(root, "validate")] == ["column-field"]
+
+
 def test_patterns_and_shares_of_columns(root: Path) -> None:
     """On rows that are there; the data itself is the brother below."""
     for declared, count in CHECKS.items():

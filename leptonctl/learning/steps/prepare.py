@@ -274,7 +274,7 @@ def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
-    checks = dict.fromkeys((*Checks.__struct_fields__, "unique", *OF_COLUMNS))
+    checks = dict.fromkeys((*Checks.__struct_fields__, "unique", "min_date", "max_date", *OF_COLUMNS))
     reduced = [replace(piece.options, encoding="", delimiter=None, header=True, skip_rows=0) for piece in table.files]
     options = {digest(plain(one)) for one in reduced}
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
