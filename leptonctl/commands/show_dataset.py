@@ -11,6 +11,8 @@ from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset, datasets
 
+ROW_RULES = ("unique", "pattern", "max_missing", "min_share", "min_date", "max_date")
+
 
 def dataset_story(session: Session, settled: Settled, address: str) -> dict[str, Json]:
     """The object `dataset` of `show ADDR --json`."""
@@ -43,6 +45,7 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
         "dates": [*_dates(result)],
         "columns": [*columns_shown(session, dataset, result)],
         "profile": {"digest": result.artifacts[PROFILE_FILE], "rows": profile.rows} if result and profile else None,
+        "rules": [{"severity": "fail", **cast("dict[str, Json]", rule)} for rule in dataset.rules],
         "checks": result.outputs.get("checks", []) if result else [],
         "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
         "prepared": _prepared(key, result),
@@ -130,6 +133,7 @@ def _column(
         "min": written.get("min"),
         "max": written.get("max"),
         "values": written.get("values") or column.get("classes"),
+        "rules": {name: written[name] for name in ROW_RULES if name in written},
         "lowest": seen.get("min"),
         "highest": seen.get("max"),
         "missing": found.get("missing"),

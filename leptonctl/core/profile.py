@@ -1,6 +1,6 @@
 """The profile of a dataset version as records: how the training rows are distributed, column by column. Reads no row.
 
-It is an artifact of `prepare`, about 1 kB a column, and equal rows have equal bytes. What counts live cells in the same bins needs
+It is an artifact of `prepare`, 1 to 1.5 kB a column, and equal rows have equal bytes. What counts live cells in the same bins needs
 nothing else: counts add up exactly over processes and windows. No private column is in it.
 """
 

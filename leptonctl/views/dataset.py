@@ -20,6 +20,9 @@ def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: 
     if dataset["description"]:
         lines.append(paragraph(printable(dataset["description"]), width))
     blocks = ["\n".join(lines), _facts(dataset, width, style, now), _columns(dataset, style, width)]
+    if dataset["rules"]:
+        rows = [(style.dim(rule["severity"]), printable(rule["rule"])) for rule in dataset["rules"]]
+        blocks.append(f"{style.bold('Rules')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
     if dataset["checks"]:
         rows = [(printable(c["column"]), f"{c['check'].replace('_', ' ')}: {c['count']} rows") for c in dataset["checks"]]
         blocks.append(f"{style.bold('Notes')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
@@ -118,6 +121,7 @@ def _rules(column: Mapping[str, Any]) -> str:
         parts.append(f"{ends[0]} to {ends[1]}" if all(ends) else f"at least {ends[0]}" if ends[0] else f"at most {ends[1]}")
     if column["values"]:
         parts.append("one of " + ", ".join(value_text(v) for v in column["values"]))
+    parts += [name if value is True else f"{name} {value_text(value)}" for name, value in column["rules"].items() if value is not False]
     if column["fill"] is not None:
         parts.append(f"missing becomes {value_text(column['fill'])}")
     elif column["nullable"] and column["missing"]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import projects
+from tests.test_output_schemas import problems as schema_problems
 
 YAML = """\
 kind: Project
@@ -155,6 +156,17 @@ def test_patterns_and_shares_of_columns(root: Path) -> None:
     (problem,) = problems(root, "build")
     assert 'column "code": 20 cells are not of the form AB. (line 4, 7' in problem["detail"]
     assert 'column "y": 24 cells are of a class that has less than the share 0.45' in problem["detail"]
+
+
+def test_show_lists_them(root: Path) -> None:
+    write(root, with_rules("{rule: start <= end, severity: warn}").replace("  code: {}", "  code: {pattern: '[A-Z].*'}"))
+    shown = json.loads(projects.run("show", "d@v", "--json", cwd=root).stdout)
+    assert schema_problems("show", shown) == []
+    assert shown["dataset"]["rules"] == [{"rule": "start <= end", "severity": "warn"}]
+    assert {c["name"]: c["rules"] for c in shown["dataset"]["columns"]}["code"] == {"pattern": "[A-Z].*"}
+    text = projects.run("show", "d@v", cwd=root).stdout
+    assert "warn  start <= end" in text
+    assert "pattern" in text
 
 
 def test_mistakes_are_found_without_the_data(root: Path) -> None:
