@@ -84,6 +84,8 @@ def _kept_out(inputs: Mapping[str, Json]) -> dict[str, str]:
     if "time" in split and specs.get(split["time"], {}).get("type") not in ("date", "datetime"):
         reasons[split["time"]] = "its cells are read for the split only"
     reasons |= {name: "nobody may read this column" for name, spec in specs.items() if spec.get("ignore")}
+    bare = (name for name, spec in specs.items() if spec.get("type") in DATE_TYPES and not spec.get("parts"))
+    reasons |= dict.fromkeys(bare, "of a date without `parts` nothing is kept")
     reasons |= {str(inputs["id"]): "of the id only a hash is kept"} if "id" in inputs else {}
     return reasons | {name: PRIVATE for part in ("drop", "hash") for name in privacy.get(part, ())}
 

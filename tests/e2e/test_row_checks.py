@@ -140,6 +140,13 @@ def test_limits_of_dates(root: Path) -> None:
     assert "`end` <= '2022-02-28': 1 row breaks it (d.csv:5)" in problem["detail"]
     write(root, early.replace("2022-02-10", "soon"))
     assert [(p["id"], p["line"]) for p in problems(root, "validate")] == [("bad-rule", 13)]
+    write(
+        root,
+        early.replace("by: key", "time: end").replace(
+            "end: {type: date, min_date: '2022-02-10', max_date: '2022-02-28', parts: [month],", "end: {type: date, min_date: '2022-02-10',"
+        ),
+    )
+    assert [(p["id"], "without `parts`" in p["detail"]) for p in problems(root, "validate")] == [("bad-rule", True)]
     write(root, YAML.replace("  code: {}", "  code: {min_date: '2020-01-01'}"))
     assert [p["id"] for p in problems(root, "validate")] == ["column-field"]
 
