@@ -144,7 +144,7 @@ def test_bytes_that_no_server_misses_are_named_and_built_again(applied: Path) ->
         file.chmod(0o644)
         damage(file)
     verified = projects.run("verify", "--store", cwd=applied)
-    mended = re.findall(r"leptonctl apply --only (\S+?)`?$", verified.stdout, re.MULTILINE)
+    mended = re.findall(r"leptonctl apply --only (\S+?)(?: --yes)?`?$", verified.stdout, re.MULTILINE)
     assert (verified.returncode, sorted(set(mended))) == (1, ["dataset/points@first", "model/line@v1"]), verified.stdout
     for address in sorted(set(mended)):
         done = projects.run("apply", "--only", address, "--yes", cwd=applied)
