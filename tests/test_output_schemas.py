@@ -143,7 +143,7 @@ COMMANDS = {
     "show sides@v1 --json": "show", "show points@1 --json": "show", "show staging/sides --json": "show", "show sides --json": "show",
     "leaderboard sides --json": "leaderboard", "leaderboard sides --by f1 --yaml v2 --json": "leaderboard",
     "version --json": "version", "plan --json --only nothing": "error", "show plan.json --json": "plan", "pin --json": "pin", "pin --json points@1": "pin",
-    "freeze staging --reason audit --json": "freeze", "unfreeze staging --json": "freeze",
+    "diff points@1 points@1 --json": "diff", "freeze staging --reason audit --json": "freeze", "unfreeze staging --json": "freeze",
 }  # fmt: skip
 
 

@@ -110,10 +110,10 @@ def history(
 
 def diff(
     ctx: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="A", help="A version, such as spam-filter@v1.")],
+    a: Annotated[str, typer.Argument(metavar="A", help="A version of a model or a dataset, such as spam-filter@v1.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")],
 ) -> int:
-    """Compare two versions: fields, metrics, flips, size, data."""
+    """Compare two versions: fields, metrics, flips, size, data; of datasets, rows added and gone, and each column."""
     from leptonctl.commands.diff import diff as command
     from leptonctl.views.diff import render_text
 

@@ -65,7 +65,17 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
         "size": {"a": outcome_a.get("size"), "b": outcome_b.get("size")},
         "latency": None,
         "data": {"a": first.recipe.get("dataset"), "b": second.recipe.get("dataset")},
+        "dataset": _datasets(session, first, second),
     }
+
+
+def _datasets(session: Session, a: Side, b: Side) -> Json:
+    """How two dataset versions differ; null for other addresses."""
+    from leptonctl.commands.diff_datasets import dataset_differences
+
+    if any(parse(side.address).kind != "dataset" for side in (a, b)):
+        return None
+    return dataset_differences(session, a.address, b.address, (a.results.get("prepare"), b.results.get("prepare")))
 
 
 def node_at(session: Session, name: str, nodes: Mapping[str, Node]) -> Node:

@@ -7,6 +7,7 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE
+from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
@@ -19,6 +20,7 @@ BY_NATURE = {
     "compare": "figures of the evaluation rows",
     "cross_validate": "figures of the training rows",
 }
+PROFILE = "the profile of the training rows: values at their quantiles, and counts"
 UNKNOWN = "an older build, of which it is not known what it holds"
 
 
@@ -155,8 +157,8 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
     """In which form an artifact holds the rows, "" when it holds none, and whether nobody could make it without them."""
     sides = frozenset().union(*(snapshot.sides for snapshot in snapshots))
     if result.op == "prepare":
-        held = artifact.partition(".")[0] in sides
-        return (BY_NATURE["prepare"], True) if held else ("", False)
+        side, words = ("train", PROFILE) if artifact == PROFILE_FILE else (artifact.partition(".")[0], BY_NATURE["prepare"])
+        return (words, True) if side in sides else ("", False)
     if result.op in BY_NATURE:
         return BY_NATURE[result.op], False
     if artifact == MANIFEST_FILE:

@@ -10,10 +10,13 @@ from leptonctl.commands.session import Session
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import BadRecord, convert, decode, encode
 from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.frozen import replace
 from leptonctl.core.plan import Settled
+from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.row_rules import rule_place
 
 MET = "checks.json"
 """In the cache: the declaration of a dataset that is kept is not recorded again, so its checks would be run by every plan."""
@@ -21,7 +24,10 @@ MET = "checks.json"
 
 def recheck(session: Session, settled: Settled, state: State | None) -> Iterator[Diagnostic]:
     """Errors for rows that were prepared before and break a check that was declared, or is used here for the first time, since then."""
-    stale = [(key, dataset, digest([key, dataset.row_checks])) for key, dataset in _checked(session, settled, state)]
+    stale = [
+        (key, dataset, digest([key, dataset.row_checks, *([dataset.rules] if dataset.rules else [])]))
+        for key, dataset in _checked(session, settled, state)
+    ]
     if not stale:
         return
     file = session.cache / MET
@@ -32,7 +38,7 @@ def recheck(session: Session, settled: Settled, state: State | None) -> Iterator
     fresh: set[str] = set()
     for key, dataset, mark in stale:
         if key in results:
-            broken = list(_violations(session, dataset, key, results))
+            broken = [*_violations(session, dataset, key, results), *_broken_rules(session, dataset, results[key])]
             fresh |= set() if broken else {mark}
             yield from broken
     if fresh:
@@ -68,13 +74,35 @@ def _checked(session: Session, settled: Settled, state: State | None) -> Iterato
             yield key, dataset
 
 
-def _violations(session: Session, dataset: Dataset, key: str, results: Mapping[str, object]) -> Iterator[Diagnostic]:
-    from leptonctl.core.result import Result
+def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
+    if not dataset.rules:
+        return
+    from leptonctl.learning.inputs import RowCheck
+    from leptonctl.learning.tables.recheck import broken_rules
+    from leptonctl.spi.learning import ProviderError
+
+    checks = [convert(rule, RowCheck) for rule in dataset.rules]
+    recorded = cast("list[dict[str, Json]]", result.outputs.get("checks") or [])
+    warned = {notice.get("detail") for notice in recorded if notice.get("check") == "rule"}
+    for place, found in broken_rules(checks, result, session.store):
+        check, span = checks[place], dataset.declared.at(*rule_place(dataset.declared.fields, place))
+        if isinstance(found, ProviderError):
+            yield error(found.id, found.summary, found.detail, span=span, hint=found.hint)
+            continue
+        detail = f"{dataset.address}: {check.rule}: {found} {'row breaks' if found == 1 else 'rows break'} it, of those prepared before"
+        broken = error("row-check", "Rows break a rule", detail, span=span, hint="correct the rows in a new version, or change the rule")
+        if check.severity == "fail":
+            yield broken
+        elif f"{check.rule}:" not in warned:
+            # else it is a notice of the result
+            yield replace(broken, severity="warning")
+
+
+def _violations(session: Session, dataset: Dataset, key: str, results: Mapping[str, Result]) -> Iterator[Diagnostic]:
     from leptonctl.learning.inputs import DeclaredColumn
     from leptonctl.learning.tables.recheck import violations
 
     result = results[key]
-    assert isinstance(result, Result)
     columns = cast("dict[str, Json]", dataset.inputs["columns"])
     private = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
     declared = {

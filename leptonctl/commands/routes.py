@@ -8,6 +8,7 @@ from leptonctl.core.address import parse, version_of
 from leptonctl.core.deployment import Route
 from leptonctl.core.diagnostic import Failure, fail
 from leptonctl.core.manifest import GRAPH_FILE, PACKAGE_FILES
+from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
@@ -34,6 +35,7 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
         artifact=export.artifacts[GRAPH_FILE],
         files={name: export.artifacts[name] for name in PACKAGE_FILES if name in export.artifacts},
         checks=_checks(session, address, pointer, checks),
+        profile=_profile(session, pointer),
         metrics={n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {},
         keys={name: step.key for name, step in pointer.steps.items()},
     )
@@ -83,6 +85,13 @@ def package_of(export: Result) -> str:
         detail = f"the export {export.key} records no package"
         raise fail("corrupt-record", "A record of the store cannot be read", detail, hint="run `leptonctl build`")
     return package
+
+
+def _profile(session: Session, pointer: Pointer) -> str | None:
+    """The digest of the profile of the rows that it was trained on, or None: of rows of an earlier release, and of purged ones."""
+    key = pointer.key("prepare")
+    prepare = session.store.results([key]).get(key) if key else None
+    return prepare.artifacts.get(PROFILE_FILE) if prepare else None
 
 
 def _checks(session: Session, address: str, pointer: Pointer, checks: Checks) -> str | None:

@@ -27,6 +27,8 @@ FIELDS: Mapping[str, Path] = {
     "empty-split": ("split",),
     "header-width": ("header",),
     "missing-secret": ("privacy", "key"),
+    "bad-rule": ("checks",),
+    "row-check": ("checks",),
     "split-impossible": ("split",),
     "too-few-rows-for-folds": ("evaluate", "cross_validation"),
     "unknown-class": ("evaluate", "positive"),

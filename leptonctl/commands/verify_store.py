@@ -127,7 +127,7 @@ class Examination:
             for model, routes in deployment.models.items():
                 address = member_of("environment", deployment.environment, model)
                 for route in routes:
-                    self._use("", [*route.files.values(), *([route.checks] if route.checks else [])], address)
+                    self._use("", [*route.files.values(), *route.beside.values()], address)
 
     def _pointers(self) -> Iterator[tuple[str, Pointer]]:
         """The pointers of this project's state, and those that other lineages had at their last move."""

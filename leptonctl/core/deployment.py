@@ -19,8 +19,8 @@ class Route(Record):
     """A version of a model in a deployment. `share` is its share of the requests, in [0, 1].
 
     `digest` is the version's; `package` and `artifact` (its ONNX bytes) are what answers. `files` are all files that a server
-    loads, by name; `checks` is the digest of the contract's checks in force, None when there are none. `keys`: step name -> the
-    key of the result by which it was built.
+    loads, by name; `checks` is the digest of the contract's checks in force, None when there are none; `profile` that of the
+    profile of its training rows, None where none was made. `keys`: step name -> the key of the result by which it was built.
     """
 
     version: str
@@ -31,8 +31,14 @@ class Route(Record):
     role: Role = "main"
     share: float = 1.0
     checks: str | None = None
+    profile: str | None = None
     metrics: Mapping[str, float] = {}
     keys: Mapping[str, str] = {}
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """The digests of what is kept beside the package, by name: checks and profile."""
+        return {name: digest for name, digest in (("checks", self.checks), ("profile", self.profile)) if digest is not None}
 
 
 class Deployment(Record, tag_field="format_version", tag="1"):

@@ -15,6 +15,7 @@ from leptonctl.kinds import reading
 from leptonctl.kinds.columns import column_inputs, column_problems, parts_of
 from leptonctl.kinds.contents import Content, Part, content_of, entries
 from leptonctl.kinds.kind import Declarations, Kind, Problems
+from leptonctl.kinds.row_rules import date_limits, rule_problems
 from leptonctl.kinds.schema_documents import DATASET
 from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, Project
@@ -23,6 +24,7 @@ from leptonctl.spi.catalog import Catalog
 # only these contract fields change a value; the others are checks
 VALUE_FIELDS = ("type", "missing", "ignore", "when_true", "when_false", "format", "parts")
 CHECK_FIELDS = ("min", "max", "values", "nullable")
+ROW_FIELDS = (*CHECK_FIELDS, "unique", "pattern", "max_missing", "min_share")
 SPLIT = {"test": 0.25, "seed": 0}
 MOST_SUGGESTIONS = 20
 TEST: Path = ("test",)
@@ -65,7 +67,12 @@ class Dataset(Frozen):
     @property
     def row_checks(self) -> dict[str, Json]:
         """The contract's checks on rows, by column: in no key, so rows in place are checked when one is declared."""
-        return self._checks((*CHECK_FIELDS, "unique"))
+        return self._checks(ROW_FIELDS)
+
+    @property
+    def rules(self) -> list[Json]:
+        """The rules that rows must meet: in no key either."""
+        return cast("list[Json]", self.inputs.get("checks") or [])
 
     def _checks(self, names: Collection[str]) -> dict[str, Json]:
         columns = cast("dict[str, dict[str, Json]]", self.inputs["columns"])
@@ -162,6 +169,7 @@ def node(dataset: Dataset, *, stratify: bool) -> Node:
     declared = dataset.declared
     # rows that are in place are checked again when these change
     notes: dict[str, Json] = {"checks": dataset.row_checks} if dataset.row_checks else {}
+    notes |= {"rules": dataset.rules} if dataset.rules else {}
     return Node(
         address=dataset.address,
         digest=step.key,
@@ -233,12 +241,16 @@ def _dataset(
     if isinstance(fields.get("id"), str):
         inputs["id"] = fields["id"]
         problems += _id_problems(declared, str(fields["id"]), target)
+    limits = [rule for _, rule in date_limits(fields)]
+    if fields.get("checks") or limits:
+        inputs["checks"] = [*cast("list[Json]", fields.get("checks") or []), *limits]
     if fields.get("target_missing") == "drop":
         inputs["target_missing"] = "drop"
     problems += column_problems(declared, inputs)
     overwritten = isinstance(fields.get("digest"), str) and content.digest not in (None, fields["digest"])
     columns = None if overwritten else content.columns
     problems += _unknown_columns(declared, columns, outside=content.outside)
+    problems += rule_problems(declared, inputs, columns, outside=content.outside)
     pinned = "digest" in fields and (test_source is None or "digest" in test)
     place = address.version_of("dataset", declared.name, declared.version)
     return Dataset(address=place, declared=declared, inputs=inputs, columns=columns, pinned=pinned, contents=contents), problems

@@ -64,6 +64,10 @@ WORDS: Mapping[str, Diagnostic] = {
         detail="{count} cells are no float32 numbers, so different ones may become equal",
         hint="if they are identities, declare `type: string` or leave the column out",
     ),
+    "rule": Diagnostic(
+        id="row-check", severity="warning", summary="Rows break a rule", detail="{count} rows break it{lines}",
+        hint="correct the rows, or change the rule under `checks`",
+    ),
     "unseen_class": Diagnostic(
         id="unseen-class", severity="warning", summary="Test rows have a class that no training row has",
         detail="{count} test rows cannot be answered rightly", hint="set `split: {{stratify: true}}`, or add rows of the rare classes",
@@ -76,6 +80,16 @@ WORDS: Mapping[str, Diagnostic] = {
     "tells_target": Diagnostic(
         id="target-leak", severity="warning", summary="A column tells the target",
         detail="each of its values stands for one value of the target", hint="leave it out with `features:` if requests will not have it",
+    ),
+    "determines_target": Diagnostic(
+        id="target-leak", severity="warning", summary="A column tells the target",
+        detail="each of its values goes with one value of the target, in all {count} rows",
+        hint="leave it out with `features:` if requests will not have it",
+    ),
+    "time_order": Diagnostic(
+        id="split-ignores-time", severity="note", summary="Test rows are not the newest ones",
+        detail="the {count} rows stand in the order of this column, and the split mixes old and new ones",
+        hint="if the model will answer for times to come, write `split: {{test: SHARE, time: COLUMN}}`",
     ),
     "unconverged": Diagnostic(
         id="not-converged", severity="warning", summary="The training has not converged",

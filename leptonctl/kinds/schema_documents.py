@@ -105,6 +105,19 @@ COLUMN = block(
         "missing": {"description": "Fill value for missing cells, in the data and in requests.", "type": SCALAR},
         "nullable": {"description": "Whether a cell may be missing. Default: inferred from the data.", "type": "boolean"},
         "unique": flag("No two rows may have the same value.", default=False),
+        "pattern": string(
+            "A regular expression that each text matches as a whole, without look-around and back references, so that it takes linear "
+            "time. Not checked on requests.",
+            minLength=1,
+            maxLength=200,
+            examples=["[A-Z]{2}[0-9]{6}"],
+        ),
+        "max_missing": number("Largest share of cells that may be missing, after filling.", minimum=0, maximum=1),
+        "min_share": number("Of the target: the smallest share of the rows that each class must have.", exclusiveMinimum=0, maximum=0.5),
+        "min_date": string(
+            "Of a column of dates: the earliest one allowed, in ISO 8601. Not checked on requests.", examples=["2020-01-01"]
+        ),
+        "max_date": string("Of a column of dates: the latest one allowed, in ISO 8601. Not checked on requests."),
         "when_true": words("The words that mean true, in any case; requests may use them too. Default: true, yes and 1.", "Ja"),
         "when_false": words("The words that mean false, in any case. Default: false, no and 0.", "Nein"),
         "format": string(
@@ -201,6 +214,25 @@ _DATASET: dict[str, Schema] = {
         COLUMN,
         examples=[{"age": {"type": "integer", "min": 0, "max": 130}}],
     ),
+    "checks": {
+        "description": "Rules that every row must meet, as comparisons of its cells. A missing cell breaks no comparison.",
+        "type": "array",
+        "items": block(
+            "One rule.",
+            {
+                "rule": string(
+                    "Such as `start <= end`, `total == net + tax`, `age is not missing or kind in ['a', 'b']`. A column whose name is no "
+                    "word stands in backquotes.",
+                    minLength=1,
+                    maxLength=500,
+                ),
+                "severity": choice("`fail` refuses the data, `warn` counts the rows.", ["warn", "fail"], default="fail"),
+            },
+            required=["rule"],
+        ),
+        "minItems": 1,
+        "examples": [[{"rule": "start <= end", "severity": "warn"}]],
+    },
     "privacy": block(
         "Columns that must not be learned from, or not be stored in the clear.",
         {

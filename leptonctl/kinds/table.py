@@ -1,5 +1,6 @@
 """The tables passed to the engine: every kind of document and every op, in order. A new one is one line."""
 
+from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.values import Op
 from leptonctl.kinds import dataset, environment, model, project
 from leptonctl.kinds.kind import Kind
@@ -9,13 +10,13 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (project.KIND, dataset.KIN
 OPS: dict[str, Op] = {
     op.name: op
     for op in (
-        # by what rows are known decides comparisons, not what is learned from them
+        # by what rows are known decides comparisons, not what is learned from them; the profile follows from the rows
         Op(
             name="prepare",
             done="prepared",
             run="leptonctl.learning.steps.prepare:run",
             identity=("contract", "rows_digest"),
-            aside=("train.rows", "test.rows"),
+            aside=("train.rows", "test.rows", PROFILE_FILE),
         ),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),

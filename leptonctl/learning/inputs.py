@@ -41,11 +41,18 @@ class DeclaredColumn(Checks):
     """A column of the contract as declared in the YAML. `type` None: inferred. `missing` is the fill value.
 
     ignore: nobody reads it. when_true, when_false: the words of a boolean column. format, parts: of a column of dates.
+    pattern: a regular expression that each text matches as a whole. max_missing: the largest share of missing cells. min_share: of
+    the target, the smallest share of the rows that a class may have. min_date, max_date: rules say the same.
     """
 
     type: ColumnType | DateType | None = None
     missing: Scalar | None = None
     unique: bool | None = None
+    pattern: str | None = None
+    max_missing: float | None = None
+    min_share: float | None = None
+    min_date: str | None = None
+    max_date: str | None = None
     ignore: bool = False
     when_true: tuple[str, ...] = ()
     when_false: tuple[str, ...] = ()
@@ -55,6 +62,13 @@ class DeclaredColumn(Checks):
     @property
     def words(self) -> Words | None:
         return Words(true=self.when_true, false=self.when_false) if self.when_true or self.when_false else None
+
+
+class RowCheck(Record):
+    """A rule that every row must meet (`leptonctl/core/rules.py`). severity: warn | fail."""
+
+    rule: str
+    severity: Literal["warn", "fail"] = "fail"
 
 
 class RandomSplit(Record, tag_field="method", tag="random"):
@@ -99,7 +113,10 @@ class Privacy(Hashing):
 
 
 class PrepareInputs(Record):
-    """`columns` are those declared in the YAML. `id` is the column that names a row. target_missing: `drop` leaves out rows without one."""
+    """`columns` are those declared in the YAML. `id` is the column that names a row. target_missing: `drop` leaves out rows without one.
+
+    checks: rules about rows; like the checks of columns they are in no key.
+    """
 
     source: SourceFile
     target: str
@@ -109,6 +126,7 @@ class PrepareInputs(Record):
     columns: Mapping[str, DeclaredColumn] = {}
     privacy: Privacy | None = None
     target_missing: Literal["drop", "error"] = "error"
+    checks: tuple[RowCheck, ...] = ()
 
 
 class PreprocessStep(Record):

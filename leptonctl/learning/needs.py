@@ -10,6 +10,7 @@ from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.contract import Contract
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest, package_digest
+from leptonctl.core.profile import PROFILE_FILE, Profile
 from leptonctl.core.result import Result
 from leptonctl.core.row_list import RowList
 from leptonctl.learning.comparable import Side
@@ -77,6 +78,15 @@ def read_row_list(prepare: Result, side: str, artifacts: Artifacts) -> tuple[Row
     rows = read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs).row_lists.get(side)
     digest = prepare.artifacts.get(FILES[side])
     return None if rows is None or digest is None else (rows, unpack(artifacts.get_artifact(digest), rows))
+
+
+def read_profile(prepare: Result, artifacts: Artifacts) -> Profile | None:
+    """The profile of the training rows; None where the step made none, it was purged, or it is damaged."""
+    digest = prepare.artifacts.get(PROFILE_FILE)
+    try:
+        return None if digest is None else decode(artifacts.get_artifact(digest), Profile)
+    except (KeyError, ValueError):
+        return None
 
 
 def read_side(prepare: Result, side: str, artifacts: Artifacts) -> Side:

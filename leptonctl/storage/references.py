@@ -129,7 +129,7 @@ def _numbers(part: LineageStore, environment: str, most: int | None) -> set[int]
 
 def _needs_of_deployment(record: Deployment) -> Needs:
     routes = [route for routes in record.models.values() for route in routes]
-    files = {digest for route in routes for digest in (*route.files.values(), *([route.checks] if route.checks else []))}
+    files = {digest for route in routes for digest in (*route.files.values(), *route.beside.values())}
     return Needs(
         keys=frozenset(key for route in routes for key in route.keys.values()),
         artifacts=frozenset(files | {route.artifact for route in routes}),

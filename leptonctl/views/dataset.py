@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from leptonctl.core.profile import Bins, spread
+from leptonctl.views.plots import histogram
 from leptonctl.views.records import ROOMY, short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, value_text
 from leptonctl.views.tables import paragraph, table
+
+HISTOGRAM, NARROW = 8, 6
+"""Columns of the terminal for the histogram of a column, on a wide and on a narrow one."""
 
 
 def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
@@ -15,6 +20,9 @@ def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: 
     if dataset["description"]:
         lines.append(paragraph(printable(dataset["description"]), width))
     blocks = ["\n".join(lines), _facts(dataset, width, style, now), _columns(dataset, style, width)]
+    if dataset["rules"]:
+        rows = [(style.dim(rule["severity"]), printable(rule["rule"])) for rule in dataset["rules"]]
+        blocks.append(f"{style.bold('Rules')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
     if dataset["checks"]:
         rows = [(printable(c["column"]), f"{c['check'].replace('_', ' ')}: {c['count']} rows") for c in dataset["checks"]]
         blocks.append(f"{style.bold('Notes')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
@@ -66,25 +74,38 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
     rows = [
         (
             printable(c["name"]) + (style.cyan("  target") if c["role"] == "target" else ""),
-            (c["type"] or "not known yet") + (" hashed" if c["hashed"] else ""),
-            _range(c),
+            c["type"] or "not known yet",
+            _spread(c, NARROW if width < ROOMY else HISTOGRAM),
             "" if c["missing"] is None else _share(c["missing"]),
             "" if c["distinct"] is None else str(c["distinct"]),
             _rules(c),
         )
         for c in dataset["columns"]
     ]
-    head = ("column", "type", "range", "missing", "distinct", "contract")
+    head = ("column", "type", "distribution", "missing", "distinct", "contract")
     features = sum(c["role"] == "feature" for c in dataset["columns"])
     title = style.bold("Columns") + f": {features} features and the target"
     return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0))}"
 
 
-def _range(column: Mapping[str, Any]) -> str:
-    """`0.05 to 9.99`, as it was found in the data."""
+def _spread(column: Mapping[str, Any], columns: int) -> str:
+    """`0.05 ▂▅█▂▁▁▁▁ 9.99`: the range of all rows around a histogram of the training rows; of text its most frequent values."""
+    rows = _histogram(column["distribution"], columns)
     if column["lowest"] is None or column["highest"] is None:
+        return rows
+    return f"{figure(column['lowest'])} {rows or 'to'} {figure(column['highest'])}"
+
+
+def _histogram(distribution: Mapping[str, Any] | None, columns: int) -> str:
+    """The training rows from the lowest to the highest number, or by category, the most frequent first and all others last."""
+    if distribution is None:
         return ""
-    return f"{figure(column['lowest'])} to {figure(column['highest'])}"
+    bins = distribution["bins"]
+    if bins is not None:
+        return histogram(spread(Bins(edges=tuple(bins["edges"]), counts=tuple(bins["counts"])), columns))
+    listed = [category["rows"] for category in distribution["categories"] or ()]
+    rest = sum(listed[columns - 1 :]) + distribution["other"]
+    return histogram([*listed[: columns - 1], *([rest] if rest else [])])
 
 
 def _share(share: float) -> str:
@@ -94,12 +115,13 @@ def _share(share: float) -> str:
 def _rules(column: Mapping[str, Any]) -> str:
     """`declared, 0 to 100, missing allowed, filled with 0`."""
     low, high = column["min"], column["max"]
-    parts = ["declared" if column["declared"] else ""]
+    parts = ["declared" if column["declared"] else "", "hashed" if column["hashed"] else ""]
     if low is not None or high is not None:
         ends = [figure(end) if end is not None else "" for end in (low, high)]
         parts.append(f"{ends[0]} to {ends[1]}" if all(ends) else f"at least {ends[0]}" if ends[0] else f"at most {ends[1]}")
     if column["values"]:
         parts.append("one of " + ", ".join(value_text(v) for v in column["values"]))
+    parts += [name if value is True else f"{name} {value_text(value)}" for name, value in column["rules"].items() if value is not False]
     if column["fill"] is not None:
         parts.append(f"missing becomes {value_text(column['fill'])}")
     elif column["nullable"] and column["missing"]:

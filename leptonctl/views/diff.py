@@ -9,6 +9,7 @@ from typing import Any
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
+from leptonctl.views.diff_datasets import dataset_blocks
 from leptonctl.views.records import UNLIMITED, whole_value
 from leptonctl.views.style import Style, figure, printable, size_text, value_text
 from leptonctl.views.tables import paragraph, table
@@ -62,6 +63,7 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
         table(outcome, head=("outcome", a, b, "change"), right=(1, 2, 3), color=color) if outcome else "",
         _common(diff, (a, b), style, width) if apart and diff["metrics"] else "",
         _flips(diff.get("flips")),
+        *(dataset_blocks(diff["dataset"], (a, b), style, width) if diff.get("dataset") else ()),
     ]
     return "\n\n".join(block for block in blocks if block)
 

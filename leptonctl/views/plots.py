@@ -1,5 +1,6 @@
 """Curves, bars and matrices in characters. Knows no metric: values in, lines out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ from leptonctl.views.tables import table
 
 WIDEST, HEIGHT = 61, 13
 BLOCKS = " ▏▎▍▌▋▊▉█"
+HEIGHTS = "▁▂▃▄▅▆▇█"
 AXIS = 5
 """Columns of the labels of the vertical axis."""
 
@@ -96,3 +98,9 @@ def reliability(bins: Sequence[Mapping[str, Any]], width: int, style: Style, *, 
 def quantiles(shares: Sequence[float], values: Sequence[float]) -> str:
     """`-3.9 at 5 %, -1.2 at 25 %, …`."""
     return ", ".join(f"{figure(value)} at {share * 100:g} %" for share, value in zip(shares, values, strict=True))
+
+
+def histogram(counts: Sequence[float]) -> str:
+    """One character for each count, as high as its share of the largest: at least an eighth, and a dot for none."""
+    largest = max(counts, default=0.0)
+    return "".join(HEIGHTS[max(math.ceil(8 * count / largest) - 1, 0)] if count > 0 else "·" for count in counts)

@@ -64,7 +64,7 @@ def test_a_sound_version_passes_every_check(built):
     checks = verify_artifacts([result for _, result in build.values()], shelf)
     assert all(check.ok for check in checks)
     assert [check.what for check in checks] == [
-        "prepare test.parquet", "prepare test.rows", "prepare train.parquet", "prepare train.rows", "train model.skops",
+        "prepare profile.json", "prepare test.parquet", "prepare test.rows", "prepare train.parquet", "prepare train.rows", "train model.skops",
         "export golden.json", "export manifest.json", "export model.onnx", "golden rows",
     ]  # fmt: skip
     assert checks[-1].detail == "16 rows answered as recorded at build"
@@ -96,7 +96,7 @@ def test_a_rebuild_in_a_fresh_process_gives_the_same_bytes(built):
     assert verdict.ok
     assert verdict.reasons == ()
     assert set(verdict.artifacts) == {
-        "prepare train.parquet", "prepare test.parquet", "prepare train.rows", "prepare test.rows", "train model.skops",
+        "prepare train.parquet", "prepare test.parquet", "prepare train.rows", "prepare test.rows", "prepare profile.json", "train model.skops",
         "export model.onnx", "export manifest.json", "export golden.json",
     }  # fmt: skip
     assert shelf == before

@@ -96,7 +96,7 @@ def test_what_cannot_be_told_or_found_is_said(root: Path) -> None:
 def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     row, mark = f"person-{GONE}", id_mark(f"person-{GONE}", None)
     assert holds(root, mark, "Zwergenhausen")
-    assert [path.partition("/")[0] for path, data in store(root).items() if EXTREME.encode() in data] == ["results"]
+    assert {path.partition("/")[0] for path, data in store(root).items() if EXTREME.encode() in data} == {"artifacts", "results"}
     asked = projects.run("purge", "--id", row, "--json", cwd=root)
     assert asked.returncode == 1, "consent is needed"
     assert holds(root, mark, "Zwergenhausen")
@@ -107,6 +107,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     assert problems("purge", report) == []
     found = {(holder["address"], holder["artifact"]): holder["holds"] for holder in report["holders"]}
     assert found["dataset/points@first", "train.parquet"] == "the rows themselves"
+    assert found["dataset/points@first", "profile.json"] == "the profile of the training rows: values at their quantiles, and counts"
     assert found["model/near@v1", "model.onnx"] == "the training rows"
     assert found["model/kinds@v1", "model.onnx"] == "the categories of the training rows"
     assert ("model/plain@v1", "model.onnx") not in found
@@ -179,7 +180,7 @@ def test_an_id_that_was_hashed_with_a_key_is_found_with_it(tmp_path: Path) -> No
     report = json.loads(projects.run(*asked, cwd=root, PURGE_KEY="secret").stdout)
     assert {(h["address"], h["op"]) for h in report["holders"]} == {("dataset/points@first", "prepare")}
     held = {h["artifact"].partition(".")[0] for h in report["holders"]}
-    assert held in ({"train"}, {"test"}), "a row is on one side"
+    assert held in ({"train", "profile"}, {"test"}), "a row is on one side"
     assert report["done"]
 
     # what is recorded names the row by its keyed mark: without the key nobody can try likely ids

@@ -126,7 +126,9 @@ def test_bytes_that_no_server_misses_are_named_and_built_again(applied: Path) ->
     assert route is not None
     current = projects.recorded(applied).current
     native = projects.result_of(applied, str(current["model/line@v1"].key("train"))).artifacts["model.skops"]
-    prepared = projects.result_of(applied, str(current["dataset/points@first"].key("prepare"))).artifacts["train.parquet"]
+    rows = projects.result_of(applied, str(current["dataset/points@first"].key("prepare"))).artifacts
+    prepared = rows["train.parquet"]
+    assert route.profile == rows["profile.json"], "the deployment names what its models learned from"
     golden = projects.stored(applied, layout.artifact(route.files["golden.json"]))
     golden_bytes = golden.read_bytes()
     golden.unlink()
@@ -142,7 +144,7 @@ def test_bytes_that_no_server_misses_are_named_and_built_again(applied: Path) ->
         file.chmod(0o644)
         damage(file)
     verified = projects.run("verify", "--store", cwd=applied)
-    mended = re.findall(r"leptonctl apply --only (\S+?)`?$", verified.stdout, re.MULTILINE)
+    mended = re.findall(r"leptonctl apply --only (\S+?)(?: --yes)?`?$", verified.stdout, re.MULTILINE)
     assert (verified.returncode, sorted(set(mended))) == (1, ["dataset/points@first", "model/line@v1"]), verified.stdout
     for address in sorted(set(mended)):
         done = projects.run("apply", "--only", address, "--yes", cwd=applied)

@@ -10,25 +10,30 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.canonical import digest
-from leptonctl.core.codec import plain
+from leptonctl.core.codec import encode, plain
 from leptonctl.core.contract import Checks, Column, Contract, key_mark
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import files_digest
+from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.row_list import RowList
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
 from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
-from leptonctl.learning.tables.copies import tells
+from leptonctl.learning.tables.column_checks import NAMES as OF_COLUMNS
+from leptonctl.learning.tables.column_checks import column_faults
 from leptonctl.learning.tables.date_like import notices as date_like_notices
 from leptonctl.learning.tables.dates import Dates, read_dates
+from leptonctl.learning.tables.distribution import profile_rows
 from leptonctl.learning.tables.identity import rows_digest
+from leptonctl.learning.tables.leaks import Sides, learned_rows, telling_columns, time_order
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.number_like import notices as number_like_notices
 from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.recheck import FIRST_ROWS, profile_of
+from leptonctl.learning.tables.row_checks import Kept, check_rows
 from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.several import joined, refuse_other_columns
@@ -43,8 +48,6 @@ from leptonctl.spi.running import Bench, Needs, Produced
 
 TARGET_DTYPES = {"number": pl.Float64, "integer": pl.Int64, "string": pl.String}
 ROWS_IN_A_GROUP = 1 << 20
-SHARED = 0.05
-"""Of the test rows of one file: so many rows that occur again among the training rows are more than chance."""
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
@@ -59,6 +62,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
     cells, dates = _cells(shape, tables, private)
     contract = _contract(shape, cells, [date.column for date in dates])
+    broken = check_rows(request.checks, tables, _kept(cells, dates)) if request.checks else []
     parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
     parts = [part.with_columns([date.texts[place] for date in dates]) for place, part in enumerate(parts)]
     if shape.id is not None:
@@ -71,6 +75,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     row_lists, listed = _row_lists(request, tables, places, listings)
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows)) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
+    files[PROFILE_FILE] = bench.artifacts.put_artifact(encode(profile_rows(sides["train"], contract)))
     outputs = PrepareOutputs(
         rows={side: rows.height for side, rows in sides.items()},
         rows_digest={side: rows_digest(rows, contract) for side, rows in sides.items()},
@@ -78,11 +83,14 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
         checks=[
             *_left_out(request, read, tables),
+            *broken,
             *number_like_notices(tables, shape.inferred_texts),
             *date_like_notices(tables[0], shape.inferred_texts),
             *_notices(shape, cells[0]),
             *_unseen_classes(sides, contract),
-            *_leaks(shape, tables, cells, places, listed),
+            *learned_rows(Sides(rows=sides, marks=listed, places=places), tables, shape.dates),
+            *telling_columns(shape.features, cells[0], cells[0][shape.target]),
+            *time_order(request.split, dates),
         ],
         stratified=stratified,
         profile=_profile(cells, private),
@@ -180,7 +188,16 @@ def _column(shape: Shape, table: Table, name: str, faults: list[Fault]) -> pl.Se
     unique = declared is not None and declared.unique is True
     # a cell of the wrong type was read as null and must not be reported as missing too
     faults += wrong or check(table, column, values, required=required, unique=unique, target=is_target)
+    faults += [] if wrong else column_faults(table, name, values, declared)
     return values
+
+
+def _kept(cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[Dates]) -> list[Kept]:
+    """What rules may name, by table."""
+    return [
+        Kept(columns=columns, dates={date.column.name: (date.column, date.texts[place]) for date in dates})
+        for place, columns in enumerate(cells)
+    ]
 
 
 def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[DateColumn]) -> Contract:
@@ -257,7 +274,7 @@ def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
 
 def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     """How cells become values, as digests: of the options under "", and of each declared column. Checks change no value."""
-    checks = dict.fromkeys(Checks.__struct_fields__) | {"unique": None}
+    checks = dict.fromkeys((*Checks.__struct_fields__, "unique", "min_date", "max_date", *OF_COLUMNS))
     reduced = [replace(piece.options, encoding="", delimiter=None, header=True, skip_rows=0) for piece in table.files]
     options = {digest(plain(one)) for one in reduced}
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
@@ -290,27 +307,6 @@ def _notices(shape: Shape, cells: Mapping[str, pl.Series]) -> list[Notice]:
             rounded = int((values.cast(pl.Float64).cast(pl.Float32).cast(pl.Float64) != values.cast(pl.Float64)).sum())
             notices += [Notice(column=name, check="rounded", count=rounded)] if rounded else []
     return notices
-
-
-def _leaks(
-    shape: Shape,
-    tables: Sequence[Table],
-    cells: Sequence[Mapping[str, pl.Series]],
-    places: Mapping[str, tuple[int, np.ndarray]],
-    listed: Mapping[str, Marks],
-) -> Iterator[Notice]:
-    """Notices about test rows that are training rows too, and about features that tell the target."""
-    learned = set(listed["train"].records.tolist())
-    shared = [place for place, mark in enumerate(listed["test"].records.tolist()) if mark in learned]
-    table, rows = places["test"]
-    if len(shared) >= (1 if len(tables) > 1 else max(2, SHARED * len(rows))):
-        first = rows[shared[:SHOWN_LINES]].tolist()
-        lines = () if tables[table].pieces else tuple(line for _, line in tables[table].places(first))
-        yield Notice(check="learned_rows", count=len(shared), lines=lines)
-    target = cells[0][shape.target]
-    for name in shape.features:
-        if tells(cells[0][name], target):
-            yield Notice(check="tells_target", column=name, count=len(target))
 
 
 def _unseen_classes(sides: Mapping[str, pl.DataFrame], contract: Contract) -> list[Notice]:

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 LEAST_ROWS, FIRST_ROWS = 10, 4096
+LEAST_DETERMINED, ROWS_A_VALUE = 100, 20
 LINEAR = 1 - 1e-12
 
 
@@ -21,6 +22,21 @@ def tells(cells: pl.Series, target: pl.Series) -> bool:
     if count < 2 or count > len(target) / 2 or cells.n_unique() != count:  # noqa: PLR2004
         return False
     return pl.DataFrame({"cells": cells, "target": target}).n_unique() == count
+
+
+def determines(cells: pl.Series, target: pl.Series) -> bool:
+    """Whether each value of a column that repeats its values goes with one value of the target, several with the same one.
+
+    Only of classes, and of values that stand in many rows each: that this is chance would take a coin that never turns.
+    """
+    if len(cells) < LEAST_DETERMINED or cells.dtype.is_float() or target.dtype.is_float() or cells.null_count() or target.null_count():
+        return False
+    most = len(cells) // ROWS_A_VALUE
+    if cells.head(FIRST_ROWS).n_unique() > most:
+        return False
+    counts = pl.DataFrame({"cells": cells, "target": target}).group_by("cells").agg(pl.col("target").n_unique().alias("targets"), pl.len())
+    is_pure = bool((counts["targets"] == 1).all()) and bool((counts["len"] >= LEAST_ROWS).all())
+    return is_pure and counts.height <= most and target.n_unique() > 1
 
 
 def _linear(cells: np.ndarray, target: np.ndarray) -> bool:

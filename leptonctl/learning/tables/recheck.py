@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from leptonctl.core.contract import Checks, Scalar
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.learning.outputs import ColumnProfile
+from leptonctl.learning.inputs import DeclaredColumn, RowCheck, read_record
+from leptonctl.learning.outputs import ColumnProfile, PrepareOutputs
+from leptonctl.learning.tables import column_checks
+from leptonctl.learning.tables.row_checks import Kept, broken_rows
+from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from leptonctl.spi.running import Artifacts
 
 FIRST_ROWS = 4096
-NAMES = (*Checks.__struct_fields__, "unique")
+NAMES = (*Checks.__struct_fields__, "unique", *column_checks.NAMES)
 
 
 class Violation(Frozen):
@@ -65,12 +68,28 @@ def violations(columns: Mapping[str, DeclaredColumn], prepare: Result, artifacts
                 yield found
 
 
+def broken_rules(checks: Sequence[RowCheck], prepare: Result, artifacts: Artifacts) -> Iterator[tuple[int, int | ProviderError]]:
+    """The places of the rules that prepared rows break, with their count, or why a rule cannot be read."""
+    rows, contract = _read(prepare, artifacts), _outputs(prepare).contract
+    dates = {date.name: (date, rows[date.name]) for date in contract.dates if date.name in rows.columns}
+    kept = Kept(columns={column.name: column for column in rows.get_columns() if column.name not in dates}, dates=dates)
+    for place, check in enumerate(checks):
+        try:
+            count = len(broken_rows(check, kept))
+        except ProviderError as problem:
+            yield place, problem
+            continue
+        if count:
+            yield place, count
+
+
 def profiles_of(prepare: Result) -> Mapping[str, ColumnProfile]:
     """The recorded profiles; none where an earlier release prepared the rows."""
-    from leptonctl.learning.inputs import read_record
-    from leptonctl.learning.outputs import PrepareOutputs
+    return _outputs(prepare).profile
 
-    return read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs).profile
+
+def _outputs(prepare: Result) -> PrepareOutputs:
+    return read_record("the outputs of `prepare`", prepare.outputs, PrepareOutputs)
 
 
 def settled(check: str, wanted: object, profile: ColumnProfile | None) -> bool:
@@ -87,16 +106,18 @@ def settled(check: str, wanted: object, profile: ColumnProfile | None) -> bool:
 def _violation(name: str, check: str, wanted: object, rows: pl.DataFrame, profile: ColumnProfile | None) -> Violation | None:
     if name not in rows.columns:
         # a column that is no feature: its cells are not kept, but its profile may be
-        broken = profile is not None and check != "values"
+        broken = profile is not None and check not in ("values", *column_checks.NAMES)
         return Violation(column=name, check=check, description=_describe(check, wanted), count=None) if broken else None
     count = int(MASKS[check](rows[name], wanted).fill_null(value=False).sum())
-    if not count and (profile is None or check == "values"):
+    if not count and (profile is None or check in ("values", *column_checks.NAMES)):
         return None
     # rounded to float32, a cell may meet a limit that it breaks
     return Violation(column=name, check=check, description=_describe(check, wanted), count=max(count, 1))
 
 
 def _describe(check: str, wanted: object) -> str:
+    if check in column_checks.NAMES:
+        return column_checks.described(check, wanted)
     return {
         "min": f"below the minimum {wanted}",
         "max": f"above the maximum {wanted}",
@@ -139,5 +160,6 @@ MASKS: Mapping[str, Callable[[pl.Series, object], pl.Series]] = {
     "max": lambda cells, limit: cells > _limit(cells, limit)[0],
     "values": _outside,
     "nullable": lambda cells, _: cells.is_null(),
+    **column_checks.MASKS,
     "unique": lambda cells, _: ~cells.is_first_distinct() & cells.is_not_null(),
 }

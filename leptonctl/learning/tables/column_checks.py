@@ -1,0 +1,61 @@
+"""Checks of a whole column that requests do not know: patterns, the share of missing cells, the shares of classes. Reads nothing."""
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from leptonctl.learning.inputs import DeclaredColumn
+from leptonctl.learning.tables.cells import Fault
+from leptonctl.learning.tables.table import Table
+from leptonctl.spi.learning import ProviderError
+
+NAMES = ("pattern", "max_missing", "min_share")
+
+
+def column_faults(table: Table, name: str, cells: pl.Series, declared: DeclaredColumn | None) -> list[Fault]:
+    """The cells that break such a check. Raises ProviderError (bad-pattern)."""
+    wanted = {check: getattr(declared, check) for check in NAMES if declared is not None and getattr(declared, check) is not None}
+    rows = {check: MASKS[check](cells, limit).fill_null(value=False).arg_true() for check, limit in wanted.items()}
+    return [
+        Fault(table=table, column=name, check=check, description=described(check, wanted[check]), rows=broken)
+        for check, broken in rows.items()
+        if len(broken)
+    ]
+
+
+def described(check: str, wanted: object) -> str:
+    """What completes "N cells are"."""
+    return {
+        "pattern": f"not of the form {wanted}",
+        "max_missing": f"missing, more than the share {wanted} of the rows",
+        "min_share": f"of a class that has less than the share {wanted} of the rows",
+    }[check]
+
+
+def _unmatched(cells: pl.Series, pattern: object) -> pl.Series:
+    try:
+        return ~cells.cast(pl.String).str.contains(rf"\A(?:{pattern})\z")
+    except pl.exceptions.PolarsError as problem:
+        raise ProviderError(
+            "A pattern cannot be used",
+            detail=f"{cells.name}: {pattern} is no regular expression of linear time, or too large.",
+            hint="write it without look-around and back references, and with smaller repetitions",
+            id="bad-pattern",
+            column=cells.name,
+        ) from problem
+
+
+def _missing(cells: pl.Series, share: object) -> pl.Series:
+    assert isinstance(share, int | float)
+    empty = cells.is_null()
+    return empty if cells.null_count() > share * len(cells) else empty & False
+
+
+def _rare(cells: pl.Series, share: object) -> pl.Series:
+    assert isinstance(share, int | float)
+    counts = cells.drop_nulls().rename("class").value_counts(name="rows")
+    rare = counts.filter(counts["rows"] < share * len(cells))["class"]
+    return cells.is_in(rare.implode())
+
+
+MASKS: Mapping[str, Callable[[pl.Series, object], pl.Series]] = {"pattern": _unmatched, "max_missing": _missing, "min_share": _rare}

@@ -1,0 +1,89 @@
+"""Signs that metrics will look too good: test rows that were learned, features that tell the target, a split that ignores time.
+
+Reads nothing, and refuses nothing: each is a notice with the number of rows and the first of them.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.inputs import HashSplit, RandomSplit, Split
+from leptonctl.learning.outputs import Notice
+from leptonctl.learning.tables.cells import SHOWN_LINES
+from leptonctl.learning.tables.copies import determines, tells
+from leptonctl.learning.tables.dates import Dates
+from leptonctl.learning.tables.identity import ROW_MARK
+from leptonctl.learning.tables.row_checks import moments
+from leptonctl.learning.tables.row_list import Marks
+from leptonctl.learning.tables.table import Table
+
+SHARED = 0.05
+"""Of the test rows of one file: so many rows that occur again among the training rows are more than chance."""
+MOSTLY = 0.5
+"""Of the training rows: so many are different from all others where a repeated one is remarkable."""
+LEAST_TIMES = 20
+"""So many different times in a row are no chance."""
+
+
+class Sides(Frozen):
+    """Training and test rows: as prepared, by what they are known, and the table and row numbers of each."""
+
+    rows: Mapping[str, pl.DataFrame]
+    marks: Mapping[str, Marks]
+    places: Mapping[str, tuple[int, np.ndarray]]
+
+
+def learned_rows(sides: Sides, tables: Sequence[Table], texts: Collection[str]) -> Iterator[Notice]:
+    """Test rows whose record, or whose prepared cells apart from the id, a training row has too. `texts`: columns of texts of dates."""
+    learned = set(sides.marks["train"].records.tolist())
+    same = np.array([mark in learned for mark in sides.marks["test"].records.tolist()], dtype=bool)
+    table, rows = sides.places["test"]
+    least = max(2, SHARED * len(rows))
+    if len(tables) > 1 and same.any():
+        least = 1  # of a file of its own no row should be known
+    if len(tables) > 1 or ROW_MARK in sides.rows["test"].columns:
+        # records with an id, or of another file, differ even where nothing that is learned does
+        alike = same | _alike(sides.rows, {ROW_MARK, *texts})
+        same = alike if alike.sum() >= max(2, SHARED * len(rows)) else same
+    if same.sum() >= least:
+        yield Notice(check="learned_rows", count=int(same.sum()), **_first(tables[table], rows[same]))  # type: ignore[arg-type]
+
+
+def _alike(rows: Mapping[str, pl.DataFrame], left_out: Collection[str]) -> np.ndarray:
+    names = [name for name in rows["test"].columns if name not in left_out]
+    train = rows["train"].select(names).unique().with_columns(pl.lit(value=True).alias("\0learned"))
+    if train.height < MOSTLY * rows["train"].height:
+        # where rows of few values repeat each other anyway, that they are alike says nothing
+        return np.zeros(rows["test"].height, dtype=bool)
+    joined = rows["test"].select(names).join(train, on=names, how="left", nulls_equal=True, maintain_order="left")
+    return joined["\0learned"].fill_null(value=False).to_numpy()
+
+
+def _first(table: Table, rows: np.ndarray) -> dict[str, object]:
+    """Where the first rows are: lines of one file, else files with their lines."""
+    places = table.places(sorted(rows.tolist())[:SHOWN_LINES])
+    if not table.pieces:
+        return {"lines": tuple(line for _, line in places)}
+    more = ", …" if len(rows) > len(places) else ""
+    return {"detail": ", ".join(f"{file}:{line}" for file, line in places) + more + ":"}
+
+
+def telling_columns(features: Sequence[str], cells: Mapping[str, pl.Series], target: pl.Series) -> Iterator[Notice]:
+    """Features that are the target in other words, or whose every value goes with one value of the target."""
+    for name in features:
+        if tells(cells[name], target):
+            yield Notice(check="tells_target", column=name, count=len(target))
+        elif determines(cells[name], target):
+            yield Notice(check="determines_target", column=name, count=len(target))
+
+
+def time_order(split: Split, dates: Sequence[Dates]) -> Iterator[Notice]:
+    """A note where rows stand in the order of a column of dates, and the split mixes old and new ones."""
+    if not isinstance(split, RandomSplit | HashSplit):
+        return
+    for date in dates:
+        times = moments(date.column, date.texts[0])
+        if times.null_count() == 0 and times.n_unique() >= LEAST_TIMES and times.is_sorted():
+            yield Notice(check="time_order", column=date.column.name, count=len(times), severity="note")

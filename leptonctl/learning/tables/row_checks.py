@@ -1,0 +1,148 @@
+"""Rules (`checks:`) on rows: which rows do not meet them. Reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from leptonctl.core.dates import DateColumn, order, pattern, read_moment
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.rules import BadRule, Kind, Term, check_types, iso_moment, parse
+from leptonctl.learning.outputs import Notice
+from leptonctl.learning.tables.cells import SHOWN_LINES
+from leptonctl.spi.learning import ProviderError
+
+if TYPE_CHECKING:
+    from leptonctl.learning.inputs import RowCheck
+    from leptonctl.learning.tables.table import Table
+
+SUMMARY = "Rows break a rule"
+
+
+class Kept(Frozen):
+    """The cells of rows that a rule may name: columns, and columns of dates with their texts."""
+
+    columns: Mapping[str, pl.Series]
+    dates: Mapping[str, tuple[DateColumn, pl.Series]] = {}
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        return {name: kind_of(cells.dtype) for name, cells in self.columns.items()} | dict.fromkeys(self.dates, "date")
+
+
+def broken_rows(check: RowCheck, rows: Kept) -> pl.Series:
+    """The numbers of the rows that break the rule. Raises ProviderError (bad-rule).
+
+    A comparison with a missing cell is neither met nor broken, as in the CHECK of a database.
+    """
+    try:
+        rule = parse(check.rule)
+        named = _named(rule, rows.kinds)
+        check_types(rule, rows.kinds)
+    except BadRule as problem:
+        raise bad_rule(check.rule, problem) from problem
+    numbers = {name: moments(*rows.dates[name]) for name in named if name in rows.dates}
+    frame = pl.DataFrame({name: numbers[name] if name in numbers else _cells(rows.columns[name]) for name in named})
+    if not named:
+        return pl.Series([], dtype=pl.UInt32)
+    return (~frame.select(_expression(rule, set(numbers)).alias("met"))["met"]).fill_null(value=False).arg_true()
+
+
+def _named(rule: Term, kinds: Mapping[str, Kind]) -> set[str]:
+    absent = next((column for column in rule.columns() if column.value not in kinds), None)
+    if absent is not None:
+        raise BadRule(f"{absent.value} is not among the columns of the rows", absent.start, absent.end)
+    return {str(column.value) for column in rule.columns()}
+
+
+def bad_rule(rule: str, problem: BadRule) -> ProviderError:
+    return ProviderError(
+        "A rule does not fit the columns",
+        detail=f"{rule}: {problem}.",
+        hint=problem.hint or "correct the rule under `checks`",
+        id="bad-rule",
+    )
+
+
+def kind_of(dtype: pl.DataType) -> Kind:
+    return "number" if dtype.is_numeric() else "boolean" if dtype == pl.Boolean else "text"
+
+
+def _cells(cells: pl.Series) -> pl.Series:
+    return cells.cast(pl.Float64) if cells.dtype.is_numeric() else cells
+
+
+def moments(column: DateColumn, texts: pl.Series) -> pl.Series:
+    """Dates as numbers that grow with time, null for missing."""
+    compiled = pattern(column.format, column.type)
+    distinct = texts.drop_nulls().unique().to_list()
+    found = {text: read_moment(compiled, text) for text in distinct}
+    numbers = {text: order(moment) for text, moment in found.items() if moment is not None}
+    return texts.replace_strict(numbers, default=None, return_dtype=pl.Int64)
+
+
+def _expression(term: Term, dates: set[str]) -> pl.Expr:
+    operation = term.operation
+    if operation == "column":
+        return pl.col(str(term.value))
+    if operation == "literal":
+        return pl.lit(term.value)
+    dated = any(part.operation == "column" and part.value in dates for part in term.parts)
+    parts = [pl.lit(iso_moment(part)) if dated and part.operation == "literal" else _expression(part, dates) for part in term.parts]
+    if operation == "in":
+        return reduce(pl.Expr.__or__, [parts[0] == item for item in parts[1:]])
+    return OPERATIONS[operation](parts)
+
+
+OPERATIONS: Mapping[str, Callable[[list[pl.Expr]], pl.Expr]] = {
+    "missing": lambda p: p[0].is_null(),
+    "negative": lambda p: -p[0],
+    "not": lambda p: ~p[0],
+    "and": lambda p: p[0] & p[1],
+    "or": lambda p: p[0] | p[1],
+    "+": lambda p: p[0] + p[1],
+    "-": lambda p: p[0] - p[1],
+    "*": lambda p: p[0] * p[1],
+    "/": lambda p: p[0] / p[1],
+    "<": lambda p: p[0] < p[1],
+    "<=": lambda p: p[0] <= p[1],
+    ">": lambda p: p[0] > p[1],
+    ">=": lambda p: p[0] >= p[1],
+    "==": lambda p: p[0] == p[1],
+    "!=": lambda p: p[0] != p[1],
+}
+
+
+def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequence[Kept]) -> list[Notice]:
+    """A notice for each rule that only warns and is broken. Raises ProviderError (row-check) with all others that are."""
+    notices: list[Notice] = []
+    failed: list[str] = []
+    first: tuple[str, int] | None = None
+    for check in checks:
+        for table, kept in zip(tables, rows, strict=True):
+            broken = broken_rows(check, kept)
+            if not len(broken):
+                continue
+            places = table.places(broken.head(SHOWN_LINES).to_list())
+            if check.severity == "warn":
+                lines = () if table.pieces else tuple(line for _, line in places)
+                notices.append(Notice(check="rule", count=len(broken), lines=lines, detail=f"{check.rule}:"))
+            else:
+                first = first or places[0]
+                failed.append(f"{check.rule}: {_broken(len(broken))} ({_shown(places, len(broken))})")
+    if first is not None:
+        hint = "correct the rows, or write `severity: warn` beside the rule"
+        raise ProviderError(SUMMARY, detail="\n".join(failed), hint=hint, id="row-check", file=first[0], line=first[1])
+    return notices
+
+
+def _broken(count: int) -> str:
+    return "1 row breaks it" if count == 1 else f"{count} rows break it"
+
+
+def _shown(places: Sequence[tuple[str, int]], count: int) -> str:
+    """`data.csv:5, data.csv:9, …`."""
+    return ", ".join(f"{file}:{line}" for file, line in places) + (", …" if count > len(places) else "")
