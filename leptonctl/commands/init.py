@@ -73,6 +73,10 @@ def _observe(table_file: Path, wishes: Wishes) -> Findings:
     try:
         return observe(table_file, source, wishes)
     except ProviderError as problem:
+        # there is no YAML yet to declare it in
+        problem.hint = problem.hint.replace("declare the file's encoding; `encoding: ", "pass `--encoding E`; `").replace(
+            "`encoding: ", "`"
+        )
         raise from_provider(problem) from problem
 
 

@@ -98,13 +98,16 @@ def _preprocess(steps: tuple[PreprocessLine, ...]) -> Iterator[str]:
 def _column(column: Declared) -> str:
     if column.ignore:
         return f"{scalar(column.name)}: {{ignore: true}}"
+    keys: dict[str, str] = {}
     if column.date is not None:
-        form = f", format: {_quoted(column.date.format)}" if column.date.format else ""
-        return f"{scalar(column.name)}: {{type: {column.date.type}{form}, parts: [{', '.join(column.date.parts)}]}}"
-    words = ""
+        form = {"format": _quoted(column.date.format)} if column.date.format else {}
+        keys = {"type": column.date.type, **form, "parts": f"[{', '.join(column.date.parts)}]"}
+    elif column.type is not None:
+        keys = {"type": column.type}
     if column.words is not None:
-        words = f", when_true: [{_quoted(column.words.true[0])}], when_false: [{_quoted(column.words.false[0])}]"
-    return f"{scalar(column.name)}: {{type: {column.type}{words}}}"
+        keys |= {"when_true": f"[{_quoted(column.words.true[0])}]", "when_false": f"[{_quoted(column.words.false[0])}]"}
+    keys |= {"nullable": "true"} if column.nullable else {}
+    return f"{scalar(column.name)}: {{{', '.join(f'{key}: {value}' for key, value in keys.items())}}}"
 
 
 def _commented(line: str, why: str, width: int = WIDTH) -> str:

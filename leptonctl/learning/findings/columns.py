@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.findings.dates import dates_of
 from leptonctl.learning.findings.findings import Declared, Reason, Wishes
 from leptonctl.learning.findings.roles import is_id, is_index, is_text, relabels, useless
@@ -47,8 +47,9 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
         declared += [Declared(name=one.name, why="a leak: it is the target in other words", ignore=True) for one in leaks]
         features = [one for one in features if one not in leaks]
     if not features:
-        _refuse_without_features(declared, target)
+        _refuse_without_features([*([Declared(name=key, why="the id")] if key else []), *declared], target)
     declared += list(_booleans(one for one in features if one.name not in dates))
+    declared = _nullable(features, declared, seen[target])
     reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]
     reasons += _notes([one for one in features if one.name not in dates], seen[target])
     if key is not None:
@@ -94,6 +95,16 @@ def _booleans(features: Iterator[Seen]) -> Iterator[Declared]:
             yield Declared(name=seen.name, why=why, type="boolean", words=None if are_usual(words) else words)
 
 
+def _nullable(features: Sequence[Seen], declared: Sequence[Declared], target: Seen) -> list[Declared]:
+    """The same, and what requests may leave out although the rows that are learned from have it: other rows of the file do not."""
+    kept = target.values.is_not_null()
+    lacking = [one.name for one in features if target.missing and one.missing and not one.values.filter(kept).null_count()]
+    by_name = {column.name: column for column in declared}
+    why = "only rows without a target lack it"
+    by_name |= {name: replace(by_name.get(name) or Declared(name=name, why=why), nullable=True) for name in lacking}
+    return list(by_name.values())
+
+
 def _notes(features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
     """What is said of features that are read as they are."""
     for seen in features:
@@ -115,11 +126,11 @@ def _determines(seen: Seen, target: Seen) -> bool:
 def _told(column: Declared) -> str:
     if column.ignore:
         return f"left out: {column.why}"
-    return f"{column.why}: {', '.join(column.date.parts)} are features" if column.date is not None else column.why
+    return f"{column.why}; features: {', '.join(column.date.parts)}" if column.date is not None else column.why
 
 
 def _refuse_without_features(declared: Sequence[Declared], target: str) -> None:
-    shown = "; ".join(f"{column.name}: {column.why}" for column in declared[:5]) or "it is the only one"
+    shown = "; ".join(f"{column.name}: {column.why}" for column in declared[:5]) or "it has no other"
     raise ProviderError(
         "The table has no features",
         detail=f'No column but the target "{target}" can be learned from ({shown}).',

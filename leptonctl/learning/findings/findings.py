@@ -34,6 +34,7 @@ class Declared(Frozen):
     words: Words | None = None
     date: DateColumn | None = None
     ignore: bool = False
+    nullable: bool = False
 
 
 class PreprocessLine(Frozen):

@@ -53,7 +53,7 @@ def useless(seen: Seen, table: Table, *, first: bool) -> str | None:
     if seen.distinct == 1 and (seen.missing == 0 or seen.type != "string"):
         return "all its cells are equal"
     if seen.wrong:
-        return f"{_counted(seen.wrong)} of a column of numbers no number"
+        return f"{_counted(seen.wrong)} no number although the others are"
     if first and seen.counts_rows and seen.rows >= FEWEST_ROWS and not is_time(seen.name):
         return "it counts the rows"
     return _scattered(seen, table) if seen.type == "string" and not is_text(seen) else None

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from leptonctl.core.contract import MISSING_MARKERS
+from leptonctl.core.contract import LEAST_NUMBERS, MISSING_MARKERS
 from leptonctl.core.frozen import replace
 from leptonctl.learning.tables.date_like import guess_dates
 from leptonctl.learning.tables.number_like import MARKERS
@@ -104,9 +104,8 @@ def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Co
     if total and numeric:
         if not others or numeric < HALF * total:
             return ()
-        if set(others) <= KNOWN or (numeric >= MOST * total and len(others) <= FEW and not any(map(_has_digit, others))):
-            return sorted(others)
-        return ()
+        few = len(others) <= FEW and numeric >= (LEAST_NUMBERS if any(map(_has_digit, others)) else MOST) * total
+        return sorted(others) if few or set(others) <= KNOWN else ()
     words = [text for text in texts.to_list() if text in WORDS]
     if words and (is_target or "?" in words or guess_dates(texts.filter(~texts.is_in(words) & (texts != ""))) is not None):
         return sorted(words) if is_target or "?" not in words else sorted(set(words) - set(options.markers))

@@ -68,7 +68,7 @@ def encoding_of(path: Path) -> tuple[str, str]:
         except ProviderError:
             continue
         other = " (or latin-1)" if name == "cp1252" else ""
-        sure = "" if name in EAST_ASIAN or name.startswith("utf") else ": check a word with accents"
+        sure = "" if name in EAST_ASIAN or name.startswith("utf") else ": check a word that is not English"
         return name, f"line {line} is not UTF-8; {name}{other} fits{sure}"
     return "utf-8", ""
 
@@ -163,7 +163,7 @@ def _named(names: Sequence[str]) -> tuple[str, ...]:
 
 def _is_data(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether the first row looks like the others: numbers where they have numbers, or texts that they have, too."""
-    if not body:
+    if not body or _counts(first) or _counts(first[1:] if not first[0].strip() else ()):
         return False
     columns = list(zip(*body, strict=True))
     numeric = [place for place, cells in enumerate(columns) if _is_numeric(cells)]
