@@ -64,11 +64,19 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
     "UTF-16": (rows("größe,y", number, label).encode("utf-16"), ["encoding: utf-16"]),
     "Cyrillic": (rows("размер,цвет,y", number, lambda i: ("красный", "синий")[i % 2], label).encode("cp1251"), ["encoding: cp1251"]),
     "decimal comma": (rows("x;y", lambda i: f"{i % 17},5", label, delimiter=";"), ['decimal: ","']),
+    "a decimal comma in each row, and a header without": (
+        rows("am;x;y", lambda i: f"{i % 17},25", lambda i: f"{i % 19},5", lambda i: f"{i * 37 % 101},5", delimiter=";", count=600),
+        ['decimal: ","'],
+    ),
     "German groups": (rows("x;y", lambda i: f"{i + 1}.250,5", label, delimiter=";"), ['decimal: ","', 'thousands: "."']),
     "German groups alone": (
         rows("am;x;y", lambda i: f"{i % 28 + 1:02}.03.2024", lambda i: f"{i + 1}.250", label, delimiter=";"),
         ['decimal: ","', 'thousands: "."', "columns:", '  am: {type: date, format: "%d.%m.%Y", parts: [weekday]}'],
     ),
+    "German groups from five digits on": (
+        rows("x;y", lambda i: f"{i}.250" if i > 9 else f"{i + 1}250", label, delimiter=";"), ['decimal: ","', 'thousands: "."'],
+    ),
+    "fractions of three digits": (rows("x;y", lambda i: f"{i + 1}.250", label, delimiter=";"), []),
     "French groups": (rows("x;y", lambda i: f"{i + 1}\u00a0250,5", label, delimiter=";"), ['decimal: ","', 'thousands: " "']),
     "US groups": (rows("x,y", lambda i: f'"{i + 1},250"', label), ['thousands: ","']),
     "US groups and a fraction": (rows("x,y", lambda i: f'"{i + 1},250.5"', label), ['thousands: ","']),

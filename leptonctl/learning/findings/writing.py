@@ -36,8 +36,9 @@ def separators(columns: Sequence[pl.Series], options: SourceOptions, delimiter: 
     scores = {pair: sum(map(float, _fits(texts, pair, options))) for pair in SEPARATORS}
     best = max(SEPARATORS, key=lambda pair: scores[pair])
     if scores[best] == scores[SEPARATORS[0]]:
-        is_german = delimiter == ";" and scores[",", "."] == scores[best] and _has_points_in_groups(texts) and _has_german_dates(columns)
-        return replace(options, decimal=",", thousands=".") if is_german else options
+        grouped = [cells for cells in texts if _has_points_in_groups(cells)]
+        is_german = delimiter == ";" and scores[",", "."] == scores[best] and (_has_german_dates(columns) or any(map(_has_long, grouped)))
+        return replace(options, decimal=",", thousands=".") if grouped and is_german else options
     if best == (",", None) and scores[".", ","] == scores[best] and delimiter in (",", "\t") and _is_grouped(texts):
         best = (".", ",")
     return replace(options, decimal=best[0], thousands=best[1])
@@ -82,10 +83,15 @@ def _is_grouped(texts: Sequence[pl.Series]) -> bool:
     return all(cells.filter(cells.str.contains(",", literal=True)).str.contains(GROUPED).all() for cells in texts)
 
 
-def _has_points_in_groups(texts: Sequence[pl.Series]) -> bool:
+def _has_points_in_groups(cells: pl.Series) -> bool:
     """Whether a column of numbers has a point before three digits wherever it has one: `1.234` may be either."""
-    pointed = [cells.filter(cells.str.contains(".", literal=True)) for cells in texts]
-    return any(len(cells) >= FEW and cells.str.contains(POINTED).all() for cells in pointed)
+    pointed = cells.filter(cells.str.contains(".", literal=True))
+    return len(pointed) >= FEW and bool(pointed.str.contains(POINTED).all())
+
+
+def _has_long(cells: pl.Series) -> bool:
+    """Whether it also has whole numbers of four digits: spreadsheets group from there or from five on, fractions have neither."""
+    return bool(cells.str.contains(r"^[+-]?[1-9][0-9]{3}$").any())
 
 
 def _has_german_dates(columns: Sequence[pl.Series]) -> bool:

@@ -87,7 +87,7 @@ def _best(whole: Sequence[str], delimiters: str) -> tuple[str | None, Rows]:
         rows = list(_rows(whole, delimiter))
         width, count = Counter(len(cells) for _, _, cells in rows).most_common(1)[0] if rows else (1, 0)
         if width > 1:
-            found.append((round(count / len(rows), 2), width, delimiter, rows))
+            found.append((count / len(rows), width, delimiter, rows))
     if not found:
         return None, list(_rows(whole, ","))
     _, _, delimiter, rows = max(found, key=lambda one: one[:2])
