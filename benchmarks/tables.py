@@ -125,8 +125,8 @@ def _begun(public: Public, table: Rows, habit: Habit, root: Path) -> tuple[str, 
         target = ["--target", name if habit.header else f"column_{column + 1}"]
     made = projects.run("init", "--from", file, *target, "--json", cwd=place)
     if made.returncode:
-        error = [line for line in made.stderr.splitlines() if line.startswith("error[")]
-        return (f"refused: {error[0]}" if error and made.returncode == 1 else f"WRONG: init {made.stderr[-300:]}"), "", []
+        said = json.loads(made.stdout)["diagnostics"] if made.returncode == 1 and made.stdout.startswith("{") else []
+        return (f"refused: {said[0]['id']}: {said[0]['detail']}" if said else f"WRONG: init {made.stdout}{made.stderr}"), "", []
     valid = projects.run("validate", cwd=place)
     if valid.returncode:
         return f"WRONG: validate {valid.stdout[-300:]}", "", []

@@ -29,13 +29,14 @@ def init(
     """Create a project that is ready to apply, and report what was inferred from its table and why."""
     from leptonctl.commands.init import init as command
     from leptonctl.commands.session import folder_of
-    from leptonctl.learning.findings.findings import Wishes
     from leptonctl.views.reports import init_text
 
     terminal = terminal_of(ctx)
     table = terminal.path(from_file) if from_file is not None else None
-    wishes = Wishes(target=target, encoding=encoding, header=False if no_header else None, id=row_id, drop=tuple(drop or ()))
-    return terminal.show(command(folder_of(terminal.directory), table, wishes), init_text)
+    report = command(
+        folder_of(terminal.directory), table, target=target, encoding=encoding, header=not no_header, row_id=row_id, drop=drop or ()
+    )
+    return terminal.show(report, init_text)
 
 
 def validate(ctx: typer.Context) -> int:

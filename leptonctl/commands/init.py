@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -22,8 +23,21 @@ FIRST_PORT = 8080
 SAMPLE, SAMPLE_TARGET, SAMPLE_GATE = "data/points.csv", "side", "accuracy: {min: 0.5}"
 
 
-def init(directory: Path, from_file: Path | None, wishes: Wishes) -> dict[str, Json]:
-    """Write leptonctl.yaml, and a small table if none is given. Never overwrites a file; on a Failure it writes nothing but that table."""
+def init(
+    directory: Path,
+    from_file: Path | None,
+    *,
+    target: str | None = None,
+    encoding: str | None = None,
+    header: bool = True,
+    row_id: str | None = None,
+    drop: Sequence[str] = (),
+) -> dict[str, Json]:
+    """Write leptonctl.yaml, and a small table if none is given. Never overwrites a file; on a Failure it writes nothing but that table.
+
+    The others say something of the table: see `Wishes`; header False: it has none.
+    """
+    wishes = Wishes(target=target, encoding=encoding, header=None if header else False, id=row_id, drop=tuple(drop))
     # a path that cannot lead to a folder is refused here, before anything asks where it leads
     with writing(directory), suppress(FileNotFoundError):
         directory.stat()

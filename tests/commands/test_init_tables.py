@@ -85,6 +85,10 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
     "no header, only words": (rows("", lambda i: ("red", "blue")[i % 2], label), ["header: false"]),
     "pandas without names": (rows("0,1", number, label), []),
     "years as names": (rows("land,1990,1991,y", lambda i: "ab"[i % 2], number, lambda i: i % 9, label), []),
+    "years as names after an index": (
+        rows(",land,1990,1991,y", lambda i: i, lambda i: "ab"[i % 2], number, lambda i: i % 9, label),
+        ['header: ["index", "land", "1990", "1991", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
+    ),
     "a title": (rows("Report\n\nof the year\nx,z,y", number, number, label), ["skip_rows: 3"]),
     "a padded title": (rows("Report,,\nx,z,y", number, number, label), ["skip_rows: 1"]),
     "units below the header": (rows("x,z,y\nkg,cm,", number, lambda i: i % 7, label), ['header: ["x", "z", "y"]', "skip_rows: 2"]),

@@ -169,7 +169,11 @@ def _is_data(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     numeric = [place for place, cells in enumerate(columns) if _is_numeric(cells)]
     if numeric:
         shown = [first[place].strip() for place in numeric]
-        return all(_is_value(cell) for cell in shown) and any(_is_number(cell) for cell in shown) and not _counts(shown)
+        return (
+            all(_is_value(cell) for cell in shown)
+            and any(_is_number(cell) for cell in shown)
+            and not _counts([cell for cell in shown if cell])
+        )
     repeated = sum(cell in columns[place] for place, cell in enumerate(first))
     return len(body) >= FEW and repeated > HALF * len(first)
 
