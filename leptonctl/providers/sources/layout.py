@@ -40,7 +40,8 @@ def layout(path: Path, encoding: str | None = None, header: bool | None = None) 
     with opened(path, SourceOptions(encoding=chosen)) as text:
         sample = text.read(SAMPLE_CHARACTERS)
     whole = io.StringIO(sample.removeprefix("\ufeff"), newline="").readlines()
-    if len(sample) == SAMPLE_CHARACTERS and len(whole) > 1:
+    if len(sample) == SAMPLE_CHARACTERS:
+        # the last line may go on; a table whose first line does is left to the reader
         del whole[-1]
     delimiter, rows = _best(whole, "\t" if plain_name(path).endswith(".tsv") else "".join(DELIMITERS))
     options, because = _header(rows, SourceOptions(encoding=chosen), header)
@@ -150,14 +151,13 @@ def _is_title(cells: Sequence[str]) -> bool:
 
 def _named(names: Sequence[str]) -> tuple[str, ...]:
     """The names, with others for those that are empty or repeated."""
-    found: list[str] = []
+    taken, found = set(names), dict[str, None]()
     for place, name in enumerate(names):
         wanted = name if name.strip() else INDEX if place == 0 else f"column_{place + 1}"
-        others = [*found, *names[place + 1 :]] if wanted != name else found
         unique, count = wanted, 2
-        while unique in others:
+        while unique in found or (unique != name and unique in taken):
             unique, count = f"{wanted}_{count}", count + 1
-        found.append(unique)
+        found[unique] = None
     return tuple(found)
 
 
