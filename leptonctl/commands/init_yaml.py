@@ -82,6 +82,8 @@ def _dataset(found: Findings) -> Iterator[str]:
         yield _commented("target_missing: drop", because.get("target_missing", ""))
     for name, value in options_of(found.options).items():
         yield _commented(f"{name}: {_value(value)}", because.get(name, ""))
+    if not found.stratify:
+        yield _commented("split: {stratify: false}", because.get("split", ""))
     if found.declared:
         yield "columns:"
         yield from (f"  {_commented(_column(column), column.why, WIDTH - 2)}" for column in found.declared)

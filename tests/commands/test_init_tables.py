@@ -139,6 +139,9 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
         rows("x,z,y", lambda i: "" if i % 9 == 0 else number(i), lambda i: i % 7, lambda i: "" if i % 9 == 0 else label(i)),
         ["target_missing: drop", "columns:", "  x: {nullable: true}"],
     ),
+    "a class of one row": (rows("x,y", number, lambda i: "one" if i == 5 else label(i)), ["split: {stratify: false}"]),
+    "more classes than test rows": ("colour,y\nred,1\nblue,0\ngreen,1\nred,0\n", ["split: {stratify: false}"]),
+    "numbers beyond 32 bits": (rows("a,x,y", lambda i: f"{i}e300", number, label), ["columns:", "  a: {ignore: true}"]),
     "percents": (rows("p,x,y", lambda i: f"{number(i)}%", number, label, count=150), ["columns:", "  p: {ignore: true}"]),
     "zip codes": (rows("zip,x,y", lambda i: f"0{1060 + i % 9}", number, label), []),
     "a leak": (rows("code,x,y", lambda i: int(label(i) == "yes"), number, label), ["columns:", "  code: {ignore: true}"]),
@@ -157,13 +160,6 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", READ)
-def test_what_is_written_and_only_that(tmp_path: Path, name: str) -> None:
-    content, lines = READ[name]
-    _, *written = dataset(found(tmp_path, content))
-    assert [line.replace('  "y": ', "  y: ") for line in written] == lines
-
-
 def rows_of(root: Path, task: str) -> object:
     """What `prepare` makes of the project's dataset: the contract and the rows; or why it fails."""
     try:
@@ -177,26 +173,26 @@ def rows_of(root: Path, task: str) -> object:
 
 
 @pytest.mark.parametrize("name", READ)
-def test_each_line_changes_the_rows(tmp_path: Path, name: str) -> None:
-    """A property: without one of its lines, other rows are read, or none."""
-    findings = found(tmp_path, READ[name][0])
-    text = yaml_of(findings)
-    start, end = text.index("target: "), text.index("versions:")
-    lines = [line for line in text[start:end].splitlines() if not line.startswith(("target: ", "columns:"))]
-    config = tmp_path / "leptonctl.yaml"
+def test_what_is_written_and_only_that(tmp_path: Path, name: str) -> None:
+    """These lines are written; and, a property: without one of them other rows are read, or none."""
+    content, lines = READ[name]
+    findings = found(tmp_path, content)
+    _, *written = dataset(findings)
+    assert [line.replace('  "y": ', "  y: ") for line in written] == lines
+    text, config = yaml_of(findings), tmp_path / "leptonctl.yaml"
     config.write_text(text, encoding="utf-8")
     whole = rows_of(tmp_path, findings.task)
     assert isinstance(whole, tuple)
-    for line in lines:
-        without = text.replace(f"{line}\n", "", 1)
-        config.write_text(re.sub(r"columns:\n(?!  )", "", without), encoding="utf-8")
+    block = text[text.index("target: ") : text.index("versions:")].splitlines()
+    for line in (line for line in block if not line.startswith(("target: ", "columns:"))):
+        config.write_text(re.sub(r"columns:\n(?!  )", "", text.replace(f"{line}\n", "", 1)), encoding="utf-8")
         assert rows_of(tmp_path, findings.task) != whole, line
 
 
 def test_its_options_and_files_of_other_kinds(tmp_path: Path) -> None:
     table = rows("k,x,z,y", lambda i: f"k{i}", number, lambda i: i % 7, label)
     assert dataset(found(tmp_path, table, Wishes(id="k", drop=("z",))))[1:] == ["id: k", "columns:", "  z: {ignore: true}"]
-    assert dataset(found(tmp_path, rows("1,2", number, label), Wishes(header=False)))[1:] == ["header: false"]
+    assert dataset(found(tmp_path, rows("1,no", number, label), Wishes(header=False)))[1:] == ["header: false"]
     assert found(tmp_path, rows("x,target,z", number, label, lambda i: i % 7)).target == "target"
     assert found(tmp_path, rows("x,z,note", number, label, lambda i: f"a note of more than thirty letters {i}")).target == "z"
     assert dataset(found(tmp_path, gzip.compress(rows("x;y", lambda i: f"{i},5", label, delimiter=";").encode()), name="t.csv.gz"))[1:] == [
@@ -219,6 +215,7 @@ def test_its_options_and_files_of_other_kinds(tmp_path: Path) -> None:
     [
         (rows("k,x,y", lambda i: f"k{i}", number, label), Wishes(target="k"), "unsuitable-column", "60 different texts"),
         (rows("x,y", number, lambda _: "a"), Wishes(target="y"), "unsuitable-column", "all its cells are equal"),
+        (rows("x,y", number, lambda i: "b" if i == 5 else "a"), Wishes(target="y"), "unsuitable-column", "all its cells but one"),
         (rows("k,x,y", lambda i: f"k{i % 3}", number, label), Wishes(id="k"), "unsuitable-column", "57 of its cells repeat"),
         (rows("x,y", number, label), Wishes(target="y", drop=("y",)), "unsuitable-column", "--drop"),
         (rows("x,y", number, label), Wishes(drop=("z",)), "unknown-column", "--drop z"),

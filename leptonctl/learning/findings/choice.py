@@ -1,5 +1,6 @@
 """What is learned, and how: task, algorithm, preprocess steps and the first gate. Reads no file."""
 
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -12,6 +13,8 @@ from leptonctl.learning.findings.words import true_and_false
 from leptonctl.spi.learning import LearningTask
 
 FEW_CLASSES, ROWS_A_CLASS = 20, 5
+TEST = 0.25
+"""The share of the test rows where no split is declared."""
 COMMON = 0.8
 """The share of the most frequent class from which on accuracy says little."""
 DROPS = {"accuracy": 0.02, "balanced_accuracy": 0.03, "r2": 0.05}
@@ -38,6 +41,16 @@ def positive_of(target: Seen) -> str | None:
     if words is None:
         return None
     return words.true[0] if words.true[0] in target.texts and max(target.texts) != words.true[0] else None
+
+
+def unstratified(target: Seen, task: LearningTask) -> str | None:
+    """Why the classes cannot be divided evenly over training and test rows; None if they can, or if there are none."""
+    if task != "classification" or (target.type == "integer" and target.distinct > FEW_CLASSES):
+        return None
+    test = math.ceil(TEST * target.present)
+    if target.rarest < 2:  # noqa: PLR2004 - one row cannot be on both sides
+        return "a class has one row only"
+    return "there are more classes than test rows" if min(test, target.present - test) < target.distinct else None
 
 
 def preprocess_of(features: Sequence[Seen], declared: Sequence[Declared]) -> tuple[PreprocessLine, ...]:

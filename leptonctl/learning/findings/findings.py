@@ -48,6 +48,7 @@ class Findings(Frozen):
     """The settings for a table. Counts are of all rows.
 
     columns: the type of each column as it will be read, the target included. target_from: `--target`, or the rule that chose it.
+    stratify: False where the classes cannot be divided evenly.
     declared: only what changes the rows that are read. gate: the metric that a later version may not lose, and how much it may.
     reasons: one for each thing that was inferred, in the order in which they are told.
     """
@@ -59,6 +60,7 @@ class Findings(Frozen):
     target: str
     target_from: str
     drops_rows: bool
+    stratify: bool
     task: LearningTask
     algorithm: str
     positive: str | None

@@ -8,7 +8,7 @@ import polars as pl
 
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import replace
-from leptonctl.learning.findings.choice import ALGORITHMS, gate_of, positive_of, preprocess_of, target_type, task_of
+from leptonctl.learning.findings.choice import ALGORITHMS, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
 from leptonctl.learning.findings.columns import features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
 from leptonctl.learning.findings.roles import default_target, is_id, is_index, unpredictable
@@ -36,12 +36,14 @@ def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
     steps = preprocess_of([seen[name] for name in features.names], features.declared)
     gate, gate_why = gate_of(seen[target], task)
     kind, positive = target_type(seen[target], task), positive_of(seen[target]) if task == "classification" else None
+    uneven = unstratified(seen[target], task)
     declared = [Declared(name=target, why="classes, not numbers", type=kind)] if kind is not None else []
     reasons = [
         *reading,
         Reason(about="target", detail=f"{target}: {rule}"),
         *_target_reasons(seen[target], positive),
         Reason(about="task", detail=f"{task}: {why}"),
+        *([Reason(about="split", detail=uneven)] if uneven else []),
         *features.reasons,
         Reason(about="algorithm", detail=" -> ".join([*(step.use for step in steps), ALGORITHMS[task]])),
         Reason(about="gates", detail=f"{gate[0]}: {gate_why}"),
@@ -55,6 +57,7 @@ def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
         target=target,
         target_from=rule,
         drops_rows=seen[target].missing > 0,
+        stratify=uneven is None,
         task=task,
         algorithm=ALGORITHMS[task],
         positive=positive,

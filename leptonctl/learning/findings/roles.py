@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from leptonctl.core.contract import LARGEST_FLOAT32
 from leptonctl.learning.findings.seen import Seen
 from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.number_like import number_like
@@ -52,8 +53,8 @@ def useless(seen: Seen, table: Table, *, first: bool) -> str | None:
         return "it is empty"
     if seen.distinct == 1 and (seen.missing == 0 or seen.type != "string"):
         return "all its cells are equal"
-    if seen.wrong:
-        return f"{_counted(seen.wrong)} no number although the others are"
+    if seen.wrong or _is_large(seen):
+        return f"{_counted(seen.wrong)} no number although the others are" if seen.wrong else "its numbers are too large for 32 bits"
     if first and seen.counts_rows and seen.rows >= FEWEST_ROWS and not is_time(seen.name):
         return "it counts the rows"
     return _scattered(seen, table) if seen.type == "string" and not is_text(seen) else None
@@ -80,8 +81,8 @@ def unpredictable(seen: Seen) -> str | None:
         return "it is empty"
     if seen.wrong:
         return f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
-    if seen.distinct == 1:
-        return "all its cells are equal"
+    if seen.distinct == 1 or (seen.distinct == 2 and seen.present > 2 and seen.rarest == 1 and seen.type != "number"):  # noqa: PLR2004
+        return "all its cells are equal" if seen.distinct == 1 else "all its cells but one are equal"
     if seen.type == "string" and seen.distinct > max(2, min(MOST_CATEGORIES, seen.present / 2)):
         return f"it has {seen.distinct} different texts in {seen.present} rows, too many for classes"
     return None
@@ -95,6 +96,10 @@ def default_target(columns: Mapping[str, Seen], others: Sequence[str]) -> tuple[
         return named, "its name"
     last = able[-1] if able else None
     return last, "the last column" if last == list(columns)[-1] else "the last column that can be predicted"
+
+
+def _is_large(seen: Seen) -> bool:
+    return seen.values.dtype.is_numeric() and not float(seen.values.abs().max() or 0) <= LARGEST_FLOAT32  # type: ignore[arg-type]
 
 
 def _is_likely_target(seen: Seen) -> bool:

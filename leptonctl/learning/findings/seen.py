@@ -34,6 +34,12 @@ class Seen(Frozen):
         return self.rows - self.missing
 
     @property
+    def rarest(self) -> int:
+        """How many rows have the value that the fewest have."""
+        counts = self.values.drop_nulls().value_counts(name="rows")["rows"].to_list()
+        return min(counts, default=0)
+
+    @property
     def is_distinct(self) -> bool:
         """Whether each row has a value of its own."""
         return self.missing == 0 and self.distinct == self.rows
