@@ -14,17 +14,29 @@ def init(
     ctx: typer.Context,
     from_file: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A table to learn from.")] = None,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="COL", help="The column of that table to predict. Default: its last one.")
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="COL",
+            help="The column to predict. Default: one named target, label, class or outcome, else the last that can be predicted.",
+        ),
     ] = None,
+    encoding: Annotated[str | None, typer.Option("--encoding", metavar="E", help="How its text is encoded. Default: found out.")] = None,
+    no_header: Annotated[bool, typer.Option("--no-header", help="It has no header line.")] = False,
+    row_id: Annotated[str | None, typer.Option("--id", metavar="COL", help="The column that names a row. Default: found out.")] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COL", help="A column to leave out; may be repeated.")] = None,
 ) -> int:
-    """Create a project that is ready to apply, and report what was inferred."""
+    """Create a project that is ready to apply, and report what was inferred from its table and why."""
     from leptonctl.commands.init import init as command
     from leptonctl.commands.session import folder_of
     from leptonctl.views.reports import init_text
 
     terminal = terminal_of(ctx)
     table = terminal.path(from_file) if from_file is not None else None
-    return terminal.show(command(folder_of(terminal.directory), table, target), init_text)
+    report = command(
+        folder_of(terminal.directory), table, target=target, encoding=encoding, header=not no_header, row_id=row_id, drop=drop or ()
+    )
+    return terminal.show(report, init_text)
 
 
 def validate(ctx: typer.Context) -> int:

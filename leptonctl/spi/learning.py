@@ -237,6 +237,17 @@ class SourceOptions(Frozen):
         return () if isinstance(self.missing_values, OnlyMissing) else MISSING_MARKERS
 
 
+class Layout(Frozen):
+    """How a file seems to be written. `because`: the name of an option that is not the default -> why it was chosen.
+
+    delimiter: what separates its cells, whether or not the options have to say so.
+    """
+
+    options: SourceOptions
+    because: Mapping[str, str]
+    delimiter: str | None = None
+
+
 class Source(Frozen):
     """One file format.
 
@@ -248,6 +259,8 @@ class Source(Frozen):
     typed: True when the format itself has types: its strings are never read as numbers.
     batches: (path, options, rows) -> the same DataFrame in parts of at most so many rows, in file order, for files larger than
         memory; None: `read` gives it in one.
+    layout: (path, encoding or None, False where there is no header line, else None) -> the options that read a file of which nothing
+        is known. None: there is nothing to find out.
     """
 
     name: str
@@ -258,3 +271,4 @@ class Source(Frozen):
     line_of: Callable[[Path, SourceOptions, Sequence[int]], list[int]]
     typed: bool = False
     batches: Callable[[Path, SourceOptions, int], Iterator[pl.DataFrame]] | None = None
+    layout: Callable[[Path, str | None, bool | None], Layout] | None = None

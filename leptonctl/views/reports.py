@@ -29,11 +29,13 @@ def validation_text(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str
 
 
 def init_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """The files written, the settings inferred, and what to do next."""
-    style = Style(color)
-    lines = [style.bold("Wrote"), *(f"  {printable(str(f))}" for f in obj["files"])]
-    if obj.get("inferred"):
-        lines += [style.bold("Inferred"), outline(obj["inferred"], style, indent=2)]
+    """The files written, what was inferred and why, a line each, and what to do next."""
+    style, inferred = Style(color), obj["inferred"]
+    lines = [style.bold("Wrote"), *(f"  {printable(str(f))}" for f in obj["files"]), style.bold("Inferred")]
+    lines.append(f"  {inferred['rows']:,} rows, {len(inferred['columns'])} columns")
+    lines += [f"  {printable(reason['about'])}: {printable(reason['detail'])}" for reason in inferred["reasons"]]
+    missing = ", ".join(f"{printable(name)} {count:,}" for name, count in inferred["missing"].items())
+    lines += [f"  missing cells: {missing}"] if missing else []
     return "\n".join([*lines, "", "Next: `leptonctl plan`, then `leptonctl apply`."])
 
 

@@ -53,6 +53,8 @@ def test_the_project_applies_at_once(tmp_path: Path) -> None:
         ("%Y-%m-%dT%H:%M:%SZ", None, ["year", "month", "weekday", "hour"]),
         ("%b %d, %Y", "%b %d, %Y", ["year", "month", "weekday"]),
         ("2023-05-%d", None, ["weekday"]),
+        ("%Y-%m", "%Y-%m", ["year", "month"]),
+        ("%b %d %Y", "%b %d %Y", ["year", "month", "weekday"]),
     ],
 )
 def test_ways_to_write_dates(form: str, format_: str | None, parts: list[str]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from leptonctl.core.dates import PARTS, DateColumn, DateType, Moment, pattern, read_moment
+from leptonctl.core.dates import PARTS, DateColumn, DateType, Moment, missing_parts, pattern, read_moment
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.outputs import Notice
 from leptonctl.learning.tables.cells import as_text
@@ -13,7 +13,8 @@ from leptonctl.learning.tables.table import Table
 LOOKED_AT = 1000
 """Distinct texts. What is no date soon shows."""
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y",
-        "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y")  # fmt: skip
+        "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d. %B %Y", "%d %b %y", "%Y.%m.%d",
+        "%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y")  # fmt: skip
 USUAL = ("year", "month", "weekday", "hour")
 TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 
@@ -43,11 +44,15 @@ def guess_dates(cells: pl.Series) -> Guess | None:
 def guess_column(name: str, cells: pl.Series) -> DateColumn | None:
     """A column of dates with the parts to learn from; None where it is none, its format is one of two, or no part differs."""
     guess = guess_dates(cells)
-    if guess is None or guess.other is not None:
-        return None
+    return None if guess is None or guess.other is not None else column_of(name, guess, cells)
+
+
+def column_of(name: str, guess: Guess, cells: pl.Series) -> DateColumn | None:
+    """The column of dates that are written so, with the parts to learn from; None where no part differs."""
     texts = cells.drop_nulls().unique().head(LOOKED_AT).to_list()
     moments = [moment for text in texts if (moment := read_moment(pattern(guess.format, guess.type), text)) is not None]
-    differing = [part for part in PARTS if len({PARTS[part](moment) for moment in moments}) > 1]
+    known = [part for part in PARTS if not missing_parts(pattern(guess.format, guess.type), [part])]
+    differing = [part for part in known if len({PARTS[part](moment) for moment in moments}) > 1]
     parts = [part for part in USUAL if part in differing] or [part for part in ("day", "minute", "second") if part in differing]
     return DateColumn(name=name, type=guess.type, format=guess.format, parts=tuple(parts)) if parts else None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.csv_blocks import Irregular, blocks
 from leptonctl.providers.sources.delimiters import delimiter_of
+from leptonctl.providers.sources.layout import layout
 from leptonctl.providers.sources.text import check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
@@ -191,4 +192,5 @@ SOURCE = Source(
     read=read,
     line_of=line_of,
     batches=batches,
+    layout=layout,
 )

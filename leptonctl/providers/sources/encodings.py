@@ -24,7 +24,7 @@ DOS_LETTERS = (0x80, 0xA5)
 
 def bad_encoding(path: Path, encoding: str) -> ProviderError:
     """The error for a file with a byte that its encoding does not have, with its line and the likely encodings."""
-    line, sample = _find(path, encoding)
+    line, sample = bad_bytes(path, encoding)
     names = [name for name in likely(sample) if name != encoding.lower()]
     listed = " or ".join(f"`encoding: {name}`" for name in names)
     return ProviderError(
@@ -59,7 +59,7 @@ def likely(sample: bytes) -> tuple[str, ...]:
     return ("cp1252", "latin-1") if _decoded(sample, "cp1252") is not None else ("latin-1",)
 
 
-def _find(path: Path, encoding: str) -> tuple[int, bytes]:
+def bad_bytes(path: Path, encoding: str) -> tuple[int, bytes]:
     """The line of the first bad byte, and the bytes around it."""
     decoder = codecs.getincrementaldecoder(encoding)()
     breaks = returns = 0

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from leptonctl.providers.sources.layout import encoding_of
 from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, lines, opened
-from leptonctl.spi.learning import ProviderError, Source, SourceOptions
+from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,6 +209,11 @@ def _bad_line(path: Path, line: int, problem: str, hint: str) -> ProviderError:
     )
 
 
+def _layout(path: Path, encoding: str | None, header: bool | None) -> Layout:  # noqa: ARG001 - objects name their columns
+    chosen, why = (encoding, "") if encoding else encoding_of(path)
+    return Layout(options=SourceOptions(encoding=chosen), because={"encoding": why} if why else {})
+
+
 SOURCE = Source(
     name="jsonl",
     description="JSON Lines: one flat object per line",
@@ -217,4 +223,5 @@ SOURCE = Source(
     line_of=line_of,
     typed=True,
     batches=batches,
+    layout=_layout,
 )

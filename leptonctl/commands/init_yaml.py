@@ -1,0 +1,147 @@
+"""The first YAML of a project, from what was found in its table. Writes only what changes the result. Values in, text out."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.findings.findings import Declared, Findings, PreprocessLine
+from leptonctl.spi.learning import SourceOptions
+
+WIDTH = 34
+NAMES = re.compile(r"[A-Za-z_]([A-Za-z0-9_ -]*[A-Za-z0-9_])?")
+WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"})
+
+
+class Place(Frozen):
+    """What the project is called, where its table lies in it, and where its first server listens."""
+
+    name: str
+    path: str
+    port: int
+    gate: str
+
+
+def first_yaml(found: Findings, place: Place) -> str:
+    """The documents of the project, one of each kind."""
+    positive = f"\nevaluate: {{positive: {scalar(found.positive)}}}" if found.positive is not None else ""
+    return f"""\
+kind: Project
+name: {scalar(place.name)}
+format: 1
+---
+kind: Dataset
+name: data
+target: {scalar(found.target)}
+{"".join(f"{line}{chr(10)}" for line in _dataset(found))}versions:
+  first: {{source: {_path(place.path)}}}    # `leptonctl pin` writes its digest here
+---
+kind: Model
+name: model
+dataset: data@first
+task: {found.task}
+{"".join(f"{line}{chr(10)}" for line in _preprocess(found.preprocess))}algorithm: {found.algorithm}{positive}
+versions:
+  v1: {{description: First try}}
+---
+kind: Environment
+name: dev
+platform: {{type: server, host: 127.0.0.1, port: {place.port}}}
+models:
+  model: v1
+gates:                             # what a version must reach to enter this environment
+  {place.gate}
+"""
+
+
+def gate(found: Findings) -> str:
+    """The line of the first gate."""
+    metric, drop = found.gate
+    return f"{metric}: {{max_drop: {drop}}}    # against the version that serves"
+
+
+def options_of(options: SourceOptions) -> dict[str, object]:
+    """The options that are not the default, by their key in the YAML."""
+    listed: dict[str, object] = {
+        "encoding": None if options.encoding == "utf-8" else options.encoding,
+        "delimiter": options.delimiter,
+        "decimal": None if options.decimal == "." else options.decimal,
+        "thousands": options.thousands,
+        "header": None if options.header is True else options.header if options.header is False else list(options.header),
+        "skip_rows": options.skip_rows or None,
+        "missing_values": list(options.missing) or None,
+    }
+    return {name: value for name, value in listed.items() if value is not None}
+
+
+def _dataset(found: Findings) -> Iterator[str]:
+    because = {reason.about: reason.detail for reason in found.reasons}
+    if found.id is not None:
+        yield _commented(f"id: {scalar(found.id)}", "never a feature; names a row")
+    if found.drops_rows:
+        yield _commented("target_missing: drop", because.get("target_missing", ""))
+    for name, value in options_of(found.options).items():
+        yield _commented(f"{name}: {_value(value)}", because.get(name, ""))
+    if not found.stratify:
+        yield _commented("split: {stratify: false}", because.get("split", ""))
+    if found.declared:
+        yield "columns:"
+        yield from (f"  {_commented(_column(column), column.why, WIDTH - 2)}" for column in found.declared)
+
+
+def _preprocess(steps: tuple[PreprocessLine, ...]) -> Iterator[str]:
+    if steps:
+        yield _commented("preprocess:", "part of the model: the same in training and in serving")
+    for step in steps:
+        columns = step.columns if isinstance(step.columns, str) else f"[{', '.join(map(scalar, step.columns))}]"
+        yield f"  - {{columns: {columns}, use: {step.use}}}"
+
+
+def _column(column: Declared) -> str:
+    if column.ignore:
+        return f"{scalar(column.name)}: {{ignore: true}}"
+    keys: dict[str, str] = {}
+    if column.date is not None:
+        form = {"format": _quoted(column.date.format)} if column.date.format else {}
+        keys = {"type": column.date.type, **form, "parts": f"[{', '.join(column.date.parts)}]"}
+    elif column.type is not None:
+        keys = {"type": column.type}
+    if column.words is not None:
+        keys |= {"when_true": f"[{_quoted(column.words.true[0])}]", "when_false": f"[{_quoted(column.words.false[0])}]"}
+    keys |= {"nullable": "true"} if column.nullable else {}
+    return f"{scalar(column.name)}: {{{', '.join(f'{key}: {value}' for key, value in keys.items())}}}"
+
+
+def _commented(line: str, why: str, width: int = WIDTH) -> str:
+    """The line with its reason, on one line."""
+    plain = "".join(c if c.isprintable() else " " for c in why)
+    return f"{line.ljust(width)} # {plain}" if plain.strip() else line
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(_quoted(str(item)) for item in value)}]"
+    return (
+        value
+        if isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9_-]*", value)
+        else _quoted(str(value))
+        if isinstance(value, str)
+        else str(value)
+    )
+
+
+def scalar(text: str) -> str:
+    """A YAML scalar that reads back as this string."""
+    return text if NAMES.fullmatch(text) and text.casefold() not in WORDS else _quoted(text)
+
+
+def _path(path: str) -> str:
+    return path if re.fullmatch(r"[A-Za-z0-9_./-]+", path) else _quoted(path)
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, as JSON writes it, which YAML 1.2 reads."""
+    shown = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}" for c in shown)  # noqa: PLR2004

@@ -1,0 +1,93 @@
+"""What is learned, and how: task, algorithm, preprocess steps and the first gate. Reads no file."""
+
+import math
+from collections.abc import Sequence
+
+import polars as pl
+
+from leptonctl.core.contract import ColumnType
+from leptonctl.learning.findings.findings import Declared, PreprocessLine
+from leptonctl.learning.findings.roles import is_text
+from leptonctl.learning.findings.seen import Seen
+from leptonctl.learning.findings.words import true_and_false
+from leptonctl.spi.learning import LearningTask
+
+FEW_CLASSES, ROWS_A_CLASS = 20, 5
+TEST = 0.25
+"""The share of the test rows where no split is declared."""
+COMMON = 0.8
+"""The share of the most frequent class from which on accuracy says little."""
+DROPS = {"accuracy": 0.02, "balanced_accuracy": 0.03, "r2": 0.05}
+ALGORITHMS: dict[str, str] = {"classification": "logistic_regression", "regression": "ridge"}
+
+
+def task_of(target: Seen) -> tuple[LearningTask, str]:
+    """The task, and why. Words and few different integers are classes."""
+    if target.type in ("string", "boolean"):
+        return "classification", f"{target.distinct} classes"
+    if target.distinct <= FEW_CLASSES and target.distinct < max(3, target.present / ROWS_A_CLASS) and _is_whole(target):
+        return "classification", f"{target.distinct} different integers are classes"
+    return "regression", f"{target.distinct} different numbers"
+
+
+def target_type(target: Seen, task: LearningTask) -> ColumnType | None:
+    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers."""
+    return "integer" if task == "classification" and target.type == "number" else None
+
+
+def positive_of(target: Seen) -> str | None:
+    """The class to look for, where it is not the last one."""
+    words = true_and_false(target.texts) if target.type == "string" else None
+    if words is None:
+        return None
+    return words.true[0] if words.true[0] in target.texts and max(target.texts) != words.true[0] else None
+
+
+def unstratified(target: Seen, task: LearningTask) -> str | None:
+    """Why the classes cannot be divided evenly over training and test rows; None if they can, or if there are none."""
+    if task != "classification" or (target.type == "integer" and target.distinct > FEW_CLASSES):
+        return None
+    test = math.ceil(TEST * target.present)
+    if target.rarest < 2:  # noqa: PLR2004 - one row cannot be on both sides
+        return "a class has one row only"
+    return "there are more classes than test rows" if min(test, target.present - test) < target.distinct else None
+
+
+def preprocess_of(features: Sequence[Seen], declared: Sequence[Declared]) -> tuple[PreprocessLine, ...]:
+    """The steps that make numbers without gaps of the features, on one scale."""
+    by_name = {column.name: column for column in declared}
+    dates = [seen for seen in features if seen.name in by_name and by_name[seen.name].date is not None]
+    booleans = [seen for seen in features if seen.type == "boolean" or _declared_boolean(by_name.get(seen.name))]
+    rest = [seen for seen in features if seen not in dates and seen not in booleans]
+    numbers = [seen for seen in rest if seen.type in ("number", "integer")] + dates
+    texts = [seen for seen in rest if is_text(seen)]
+    words = [seen for seen in rest if seen.type == "string" and seen not in texts]
+    steps = []
+    if any(seen.missing for seen in numbers):
+        steps.append(PreprocessLine(use="imputer", columns="numeric"))
+    if numbers:
+        steps.append(PreprocessLine(use="standard_scaler", columns="numeric"))
+    steps += [PreprocessLine(use="tfidf", columns=(seen.name,)) for seen in texts]
+    if words or any(seen.missing for seen in booleans):
+        steps.append(PreprocessLine(use="one_hot", columns="categorical"))
+    return tuple(steps)
+
+
+def gate_of(target: Seen, task: LearningTask) -> tuple[tuple[str, float], str]:
+    """The metric that a later version may not lose and how much of it, and why: the first version has none to be compared with."""
+    if task == "regression":
+        return ("r2", DROPS["r2"]), "a later version may lose this much against the one that serves"
+    counts = target.values.drop_nulls().value_counts(name="rows")["rows"]
+    share = float(pl.Series(counts).max() or 0) / max(1, target.present)  # type: ignore[arg-type]
+    metric = "balanced_accuracy" if share >= COMMON else "accuracy"
+    why = f"one class has {share:.0%} of the rows, so plain accuracy says little" if metric != "accuracy" else ""
+    return (metric, DROPS[metric]), why or "a later version may lose this much against the one that serves"
+
+
+def _declared_boolean(column: Declared | None) -> bool:
+    return column is not None and column.type == "boolean"
+
+
+def _is_whole(target: Seen) -> bool:
+    values = target.values.drop_nulls()
+    return target.type == "integer" or bool((values == values.floor()).all())

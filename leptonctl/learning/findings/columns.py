@@ -1,0 +1,139 @@
+"""The role of each column but the target: id, feature, date, true or false, or left out. Reads no file but for the text of numbers."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.learning.findings.dates import dates_of
+from leptonctl.learning.findings.findings import Declared, Reason, Wishes
+from leptonctl.learning.findings.roles import is_id, is_index, is_text, relabels, useless
+from leptonctl.learning.findings.seen import Seen
+from leptonctl.learning.findings.words import are_usual, true_and_false
+from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.table import Table
+from leptonctl.spi.learning import ProviderError
+
+ROWS_A_VALUE = 10
+
+
+class Features(Frozen):
+    """What is learned from. `names`: the features, of a column of dates its own name. declared: what has to be said of columns."""
+
+    id: str | None
+    names: tuple[str, ...]
+    declared: tuple[Declared, ...]
+    reasons: tuple[Reason, ...]
+
+
+def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes) -> Features:
+    """The roles of all columns. Raises ProviderError: unsuitable-column, no-features."""
+    others = [one for one in seen.values() if one.name != target]
+    key = _id(others, wishes)
+    left = [one for one in others if one.name != key]
+    declared = [Declared(name=one.name, why=why, ignore=True) for one in left if (why := _left_out(one, table, wishes, left))]
+    gone = {column.name for column in declared}
+    texts = {
+        one.name: as_text(table, one.name) for one in left if one.type == "string" and one.nested is None and one.name not in wishes.drop
+    }
+    dates = dates_of(texts, day_first=table.options.decimal == "," or table.options.delimiter == ";")
+    for name, (column, why) in dates.items():
+        declared = [other for other in declared if other.name != name]
+        declared.append(Declared(name=name, why=why, date=column, ignore=column is None))
+        gone = {column.name for column in declared if column.ignore}
+    features = [one for one in left if one.name not in gone]
+    leaks = [one for one in features if one.name not in dates and relabels(one, seen[target])]
+    if len(leaks) < len(features):
+        declared += [Declared(name=one.name, why="a leak: it is the target in other words", ignore=True) for one in leaks]
+        features = [one for one in features if one not in leaks]
+    if not features:
+        _refuse_without_features([*([Declared(name=key, why="the id")] if key else []), *declared], target)
+    declared += list(_booleans(one for one in features if one.name not in dates))
+    declared = _nullable(features, declared, seen[target])
+    reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]
+    reasons += _notes([one for one in features if one.name not in dates], seen[target])
+    if key is not None:
+        reasons.insert(
+            0, Reason(about="id", detail=f"{key}: {'--id' if key == wishes.id else 'it is named like an id, and another in each row'}")
+        )
+    return Features(id=key, names=tuple(one.name for one in features), declared=tuple(declared), reasons=tuple(reasons))
+
+
+def _id(others: Sequence[Seen], wishes: Wishes) -> str | None:
+    """The column that names a row."""
+    if wishes.id is None:
+        return next((one.name for one in others if one.name not in wishes.drop and is_id(one) and not is_index(one)), None)
+    seen = next(one for one in others if one.name == wishes.id)
+    if seen.nested is None and seen.is_distinct:
+        return seen.name
+    repeated = f"{seen.present - seen.distinct} of its cells repeat others and {seen.missing} are missing"
+    raise ProviderError(
+        "A column cannot be what it is to be",
+        detail=f'Column "{seen.name}" cannot be the id: {repeated}.',
+        hint=f"leave it out with `--drop {seen.name}`, or name another column",
+        id="unsuitable-column",
+        column=seen.name,
+    )
+
+
+def _left_out(seen: Seen, table: Table, wishes: Wishes, left: Sequence[Seen]) -> str | None:
+    """Why a column is no feature; None if it may be one."""
+    if seen.name in wishes.drop:
+        return "--drop"
+    if is_index(seen):
+        return "an index: it only counts or names the rows"
+    if is_id(seen):
+        return "an id: another in each row"
+    return useless(seen, table, first=seen is left[0] and len(left) > 1)
+
+
+def _booleans(features: Iterator[Seen]) -> Iterator[Declared]:
+    for seen in features:
+        words = true_and_false(seen.texts) if seen.type == "string" else None
+        if words is not None:
+            why = f"{words.true[0]} and {words.false[0]} are true and false"
+            yield Declared(name=seen.name, why=why, type="boolean", words=None if are_usual(words) else words)
+
+
+def _nullable(features: Sequence[Seen], declared: Sequence[Declared], target: Seen) -> list[Declared]:
+    """The same, and what requests may leave out although the rows that are learned from have it: other rows of the file do not."""
+    kept = target.values.is_not_null()
+    lacking = [one.name for one in features if target.missing and one.missing and not one.values.filter(kept).null_count()]
+    by_name = {column.name: column for column in declared}
+    why = "only rows without a target lack it"
+    by_name |= {name: replace(by_name.get(name) or Declared(name=name, why=why), nullable=True) for name in lacking}
+    return list(by_name.values())
+
+
+def _notes(features: Sequence[Seen], target: Seen) -> Iterator[Reason]:
+    """What is said of features that are read as they are."""
+    for seen in features:
+        if is_text(seen):
+            yield Reason(about=seen.name, detail=f"texts of {seen.length:.0f} characters on average: tfidf counts their words")
+        elif _determines(seen, target):
+            detail = f"each of its {seen.distinct} values has one target only: may be a leak; leave it out with `--drop`"
+            yield Reason(about=seen.name, detail=detail)
+
+
+def _determines(seen: Seen, target: Seen) -> bool:
+    """Whether each value of a column that repeats has one target."""
+    if not 2 <= seen.distinct <= seen.present / ROWS_A_VALUE or target.distinct > seen.distinct:  # noqa: PLR2004
+        return False
+    pairs = pl.DataFrame({"cells": seen.values, "target": target.values}).drop_nulls()
+    return pairs.n_unique() == pairs["cells"].n_unique() > 0
+
+
+def _told(column: Declared) -> str:
+    if column.ignore:
+        return f"left out: {column.why}"
+    return f"{column.why}; features: {', '.join(column.date.parts)}" if column.date is not None else column.why
+
+
+def _refuse_without_features(declared: Sequence[Declared], target: str) -> None:
+    shown = "; ".join(f"{column.name}: {column.why}" for column in declared[:5]) or "it has no other"
+    raise ProviderError(
+        "The table has no features",
+        detail=f'No column but the target "{target}" can be learned from ({shown}).',
+        hint="name another target with `--target`, or add columns to the table",
+        id="no-features",
+    )

@@ -1,0 +1,151 @@
+"""From a file that nobody has described to the settings for it. Reads the file, and writes nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import polars as pl
+
+from leptonctl.core.diagnostic import did_you_mean
+from leptonctl.core.frozen import replace
+from leptonctl.learning.findings.choice import ALGORITHMS, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
+from leptonctl.learning.findings.columns import features_of
+from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
+from leptonctl.learning.findings.roles import default_target, is_id, is_index, unpredictable
+from leptonctl.learning.findings.seen import Seen, see
+from leptonctl.learning.findings.writing import markers, separator_reason, separators
+from leptonctl.learning.tables.cells import as_text
+from leptonctl.learning.tables.date_like import guess_dates
+from leptonctl.learning.tables.table import Table, read_table
+from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
+
+SAMPLE_ROWS = 50_000
+
+
+def observe(path: Path, source: Source, wishes: Wishes) -> Findings:
+    """The settings for a table. Raises ProviderError: what reading raises, unknown-column, unsuitable-column, no-features."""
+    table, reading = _read(path, source, wishes)
+    seen = {name: see(table, name) for name in table.frame.columns}
+    _check_names(wishes, list(seen))
+    target, rule = _target(table, seen, wishes)
+    table, seen, reading = _without_target_markers(table, seen, target, reading)
+    if problem := unpredictable(seen[target]):
+        _unsuitable(f'Column "{target}" cannot be the target: {problem}.', "name another column with `--target`")
+    features = features_of(table, seen, target, wishes)
+    task, why = task_of(seen[target])
+    steps = preprocess_of([seen[name] for name in features.names], features.declared)
+    gate, gate_why = gate_of(seen[target], task)
+    kind, positive = target_type(seen[target], task), positive_of(seen[target]) if task == "classification" else None
+    uneven = unstratified(seen[target], task)
+    declared = [Declared(name=target, why="classes, not numbers", type=kind)] if kind is not None else []
+    reasons = [
+        *reading,
+        Reason(about="target", detail=f"{target}: {rule}"),
+        *_target_reasons(seen[target], positive),
+        Reason(about="task", detail=f"{task}: {why}"),
+        *([Reason(about="split", detail=uneven)] if uneven else []),
+        *features.reasons,
+        Reason(about="algorithm", detail=" -> ".join([*(step.use for step in steps), ALGORITHMS[task]])),
+        Reason(about="gates", detail=f"{gate[0]}: {gate_why}"),
+    ]
+    order = list(seen)
+    return Findings(
+        rows=table.frame.height,
+        columns={name: one.type for name, one in seen.items()},
+        missing={name: one.missing for name, one in seen.items() if one.missing},
+        options=table.options,
+        target=target,
+        target_from=rule,
+        drops_rows=seen[target].missing > 0,
+        stratify=uneven is None,
+        task=task,
+        algorithm=ALGORITHMS[task],
+        positive=positive,
+        id=features.id,
+        declared=tuple(sorted([*features.declared, *declared], key=lambda column: order.index(column.name))),
+        preprocess=steps,
+        gate=gate,
+        reasons=tuple(reasons),
+    )
+
+
+def _read(path: Path, source: Source, wishes: Wishes) -> tuple[Table, list[Reason]]:
+    """The table with the options that read it, and why."""
+    layout = (
+        source.layout(path, wishes.encoding, wishes.header) if source.layout is not None else Layout(options=SourceOptions(), because={})
+    )
+    options, because = layout.options, dict(layout.because)
+    if not source.typed:
+        sample = next(iter(source.batches(path, options, SAMPLE_ROWS))) if source.batches is not None else source.read(path, options)
+        options = separators(sample.get_columns(), options, layout.delimiter or "")
+        if options != layout.options:
+            because["decimal" if options.decimal != "." else "thousands"] = separator_reason(options)
+            if source.columns(path, options) != sample.columns:
+                options = replace(options, delimiter=layout.delimiter)
+                because["delimiter"] = "the numbers have another one in them"
+    table = read_table(path, source, options)
+    if not source.typed:
+        texts = {name: table.frame[name] for name in table.frame.columns if name not in table.numbers}
+        table, reasons = _with_markers(table, markers(texts, wishes.target, options))
+        return table, [*(Reason(about=name, detail=why) for name, why in because.items()), *reasons]
+    return table, [Reason(about=name, detail=why) for name, why in because.items()]
+
+
+def _with_markers(table: Table, found: dict[str, tuple[str, ...]]) -> tuple[Table, list[Reason]]:
+    """The table, read with texts that mean missing."""
+    if not found:
+        return table, []
+    listed = [*table.options.missing, *(text for texts in found.values() for text in texts)]
+    options = replace(table.options, missing_values=tuple(listed))
+    shown = "; ".join(f"{' '.join(texts)} in {name}" for name, texts in found.items())
+    return read_table(table.path, table.source, options), [Reason(about="missing_values", detail=f"{shown}")]
+
+
+def _without_target_markers(
+    table: Table, seen: dict[str, Seen], target: str, reading: list[Reason]
+) -> tuple[Table, dict[str, Seen], list[Reason]]:
+    """The same, where the classes have texts that mean missing: their rows have no target."""
+    if table.source.typed or target in table.numbers or table.frame[target].dtype != pl.String:
+        return table, seen, reading
+    found = markers({target: table.frame[target]}, target, table.options)
+    if not found:
+        return table, seen, reading
+    table, reasons = _with_markers(table, found)
+    return table, {name: see(table, name) for name in seen}, [*reading, *reasons]
+
+
+def _check_names(wishes: Wishes, names: list[str]) -> None:
+    wanted = [("--target", wishes.target), ("--id", wishes.id), *(("--drop", name) for name in wishes.drop)]
+    for flag, name in wanted:
+        if name is not None and name not in names:
+            raise ProviderError(
+                "The table has no such column", detail=f"{flag} {name}", hint=did_you_mean(name, names), id="unknown-column", column=name
+            )
+    if wishes.target is not None and wishes.target in (wishes.id, *wishes.drop):
+        _unsuitable(f'Column "{wishes.target}" is the target, and named by `--id` or `--drop`, too.', "name it once")
+
+
+def _target(table: Table, seen: dict[str, Seen], wishes: Wishes) -> tuple[str, str]:
+    """The target and the rule that chose it."""
+    if wishes.target is not None:
+        return wishes.target, "--target"
+    never = {name for name, one in seen.items() if is_index(one) or is_id(one) or _is_dates(table, one)}
+    target, rule = default_target(seen, [*never, *wishes.drop, *([wishes.id] if wishes.id else [])])
+    if target is None:
+        _unsuitable("No column of the table can be predicted: classes that repeat, or numbers that differ.", "name one with `--target`")
+    return target, rule
+
+
+def _is_dates(table: Table, seen: Seen) -> bool:
+    return seen.nested is None and seen.type == "string" and guess_dates(as_text(table, seen.name)) is not None
+
+
+def _target_reasons(target: Seen, positive: str | None) -> Iterator[Reason]:
+    if target.missing:
+        yield Reason(about="target_missing", detail=f"{target.missing} of {target.rows} rows have no target and are left out")
+    if positive is not None:
+        yield Reason(about="positive", detail=f"{positive} means yes")
+
+
+def _unsuitable(detail: str, hint: str) -> NoReturn:
+    raise ProviderError("A column cannot be what it is to be", detail=detail, hint=hint, id="unsuitable-column")

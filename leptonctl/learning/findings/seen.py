@@ -1,0 +1,79 @@
+"""The figures of one column of a table that its role is judged by. Reads no file."""
+
+import polars as pl
+
+from leptonctl.core.contract import ColumnType
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.tables.cells import as_text, infer, typed
+from leptonctl.learning.tables.table import Table
+from leptonctl.spi.learning import ProviderError
+
+SHOWN = 24
+
+
+class Seen(Frozen):
+    """A column as read. `values` are its cells, typed. Counts are of rows; `distinct` does not count missing cells.
+
+    wrong: cells that are not of the inferred type. length: the mean length in characters of cells of text.
+    texts: the distinct texts of a column of text where they are few. nested: where a value is no single one, its path.
+    """
+
+    name: str
+    type: ColumnType
+    values: pl.Series
+    rows: int
+    missing: int
+    distinct: int
+    wrong: int = 0
+    length: float = 0.0
+    texts: tuple[str, ...] = ()
+    nested: str | None = None
+
+    @property
+    def present(self) -> int:
+        return self.rows - self.missing
+
+    @property
+    def rarest(self) -> int:
+        """How many rows have the value that the fewest have."""
+        counts = self.values.drop_nulls().value_counts(name="rows")["rows"].to_list()
+        return min(counts, default=0)
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether each row has a value of its own."""
+        return self.missing == 0 and self.distinct == self.rows
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether it counts the rows from 0 or 1."""
+        if self.type != "integer" or not self.is_distinct or self.values[0] not in (0, 1):
+            return False
+        return bool((self.values.diff().drop_nulls() == 1).all())
+
+
+def see(table: Table, name: str) -> Seen:
+    """A column of a table. A nested one has no values."""
+    rows = table.frame.height
+    try:
+        kind = infer([table], name)
+        values, faults = typed(table, name, kind, single=False)
+    except ProviderError as problem:
+        if problem.id != "nested-value":
+            raise
+        return Seen(
+            name=name, type="string", values=pl.Series([], dtype=pl.String), rows=rows, missing=0, distinct=0, nested=problem.detail
+        )
+    is_text = kind == "string"
+    texts = values.drop_nulls().unique(maintain_order=True) if is_text else values.drop_nulls().unique()
+    return Seen(
+        name=name,
+        type=kind,
+        values=values,
+        rows=rows,
+        missing=values.null_count() - sum(fault.count for fault in faults),
+        distinct=len(texts),
+        wrong=sum(fault.count for fault in faults),
+        length=float(as_text(table, name).str.len_chars().mean() or 0) if is_text else 0.0,  # type: ignore[arg-type]
+        texts=tuple(texts.to_list()) if is_text and len(texts) <= SHOWN else (),
+    )

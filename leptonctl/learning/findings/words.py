@@ -1,0 +1,23 @@
+"""Columns of two words that mean true and false. Reads no file."""
+
+from collections.abc import Sequence
+
+from leptonctl.core.contract import WORDS, Words
+
+PAIRS = (
+    ("yes", "no"), ("y", "n"), ("t", "f"), ("ja", "nein"), ("j", "n"), ("oui", "non"), ("o", "n"), ("si", "no"), ("sí", "no"), ("sì", "no"),
+    ("sim", "não"), ("vrai", "faux"), ("wahr", "falsch"), ("on", "off"), ("tak", "nie"), ("ja", "nej"), ("да", "нет"), ("是", "否"),
+    ("verdadero", "falso"), ("vero", "falso"), ("true", "false"), ("x", ""),
+)  # fmt: skip
+
+
+def true_and_false(texts: Sequence[str]) -> Words | None:
+    """The words as the column has them, if its texts are two such words; case and white space do not count."""
+    found = {text.strip(" \t").casefold(): text.strip(" \t") for text in reversed(texts)}
+    pair = next((pair for pair in PAIRS if set(pair) == set(found)), None)
+    return Words(true=(found[pair[0]],), false=(found[pair[1]],)) if pair else None
+
+
+def are_usual(words: Words) -> bool:
+    """Whether a boolean column reads them without naming them."""
+    return all(WORDS.value(word) is value for word, value in ((words.true[0], True), (words.false[0], False)))

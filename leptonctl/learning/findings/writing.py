@@ -1,0 +1,122 @@
+"""How the numbers of a table are written, and which of its texts mean missing. Reads no file."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import polars as pl
+
+from leptonctl.core.contract import LEAST_NUMBERS, MISSING_MARKERS
+from leptonctl.core.frozen import replace
+from leptonctl.learning.tables.date_like import guess_dates
+from leptonctl.learning.tables.number_like import MARKERS
+from leptonctl.learning.tables.numbers import is_number
+from leptonctl.spi.learning import SourceOptions
+
+SEPARATORS: tuple[tuple[str, str | None], ...] = (
+    (".", None), (",", None), (".", ","), (",", "."), (",", " "), (".", " "), (",", "'"), (".", "'"), (".", "_"),
+)  # fmt: skip
+NAMES = {".": "a point", ",": "a comma", " ": "a space", "'": "an apostrophe", "_": "an underscore"}
+MOST, HALF, FEW = 0.9, 0.5, 3
+GROUPED = r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+$"
+POINTED = r"^[+-]?[1-9][0-9]{0,2}(?:[.][0-9]{3})+$"
+GERMAN_DATE = r"^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{2,4}"
+OTHERS = (
+    "n.a.", "n. a.", "N.A.", "n.d.", "nd", "ND", "N/D", "n/k", "k.A.", "k. A.", "s.o.", "NONE", "Missing", "Unknown", "unbekannt", "fehlt",
+    "inconnu", "not available", "\u2014", "\u2013", "#", "!", "/", "_",
+)  # fmt: skip
+KNOWN = frozenset({*MARKERS, *OTHERS, *MISSING_MARKERS})
+WORDS = frozenset(
+    {*MISSING_MARKERS, "?", "-", "--", "\u2014", "\u2013", ".", "..", "...", "#VALUE!", "#DIV/0!", "#REF!", "(null)", "\\N"}
+) - {"None"}
+"""Of these, what means missing among words, too."""
+
+
+def separators(columns: Sequence[pl.Series], options: SourceOptions, delimiter: str) -> SourceOptions:
+    """The options with the decimal and thousands separators with which most columns of text are numbers."""
+    texts = [cells for cells in (_candidates(cells) for cells in columns) if cells is not None]
+    scores = {pair: sum(map(float, _fits(texts, pair, options))) for pair in SEPARATORS}
+    best = max(SEPARATORS, key=lambda pair: scores[pair])
+    if scores[best] == scores[SEPARATORS[0]]:
+        grouped = [cells for cells in texts if _has_points_in_groups(cells)]
+        is_german = delimiter == ";" and scores[",", "."] == scores[best] and (_has_german_dates(columns) or any(map(_has_long, grouped)))
+        return replace(options, decimal=",", thousands=".") if grouped and is_german else options
+    if best == (",", None) and scores[".", ","] == scores[best] and delimiter in (",", "\t") and _is_grouped(texts):
+        best = (".", ",")
+    return replace(options, decimal=best[0], thousands=best[1])
+
+
+def separator_reason(options: SourceOptions) -> str:
+    """What the separators are, in words."""
+    grouped = f", digits grouped by {NAMES[options.thousands]}" if options.thousands else ""
+    return f"numbers are written with {NAMES[options.decimal]}{grouped}"
+
+
+def markers(columns: Mapping[str, pl.Series], target: str | None, options: SourceOptions) -> dict[str, tuple[str, ...]]:
+    """Texts that mean missing, by the first column that has them. columns: of text as read, with nothing taken out."""
+    found: dict[str, tuple[str, ...]] = {}
+    known: set[str] = set(options.missing)
+    for name, cells in columns.items():
+        texts = tuple(text for text in _markers(cells, options, is_target=name == target) if text not in known)
+        if texts:
+            found[name] = texts
+            known |= set(texts)
+    return found
+
+
+def _candidates(cells: pl.Series) -> pl.Series | None:
+    """The texts of a column that may be numbers, without those that mean missing."""
+    if cells.dtype != pl.String:
+        return None
+    texts = cells.drop_nulls().str.strip_chars(" \t").unique()
+    texts = texts.filter(~texts.is_in(sorted(KNOWN)) & (texts != ""))
+    return texts if len(texts) and texts.head(1000).str.contains("[0-9]").mean() >= MOST else None  # type: ignore[operator]
+
+
+def _fits(texts: Sequence[pl.Series], pair: tuple[str, str | None], options: SourceOptions) -> Iterator[bool]:
+    option = replace(options, decimal=pair[0], thousands=pair[1])
+    for cells in texts:
+        share = is_number(cells, option).mean()
+        yield isinstance(share, float) and share >= MOST
+
+
+def _is_grouped(texts: Sequence[pl.Series]) -> bool:
+    """Whether each comma stands before three digits."""
+    return all(cells.filter(cells.str.contains(",", literal=True)).str.contains(GROUPED).all() for cells in texts)
+
+
+def _has_points_in_groups(cells: pl.Series) -> bool:
+    """Whether a column of numbers has a point before three digits wherever it has one: `1.234` may be either."""
+    pointed = cells.filter(cells.str.contains(".", literal=True))
+    return len(pointed) >= FEW and bool(pointed.str.contains(POINTED).all())
+
+
+def _has_long(cells: pl.Series) -> bool:
+    """Whether it also has whole numbers of four digits: spreadsheets group from there or from five on, fractions have neither."""
+    return bool(cells.str.contains(r"^[+-]?[1-9][0-9]{3}$").any())
+
+
+def _has_german_dates(columns: Sequence[pl.Series]) -> bool:
+    return any(
+        cells.dtype == pl.String and cells.drop_nulls().head(100).str.contains(GERMAN_DATE).all() for cells in columns if cells.count()
+    )
+
+
+def _markers(cells: pl.Series, options: SourceOptions, *, is_target: bool) -> Collection[str]:
+    counts = cells.drop_nulls().str.strip_chars(" \t").value_counts(name="rows")
+    texts, rows = counts.get_columns()[0], counts["rows"]
+    numbers = is_number(texts, options)
+    built_in = texts.is_in(list(options.markers)) | (texts == "")
+    others = texts.filter(~numbers & ~built_in).to_list()
+    total, numeric = int(rows.filter(~built_in).sum()), int(rows.filter(numbers).sum())
+    if total and numeric:
+        if not others or numeric < HALF * total:
+            return ()
+        few = len(others) <= FEW and numeric >= (LEAST_NUMBERS if any(map(_has_digit, others)) else MOST) * total
+        return sorted(others) if few or set(others) <= KNOWN else ()
+    words = [text for text in texts.to_list() if text in WORDS]
+    if words and (is_target or "?" in words or guess_dates(texts.filter(~texts.is_in(words) & (texts != ""))) is not None):
+        return sorted(words) if is_target or "?" not in words else sorted(set(words) - set(options.markers))
+    return ()
+
+
+def _has_digit(text: str) -> bool:
+    return any(c.isdigit() for c in text)
