@@ -79,6 +79,7 @@ def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
     Failure also, and the server runs on, when the store lacks what it would have to load.
     """
     state, record = _own(session, name)
+    session.pointers.check(state)
     _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
         with switch.locked(name, here=True):

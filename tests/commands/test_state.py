@@ -149,8 +149,7 @@ def test_a_restore_keeps_later_freezes_withdrawals_and_environments(root: Path) 
     run(root, "freeze", "dev", "--reason", "audit")
     assert [w.version for w in projects.environment_of(root, "dev").withdrawals] == ["v2"]
     text = (root / "environment-dev.yaml").read_text(encoding="utf-8").replace("name: dev", "name: late")
-    (root / "environment-late.yaml").write_text(text, encoding="utf-8")
-    projects.new_ports(root)
+    (root / "environment-late.yaml").write_text(re.sub(r"port: \d+", f"port: {projects.free_port()}", text), encoding="utf-8")
     apply(root)
     run(root, "state", "restore", "b.json", "--yes")
     assert "environment/late/line" in {p["address"] for p in shown(root, "state", "list")["pointers"]}

@@ -19,7 +19,7 @@ BAD = [
     ("prepare", {**ROWS, "source": {"path": "a.csv", "format": "csv", "options": {"delimiter": 3}}}, "$.source.options.delimiter"),
     ("prepare", {**ROWS, "split": {"method": "by hand"}}, "$.split.method"),
     ("prepare", {**ROWS, "split": {"method": "hash", "test": 0.2}}, "`by`"),
-    ("prepare", {**ROWS, "columns": {"a": {"type": "date"}}}, "$.columns[...].type"),
+    ("prepare", {**ROWS, "columns": {"a": {"type": "moment"}}}, "$.columns[...].type"),
     ("prepare", {**ROWS, "columns": {"a": {"missing": [1]}}}, "$.columns[...].missing"),
     ("prepare", {**ROWS, "privacy": {"hash": "who"}}, "$.privacy.hash"),
     ("train", {**TRAIN, "task": "divination"}, "$.task"),

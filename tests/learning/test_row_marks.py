@@ -51,11 +51,14 @@ def test_an_id_is_no_feature_and_its_hash_is_kept(tmp_path: Path) -> None:
     assert sorted(kept) == sorted(id_mark(name, None) for name in names())
     everything = b"".join(path.read_bytes() for path in (root / ".leptonctl" / "store").rglob("*") if path.is_file())
     assert b"person-" not in everything
-    # a file with the ids, or without them, is predicted alike
+    # a file with the ids, or without them, is predicted alike; the ids lead
     with_ids = projects.run("predict", "line@v1", "--input", "data/points.csv", cwd=root)
     (root / "plain.csv").write_text("\n".join(["x,y,side", *ROWS]) + "\n", encoding="utf-8")
     without = projects.run("predict", "line@v1", "--input", "plain.csv", cwd=root)
-    assert (with_ids.returncode, with_ids.stdout) == (0, without.stdout), with_ids.stderr
+    assert (with_ids.returncode, without.returncode) == (0, 0), with_ids.stderr + without.stderr
+    rows = [line.partition(",") for line in with_ids.stdout.splitlines()]
+    assert [name for name, _, _ in rows] == ["key", *names()]
+    assert [rest for _, _, rest in rows] == without.stdout.splitlines()
 
 
 def test_an_id_that_names_two_rows_is_refused_with_both_lines(tmp_path: Path) -> None:
