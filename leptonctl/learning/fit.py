@@ -41,7 +41,7 @@ class Fitted(Frozen):
     """A fitted model. `final` lists the columns that the algorithm gets, in order; `width` is their number.
 
     `sparse`, here and in steps: whether it was fitted on a sparse matrix; later rows take the same form. `estimator` comes from the
-    trainer (`Trainer` describes it). `wide`: it predicts on float64 copies of the same float32 rows.
+    trainer (`Trainer` describes it). `unconverged`: those warnings that say so. `wide`: it predicts on float64 copies of the same float32 rows.
     """
 
     trainer: Trainer
@@ -54,7 +54,7 @@ class Fitted(Frozen):
     estimator: Estimator
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
-    unconverged: bool = False
+    unconverged: tuple[str, ...] = ()
     wide: bool = False
 
     @property
@@ -131,9 +131,14 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         sparse=not isinstance(matrix, np.ndarray),
         estimator=estimator,
         losses=tuple(losses),
-        warnings=tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in caught)),
-        unconverged=any(issubclass(w.category, ConvergenceWarning) for w in caught),
+        warnings=texts_of(caught),
+        unconverged=texts_of([w for w in caught if issubclass(w.category, ConvergenceWarning)]),
     )
+
+
+def texts_of(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+    """What the warnings say, each once."""
+    return tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
 
 
 def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessStep, Preprocessor]]]:
