@@ -19,8 +19,12 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
     features = read_features(settled.nodes)
     for node in nodes:
-        about = {"recipe": node.recipe, "features": features.get(node.address)}
-        noticed = (notices(results[key], node.address, node.span, **about) for key in _keys(settled, node) if key in results)
+        read = features.get(node.address)
+        noticed = (
+            notices(results[key], node.address, node.span, recipe=node.recipe, features=read)
+            for key in _keys(settled, node)
+            if key in results
+        )
         found.update(dict.fromkeys(notice for listed in noticed for notice in listed))
     return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)
 

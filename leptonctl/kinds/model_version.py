@@ -116,6 +116,9 @@ def version_of(
                 hint="change the parameter",
             )
         )
+    if trainer.conflict is not None and (reason := trainer.conflict(params)):
+        summary, hint = "These parameters exclude each other", "change one of them"
+        problems.append(error("parameter-conflict", summary, f"{trainer.name}: {reason}", span=declared.key_at("params"), hint=hint))
     seed, revision = fields.get("seed", 0), fields.get("revision", 1)
     common: dict[str, Json] = {
         "task": task,

@@ -40,8 +40,8 @@ class FittedStep(Frozen):
 class Fitted(Frozen):
     """A fitted model. `final` lists the columns that the algorithm gets, in order; `width` is their number.
 
-    `sparse`, here and in steps: whether it was fitted on a sparse matrix; later rows take the same form. `estimator` comes from the
-    trainer (`Trainer` describes it). `unconverged`: those warnings that say so. `wide`: it predicts on float64 copies of the same float32 rows.
+    `sparse`, here and in steps: whether it was fitted on a sparse matrix; later rows take the same form. `estimator` comes from the trainer
+    (`Trainer` describes it). `unconverged`: those warnings that say so. `wide`: it predicts on float64 copies of the same float32 rows.
     """
 
     trainer: Trainer
