@@ -40,11 +40,8 @@ def _fill_hint(kind: ColumnType, fill: Json) -> str:
     number = str(fill).strip().replace(",", ".")
     if kind == "string":
         return f'write it in quotes: `missing: "{str(fill).lower() if isinstance(fill, bool) else fill}"`'
-    if (
-        kind in ("number", "integer")
-        and number.replace(".", "", 1).removeprefix("-").isdecimal()
-        and (kind == "number" or "." not in number)
-    ):
+    digits = number.replace(".", "", 0 if kind == "integer" else 1).removeprefix("-")
+    if kind in ("number", "integer") and digits.isdecimal():
         return f"write it without quotes and with a point: `missing: {number}`"
     return f"write {TYPE_PHRASES[kind]}, or change the column's type"
 

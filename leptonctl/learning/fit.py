@@ -16,7 +16,7 @@ import numpy as np
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_target, explain_empty, holds_nan
+from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_neighbors, check_target, explain_empty, holds_nan
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
@@ -114,6 +114,7 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         fitted = [_fit_step(step, provider, state) for step, provider in steps]
         matrix = _final_matrix(trainer, state)
         estimator = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
+        check_neighbors(trainer, estimator, len(y))
         matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         report = recording_losses(progress, losses)
         try:

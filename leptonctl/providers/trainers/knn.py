@@ -1,11 +1,6 @@
 """Nearest neighbours, for classification and regression."""
 
-from typing import TYPE_CHECKING
-
-from leptonctl.spi.learning import Estimator, Params, Progress, ProviderError, Schema, Trainer
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "n_neighbors": {"type": "integer", "minimum": 1, "default": 5, "description": "Number of neighbours."},
@@ -46,18 +41,6 @@ def build_regressor(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     return KNeighborsRegressor(**params, n_jobs=1)
 
 
-def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:  # noqa: ARG001
-    """scikit-learn would refuse more neighbours than rows only when it is asked for an answer."""
-    if estimator.n_neighbors > len(features):
-        raise ProviderError(
-            "There are fewer training rows than neighbours",
-            detail=f"knn looks for the {estimator.n_neighbors} nearest of {len(features)} training rows.",
-            hint=f"write `n_neighbors: {len(features)}` or less, or add rows; in cross-validation a fold has fewer rows than the whole",
-            id="too-many-neighbors",
-        )
-    return estimator.fit(features, target)
-
-
 def refuse(params: Params) -> str | None:
     if params.get("weights") == "distance":
         return "`weights: distance` gives other answers once exported (probabilities differ by up to 0.05); use `weights: uniform`"
@@ -73,7 +56,6 @@ TRAINERS = (
         description="The most frequent class among the nearest training rows.",
         params=PARAMS,
         build=build_classifier,
-        fit=fit,
         refuse=refuse,
         takes_sparse=False,
     ),
@@ -85,7 +67,6 @@ TRAINERS = (
         description="The mean target of the nearest training rows.",
         params=PARAMS,
         build=build_regressor,
-        fit=fit,
         refuse=refuse,
         takes_sparse=False,
     ),
