@@ -7,6 +7,7 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.language.foreign_names import PREPROCESSORS, name_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Preprocessor
@@ -22,7 +23,7 @@ def preprocess_of(
         at: Path = ("preprocess", index)
         provider = catalog.preprocessors.get(str(item.get("use")))
         if provider is None:
-            hint = did_you_mean(str(item.get("use")), catalog.preprocessors)
+            hint = name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
             problems.append(
                 error(
                     "unknown-preprocessor",

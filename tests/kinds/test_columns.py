@@ -84,6 +84,17 @@ def test_what_a_version_overrides_is_judged_with_its_base(version: str, id_: str
 STEP = "preprocess: [{{columns: {0}, use: {1}}}]"
 
 
+def test_a_parameter_in_the_wrong_place_is_shown_in_the_right_one() -> None:
+    for version, hint in (
+        ("preprocess: [{columns: numeric, use: select_k_best, k: 10}]", "`params: {k: 10}`"),
+        ("max_depth: 3", "`params: {max_depth: 3}`"),
+        ("hidden: [4, 4]", "`params: {hidden: [4, 4]}`"),
+        ("test_size: 0.2", "`split: {test: 0.2}` in the Dataset"),
+    ):
+        ((id_, _, found),) = problems(dataset("{}") + MODEL.replace("v1: {}", f"v1: {{{version}}}"))
+        assert (id_, hint in found) == ("unknown-key", True), found
+
+
 @pytest.mark.parametrize(
     ("version", "id_"),
     [
