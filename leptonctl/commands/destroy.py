@@ -25,7 +25,11 @@ from leptonctl.storage.claims import claimed
 
 
 def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter, reason: str = "") -> Outcome:
-    """Destroy one environment, or all that are recorded. `reason`: for the history."""
+    """Destroy one environment, or all that are recorded. `reason`: for the history.
+
+    It goes by the state: what serves can be stopped also while the project's files are invalid.
+    """
+    session = session.as_recorded()
     recover(session)
     state = session.pointers.read()
     names = sorted(name for name, record in state.environments.items() if not record.destroyed) if state else []

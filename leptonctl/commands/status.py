@@ -29,8 +29,9 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     `strict`: Failure when what is declared cannot be compared with what is bound; else the comparison is left out, since what serves
     can be told without it.
     """
-    state = session.pointers.read()
     planned = _planned(session, strict=strict)
+    session = session if planned is not None else session.as_recorded()
+    state = session.pointers.read()
     environments: list[dict[str, Json]] = []
     if state is not None:
         live = planned.live if planned is not None else observe_environments(session, state)
