@@ -70,7 +70,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
                 continue
             unbound_count += len(addresses)
             for address in addresses:
-                reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message="unbound"))
+                reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message=_left(plan, address)))
     after = session.pointers.read()
     code = exit_code(codes)
     finished = ApplyFinished(
@@ -83,6 +83,12 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
     )
     reporter(finished)
     return Outcome(plan=plan, exit_code=code, finished=finished)
+
+
+def _left(plan: Plan, address: str) -> str:
+    """`v1 → unbound`, as an apply says of a binding that it removes."""
+    before = next((change.before_version for change in plan.moving if change.address == address), None)
+    return f"{before or 'bound'} → unbound"
 
 
 def _no_route(address: str, _pointer: Pointer) -> Route:
