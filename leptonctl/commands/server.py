@@ -82,6 +82,7 @@ def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
     Failure also, and the server runs on, when the store lacks what it would have to load.
     """
     state, record = _own(session, name)
+    # of a store that is behind, what it lacks is only a consequence
     session.pointers.check(state)
     _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
@@ -165,7 +166,8 @@ def _stop_stray(session: Session, name: str, say: Say) -> bool:
 
 
 def _alive(name: str, server: ServerRecord, *, many: bool) -> Failure:
-    hint = "stop it first; it is forgotten by itself a day after its last sign of life"
+    kill = f"`kill {server.pid}`, and then `kill -CONT {server.pid}` if `ps` shows it as stopped (T)"
+    hint = f"stop it first, on {server.host}: {kill}; it is forgotten by itself a day after its last sign of life"
     if many:
         hint = f"several environments have a server of this id: name one of them, as in `{name}/{server.id}`"
     return fail("server-alive", "The server is alive", f"{server.id} serves {name} at {server.url} ({runs_on(server)})", hint=hint)

@@ -20,6 +20,8 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
 from leptonctl.storage.records import BadRecordAt
 
+APART = frozenset({"store-ahead", "store-behind"})
+"""State and store have not seen the same changes: no apply repairs what serves before that is settled."""
 PASSING = frozenset({"seen", "heartbeat"})
 
 
@@ -61,6 +63,7 @@ def _planned(session: Session, *, strict: bool) -> Planned | None:
             raise
         if isinstance(failure, BadRecordAt):
             session.leave_out(failure)
+        session.left_out += (d for d in failure.diagnostics if d.id in APART and d not in session.left_out)
         return None
 
 
@@ -80,16 +83,17 @@ def _environment(session: Session, name: str, state: State, live: Live) -> dict[
         models.append({**shown, "deployment": pointer.deployment, "withdrawn": withdrawn})
     healthy = is_healthy(live, record, entries)
     copied = copy_reason(session, state, name)
+    apart = "".join(f"{d.id}: an apply is refused until that is settled" for d in session.left_out if d.id in APART)
     return {
         "name": name,
         "url": record.url,
         "placement": live.placement,
-        "here": live.here and not copied,
+        "here": live.here and not copied and not apart,
         "copy": bool(copied),
         "host": record.host,
         "folder": record.folder,
         "healthy": healthy,
-        "reason": (copied or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
+        "reason": (copied or apart or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
         "protected": record.protected,
         "deployment": record.deployment,
         **_origin(session, name, state),
