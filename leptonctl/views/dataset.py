@@ -36,7 +36,7 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
     source, prepared, rows = dataset["source"], dataset["prepared"], dataset["rows"]
     facts = [
         ("source", f"{printable(source['path'])} ({source['format']})"),
-        ("bytes", printable(source["digest"] or "unknown") + ("" if source["pinned"] else ", not pinned")),
+        ("bytes", printable(source["digest"] or "unknown") + ("" if source["pinned"] else ", not pinned (`leptonctl pin`)")),
         ("reading", _options(dataset["options"])),
         ("digest", short(dataset["digest"])),
         ("split", _split(dataset["split"])),
