@@ -73,7 +73,7 @@ def test_the_five_minutes_of_the_readme(tmp_path: Path) -> None:
     try:
         output = shell(command, place, PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     finally:
-        projects.stop_servers(place / "mail")
+        projects.stop_servers(place / "cars")
     assert "Applied in" in output
     assert re.search(r"^pinned|sha256:[0-9a-f]{8}", output, re.MULTILINE), output
     assert not projects.processes(place)

@@ -126,4 +126,6 @@ def destroy(
     outcome = wait_for_lock(
         terminal, lock_timeout, lambda session: command(session, environment, consent=consent, reporter=reporter, reason=reason)
     )
-    return conclude(terminal, outcome, "destroy")
+    code = conclude(terminal, outcome, "destroy")
+    terminal.warn_of_left_out()
+    return code

@@ -6,6 +6,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
 from leptonctl.cli.terminal import Terminal, json_text
+from leptonctl.core.address import parse
 from leptonctl.core.diagnostic import CHANGES, GATE, INTERRUPTED, LOCKED, OK, Failure, has_errors, refusal_code
 
 if TYPE_CHECKING:
@@ -112,4 +113,8 @@ def _conclusion(terminal: Terminal, plan: Plan, finished: ApplyFinished, command
 
     if did_anything(finished):
         return ""
-    return closing(finished, command, Style(terminal.color)) if plan.has_effect else plan_text(terminal, plan)
+    if not plan.has_effect:
+        return plan_text(terminal, plan)
+    gone = [parse(change.address) for change in plan.changes if change.action == "remove"]
+    environments = sum(address.kind == "environment" and address.member is None for address in gone)
+    return closing(finished, command, Style(terminal.color), forgotten=plan.summary.get("forget", 0), destroyed=environments)

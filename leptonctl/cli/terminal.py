@@ -96,6 +96,11 @@ class Terminal:
             self.complain(left_out)
         return code
 
+    def warn_of_left_out(self) -> None:
+        """After events: print what the command did without as warnings. With JSON the last event stays the last line."""
+        if self._session is not None and self._session.left_out and not self.json:
+            self.complain(replace(problem, severity="warning") for problem in self._session.left_out)
+
     def say(self, text: str, *, whole: bool = False) -> None:
         """Print lines of text on standard output, fitted to the terminal unless they are to be kept `whole`."""
         if text:

@@ -13,7 +13,7 @@ _SERVE = "`leptonctl apply` serves what the YAML binds; `leptonctl serve ENV` se
 _BIND = "write the version under `models:` of an Environment and run `leptonctl apply`, or `leptonctl promote MODEL FROM TO`"
 _GIT = "the YAML and Git are the record: commit, and `leptonctl apply`"
 _STORE = "nothing to copy: name a shared folder as `store:` in leptonctl.yaml, and every build goes there"
-_ENVIRONMENT = "here these are documents `kind: Environment`; `leptonctl status` lists them"
+_ENVIRONMENT = "documents `kind: Environment`; `leptonctl status` lists them"
 _SETTLED = "nothing to do here: every command reads what really serves and what the store has"
 _LOG = "`leptonctl log ENV` prints a server's log, `leptonctl history` says what happened"
 _IMPORT = "a finished model cannot be imported yet: name an `algorithm` in a document `kind: Model`"
@@ -245,11 +245,17 @@ OPTION_WORDS: Mapping[str, str] = {
 }
 
 
+TOOLS = frozenset({"terraform", "tofu", "dvc", "mlflow", "sagemaker", "kubectl", "helm", "bentoml", "zenml"})
+
+
 def command_hint(group: Sequence[str], words: Sequence[str], known: Collection[str]) -> str:
     """What to type instead of the unknown command `words[0]` of a group; "" when nothing is known.
 
     `known`: the commands of the group. A destructive one is suggested only for a word that is almost equal to it.
     """
+    if not group and len(words) > 1 and words[0].lower() in TOOLS:
+        # pasted as it is typed there: `dvc repro`
+        return command_hint(group, words[1:], known)
     for typed in ([*group, *words][:2],) if group else (words[:2], words[:1]):
         hint = COMMAND_WORDS.get(" ".join(typed).lower())
         if hint:

@@ -25,7 +25,11 @@ from leptonctl.storage.claims import claimed
 
 
 def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter, reason: str = "") -> Outcome:
-    """Destroy one environment, or all that are recorded. `reason`: for the history."""
+    """Destroy one environment, or all that are recorded. `reason`: for the history.
+
+    It goes by the state: what serves can be stopped also while the project's files are invalid.
+    """
+    session = session.as_recorded()
     recover(session)
     state = session.pointers.read()
     names = sorted(name for name, record in state.environments.items() if not record.destroyed) if state else []
@@ -66,7 +70,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
                 continue
             unbound_count += len(addresses)
             for address in addresses:
-                reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message="unbound"))
+                reporter(StepFinished(op="bind", address=address, name="bind", key=None, seconds=0.0, message=_left(plan, address)))
     after = session.pointers.read()
     code = exit_code(codes)
     finished = ApplyFinished(
@@ -79,6 +83,12 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
     )
     reporter(finished)
     return Outcome(plan=plan, exit_code=code, finished=finished)
+
+
+def _left(plan: Plan, address: str) -> str:
+    """`v1 → unbound`, as an apply says of a binding that it removes."""
+    before = next((change.before_version for change in plan.moving if change.address == address), None)
+    return f"{before or 'bound'} → unbound"
 
 
 def _no_route(address: str, _pointer: Pointer) -> Route:

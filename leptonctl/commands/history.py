@@ -20,6 +20,7 @@ from leptonctl.views.plan_json import verdict_to_json
 
 def history(session: Session, address: str | None) -> dict[str, Json]:
     """The object of `history --json`. A missing or damaged record of the chain is an entry that says so."""
+    session = session.as_recorded()
     state = session.pointers.read()
     if state is None:
         return {"entries": [], "builds": [], "way_back": None}

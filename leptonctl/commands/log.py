@@ -16,7 +16,7 @@ TAIL_BYTES = 1_000_000
 
 def log_of(session: Session, target: str) -> tuple[Path, tuple[str, ...]]:
     """The file for `target`, ENV or MODEL@VERSION, and its lines. Failure unknown-environment, unknown-address or no-log."""
-    return _build(session, target) if "@" in target else _server(session, target.removeprefix("environment/"))
+    return _build(session, target) if "@" in target else _server(session.as_recorded(), target.removeprefix("environment/"))
 
 
 def followed(path: Path, offset: int) -> Iterator[str | None]:

@@ -35,11 +35,14 @@ class Marks(Frozen):
 
 
 class Snapshot(Frozen):
-    """A snapshot with rows that are to go. `sides`: those that hold one. `marks`: of the rows, None when all of them go."""
+    """A snapshot with rows that are to go. `sides`: those that hold one. `marks`: of the rows, None when all of them go. `rows`: how many
+    have one.
+    """
 
     result: Result
     sides: frozenset[str]
     marks: frozenset[bytes] | None = None
+    rows: int = 0
     keyed: bytes | None = None
 
 
@@ -92,7 +95,7 @@ def search(session: Session, results: Iterable[Result], marks: Marks) -> Search:
         key_id = _key_id(result)
         if sides := frozenset(side for side, holds in held.items() if holds):
             keyed = marks.keyed.get(key_id) if key_id is not None else None
-            found[result.key] = Snapshot(result=result, sides=sides, marks=marks.all, keyed=keyed)
+            found[result.key] = Snapshot(result=result, sides=sides, marks=marks.all, keyed=keyed, rows=sum(filter(None, held.values())))
         elif held and key_id is not None and key_id not in marks.keyed:
             keys.add(key_id)
             untold.add(f"{result.address} (its rows are hashed under key id {key_id}, which no dataset declares)")
@@ -109,14 +112,14 @@ def _key_id(result: Result) -> str | None:
     return key_id if isinstance(key_id, str) else None
 
 
-def _holds(session: Session, digest: str, marks: frozenset[bytes]) -> bool | None:
-    """Whether one side has a row with one of the marks; None when its rows have no marks, or it is damaged."""
+def _holds(session: Session, digest: str, marks: frozenset[bytes]) -> int | None:
+    """How many rows of one side have one of the marks; None when its rows have no marks, or it is damaged."""
     from leptonctl.learning.tables.identity import ROW_MARK
 
     frame = _read(session, digest)
     if frame is None or ROW_MARK not in frame.columns:
         return None
-    return not marks.isdisjoint(frame[ROW_MARK].to_list())
+    return sum(mark in marks for mark in frame[ROW_MARK].to_list())
 
 
 def _read(session: Session, digest: str) -> "pl.DataFrame | None":

@@ -98,6 +98,7 @@ def _report(session: Session, graph: Graph, subject: Subject, found: Holding) ->
     return {
         "subject": subject.name,
         "holders": cast("Json", holders),
+        "rows": {address: count for address, count in _rows(subject.snapshots) if count},
         "records": [*_records(subject.snapshots)],
         "learned": cast("Json", sorted(found.learned)),
         "sources": cast("Json", sorted(_sources(session, subject.snapshots))),
@@ -105,6 +106,12 @@ def _report(session: Session, graph: Graph, subject: Subject, found: Holding) ->
         "unreachable": list(UNREACHABLE),
         "done": False,
     }
+
+
+def _rows(snapshots: Mapping[str, Snapshot]) -> Iterator[tuple[str, int]]:
+    """How many rows of each dataset version have the id."""
+    for address in sorted({snapshot.result.address for snapshot in snapshots.values()}):
+        yield address, max(snapshot.rows for snapshot in snapshots.values() if snapshot.result.address == address)
 
 
 def _records(snapshots: Mapping[str, Snapshot]) -> Iterator[dict[str, Json]]:

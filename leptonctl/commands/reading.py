@@ -1,5 +1,6 @@
 """How an input file of `predict` is read: as the dataset of the version was, and as the command line says."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,9 @@ HINTS = {
     "header-width": "write the file with the columns of the training file, or with a header line and `--header`",
 }
 """An input file is read as the command line says: no YAML is about it."""
+WRITTEN = "say how the file writes numbers"
+OPTION = re.compile(r"`(encoding|decimal|thousands): ([^`]+)`")
+"""A key of the YAML that is an option too."""
 OPTIONS = ("encoding", "delimiter", "decimal", "thousands", "skip_rows")
 
 
@@ -79,4 +83,7 @@ def hint_of(problem: ProviderError) -> str:
     """The hint as options of the command line."""
     if problem.id == "bad-encoding":
         return problem.hint.replace("declare the file's encoding", "name the file's encoding").replace("`encoding: ", "`--encoding ")
-    return HINTS.get(problem.id, problem.hint)
+    hint = HINTS.get(problem.id, problem.hint)
+    if problem.id == "data-contract" and problem.hint.startswith(WRITTEN):
+        hint = f"{problem.hint.partition('; or ')[0]}; or {hint}"
+    return OPTION.sub(r"`--\1 \2`", hint) if problem.id in ("data-contract", "missing-column") else hint

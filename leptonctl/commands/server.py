@@ -29,6 +29,7 @@ from leptonctl.storage.claims import claimed
 
 def servers(session: Session) -> dict[str, Json]:
     """The object of `server list --json`: every registered server of every environment, stopped ones too."""
+    session = session.as_recorded()
     state = session.pointers.read()
     if state is None:
         return {"servers": []}
@@ -45,6 +46,7 @@ def servers(session: Session) -> dict[str, Json]:
 
 def forget(session: Session, target: str, say: Say) -> dict[str, Json]:
     """Remove the records of the dead or stopped servers called `target`, ID or ENV/ID. Failure when one of them lives."""
+    session = session.as_recorded()
     state = session.pointers.read()
     names = _platforms(session, state) if state else ()
     registered = [(name, server) for name in names for server in _records(_fleet(session, state, name))] if state else []
@@ -67,6 +69,7 @@ def stop(session: Session, name: str, say: Say, *, stray: bool = False) -> dict[
     """
     if stray:
         return {"environment": name, "action": "stop", "was_running": _stop_stray(session, name, say), "server": None}
+    session = session.as_recorded()
     state, record = _own(session, name)
     with _switching(session, name, "server stop", say) as switch, switch.locked(name, here=True):
         was_running = _stop(switch, state, name, record)
@@ -79,6 +82,7 @@ def restart(session: Session, name: str, say: Say) -> dict[str, Json]:
     Failure also, and the server runs on, when the store lacks what it would have to load.
     """
     state, record = _own(session, name)
+    # of a store that is behind, what it lacks is only a consequence
     session.pointers.check(state)
     _check_loadable(session, state, name)
     with _switching(session, name, "server restart", say) as switch:
@@ -162,7 +166,8 @@ def _stop_stray(session: Session, name: str, say: Say) -> bool:
 
 
 def _alive(name: str, server: ServerRecord, *, many: bool) -> Failure:
-    hint = "stop it first; it is forgotten by itself a day after its last sign of life"
+    kill = f"`kill {server.pid}`, and then `kill -CONT {server.pid}` if `ps` shows it as stopped (T)"
+    hint = f"stop it first, on {server.host}: {kill}; it is forgotten by itself a day after its last sign of life"
     if many:
         hint = f"several environments have a server of this id: name one of them, as in `{name}/{server.id}`"
     return fail("server-alive", "The server is alive", f"{server.id} serves {name} at {server.url} ({runs_on(server)})", hint=hint)

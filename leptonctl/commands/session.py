@@ -176,6 +176,24 @@ class Session:
         part.__dict__.update(_outlines=self._outlines, _has_outlines=False)
         return part
 
+    def as_recorded(self) -> "Session":
+        """For a command that goes by the state: this session, or where the files are invalid one in which the Project document is all
+        there is. What is wrong is then left out, as warnings. Failure (exit 3) when the Project document itself is wrong.
+        """
+        try:
+            refuse(self.declared[1])
+        except Failure as failure:
+            projects, unfilled = self.fill(tuple(document for document in self.loaded[0] if document.kind == PROJECT))
+            if len(projects) != 1 or has_errors((*unfilled, *self.mistakes(projects))):
+                raise
+            part = self.only_with(projects)
+            if has_errors(part.declared[1]):
+                raise
+            self.left_out += (problem for problem in failure.diagnostics if problem not in self.left_out)
+            part.left_out = self.left_out
+            return part
+        return self
+
     # --- what is declared ------------------------------------------------------------------------------------------
 
     @cached_property

@@ -20,6 +20,8 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
 from leptonctl.storage.records import BadRecordAt
 
+APART = frozenset({"store-ahead", "store-behind"})
+"""State and store have not seen the same changes: no apply repairs what serves before that is settled."""
 PASSING = frozenset({"seen", "heartbeat"})
 
 
@@ -29,8 +31,9 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
     `strict`: Failure when what is declared cannot be compared with what is bound; else the comparison is left out, since what serves
     can be told without it.
     """
-    state = session.pointers.read()
     planned = _planned(session, strict=strict)
+    session = session if planned is not None else session.as_recorded()
+    state = session.pointers.read()
     environments: list[dict[str, Json]] = []
     if state is not None:
         live = planned.live if planned is not None else observe_environments(session, state)
@@ -60,6 +63,7 @@ def _planned(session: Session, *, strict: bool) -> Planned | None:
             raise
         if isinstance(failure, BadRecordAt):
             session.leave_out(failure)
+        session.left_out += (d for d in failure.diagnostics if d.id in APART and d not in session.left_out)
         return None
 
 
@@ -79,16 +83,17 @@ def _environment(session: Session, name: str, state: State, live: Live) -> dict[
         models.append({**shown, "deployment": pointer.deployment, "withdrawn": withdrawn})
     healthy = is_healthy(live, record, entries)
     copied = copy_reason(session, state, name)
+    apart = "".join(f"{d.id}: an apply is refused until that is settled" for d in session.left_out if d.id in APART)
     return {
         "name": name,
         "url": record.url,
         "placement": live.placement,
-        "here": live.here and not copied,
+        "here": live.here and not copied and not apart,
         "copy": bool(copied),
         "host": record.host,
         "folder": record.folder,
         "healthy": healthy,
-        "reason": (copied or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
+        "reason": (copied or apart or reason_of(name, live, record.deployment)) if entries and healthy is not True else "",
         "protected": record.protected,
         "deployment": record.deployment,
         **_origin(session, name, state),

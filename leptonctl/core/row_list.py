@@ -38,10 +38,13 @@ def untold(evaluation: RowList, training: RowList, owner: str) -> str:
     """Why it cannot be told which of these rows the owner was trained on; "" when it can."""
     if same_ids(evaluation, training) or same_records(evaluation, training):
         return ""
-    advice = "declare an `id` column"
     if evaluation.key != training.key:
+        # ids are recorded under the key too, so that no `id` column tells such rows apart
         keys = [f"under the key {key}" if key else "without a key" for key in (training.key, evaluation.key)]
+        advice = "a gate that compares nothing, such as `min`, can judge the candidate"
         return f"the rows of {owner} are recorded {keys[0]}, the evaluation rows {keys[1]}; {advice}"
+    ids = {rows.id for rows in (evaluation, training)}
+    advice = "declare an `id` column" if ids == {None} else "declare the same `id` column for both"
     if evaluation.format != training.format:
         return f"the rows of {owner} come from a {training.format} file, the evaluation rows from a {evaluation.format} file; {advice}"
     dropped = {*evaluation.left_out} ^ {*training.left_out}

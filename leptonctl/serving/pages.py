@@ -41,8 +41,8 @@ def model_pages(model: LoadedModel, paths: Sequence[str], *, name: str, version:
 
 
 def dump(value: object) -> bytes:
-    """Compact ASCII JSON; keys keep their order."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    """Compact JSON in UTF-8, legible in every script; keys keep their order. Half of a surrogate pair stays the escape it was sent as."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _parameters(model: LoadedModel) -> dict[str, Json]:

@@ -36,7 +36,8 @@ def other_project(place: str, state: State, project: str) -> Failure:
         "other-project",
         "The state belongs to a project of another name",
         f"{place} is the state of project {state.project} (lineage {state.lineage}), but leptonctl.yaml says `name: {project}`.",
-        hint=f"`leptonctl state rename {project}` if the project was renamed; otherwise set `state:` to a place of its own",
+        hint=f"`leptonctl state rename {project}` if the project was renamed; `name: {state.project}` if it was not;"
+        " otherwise set `state:` to a place of its own",
         exit_code=INVALID,
     )
 

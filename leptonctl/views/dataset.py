@@ -1,5 +1,6 @@
 """Everything about one dataset version as text: the object `dataset` of `show ADDR --json`. Writes nothing."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from leptonctl.views.tables import paragraph, table
 
 HISTOGRAM, NARROW = 8, 6
 """Columns of the terminal for the histogram of a column, on a wide and on a narrow one."""
+MOST_DIGITS = 10**9
+"""Integers from here on are shown as figures."""
 
 
 def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
@@ -33,7 +36,7 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
     source, prepared, rows = dataset["source"], dataset["prepared"], dataset["rows"]
     facts = [
         ("source", f"{printable(source['path'])} ({source['format']})"),
-        ("bytes", printable(source["digest"] or "unknown") + ("" if source["pinned"] else ", not pinned: `leptonctl pin` writes it")),
+        ("bytes", printable(source["digest"] or "unknown") + ("" if source["pinned"] else ", not pinned (`leptonctl pin`)")),
         ("reading", _options(dataset["options"])),
         ("digest", short(dataset["digest"])),
         ("split", _split(dataset["split"])),
@@ -42,6 +45,7 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
         total = sum(rows.values())
         without = f"; {dataset['left_out']} without a target left out" if dataset["left_out"] else ""
         facts.append(("rows", f"{total}: {rows.get('train')} to train on, {rows.get('test')} to test on{without}"))
+    facts.append(("id", printable(dataset.get("id") or "")))
     for name, word in (("drop", "dropped"), ("hash", "hashed")):
         if dataset["privacy"][name]:
             facts.append((word, ", ".join(map(printable, dataset["privacy"][name]))))
@@ -63,7 +67,12 @@ def _date(date: Mapping[str, Any]) -> str:
 
 
 def _options(options: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{name} {value_text(value)}" for name, value in (options or {}).items() if value is not None)
+    return ", ".join(f"{name} {_option(value)}" for name, value in (options or {}).items() if value is not None)
+
+
+def _option(value: object) -> str:
+    """A sign in quotes: `decimal ","`."""
+    return value_text(value) if not isinstance(value, str) or value.isalnum() or len(value) > 1 else json.dumps(value, ensure_ascii=False)
 
 
 def _split(split: Mapping[str, Any]) -> str:
@@ -93,7 +102,13 @@ def _spread(column: Mapping[str, Any], columns: int) -> str:
     rows = _histogram(column["distribution"], columns)
     if column["lowest"] is None or column["highest"] is None:
         return rows
-    return f"{figure(column['lowest'])} {rows or 'to'} {figure(column['highest'])}"
+    low, high = (_end(column[end], column["type"]) for end in ("lowest", "highest"))
+    return f"{low} {rows or 'to'} {high}"
+
+
+def _end(value: float, kind: str | None) -> str:
+    """An integer as it is, if it is not too long."""
+    return str(int(value)) if kind == "integer" and value == int(value) and abs(value) < MOST_DIGITS else figure(value)
 
 
 def _histogram(distribution: Mapping[str, Any] | None, columns: int) -> str:

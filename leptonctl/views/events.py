@@ -77,6 +77,7 @@ class Console:
         self._running: dict[tuple[str, str], tuple[float, str]] = {}
         self._logged: dict[tuple[str, str], float] = {}
         self._drawn = 0
+        self._printed = False
         self._command = ""
         self._held = Held()
         self._lock = Lock()
@@ -94,6 +95,7 @@ class Console:
 
     def _draw(self, lines: list[str]) -> None:
         lines = [fit(line, self._room) for line in lines]
+        self._printed = self._printed or bool(lines)
         if not self._tty:
             if lines:
                 self._write("\n".join(lines) + "\n")
@@ -118,7 +120,11 @@ class Console:
         if isinstance(event, ApplyFinished):
             self._running.clear()
             gates = list(would_move(event, self._style))
-            return [*gates, "", closing(event, self._command, self._style, held=self._held)] if did_anything(event) else gates
+            if not did_anything(event):
+                return gates
+            # after the plan there is an empty line already
+            gap = [""] if gates or self._printed else []
+            return [*gates, *gap, closing(event, self._command, self._style, held=self._held)]
         key = (event.name, event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
@@ -155,7 +161,7 @@ def _progress_text(event: StepProgress) -> str:
 
 
 def _end_lines(event: StepFinished | StepFailed | StepSkipped, style: Style) -> list[str]:
-    name = _name(event.name, event.address)
+    name = _name("unbind" if _unbinds(event) else event.name, event.address)
     if isinstance(event, StepFinished):
         return _finish_lines(event, name, style)
     if isinstance(event, StepSkipped):
@@ -211,14 +217,22 @@ def _failure_lines(event: StepFailed, name: str, style: Style) -> list[str]:
 
 
 class Held(Frozen):
-    """How many bindings were reported as held: newly, by their gates or otherwise, and still."""
+    """How many bindings were reported as held: newly, by their gates or otherwise, and still; `unbound`: how many were taken away."""
 
     by_gates: int = 0
     otherwise: int = 0
     still: int = 0
+    unbound: int = 0
+
+
+def _unbinds(event: Event) -> bool:
+    """Whether a bind step was one that took a binding away."""
+    return isinstance(event, StepFinished) and event.op == "bind" and event.message.partition(";")[0].endswith("→ unbound")
 
 
 def _counted(held: Held, event: Event) -> Held:
+    if _unbinds(event):
+        return replace(held, unbound=held.unbound + 1)
     if isinstance(event, StepSkipped) and event.diagnostic is not None:
         return replace(held, still=held.still + 1)
     if not isinstance(event, StepFailed) or not event.gate:
@@ -251,19 +265,19 @@ def would_move(event: ApplyFinished, style: Style) -> Iterator[str]:
         yield gates_table(cast("list[dict[str, Any]]", binding["gates"]), style, indent=4)
 
 
-def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | None = None) -> str:
+def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | None = None, forgotten: int = 0, destroyed: int = 0) -> str:
     """`Applied in 3.4 s: 1 trained, 1 exported, 1 evaluated, 1 bound. Serial 12.` A binding that is held is not a failure.
 
-    `held`: how many of its steps were reported as held.
+    `held`: how many of its steps were reported as held. forgotten, destroyed: addresses and environments that it took no step for.
     """
     held = held or Held()
     counts = {word.replace("_", "-"): number for word, number in event.done.items()}
+    counts |= {"bound": counts.get("bound", 0) - held.unbound, "unbound": held.unbound}
     counts |= {"failed": event.failed - held.by_gates - held.otherwise, "skipped": event.skipped}
     counts |= {"held by gates": held.by_gates, "held": held.otherwise, "still held": held.still}
     parts = [f"{n} {word}" for word, n in counts.items() if n]
     parts += [f"{printable(name)} {word}" for word, names in (("healed", event.healed), ("changed", event.changed)) for name in names]
-    if command == "destroy":
-        parts = [part.replace(" bound", " unbound") for part in parts]
+    parts += [f"{n} {word}" for word, n in (("forgotten", forgotten), ("destroyed", destroyed)) if n]
     work = ", ".join(parts) or ("nothing to build" if event.ok else "nothing was done")
     paint = style.green if event.ok else style.red
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"

@@ -8,7 +8,8 @@ from leptonctl.core.address import parse
 from leptonctl.core.change import Plan
 from leptonctl.views.holds import STILL_HELD, hold_line
 from leptonctl.views.plan_json import plan_to_json
-from leptonctl.views.style import Style, cut, printable, value_text
+from leptonctl.views.records import UNLIMITED
+from leptonctl.views.style import Style, cut, members_changed, printable, value_text
 from leptonctl.views.tables import table
 from leptonctl.views.words import (
     BIND,
@@ -60,7 +61,7 @@ def _closing(plan: dict[str, Any], style: Style) -> str:
 
 def _changes(changes: list[dict[str, Any]], style: Style, width: int, *, verbose: bool) -> Iterable[str]:
     if verbose or len(changes) <= MANY:
-        return [_block(c, style, width) for c in changes]
+        return [_block(c, style, UNLIMITED if verbose else width) for c in changes]
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for change in changes:
         groups.setdefault((change["action"], parse(change["address"]).kind, change["reason"]), []).append(change)
@@ -120,12 +121,21 @@ def _because(because: list[dict[str, Any]], style: Style, width: int) -> str:
     rows = [
         (
             printable(b["path"]),
-            f"{style.red(value_text(b['before'], room))} → {style.green(value_text(b['after'], room))}",
+            _edit(b["before"], b["after"], style, room),
             style.dim(place(b)),
         )
         for b in because
     ]
     return table(rows, indent=4)
+
+
+def _edit(before: object, after: object, style: Style, room: int) -> str:
+    """Both values, or what was taken from a list and added to it where that says more than the beginnings of both."""
+    removed, added = members_changed(before, after)
+    if (removed or added) and max(len(value_text(one, UNLIMITED)) for one in (before, after)) > room:
+        words = (("removed", removed, style.red), ("added", added, style.green))
+        return ", ".join(paint(f"{word} {', '.join(value_text(one, room) for one in ones)}") for word, ones, paint in words if ones)
+    return f"{style.red(value_text(before, room))} → {style.green(value_text(after, room))}"
 
 
 def _step(step: dict[str, Any], style: Style, change: dict[str, Any]) -> str:

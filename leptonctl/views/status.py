@@ -53,7 +53,11 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     head += [style.dim(f"run by {_runner(environment)}")] if environment.get("placement") == "here" and not _is_here(environment) else []
     head += [style.dim("protected")] if environment.get("protected") else []
     head += [style.dim(commit_text(environment))] if environment.get("commit") else []
-    head += [style.dim(f"rewind baseline {short(environment['baseline'])}")] if environment.get("baseline") else []
+    head += (
+        [style.dim(f"rewind baseline {short(environment['baseline'])}")]
+        if environment.get("baseline") and environment.get("protected")
+        else []
+    )
     head += [f"deployment {environment['deployment']}"] if environment.get("deployment") else []
     lines = [_wrapped(head, width)]
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]

@@ -116,6 +116,15 @@ def value_text(value: object, columns: int = 60, *, absent: str = "unset") -> st
     return cut(printable(text), columns)
 
 
+def members_changed(before: object, after: object) -> tuple[list[object], list[object]]:
+    """What was removed from a list and what was added, where nothing else changed; else nothing and nothing."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return [], []
+    removed, added = [one for one in before if one not in after], [one for one in after if one not in before]
+    same_order = [one for one in before if one not in removed] == [one for one in after if one not in added]
+    return (removed, added) if same_order else ([], [])
+
+
 def _plain(text: str) -> bool:
     """Whether a string is unambiguous without quotes."""
     if not text or text != text.strip() or text in {"true", "false", "null", "unset"}:

@@ -77,6 +77,13 @@ def test_every_command_of_another_tool_has_a_line_of_its_own(words: str) -> None
     assert {word: hint for word, hint in hints.items() if not hint.startswith("in leptonctl: ")} == {}
 
 
+@pytest.mark.parametrize("words", ["dvc repro", "terraform workspace list", "kubectl get", "mlflow ui", "DVC exp run"])
+def test_a_command_that_is_pasted_with_its_tool_has_the_hint_of_the_command(words: str) -> None:
+    tool, *rest = words.split()
+    hint = command_hint((), (tool, *rest), COMMANDS)
+    assert (hint, hint.startswith("in leptonctl: ")) == (command_hint((), rest, COMMANDS), True)
+
+
 @pytest.mark.parametrize("typed", ["deploy", "employ", "distribute", "describe", "g", "gcp", "purchase", "destiny", "destr"])
 def test_nothing_that_deletes_is_guessed(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
     hint = hint_of([typed], capsys)

@@ -140,6 +140,14 @@ def test_what_is_declared_but_not_bound_is_not_predicted(looking: Path, tmp_path
     assert "name one: dev/line" in whole.stderr
 
 
+def test_an_input_written_otherwise_has_the_option_in_the_hint(looking: Path, tmp_path: Path) -> None:
+    """Numbers with a decimal comma where the version learned points."""
+    file = tmp_path / "comma.csv"
+    file.write_text(HEAD.replace(",", ";") + "1,5;2,25;red\n3,5;4,25;red\n", encoding="utf-8")
+    refused = projects.run("predict", "line@v3", "--input", str(file), "--delimiter", ";", cwd=looking)
+    assert (refused.returncode, '`--decimal ","`; or correct the rows' in refused.stderr) == (1, True), refused.stderr
+
+
 def test_hints_about_the_input_name_options_not_yaml(looking: Path, tmp_path: Path) -> None:
     """C1's brother: no YAML is about the input file."""
     files = {

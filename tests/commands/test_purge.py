@@ -105,6 +105,7 @@ def test_a_row_is_found_removed_and_not_made_again(root: Path) -> None:
     report = json.loads(done.stdout)
     assert (done.returncode, report["done"]) == (0, True), done.stderr
     assert problems("purge", report) == []
+    assert report["rows"] == {"dataset/points@first": 1}
     found = {(holder["address"], holder["artifact"]): holder["holds"] for holder in report["holders"]}
     assert found["dataset/points@first", "train.parquet"] == "the rows themselves"
     assert found["dataset/points@first", "profile.json"] == "the profile of the training rows: values at their quantiles, and counts"

@@ -1,6 +1,7 @@
 """`show ADDRESS`: all about one version of a model or a dataset, for people and as JSON."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,14 +100,22 @@ def test_a_dataset_has_its_contract_and_its_columns(looking: Path) -> None:
 def test_the_share_of_missing_cells(tmp_path: Path) -> None:
     """Brother: a column that may be empty. Before a build the columns are those declared."""
     root = projects.tiny_project(tmp_path, models={}, environments={})
-    rows = "".join(f"{i},{'' if i % 4 == 0 else i * 2},{'a' if i % 2 else 'b'}\n" for i in range(40))
-    (root / "data" / "points.csv").write_text("x,y,side\n" + rows, encoding="utf-8")
+    rows = "".join(f"{i + 19700};{'' if i % 4 == 0 else i * 2};{'a' if i % 2 else 'b'};n{i}\n" for i in range(40))
+    (root / "data" / "points.csv").write_text("x;y;side;n\n" + rows, encoding="utf-8")
+    options = "source: data/points.csv, id: n, delimiter: ';', decimal: ','"
+    projects.edit(root / "data.yaml", "source: data/points.csv", options)
     assert story(root, "points@first")["dataset"]["rows"] is None
     assert projects.run("build", cwd=root).returncode == 0
     columns = {c["name"]: c for c in story(root, "points@first")["dataset"]["columns"]}
     assert columns["y"]["missing"] == pytest.approx(0.25)
     assert columns["x"]["missing"] == 0
-    assert "25.0%" in show(root, "points@first")
+    text = show(root, "points@first")
+    assert "25.0%" in text
+    # as they are written: signs in quotes, integers whole; the id is no feature, but it is there
+    assert re.search(r'^  reading +.*delimiter ";"', text, re.MULTILINE), text
+    assert 'decimal ","' in text
+    assert re.search(r"^  id +n$", text, re.MULTILINE), text
+    assert re.search(r"\b19700 \S+ 19739\b", text), text
 
 
 def test_a_version_that_is_not_built_says_how(looking_copy: Callable[[], Path]) -> None:

@@ -209,6 +209,15 @@ def test_of_restores_at_once_one_is_in_charge(root: Path) -> None:
 # --- adopt
 
 
+def assert_status_names(root: Path, id: str) -> None:
+    """No apply repairs what serves before state and store agree."""
+    status = run(root, "status")
+    assert (f"warning[{id}]" in status.stderr, "repairs" in status.stdout) == (True, False), status.stdout + status.stderr
+    shown = json.loads(run(root, "status", "--json").stdout)
+    assert [(e["here"], e["healthy"] is True or id in e["reason"]) for e in shown["environments"]] == [(False, True)]
+    assert [d["id"] for d in shown["diagnostics"]] == [id]
+
+
 def test_an_older_state_that_was_put_back_is_refused_and_adopted(root: Path) -> None:
     older = projects.state_file(root).read_bytes()
     for version in ("v2", "v1", "v2"):
@@ -217,6 +226,7 @@ def test_an_older_state_that_was_put_back_is_refused_and_adopted(root: Path) -> 
     projects.state_file(root).write_bytes(older)
     problem = refused(root, "apply", "--yes")
     assert (problem["id"], "state adopt" in problem["hint"]) == ("store-ahead", True)
+    assert_status_names(root, "store-ahead")
     adopted = shown(root, "state", "adopt", "--yes", schema="state_takeover")
     assert (adopted["done"], adopted["serial"]) == (True, 6)
     assert [(c["address"], c["before_version"], c["after_version"]) for c in adopted["changes"]] == [("environment/dev/line", "v1", "v2")]
@@ -247,6 +257,7 @@ def test_an_older_store_that_was_put_back_is_refused_and_adopted(root: Path) -> 
         problem = refused(root, *command)
         assert (problem["id"], "state adopt" in problem["hint"]) == ("store-behind", True), command
     assert projects.recorded(root) == before
+    assert_status_names(root, "store-behind")
     url = projects.environment_of(root, "dev").url
     assert url is not None
     assert projects.status_record(url).models["line"].version == "v2", "it serves from memory"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from leptonctl.views.status import render_text
 from tests import projects
 from tests.commands.test_state import apply, bind, run, shown
 
@@ -92,7 +93,12 @@ def test_the_commit_shown_is_that_of_what_serves(root: Path) -> None:
     bind(root, "v3")
     apply(root)
     assert commits() == (second, True, first)
-    assert f"commit {second[:12]} + edits  rewind baseline {first[:12]}" in run(root, "status").stdout
+    assert f"commit {second[:12]} + edits  deployment" in run(root, "status").stdout, (
+        "nothing is to be contained where nothing is protected"
+    )
+    (dev,) = shown(root, "status", schema="status")["environments"]
+    protected = render_text({"environments": [{**dev, "protected": True}], "differences": []}, color=False, width=200, now=None)
+    assert f"commit {second[:12]} + edits  rewind baseline {first[:12]}" in protected
     bind(root, "v1")
     third = projects.commit(root)
     apply(root)

@@ -86,6 +86,7 @@ def test_a_server_is_listed_stopped_and_started_again(prod: Path) -> None:
     assert re.search(rf"prod +{server['id']} +{server['url']} +#1 +just now +\d s ago", projects.run("server", "list", cwd=prod).stdout)
     refusal = refused("server-alive", "server", "forget", server["id"], cwd=prod)
     assert f"pid {pid} on {server['host']}" in refusal
+    assert f"on {server['host']}: `kill {pid}`, and then `kill -CONT {pid}` if `ps` shows it as stopped (T)" in refusal
     assert len(asked("servers", "server", "list", cwd=prod)["servers"]) == 1
 
     restarted = asked("server_action", "server", "restart", "prod", cwd=prod)

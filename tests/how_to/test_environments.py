@@ -31,4 +31,4 @@ def test_retire(reader: Reader) -> None:
 
 def test_the_command_of_the_page_on_tables(reader: Reader) -> None:
     reader.follow("docs/tables.md")
-    assert re.search(r"^ *x +number +\S+ to \S+ ", reader.printed, re.MULTILINE)
+    assert re.search(r"^ *x +number +\S+ [▁▂▃▄▅▆▇█]+ \S+ ", reader.printed, re.MULTILINE)

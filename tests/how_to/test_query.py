@@ -66,7 +66,7 @@ def test_the_bodies_of_the_page_are_answered_without_any_client(serving: Reader)
 
 def sent(words: list[str]) -> tuple[int, dict]:
     """Status and answer of a curl command of the page."""
-    data = words[words.index("-d") + 1].encode() if "-d" in words else None
+    data = words[words.index("-d") + 1].removesuffix(";").encode() if "-d" in words else None
     (url,) = (word for word in words if word.startswith("http"))
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     try:

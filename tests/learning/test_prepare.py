@@ -398,6 +398,33 @@ def test_all_violations_are_reported_together_with_counts_and_lines(tmp_path: Pa
     assert 'bad.csv: column "y": 1 cell is missing where the contract requires a value (line 65)' in sentences
 
 
+COMMA = "a;b;y\n" + "".join(f"{i},5;{i}.{i:03},25;{'pq'[i % 2]}\n" for i in range(1, 31))
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "keys"),
+    [
+        ("a", "number", 'say how the file writes numbers, `decimal: ","`; or '),
+        ("a", "integer", 'say how the file writes numbers, `decimal: ","`; or '),
+        ("b", "number", 'say how the file writes numbers, `decimal: ","` and `thousands: "."`; or '),
+        ("y", "number", "correct"),
+        ("a", "boolean", "correct"),
+    ],
+)
+def test_numbers_in_another_writing_have_the_keys_that_read_them_in_the_hint(tmp_path: Path, column: str, kind: str, keys: str) -> None:
+    error = failure(tmp_path, COMMA, columns={column: {"type": kind}}, options={"delimiter": ";"})
+    assert (error.id, error.hint.startswith(keys)) == ("data-contract", True), error.hint
+
+
+def test_a_column_read_in_another_encoding_than_it_is_written_in(tmp_path: Path) -> None:
+    """Also where two columns are missing, of which only the second shows it."""
+    content = "a,Größe (m²),y\n1,2,p\n2,3,q\n"
+    error = failure(tmp_path, content, columns={"Größe (m²)": {"min": 0}}, options={"encoding": "cp1252"})
+    assert (error.id, "read as cp1252: say `encoding: utf-8`" in error.hint) == ("unknown-column", True)
+    error = failure(tmp_path, content, columns={"b": {"min": 0}, "Größe (m²)": {"min": 0}}, options={"encoding": "latin-1"})
+    assert "read as latin-1: say `encoding: utf-8`" in error.hint
+
+
 FOLDS = {"method": "column", "column": "f"}
 BODY = "".join(f"{i},{i}.5,{'pq'[i % 2]}\n" for i in range(30))
 BAD = [

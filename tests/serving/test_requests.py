@@ -230,6 +230,15 @@ def test_bad_cells_of_a_mixed_model(served, name, data, reason):
     assert error.startswith(reason)
 
 
+def test_an_error_is_legible_in_every_script(served):
+    """Half of a surrogate pair in a name stays an escape, so that the answer is UTF-8."""
+    for name, written in (("Größe (m²)", "Größe (m²)".encode()), ("\ud800", rb"\ud800")):
+        body = json.dumps({"inputs": [{"name": name, "datatype": "FP32", "shape": [1], "data": [1]}]}).encode()
+        response = respond(served, "POST", "/v2/models/spam-filter/infer", JSON, body)
+        assert (response.status, written in response.body) == (400, True), response.body
+        assert name in json.loads(response.body)["error"]
+
+
 def test_a_string_with_nul_and_a_long_string_are_only_unknown(served):
     asked = request(subject=["a\0b" + "x" * 100_000], urgent=[True], known=[True], size=[1.0], account=["\0"])
     status, outputs = ask(served, asked, "mixed")

@@ -130,7 +130,24 @@ def test_the_last_line_names_what_was_done() -> None:
     console = Console(out.append, color=False, tty=False)
     console(ApplyStarted(command="rollback", plan_id="p", steps=1, reuse=0))
     console(ApplyFinished(ok=True, done={**NOTHING, "bound": 1}, failed=0, skipped=0, serial=13, seconds=0.2))
-    assert out[-1] == "\nRolled back in 0.2 s: 1 bound. Serial 13.\n"
+    assert out[-1] == "Rolled back in 0.2 s: 1 bound. Serial 13.\n", "after the plan there is an empty line already"
+
+
+def test_an_unbinding_is_not_called_a_bind() -> None:
+    """One binding goes and another moves; a label of a version may end in the word."""
+    out: list[str] = []
+    console = Console(out.append, color=False, tty=False)
+    console(ApplyStarted(command="apply", plan_id="p", steps=2, reuse=0))
+    for model, message in (("a", "v1 → unbound"), ("b", "unbound → v2"), ("c", "v2 → not-unbound")):
+        console(StepFinished(op="bind", address=f"environment/dev/{model}", name="bind", key=None, seconds=0.1, message=message))
+    console(ApplyFinished(ok=True, done={**NOTHING, "bound": 3}, failed=0, skipped=0, serial=13, seconds=0.2))
+    assert "".join(out).splitlines() == [
+        "✓ unbind environment/dev/a  0.1 s  v1 → unbound",
+        "✓ bind environment/dev/b  0.1 s  unbound → v2",
+        "✓ bind environment/dev/c  0.1 s  v2 → not-unbound",
+        "",
+        "Applied in 0.2 s: 2 bound, 1 unbound. Serial 13.",
+    ]
 
 
 def test_without_steps_the_last_line_is_left_to_the_plan() -> None:

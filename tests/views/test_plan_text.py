@@ -37,6 +37,23 @@ def text(shown: Plan, *, verbose: bool = False) -> str:
     return render(shown, color=False, width=100, verbose=verbose)
 
 
+def test_a_member_of_a_long_list_is_named() -> None:
+    """Not where the order changed, or the lists fit; `-v` shows both whole."""
+    names = ["accuracy", "precision", "recall", "f1", "log_loss", "roc_auc"]
+
+    def line(after: list[str], before: list[str] = names, *, verbose: bool = False) -> str:
+        because = (Because(path="evaluate.metrics", before=list(before), after=after, span=None),)
+        change = replace(edited(), because=because)
+        return text(plan(change), verbose=verbose).splitlines()[1].strip()
+
+    assert line([*names[:2], "mcc", *names[2:]]) == "evaluate.metrics  added mcc"
+    assert line(names[1:]) == "evaluate.metrics  removed accuracy"
+    assert line([*names[1:], "mcc"]) == "evaluate.metrics  removed accuracy, added mcc"
+    assert "…" in line(names[::-1])
+    assert line(["b"], ["a"]) == 'evaluate.metrics  ["a"] → ["b"]'
+    assert line(names[1:], verbose=True).endswith('"roc_auc"] → ["precision", "recall", "f1", "log_loss", "roc_auc"]')
+
+
 def test_a_whole_plan() -> None:
     assert text(everything()) == WHOLE
 

@@ -6,6 +6,7 @@ ignored.
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from leptonctl.core.contract import TYPE_PHRASES, WORDS, Cells, Column, ColumnTy
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.learning.inputs import DeclaredColumn
+from leptonctl.learning.tables.number_like import number_like
 from leptonctl.learning.tables.numbers import INTEGER, PADDED, is_number, is_plain, malformed_pattern, plain
 from leptonctl.learning.tables.table import Table, trim
 from leptonctl.spi.learning import ProviderError, SourceOptions
@@ -20,6 +22,7 @@ from leptonctl.spi.learning import ProviderError, SourceOptions
 EXACT = 2**53
 SHOWN_LINES, SHOWN_VALUES, LONGEST_VALUE = 10, 5, 40
 NOT_BOOLEAN = "not a boolean"
+UTF8 = "utf-8"
 
 
 class Fault(Frozen):
@@ -100,7 +103,7 @@ def check_columns(table: Table, names: Sequence[str], *, id: str, summary: str) 
     raise ProviderError(
         summary,
         detail=f"{table.name} has no column " + ", ".join(f'"{name}"' for name in absent) + ".",
-        hint=did_you_mean(absent[0], table.frame.columns),
+        hint=next(filter(None, (_misread(name, table) for name in absent)), "") or did_you_mean(absent[0], table.frame.columns),
         id=id,
         file=None if id == "unknown-column" else table.name,
         column=absent[0],
@@ -254,10 +257,30 @@ def _hint(faults: Sequence[Fault]) -> str:
     if any(fault.check == "type" and fault.description == NOT_BOOLEAN for fault in faults):
         return "correct the rows, or name the words of the column: `when_true: [WORD], when_false: [WORD]`"
     if "type" in checks:
-        return "correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+        rest = "correct the rows, list a text that means missing under `missing_values`, or declare another `type` under `columns`"
+        return f"{_other_reading(faults)}{rest}"
     if "target" in checks:
         return "correct the rows, or leave out those without a target: `target_missing: drop`"
     return "correct the rows, or loosen the column's rule under `columns`"
+
+
+def _other_reading(faults: Sequence[Fault]) -> str:
+    """The keys that read the cells as numbers, where they are numbers in another writing."""
+    for fault in faults:
+        notice = number_like([fault.table], fault.column) if fault.check == "type" and fault.description != NOT_BOOLEAN else None
+        if notice is not None and notice.check == "other_numbers":
+            return f"say how the file writes numbers, {notice.detail}; or "
+    return ""
+
+
+def _misread(name: str, table: Table) -> str:
+    """A hint where the file has this column, but is read in another encoding than it is written in."""
+    encoding = table.options.encoding or UTF8
+    for column in table.frame.columns:
+        with suppress(UnicodeError, LookupError):
+            if column != name and column.encode(encoding).decode(UTF8) == name:
+                return f"the file is written in UTF-8 and read as {encoding}: say `encoding: {UTF8}`"
+    return ""
 
 
 def _faults(table: Table, name: str, rules: Iterable[tuple[str, str, pl.Series]]) -> Iterable[Fault]:
