@@ -11,12 +11,12 @@ from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
-from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed
+from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepSkipped
 from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner
 from leptonctl.core.values import Json, Path, Span, value_at
-from leptonctl.kinds.notices import hardened, notices
+from leptonctl.kinds.notices import hardened, notices, read_features
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, StepError, Workplace
 
@@ -31,6 +31,7 @@ FIELDS: Mapping[str, Path] = {
     "row-check": ("checks",),
     "split-impossible": ("split",),
     "too-few-rows-for-folds": ("evaluate", "cross_validation"),
+    "too-many-neighbors": ("params", "n_neighbors"),
     "unknown-class": ("evaluate", "positive"),
     "unknown-encoding": ("encoding",),
     "wrong-key": ("privacy", "key_id"),
@@ -38,6 +39,10 @@ FIELDS: Mapping[str, Path] = {
 
 AT_ONCE = 16
 """How many steps an executor without a `parallelism` setting gets at once. Each holds a lease, so it never gets all of them."""
+
+
+class WarningsRefused(Failure):
+    """The warnings of steps, in a project that takes them as errors. They are reported already."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +68,9 @@ class Run:
     skipped: int = 0
     healed: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    _features: dict[str, frozenset[str]] | None = None
+    _noticed: dict[Diagnostic, tuple[str, str]] = field(default_factory=dict)
+    """The warnings of the steps, each with the op and the address of its step."""
 
     def begin(self, *, effects: bool) -> None:
         """Report how many steps there are."""
@@ -100,9 +108,11 @@ class Run:
         return [notice for notice in self.built.warnings if notice.severity == "warning"]
 
     def refuse_warnings(self) -> None:
-        """Failure when the steps gave warnings and the project takes them as errors. Their results stay."""
-        if self.session.settings.warnings == "error" and self._warnings:
-            raise Failure(list(map(hardened, self._warnings)))
+        """Failure when the steps gave warnings and the project takes them as errors. Each is reported at its step; their results stay."""
+        if self.session.settings.warnings == "error" and self._noticed:
+            for warning, step in self._noticed.items():
+                self.failed([step], Failure([hardened(warning)]), self.started)
+            raise WarningsRefused(map(hardened, self._noticed))
 
     def failed(self, steps: Sequence[tuple[str, str]], failure: Failure, started: float) -> None:
         """Report and count steps (op, address) that were not done, or a heal that failed."""
@@ -120,6 +130,12 @@ class Run:
         # a plan that only forgets or heals has no steps
         steps = steps or [("bind", address) for address in (*(c.address for c in plan.moving), *(d.address for d in plan.drift))]
         effects = [(op, address) for op, address in steps if self.session.ops[op].run is None]
+        if isinstance(failure, WarningsRefused):
+            because = " ".join(next(iter(self._noticed.values())))
+            for op, address in effects if self.command != "build" else ():
+                self.skipped += 1
+                self.reporter(StepSkipped(op=op, address=address, name=op, key=None, because=because))
+            return
         self.failed(effects if self.command != "build" and effects else steps[:1], failure, self.started)
 
     def evidence(self) -> tuple[Keys, dict[str, Result]]:
@@ -150,7 +166,12 @@ class Run:
 
     def _notices(self, address: str, result: Result) -> tuple[Diagnostic, ...]:
         node = self.planned.settled.by_address.get(address)
-        return notices(result, address, node.span if node else None)
+        if self._features is None:
+            self._features = read_features(self.planned.settled.nodes)
+        recipe = node.recipe if node else {}
+        found = notices(result, address, node.span if node else None, recipe=recipe, features=self._features.get(address))
+        self._noticed.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
+        return found
 
     def _locate(self, address: str, problem: StepError | None) -> Span | None:
         """The place of a step's error in the YAML: the name of the column, or the field at fault, or the version."""

@@ -27,7 +27,7 @@ from leptonctl.language.template import render
 from leptonctl.project.catalog import Loaded, load_catalog
 from leptonctl.project.compiled import load_checks
 from leptonctl.project.digests import Digests
-from leptonctl.project.files import Files, find_root, odd_file, read_project
+from leptonctl.project.files import MARKER, Files, find_root, odd_file, read_project
 from leptonctl.project.observe import source_facts
 from leptonctl.project.outlines import read_outlines, write_outlines
 from leptonctl.project.schemas import load_schema
@@ -71,6 +71,10 @@ class Session:
             raise fail("no-folder", "The folder does not exist", str(start), hint="pass an existing folder to -C")
         root = find_root(start)
         if root is None:
+            if (start / MARKER).is_file():
+                detail = f"{start / MARKER} has no line `kind: Project`"
+                hint = f"write `kind: Project`, `name: NAME` and `format: 1` at its top, or move {MARKER} away and run `leptonctl init`"
+                raise fail("no-project", "This is not a leptonctl project", detail, hint=hint, exit_code=INVALID)
             detail = f"no leptonctl.yaml with `kind: Project` in {start} or above"
             raise fail("no-project", "This is not a leptonctl project", detail, hint="leptonctl init", exit_code=INVALID)
         if (odd := odd_file(root)) is not None:
@@ -104,6 +108,9 @@ class Session:
     def loaded(self) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
         """The documents as written, and what is wrong with the files."""
         documents, problems = load(self.sources, tuple(self.kinds), self._restored)
+        if any(problem.span is not None and problem.span.file == MARKER for problem in self.files.problems):
+            # the project is declared in a file that cannot be read
+            problems = tuple(problem for problem in problems if problem.id != "no-project")
         return documents, (*self.files.problems, *problems)
 
     @cached_property

@@ -123,9 +123,11 @@ def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
 def _warnings(version: BuiltVersion) -> Json:
     """What the steps found odd: in the data, while fitting, while evaluating."""
     found: list[Json] = []
+    listed = version.recipe.get("features")
+    features = {*map(str, listed), str(version.recipe.get("target"))} if isinstance(listed, list) else None
     for name, result in version.results.items():
         about = f"{version.address}: "
-        noticed = notices(result, version.address)
+        noticed = notices(result, version.address, recipe=version.recipe, features=features)
         found += [{"step": name, "id": n.id, "text": f"{n.summary}: {n.detail.removeprefix(about)}"} for n in noticed]
     return found
 

@@ -7,7 +7,7 @@ from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node
-from leptonctl.kinds.notices import hardened, notices
+from leptonctl.kinds.notices import hardened, notices, read_features
 
 
 def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
@@ -17,8 +17,14 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     nodes = tuple(_moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
+    features = read_features(settled.nodes)
     for node in nodes:
-        noticed = (notices(results[key], node.address, node.span) for key in _keys(settled, node) if key in results)
+        read = features.get(node.address)
+        noticed = (
+            notices(results[key], node.address, node.span, recipe=node.recipe, features=read)
+            for key in _keys(settled, node)
+            if key in results
+        )
         found.update(dict.fromkeys(notice for listed in noticed for notice in listed))
     return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)
 

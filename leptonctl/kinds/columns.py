@@ -6,6 +6,7 @@ from typing import TypeAlias, cast
 from leptonctl.core.dates import DATE_TYPES, PARTS, TIME_PARTS, BadFormat, DateType, missing_parts, part_name, pattern
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.values import Json, Path
+from leptonctl.kinds.column_checks import check_problems, privacy_problems
 from leptonctl.language.resolve import Declared
 
 Spec: TypeAlias = Mapping[str, Json]
@@ -43,6 +44,7 @@ def column_problems(declared: Declared, inputs: Mapping[str, Json]) -> Iterator[
     uses = {str(split[key]): f"`split.{key}` reads it" for key in ("by", "column", "time") if key in split}
     uses |= {str(inputs["id"]): "it is the id"} if "id" in inputs else {}
     uses[str(inputs["target"])] = TARGET
+    yield from privacy_problems(declared, str(inputs["target"]), cast("dict[str, Json]", privacy))
     for name, spec in cast("dict[str, dict[str, Json]]", inputs["columns"]).items():
         if spec.get("ignore"):
             yield from _ignored(declared, name, uses)
@@ -50,6 +52,8 @@ def column_problems(declared: Declared, inputs: Mapping[str, Json]) -> Iterator[
             yield from _dates(declared, name, spec, uses, privacy)
         else:
             yield from _others(declared, name, spec)
+            if name not in privacy.get("drop", ()):
+                yield from check_problems(declared, name, spec, hashed=name in privacy.get("hash", ()))
 
 
 def _word(word: Json) -> str:
@@ -122,8 +126,12 @@ def _others(declared: Declared, name: str, spec: Spec) -> Iterator[Diagnostic]:
             hint = f"write `type: datetime` or `type: date`, or remove `{key}`"
             yield _unfitting(declared, (*at, key), f"is for dates, but {kind}", hint)
             return
+    if "when_false" in spec and "when_true" not in spec:
+        yield _unfitting(declared, (*at, "when_false"), "needs `when_true` beside it", "write `when_true: [WORD]`")
     if "when_true" not in spec:
         return
+    if "when_false" not in spec:
+        yield _unfitting(declared, (*at, "when_true"), "needs `when_false` beside it", "write `when_false: [WORD]`")
     if spec.get("type") != "boolean":
         yield _unfitting(declared, (*at, "when_true"), f"is for booleans, but {kind}", "write `type: boolean`")
     false = {word.casefold() for word in cast("list[str]", spec.get("when_false") or [])}

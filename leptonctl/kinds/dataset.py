@@ -33,6 +33,8 @@ BLOCKS: tuple[Path, ...] = ((), TEST)
 DERIVED: Mapping[Path, Path] = {
     ("source", "format"): ("source",),
     ("test_source", "format"): ("test", "source"),
+    ("source", "ending"): ("source",),
+    ("test_source", "ending"): ("test", "source"),
     **{("source", "options", name): (name,) for name in reading.OPTIONS},
     **{("test_source", "options", name): (name,) for name in reading.OPTIONS},
     ("split", "method"): ("split",),
@@ -265,9 +267,20 @@ def _source(declared: Declared, block: Mapping[str, Json], content: Content) -> 
         "digest": pin if isinstance(pin, str) else content.digest,
         "options": reading.recipe_options(declared),
     }
+    # of several files the digest has the names
+    ending = "" if content.parts else _ending(content)
+    if ending:
+        source["ending"] = ending
     if content.parts:
         source["parts"] = [_part(declared, part) for part in content.parts]
     return source
+
+
+def _ending(content: Content) -> str:
+    """The ending of a file's name unless it is the usual one of its format: the same bytes are read otherwise under `.tsv` or `.csv.gz`."""
+    suffixes = content.provider.suffixes
+    fitting = max((suffix for suffix in suffixes if content.path.lower().endswith(suffix)), key=len, default="")
+    return "" if fitting == suffixes[0] else fitting
 
 
 def _part(declared: Declared, part: Part) -> dict[str, Json]:

@@ -1,13 +1,16 @@
 """The columns that a model version learns from: its features, and its preprocess steps with their parameters. Pure."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.language.foreign_names import PREPROCESSORS, name_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Preprocessor
 
 
 def preprocess_of(
@@ -15,12 +18,12 @@ def preprocess_of(
 ) -> list[tuple[Json, Json]] | None:
     """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key)."""
     steps: list[tuple[Json, Json]] = []
-    count = len(problems)
+    count, encoded = len(problems), False
     for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
         at: Path = ("preprocess", index)
         provider = catalog.preprocessors.get(str(item.get("use")))
         if provider is None:
-            hint = did_you_mean(str(item.get("use")), catalog.preprocessors)
+            hint = name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
             problems.append(
                 error(
                     "unknown-preprocessor",
@@ -33,6 +36,8 @@ def preprocess_of(
             continue
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
+        problems += _never_fitting(declared, (*at, "columns"), columns, provider, encoded=encoded)
+        encoded = encoded or provider.takes == "string"
         columns = _with_parts(columns, dataset)
         block = item.get("params")
         params, errors = with_defaults(
@@ -56,6 +61,19 @@ def preprocess_of(
         common: dict[str, Json] = {"use": provider.name, "columns": columns}
         steps.append(({**common, "params": params}, {**common, "epoch": provider.epoch, "params": differing}))
     return steps if len(problems) == count else None
+
+
+def _never_fitting(declared: Declared, at: Path, columns: Json, provider: Preprocessor, *, encoded: bool) -> Iterator[Diagnostic]:
+    """Why a step can take none of the columns that it names, whatever the data. encoded: a step before makes numbers of strings."""
+    if (columns == "numeric" and provider.takes == "string") or (columns == "categorical" and provider.takes == "number" and not encoded):
+        takes = "strings" if provider.takes == "string" else "numbers"
+        detail = f"{provider.name} takes {takes}, and `{columns}` are columns of {'numbers' if takes == 'strings' else 'strings'}"
+        hint = "name a column of text: `columns: [NAME]`" if provider.one_column else None
+        hint = hint or f"write `columns: {'categorical' if takes == 'strings' else 'numeric'}`, or name the columns"
+        yield error("wrong-column-type", "A preprocess step gets columns of the wrong type", detail, span=declared.at(*at), hint=hint)
+    elif provider.one_column and isinstance(columns, list) and len(columns) > 1:
+        detail, hint = f"{provider.name} gets {len(columns)} columns", f"write one {provider.name} step for each column"
+        yield error("one-column-step", "A preprocess step takes exactly one column", detail, span=declared.at(*at), hint=hint)
 
 
 def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:

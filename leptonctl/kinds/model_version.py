@@ -10,6 +10,7 @@ from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.model_columns import features_of, preprocess_of
 from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.language.foreign_names import ALGORITHMS, METRICS, name_hint
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Trainer
@@ -116,6 +117,9 @@ def version_of(
                 hint="change the parameter",
             )
         )
+    if trainer.conflict is not None and (reason := trainer.conflict(params)):
+        summary, hint = "These parameters exclude each other", "change one of them"
+        problems.append(error("parameter-conflict", summary, f"{trainer.name}: {reason}", span=declared.key_at("params"), hint=hint))
     seed, revision = fields.get("seed", 0), fields.get("revision", 1)
     common: dict[str, Json] = {
         "task": task,
@@ -179,7 +183,7 @@ def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, cat
     if task and other_tasks:
         detail = f"{algorithm} is for {' and '.join(other_tasks)}; the task of this model is {task}"
     known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
-    hint = did_you_mean(algorithm, known)
+    hint = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 
@@ -268,6 +272,12 @@ def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Dia
                 detail = f"{name} is for {' and '.join(other_tasks)}; the task of this model is {task}"
             span = declared.at("evaluate", "metrics", index)
             problems.append(
-                error("unknown-metric", "Model names a metric that does not exist", detail, span=span, hint=did_you_mean(str(name), known))
+                error(
+                    "unknown-metric",
+                    "Model names a metric that does not exist",
+                    detail,
+                    span=span,
+                    hint=name_hint(str(name), known, METRICS, catalog.metrics),
+                )
             )
     return tuple(sorted({str(name) for name in metrics})), evaluate

@@ -1,12 +1,12 @@
 """The notices in the results of steps as warnings: what is allowed but deserves attention. Pure. Every view gets them from here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from leptonctl.core.codec import BadRecord, Record, convert
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.core.values import Span
+from leptonctl.core.values import Json, Node, Span
 
 FIELDS = ("checks", "notices")
 """The outputs that hold notices."""
@@ -23,6 +23,9 @@ class Notice(Record):
     detail: str = ""
 
 
+OF_FEATURES = frozenset({"constant", "all_missing", "rounded", "tells_target", "padded", "other_numbers", "signed_numbers", "markers"})
+"""What is noticed of a column as a feature: it matters to no one where no model learns from the column."""
+
 WORDS: Mapping[str, Diagnostic] = {
     "dates_as_text": Diagnostic(
         id="dates-as-text", severity="warning", summary="A column of dates is read as text", detail="",
@@ -34,11 +37,11 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
     "constant": Diagnostic(
         id="constant-column", severity="warning", summary="A column has one value in all rows", detail="nothing can be learned from it",
-        hint="leave it out with `features:`",
+        hint="leave it out with the `features:` of every model that reads it, or with `ignore: true` under `columns`",
     ),
     "all_missing": Diagnostic(
         id="empty-column", severity="warning", summary="A column has no values", detail="all {count} cells are missing",
-        hint="leave it out with `features:`, or correct the file",
+        hint="correct the file, or leave it out with the `features:` of every model that reads it, or with `ignore: true` under `columns`",
     ),
     "other_numbers": Diagnostic(
         id="number-like-text", severity="warning", summary="A column of text looks like numbers",
@@ -62,7 +65,7 @@ WORDS: Mapping[str, Diagnostic] = {
     "rounded": Diagnostic(
         id="rounded-integers", severity="warning", summary="Integers are rounded",
         detail="{count} cells are no float32 numbers, so different ones may become equal",
-        hint="if they are identities, declare `type: string` or leave the column out",
+        hint="if they are identities, declare `type: string`, or leave the column out with `features:` or `ignore: true`",
     ),
     "rule": Diagnostic(
         id="row-check", severity="warning", summary="Rows break a rule", detail="{count} rows break it{lines}",
@@ -95,6 +98,10 @@ WORDS: Mapping[str, Diagnostic] = {
         id="not-converged", severity="warning", summary="The training has not converged",
         detail="it stopped after {count} iterations before its tolerance was met",
         hint="raise `max_iter`, or put a `standard_scaler` before the algorithm",
+    ),
+    "unconverged_uncounted": Diagnostic(
+        id="not-converged", severity="warning", summary="The training has not converged",
+        detail="it stopped before its tolerance was met", hint="raise `max_iter`, or put a `standard_scaler` before the algorithm",
     ),
     "warned": Diagnostic(
         id="training-warning", severity="warning", summary="scikit-learn warned about the training", detail="",
@@ -133,10 +140,62 @@ WORDS: Mapping[str, Diagnostic] = {
     ),
 }  # fmt: skip
 
+_BY_COLUMN, _BY_FILE = "in the column that `split.column` names", "under `test:`"
+HINTS: Mapping[str, Mapping[str, str]] = {
+    "few_rows": {
+        "column": f"mark more rows as test rows {_BY_COLUMN}, or use `cross_validation`",
+        "source": f"name a file with more rows {_BY_FILE}, or use `cross_validation`",
+    },
+    "one_class": {
+        "column": f"mark rows of every class as test rows {_BY_COLUMN}",
+        "source": f"name a file with rows of every class {_BY_FILE}",
+        "hash": "raise `split.test`, or add rows of the other classes",
+        "time": "raise `split.test`, so that the test rows reach further back",
+    },
+    "unseen_class": {
+        "column": f"mark rows of every class as training rows {_BY_COLUMN}",
+        "source": "add rows of this class to the training file",
+        "hash": "lower `split.test`, or add rows of the rare classes",
+        "time": "lower `split.test`, or add newer rows",
+    },
+}
+"""Check -> method of the split -> the hint, where the usual one does not fit: only a random split can be stratified."""
 
-def notices(result: Result, address: str, span: Span | None = None) -> tuple[Diagnostic, ...]:
-    """The notices of a step's result as warnings about an address. A notice that this release does not know is left out."""
-    return tuple(_worded(notice, address, span) for notice in _recorded(result) if notice.check in WORDS)
+
+def notices(
+    result: Result, address: str, span: Span | None = None, *, recipe: Mapping[str, Json], features: Collection[str] | None = None
+) -> tuple[Diagnostic, ...]:
+    """The notices of a step's result as warnings about an address. A notice that this release does not know is left out.
+
+    `recipe`: of the address. `features`: the columns that models learn from; None: all.
+    """
+    data = recipe.get("data", recipe)
+    split = data.get("split") if isinstance(data, Mapping) else None
+    method = str(split.get("method")) if isinstance(split, Mapping) else ""
+    return tuple(
+        _worded(notice, address, span, method)
+        for notice in _recorded(result)
+        if notice.check in WORDS and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
+    )
+
+
+def read_features(nodes: Iterable[Node]) -> dict[str, frozenset[str]]:
+    """The columns that the declared models learn from, by the address of the data and of the version; absent where that may be all.
+
+    A target is there too: what is noticed of it matters to every model.
+    """
+    named: dict[str, set[str]] = {}
+    whole: set[str] = set()
+    for node in nodes:
+        if "features" not in node.recipe:
+            continue
+        features = node.recipe["features"]
+        for place in (node.address, *node.needs):
+            if isinstance(features, list):
+                named.setdefault(place, {str(node.recipe.get("target"))}).update(map(str, features))
+            else:
+                whole.add(place)
+    return {place: frozenset(names) for place, names in named.items() if place not in whole}
 
 
 def _recorded(result: Result) -> Iterator[Notice]:
@@ -149,12 +208,13 @@ def _recorded(result: Result) -> Iterator[Notice]:
                 continue
 
 
-def _worded(notice: Notice, address: str, span: Span | None) -> Diagnostic:
+def _worded(notice: Notice, address: str, span: Span | None, method: str) -> Diagnostic:
     words = WORDS[notice.check]
     lines = f" (line {', '.join(map(str, notice.lines))}{', …' if notice.count > len(notice.lines) else ''})" if notice.lines else ""
     facts = " ".join(part for part in (notice.detail, words.detail.format(count=notice.count, lines=lines)) if part)
     about = [address, *([f'column "{notice.column}"'] if notice.column else []), facts]
-    return replace(words, detail=": ".join(about), hint=words.hint.format(), span=span)
+    hint = HINTS.get(notice.check, {}).get(method) or words.hint.format()
+    return replace(words, detail=": ".join(about), hint=hint, span=span)
 
 
 def hardened(warning: Diagnostic) -> Diagnostic:

@@ -13,6 +13,8 @@ DEFAULTS: dict[str, Json] = {"decimal": ".", "thousands": None, "header": True, 
 """Options that are part of a recipe only where they differ from these, so that a recipe without them is what it was before they existed."""
 OPTIONS = ("encoding", "delimiter", "missing_values", *DEFAULTS)
 
+NO_DELIMITER = '"\r\n\0'
+
 
 def source_key(declared: Declared, path: str) -> SourceKey:
     """The file at a path, and what its header depends on."""
@@ -48,6 +50,14 @@ def problems(declared: Declared) -> Iterator[Diagnostic]:
             f'`thousands` and `decimal` are both "{key.decimal}"' + ("" if "decimal" in declared.fields else ", which is the default"),
             span=declared.at("thousands"),
             hint=f'write `decimal: "{other}"`' if "decimal" not in declared.fields else f'write `thousands: "{other}"`',
+        )
+    if key.delimiter is not None and (len(key.delimiter) != 1 or key.delimiter in NO_DELIMITER):
+        yield error(
+            "bad-delimiter",
+            "This text cannot be a delimiter",
+            "a delimiter is one character other than a quote or a line break",
+            span=declared.at("delimiter"),
+            hint='write for example `delimiter: ";"`',
         )
     if not _is_text(key.encoding):
         yield error(

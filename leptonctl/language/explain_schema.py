@@ -138,6 +138,13 @@ def _name_of(path: Path) -> str:
     return f"each item of `{key}`" if isinstance(path[-1], int) else f"`{key}`"
 
 
+def _as_parameter(key: str, block: Mapping[str, Json], hint: str) -> str:
+    """The hint for a key that would be a parameter: of a preprocess step, or of the algorithm, where other tools have no such key."""
+    if not hint.startswith("known:") or isinstance(block[key], dict):
+        return hint
+    return f"if it is a parameter, write it under `params`: `params: {{{key}: {flow(block[key])}}}`"
+
+
 def _unknown_keys(problem: SchemaError, path: Path, what: str, *, parameters: bool) -> Iterator[Mistake]:
     known = list(problem.schema.get("properties", {}))
     inner = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
@@ -145,7 +152,10 @@ def _unknown_keys(problem: SchemaError, path: Path, what: str, *, parameters: bo
         if key in known:
             continue
         parameter = inner == "params" or (parameters and not path)
-        hint = foreign_hint(key, problem.schema.get("properties", {}), parameter=parameter) or did_you_mean(key, known)
+        hint = foreign_hint(key, problem.schema.get("properties", {}), problem.instance[key], parameter=parameter)
+        hint = hint or did_you_mean(key, known)
+        if "params" in known and not parameter and not hint.startswith("did"):
+            hint = _as_parameter(key, problem.instance, hint)
         if parameter:
             detail = f"{what if parameters else '`params`'} has no parameter `{key}`"
             yield Mistake(

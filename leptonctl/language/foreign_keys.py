@@ -136,9 +136,14 @@ KEYS: Mapping[str, str] = {
 }
 """For keys of documents."""
 
+SHARES = frozenset({"test_size", "train_size", "validation_split", "test_split"})
 
-def foreign_hint(key: str, known: Mapping[str, object], *, parameter: bool) -> str:
+
+def foreign_hint(key: str, known: Mapping[str, object], value: object = None, *, parameter: bool) -> str:
     """What to write instead of a key that other tools have; "" when nothing is known. `known`: the keys that are allowed here."""
+    if not parameter and key in SHARES and isinstance(value, float) and 0 < value < 1:
+        share = value if key != "train_size" else round(1 - value, 12)
+        return f"write `split: {{test: {share:g}}}`" + ("" if "split" in known else " in the Dataset")
     hint = (PARAMETERS if parameter else KEYS).get(key, "")
     if key == "penalty" and "l1_ratio" not in known:
         return "remove it: this algorithm has no choice of penalty" + (", `C:` is its strength" if "C" in known else "")

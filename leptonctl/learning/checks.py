@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from leptonctl.learning.frame import Cell, Frame, Matrix
-from leptonctl.spi.learning import Preprocessor, ProviderError, Trainer
+from leptonctl.spi.learning import Estimator, Preprocessor, ProviderError, Trainer
 
 
 def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensors: Sequence[Matrix]) -> None:
@@ -86,6 +86,18 @@ def check_target(trainer: Trainer, y: np.ndarray) -> None:
             detail=f"The {len(y)} training rows have {len(np.unique(y))} class.",
             hint="check the target column and the split",
             id="one-class",
+        )
+
+
+def check_neighbors(trainer: Trainer, estimator: Estimator, rows: int) -> None:
+    """Raises ProviderError (too-many-neighbors): scikit-learn would refuse more neighbours than rows only when asked for an answer."""
+    neighbors = getattr(estimator, "n_neighbors", None)
+    if isinstance(neighbors, int) and neighbors > rows:
+        raise ProviderError(
+            "There are fewer training rows than neighbours",
+            detail=f"{trainer.name} looks for the {neighbors} nearest of {rows} training rows.",
+            hint=f"write `n_neighbors: {rows}` or less, or add rows; in cross-validation a fold has fewer rows than the whole",
+            id="too-many-neighbors",
         )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_target, explain_empty, holds_nan
+from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_neighbors, check_target, explain_empty, holds_nan
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
@@ -40,8 +40,8 @@ class FittedStep(Frozen):
 class Fitted(Frozen):
     """A fitted model. `final` lists the columns that the algorithm gets, in order; `width` is their number.
 
-    `sparse`, here and in steps: whether it was fitted on a sparse matrix; later rows take the same form. `estimator` comes from the
-    trainer (`Trainer` describes it). `wide`: it predicts on float64 copies of the same float32 rows.
+    `sparse`, here and in steps: whether it was fitted on a sparse matrix; later rows take the same form. `estimator` comes from the trainer
+    (`Trainer` describes it). `unconverged`: those warnings that say so. `wide`: it predicts on float64 copies of the same float32 rows.
     """
 
     trainer: Trainer
@@ -54,7 +54,7 @@ class Fitted(Frozen):
     estimator: Estimator
     losses: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
-    unconverged: bool = False
+    unconverged: tuple[str, ...] = ()
     wide: bool = False
 
     @property
@@ -114,6 +114,7 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         fitted = [_fit_step(step, provider, state) for step, provider in steps]
         matrix = _final_matrix(trainer, state)
         estimator = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
+        check_neighbors(trainer, estimator, len(y))
         matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         report = recording_losses(progress, losses)
         try:
@@ -131,9 +132,14 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         sparse=not isinstance(matrix, np.ndarray),
         estimator=estimator,
         losses=tuple(losses),
-        warnings=tuple(dict.fromkeys(" ".join(str(w.message).split()) for w in caught)),
-        unconverged=any(issubclass(w.category, ConvergenceWarning) for w in caught),
+        warnings=texts_of(caught),
+        unconverged=texts_of([w for w in caught if issubclass(w.category, ConvergenceWarning)]),
     )
+
+
+def texts_of(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+    """What the warnings say, each once."""
+    return tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
 
 
 def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessStep, Preprocessor]]]:

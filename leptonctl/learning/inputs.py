@@ -27,13 +27,15 @@ class SourcePart(Record):
 class SourceFile(Record):
     """A data file. `path` is relative to the project; `digest` is the expected digest of its bytes, None when unknown.
 
-    parts: of several files; then `path` only names them, and `digest` is that of their paths and digests.
+    ending: of its name, where the same bytes would be read otherwise under the usual one. parts: of several files; then `path` only
+    names them, and `digest` is that of their paths and digests.
     """
 
     path: str
     format: str
     digest: str | None = None
     options: SourceOptions = SourceOptions()
+    ending: str = ""
     parts: tuple[SourcePart, ...] = ()
 
 

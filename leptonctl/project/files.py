@@ -1,5 +1,6 @@
 """The project's YAML files as text. Finds the project folder and decides which files belong to it; interprets only `ignore:`."""
 
+import codecs
 import errno
 import os
 import re
@@ -24,6 +25,7 @@ MOST_GLOBS, LONGEST_GLOB = 1_000, 500
 """Further and longer globs of `ignore:` are not used; the schema refuses them."""
 IS_PROJECT = re.compile(r"""^kind\s*:\s*["']?Project["']?\s*(?:#.*)?$""", re.MULTILINE)
 NONE: Mapping[str, bytes] = MappingProxyType({})
+AS_UTF8 = "save the file as UTF-8"
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
 
@@ -36,9 +38,19 @@ def find_root(start: Path) -> Path | None:
             data = _head(str(folder / MARKER)) if (folder / MARKER).is_file() else b""
         except OSError:
             continue
-        if IS_PROJECT.search(data.decode("utf-8-sig", "replace")):
+        if IS_PROJECT.search(_roughly(data)):
             return folder
     return None
+
+
+def _roughly(data: bytes) -> str:
+    """A text whatever its encoding and line ends: what is wrong with them is said where the file is read, not by denying the project."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", "replace")
+    else:
+        text = data.decode("utf-8-sig", "replace")
+    # of Latin letters in UTF-16 or UTF-32 only the zeros are in the way
+    return text.replace("\0", "").replace("\r", "\n")
 
 
 class Files(Frozen):
@@ -165,6 +177,10 @@ def _text(shown: str, data: bytes) -> str | Diagnostic:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         return _undecodable(data, problem, shown)
+    if b"\0" in data[:4]:
+        return error(
+            "bad-encoding", "A project file is not UTF-8 text", "the file is UTF-16 or UTF-32", span=_at(shown, 1, 1), hint=AS_UTF8
+        )
     return bad_character(shown, text) or text
 
 
@@ -195,7 +211,7 @@ def _undecodable(data: bytes, problem: UnicodeDecodeError, shown: str) -> Diagno
     line, column = valid_text.count("\n") + 1, len(valid_text) - valid_text.rfind("\n")
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     detail = "the file is UTF-16" if utf16 else f"byte 0x{data[problem.start]:02X} is not UTF-8"
-    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(shown, line, column), hint="save the file as UTF-8")
+    return error("bad-encoding", "A project file is not UTF-8 text", detail, span=_at(shown, line, column), hint=AS_UTF8)
 
 
 def _at(file: str, line: int, column: int) -> Span:

@@ -110,6 +110,7 @@ class Trainer(Frozen):
     repair: (ONNX model, fitted estimator) -> ONNX model, for known converter faults.
 
     refuse: params -> why this combination cannot be exported faithfully, or None. Decided at plan time.
+    conflict: params -> why scikit-learn takes no such combination, or None. Decided at plan time.
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
@@ -130,6 +131,7 @@ class Trainer(Frozen):
     export_options: Callable[[Estimator], Options] | None = None
     repair: Callable[[onnx.ModelProto, Estimator], onnx.ModelProto] | None = None
     refuse: Callable[[Params], str | None] | None = None
+    conflict: Callable[[Params], str | None] | None = None
     tolerance: float | None = None
     splits: bool = False
     takes_missing: bool = False

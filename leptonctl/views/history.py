@@ -56,9 +56,14 @@ def _entry(entry: Mapping[str, Any], style: Style, now: str | float | None) -> s
     if gates:
         # the address of a gate matters only where several bindings moved at once
         several = len({gate.get("address") for gate in gates}) > 1
+        gates = sorted(gates, key=lambda gate: [g.get("address") for g in gates].index(gate.get("address")))
         rows = [(*gate_cells(gate), printable(gate["address"]) if several else "") for gate in gates]
-        lines.append(table(rows, right=(2,), indent=6))
-        lines += [f"        {style.dim(printable(text))}" for text in grounds(gates)]
+        # which rows a comparison left out stands below the gates of its binding
+        for row, gate, following in zip(table(rows, right=(2,), indent=6).splitlines(), gates, [*gates[1:], {}], strict=True):
+            lines.append(row)
+            if gate.get("address") != following.get("address", ""):
+                own = [g for g in gates if g.get("address") == gate.get("address")]
+                lines += [f"        {style.dim(printable(text))}" for text in grounds(own)]
     return "\n".join(line for line in lines if line)
 
 

@@ -28,6 +28,7 @@ def hint_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("output", "leptonctl status --json"), ("console", "leptonctl explain"), ("push", "store:"), ("pull", "store:"), ("add data.csv", "leptonctl pin"),
         ("exp show", "leptonctl leaderboard"), ("metrics diff", "leptonctl show"), ("params", "leptonctl diff"), ("experiments", "leptonctl leaderboard"),
         ("models serve", "leptonctl serve"), ("register", "leptonctl promote"), ("stage", "Environment"), ("deplyo", "leptonctl promote"), ("fmt", "leptonctl validate"),
+        ("score", "leptonctl predict"), ("uninstall", "leptonctl server stop"), ("clean", "what is freed"),
     ],
 )  # fmt: skip
 def test_a_command_of_another_tool(typed: str, equivalent: str, capsys: pytest.CaptureFixture[str]) -> None:

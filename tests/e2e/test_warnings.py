@@ -17,7 +17,9 @@ name: points
 target: side
 versions: {first: {source: data/points.csv, test: {source: data/points.csv}}}
 """
-MODEL = """\
+V2 = "  v2: {algorithm: decision_tree, features: [a, b, none], preprocess: [{columns: numeric, use: imputer, params: {keep_empty_features: true}}]}\n"
+MODEL = (
+    """\
 kind: Model
 name: line
 dataset: points@first
@@ -27,8 +29,9 @@ algorithm: mlp
 params: {max_iter: 3, hidden_layer_sizes: [4]}
 versions:
   v1: {}
-  v2: {algorithm: decision_tree, features: [a, b]}
 """
+    + V2
+)
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_every_view_has_the_warnings(root: Path) -> None:
     done = projects.run("apply", "--yes", cwd=root)
     assert done.returncode == 0, done.stdout
     shown = json.loads(projects.run("show", "line@v1", "--json", cwd=root).stdout)["version"]["warnings"]
-    assert {w["id"] for w in shown} == FOUND - {"perfect-score"}, "that was v2"
+    assert {w["id"] for w in shown} == FOUND - {"perfect-score", "empty-column"}, "those were v2"
     assert "stopped after 3 iterations" in projects.run("show", "line@v1", cwd=root).stdout
     quiet = json.loads(projects.run("plan", "--json", cwd=root).stdout)
     assert ids(quiet["diagnostics"]) == ["dropped-parameters"], "what steps found is not repeated once it is in place"
@@ -90,7 +93,7 @@ def test_every_view_has_the_warnings(root: Path) -> None:
 def test_a_project_may_take_warnings_as_errors(root: Path) -> None:
     projects.edit(root / "leptonctl.yaml", "format: 1\n", "format: 1\nwarnings: error\n")
     assert projects.run("apply", "--yes", cwd=root).returncode == 1, "known before: nothing is trained"
-    projects.edit(root / "model-line.yaml", "  v2: {algorithm: decision_tree, features: [a, b]}\n", "")
+    projects.edit(root / "model-line.yaml", V2, "")
     projects.edit(root / "environment-dev.yaml", "v2", "v1")
     done = projects.run("apply", "--yes", "--json", cwd=root)
     assert done.returncode == 1
@@ -101,6 +104,29 @@ def test_a_project_may_take_warnings_as_errors(root: Path) -> None:
     plan = json.loads(planned.stdout)
     assert (planned.returncode, plan["applyable"]) == (1, False)
     assert {d["severity"] for d in plan["diagnostics"]} == {"error"}
+
+
+def test_warnings_as_errors_are_all_said_at_once_and_met_by_their_hints(root: Path) -> None:
+    """The apply names the same ones as the plan after it; a column that no model reads is nobody's warning."""
+    projects.edit(root / "leptonctl.yaml", "format: 1\n", "format: 1\nwarnings: error\n")
+    model = root / "model-line.yaml"
+    projects.edit(model, V2, "")
+    projects.edit(root / "environment-dev.yaml", "v2", "v1")
+    done = projects.events(projects.run("apply", "--yes", "--json", cwd=root).stdout)
+    said = {(e["address"], e["diagnostic"]["id"], e["diagnostic"]["detail"]) for e in done if e["type"] == "step_failed"}
+    planned = json.loads(projects.run("plan", "--json", cwd=root).stdout)["diagnostics"]
+    assert {(d["detail"].partition(": ")[0], d["id"], d["detail"]) for d in planned} == said
+    assert {name for _, name, _ in said} == FOUND - {"perfect-score", "empty-column"}, "those were v2"
+    assert [e["address"] for e in done if e["type"] == "step_skipped"] == ["environment/dev/line"]
+
+    projects.edit(model, "[a, b, c, big]", "[a, big]")
+    left = {d["id"] for d in json.loads(projects.run("plan", "--json", cwd=root).stdout)["diagnostics"]}
+    assert left == {"rounded-integers", "learned-test-rows"}, "b and c are read by no model"
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\ncolumns: {c: {ignore: true}, none: {ignore: true}}\n")
+    projects.edit(model, "features: [a, big]\n", "")
+    events = projects.events(projects.run("build", "dataset/points@first", "--json", cwd=root).stdout)
+    noticed = {notice["id"] for event in events for notice in event.get("notices", [])}
+    assert noticed == {"rounded-integers", "learned-test-rows", "target-leak"}, "the other hint works too"
 
 
 def test_base_parameters_are_for_the_base_algorithm(root: Path) -> None:

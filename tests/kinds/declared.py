@@ -24,7 +24,7 @@ from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.catalog import Catalog
 
 CATALOG: Catalog = load_catalog()
-COLUMNS = ("x", "y", "city", "side")
+COLUMNS = ("x", "y", "city", "side", "kind")
 PROJECT = "kind: Project\nname: toy\nformat: 1\n---\n"
 DATA = """\
 kind: Dataset

@@ -41,6 +41,16 @@ def problems(text: str) -> list[tuple[str, int, str]]:
         ("{ignore: true}", "split: {time: x}\n", "ignored-column", "remove `ignore`"),
         ("{type: number, when_true: [a], when_false: [b]}", "", "column-field", "write `type: boolean`"),
         ("{when_true: [Ja, a], when_false: [JA]}", "", "ambiguous-word", "remove it"),
+        ("{min: 5, max: 1}", "", "empty-range", "exchange"),
+        ("{type: string, min: 3}", "", "range-type", "remove `min`"),
+        ("{type: boolean, max: 3}", "", "range-type", "remove `max`"),
+        ("{max: 3}", "privacy: {hash: [x], key: {secret: {env: A}}, key_id: k}\n", "range-type", "remove `max`"),
+        ("{type: number, missing: abc}", "", "fill-type", "write a number"),
+        ('{type: number, missing: "0,5"}', "", "fill-type", "`missing: 0.5`"),
+        ("{type: integer, missing: 0.5}", "", "fill-type", "write an integer"),
+        ("{type: boolean, missing: 1}", "", "fill-type", "write a boolean"),
+        ("{type: string, missing: 7}", "", "fill-type", '`missing: "7"`'),
+        ("{missing: a}", "privacy: {hash: [x], key: {secret: {env: A}}, key_id: k}\n", "private-fill", "remove `missing`"),
     ],
 )
 def test_each_mistake_has_an_id_a_place_and_a_way_out(columns: str, more: str, id_: str, hint: str) -> None:
@@ -49,6 +59,67 @@ def test_each_mistake_has_an_id_a_place_and_a_way_out(columns: str, more: str, i
     assert id_found == id_
     assert hint in hint_found
     assert line == (PROJECT + text[: text.index("  x: ")]).count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("version", "id_", "hint"),
+    [
+        ("delimiter: '\"'", "bad-delimiter", '`delimiter: ";"`'),
+        ('delimiter: "\\n"', "bad-delimiter", '`delimiter: ";"`'),
+        ("privacy: {hash: [y]}", "hash-without-key", "`key_id: NAME`"),
+        ("privacy: {hash: [y], key: {secret: {env: A}}}", "hash-without-key", "`key_id: NAME`"),
+        ("privacy: {drop: [side]}", "private-target", "another `target`"),
+        ("split: {by: side}", "private-target", "another column"),
+        ("columns: {y: {when_true: [Ja]}}", "column-field", "`when_false: [WORD]`"),
+        ("columns: {y: {when_false: [Nein]}}", "column-field", "`when_true: [WORD]`"),
+    ],
+)
+def test_what_a_version_overrides_is_judged_with_its_base(version: str, id_: str, hint: str) -> None:
+    """No schema sees the two together, and no file is needed to see the mistake."""
+    text = dataset("{}").replace("source: data/first.csv", f"source: data/first.csv, {version}")
+    ((id_found, _, hint_found),) = [p for p in problems(text) if p[0] != "missing-file"]
+    assert (id_found, hint in hint_found) == (id_, True), hint_found
+
+
+STEP = "preprocess: [{{columns: {0}, use: {1}}}]"
+
+
+def test_a_parameter_in_the_wrong_place_is_shown_in_the_right_one() -> None:
+    for version, hint in (
+        ("preprocess: [{columns: numeric, use: select_k_best, k: 10}]", "`params: {k: 10}`"),
+        ("max_depth: 3", "`params: {max_depth: 3}`"),
+        ("hidden: [4, 4]", "`params: {hidden: [4, 4]}`"),
+        ("test_size: 0.2", "`split: {test: 0.2}` in the Dataset"),
+    ):
+        ((id_, _, found),) = problems(dataset("{}") + MODEL.replace("v1: {}", f"v1: {{{version}}}"))
+        assert (id_, hint in found) == ("unknown-key", True), found
+
+
+@pytest.mark.parametrize(
+    ("version", "id_"),
+    [
+        ("params: {solver: liblinear, dual: true, l1_ratio: 1.0}", "parameter-conflict"),
+        ("params: {dual: true}", "parameter-conflict"),
+        ("params: {l1_ratio: 0.5}", "parameter-conflict"),
+        ("params: {l1_ratio: 1.0}", "parameter-conflict"),
+        ("params: {l1_ratio: 0.5, solver: liblinear}", "parameter-conflict"),
+        ("params: {l1_ratio: 0.5, solver: saga}", None),
+        ("params: {l1_ratio: 1.0, solver: liblinear}", None),
+        ("params: {l1_ratio: null}", None),
+        ("algorithm: linear_svm, params: {penalty: l1, loss: hinge}", "parameter-conflict"),
+        ("algorithm: linear_svm, params: {penalty: l1, dual: true}", "parameter-conflict"),
+        ("algorithm: linear_svm, params: {loss: hinge, dual: false}", "parameter-conflict"),
+        ("algorithm: linear_svm, params: {loss: hinge}", None),
+        (STEP.format("numeric", "tfidf"), "wrong-column-type"),
+        (STEP.format("numeric", "one_hot"), "wrong-column-type"),
+        (STEP.format("categorical", "standard_scaler"), "wrong-column-type"),
+        (STEP.format("[x, y]", "tfidf"), "one-column-step"),
+        ("preprocess: [{columns: categorical, use: ordinal}, {columns: categorical, use: standard_scaler}]", None),
+    ],
+)
+def test_what_no_data_can_satisfy_in_a_model(version: str, id_: str | None) -> None:
+    text = dataset("{}") + MODEL.replace("v1: {}", f"v1: {{{version}}}")
+    assert [name for name, *_ in problems(text) if name != "missing-file"] == ([id_] if id_ else [])
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ OTHER = [
     ("stratified", "seed: 7}", "seed: 7, stratify: false}", BOTH),
     ("kind of split", "split: {test: 0.25, seed: 7}", "split: {by: y}", BOTH),
     ("column of the split", "split: {test: 0.25, seed: 7}", "split: {column: y}", BOTH),
-    ("target", "target: side", "target: y", BOTH),
+    ("target", "target: side", "target: kind", BOTH),
     ("encoding", "first.csv}", "first.csv, encoding: latin-1}", READ),
     ("delimiter", "first.csv}", "first.csv, delimiter: ;}", READ),
     ("missing values", "first.csv}", "first.csv, missing_values: [NA]}", READ),
@@ -165,6 +165,17 @@ def digests_of_file(path: str) -> str:
     found = seen((path, "utf-8", None)).digest
     assert found is not None
     return found
+
+
+def test_the_same_bytes_under_another_ending_are_read_otherwise() -> None:
+    """Plain text named `.zst` cannot be unpacked, and `;` separates nothing in a `.tsv`: neither may take over what a `.csv` gave."""
+    endings = ("csv", "csv.gz", "csv.zst", "tsv", "tsv.gz", "jsonl", "jsonl.gz", "parquet")
+    found = {}
+    for ending in endings:
+        facts = {f"data/rows.{ending}": SourceFacts(digest=digests_of_file("data/first.csv"), columns=COLUMNS)}
+        found[ending] = digests(ALL.replace("data/first.csv", f"data/rows.{ending}"), facts)[FIRST]
+    assert len({*found.values()}) == len(endings), found
+    assert found["csv"] == digests(ALL)[FIRST]
 
 
 def test_other_bytes_in_a_file_change_what_reads_it() -> None:

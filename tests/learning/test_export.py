@@ -269,7 +269,7 @@ def test_test_rows_that_the_native_model_cannot_answer_are_told(tmp_path, load, 
     params = {"max_iter": 3} if algorithm == "hist_gradient_boosting" else {"n_estimators": 3} if algorithm == "random_forest" else None
     produced, _, _ = through_the_steps(tmp_path, with_holes, task, algorithm, params=params)
     result = Result(key="", op="export", outputs=produced.outputs)
-    warnings = [(w.id, w.severity, f"{count} test rows" in w.detail) for w in notices(result, "model/m@v1")]
+    warnings = [(w.id, w.severity, f"{count} test rows" in w.detail) for w in notices(result, "model/m@v1", recipe={})]
     assert warnings == ([("unanswered-rows", "warning", True)] if count else [])
 
 

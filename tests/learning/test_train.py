@@ -19,7 +19,7 @@ from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import fit, with_defaults
 from leptonctl.learning.native import dump_native, load_native
 from leptonctl.learning.needs import read_prepared
-from leptonctl.learning.steps.train import run
+from leptonctl.learning.steps.train import notices, run
 from leptonctl.learning.tables.prepared import as_number, as_text, take_rows
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.learning import ProviderError
@@ -279,6 +279,43 @@ def test_the_train_step_stores_the_model_and_reports_its_progress(tmp_path):
     rows = read_prepared(prepare, "test", "classification", shelf)
     same = fit(asked, seen.columns, seen.y, quiet)
     assert np.array_equal(fitted.predict(rows.columns).probabilities, same.predict(unseen.columns).probabilities)
+
+
+@pytest.mark.parametrize(
+    ("load", "task", "algorithm", "params", "stopped"),
+    [
+        (wine, "classification", "sgd", {"max_iter": 2}, 2),
+        (diabetes, "regression", "sgd", {"max_iter": 1}, 1),
+        (wine, "classification", "svm", {"max_iter": 1}, 1),
+        (diabetes, "regression", "svm", {"max_iter": 1}, 1),
+        (wine, "classification", "linear_svm", {"max_iter": 1}, 1),
+        (wine, "classification", "logistic_regression", {"max_iter": 1}, 1),
+        (diabetes, "regression", "lasso", {"max_iter": 1, "alpha": 0.01}, 1),
+    ],
+)
+def test_whatever_stops_too_early_says_so_once_with_its_iterations(load, task, algorithm, params, stopped):
+    columns, target = load()
+    found = notices(fit(recipe(task, algorithm, ("standard_scaler", "numeric"), params=params), columns, target, quiet))
+    assert [(notice.check, notice.count) for notice in found] == [("unconverged", stopped)]
+
+
+@pytest.mark.parametrize(("load", "task"), [(wine, "classification"), (diabetes, "regression")])
+def test_sgd_that_has_converged_or_has_no_tolerance_says_nothing(load, task):
+    columns, target = load()
+    for params in ({"tol": 10.0}, {"max_iter": 2, "tol": None}):
+        assert not notices(fit(recipe(task, "sgd", ("standard_scaler", "numeric"), params=params), columns, target, quiet)), params
+
+
+@pytest.mark.parametrize(("load", "task"), [(wine, "classification"), (diabetes, "regression")])
+def test_more_neighbours_than_rows_are_refused_in_training(load, task):
+    columns, target = load()
+    rows = len(target)
+    with pytest.raises(ProviderError) as caught:
+        fit(recipe(task, "knn", params={"n_neighbors": rows + 1}), columns, target, quiet)
+    assert caught.value.id == "too-many-neighbors"
+    assert f"{rows + 1} nearest of {rows} training rows" in caught.value.detail
+    assert f"n_neighbors: {rows}" in caught.value.hint
+    assert fit(recipe(task, "knn", params={"n_neighbors": rows}), columns, target, quiet).predict(columns)
 
 
 def test_a_loss_that_is_not_a_number_is_recorded_as_none(tmp_path):

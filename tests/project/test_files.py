@@ -1,5 +1,6 @@
 """Which files belong to a project."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from leptonctl.project.files import find_root, odd_file, read_project
+from tests import projects
 
 PROJECT = "kind: Project\nname: p\n"
 
@@ -124,6 +126,26 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     with (tmp_path / "big.yaml").open("wb") as file:
         file.truncate(33 * 2**20)
     assert [p.id for p in read_project(tmp_path).problems] == ["file-too-large"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_project_file_in_another_encoding_is_a_project_with_one_mistake(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "leptonctl.yaml").write_bytes(PROJECT.encode(encoding))
+    assert find_root(tmp_path) == tmp_path.resolve()
+    shown = projects.run("plan", "--json", cwd=tmp_path)
+    assert shown.returncode == 3
+    assert [d["id"] for d in json.loads(shown.stdout)["diagnostics"]] == ["bad-encoding"]
+
+
+def test_lone_carriage_returns_end_lines(tmp_path: Path) -> None:
+    (tmp_path / "leptonctl.yaml").write_bytes((PROJECT + "format: 1\n").replace("\n", "\r").encode())
+    assert projects.run("validate", cwd=tmp_path).returncode == 0
+
+
+def test_a_project_file_that_declares_no_project_is_not_answered_with_init_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"leptonctl.yaml": "name: p\n"})
+    refused = projects.run("plan", cwd=tmp_path)
+    assert "write `kind: Project`" in refused.stdout + refused.stderr
 
 
 def test_find_root(tmp_path: Path) -> None:

@@ -136,6 +136,21 @@ def test_a_header_of_another_width_names_both(tmp_path: Path) -> None:
     assert caught.value.id == "empty-data"
 
 
+def test_whoever_skips_too_many_lines_is_told_of_skip_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, "t.csv", "kg,cm\na,b\n")
+    for options, id_ in (
+        (SourceOptions(skip_rows=3), "empty-data"),
+        (SourceOptions(skip_rows=2), "empty-data"),
+        (SourceOptions(skip_rows=1), "empty-data"),
+        (SourceOptions(skip_rows=1, header=["a", "b", "c"]), "header-width"),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            CSV.read(path, options)
+        assert caught.value.id == id_
+        assert f"after the {options.skip_rows} line" in caught.value.detail
+        assert "`skip_rows`" in caught.value.detail
+
+
 @pytest.mark.parametrize(
     ("text", "encoding", "named"),
     [

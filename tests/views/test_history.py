@@ -98,3 +98,14 @@ def test_acts_are_told():
     frozen = render_text({"entries": [{**SWITCH, "deployment": None, "changes": [], "evidence": [], "acts": [freeze]}], "builds": []})
     assert frozen.startswith("prod  2026")
     assert frozen.endswith("    frozen: prod: audit")
+
+
+def test_what_a_comparison_left_out_stands_below_the_gates_of_its_binding():
+    def gate(model, note):
+        return {**SWITCH["evidence"][1], "address": f"environment/prod/{model}", "note": note}
+
+    left = "{} of 435 rows left out: the bound version learned {}"
+    evidence = [gate("b", left.format(9, 9)), gate("a", left.format(7, 7)), {**gate("b", left.format(9, 9)), "metric": "recall"}]
+    lines = render_text({"entries": [{**SWITCH, "evidence": evidence}], "builds": []}).splitlines()
+    shown = [next(word for word in ("prod/a", "prod/b", "9 of", "7 of") if word in line) for line in lines[2:]]
+    assert shown == ["prod/b", "prod/b", "9 of", "prod/a", "7 of"]

@@ -28,15 +28,16 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
 
 def notices(fitted: Fitted) -> list[Notice]:
     """What scikit-learn warned about."""
-    found = [Notice(check="warned", detail=text) for text in fitted.warnings if not (fitted.unconverged and "converge" in text.lower())]
+    found = [Notice(check="warned", detail=text) for text in fitted.warnings if text not in fitted.unconverged]
     if fitted.unconverged:
-        found.insert(0, Notice(check="unconverged", count=iterations(fitted) or 0))
+        count = iterations(fitted)
+        found.insert(0, Notice(check="unconverged", count=count) if count else Notice(check="unconverged_uncounted"))
     return found
 
 
 def iterations(fitted: Fitted) -> int | None:
     """The number of iterations, None where the algorithm does not count them."""
-    n_iter = getattr(fitted.estimator, "n_iter_", None)
-    if n_iter is None:
-        return len(fitted.losses) or None
-    return int(np.max(n_iter))
+    # what is calibrated lies inside
+    inner = [calibrated.estimator for calibrated in getattr(fitted.estimator, "calibrated_classifiers_", ())]
+    counts = [np.max(estimator.n_iter_) for estimator in (fitted.estimator, *inner) if getattr(estimator, "n_iter_", None) is not None]
+    return int(max(counts)) if counts else len(fitted.losses) or None

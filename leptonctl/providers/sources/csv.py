@@ -55,7 +55,8 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
             count += part.height
             yield part
     if not count:
-        raise empty(path, "has a header line but no rows")
+        after = f" after the {options.skip_rows} lines that `skip_rows` passes over" if options.skip_rows else ""
+        raise empty(path, f"has a header line but no rows{after}")
 
 
 def strict_batches(path: Path, options: SourceOptions, at_once: int, *, skip: int = 0) -> Iterator[pl.DataFrame]:
@@ -93,7 +94,7 @@ def _table(text: Iterator[str], path: Path, options: SourceOptions) -> tuple[lis
     rows = _rows(text, path, options)
     line, first = next(rows, (0, []))
     if not first:
-        raise empty(path)
+        raise empty(path) if not options.skip_rows else _skipped_all(path, options)
     if options.header is True:
         check_header(first, path, line)
         return first, rows
@@ -101,8 +102,9 @@ def _table(text: Iterator[str], path: Path, options: SourceOptions) -> tuple[lis
     if len(names) != len(first):
         raise ProviderError(
             "The header names another number of columns than the file has",
-            detail=f"`header` has {len(names)} names, but the first row of {path.name} has {len(first)} cells.",
-            hint="name every column of the file under `header:`",
+            detail=f"`header` has {len(names)} names, but the first row of {path.name} has {len(first)} cells"
+            + (f", after the {options.skip_rows} lines that `skip_rows` passes over." if options.skip_rows else "."),
+            hint="name every column of the file under `header:`" + (", or correct `skip_rows`" if options.skip_rows else ""),
             id="header-width",
             file=str(path),
             line=line,
@@ -160,6 +162,17 @@ class _Written:
         spaced = any(cell[:1] in (" ", "\t") and cell.lstrip(" \t").startswith('"') for cell in cells)
         if spaced and re.search(rf'(?:^|{re.escape(delimiter)})[ \t]+"', self.row):
             raise _bad_quotes(self._path, start, "a space before a quote", "remove the spaces between delimiter and quote")
+
+
+def _skipped_all(path: Path, options: SourceOptions) -> ProviderError:
+    return ProviderError(
+        "A data file is empty",
+        detail=f"{path.name} has no row after the {options.skip_rows} lines that `skip_rows` passes over.",
+        hint="correct `skip_rows`; of a file that lacks these lines nothing must be passed over",
+        id="empty-data",
+        file=str(path),
+        line=1,
+    )
 
 
 def _bad_quotes(path: Path, line: int, problem: str, hint: str = 'write a quote inside a quoted cell twice (`""`)') -> ProviderError:

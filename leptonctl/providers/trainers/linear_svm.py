@@ -50,6 +50,17 @@ def build(params: Params, seed: int) -> Estimator:
     return CalibratedClassifierCV(LinearSVC(**params, random_state=seed), method="sigmoid", ensemble=False, n_jobs=1)
 
 
+def conflict(params: Params) -> str | None:
+    penalty, loss, dual = params["penalty"], params["loss"], params["dual"]
+    if penalty == "l1" and loss == "hinge":
+        return "`penalty: l1` needs `loss: squared_hinge`"
+    if penalty == "l1" and dual is True:
+        return "`penalty: l1` needs `dual: false` or `dual: auto`"
+    if penalty == "l2" and loss == "hinge" and dual is False:
+        return "`loss: hinge` needs `dual: true` or `dual: auto`"
+    return None
+
+
 TRAINERS = (
     Trainer(
         name="linear_svm",
@@ -57,5 +68,6 @@ TRAINERS = (
         description="Linear support vector machine; probabilities by Platt scaling fitted on five folds.",
         params=PARAMS,
         build=build,
+        conflict=conflict,
     ),
 )

@@ -47,6 +47,19 @@ def build(params: Params, seed: int) -> Estimator:
     return LogisticRegression(**params, random_state=seed)
 
 
+def conflict(params: Params) -> str | None:
+    solver, ratio = params["solver"], params["l1_ratio"] or 0.0
+    if params["dual"] and solver != "liblinear":
+        return f"`dual: true` needs `solver: liblinear`, not {solver}"
+    if params["dual"] and ratio:
+        return "`dual: true` needs `l1_ratio: 0.0`"
+    if ratio == 1 and solver not in ("liblinear", "saga"):
+        return f"`l1_ratio: 1.0` needs `solver: saga` or `solver: liblinear`, not {solver}"
+    if 0 < ratio < 1 and solver != "saga":
+        return f"an `l1_ratio` between 0 and 1 needs `solver: saga`, not {solver}"
+    return None
+
+
 class ReportIterations:
     """A scikit-learn callback that reports every iteration of the solver lbfgs and changes nothing."""
 
@@ -87,5 +100,6 @@ TRAINERS = (
         params=PARAMS,
         build=build,
         fit=fit,
+        conflict=conflict,
     ),
 )

@@ -4,6 +4,7 @@ scikit-learn's SGD steps row by row and has no batch size, so the steps are our 
 SGDClassifier or SGDRegressor. More than two classes are fitted one against the rest, as in scikit-learn.
 """
 
+import warnings
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers import sgd_steps
@@ -96,8 +97,12 @@ def fit_regressor(estimator: Estimator, features: "np.ndarray", target: "np.ndar
 def _descend(
     estimator: Estimator, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Loss, progress: Progress
 ) -> sgd_steps.Descent:
+    from sklearn.exceptions import ConvergenceWarning
+
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
     descent = sgd_steps.descend(features, targets, loss, params, seed=estimator.random_state, progress=progress)
+    if not descent.converged:
+        warnings.warn("the loss was still falling at the last epoch", ConvergenceWarning, stacklevel=2)
     estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], descent.epochs, float(descent.rows_seen + 1)
     return descent
 

@@ -19,12 +19,16 @@ DIVERGED = 1e9  # times the loss of the untrained model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Descent:
-    """The result: weights [features, outputs], intercepts [outputs], the number of epochs, and the number of rows processed."""
+    """The result: weights [features, outputs], intercepts [outputs], the number of epochs, and the number of rows processed.
+
+    converged: the loss has stopped falling by `tol` before the last epoch; without `tol` no more is asked for than the epochs.
+    """
 
     weights: "np.ndarray"
     intercepts: "np.ndarray"
     epochs: int
     rows_seen: int
+    converged: bool
 
 
 def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *, seed: int, progress: Progress) -> Descent:
@@ -67,7 +71,8 @@ def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *,
         best_loss = min(best_loss, current_loss)
     if params["average"]:
         weights, intercepts = mean_weights, mean_intercepts
-    return Descent(weights=weights, intercepts=intercepts, epochs=epoch, rows_seen=rows_seen)
+    converged = params["tol"] is None or epochs_without_improvement >= params["n_iter_no_change"]
+    return Descent(weights=weights, intercepts=intercepts, epochs=epoch, rows_seen=rows_seen, converged=converged)
 
 
 def log_loss(score: "np.ndarray", side: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":

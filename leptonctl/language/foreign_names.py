@@ -1,0 +1,139 @@
+"""Names of algorithms, preprocess steps and metrics in scikit-learn and other tools, with the names that they have here."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from leptonctl.core.diagnostic import did_you_mean
+
+_BOOSTING = ("hist_gradient_boosting", "gradient_boosting")
+_FOREST, _TREE, _KNN, _SVM, _LINEAR = ("random_forest",), ("decision_tree",), ("knn",), ("svm",), ("linear", "ridge")
+
+ALGORITHMS: Mapping[str, tuple[str, ...]] = {
+    "adaboost": _BOOSTING,
+    "bayes": ("naive_bayes",),
+    "bayesianridge": ("ridge",),
+    "boosting": _BOOSTING,
+    "catboost": _BOOSTING,
+    "decisiontree": _TREE,
+    "deeplearning": ("mlp",),
+    "elasticnet": ("elastic_net",),
+    "elasticnetcv": ("elastic_net",),
+    "extratrees": ("extra_trees",),
+    "forest": _FOREST,
+    "gaussiannb": ("naive_bayes",),
+    "gb": _BOOSTING,
+    "gbdt": _BOOSTING,
+    "gbm": _BOOSTING,
+    "gradientboosting": ("gradient_boosting",),
+    "histgradientboosting": ("hist_gradient_boosting",),
+    "kneighbors": _KNN,
+    "kneighbours": _KNN,
+    "knearestneighbors": _KNN,
+    "lassocv": ("lasso",),
+    "lgbm": _BOOSTING,
+    "lightgbm": _BOOSTING,
+    "linearsvc": ("linear_svm",),
+    "linearsvr": ("svm",),
+    "logit": ("logistic_regression",),
+    "logistic": ("logistic_regression",),
+    "logisticregressioncv": ("logistic_regression",),
+    "lr": ("logistic_regression", "linear"),
+    "multinomialnb": ("naive_bayes",),
+    "bernoullinb": ("naive_bayes",),
+    "nearestneighbors": _KNN,
+    "neuralnetwork": ("mlp",),
+    "nn": ("mlp",),
+    "nusvc": _SVM,
+    "nusvr": _SVM,
+    "ols": _LINEAR,
+    "linearregression": _LINEAR,
+    "linearleastsquares": _LINEAR,
+    "randomforest": _FOREST,
+    "rf": _FOREST,
+    "ridgecv": ("ridge",),
+    "ridgeclassifier": ("logistic_regression",),
+    "sgd": ("sgd",),
+    "perceptron": ("sgd",),
+    "svc": _SVM,
+    "svr": _SVM,
+    "supportvectormachine": _SVM,
+    "tree": _TREE,
+    "xgb": _BOOSTING,
+    "xgboost": _BOOSTING,
+}
+"""Without upper case, `_`, `-` and the endings `Classifier` and `Regressor`. The first that the task has is meant."""
+
+PREPROCESSORS: Mapping[str, tuple[str, ...]] = {
+    "dummies": ("one_hot",),
+    "getdummies": ("one_hot",),
+    "label": ("ordinal",),
+    "labelencoder": ("ordinal",),
+    "minmax": ("min_max_scaler",),
+    "normalizer": ("min_max_scaler", "standard_scaler"),
+    "onehotencoder": ("one_hot",),
+    "ordinalencoder": ("ordinal",),
+    "polynomialfeatures": ("polynomial",),
+    "robust": ("robust_scaler",),
+    "scaler": ("standard_scaler",),
+    "selectkbest": ("select_k_best",),
+    "simpleimputer": ("imputer",),
+    "standard": ("standard_scaler",),
+    "standardize": ("standard_scaler",),
+    "tfidfvectorizer": ("tfidf",),
+    "countvectorizer": ("tfidf",),
+    "zscore": ("standard_scaler",),
+}
+
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "acc": ("accuracy",),
+    "auc": ("roc_auc",),
+    "auroc": ("roc_auc",),
+    "rocaucscore": ("roc_auc",),
+    "rocaucovr": ("roc_auc",),
+    "averageprecision": ("pr_curve",),
+    "binarycrossentropy": ("log_loss",),
+    "crossentropy": ("log_loss",),
+    "logloss": ("log_loss",),
+    "neglogloss": ("log_loss",),
+    "f1macro": ("f1",),
+    "f1micro": ("f1",),
+    "f1weighted": ("f1",),
+    "fscore": ("f1",),
+    "meanabsoluteerror": ("mae",),
+    "negmeanabsoluteerror": ("mae",),
+    "meanabsolutepercentageerror": ("mape",),
+    "negmeanabsolutepercentageerror": ("mape",),
+    "meansquarederror": ("mse",),
+    "negmeansquarederror": ("mse",),
+    "rootmeansquarederror": ("rmse",),
+    "negrootmeansquarederror": ("rmse",),
+    "rsquared": ("r2",),
+    "sensitivity": ("recall",),
+    "tpr": ("recall",),
+    "ppv": ("precision",),
+}
+"""Also without the ending `score`. Averages are chosen under `evaluate: {average: …}`."""
+_ENDINGS = ("classifier", "regressor", "classification", "regression", "score", "macro", "micro", "weighted")
+
+
+def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]], others: Iterable[tuple[str, str]] = ()) -> str:
+    """What a name that other tools have is called here; else a similar name, or the known ones. `others`: (task, name) of other tasks."""
+    names = list(known)
+    folded = "".join(letter for letter in word.rpartition(".")[2].lower() if letter.isalnum())
+    spellings = (folded, *(folded.removesuffix(ending) for ending in _ENDINGS if folded.endswith(ending)))
+    if (found := _translated(spellings, names, foreign)) is not None:
+        return f'write "{found}"'
+    tasks: dict[str, list[str]] = {}
+    for task, name in others:
+        tasks.setdefault(name, []).append(task)
+    if word not in tasks and (found := _translated(spellings, tasks, foreign)) is not None:
+        return f'"{found}" is what it is called here, and is for {" and ".join(sorted(tasks[found]))}'
+    return did_you_mean(word, names)
+
+
+def _translated(spellings: Iterable[str], names: Collection[str], foreign: Mapping[str, tuple[str, ...]]) -> str | None:
+    plain = {name.replace("_", ""): name for name in names}
+    for spelled in spellings:
+        found = plain.get(spelled) or next((name for name in foreign.get(spelled, ()) if name in names), None)
+        if found is not None:
+            return found
+    return None
