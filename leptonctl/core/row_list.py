@@ -20,8 +20,8 @@ class RowList(Record, omit_defaults=False):
 
     format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
     do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
-    each declared column. writing: the decimal and the thousands separator where numbers are not plain. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
-    the id of the key of the ids.
+    each declared column. writing: the decimal and the thousands separator where numbers are not plain. key: the id of the key of the
+    records, None without one. id: the declared column that names a row. id_key: the id of the key of the ids.
     """
 
     format: str
@@ -39,7 +39,7 @@ def untold(evaluation: RowList, training: RowList, owner: str) -> str:
     """Why it cannot be told which of these rows the owner was trained on; "" when it can."""
     if same_ids(evaluation, training) or same_records(evaluation, training):
         return ""
-    advice = "declare an `id` column"
+    advice = _advice(evaluation, training)
     if evaluation.key != training.key:
         keys = [f"under the key {key}" if key else "without a key" for key in (training.key, evaluation.key)]
         return f"the rows of {owner} are recorded {keys[0]}, the evaluation rows {keys[1]}; {advice}"
@@ -53,6 +53,17 @@ def untold(evaluation: RowList, training: RowList, owner: str) -> str:
         names = _names(dropped)
         return f"{names} dropped without a key in one of the two, and their rows are read differently; give `privacy` a `key`, or {advice}"
     return f"the file of {owner} has other columns than that of the evaluation rows ({_difference(training, evaluation)}); {advice}"
+
+
+def _advice(evaluation: RowList, training: RowList) -> str:
+    """What makes the rows of both known."""
+    declared = [rows.id for rows in (training, evaluation)]
+    if None in declared:
+        name = declared[0] or declared[1]
+        return f"declare `id: {name}` for both" if name else "declare an `id` column"
+    if declared[0] != declared[1]:
+        return f"declare the same `id` column for both: one has {declared[0]}, the other {declared[1]}"
+    return "hash the ids of both under the same `key_id`"
 
 
 def common_columns(evaluation: RowList, contract: Contract, training: RowList, other: Contract) -> tuple[str, ...]:
