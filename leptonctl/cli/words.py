@@ -165,7 +165,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "monitor": "`leptonctl status` says what serves; a server's metrics are at its URL under /metrics",
     "evaluate": "`leptonctl build MODEL@VERSION` evaluates, `leptonctl show MODEL@VERSION` shows the metrics",
     "score": "`leptonctl build MODEL@VERSION` computes metrics, `leptonctl predict ENV/MODEL --input FILE` answers rows",
-    "uninstall": "`leptonctl server stop` ends a server; all else are files: the folder of the project, and what `store:` and `state:` name",
+    "uninstall": "`leptonctl server stop` ends a server; the rest are files: the project, and what `store:` and `state:` name",
     "clean": _SPACE,
     "cleanup": _SPACE,
     "prune": _SPACE,

@@ -1,5 +1,6 @@
 """Everything about one dataset version as text: the object `dataset` of `show ADDR --json`. Writes nothing."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from leptonctl.views.tables import paragraph, table
 
 HISTOGRAM, NARROW = 8, 6
 """Columns of the terminal for the histogram of a column, on a wide and on a narrow one."""
+SIGNS = ("delimiter", "decimal", "thousands")
 
 
 def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
@@ -37,6 +39,7 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
         ("reading", _options(dataset["options"])),
         ("digest", short(dataset["digest"])),
         ("split", _split(dataset["split"])),
+        ("id", printable(dataset["id"] or "")),
     ]
     if rows:
         total = sum(rows.values())
@@ -63,7 +66,9 @@ def _date(date: Mapping[str, Any]) -> str:
 
 
 def _options(options: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{name} {value_text(value)}" for name, value in (options or {}).items() if value is not None)
+    """`encoding utf-8, decimal ","`: signs stand in quotes, so that they are not taken for the commas of the list."""
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    return ", ".join(f"{name} {json.dumps(value) if name in SIGNS else value_text(value)}" for name, value in given.items())
 
 
 def _split(split: Mapping[str, Any]) -> str:
