@@ -23,7 +23,12 @@ class Notice(Record):
     detail: str = ""
 
 
-OF_FEATURES = frozenset({"constant", "all_missing", "rounded", "tells_target", "padded", "other_numbers", "signed_numbers", "markers"})
+OF_FEATURES = frozenset(
+    {
+        "constant", "all_missing", "rounded", "tells_target", "determines_target", "padded", "other_numbers", "signed_numbers", "markers",
+        "dates_as_text",
+    }
+)  # fmt: skip
 """What is noticed of a column as a feature: it matters to no one where no model learns from the column."""
 
 WORDS: Mapping[str, Diagnostic] = {

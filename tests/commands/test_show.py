@@ -97,6 +97,18 @@ def test_a_dataset_has_its_contract_and_its_columns(looking: Path) -> None:
     assert "not pinned" in text
 
 
+def test_a_dataset_shows_its_id_and_its_separators_in_quotes(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, models={}, environments={})
+    (root / "data.yaml").write_text(
+        "kind: Dataset\nname: points\ntarget: side\nid: x\ndecimal: ','\nthousands: '.'\nversions: {first: {source: data/points.csv}}\n",
+        encoding="utf-8",
+    )
+    assert story(root, "points@first")["dataset"]["id"] == "x"
+    text = show(root, "points@first")
+    assert 'decimal ",", thousands "."' in text
+    assert re.search(r"^  id +x$", text, re.MULTILINE)
+
+
 def test_the_share_of_missing_cells(tmp_path: Path) -> None:
     """Brother: a column that may be empty. Before a build the columns are those declared."""
     root = projects.tiny_project(tmp_path, models={}, environments={})

@@ -88,7 +88,10 @@ def test_a_number_target_is_read_as_declared_too(tmp_path: Path) -> None:
         (["12,8", "3,25", "7"], "other_numbers", '`decimal: ","`'),
         (["37,036.80", "1,200.00"], "other_numbers", '`thousands: ","`'),
         (["1.234,5", "2,5", "-1.234"], "other_numbers", '`decimal: ","` and `thousands: "."`'),
-        (["1,234", "2,345"], "other_numbers", '`decimal: ","`, or `thousands: ","`'),
+        (["1,234", "2,345"], "other_numbers", '`decimal: ","`, or `thousands: ","` (which make 1.5 or 1500 of 1,500)'),
+        (["(1,234)", "17", "2,000"], "signed_numbers", "a pair of parentheses for a negative number"),
+        (["\u22121", "\u22122.5", "3"], "signed_numbers", "the minus sign U+2212 in place of a hyphen"),
+        (["5-", "1,234-", "7"], "signed_numbers", "a minus sign at the end"),
         (["1 234", "5 678,5"], "other_numbers", '`decimal: ","` and `thousands: " "`'),
         (["1.234.567", "2.000.000"], "other_numbers", '`decimal: ","` and `thousands: "."`'),
         (["12.5%", "3 %"], "signed_numbers", "a percent sign"),
@@ -117,6 +120,22 @@ def test_text_that_looks_like_numbers_is_a_warning(tmp_path: Path, cells: list[s
     assert not [n for n in declared.outputs["checks"] if n["column"] == "x" and n["check"] not in OTHER_NOTICES], (
         "it is text by declaration"
     )
+
+
+def test_a_point_beside_a_decimal_comma_may_group_digits_or_not(tmp_path: Path) -> None:
+    made = column(tmp_path, ["1.500", "2.250", "-3.125"] * 8, {"decimal": ","})
+    (notice,) = [n for n in made.outputs["checks"] if n["check"] == "other_numbers"]
+    assert notice["detail"] == '`thousands: "."`, or `decimal: "."` (which make 1500 or 1.5 of 1.500)'
+    for options, first in (({"decimal": ",", "thousands": "."}, 1500), ({"decimal": "."}, 1.5)):
+        assert first in cells_of(column(tmp_path, ["1.500", "2.250", "-3.125"] * 8, options)), "each key does what the notice says"
+
+
+def test_bytes_in_a_parquet_file_are_called_binary(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [b"a", b"b"] * 8, "n": range(16), "y": ["a", "b"] * 8}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ProviderError) as caught:
+        prepare(tmp_path, "t.parquet", format="parquet")
+    assert (caught.value.id, caught.value.column) == ("binary-value", "x")
+    prepare(tmp_path, "t.parquet", format="parquet", columns={"x": {"ignore": True}})
 
 
 def test_strings_of_typed_formats_stay_strings(tmp_path: Path) -> None:

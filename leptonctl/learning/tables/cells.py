@@ -143,7 +143,16 @@ def as_text(table: Table, name: str) -> pl.Series:
     """The column's cells as strings, as written in the file. Raises ProviderError: nested-value."""
     cells = table.written(name)
     dtype = cells.dtype
-    if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+    if dtype == pl.Binary:
+        raise ProviderError(
+            "A column has binary values",
+            detail=f'{table.name} has bytes that are no text in column "{name}".',
+            hint="write the column as text, or leave it out: `ignore: true` under `columns`",
+            id="binary-value",
+            file=table.name,
+            column=name,
+        )
+    if dtype.is_nested() or dtype == pl.Object:
         raise ProviderError(
             "A column has nested values",
             detail=f"{table.name} has values of type {str(dtype).partition('(')[0].lower()} at `{_path_of(name, dtype)}`.",

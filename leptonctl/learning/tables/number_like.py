@@ -62,11 +62,24 @@ WRITINGS = (
         check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:[ \u00a0\u202f][0-9]{{3}})+,[0-9]+$", detail=f'`{COMMA}` and `thousands: " "`'
     ),
     Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP}(?:['\u2019][0-9]{{3}})+(?:\.[0-9]+)?$", detail='`thousands: "\'"`'),
-    Writing(check="other_numbers", pattern=rf"^[+-]?{_GROUP},[0-9]{{3}}$", detail=f'`{COMMA}`, or `thousands: ","`'),
+    Writing(
+        check="other_numbers",
+        pattern=rf"^[+-]?{_GROUP},[0-9]{{3}}$",
+        detail=f'`{COMMA}`, or `thousands: ","` (which make 1.5 or 1500 of 1,500)',
+    ),
+    # only where the comma is the decimal sign: else these are numbers
+    Writing(
+        check="other_numbers",
+        pattern=rf"^[+-]?{_GROUP}\.[0-9]{{3}}$",
+        detail='`thousands: "."`, or `decimal: "."` (which make 1500 or 1.5 of 1.500)',
+    ),
     Writing(check="other_numbers", pattern=r"^[+-]?[0-9]*,[0-9]+$", detail=f"`{COMMA}`"),
     Writing(check="other_numbers", pattern=r"^[+-]?[0-9]*\.[0-9]+$", detail='`decimal: "."`'),
     Writing(check="signed_numbers", pattern=rf"^[+-]?{_PLAIN} ?%$", detail="a percent sign"),
     Writing(check="signed_numbers", pattern=rf"^[+-]?(?:[$€£¥] ?{_PLAIN}|{_PLAIN} ?(?:[$€£¥]|EUR|USD|GBP|CHF))$", detail="a currency"),
+    Writing(check="signed_numbers", pattern=rf"^\([$€£¥]? ?{_PLAIN}\)$", detail="a pair of parentheses for a negative number"),
+    Writing(check="signed_numbers", pattern=rf"^\u2212 ?{_PLAIN}$", detail="the minus sign U+2212 in place of a hyphen"),
+    Writing(check="signed_numbers", pattern=rf"^{_PLAIN} ?[-\u2212]$", detail="a minus sign at the end"),
 )
 
 
