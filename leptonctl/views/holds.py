@@ -8,8 +8,9 @@ from leptonctl.views.style import Style, printable
 STILL_HELD = "still-held"
 """The id of the warning about a hold that an earlier run has met."""
 RETURNS = """\
-A version that has served here may still return, by an edit of the YAML too, and so may one
-that is readmitted. To keep one out, roll back from it: that withdraws it."""
+A version that has served here or is readmitted may still return, by an edit of the YAML too.
+To keep one out, roll back from it: that withdraws it."""
+"""One sentence on a line: a terminal breaks what is too long for it."""
 
 
 def readmitted_text(obj: Mapping[str, Any], *, color: bool) -> str:
