@@ -1,9 +1,10 @@
 """A node's story: what its digest is made of, where each part is written, what changed, and who built it. Writes nothing.
 
-Reads `{address, digest, recorded, held?: {reason, hint, since}, fields: [{path, value, file, line, column}], changed: [{path, before, after, file, line,
-column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host, commit, seconds, metrics}]}`.
-`recorded` is the digest in the state, null without one; `held` says why an apply does not change it, null where it would; a field without `file` is a default; a step's `key` is null while
-it depends on bytes that are not built yet.
+Reads `{address, digest, recorded, held?: {reason, hint, since}, fields: [{path, value, file, line, column}], changed: [{path,
+before, after, file, line, column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host,
+commit, seconds, metrics}]}`. `recorded` is the digest in the state, null without one; `held` says why an apply does not change
+it, null where it would; a field without `file` is a default; a step's `key` is null while it depends on bytes that are not built
+yet.
 """
 
 from collections.abc import Mapping
