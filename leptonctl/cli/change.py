@@ -8,6 +8,12 @@ import typer
 from leptonctl.cli.options import Expect, LockTimeout, Only, Reason, Rewind, Yes, terminal_of
 from leptonctl.cli.planned import SAVED, conclude, consent_to_plan, plan_exit_code, show_plan, wait_for_lock
 
+DESTROYS = (
+    "Their servers on this host stop; versions, results, seals and the history stay.\n"
+    "While the YAML declares an environment, `leptonctl apply` brings it back."
+)
+"""What a destroy does and leaves, said before it is asked for."""
+
 
 def plan(
     ctx: typer.Context,
@@ -121,7 +127,7 @@ def destroy(
     from leptonctl.commands.destroy import destroy as command
 
     terminal = terminal_of(ctx)
-    consent = consent_to_plan(terminal, assume_yes=yes)
+    consent = consent_to_plan(terminal, assume_yes=yes, close=DESTROYS)
     reporter = terminal.reporter()
     outcome = wait_for_lock(
         terminal, lock_timeout, lambda session: command(session, environment, consent=consent, reporter=reporter, reason=reason)

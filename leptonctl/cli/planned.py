@@ -54,10 +54,16 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> int:
     return CHANGES if detailed and plan.is_pending else OK
 
 
-def consent_to_plan(terminal: Terminal, *, assume_yes: bool, hint: str = "add --yes") -> Callable[[Plan], bool]:
-    """A function that shows the plan and asks for consent, once for each effect; a plan without effect needs none."""
+def consent_to_plan(terminal: Terminal, *, assume_yes: bool, hint: str = "add --yes", close: str = "") -> Callable[[Plan], bool]:
+    """A function that shows the plan and asks for consent, once for each effect; a plan without effect needs none.
+
+    `close`: what is said below a plan that has an effect.
+    """
     ask: Callable[[Plan], bool] = terminal.consent(
-        lambda plan: plan_text(terminal, plan), assume_yes=assume_yes, needed=lambda plan: plan.has_effect, hint=hint
+        lambda plan: plan_text(terminal, plan) + (f"\n{close}" if close and plan.has_effect else ""),
+        assume_yes=assume_yes,
+        needed=lambda plan: plan.has_effect,
+        hint=hint,
     )
     consented: set[str] = set()
 
@@ -102,7 +108,7 @@ def conclude(terminal: Terminal, outcome: Outcome, command: str) -> int:
 
         terminal.aside("\n".join(withdrawn_lines(outcome.withdrawn)))
     if outcome.commit_hint:
-        terminal.aside(f"\nTo record this in Git:\n  {outcome.commit_hint}")
+        terminal.aside(f"\nThe YAML was edited. To record it in Git:\n  {outcome.commit_hint}")
     return outcome.exit_code
 
 

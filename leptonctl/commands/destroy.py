@@ -104,10 +104,16 @@ def _destroyed(name: str, state: State) -> Wanted:
 _DESTROYED = Wanted(bindings={}, environment=None, routes=_no_route)
 
 
+def _future(state: State | None, name: str) -> str:
+    """What is to become of an environment: a plan is shown before anything is done."""
+    record = state.environments.get(name) if state else None
+    return f"to be destroyed: {name} is protected" if record is not None and record.protected else "to be destroyed"
+
+
 def _removal_plan(session: Session, state: State | None, names: Sequence[str]) -> Plan:
     """The plan of a destroy: every address of the environments is removed."""
     changes = [
-        with_unbind_step(Remove(address=address, reason="destroyed", before=pointer.digest, before_version=pointer.version))
+        with_unbind_step(Remove(address=address, reason=_future(state, name), before=pointer.digest, before_version=pointer.version))
         for name in names
         for address, pointer in (state.current if state else {}).items()
         if covers(document("environment", name), address)

@@ -1,6 +1,6 @@
 """`diff`: compares two versions or bindings: recipe fields, metrics, flips if they are comparable, size, data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from leptonctl.commands.built_versions import BuiltVersion, named_version, with_results
@@ -11,6 +11,7 @@ from leptonctl.commands.show_version import direction
 from leptonctl.core.address import full, parse, short, version_of
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, field
+from leptonctl.core.gate import Gate
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
@@ -105,7 +106,9 @@ def _side(session: Session, settled: Settled, state: State | None, name: str) ->
 
 
 def _bound(session: Session, state: State | None, address: str) -> dict[str, Json]:
-    """The versions of an environment by model, as `models`: bound ones, or declared ones where nothing is bound yet; {} for others."""
+    """The versions of an environment by model, as `models`: bound ones, or declared ones where nothing is bound yet; and as `gates`
+    the limits of each binding. {} for others.
+    """
     environment = next((e for e in environments(session.declarations).values() if e.address == address), None)
     if environment is None:
         return {}
@@ -113,7 +116,15 @@ def _bound(session: Session, state: State | None, address: str) -> dict[str, Jso
     for name, pointer in (state.current if state else {}).items():
         if environment.holds(name) and (member := parse(name).member) is not None:
             versions[member] = pointer.version
-    return {"models": versions}
+    return {"models": versions, "gates": {binding.model.declared.name: _limits(binding.gates) for binding in environment.bindings}}
+
+
+def _limits(gates: Iterable[Gate]) -> Json:
+    """The limits of a binding's gates: metric -> rule -> limit."""
+    limits: dict[str, dict[str, Json]] = {}
+    for gate in gates:
+        limits.setdefault(gate.metric, {})[gate.rule] = gate.limit
+    return {metric: {**rules} for metric, rules in limits.items()}
 
 
 def _version_side(version: BuiltVersion, address: str) -> Side:

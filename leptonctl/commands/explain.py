@@ -7,9 +7,11 @@ from leptonctl.commands.diff import node_at
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.ownership import ownership
 from leptonctl.commands.session import Session
+from leptonctl.core.change import Change
 from leptonctl.core.diff import becauses
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Node, Path, Span, Step
+from leptonctl.kinds.gates import refusal
 
 FOLLOWS: Mapping[Path, Path] = {("target",): ("data", "target"), ("model",): ("version",)}
 """Field of a recipe -> the field that it follows from: a model's target is its dataset's, a binding's model is the key of its version."""
@@ -32,11 +34,19 @@ def explain(session: Session, address: str) -> dict[str, Json]:
         "address": node.address,
         "digest": node.digest,
         "recorded": pointer.digest if pointer else None,
+        "held": _held(change) if change is not None and change.is_held else None,
         "fields": [*_fields(node)],
         "changed": [{"path": b.path, "before": b.before, "after": b.after, **_place(b.span)} for b in causes],
         "steps": [_step(step, keys[step.name], results.get(keys[step.name] or "")) for step in node.steps if not step.effect],
         "builds": [build for build in builds(session, ours) if build["address"] == node.address],
     }
+
+
+def _held(change: Change) -> Json:
+    """Why an apply does not move what differs, and the way out. `since`: when a run met it, None when none has."""
+    hold = change.hold
+    reason = hold.reason if hold else refusal(change.judgements)
+    return {"reason": reason, "hint": (hold.hint if hold else "") or None, "since": (hold.since if hold else "") or None}
 
 
 def _step(step: Step, key: str | None, result: Result | None) -> Json:

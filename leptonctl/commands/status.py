@@ -11,6 +11,7 @@ from leptonctl.commands.readmit import withdrawn_now
 from leptonctl.commands.results import gated_first, metrics_of
 from leptonctl.commands.session import Session
 from leptonctl.core.address import covers, document, member_of, parse
+from leptonctl.core.change import Change
 from leptonctl.core.deployment import Deployment, ServedModel
 from leptonctl.core.diagnostic import ERROR, GATE, OK, Failure
 from leptonctl.core.holds import Withdrawal
@@ -42,7 +43,7 @@ def status(session: Session, *, strict: bool = False) -> dict[str, Json]:
             (name for name, record in state.environments.items() if not record.destroyed),
             key=lambda name: (not state.environments[name].protected, name),
         )
-        environments = [_environment(session, name, state, live.get(name, Live())) for name in names]
+        environments = [_environment(session, name, state, live.get(name, Live()), planned) for name in names]
     unhealthy = {str(e["name"]) for e in environments if not _is_well(e)}
     return {"environments": [*environments], "differences": [*differences(planned, unhealthy)] if planned is not None else []}
 
@@ -67,7 +68,7 @@ def _planned(session: Session, *, strict: bool) -> Planned | None:
         return None
 
 
-def _environment(session: Session, name: str, state: State, live: Live) -> dict[str, Json]:
+def _environment(session: Session, name: str, state: State, live: Live, planned: Planned | None) -> dict[str, Json]:
     record = state.environments[name]
     answers = answering(live, record.deployment)
     entries = state.entries(member_of("environment", name, ""))
@@ -98,7 +99,7 @@ def _environment(session: Session, name: str, state: State, live: Live) -> dict[
         "deployment": record.deployment,
         **_origin(session, name, state),
         "frozen": _frozen(state, name),
-        "held": _held(session, name, state),
+        "held": _held(session, name, state, planned),
         "models": models,
         "servers": [server_json(server, live, record.deployment) for server in live.servers],
     }
@@ -134,17 +135,26 @@ def _frozen(state: State, name: str) -> Json:
     return {"at": freeze.at, "by": freeze.by, "reason": freeze.reason} if freeze else None
 
 
-def _held(session: Session, name: str, state: State) -> list[Json]:
-    """The holds that are recorded, of what is still declared."""
+def _held(session: Session, name: str, state: State, planned: Planned | None) -> list[Json]:
+    """The holds that are recorded, of what is still declared, as far as they hold now: a readmission or a thaw lifts them at once."""
     declared = bindings(session.declarations)
+    changes = {change.address: change for change in planned.plan.changes} if planned is not None else {}
     held: list[Json] = []
     for address, hold in sorted(state.held.items()):
         binding, pointer = declared.get(address), state.current.get(address)
         version = binding.version if binding else None
-        if covers(document("environment", name), address) and version == hold.version and not (pointer and pointer.version == version):
-            place = parse(address)
-            held.append({"model": place.member, "version": hold.version, "reason": hold.reason, "since": hold.since, "kind": hold.kind})
+        if not covers(document("environment", name), address) or version != hold.version or (pointer and pointer.version == version):
+            continue
+        change, place = changes.get(address), parse(address)
+        if change is None or not _is_free(change):
+            now = change.hold if change is not None and change.hold is not None else hold
+            held.append({"model": place.member, "version": hold.version, "reason": now.reason, "since": hold.since, "kind": now.kind})
     return held
+
+
+def _is_free(change: Change) -> bool:
+    """Whether an apply is known to move a binding: nothing holds it, and no gate is still to be decided."""
+    return not change.is_held and (change.is_return or all(judgement.passed for judgement in change.judgements))
 
 
 def _withdrawal(withdrawal: Withdrawal) -> Json:

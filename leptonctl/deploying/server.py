@@ -227,7 +227,7 @@ def _silence_reason(site: Site, running: ServerRecord | None) -> str:
     if damaged:
         return f"the server does not run, and could not serve; damaged or missing in the store: {', '.join(damaged)}"
     line = processes.last_line(site.root, site.environment)
-    return "the server does not run" + (f"; the last line of its log: {line}" if line else "")
+    return "the server does not run" + (f'; the last line of its log: "{line}"' if line else "")
 
 
 def _damaged(site: Site) -> list[str]:

@@ -25,7 +25,7 @@ COMPARABLE, ASSUME = "comparable", "assume"
 """The key beside the limits of a gate, and its one value."""
 TOLERANCE = 1e-9
 """Relative to the measured values: missing a limit by less counts as meeting it, since 0.95 - 0.945 is not 0.005 in floating point."""
-NOTHING_BOUND = "nothing is bound yet"
+NOTHING_BOUND = "nothing is bound yet: not measured"
 UNDEFINED = "undefined on these rows"
 NO_ROWS = "no rows to compare on that neither version was trained on"
 NO_LABELS = "a regression has no labels that could flip"

@@ -156,8 +156,8 @@ def note_of_withdrawal(change: Change) -> Diagnostic:
     return Diagnostic(
         id="withdraws",
         severity="note",
-        summary="What is left is withdrawn",
-        detail=f"{version} of {place.member} is withdrawn from {place.name}: it comes back only after it is readmitted",
+        summary="A version is withdrawn",
+        detail=f"{version} of {place.member} does not come back to {place.name} before it is readmitted",
         hint=readmit_command(place.name, place.member or "", version),
     )
 

@@ -60,7 +60,7 @@ def _judge_change(change: Change, binding: Binding, declarations: Declarations, 
     verdicts = judge(binding, declarations, settled, state, returning=returning)
     unknown = () if returning else tuple(f"gates.{j.gate.metric}.{j.gate.rule}" for j in verdicts if j.passed is None)
     moves = (change.before, change.before_version) != (change.after, change.after_version)
-    reason = f"return to {change.after_version}, served here before" if returning and moves else change.reason
+    reason = _reason_of_return(change, state) if returning and moves else change.reason
     hold = hold_of(
         change,
         state,
@@ -71,6 +71,13 @@ def _judge_change(change: Change, binding: Binding, declarations: Declarations, 
     )
     known_after_apply = (*change.known_after_apply, *unknown)
     return replace(change, judgements=verdicts, is_return=returning, reason=reason, known_after_apply=known_after_apply, hold=hold)
+
+
+def _reason_of_return(change: Change, state: State | None) -> str:
+    """That a binding returns, and that a freeze, which a reader would expect to hold it, does not."""
+    name = parse(change.address).name
+    frozen = f"; {name} is frozen, which holds no return" if state is not None and name in state.frozen else ""
+    return f"return to {change.after_version}, served here before{frozen}"
 
 
 def judge(binding: Binding, declarations: Declarations, settled: Settled, state: State | None, *, returning: bool) -> tuple[Judgement, ...]:

@@ -15,6 +15,9 @@ HISTOGRAM, NARROW = 8, 6
 MOST_DIGITS = 10**9
 """Integers from here on are shown as figures."""
 
+LEAST_RULE = 10
+"""Columns of the terminal that the rules of a column keep: they go on below themselves, not below the row."""
+
 
 def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: str | float | None = None) -> str:
     """The blocks of the screen, without a trailing newline."""
@@ -94,7 +97,7 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
     head = ("column", "type", "distribution", "missing", "distinct", "contract")
     features = sum(c["role"] == "feature" for c in dataset["columns"])
     title = style.bold("Columns") + f": {features} features and the target"
-    return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0))}"
+    return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0), least=LEAST_RULE)}"
 
 
 def _spread(column: Mapping[str, Any], columns: int) -> str:

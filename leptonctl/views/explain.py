@@ -1,9 +1,10 @@
 """A node's story: what its digest is made of, where each part is written, what changed, and who built it. Writes nothing.
 
-Reads `{address, digest, recorded, fields: [{path, value, file, line, column}], changed: [{path, before, after, file, line,
-column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host, commit, seconds, metrics}]}`.
-`recorded` is the digest in the state, null without one; a field without `file` is a default; a step's `key` is null while
-it depends on bytes that are not built yet.
+Reads `{address, digest, recorded, held?: {reason, hint, since}, fields: [{path, value, file, line, column}], changed: [{path,
+before, after, file, line, column}], steps: [{name, op, key, cached, at, by, host, commit, seconds}], builds: [{at, by, host,
+commit, seconds, metrics}]}`. `recorded` is the digest in the state, null without one; `held` says why an apply does not change
+it, null where it would; a field without `file` is a default; a step's `key` is null while it depends on bytes that are not built
+yet.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,13 @@ def render_text(story: Mapping[str, Any], *, color: bool = False, width: int = 1
 
 def _head(story: Mapping[str, Any], style: Style) -> str:
     lines = [f"{style.bold(printable(story['address']))}  {printable(story['digest'])}"]
-    if story["recorded"] is None:
+    held = story.get("held")
+    if held:
+        lines.append(f"recorded as {printable(story['recorded'])}" if story["recorded"] else "not recorded yet")
+        since = f" since {when(held['since'])}" if held["since"] else ""
+        lines.append(style.yellow(f"an apply would not change it, held{since}: {printable(held['reason'])}"))
+        lines += [f"  hint: {printable(held['hint'])}"] if held["hint"] else []
+    elif story["recorded"] is None:
         lines.append("not recorded yet: an apply would create it")
     elif story["recorded"] == story["digest"]:
         lines.append("recorded as this: nothing to do")

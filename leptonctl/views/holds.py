@@ -8,8 +8,9 @@ from leptonctl.views.style import Style, printable
 STILL_HELD = "still-held"
 """The id of the warning about a hold that an earlier run has met."""
 RETURNS = """\
-A version that has served here may still return, by an edit of the YAML too, and so may one
-that is readmitted. To keep one out, roll back from it: that withdraws it."""
+A version that has served here or is readmitted may still return, by an edit of the YAML too.
+To keep one out, roll back from it: that withdraws it."""
+"""One sentence on a line: a terminal breaks what is too long for it."""
 
 
 def readmitted_text(obj: Mapping[str, Any], *, color: bool) -> str:
@@ -50,12 +51,6 @@ def hold_line(hold: Mapping[str, Any], style: Style) -> str:
 
 
 def withdrawn_lines(withdrawn: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What a command has withdrawn, and the command that lets each back in."""
-    rows = list(withdrawn)
-    if not rows:
-        return []
-    lines = ["", "Withdrawn: it comes back only after it is readmitted."]
-    for row in rows:
-        place = f"{row['environment']}/{row['model']}@{row['version']}"
-        lines.append(printable(f'  {row["id"]}  {place}: leptonctl readmit {place} --reason "…"'))
-    return lines
+    """What a command has withdrawn, with the number that its withdrawal has now: its plan has said what that means."""
+    names = [printable(f"{row['environment']}/{row['model']}@{row['version']} ({row['id']})") for row in withdrawn]
+    return ["", f"Withdrawn: {', '.join(names)}."] if names else []

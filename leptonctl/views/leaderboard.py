@@ -1,5 +1,6 @@
 """All versions of a model as one table, best first. Reads the object of `leaderboard --json`, writes nothing."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,9 @@ from leptonctl.views.records import short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, text_width
 from leptonctl.views.tables import GAP, paragraph, table
 from leptonctl.views.words import direction
+
+SPOKEN = {"by": "who built it", "bound in": "bound in"}
+"""Heads of columns that a sentence puts into other words, or takes whole."""
 
 
 class Column(Frozen):
@@ -48,8 +52,8 @@ def _right(columns: Sequence[Column]) -> list[int]:
 
 def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) -> list[Column]:
     rows, metric, directions = board["rows"], board["metric"], board["directions"]
-    first = next((row["test_rows"] for row in rows if row["test_rows"]), None)
-    marks = ["*" if row["test_rows"] not in {None, first} else "" for row in rows]
+    usual = _usual(rows)
+    marks = ["*" if row["test_rows"] not in {None, usual} else "" for row in rows]
     values = [("-" if r["value"] is None else figure(r["value"])) + mark for r, mark in zip(rows, marks, strict=True)]
     others = [n for n in directions if n != metric and not n.endswith("_std")]
     # figures of the test rows before those of the folds
@@ -65,6 +69,12 @@ def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) ->
         Column(head="built", cells=[_built(row, now) for row in rows], rank=4),
         Column(head="by", cells=[who(row) if row["at"] else "" for row in rows], rank=len(others) + 5),
     ]
+
+
+def _usual(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The test rows that most versions were measured on, of equals those that come first; None where nothing was measured."""
+    counts = Counter(row["test_rows"] for row in rows if row["test_rows"])
+    return max(counts, key=counts.__getitem__, default=None)
 
 
 def _other(rows: Sequence[Mapping[str, Any]], name: str, better: str | None, rank: int) -> Column:
@@ -96,9 +106,12 @@ def _notes(rows: Sequence[Mapping[str, Any]], hidden: Sequence[str], width: int,
         )
     measured = {row["test_rows"] for row in rows if row["test_rows"]}
     if len(measured) > 1:
-        notes.append("* measured on other test rows than the first of the list: compare with `leptonctl diff`.")
+        notes.append(
+            "* measured on other test rows than the versions without a star, so its place says little: compare with `leptonctl diff`."
+        )
     if hidden:
         folds = ["the means over the folds"] if any(name.startswith("cv_") for name in hidden) else []
-        names = [name for name in reversed(hidden) if not name.startswith("cv_")]
+        # without the arrow, which a line could begin with
+        names = [SPOKEN.get(name, name.split(" ")[0]) for name in reversed(hidden) if not name.startswith("cv_")]
         notes.append(f"Left out at this width: {', '.join([*names, *folds])} (-v shows all).")
     return "\n".join(style.dim(paragraph(note, width)) for note in notes)

@@ -15,6 +15,7 @@ from leptonctl.views.words import (
     BIND,
     MARKS,
     NOT_ASKED,
+    NOT_MEASURED,
     build_steps,
     failed_gates,
     forecast_line,
@@ -145,7 +146,7 @@ def _step(step: dict[str, Any], style: Style, change: dict[str, Any]) -> str:
 
 def gates_table(gates: Iterable[dict[str, Any]], style: Style, *, indent: int) -> str:
     """One line per gate: verdict, metric, measured value, limit; then which rows were left out. Also the evidence for a refusal."""
-    paint = {"✓": style.green, "✗": style.red, "?": style.yellow, NOT_ASKED: style.dim}
+    paint = {"✓": style.green, "✗": style.red, "?": style.yellow, NOT_ASKED: style.dim, NOT_MEASURED: style.dim}
     rows, gates = [], list(gates)
     for gate in gates:
         verdict, metric, measured, limit = gate_cells(gate)

@@ -8,6 +8,8 @@ from leptonctl.views.records import metrics_text, short
 from leptonctl.views.style import Style, printable, text_width
 from leptonctl.views.tables import GAP, LEAST_CELL, table
 
+LEFT_OUT = "Left out at this width: metrics (`leptonctl show ADDRESS` and -v have them)."
+
 
 def render_text(obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
     """The output of `show` without a plan file. Bindings come first, since they matter most in an incident."""
@@ -42,6 +44,11 @@ def _pointers(obj: dict[str, Any], *, color: bool, width: int) -> str:
     head = ("ADDRESS", "DIGEST", "ARTIFACT", "METRICS")
     # as many metrics as fit on the line: `show ADDRESS` and -v have them all
     room = max(width - GAP - max(map(text_width, table([head[:3], *rows]).split("\n"))), LEAST_CELL)
-    cells = [(*row, style.dim(metrics_text(of, len(of), columns=room))) for row, of in zip(rows, figures, strict=True)]
+    shown = [metrics_text(of, len(of), columns=room) for of in figures]
+    cells = [(*row, style.dim(text)) for row, text in zip(rows, shown, strict=True)]
     closing = f"Serial {obj['serial']}" + (f", lineage {printable(str(obj['lineage']))}" if obj["lineage"] else "") + "."
-    return table(cells, head=head, color=color) + f"\n\n{closing}"
+    if any(of and not text for of, text in zip(figures, shown, strict=True)):
+        closing = f"{LEFT_OUT}\n{closing}"
+    # a head above nothing would say that there are none
+    names = head if any(shown) or not any(figures) else head[:3]
+    return table(cells, head=names, color=color) + f"\n\n{closing}"

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.views.history import move
-from leptonctl.views.records import short, when
+from leptonctl.views.records import UNLIMITED, short, when
 from leptonctl.views.style import Style, printable
 from leptonctl.views.tables import table
 
+LEAST_MOMENT = 10
+"""Columns of the terminal that a moment keeps: those of its date."""
 MOST = 20
 """How many changes of pointers are listed."""
 
 
-def list_text(obj: Mapping[str, Any], *, color: bool) -> str:
-    """One line per address."""
+def list_text(obj: Mapping[str, Any], *, color: bool, width: int = UNLIMITED) -> str:
+    """One line per address. Where that is too wide, a moment goes on below itself."""
     if not obj["pointers"]:
         return "The state is empty."
     head = ["address", "digest", "version", "deployment", "since"]
@@ -24,7 +26,7 @@ def list_text(obj: Mapping[str, Any], *, color: bool) -> str:
         )
         for p in obj["pointers"]
     ]  # fmt: skip
-    return table(rows, head=head, color=color)
+    return table(rows, head=head, color=color, width=width, wrap=(4,), least=LEAST_MOMENT)
 
 
 def backup_text(obj: Mapping[str, Any], *, color: bool) -> str:

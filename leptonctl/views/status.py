@@ -11,8 +11,9 @@ from leptonctl.views.tables import table
 NOTHING = "No environment is bound. `leptonctl plan` shows what an apply would bind."
 LEAST = 24
 """Columns that metrics may always take."""
+HEAL = "`leptonctl apply` repairs it"
 REMEDIES = {
-    "heal": "`leptonctl apply` repairs it",
+    "heal": HEAL,
     "decision": "yours to decide: make the YAML agree, or apply again",
     "note": "",
     "unobserved": "",
@@ -25,7 +26,8 @@ def render_text(status: Mapping[str, Any], *, color: bool = False, width: int = 
     blocks = []
     for environment in status["environments"]:
         own = _differences([d for d in differences if d["environment"] == environment["name"]], style, width)
-        blocks.append("\n".join([_environment(environment, style, color=color, width=width, now=now), *own]))
+        heal = _heal(environment["name"], differences)
+        blocks.append("\n".join([_environment(environment, style, color=color, width=width, now=now, heal=heal), *own]))
     shown = {environment["name"] for environment in status["environments"]}
     for name in dict.fromkeys(d["environment"] for d in differences if d["environment"] not in shown):
         own = _differences([d for d in differences if d["environment"] == name], style, width)
@@ -43,7 +45,18 @@ def _differences(entries: Sequence[Mapping[str, Any]], style: Style, width: int)
     return lines
 
 
-def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None) -> str:
+def _heal(name: str, differences: Sequence[Mapping[str, Any]]) -> str:
+    """The command that repairs what serves in an environment, and moves nothing else without a word."""
+    if not differences:
+        return HEAL
+    also = ", and binds what differs below" if any(d["environment"] == name for d in differences) else ""
+    elsewhere = any(d["environment"] != name for d in differences)
+    return f"`leptonctl apply{f' --only environment/{printable(name)}' if elsewhere else ''}` repairs it{also}"
+
+
+def _environment(
+    environment: Mapping[str, Any], style: Style, *, color: bool, width: int, now: str | float | None, heal: str = HEAL
+) -> str:
     models = environment["models"]
     head = [style.bold(printable(environment["name"])), *_url(environment)]
     if models or environment.get("healthy"):
@@ -63,7 +76,7 @@ def _environment(environment: Mapping[str, Any], style: Style, *, color: bool, w
     lines += [_models(models, color=color, width=width, now=now)] if models else ["  no model is bound"]
     # no apply from here repairs it
     reason = "" if _is_here(environment) else environment.get("reason")
-    lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width, here=_is_here(environment))))
+    lines.extend(line for m in models for line in ([] if reason else _drift(m, style, width, here=_is_here(environment), heal=heal)))
     servers = servers_lines(environment, color=color, width=width, now=now)
     ways = [*_frozen(environment, style), *_held(environment, style), *_withdrawn(environment, style)]
     # the servers say themselves what is wrong with them, and in a copy they are not its own
@@ -195,14 +208,14 @@ def trouble(text: str, style: Style, width: int, *, indent: int = 0) -> str:
     return "\n".join(lines).replace("!", style.yellow("!"), 1)
 
 
-def _drift(model: Mapping[str, Any], style: Style, width: int, *, here: bool) -> list[str]:
+def _drift(model: Mapping[str, Any], style: Style, width: int, *, here: bool, heal: str) -> list[str]:
     """One line for each difference between the server and the state. `drift`: a string, `{class, reason}`, or a list of these."""
     drift = model.get("drift")
     items = drift if isinstance(drift, list) else [drift] if drift else []
     lines = []
     for item in items:
         difference = item if isinstance(item, Mapping) else {"reason": item}
-        remedy = REMEDIES.get(difference.get("class", "heal" if here else ""), "`leptonctl plan` shows how to repair it")
+        remedy = (REMEDIES | {"heal": heal}).get(difference.get("class", "heal" if here else ""), "`leptonctl plan` shows how to repair it")
         text = f"{model['name']}: {difference['reason']}{_served(model)}" + (f"; {remedy}" if remedy else "")
         lines.append(trouble(text, style, width, indent=2))
     return lines

@@ -20,11 +20,12 @@ def table(
     color: bool = False,
     width: int | None = None,
     wrap: Sequence[int] = (),
+    least: int = LEAST_CELL,
 ) -> str:
     """Rows as aligned columns, two spaces apart, no trailing spaces. `right`: indices of the columns aligned to the right.
 
     Where the rows are wider than `width`, the columns `wrap` (those that come first give way first) are continued on further lines,
-    broken between words; a word is never cut.
+    broken between words; a word is never cut. `least`: so many columns are kept for each of them.
     """
     lines_of_cells = ([list(head)] if head else []) + [list(row) for row in rows]
     if not lines_of_cells:
@@ -34,7 +35,7 @@ def table(
         for index in wrap:
             excess = indent + sum(widths) + GAP * (len(widths) - 1) - width
             if excess > 0 and index < len(widths):
-                room = max(widths[index] - excess, LEAST_CELL)
+                room = max(widths[index] - excess, least)
                 lines_of_cells = [line for row in lines_of_cells for line in _continued(row, index, room)]
                 widths = _widths(lines_of_cells)
     to_right = set(right)

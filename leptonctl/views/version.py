@@ -13,6 +13,7 @@ from leptonctl.views.words import VERDICTS, direction
 
 FREED = "freed: its artifacts are gone"
 LEGEND = "↑ higher is better, ↓ lower is better"
+PLACES_LEFT_OUT = "left out at this width: where each is written (-v shows it)"
 ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded"}
 
 
@@ -170,13 +171,14 @@ def _parameters(parameters: Sequence[Mapping[str, Any]], style: Style, width: in
         for p in shown
     ]
     left = len(parameters) - len(shown)
-    more = f"\n  {style.dim(f'and {left} defaults of preprocess steps (-v shows them)')}" if left else ""
-    head = ("parameter", "value", "from")
+    more = [f"and {left} defaults of preprocess steps (-v shows them)"] if left else []
+    head = ("parameter", "value", "from", *(["written at"] if any(row[3] for row in rows) else []))
     text = table(rows, head=head, indent=2, color=style.color, width=width, wrap=(1,))
     if max(map(text_width, text.splitlines())) > width:
         # the places give way: they are there with -v and in a wider terminal
-        text = table([row[:3] for row in rows], head=head, indent=2, color=style.color, width=width, wrap=(1,))
-    return f"{style.bold('Parameters')}\n{text}{more}"
+        text = table([row[:3] for row in rows], head=head[:3], indent=2, color=style.color, width=width, wrap=(1,))
+        more.append(PLACES_LEFT_OUT)
+    return "\n".join([style.bold("Parameters"), text, *(f"  {style.dim(line)}" for line in more)])
 
 
 def _built(version: Mapping[str, Any], style: Style, width: int, *, now: str | float | None, verbose: bool) -> str:

@@ -17,6 +17,8 @@ NOTHING = "Nothing to do: everything declared is in place."
 GATES = ("gate", "not_comparable")
 ARROWS = {"higher": "↑", "lower": "↓"}
 VERDICTS = {True: "✓", False: "✗", None: "?"}
+NOT_MEASURED = "○"
+"""The verdict of a gate that lets pass without a figure: there was nothing to compare with."""
 NOT_ASKED = "-"
 """The verdict of a gate that nothing depends on: of a return without evidence."""
 GROUNDS = re.compile(r"(?:^|; )(\d+ of \d+ rows left out: [^;]*)")
@@ -69,8 +71,14 @@ def gate_cells(gate: dict[str, Any]) -> tuple[str, str, str, str]:
     measured = "" if value is None else figure(value, limit)
     bar = f"{rule.sign} {figure(limit, value)}" if rule else figure(limit, value)
     remarks = _remarks(gate)
-    verdict = NOT_ASKED if gate["passed"] is None and gate["note"] == NOT_NEEDED else VERDICTS[gate["passed"]]
-    return verdict, metric, measured, bar + (f"  ({'; '.join(remarks)})" if remarks else "")
+    return _verdict(gate), metric, measured, bar + (f"  ({'; '.join(remarks)})" if remarks else "")
+
+
+def _verdict(gate: dict[str, Any]) -> str:
+    """The sign of a gate: a tick is only for what was measured."""
+    if gate["passed"] is None and gate["note"] == NOT_NEEDED:
+        return NOT_ASKED
+    return NOT_MEASURED if gate["passed"] and gate["value"] is None else VERDICTS[gate["passed"]]
 
 
 def grounds(gates: Iterable[dict[str, Any]]) -> list[str]:

@@ -132,3 +132,17 @@ def test_the_digest_that_the_leaderboard_prints_is_a_name(looking_copy: Callable
         assert json.loads(done.stdout)["address"] == "model/line@v1", done.stdout + done.stderr
     bare = projects.run("diff", "v1", "v2", cwd=root)
     assert "hint: write line@v1: a version is named with its model" in bare.stderr
+
+
+def test_environments_differ_in_their_gates_too(tmp_path: Path) -> None:
+    """Gates of the environment and of the model alike: what is not listed is equal."""
+    gated = "models: {line: v1}\ngates: {accuracy: {min: 0.5}, flips: {max: 0.1}}"
+    root = projects.tiny_project(
+        tmp_path,
+        {"line": {"v1": "{}"}},
+        environments={"dev": gated, "prod": gated.replace("0.5", "0.9").replace(", flips: {max: 0.1}", "")},
+    )
+    done = projects.run("diff", "dev", "prod", "--json", cwd=root)
+    assert done.returncode == 0, done.stderr
+    found = {field["path"]: (field["a"], field["b"]) for field in json.loads(done.stdout)["fields"] if "gates" in field["path"]}
+    assert found == {"gates.line.accuracy.min": (0.5, 0.9), "gates.line.flips.max": (0.1, None)}

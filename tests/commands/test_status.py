@@ -52,6 +52,8 @@ def test_a_check_says_how_what_is_declared_and_what_is_bound_differ(root: Path) 
     file.write_text("", encoding="utf-8")
     assert checked(root, 6) == [(None, "no longer declared", None), ("line", "no longer declared, bound v1", None)]
     file.write_text(text, encoding="utf-8")
+    preview = run(root, "destroy", code=1).stdout
+    assert "- environment/dev  to be destroyed\n" in preview and "servers on this host stop" in preview and "history stay" in preview
     run(root, "destroy", "--yes")
     assert checked(root, 6) == [(None, "destroyed, but still declared", 2), ("line", "declared v1, bound nothing", 4)]
     assert "dev  not bound" in run(root, "status").stdout
@@ -119,3 +121,27 @@ def test_what_serves_is_shown_when_no_plan_can_be_made(root: Path) -> None:
     status = shown(root, "status", schema="status")
     assert (status["environments"][0]["models"][0]["version"], status["differences"]) == ("v1", [])
     assert "error[store-ahead]" in run(root, "status", "--check", code=1).stderr
+
+
+def test_a_hold_ends_in_the_status_when_its_cause_ends(root: Path) -> None:
+    """A readmission and a thaw say what they lift at once, not at the next apply."""
+
+    def held() -> list[str]:
+        (dev,) = shown(root, "status", schema="status")["environments"]
+        return [hold["kind"] for hold in dev["held"]]
+
+    apply(root)
+    bind(root, "v2")
+    apply(root)
+    run(root, "rollback", "dev", "--reason", "complaints", "--yes")
+    run(root, "freeze", "dev", "--reason", "audit")
+    bind(root, "v2")
+    run(root, "apply", "--yes", code=6)
+    assert held() == ["frozen"]
+    assert "frozen since" in shown(root, "explain", "dev/line", schema="explain")["held"]["reason"]
+    run(root, "unfreeze", "dev")
+    assert held() == ["withdrawn"], "only what still holds it"
+    run(root, "readmit", "dev/line@v2", "--reason", "a false alarm")
+    assert held() == []
+    assert "held" not in run(root, "status").stdout
+    assert shown(root, "explain", "dev/line", schema="explain")["held"] is None

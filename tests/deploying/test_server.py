@@ -360,7 +360,7 @@ def test_a_server_is_observed_from_the_store_and_from_its_status_page(root: Path
     until(lambda: not processes.is_running(running))
     dead = PLATFORM.observe(site)
     assert (dead.running, dead.answering) == (False, None)
-    assert "does not run; the last line of its log: " in dead.reason
+    assert 'does not run; the last line of its log: "' in dead.reason
 
 
 def test_elsewhere_nothing_is_started_or_stopped(root: Path, port: int) -> None:

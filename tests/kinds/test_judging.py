@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from leptonctl.core.change import Create, Keep, Remove, Update
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Judgement
+from leptonctl.core.holds import Freeze
 from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, Served, State
 from leptonctl.core.values import Json
@@ -119,6 +120,10 @@ def test_a_planned_return_waits_for_nothing_and_says_so() -> None:
     assert (back.is_return, back.reason, back.known_after_apply) == (True, "return to v2, served here before", ())
     assert {j.gate.metric: (j.passed, j.note) for j in back.judgements} == {"accuracy": (True, ""), "f1": (None, NOT_NEEDED)}
     assert (same.is_return, same.reason) == (True, "as it is"), "what does not move returns nowhere"
+    frozen = replace(state, frozen={"dev": Freeze(at="2026-01-02T03:04:05Z", reason="audit")})
+    back, same = judge_changes([update, renamed], bindings(declarations), declarations, found, frozen)
+    assert back.reason == "return to v2, served here before; dev is frozen, which holds no return"
+    assert "frozen" not in same.reason
 
 
 def test_a_removed_binding_has_one_step_if_it_was_bound() -> None:

@@ -89,3 +89,15 @@ def test_colour_changes_no_character():
     import re
 
     assert re.sub(r"\x1b\[[0-9]+m", "", render_text(STORY, color=True)) == render_text(STORY)
+
+
+def test_what_is_held_is_not_said_to_change():
+    held = {"reason": "accuracy 0.73, must be ≥ 0.93", "hint": "bind another version", "since": "2026-11-26T10:27:00Z"}
+    text = render_text(STORY | {"held": held}, width=200)
+    assert "an apply would change it" not in text
+    assert (
+        "an apply would not change it, held since 2026-11-26 10:27 UTC: accuracy 0.73, must be ≥ 0.93\n  hint: bind another version" in text
+    )
+    unmet = render_text(STORY | {"held": held | {"hint": None, "since": None}, "recorded": None}, width=200)
+    assert "not recorded yet\nan apply would not change it, held: accuracy" in unmet
+    assert "an apply would change it" in render_text(STORY | {"held": None}, width=200)

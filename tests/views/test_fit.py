@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leptonctl.views.fit import CODES, fit
+from leptonctl.views.holds import RETURNS
 from leptonctl.views.style import Style, text_width
 
 GATE = "    ✗ f1 drop   0.2086  ≤ 0.005  (0.9597 bound, 0.7511 candidate; measured on few rows)"
@@ -50,3 +51,9 @@ def test_every_word_is_kept_in_its_order_and_no_line_is_wider_than_its_longest_w
     broken = fit(line, width).split("\n")
     assert " ".join(broken).split() == line.split()
     assert all(text_width(part) <= width for part in broken)
+
+
+def test_what_a_freeze_says_is_broken_by_the_terminal_alone() -> None:
+    """A newline within a sentence would leave a line half empty, and what follows it without its indent."""
+    assert all(line.endswith(".") for line in RETURNS.split("\n"))
+    assert all(len(line) <= 100 for line in RETURNS.split("\n"))

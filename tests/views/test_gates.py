@@ -9,6 +9,8 @@ import pytest
 from leptonctl.core.frozen import replace
 from leptonctl.core.gate import Gate, Judgement
 from leptonctl.core.state import Verdict
+from leptonctl.kinds.gate_rules import NOTHING_BOUND
+from leptonctl.kinds.gates import NOT_NEEDED
 from leptonctl.views.history import render_text
 from leptonctl.views.plan_json import judgement_to_json, plan_to_json, verdict_to_json
 from leptonctl.views.plan_markdown import render as render_markdown
@@ -71,6 +73,13 @@ def test_the_uncertainty_of_a_value(more: dict[str, Any], words: str) -> None:
 def test_a_note_replaces_the_waiting_text() -> None:
     assert cells(passed=None, note="a return needs no evidence")[3] == "≤ 0.01  (a return needs no evidence)"
     assert cells(passed=None)[3] == "≤ 0.01  (decided during the apply)"
+
+
+def test_a_tick_is_only_for_what_was_measured() -> None:
+    assert cells(passed=True, note=NOTHING_BOUND)[:3] == ("○", "f1 drop", "")
+    assert cells(passed=True, value=0.0)[0] == "✓"
+    assert cells(passed=False, note="not comparable")[0] == "✗"
+    assert cells(passed=None, note=NOT_NEEDED)[0] == "-"
 
 
 def test_a_rule_of_another_release_shows_its_name() -> None:

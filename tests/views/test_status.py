@@ -50,6 +50,22 @@ def test_drift_is_shown_below_the_table_with_its_remedy():
     ]
 
 
+def test_a_repair_moves_nothing_that_it_does_not_name():
+    """Whoever repairs staging at night does not bind in production what waits there."""
+    down = {**PROD, "name": "staging", "models": [{**SPAM, "drift": {"class": "heal", "reason": "not running"}}]}
+    waiting = {"model": "spam-filter", "reason": "declared v2, bound v1", "file": None, "line": None}
+
+    def hint(*environments: str) -> str:
+        differences = [waiting | {"environment": name} for name in environments]
+        text = render_text({"environments": [PROD, down], "differences": differences}, width=200)
+        return next(line.partition("; ")[2] for line in text.split("\n") if "not running" in line)
+
+    assert hint() == "`leptonctl apply` repairs it"
+    assert hint("prod") == "`leptonctl apply --only environment/staging` repairs it"
+    assert hint("staging") == "`leptonctl apply` repairs it, and binds what differs below"
+    assert hint("prod", "staging") == "`leptonctl apply --only environment/staging` repairs it, and binds what differs below"
+
+
 def test_a_decision_is_left_to_a_person():
     aborted = {**SPAM, "drift": [{"class": "decision", "reason": "the server aborted the canary"}]}
     text = render_text({"environments": [{**PROD, "models": [aborted]}]})
