@@ -262,8 +262,12 @@ class Scheduler:
 
     def _finish(self, ready: Ready, result: Result, seconds: float, *, adopted: bool) -> None:
         step = ready.planned.step
-        self.built.results[step.place] = result
         self._known[result.key] = result
+        refusal = self.work.refusal(step, result) if adopted else None
+        if refusal is not None:
+            self._end_failed(ready.planned, ready.key, refusal, seconds)
+            return
+        self.built.results[step.place] = result
         self._endings.append(step.place)
         if ready.planned.cached:
             return

@@ -43,7 +43,8 @@ class Work(Frozen):
     """The input of a run: the steps' keys and results as far as the plan knew them, and the pointers before the run.
 
     `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
-    that builds, and `lineage` its lineage if it has been applied, for the provenance.
+    that builds, and `lineage` its lineage if it has been applied, for the provenance. `refusal` says why a step may not take a result that
+    was computed for another one, if it may not.
     """
 
     ops: Ops
@@ -56,6 +57,7 @@ class Work(Frozen):
     project: str = ""
     lineage: str | None = None
     notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
+    refusal: Callable[[Step, Result], Diagnostic | None] = lambda _step, _result: None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from leptonctl.commands.line import Planned, plan_project
+from leptonctl.commands.overwriting import refuse_overwriting
 from leptonctl.commands.references import new_id, refer, spare
 from leptonctl.commands.saved_plan import read_saved, save
 from leptonctl.commands.session import Session
@@ -15,6 +16,8 @@ from leptonctl.core.values import Json
 
 def plan(session: Session, *, only: Sequence[str] = (), out: Path | None = None) -> Plan:
     """The plan for these addresses (none: all). Failure (exit 3) when the configuration is invalid. `out`: also save it."""
+    if out is not None:
+        refuse_overwriting(session, out)
     planned = plan_project(session, addresses=only)
     if out is not None:
         save(planned.plan, out, only)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 
 from leptonctl.commands.built_versions import named_version
+from leptonctl.commands.overwriting import refuse_overwriting
 from leptonctl.commands.reading import Reading, hint_of, named, options_of
 from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
@@ -53,6 +54,8 @@ def predict(
     form = form or _form_of(output)
     if form == "parquet" and output is None:
         raise fail("usage", "Parquet needs a file", "its bytes are nothing for a terminal", hint="add --output FILE")
+    if output is not None:
+        refuse_overwriting(session, output, source)
     built = _find_built(session, target)
     manifest = decode(artifact_of(session, built.export.artifacts[MANIFEST_FILE]), Manifest)
     reader = session.catalog.source_for(source.name)

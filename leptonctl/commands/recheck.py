@@ -1,8 +1,9 @@
-"""Checks that are new since rows were prepared: run on the rows that are there, at plan time. Prepares nothing again."""
+"""Checks that are new since rows were prepared: run on the rows that are there, by a plan and when a run adopts rows. Prepares nothing."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +15,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import State
-from leptonctl.core.values import Json
+from leptonctl.core.values import Json, Step
 from leptonctl.kinds.dataset import Dataset, datasets
 from leptonctl.kinds.row_rules import rule_place
 
@@ -38,7 +39,7 @@ def recheck(session: Session, settled: Settled, state: State | None) -> Iterator
     fresh: set[str] = set()
     for key, dataset, mark in stale:
         if key in results:
-            broken = [*_violations(session, dataset, key, results), *_broken_rules(session, dataset, results[key])]
+            broken = [*_violations(session, dataset, results[key]), *_broken_rules(session, dataset, results[key])]
             fresh |= set() if broken else {mark}
             yield from broken
     if fresh:
@@ -98,11 +99,21 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
             yield replace(broken, severity="warning")
 
 
-def _violations(session: Session, dataset: Dataset, key: str, results: Mapping[str, Result]) -> Iterator[Diagnostic]:
+def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
+    """Why a step may not take a result that another one computed: rows that break a check of its own dataset. Checks are in no key."""
+    if step.op != "prepare":
+        return None
+    dataset = next((one for one in datasets(session.declarations).values() if one.address == step.address), None)
+    if dataset is None:
+        return None
+    found = chain(_violations(session, dataset, result), _broken_rules(session, dataset, result))
+    return next((problem for problem in found if problem.severity == "error"), None)
+
+
+def _violations(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
     from leptonctl.learning.inputs import DeclaredColumn
     from leptonctl.learning.tables.recheck import violations
 
-    result = results[key]
     columns = cast("dict[str, Json]", dataset.inputs["columns"])
     private = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
     declared = {

@@ -9,6 +9,7 @@ from leptonctl.building.scheduler import Scheduler
 from leptonctl.building.work import Built, Work
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
+from leptonctl.commands.recheck import adopted
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepSkipped
@@ -94,6 +95,7 @@ class Run:
             parallelism=parallelism(self.session),
             locate=self._locate,
             notices=self._notices,
+            refusal=lambda step, result: adopted(self.session, step, result),
         )
         scheduler = Scheduler(
             store=self.session.store, executor=lambda: open_executor(self.session), reporter=self.reporter, work=work, built=self.built

@@ -209,3 +209,26 @@ def test_the_id_leads_every_form_of_the_output(tmp_path: Path) -> None:
     file.write_text("y,x\n1,2\n", encoding="utf-8")
     (record,) = predict(root, file, target="line@v1")["predictions"]
     assert set(record) == {"label", "probabilities"}
+
+
+def test_the_output_is_never_what_is_read(looking: Path, tmp_path: Path) -> None:
+    """Law 4: the input, declared data, the configuration, the state and the store, under any name of theirs."""
+    file = rows_file(tmp_path)
+    link, hard = tmp_path / "link.csv", tmp_path / "hard.csv"
+    link.symlink_to(file)
+    os.link(file, hard)
+    data, config = looking / "points.csv", looking / "leptonctl.yaml"
+    (looking / "config.csv").symlink_to(config)
+    artifact = next(path for path in (looking / ".leptonctl").rglob("*") if path.is_file())
+    before = {path: path.read_bytes() for path in (file, data, config, artifact)}
+    for output in (file, link, hard, data, looking / "config.csv", looking / ".leptonctl" / "new.csv", artifact, config):
+        done = projects.run("predict", "line@v3", "--input", str(file), "--output", str(output), "--format", "csv", "--json", cwd=looking)
+        assert done.returncode == 1, output
+        assert json.loads(done.stdout)["diagnostics"][0]["id"] == "overwrites-input", output
+    for output in (data, config):
+        done = projects.run("plan", "--out", str(output), "--json", cwd=looking)
+        assert json.loads(done.stdout)["diagnostics"][0]["id"] == "overwrites-input", output
+    assert {path: path.read_bytes() for path in before} == before
+    (looking / "config.csv").unlink()
+    (tmp_path / "out.csv").write_text("old", encoding="utf-8")
+    assert predict(looking, file, "--output", str(tmp_path / "out.csv"))["rows"] == 7, "what is not read may be replaced"

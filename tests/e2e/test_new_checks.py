@@ -78,3 +78,40 @@ def test_rows_that_were_built_but_never_applied_are_checked_when_they_are_adopte
     assert done.returncode == 1, done.stdout
     assert "below the minimum 5" in done.stdout + done.stderr
     assert not projects.state_file(root).exists()
+
+
+SHARED = """kind: Dataset
+name: points
+target: side
+versions:
+  first: {source: data/points.csv}
+  low: {source: data/points.csv, columns: {x: {min: 5}}}
+  words: {source: data/points.csv, columns: {side: {values: [above]}}}
+  met: {source: data/points.csv, columns: {x: {min: -1000}}}
+"""
+
+
+@pytest.mark.parametrize("command", [("apply", "--yes"), ("build",)])
+def test_versions_that_share_rows_within_one_run_are_checked_each(tiny: Callable[..., Path], command: tuple[str, ...]) -> None:
+    """Checks are in no key: one version prepares the rows, the others take them, and each has checks of its own."""
+    versions = {name: f"{{dataset: points@{name}}}" for name in ("first", "low", "words", "met")}
+    root = tiny({"line": versions}, {"dev": "models: {line: first}"})
+    (root / "data.yaml").write_text(SHARED, encoding="utf-8")
+    done = projects.run(*command, "--json", cwd=root)
+    assert done.returncode == 1, done.stdout + done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    failed = {event["address"]: event["diagnostic"] for event in events if event["type"] == "step_failed"}
+    assert [*failed] == ["dataset/points@low", "dataset/points@words"]
+    assert [(one["id"], one["line"]) for one in failed.values()] == [("data-contract", 6), ("data-contract", 7)]
+    assert "below the minimum 5" in failed["dataset/points@low"]["detail"]
+    assert projects.finished(done)["prepared"] == 1
+    assert projects.finished(done)["trained"] == 1, "what meets its checks is built"
+
+
+def test_rows_that_break_the_checks_of_the_first_version_are_prepared_for_the_next(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": "{dataset: points@first}"}}, {"dev": "models: {line: v1}"})
+    lines = SHARED.splitlines(keepends=True)
+    (root / "data.yaml").write_text("".join([*lines[:4], lines[5], lines[4]]), encoding="utf-8")
+    done = projects.run("apply", "--yes", "--json", cwd=root)
+    assert done.returncode == 1, done.stdout
+    assert (projects.finished(done)["prepared"], projects.finished(done)["failed"]) == (1, 1)

@@ -25,7 +25,7 @@ from leptonctl.learning.steps.export import export, run
 from leptonctl.learning.tables.prepared import count_rows, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
 from tests.learning.exported import Shelf, bench, prepared
-from tests.learning.model_rows import cancer, diabetes, frame_of, halves, mixed, quiet, recipe, wine
+from tests.learning.model_rows import as_columns, cancer, diabetes, frame_of, halves, mixed, quiet, recipe, wine
 
 TEXTS = [("imputer", "numeric"), ("tfidf", ["message"]), ("one_hot", "categorical")]
 
@@ -345,3 +345,28 @@ def test_golden_answers_that_are_not_numbers_are_null(tmp_path):
     probabilities = golden.response.outputs[1].data
     assert gaps
     assert [row for row in range(16) if probabilities[2 * row] is None] == gaps
+
+
+@pytest.mark.parametrize("positive", [15, 16, 28])
+@pytest.mark.parametrize(
+    ("algorithm", "params"),
+    [
+        ("hist_gradient_boosting", None),
+        ("gradient_boosting", {"min_samples_leaf": 30}),
+        ("gradient_boosting", {"min_samples_leaf": 30, "init": "zero", "n_estimators": 2}),
+        ("gradient_boosting", {"min_samples_leaf": 30, "loss": "exponential"}),
+    ],
+)
+def test_trees_without_a_split_are_exported(tmp_path, algorithm, params, positive):
+    """A table of 30 rows: onnxruntime takes scores without a negative leaf for probabilities."""
+
+    def table():
+        classes = np.array(["no"] * (30 - positive) + ["yes"] * positive)
+        cells = np.random.RandomState(0).rand(40, 2)
+        return as_columns(cells), np.concatenate([classes, classes[:10]])
+
+    _, files, unseen = through_the_steps(tmp_path, table, "classification", algorithm, params=params)
+    features = np.column_stack(list(unseen.columns.values()))
+    answers = open_session(files["model.onnx"]).run(["label"], {"features": features})[0]
+    if positive != 15:
+        assert set(answers.ravel().tolist()) == {"yes" if positive > 15 else "no"}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
 from leptonctl.providers.trainers.tree_params import TREE, max_features
 from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
@@ -69,13 +70,16 @@ def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", prog
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
-    """Remove the base values for `init: zero`: the converter writes one where each class needs its own, and zeros need none."""
+    """Remove the base values for `init: zero`: the converter writes one where each class needs its own, and zeros need none.
+
+    The labels follow the sign of the score.
+    """
     if estimator.init == "zero":
         for node in model.graph.node:
             attributes = [attribute for attribute in node.attribute if attribute.name != "base_values"]
             del node.attribute[:]
             node.attribute.extend(attributes)
-    return model
+    return compare_scores_with_zero(model)
 
 
 TRAINERS = (

@@ -6,6 +6,7 @@ The converter rounds thresholds to the nearest float32 and omits the exponential
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def build_regressor(params: Params, seed: int) -> Estimator:
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
-    """Round thresholds down to float32, so that `x <= threshold` has the same answer for every float32 x, and add the exponential to
-    models that predict a logarithm.
+    """Round thresholds down to float32, so that `x <= threshold` has the same answer for every float32 x, let labels follow the sign of the
+    score, and add the exponential to models that predict a logarithm.
     """
     from onnx import helper
 
@@ -75,6 +76,7 @@ def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
             continue
         values = next(a for a in node.attribute if a.name == "nodes_values")
         values.floats[:] = _float32_below(_thresholds(estimator)).tolist()
+    compare_scores_with_zero(model)
     if getattr(estimator, "loss", None) in LOG_LINK:
         out = model.graph.output[0].name
         for node in model.graph.node:

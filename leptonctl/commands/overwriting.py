@@ -1,0 +1,50 @@
+"""Refuses to write a command's output over what the project reads. Writes nothing itself."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from leptonctl.commands.session import Session
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.storage.durable import DOT_FOLDER
+
+
+def refuse_overwriting(session: Session, output: Path, source: Path | None = None) -> None:
+    """Failure (overwrites-input) when the output is the input, a file of the project's YAML, a declared file, the state, or in the store.
+
+    Files are compared as the system knows them: links to one file are that file.
+    """
+    real = Path(os.path.realpath(output))
+    for folder in (str(session.root / DOT_FOLDER), session.objects.describe()):
+        # what describes a bucket is no path
+        if os.path.isabs(folder) and real.is_relative_to(os.path.realpath(folder)):
+            raise _refusal(f"{output} is in {folder}, which leptonctl keeps")
+    if source is not None and _same(output, source):
+        raise _refusal(f"{output} is the input")
+    # what is new overwrites nothing
+    if not output.exists():
+        return
+    for name, what in _read_by(session):
+        if _same(output, session.root / name):
+            raise _refusal(f"{output} is {name}, {what}")
+
+
+def _read_by(session: Session) -> Iterator[tuple[str, str]]:
+    """The files that the project reads, from its root, with what they are."""
+    yield session.pointers.states.describe(), "the state"
+    for name in session.sources:
+        yield name, "a file of the configuration"
+    for key, facts in session.facts.items():
+        for name in [name for name, _ in facts.files] or [key.path]:
+            yield name, "data that a dataset declares"
+
+
+def _same(one: Path, other: Path) -> bool:
+    with suppress(OSError):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _refusal(detail: str) -> Failure:
+    return fail("overwrites-input", "The output would replace what is read", detail, hint="name another file")
