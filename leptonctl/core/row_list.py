@@ -20,7 +20,7 @@ class RowList(Record, omit_defaults=False):
 
     format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
     do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
-    each declared column. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
+    each declared column. writing: the decimal and the thousands separator where numbers are not plain. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
     the id of the key of the ids.
     """
 
@@ -28,6 +28,7 @@ class RowList(Record, omit_defaults=False):
     columns: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...] = ()
     reading: Mapping[str, str] = {}
+    writing: str = ""
     key: str | None = None
     id: str | None = None
     id_key: str | None = None
@@ -47,6 +48,9 @@ def untold(evaluation: RowList, training: RowList, owner: str) -> str:
     advice = "declare an `id` column" if ids == {None} else "declare the same `id` column for both"
     if evaluation.format != training.format:
         return f"the rows of {owner} come from a {training.format} file, the evaluation rows from a {evaluation.format} file; {advice}"
+    if evaluation.writing != training.writing:
+        writings = [f"`decimal` and `thousands` {rows.writing}" if rows.writing else "plain" for rows in (training, evaluation)]
+        return f"numbers are written {writings[0]} in the file of {owner}, {writings[1]} in that of the evaluation rows; {advice}"
     dropped = {*evaluation.left_out} ^ {*training.left_out}
     if _file(evaluation) == _file(training) and dropped:
         names = _names(dropped)
@@ -71,6 +75,11 @@ def common_columns(evaluation: RowList, contract: Contract, training: RowList, o
     return common if same and same_target and same_reading else ()
 
 
+def writing_of(decimal: str, thousands: str | None) -> str:
+    """How numbers are written; "" where they are plain."""
+    return "" if (decimal, thousands) == (".", None) else f"{decimal} {thousands or 'none'}"
+
+
 def other_question(bound: Contract, candidate: Contract, task: str, bound_task: str) -> tuple[str, ...]:
     """Why the two versions answer different questions: their task, target or classes."""
     if task != bound_task:
@@ -87,8 +96,9 @@ def other_question(bound: Contract, candidate: Contract, task: str, bound_task: 
 
 
 def one_file(rows: RowList, others: RowList) -> bool:
-    """Whether two lists are of files with the same columns and format, under the same key."""
-    return _file(rows) == _file(others) and (rows.format, rows.key) == (others.format, others.key)
+    """Whether two lists are of files with the same columns, format and writing of numbers, under the same key."""
+    same = (rows.format, rows.key, rows.writing) == (others.format, others.key, others.writing)
+    return same and _file(rows) == _file(others)
 
 
 def same_ids(evaluation: RowList, training: RowList) -> bool:
@@ -98,7 +108,8 @@ def same_ids(evaluation: RowList, training: RowList) -> bool:
 
 def same_records(evaluation: RowList, training: RowList) -> bool:
     """Whether the records of both cover the same columns in the same form."""
-    if (evaluation.format, evaluation.key) != (training.format, training.key):
+    # a record is text: 0,5 and 0.5 are two
+    if (evaluation.format, evaluation.key, evaluation.writing) != (training.format, training.key, training.writing):
         return False
     kinds = [dict(rows.columns) for rows in (evaluation, training)]
     # a column without a cell has no kind of its own

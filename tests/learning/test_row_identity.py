@@ -390,3 +390,49 @@ def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path)
     for old, new in (({"id": "key"}, {}), ({}, {"id": "key"}), ({"id": "key"}, {"id": "b"})):
         out = compared(prepared("old.csv", "csv", 1, **old), prepared("new.jsonl", "jsonl", 2, **new))
         assert "come from a csv file" in out["not_comparable"], "one id says nothing of rows that have none"
+
+
+def tables(folder: Path, first: str, second: str, **more: Any) -> dict[str, Any]:
+    """What a comparison of two versions says, the second of 30 rows of the first written otherwise; `declared`: what a plan knows."""
+    shelf = Shelf()
+
+    def prepared(name: str, seed: int, options: dict[str, Any]) -> tuple[dict[str, Any], Result]:
+        source = {"path": name, "format": "csv", "options": options}
+        inputs = {"source": source, "target": "y", "split": {"method": "random", "test": 0.5, "seed": seed, "stratify": False}, **more}
+        made = prepare.run(inputs, {}, Bench(project=folder, artifacts=shelf, progress=quiet))
+        return inputs, Result(key="", op="prepare", artifacts=made.artifacts, outputs=made.outputs)
+
+    for name, text in (("old.csv", first), ("new.csv", second)):
+        (folder / name).write_text(text, encoding="utf-8")
+    _, old = prepared("old.csv", 1, {})
+    inputs, new = prepared("new.csv", 2, {"decimal": ",", "delimiter": ";"} if ";" in second else {})
+    frames = [pl.read_parquet(shelf[made.artifacts["train.parquet"]]) for made in (old, new)]
+    bound, candidate = (exported(shelf, frame, ["a"])[0] for frame in frames)
+    needs = {"prepare": new, "export": candidate, "bound_prepare": old, "bound_export": bound}
+    out = dict(compare.run(COMPARE, needs, Bench(project=folder, artifacts=shelf, progress=quiet)).outputs)
+    return {**out, "declared": not_comparable("classification", inputs, ("key", "a", "y"), old, None)}
+
+
+def learned_of_thirty() -> int:
+    sides = [train_test_split(range(30), test_size=0.5, random_state=seed) for seed in (1, 2)]
+    return len(set(sides[1][1]) & set(sides[0][0]))
+
+
+def test_numbers_written_otherwise_tell_no_rows_apart_without_an_id(tmp_path: Path) -> None:
+    """A record is text: 0,5 and 0.5 are two, so that what was learned would not be known again."""
+    first = "key,a,y\n" + "".join(f"{i},{i}.5,{'ny'[i % 2]}\n" for i in range(30))
+    second = first.replace(",", ";").replace(".", ",")
+    found = tables(tmp_path, first, second)
+    assert "numbers are written plain in the file of the bound version" in found["not_comparable"]
+    assert found["declared"], "a plan knows it"
+    found = tables(tmp_path, first, second, id="key")
+    assert (found["not_comparable"], found["excluded_by"]["bound"], found["declared"]) == ("", learned_of_thirty(), ())
+
+
+@pytest.mark.parametrize(("written", "kind", "known"), [(" {}", None, True), ("+{}", None, True), ("00{}", "integer", True), ("00{}", None, False)])
+def test_ids_are_compared_as_what_they_are(tmp_path: Path, written: str, kind: str | None, known: bool) -> None:
+    """Integers in one writing, without white space; where zeros make a column text, they are part of the id."""
+    first = "key,a,y\n" + "".join(f"{i + 1},{i},{'ny'[i % 2]}\n" for i in range(30))
+    second = "key,a,y\n" + "".join(f"{written.format(i + 1)},{i}.5,{'ny'[i % 2]}\n" for i in range(30))
+    found = tables(tmp_path, first, second, id="key", columns={"key": {"type": kind}} if kind else {})
+    assert found["excluded_by"]["bound"] == (learned_of_thirty() if known else 0)

@@ -184,3 +184,24 @@ def test_every_metric_that_is_a_number_has_a_direction_and_a_range():
 
     numbers = {name: metric for (_, name), metric in load_catalog().metrics.items() if metric.score is not None}
     assert {name: (metric.greater_is_better, metric.least, metric.most) for name, metric in numbers.items()} == DIRECTIONS
+
+
+@pytest.mark.parametrize("average", [None, "binary", "macro"])
+def test_a_positive_class_that_the_model_does_not_know_is_no_crash(average):
+    """Two versions with other classes, compared all the same: what is not defined is noted."""
+    y = np.array(["0", "1", "1", "0"], dtype=object)
+    answers = Prediction(labels=y, probabilities=np.full((4, 2), 0.5), classes=("0", "1"))
+    found = score(list(CLASSIFICATION.values()), y, answers, Scoring(positive="y", average=average or "binary"))
+    assert found.numbers["accuracy"] == 1
+    assert "roc_auc: the model does not know the positive class y" in found.notes
+    assert ("f1" in found.numbers) is (average == "macro")
+    one = Prediction(labels=y[:1], probabilities=np.ones((1, 1)), classes=("0",))
+    assert "log_loss: the model knows one class only" in judged(y[:1], one, ["log_loss"])[1]["notes"]
+
+
+@pytest.mark.parametrize("values", [[3.0, 3.0, 3.0], [3.0, 2.0, 1.0]])
+def test_r2_is_not_defined_where_the_target_is_constant(values):
+    numbers, details = judged(np.array([3.0, 3.0, 3.0]), Prediction(values=np.array(values)))
+    assert "r2" not in numbers
+    assert "r2: the target is the same in all of these rows" in details["notes"]
+    assert "mae" in numbers

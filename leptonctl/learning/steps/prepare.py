@@ -16,7 +16,7 @@ from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
 from leptonctl.core.observed import files_digest
 from leptonctl.core.profile import PROFILE_FILE
-from leptonctl.core.row_list import RowList
+from leptonctl.core.row_list import RowList, writing_of
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
@@ -54,7 +54,9 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     request = read_inputs("prepare", inputs, PrepareInputs)
     key = _key(request.privacy, bench)
     sources = [source for source in (request.source, request.test_source) if source is not None]
-    listings = [Listing(source.format, id=request.id, privacy=_keyed(request.privacy or Privacy(), key)) for source in sources]
+    id_type = request.columns[request.id].type if request.id in request.columns else None
+    privacy = _keyed(request.privacy or Privacy(), key)
+    listings = [Listing(source.format, id=request.id, id_type=id_type, privacy=privacy) for source in sources]
     read = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
     tables = with_targets(request, read)
     bench.progress(message="checking the contract")
@@ -264,7 +266,7 @@ def _row_lists(
     listed = [listing.done() for listing in listings]
     marks = {side: listed[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
-    return {side: replace(listed[table][0], reading=reading[table]) for side, (table, _) in places.items()}, marks
+    return {side: replace(listed[table][0], reading=reading[table], writing=_writing(tables[table])) for side, (table, _) in places.items()}, marks
 
 
 def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:
@@ -279,6 +281,11 @@ def _reading(request: PrepareInputs, table: Table) -> dict[str, str]:
     options = {digest(plain(one)) for one in reduced}
     columns = {name: digest(plain(replace(column, **checks))) for name, column in request.columns.items()}
     return {"": next(iter(options)) if len(options) == 1 else digest([*sorted(options)]), **columns}
+
+
+def _writing(table: Table) -> str:
+    """How the numbers of the files are written."""
+    return "; ".join(sorted({writing_of(piece.options.decimal, piece.options.thousands) for piece in table.files}))
 
 
 def _profile(cells: Sequence[Mapping[str, pl.Series]], private: Collection[str | None]) -> dict[str, ColumnProfile]:

@@ -56,8 +56,15 @@ class Listing:
     Without a key the columns that `privacy` drops are left out: a hash of guessable text would give them away.
     """
 
-    def __init__(self, source: str, *, id: str | None = None, privacy: Privacy = PUBLIC) -> None:  # noqa: A002
-        self._source, self._id, self._privacy = source, id, privacy
+    def __init__(
+        self,
+        source: str,
+        *,
+        id: str | None = None,  # noqa: A002
+        id_type: str | None = None,
+        privacy: Privacy = PUBLIC,
+    ) -> None:
+        self._source, self._id, self._id_type, self._privacy = source, id, id_type, privacy
         self._key = privacy.key if privacy.columns else None
         self._left_out = privacy.dropped if privacy.key is None else frozenset[str]()
         self._present = frozenset[str]()
@@ -72,7 +79,7 @@ class Listing:
         for rows in part.iter_slices(ROWS_AT_ONCE):
             self._records.append(_hashes(_records(rows.select([*self._kinds])), self._key))
             if self._id in self._present:
-                texts = length_prefixed([as_record(rows[self._id])], rows.height)
+                texts = length_prefixed([as_id(rows[self._id], self._id_type)], rows.height)
                 self._ids.append(_hashes([text.encode() for text in texts], self._key))
 
     def done(self) -> tuple[RowList, Marks]:
@@ -184,6 +191,16 @@ def as_record(cells: pl.Series) -> pl.Series:
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
         return pl.Series(cells.name, [None if value is None else repr(value) for value in cells.to_list()], dtype=pl.String)
     return cells.cast(pl.String)
+
+
+def as_id(cells: pl.Series, kind: str | None) -> pl.Series:
+    """Ids as text without white space around them, integers in one writing: `+7` is `7`, and `007` is in a column declared as integer."""
+    texts = as_record(cells).str.strip_chars()
+    if kind not in (None, "integer"):
+        return texts
+    is_integer = texts.str.contains(r"^[+-]?[0-9]+$" if kind == "integer" else r"^[+-]?(0|[1-9][0-9]*)$")
+    integers = texts.str.strip_prefix("+").str.replace(r"^(-?)0+([0-9])", "${1}${2}").replace("-0", "0")
+    return pl.select(pl.when(is_integer).then(integers).otherwise(texts)).to_series().rename(cells.name)
 
 
 def _number(cells: pl.Series) -> pl.Series:

@@ -32,6 +32,8 @@ def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Option
             hint="write `average: macro` (or micro, weighted) under `evaluate:`, or leave it out",
             id="average-needs-two-classes",
         )
+    if scoring.positive not in classes:
+        raise undefined(f"neither the model nor these rows have the positive class {scoring.positive!s}")
     return {"average": "binary", "pos_label": scoring.positive, "zero_division": 0}
 
 
@@ -52,9 +54,14 @@ def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:
 
 
 def curve_columns(prediction: Prediction, scoring: Scoring) -> list[tuple[Label, int]]:
-    """The classes to draw a curve for, with their columns: the positive class of two, else each class against the rest."""
+    """The classes to draw a curve for, with their columns: the positive class of two, else each class against the rest.
+
+    Raises ProviderError: undefined-metric, when the positive class is none of the two.
+    """
     classes = prediction.classes
     if len(classes) == 2 and scoring.positive is not None:  # noqa: PLR2004
+        if scoring.positive not in classes:
+            raise undefined(f"the model does not know the positive class {scoring.positive!s}")
         return [(scoring.positive, classes.index(scoring.positive))]
     return [(name, index) for index, name in enumerate(classes)]
 

@@ -16,6 +16,9 @@ def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
 
     if len(y) < 2:  # noqa: PLR2004
         raise undefined("it needs at least two rows")
+    if (y == y[0]).all():
+        # scikit-learn answers 0 or 1 where there is no variance to explain
+        raise undefined("the target is the same in all of these rows")
     return float(r2_score(y, prediction.values))
 
 
