@@ -18,7 +18,7 @@ def refuse_overwriting(session: Session, output: Path, source: Path | None = Non
     real = Path(os.path.realpath(output))
     for folder in (str(session.root / DOT_FOLDER), session.objects.describe()):
         # what describes a bucket is no path
-        if os.path.isabs(folder) and real.is_relative_to(os.path.realpath(folder)):
+        if Path(folder).is_absolute() and real.is_relative_to(os.path.realpath(folder)):
             raise _refusal(f"{output} is in {folder}, which leptonctl keeps")
     if source is not None and _same(output, source):
         raise _refusal(f"{output} is the input")
@@ -42,7 +42,7 @@ def _read_by(session: Session) -> Iterator[tuple[str, str]]:
 
 def _same(one: Path, other: Path) -> bool:
     with suppress(OSError):
-        return os.path.samefile(one, other)
+        return one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)
 
 

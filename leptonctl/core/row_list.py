@@ -20,8 +20,8 @@ class RowList(Record, omit_defaults=False):
 
     format: of the file. columns: name and kind of cells of the columns that the records cover, by name. left_out: the columns that they
     do not cover, since they are dropped and there is no key. reading: how cells become values, as digests: of the options ("") and of
-    each declared column. writing: the decimal and the thousands separator where numbers are not plain. key: the id of the key of the records, None without one. id: the declared column that names a row. id_key:
-    the id of the key of the ids.
+    each declared column. writing: the decimal and the thousands separator where numbers are not plain. key: the id of the key of the
+    records, None without one. id: the declared column that names a row. id_key: the id of the key of the ids.
     """
 
     format: str

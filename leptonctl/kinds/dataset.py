@@ -17,6 +17,7 @@ from leptonctl.kinds.contents import Content, Part, content_of, entries
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.row_rules import date_limits, rule_problems
 from leptonctl.kinds.schema_documents import DATASET
+from leptonctl.kinds.splits import split_problems
 from leptonctl.kinds.unbuilt import unbuilt
 from leptonctl.language.resolve import Declared, Project
 from leptonctl.spi.catalog import Catalog
@@ -230,6 +231,7 @@ def _dataset(
             contents[at] = content
     if () not in contents or not isinstance(target, str) or (TEST not in contents and "source" in test):
         return None, problems
+    problems += split_problems(declared, has_test="source" in test)
     content = contents[()]
     test_source = _source(declared, test, contents[TEST]) if TEST in contents else None
     inputs: dict[str, Json] = {

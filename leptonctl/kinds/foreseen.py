@@ -10,7 +10,18 @@ from typing import cast
 from leptonctl.core.codec import BadRecord, Record, convert
 from leptonctl.core.contract import Contract
 from leptonctl.core.result import Result
-from leptonctl.core.row_list import BOUND, CANDIDATE, OWNERS, UNRECORDED, RowList, common_columns, one_file, other_question, untold, writing_of
+from leptonctl.core.row_list import (
+    BOUND,
+    CANDIDATE,
+    OWNERS,
+    UNRECORDED,
+    RowList,
+    common_columns,
+    one_file,
+    other_question,
+    untold,
+    writing_of,
+)
 from leptonctl.core.values import Json
 
 
@@ -99,6 +110,6 @@ def _expected(inputs: Mapping[str, Json], source: str, header: Iterable[str]) ->
 
 def _writing(source: Mapping[str, Json]) -> str:
     """How the numbers of the files are written, as `prepare` will record it."""
-    parts = cast("list[dict[str, Json]]", source.get("parts") or []) or [source]
+    parts = cast("list[dict[str, Json]]", source.get("parts") or []) or [{**source}]
     options = [cast("dict[str, str | None]", part.get("options") or source.get("options") or {}) for part in parts]
     return "; ".join(sorted({writing_of(str(one.get("decimal") or "."), one.get("thousands")) for one in options}))

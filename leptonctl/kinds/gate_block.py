@@ -1,6 +1,6 @@
 """The `gates:` block of an environment, read for one model. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from math import isfinite
 from typing import cast
@@ -66,7 +66,7 @@ def _gates(
         if rule is None:
             _add_once(problems, _unknown_rule(declared, (*at, name), metric, name))
         elif isinstance(limit, int | float) and not isinstance(limit, bool):
-            detail = impossible(rule, metric, float(limit), provider)
+            detail = impossible(rule, metric, float(limit), provider) or (_contradiction(metric, limits) if name == "max" else "")
             if detail:
                 summary, hint = "Gate has a limit that no value can be measured against", _limit_hint(float(limit), provider)
                 _add_once(problems, error("impossible-limit", summary, detail, span=span, hint=hint))
@@ -88,6 +88,14 @@ def impossible(rule: Rule, metric: str, limit: float, provider: Metric | None) -
     if least is not None and most is not None:
         return f"{measured} is between {least:g} and {most:g}"
     return f"{measured} is never below {least:g}" if most is None else f"{measured} is never above {most:g}"
+
+
+def _contradiction(metric: str, limits: Mapping[str, Json]) -> str:
+    """Why nothing meets `min` and `max` both; "" when something can."""
+    low, high = limits.get("min"), limits.get("max")
+    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+        return f"no {metric} is at least {low:g} and at most {high:g}"
+    return ""
 
 
 def _limit_hint(limit: float, provider: Metric | None) -> str:

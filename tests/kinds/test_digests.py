@@ -97,7 +97,7 @@ OTHER = [
     ("encoding", "first.csv}", "first.csv, encoding: latin-1}", READ),
     ("delimiter", "first.csv}", "first.csv, delimiter: ;}", READ),
     ("missing values", "first.csv}", "first.csv, missing_values: [NA]}", READ),
-    ("test file", "first.csv}", "first.csv, test: {source: data/test.csv}}", READ),
+    ("test file", "first.csv}", "first.csv, test: {source: data/test.csv}, split: null}", READ),
     ("pin of other bytes", "first.csv}", f"first.csv, digest: 'sha256:{'0' * 64}'}}", READ),
     ("dataset version", "points@first", "points@second", TRAINED),
     ("algorithm", "algorithm: logistic_regression", "algorithm: svm", TRAINED),

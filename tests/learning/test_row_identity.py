@@ -390,6 +390,8 @@ def test_an_id_names_a_row_in_files_of_other_columns_and_formats(tmp_path: Path)
     for old, new in (({"id": "key"}, {}), ({}, {"id": "key"}), ({"id": "key"}, {"id": "b"})):
         out = compared(prepared("old.csv", "csv", 1, **old), prepared("new.jsonl", "jsonl", 2, **new))
         assert "come from a csv file" in out["not_comparable"], "one id says nothing of rows that have none"
+        advice = "declare the same `id` column for both"
+        assert advice in out["not_comparable"], "the advice fits what is declared"
 
 
 def tables(folder: Path, first: str, second: str, **more: Any) -> dict[str, Any]:
@@ -429,7 +431,9 @@ def test_numbers_written_otherwise_tell_no_rows_apart_without_an_id(tmp_path: Pa
     assert (found["not_comparable"], found["excluded_by"]["bound"], found["declared"]) == ("", learned_of_thirty(), ())
 
 
-@pytest.mark.parametrize(("written", "kind", "known"), [(" {}", None, True), ("+{}", None, True), ("00{}", "integer", True), ("00{}", None, False)])
+@pytest.mark.parametrize(
+    ("written", "kind", "known"), [(" {}", None, True), ("+{}", None, True), ("00{}", "integer", True), ("00{}", None, False)]
+)
 def test_ids_are_compared_as_what_they_are(tmp_path: Path, written: str, kind: str | None, known: bool) -> None:
     """Integers in one writing, without white space; where zeros make a column text, they are part of the id."""
     first = "key,a,y\n" + "".join(f"{i + 1},{i},{'ny'[i % 2]}\n" for i in range(30))

@@ -54,7 +54,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     request = read_inputs("prepare", inputs, PrepareInputs)
     key = _key(request.privacy, bench)
     sources = [source for source in (request.source, request.test_source) if source is not None]
-    id_type = request.columns[request.id].type if request.id in request.columns else None
+    id_type = request.columns[request.id].type if request.id is not None and request.id in request.columns else None
     privacy = _keyed(request.privacy or Privacy(), key)
     listings = [Listing(source.format, id=request.id, id_type=id_type, privacy=privacy) for source in sources]
     read = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
@@ -266,7 +266,9 @@ def _row_lists(
     listed = [listing.done() for listing in listings]
     marks = {side: listed[table][1].take(_in_file(tables[table], rows)) for side, (table, rows) in places.items()}
     reading = [_reading(request, table) for table in tables]
-    return {side: replace(listed[table][0], reading=reading[table], writing=_writing(tables[table])) for side, (table, _) in places.items()}, marks
+    return {
+        side: replace(listed[table][0], reading=reading[table], writing=_writing(tables[table])) for side, (table, _) in places.items()
+    }, marks
 
 
 def _in_file(table: Table, rows: np.ndarray) -> np.ndarray:

@@ -107,7 +107,8 @@ def without_missing(frame: pl.DataFrame, options: SourceOptions) -> pl.DataFrame
 def trim(cells: pl.Series, options: SourceOptions) -> pl.Series:
     """Strings without surrounding white space, null for missing."""
     strings = cells.str.strip_chars(" \t").replace("", None)
-    return strings.set(strings.is_in(list(options.markers)).fill_null(value=False), None) if options.markers else strings
+    markers = [*options.markers, *(text.strip(" \t") for text in options.missing)]
+    return strings.set(strings.is_in(markers).fill_null(value=False), None) if markers else strings
 
 
 class _Column:

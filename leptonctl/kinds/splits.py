@@ -1,0 +1,23 @@
+"""Two ways to split one table: only one of them would be used. Pure."""
+
+from collections.abc import Iterator
+
+from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.language.resolve import Declared
+
+WAYS = ("column", "time", "by")
+ONE = "remove one of the two"
+NONE = "remove one of the two, or write `split: null` in the version that has a file of test rows"
+
+
+def split_problems(declared: Declared, *, has_test: bool) -> Iterator[Diagnostic]:
+    """An error that names both keys, at the one that would be passed over."""
+    split = declared.fields.get("split")
+    written = [way for way in WAYS if isinstance(split, dict) and split.get(way) is not None]
+    summary = "A table would be split in two ways"
+    if has_test and split:
+        detail = "`test` names the file of the test rows, so that nothing is split, and there is `split` too"
+        yield error("split-conflict", summary, detail, span=declared.key_at("split"), hint=NONE)
+    elif len(written) > 1:
+        detail = f"`split` has `{written[0]}` and `{written[1]}`, but a table is split in one way"
+        yield error("split-conflict", summary, detail, span=declared.key_at("split", written[1]), hint=ONE)

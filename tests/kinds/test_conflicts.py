@@ -1,0 +1,50 @@
+"""Keys of which only one would be used, and limits that nothing meets, are refused where they are written."""
+
+import json
+
+import pytest
+
+from tests import projects
+
+PROJECT = """kind: Project
+name: conflicts
+format: 1
+---
+kind: Dataset
+name: d
+target: t
+versions:
+  v1: {source: d.csv, OPTIONS}
+---
+kind: Model
+name: m
+dataset: d@v1
+task: classification
+algorithm: naive_bayes
+versions: {v1: {}}
+---
+kind: Environment
+name: e
+platform: {type: server, run: elsewhere}
+models: {m: v1}
+gates: {f1: {GATE}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "gate", "found"),
+    [
+        ("split: {test: 0.5, time: a, by: b}", "min: 0.5", [("split-conflict", 9, "`time` and `by`")]),
+        ("test: {source: d.csv}, split: {test: 0.5}", "min: 0.5", [("split-conflict", 9, "`test` names")]),
+        ("test: {source: d.csv}, split: null", "min: 0.5", []),
+        ("split: {test: 0.5}", "min: 0.5, max: 0.4", [("impossible-limit", 22, "at least 0.5 and at most 0.4")]),
+        ("split: {test: 0.5}", "min: 0.5, max: 0.5", []),
+    ],
+)
+def test_what_cannot_both_hold_is_an_error(tmp_path, options, gate, found):
+    (tmp_path / "d.csv").write_text("a,b,t\n" + "1,2,y\n3,4,n\n" * 8, encoding="utf-8")
+    (tmp_path / "leptonctl.yaml").write_text(PROJECT.replace("OPTIONS", options).replace("GATE", gate), encoding="utf-8")
+    done = projects.run("validate", "--json", cwd=tmp_path)
+    errors = [one for one in json.loads(done.stdout)["diagnostics"] if one["severity"] == "error"]
+    assert [(one["id"], one["line"]) for one in errors] == [(id_, line) for id_, line, _ in found], done.stdout
+    assert all(text in one["detail"] for one, (_, _, text) in zip(errors, found, strict=True))
