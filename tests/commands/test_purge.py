@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -309,6 +310,64 @@ def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path)
     assert "`leptonctl rollback dev`" in said
     assert said.count("Out of reach") == 1
     assert "would be removed" not in said
+
+
+def returned(root: Path, before: Mapping[str, bytes]) -> list[str]:
+    """Put back every artifact that is missing, as from a backup of the store: their paths."""
+    missing = sorted(path for path in before.keys() - store(root).keys() if path.startswith("artifacts/"))
+    for path in missing:
+        (root / ".leptonctl" / "store" / path).write_bytes(before[path])
+    return missing
+
+
+@pytest.mark.parametrize("way", [("gc", "--yes"), ("purge", "--id", f"person-{GONE}", "--yes")])
+def test_what_comes_back_from_a_backup_stays_purged(root: Path, way: tuple[str, ...]) -> None:
+    before = store(root)
+    purged = projects.run("purge", "--id", f"person-{GONE}", "--yes", cwd=root)
+    assert purged.returncode == 0, purged.stderr
+    paths = returned(root, before)
+    assert paths
+    # it is named, with the command that removes it
+    audit = projects.run("verify", "--store", "--json", cwd=root)
+    report = json.loads(audit.stdout)
+    assert audit.returncode == 1
+    assert [p["path"] for p in report["problems"]] == paths
+    assert {(p["damage"], p["mend"]) for p in report["problems"]} == {("purged", "leptonctl gc --yes")}
+    assert "dataset/points" not in report["problems"][0]["detail"]
+    # nothing uses it
+    planned = json.loads(projects.run("plan", "--json", cwd=root).stdout)
+    assert {d["id"] for d in planned["diagnostics"]} == {"purged"}
+    assert projects.run("verify", "near@v1", cwd=root).returncode != 0
+    assert projects.run("predict", "near@v1", "data/points.csv", cwd=root).returncode != 0
+    # gone again, and the tombstones stay
+    done = projects.run(*way, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert not store(root).keys() & {*paths}
+    assert projects.run("verify", "--store", cwd=root).returncode == 0
+    assert {d["id"] for d in json.loads(projects.run("plan", "--json", cwd=root).stdout)["diagnostics"]} == {"purged"}
+
+
+def test_a_server_does_not_load_what_came_back(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, {"near": {"v1": MODELS["near"]}}, environments={"dev": "models: {near: v1}"})
+    projects.edit(root / "model-near.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "")
+    try:
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        before = store(root)
+        assert projects.run("purge", "points@first", "--yes", cwd=root).returncode == 0
+        assert returned(root, before)
+        refused = projects.run("server", "restart", "dev", cwd=root)
+        assert (refused.returncode, "was purged on" in refused.stderr) == (1, True), refused.stderr
+    finally:
+        projects.stop_servers(root)
+    # nor when it starts by itself
+    served = projects.start("serve", "dev", cwd=root)
+    try:
+        assert served.stderr is not None
+        lines = iter(served.stderr.readline, "")
+        assert any("was purged, and its bytes came back" in line for line in lines)
+    finally:
+        served.terminate()
+        served.communicate(timeout=30)
 
 
 def test_snapshots_go_last() -> None:
