@@ -133,6 +133,21 @@ def test_a_record_under_another_name_is_named(whole: Path) -> None:
         write(store_of(whole) / one, (store_of(whole) / other).read_bytes())
         assert named(whole) == {one: "damaged"}
         write(store_of(whole) / one, before)
+    # the brothers: every two recipes, and the head of another environment
+    recipes = [path for path in files(whole) if word(path) == "recipe"]
+    for one, other in zip(recipes, recipes[1:], strict=False):
+        before = (store_of(whole) / one).read_bytes()
+        write(store_of(whole) / one, (store_of(whole) / other).read_bytes())
+        assert named(whole) == {one: "damaged"}
+        said = projects.run("verify", "--store", cwd=whole) if one == recipes[0] else None
+        assert said is None or one in said.stdout
+        write(store_of(whole) / one, before)
+    head = next(path for path in files(whole) if word(path) == "head")
+    copy = store_of(whole) / head.replace("/dev/", "/prod/")
+    copy.parent.mkdir()
+    shutil.copy(store_of(whole) / head, copy)
+    assert named(whole)[copy.relative_to(store_of(whole)).as_posix()] == "damaged"
+    shutil.rmtree(copy.parent)
     server = next(path for path in files(whole) if word(path) == "server")
     shutil.copy(store_of(whole) / server, store_of(whole) / f"{server}-2")
     assert named(whole) == {f"{server}-2": "damaged"}
