@@ -22,6 +22,7 @@ from leptonctl.kinds.project import KEEP_DEPLOYMENTS, STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
 from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 from leptonctl.storage.open import open_state, open_store
+from leptonctl.storage.standing import read_standing, refuse_other_store
 from leptonctl.storage.store import Store
 
 BACKUP = "restore it from a backup"
@@ -46,9 +47,11 @@ class Problem(Frozen):
 
 
 def verify_store(session: Session, say: Callable[[Progress], None] = lambda _progress: None) -> dict[str, Json]:
-    """The object of `verify --store --json`."""
+    """The object of `verify --store --json`. Failure `wrong-store` where nothing is of this state's project, as when it is not mounted."""
     store, states, kept = _open(session)
     state, problems = _read_state(states)
+    if state is not None and not store.objects.list(layout.project(state.lineage)):
+        refuse_other_store(read_standing(store.objects, None), state, store.objects.describe())
     found = audit(store.objects, say)
     problems += Examination(audit=found, state=state, kept=kept).problems()
     return {

@@ -151,7 +151,7 @@ class ArtifactStore(Frozen):
             raise ProviderError(
                 "These bytes were purged",
                 detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
-                hint="remove the rows from the source file, then run `leptonctl pin` or declare a new version",
+                hint="remove the rows from the source file and its `digest:` if it has one, then `leptonctl pin` and `leptonctl apply --yes`",
                 id="purged",
             )
         return [*buried]

@@ -45,6 +45,14 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     text = (copy / "environment-dev.yaml").read_text(encoding="utf-8")
     for command in (["destroy", "--yes"], ["destroy", "dev", "--yes"], ["rollback", "dev", "--yes"], ["serve", "dev"]):
         assert refused(copy, *command)["id"] == "copied-folder"
+    # nor is anything recorded that looks as if it were of the original
+    for command in (
+        ["freeze", "dev", "--reason", "x"], ["unfreeze", "dev"], ["readmit", "dev/line@v1", "--reason", "x"],
+        ["state", "forget", "line@v3", "--yes"], ["state", "restore", "backup.json", "--yes"],
+    ):  # fmt: skip
+        if command[1] == "restore":
+            run(copy, "state", "backup", "backup.json")
+        assert refused(copy, *command)["id"] == "copied-folder", command
     for edit in (str, lambda port: str(projects.free_port())):
         bind(copy, "v1")
         file = copy / "environment-dev.yaml"

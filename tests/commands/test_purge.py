@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -368,6 +370,51 @@ def test_a_server_does_not_load_what_came_back(tmp_path: Path) -> None:
     finally:
         served.terminate()
         served.communicate(timeout=30)
+
+
+def test_the_next_step_that_is_printed_works_in_a_protected_environment(tmp_path: Path) -> None:
+    settings = {"prod": "protected: true\nrequire_commit: true\nmodels: {near: v1, plain: v1}"}
+    root = projects.tiny_project(tmp_path, {name: {"v1": MODELS[name]} for name in ("near", "plain")}, environments=settings)
+    projects.edit(root / "environment-prod.yaml", "type: server,", "type: server, run: elsewhere,")
+    (root / "data" / "points.csv").write_text(table(), encoding="utf-8")
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nid: person\nsplit: {test: 0.25, by: person}\n")
+    for name in ("near", "plain"):
+        projects.edit(root / f"model-{name}.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
+    (root / ".gitignore").write_text(".leptonctl/\n", encoding="utf-8")
+
+    def committed() -> None:
+        for words in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "x")):
+            subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+
+    assert projects.run("pin", cwd=root).returncode == 0
+    committed()
+    first = projects.run("apply", "--yes", cwd=root)
+    assert first.returncode == 0, first.stdout + first.stderr
+    person = person_of(root, "train")
+    said = projects.run("purge", "--id", person, "--yes", cwd=root).stdout
+    (step,) = [line for line in said.splitlines() if line.startswith("Remove the rows from the file")]
+    path = root / "data" / "points.csv"
+    rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
+    path.write_text("\n".join(rest) + "\n", encoding="utf-8")
+    assert "remove its `digest:`" in step
+    declared = root / "data.yaml"
+    declared.write_text(re.sub(r', digest: "[^"]*"', "", declared.read_text(encoding="utf-8")), encoding="utf-8")
+    commands = [words for words in re.findall(r"`leptonctl ([^`]*)`", step) if not words.startswith("rollback")]
+    assert commands == ["pin", "apply --yes"]
+    for words in commands:
+        if words.startswith("apply"):
+            committed()
+        done = projects.run(*words.split(), cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # the version is sealed again, as it is now: also the one that had learned the row and holds none of it
+    assert projects.run("plan", cwd=root).returncode == 0
+    for name in ("near", "plain"):
+        file = root / f"model-{name}.yaml"
+        before = file.read_text(encoding="utf-8")
+        file.write_text(before.replace("[x, y]", "[x]"), encoding="utf-8")
+        refused = projects.run("plan", cwd=root)
+        assert (refused.returncode, "sealed-version" in refused.stderr + refused.stdout) == (3, True), refused.stdout
+        file.write_text(before, encoding="utf-8")
 
 
 def test_snapshots_go_last() -> None:
