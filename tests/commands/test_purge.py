@@ -274,6 +274,25 @@ def person_of(root: Path, side: str) -> str:
     return next(f"person-{number}" for number in range(len(ROWS)) if number != GONE and id_mark(f"person-{number}", None) == marks[0])
 
 
+def test_a_category_that_others_have_too_is_not_the_rows_own(root: Path) -> None:
+    """Berlin and Bonn are everybody's; the largest x is one person's."""
+    models = {"kinds": {"v1": MODELS["kinds"], "v2": MODELS["kinds"].replace("standard_scaler", "min_max_scaler")}}
+    for name, versions in models.items():
+        projects.edit(root / f"model-{name}.yaml", "  v1:", "".join(f"  {v}: {text}\n" for v, text in versions.items() if v != "v1") + "  v1:")
+    assert projects.run("apply", "--yes", "--only", "kinds@v2", cwd=root).returncode == 0
+
+    def lines(person: str) -> list[str]:
+        return [line for line in projects.run("purge", "--id", person, cwd=root).stdout.splitlines() if "model.onnx" in line]
+
+    plain = lines(person_of(root, "train"))
+    assert plain
+    assert all("near@v1" in line for line in plain), "knn keeps every row, and nothing else keeps this one"
+    own = {line.split()[0].removeprefix("model/") for line in lines(f"person-{GONE}")}
+    assert own == {"near@v1", "kinds@v1", "kinds@v2"}
+    (extreme,) = [line for line in lines(f"person-{GONE}") if "kinds@v2" in line]
+    assert "the smallest and largest values" in extreme
+
+
 def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
     for path, data in store(root).items():
         if data[:4] == b"PAR1":
