@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from leptonctl.commands.apply import Consent
 from leptonctl.commands.folder import own_folder
@@ -20,10 +21,12 @@ from leptonctl.core.plan import Observed, make_plan
 from leptonctl.core.state import Pointer, State
 from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
-from leptonctl.deploying.switch import Outcome as Moved
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
+
+if TYPE_CHECKING:
+    from leptonctl.deploying.switch import Outcome as Moved
 
 
 def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter, reason: str = "") -> Outcome:
@@ -65,7 +68,7 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
             try:
                 moved = switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
                 if moved.lagging:
-                    raise _still_served(session, name, moved)  # noqa: TRY301
+                    raise _still_served(session, name, moved)
             except Failure as failure:
                 codes.append(failure.exit_code or ERROR)
                 problem = failure.diagnostics[0]
@@ -95,7 +98,7 @@ def _left(plan: Plan, address: str) -> str:
     return f"{before or 'bound'} → unbound"
 
 
-def _still_served(session: Session, name: str, moved: Moved) -> Failure:
+def _still_served(session: Session, name: str, moved: "Moved") -> Failure:
     """Nothing is bound any more, and yet a server answers with what was."""
     living = Fleet(lineage=session.lineage(moved.state), environment=name, liveness=session.liveness).living()
     where = ", ".join(f"{server.id} is {runs_on(server)}" for server in living if server.deployment)

@@ -32,6 +32,7 @@ from leptonctl.kinds.judging import judge_changes
 from leptonctl.kinds.needed_files import needed_files, prepared
 from leptonctl.project import observe
 from leptonctl.spi.platforms import Site
+from leptonctl.storage.artifacts import PURGED_HINT
 
 
 class Planned(Frozen):
@@ -271,9 +272,8 @@ def _check_purged(session: Session, settled: Settled, changes: Sequence[Change])
     for key, tombstone in session.store.purged(keys).items():
         node = settled.by_address.get(keys[key])
         detail = f"it held what was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject}); the same file holds it still"
-        hint = "remove the rows from the source file and its `digest:` if it has one, then `leptonctl pin` and `leptonctl apply --yes`"
         span = node.span if node else None
-        problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=hint)
+        problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=PURGED_HINT)
     return problems
 
 

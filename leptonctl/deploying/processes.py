@@ -196,7 +196,8 @@ def log_folder(pid: int) -> Path | None:
     """The project's folder, as it is called now, in which a server process writes its log; None when that is unknown."""
     with suppress(OSError):
         log = Path(f"/proc/{pid}/fd/1").readlink()
-        folder = log.parents[3] if len(log.parents) > 3 else log
+        # FOLDER/.leptonctl/servers/ENVIRONMENT/server.log
+        folder = log.parent.parent.parent.parent
         if log == log_file(folder, log.parent.name) and log.samefile(f"/proc/{pid}/fd/1"):
             return folder
     return None

@@ -88,7 +88,7 @@ def _is_blob(root: Path, file: str, blobs: Mapping[str, str]) -> bool:
 
 
 def _clean_by_filter(root: Path, files: Sequence[str]) -> frozenset[str]:
-    """Of files whose bytes differ, those that `.gitattributes` let Git write otherwise than they are committed, and that Git calls clean."""
+    """Of files whose bytes differ, those that Git calls clean and, by `.gitattributes`, writes otherwise than they are committed."""
     answer = _lines(root, "check-attr", "-z", *FILTERS, "--", *files)
     if answer is None:
         return frozenset()

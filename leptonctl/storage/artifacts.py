@@ -13,6 +13,11 @@ from leptonctl.spi.storage import Objects
 from leptonctl.storage.condemned import spare
 from leptonctl.storage.records import read_record
 
+PURGED_HINT = (
+    "remove the rows from the source file and its `digest:` if it has one, then `leptonctl pin` and `leptonctl apply --yes`;"
+    " or declare a new version"
+)
+
 
 class StoredArtifact(Frozen):
     """An artifact in a listing. `modified` is in seconds since 1970."""
@@ -151,7 +156,7 @@ class ArtifactStore(Frozen):
             raise ProviderError(
                 "These bytes were purged",
                 detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
-                hint="remove the rows from the source file and its `digest:` if it has one, then `leptonctl pin` and `leptonctl apply --yes`",
+                hint=PURGED_HINT,
                 id="purged",
             )
         return [*buried]

@@ -74,7 +74,9 @@ KINDS = (
         "history", rf"{layout.PROJECTS}/{_NAME}/history/[0-9]+/([0-9]{{8,}})-({_NAME})", HistoryRecord,
         lambda r, m: (r.serial, layout.segment(r.id)) == (int(m[1]), m[2]),
     ),
-    _kind("head", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/head", Head, lambda r, m: r.is_of(layout.word(m[1]), layout.word(m[2]))),
+    _kind("head", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/head", Head,
+        lambda r, m: r.is_of(layout.word(m[1]), layout.word(m[2])),
+    ),
     _kind(
         "deployment", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/([0-9]{{8,}})", Deployment,
         lambda r, m: (layout.segment(r.lineage), layout.segment(r.environment), r.deployment) == (m[1], m[2], int(m[3])),

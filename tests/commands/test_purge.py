@@ -278,7 +278,9 @@ def test_a_category_that_others_have_too_is_not_the_rows_own(root: Path) -> None
     """Berlin and Bonn are everybody's; the largest x is one person's."""
     models = {"kinds": {"v1": MODELS["kinds"], "v2": MODELS["kinds"].replace("standard_scaler", "min_max_scaler")}}
     for name, versions in models.items():
-        projects.edit(root / f"model-{name}.yaml", "  v1:", "".join(f"  {v}: {text}\n" for v, text in versions.items() if v != "v1") + "  v1:")
+        projects.edit(
+            root / f"model-{name}.yaml", "  v1:", "".join(f"  {v}: {text}\n" for v, text in versions.items() if v != "v1") + "  v1:"
+        )
     assert projects.run("apply", "--yes", "--only", "kinds@v2", cwd=root).returncode == 0
 
     def lines(person: str) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_a_record_under_another_name_is_named(whole: Path) -> None:
         write(store_of(whole) / one, before)
     # the brothers: every two recipes, and the head of another environment
     recipes = [path for path in files(whole) if word(path) == "recipe"]
-    for one, other in zip(recipes, recipes[1:], strict=False):
+    for one, other in pairwise(recipes):
         before = (store_of(whole) / one).read_bytes()
         write(store_of(whole) / one, (store_of(whole) / other).read_bytes())
         assert named(whole) == {one: "damaged"}
