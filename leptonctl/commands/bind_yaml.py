@@ -96,10 +96,24 @@ def _edited_session(session: Session, rebinding: Rebinding, versions: Mapping[st
         session = session.reopen()
     check_written_back(session, lines)
     for model, version in versions.items():
+        session = _without_readmit(session, rebinding.environment, model, version)
         environment = environment_document(session, rebinding.environment)
         write_text(session.root / environment.file, _edited(session, environment, model, version))
         session = session.reopen()
     return session
+
+
+def _without_readmit(session: Session, name: str, model: str, version: str | None) -> Session:
+    """The session after the readmission of the version that is replaced has left the file: it says nothing of another one."""
+    environment = environment_document(session, name)
+    raw = as_written(session, environment)
+    models = raw.value.get("models")
+    written = models.get(model) if isinstance(models, dict) else None
+    if version is None or not isinstance(written, dict) or "readmit" not in written or bound_version(session, name, model) == version:
+        return session
+    text = remove_key(session.sources[environment.file], raw, ("models", model), "readmit")
+    write_text(session.root / environment.file, text)
+    return session.reopen()
 
 
 def _put_back(session: Session, before: Mapping[str, str]) -> None:

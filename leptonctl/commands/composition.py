@@ -144,7 +144,10 @@ def _record(
 
 
 def _seals(session: Session, declared: Environment | None, bound: Mapping[str, Pointer | None], move: Move) -> dict[str, Seal]:
-    """Seals for the versions that a protected environment binds after the switch, unless they are sealed already."""
+    """Seals for the versions that a protected environment binds after the switch, unless they are sealed already.
+
+    One that had to change, since its rows were purged, is sealed anew.
+    """
     recorded = move.state.environments.get(move.name)
     settings = recorded if move.keeps_settings else declared
     if declared is None or settings is None or not settings.protected:
@@ -153,7 +156,8 @@ def _seals(session: Session, declared: Environment | None, bound: Mapping[str, P
     for address, pointer in {**move.state.entries(declared.address + "/"), **bound}.items():
         version = version_of("model", parse(address).member or "", pointer.version or "") if pointer else ""
         node = move.settled.by_address.get(version)
-        if pointer is not None and node is not None and node.digest == pointer.digest and version not in move.state.sealed:
+        seal = move.state.sealed.get(version)
+        if pointer is not None and node is not None and node.digest == pointer.digest and (seal is None or seal.digest != node.digest):
             session.store.put_recipes({node.declaration: recipe_of(node)})
             seals[version] = Seal(digest=node.digest, declaration=node.declaration, environment=declared.name, at=now())
     return seals

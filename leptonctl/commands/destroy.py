@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from leptonctl.commands.apply import Consent
 from leptonctl.commands.folder import own_folder
@@ -18,10 +19,14 @@ from leptonctl.core.diagnostic import ERROR, OK, Failure, did_you_mean, fail
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepFinished
 from leptonctl.core.plan import Observed, make_plan
 from leptonctl.core.state import Pointer, State
+from leptonctl.deploying.fleet import Fleet, runs_on
 from leptonctl.deploying.look import is_here
 from leptonctl.deploying.wanted import Wanted
 from leptonctl.kinds.binding import with_unbind_step
 from leptonctl.storage.claims import claimed
+
+if TYPE_CHECKING:
+    from leptonctl.deploying.switch import Outcome as Moved
 
 
 def destroy(session: Session, environment: str | None, *, consent: Consent, reporter: Reporter, reason: str = "") -> Outcome:
@@ -61,7 +66,9 @@ def _destroy_claimed(session: Session, state: State, names: Sequence[str], plan:
         for name in names:
             addresses = [c.address for c in plan.moving if covers(document("environment", name), c.address) and parse(c.address).member]
             try:
-                switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
+                moved = switch.move(name, partial(_destroyed, name), here=is_here(state.environments.get(name), session.root))
+                if moved.lagging:
+                    raise _still_served(session, name, moved)
             except Failure as failure:
                 codes.append(failure.exit_code or ERROR)
                 problem = failure.diagnostics[0]
@@ -89,6 +96,14 @@ def _left(plan: Plan, address: str) -> str:
     """`v1 → unbound`, as an apply says of a binding that it removes."""
     before = next((change.before_version for change in plan.moving if change.address == address), None)
     return f"{before or 'bound'} → unbound"
+
+
+def _still_served(session: Session, name: str, moved: "Moved") -> Failure:
+    """Nothing is bound any more, and yet a server answers with what was."""
+    living = Fleet(lineage=session.lineage(moved.state), environment=name, liveness=session.liveness).living()
+    where = ", ".join(f"{server.id} is {runs_on(server)}" for server in living if server.deployment)
+    detail = f"{name} has no bindings any more, but {moved.lagging}" + (f"; {where}" if where else "")
+    return fail("not-stopped", "The server did not stop", detail, hint="end that process; `leptonctl server list` shows when it is gone")
 
 
 def _no_route(address: str, _pointer: Pointer) -> Route:

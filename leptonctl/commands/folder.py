@@ -21,7 +21,25 @@ ADOPT = {
 
 def folder_problem(session: Session, state: State | None, names: Iterable[str]) -> Diagnostic | None:
     """Why effects on these environments are refused here; None when this folder is ours, or none of them runs here."""
-    names = sorted(name for name in names if runs_here(session, state, name))
+    return _problem(session, sorted(name for name in names if runs_here(session, state, name)))
+
+
+def refuse_copy(session: Session, state: State | None, names: Iterable[str] | None = None) -> None:
+    """Failure `copied-folder` before something is recorded that would not reach the environments (None: all that are recorded here).
+
+    Reads no YAML where all are meant: a state is mended when the YAML is broken too.
+    """
+    if names is None:
+        live = {name: record for name, record in (state.environments if state else {}).items() if not record.destroyed}
+        here = sorted(name for name, one in live.items() if placement(one.platform) == "here" and is_here(one, session.root))
+        problem = _problem(session, here)
+    else:
+        problem = folder_problem(session, state, names)
+    if problem is not None:
+        raise Failure([problem])
+
+
+def _problem(session: Session, names: list[str]) -> Diagnostic | None:
     if not names:
         return None
     standing = folder_identity.standing(session.root)

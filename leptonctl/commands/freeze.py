@@ -1,6 +1,7 @@
 """`freeze` and `unfreeze`: hold every binding of an environment except returns, until it is unfrozen."""
 
 from leptonctl.commands.bind_yaml import environment_document
+from leptonctl.commands.folder import refuse_copy
 from leptonctl.commands.readmit import require_reason
 from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
@@ -40,6 +41,7 @@ def frozen_failure(name: str, freeze_: Freeze) -> Failure:
 
 
 def _set(session: Session, name: str, reason: str, *, frozen: bool) -> dict[str, Json]:
+    refuse_copy(session, session.pointers.read(), [name])
     recover(session)
     recorded = session.pointers.read()
     record = recorded.environments.get(name) if recorded else None

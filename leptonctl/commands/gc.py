@@ -28,12 +28,15 @@ Consent = Callable[[Mapping[str, Json]], bool]
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a look at the store found. `origins`: artifact -> the results that name it, as (address, project); `stays`: why it stays."""
+    """What a look at the store found. `origins`: artifact -> the results that name it, as (address, project); `stays`: why it stays.
+    `purged`: artifacts that were purged and came back, as from a backup.
+    """
 
     stays: Stays = field(default_factory=Stays)
     sizes: dict[str, int] = field(default_factory=dict)
     origins: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     unneeded: list[StoredArtifact] = field(default_factory=list)
+    purged: list[str] = field(default_factory=list)
 
 
 def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None) -> dict[str, Json]:
@@ -60,14 +63,16 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
         "condemned": 0,
         "shared": is_shared,
         "items": [*_items(found)],
+        "purged": len(found.purged),
         "done": False,
     }
     left_over = [mark for digest, mark in marks.items() if mark.mark.phase == "sweeping"]
-    if not (found.unneeded or left_over):
+    if not (found.unneeded or left_over or found.purged):
         _clear(session, found, marks.values())
         return report
-    if found.unneeded and not consent(report):
+    if (found.unneeded or found.purged) and not consent(report):
         return report
+    session.store.purge_again(found.purged)
     _condemn(session, found, marks)
     # what has been referred to since the first look has been published before the marks were looked for
     found = _look(session)
@@ -79,7 +84,7 @@ def gc(session: Session, consent: Consent, *, forget_lineage: str | None = None)
         "freed": len(freed),
         "freed_bytes": sum(artifact.size for artifact in freed),
         "condemned": waiting,
-        "done": bool(freed) and not waiting,
+        "done": bool(freed or report["purged"]) and not waiting,
     }
 
 
@@ -91,7 +96,14 @@ def _look(session: Session) -> Findings:
         for digest in need.needs.artifacts:
             found.stays.add(digest, need.reason, need.until)
     unreadable = _add_results(session, needs, found)
+    # what a build may give again is being written while something is built: its tombstone goes last
+    purged = session.store.buried(session.store.tombstones())
+    is_busy = bool(purged) and _is_busy(session)
+    gone = {digest for digest, tombstone in purged.items() if tombstone.refused or not is_busy}
     for artifact in session.store.artifacts():
+        if layout.bare(artifact.digest) in gone:
+            found.purged.append(artifact.digest)
+            continue
         found.sizes[artifact.digest] = artifact.size
         if artifact.digest in found.stays:
             continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from leptonctl.commands.marked_rows import Snapshot, golden_rows
+from leptonctl.commands.marked_rows import Snapshot, golden_rows, have_own_values
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.core.frozen import Frozen, replace
@@ -11,7 +11,6 @@ from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
-from leptonctl.spi.catalog import Catalog
 from leptonctl.storage.records import BadRecordAt
 
 BY_NATURE = {
@@ -170,17 +169,28 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
     if "train" not in sides:
         return "", False
     training = (graph.inputs.get(result.key) or {}).get("train") if result.op == "export" else dict(graph.inputs.get(result.key) or {})
-    return _memorised(training, session.catalog) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
+    return _memorised(session, training, snapshots) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
 
 
-def _memorised(training: Json, catalog: Catalog) -> tuple[str, bool]:
-    """What the trainer and the preprocess steps keep of single rows, and whether it is every row."""
+def _memorised(session: Session, training: Json, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:
+    """What the trainer and the preprocess steps keep of single rows, and whether it is every row.
+
+    A category that other rows have too is not the rows' own, nor is an extreme.
+    """
+    catalog = session.catalog
     if not isinstance(training, dict):
         return UNKNOWN, False
     trainer = catalog.trainers.get((str(training.get("task")), str(training.get("algorithm"))))
     if trainer is None:
         return UNKNOWN, False
     steps = training.get("preprocess")
-    used = [str(step.get("use")) for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    parts = [trainer.holds_rows, *(catalog.preprocessors[name].holds_rows for name in used if name in catalog.preprocessors)]
+    parts = [trainer.holds_rows]
+    for step in steps if isinstance(steps, list) else []:
+        provider = catalog.preprocessors.get(str(step.get("use"))) if isinstance(step, dict) else None
+        if not isinstance(step, dict) or provider is None or not provider.holds_rows:
+            continue
+        chosen = next((names for names in (step.get("columns"), training.get("features")) if isinstance(names, list)), None)
+        columns = None if chosen is None else frozenset(map(str, chosen))
+        if any(have_own_values(session, snapshot, columns, provider.takes) for snapshot in snapshots):
+            parts.append(provider.holds_rows)
     return "; ".join(dict.fromkeys(filter(None, parts))), trainer.holds_every_row

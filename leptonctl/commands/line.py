@@ -1,6 +1,6 @@
 """The straight line of every command that plans: observe -> declare -> settle -> judge -> plan. Writes nothing but a cache."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from leptonctl import __version__
@@ -32,6 +32,7 @@ from leptonctl.kinds.judging import judge_changes
 from leptonctl.kinds.needed_files import needed_files, prepared
 from leptonctl.project import observe
 from leptonctl.spi.platforms import Site
+from leptonctl.storage.artifacts import PURGED_HINT
 
 
 class Planned(Frozen):
@@ -217,7 +218,7 @@ def _check_rules(
     if state is not None:
         edited = rules.edited_seals(settled.by_address, state)
         recipes = session.recipes(set(edited.values())) if edited else {}
-        problems += rules.sealed(settled.by_address, state, recipes)
+        problems += rules.sealed(settled.by_address, state, recipes, _purged_versions(session, state, edited))
     problems += rules.protection(declared, changes, state)
     declared_bindings, built = bindings(session.declarations), session.declarations.built
     problems += rules.readmissions(declared_bindings, changes, built, state, settled.results, way_back=command == "rollback")
@@ -226,6 +227,23 @@ def _check_rules(
         raise Failure(problems, INVALID)
     rewinds = rules.rewind(declared, changes, state, checkout)
     return tuple(problem for problem in rewinds if not (allow_rewind and problem.id.startswith("rewind")))
+
+
+def _purged_versions(session: Session, state: State, versions: Iterable[str]) -> frozenset[str]:
+    """Those of the versions that were made from what was purged, as they are or as a binding still has them."""
+    found = set()
+    for version in versions:
+        place = parse(version)
+        bound = (p for a, p in state.current.items() if p.version == place.version and parse(a).member == place.name)
+        keys = {step.key for pointer in (state.current.get(version), *bound) if pointer for step in pointer.steps.values()}
+        seen: set[str] = set()
+        while keys:
+            seen |= keys
+            read = (result.provenance.get("read") for result in session.store.newest(keys).values())
+            keys = {str(key) for one in read if isinstance(one, dict) for key in one.values()} - seen
+        if session.store.removed(seen):
+            found.add(version)
+    return frozenset(found)
 
 
 def _on_holds(session: Session, settled: Settled, state: State | None, changes: Sequence[Change], command: str) -> Iterator[Diagnostic]:
@@ -254,9 +272,8 @@ def _check_purged(session: Session, settled: Settled, changes: Sequence[Change])
     for key, tombstone in session.store.purged(keys).items():
         node = settled.by_address.get(keys[key])
         detail = f"it held what was purged on {tombstone.at} by {tombstone.by} ({tombstone.subject}); the same file holds it still"
-        hint = "remove the rows from the source file, then run `leptonctl pin` or declare a new version"
         span = node.span if node else None
-        problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=hint)
+        problems[keys[key]] = error("purged", "A result was purged and is not built again", detail, span=span, hint=PURGED_HINT)
     return problems
 
 

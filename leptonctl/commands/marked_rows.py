@@ -157,6 +157,33 @@ def golden_rows(session: Session, snapshot: Snapshot, digest: str) -> Sample:
     return Sample(holds=bool(gone), only=not gone <= others)
 
 
+def have_own_values(session: Session, snapshot: Snapshot, columns: frozenset[str] | None, takes: str) -> bool:
+    """Whether the training rows that are to go have a value that no other has: a text for a step that takes strings, an extreme for one
+    that takes numbers. `columns`: those that the step may see, None for all. What cannot be read counts as their own.
+    """
+    import polars as pl
+
+    from leptonctl.learning.tables.identity import ROW_MARK
+
+    if "train" not in snapshot.sides:
+        return False
+    frame = _read(session, snapshot.result.artifacts["train.parquet"]) if snapshot.marks is not None else None
+    if frame is None or snapshot.marks is None or ROW_MARK not in frame.columns:
+        return True
+    is_gone = frame[ROW_MARK].is_in([*snapshot.marks])
+    for series in frame.drop(ROW_MARK).get_columns():
+        if (columns is not None and series.name not in columns) or series.dtype.is_numeric() != (takes == "number"):
+            continue
+        gone, others = series.filter(is_gone), series.filter(~is_gone)
+        if takes == "number":
+            others, kept = others.drop_nans().drop_nulls(), gone.drop_nans().drop_nulls()
+            if len(kept) and (not len(others) or kept.min() < others.min() or kept.max() > others.max()):  # type: ignore[operator]
+                return True
+        elif not {*gone.cast(pl.String, strict=False).to_list()} <= {*others.cast(pl.String, strict=False).to_list()}:
+            return True
+    return False
+
+
 def _golden_cells(session: Session, digest: str) -> dict[str, list[Json]] | None:
     """The cells of golden rows by feature, None when they cannot be read."""
     try:

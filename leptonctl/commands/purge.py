@@ -41,6 +41,8 @@ def purge(
     """The object of `purge --json`. `version`: a dataset version, all of whose rows go; `row`: the id of one row, of one dataset or all."""
     if (version is None) == (row is None):
         raise fail("usage", "Say what is to go", "name a dataset version, or one row with --id", hint="leptonctl purge --help")
+    # what a backup has brought back goes again
+    session.store = replace(session.store, with_purged=True)
     graph = read_graph(session)
     subject = _of_version(session, graph, version) if version else _of_row(session, graph, str(row), dataset)
     found = holdings(session, graph, subject.snapshots)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from leptonctl.commands.folder import refuse_copy
 from leptonctl.commands.recover import recover
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
@@ -25,6 +26,7 @@ def readmit(session: Session, target: str, reason: str, withdrawal: str | None =
     """
     require_reason(reason, f'leptonctl readmit {target} --reason "…"')
     name, model, version = _parts(target)
+    refuse_copy(session, session.pointers.read(), [name])
     recover(session)
     state = session.pointers.read()
     if state is None or name not in state.environments:

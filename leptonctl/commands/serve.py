@@ -34,6 +34,7 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
     Failure: unknown-environment, nothing-applied, bad-url, bad-server-id, server-id-taken, port-in-use, cannot-listen.
     """
     from leptonctl.deploying import server
+    from leptonctl.deploying.obstacles import warnings
     from leptonctl.deploying.processes import default_id
     from leptonctl.deploying.serve import run
 
@@ -49,6 +50,8 @@ def serve(session: Session, environment: str, at: Address, *, say: Callable[[str
     launch = server.launch_of(site)
     host, port = at.host or launch.host, launch.port if at.port is None else at.port
     _check_port(replace(site, settings={**site.settings, "host": host, "port": port}))
+    for problem in warnings({**site.settings, "host": host, "port": port}):
+        say(f"warning[{problem.id}]: {problem.summary}: {problem.detail}\n  hint: {problem.hint}")
     # a free port is known only when it is taken, and is another one each time: the process tells two such servers apart
     server_id = at.id or f"{default_id(session.root)}-{port or f'p{os.getpid()}'}"
     _check_id(session, state, environment, server_id, say)

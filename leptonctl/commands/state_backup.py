@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from leptonctl.commands.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_look import moved_row
 from leptonctl.commands.who import author_of, owner_of
@@ -61,6 +62,7 @@ def restore(session: Session, file: Path, consent: Consent, *, reason: str = "")
     before, damage = stored_or_damage(session)
     if before is not None and before.lineage != wanted.lineage:
         raise other_lineage(session, before, f"{file} is a state of lineage {wanted.lineage}")
+    refuse_copy(session, before or wanted)
     refuse_living(session, before)
     part = LineageStore(objects=session.objects, lineage=wanted.lineage)
     seen = survey(session.objects, wanted.lineage)

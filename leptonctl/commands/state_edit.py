@@ -1,5 +1,6 @@
 """`state forget` and `state rename`: drop one pointer, or carry state and store to the project's new name."""
 
+from leptonctl.commands.folder import refuse_copy
 from leptonctl.commands.session import Session
 from leptonctl.commands.state_backup import Consent, refuse_living
 from leptonctl.commands.who import author_of, owner_of
@@ -21,6 +22,7 @@ def forget(session: Session, address: str, consent: Consent) -> dict[str, Json]:
     destroyed = {document("environment", name): name for name, record in (state.environments if state else {}).items() if record.destroyed}
     known = {*(state.current if state else {}), *destroyed}
     scope = full(address, known, session.address_kinds)
+    refuse_copy(session, state)
     if state is None or scope not in known:
         hint = did_you_mean(scope, known) or "leptonctl state list"
         raise fail("unknown-address", "No such address", f"{address} is not in the state", hint=hint)
@@ -52,6 +54,7 @@ def rename(session: Session, name: str, consent: Consent) -> dict[str, Json]:
         detail = f"{session.pointers.states.describe()} does not exist"
         raise fail("nothing-applied", "Nothing has been applied yet", detail, hint="`leptonctl apply` begins under the new name")
     state = stored[0]
+    refuse_copy(session, state)
     if name != session.project.name:
         detail = f"leptonctl.yaml says `name: {session.project.name}`, not {name}"
         hint = f"write `name: {name}` into leptonctl.yaml first, then run this again"

@@ -15,13 +15,14 @@ from leptonctl.core.codec import BadRecord
 from leptonctl.core.deployment import Deployment, Head
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_state
-from leptonctl.core.result import Result
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import HistoryRecord, LineageName, OwnerRecord, Pointer, State, StoreIdentity
 from leptonctl.core.values import Json
 from leptonctl.kinds.project import KEEP_DEPLOYMENTS, STATE, STORE
 from leptonctl.spi.storage import StateCorrupt, StateStore, StorageError
 from leptonctl.storage.audit import ARTIFACT, Audit, Damage, Progress, audit
 from leptonctl.storage.open import open_state, open_store
+from leptonctl.storage.standing import read_standing, refuse_other_store
 from leptonctl.storage.store import Store
 
 BACKUP = "restore it from a backup"
@@ -46,9 +47,11 @@ class Problem(Frozen):
 
 
 def verify_store(session: Session, say: Callable[[Progress], None] = lambda _progress: None) -> dict[str, Json]:
-    """The object of `verify --store --json`."""
+    """The object of `verify --store --json`. Failure `wrong-store` where nothing is of this state's project, as when it is not mounted."""
     store, states, kept = _open(session)
     state, problems = _read_state(states)
+    if state is not None and not store.objects.list(layout.project(state.lineage)):
+        refuse_other_store(read_standing(store.objects, None), state, store.objects.describe())
     found = audit(store.objects, say)
     problems += Examination(audit=found, state=state, kept=kept).problems()
     return {
@@ -105,6 +108,8 @@ class Examination:
         for problem in (*self._marks(), *self._built(), *self._history(), *self._deployments()):
             if problem.path not in damaged and not self._purged(problem.path):
                 found.setdefault(problem.path, problem)
+        for problem in self._returned():
+            found.setdefault(problem.path, problem)
         return list(found.values())
 
     def _purged(self, path: str) -> bool:
@@ -174,6 +179,16 @@ class Examination:
 
     def _missing(self, path: str, kind: str, detail: str, mend: str = BACKUP) -> Problem:
         return Problem(path=path, kind=kind, damage="missing", detail=detail, addresses=self._affected(path), mend=mend)
+
+    def _returned(self) -> Iterator[Problem]:
+        """What was purged and is there again, as after a backup was put back. Nothing reads it."""
+        for digest in sorted(self.audit.artifacts):
+            tombstone, path = self.audit.records.get(layout.tombstone(digest)), layout.artifact(digest)
+            if isinstance(tombstone, Tombstone):
+                detail = f"it was purged on {tombstone.at} by {tombstone.by or 'somebody'} ({tombstone.subject}), and its bytes are back"
+                yield Problem(
+                    path=path, kind=ARTIFACT, damage="purged", detail=detail, addresses=self._affected(path), mend="leptonctl gc --yes"
+                )
 
     def _marks(self) -> Iterator[Problem]:
         """The identity of the store, and the owner and the name of each lineage."""

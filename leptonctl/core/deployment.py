@@ -70,7 +70,8 @@ class Deployment(Record, tag_field="format_version", tag="1"):
 class Head(Record, tag_field="format_version", tag="1"):
     """The fence and the pointer of an environment in one object. Numbers of 0 mean none.
 
-    `nonce` is random, so that no two heads have equal bytes. `staged` is the deployment that servers should load.
+    `nonce` is random, so that no two heads have equal bytes. `staged` is the deployment that servers should load. `lineage` and
+    `environment` say whose head it is; "" in older records.
     """
 
     epoch: Epoch
@@ -79,6 +80,12 @@ class Head(Record, tag_field="format_version", tag="1"):
     serial: int = 0
     staged: int = 0
     holder: str = ""
+    lineage: str = ""
+    environment: str = ""
+
+    def is_of(self, lineage: str, environment: str) -> bool:
+        """Whether it is the head of this environment, as far as it says."""
+        return (self.lineage or lineage, self.environment or environment) == (lineage, environment)
 
 
 class ServedModel(Record):

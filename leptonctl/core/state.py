@@ -354,14 +354,19 @@ class Condemned(Record, tag_field="format_version", tag="1"):
 
 
 class KeyMark(Record, tag_field="format_version", tag="1"):
-    """The mark of the key with a key id: it tells that key from any other without revealing it."""
+    """The mark of the key with a key id: it tells that key from any other without revealing it. `key_id`: "" in older records."""
 
     mark: str
+    key_id: str = ""
 
 
 class Recipe(Record, tag_field="format_version", tag="1"):
-    """What was declared at an address when it was built, stored under the digest that its pointer holds as `declaration`."""
+    """What was declared at an address when it was built, stored under the digest that its pointer holds as `declaration`.
+
+    It says that digest itself, so that one recipe is never read in place of another; "" in older records.
+    """
 
     address: str
     recipe: Mapping[str, Json]
     notes: Mapping[str, Json] = {}
+    declaration: str = ""

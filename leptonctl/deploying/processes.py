@@ -176,16 +176,31 @@ def last_line(root: Path, environment: str) -> str:
 def is_for(root: Path, pid: int) -> bool | None:
     """Whether a server process was started for this folder: for its path, or for one that no longer exists since the folder moved.
 
-    None when that is unknown: for another program, or one that we may not inspect.
+    None when that is unknown: for another program, or one that we may not inspect. Where its log lies tells best: the system follows
+    a folder that was moved, even if another one has its old path by now.
     """
     arguments = arguments_of(pid)
     if arguments is None or "--project" not in arguments[:-1]:
         return None
+    written = log_folder(pid)
+    if written is not None:
+        return written.samefile(root)
     folder = Path(arguments[arguments.index("--project") + 1])
     try:
         return folder.samefile(root)
     except OSError:
         return not folder.exists()
+
+
+def log_folder(pid: int) -> Path | None:
+    """The project's folder, as it is called now, in which a server process writes its log; None when that is unknown."""
+    with suppress(OSError):
+        log = Path(f"/proc/{pid}/fd/1").readlink()
+        # FOLDER/.leptonctl/servers/ENVIRONMENT/server.log
+        folder = log.parent.parent.parent.parent
+        if log == log_file(folder, log.parent.name) and log.samefile(f"/proc/{pid}/fd/1"):
+            return folder
+    return None
 
 
 def _spawn(launch: Launch, log: Path) -> Detached:

@@ -197,9 +197,11 @@ def _unfit(site: Site, launch: Launch, running: ServerRecord, deployment: Deploy
 
 
 def _is_sound(site: Site, digest: str) -> bool:
-    """Whether the store has a file, undamaged."""
+    """Whether the store has a file, undamaged and not purged."""
     stored = site.objects.get(layout.artifact(digest))
-    return stored is not None and hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
+    if stored is None or site.objects.present([layout.tombstone(digest)]):
+        return False
+    return hashlib.sha256(stored[0]).hexdigest() == layout.bare(digest)
 
 
 def _ended(site: Site) -> ProviderError:

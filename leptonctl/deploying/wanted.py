@@ -130,7 +130,7 @@ def completed(state: State, name: str, served: ServedModels) -> State:
     environments = {other: record for other, record in state.environments.items() if other != name}
     if pending.environment is not None:
         environments[name] = with_served(pending.environment, served)
-    sealed = {**pending.seals, **state.sealed}
+    sealed = {**state.sealed, **pending.seals}
     destroyed = pending.environment is None or pending.environment.destroyed
     gone = {a: None for a in state.held if pending.pointers.get(a, "") is None or (destroyed and covers(document("environment", name), a))}
     held = state.holding({**gone, **pending.holds})

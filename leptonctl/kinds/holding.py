@@ -175,7 +175,9 @@ def _withdrawn(change: Change, withdrawal: Withdrawal) -> Hold:
     return Hold(
         kind="withdrawn",
         reason=f"{change.after_version} was withdrawn{as_} by {how} of {place.name} on {_when(withdrawal.at)}{_by(withdrawal.by)}{why}",
-        hint=readmit_command(place.name, withdrawal.model, change.after_version or withdrawal.version),
+        hint=readmit_command(
+            place.name, (place.member or "") if change.after_version else withdrawal.model, change.after_version or withdrawal.version
+        ),
     )
 
 

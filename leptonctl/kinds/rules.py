@@ -1,7 +1,7 @@
 """What may not be planned: edits of sealed recipes, unpinned data in a protected environment, a step back to an older commit. Pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from leptonctl.core.change import Because, Change, Keep
 from leptonctl.core.diagnostic import Diagnostic, error
@@ -20,9 +20,16 @@ def edited_seals(nodes: Mapping[str, Node], state: State) -> dict[str, str]:
     return {a: seal.declaration for a, seal in state.sealed.items() if a in nodes and nodes[a].digest != seal.digest}
 
 
-def sealed(nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe]) -> Iterator[Diagnostic]:
-    """A version that a protected environment has bound keeps its recipe. `recipes`: those of the edited seals, by declaration."""
+def sealed(
+    nodes: Mapping[str, Node], state: State, recipes: Mapping[str, Recipe], purged: Collection[str] = frozenset()
+) -> Iterator[Diagnostic]:
+    """A version that a protected environment has bound keeps its recipe. `recipes`: those of the edited seals, by declaration.
+
+    `purged`: versions of whose results some were purged. Their seal is broken, since their rows must go (protocols 16).
+    """
     for place, declaration in edited_seals(nodes, state).items():
+        if place in purged:
+            continue
         node, recipe = nodes[place], recipes.get(declaration)
         edits = list(becauses(recipe, node)) if recipe else []
         keep = keep_lines(edits)

@@ -5,7 +5,7 @@ Reads only, and never fails a command: without git, without a repository or afte
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import subprocess
 
 TIMEOUT_S = 10.0
+SHA256_DIGITS = 64
+FILTERS = ("filter", "ident", "working-tree-encoding")
+"""Attributes by which a file in the folder has other bytes than the commit."""
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 # Git runs hooks with these set to the hook's own repository
 REPOSITORY_VARIABLES = frozenset({
@@ -31,19 +34,24 @@ class Commit(Frozen):
 
 
 def head(root: Path, files: Iterable[str] = ()) -> Commit | None:
-    """The commit checked out at `root`; `files` are paths relative to it. A file that Git does not track counts as dirty."""
+    """The commit checked out at `root`; `files` are paths relative to it. A file that Git does not track counts as dirty.
+
+    The bytes are compared with those of the commit: the index may be told to overlook edits (`git update-index --assume-unchanged`).
+    """
     hash_ = _lines(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", end="\n")
     if not hash_:
         return None
     paths = tuple(files)
     if not paths:
         return Commit(hash=hash_[0])
-    tracked = _lines(root, "ls-files", "-z", "--cached", "--", ".")
-    changed = _lines(root, "diff", "--name-only", "--relative", "--no-renames", "--no-ext-diff", "-z", "HEAD", "--", ".")
-    if tracked is None or changed is None:
+    listed = _lines(root, "ls-tree", "-r", "-z", hash_[0], "--", ".")
+    if listed is None:
         return Commit(hash=hash_[0], dirty=paths)
-    clean = set(tracked) - set(changed)
-    return Commit(hash=hash_[0], dirty=tuple(file for file in paths if os.path.normpath(file) not in clean))
+    entries = (line.partition("\t") for line in listed)
+    blobs = {path: described.split()[2] for described, _, path in entries}
+    differing = [file for file in paths if not _is_blob(root, file, blobs)]
+    filtered = _clean_by_filter(root, differing) if differing else frozenset()
+    return Commit(hash=hash_[0], dirty=tuple(file for file in differing if file not in filtered))
 
 
 def contains(root: Path, ancestor: str, descendant: str) -> bool | None:
@@ -57,6 +65,44 @@ def contains(root: Path, ancestor: str, descendant: str) -> bool | None:
         return True
     # in a shallow clone "not found" proves nothing: the commits between the two may be cut off
     return None if _lines(root, "rev-parse", "--is-shallow-repository", end="\n") != ["false"] else False
+
+
+def _is_blob(root: Path, file: str, blobs: Mapping[str, str]) -> bool:
+    """Whether a file has the bytes that are committed under its path, but for line ends, which Git may write as the system's.
+
+    A link is followed: what it leads to has to be committed.
+    """
+    import hashlib
+
+    place = os.path.relpath(os.path.realpath(root / file), os.path.realpath(root))
+    blob = blobs.get(place)
+    if blob is None:
+        return False
+    try:
+        data = (root / file).read_bytes()
+    except OSError:
+        return False
+    name = "sha256" if len(blob) == SHA256_DIGITS else "sha1"
+    forms = dict.fromkeys((data, data.replace(b"\r\n", b"\n")))
+    return any(hashlib.new(name, b"blob %d\0%s" % (len(form), form), usedforsecurity=False).hexdigest() == blob for form in forms)
+
+
+def _clean_by_filter(root: Path, files: Sequence[str]) -> frozenset[str]:
+    """Of files whose bytes differ, those that Git calls clean and, by `.gitattributes`, writes otherwise than they are committed."""
+    answer = _lines(root, "check-attr", "-z", *FILTERS, "--", *files)
+    if answer is None:
+        return frozenset()
+    fields = [*zip(answer[::3], answer[1::3], answer[2::3], strict=False)]
+    filtered = sorted({path for path, _, value in fields if value not in ("unspecified", "unset")})
+    if not filtered:
+        return frozenset()
+    # "H": tracked, and not told to be overlooked
+    flags = _lines(root, "ls-files", "-z", "-v", "--", *filtered)
+    changed = _lines(root, "diff", "--name-only", "--relative", "--no-renames", "--no-ext-diff", "-z", "HEAD", "--", *filtered)
+    if flags is None or changed is None:
+        return frozenset()
+    watched = {line[2:] for line in flags if line.startswith("H ")} - {*changed}
+    return frozenset(file for file in filtered if os.path.normpath(file) in watched)
 
 
 def is_unreadable(root: Path) -> bool:
@@ -79,6 +125,8 @@ def _git(root: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes] | N
 
     environment = {name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES}
     environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "GIT_NO_LAZY_FETCH": "1"}
+    # what `git replace` shows in place of a commit is on this machine alone
+    environment |= {"GIT_NO_REPLACE_OBJECTS": "1"}
     # a repository's own settings may name a program to run, which a query must not run
     command = ("git", "-C", str(root), "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *arguments)
     try:

@@ -191,6 +191,9 @@ def _artifact(file: str, digest: str | None, fetch: Fetch) -> bytes:
     if data is None:
         msg = f"{file} ({digest}) is not in the store"
         raise BadModel(msg)
+    if fetch(layout.tombstone(digest)) is not None:
+        msg = f"{file} ({digest}) was purged, and its bytes came back from a backup; `leptonctl gc` removes them"
+        raise BadModel(msg)
     if sha256(data).hexdigest() != layout.bare(digest):
         msg = f"{file} in the store does not have the digest {digest}"
         raise BadModel(msg)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from leptonctl.serving.deployment import ReadSecret
 
 FOLLOWING, REPORTING = "the store cannot be followed", "the record of this server cannot be written"
+OVER = {FOLLOWING: "the store can be followed again", REPORTING: "the record of this server is written again"}
 
 
 class Objects(Protocol):
@@ -147,6 +148,8 @@ class Follower:
     def _accept_head(self, head: Head) -> None:
         """Follow a head: drop deployments that it no longer names. A rewritten head asks for another attempt at those that failed."""
         standing = self._standing
+        if standing.trouble:
+            self._log(OVER[FOLLOWING])
         if head.nonce != standing.head.nonce:
             self._attempts.clear()
         relevant = (head.deployment, head.staged)
@@ -294,6 +297,8 @@ class Follower:
             trouble = f"{purpose}: {type(problem).__name__}: {problem}"
         if trouble and trouble != self._troubles[purpose]:
             self._log(trouble)
+        if self._troubles[purpose] and not trouble:
+            self._log(OVER[purpose])
         self._troubles[purpose] = trouble
 
 

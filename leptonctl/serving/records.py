@@ -39,7 +39,11 @@ class Records(Frozen):
 
     def head(self) -> Head | None:
         """The head, or None. Raises Refused."""
-        return self._read(self.head_path, Head)
+        head = self._read(self.head_path, Head)
+        if head is not None and not head.is_of(self.lineage, self.environment):
+            msg = f"{self.head_path} is the head of environment {head.environment} of lineage {head.lineage}"
+            raise Refused(msg)
+        return head
 
     def deployment(self, number: int) -> Deployment:
         """The record of a deployment of this environment. Raises Refused."""

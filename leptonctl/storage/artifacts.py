@@ -13,6 +13,11 @@ from leptonctl.spi.storage import Objects
 from leptonctl.storage.condemned import spare
 from leptonctl.storage.records import read_record
 
+PURGED_HINT = (
+    "remove the rows from the source file and its `digest:` if it has one, then `leptonctl pin` and `leptonctl apply --yes`;"
+    " or declare a new version"
+)
+
 
 class StoredArtifact(Frozen):
     """An artifact in a listing. `modified` is in seconds since 1970."""
@@ -26,10 +31,12 @@ class ArtifactStore(Frozen):
     """Artifacts on one back end. Digests are `sha256:<hex>` or the bare hex.
 
     `suspects`: artifacts that count as present only while their bytes match. All others are checked when they are read.
+    What was purged is absent, also when a backup has brought its bytes back; for a store `with_purged` it is there, so that it can go.
     """
 
     objects: Objects
     suspects: frozenset[str] = frozenset()
+    with_purged: bool = False
 
     def put_artifact(self, data: bytes) -> str:
         """Store bytes durably under their digest and return it. An artifact that exists is written again only if it is damaged."""
@@ -52,7 +59,7 @@ class ArtifactStore(Frozen):
     def get_artifact(self, digest: str) -> bytes:
         """The bytes, checked against the digest. Raises KeyError when absent, ValueError when they do not match."""
         stored = self.objects.get(layout.artifact(digest))
-        if stored is None:
+        if stored is None or self._is_purged(digest):
             raise KeyError(digest)
         if hashlib.sha256(stored[0]).hexdigest() != layout.bare(digest):
             raise self._damaged(digest)
@@ -68,14 +75,14 @@ class ArtifactStore(Frozen):
     def read_artifact(self, digest: str) -> Iterator[bytes]:
         """The bytes in chunks. Raises KeyError when absent, ValueError after the last chunk when they do not match the digest."""
         chunks = self.objects.read(layout.artifact(digest))
-        if chunks is None:
+        if chunks is None or self._is_purged(digest):
             raise KeyError(digest)
         return _checked(chunks, digest, str(self._damaged(digest)))
 
     def present(self, digests: Iterable[str]) -> set[str]:
-        """Those of the artifacts that exist; of the suspects, those that are not damaged."""
-        paths = {layout.artifact(digest): digest for digest in digests}
-        found = {paths[path] for path in self.objects.present(paths)}
+        """Those of the artifacts that exist and were not purged; of the suspects, those that are not damaged."""
+        buried = set() if self.with_purged else self.tombstones()
+        found = {digest for digest in self._stored(digests) if layout.bare(digest) not in buried}
         return found - {digest for digest in found & self.suspects if not self.is_sound(digest)} if self.suspects else found
 
     def is_sound(self, digest: str) -> bool:
@@ -86,7 +93,7 @@ class ArtifactStore(Frozen):
         return chunks is not None and state.hexdigest() == layout.bare(digest)
 
     def artifacts(self) -> Iterator[StoredArtifact]:
-        """All artifacts, in no order. Other files are skipped."""
+        """All artifacts, in no order, those that were purged too. Other files are skipped."""
         for entry in self.objects.entries(layout.ARTIFACTS):
             digest = layout.artifact_digest(entry.path)
             if digest is not None:
@@ -111,7 +118,7 @@ class ArtifactStore(Frozen):
                 self.objects.put(path, records[path])  # the earlier one may not refuse the bytes
         for digest in found:
             self.objects.delete(layout.artifact(digest))
-        if left := self.present(found):
+        if left := self._stored(found):
             detail = f"still in {self.objects.describe()} after they were deleted: {', '.join(sorted(left))}"
             hint = "check that the store may be written and keeps no older versions, and run the same command again"
             raise fail("purge-incomplete", "Artifacts could not be removed", detail, hint=hint)
@@ -121,7 +128,24 @@ class ArtifactStore(Frozen):
         paths = {layout.tombstone(digest): digest for digest in digests}
         return {paths[path]: read_record(data, path, Tombstone) for path, data in self.objects.get_many(paths).items()}
 
+    def tombstones(self) -> set[str]:
+        """The bare digests of everything that was purged."""
+        return {path.rpartition("/")[2] for path in self.objects.list(layout.TOMBSTONES)}
+
+    def purge_again(self, digests: Iterable[str]) -> None:
+        """Remove the bytes of artifacts that were purged before and came back; their tombstones stay as they are."""
+        for digest in digests:
+            self.objects.delete(layout.artifact(digest))
+
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _stored(self, digests: Iterable[str]) -> set[str]:
+        """Those of the artifacts whose bytes are there, purged or not."""
+        paths = {layout.artifact(digest): digest for digest in digests}
+        return {paths[path] for path in self.objects.present(paths)}
+
+    def _is_purged(self, digest: str) -> bool:
+        return not self.with_purged and bool(self.objects.present([layout.tombstone(digest)]))
 
     def _refuse_buried(self, digests: Iterable[str]) -> list[str]:
         """Those that were purged and may be stored again. Raises ProviderError (purged) when one may not."""
@@ -132,7 +156,7 @@ class ArtifactStore(Frozen):
             raise ProviderError(
                 "These bytes were purged",
                 detail=f"They hold what was purged on {tombstone.at} by {tombstone.by}: {tombstone.subject}.",
-                hint="remove the rows from the source file, then run `leptonctl pin` or declare a new version",
+                hint=PURGED_HINT,
                 id="purged",
             )
         return [*buried]

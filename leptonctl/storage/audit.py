@@ -22,7 +22,7 @@ from leptonctl.core.packed import decode_roots
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Condemned, HistoryRecord, KeyMark, LineageName, OwnerRecord, Recipe, Reference, State, StoreIdentity
 from leptonctl.spi.storage import ObjectInfo, Objects
-from leptonctl.storage.records import BadRecordAt, read_record
+from leptonctl.storage.records import MISNAMED, BadRecordAt, read_record
 
 READERS = 4
 BATCH = 500
@@ -62,8 +62,8 @@ _HEX, _NAME = "[0-9a-f]{64}", "[^/]+"
 KINDS = (
     _kind("identity", layout.IDENTITY, StoreIdentity),
     _kind("result", rf"{layout.RESULTS}/({_HEX})(?:\.[1-9][0-9]*)?", Result, lambda r, m: layout.bare(r.key) == m[1]),
-    _kind("recipe", rf"{layout.RECIPES}/{_HEX}", Recipe),
-    _kind("key mark", rf"{layout.KEYS}/{_NAME}", KeyMark),
+    _kind("recipe", rf"{layout.RECIPES}/({_HEX})", Recipe, lambda r, m: not r.declaration or layout.bare(r.declaration) == m[1]),
+    _kind("key mark", rf"{layout.KEYS}/({_NAME})", KeyMark, lambda r, m: not r.key_id or layout.key_mark(r.key_id) == m[0]),
     _kind("lineage name", rf"{layout.LINEAGES}/{_NAME}/({_NAME})", LineageName, lambda r, m: layout.segment(r.lineage) == m[1]),
     _kind("owner", rf"{layout.PROJECTS}/{_NAME}/owner", OwnerRecord),
     _kind("roots", rf"{layout.PROJECTS}/({_NAME})/roots", State, lambda r, m: layout.segment(r.lineage) == m[1]),
@@ -74,7 +74,9 @@ KINDS = (
         "history", rf"{layout.PROJECTS}/{_NAME}/history/[0-9]+/([0-9]{{8,}})-({_NAME})", HistoryRecord,
         lambda r, m: (r.serial, layout.segment(r.id)) == (int(m[1]), m[2]),
     ),
-    _kind("head", rf"{layout.PROJECTS}/{_NAME}/deployments/{_NAME}/head", Head),
+    _kind("head", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/head", Head,
+        lambda r, m: r.is_of(layout.word(m[1]), layout.word(m[2])),
+    ),
     _kind(
         "deployment", rf"{layout.PROJECTS}/({_NAME})/deployments/({_NAME})/([0-9]{{8,}})", Deployment,
         lambda r, m: (layout.segment(r.lineage), layout.segment(r.environment), r.deployment) == (m[1], m[2], int(m[3])),
@@ -166,7 +168,7 @@ def _read_records(objects: Objects, by_path: dict[str, tuple[Kind, re.Match[str]
             if kind.names(record, match):
                 records[path] = record
             else:
-                damaged.append(Damage(path=path, kind=kind.word, reason="it is the record of something else, under this name"))
+                damaged.append(Damage(path=path, kind=kind.word, reason=MISNAMED))
     return records, damaged
 
 

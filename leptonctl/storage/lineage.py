@@ -12,7 +12,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots, encode_roots
 from leptonctl.core.state import HistoryRecord, Mark, OwnerRecord, State
 from leptonctl.spi.storage import Objects
-from leptonctl.storage.records import BadRecordAt, read_record
+from leptonctl.storage.records import BadRecordAt, read_record, require_name
 
 R = TypeVar("R")
 
@@ -123,9 +123,11 @@ class LineageStore(Frozen):
         if path not in chunk:
             return Hole(mark=mark, path=path)
         try:
-            return read_record(chunk[path], path, HistoryRecord)
+            record = read_record(chunk[path], path, HistoryRecord)
+            require_name(path, is_its_own=(record.serial, record.id) == (mark.serial, mark.id))
         except BadRecordAt as failure:
             return Hole(mark=mark, path=path, reason=f"cannot be read: {failure.reason}")
+        return record
 
     def _older(self, mark: Mark, visited: set[tuple[int, str]]) -> Mark | None:
         """The newest record in the store before the unreadable one at `mark`."""
@@ -146,7 +148,12 @@ class LineageStore(Frozen):
 
     def deployment(self, environment: str, number: int) -> Deployment | None:
         """The record of one deployment."""
-        return self._read(layout.deployment(self.lineage, environment, number), Deployment)
+        path = layout.deployment(self.lineage, environment, number)
+        record = self._read(path, Deployment)
+        if record is not None:
+            its_own = (record.lineage, record.environment, record.deployment) == (self.lineage, environment, number)
+            require_name(path, is_its_own=its_own)
+        return record
 
     def intact_deployment(self, environment: str, number: int) -> Deployment | None:
         """As `deployment`; None also for a record that is damaged, where one that is lost can be done without."""
@@ -169,7 +176,7 @@ class LineageStore(Frozen):
         """The head of an environment; None before its first switch."""
         path = layout.head(self.lineage, environment)
         stored = self.objects.get(path)
-        return None if stored is None else HeadAt(head=read_record(stored[0], path, Head), etag=stored[1])
+        return None if stored is None else HeadAt(head=self._head(environment, stored[0], path), etag=stored[1])
 
     def heads(self, environments: Iterable[str]) -> dict[str, Head]:
         """The heads of many environments. Missing and damaged ones are left out: a switch reads its head alone, and reports damage."""
@@ -177,16 +184,24 @@ class LineageStore(Frozen):
         heads: dict[str, Head] = {}
         for path, data in self.objects.get_many(paths).items():
             with suppress(BadRecordAt):
-                heads[paths[path]] = read_record(data, path, Head)
+                heads[paths[path]] = self._head(paths[path], data, path)
         return heads
 
     def move_head(
         self, environment: str, before: HeadAt | None, *, epoch: Epoch, holder: str, deployment: int, serial: int, staged: int
     ) -> HeadAt | None:
         """Replace the head that was read as `before` (None: it did not exist) by one with a fresh nonce; None when it moved since."""
-        after = Head(epoch=epoch, nonce=os.urandom(8).hex(), holder=holder, deployment=deployment, serial=serial, staged=staged)
+        after = Head(
+            epoch=epoch, nonce=os.urandom(8).hex(), holder=holder, deployment=deployment, serial=serial, staged=staged,
+            lineage=self.lineage, environment=environment,
+        )  # fmt: skip
         etag = self.objects.replace(layout.head(self.lineage, environment), encode(after), before.etag if before else None)
         return None if etag is None else HeadAt(head=after, etag=etag)
+
+    def _head(self, environment: str, data: bytes, path: str) -> Head:
+        head = read_record(data, path, Head)
+        require_name(path, is_its_own=head.is_of(self.lineage, environment))
+        return head
 
     # --- servers ---------------------------------------------------------------------------------------------------
 

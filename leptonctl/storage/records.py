@@ -7,6 +7,7 @@ from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import Diagnostic, Failure, error
 
 R = TypeVar("R")
+MISNAMED = "it is the record of something else, under this name"
 REBUILD = ", or remove it and run `leptonctl apply --yes` to build its result again"
 
 
@@ -24,6 +25,12 @@ def read_record(data: bytes, path: str, kind: type[R]) -> R:
         return decode(data, kind)
     except BadRecord as problem:
         raise BadRecordAt(path, problem) from problem
+
+
+def require_name(path: str, *, is_its_own: bool) -> None:
+    """Raises BadRecordAt for a record that says it is another one than its path does: files were swapped or copied."""
+    if not is_its_own:
+        raise BadRecordAt(path, BadRecord(MISNAMED))
 
 
 def _damaged(path: str, problem: BadRecord) -> Diagnostic:

@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, convert, encode, plain
 from leptonctl.core.diagnostic import fail
-from leptonctl.core.frozen import Frozen, field
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import KeyMark, Owner, Recipe
 from leptonctl.spi.storage import Lease
 from leptonctl.storage.artifacts import ArtifactStore
-from leptonctl.storage.records import BadRecordAt, read_record
+from leptonctl.storage.records import BadRecordAt, read_record, require_name
 
 LEASE_S = 60.0
 BATCH = 1000
@@ -143,7 +143,8 @@ class Store(ArtifactStore):
 
     def put_recipes(self, recipes: Mapping[str, Recipe]) -> None:
         """Keep recipes under the digests by which pointers name them. The first record of a digest stays."""
-        self.objects.create_many({layout.recipe(declaration): encode(recipe) for declaration, recipe in recipes.items()})
+        records = {declaration: replace(recipe, declaration=declaration) for declaration, recipe in recipes.items()}
+        self.objects.create_many({layout.recipe(declaration): encode(recipe) for declaration, recipe in records.items()})
 
     def recipes(self, declarations: Iterable[str]) -> dict[str, Recipe]:
         """The recipes of many declarations; those missing from the store are left out. Raises BadRecordAt."""
@@ -160,7 +161,7 @@ class Store(ArtifactStore):
         damaged: list[BadRecordAt] = []
         for path, data in self.objects.get_many(paths).items():
             try:
-                recipes[paths[path]] = read_record(data, path, Recipe)
+                recipes[paths[path]] = _recipe(data, path)
             except BadRecordAt as failure:
                 damaged.append(failure)
         return RecipeLookup(recipes=recipes, damaged=tuple(damaged))
@@ -171,24 +172,24 @@ class Store(ArtifactStore):
         for start in range(0, len(paths), BATCH):
             for path, data in self.objects.get_many(paths[start : start + BATCH]).items():
                 with suppress(BadRecordAt):
-                    yield read_record(data, path, Recipe)
+                    yield _recipe(data, path)
 
     # --- marks and leases ------------------------------------------------------------------------------------------
 
     def check_key(self, key_id: str, mark: str) -> bool:
         """Whether `mark` is the one recorded for this key id. The first mark of a key id is recorded."""
         path = layout.key_mark(key_id)
-        if self.objects.create(path, encode(KeyMark(mark=mark))):
+        if self.objects.create(path, encode(KeyMark(mark=mark, key_id=key_id))):
             return True
         stored = self.objects.get(path)
         if stored is None:
             raise _occupied(path)
-        return read_record(stored[0], path, KeyMark).mark == mark
+        return _key_mark(stored[0], path, key_id) == mark
 
     def is_key(self, key_id: str, mark: str) -> bool:
         """As `check_key`, but records nothing: a key id without a mark fits every key."""
         stored = self.objects.get(layout.key_mark(key_id))
-        return stored is None or read_record(stored[0], layout.key_mark(key_id), KeyMark).mark == mark
+        return stored is None or _key_mark(stored[0], layout.key_mark(key_id), key_id) == mark
 
     def step_lease(self, key: str, owner: Owner, ttl_s: float = LEASE_S) -> Lease | None:
         """Take the lease of a step key; None when another process is building it. It saves double work and is renewed by `StepLeases`."""
@@ -233,6 +234,18 @@ def _stored(data: bytes, path: str) -> StoredResult:
     if name is None or layout.bare(result.key) != layout.bare(name[0]):
         raise BadRecordAt(path, BadRecord(f"it is the record of {result.key}"))
     return StoredResult(result=result, number=name[1])
+
+
+def _recipe(data: bytes, path: str) -> Recipe:
+    recipe = read_record(data, path, Recipe)
+    require_name(path, is_its_own=not recipe.declaration or layout.recipe(recipe.declaration) == path)
+    return recipe
+
+
+def _key_mark(data: bytes, path: str, key_id: str) -> str:
+    record = read_record(data, path, KeyMark)
+    require_name(path, is_its_own=record.key_id in ("", key_id))
+    return record.mark
 
 
 def _in_force(records: list[StoredResult], present: set[str]) -> Result | None:

@@ -51,7 +51,10 @@ def _serving(obj: Mapping[str, Any]) -> list[str]:
         return []
     back = " or ".join(f"`leptonctl rollback {name}`" for name in sorted({place.split("/")[1] for place in bound}))
     memory = "A server that runs answers from memory and could not load it again: do not restart it."
-    out = f"Remove the rows from the file and apply; or go back with {back}, if the version before holds none of them."
+    out = (
+        "Remove the rows from the file; where it is pinned, remove its `digest:` and run `leptonctl pin`; commit where that is required;"
+        f" run `leptonctl apply --yes`. Or go back with {back}, if the version before holds none of them."
+    )
     return [f"Bound to what was removed: {', '.join(map(printable, bound))}. {memory}\n{out}"]
 
 

@@ -115,6 +115,8 @@ def gc_preview(obj: Mapping[str, Any], *, color: bool) -> str:
     head = ["built for", "by project", "artifacts", "size"]
     later = obj["artifacts"] - obj["now"]
     lines = [f"{obj['artifacts']} artifacts ({size_text(obj['bytes'])}) are not needed; {obj['kept']} stay."]
+    if purged := obj.get("purged"):
+        lines.append(f"{purged} were purged and came back, as from a backup: `gc --yes` removes them at once, whatever names them.")
     if obj["now"]:
         lines.append(f"`gc --yes` deletes {obj['now']} ({size_text(obj['now_bytes'])}) at once.")
     if later:
@@ -129,13 +131,15 @@ def gc_text(obj: Mapping[str, Any], *, color: bool) -> str:
     if "lineage" in obj:
         return style.green(f"Lineage {printable(obj['lineage'])} has ended.") if obj["done"] else "Nothing was deleted."
     lines = []
+    if obj.get("purged") and (obj["done"] or obj["freed"] or obj["condemned"]):
+        lines.append(style.green(f"Removed {obj['purged']} purged artifacts that had come back."))
     if obj["freed"]:
         lines.append(style.green(f"Freed {size_text(obj['freed_bytes'])}: {obj['freed']} artifacts deleted, their records stay."))
     if obj["condemned"]:
         lines.append(f"{obj['condemned']} artifacts are condemned: a gc a day from now frees those that nobody has referred to by then.")
     if lines:
         return "\n".join(lines)
-    if obj["artifacts"]:
+    if obj["artifacts"] or obj.get("purged"):
         return "Nothing was deleted."
     return "\n".join([f"Nothing to free: all {obj['kept']} artifacts are needed or too young.", *_stays(obj, style)])
 

@@ -12,7 +12,9 @@ def render_text(report: Mapping[str, Any], *, color: bool = False, verbose: bool
     problems = report["problems"]
     size = size_text(report["bytes"])
     counts = f"{report['artifacts']} artifacts ({size}) and {report['records']} records of {printable(report['store'])}"
-    if report["ok"]:
+    if report["ok"] and not report["artifacts"] and not report["records"]:
+        lines = [style.yellow(f"{printable(report['store'])} is empty, or not a store of leptonctl: is it mounted? Nothing was checked.")]
+    elif report["ok"]:
         lines = [style.green(f"✓ {counts} are as they were written")]
     else:
         many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -45,6 +45,14 @@ def test_a_copy_touches_nothing_of_the_original(root: Path) -> None:
     text = (copy / "environment-dev.yaml").read_text(encoding="utf-8")
     for command in (["destroy", "--yes"], ["destroy", "dev", "--yes"], ["rollback", "dev", "--yes"], ["serve", "dev"]):
         assert refused(copy, *command)["id"] == "copied-folder"
+    # nor is anything recorded that looks as if it were of the original
+    for command in (
+        ["freeze", "dev", "--reason", "x"], ["unfreeze", "dev"], ["readmit", "dev/line@v1", "--reason", "x"],
+        ["state", "forget", "line@v3", "--yes"], ["state", "restore", "backup.json", "--yes"],
+    ):  # fmt: skip
+        if command[1] == "restore":
+            run(copy, "state", "backup", "backup.json")
+        assert refused(copy, *command)["id"] == "copied-folder", command
     for edit in (str, lambda port: str(projects.free_port())):
         bind(copy, "v1")
         file = copy / "environment-dev.yaml"
@@ -122,6 +130,41 @@ def test_a_moved_folder_goes_on(root: Path) -> None:
     assert [s["stopped"] for s in shown(moved, "server", "list")["servers"]] in ([], [True])
     assert processes.running_server(moved, "dev") is None
     assert process_start(pid) is None
+
+
+def test_a_moved_folder_goes_on_when_its_old_path_exists_again(root: Path) -> None:
+    pid = pid_of(root)
+    moved = root.rename(root.parent / "moved")
+    clone = Path(shutil.copytree(moved, root, ignore=shutil.ignore_patterns(".leptonctl")))
+    assert pid_of(moved) == pid, "it is the moved folder's"
+    assert processes.is_for(clone, pid) is False, "and not that of whoever is at its old path"
+    assert refused(clone, "server", "stop", "dev", "--stray")["id"] == "not-ours"
+    bind(moved, "v1")
+    apply(moved)
+    assert process_start(pid) is None, "it was started for a path that is another folder's"
+    pid = pid_of(moved)
+    again = moved.rename(root.parent / "again")
+    moved.mkdir()
+    run(again, "destroy", "--yes")
+    assert process_start(pid) is None
+
+
+def test_destroy_does_not_say_done_while_a_server_answers(root: Path) -> None:
+    """The brother: the log by which the server is known was put aside, its folder moved, and another one has the old path."""
+    pid = pid_of(root)
+    log = processes.log_file(root, "dev")
+    log.rename(log.with_name("server.log.1"))
+    moved = root.rename(root.parent / "moved")
+    root.mkdir()
+    projects.edit(moved / "environment-dev.yaml", "type: server,", "type: server, swap_s: 0.5,")
+    try:
+        text = run(moved, "destroy", "--yes", code=1)
+        assert "not-stopped" in text.stdout + text.stderr
+        assert "Destroyed" not in text.stdout
+        assert "server list" in text.stdout + text.stderr
+        assert f"pid {pid}" in text.stdout + text.stderr
+    finally:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_a_folder_that_was_moved_by_copying_is_asked_about(root: Path) -> None:

@@ -3,6 +3,9 @@
 import hashlib
 import io
 import json
+import re
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -271,6 +274,27 @@ def person_of(root: Path, side: str) -> str:
     return next(f"person-{number}" for number in range(len(ROWS)) if number != GONE and id_mark(f"person-{number}", None) == marks[0])
 
 
+def test_a_category_that_others_have_too_is_not_the_rows_own(root: Path) -> None:
+    """Berlin and Bonn are everybody's; the largest x is one person's."""
+    models = {"kinds": {"v1": MODELS["kinds"], "v2": MODELS["kinds"].replace("standard_scaler", "min_max_scaler")}}
+    for name, versions in models.items():
+        projects.edit(
+            root / f"model-{name}.yaml", "  v1:", "".join(f"  {v}: {text}\n" for v, text in versions.items() if v != "v1") + "  v1:"
+        )
+    assert projects.run("apply", "--yes", "--only", "kinds@v2", cwd=root).returncode == 0
+
+    def lines(person: str) -> list[str]:
+        return [line for line in projects.run("purge", "--id", person, cwd=root).stdout.splitlines() if "model.onnx" in line]
+
+    plain = lines(person_of(root, "train"))
+    assert plain
+    assert all("near@v1" in line for line in plain), "knn keeps every row, and nothing else keeps this one"
+    own = {line.split()[0].removeprefix("model/") for line in lines(f"person-{GONE}")}
+    assert own == {"near@v1", "kinds@v1", "kinds@v2"}
+    (extreme,) = [line for line in lines(f"person-{GONE}") if "kinds@v2" in line]
+    assert "the smallest and largest values" in extreme
+
+
 def test_a_damaged_snapshot_is_said_to_be_untold(root: Path) -> None:
     for path, data in store(root).items():
         if data[:4] == b"PAR1":
@@ -309,6 +333,109 @@ def test_a_bound_model_that_learned_none_of_the_rows_stays_bound(tmp_path: Path)
     assert "`leptonctl rollback dev`" in said
     assert said.count("Out of reach") == 1
     assert "would be removed" not in said
+
+
+def returned(root: Path, before: Mapping[str, bytes]) -> list[str]:
+    """Put back every artifact that is missing, as from a backup of the store: their paths."""
+    missing = sorted(path for path in before.keys() - store(root).keys() if path.startswith("artifacts/"))
+    for path in missing:
+        (root / ".leptonctl" / "store" / path).write_bytes(before[path])
+    return missing
+
+
+@pytest.mark.parametrize("way", [("gc", "--yes"), ("purge", "--id", f"person-{GONE}", "--yes")])
+def test_what_comes_back_from_a_backup_stays_purged(root: Path, way: tuple[str, ...]) -> None:
+    before = store(root)
+    purged = projects.run("purge", "--id", f"person-{GONE}", "--yes", cwd=root)
+    assert purged.returncode == 0, purged.stderr
+    paths = returned(root, before)
+    assert paths
+    # it is named, with the command that removes it
+    audit = projects.run("verify", "--store", "--json", cwd=root)
+    report = json.loads(audit.stdout)
+    assert audit.returncode == 1
+    assert [p["path"] for p in report["problems"]] == paths
+    assert {(p["damage"], p["mend"]) for p in report["problems"]} == {("purged", "leptonctl gc --yes")}
+    assert "dataset/points" not in report["problems"][0]["detail"]
+    # nothing uses it
+    planned = json.loads(projects.run("plan", "--json", cwd=root).stdout)
+    assert {d["id"] for d in planned["diagnostics"]} == {"purged"}
+    assert projects.run("verify", "near@v1", cwd=root).returncode != 0
+    assert projects.run("predict", "near@v1", "data/points.csv", cwd=root).returncode != 0
+    # gone again, and the tombstones stay
+    done = projects.run(*way, cwd=root)
+    assert done.returncode == 0, done.stderr
+    assert not store(root).keys() & {*paths}
+    assert projects.run("verify", "--store", cwd=root).returncode == 0
+    assert {d["id"] for d in json.loads(projects.run("plan", "--json", cwd=root).stdout)["diagnostics"]} == {"purged"}
+
+
+def test_a_server_does_not_load_what_came_back(tmp_path: Path) -> None:
+    root = projects.tiny_project(tmp_path, {"near": {"v1": MODELS["near"]}}, environments={"dev": "models: {near: v1}"})
+    projects.edit(root / "model-near.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "")
+    try:
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        before = store(root)
+        assert projects.run("purge", "points@first", "--yes", cwd=root).returncode == 0
+        assert returned(root, before)
+        refused = projects.run("server", "restart", "dev", cwd=root)
+        assert (refused.returncode, "was purged on" in refused.stderr) == (1, True), refused.stderr
+    finally:
+        projects.stop_servers(root)
+    # nor when it starts by itself
+    served = projects.start("serve", "dev", cwd=root)
+    try:
+        assert served.stderr is not None
+        lines = iter(served.stderr.readline, "")
+        assert any("was purged, and its bytes came back" in line for line in lines)
+    finally:
+        served.terminate()
+        served.communicate(timeout=30)
+
+
+def test_the_next_step_that_is_printed_works_in_a_protected_environment(tmp_path: Path) -> None:
+    settings = {"prod": "protected: true\nrequire_commit: true\nmodels: {near: v1, plain: v1}"}
+    root = projects.tiny_project(tmp_path, {name: {"v1": MODELS[name]} for name in ("near", "plain")}, environments=settings)
+    projects.edit(root / "environment-prod.yaml", "type: server,", "type: server, run: elsewhere,")
+    (root / "data" / "points.csv").write_text(table(), encoding="utf-8")
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\nid: person\nsplit: {test: 0.25, by: person}\n")
+    for name in ("near", "plain"):
+        projects.edit(root / f"model-{name}.yaml", "preprocess: [{columns: numeric, use: standard_scaler}]\n", "features: [x, y]\n")
+    (root / ".gitignore").write_text(".leptonctl/\n", encoding="utf-8")
+
+    def committed() -> None:
+        for words in (("init", "-q"), ("add", "."), ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "x")):
+            subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+
+    assert projects.run("pin", cwd=root).returncode == 0
+    committed()
+    first = projects.run("apply", "--yes", cwd=root)
+    assert first.returncode == 0, first.stdout + first.stderr
+    person = person_of(root, "train")
+    said = projects.run("purge", "--id", person, "--yes", cwd=root).stdout
+    (step,) = [line for line in said.splitlines() if line.startswith("Remove the rows from the file")]
+    path = root / "data" / "points.csv"
+    rest = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{person},")]
+    path.write_text("\n".join(rest) + "\n", encoding="utf-8")
+    assert "remove its `digest:`" in step
+    declared = root / "data.yaml"
+    declared.write_text(re.sub(r', digest: "[^"]*"', "", declared.read_text(encoding="utf-8")), encoding="utf-8")
+    commands = [words for words in re.findall(r"`leptonctl ([^`]*)`", step) if not words.startswith("rollback")]
+    assert commands == ["pin", "apply --yes"]
+    for words in commands:
+        if words.startswith("apply"):
+            committed()
+        done = projects.run(*words.split(), cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # the version is sealed again, as it is now: also the one that had learned the row and holds none of it
+    assert projects.run("plan", cwd=root).returncode == 0
+    for name in ("near", "plain"):
+        file = root / f"model-{name}.yaml"
+        before = file.read_text(encoding="utf-8")
+        file.write_text(before.replace("[x, y]", "[x]"), encoding="utf-8")
+        refused = projects.run("plan", cwd=root)
+        assert (refused.returncode, "sealed-version" in refused.stderr + refused.stdout) == (3, True), refused.stdout
+        file.write_text(before, encoding="utf-8")
 
 
 def test_snapshots_go_last() -> None:

@@ -30,3 +30,24 @@ def test_a_plan_shows_it_and_is_applyable(tmp_path: Path) -> None:
     assert [d["id"] for d in plan["diagnostics"]] == ["open-to-network"]
     text = projects.run("plan", cwd=root)
     assert "warning[open-to-network]" in text.stdout + text.stderr
+
+
+def test_serve_says_it_of_the_host_that_it_is_given(tmp_path: Path) -> None:
+    """The declared host is on this machine alone; the option opens it."""
+    root = projects.tiny_project(tmp_path)
+    assert projects.run("build", cwd=root).returncode == 0
+    projects.edit(root / "environment-dev.yaml", "type: server,", "type: server, run: elsewhere,")
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    for host, is_open in (("0.0.0.0", True), ("127.0.0.1", False)):
+        process = projects.start("serve", "dev", "--host", host, "--port", str(projects.free_port()), cwd=root)
+        try:
+            assert process.stderr is not None
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                if "is in force" in line or "listens" in line:
+                    break
+        finally:
+            process.terminate()
+            lines.append(process.communicate(timeout=30)[1])
+        assert ("warning[open-to-network]" in "".join(lines)) is is_open, lines

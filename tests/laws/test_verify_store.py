@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,21 @@ def test_a_record_under_another_name_is_named(whole: Path) -> None:
         write(store_of(whole) / one, (store_of(whole) / other).read_bytes())
         assert named(whole) == {one: "damaged"}
         write(store_of(whole) / one, before)
+    # the brothers: every two recipes, and the head of another environment
+    recipes = [path for path in files(whole) if word(path) == "recipe"]
+    for one, other in pairwise(recipes):
+        before = (store_of(whole) / one).read_bytes()
+        write(store_of(whole) / one, (store_of(whole) / other).read_bytes())
+        assert named(whole) == {one: "damaged"}
+        said = projects.run("verify", "--store", cwd=whole) if one == recipes[0] else None
+        assert said is None or one in said.stdout
+        write(store_of(whole) / one, before)
+    head = next(path for path in files(whole) if word(path) == "head")
+    copy = store_of(whole) / head.replace("/dev/", "/prod/")
+    copy.parent.mkdir()
+    shutil.copy(store_of(whole) / head, copy)
+    assert named(whole)[copy.relative_to(store_of(whole)).as_posix()] == "damaged"
+    shutil.rmtree(copy.parent)
     server = next(path for path in files(whole) if word(path) == "server")
     shutil.copy(store_of(whole) / server, store_of(whole) / f"{server}-2")
     assert named(whole) == {f"{server}-2": "damaged"}
@@ -256,6 +272,30 @@ def test_a_store_in_which_nothing_was_applied_yet_is_sound(whole: Path, tmp_path
     write(artifact, before)
     shutil.copytree(store_of(whole) / "projects", store / "projects", ignore=shutil.ignore_patterns("servers"))
     assert named(tmp_path)["identity"] == "missing"
+
+
+@pytest.mark.parametrize("way", ["absent", "empty", "another"])
+def test_a_store_that_is_not_mounted_is_said_to_be_the_wrong_one(way: str, whole: Path, tmp_path: Path) -> None:
+    """As a plan says it, and not that everything in it is missing."""
+    root = projects.copy_of(whole, tmp_path / "project")
+    shutil.rmtree(store_of(root))
+    if way == "empty":
+        store_of(root).mkdir()
+    if way == "another":
+        other = projects.tiny_project(tmp_path / "other", environments={})
+        assert projects.run("apply", "--yes", "--only", "points@first", cwd=other).returncode == 0
+        shutil.copytree(store_of(other), store_of(root))
+    planned, checked = (projects.run(*words, "--json", cwd=root) for words in (("plan",), ("verify", "--store")))
+    found = [json.loads(done.stdout)["diagnostics"][0] for done in (planned, checked)]
+    assert [one["id"] for one in found] == ["wrong-store", "wrong-store"]
+    assert found[0]["detail"] == found[1]["detail"]
+    assert checked.returncode == planned.returncode == 1
+    if way == "empty":
+        # without a state nothing tells: but nothing is said to be as it was written
+        shutil.rmtree(projects.state_file(root).parent)
+        text = projects.run("verify", "--store", cwd=root).stdout
+        assert "is it mounted?" in text
+        assert "as they were written" not in text
 
 
 def test_a_store_that_was_only_begun_is_sound(tmp_path: Path) -> None:

@@ -156,6 +156,41 @@ def test_another_model_name_does_not_evade_a_withdrawal_either(make: Make) -> No
     assert [model["name"] for model in projects.served(root, "prod")["models"]] == ["line", "twin"]
 
 
+def test_the_hint_for_another_model_of_the_same_recipe_works_word_for_word(make: Make) -> None:
+    root = make()
+    rolled_back(root)
+    twin = (root / "model-line.yaml").read_text(encoding="utf-8").replace("name: line", "name: twin").replace("v2:", "x:")
+    (root / "model-twin.yaml").write_text(twin, encoding="utf-8")
+    file = root / "environment-prod.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("line: v1", "line: v1, twin: x"), encoding="utf-8")
+    done = lep(root, "apply", "--yes", code=6)
+    (command,) = {*re.findall(r"leptonctl (readmit \S+)", done.stdout + done.stderr)}
+    assert command == "readmit prod/twin@x"
+    lep(root, *command.split(), "--reason", "the data is mended")
+    lep(root, "apply", "--yes")
+
+
+@pytest.mark.parametrize("style", ["flow", "block"])
+def test_a_rollback_takes_the_readmission_of_what_it_replaces_out_of_the_file(make: Make, style: str) -> None:
+    root = make()
+    rolled_back(root)
+    file = root / "environment-prod.yaml"
+    before = file.read_text(encoding="utf-8")
+    readmit = {
+        "flow": "models: {line: {version: v2, readmit: {withdrawal: w1, reason: mended}}}",
+        "block": "models:\n  line:\n    version: v2\n    readmit:\n      withdrawal: w1\n      reason: mended",
+    }
+    assert "models: {line: v1}" in before
+    file.write_text(before.replace("models: {line: v1}", readmit[style]), encoding="utf-8")
+    lep(root, "apply", "--yes")
+    assert served(root)["version"] == "v2"
+    lep(root, "rollback", "prod", "--yes")
+    after = file.read_text(encoding="utf-8")
+    assert "readmit" not in after
+    assert "version: v1" in after
+    assert "Nothing to do" in lep(root, "plan").stdout
+
+
 @pytest.mark.parametrize("why", ["frozen", "withdrawn", "a gate that only the apply can judge"])
 def test_a_hold_does_not_keep_a_dead_server_from_being_healed(make: Make, why: str) -> None:
     root = make("models: {line: v1}\ngates: {flips: {max: 0}}" if why.startswith("a gate") else "models: {line: v1}")

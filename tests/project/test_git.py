@@ -1,5 +1,6 @@
 """What Git reports, and None where it cannot answer."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,60 @@ def test_the_commit_and_the_dirty_files(project: Path) -> None:
     staged = head(project, ("a.yaml", "new.yaml"))
     assert staged is not None
     assert staged.dirty == ("a.yaml", "new.yaml")
+
+
+@pytest.mark.parametrize("way", ["--assume-unchanged", "--skip-worktree", "stat", "sparse", "replace"])
+def test_no_setting_of_the_index_hides_an_edit(project: Path, way: str) -> None:
+    file = project / "a.yaml"
+    if way == "stat":
+        # of the same size and time as before, and Git looks at nothing else
+        git(project, "config", "core.checkStat", "minimal")
+        git(project, "config", "core.trustctime", "false")
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+        git(project, "update-index", "--refresh")
+    elif way == "sparse":
+        git(project, "config", "core.sparseCheckout", "true")
+        git(project, "update-index", "--skip-worktree", "a.yaml")
+    elif way != "replace":
+        git(project, "update-index", way, "a.yaml")
+    file.write_text("kind: Modem\n")
+    if way == "stat":
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+    if way == "replace":
+        blob = git(project, "hash-object", "-w", "a.yaml")
+        git(project, "replace", git(project, "rev-parse", "HEAD:models/a.yaml"), blob)
+    commit = head(project, ("a.yaml",))
+    assert commit is not None
+    assert commit.dirty == ("a.yaml",)
+
+
+def test_what_git_writes_otherwise_than_it_is_committed_is_clean(project: Path) -> None:
+    (project / ".gitattributes").write_text("a.yaml eol=crlf\nsecret.yaml filter=upper\n")
+    git(project, "config", "filter.upper.clean", "tr a-z A-Z")
+    (project / "secret.yaml").write_text("kind: Model\n")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "filters")
+    (project / "a.yaml").write_bytes(b"kind: Model\r\n")
+    (project / "a.yaml").chmod(0o755)
+    commit = head(project, ("a.yaml", "secret.yaml"))
+    assert commit is not None
+    assert commit.dirty == ()
+    git(project, "update-index", "--assume-unchanged", "secret.yaml")
+    (project / "secret.yaml").write_text("kind: Dataset\n")
+    commit = head(project, ("secret.yaml",))
+    assert commit is not None
+    assert commit.dirty == ("secret.yaml",)
+
+
+def test_a_link_is_as_clean_as_what_it_leads_to(project: Path, tmp_path: Path) -> None:
+    (project / "inside.yaml").symlink_to("a.yaml")
+    (tmp_path / "outside.yaml").write_text("kind: Model\n")
+    (project / "outside.yaml").symlink_to(tmp_path / "outside.yaml")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "links")
+    commit = head(project, ("inside.yaml", "outside.yaml"))
+    assert commit is not None
+    assert commit.dirty == ("outside.yaml",)
 
 
 def test_containment_follows_the_history(project: Path) -> None:

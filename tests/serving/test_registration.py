@@ -57,14 +57,23 @@ def test_a_missing_store_is_waited_for_and_never_created(tmp_path):
     shop.deploy(1, 1, {"m": shop.put_model("v1", filter_model())})
     wait_for(lambda: "one" in shop.servers() and shop.servers()["one"].deployment == 1)
     assert versions(follower) == {"m": "v1"}
+    assert lines.count("the store can be followed again") == 1
     # a store that disappears while it is followed is not created again either (between two heartbeats)
     time.sleep(0.3)
     folder.rename(tmp_path / "elsewhere")
     wait_for(lambda: follower.status().note == "projects/l/deployments/prod/head is not in the store")
+    # back again, as after an outage
+    (tmp_path / "elsewhere").rename(folder)
+    wait_for(lambda: lines.count("the store can be followed again") == 2)
+    wait_for(lambda: not follower.status().note)
+    folder.rename(tmp_path / "elsewhere")
     follower.stop()
     assert not folder.exists()
     assert versions(follower) == {"m": "v1"}
-    assert len([line for line in lines if "cannot be written" in line]) == 1
+    # each outage is said once, and that it is over
+    said = [line for line in lines if "cannot be written" in line or line == "the record of this server is written again"]
+    assert ["cannot" in line for line in said] == [number % 2 == 0 for number in range(len(said))]
+    assert said
 
 
 def wait_for(condition):

@@ -300,7 +300,23 @@ def test_recipes_are_stored_under_their_declaration(store: Store) -> None:
     one, two = (Recipe(address=f"model/m@v{n}", recipe={"algorithm": "mlp", "n": n}, notes={"text": "grün"}) for n in (1, 2))
     store.put_recipes({KEY: one})
     store.put_recipes({KEY: two, OTHER: two})
-    assert store.recipes([KEY, OTHER, ABSENT]) == {KEY: one, OTHER: two}
+    assert store.recipes([KEY, OTHER, ABSENT]) == {KEY: replace(one, declaration=KEY), OTHER: replace(two, declaration=OTHER)}
+
+
+def test_a_recipe_under_another_name_is_named(store: Store, tmp_path: Path) -> None:
+    store.put_recipes({KEY: Recipe(address="model/m@v1", recipe={}), OTHER: Recipe(address="model/m@v2", recipe={})})
+    folder = tmp_path / "store" / "recipes"
+    (folder / KEY[7:]).write_bytes((folder / OTHER[7:]).read_bytes())
+    with pytest.raises(BadRecordAt) as caught:
+        store.recipes([KEY])
+    assert caught.value.path == f"recipes/{KEY[7:]}"
+    # nor is the mark of one key that of another
+    assert store.check_key("k1", "a")
+    assert store.check_key("k2", "b")
+    keys = tmp_path / "store" / "keys"
+    (keys / "k1").write_bytes((keys / "k2").read_bytes())
+    with pytest.raises(BadRecordAt):
+        store.is_key("k1", "a")
 
 
 def test_a_damaged_recipe_is_named(store: Store, tmp_path: Path) -> None:
