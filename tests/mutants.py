@@ -43,7 +43,7 @@ FAR = {
     " laws/test_returns laws/test_drift",
     "storage": "storage/test_folder storage/test_store storage/test_state storage/test_standing laws/test_interleavings laws/test_damage"
     " laws/test_concurrent",
-    "kinds": "e2e/test_gates laws/test_protection laws/test_returns",
+    "kinds": "e2e/test_gates laws/test_protection laws/test_returns laws/test_way_back laws/test_frozen",
     "commands": "test_output_schemas commands/test_rollback e2e/test_gates laws/test_returns laws/test_drift commands laws/test_interrupt",
 }
 """Package -> tests that start processes, whole commands and servers. Those with the name of the mutated file come before them."""
