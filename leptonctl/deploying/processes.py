@@ -176,20 +176,16 @@ def last_line(root: Path, environment: str) -> str:
 def is_for(root: Path, pid: int) -> bool | None:
     """Whether a server process was started for this folder: for its path, or for one that no longer exists since the folder moved.
 
-    None when that is unknown: for another program, or one that we may not inspect. Where its log lies tells best: the system follows
-    a folder that was moved, even if another one has its old path by now.
+    None when that is unknown: for another program, or one that we may not inspect. Where the old path exists again, the place of the
+    log tells: the system follows a folder that was moved.
     """
     arguments = arguments_of(pid)
     if arguments is None or "--project" not in arguments[:-1]:
         return None
-    written = log_folder(pid)
-    if written is not None:
-        return written.samefile(root)
     folder = Path(arguments[arguments.index("--project") + 1])
-    try:
-        return folder.samefile(root)
-    except OSError:
-        return not folder.exists()
+    if not folder.exists():
+        return True
+    return (log_folder(pid) or folder).samefile(root)
 
 
 def log_folder(pid: int) -> Path | None:

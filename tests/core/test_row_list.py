@@ -19,9 +19,9 @@ ROWS = RowList(format="csv", columns=(("x", "number"),))
         ({"key": "k2"}, {"key": "k1"}, "a gate that compares nothing, such as `min`, can judge the candidate"),
         ({"key": "k2", "id": "n", "id_key": "k2"}, {"id": "n"}, "a gate that compares nothing, such as `min`, can judge the candidate"),
         ({"format": "parquet"}, {}, "declare an `id` column"),
-        ({"format": "parquet", "id": "n"}, {}, "declare the same `id` column for both"),
-        ({"format": "parquet", "id": "n"}, {"id": "m"}, "declare the same `id` column for both"),
-        ({"columns": (("y", "number"),), "id": "n"}, {"id": "m"}, "declare the same `id` column for both"),
+        ({"format": "parquet", "id": "n"}, {}, "declare `id: n` for both"),
+        ({"format": "parquet", "id": "n"}, {"id": "m"}, "declare the same `id` column for both: one has m, the other n"),
+        ({"columns": (("y", "number"),), "id": "n"}, {"id": "m"}, "declare the same `id` column for both: one has m, the other n"),
     ],
 )
 def test_the_advice_is_one_that_can_help(evaluation: dict, training: dict, advice: str) -> None:

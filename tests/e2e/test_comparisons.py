@@ -96,7 +96,9 @@ def test_versions_that_cannot_be_compared_are_held_until_the_gate_assumes_that_t
 def test_a_plan_knows_from_the_declaration_that_rows_cannot_be_told_apart(root: Path) -> None:
     """A brother of B3: another format, which the plan sees before a row is read. An `id` would tell, and what the steps find agrees."""
     rows = list(csv.DictReader((root / "data" / "points.csv").read_text(encoding="utf-8").splitlines()))
-    (root / "data" / "points.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (root / "data" / "points.jsonl").write_text(
+        "".join(json.dumps({**row, "x": float(row["x"]), "y": float(row["y"])}) + "\n" for row in rows), encoding="utf-8"
+    )
     with (root / "data.yaml").open("a", encoding="utf-8") as file:
         file.write("  lines: {source: data/points.jsonl}\n")
     with (root / "model-line.yaml").open("a", encoding="utf-8") as file:
