@@ -13,6 +13,7 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Json
+from leptonctl.kinds.package import package_name
 from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, recipe_keys
 
 LEAST_DIGITS = 6
@@ -38,6 +39,11 @@ class BuiltVersion(Frozen):
     def name(self) -> str:
         """The name of its version."""
         return parse(self.address).version or ""
+
+    @property
+    def package(self) -> Result | None:
+        """The result with its package, None when that is not built."""
+        return self.results.get(package_name(self.keys))
 
 
 def declared_versions(settled: Settled, model: str) -> list[BuiltVersion]:
@@ -74,7 +80,7 @@ def _own(session: Session, versions: list[BuiltVersion]) -> list[BuiltVersion]:
     state = session.pointers.read()
     ours = ownership(session, state)
     results = session.store.newest({key for version in versions for key in version.keys.values()})
-    is_built = {v.digest for v in versions if any((r := results.get(v.keys[n])) and ours.holds(r) for n in ("train", "export"))}
+    is_built = {v.digest for v in versions if any((r := results.get(v.keys[n])) and ours.holds(r) for n in ("train", package_name(v.keys)))}
     # what gc took the records of is still known from the history
     recorded = recorded_digests(session, state) if len(is_built) < len(versions) else ()
     return [version for version in versions if version.digest in is_built or version.digest in recorded]

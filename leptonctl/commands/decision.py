@@ -18,6 +18,7 @@ from leptonctl.kinds.environment import bindings, environments
 from leptonctl.kinds.holding import hold_of, problem, since, span_of_hold, with_held
 from leptonctl.kinds.judging import judge
 from leptonctl.kinds.kind import Declarations
+from leptonctl.kinds.package import package_key, package_step
 
 
 class Move(Frozen):
@@ -153,10 +154,11 @@ def _obstacle(change: Change, binding: Binding, settled: Settled, built: Built) 
     if failed_step is not None:
         return failed_step
     # a model that is not part of this plan must be built already
-    export = settled.keys.of(model.address, "export")
+    package = package_step(model)
+    key = settled.keys.of(*package.place)
     pointer = settled.current.get(model.address)
-    in_place = export in settled.results or (pointer is not None and pointer.key("export") == export)
-    return None if in_place else f"export of {model.address}"
+    in_place = key in settled.results or (pointer is not None and package_key(pointer) == key)
+    return None if in_place else f"{package.name} of {model.address}"
 
 
 def _together(outcomes: tuple[Outcome, ...], state: State) -> tuple[Outcome, ...]:

@@ -32,6 +32,7 @@ class Side(Frozen):
     address: str
     recipe: Mapping[str, Json]
     version: str | None = None
+    package: Result | None = None
     scoring: Mapping[str, Json] = field(default_factory=dict)
     results: Mapping[str, Result] = field(default_factory=dict)
 
@@ -130,7 +131,9 @@ def _limits(gates: Iterable[Gate]) -> Json:
 def _version_side(version: BuiltVersion, address: str) -> Side:
     evaluate = cast("dict[str, Json]", (version.notes[-1] if version.notes else {}).get("evaluate") or {})
     scoring = {"task": version.recipe.get("task"), "positive": evaluate.get("positive"), "average": evaluate.get("average")}
-    return Side(address=address, recipe=version.recipe, version=version.address, scoring=scoring, results=version.results)
+    return Side(
+        address=address, recipe=version.recipe, version=version.address, scoring=scoring, package=version.package, results=version.results
+    )  # fmt: skip
 
 
 def _gated(session: Session) -> dict[str, None]:
@@ -165,13 +168,13 @@ def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "Co
     """Both on those of b's test rows that neither was trained on; None if one of the two is not built or they are not comparable."""
     from leptonctl.learning.flips import compared
 
-    if any(name not in side.results for side in (a, b) for name in ("prepare", "export")) or a.version is None or b.version is None:
+    if any("prepare" not in side.results for side in (a, b)) or a.package is None or b.package is None:
         return None
     needs = {
         "bound_prepare": a.results["prepare"],
         "prepare": b.results["prepare"],
-        "bound_export": a.results["export"],
-        "export": b.results["export"],
+        "bound_export": a.package,
+        "export": b.package,
     }
     return compared(session.store, session.root, needs, b.scoring, metrics)
 

@@ -11,6 +11,7 @@ from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
+from leptonctl.kinds.package import holds_package
 from leptonctl.storage.records import BadRecordAt
 
 BY_NATURE = {
@@ -112,7 +113,7 @@ def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) 
     holders += [h for key in older for h in _unknown(graph.results[key]) if h.digest not in known]
     present = session.store.present({holder.digest for holder in holders})
     holders = [holder for holder in dict.fromkeys(holders) if holder.digest in present]
-    held = {holder.address for holder in holders if holder.op in ("train", "export") and holder.name != GOLDEN_FILE}
+    held = {holder.address for holder in holders if holder.op not in BY_NATURE and holder.name != GOLDEN_FILE}
     trained = {graph.results[key].address for key, of in made.items() if graph.results[key].op == "train" and _learned(snapshots, of)}
     unread = {r.key: r for r in graph.results.values() if r.key not in graph.parents and r.op != "prepare" and r.key not in older}
     files = {digest for r in unread.values() for name, digest in r.artifacts.items() if name != MANIFEST_FILE}
@@ -168,7 +169,8 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
         return "evaluation rows with their answers" if held else "", any(sample.holds and sample.only for sample in samples)
     if "train" not in sides:
         return "", False
-    training = (graph.inputs.get(result.key) or {}).get("train") if result.op == "export" else dict(graph.inputs.get(result.key) or {})
+    settings = graph.inputs.get(result.key) or {}
+    training = settings.get("train") if holds_package(result) else dict(settings)
     return _memorised(session, training, snapshots) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
 
 

@@ -16,6 +16,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
+from leptonctl.kinds.package import package_name
 
 FORMAT = "1.0"
 USUAL = ("accuracy", "r2")
@@ -44,7 +45,8 @@ def leaderboard(session: Session, name: str, by: str | None = None, yaml: str | 
     order = sorted(range(len(versions)), key=lambda i: _rank(figures[i].get(metric), better))
     bound = _bound(state, model)
     ours = ownership(session, state)
-    gone = session.store.gone(v.keys[name] for v in versions for name in ("train", "export") if name in v.keys and name not in v.results)
+    steps = [(v, name) for v in versions for name in ("train", package_name(v.keys))]
+    gone = session.store.gone(v.keys[name] for v, name in steps if name in v.keys and name not in v.results)
     rows: list[dict[str, Json]] = [
         {
             **_row(versions[i], figures[i], metric, bound.get(versions[i].digest, [])),
@@ -105,14 +107,14 @@ def _bound(state: State | None, model: str) -> dict[str, list[Json]]:
 
 
 def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: list[Json]) -> dict[str, Json]:
-    train, export, prepare = (version.results.get(name) for name in ("train", "export", "prepare"))
+    train, prepare, package = version.results.get("train"), version.results.get("prepare"), version.package
     built: Mapping[str, Json] = train.provenance if train else {}
     return {
         "address": version.address,
         "version": version.name,
         "digest": version.digest,
         "declared": version.declared,
-        "built": train is not None and export is not None,
+        "built": train is not None and package is not None,
         "value": figures.get(metric),
         "metrics": figures,
         "bound": bound,
@@ -120,8 +122,8 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "params": version.recipe.get("params") or {},
         "dataset": version.recipe.get("dataset"),
         "test_rows": _test_rows(prepare),
-        "package": export.outputs.get("package") if export else None,
-        "size": export.outputs.get("size") if export else None,
+        "package": package.outputs.get("package") if package else None,
+        "size": package.outputs.get("size") if package else None,
         "at": built.get("at"),
         "by": built.get("by"),
         "host": built.get("host"),

@@ -16,6 +16,7 @@ from leptonctl.core.values import Json, Node
 from leptonctl.kinds.binding import compare_step
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gates import judgements, verdict_of
+from leptonctl.kinds.package import package_step
 from leptonctl.storage.store import StoredResult
 
 COMPARE, EVALUATE = "compare", "evaluate"
@@ -26,7 +27,7 @@ def check_past_gates(session: Session, state: State | None, node: Node, checked:
     """The comparisons of this version that are in the store, but for those `checked` by key, and what the history says of its gates."""
     if state is None:
         return
-    export = node.step("export").key
+    export = package_step(node).key
     ours = ownership(session, state)
     stored = (one.result for one in session.store.all_results() if isinstance(one, StoredResult))
     results = [r for r in stored if r.op in (COMPARE, EVALUATE) and ours.holds(r) and _read(r).get("export") == export]

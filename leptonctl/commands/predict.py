@@ -22,6 +22,7 @@ from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.package import package_key, package_name
 from leptonctl.project.edits import replacing
 from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
@@ -189,7 +190,7 @@ def _find_built(session: Session, target: str) -> _Built:
         version = named_version(session, settled, state, model_node(session, target, settled.nodes).address)
     recipe: Mapping[str, Json] = version.recipe if version else {}
     # what is bound answers, whatever became of the record of its recipe
-    key = bound.key("export") if bound else version.keys.get("export") if version else None
+    key = package_key(bound) if bound else version.keys.get(package_name(version.keys)) if version else None
     export = session.store.results([key]).get(key) if key else None
     if export is None:
         purged = session.store.purged(version.keys.values()) if version else {}

@@ -24,12 +24,14 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, PACKAGE_FILES, Manifest
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
+from leptonctl.kinds.package import package_name
 from leptonctl.spi.running import Artifacts, Bench
 
 Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
-"""The inputs and the recorded result of `prepare`, `train` and `export` of one version, and of `cross_validate` if it has one."""
+"""The inputs and the recorded result of the steps that make one version's package, and of `cross_validate` if it has one."""
 
 OPS = ("prepare", "train", "export")
+"""The steps that make a package, in order. Not every version has all of them."""
 CPU_FIELDS = ("machine", "vendor", "family", "model")
 
 
@@ -155,7 +157,7 @@ def _check_golden_rows(export: Result, store: Artifacts) -> Check:
 
 
 def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
-    """Prepare, train and export again in a fresh process on one thread, and compare the bytes.
+    """Do the steps of a package again in a fresh process on one thread, and compare the bytes.
 
     If the data file no longer has the recorded bytes, the recorded rows are used, and the verdict says so.
     """
@@ -166,15 +168,15 @@ def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
         inputs = {op: of_step for op, (of_step, _) in build.items()}
         order = RebuildOrder(project=os.fsencode(project), shelf=os.fsencode(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
         answer = _run_fresh_process(order)
-        recorded = {f"{op} {name}": digest for op in OPS for name, digest in build[op][1].artifacts.items()}
+        recorded = {f"{op} {name}": digest for op in OPS if op in build for name, digest in build[op][1].artifacts.items()}
         rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in answer.artifacts.get(op, {}).items()}
         pairs = {name: {"recorded": digest, "rebuilt": rebuilt[name]} for name, digest in recorded.items() if name in rebuilt}
         if all(pair["recorded"] == pair["rebuilt"] for pair in pairs.values()):
             return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes, outputs=answer.outputs)
-        changes = changes_since([build[op][1].provenance for op in OPS], answer.provenance)
+        changes = changes_since([build[op][1].provenance for op in OPS if op in build], answer.provenance)
         if not changes:
             return Verdict(verdict="different", artifacts=pairs, reasons=answer.notes)
-        parity = _parity(build, store, shelf, answer.artifacts["export"])
+        parity = _parity(build, store, shelf, answer.artifacts[package_name(build)])
         return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*answer.notes, *changes), parity=parity)
 
 
@@ -233,13 +235,13 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     from leptonctl.learning.scoring import predict_onnx
     from leptonctl.learning.tables.prepared import read_rows
 
-    prepare, export = build["prepare"][1], build["export"][1]
+    prepare, package = build["prepare"][1], build[package_name(build)][1]
     task = str(build["train"][0]["task"])
     contract = convert(prepare.outputs["contract"], Contract)
     rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
         predict_onnx(source.get_artifact(files[GRAPH_FILE]), decode(source.get_artifact(files[MANIFEST_FILE]), Manifest), rows.columns)
-        for source, files in ((store, export.artifacts), (shelf, rebuilt))
+        for source, files in ((store, package.artifacts), (shelf, rebuilt))
     )
     if old.values is not None and new.values is not None:
         return {"rows": len(rows.y), "max_value_diff": float(np.abs(old.values - new.values).max(initial=0.0))}
@@ -268,6 +270,8 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     outputs: dict[str, Mapping[str, Json]] = {}
     try:
         for op, run in (("train", train.run), ("export", export.run)):
+            if op not in order.inputs:
+                continue
             produced = run(order.inputs[op], needs, bench)
             needs[op] = Result(key="", op=op, artifacts=produced.artifacts, outputs=produced.outputs)
             artifacts[op], outputs[op] = produced.artifacts, produced.outputs

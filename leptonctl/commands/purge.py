@@ -12,9 +12,10 @@ from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import address as addresses
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.result import Tombstone
+from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.package import holds_package
 from leptonctl.storage.pointers import Note, now
 
 UNREACHABLE = (
@@ -138,12 +139,20 @@ def _bound(graph: Graph) -> dict[str, list[str]]:
         if pointer.version is not None and pointer.package is not None:
             serving.setdefault(pointer.package, []).append(place)
     bound: dict[str, set[str]] = {}
-    for export in (result for result in graph.results.values() if result.op == "export"):
-        read = (graph.results[key] for key in graph.parents.get(export.key, ()) if key in graph.results)
-        for result in (export, *(result for result in read if result.op == "train")):
+    for package in (result for result in graph.results.values() if holds_package(result)):
+        for result in (package, *_made_of(graph, package)):
             for digest in result.artifacts.values():
-                bound.setdefault(digest, set()).update(serving.get(export.outputs.get("package"), ()))
+                bound.setdefault(digest, set()).update(serving.get(package.outputs.get("package"), ()))
     return {digest: sorted(places) for digest, places in bound.items()}
+
+
+def _made_of(graph: Graph, package: Result) -> Iterator[Result]:
+    """The results that a package was made of, without the rows: the native model, and the package that a decision starts from."""
+    for key in graph.parents.get(package.key, ()):
+        result = graph.results.get(key)
+        if result is not None and result.op != "prepare":
+            yield result
+            yield from _made_of(graph, result)
 
 
 def _paths(source: Mapping[str, Json]) -> list[str]:

@@ -13,6 +13,7 @@ from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import Pointer
 from leptonctl.core.values import Json
 from leptonctl.kinds.binding import PACKAGE_OUTPUT
+from leptonctl.kinds.package import package_key
 
 BUILD = "run `leptonctl build`"
 Checks = Mapping[str, Mapping[str, Json]]
@@ -42,8 +43,8 @@ def route_of(session: Session, address: str, pointer: Pointer, checks: Checks) -
 
 
 def export_of(session: Session, pointer: Pointer, address: str = "") -> Result:
-    """The export result of a pointer, perhaps of the binding at an address. Failure `missing-artifact` when it is not in the store."""
-    key = pointer.key("export") or ""
+    """The result with the package of a pointer, perhaps of the binding at an address. Failure `missing-artifact` when it is gone."""
+    key = package_key(pointer) or ""
     export = session.store.results([key]).get(key)
     if export is None:
         for tombstone in [t for tombstones in session.store.removed([key]).values() for t in tombstones]:

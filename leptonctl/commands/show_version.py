@@ -20,7 +20,7 @@ from leptonctl.kinds.model import models
 from leptonctl.kinds.notices import notices
 from leptonctl.spi.catalog import Catalog
 
-BUILDS = ("prepare", "train", "export", "evaluate", "cross_validate")
+BUILDS = ("prepare", "train", "export", "decide", "evaluate", "cross_validate")
 
 
 def version_story(session: Session, state: State | None, version: BuiltVersion, place: Address) -> dict[str, Json]:
@@ -96,12 +96,12 @@ def _evaluation(session: Session, version: BuiltVersion, outcome: Mapping[str, J
     from leptonctl.learning.details import details
 
     recorded = cast("dict[str, Json]", outcome["evaluation"])
-    prepare, export = version.results.get("prepare"), version.results.get("export")
-    if prepare is None or export is None:
+    prepare, package = version.results.get("prepare"), version.package
+    if prepare is None or package is None:
         return recorded
     scoring: dict[str, Json] = {name: evaluate.get(name) for name in ("positive", "average")}
     scoring["task"] = version.recipe.get("task")
-    return {**details(session.store, prepare, export, scoring, recorded), **recorded}
+    return {**details(session.store, prepare, package, scoring, recorded), **recorded}
 
 
 def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:

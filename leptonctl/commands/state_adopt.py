@@ -17,6 +17,7 @@ from leptonctl.deploying.rebuild import rebuilt
 from leptonctl.deploying.takeover import Request, settled, take_over
 from leptonctl.kinds.binding import PACKAGE_OUTPUT
 from leptonctl.kinds.environment import environments
+from leptonctl.kinds.package import holds_package, package_name
 from leptonctl.storage import folder_identity
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.storage.lineage import LineageStore
@@ -203,12 +204,13 @@ def _declared(session: Session) -> dict[str, Environment]:
 
 
 def _steps(session: Session, route: Route) -> Mapping[str, StepPointer]:
-    """The export that made a route's package, found among all results."""
+    """The step that made a route's package, found among all results."""
     for stored in session.store.all_results():
-        if isinstance(stored, BadRecordAt) or stored.result.op != "export":
+        if isinstance(stored, BadRecordAt) or not holds_package(stored.result):
             continue
         if stored.result.outputs.get(PACKAGE_OUTPUT) == route.package and route.artifact in stored.result.artifacts.values():
-            return {"export": StepPointer(op="export", key=stored.result.key)}
+            op = stored.result.op
+            return {package_name([op]): StepPointer(op=op, key=stored.result.key)}
     return {}
 
 

@@ -17,6 +17,10 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.model import models
+from leptonctl.kinds.package import package_name
+
+REBUILT = (("export", "parity", "parity"), ("decide", "decision", "decision"), ("cross_validate", "cross-validation", ""))
+"""Step -> what its outputs are called, and the part of them that a rebuild must give again."""
 
 
 def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
@@ -26,26 +30,27 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     node = model_node(session, address, settled.nodes)
     steps: dict[str, Step] = {step.name: step for step in node.steps}
     steps["prepare"] = models(session.declarations)[short(node.address)].prepare
-    keys = {name: steps[name].key or "" for name in proof.OPS}
+    keys = {name: steps[name].key or "" for name in proof.OPS if name in steps}
     by_key = session.store.results(keys.values())
     missing = [name for name, key in keys.items() if key not in by_key]
     if missing:
         detail = f"{node.address} has no result for {missing[0]}"
         raise fail("not-built", "This version is not built", detail, hint=f"run `leptonctl build {node.address}`")
     results = {name: by_key[key] for name, key in keys.items()}
+    package = results[package_name(results)]
     checks = proof.verify_artifacts(results.values(), session.store)
     # these need every artifact, and a damaged one has been reported
     if all(check.ok for check in checks):
         pointer = planned.state.current.get(node.address) if planned.state else None
-        checks.append(check_package(results["export"], session.store, pointer.package if pointer else None))
+        checks.append(check_package(package, session.store, pointer.package if pointer else None))
         present = list(_recomputed(session, settled, node))
         checks += [check for _, check in present]
         checks += check_past_gates(session, planned.state, node, {key for key, _ in present})
     answer: dict[str, Json] = {
         "address": node.address,
         "digest": node.digest,
-        "artifact": results["export"].artifacts.get(GRAPH_FILE),
-        "package": results["export"].outputs.get("package"),
+        "artifact": package.artifacts.get(GRAPH_FILE),
+        "package": package.outputs.get("package"),
         "checks": [check.to_json() for check in checks],
         "ok": all(check.ok for check in checks),
         "rebuild": None,
@@ -57,7 +62,7 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         verdict = proof.rebuild({op: (dict(steps[op].inputs), result) for op, result in recorded.items()}, session.store, session.root)
         checks += [
             check_outputs(what, recorded[op], verdict.outputs[op], comparable=True, part=part)
-            for op, what, part in (("export", "parity", "parity"), ("cross_validate", "cross-validation", ""))
+            for op, what, part in REBUILT
             if op in verdict.outputs
         ]
         answer["checks"] = [check.to_json() for check in checks]

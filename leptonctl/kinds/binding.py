@@ -17,6 +17,7 @@ from leptonctl.kinds.foreseen import not_comparable
 from leptonctl.kinds.gate_rules import assumes, metrics_to_compare, metrics_to_evaluate, needs_comparison
 from leptonctl.kinds.model_steps import PACKAGE, evaluate_step
 from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.package import package_key, package_step
 from leptonctl.language.resolve import Declared
 
 PACKAGE_OUTPUT = "package"
@@ -57,7 +58,7 @@ def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: boo
     `comparable`: False where it is known that the two cannot be compared; then they are only for a gate that assumes that they can.
     """
     model = binding.model
-    evidence = () if is_return else tuple(_evidence(binding, built.step("export"), bound, comparable=comparable))
+    evidence = () if is_return else tuple(_evidence(binding, package_step(built), bound, comparable=comparable))
     recipe: dict[str, Json] = {"model": model.declared.name, "version": binding.version}
     notes: dict[str, Json] = {"checks": binding.checks}
     return Node(
@@ -99,7 +100,7 @@ def with_unbind_step(change: Change) -> Change:
 
 def package_of(binding: Binding, built: Mapping[str, Node], results: Mapping[str, Result]) -> str | None:
     """The package of the declared version; None when it is not built, or its result is not among `results`."""
-    key = built[binding.model.address].step("export").key
+    key = package_step(built[binding.model.address]).key
     result = results.get(key or "")
     package = result.outputs.get(PACKAGE_OUTPUT) if result else None
     return package if isinstance(package, str) else None
@@ -136,7 +137,7 @@ def matching_withdrawals(
     bound = state.current.get(binding.address)
     if bound is not None and package is not None and bound.package == package:
         return ()
-    export = results.get(node.step("export").key or "")
+    export = results.get(package_step(node).key or "")
     artifact = export.artifacts.get(GRAPH_FILE) if export else None
     return record.withdrawals_of(binding.model.declared.name, node.digest, package, artifact)
 
@@ -153,7 +154,7 @@ def _evidence(binding: Binding, export: Step, bound: Pointer | None, *, comparab
     metrics = metrics_to_evaluate(binding.gates, model.metrics)
     if metrics:
         yield evaluate_step(model, metrics, (binding.address, "evaluate"), export)
-    before = (bound.key("prepare"), bound.key("export")) if bound else (None, None)
+    before = (bound.key("prepare"), package_key(bound)) if bound else (None, None)
     if bound is None or before[0] is None or before[1] is None or not needs_comparison(binding.gates):
         return
     if not (comparable or assumes(binding.gates)):
