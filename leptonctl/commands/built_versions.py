@@ -177,8 +177,7 @@ def _recipes(session: Session, model: str) -> Iterator[Recipe]:
 
 
 def _former(record: Recipe, keys: RecipeKeys) -> BuiltVersion:
-    steps = {"prepare": keys.prepare, "train": keys.train, "export": keys.export}
-    return BuiltVersion(address=record.address, digest=keys.digest, recipe=record.recipe, keys=steps)
+    return BuiltVersion(address=record.address, digest=keys.digest, recipe=record.recipe, keys=keys.steps)
 
 
 def _with_evaluations(version: BuiltVersion, results: Mapping[str, Result]) -> BuiltVersion:

@@ -64,6 +64,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
         "same_test_rows": same_rows,
         "common": _on_common_rows(outputs) if same_rows is False else None,
         "flips": outputs.flips.to_json() if outputs else None,
+        "decision": {"a": outcome_a.get("decision"), "b": outcome_b.get("decision")},
         "size": {"a": outcome_a.get("size"), "b": outcome_b.get("size")},
         "latency": None,
         "data": {"a": first.recipe.get("dataset"), "b": second.recipe.get("dataset")},

@@ -123,6 +123,7 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "dataset": version.recipe.get("dataset"),
         "test_rows": _test_rows(prepare),
         "package": package.outputs.get("package") if package else None,
+        "decision": package.outputs.get("decision") if package else None,
         "size": package.outputs.get("size") if package else None,
         "at": built.get("at"),
         "by": built.get("by"),

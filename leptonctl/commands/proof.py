@@ -30,7 +30,7 @@ from leptonctl.spi.running import Artifacts, Bench
 Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
 """The inputs and the recorded result of the steps that make one version's package, and of `cross_validate` if it has one."""
 
-OPS = ("prepare", "train", "export")
+OPS = ("prepare", "train", "export", "decide")
 """The steps that make a package, in order. Not every version has all of them."""
 CPU_FIELDS = ("machine", "vendor", "family", "model")
 
@@ -253,7 +253,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
 def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     """Do the steps, in the fresh process."""
     from leptonctl.building.provenance import provenance
-    from leptonctl.learning.steps import cross_validate, export, prepare, train
+    from leptonctl.learning.steps import cross_validate, decide, export, prepare, train
     from leptonctl.spi.learning import ProviderError
 
     bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=_silent)
@@ -269,7 +269,7 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
         notes.append(f"the recorded rows were used, because the data cannot be prepared again: {why}")
     outputs: dict[str, Mapping[str, Json]] = {}
     try:
-        for op, run in (("train", train.run), ("export", export.run)):
+        for op, run in (("train", train.run), ("export", export.run), ("decide", decide.run)):
             if op not in order.inputs:
                 continue
             produced = run(order.inputs[op], needs, bench)

@@ -10,7 +10,7 @@ from leptonctl.kinds.environment import bindings
 if TYPE_CHECKING:
     from leptonctl.commands.session import Session
 
-COPIED = ("rows", "contract", "size", "positive", "average", "checks", "package")
+COPIED = ("rows", "contract", "size", "positive", "average", "checks", "package", "decision")
 """Outputs that are copied unchanged."""
 
 

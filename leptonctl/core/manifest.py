@@ -56,11 +56,19 @@ class Hashing(Record):
     key_id: str | None = None
 
 
+class Threshold(Record):
+    """The label is `positive` from this probability of it on, as the graph compares them in float32; below it is the other class."""
+
+    value: float
+    positive: int | str
+
+
 class Manifest(Record, tag_field="format_version", tag="1"):
     """`manifest.json`. `classes` are in the order of the probabilities, None for a regression. `id` is a column that requests may hold
     and the model does not see, and so are those that are `ignored` and the target.
 
-    `dates` are those that requests hold as text, where `columns` has their parts.
+    `dates` are those that requests hold as text, where `columns` has their parts. `threshold` and `calibration` (its method) say what
+    the graph does to the probabilities of the learned model; None: nothing.
     """
 
     checksum = False
@@ -75,6 +83,8 @@ class Manifest(Record, tag_field="format_version", tag="1"):
     id: str | None = None
     dates: tuple[DateColumn, ...] = ()
     ignored: tuple[str, ...] = ()
+    threshold: Threshold | None = None
+    calibration: str | None = None
 
     @property
     def inputs(self) -> tuple[ManifestColumn, ...]:
@@ -99,12 +109,14 @@ def package_digest(graph: str, manifest: Manifest) -> str:
     """The identity of a package. `graph` is the digest of the ONNX bytes."""
     columns: list[Json] = [[c.name, c.type, c.fill, c.hash, c.graph.input, c.graph.index] for c in manifest.columns]
     hashing = manifest.privacy.key_id if manifest.privacy and any(c.hash for c in manifest.columns) else None
-    # a package without dates or words is what it was before there were any
+    # a package without dates, words or calibration is what it was before there were any
     reading: dict[str, Json] = {}
     if manifest.dates:
         reading["parts"] = [[d.name, d.type, d.format, d.zoned, list(d.parts), d.fill] for d in manifest.dates]
     if any(c.words for c in manifest.columns):
         reading["words"] = [[c.name, list(c.words.true), list(c.words.false)] for c in manifest.columns if c.words]
+    if manifest.calibration:
+        reading["calibration"] = manifest.calibration
     return digest(
         {
             "graph": graph,
@@ -115,7 +127,7 @@ def package_digest(graph: str, manifest: Manifest) -> str:
             "inputs": [manifest.graph.features, list(manifest.graph.strings)],
             "outputs": dict(manifest.graph.outputs),
             "key_id": hashing,
-            "threshold": None,
+            "threshold": [manifest.threshold.value, manifest.threshold.positive] if manifest.threshold else None,
             **reading,
         }
     )

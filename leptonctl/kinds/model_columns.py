@@ -79,7 +79,7 @@ def _never_fitting(declared: Declared, at: Path, columns: Json, provider: Prepro
 def _check_columns(declared: Declared, at: Path, columns: Json, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
     if isinstance(columns, list):
         for index, name in enumerate(columns):
-            _check_feature(declared, (*at, index), str(name), dataset, problems)
+            check_feature(declared, (*at, index), str(name), dataset, problems)
 
 
 def features_of(declared: Declared, dataset: Dataset | None, problems: list[Diagnostic]) -> Json:
@@ -88,7 +88,7 @@ def features_of(declared: Declared, dataset: Dataset | None, problems: list[Diag
     if not isinstance(features, list):
         return None
     for index, name in enumerate(features):
-        _check_feature(declared, ("features", index), str(name), dataset, problems)
+        check_feature(declared, ("features", index), str(name), dataset, problems)
     return _with_parts(features, dataset)
 
 
@@ -99,20 +99,21 @@ def _with_parts(columns: Json, dataset: Dataset | None) -> Json:
     return [*dict.fromkeys(part for name in columns for part in dataset.parts.get(str(name), (name,)))]
 
 
-def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+def check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | None, problems: list[Diagnostic]) -> None:
+    """Add a problem when a name, written at this path, is known to be no feature."""
     if dataset is None or dataset.columns is None:
         return
-    withheld = _withheld(dataset)
+    reasons = withheld(dataset)
     allowed = _with_parts(declared.fields.get("features"), dataset)
-    columns = [part for c in dataset.columns for part in (() if c in withheld else dataset.parts.get(c, (c,)))]
+    columns = [part for c in dataset.columns for part in (() if c in reasons else dataset.parts.get(c, (c,)))]
     if isinstance(allowed, list) and at[0] != "features":
-        withheld = {**dict.fromkeys((c for c in columns if c not in allowed), "`features` leaves this column out"), **withheld}
-    features = [c for c in columns if c not in withheld]
+        reasons = {**dict.fromkeys((c for c in columns if c not in allowed), "`features` leaves this column out"), **reasons}
+    features = [c for c in columns if c not in reasons]
     if {*dataset.parts.get(name, ())} & {*features}:
         return
     if name in features:
         return
-    detail = withheld.get(name, "the data has no column of this name")
+    detail = reasons.get(name, "the data has no column of this name")
     problems.append(
         error(
             "unknown-column", "Model names a column that is not a feature", detail, span=declared.at(*at), hint=did_you_mean(name, features)
@@ -120,7 +121,7 @@ def _check_feature(declared: Declared, at: Path, name: str, dataset: Dataset | N
     )
 
 
-def _withheld(dataset: Dataset) -> dict[str, str]:
+def withheld(dataset: Dataset) -> dict[str, str]:
     """The columns that are not features, and why."""
     privacy = cast("dict[str, list[str]]", dataset.inputs["privacy"] or {})
     split = cast("dict[str, Json]", dataset.inputs["split"])

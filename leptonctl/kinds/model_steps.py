@@ -7,6 +7,7 @@ from leptonctl.core.graph import declaration
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Node, Path, Place, Span, Step
 from leptonctl.kinds.dataset import recipe_origins
+from leptonctl.kinds.model_decision import POSITIVE, decide_key, decide_step
 from leptonctl.kinds.model_version import Model
 
 PACKAGE = "export.outputs.package"
@@ -20,13 +21,15 @@ def node(model: Model, dataset_key: str) -> Node:
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
-    train, export, *evaluations = _steps(model, prepare.place)
-    steps = (*(() if shared else (prepare,)), train, export, *evaluations)
+    made = _steps(model, prepare.place)
+    train, export, *_ = made
+    steps = (*(() if shared else (prepare,)), *made)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": dict(prepare.fields),
         **model.train_key_fields,
         "export": {"opset": model.opset},
+        **model.decides,
     }
     notes: dict[str, Json] = {
         "evaluate": {
@@ -35,7 +38,7 @@ def node(model: Model, dataset_key: str) -> Node:
     }  # fmt: skip
     return Node(
         address=model.address,
-        digest=digest({"prepare": prepare.key, "train": train.key, "export": export.key}),
+        digest=version_digest(str(prepare.key), str(train.key), str(export.key), decide_key(model.decides, str(export.key))),
         declaration=declaration(recipe, notes, steps),
         recipe=recipe,
         origins=Deferred(_origins, model),
@@ -46,6 +49,11 @@ def node(model: Model, dataset_key: str) -> Node:
     )
 
 
+def version_digest(prepare: str, train: str, export: str, decide: str | None) -> str:
+    """The digest of a version, from the keys of the steps that make its package."""
+    return digest({"prepare": prepare, "train": train, "export": export, **({"decide": decide} if decide else {})})
+
+
 def _origins(model: Model) -> dict[Path, Span]:
     """Where the fields of the recipe are written: those of the data in the dataset."""
     origins = dict(model.declared.origins)
@@ -53,6 +61,8 @@ def _origins(model: Model) -> dict[Path, Span]:
     origins[("data",)] = model.declared.at("dataset")
     if ("data", "target") in origins:
         origins[("target",)] = origins["data", "target"]
+    if POSITIVE in model.decides:
+        origins[(POSITIVE,)] = model.declared.at("evaluate", POSITIVE)
     return origins
 
 
@@ -74,7 +84,7 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: 
 
 
 def _steps(model: Model, rows: Place) -> list[Step]:
-    """Train, export, evaluate and cross_validate; `rows` is the prepare step that they read."""
+    """Train, export, decide, evaluate and cross_validate; `rows` is the prepare step that they read."""
     kin = str(model.train["algorithm"])
     data = {"prepare": rows}
     train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
@@ -98,9 +108,10 @@ def _steps(model: Model, rows: Place) -> list[Step]:
         inputs=inputs, needs={**data, "train": train.place}, kin=kin,
         makes=GRAPH_FILE,
     )  # fmt: skip
-    evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), export)
+    decide = decide_step(model.decides, export, model.train, dict(model.train_key_fields))
+    evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
     folds = [] if model.folds is None else [_cross_validate(model, train_key, rows)]
-    return [train, export, evaluate, *folds]
+    return [train, export, *([decide] if decide else []), evaluate, *folds]
 
 
 def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:

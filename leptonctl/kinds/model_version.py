@@ -9,6 +9,8 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.model_columns import features_of, preprocess_of
+from leptonctl.kinds.model_decision import decision_of
+from leptonctl.kinds.model_weights import weights_of
 from leptonctl.kinds.settings import with_defaults, without_defaults
 from leptonctl.language.foreign_names import ALGORITHMS, METRICS, name_hint
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
@@ -22,6 +24,7 @@ Origin: TypeAlias = Literal["trained", "imported", "command"]
 class Model(Frozen):
     """One resolved model version: the train payload with all defaults, and how it is evaluated.
 
+    `decides`: what the step `decide` makes of its labels and probabilities.
     `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect. `recalled`: the digest of the dataset's
     node -> the node of this version, if an earlier command made it of the same; None when it has to be made.
     """
@@ -38,6 +41,7 @@ class Model(Frozen):
     positive: Json
     average: Json
     origin: Origin = "trained"
+    decides: Mapping[str, Json] = {}
     warnings: tuple[Diagnostic, ...] = ()
     recalled: Callable[[str], Node | None] | None = None
 
@@ -105,6 +109,8 @@ def version_of(
         parameters=True,
     )
     problems += errors
+    decides = decision_of(declared, task, dataset, catalog, problems)
+    weights = weights_of(declared, trainer, dataset, catalog, problems) if dataset is not None else {}
     if errors or dataset is None or preprocess is None:
         return None, problems
     if trainer.refuse is not None and (reason := trainer.refuse(params)):
@@ -129,6 +135,7 @@ def version_of(
         "epoch": trainer.epoch,
         "seed": seed,
         "revision": revision,
+        **weights,
     }
     differing = without_defaults(params, trainer.params)
     export = cast("dict[str, Json]", fields.get("export") or {})
@@ -145,6 +152,7 @@ def version_of(
         folds=int(cast("int", folds)) if folds else None,
         positive=evaluate.get("positive"),
         average=evaluate.get("average"),
+        decides=decides,
         warnings=tuple(_dropped_params(declared, trainer)),
     ), problems
 

@@ -7,11 +7,14 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.model_steps import PACKAGE
+from leptonctl.kinds.model_decision import DECIDES, decide_key
+from leptonctl.kinds.model_steps import PACKAGE, version_digest
 from leptonctl.kinds.model_version import OPSET
+from leptonctl.kinds.optional_fields import OPTIONAL, optional_fields
+from leptonctl.kinds.package import DECIDE, package_name
 
 ROWS = "prepare.outputs.rows_digest.test"
-NOT_TRAINED = ("dataset", "data", "export")
+NOT_TRAINED = ("dataset", "data", "export", *DECIDES)
 """Fields of a recipe that are not part of the train key by themselves."""
 NOT_WRITTEN = ("epoch", *NOT_TRAINED)
 SILENT: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None, "preprocess": []}
@@ -24,10 +27,17 @@ class RecipeKeys(Frozen):
     prepare: str
     train: str
     export: str
+    decide: str | None = None
 
     @property
     def digest(self) -> str:
-        return digest({"prepare": self.prepare, "train": self.train, "export": self.export})
+        return version_digest(self.prepare, self.train, self.export, self.decide)
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """The keys by step name."""
+        steps = {"prepare": self.prepare, "train": self.train, "export": self.export}
+        return {**steps, DECIDE: self.decide} if self.decide else steps
 
 
 def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
@@ -37,7 +47,8 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
     prepare = digest({"op": "prepare", **data})
     train_fields = {name: value for name, value in recipe.items() if name not in NOT_TRAINED}
     train = digest({"op": "train", "prepare": prepare, **train_fields})
-    return RecipeKeys(prepare=prepare, train=train, export=digest({"op": "export", "train": train, **export}))
+    exported = digest({"op": "export", "train": train, **export})
+    return RecipeKeys(prepare=prepare, train=train, export=exported, decide=decide_key(recipe, exported))
 
 
 def evaluation_keys(
@@ -48,10 +59,10 @@ def evaluation_keys(
     scoring: dict[str, Json] = {"task": recipe.get("task"), "positive": evaluate.get("positive"), "average": evaluate.get("average")}
     scoring["metrics"] = evaluate.get("metrics") or []
     found: dict[str, str] = {}
-    export, prepare = results.get(keys.export), results.get(keys.prepare)
-    if export is not None and prepare is not None:
+    package, prepare = results.get(keys.steps[package_name(keys.steps)]), results.get(keys.prepare)
+    if package is not None and prepare is not None:
         rows = cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test")
-        reads: dict[str, Json] = {PACKAGE: export.outputs.get("package"), ROWS: rows}
+        reads: dict[str, Json] = {PACKAGE: package.outputs.get("package"), ROWS: rows}
         found["evaluate"] = digest({"op": "evaluate", **scoring, "reads": reads})
     folds = evaluate.get("cross_validation")
     if folds is not None:
@@ -77,7 +88,8 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
     export = recipe.get("export") or {}
     if export != {"opset": OPSET} or base.get("export") is not None:
         entry["export"] = export
-    known = {"task", "target", "algorithm", "params", *SILENT, *NOT_WRITTEN}
+    entry |= optional_fields(recipe, base)
+    known = {"task", "target", "algorithm", "params", *SILENT, *OPTIONAL, *NOT_WRITTEN}
     # fields of later releases are written as they are: whether that suffices is checked by the caller
     entry |= {name: value for name, value in recipe.items() if name not in known and value is not None}
     return entry

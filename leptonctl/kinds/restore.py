@@ -123,8 +123,9 @@ class _Recalled:
         return Model(
             address=address_of("model", self.declared.name, self.declared.version), declared=self.declared,
             dataset=datasets(self.declarations)[shape.dataset], task=shape.task,
-            train=Deferred(part, "train"), train_key_fields=Deferred(part, "train_key_fields"), opset=shape.opset, metrics=shape.metrics,
-            folds=shape.folds, positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
+            train=Deferred(part, "train"), train_key_fields=Deferred(part, "train_key_fields"),
+            decides=Deferred(part, "decides"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
+            positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
         )  # fmt: skip
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from leptonctl.core.dates import PARTS
 from leptonctl.kinds.gate_rules import limits
+from leptonctl.kinds.schema_deciding import DECIDING
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
     SCALAR,
@@ -281,6 +282,7 @@ PREPROCESS_STEP = block(
     required=["use"],
 )
 
+
 _MODEL: dict[str, Schema] = {
     "kind": kind("Model"),
     "name": name("model"),
@@ -305,6 +307,7 @@ _MODEL: dict[str, Schema] = {
         "type": "object",
         "default": {},
     },
+    **DECIDING,
     "evaluate": block(
         "How versions are evaluated on the test rows. Not part of the model's digest.",
         {

@@ -20,6 +20,8 @@ OPS: dict[str, Op] = {
         ),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
+        # how far its graph is from numpy, and what it was chosen by, are for people; the files are the package
+        Op(name="decide", done="decided", run="leptonctl.learning.steps.decide:run", identity=("package", "native_dtype")),
         Op(name="evaluate", done="evaluated", run="leptonctl.learning.steps.evaluate:run"),
         Op(name="cross_validate", done="cross_validated", run="leptonctl.learning.steps.cross_validate:run"),
         Op(name="compare", done="compared", run="leptonctl.learning.steps.compare:run"),

@@ -49,29 +49,8 @@ NOT_YET: tuple[NotYet, ...] = (
         "parameters cannot be searched yet",
         "write a version for each choice and compare them: `leptonctl leaderboard MODEL`",
     ),
-    _remove(
-        "Model",
-        "threshold",
-        "the threshold of a label cannot be chosen yet",
-        "remove the key: the label is the class with the largest probability",
-    ),
-    _remove(
-        "Model",
-        "calibrate",
-        "probabilities cannot be calibrated yet",
-        "remove the key; `leptonctl show MODEL@VERSION` shows the calibration",
-    ),
     _remove("Model", "explain", "the importance of features cannot be computed yet"),
     _remove("Model", "limits", "the time and memory of a step cannot be limited yet"),
-    _remove(
-        "Model",
-        "class_weight",
-        "classes are weighted by the algorithm",
-        "write `params: {class_weight: balanced}`, which `logistic_regression`, `linear_svm`, `svm`, `decision_tree`, `random_forest`, "
-        "`extra_trees` and `hist_gradient_boosting` have; single classes cannot be weighted yet",
-    ),
-    _remove("Model", "sample_weight", "rows cannot be weighted by a column yet"),
-    _remove("Model", "monotonic", "a feature cannot be forced to act in one direction yet"),
     NotYet(
         kind="Model",
         path="task",

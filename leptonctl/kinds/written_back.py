@@ -3,26 +3,23 @@
 from collections.abc import Mapping
 from typing import cast
 
-from leptonctl.core.canonical import digest
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.model_version import OPSET
+from leptonctl.kinds.optional_fields import optional_fields
+from leptonctl.kinds.recipes import recipe_keys
 from leptonctl.kinds.settings import without_defaults
 from leptonctl.spi.catalog import Catalog
 
-OTHER = ("dataset", "data", "export")
 DEFAULTS: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None}
 
 
 def digest_of(recipe: Recipe) -> str | None:
     """The digest of a model version, from its recorded recipe: that of its node. None for the recipe of anything else."""
     fields = recipe.recipe
-    data, export = fields.get("data"), fields.get("export")
-    if not isinstance(data, dict) or not isinstance(export, dict):
+    if not isinstance(fields.get("data"), dict) or not isinstance(fields.get("export"), dict):
         return None
-    prepare = digest({"op": "prepare", **data})
-    train = digest({"op": "train", "prepare": prepare, **{k: v for k, v in fields.items() if k not in OTHER}})
-    return digest({"prepare": prepare, "train": train, "export": digest({"op": "export", "train": train, "opset": export.get("opset")})})
+    return recipe_keys(fields).digest
 
 
 def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[str, Json]:
@@ -47,7 +44,7 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     export = base.get("export")
     if (export.get("opset", OPSET) if isinstance(export, dict) else OPSET) != opset:
         override["export"] = {"opset": opset}
-    return override
+    return override | optional_fields(fields, base)
 
 
 def _params(recipe: Recipe, base: Json, catalog: Catalog) -> dict[str, Json]:

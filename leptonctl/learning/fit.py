@@ -20,6 +20,7 @@ from leptonctl.learning.checks import check_complete, check_encoded, check_kinds
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
+from leptonctl.learning.weights import constrained, weights_of
 from leptonctl.spi.learning import Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
 T = TypeVar("T")
@@ -104,8 +105,9 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
     from sklearn.exceptions import ConvergenceWarning
 
     trainer, steps = providers_of(inputs)
-    features = pick_columns(columns, inputs.features)
+    features = {name: values for name, values in pick_columns(columns, inputs.features).items() if name != inputs.sample_weight}
     check_target(trainer, y)
+    weights = weights_of(inputs, trainer, columns, y)
     entries, frame = plan_inputs(features, steps)
     state = _FitState(frame=frame, tensors=[*entries.arrays(features)], y=y, seed=inputs.seed)
     losses: list[float] = []
@@ -113,12 +115,13 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         warnings.simplefilter("always")
         fitted = [_fit_step(step, provider, state) for step, provider in steps]
         matrix = _final_matrix(trainer, state)
-        estimator = trainer.build(with_defaults(trainer.params, inputs.params), inputs.seed)
+        estimator = trainer.build({**with_defaults(trainer.params, inputs.params), **weights.params}, inputs.seed)
+        estimator = constrained(inputs, trainer, estimator, state.frame)
         check_neighbors(trainer, estimator, len(y))
         matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         report = recording_losses(progress, losses)
         try:
-            estimator = _run_fit(trainer.name, partial(_fit_estimator, trainer, estimator, matrix, y, report))
+            estimator = _run_fit(trainer.name, partial(_fit_estimator, trainer, estimator, (matrix, y, weights.rows), report))
         except ProviderError as problem:
             explain_empty(problem, matrix, frame)
             raise
@@ -217,10 +220,13 @@ def _without_empty(places: Sequence[Cell], state: _FitState, step: str) -> list[
     return [place for place in places if place not in empty]
 
 
-def _fit_estimator(trainer: Trainer, estimator: Estimator, matrix: Matrix, y: np.ndarray, progress: Progress) -> Estimator:
+def _fit_estimator(
+    trainer: Trainer, estimator: Estimator, rows: tuple[Matrix, np.ndarray, np.ndarray | None], progress: Progress
+) -> Estimator:
+    matrix, y, weights = rows
     if trainer.fit is not None:
-        return trainer.fit(estimator, matrix, y, progress)
-    return estimator.fit(matrix, y)
+        return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
+    return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))
 
 
 def _final_matrix(trainer: Trainer, state: _FitState) -> Matrix:

@@ -140,7 +140,10 @@ class PreprocessStep(Record):
 
 
 class TrainInputs(Record):
-    """`features` None: all columns of the contract. Parameters, also those of steps, may be left out when they have their default."""
+    """`features` None: all columns of the contract. Parameters, also those of steps, may be left out when they have their default.
+
+    class_weight: by the class as written. sample_weight: the column with the weight of each row, which is no feature then.
+    """
 
     task: LearningTask
     algorithm: str
@@ -151,6 +154,9 @@ class TrainInputs(Record):
     params: Mapping[str, Json] = {}
     epoch: int = 1
     revision: int = 1
+    class_weight: Literal["balanced"] | Mapping[str, float] | None = None
+    sample_weight: str | None = None
+    monotonic: Mapping[str, Literal["up", "down"]] = {}
 
 
 class ExportInputs(Record):
@@ -186,6 +192,39 @@ class CrossValidateInputs(ScoringInputs):
     train: TrainInputs
     folds: int
     seed: int
+
+
+class Least(Record):
+    """The least value of a metric."""
+
+    min: float
+
+
+class Objective(Record):
+    """What a threshold is chosen by: the best value of a metric, or the least recall or precision. One of the three is there."""
+
+    metric: str | None = None
+    recall: Least | None = None
+    precision: Least | None = None
+
+
+class Calibrate(Record):
+    """How probabilities are calibrated, on how many held-out folds."""
+
+    method: Literal["sigmoid", "isotonic"] = "sigmoid"
+    cross_validation: int = 5
+
+
+class DecideInputs(Record):
+    """`threshold`: of the probability of `positive` (a class as written; None: the last class in sorted order), or how it is chosen.
+
+    `train`: the recipe that is fitted on the folds; None for a fixed threshold of a package that was not trained here.
+    """
+
+    threshold: float | Objective | None = None
+    positive: Scalar | None = None
+    calibrate: Calibrate | None = None
+    train: TrainInputs | None = None
 
 
 def read_inputs(op: str, inputs: Mapping[str, Json], kind: type[T]) -> T:

@@ -96,6 +96,33 @@ class ExportOutputs(Outputs):
     notices: Sequence[Notice] = ()
 
 
+class Decision(Outputs):
+    """How labels and probabilities of a package come from those of the learned model.
+
+    threshold: of the probability of `positive`, None where the label is the class with the largest one. objective: what it was chosen by,
+    as text, "" for a fixed one; score: its figure on the held-out folds. calibration: its method, "" for none. folds: how many there
+    were, 0 when nothing had to be fitted. rows: those on which the graph was compared with numpy; labels_differ, max_probability_diff:
+    how far apart the two were there. learned_labels_changed: how many of these rows have another label than the learned model gives.
+    """
+
+    threshold: float | None = None
+    positive: Label | None = None
+    objective: str = ""
+    score: float | None = None
+    calibration: str = ""
+    folds: int = 0
+    rows: int = 0
+    labels_differ: int = 0
+    max_probability_diff: float = 0.0
+    learned_labels_changed: int = 0
+
+
+class DecideOutputs(ExportOutputs):
+    """The outputs of an export, of the final package, and how it decides. `parity` stays with the export: None here."""
+
+    decision: Decision = Decision()
+
+
 class EvaluateOutputs(Outputs):
     """`evaluation` has curves and matrices by name, and `notes`."""
 

@@ -51,4 +51,8 @@ def _parameters(model: LoadedModel) -> dict[str, Json]:
     parameters: dict[str, Json] = {"task": manifest.task, "target": manifest.target, "packed_features": model.intake.packed}
     if manifest.dates:
         parameters["formats"] = json.dumps({date.name: date.format or "ISO 8601" for date in manifest.dates}, ensure_ascii=False)
+    if manifest.threshold is not None:
+        parameters |= {"threshold": manifest.threshold.value, "positive": str(manifest.threshold.positive)}
+    if manifest.calibration is not None:
+        parameters["calibration"] = manifest.calibration
     return parameters if manifest.classes is None else parameters | {"classes": json.dumps(list(manifest.classes), ensure_ascii=False)}

@@ -94,6 +94,10 @@ class Trainer(Frozen):
     build: (params, seed) -> an unfitted estimator. Takes every declared parameter, defaults filled in.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
+    weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` then takes
+        them, float64 [N], as a fifth argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the estimator.
+    monotonic: (unfitted estimator, direction of each of its k columns: 1 up, -1 down, 0 free) -> the estimator that keeps to them: with
+        a larger value of an `up` column the prediction, or the probability of the last class, does not fall. None: it cannot.
 
     A fitted estimator has `predict`: X -> labels [N], or values [N] for a regression; a classifier also `classes_` (sorted,
     an array of int64 or strings) and `predict_proba`: X -> [N,C] in their order. It need not be scikit-learn's: one that
@@ -125,7 +129,9 @@ class Trainer(Frozen):
     params: Mapping[str, Schema]
     build: Callable[[Params, int], Estimator]
     epoch: int = 1
-    fit: Callable[[Estimator, np.ndarray, np.ndarray, Progress], Estimator] | None = None
+    fit: Callable[..., Estimator] | None = None
+    weighs: bool = False
+    monotonic: Callable[[Estimator, Sequence[int]], Estimator] | None = None
     to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None
     native: NativeForm | None = None
     export_options: Callable[[Estimator], Options] | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from leptonctl.core.canonical import encode
 from leptonctl.core.values import Json
+from leptonctl.views.decision import short_decision
 from leptonctl.views.diff_datasets import dataset_blocks
 from leptonctl.views.records import UNLIMITED, whole_value
 from leptonctl.views.style import Style, figure, printable, size_text, value_text
@@ -117,7 +118,8 @@ def _other_outcomes(diff: Mapping[str, Any]) -> list[tuple[str, ...]]:
         if pair and (pair["a"], pair["b"]) != (None, None):
             a, b = pair["a"], pair["b"]
             rows.append((name, *("-" if v is None else as_text(v) for v in (a, b)), "=" if a == b else ""))
-    return rows
+    a, b = (short_decision((diff.get("decision") or {}).get(side)) for side in ("a", "b"))
+    return [*rows, ("label", a or "largest", b or "largest", "=" if a == b else "")] if a or b else rows
 
 
 def _flips(flips: Mapping[str, Any] | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from leptonctl.core.frozen import Frozen
+from leptonctl.views.decision import short_decision
 from leptonctl.views.records import short, when, who
 from leptonctl.views.style import Style, duration, figure, printable, text_width
 from leptonctl.views.tables import GAP, paragraph, table
@@ -65,6 +66,7 @@ def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) ->
         Column(head="bound in", cells=[", ".join(map(printable, row["bound"])) for row in rows], rank=1),
         *(_other(rows, name, directions[name], rank + 4) for rank, name in enumerate(others)),
         Column(head="algorithm", cells=[printable(str(row["algorithm"])) for row in rows], rank=2),
+        Column(head="label", cells=[short_decision(row.get("decision")) for row in rows], rank=3),
         Column(head="data", cells=[printable(str(row["dataset"])) for row in rows], rank=3),
         Column(head="built", cells=[_built(row, now) for row in rows], rank=4),
         Column(head="by", cells=[who(row) if row["at"] else "" for row in rows], rank=len(others) + 5),

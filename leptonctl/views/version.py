@@ -5,6 +5,7 @@ from typing import Any
 
 from leptonctl.kinds.gate_rules import find_rule
 from leptonctl.views import plots
+from leptonctl.views.decision import decision_text
 from leptonctl.views.explain import place
 from leptonctl.views.records import ROOMY, short, when, who, whole_value
 from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
@@ -53,6 +54,8 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
     if not version["declared"]:
         what += ", no longer declared like this"
     lines.append(what)
+    if decision := decision_text(version.get("decision")):
+        lines.append(paragraph(decision, width))
     for binding in version["bound"]:
         since = f" since {when(binding['since'], now)}" if binding["since"] else ""
         lines.append(f"bound in {printable(binding['environment'])}{since}, deployment {binding['deployment']}")

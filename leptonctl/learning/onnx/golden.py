@@ -7,7 +7,6 @@ import numpy as np
 from leptonctl.core.codec import Record
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.values import Json
-from leptonctl.learning.fit import Fitted
 from leptonctl.learning.tables.prepared import Columns, as_number, count_rows, kind_of, take_rows
 from leptonctl.spi.learning import Prediction
 
@@ -43,13 +42,18 @@ class Golden(Record):
     response: Response
 
 
-def golden(fitted: Fitted, columns: Columns, answers: Prediction, dates: Sequence[DateColumn] = (), texts: Columns = NO_TEXTS) -> Golden:
-    """Some of these rows with the exported graph's answers. `texts` are those of the `dates`, which a request holds instead of parts."""
+def golden(
+    features: Sequence[str], columns: Columns, answers: Prediction, dates: Sequence[DateColumn] = (), texts: Columns = NO_TEXTS
+) -> Golden:
+    """Some of these rows with the graph's answers, as a request for the `features`.
+
+    `texts` are those of the `dates`, which a request holds instead of parts.
+    """
     rows = golden_rows(columns, answers)
-    features, written = take_rows(columns, rows), take_rows(texts, rows)
+    cells, written = take_rows(columns, rows), take_rows(texts, rows)
     parts = {name: date.name for date in dates for name in date.names}
-    names = dict.fromkeys(parts.get(name, name) for name in fitted.features)
-    request = Request(inputs=[_input(name, written[name] if name in written else features[name]) for name in names])
+    names = dict.fromkeys(parts.get(name, name) for name in features)
+    request = Request(inputs=[_input(name, written[name] if name in written else cells[name]) for name in names])
     return Golden(request=request, response=Response(outputs=_outputs(answers, rows)))
 
 

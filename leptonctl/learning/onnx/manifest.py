@@ -13,8 +13,11 @@ CLASSIFICATION = {"label": "label", "probabilities": "probabilities"}
 REGRESSION = {"prediction": "prediction"}
 
 
-def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Manifest:
-    """The manifest that belongs to the graph of `build_graph` for the same model."""
+def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed_over: Sequence[str] = ()) -> Manifest:
+    """The manifest that belongs to the graph of `build_graph` for the same model.
+
+    `passed_over`: more columns that requests may hold although the model does not read them.
+    """
     classification = fitted.trainer.task == "classification"
     numbers, strings = fitted.inputs.numbers, fitted.inputs.strings
     return Manifest(
@@ -30,7 +33,7 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None) -> Man
         ),
         id=contract.id,
         dates=tuple(_used(date, fitted.features) for date in contract.dates if {*date.names} & {*fitted.features}),
-        ignored=contract.ignored,
+        ignored=(*contract.ignored, *passed_over),
         privacy=Hashing(hash=privacy.hash, key=privacy.key, key_id=privacy.key_id) if privacy else None,
     )
 

@@ -52,7 +52,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     bench.progress(message="exporting")
     contract = read_contract(prepare)
     exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance, dates=contract.dates)
-    manifest_record = manifest(fitted, contract, request.privacy)
+    manifest_record = manifest(fitted, contract, request.privacy, [request.train.sample_weight] if request.train.sample_weight else [])
     graph = artifacts.put_artifact(exported.onnx)
     files: Mapping[str, str] = {
         GRAPH_FILE: graph,
@@ -113,7 +113,9 @@ def export(
     answers = run_graph(open_session(attempt.onnx), fitted, columns)
     parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
     unanswered = attempt.test.not_compared if len(evaluation.y) else 0
-    return Exported(onnx=attempt.onnx, parity=parity, golden=golden(fitted, columns, answers, dates, compared.texts), unanswered=unanswered)
+    return Exported(
+        onnx=attempt.onnx, parity=parity, golden=golden(fitted.features, columns, answers, dates, compared.texts), unanswered=unanswered
+    )
 
 
 class Attempt(Frozen):

@@ -1,6 +1,6 @@
 """A single decision tree, for classification and regression."""
 
-from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, TREE, VALUE_CRITERION, max_features
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
@@ -36,6 +36,8 @@ TRAINERS = (
             "class_weight": CLASS_WEIGHT,
         },
         build=build_classifier,
+        weighs=True,
+        monotonic=constrain,
         splits=True,
     ),
     Trainer(
@@ -44,6 +46,8 @@ TRAINERS = (
         description="A single tree of yes-or-no questions about the features.",
         params={"criterion": VALUE_CRITERION, "splitter": SPLITTER, **TREE, "max_features": max_features(None)},
         build=build_regressor,
+        weighs=True,
+        monotonic=constrain,
         splits=True,
     ),
 )

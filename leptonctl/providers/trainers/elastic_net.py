@@ -29,5 +29,6 @@ TRAINERS = (
         description="Linear regression with a mix of the ridge and lasso penalties.",
         params=PARAMS,
         build=build,
+        weighs=True,
     ),
 )

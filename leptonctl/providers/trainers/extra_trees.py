@@ -1,5 +1,6 @@
 """A forest of trees with random thresholds, for classification."""
 
+from leptonctl.providers.trainers.shared_params import constrain
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, forest, max_features
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
@@ -22,6 +23,8 @@ TRAINERS = (
             "class_weight": FOREST_CLASS_WEIGHT,
         },
         build=build,
+        weighs=True,
+        monotonic=constrain,
         splits=True,
     ),
 )

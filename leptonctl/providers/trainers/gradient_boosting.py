@@ -59,14 +59,16 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return GradientBoostingRegressor(**params, random_state=seed)
 
 
-def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def fit(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     """`estimator.fit` with a monitor that reports every stage and changes nothing."""
 
     def monitor(stage: int, boosting: Estimator, _local: Mapping[str, Any]) -> bool:
         progress(iteration=stage + 1, of=boosting.n_estimators, loss=float(boosting.train_score_[stage]))
         return False
 
-    return estimator.fit(features, target, monitor=monitor)
+    return estimator.fit(features, target, sample_weight=weights, monitor=monitor)
 
 
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
@@ -96,6 +98,7 @@ TRAINERS = (
             **BOOSTING,
         },
         build=build_classifier,
+        weighs=True,
         fit=fit,
         repair=repair,
         splits=True,
@@ -120,6 +123,7 @@ TRAINERS = (
             **BOOSTING,
         },
         build=build_regressor,
+        weighs=True,
         fit=fit,
         repair=repair,
         splits=True,

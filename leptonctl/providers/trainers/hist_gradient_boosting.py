@@ -5,7 +5,7 @@ The converter rounds thresholds to the nearest float32 and omits the exponential
 
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT
+from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
 from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
 
@@ -111,6 +111,8 @@ TRAINERS = (
         description="Fast gradient boosting on binned features; handles missing values.",
         params={**BOOSTING, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
+        weighs=True,
+        monotonic=constrain,
         repair=repair,
         splits=True,
         takes_missing=True,
@@ -135,6 +137,8 @@ TRAINERS = (
             **BOOSTING,
         },
         build=build_regressor,
+        weighs=True,
+        monotonic=constrain,
         repair=repair,
         splits=True,
         takes_missing=True,

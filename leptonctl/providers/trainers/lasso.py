@@ -22,5 +22,6 @@ TRAINERS = (
         description="Linear regression with an L1 penalty, which sets unimportant coefficients to zero.",
         params=PARAMS,
         build=build,
+        weighs=True,
     ),
 )

@@ -68,6 +68,7 @@ TRAINERS = (
         description="Linear support vector machine; probabilities by Platt scaling fitted on five folds.",
         params=PARAMS,
         build=build,
+        weighs=True,
         conflict=conflict,
     ),
 )

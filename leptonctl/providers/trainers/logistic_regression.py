@@ -82,12 +82,14 @@ class ReportIterations:
             self.progress(iteration=self.iteration, of=estimator.max_iter)
 
 
-def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def fit(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     if estimator.solver != "lbfgs":
-        return estimator.fit(features, target)
+        return estimator.fit(features, target, sample_weight=weights)
     estimator.set_callbacks(ReportIterations(progress))
     try:
-        return estimator.fit(features, target)
+        return estimator.fit(features, target, sample_weight=weights)
     finally:
         del estimator._skl_callbacks  # noqa: SLF001
 
@@ -99,6 +101,7 @@ TRAINERS = (
         description="Logistic regression: a linear model of class probabilities.",
         params=PARAMS,
         build=build,
+        weighs=True,
         fit=fit,
         conflict=conflict,
     ),

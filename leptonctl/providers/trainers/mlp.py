@@ -103,7 +103,9 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return MLPRegressor(**params, random_state=seed)
 
 
-def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def fit(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     """`estimator.fit` with a report after every epoch: scikit-learn then calls one method of the estimator, which is wrapped here.
 
     The wrapper changes no numbers and is removed before the model is stored.
@@ -116,7 +118,7 @@ def fit(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", prog
 
     setattr(estimator, AFTER_EPOCH, report_epoch)
     try:
-        return estimator.fit(features, target)
+        return estimator.fit(features, target, sample_weight=weights)
     finally:
         delattr(estimator, AFTER_EPOCH)
 
@@ -128,6 +130,7 @@ TRAINERS = (
         description="A neural network of fully connected layers.",
         params=PARAMS,
         build=build_classifier,
+        weighs=True,
         fit=fit,
         tolerance=5e-4,
     ),
@@ -137,6 +140,7 @@ TRAINERS = (
         description="A neural network of fully connected layers.",
         params=PARAMS,
         build=build_regressor,
+        weighs=True,
         fit=fit,
         tolerance=5e-4,
     ),

@@ -25,5 +25,6 @@ TRAINERS = (
         description="Gaussian naive Bayes: features are independent and normally distributed within each class.",
         params=PARAMS,
         build=build,
+        weighs=True,
     ),
 )

@@ -1,5 +1,6 @@
 """A forest of trees on samples drawn with replacement, for classification and regression."""
 
+from leptonctl.providers.trainers.shared_params import constrain
 from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, VALUE_CRITERION, forest, max_features
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
@@ -28,6 +29,8 @@ TRAINERS = (
             "class_weight": FOREST_CLASS_WEIGHT,
         },
         build=build_classifier,
+        weighs=True,
+        monotonic=constrain,
         splits=True,
     ),
     Trainer(
@@ -36,6 +39,8 @@ TRAINERS = (
         description="The average of many trees on random samples of rows and features.",
         params={**forest(bootstrap=True), "criterion": VALUE_CRITERION, "max_features": max_features(1.0)},
         build=build_regressor,
+        weighs=True,
+        monotonic=constrain,
         splits=True,
     ),
 )

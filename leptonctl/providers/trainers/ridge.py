@@ -35,5 +35,6 @@ TRAINERS = (
         description="Linear regression with an L2 penalty, which keeps coefficients small.",
         params=PARAMS,
         build=build,
+        weighs=True,
     ),
 )

@@ -70,37 +70,43 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return _with_batches(SGDRegressor(**_sklearn_params(params), random_state=seed), params)
 
 
-def fit_classifier(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def fit_classifier(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     import numpy as np
 
     classes, places = np.unique(target, return_inverse=True)
     binary = len(classes) == 2  # noqa: PLR2004
     sides = np.where(places[:, None] == (np.array([1]) if binary else np.arange(len(classes))), 1.0, -1.0)
     loss = sgd_steps.log_loss if estimator.loss == "log_loss" else sgd_steps.modified_huber
-    descent = _descend(estimator, features, sides, loss, progress)
+    descent = _descend(estimator, (features, sides, weights), loss, progress)
     estimator.classes_, estimator.coef_, estimator.intercept_ = classes, descent.weights.T.copy(), descent.intercepts
     return estimator
 
 
-def fit_regressor(estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def fit_regressor(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     losses = {
         "squared_error": sgd_steps.squared_error,
         "huber": sgd_steps.huber(estimator.epsilon),
         "epsilon_insensitive": sgd_steps.epsilon_insensitive(estimator.epsilon),
         "squared_epsilon_insensitive": sgd_steps.squared_epsilon_insensitive(estimator.epsilon),
     }
-    descent = _descend(estimator, features, target.reshape(-1, 1), losses[estimator.loss], progress)
+    descent = _descend(estimator, (features, target.reshape(-1, 1), weights), losses[estimator.loss], progress)
     estimator.coef_, estimator.intercept_ = descent.weights[:, 0].copy(), descent.intercepts
     return estimator
 
 
 def _descend(
-    estimator: Estimator, features: "np.ndarray", targets: "np.ndarray", loss: sgd_steps.Loss, progress: Progress
+    estimator: Estimator, rows: "tuple[np.ndarray, np.ndarray, np.ndarray | None]", loss: sgd_steps.Loss, progress: Progress
 ) -> sgd_steps.Descent:
+    """`rows`: their features, targets and weights."""
     from sklearn.exceptions import ConvergenceWarning
 
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
-    descent = sgd_steps.descend(features, targets, loss, params, seed=estimator.random_state, progress=progress)
+    features, targets, weights = rows
+    descent = sgd_steps.descend(features, targets, loss, params, seed=estimator.random_state, progress=progress, row_weights=weights)
     if not descent.converged:
         warnings.warn("the loss was still falling at the last epoch", ConvergenceWarning, stacklevel=2)
     estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], descent.epochs, float(descent.rows_seen + 1)
@@ -131,6 +137,7 @@ TRAINERS = (
             **learning_rate("optimal", 0.5),
         },
         build=build_classifier,
+        weighs=True,
         fit=fit_classifier,
     ),
     Trainer(
@@ -153,6 +160,7 @@ TRAINERS = (
             **learning_rate("invscaling", 0.25),
         },
         build=build_regressor,
+        weighs=True,
         fit=fit_regressor,
     ),
 )

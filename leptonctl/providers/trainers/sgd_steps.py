@@ -31,10 +31,14 @@ class Descent:
     converged: bool
 
 
-def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *, seed: int, progress: Progress) -> Descent:
+def descend(
+    features: Any, targets: "np.ndarray", loss: Loss, params: Params, *, seed: int, progress: Progress,
+    row_weights: "np.ndarray | None" = None,
+) -> Descent:  # fmt: skip
     """Run epochs over the rows, shuffled by the seed, until the loss has not fallen by `tol` for `n_iter_no_change` epochs.
 
     `targets` is [rows, outputs]; `loss` returns the value and the derivative with respect to the score for each (score, target).
+    `row_weights` [rows] multiply the gradient and the loss of each row, as scikit-learn's `sample_weight` does.
     Raises ValueError when the loss diverges.
     """
     import numpy as np
@@ -42,7 +46,7 @@ def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *,
     rows, outputs = targets.shape
     weights, intercepts = np.zeros((features.shape[1], outputs)), np.zeros(outputs)
     mean_weights, mean_intercepts = weights.copy(), intercepts.copy()
-    initial_loss = float(loss(np.zeros_like(targets), targets)[0].mean())
+    initial_loss = _mean(loss(np.zeros_like(targets), targets)[0], row_weights)
     rng = np.random.RandomState(seed)
     rate = _rate(params, loss)
     best_loss, epochs_without_improvement, steps, rows_seen, epoch = np.inf, 0, 0, 0, 0
@@ -54,6 +58,8 @@ def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *,
             eta = rate(rows_seen + 1)
             batch_features = features[batch]
             slope = np.clip(loss(batch_features @ weights + intercepts, targets[batch])[1], -1e12, 1e12) / len(batch)
+            if row_weights is not None:
+                slope = slope * row_weights[batch, None]
             weights = _apply_l2(weights, eta, params) - eta * (batch_features.T @ slope)
             weights = _apply_l1(weights, eta, params)
             if params["fit_intercept"]:
@@ -61,7 +67,7 @@ def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *,
             rows_seen, steps = rows_seen + len(batch), steps + 1
             mean_weights += (weights - mean_weights) / steps
             mean_intercepts += (intercepts - mean_intercepts) / steps
-        current_loss = float(loss(features @ weights + intercepts, targets)[0].mean())
+        current_loss = _mean(loss(features @ weights + intercepts, targets)[0], row_weights)
         if not current_loss <= DIVERGED * initial_loss:
             msg = "the loss diverges: scale the features (standard_scaler) or lower eta0"
             raise ValueError(msg)
@@ -73,6 +79,13 @@ def descend(features: Any, targets: "np.ndarray", loss: Loss, params: Params, *,
         weights, intercepts = mean_weights, mean_intercepts
     converged = params["tol"] is None or epochs_without_improvement >= params["n_iter_no_change"]
     return Descent(weights=weights, intercepts=intercepts, epochs=epoch, rows_seen=rows_seen, converged=converged)
+
+
+def _mean(losses: "np.ndarray", row_weights: "np.ndarray | None") -> float:
+    """Of losses [rows, outputs], the rows weighed."""
+    import numpy as np
+
+    return float(losses.mean() if row_weights is None else np.average(losses.mean(axis=1), weights=row_weights))
 
 
 def log_loss(score: "np.ndarray", side: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":

@@ -1,6 +1,8 @@
 """Parameter schemas that several trainers share."""
 
-from leptonctl.spi.learning import Schema
+from collections.abc import Sequence
+
+from leptonctl.spi.learning import Estimator, Schema
 
 CLASS_WEIGHT: Schema = {
     "enum": [None, "balanced"],
@@ -25,3 +27,8 @@ COORDINATE_DESCENT: dict[str, Schema] = {
         "description": "Whether to update the coefficients in cyclic or in random order.",
     },
 }
+
+
+def constrain(estimator: Estimator, directions: Sequence[int]) -> Estimator:
+    """scikit-learn's trees with a direction for each of their columns."""
+    return estimator.set_params(monotonic_cst=[*directions])

@@ -26,6 +26,7 @@ TRAINERS = (
         description="Support vector machine with a kernel; probabilities by Platt scaling fitted on five folds.",
         params={**KERNEL, "class_weight": CLASS_WEIGHT},
         build=build_classifier,
+        weighs=True,
     ),
     Trainer(
         name="svm",
@@ -37,6 +38,7 @@ TRAINERS = (
             "epsilon": {"type": "number", "minimum": 0, "default": 0.1, "description": "Errors smaller than this are not penalised."},
         },
         build=build_regressor,
+        weighs=True,
         tolerance=5e-4,
     ),
 )

@@ -1,0 +1,199 @@
+"""The step `decide`: calibrates the probabilities of a package and sets the threshold of its label, in the graph. Retrains nothing.
+
+What has to be chosen is chosen on probabilities of training rows that a model of the same recipe has not seen: on held-out folds,
+never on evaluation rows. The final package has the form of an export. Records nothing.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from leptonctl.core.codec import encode
+from leptonctl.core.frozen import Frozen, replace
+from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Manifest, Threshold, package_digest
+from leptonctl.core.values import Json
+from leptonctl.learning.decision import Choice, Rule, choose, count, fit_calibrators
+from leptonctl.learning.fit import fit
+from leptonctl.learning.inputs import Calibrate, DecideInputs, Objective, TrainInputs, read_inputs
+from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared
+from leptonctl.learning.onnx.decision import LABEL, PROBABILITIES, decided_graph
+from leptonctl.learning.onnx.golden import golden
+from leptonctl.learning.outputs import DecideOutputs, Decision
+from leptonctl.learning.scoring import metric_table, predict_onnx, resolve_scoring
+from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
+from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
+from leptonctl.learning.weights import sample_weights
+from leptonctl.spi.learning import Label, Prediction, ProviderError, Scoring
+from leptonctl.spi.running import Bench, Needs, Produced
+
+if TYPE_CHECKING:
+    from leptonctl.core.contract import Contract
+
+TOLERANCE = 1e-6
+"""How far the graph's probabilities may be from numpy's."""
+TWO = 2
+
+
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
+    request = read_inputs("decide", inputs, DecideInputs)
+    prepare, artifacts = needs["prepare"], bench.artifacts
+    learned = read_package(needs["export"], artifacts)
+    training = read_prepared(prepare, "train", "classification", artifacts)
+    rule, decision = decide(request, learned.manifest, training, bench)
+    onnx = decided_graph(learned.onnx, rule, learned.manifest.graph.outputs["label"], learned.manifest.graph.outputs["probabilities"])
+    evaluation = read_prepared(prepare, "test", "classification", artifacts)
+    rows = evaluation if len(evaluation.y) else training
+    manifest = _manifest(learned.manifest, decision)
+    answers = predict_onnx(onnx, manifest, rows.columns, "float32")
+    decision = compare(rule, decision, predict_onnx(learned.onnx, learned.manifest, rows.columns, "float32"), answers)
+    return _produced(bench, learned, Final(onnx=onnx, manifest=manifest, decision=decision), (rows, answers), read_contract(prepare))
+
+
+class Final(Frozen):
+    """The final package, before it is written."""
+
+    onnx: bytes
+    manifest: Manifest
+    decision: Decision
+
+
+def _produced(bench: Bench, learned: Package, final: Final, answered: tuple[Rows, Prediction], contract: "Contract") -> Produced:
+    rows, answers = answered
+    features = [column.name for column in final.manifest.columns]
+    golden_rows = golden(features, pick_columns(rows.columns, features), answers, contract.dates, rows.texts)
+    graph = bench.artifacts.put_artifact(final.onnx)
+    files = {
+        GRAPH_FILE: graph,
+        MANIFEST_FILE: bench.artifacts.put_artifact(encode(final.manifest)),
+        GOLDEN_FILE: bench.artifacts.put_artifact(encode(golden_rows)),
+    }
+    outputs = DecideOutputs(
+        package=package_digest(graph, final.manifest), size=len(final.onnx), native_dtype=learned.dtype, decision=final.decision
+    )
+    return Produced(artifacts=files, outputs=outputs.to_json())
+
+
+def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Bench) -> tuple[Rule, Decision]:
+    """The rule, fitted and chosen on held-out folds of the training rows where it has to be, and what is recorded of it.
+
+    Raises ProviderError: decision-not-possible, unknown-class, no-threshold, too-few-rows-for-folds.
+    """
+    classes = tuple(manifest.classes or ())
+    rule, decision = Rule(classes=classes), Decision()
+    if request.threshold is not None:
+        positive = _positive(request, classes, training)
+        rule = replace(rule, positive=classes.index(positive))
+        decision = replace(decision, positive=positive)
+    objective = request.threshold if isinstance(request.threshold, Objective) else None
+    if request.calibrate is not None or objective is not None:
+        folds = (request.calibrate or Calibrate()).cross_validation
+        held_out = held_out_probabilities(_recipe(request), training, folds, bench)
+        decision = replace(decision, folds=folds)
+        if request.calibrate is not None:
+            weights = sample_weights(_recipe(request), training.columns)
+            calibrators = fit_calibrators(held_out, training.y, classes, request.calibrate.method, weights)
+            rule, decision = replace(rule, calibrators=calibrators), replace(decision, calibration=request.calibrate.method)
+        if objective is not None:
+            choice = _chosen(rule, objective, rule.probabilities(held_out), training.y)
+            rule = replace(rule, threshold=choice.threshold)
+            decision = replace(decision, threshold=choice.threshold, objective=choice.words, score=choice.score)
+    if isinstance(request.threshold, float):
+        rule, decision = replace(rule, threshold=request.threshold), replace(decision, threshold=request.threshold)
+    return rule, decision
+
+
+def _positive(request: DecideInputs, classes: tuple[Label, ...], training: Rows) -> Label:
+    if len(classes) != TWO:
+        raise ProviderError(
+            "A threshold needs two classes",
+            detail=f"The target has {len(classes)} classes.",
+            hint="remove `threshold`: the label is the class with the largest probability",
+            id="decision-not-possible",
+        )
+    positive = resolve_scoring(training.y, classes, request.positive, None).positive
+    assert positive in classes, "a class of the training rows is one of the model"
+    return positive
+
+
+def _recipe(request: DecideInputs) -> TrainInputs:
+    if request.train is None:
+        raise ProviderError(
+            "What was not trained here cannot be fitted on folds",
+            detail="Calibrating, and choosing a threshold, fits the recipe on folds of the training rows.",
+            hint="write the threshold as a number: `threshold: 0.5`",
+            id="decision-not-possible",
+        )
+    return request.train
+
+
+def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Bench) -> np.ndarray:
+    """For each training row the probabilities [N, C], float32, of the same recipe fitted on the other folds. Stratified, by its seed."""
+    classes = sorted(set(rows.y.tolist()))
+    found = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
+    for number, (others, held_out) in enumerate(_folds(train, rows, folds), 1):
+        bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
+        fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress)
+        answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
+        found[held_out] = np.asarray(answer.probabilities, dtype=np.float32)
+    if not np.isfinite(found).all():
+        raise ProviderError(
+            "The model gives no finite probabilities",
+            detail=f"{int((~np.isfinite(found)).any(axis=1).sum())} held-out training rows have none.",
+            hint="put `- {columns: numeric, use: standard_scaler}` before the algorithm if columns have large values",
+            id="decision-not-possible",
+        )
+    return found
+
+
+def _folds(train: TrainInputs, rows: Rows, folds: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    try:
+        return split_folds(rows.y, "classification", folds, train.seed)
+    except ProviderError as problem:
+        problem.id, problem.hint = "too-few-rows-to-calibrate", "write fewer folds, `calibrate: {cross_validation: 2}`, or add rows"
+        raise
+
+
+def _chosen(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
+    """The threshold by the objective on these (calibrated) probabilities of held-out rows."""
+    positive = rule.classes[rule.positive]
+    scoring = Scoring(positive=positive, average="binary")
+    metric = metric_table("classification").get(objective.metric or "")
+
+    def score(threshold: float) -> float:
+        labels = replace(rule, threshold=threshold).labels(probabilities)
+        prediction = Prediction(labels=labels, probabilities=probabilities, classes=rule.classes)
+        assert metric is not None, "plans refuse other names"
+        assert metric.score is not None, "plans refuse curves"
+        figure = float(metric.score(y, prediction, scoring))
+        return -figure if metric.greater_is_better is False else figure
+
+    return choose(count(probabilities[:, rule.positive], y == positive), objective, score)
+
+
+def compare(rule: Rule, decision: Decision, learned: Prediction, final: Prediction) -> Decision:
+    """The decision with how far the graph is from numpy on these rows. Raises ProviderError (export-mismatch) when it is too far."""
+    before, after = np.asarray(learned.probabilities, dtype=np.float32), np.asarray(final.probabilities, dtype=np.float32)
+    finite = np.isfinite(before).all(axis=1)
+    labels = np.asarray(final.labels)[finite]
+    differ = int((rule.labels(after[finite]) != labels).sum())
+    distance = float(np.abs(rule.probabilities(before[finite]).astype(np.float64) - after[finite]).max(initial=0.0))
+    if differ or not distance <= TOLERANCE:
+        raise ProviderError(
+            "The decision in the graph and the same in numpy give different answers",
+            detail=f"{differ} of {len(labels)} labels differ; the largest difference of a probability is {distance:.3g}.",
+            hint="use `method: sigmoid`, or report this",
+            id="export-mismatch",
+        )
+    changed = int((np.asarray(learned.labels)[finite] != labels).sum())
+    return replace(
+        decision, rows=len(labels), labels_differ=differ, max_probability_diff=distance, learned_labels_changed=changed
+    )  # fmt: skip
+
+
+def _manifest(learned: Manifest, decision: Decision) -> Manifest:
+    threshold = None
+    if decision.threshold is not None and decision.positive is not None:
+        threshold = Threshold(value=decision.threshold, positive=decision.positive)
+    graph = replace(learned.graph, outputs={"label": LABEL, "probabilities": PROBABILITIES})
+    return replace(learned, graph=graph, threshold=threshold, calibration=decision.calibration or None)
