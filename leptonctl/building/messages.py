@@ -16,13 +16,14 @@ class Greeting(Record):
 
 
 class Order(Record):
-    """One step to do; `run` names the step function, "module:function"."""
+    """One step to do; `run` names the step function, "module:function"; `key` is the step's, "" where it has none."""
 
     id: str
     op: str
     run: str
     inputs: Mapping[str, Json]
     needs: Mapping[str, Result] = {}
+    key: str = ""
 
 
 class Begun(Record, tag_field="type", tag="begun"):

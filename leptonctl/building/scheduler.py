@@ -190,7 +190,7 @@ class Scheduler:
             self._open = self.executor()
         run = self.work.ops[step.op].run
         assert run is not None, "an op without a step function has effects only"
-        self._open.submit(Task(id=task, op=step.op, run=run, inputs=dict(step.inputs), needs=ready.needs))
+        self._open.submit(Task(id=task, op=step.op, run=run, inputs=dict(step.inputs), needs=ready.needs, key=ready.key))
 
     def _report_wait(self, ready: Ready) -> None:
         """Say once of each key who else builds it."""

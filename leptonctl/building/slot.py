@@ -36,7 +36,7 @@ class Slot:
         """Hand over a task. If the worker has died meanwhile, its events end."""
         self.task, self.begun = task, False
         self._log_start = self._log.stat().st_size
-        self._write(Order(id=task.id, op=task.op, run=task.run, inputs=task.inputs, needs=task.needs))
+        self._write(Order(id=task.id, op=task.op, run=task.run, inputs=task.inputs, needs=task.needs, key=task.key))
 
     def read(self) -> list[Message] | None:
         """The messages that have arrived, once the pipe is readable; None when the worker has died."""

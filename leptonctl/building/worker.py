@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from leptonctl.building.checkpoint import FileCheckpoint
 from leptonctl.building.messages import Begun, CompletedMessage, FailedMessage, Greeting, Order, ProgressMessage
 from leptonctl.building.provenance import provenance
 from leptonctl.core.codec import Record, decode, encode_line
@@ -91,9 +92,11 @@ class Events:
 def run_order(order: Order, project: Path, store: Store, progress: Callable[..., None]) -> CompletedMessage | FailedMessage:
     """Run one step and return its outcome, whatever it raises."""
     started = time.monotonic()
+    checkpoint = FileCheckpoint(project, order.key) if order.key else None
     try:
         batch = ArtifactBatch(store=store)
-        produced = _run(order, Bench(project=project, artifacts=batch, progress=progress, check_key=store.check_key))
+        bench = Bench(project=project, artifacts=batch, progress=progress, check_key=store.check_key, checkpoint=checkpoint)
+        produced = _run(order, bench)
         batch.flush()
         return CompletedMessage(
             id=order.id,
@@ -106,6 +109,9 @@ def run_order(order: Order, project: Path, store: Store, progress: Callable[...,
     except BaseException as reason:  # noqa: BLE001  a step may raise anything, even SystemExit, and the worker continues
         traceback.print_exception(reason)
         return _failed(order, reason, time.monotonic() - started)
+    finally:
+        if checkpoint is not None:
+            checkpoint.discard()
 
 
 def _run(order: Order, bench: Bench) -> Produced:

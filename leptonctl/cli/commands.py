@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("change", "Build what has no result yet, then move the pointers."),
     "rollback": ("change", "Bind what an environment served before; train nothing."),
     "promote": ("change", "Bind in one environment what another one binds."),
+    "update": ("models", "Write the versions for new data, and plan."),
     "readmit": ("holds", "Let a version back in that was withdrawn."),
     "freeze": ("holds", "Hold every binding of an environment but returns."),
     "unfreeze": ("holds", "Let the bindings of an environment move again."),

@@ -89,6 +89,45 @@ def predict(
     return code
 
 
+def update(
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
+    data: Annotated[Path, typer.Option("--data", metavar="FILE", help="The new rows: a file in the project folder.")],
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="V", help="Name of the new version. Default: the next one, as v4 after v3.")
+    ] = None,
+    dataset_version: Annotated[
+        str | None, typer.Option("--dataset-version", metavar="D", help="Name of the new dataset version. Default: the next one.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option("--like", metavar="VERSION", help="The version that the new one is written after. Default: the last one.")
+    ] = None,
+    warm_start: Annotated[
+        bool, typer.Option("--warm-start", help="Go on from that version instead of training from the beginning.")
+    ] = False,
+    append: Annotated[bool, typer.Option("--append", help="Put the rows of its dataset version before the new ones.")] = False,
+) -> int:
+    """Write a dataset version for new data and a model version that learns from it, then plan.
+
+    Data that break the contract are refused before anything is written.
+    """
+    from leptonctl.cli.planned import plan_exit_code, plan_text
+    from leptonctl.commands.update import Update
+    from leptonctl.commands.update import update as command
+    from leptonctl.views.plan_json import plan_to_json
+    from leptonctl.views.update import update_json, update_text
+
+    terminal = terminal_of(ctx)
+    request = Update(
+        model=model, data=terminal.path(data), version=version, dataset_version=dataset_version, like=like, warm_start=warm_start,
+        append=append,
+    )  # fmt: skip
+    updated = command(terminal.session(), request)
+    written, plan = updated.to_json(), updated.plan
+    terminal.show(update_json(written, plan_to_json(plan)), lambda _, **__: update_text(written, plan_text(terminal, plan)))
+    return plan_exit_code(plan, detailed=False)
+
+
 def serve(
     ctx: typer.Context,
     environment: Annotated[str, typer.Argument(metavar="ENV", help="The environment.")],

@@ -42,6 +42,7 @@ BAR = r"\|"
 # command -> schema of what --json prints
 OUTPUTS = {
     "init": "init", "validate": "validate", "plan": "plan", "build": EVENTS, "apply": EVENTS, "rollback": EVENTS, "promote": EVENTS,
+    "update": "update",
     "readmit": "readmit", "freeze": "freeze", "unfreeze": "freeze",
     "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "leaderboard": "leaderboard",
     "explain": "explain", "pin": "pin", "verify": "verify", "verify --store": "verify_store",

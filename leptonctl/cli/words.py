@@ -95,7 +95,6 @@ COMMAND_WORDS: Mapping[str, str] = {
     "root": "the folder of leptonctl.yaml; `-C DIR` names another one",
     "studio": "there is no web page of all models: `leptonctl status`, `leptonctl leaderboard MODEL`",
     "unprotect": "apply `protected: false` of the Environment, alone",
-    "update": "declare a new version with the new data and run `leptonctl pin`, then `leptonctl apply`",
     # kubectl
     "annotate": "`description:` in the YAML; it changes no digest",
     "label": "`description:` in the YAML; it changes no digest",

@@ -42,21 +42,21 @@ def rebind(
     try:
         edited = _edited_session(session, rebinding, rebinding.bindings)
         if rebinding.lines or None in rebinding.bindings.values():
-            say(_diff(before, edited.sources))
+            say(diff_of(before, edited.sources))
         only = [member_of("environment", rebinding.environment, model) for model in rebinding.bindings]
         narrowed = replace(request, only=only or [document("environment", rebinding.environment)])
         outcome = apply(edited, narrowed, consent=consent, reporter=reporter)
     except Failure as failure:
-        _put_back(session, before)
+        put_back(session, before)
         raise Failure([_with_steps(session, d, rebinding) for d in failure.diagnostics], failure.exit_code) from failure
     except BaseException:
-        _put_back(session, before)
+        put_back(session, before)
         raise
     # what else is held in the environment was so before
     code = outcome.exit_code or (GATE if set(outcome.held).intersection(narrowed.only) else OK)
     if code != OK and (rebinding.bindings or rebinding.lines):
         moved = _moved(edited, rebinding) if outcome.finished is not None else {}
-        _put_back(session, before)
+        put_back(session, before)
         edited = _edited_session(session.reopen(), rebinding, moved)
     files = sorted(file for file, text in edited.sources.items() if before.get(file) != text)
     hint = f"git commit -m {_quoted(rebinding.message)} -- {' '.join(files)}" if files else ""
@@ -116,7 +116,7 @@ def _without_readmit(session: Session, name: str, model: str, version: str | Non
     return session.reopen()
 
 
-def _put_back(session: Session, before: Mapping[str, str]) -> None:
+def put_back(session: Session, before: Mapping[str, str]) -> None:
     """Write the files as they were before the edit."""
     now = session.reopen().sources
     for file, text in before.items():
@@ -124,7 +124,7 @@ def _put_back(session: Session, before: Mapping[str, str]) -> None:
             write_text(session.root / file, text)
 
 
-def _diff(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """The edit as a unified diff."""
     lines: list[str] = []
     for file in sorted(after):

@@ -177,6 +177,7 @@ def _compared(session: Session, a: Side, b: Side, metrics: Sequence[str]) -> "Co
         "bound_export": a.package,
         "export": b.package,
     }
+    needs |= {role: side.results["train"] for role, side in (("bound_train", a), ("train", b)) if "train" in side.results}
     return compared(session.store, session.root, needs, b.scoring, metrics)
 
 

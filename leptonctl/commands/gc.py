@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from leptonctl.commands.folder import is_outside
-from leptonctl.commands.gc_needs import UNREADABLE, YOUNG, Need, Stays, by_reason, end_of_youth, needs_of
+from leptonctl.commands.gc_needs import UNREADABLE, YOUNG, Need, Stays, before, by_reason, end_of_youth, needs_of
 from leptonctl.commands.session import Session
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, decode
@@ -120,7 +120,7 @@ def _look(session: Session) -> Findings:
 
 def _add_results(session: Session, needs: Sequence[Need], found: Findings) -> bool:
     """Add the artifacts of needed results, and who built what. True when a record that nobody needs cannot be read."""
-    unreadable = False
+    unreadable, trained = False, dict[str, Result]()
     bare_keys = frozenset().union(*(need.bare for need in needs))
     for stored in session.store.all_results():
         if isinstance(stored, BadRecordAt):
@@ -132,11 +132,20 @@ def _add_results(session: Session, needs: Sequence[Need], found: Findings) -> bo
         result = stored.result
         for digest in result.artifacts.values():
             found.origins.setdefault(digest, set()).add((result.address, _project_of(result)))
-        for need in needs:
-            if need.names(result):
-                for digest in result.artifacts.values():
-                    found.stays.add(digest, need.reason, need.until)
+        if result.op == "train":
+            trained[result.key] = result
+        _keep(found, needs, result, result.artifacts.values())
+    for result in trained.values():
+        _keep(found, needs, result, before(result, trained))
     return unreadable
+
+
+def _keep(found: Findings, needs: Sequence[Need], result: Result, artifacts: Iterable[str]) -> None:
+    """Add artifacts that a result stands for, where it is needed."""
+    reasons = [need for need in needs if need.names(result)]
+    for digest in artifacts if reasons else ():
+        for need in reasons:
+            found.stays.add(digest, need.reason, need.until)
 
 
 def _project_of(result: Result) -> str:

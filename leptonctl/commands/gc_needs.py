@@ -65,6 +65,19 @@ def needs_of(session: Session) -> list[Need]:
     return [*found, *builds]
 
 
+def before(train: Result, trained: Mapping[str, Result]) -> Iterator[str]:
+    """The artifacts of the versions that a training goes on from: their models, and the rows that they learned."""
+    rows = train.outputs.get("learned")
+    for part in rows if isinstance(rows, list) else []:
+        files = part.get("artifacts") if isinstance(part, dict) else None
+        yield from map(str, files.values()) if isinstance(files, dict) else ()
+    read = train.provenance.get("read")
+    parent = trained.get(str(read.get("warm_start"))) if isinstance(read, dict) else None
+    if parent is not None:
+        yield from parent.artifacts.values()
+        yield from before(parent, trained)
+
+
 def by_reason(stays: Mapping[str, tuple[str, float | None]], sizes: Mapping[str, int]) -> Iterator[dict[str, Json]]:
     """What stays, by reason; `until`: when the first of them is let go, if nobody refers to it again."""
     for reason in (DECLARED, BOUND, DEPLOYMENTS, PROJECTS, BUILDS, YOUNG, UNREADABLE):

@@ -5,7 +5,9 @@ from typing import Literal, TypeAlias, cast
 
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json, Path, value_at
+from leptonctl.kinds import model_warm
 from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.model_warm import KEY
 from leptonctl.kinds.optional_fields import OPTIONAL
 from leptonctl.language.resolve import Declared
 
@@ -19,12 +21,13 @@ def declared_parameters(session: Session, model: Model) -> list[dict[str, Json]]
     written = next((d for d in session.documents if (d.kind, d.name) == ("Model", declared.name)), None)
     values: dict[str, Json] = {"dataset": _dataset(model), **{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
+    values |= {KEY: model_warm.written(model_warm.with_name(model))} if model.warm is not None else {}
     return [_parameter(declared, written, path, value) for path, value in _leaves(values)]
 
 
 def recorded_parameters(recipe: Mapping[str, Json]) -> list[dict[str, Json]]:
     """The parameters of a recorded recipe; those with their default value are not recorded."""
-    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "export", *OPTIONAL)}
+    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "export", *OPTIONAL)} | {KEY: model_warm.written(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
     return [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
 

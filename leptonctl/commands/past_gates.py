@@ -16,6 +16,7 @@ from leptonctl.core.values import Json, Node
 from leptonctl.kinds.binding import compare_step
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gates import judgements, verdict_of
+from leptonctl.kinds.model_warm import read_before
 from leptonctl.kinds.package import package_step
 from leptonctl.storage.store import StoredResult
 
@@ -58,7 +59,7 @@ def _check_comparison(session: Session, result: Result) -> Check:
     needs = {role: found[key] for role, key in read.items() if key in found}
     if len(needs) < len(read):
         return Check(what=what, ok=True, detail="not computed again: what it compared has been freed or purged")
-    step = compare_step(result.address, inputs if isinstance(inputs, dict) else {})
+    step = compare_step(result.address, inputs if isinstance(inputs, dict) else {}, read_before(needs))
     if key_from(step, needs) != result.key:
         return Check(what=what, ok=False, detail="its record names other inputs than those that make its key")
     return check_step(what, step, result, needs, session.store)

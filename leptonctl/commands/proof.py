@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, cast
@@ -50,7 +50,7 @@ class Verdict(Frozen):
     """The result of a rebuild. `artifacts`: file -> {recorded, rebuilt}; `reasons`: what differed from the first build.
 
     `parity` (only when not comparable): the rebuilt model against the recorded one on the evaluation rows. `outputs`: op -> what
-    `export` and `cross_validate` put out now.
+    `export` and `cross_validate` put out now. `changed`: where the data files have other rows than the recorded ones.
     """
 
     verdict: Literal["identical", "different", "not comparable"]
@@ -58,6 +58,7 @@ class Verdict(Frozen):
     reasons: tuple[str, ...] = ()
     parity: Mapping[str, Json] | None = None
     outputs: Mapping[str, Mapping[str, Json]] = {}
+    changed: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -82,21 +83,24 @@ class Provenance(Record):
 class RebuildOrder(Record):
     """The order to the fresh process. `inputs`: op -> its step's inputs; `prepared`: the result with the recorded rows.
 
-    `shelf`: the folder of the rebuild's artifacts, with the recorded rows. Folders are bytes: a name may not be valid UTF-8.
+    `before`: what the training reads of the version that it goes on from. `shelf`: the folder of the rebuild's artifacts, with the recorded
+    rows. Folders are bytes: a name may not be valid UTF-8.
     """
 
     project: bytes
     shelf: bytes
     inputs: Mapping[str, dict[str, Json]]
     prepared: Result
+    before: Mapping[str, Result] = {}
 
 
 class RebuildAnswer(Record):
-    """The answer of the fresh process: op -> its artifacts by name, or why it failed."""
+    """The answer of the fresh process: op -> its artifacts by name, or why it failed. `changed`: where the data are not as recorded."""
 
     artifacts: Mapping[str, Mapping[str, str]] = {}
     outputs: Mapping[str, Mapping[str, Json]] = {}
     notes: tuple[str, ...] = ()
+    changed: str | None = None
     provenance: Mapping[str, Json] = {}
     failed: str = ""
     hint: str = ""
@@ -156,28 +160,44 @@ def _check_golden_rows(export: Result, store: Artifacts) -> Check:
     return Check(what="golden rows", ok=True, detail=f"{rows} rows answered as recorded at build")
 
 
-def rebuild(build: Build, store: Artifacts, project: Path) -> Verdict:
+def rebuild(build: Build, store: Artifacts, project: Path, before: Mapping[str, Result] | None = None) -> Verdict:
     """Do the steps of a package again in a fresh process on one thread, and compare the bytes.
 
-    If the data file no longer has the recorded bytes, the recorded rows are used, and the verdict says so.
+    `before`: role -> result of the version that it goes on from, which is taken as recorded. If the data file no longer has the recorded
+    bytes, the recorded rows are used, and the verdict says so.
     """
     with TemporaryDirectory(prefix="leptonctl-verify-") as folder:
         shelf = Shelf(Path(folder))
-        for digest in build["prepare"][1].artifacts.values():
-            shelf.put_artifact(store.get_artifact(digest))
+        for result in (build["prepare"][1], *(before or {}).values()):
+            for digest in needed_files(result, store):
+                shelf.put_artifact(store.get_artifact(digest))
         inputs = {op: of_step for op, (of_step, _) in build.items()}
-        order = RebuildOrder(project=os.fsencode(project), shelf=os.fsencode(shelf.folder), inputs=inputs, prepared=build["prepare"][1])
+        order = RebuildOrder(
+            project=os.fsencode(project), shelf=os.fsencode(shelf.folder), inputs=inputs, prepared=build["prepare"][1], before=before or {}
+        )
         answer = _run_fresh_process(order)
         recorded = {f"{op} {name}": digest for op in OPS if op in build for name, digest in build[op][1].artifacts.items()}
         rebuilt = {f"{op} {name}": digest for op in OPS for name, digest in answer.artifacts.get(op, {}).items()}
         pairs = {name: {"recorded": digest, "rebuilt": rebuilt[name]} for name, digest in recorded.items() if name in rebuilt}
         if all(pair["recorded"] == pair["rebuilt"] for pair in pairs.values()):
-            return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes, outputs=answer.outputs)
+            return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes, outputs=answer.outputs, changed=answer.changed)
         changes = changes_since([build[op][1].provenance for op in OPS if op in build], answer.provenance)
         if not changes:
-            return Verdict(verdict="different", artifacts=pairs, reasons=answer.notes)
+            return Verdict(verdict="different", artifacts=pairs, reasons=answer.notes, changed=answer.changed)
         parity = _parity(build, store, shelf, answer.artifacts[package_name(build)])
-        return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*answer.notes, *changes), parity=parity)
+        return Verdict(verdict="not comparable", artifacts=pairs, reasons=(*answer.notes, *changes), parity=parity, changed=answer.changed)
+
+
+def needed_files(result: Result, store: Artifacts) -> Iterator[str]:
+    """The artifacts of a result, and of the rows that it says were learned before, as far as they are there."""
+    from leptonctl.learning.ancestry import ancestors
+
+    yield from result.artifacts.values()
+    for rows in ancestors(result):
+        for digest in rows.artifacts.values():
+            with contextlib.suppress(KeyError):
+                store.get_artifact(digest)
+                yield digest
 
 
 def _run_fresh_process(order: RebuildOrder) -> RebuildAnswer:
@@ -256,10 +276,11 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     from leptonctl.learning.steps import cross_validate, decide, export, prepare, train
     from leptonctl.spi.learning import ProviderError
 
-    bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=_silent)
+    bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=silent)
     artifacts: dict[str, Mapping[str, str]] = {}
-    needs = {"prepare": order.prepared}
+    needs = {"prepare": order.prepared, **order.before}
     notes: list[str] = []
+    changed: str | None = None
     try:
         produced = prepare.run(order.inputs["prepare"], {}, bench)
         needs["prepare"] = Result(key="", op="prepare", artifacts=produced.artifacts, outputs=produced.outputs)
@@ -267,6 +288,7 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     except (ProviderError, OSError) as problem:
         why = problem.detail or problem.summary if isinstance(problem, ProviderError) else f"{problem.strerror}: {problem.filename}"
         notes.append(f"the recorded rows were used, because the data cannot be prepared again: {why}")
+        changed = changed_data(order.inputs["prepare"], order.prepared, bench)
     outputs: dict[str, Mapping[str, Json]] = {}
     try:
         for op, run in (("train", train.run), ("export", export.run), ("decide", decide.run)):
@@ -279,10 +301,24 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
             outputs["cross_validate"] = cross_validate.run(order.inputs["cross_validate"], needs, bench).outputs
     except ProviderError as problem:
         return RebuildAnswer(failed=f"{problem.summary}. {problem.detail}".strip(), hint=problem.hint)
-    return RebuildAnswer(artifacts=artifacts, outputs=outputs, notes=tuple(notes), provenance=provenance())
+    return RebuildAnswer(artifacts=artifacts, outputs=outputs, notes=tuple(notes), changed=changed, provenance=provenance())
 
 
-def _silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+def changed_data(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> str | None:
+    """Where the data files have other rows than those of a result of `prepare`; None when they have the same, or are not there."""
+    from leptonctl.learning.changed_rows import changed_rows
+    from leptonctl.spi.learning import ProviderError
+
+    try:
+        return changed_rows(inputs, recorded, bench)
+    except ProviderError as problem:
+        where = f"{problem.file}:{problem.line}: " if problem.file and problem.line else ""
+        return f"{where}{problem.detail or problem.summary}"
+    except (OSError, KeyError):
+        return None
+
+
+def silent(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
     """Drop the progress: a rebuild shows only its verdict."""
 
 

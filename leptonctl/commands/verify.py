@@ -15,9 +15,12 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.graph import needed_key
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.plan import Settled
+from leptonctl.core.result import Result
+from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.model import models
 from leptonctl.kinds.package import package_name
+from leptonctl.spi.running import Bench
 
 REBUILT = (("export", "parity", "parity"), ("decide", "decision", "decision"), ("cross_validate", "cross-validation", ""))
 """Step -> what its outputs are called, and the part of them that a rebuild must give again."""
@@ -34,7 +37,7 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
     by_key = session.store.results(keys.values())
     missing = [name for name, key in keys.items() if key not in by_key]
     if missing:
-        detail = f"{node.address} has no result for {missing[0]}"
+        detail = f"{node.address} has no result for {missing[0]}" + _since_built(session, planned.state, node, steps["prepare"])
         raise fail("not-built", "This version is not built", detail, hint=f"run `leptonctl build {node.address}`")
     results = {name: by_key[key] for name, key in keys.items()}
     package = results[package_name(results)]
@@ -59,16 +62,44 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         folds = session.store.results(filter(None, [settled.keys.of(node.address, "cross_validate")]))
         recorded = dict(results)
         recorded.update(("cross_validate", result) for result in folds.values())
-        verdict = proof.rebuild({op: (dict(steps[op].inputs), result) for op, result in recorded.items()}, session.store, session.root)
+        before = {role: found for role, found in _needed(session, settled, steps["train"]).items() if role != "prepare"}
+        inputs = {op: (dict(steps[op].inputs), result) for op, result in recorded.items()}
+        verdict = proof.rebuild(inputs, session.store, session.root, before)
         checks += [
             check_outputs(what, recorded[op], verdict.outputs[op], comparable=True, part=part)
             for op, what, part in REBUILT
             if op in verdict.outputs
         ]
+        if verdict.changed is not None:
+            checks.append(Check(what="data", ok=False, detail=verdict.changed))
         answer["checks"] = [check.to_json() for check in checks]
         answer["rebuild"] = verdict.to_json()
         answer["ok"] = all(check.ok for check in checks) and verdict.ok
     return answer
+
+
+def _since_built(session: Session, state: State | None, node: Node, prepare: Step) -> str:
+    """Where the data have changed since the version was built, if that is why it is not built as it is declared now."""
+    pointers = [state.current[address] for address in (node.address, *node.needs) if address in state.current] if state else []
+    keys = [key for pointer in pointers if (key := pointer.key("prepare")) is not None and key != prepare.key]
+    found = session.store.results(keys[:1])
+    if not found:
+        return ""
+    bench = Bench(project=session.root, artifacts=session.store, progress=proof.silent, check_key=session.store.check_key)
+    changed = proof.changed_data(prepare.inputs, found[keys[0]], bench)
+    return f"; since it was built its data have changed: {changed}" if changed else ""
+
+
+def _needed(session: Session, settled: Settled, step: Step) -> dict[str, Result]:
+    """The recorded results that a step reads, by role. Failure `not-built` when one is missing."""
+    keys = {role: needed_key(step, role, settled.keys.by_place, settled.current) for role in step.needs}
+    found = session.store.results(filter(None, keys.values()))
+    for role, key in keys.items():
+        if key not in found:
+            place = step.needs[role]
+            detail = f"{place[0]} has no result for {place[1]}"
+            raise fail("not-built", "This version is not built", detail, hint=f"run `leptonctl build {place[0]}`")
+    return {role: found[key] for role, key in keys.items() if key is not None}
 
 
 def _recomputed(session: Session, settled: Settled, node: Node) -> Iterator[tuple[str, Check]]:

@@ -11,6 +11,7 @@ from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.model_steps import node
 from leptonctl.kinds.model_version import versions_of
+from leptonctl.kinds.model_warm import KEY, with_parents
 from leptonctl.kinds.recipes import recipe_keys, version_entry
 from leptonctl.language.edit import version_lines
 
@@ -54,9 +55,11 @@ def _dataset(session: Session, version: BuiltVersion) -> str:
 def _digest(session: Session, document: Document, name: str, entry: dict[str, Json]) -> str | None:
     """The digest that the entry would have as the only version of the model; None when it is not valid."""
     project = session.project
-    alone = replace(document, value={**document.value, "versions": {name: entry}}, outline=None)
+    # what it goes on from is declared beside it
+    others = cast("dict[str, Json]", document.value.get("versions") or {}) if entry.get(KEY) is not None else {}
+    alone = replace(document, value={**document.value, "versions": {**others, name: entry}}, outline=None)
     changed = replace(project, documents={**project.documents, "Model": {document.name: alone}}, merged={})
-    versions, _ = versions_of(changed, datasets(session.declarations), session.catalog)
+    versions, _ = with_parents(*versions_of(changed, datasets(session.declarations), session.catalog), session.catalog)
     model = versions.get(f"{document.name}@{name}")
     return node(model, "").digest if model is not None else None
 

@@ -13,6 +13,7 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Span, Step
+from leptonctl.kinds import model_warm
 from leptonctl.kinds.foreseen import not_comparable
 from leptonctl.kinds.gate_rules import assumes, metrics_to_compare, metrics_to_evaluate, needs_comparison
 from leptonctl.kinds.model_steps import PACKAGE, evaluate_step
@@ -51,14 +52,17 @@ class Binding(Frozen):
         return self.model.dataset.checks
 
 
-def node(binding: Binding, built: Node, bound: Pointer | None, *, is_return: bool, comparable: bool = True) -> Node:
+def node(
+    binding: Binding, built: Node, bound: Pointer | None, results: Mapping[str, Result], *, is_return: bool, comparable: bool = True
+) -> Node:
     """The binding as a node whose digest is the bound version's. It has evidence steps only when gates need them and it is not a return.
 
     `built` is the version's node; `bound` is the pointer of the other version that is bound now, None when there is none.
-    `comparable`: False where it is known that the two cannot be compared; then they are only for a gate that assumes that they can.
+    `results`: those that are known, with the training of the bound version. `comparable`: False where it is known
+    that the two cannot be compared; then they are only for a gate that assumes that they can.
     """
     model = binding.model
-    evidence = () if is_return else tuple(_evidence(binding, package_step(built), bound, comparable=comparable))
+    evidence = () if is_return else tuple(_evidence(binding, package_step(built), bound, results, comparable=comparable))
     recipe: dict[str, Json] = {"model": model.declared.name, "version": binding.version}
     notes: dict[str, Json] = {"checks": binding.checks}
     return Node(
@@ -149,27 +153,32 @@ def span_of(binding: Binding) -> Span:
     return binding.declared.at(*at)
 
 
-def _evidence(binding: Binding, export: Step, bound: Pointer | None, *, comparable: bool) -> Iterator[Step]:
+def _evidence(binding: Binding, export: Step, bound: Pointer | None, results: Mapping[str, Result], *, comparable: bool) -> Iterator[Step]:
     model = binding.model
     metrics = metrics_to_evaluate(binding.gates, model.metrics)
     if metrics:
         yield evaluate_step(model, metrics, (binding.address, "evaluate"), export)
-    before = (bound.key("prepare"), package_key(bound)) if bound else (None, None)
-    if bound is None or before[0] is None or before[1] is None or not needs_comparison(binding.gates):
+    keys = (bound.key("prepare"), package_key(bound)) if bound else (None, None)
+    if bound is None or keys[0] is None or keys[1] is None or not needs_comparison(binding.gates):
         return
     if not (comparable or assumes(binding.gates)):
         return
     fields: dict[str, Json] = {**model.scoring, "metrics": [*metrics_to_compare(binding.gates)]}
+    learned = bound.key("train")
+    before = (*model_warm.reads(model), *model_warm.reads_of_bound(results.get(learned or "")))
     yield replace(
-        compare_step(binding.address, fields),
+        compare_step(binding.address, fields, before),
         spec=digest({"op": "compare", "of": model.address, "bound": bound.package, **fields}),
-        needs={"prepare": export.needs["prepare"], "export": export.place},
-        given={"bound_prepare": before[0], "bound_export": before[1]},
+        needs={"prepare": export.needs["prepare"], "export": export.place, **model_warm.training(model)},
+        given={"bound_prepare": keys[0], "bound_export": keys[1], **({"bound_train": learned} if learned else {})},
     )
 
 
-def compare_step(address: str, fields: dict[str, Json]) -> Step:
-    """The comparison of a candidate with the version bound now, without what it reads: scoring and metrics are in `fields`."""
+def compare_step(address: str, fields: dict[str, Json], before: tuple[str, ...] = ()) -> Step:
+    """The comparison of a candidate with the version bound now, without what it reads: scoring and metrics are in `fields`.
+
+    `before`: the parts that say what was learned by the versions that one of the two goes on from.
+    """
     return Step(
         name="compare",
         op="compare",
@@ -186,6 +195,7 @@ def compare_step(address: str, fields: dict[str, Json]) -> Step:
             "bound_prepare.outputs.contract",
             "prepare.outputs.row_lists?",
             "bound_prepare.outputs.row_lists.train?",
+            *before,
         ),
         inputs=fields,
     )

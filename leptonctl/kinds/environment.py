@@ -100,7 +100,7 @@ def effects(declarations: Declarations, recorded: Recorded) -> Iterator[Node]:
             other = bound if bound is not None and bound.package is not None and bound.digest != built.digest else None
             returning = binding_of.is_return(binding, declarations.built, recorded.state, recorded.results)
             foreseen = binding_of.foreseen(binding, other, recorded.results)
-            yield binding_of.node(binding, built, other, is_return=returning, comparable=not foreseen)
+            yield binding_of.node(binding, built, other, recorded.results, is_return=returning, comparable=not foreseen)
 
 
 def node(environment: Environment) -> Node:

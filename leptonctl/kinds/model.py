@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from leptonctl.core.values import Node
-from leptonctl.kinds import model_steps, model_version, restore
+from leptonctl.core.values import Node, Place
+from leptonctl.kinds import model_steps, model_version, model_warm, restore
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model_version import Model
@@ -18,7 +18,9 @@ def models(declarations: Declarations) -> Mapping[str, Model]:
 
 def declare(declarations: Declarations) -> tuple[Mapping[str, Model], Problems]:
     """All model versions by `name@version`, and what is wrong with them."""
-    return model_version.versions_of(declarations.project, datasets(declarations), declarations.catalog, restore.recall(declarations))
+    known = datasets(declarations)
+    versions, problems = model_version.versions_of(declarations.project, known, declarations.catalog, restore.recall(declarations))
+    return model_warm.with_parents(versions, problems, declarations.catalog)
 
 
 def built(declarations: Declarations) -> Iterator[Node]:
@@ -26,7 +28,16 @@ def built(declarations: Declarations) -> Iterator[Node]:
     for model in models(declarations).values():
         rows = declarations.built[model.dataset.address].digest
         recalled = model.recalled(rows) if model.recalled is not None else None
-        yield recalled or model_steps.node(model, rows)
+        yield recalled or model_steps.node(model, rows, _parent_rows(model, declarations))
+
+
+def _parent_rows(model: Model, declarations: Declarations) -> Place | None:
+    """The prepare step of the version that this one goes on from, None when it begins anew."""
+    parent = model.warm.parent if model.warm is not None else None
+    if parent is None:
+        return None
+    shared = parent.prepare.key == declarations.built[parent.dataset.address].digest
+    return (parent.dataset.address if shared else parent.address), "prepare"
 
 
 KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt, declare=declare, built=built)

@@ -1,11 +1,14 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
+from collections.abc import Mapping
+
 from leptonctl.core.canonical import digest
 from leptonctl.core.deferred import Deferred
 from leptonctl.core.frozen import replace
 from leptonctl.core.graph import declaration
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Node, Path, Place, Span, Step
+from leptonctl.kinds import model_warm
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_decision import POSITIVE, decide_key, decide_step
 from leptonctl.kinds.model_version import Model
@@ -14,20 +17,21 @@ PACKAGE = "export.outputs.package"
 """What an evaluation reads of the version: its package, not only its graph (protocols 11)."""
 
 
-def node(model: Model, dataset_key: str) -> Node:
+def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> Node:
     """The version as a node. Its digest covers prepare, train and export, not the evaluations.
 
     `dataset_key` is the prepare key of the dataset's own node; a model whose prepare key differs has its own prepare step.
+    `parent_rows`: the prepare step of the version that it goes on from.
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
-    made = _steps(model, prepare.place)
+    made = _steps(model, prepare.place, model_warm.needs(model, parent_rows))
     train, export, *_ = made
     steps = (*(() if shared else (prepare,)), *made)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": dict(prepare.fields),
-        **model.train_key_fields,
+        **model_warm.with_name(model),
         "export": {"opset": model.opset},
         **model.decides,
     }
@@ -44,7 +48,7 @@ def node(model: Model, dataset_key: str) -> Node:
         origins=Deferred(_origins, model),
         span=model.declared.span,
         steps=steps,
-        needs=(model.dataset.address,),
+        needs=(model.dataset.address, *model_warm.addresses(model)),
         notes=notes,
     )
 
@@ -76,22 +80,22 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: 
         key=None,
         spec=digest({"op": "evaluate", "of": export.key, **fields}),
         fields=fields,
-        reads=(PACKAGE, "prepare.outputs.rows_digest.test"),
+        reads=(PACKAGE, "prepare.outputs.rows_digest.test", *model_warm.reads(model)),
         inputs=fields,
-        needs={"prepare": export.needs["prepare"], "export": export.place},
+        needs={"prepare": export.needs["prepare"], "export": export.place, **model_warm.training(model)},
         kin=str(model.train["algorithm"]),
     )
 
 
-def _steps(model: Model, rows: Place) -> list[Step]:
-    """Train, export, decide, evaluate and cross_validate; `rows` is the prepare step that they read."""
+def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]:
+    """Train, export, decide, evaluate and cross_validate; `rows` is the prepare step that they read, `before` what of a parent."""
     kin = str(model.train["algorithm"])
     data = {"prepare": rows}
     train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
-    train_key = digest({"op": "train", **train_fields})
+    train_key, own_fields = model_warm.train_key(model), model_warm.without_keys(model)
     train = Step(
-        name="train", op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, own=model.train_key_fields,
-        inputs=model.train, needs=data, kin=kin,
+        name="train", op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, own=own_fields,
+        inputs=model.train, needs={**data, **before}, kin=kin,
     )  # fmt: skip
     export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
     export_key = digest({"op": "export", **export_fields})
@@ -102,24 +106,25 @@ def _steps(model: Model, rows: Place) -> list[Step]:
         "train": dict(model.train),
         "privacy": model.dataset.inputs["privacy"],
     }
-    own: dict[str, Json] = {"opset": model.opset, "train": dict(model.train_key_fields), "privacy": model.dataset.inputs["privacy"]}
+    own: dict[str, Json] = {"opset": model.opset, "train": own_fields, "privacy": model.dataset.inputs["privacy"]}
     export = Step(
         name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
         inputs=inputs, needs={**data, "train": train.place}, kin=kin,
         makes=GRAPH_FILE,
     )  # fmt: skip
-    decide = decide_step(model.decides, export, model.train, dict(model.train_key_fields))
+    decide = decide_step(model.decides, export, model.train, own_fields)
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
-    folds = [] if model.folds is None else [_cross_validate(model, train_key, rows)]
+    folds = [] if model.folds is None else [_cross_validate(model, train_key, {**data, **before})]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
 
 
-def _cross_validate(model: Model, train_key: str, rows: Place) -> Step:
+def _cross_validate(model: Model, train_key: str, needs: Mapping[str, Place]) -> Step:
     scoring: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": [*sorted(model.metrics)]}
     fields = {"train": train_key, **scoring}
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**scoring, "train": dict(model.train_key_fields)}, inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
-        needs={"prepare": rows}, kin=str(model.train["algorithm"]),
+        own={**scoring, "train": model_warm.without_keys(model)},
+        inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
+        needs=needs, kin=str(model.train["algorithm"]),
     )  # fmt: skip

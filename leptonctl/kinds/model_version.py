@@ -21,12 +21,20 @@ OPSET = 18
 Origin: TypeAlias = Literal["trained", "imported", "command"]
 
 
+class WarmStart(Frozen):
+    """What a version goes on from. `refit`: its preprocess steps are fitted anew."""
+
+    parent: "Model"
+    refit: bool = False
+
+
 class Model(Frozen):
     """One resolved model version: the train payload with all defaults, and how it is evaluated.
 
     `decides`: what the step `decide` makes of its labels and probabilities.
-    `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect. `recalled`: the digest of the dataset's
-    node -> the node of this version, if an earlier command made it of the same; None when it has to be made.
+    `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect. `warm`: what it goes on from.
+    `recalled`: the digest of the dataset's node -> the node of this version, if an earlier command made it of the same; None when it has
+    to be made.
     """
 
     address: str
@@ -44,6 +52,7 @@ class Model(Frozen):
     decides: Mapping[str, Json] = {}
     warnings: tuple[Diagnostic, ...] = ()
     recalled: Callable[[str], Node | None] | None = None
+    warm: WarmStart | None = None
 
     @property
     def prepare(self) -> Step:

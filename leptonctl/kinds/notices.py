@@ -139,6 +139,10 @@ WORDS: Mapping[str, Diagnostic] = {
         id="misleading-mape", severity="warning", summary="mape misleads on these rows",
         detail="{count} targets are zero or close to it, and errors relative to them have no meaning", hint="judge by `mae` or `rmse`",
     ),
+    "untold_ancestors": Diagnostic(
+        id="learned-test-rows", severity="warning", summary="Test rows may have been learned before",
+        detail="so the metrics may look too good", hint="declare an `id` column in the dataset, for the version before too",
+    ),
     "perfect": Diagnostic(
         id="perfect-score", severity="warning", summary="A metric is perfect", detail="on all {count} test rows",
         hint="look for a column that is known only after the target, or for test rows among the training rows",

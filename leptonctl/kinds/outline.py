@@ -118,7 +118,7 @@ def outlines_of(
     variables, shapes = variables_digest(documents), _Shapes(known.shapes)
     files: dict[str, FileOutline] = {}
     for file, of_file in by_file.items():
-        if file in troubled or any(document.kind != KIND for document in of_file):
+        if file in troubled or any(document.kind != KIND or _goes_on(document, declarations) for document in of_file):
             continue
         if all(document.outline is not None and _is_recalled(document, declarations) for document in of_file):
             files[file] = known.files[file]
@@ -127,6 +127,14 @@ def outlines_of(
         listed = tuple(_document(document, declarations, shapes) for document in of_file)
         files[file] = FileOutline(text=of_text, vars=variables if is_template(text) else "", documents=listed)
     return _compact(Outlines(shapes=tuple(shapes.listed), files=files))
+
+
+def _goes_on(document: Document, declarations: Declarations) -> bool:
+    """Whether a version of the document goes on from another one: its keys hang on that one's, which an outline does not follow."""
+    versions = declarations.of(KIND)
+    return document.outline is None and any(
+        versions[f"{one.name}@{one.version}"].warm is not None for one in declarations.project.versions(document)
+    )
 
 
 def _is_recalled(document: Document, declarations: Declarations) -> bool:

@@ -10,6 +10,7 @@ from leptonctl.core.values import Json
 from leptonctl.kinds.model_decision import DECIDES, decide_key
 from leptonctl.kinds.model_steps import PACKAGE, version_digest
 from leptonctl.kinds.model_version import OPSET
+from leptonctl.kinds.model_warm import KEY, LEARNED, keyed, written
 from leptonctl.kinds.optional_fields import OPTIONAL, optional_fields
 from leptonctl.kinds.package import DECIDE, package_name
 
@@ -17,7 +18,7 @@ ROWS = "prepare.outputs.rows_digest.test"
 NOT_TRAINED = ("dataset", "data", "export", *DECIDES)
 """Fields of a recipe that are not part of the train key by themselves."""
 NOT_WRITTEN = ("epoch", *NOT_TRAINED)
-SILENT: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None, "preprocess": []}
+SILENT: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None, "preprocess": [], "warm_start": None}
 """Fields with the value that they have when the YAML does not mention them."""
 
 
@@ -45,7 +46,7 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
     data = cast("dict[str, Json]", recipe.get("data") or {})
     export = cast("dict[str, Json]", recipe.get("export") or {})
     prepare = digest({"op": "prepare", **data})
-    train_fields = {name: value for name, value in recipe.items() if name not in NOT_TRAINED}
+    train_fields = {name: value for name, value in keyed(recipe).items() if name not in NOT_TRAINED}
     train = digest({"op": "train", "prepare": prepare, **train_fields})
     exported = digest({"op": "export", "train": train, **export})
     return RecipeKeys(prepare=prepare, train=train, export=exported, decide=decide_key(recipe, exported))
@@ -63,6 +64,8 @@ def evaluation_keys(
     if package is not None and prepare is not None:
         rows = cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test")
         reads: dict[str, Json] = {PACKAGE: package.outputs.get("package"), ROWS: rows}
+        if KEY in recipe:
+            reads[LEARNED] = results[keys.train].outputs.get("learned") if keys.train in results else None
         found["evaluate"] = digest({"op": "evaluate", **scoring, "reads": reads})
     folds = evaluate.get("cross_validation")
     if folds is not None:
@@ -81,10 +84,10 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
         params |= {name: None for name in cast("dict[str, Json]", base.get("params") or {}) if name not in params}
     if params:
         entry["params"] = params
-    written = {**recipe, "preprocess": _preprocess(recipe.get("preprocess"))}
+    values = {**recipe, "preprocess": _preprocess(recipe.get("preprocess")), KEY: written(recipe)}
     for name, silent in SILENT.items():
-        if written.get(name) != silent or base.get(name) is not None:
-            entry[name] = written.get(name)
+        if values.get(name) != silent or base.get(name) is not None:
+            entry[name] = values.get(name)
     export = recipe.get("export") or {}
     if export != {"opset": OPSET} or base.get("export") is not None:
         entry["export"] = export

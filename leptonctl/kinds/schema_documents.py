@@ -308,6 +308,24 @@ _MODEL: dict[str, Schema] = {
         "default": {},
     },
     **DECIDING,
+    "warm_start": {
+        "description": "The version of this model to go on from, instead of training from the beginning: its name, or a mapping.",
+        "anyOf": [
+            string("The version.", pattern=NAME_PATTERN),
+            block(
+                "The version to go on from, and how.",
+                {
+                    "version": string("The version.", pattern=NAME_PATTERN),
+                    "refit": flag(
+                        "Fit the preprocess steps anew, on the rows of this version. Otherwise they stay as the other version has them.",
+                        default=False,
+                    ),
+                },
+                required=["version"],
+            ),
+        ],
+        "examples": ["v1", {"version": "v1", "refit": True}],
+    },
     "evaluate": block(
         "How versions are evaluated on the test rows. Not part of the model's digest.",
         {

@@ -41,9 +41,6 @@ NOT_YET: tuple[NotYet, ...] = (
     _remove("Model", "import", "finished ONNX files cannot be imported yet", "remove the key and name an `algorithm`"),
     _remove("Model", "command", "custom training commands cannot run yet", "remove the key and name an `algorithm`"),
     _remove(
-        "Model", "warm_start", "training cannot start from another version yet", "remove the key: the version is trained from the beginning"
-    ),
-    _remove(
         "Model",
         "search",
         "parameters cannot be searched yet",

@@ -6,6 +6,7 @@ from typing import cast
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.model_version import OPSET
+from leptonctl.kinds.model_warm import KEY, written
 from leptonctl.kinds.optional_fields import optional_fields
 from leptonctl.kinds.recipes import recipe_keys
 from leptonctl.kinds.settings import without_defaults
@@ -32,6 +33,8 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     if base.get("task") != fields["task"] and not (base.get("task") is None and same_algorithm):
         override["task"] = fields["task"]
     override |= {key: fields[key] for key, default in DEFAULTS.items() if base.get(key, default) != fields.get(key)}
+    if base.get(KEY) != (warm := written(fields)):
+        override[KEY] = warm
     preprocess = [_step(step) for step in cast("list[dict[str, Json]]", fields.get("preprocess") or [])]
     if preprocess != _steps(base.get("preprocess"), catalog):
         override["preprocess"] = cast("Json", preprocess)

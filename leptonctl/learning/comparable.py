@@ -34,24 +34,24 @@ class Side(Frozen):
     cells: Callable[[], pl.DataFrame]
 
 
-def fair_rows(evaluation: Side, training: Mapping[str, Side], rows: int) -> Fair:
-    """The evaluation rows whose id and record no version has learned. `training`: by version, the rows it was trained on."""
+def fair_rows(evaluation: Side, training: Mapping[str, Sequence[Side]], rows: int) -> Fair:
+    """The evaluation rows whose id and record no version has learned. `training`: by version, what it and those before it learned."""
     import numpy as np
 
     learned = {version: np.zeros(rows, dtype=bool) for version in training}
     reasons: dict[str, None] = {}
-    for version, side in training.items():
+    for version, side in ((version, side) for version, sides in training.items() for side in sides):
         if evaluation.listed is None or side.listed is None:
             reasons[UNRECORDED] = None
             continue
-        reason = untold(evaluation.listed[0], side.listed[0], OWNERS[version])
+        reason = untold(evaluation.listed[0], side.listed[0], OWNERS.get(version) or version)
         common = common_columns(evaluation.listed[0], evaluation.contract, side.listed[0], side.contract) if reason else ()
         if common:
-            learned[version] = _alike(evaluation, side, common)
+            learned[version] |= _alike(evaluation, side, common)
             continue
         if reason:
             reasons[reason] = None
-        learned[version] = _shared(evaluation.listed, side.listed)
+        learned[version] |= _shared(evaluation.listed, side.listed)
     keep = np.ones(rows, dtype=bool)
     for mask in learned.values():
         keep &= ~mask
@@ -60,7 +60,7 @@ def fair_rows(evaluation: Side, training: Mapping[str, Side], rows: int) -> Fair
 
 def left_out(learned: Mapping[str, int], rows: int) -> str:
     """Which evaluation rows were left out, in words; "" for none."""
-    parts = [f"{count} that {OWNERS[version]} was trained on" for version, count in learned.items() if count]
+    parts = [f"{count} that {OWNERS.get(version, version)} was trained on" for version, count in learned.items() if count]
     return f"of {rows} evaluation rows without {' and '.join(parts)}" if parts else ""
 
 

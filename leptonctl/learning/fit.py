@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_in
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
 from leptonctl.learning.weights import constrained, weights_of
-from leptonctl.spi.learning import Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
 T = TypeVar("T")
 # str.lower() maps İ to two characters and a sigma at the end of a word to another sigma; graphs map one character at a time
@@ -100,8 +100,19 @@ class _FitState:
     seed: int
 
 
-def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
-    """Fit the model that the train inputs describe on these rows. Raises ProviderError."""
+Learn: TypeAlias = Callable[[Matrix, np.ndarray, Progress], Estimator]
+"""Algorithm input [N,k], target [N], progress -> fitted estimator."""
+
+
+def fit(
+    inputs: TrainInputs,
+    columns: Columns,
+    y: np.ndarray,
+    progress: Progress,
+    learn: Learn | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
+    """Fit the model that the train inputs describe on these rows. `learn`: in place of the trainer's own fit. Raises ProviderError."""
     from sklearn.exceptions import ConvergenceWarning
 
     trainer, steps = providers_of(inputs)
@@ -120,8 +131,13 @@ def fit(inputs: TrainInputs, columns: Columns, y: np.ndarray, progress: Progress
         check_neighbors(trainer, estimator, len(y))
         matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         report = recording_losses(progress, losses)
+        run = (
+            partial(learn, matrix, y, report)
+            if learn
+            else partial(_fit_estimator, trainer, estimator, (matrix, y, weights.rows), report, checkpoint)
+        )
         try:
-            estimator = _run_fit(trainer.name, partial(_fit_estimator, trainer, estimator, (matrix, y, weights.rows), report))
+            estimator = run_fit(trainer.name, run)
         except ProviderError as problem:
             explain_empty(problem, matrix, frame)
             raise
@@ -203,7 +219,7 @@ def _fit_step(step: PreprocessStep, provider: Preprocessor, state: _FitState) ->
     if provider.takes == "number" and not get_tags(transformer).input_tags.allow_nan:
         check_complete(provider.name, matrix, state.frame, places)
     target = state.y if provider.supervised else None
-    output = _float32(_run_fit(provider.name, partial(transformer.fit_transform, matrix, target)))
+    output = _float32(run_fit(provider.name, partial(transformer.fit_transform, matrix, target)))
     width = int(output.shape[1])
     state.frame.replace(places, len(state.tensors), width, keeps=provider.keeps)
     state.tensors.append(output)
@@ -221,9 +237,15 @@ def _without_empty(places: Sequence[Cell], state: _FitState, step: str) -> list[
 
 
 def _fit_estimator(
-    trainer: Trainer, estimator: Estimator, rows: tuple[Matrix, np.ndarray, np.ndarray | None], progress: Progress
+    trainer: Trainer,
+    estimator: Estimator,
+    rows: tuple[Matrix, np.ndarray, np.ndarray | None],
+    progress: Progress,
+    checkpoint: Checkpoint | None,
 ) -> Estimator:
     matrix, y, weights = rows
+    if trainer.fit_from is not None and checkpoint is not None and weights is None:
+        return trainer.fit_from(estimator, matrix, y, progress, checkpoint)
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
     return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))
@@ -237,7 +259,7 @@ def _final_matrix(trainer: Trainer, state: _FitState) -> Matrix:
     return matrix
 
 
-def _run_fit(name: str, run: Callable[[], T]) -> T:
+def run_fit(name: str, run: Callable[[], T]) -> T:
     """Run a fit. Raises ProviderError (training-failed) when scikit-learn refuses the parameters or the data."""
     try:
         return run()

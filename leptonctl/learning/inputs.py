@@ -139,6 +139,13 @@ class PreprocessStep(Record):
     params: Mapping[str, Json] = {}
 
 
+class WarmStart(Record):
+    """The model that training goes on from: how it was trained, and whether the preprocess steps are fitted anew."""
+
+    train: "TrainInputs"
+    refit: bool = False
+
+
 class TrainInputs(Record):
     """`features` None: all columns of the contract. Parameters, also those of steps, may be left out when they have their default.
 
@@ -157,6 +164,7 @@ class TrainInputs(Record):
     class_weight: Literal["balanced"] | Mapping[str, float] | None = None
     sample_weight: str | None = None
     monotonic: Mapping[str, Literal["up", "down"]] = {}
+    warm_start: WarmStart | None = None
 
 
 class ExportInputs(Record):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leptonctl.core.result import Result
     from leptonctl.core.values import Json
     from leptonctl.spi.learning import (
+        Checkpoint,
         Conversion,
         Estimator,
         Label,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifacts",
     "Bench",
+    "Checkpoint",
     "Checks",
     "Column",
     "Completed",

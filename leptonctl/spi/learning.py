@@ -60,6 +60,22 @@ class Progress(Protocol):
     def __call__(self, *, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None: ...
 
 
+class Checkpoint(Protocol):
+    """Where a long fit keeps how far it is. What it loads was saved by this very fit: with these rows, parameters and libraries."""
+
+    def load(self) -> bytes | None:
+        """What was saved before the process was killed; None for a fit that begins."""
+        ...
+
+    def is_due(self) -> bool:
+        """Whether it is time to save. Cheap: it may be asked after every iteration."""
+        ...
+
+    def save(self, data: bytes) -> None:
+        """Replaces what was saved before."""
+        ...
+
+
 class Conversion(Frozen):
     """What the graph of a fitted algorithm has to be.
 
@@ -94,6 +110,8 @@ class Trainer(Frozen):
     build: (params, seed) -> an unfitted estimator. Takes every declared parameter, defaults filled in.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
+    fit_from: (…, checkpoint) -> as `fit`, but it saves how far it is whenever that is due, and goes on from what it loads. It must give
+        the bytes and report the losses of an undisturbed fit; None where that cannot be.
     weighs: True when rows may have weights (`sample_weight`, or `class_weight` without a parameter of that name): `fit` then takes
         them, float64 [N], as a fifth argument `weights`, None for rows without; without `fit`, they are `sample_weight` of the estimator.
     monotonic: (unfitted estimator, direction of each of its k columns: 1 up, -1 down, 0 free) -> the estimator that keeps to them: with
@@ -112,6 +130,14 @@ class Trainer(Frozen):
 
     export_options: fitted estimator -> options for skl2onnx's `convert_sklearn(options={id(estimator): …})`.
     repair: (ONNX model, fitted estimator) -> ONNX model, for known converter faults.
+
+    How it goes on from another fit (`warm_start`):
+
+    resume: (fitted estimator of the parent, params, seed, X float32 [N,k], y [N], progress) -> fitted estimator. Changes nothing of the
+        parent's. Equal arguments give equal bytes. Parameters that count (iterations, epochs, trees) say how many are added. None: it
+        cannot go on, and a `warm_start` is refused at plan time.
+    resume_keeps: the parameters that must be as in the parent, since the fitted model has their form.
+    resume_refuse: params -> why it cannot go on with these, or None. Decided at plan time.
 
     refuse: params -> why this combination cannot be exported faithfully, or None. Decided at plan time.
     conflict: params -> why scikit-learn takes no such combination, or None. Decided at plan time.
@@ -132,6 +158,10 @@ class Trainer(Frozen):
     fit: Callable[..., Estimator] | None = None
     weighs: bool = False
     monotonic: Callable[[Estimator, Sequence[int]], Estimator] | None = None
+    fit_from: Callable[[Estimator, np.ndarray, np.ndarray, Progress, Checkpoint], Estimator] | None = None
+    resume: Callable[[Estimator, Params, int, np.ndarray, np.ndarray, Progress], Estimator] | None = None
+    resume_keeps: tuple[str, ...] = ()
+    resume_refuse: Callable[[Params], str | None] | None = None
     to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None
     native: NativeForm | None = None
     export_options: Callable[[Estimator], Options] | None = None

@@ -12,7 +12,7 @@ from typing import Protocol, Self, TypeAlias
 from leptonctl.core.frozen import Frozen, field
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.spi.learning import Progress, Schema
+from leptonctl.spi.learning import Checkpoint, Progress, Schema
 
 
 class Artifacts(Protocol):
@@ -31,13 +31,14 @@ class Bench(Frozen):
     """What a step works with. `project` is the folder that data paths are relative to. `progress` may be called at any rate.
 
     `check_key(key_id, mark)` returns whether `mark` equals the one that the store has for this key id (the first one is
-    recorded): a wrong secret key is noticed without storing the key.
+    recorded): a wrong secret key is noticed without storing the key. `checkpoint` is where a long step keeps how far it is, if it can.
     """
 
     project: Path
     artifacts: Artifacts
     progress: Progress
     check_key: Callable[[str, str], bool] = lambda _id, _mark: True
+    checkpoint: Checkpoint | None = None
 
 
 class Produced(Frozen):
@@ -52,13 +53,17 @@ StepFunction: TypeAlias = Callable[[dict[str, Json], Needs, Bench], Produced]
 
 
 class Task(Frozen):
-    """One step to do. `id` is the caller's and part of every outcome; `run` names the step function, "module:function"."""
+    """One step to do. `id` is the caller's and part of every outcome; `run` names the step function, "module:function".
+
+    `key` is the step's key, under which a checkpoint may be kept; "" where there is none.
+    """
 
     id: str
     op: str
     run: str
     inputs: Mapping[str, Json]
     needs: Mapping[str, Result] = field(default_factory=dict)
+    key: str = ""
 
 
 class Progressed(Frozen):

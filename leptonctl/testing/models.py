@@ -81,8 +81,8 @@ def csv_table(rows: int, task: str, *, classes: int = 2, gaps: bool = False, str
     return "\n".join(lines) + "\n"
 
 
-def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str) -> BuiltModel:
-    """Build one model that uses the provider."""
+def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str, before: str = "") -> BuiltModel:
+    """Build one model that uses the provider. `before`: the rows of an earlier version that it goes on from, if it does."""
     from leptonctl.learning.catalog import with_catalog
 
     task = provider.task if isinstance(provider, Trainer) else "classification"
@@ -92,10 +92,11 @@ def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str) ->
     }  # fmt: skip
     with TemporaryDirectory() as folder, with_catalog(_catalog_with(provider)):
         (Path(folder) / "rows.csv").write_text(rows, encoding="utf-8")
-        return _build(Path(folder), task, train)
+        (Path(folder) / "before.csv").write_text(before, encoding="utf-8")
+        return _build(Path(folder), task, train, warm=bool(before))
 
 
-def _build(folder: Path, task: str, train: dict[str, Json]) -> BuiltModel:
+def _build(folder: Path, task: str, train: dict[str, Json], *, warm: bool) -> BuiltModel:
     from leptonctl.learning.inputs import TrainInputs, read_inputs
     from leptonctl.learning.native import dump_native, load_native
     from leptonctl.learning.needs import native_files, read_prepared
@@ -104,7 +105,10 @@ def _build(folder: Path, task: str, train: dict[str, Json]) -> BuiltModel:
     progress: list[Mapping[str, Any]] = []
     artifacts = MemoryArtifacts()
     bench = Bench(project=folder, artifacts=artifacts, progress=lambda **report: progress.append(_without_none(report)))
-    results = _run_steps(bench, _steps(folder, task, train))
+    earlier = _run_steps(bench, _steps(folder / "before.csv", task, train)[:2], {}) if warm else {}
+    train = {**train, "warm_start": {"train": train}} if warm else train
+    needs = {"warm_start": earlier["train"], "warm_prepare": earlier["prepare"]} if warm else {}
+    results = _run_steps(bench, _steps(folder / "rows.csv", task, train), needs)
     native = native_files(results["train"], artifacts)
     fitted = load_native(native, read_inputs("train", train, TrainInputs))
     exported = codec.convert(dict(results["export"].outputs), ExportOutputs)
@@ -125,22 +129,22 @@ def _build(folder: Path, task: str, train: dict[str, Json]) -> BuiltModel:
     )
 
 
-def _run_steps(bench: Bench, steps: Sequence[tuple[str, StepFunction, dict[str, Json]]]) -> dict[str, Result]:
-    """Run the steps in order, each with the results of those before it."""
-    results: dict[str, Result] = {}
+def _run_steps(bench: Bench, steps: Sequence[tuple[str, StepFunction, dict[str, Json]]], needs: Mapping[str, Result]) -> dict[str, Result]:
+    """Run the steps in order, each with the results of those before it and with these."""
+    results = dict(needs)
     for op, run, inputs in steps:
         produced = run(inputs, results, bench)
         results[op] = Result(key="", op=op, artifacts=produced.artifacts, outputs=produced.outputs)
     return results
 
 
-def _steps(folder: Path, task: str, train: dict[str, Json]) -> list[tuple[str, StepFunction, dict[str, Json]]]:
+def _steps(file: Path, task: str, train: dict[str, Json]) -> list[tuple[str, StepFunction, dict[str, Json]]]:
     from leptonctl.learning.steps import evaluate, export, prepare
     from leptonctl.learning.steps import train as training
 
-    digest = "sha256:" + sha256((folder / "rows.csv").read_bytes()).hexdigest()
+    digest = "sha256:" + sha256(file.read_bytes()).hexdigest()
     rows: dict[str, Json] = {
-        "source": {"path": "rows.csv", "format": "csv", "digest": digest},
+        "source": {"path": file.name, "format": "csv", "digest": digest},
         "target": "y",
         "split": {"method": "random", "test": 0.25, "seed": 0},
     }

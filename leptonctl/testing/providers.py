@@ -61,6 +61,18 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
         build_model(trainer, spec, csv_table(ROWS, trainer.task, classes=3))
     if trainer.takes_missing:
         build_model(trainer, spec, csv_table(ROWS, trainer.task, gaps=True))
+    if trainer.resume is not None:
+        _check_resume(trainer, spec, models[0])
+
+
+def _check_resume(trainer: Trainer, spec: ModelSpec, before: BuiltModel) -> None:
+    """Check that it goes on from a model of other rows: to the same bytes, to another model than before, exported faithfully."""
+    unknown = [name for name in trainer.resume_keeps if name not in trainer.params]
+    require(not unknown, f"resume_keeps names parameters, not {unknown}")
+    earlier, rows = csv_table(ROWS, trainer.task), csv_table(ROWS // 2, trainer.task)
+    models = [build_model(trainer, spec, rows, before=earlier) for _ in range(2)]
+    _check_models(*models)
+    require(models[0].native != before.native, "`resume` learns from the new rows")
 
 
 def check_preprocessor(step: Preprocessor, params: Params | None = None) -> None:

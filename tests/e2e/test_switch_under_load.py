@@ -10,7 +10,17 @@ from tests import projects
 from tests.e2e import load, rows
 
 URL = "/v2/models/spam-filter/infer"
-NOTHING = {"prepared": 0, "trained": 0, "exported": 0, "decided": 0, "evaluated": 0, "cross_validated": 0, "compared": 0, "failed": 0, "skipped": 0}
+NOTHING = {
+    "prepared": 0,
+    "trained": 0,
+    "exported": 0,
+    "decided": 0,
+    "evaluated": 0,
+    "cross_validated": 0,
+    "compared": 0,
+    "failed": 0,
+    "skipped": 0,
+}
 
 
 def applied(root: Path, *arguments: str, **variables: str) -> dict:

@@ -1,4 +1,4 @@
-"""docs/how-to/second-environment.md and retire.md, followed from top to bottom, and the command of docs/tables.md."""
+"""docs/how-to/second-environment.md, update.md and retire.md, followed from top to bottom, and the command of docs/tables.md."""
 
 import re
 import shutil
@@ -17,6 +17,12 @@ def test_second_environment(reader: Reader) -> None:
     reader.follow("docs/how-to/second-environment.md")
     assert (served(reader, "dev"), served(reader, "prod")) == ({"model": "v3"}, {"model": "v1"})
     assert projects.served(reader.root, "prod")["models"][0]["live_digest"] == projects.served(reader.root, "prod")["models"][0]["digest"]
+
+
+def test_update(reader: Reader) -> None:
+    assert projects.run("apply", "--yes", cwd=reader.root).returncode == 0
+    reader.follow("docs/how-to/update.md")
+    assert served(reader, "dev") == {"model": "june"}
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")

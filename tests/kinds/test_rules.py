@@ -233,7 +233,8 @@ def test_a_comparison_reads_the_bound_version_by_its_keys() -> None:
     state = state_of(TWO)
     step = nodes_of(TO_V2, state=state)[BINDING].step("compare")
     bound = state.current[BINDING]
-    assert step.given == {"bound_prepare": bound.key("prepare"), "bound_export": bound.key("export")}
+    keys = {f"bound_{name}": bound.key(name) for name in ("prepare", "export", "train")}
+    assert step.given == keys
     assert step.needs == {"prepare": ("dataset/points@first", "prepare"), "export": ("model/line@v2", "export")}
 
 

@@ -10,6 +10,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, ManifestColumn
 from leptonctl.core.row_list import BOUND, CANDIDATE, other_question
 from leptonctl.core.values import Json
+from leptonctl.learning.ancestry import ancestors, sides
 from leptonctl.learning.comparable import Fair, fair_rows, left_out
 from leptonctl.learning.inputs import CompareInputs, read_inputs
 from leptonctl.learning.needs import Package, read_contract, read_package, read_prepared, read_side
@@ -33,7 +34,10 @@ def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOut
     artifacts = bench.artifacts
     candidate, bound = read_package(needs["export"], artifacts), read_package(needs["bound_export"], artifacts)
     rows = read_prepared(needs["prepare"], "test", request.task, artifacts)
-    training = {BOUND: read_side(needs["bound_prepare"], "train", artifacts), CANDIDATE: read_side(needs["prepare"], "train", artifacts)}
+    training = {
+        owner: [read_side(needs[rows], "train", artifacts), *sides(ancestors(needs.get(train)), artifacts)]
+        for owner, rows, train in ((BOUND, "bound_prepare", "bound_train"), (CANDIDATE, "prepare", "train"))
+    }
     fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
     contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
     reasons = (*other_question(*contracts, request.task, bound.manifest.task), *fair.reasons)

@@ -9,12 +9,15 @@ import numpy as np
 
 from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
+from leptonctl.learning.ancestry import WARM_PREPARE, WARM_START, ancestors, fair_to
 from leptonctl.learning.fit import Fitted, fit
 from leptonctl.learning.inputs import CrossValidateInputs, read_inputs
-from leptonctl.learning.needs import read_prepared
+from leptonctl.learning.needs import read_prepared, read_side
 from leptonctl.learning.outputs import CrossValidateOutputs, Folds
+from leptonctl.learning.resume import resume
 from leptonctl.learning.scoring import native_dtype, score, scoring_of
-from leptonctl.learning.tables.prepared import Columns, take_rows
+from leptonctl.learning.steps.train import parent_of
+from leptonctl.learning.tables.prepared import Columns, Rows, take_rows
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -28,14 +31,38 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     metrics = [metric for metric in metrics if metric.score]
     folds: list[Mapping[str, float]] = []
     notes: list[str] = []
+    parent = parent_of(request.train, needs, bench)
+    unlearned = _unlearned(rows, needs, bench) if parent else None
     for number, (others, held_out) in enumerate(split_folds(rows.y, task, request.folds, request.seed), 1):
         bench.progress(message=f"fold {number} of {request.folds}", iteration=number, of=request.folds)
-        fitted = fit(request.train, take_rows(rows.columns, others), rows.y[others], no_progress)
-        prediction = predict_fold(fitted, take_rows(rows.columns, held_out), number)
-        scores = score(metrics, rows.y[held_out], prediction, scoring)
+        learned = take_rows(rows.columns, others), rows.y[others], no_progress
+        fitted = resume(request.train, parent, *learned) if parent else fit(request.train, *learned)
+        scored = held_out if unlearned is None else _fair_rows(held_out, unlearned, number, notes)
+        if not len(scored):
+            folds.append({})
+            continue
+        prediction = predict_fold(fitted, take_rows(rows.columns, scored), number)
+        scores = score(metrics, rows.y[scored], prediction, scoring)
         folds.append(scores.numbers)
         notes.extend(f"fold {number}: {note}" for note in scores.notes)
     return Produced(outputs=CrossValidateOutputs(metrics=summary(folds), evaluation=Folds(folds=folds, notes=notes)).to_json())
+
+
+def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> np.ndarray:
+    """Which training rows the versions before have not learned."""
+    before = [*ancestors(needs[WARM_START]), needs[WARM_PREPARE]]
+    evaluation = read_side(needs["prepare"], "train", bench.artifacts)
+    return fair_to("an earlier version", before, evaluation, bench.artifacts, len(rows.y)).keep
+
+
+def _fair_rows(rows: np.ndarray, unlearned: np.ndarray, fold: int, notes: list[str]) -> np.ndarray:
+    """The rows of a fold that no version before has learned. Without any the fold has no figures; a note says so."""
+    fair: np.ndarray = rows[unlearned[rows]]
+    if not len(fair):
+        notes.append(f"fold {fold}: not scored, since the versions before were trained on all of its {len(rows)} rows")
+    elif len(fair) < len(rows):
+        notes.append(f"fold {fold}: of {len(rows)} rows without {len(rows) - len(fair)} that the versions before were trained on")
+    return fair
 
 
 def predict_fold(fitted: Fitted, columns: Columns, fold: int) -> Prediction:

@@ -1,11 +1,13 @@
 """The step `evaluate`: the metrics of a package on the evaluation rows of its dataset. Records nothing."""
 
 from leptonctl.core.values import Json
+from leptonctl.learning.ancestry import ancestors, fair_to
 from leptonctl.learning.inputs import EvaluateInputs, read_inputs
 from leptonctl.learning.misleading import misleading
-from leptonctl.learning.needs import read_package, read_prepared
-from leptonctl.learning.outputs import EvaluateOutputs
+from leptonctl.learning.needs import read_package, read_prepared, read_side
+from leptonctl.learning.outputs import EvaluateOutputs, Notice
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
+from leptonctl.learning.tables.prepared import Rows, take_rows
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -20,6 +22,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
             hint="write `split: {test: 0.25}` in the dataset",
             id="no-evaluation-rows",
         )
+    rows, unlearned, notices = _unlearned(rows, needs, bench)
     bench.progress(message=f"scoring {len(rows.y)} rows")
     package = read_package(needs["export"], bench.artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
@@ -29,10 +32,34 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     outputs = EvaluateOutputs(
         package=package.digest,
         metrics=scores.numbers,
-        evaluation={**scores.details, "notes": [*scores.notes]},
+        evaluation={**scores.details, "notes": [*unlearned, *scores.notes]},
         rows=len(rows.y),
         positive=scoring.positive if is_classification else None,
         average=scoring.average if is_classification else None,
-        notices=misleading(rows.y, scores.numbers, request.task),
+        notices=[*notices, *misleading(rows.y, scores.numbers, request.task)],
     )
     return Produced(outputs=outputs.to_json())
+
+
+def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str], list[Notice]]:
+    """The rows that no version before has learned, where this one goes on from others; a note, and a notice where it cannot be told.
+
+    Raises ProviderError (no-evaluation-rows) when none is left.
+    """
+    before = [*ancestors(needs.get("train"))]
+    if not before:
+        return rows, [], []
+    fair = fair_to("an earlier version", before, read_side(needs["prepare"], "test", bench.artifacts), bench.artifacts, len(rows.y))
+    untold = [Notice(check="untold_ancestors", detail="; ".join(fair.reasons))] if fair.reasons else []
+    count = int((~fair.keep).sum())
+    if not count:
+        return rows, [], untold
+    if not fair.keep.any():
+        raise ProviderError(
+            "The dataset has no evaluation rows",
+            detail=f"All {count} evaluation rows are among those that the versions before this one were trained on.",
+            hint="write `split: {test: 0.25, by: COLUMN}` in the dataset: then no row changes side as the data grows",
+            id="no-evaluation-rows",
+        )
+    kept = Rows(columns=take_rows(rows.columns, fair.keep), y=rows.y[fair.keep], texts=take_rows(rows.texts, fair.keep))
+    return kept, [f"of {len(rows.y)} evaluation rows without {count} that the versions before were trained on"], untold

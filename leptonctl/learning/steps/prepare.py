@@ -52,12 +52,7 @@ ROWS_IN_A_GROUP = 1 << 20
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noqa: ARG001 - it is the first step
     request = read_inputs("prepare", inputs, PrepareInputs)
-    key = _key(request.privacy, bench)
-    sources = [source for source in (request.source, request.test_source) if source is not None]
-    id_type = request.columns[request.id].type if request.id is not None and request.id in request.columns else None
-    privacy = _keyed(request.privacy or Privacy(), key)
-    listings = [Listing(source.format, id=request.id, id_type=id_type, privacy=privacy) for source in sources]
-    read = [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)]
+    key, read, listings = read_sources(request, bench)
     tables = with_targets(request, read)
     bench.progress(message="checking the contract")
     shape = shape_of(request, tables)
@@ -99,6 +94,16 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         left_out=left_out(read, tables),
     )
     return Produced(artifacts=files, outputs=outputs.to_json())
+
+
+def read_sources(request: PrepareInputs, bench: Bench) -> tuple[bytes | None, list[Table], list[Listing]]:
+    """The key of private columns, and the tables as they are in the files, each with the list of its rows. Raises ProviderError."""
+    key = _key(request.privacy, bench)
+    sources = [source for source in (request.source, request.test_source) if source is not None]
+    id_type = request.columns[request.id].type if request.id is not None and request.id in request.columns else None
+    privacy = _keyed(request.privacy or Privacy(), key)
+    listings = [Listing(source.format, id=request.id, id_type=id_type, privacy=privacy) for source in sources]
+    return key, [_read(source, request, bench, listing) for source, listing in zip(sources, listings, strict=True)], listings
 
 
 def _read(source: SourceFile, request: PrepareInputs, bench: Bench, listing: Listing) -> Table:

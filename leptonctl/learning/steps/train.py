@@ -5,11 +5,13 @@ import math
 import numpy as np
 
 from leptonctl.core.values import Json
+from leptonctl.learning.ancestry import LEARNED, WARM_PREPARE, WARM_START, learned_of
 from leptonctl.learning.fit import Fitted, fit
 from leptonctl.learning.inputs import TrainInputs, read_inputs
-from leptonctl.learning.native import dump_native
-from leptonctl.learning.needs import read_prepared
+from leptonctl.learning.native import dump_native, load_native
+from leptonctl.learning.needs import native_files, read_contract, read_prepared
 from leptonctl.learning.outputs import Notice, TrainOutputs
+from leptonctl.learning.resume import check_same_form, resume
 from leptonctl.spi.running import Bench, Needs, Produced
 
 
@@ -17,13 +19,27 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("train", inputs, TrainInputs)
     rows = read_prepared(needs["prepare"], "train", request.task, bench.artifacts)
     bench.progress(message=f"fitting {request.algorithm} on {len(rows.y)} rows")
-    fitted = fit(request, rows.columns, rows.y, bench.progress)
+    parent = parent_of(request, needs, bench)
+    if parent is not None:
+        fitted = resume(request, parent, rows.columns, rows.y, bench.progress)
+    else:
+        fitted = fit(request, rows.columns, rows.y, bench.progress, checkpoint=bench.checkpoint)
     losses = tuple(loss if math.isfinite(loss) else None for loss in fitted.losses)
     outputs = TrainOutputs(
         features=fitted.features, iterations=iterations(fitted), loss=losses or None, warnings=fitted.warnings, notices=notices(fitted)
     )
     files = {name: bench.artifacts.put_artifact(data) for name, data in dump_native(fitted).items()}
-    return Produced(artifacts=files, outputs=outputs.to_json())
+    learned: dict[str, Json] = {LEARNED: learned_of(needs)} if parent else {}
+    return Produced(artifacts=files, outputs={**outputs.to_json(), **learned})
+
+
+def parent_of(request: TrainInputs, needs: Needs, bench: Bench) -> Fitted | None:
+    """The model that the training goes on from, None when it begins anew. Raises ProviderError when the rows do not fit it."""
+    if request.warm_start is None:
+        return None
+    parent = load_native(native_files(needs[WARM_START], bench.artifacts), request.warm_start.train)
+    check_same_form(read_contract(needs[WARM_PREPARE]), read_contract(needs["prepare"]), parent.features)
+    return parent
 
 
 def notices(fitted: Fitted) -> list[Notice]:

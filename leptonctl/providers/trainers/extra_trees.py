@@ -1,7 +1,14 @@
 """A forest of trees with random thresholds, for classification."""
 
 from leptonctl.providers.trainers.shared_params import constrain
-from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, forest, max_features
+from leptonctl.providers.trainers.tree_params import (
+    CLASS_CRITERION,
+    FOREST_CLASS_WEIGHT,
+    forest,
+    max_features,
+    more_trees,
+    more_trees_refuse,
+)
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
 
@@ -25,6 +32,8 @@ TRAINERS = (
         build=build,
         weighs=True,
         monotonic=constrain,
+        resume=more_trees(build),
+        resume_refuse=more_trees_refuse,
         splits=True,
     ),
 )

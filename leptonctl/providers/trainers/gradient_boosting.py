@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
-from leptonctl.providers.trainers.tree_params import TREE, max_features
+from leptonctl.providers.trainers.tree_params import TREE, copy_of, max_features
 from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
@@ -71,6 +71,18 @@ def fit(
     return estimator.fit(features, target, sample_weight=weights, monitor=monitor)
 
 
+def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """`n_estimators` more stages after those of the parent, each correcting what the sum before it gets wrong on these rows."""
+    kept = len(parent.estimators_)
+    grown = copy_of(parent, parent.estimators_.flat).set_params(**params, random_state=seed)
+    grown.set_params(warm_start=True, n_estimators=kept + params["n_estimators"])
+
+    def report(*, message: str = "", iteration: int | None = None, of: int | None = None, loss: float | None = None) -> None:
+        progress(message=message, iteration=iteration and iteration - kept, of=of and of - kept, loss=loss)
+
+    return fit(grown, features, target, report).set_params(warm_start=False)
+
+
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
     """Remove the base values for `init: zero`: the converter writes one where each class needs its own, and zeros need none.
 
@@ -83,6 +95,9 @@ def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
             node.attribute.extend(attributes)
     return compare_scores_with_zero(model)
 
+
+# a stage is weighted when it is used, not when it is fitted
+KEEPS = ("loss", "learning_rate", "init")
 
 TRAINERS = (
     Trainer(
@@ -100,6 +115,8 @@ TRAINERS = (
         build=build_classifier,
         weighs=True,
         fit=fit,
+        resume=resume,
+        resume_keeps=KEEPS,
         repair=repair,
         splits=True,
     ),
@@ -125,6 +142,8 @@ TRAINERS = (
         build=build_regressor,
         weighs=True,
         fit=fit,
+        resume=resume,
+        resume_keeps=KEEPS,
         repair=repair,
         splits=True,
     ),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.shared_params import CLASS_WEIGHT, constrain
 from leptonctl.providers.trainers.tree_graph import compare_scores_with_zero
-from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
+from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 BOOSTING: dict[str, Schema] = {
@@ -65,6 +66,38 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return HistGradientBoostingRegressor(**params, random_state=seed)
 
 
+def resume(
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,  # noqa: ARG001
+) -> Estimator:
+    """`max_iter` more stages after those of the parent, on the parent's bins.
+
+    While it fits, scikit-learn reads the earlier trees by bins, so that bins of other rows would give other answers than the model has.
+    """
+    from copy import deepcopy
+    from functools import partial
+
+    grown = deepcopy(parent).set_params(**params, random_state=seed)
+    grown.set_params(warm_start=True, max_iter=len(parent._predictors) + params["max_iter"])  # noqa: SLF001
+    grown._bin_data = partial(_binned, grown, grown._bin_mapper)  # noqa: SLF001
+    try:
+        return grown.fit(features, target).set_params(warm_start=False)
+    finally:
+        del grown._bin_data  # noqa: SLF001
+
+
+def _binned(estimator: Estimator, mapper: Any, features: "np.ndarray", *_: Any, is_training_data: bool) -> "np.ndarray":
+    import numpy as np
+
+    estimator._bin_mapper = mapper  # noqa: SLF001
+    binned: np.ndarray = mapper.transform(features)
+    return binned if is_training_data else np.ascontiguousarray(binned)
+
+
 def repair(model: "onnx.ModelProto", estimator: Estimator) -> "onnx.ModelProto":
     """Round thresholds down to float32, so that `x <= threshold` has the same answer for every float32 x, let labels follow the sign of the
     score, and add the exponential to models that predict a logarithm.
@@ -114,6 +147,8 @@ TRAINERS = (
         weighs=True,
         monotonic=constrain,
         repair=repair,
+        resume=resume,
+        resume_keeps=("max_bins",),
         splits=True,
         takes_missing=True,
     ),
@@ -140,6 +175,8 @@ TRAINERS = (
         weighs=True,
         monotonic=constrain,
         repair=repair,
+        resume=resume,
+        resume_keeps=("max_bins", "loss", "quantile"),
         splits=True,
         takes_missing=True,
     ),

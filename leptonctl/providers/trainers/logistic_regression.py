@@ -94,6 +94,21 @@ def fit(
         del estimator._skl_callbacks  # noqa: SLF001
 
 
+def resume(parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """The solver begins at the parent's coefficients."""
+    fresh = build(params, seed)
+    fresh.classes_, fresh.coef_, fresh.intercept_ = parent.classes_, parent.coef_.copy(), parent.intercept_.copy()
+    fresh.warm_start = True
+    try:
+        return fit(fresh, features, target, progress)
+    finally:
+        fresh.warm_start = False
+
+
+def resume_refuse(params: Params) -> str | None:
+    return "the solver liblinear takes no starting point; use another `solver`" if params["solver"] == "liblinear" else None
+
+
 TRAINERS = (
     Trainer(
         name="logistic_regression",
@@ -103,6 +118,8 @@ TRAINERS = (
         build=build,
         weighs=True,
         fit=fit,
+        resume=resume,
+        resume_refuse=resume_refuse,
         conflict=conflict,
     ),
 )

@@ -1,7 +1,8 @@
 """A small neural network, for classification and regression. Reports its loss after every epoch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from leptonctl.providers.trainers import mlp_checkpoint
 from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ PARAMS: dict[str, Schema] = {
         "description": "Maximum number of loss evaluations by the solver lbfgs.",
     },
 }
-AFTER_EPOCH = "_update_no_improvement_count"
 
 
 def build_classifier(params: Params, seed: int) -> Estimator:
@@ -106,22 +106,49 @@ def build_regressor(params: Params, seed: int) -> Estimator:
 def fit(
     estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> Estimator:
-    """`estimator.fit` with a report after every epoch: scikit-learn then calls one method of the estimator, which is wrapped here.
+    return mlp_checkpoint.fit(estimator, features, target, progress, None, weights)
 
-    The wrapper changes no numbers and is removed before the model is stored.
+
+def resume_classifier(
+    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+) -> Estimator:
+    """More epochs from the parent's weights, with an optimizer of its own."""
+    fresh = build_classifier(params, seed)
+    fresh.classes_, fresh._label_binarizer = parent.classes_, parent._label_binarizer  # noqa: SLF001
+    return _resume(fresh, parent, features, target, progress)
+
+
+def resume_regressor(
+    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+) -> Estimator:
+    """As for a classifier."""
+    return _resume(build_regressor(params, seed), parent, features, target, progress)
+
+
+def _resume(fresh: Estimator, parent: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """scikit-learn's own way to go on, with the counters of a first fit and the parent's weights.
+
+    The early stopping of the parent judged by other rows, so that its best score says nothing here.
     """
-    after_epoch = getattr(estimator, AFTER_EPOCH)
+    import numpy as np
 
-    def report_epoch(*arguments: Any, **keywords: Any) -> None:
-        progress(iteration=estimator.n_iter_, of=estimator.max_iter, loss=float(estimator.loss_))
-        after_epoch(*arguments, **keywords)
-
-    setattr(estimator, AFTER_EPOCH, report_epoch)
+    width = features.shape[1]
+    fresh.n_features_in_, fresh.n_outputs_, fresh.n_layers_ = width, parent.n_outputs_, parent.n_layers_
+    fresh.out_activation_, fresh.n_iter_, fresh.t_ = parent.out_activation_, 0, 0
+    fresh.coefs_, fresh.intercepts_ = ([array.copy() for array in arrays] for arrays in (parent.coefs_, parent.intercepts_))
+    fresh._best_coefs, fresh._best_intercepts = ([a.copy() for a in arrays] for arrays in (parent.coefs_, parent.intercepts_))  # noqa: SLF001
+    fresh.loss_curve_, fresh._no_improvement_count = [], 0  # noqa: SLF001
+    early = fresh.early_stopping
+    fresh.best_loss_, fresh.validation_scores_ = (None, []) if early else (np.inf, None)
+    fresh.best_validation_score_ = -np.inf if early else None
+    fresh.warm_start = True
     try:
-        return estimator.fit(features, target, sample_weight=weights)
+        return fit(fresh, features, target, progress)
     finally:
-        delattr(estimator, AFTER_EPOCH)
+        fresh.warm_start = False
 
+
+KEEPS = ("hidden_layer_sizes", "activation")
 
 TRAINERS = (
     Trainer(
@@ -132,6 +159,9 @@ TRAINERS = (
         build=build_classifier,
         weighs=True,
         fit=fit,
+        fit_from=mlp_checkpoint.fit,
+        resume=resume_classifier,
+        resume_keeps=KEEPS,
         tolerance=5e-4,
     ),
     Trainer(
@@ -142,6 +172,9 @@ TRAINERS = (
         build=build_regressor,
         weighs=True,
         fit=fit,
+        fit_from=mlp_checkpoint.fit,
+        resume=resume_regressor,
+        resume_keeps=KEEPS,
         tolerance=5e-4,
     ),
 )

@@ -1,6 +1,11 @@
 """Gaussian naive Bayes."""
 
-from leptonctl.spi.learning import Estimator, Params, Schema, Trainer
+from typing import TYPE_CHECKING
+
+from leptonctl.spi.learning import Estimator, Params, Progress, Schema, Trainer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PARAMS: dict[str, Schema] = {
     "var_smoothing": {
@@ -18,6 +23,20 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
     return GaussianNB(**params)
 
 
+def resume(
+    parent: Estimator,
+    params: Params,
+    seed: int,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,  # noqa: ARG001
+) -> Estimator:
+    """Counts, means and variances of the parent's rows and of these: the model of both together."""
+    from copy import deepcopy
+
+    return deepcopy(parent).set_params(**build(params, seed).get_params()).partial_fit(features, target)
+
+
 TRAINERS = (
     Trainer(
         name="naive_bayes",
@@ -26,5 +45,6 @@ TRAINERS = (
         params=PARAMS,
         build=build,
         weighs=True,
+        resume=resume,
     ),
 )

@@ -1,7 +1,15 @@
 """A forest of trees on samples drawn with replacement, for classification and regression."""
 
 from leptonctl.providers.trainers.shared_params import constrain
-from leptonctl.providers.trainers.tree_params import CLASS_CRITERION, FOREST_CLASS_WEIGHT, VALUE_CRITERION, forest, max_features
+from leptonctl.providers.trainers.tree_params import (
+    CLASS_CRITERION,
+    FOREST_CLASS_WEIGHT,
+    VALUE_CRITERION,
+    forest,
+    max_features,
+    more_trees,
+    more_trees_refuse,
+)
 from leptonctl.spi.learning import Estimator, Params, Trainer
 
 
@@ -31,6 +39,8 @@ TRAINERS = (
         build=build_classifier,
         weighs=True,
         monotonic=constrain,
+        resume=more_trees(build_classifier),
+        resume_refuse=more_trees_refuse,
         splits=True,
     ),
     Trainer(
@@ -41,6 +51,7 @@ TRAINERS = (
         build=build_regressor,
         weighs=True,
         monotonic=constrain,
+        resume=more_trees(build_regressor),
         splits=True,
     ),
 )

@@ -5,11 +5,12 @@ SGDClassifier or SGDRegressor. More than two classes are fitted one against the 
 """
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.trainers import sgd_steps
 from leptonctl.providers.trainers.shared_params import FIT_INTERCEPT
-from leptonctl.spi.learning import Estimator, Options, Params, Progress, Schema, Trainer
+from leptonctl.spi.learning import Checkpoint, Estimator, Options, Params, Progress, Schema, Trainer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,8 +71,24 @@ def build_regressor(params: Params, seed: int) -> Estimator:
     return _with_batches(SGDRegressor(**_sklearn_params(params), random_state=seed), params)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Where a fit begins: at zero unless there is a start or something was saved."""
+
+    start: sgd_steps.Start | None = None
+    checkpoint: Checkpoint | None = None
+
+
+BEGIN = Begin()
+
+
 def fit_classifier(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    weights: "np.ndarray | None" = None,
+    begin: Begin = BEGIN,
 ) -> Estimator:
     import numpy as np
 
@@ -79,13 +96,18 @@ def fit_classifier(
     binary = len(classes) == 2  # noqa: PLR2004
     sides = np.where(places[:, None] == (np.array([1]) if binary else np.arange(len(classes))), 1.0, -1.0)
     loss = sgd_steps.log_loss if estimator.loss == "log_loss" else sgd_steps.modified_huber
-    descent = _descend(estimator, (features, sides, weights), loss, progress)
+    descent = _descend(estimator, (features, sides, weights), loss, progress, begin)
     estimator.classes_, estimator.coef_, estimator.intercept_ = classes, descent.weights.T.copy(), descent.intercepts
     return estimator
 
 
 def fit_regressor(
-    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+    estimator: Estimator,
+    features: "np.ndarray",
+    target: "np.ndarray",
+    progress: Progress,
+    weights: "np.ndarray | None" = None,
+    begin: Begin = BEGIN,
 ) -> Estimator:
     losses = {
         "squared_error": sgd_steps.squared_error,
@@ -93,20 +115,61 @@ def fit_regressor(
         "epsilon_insensitive": sgd_steps.epsilon_insensitive(estimator.epsilon),
         "squared_epsilon_insensitive": sgd_steps.squared_epsilon_insensitive(estimator.epsilon),
     }
-    descent = _descend(estimator, (features, target.reshape(-1, 1), weights), losses[estimator.loss], progress)
+    descent = _descend(estimator, (features, target.reshape(-1, 1), weights), losses[estimator.loss], progress, begin)
     estimator.coef_, estimator.intercept_ = descent.weights[:, 0].copy(), descent.intercepts
     return estimator
 
 
+def fit_classifier_from(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, checkpoint: Checkpoint
+) -> Estimator:
+    return fit_classifier(estimator, features, target, progress, begin=Begin(checkpoint=checkpoint))
+
+
+def fit_regressor_from(
+    estimator: Estimator, features: "np.ndarray", target: "np.ndarray", progress: Progress, checkpoint: Checkpoint
+) -> Estimator:
+    return fit_regressor(estimator, features, target, progress, begin=Begin(checkpoint=checkpoint))
+
+
+def resume_classifier(
+    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+) -> Estimator:
+    """More epochs from the parent's weights; the learning rate goes on where its schedule was."""
+    return fit_classifier(build_classifier(params, seed), features, target, progress, begin=Begin(start=_start(parent)))
+
+
+def resume_regressor(
+    parent: Estimator, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+) -> Estimator:
+    """As for a classifier."""
+    return fit_regressor(build_regressor(params, seed), features, target, progress, begin=Begin(start=_start(parent)))
+
+
+def _start(parent: Estimator) -> sgd_steps.Start:
+    import numpy as np
+
+    return sgd_steps.Start(
+        weights=np.atleast_2d(parent.coef_).T.copy(), intercepts=np.atleast_1d(parent.intercept_).copy(), rows_seen=round(parent.t_) - 1
+    )
+
+
 def _descend(
-    estimator: Estimator, rows: "tuple[np.ndarray, np.ndarray, np.ndarray | None]", loss: sgd_steps.Loss, progress: Progress
+    estimator: Estimator,
+    rows: "tuple[np.ndarray, np.ndarray, np.ndarray | None]",
+    loss: sgd_steps.Loss,
+    progress: Progress,
+    begin: Begin,
 ) -> sgd_steps.Descent:
     """`rows`: their features, targets and weights."""
     from sklearn.exceptions import ConvergenceWarning
 
     params = estimator.get_params() | {"batch_size": estimator.batch_size_}
     features, targets, weights = rows
-    descent = sgd_steps.descend(features, targets, loss, params, seed=estimator.random_state, progress=progress, row_weights=weights)
+    descent = sgd_steps.descend(
+        features, targets, loss, params, seed=estimator.random_state, progress=progress, row_weights=weights, start=begin.start,
+        checkpoint=begin.checkpoint,
+    )  # fmt: skip
     if not descent.converged:
         warnings.warn("the loss was still falling at the last epoch", ConvergenceWarning, stacklevel=2)
     estimator.n_features_in_, estimator.n_iter_, estimator.t_ = features.shape[1], descent.epochs, float(descent.rows_seen + 1)
@@ -139,6 +202,8 @@ TRAINERS = (
         build=build_classifier,
         weighs=True,
         fit=fit_classifier,
+        fit_from=fit_classifier_from,
+        resume=resume_classifier,
     ),
     Trainer(
         name="sgd",
@@ -162,5 +227,7 @@ TRAINERS = (
         build=build_regressor,
         weighs=True,
         fit=fit_regressor,
+        fit_from=fit_regressor_from,
+        resume=resume_regressor,
     ),
 )

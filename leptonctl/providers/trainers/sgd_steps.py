@@ -8,13 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.spi.learning import Params, Progress
+from leptonctl.providers.trainers import fit_state
+from leptonctl.spi.learning import Checkpoint, Params, Progress
 
 if TYPE_CHECKING:
     import numpy as np
 
 Loss = Callable[["np.ndarray", "np.ndarray"], "tuple[np.ndarray, np.ndarray]"]
 DIVERGED = 1e9  # times the loss of the untrained model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where a descent begins instead of at zero: weights [features, outputs], intercepts [outputs], and the rows processed before."""
+
+    weights: "np.ndarray"
+    intercepts: "np.ndarray"
+    rows_seen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,54 +41,123 @@ class Descent:
     converged: bool
 
 
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """A descent in progress, after a whole epoch. `rng` draws the order of the rows; `losses`: of the epochs so far."""
+
+    weights: "np.ndarray"
+    intercepts: "np.ndarray"
+    mean_weights: "np.ndarray"
+    mean_intercepts: "np.ndarray"
+    rng: "np.random.RandomState"
+    rows_seen: int
+    best_loss: float
+    losses: list[float]
+    steps: int = 0
+    stalled: int = 0
+
+    def dump(self) -> bytes:
+        state: Any = self.rng.get_state(legacy=True)
+        name, keys, *place = state
+        arrays = {field: getattr(self, field) for field in ARRAYS}
+        numbers = {field: getattr(self, field) for field in NUMBERS} | {"rng": [name, *place]}
+        return fit_state.dump(numbers, {**arrays, "rng": keys})
+
+    @classmethod
+    def load(cls, data: bytes) -> "_State":
+        import numpy as np
+
+        numbers, arrays = fit_state.load(data)
+        (name, *place), keys, rng = numbers.pop("rng"), arrays.pop("rng"), np.random.RandomState()
+        rng.set_state((name, keys, *place))
+        fields: dict[str, Any] = {**arrays, **numbers, "rng": rng}
+        return cls(**fields)
+
+
+ARRAYS = ("weights", "intercepts", "mean_weights", "mean_intercepts")
+NUMBERS = ("rows_seen", "best_loss", "losses", "steps", "stalled")
+
+
 def descend(
-    features: Any, targets: "np.ndarray", loss: Loss, params: Params, *, seed: int, progress: Progress,
+    features: Any,
+    targets: "np.ndarray",
+    loss: Loss,
+    params: Params,
+    *,
+    seed: int,
+    progress: Progress,
     row_weights: "np.ndarray | None" = None,
-) -> Descent:  # fmt: skip
+    start: Start | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Descent:
     """Run epochs over the rows, shuffled by the seed, until the loss has not fallen by `tol` for `n_iter_no_change` epochs.
 
     `targets` is [rows, outputs]; `loss` returns the value and the derivative with respect to the score for each (score, target).
     `row_weights` [rows] multiply the gradient and the loss of each row, as scikit-learn's `sample_weight` does.
+    `start`: where an earlier descent ended; its rows count for the learning rate. `checkpoint`: to go on from there after a kill.
     Raises ValueError when the loss diverges.
     """
     import numpy as np
 
     rows, outputs = targets.shape
-    weights, intercepts = np.zeros((features.shape[1], outputs)), np.zeros(outputs)
-    mean_weights, mean_intercepts = weights.copy(), intercepts.copy()
+    begin = start or Start(weights=np.zeros((features.shape[1], outputs)), intercepts=np.zeros(outputs), rows_seen=0)
     initial_loss = _mean(loss(np.zeros_like(targets), targets)[0], row_weights)
-    rng = np.random.RandomState(seed)
     rate = _rate(params, loss)
-    best_loss, epochs_without_improvement, steps, rows_seen, epoch = np.inf, 0, 0, 0, 0
-    while epoch < params["max_iter"] and epochs_without_improvement < params["n_iter_no_change"]:
-        epoch += 1
-        shuffled = rng.permutation(rows)
-        for start in range(0, rows, params["batch_size"]):
-            batch = shuffled[start : start + params["batch_size"]]
-            eta = rate(rows_seen + 1)
-            batch_features = features[batch]
-            slope = np.clip(loss(batch_features @ weights + intercepts, targets[batch])[1], -1e12, 1e12) / len(batch)
-            if row_weights is not None:
-                slope = slope * row_weights[batch, None]
-            weights = _apply_l2(weights, eta, params) - eta * (batch_features.T @ slope)
-            weights = _apply_l1(weights, eta, params)
-            if params["fit_intercept"]:
-                intercepts = intercepts - eta * slope.sum(axis=0)
-            rows_seen, steps = rows_seen + len(batch), steps + 1
-            mean_weights += (weights - mean_weights) / steps
-            mean_intercepts += (intercepts - mean_intercepts) / steps
-        current_loss = _mean(loss(features @ weights + intercepts, targets)[0], row_weights)
+    kept = checkpoint.load() if checkpoint is not None else None
+    state = _State.load(kept) if kept is not None else _begin(begin, seed)
+    fit_state.report_again(progress, state.losses, params["max_iter"])
+    while len(state.losses) < params["max_iter"] and state.stalled < params["n_iter_no_change"]:
+        shuffled = state.rng.permutation(rows)
+        for first in range(0, rows, params["batch_size"]):
+            batch = shuffled[first : first + params["batch_size"]]
+            rows_of = features[batch], targets[batch], None if row_weights is None else row_weights[batch, None]
+            _step(state, rows_of, loss, params, rate(state.rows_seen + 1))
+        current_loss = _mean(loss(features @ state.weights + state.intercepts, targets)[0], row_weights)
         if not current_loss <= DIVERGED * initial_loss:
             msg = "the loss diverges: scale the features (standard_scaler) or lower eta0"
             raise ValueError(msg)
-        progress(iteration=epoch, of=params["max_iter"], loss=current_loss)
-        improved = params["tol"] is None or not current_loss > best_loss - params["tol"]
-        epochs_without_improvement = 0 if improved else epochs_without_improvement + 1
-        best_loss = min(best_loss, current_loss)
-    if params["average"]:
-        weights, intercepts = mean_weights, mean_intercepts
-    converged = params["tol"] is None or epochs_without_improvement >= params["n_iter_no_change"]
-    return Descent(weights=weights, intercepts=intercepts, epochs=epoch, rows_seen=rows_seen, converged=converged)
+        state.losses.append(current_loss)
+        progress(iteration=len(state.losses), of=params["max_iter"], loss=current_loss)
+        improved = params["tol"] is None or not current_loss > state.best_loss - params["tol"]
+        state.stalled = 0 if improved else state.stalled + 1
+        state.best_loss = min(state.best_loss, current_loss)
+        if checkpoint is not None and checkpoint.is_due():
+            checkpoint.save(state.dump())
+    average = params["average"]
+    return Descent(
+        weights=state.mean_weights if average else state.weights,
+        intercepts=state.mean_intercepts if average else state.intercepts,
+        epochs=len(state.losses),
+        rows_seen=state.rows_seen,
+        converged=params["tol"] is None or state.stalled >= params["n_iter_no_change"],
+    )
+
+
+def _begin(start: Start, seed: int) -> _State:
+    import numpy as np
+
+    return _State(
+        weights=start.weights, intercepts=start.intercepts, mean_weights=start.weights.copy(), mean_intercepts=start.intercepts.copy(),
+        rng=np.random.RandomState(seed), rows_seen=start.rows_seen, best_loss=float("inf"), losses=[],
+    )  # fmt: skip
+
+
+def _step(state: _State, batch: tuple[Any, "np.ndarray", "np.ndarray | None"], loss: Loss, params: Params, eta: float) -> None:
+    """One batch: features, targets and the weights of the rows, if they have any."""
+    import numpy as np
+
+    features, targets, row_weights = batch
+    count = len(targets)
+    slope = np.clip(loss(features @ state.weights + state.intercepts, targets)[1], -1e12, 1e12) / count
+    if row_weights is not None:
+        slope = slope * row_weights
+    weights = _apply_l2(state.weights, eta, params) - eta * (features.T @ slope)
+    state.weights = _apply_l1(weights, eta, params)
+    if params["fit_intercept"]:
+        state.intercepts = state.intercepts - eta * slope.sum(axis=0)
+    state.rows_seen, state.steps = state.rows_seen + count, state.steps + 1
+    state.mean_weights += (state.weights - state.mean_weights) / state.steps
+    state.mean_intercepts += (state.intercepts - state.mean_intercepts) / state.steps
 
 
 def _mean(losses: "np.ndarray", row_weights: "np.ndarray | None") -> float:

@@ -1,0 +1,36 @@
+"""The name that a person would give to the version after the last one. Pure: today is passed in."""
+
+import re
+from collections.abc import Collection
+
+DATES = (
+    (re.compile(r"(19|20)\d\d-\d\d-\d\d"), "{0}"),
+    (re.compile(r"(19|20)\d\d-\d\d"), "{0:.7}"),
+    (re.compile(r"(19|20)\d{6}"), "{1}"),
+    (re.compile(r"(19|20)\d{4}"), "{1:.6}"),
+    (re.compile(r"(19|20)\d\d"), "{1:.4}"),
+)
+NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+def next_name(last: str, known: Collection[str], today: str) -> str:
+    """The name after `last` that none of `known` has: v3 -> v4, 2024-06 -> the month of today, first -> first-2.
+
+    today: as 2024-09-30.
+    """
+    for pattern, form in DATES:
+        if pattern.fullmatch(last):
+            dated = form.format(today, today.replace("-", ""))
+            return dated if dated not in known else _numbered(f"{dated}-1", known)
+    return _numbered(last if NUMBERED.fullmatch(last) else f"{last}-1", known)
+
+
+def _numbered(last: str, known: Collection[str]) -> str:
+    """Counted up until the name is free, with as many digits."""
+    match = NUMBERED.fullmatch(last)
+    assert match is not None, "it ends with a number"
+    stem, digits = match[1], match[2]
+    number = int(digits) + 1
+    while (name := f"{stem}{number:0{len(digits)}d}") in known:
+        number += 1
+    return name

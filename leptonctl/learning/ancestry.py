@@ -1,0 +1,57 @@
+"""Which rows a version has learned besides its own: those of the versions that it goes on from (protocols 12). Writes no files."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.learning.comparable import Fair, Side, fair_rows
+from leptonctl.learning.needs import read_side
+from leptonctl.spi.running import Artifacts
+
+WARM_START, WARM_PREPARE = "warm_start", "warm_prepare"
+"""The roles in which a step needs the training and the rows of the version that it goes on from."""
+LEARNED = "learned"
+KEPT = ("rows", "rows_digest", "contract", "row_lists")
+"""What is needed of the outputs of `prepare`. A profile is not, so that nobody has to look for values of rows here."""
+SIDE_FILES = ("train.parquet", "train.rows")
+
+
+def learned_of(needs: Mapping[str, Result]) -> list[Json]:
+    """What the training of a version that goes on from another one records of the rows that were learned before, the parent's last."""
+    prepare = needs[WARM_PREPARE]
+    rows: dict[str, Json] = {
+        "artifacts": {name: digest for name, digest in prepare.artifacts.items() if name in SIDE_FILES},
+        "outputs": {name: prepare.outputs[name] for name in KEPT if name in prepare.outputs},
+    }
+    return [*_recorded(needs[WARM_START]), rows]
+
+
+def ancestors(train: Result | None) -> Iterator[Result]:
+    """The rows that the versions before have learned, each as a result of `prepare`. None for a version that begins anew."""
+    for rows in _recorded(train):
+        parts = cast("dict[str, dict[str, Json]]", rows)
+        yield Result(key="", op="prepare", artifacts=cast("dict[str, str]", parts["artifacts"]), outputs=parts["outputs"])
+
+
+def sides(results: Iterable[Result], artifacts: Artifacts) -> list[Side]:
+    """The training rows of each. What was purged counts as not recorded."""
+    return [_side(result, artifacts) for result in results]
+
+
+def fair_to(name: str, learned: Iterable[Result], evaluation: Side, artifacts: Artifacts, rows: int) -> Fair:
+    """Which of these evaluation rows the versions before, called `name`, have not learned."""
+    return fair_rows(evaluation, {name: sides(learned, artifacts)}, rows)
+
+
+def _side(result: Result, artifacts: Artifacts) -> Side:
+    try:
+        return read_side(result, "train", artifacts)
+    except KeyError:
+        return read_side(replace(result, artifacts={}), "train", artifacts)
+
+
+def _recorded(train: Result | None) -> list[Json]:
+    recorded = train.outputs.get(LEARNED) if train is not None else None
+    return recorded if isinstance(recorded, list) else []

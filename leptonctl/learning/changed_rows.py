@@ -1,0 +1,66 @@
+"""Where data files have other rows than those that were prepared from them: file and line of each. Writes nothing."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from leptonctl.core.frozen import replace
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.learning.inputs import PrepareInputs, SourceFile, read_inputs
+from leptonctl.learning.needs import read_row_list
+from leptonctl.learning.steps.prepare import read_sources
+from leptonctl.learning.tables.targets import with_targets
+from leptonctl.project.digests import digest_of
+from leptonctl.spi.running import Bench
+
+SHOWN = 3
+"""How many places a message names."""
+
+
+def changed_rows(inputs: Mapping[str, Json], recorded: Result, bench: Bench) -> str | None:
+    """`FILE:LINE` of rows that a result of `prepare` does not have, and how many of its rows are gone; None when all are the same.
+
+    Raises ProviderError or OSError when the files cannot be read, KeyError when it is not recorded which rows there were.
+    """
+    request = read_inputs("prepare", inputs, PrepareInputs)
+    sources = [source and _as_it_is(source, bench) for source in (request.source, request.test_source)]
+    assert sources[0] is not None
+    request = replace(request, source=sources[0], test_source=sources[1])
+    _, read, listings = read_sources(request, bench)
+    left = _recorded(recorded, bench)
+    places: list[str] = []
+    others = 0
+    for table, listing in zip(with_targets(request, read), listings, strict=True):
+        new = []
+        marks = listing.done()[1].records
+        for row, mark in enumerate((marks if table.kept is None else marks[table.kept]).tolist()):
+            if left.get(mark, 0):
+                left[mark] -= 1
+            else:
+                new.append(row)
+        others += len(new)
+        places += [f"{file}:{line}" for file, line in table.places(new[:SHOWN])]
+    gone = sum(left.values())
+    if not others and not gone:
+        return None
+    where = f"{', '.join(places[:SHOWN])}{', …' if others > SHOWN else ''}: " if places else ""
+    return f"{where}rows that it was not built from: {others}, rows that are gone: {gone}"
+
+
+def _as_it_is(source: SourceFile, bench: Bench) -> SourceFile:
+    """The source with the digests that its files have now."""
+    parts = tuple(replace(part, digest=digest_of(bench.project / part.path)) for part in source.parts)
+    return replace(source, digest=None, parts=parts)
+
+
+def _recorded(prepare: Result, bench: Bench) -> dict[bytes, int]:
+    """How often each record occurs among the rows of both sides. Raises KeyError when they are not recorded."""
+    counts: dict[bytes, int] = {}
+    for side in ("train", "test"):
+        listed = read_row_list(prepare, side, bench.artifacts)
+        if listed is None:
+            raise KeyError(side)
+        for mark, count in zip(*np.unique(listed[1].records, return_counts=True), strict=True):
+            counts[bytes(mark)] = counts.get(bytes(mark), 0) + int(count)
+    return counts

@@ -1,0 +1,70 @@
+"""Whether a new file can follow the rows that a version was trained on: prepares it without keeping anything. Writes nothing."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+from leptonctl.core.contract import Contract
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.learning.inputs import read_record
+from leptonctl.learning.needs import read_contract
+from leptonctl.learning.outputs import PrepareOutputs, TrainOutputs
+from leptonctl.learning.resume import check_same_form, column_differences
+from leptonctl.learning.steps import prepare
+from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.running import Bench
+
+
+class Nowhere:
+    """Artifacts that are not kept."""
+
+    def put_artifact(self, data: bytes) -> str:
+        return f"sha256:{sha256(data).hexdigest()}"
+
+    def get_artifact(self, digest: str) -> bytes:
+        raise KeyError(digest)
+
+
+class Earlier(Frozen):
+    """The version before: the inputs of its `prepare`, and the results of that and of its training, as far as they exist."""
+
+    inputs: Mapping[str, Json]
+    rows: Result | None = None
+    training: Result | None = None
+
+
+def check_new_rows(inputs: dict[str, Json], earlier: Earlier, bench: Bench, *, warm_start: bool) -> PrepareOutputs:
+    """What `prepare` says of the new rows. Raises ProviderError where it refuses them, or where they lack what the version before reads."""
+    produced = prepare.run(inputs, {}, bench)
+    outputs = read_record("the outputs of `prepare`", produced.outputs, PrepareOutputs)
+    known = _contract(earlier, bench)
+    if known is not None:
+        trained = earlier.training
+        features = read_record("the outputs of `train`", trained.outputs, TrainOutputs).features if trained is not None else known.names
+        _check_columns(known, outputs.contract, features, warm_start=warm_start)
+    return outputs
+
+
+def _contract(earlier: Earlier, bench: Bench) -> Contract | None:
+    """The contract of the rows before; None where they were never prepared, and cannot be now."""
+    if earlier.rows is not None:
+        return read_contract(earlier.rows)
+    try:
+        outputs = prepare.run(dict(earlier.inputs), {}, bench).outputs
+    except (ProviderError, OSError):
+        return None
+    return read_record("the outputs of `prepare`", outputs, PrepareOutputs).contract
+
+
+def _check_columns(known: Contract, own: Contract, features: tuple[str, ...], *, warm_start: bool) -> None:
+    if warm_start:
+        check_same_form(known, own, features)
+    differences = [*column_differences(known, own, features)]
+    if differences:
+        raise ProviderError(
+            "The data do not have the columns of the version before",
+            detail="; ".join(differences[:3]) + ("; …" if len(differences) > 3 else "") + ".",  # noqa: PLR2004 - as many as one reads
+            hint="correct the file, or declare the columns under `columns:` of the dataset",
+            id="data-contract",
+        )

@@ -1,0 +1,116 @@
+"""Goes on from a fitted model with other rows (`warm_start`), and says what of the two does not fit together. Writes no files."""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+
+from leptonctl.core.contract import Column, Contract
+from leptonctl.core.frozen import replace
+from leptonctl.learning.checks import holds_nan
+from leptonctl.learning.fit import Fitted, fit, providers_of, quiet, recording_losses, run_fit, texts_of, with_defaults
+from leptonctl.learning.frame import Matrix
+from leptonctl.learning.inputs import TrainInputs
+from leptonctl.learning.tables.prepared import Columns, pick_columns
+from leptonctl.spi.learning import Estimator, Progress, ProviderError, Trainer
+
+NAMED = 3
+"""How many differences a message names."""
+
+
+def resume(inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
+    """The parent's model, fitted further on these rows. Its preprocess steps stay as fitted unless the inputs say `refit`."""
+    trainer, _ = providers_of(inputs)
+
+    def learn(matrix: Matrix, target: np.ndarray, report: Progress) -> Estimator:
+        if matrix.shape[1] != parent.width:
+            raise _other_width(matrix.shape[1], parent.width)
+        matrix = matrix if parent.sparse or isinstance(matrix, np.ndarray) else matrix.toarray()
+        return _resumed(trainer, parent, inputs, matrix, target, report)
+
+    if inputs.warm_start is not None and inputs.warm_start.refit:
+        return fit(inputs, columns, y, progress, learn)
+    return _with_steps_as_fitted(inputs, parent, columns, y, progress)
+
+
+def _with_steps_as_fitted(inputs: TrainInputs, parent: Fitted, columns: Columns, y: np.ndarray, progress: Progress) -> Fitted:
+    from sklearn.exceptions import ConvergenceWarning
+
+    trainer, _ = providers_of(inputs)
+    losses: list[float] = []
+    with quiet():
+        matrix = run_fit(trainer.name, lambda: parent.matrix(pick_columns(columns, inputs.features)))
+    if holds_nan(matrix) and not trainer.takes_missing:
+        raise ProviderError(
+            "Missing values reach a step that cannot take them",
+            detail=f"The steps of the parent leave missing cells, which {trainer.name} cannot take.",
+            hint="give the columns a `missing:` fill value, or write `warm_start: {version: …, refit: true}` with an imputer",
+            id="missing-values",
+        )
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        report = recording_losses(progress, losses)
+        estimator = run_fit(trainer.name, lambda: _resumed(trainer, parent, inputs, matrix, y, report))
+    return replace(
+        parent,
+        estimator=estimator,
+        losses=tuple(losses),
+        warnings=texts_of(caught),
+        unconverged=texts_of([w for w in caught if issubclass(w.category, ConvergenceWarning)]),
+    )
+
+
+def _resumed(trainer: Trainer, parent: Fitted, inputs: TrainInputs, matrix: Matrix, y: np.ndarray, report: Progress) -> Estimator:
+    assert trainer.resume is not None, "a plan refuses the others"
+    return trainer.resume(parent.estimator, with_defaults(trainer.params, inputs.params), inputs.seed, matrix, y, report)
+
+
+def check_same_form(parent: Contract, own: Contract, features: tuple[str, ...]) -> None:
+    """Raises ProviderError (warm-start-mismatch) unless rows of `own` mean the same to the parent's model, which has these features."""
+    differences = [*_target(parent, own), *column_differences(parent, own, features)]
+    if differences:
+        more = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
+        raise ProviderError(
+            "The rows do not have the form of those before",
+            detail="; ".join(differences[:NAMED]) + more + ".",
+            hint="declare the columns of both dataset versions alike, or remove `warm_start` to train from the beginning",
+            id="warm-start-mismatch",
+        )
+
+
+def _target(parent: Contract, own: Contract) -> Iterator[str]:
+    if parent.target != own.target:
+        yield f"the version before predicts {parent.target}, this version {own.target}"
+    elif (parent.classes is None) != (own.classes is None) or (parent.classes is None and parent.target_type != own.target_type):
+        yield f"the target is {parent.target_type} for the version before, {own.target_type} here"
+    elif parent.classes != own.classes:
+        counts = len(parent.classes or ()), len(own.classes or ()), len({*map(str, parent.classes or ())} & {*map(str, own.classes or ())})
+        yield f"the classes differ: the version before knows {counts[0]}, the rows here have {counts[1]}, both {counts[2]}"
+
+
+def column_differences(parent: Contract, own: Contract, features: tuple[str, ...]) -> Iterator[str]:
+    """What these features are in one contract and not in the other, in words."""
+    theirs, ours = ({column.name: column for column in contract.columns} for contract in (parent, own))
+    for name in features:
+        if name not in ours:
+            yield f"the column {name}, which the version before learned, is not in the data"
+        elif name in theirs and (difference := _difference(theirs[name], ours[name])):
+            yield f"the column {name} {difference}"
+
+
+def _difference(parent: Column, own: Column) -> str:
+    kinds = ["number" if column.type == "integer" else column.type for column in (parent, own)]
+    if kinds[0] != kinds[1]:
+        return f"is {parent.type} for the version before, {own.type} here"
+    if parent.fill != own.fill:
+        return "has another fill value (`missing:`) for the version before"
+    return "is hashed in one of the two only" if parent.hash != own.hash else ""
+
+
+def _other_width(own: int, parent: int) -> ProviderError:
+    return ProviderError(
+        "The preprocess steps give another number of columns than the parent's",
+        detail=f"Fitted anew they give {own} columns; the parent's model takes {parent}.",
+        hint="remove `refit: true`, which keeps the steps as the parent fitted them, or remove `warm_start`",
+        id="warm-start-mismatch",
+    )

@@ -1,0 +1,158 @@
+"""`update`: the versions that a person would write for new data, or nothing at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from leptonctl.kinds.next_name import next_name
+from tests import projects
+from tests.test_output_schemas import problems
+
+DATA = """\
+kind: Dataset
+name: points
+target: side   # what is to be told
+columns:
+  x: {type: number, min: 0}
+versions:
+  # measured by hand
+  2024-06: {source: data/points.csv, delimiter: ","}   # the first
+"""
+MODEL = """\
+# tells sides
+kind: Model
+name: line
+dataset: points@2024-06
+task: classification
+algorithm: sgd
+versions:
+  v1: {}
+  v2:
+    description: A stronger penalty
+    params: {alpha: 0.01}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = projects.tiny_project(tmp_path, {}, {})
+    (root / "data.yaml").write_text(DATA, encoding="utf-8")
+    (root / "model.yaml").write_text(MODEL, encoding="utf-8")
+    (root / "data" / "new.csv").write_text(projects.points(40, 2), encoding="utf-8")
+    return root
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in root.glob("*.yaml")}
+
+
+def test_it_writes_what_a_person_would_and_plans_it(root: Path) -> None:
+    done = projects.run("update", "line", "--data", "data/new.csv", "--dataset-version", "2024-09", "--warm-start", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (root / "data.yaml").read_text(encoding="utf-8")
+    assert text.startswith(DATA)
+    added = text.removeprefix(DATA)
+    assert added.startswith('  2024-09: {delimiter: ",", source: data/new.csv, digest: "sha256:')
+    assert (root / "model.yaml").read_text(encoding="utf-8") == (
+        MODEL + "  v3: {warm_start: v2, params: {alpha: 0.01}, dataset: points@2024-09}\n"
+    )
+    assert "+  v3: {warm_start: v2, params: {alpha: 0.01}, dataset: points@2024-09}" in done.stdout
+    assert "Written: points@2024-09 (30 rows to train on, 10 to test on) and line@v3." in done.stdout
+    assert "+ model/line@v3  new" in done.stdout
+    assert "model/line@v1" not in done.stdout
+    assert projects.run("validate", cwd=root).returncode == 0
+
+
+def test_the_new_rows_may_follow_those_before(root: Path) -> None:
+    done = projects.run("update", "line", "--data", "data/new.csv", "--append", "--like", "v1", "--version", "next", "--json", cwd=root)
+    written = json.loads(done.stdout)
+    assert not list(problems("update", written))
+    assert not list(problems("plan", written["plan"]))
+    assert written["rows"] == {"train": 90, "test": 30}
+    assert written["files"] == ["data.yaml", "model.yaml"]
+    assert "append: [{version: 2024-06}, {file: data/new.csv}], digest: " in (root / "data.yaml").read_text(encoding="utf-8")
+    assert f"  next: {{dataset: points@{written['dataset_version']}}}\n" in (root / "model.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("cells", "id", "message"),
+    [
+        ("-1.0,2.0,above", "data-contract", "data/new.csv:42"),
+        ("much,2.0,above", "data-contract", "data/new.csv:42"),
+        ("1.0,2.0,above,4", "", "data/new.csv"),
+    ],
+)
+def test_data_that_break_the_contract_leave_every_file_as_it_was(root: Path, cells: str, id: str, message: str) -> None:
+    before = files(root)
+    with (root / "data" / "new.csv").open("a", encoding="utf-8") as file:
+        file.write(cells + "\n")
+    done = projects.run("update", "line", "--data", "data/new.csv", cwd=root)
+    assert done.returncode == 1
+    assert id in done.stderr
+    assert message in done.stderr or message.replace(":42", " line 42") in done.stderr or "line 42" in done.stderr, done.stderr
+    assert files(root) == before
+
+
+def test_a_column_that_the_version_before_reads_has_to_be_there(root: Path) -> None:
+    before = files(root)
+    lines = (root / "data" / "new.csv").read_text(encoding="utf-8").splitlines()
+    (root / "data" / "new.csv").write_text("\n".join(line.replace("y", "other", 1) if not n else line for n, line in enumerate(lines)))
+    done = projects.run("update", "line", "--data", "data/new.csv", cwd=root)
+    assert done.returncode == 1
+    assert "error[data-contract]" in done.stderr
+    assert "the column y, which the version before learned, is not in the data" in done.stderr
+    assert files(root) == before
+
+
+def test_what_cannot_go_on_is_refused_before_anything_is_written(root: Path) -> None:
+    projects.edit(root / "model.yaml", "algorithm: sgd", "algorithm: knn")
+    projects.edit(root / "model.yaml", "alpha: 0.01", "n_neighbors: 3")
+    before = files(root)
+    done = projects.run("update", "line", "--data", "data/new.csv", "--warm-start", cwd=root)
+    assert done.returncode == 3
+    assert "error[cannot-continue]" in done.stderr
+    assert files(root) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "id"),
+    [
+        (["nothing", "--data", "data/new.csv"], "unknown-model"),
+        (["line", "--data", "data/nothing.csv"], "missing-file"),
+        (["line", "--data", "data/new.csv", "--version", "v1"], "usage"),
+        (["line", "--data", "data/new.csv", "--dataset-version", "2024-06"], "usage"),
+        (["line", "--data", "data/new.csv", "--like", "v9"], "unknown-version"),
+        (["line", "--data", "../outside.csv"], "outside-project"),
+        (["line", "--data", "data/new.xlsx"], "unknown-format"),
+        (["line", "--data", "data/new.csv", "--version", "No Name"], "bad-name"),
+    ],
+)
+def test_wrong_usage_is_told_in_one_line(root: Path, arguments: list[str], id: str) -> None:
+    (root.parent / "outside.csv").write_text("x,y,side\n", encoding="utf-8")
+    (root / "data" / "new.xlsx").write_text("x,y,side\n", encoding="utf-8")
+    before = files(root)
+    done = projects.run("update", *arguments, "--json", cwd=root)
+    assert [one["id"] for one in json.loads(done.stdout)["diagnostics"]] == [id]
+    assert files(root) == before
+
+
+@pytest.mark.parametrize(
+    ("last", "known", "expected"),
+    [
+        ("v3", ["v1", "v3"], "v4"),
+        ("v3", ["v4", "v3"], "v5"),
+        ("release-09", [], "release-10"),
+        ("2024-06", ["2024-06"], "2026-01"),
+        ("2024-06-30", [], "2026-01-31"),
+        ("20240630", [], "20260131"),
+        ("2024", [], "2026"),
+        ("2026-01", ["2026-01"], "2026-01-2"),
+        ("2026-01-2", ["2026-01", "2026-01-2"], "2026-01-3"),
+        ("first", ["first"], "first-2"),
+        ("first", ["first", "first-2"], "first-3"),
+        ("7", ["7"], "8"),
+    ],
+)
+def test_the_next_name_is_the_one_that_a_person_would_take(last: str, known: list[str], expected: str) -> None:
+    assert next_name(last, known, "2026-01-31") == expected

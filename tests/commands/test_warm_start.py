@@ -1,0 +1,198 @@
+"""Versions that go on from another one, from the plan to the gate, the proof, `gc` and `purge`: what was learned before stays learned."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import projects
+from tests.commands.test_gc import age, artifacts
+
+MODEL = """\
+kind: Model
+name: line
+dataset: points@old
+task: classification
+preprocess: [{columns: numeric, use: standard_scaler}]
+algorithm: sgd
+evaluate: {metrics: [accuracy, log_loss]}
+versions:
+  v1: {}
+  v2: {warm_start: v1, dataset: points@all}
+  v3: {warm_start: {version: v2, refit: true}, dataset: points@all, evaluate: {cross_validation: 3}}
+  fresh: {dataset: points@all}
+"""
+DATA = """\
+kind: Dataset
+name: points
+target: side
+id: row
+split: {test: 0.25, seed: 3}
+versions:
+  old: {source: data/points.csv}
+  all: {append: [{version: old}, {file: data/new.csv}]}
+"""
+
+
+def rows(first: int, count: int, seed: int) -> str:
+    header, *lines = projects.points(count, seed).splitlines()
+    return "\n".join([f"row,{header}", *(f"r{first + number},{line}" for number, line in enumerate(lines))]) + "\n"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """v1, two versions that go on from it, and one that begins anew; every one of them is built."""
+    root = projects.tiny_project(tmp_path_factory.mktemp("warm"), {}, {})
+    (root / "data.yaml").write_text(DATA, encoding="utf-8")
+    (root / "data" / "points.csv").write_text(rows(0, 120, 1), encoding="utf-8")
+    (root / "data" / "new.csv").write_text(rows(120, 60, 2), encoding="utf-8")
+    (root / "model-line.yaml").write_text(MODEL, encoding="utf-8")
+    done = projects.run("apply", "--yes", cwd=root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path) -> Path:
+    return projects.copy_of(built, tmp_path / "project")
+
+
+def environment(version: str) -> str:
+    return f"kind: Environment\nname: dev\nplatform: {{type: server, port: {projects.free_port()}}}\nmodels: {{line: {version}}}\n"
+
+
+def result(root: Path, version: str, step: str) -> dict:
+    """The outputs of a step of a version."""
+    shown = projects.state_of(root)["current"][f"model/line@{version}"]["steps"][step]["key"]
+    return dict(projects.result_of(root, shown).outputs)
+
+
+def test_a_second_plan_has_nothing_to_do_with_and_without_the_cache(built: Path, root: Path) -> None:
+    for folder in (built, built, root):
+        plan = json.loads(projects.run("plan", "--json", cwd=folder).stdout)
+        assert not plan["changes"], plan["changes"]
+        assert not plan["diagnostics"]
+
+
+def test_rows_that_a_version_before_learned_do_not_count(root: Path) -> None:
+    marks = [{line.split(",")[0] for line in (root / "data" / f"{name}.csv").read_text().splitlines()[1:]} for name in ("points", "new")]
+    assert not marks[0] & marks[1]
+    warm, fresh = (result(root, version, "evaluate") for version in ("v2", "fresh"))
+    # a random split puts rows among the test rows of all that were training rows of the old ones
+    assert warm["rows"] < fresh["rows"] == 45
+    assert f"of 45 evaluation rows without {45 - warm['rows']} that the versions before were trained on" in warm["evaluation"]["notes"]
+    # the version after it has learned no less
+    assert result(root, "v3", "evaluate")["rows"] == warm["rows"]
+    assert [len(result(root, version, "train").get("learned", [])) for version in ("v1", "v2", "v3")] == [0, 1, 2]
+
+
+def test_folds_are_scored_on_rows_that_are_new(root: Path) -> None:
+    # v2 was trained on all of these training rows
+    folds = result(root, "v3", "cross_validate")
+    assert folds["metrics"] == {}
+    assert all("not scored" in note for note in folds["evaluation"]["notes"])
+
+
+@pytest.mark.parametrize("first", ["fresh", "v2"])
+def test_a_gate_compares_on_rows_that_nobody_before_learned(root: Path, first: str) -> None:
+    second = {"fresh": "v2", "v2": "fresh"}[first]
+    (root / "environment.yaml").write_text(environment(first) + "gates: {accuracy: {max_drop: 1.0}}\n", encoding="utf-8")
+    try:
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        projects.edit(root / "environment.yaml", f"line: {first}", f"line: {second}")
+        done = projects.run("apply", "--yes", "--json", cwd=root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (key,) = {one["key"] for one in projects.events(done.stdout) if one["type"] == "step_finished" and one["op"] == "compare"}
+        comparison = projects.result_of(root, key)
+        learned = 45 - result(root, "v2", "evaluate")["rows"]
+        assert comparison.outputs["rows"] == 45 - learned
+        assert comparison.outputs["excluded_by"] == {
+            "bound": learned if first == "v2" else 0,
+            "candidate": learned if first == "fresh" else 0,
+        }
+        proof = projects.run("verify", f"line@{second}", cwd=root)
+        assert proof.returncode == 0, proof.stdout
+    finally:
+        projects.stop_servers(root)
+
+
+def test_a_rebuild_gives_the_same_bytes_and_says_which_row_has_changed(root: Path) -> None:
+    assert projects.run("pin", cwd=root).returncode == 0
+    file = root / "data" / "new.csv"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    lines[20] = "r139,0.001," + lines[20].split(",", 2)[2]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    proof = projects.run("verify", "line@v3", "--rebuild", "--json", cwd=root)
+    assert proof.returncode == 1
+    told = json.loads(proof.stdout)
+    assert told["rebuild"]["verdict"] == "identical"
+    details = {check["what"]: check["detail"] for check in told["checks"] if not check["ok"]}
+    assert details == {"data": "data/new.csv:21: rows that it was not built from: 1, rows that are gone: 1"}
+
+
+def test_without_a_pin_a_changed_row_is_why_it_is_not_built(root: Path) -> None:
+    file = root / "data" / "points.csv"
+    file.write_text(file.read_text(encoding="utf-8") + "r999,1.0,2.0,above\n", encoding="utf-8")
+    proof = projects.run("verify", "line@v1", "--rebuild", cwd=root)
+    assert proof.returncode == 1
+    assert "error[not-built]" in proof.stderr
+    assert "its data have changed: data/points.csv:122: rows that it was not built from: 1, rows that are gone: 0" in proof.stderr
+
+
+def test_what_it_goes_on_from_is_shown_and_compared(root: Path) -> None:
+    shown = json.loads(projects.run("show", "line@v3", "--json", cwd=root).stdout)["version"]
+    written = {one["path"]: (one["value"], one["line"]) for one in shown["parameters"]}
+    assert written["warm_start.version"] == ("v2", 11)
+    assert written["warm_start.refit"][0] is True
+    fields = {one["path"]: one["b"] for one in json.loads(projects.run("diff", "line@v1", "line@v2", "--json", cwd=root).stdout)["fields"]}
+    assert fields["warm_start.version"] == "v1"
+
+
+def test_an_edit_of_the_first_version_is_the_reason_why_the_next_ones_are_built_again(root: Path) -> None:
+    projects.edit(root / "model-line.yaml", "v1: {}", "v1: {params: {alpha: 0.01}}")
+    plan = json.loads(projects.run("plan", "--json", cwd=root).stdout)
+    changes = {change["address"]: change for change in plan["changes"]}
+    assert changes.keys() == {f"model/line@{version}" for version in ("v1", "v2", "v3")}
+    assert [because["line"] for because in changes["model/line@v2"]["because"]] == [10]
+
+
+def test_gc_keeps_what_a_version_goes_on_from(root: Path) -> None:
+    keys = projects.state_of(root)["current"]["model/line@v1"]["steps"]
+    needed = {*projects.result_of(root, keys["train"]["key"]).artifacts.values()}
+    (root / "environment.yaml").write_text(environment("v3"), encoding="utf-8")
+    try:
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        # the deployment of v3 keeps what it goes on from, though nothing declares that any more
+        text = (root / "model-line.yaml").read_text(encoding="utf-8")
+        (root / "model-line.yaml").write_text(re.sub(r"  v\d: .*\n", "", text), encoding="utf-8")
+        projects.edit(root / "environment.yaml", "line: v3", "line: fresh")
+        assert projects.run("apply", "--yes", cwd=root).returncode == 0
+        age(root)
+        report = json.loads(projects.run("gc", "--yes", "--json", cwd=root).stdout)
+        assert needed <= artifacts(root), report
+        # another that nothing goes on from: the metrics' own needs are gone
+        assert report["freed"] > 0
+    finally:
+        projects.stop_servers(root)
+
+
+def test_a_purge_of_the_old_rows_names_the_versions_that_learned_them(root: Path) -> None:
+    report = json.loads(projects.run("purge", "points@old", "--yes", "--json", cwd=root).stdout)
+    learned = {*report["learned"], *(holder["address"] for holder in report["holders"])}
+    assert {"model/line@v1", "model/line@v2", "model/line@v3"} <= learned
+    assert "model/line@fresh" not in learned
+
+
+def test_columns_that_differ_are_told_before_the_training(root: Path) -> None:
+    text = (root / "data" / "new.csv").read_text(encoding="utf-8").splitlines()
+    header, *lines = text
+    words = [",".join([(cells := line.split(","))[0], "low" if float(cells[1]) < 5 else "high", *cells[2:]]) for line in lines]
+    (root / "data" / "words.csv").write_text("\n".join([header, *words]) + "\n", encoding="utf-8")
+    projects.edit(root / "data.yaml", "  old: {source", "  words: {source: data/words.csv}\n  old: {source")
+    (root / "model-line.yaml").write_text(MODEL + "  v4: {warm_start: v1, dataset: points@words}\n", encoding="utf-8")
+    done = projects.run("build", "model/line@v4", cwd=root)
+    assert done.returncode == 1
+    assert "error[warm-start-mismatch]" in done.stdout + done.stderr
+    assert "the column x is number for the version before, string here" in done.stdout + done.stderr
+    assert "--> model-line.yaml:13" in done.stdout + done.stderr

@@ -1,0 +1,90 @@
+"""`warm_start`: whose key is in whose, and what is refused before anything is trained."""
+
+import pytest
+
+from tests.kinds.declared import DATA, MODEL, declared, digests, nodes_of, step
+
+V1, V2 = "model/line@v1", "model/line@v2"
+CHAIN = MODEL.replace("  v1: {}\n", "  v1: {}\n  v2: {warm_start: v1}\n  v3: {warm_start: {version: v2, refit: true}}\n")
+
+
+def model(versions: str, algorithm: str = "logistic_regression", rest: str = "") -> str:
+    """The model `line` with these versions."""
+    return DATA + MODEL.replace("algorithm: logistic_regression\n", f"algorithm: {algorithm}\n{rest}").replace("  v1: {}\n", versions)
+
+
+def mistakes(text: str) -> list[tuple[str, str, int]]:
+    """Id, what is written in that place, and line of each mistake."""
+    _, problems = declared(text)
+    lines = ("kind: Project\nname: toy\nformat: 1\n---\n" + text).splitlines()
+    spans = [(problem.id, problem.span) for problem in problems]
+    return [(name, lines[span.line - 1][span.column - 1 : span.end_column - 1], span.line) for name, span in spans if span is not None]
+
+
+def test_the_training_reads_the_model_and_the_rows_of_the_version_before() -> None:
+    nodes = nodes_of(DATA + CHAIN)
+    train = step(nodes[V2], "train")
+    assert train.needs["warm_start"] == (V1, "train")
+    assert train.needs["warm_prepare"] == ("dataset/points@first", "prepare")
+    assert nodes[V2].needs == ("dataset/points@first", V1)
+    assert train.fields["warm_start"] == {"train": step(nodes[V1], "train").key}
+    assert step(nodes["model/line@v3"], "train").fields["warm_start"] == {"train": train.key, "refit": True}
+
+
+def test_what_changes_the_first_version_changes_all_that_go_on_from_it() -> None:
+    before, after = (digests(DATA + text) for text in (CHAIN, CHAIN.replace("v1: {}", "v1: {params: {C: 2.0}}")))
+    assert {address for address in before if before[address] != after[address]} == {V1, V2, "model/line@v3"}
+
+
+def test_the_name_of_the_version_before_is_in_no_digest() -> None:
+    renamed = digests(DATA + CHAIN.replace("v1: {}", "first: {}").replace("warm_start: v1", "warm_start: first"))
+    assert renamed[V2] == digests(DATA + CHAIN)[V2]
+
+
+def test_a_version_that_begins_anew_has_the_keys_that_it_had() -> None:
+    alone, beside = digests(DATA + MODEL), digests(DATA + CHAIN)
+    assert alone[V1] == beside[V1]
+    assert step(nodes_of(DATA + MODEL)[V1], "evaluate").reads == step(nodes_of(DATA + CHAIN)[V1], "evaluate").reads
+
+
+def test_the_version_before_may_stand_below() -> None:
+    assert digests(model("  v2: {warm_start: v1}\n  v1: {}\n"))[V2] == digests(DATA + CHAIN)[V2]
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ("  v1: {}\n  v2: {warm_start: v9}\n", [("unknown-version", "v9")]),
+        ("  v1: {warm_start: v1}\n", [("warm-start-circle", "v1")]),
+        ("  v1: {warm_start: v2}\n  v2: {warm_start: v3}\n  v3: {warm_start: v1}\n", [("warm-start-circle", "v1")]),
+        ("  v1: {algorithm: knn}\n  v2: {warm_start: v1}\n", [("warm-start-mismatch", "v1")]),
+        ("  v1: {}\n  v2: {warm_start: v1, algorithm: knn}\n", [("cannot-continue", "v1")]),
+        ("  v1: {}\n  v2: {warm_start: v1, params: {solver: liblinear}}\n", [("cannot-continue", "v1")]),
+        ("  v1: {features: [x]}\n  v2: {warm_start: v1, features: [x, y]}\n", [("warm-start-mismatch", "v1")]),
+        ("  v1: {}\n  v2: {warm_start: v1, preprocess: [{columns: [x], use: imputer}]}\n", [("warm-start-mismatch", "v1")]),
+        ("  v1: {}\n  v2: {warm_start: {version: v1, refit: true}, preprocess: [{columns: [x], use: imputer}]}\n", []),
+        ("  v1: {}\n  v2: {warm_start: v1, class_weight: balanced}\n", [("cannot-continue", "v1")]),
+        ("  v1: {}\n  v2: {warm_start: v1, calibrate: {method: sigmoid}}\n", [("cannot-continue", "v1")]),
+        ("  v1: {}\n  v2: {warm_start: v1, threshold: 0.4}\n", []),
+        # one mistake is told once, though others go on from the version that has it
+        ("  v1: {algorithm: no_such}\n  v2: {warm_start: v1}\n  v3: {warm_start: v2}\n", [("unknown-algorithm", "no_such")]),
+    ],
+)
+def test_what_cannot_be_right_is_refused_at_its_place(versions: str, expected: list[tuple[str, str]]) -> None:
+    assert [(name, written) for name, written, _ in mistakes(model(versions))] == expected
+
+
+def test_the_form_of_the_model_has_to_be_that_of_the_version_before() -> None:
+    versions = "  v1: {params: {hidden_layer_sizes: [4]}}\n  v2: {warm_start: v1, params: {hidden_layer_sizes: [8]}}\n"
+    _, problems = declared(model(versions, "mlp"))
+    (problem,) = problems
+    assert problem.id == "warm-start-mismatch"
+    assert "`hidden_layer_sizes` is [4] there, [8] here" in problem.detail
+
+
+def test_the_message_names_the_algorithms_that_can_go_on() -> None:
+    _, problems = declared(model("  v1: {}\n  v2: {warm_start: v1}\n", "svm"))
+    (problem,) = problems
+    assert problem.id == "cannot-continue"
+    assert all(name in problem.detail for name in ("gradient_boosting", "logistic_regression", "mlp", "naive_bayes", "sgd"))
+    assert "decision_tree" not in problem.detail
