@@ -150,8 +150,8 @@ def _folds(train: TrainInputs, rows: Rows, folds: int) -> Iterable[tuple[np.ndar
     try:
         return split_folds(rows.y, "classification", folds, train.seed)
     except ProviderError as problem:
-        problem.id, problem.hint = "too-few-rows-to-calibrate", "write fewer folds, `calibrate: {cross_validation: 2}`, or add rows"
-        raise
+        hint = "write fewer folds, `calibrate: {cross_validation: 2}`, a number as `threshold`, or add rows"
+        raise ProviderError(problem.summary, detail=problem.detail, hint=hint, id="too-few-rows-to-calibrate") from problem
 
 
 def _chosen(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:
