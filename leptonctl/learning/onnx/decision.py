@@ -80,7 +80,7 @@ def _one_class(wiring: Wiring, calibrator: Calibrator, probabilities: str, place
     inside = wiring.node("Min", [wiring.node("Max", [column, low]), high])
     passed = wiring.node("GreaterOrEqual", [inside, wiring.constant(x[None, 1:-1])])
     axis = wiring.constant(np.array([1], dtype=np.int64))
-    segment = wiring.node("ReduceSum", [wiring.node("Cast", [passed], to=TensorProto.INT64), axis], keepdims=1)
+    segment = wiring.node("ReduceSum", [wiring.node("Cast", [passed], to=TensorProto.INT32), axis], keepdims=1)
     start, base, slope = (wiring.node("Gather", [wiring.constant(of), segment]) for of in (x[:-1], y[:-1], calibrator.slopes))
     return wiring.node("Add", [base, wiring.node("Mul", [wiring.node("Sub", [inside, start]), slope])])
 
