@@ -88,6 +88,12 @@ def test_a_threshold_is_served_switched_edited_and_returned_to_without_training(
     first = answers(root)
     bind(root, "low", "plain")
     assert work(root) == ["bind environment/prod/line"]
+    # a gate on flips compares the final packages
+    projects.edit(root / PROD, "models:", "gates: {flips: {max: 0.01}}\nmodels:")
+    held = projects.run("apply", "--yes", "--json", cwd=root)
+    assert (held.returncode, projects.finished(held)["compared"], projects.finished(held)["bound"]) == (6, 1, 0), held.stdout
+    assert threshold(root) == (0.2, True)
+    projects.edit(root / PROD, "gates: {flips: {max: 0.01}}\n", "")
     apply(root)
     assert threshold(root) == (None, True)
     assert [probability for _, probability in answers(root)] == [probability for _, probability in first]

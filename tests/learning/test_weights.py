@@ -45,6 +45,23 @@ def test_class_weights_are_scikit_learns(weight):
     np.testing.assert_allclose(ours, theirs.predict_proba(np.column_stack([X, WEIGHTS])), atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("algorithm", sorted(name for task, name in FREE if task == "classification" and "svm" not in name))
+@pytest.mark.parametrize("target", [Y, (Y == "yes").astype(np.int64) + 7], ids=["text", "integers"])
+def test_every_classifier_that_weighs_answers_a_heavier_class_more_often(algorithm, target):
+    # the probabilities of both svm are calibrated on the rows as they are: there a weight only moves the border
+    heavy = str(max(target.tolist()))
+    quick = {"n_estimators": 5} if algorithm in {"random_forest", "extra_trees", "gradient_boosting"} else {}
+    shallow = {"max_depth": 2} if "max_depth" in CATALOG.trainers["classification", algorithm].params else {}
+
+    def share(**declared):
+        labels = fitted(algorithm, target, params=quick | shallow, **declared).predict(COLUMNS).labels
+        return (np.asarray(labels).astype(str) == heavy).mean()
+
+    assert share(class_weight={heavy: 40.0}) > share()
+    assert share(class_weight="balanced") >= share()
+
+
 def test_an_algorithm_without_the_parameter_weighs_the_rows_of_a_class():
     of_rows = np.where(Y == "yes", 5.0, 1.0) * WEIGHTS
     theirs = GaussianNB().fit(X, Y, sample_weight=of_rows)
