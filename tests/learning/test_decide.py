@@ -17,7 +17,7 @@ from leptonctl.learning.decision import between, choose, count
 from leptonctl.learning.inputs import Least, Objective
 from leptonctl.learning.needs import read_package
 from leptonctl.learning.onnx.golden import Golden
-from leptonctl.learning.scoring import predict_onnx
+from leptonctl.learning.scoring import open_session, predict_onnx
 from leptonctl.learning.steps import decide, evaluate, export, train
 from leptonctl.spi.learning import ProviderError
 from tests.learning.exported import Shelf, bench, frame_of, prepared
@@ -146,6 +146,16 @@ def test_a_threshold_decides_the_label_in_the_graph_and_leaves_probabilities(lea
     assert (before.probabilities == after.probabilities).all()
     assert after.labels.tolist() == np.where(before.probabilities[:, 1] >= np.float32(0.2), "yes", "no").tolist()
     assert after.labels.tolist() != before.labels.tolist()
+
+
+@pytest.mark.parametrize("declared", [{"threshold": 0.2}, {"calibrate": {}}, {"calibrate": {"method": "isotonic"}, "threshold": 0.2}])
+def test_the_outputs_of_the_graph_have_the_shapes_that_are_served(learned, declared):
+    model = learned(two_classes, "bayes")
+    session = open_session(model.shelf.get_artifact(model.decide(**declared).artifacts["model.onnx"]))
+    assert [(one.name, one.shape) for one in session.get_outputs()] == [("label", ["N"]), ("probabilities", ["N", 2])]
+    for rows in (1, 5):
+        label, probabilities = session.run(["label", "probabilities"], {"features": model.test_x[:rows]})
+        assert (label.shape, probabilities.shape, probabilities.dtype) == ((rows,), (rows, 2), np.float32)
 
 
 def test_a_threshold_is_about_the_declared_positive_class_also_of_integers(learned):
