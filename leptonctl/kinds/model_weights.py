@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.model_columns import check_feature, withheld
@@ -106,10 +107,11 @@ def _monotonic(declared: Declared, trainer: Trainer, dataset: Dataset, catalog: 
     if trainer.task == "classification" and classes is not None and len(classes) > TWO:
         detail = f"the target has {len(classes)} classes, and only the probability of one of two can rise or fall"
         yield _not_monotonic(detail, declared, (MONOTONIC,), "remove `monotonic`")
-    problems: list[Diagnostic] = []
     for name in cast("dict[str, Json]", declared.fields[MONOTONIC]):
         at: Path = (MONOTONIC, name)
+        problems: list[Diagnostic] = []
         check_feature(declared, at, name, dataset, problems)
+        yield from (replace(problem, span=declared.key_at(*at)) for problem in problems)
         reason = _replaced(name, declared, dataset, catalog)
         if name == declared.fields.get(SAMPLE_WEIGHT):
             reason = "this column is the weight of the rows"
@@ -117,7 +119,6 @@ def _monotonic(declared: Declared, trainer: Trainer, dataset: Dataset, catalog: 
             reason = f"this is a column of dates: name one of its parts, {' or '.join(dataset.parts[name])}"
         if reason:
             yield _not_monotonic(reason, declared, at, "name features that reach the algorithm as one column of numbers each")
-    yield from problems
 
 
 def _not_monotonic(detail: str, declared: Declared, at: Path, hint: str) -> Diagnostic:

@@ -121,7 +121,9 @@ def nullable(schema: Schema) -> Schema:
         out["enum"] = [*schema["enum"], None]
     for word in ("anyOf", "oneOf"):
         if word in schema:
-            out[word] = [*schema[word], {"type": "null"}]
+            # a mapping among the alternatives is merged too; one that requires a key is told apart from the others by it
+            merged = [nullable(each) if each.get("type") == "object" and "required" not in each else each for each in schema[word]]
+            out[word] = [*merged, {"type": "null"}]
     return out
 
 

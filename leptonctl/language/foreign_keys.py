@@ -52,9 +52,11 @@ PARAMETERS: Mapping[str, str] = {
     "reg_lambda": "write `l2_regularization:`",
     "lambda_l2": "write `l2_regularization:`",
     "subsample_freq": _NOT_TRAINING,
-    "sample_weight": "weights of rows cannot be given yet",
+    "sample_weight": "write `sample_weight: COLUMN` in the model or the version",
     "scoring": _EVALUATE,
     "cv": _EVALUATE,
+    "monotonic_cst": "write `monotonic: {FEATURE: up}` in the model or the version",
+    "scale_pos_weight": "write `class_weight: {CLASS: 5}` in the model or the version",
     "sparse_output": "remove it: the graph is dense",
 }
 """For `params:` of models and of preprocess steps."""

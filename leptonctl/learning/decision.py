@@ -37,9 +37,9 @@ class Isotonic(Frozen, eq=False):
     def __call__(self, values: np.ndarray) -> np.ndarray:
         if len(self.x) == 1:
             return np.full(len(values), self.y[0])
-        # the same segments as the graph takes; np.interp takes others at the points themselves
+        # the segment that the graph takes: the points that were reached; np.interp takes the one before at a point itself
         inside = np.clip(values, self.x[0], self.x[-1])
-        place = (inside[:, None] >= self.x[None, 1:-1]).sum(axis=1)
+        place = np.searchsorted(self.x[1:-1], inside, side="right")
         return np.asarray(self.y[place] + (inside - self.x[place]) * self.slopes[place])
 
     @property

@@ -127,7 +127,7 @@ def fit(
         fitted = [_fit_step(step, provider, state) for step, provider in steps]
         matrix = _final_matrix(trainer, state)
         estimator = trainer.build({**with_defaults(trainer.params, inputs.params), **weights.params}, inputs.seed)
-        estimator = constrained(inputs, trainer, estimator, state.frame)
+        estimator = constrained(inputs, trainer, estimator, state.frame, y)
         check_neighbors(trainer, estimator, len(y))
         matrix = _supported_form(matrix, estimator) if trainer.takes_sparse else _dense(matrix)
         report = recording_losses(progress, losses)

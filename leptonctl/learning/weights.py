@@ -12,6 +12,7 @@ from leptonctl.spi.learning import Estimator, Label, ProviderError, Trainer
 
 CLASS_WEIGHT = "class_weight"
 DIRECTIONS = {"up": 1, "down": -1}
+TWO = 2
 
 
 class Weights(Frozen, eq=False):
@@ -32,23 +33,26 @@ def weights_of(inputs: TrainInputs, trainer: Trainer, columns: Columns, y: np.nd
     return Weights(rows=by_row, params={CLASS_WEIGHT: inputs.class_weight if isinstance(inputs.class_weight, str) else by_class})
 
 
-def constrained(inputs: TrainInputs, trainer: Trainer, estimator: Estimator, frame: Frame) -> Estimator:
+def constrained(inputs: TrainInputs, trainer: Trainer, estimator: Estimator, frame: Frame, y: np.ndarray) -> Estimator:
     """The estimator with the declared directions. Raises ProviderError (not-monotonic) where a feature is no column of its input."""
     if not inputs.monotonic:
         return estimator
     assert trainer.monotonic is not None, "plans refuse other algorithms"
+    if trainer.task == "classification" and len(np.unique(y)) > TWO:
+        raise _not_monotonic(f"The target has {len(np.unique(y))} classes, and only the probability of one of two can rise or fall.")
     gone = [name for name in inputs.monotonic if name not in frame.named]
     if gone:
         why = "is no feature" if gone[0] not in frame.kinds else "is replaced by a preprocess step"
-        raise ProviderError(
-            "A feature cannot be made to act in one direction",
-            detail=f"`monotonic` names {gone[0]}, which {why}.",
-            hint="name features that reach the algorithm as one column each: scalers and the imputer keep them",
-            id="not-monotonic",
-            column=gone[0],
-        )
+        raise _not_monotonic(f"`monotonic` names {gone[0]}, which {why}.", gone[0])
     directions = {frame.named[name]: DIRECTIONS[direction] for name, direction in inputs.monotonic.items()}
     return trainer.monotonic(estimator, [directions.get(place, 0) for place in frame.places])
+
+
+def _not_monotonic(detail: str, column: str | None = None) -> ProviderError:
+    hint = "name features that reach the algorithm as one column each (scalers and the imputer keep them), and have at most two classes"
+    return ProviderError(
+        "A feature cannot be made to act in one direction", detail=detail, hint=hint, id="not-monotonic", column=column
+    )  # fmt: skip
 
 
 def sample_weights(inputs: TrainInputs, columns: Columns) -> np.ndarray | None:

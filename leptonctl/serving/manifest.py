@@ -58,6 +58,8 @@ def _problems(manifest: Manifest) -> Iterable[tuple[str, str]]:
         yield "graph.strings", f"is {sorted(graph.strings)}, but the columns have the inputs {inputs}"
     if manifest.task == "classification" and not manifest.classes:
         yield "classes", "is empty, but a classification needs classes"
+    if manifest.threshold is not None and manifest.threshold.positive not in (manifest.classes or ()):
+        yield "threshold", "is about a class that the model does not have"
     for date in manifest.dates:
         yield from _date_problems(date, names)
 

@@ -107,7 +107,8 @@ class Trainer(Frozen):
     params: parameter name -> JSON Schema with `default` and `description`; scikit-learn's names and types. They are
         data shipped here, fixed within a project `format`; `build` passes every one of them explicitly.
     epoch: raised when the same parameters would give other bytes; part of the train key.
-    build: (params, seed) -> an unfitted estimator. Takes every declared parameter, defaults filled in.
+    build: (params, seed) -> an unfitted estimator. Takes every declared parameter, defaults filled in. A parameter `class_weight` may
+        also be a mapping of every class, in sorted order, to its weight.
     fit: (estimator, X float32 [N,k], y [N], progress) -> fitted estimator, for iterative learners that show progress.
         None: `estimator.fit(X, y)`.
     fit_from: (…, checkpoint) -> as `fit`, but it saves how far it is whenever that is due, and goes on from what it loads. It must give

@@ -90,7 +90,7 @@ def build_model(provider: Trainer | Preprocessor, spec: ModelSpec, rows: str, be
         "task": task, "target": "y", "features": None, "preprocess": [*spec.preprocess], "algorithm": spec.algorithm,
         "epoch": provider.epoch, "params": dict(spec.params), "seed": 3, "revision": 1,
     }  # fmt: skip
-    with TemporaryDirectory() as folder, with_catalog(_catalog_with(provider)):
+    with TemporaryDirectory() as folder, with_catalog(catalog_with(provider)):
         (Path(folder) / "rows.csv").write_text(rows, encoding="utf-8")
         (Path(folder) / "before.csv").write_text(before, encoding="utf-8")
         return _build(Path(folder), task, train, warm=bool(before))
@@ -160,7 +160,7 @@ def _without_none(fields: Mapping[str, V | None]) -> dict[str, V]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _catalog_with(provider: Trainer | Preprocessor) -> Catalog:
+def catalog_with(provider: Trainer | Preprocessor) -> Catalog:
     """The installed catalog with this provider added."""
     catalog = load_catalog()
     if isinstance(provider, Trainer):

@@ -24,6 +24,7 @@ from leptonctl.spi.learning import (
     SourceOptions,
     Trainer,
 )
+from leptonctl.testing.abilities import check_abilities
 from leptonctl.testing.models import BuiltModel, ModelSpec, build_model, csv_table
 from leptonctl.testing.racing import require
 
@@ -63,6 +64,7 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
         build_model(trainer, spec, csv_table(ROWS, trainer.task, gaps=True))
     if trainer.resume is not None:
         _check_resume(trainer, spec, models[0])
+    check_abilities(trainer, params)
 
 
 def _check_resume(trainer: Trainer, spec: ModelSpec, before: BuiltModel) -> None:

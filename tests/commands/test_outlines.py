@@ -79,7 +79,7 @@ name: t
 dataset: points@first
 task: classification
 algorithm: logistic_regression
-versions: {v1: {}, v2: {params: {C: "{{ vars.strength }}"}}}
+versions: {v1: {threshold: 0.4, class_weight: balanced}, v2: {params: {C: "{{ vars.strength }}"}, calibrate: {}}}
 """,
     "models/s.yaml": "kind: Model\nname: s\ndataset: only\ntask: regression\nalgorithm: ridge\nversions: {v1: {params: {alpha: 2}}}\n",
 }
@@ -92,8 +92,11 @@ EDITS = (
     ("models/a.yaml", "name: b", "name: t"),
     ("models/a.yaml", "v1: {description: One}", "v1: {algorithm: mlp, params: {}}"),
     ("models/a.yaml", "v1: {description: One}", "v1: {nonsense: One}"),
-    ("models/t.yaml", "v1: {}", 'v1: {params: {C: "{{ vars.strength * 2 }}"}}'),
-    ("models/t.yaml", "v1: {}", 'v1: {params: {C: "{{ vars.nowhere }}"}}'),
+    ("models/t.yaml", "v1: {", 'v1: {params: {C: "{{ vars.strength * 2 }}"}, '),
+    ("models/t.yaml", "v1: {", 'v1: {params: {C: "{{ vars.nowhere }}"}, '),
+    ("models/t.yaml", "threshold: 0.4", "threshold: {metric: f1}"),
+    ("models/t.yaml", "threshold: 0.4", "threshold: {metric: log_loss}"),
+    ("models/t.yaml", "class_weight: balanced", "sample_weight: x"),
     ("models/t.yaml", "kind: Model", "apiVersion: v1\nkind: Model"),
     ("models/s.yaml", "alpha: 2", "alpha: [2"),
     ("models/s.yaml", "dataset: only", "dataset: only@it"),

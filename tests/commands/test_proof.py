@@ -19,7 +19,7 @@ from leptonctl.core.codec import encode
 from leptonctl.core.diagnostic import Failure
 from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
-from leptonctl.learning.steps import export, prepare, train
+from leptonctl.learning.steps import decide, export, prepare, train
 from leptonctl.project.catalog import load_catalog
 from leptonctl.project.digests import digest_of
 from tests.learning.exported import Shelf, bench, frame_of
@@ -90,14 +90,19 @@ def test_a_lost_artifact_and_a_wrong_answer_are_named(built):
 
 def test_a_rebuild_in_a_fresh_process_gives_the_same_bytes(built):
     project, shelf, build = built
+    deciding = {"train": build["train"][0], "threshold": {"metric": "f1"}, "calibrate": {"method": "isotonic", "cross_validation": 2}}
+    made = decide.run(deciding, {op: result for op, (_, result) in build.items()}, bench(shelf, project))
+    decided = Result(key="decide", op="decide", artifacts=made.artifacts, outputs=made.outputs, provenance=provenance())
     before = dict(shelf)
-    verdict = rebuild(build, shelf, project)
+    verdict = rebuild({**build, "decide": (deciding, decided)}, shelf, project)
     assert verdict.verdict == "identical"
     assert verdict.ok
+    assert verdict.outputs["decide"]["decision"] == made.outputs["decision"]
     assert verdict.reasons == ()
     assert set(verdict.artifacts) == {
         "prepare train.parquet", "prepare test.parquet", "prepare train.rows", "prepare test.rows", "prepare profile.json", "train model.skops",
         "export model.onnx", "export manifest.json", "export golden.json",
+        "decide model.onnx", "decide manifest.json", "decide golden.json",
     }  # fmt: skip
     assert shelf == before
 

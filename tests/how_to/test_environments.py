@@ -1,5 +1,6 @@
 """docs/how-to/second-environment.md, update.md and retire.md, followed from top to bottom, and the command of docs/tables.md."""
 
+import json
 import re
 import shutil
 
@@ -38,3 +39,10 @@ def test_retire(reader: Reader) -> None:
 def test_the_command_of_the_page_on_tables(reader: Reader) -> None:
     reader.follow("docs/tables.md")
     assert re.search(r"^ *x +number +\S+ [▁▂▃▄▅▆▇█]+ \S+ ", reader.printed, re.MULTILINE)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+def test_decide(reader: Reader) -> None:
+    reader.follow("docs/how-to/decide.md")
+    assert served(reader, "dev") == {"model": "careful"}
+    assert json.loads(projects.run("plan", "--json", cwd=reader.root).stdout)["summary"]["train"] == 0

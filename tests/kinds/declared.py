@@ -117,7 +117,7 @@ def produced(step: Step, key: str) -> Result:
     if step.op == "prepare":
         artifacts = {name: digest([key, name]) for name in ("train.parquet", "test.parquet")}
         outputs = {"rows_digest": {part: digest([key, part]) for part in ("train", "test")}, "contract": {"columns": []}}
-    elif step.op == "export":
+    elif step.op in ("export", "decide"):
         artifacts = {"model.onnx": digest([key, "onnx"]), "manifest.json": digest([key, "manifest"])}
         outputs = {"package": digest([key, "package"])}
     elif step.op == "train":

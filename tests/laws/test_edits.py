@@ -123,6 +123,8 @@ JUDGED = [
     Case(name="average", edit=append(TREE, "evaluate: {average: macro}\n"), moves={SMALL: "update evaluate", LARGE: "update evaluate"}),
     Case(name="cross validation", edit=append(TREE, "evaluate: {cross_validation: 3}\n"), moves={SMALL: "update cross_validate", LARGE: "update cross_validate"}),
     Case(name="export option", edit=append(TREE, "export: {opset: 17}\n"), moves={SMALL: "update export evaluate", LARGE: "update export evaluate", DEV_TREE: "update bind"}),
+    Case(name="threshold", edit=append(TREE, "threshold: 0.4\n"), moves={SMALL: "update decide evaluate", LARGE: "update decide evaluate", DEV_TREE: "update bind"}),
+    Case(name="calibration of an unbound version", edit=swap(TREE, "large: {", "large: {calibrate: {}, "), moves={LARGE: "update decide evaluate"}),
     Case(name="export option of an unbound version", edit=swap(TREE, "large: {", "large: {export: {opset: 19}, "), moves={LARGE: "update export evaluate"}),
 ]  # fmt: skip
 

@@ -71,6 +71,11 @@ def without(name, word):
     return replace(NAIVE, params={**NAIVE.params, name: schema})
 
 
+def passes_weights_over(estimator, features, target, progress, _weights=None):
+    progress(iteration=1, of=1)
+    return estimator.fit(features, target)
+
+
 def forgets_the_seed(params, _seed):
     from random import SystemRandom
 
@@ -91,6 +96,8 @@ def forgets_the_seed(params, _seed):
         (replace(NAIVE, refuse=lambda _params: "never"), "not refused"),
         (replace(NAIVE, epoch=0), "epoch"),
         (replace(NAIVE, build=forgets_the_seed, params={}), "same native model"),
+        (replace(NAIVE, fit=passes_weights_over), "other weights"),
+        (replace(CATALOG.trainers["classification", "decision_tree"], monotonic=lambda tree, _directions: tree), "never falls"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -6,7 +6,7 @@ import pytest
 
 from leptonctl.core.codec import encode
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import Manifest, Place, package_digest
+from leptonctl.core.manifest import Manifest, Place, Threshold, package_digest
 from leptonctl.serving.deployment import Refused, prepare
 from leptonctl.serving.manifest import BadModel, read_manifest
 from leptonctl.serving.respond import respond
@@ -183,6 +183,7 @@ BAD_MANIFESTS = {
     "a fill of another type": (manifest([replace(NUMBER, fill="x")]), 'column "a", fill: is not a number'),
     "a fill beyond FP32": (manifest([replace(NUMBER, fill=1e300)]), 'column "a", fill: is not a number'),
     "values of another type": (manifest([replace(NUMBER, values=(1, "x"))]), 'column "a", values: not all are of type number'),
+    "a threshold of no class": (replace(manifest([NUMBER]), threshold=Threshold(value=0.5, positive="x")), "threshold is about a class"),
     "no classes": (replace(manifest([NUMBER]), classes=None), "classes is empty"),
 }  # fmt: skip
 

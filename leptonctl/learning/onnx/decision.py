@@ -80,7 +80,7 @@ def _one_class(wiring: Wiring, calibrator: Calibrator, probabilities: str, place
     inside = wiring.node("Min", [wiring.node("Max", [column, low]), high])
     passed = wiring.node("GreaterOrEqual", [inside, wiring.constant(x[None, 1:-1])])
     axis = wiring.constant(np.array([1], dtype=np.int64))
-    segment = wiring.node("ReduceSum", [wiring.node("Cast", [passed], to=TensorProto.INT64), axis], keepdims=1)
+    segment = wiring.node("ReduceSum", [wiring.node("Cast", [passed], to=TensorProto.INT32), axis], keepdims=1)
     start, base, slope = (wiring.node("Gather", [wiring.constant(of), segment]) for of in (x[:-1], y[:-1], calibrator.slopes))
     return wiring.node("Add", [base, wiring.node("Mul", [wiring.node("Sub", [inside, start]), slope])])
 
@@ -90,7 +90,8 @@ def _label(wiring: Wiring, rule: Rule, probabilities: str) -> str:
     if rule.threshold is None:
         place = wiring.node("ArgMax", [probabilities], axis=1, keepdims=0)
         return wiring.node("Gather", [wiring.constant(names), place])
-    probability = wiring.node("Gather", [probabilities, wiring.constant(np.array(rule.positive, dtype=np.int64))], axis=1)
+    column = wiring.node("Gather", [probabilities, wiring.constant(np.array([rule.positive], dtype=np.int64))], axis=1)
+    probability = wiring.node("Reshape", [column, wiring.constant(np.array([-1], dtype=np.int64))])
     is_positive = wiring.node("GreaterOrEqual", [probability, wiring.constant(np.array([rule.threshold], dtype=np.float32))])
     positive, other = (wiring.constant(names[[place]]) for place in (rule.positive, 1 - rule.positive))
     return wiring.node("Where", [is_positive, positive, other])

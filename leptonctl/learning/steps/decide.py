@@ -4,7 +4,6 @@ What has to be chosen is chosen on probabilities of training rows that a model o
 never on evaluation rows. The final package has the form of an export. Records nothing.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6
 """How far the graph's probabilities may be from numpy's."""
 TWO = 2
+TOO_FEW = "too-few-rows-for-folds"
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
@@ -88,7 +88,7 @@ def decide(request: DecideInputs, manifest: Manifest, training: Rows, bench: Ben
     objective = request.threshold if isinstance(request.threshold, Objective) else None
     if request.calibrate is not None or objective is not None:
         folds = (request.calibrate or Calibrate()).cross_validation
-        held_out = held_out_probabilities(_recipe(request), training, folds, bench)
+        held_out = _held_out(request, training, folds, bench)
         decision = replace(decision, folds=folds)
         if request.calibrate is not None:
             weights = sample_weights(_recipe(request), training.columns)
@@ -127,11 +127,25 @@ def _recipe(request: DecideInputs) -> TrainInputs:
     return request.train
 
 
+def _held_out(request: DecideInputs, training: Rows, folds: int, bench: Bench) -> np.ndarray:
+    """The held-out probabilities. Too few rows are an error of the key that asks for folds."""
+    try:
+        return held_out_probabilities(_recipe(request), training, folds, bench)
+    except ProviderError as problem:
+        if problem.id != TOO_FEW:
+            raise
+        hint = "write fewer folds, `calibrate: {cross_validation: 2}`, or add rows"
+        if request.calibrate is not None:
+            raise ProviderError(problem.summary, detail=problem.detail, hint=hint, id="too-few-rows-to-calibrate") from problem
+        hint = "write the threshold as a number, or add rows"
+        raise ProviderError("No threshold can be chosen", detail=problem.detail, hint=hint, id="no-threshold") from problem
+
+
 def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Bench) -> np.ndarray:
     """For each training row the probabilities [N, C], float32, of the same recipe fitted on the other folds. Stratified, by its seed."""
     classes = sorted(set(rows.y.tolist()))
     found = np.zeros((len(rows.y), len(classes)), dtype=np.float32)
-    for number, (others, held_out) in enumerate(_folds(train, rows, folds), 1):
+    for number, (others, held_out) in enumerate(split_folds(rows.y, "classification", folds, train.seed), 1):
         bench.progress(message=f"fold {number} of {folds}", iteration=number, of=folds)
         fitted = fit(train, take_rows(rows.columns, others), rows.y[others], no_progress)
         answer = predict_fold(fitted, take_rows(rows.columns, held_out), number)
@@ -144,14 +158,6 @@ def held_out_probabilities(train: TrainInputs, rows: Rows, folds: int, bench: Be
             id="decision-not-possible",
         )
     return found
-
-
-def _folds(train: TrainInputs, rows: Rows, folds: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    try:
-        return split_folds(rows.y, "classification", folds, train.seed)
-    except ProviderError as problem:
-        problem.id, problem.hint = "too-few-rows-to-calibrate", "write fewer folds, `calibrate: {cross_validation: 2}`, or add rows"
-        raise
 
 
 def _chosen(rule: Rule, objective: Objective, probabilities: np.ndarray, y: np.ndarray) -> Choice:

@@ -57,6 +57,10 @@ LOG_LINK = {"poisson", "gamma"}
 def build_classifier(params: Params, seed: int) -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    weights = params["class_weight"]
+    if isinstance(weights, dict):
+        # scikit-learn looks the classes up by their number; the weights are in the order of the sorted classes
+        params = {**params, "class_weight": dict(enumerate(weights.values()))}
     return HistGradientBoostingClassifier(**params, random_state=seed)
 
 
