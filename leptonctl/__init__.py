@@ -1,8 +1,5 @@
 """Declarative config-as-code for the life of a machine-learning model."""
 
-import os
+from leptonctl.release import __version__
 
-__version__ = "0.1.0"
-
-# from 1.31 on, onnxruntime reports every session to its maker through a database in the home folder, which all its processes lock
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+__all__ = ["__version__"]
