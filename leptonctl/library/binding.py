@@ -2,7 +2,6 @@
 
 from leptonctl.commands.apply import Request
 from leptonctl.commands.bind_yaml import Rebinding, bound_version, rebind
-from leptonctl.commands.init_yaml import scalar
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.readmit import withdrawn_now
@@ -77,7 +76,7 @@ def declare_environment(draft: Draft, platform: str, name: str, port: int | None
         elif port is not None:
             settings["port"] = port
         lines = key_lines("platform", settings) + key_lines("models", {})
-        draft.add(f"environment-{name}.yaml", f"kind: Environment\nname: {scalar(name)}\n{lines}")
+        draft.add("Environment", name, lines)
         return
     if port is not None:
         draft.put("Environment", name, ("platform", "port"), port)

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from leptonctl.commands.init_yaml import preprocess_lines, scalar
+from leptonctl.commands.init_yaml import preprocess_lines
 from leptonctl.commands.version_yaml import entry_digest
 from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import fail
@@ -29,7 +29,7 @@ def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training
         name = version or "v1"
         own = _params(draft.session.catalog, shared[1], training)
         entry = key_lines(name, own, indent=2)
-        draft.add(f"model-{model}.yaml", f"kind: Model\nname: {scalar(model)}\n{shared[0]}versions:\n{entry}")
+        draft.add("Model", model, f"{shared[0]}versions:\n{entry}")
         required(draft, "Model", model)
         return name
     base = {key: value for key, value in document.value.items() if key not in ("kind", "name", "versions")}

@@ -24,8 +24,8 @@ def declare_data(draft: Draft, data: Data) -> str:
     if document is None:
         version = data.version or "v1"
         lines = "".join(f"{line}\n" for line in dataset_lines(data.findings()))
-        head = f"kind: Dataset\nname: {scalar(name)}\ntarget: {scalar(data.target)}\n{lines}versions:\n"
-        draft.add(f"dataset-{name}.yaml", f"{head}{_version_line(version, path)}")
+        head = f"target: {scalar(data.target)}\n{lines}versions:\n"
+        draft.add("Dataset", name, f"{head}{_version_line(version, path)}")
     else:
         same = _same_version(draft, document, data, path)
         if same is not None:

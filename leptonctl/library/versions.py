@@ -25,6 +25,9 @@ class Version(Report):
     model: str
     name: str
 
+    def __repr__(self) -> str:
+        return f"<Version: {self.address}>"
+
     @property
     def address(self) -> str:
         """Its address: model/MODEL@VERSION."""

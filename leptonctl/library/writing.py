@@ -21,6 +21,7 @@ from leptonctl.project.edits import write_text, writing
 from leptonctl.storage.durable import ensure_dot_folder
 
 CONFIG = "leptonctl.yaml"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _EDITING = threading.Lock()
 """Two threads that edit at once would each write the file without the other's edit."""
 
@@ -42,8 +43,13 @@ class Draft:
         write_text(self.session.root / file, text)
         self.session = self.session.reopen()
 
-    def add(self, file: str, text: str) -> None:
-        """Write a document into a file of its own, or below what a file of that name holds."""
+    def add(self, kind: str, name: str, lines: str) -> None:
+        """Write a document into a file of its own, or below what a file of that name holds. Failure: bad-name, file-exists."""
+        if not NAME.fullmatch(name):
+            detail = f"{name}: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, beginning with a letter or digit"
+            hint = f'pass "{slug(name, "model")}"'
+            raise fail("bad-name", "A name has characters that are not allowed", detail, hint=hint)
+        file, text = f"{kind.lower()}-{name}.yaml", f"kind: {kind}\nname: {scalar(name)}\n{lines}"
         here = self.session.sources.get(file)
         if here is None and (self.session.root / file).exists():
             raise fail("file-exists", "A file of that name exists already", file, hint="move it away")

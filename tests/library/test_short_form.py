@@ -84,7 +84,7 @@ def test_create_update_publish_and_roll_back_and_all_of_it_again(copy: Path) -> 
     with pytest.raises(Unfinished, match="withdrawn") as again:
         script()
     assert again.value.exit_code == GATE
-    assert any("leptonctl readmit dev/line@v2" in problem.hint for problem in again.value.diagnostics)
+    assert "Hint: leptonctl readmit dev/line@v2" in str(again.value)
     assert again.value.work.done["trained"] == 0
     assert texts(copy) == after
     served = project.status().environment("dev").models[0]
@@ -252,6 +252,8 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
         (lambda f: model(f).train(learning_rate=0.1), "unknown-parameter"),
         (lambda f: model(f).train(version="v1", C=3.0), "usage"),
         (lambda f: Model("mlp", "new", project=f).train(), "usage"),
+        (lambda f: Model("mlp", "../new", project=f).upload_data(Data.from_csv(f / "data" / "points.csv", "side")).train(), "bad-name"),
+        (lambda f: deployed(f, name="../edge"), "bad-name"),
         (lambda f: model(f).deploy(), "usage"),
         (lambda f: model(f).monitor(), "not-bound"),
         (lambda f: deployed(f, target="moon"), "unknown-platform"),
@@ -264,7 +266,7 @@ def test_what_the_short_form_refuses_leaves_the_files_alone(call, expected: str,
     with pytest.raises(Failure) as refused:
         call(copy)
     assert refused.value.diagnostics[0].id == expected, refused.value.diagnostics
-    assert refused.value.diagnostics[0].hint
+    assert refused.value.diagnostics[0].hint in str(refused.value)
     assert texts(copy) == before
 
 
@@ -276,10 +278,10 @@ def uploaded(folder: Path, steps: DataPreprocessor) -> Model:
     return model(folder).upload_preprocessor(steps)
 
 
-def deployed(folder: Path, target: str) -> object:
+def deployed(folder: Path, target: str = "server", name: str = "edge") -> object:
     line = model(folder)
     assert line.train(C=0.5).name == "v2", "a version that is declared already"
-    return line.deploy(target=target, name="edge")
+    return line.deploy(target=target, name=name)
 
 
 def test_words_that_people_know(copy: Path) -> None:
