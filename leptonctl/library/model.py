@@ -74,7 +74,11 @@ class Model:
         return self
 
     def upload_model(self, file: str | os.PathLike[str], *, version: str | None = None, progress: Progress | None = None) -> Version:
-        """Declare an ONNX file of the project as a version, and evaluate it. Failure: not-available where `import:` is not built."""
+        """Declare an ONNX file of the project as a version, and evaluate it. A file that cannot be imported is not declared.
+
+        `version`: its name, by default the next free one. Failure: missing-file, what is wrong with the file, or not-available in a release
+        that has no `import:`.
+        """
         path, root = Path(file).resolve(), self.project.root
         if not path.is_file() or not path.is_relative_to(root):
             raise fail("missing-file", "The project has no such file", str(path), hint=f"pass a file that lies in {root}")
@@ -105,9 +109,15 @@ class Model:
 
         with editing(self.project.root, "train") as draft:
             name = declare_version(draft, self.name, self._recipe, training, version)
-        self.version = Version(project=self.project, model=self.name, name=name)
-        self.version.build(progress)
-        return self.version
+            trained = Version(project=self.project, model=self.name, name=name)
+            if training.imports is not None:
+                draft.check()
+                # what is wrong with a file is found by reading it: its version is not declared then
+                trained.build(progress)
+        if training.imports is None:
+            trained.build(progress)
+        self.version = trained
+        return trained
 
     def deploy(
         self,

@@ -111,7 +111,7 @@ def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str
     """The newest declared version with the recipe of this entry. Failure `usage` when `version` is declared with another one."""
     declared = versions_in(document)
     if "import" in entry:
-        same = [name for name, one in declared.items() if isinstance(one, dict) and one.get("import") == entry["import"]]
+        same = [name for name, one in declared.items() if isinstance(one, dict) and _file(one.get("import")) == entry["import"]]
     else:
         digest = entry_digest(draft.session, document, CANDIDATE, entry)
         built = draft.session.declarations.built
@@ -123,6 +123,11 @@ def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str
     if version is not None:
         return version if version in same else None
     return same[-1] if same else None
+
+
+def _file(imported: Json) -> Json:
+    """The path of an imported file, which may be written with its digest."""
+    return imported.get("file") if isinstance(imported, dict) else imported
 
 
 def _algorithm(catalog: Catalog, name: str, task: str) -> str:

@@ -83,6 +83,10 @@ class Draft:
         pin(self.session, [address])
         self.session = self.session.reopen()
 
+    def check(self) -> None:
+        """Failure (exit 3) when the project is not valid."""
+        refuse(self.session.declared[1])
+
     def take_back(self) -> None:
         """Write the files as they were."""
         for file, text in self.before.items():
@@ -97,10 +101,10 @@ def editing(root: Path, command: str) -> Iterator[Draft]:
     """A draft that is kept when the block ends and the project is valid. Else the files are as before, and the reason is raised."""
     with _EDITING:
         draft = Draft(session=open_session(root, command))
-        refuse(draft.session.declared[1])
+        draft.check()
         try:
             yield draft
-            refuse(draft.session.declared[1])
+            draft.check()
         except BaseException:
             draft.take_back()
             raise
