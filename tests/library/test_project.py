@@ -34,7 +34,7 @@ def test_the_results_are_those_of_the_commands(built: Applied, applied: Applied)
     assert shown.version is not None
     diff = project.diff("line@v1", "line@v2")
     assert [(field.path, field.b) for field in diff.fields] == [("params.C", 0.5)]
-    assert diff.metrics["accuracy"].a == shown.metrics["accuracy"]
+    assert (diff.metrics["accuracy"].a, problems("diff", diff.to_json())) == (shown.metrics["accuracy"], [])
     history = project.history("dev")
     assert [(move.address, move.after_version) for move in history.entries[0].changes if move.after_version] == [
         ("environment/dev/line", "v1")
@@ -47,7 +47,7 @@ def test_the_results_are_those_of_the_commands(built: Applied, applied: Applied)
         project.status().environment("prod")
 
 
-@pytest.mark.parametrize("command", ["status", "show", "show line@v1", "diff line@v1 line@v2", "history", "plan", "validate"])
+@pytest.mark.parametrize("command", ["status", "show", "show line@v1", "history", "plan", "validate"])
 def test_json_is_what_the_command_prints_and_text_too(command: str, applied: Applied) -> None:
     name, *arguments = command.split()
     report: Report = getattr(applied.project, name)(*arguments)
@@ -55,7 +55,8 @@ def test_json_is_what_the_command_prints_and_text_too(command: str, applied: App
     passing = ("plan_id", "seen", "heartbeat", "alive")
     assert without(report.to_json(), passing) == without(printed, passing)
     assert problems(name, report.to_json()) == []
-    assert str(report).splitlines()[0] == projects.run(*command.split(), cwd=applied.root).stdout.splitlines()[0]
+    if command in ("status", "plan"):
+        assert str(report).splitlines()[0] == projects.run(command, cwd=applied.root).stdout.splitlines()[0]
     assert report._repr_html_().startswith("<pre")
     assert "\x1b" not in report._repr_html_()
     assert repr(report).startswith(f"<{type(report).__name__}: ")
@@ -193,9 +194,17 @@ def test_what_a_command_refuses_is_a_failure(tmp_path: Path, copy: Path) -> None
     assert (invalid.value.exit_code, span and (span.file, span.line)) == (INVALID, ("model-line.yaml", 6))
 
 
-def test_a_failed_step_and_a_gate_are_failures_that_say_what_was_done(copy: Path) -> None:
+def interrupt(event: object) -> None:
+    if isinstance(event, StepStarted):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_a_failed_step_and_a_gate_say_what_was_done(copy: Path) -> None:
     project = Project.load(copy)
     projects.edit(copy / "model-line.yaml", "versions:\n", "versions:\n  bad: {algorithm: knn, params: {n_neighbors: 500}}\n")
+    with pytest.raises(KeyboardInterrupt):
+        project.build(progress=interrupt)
+    assert projects.workers(copy) == {}, "the steps have ended"
     with pytest.raises(Unfinished) as failed:
         project.build()
     assert (failed.value.exit_code, failed.value.diagnostics[0].id) == (1, "too-many-neighbors")
@@ -232,21 +241,6 @@ def test_an_exception_of_the_callback_is_raised_when_the_work_is_done(copy: Path
         project.apply(progress=progress)
     assert len(calls) == 1
     assert project.status().environment("dev").models[0].version == "v2"
-
-
-def test_an_interrupt_reaches_the_caller_and_the_next_call_goes_on(copy: Path) -> None:
-    projects.edit(copy / "model-line.yaml", "v2: {params: {C: 0.5}}", "v2: {params: {C: 0.25}}")
-    project = Project.load(copy)
-
-    def interrupt(event: object) -> None:
-        if isinstance(event, StepStarted):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        project.build("line@v2", progress=interrupt)
-    assert projects.workers(copy) == {}
-    work = project.build("line@v2")
-    assert (work.to_json()["ok"], project.build("line@v2").done["trained"]) == (True, 0)
 
 
 def test_threads_are_like_processes(copy: Path) -> None:
