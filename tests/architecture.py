@@ -22,7 +22,8 @@ def layers() -> tuple[str, ...]:
     """The packages from top to bottom, as the import contract lists them."""
     contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     (listed,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
-    return tuple(listed)
+    # packages of one layer are written as `cli | library`
+    return tuple(name.strip() for layer in listed for name in layer.split("|"))
 
 
 def arrows() -> dict[tuple[str, str], int]:

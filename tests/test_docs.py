@@ -7,8 +7,10 @@ from textwrap import dedent
 
 import pytest
 
+import leptonctl
 from leptonctl.cli.reference import EXIT_CODES, OUTPUTS, reference
 from leptonctl.kinds.table import KINDS
+from leptonctl.library import reference as python_reference
 from leptonctl.project.catalog import PREPROCESSORS, TRAINERS, load_catalog
 from leptonctl.project.schemas import derived
 from leptonctl.testing import check_trainer
@@ -49,6 +51,12 @@ def test_files_derived_from_the_schemas_are_current(name: str) -> None:
 
 def test_the_yaml_reference_is_current() -> None:
     assert page("docs/yaml-reference.md") == yaml_reference.page(load_catalog()), "run python -m leptonctl.views.yaml_reference"
+
+
+def test_the_python_reference_is_current_and_complete() -> None:
+    assert page("docs/python.md") == python_reference.reference(), "run python -m leptonctl.library.reference"
+    described = {name for names in (*python_reference.SECTIONS.values(), *python_reference.RESULTS.values()) for name in names}
+    assert set(leptonctl.__all__) - {"__version__", "Event"} <= described
 
 
 def test_every_output_schema_belongs_to_a_command() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from leptonctl.building.messages import Greeting, Message, Order
 from leptonctl.core.codec import Record, decode, encode_line
 from leptonctl.spi.running import Task
+from leptonctl.telemetry import SWITCH
 
 TAIL_BYTES = 2000
 READ_BYTES = 1 << 20
@@ -113,4 +114,4 @@ def worker_environment() -> dict[str, str]:
 
     One thread per worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine.
     """
-    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
+    return {SWITCH: "1", **os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from leptonctl import __version__
 from leptonctl.cli.commands import root
 from leptonctl.cli.terminal import Terminal, write
 from leptonctl.cli.words import option_hint, option_word
 from leptonctl.core.diagnostic import BUG, ERROR, INTERRUPTED, OK, Diagnostic, Failure, error
+from leptonctl.release import __version__
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

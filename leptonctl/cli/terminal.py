@@ -1,5 +1,6 @@
 """The output of the command line: streams, colour, JSON or text, and consent. The only code that prints."""
 
+import gc
 import json
 import os
 import shutil
@@ -140,6 +141,8 @@ class Terminal:
         """The reporter of events: JSON lines, or lines for people with a live part on a terminal."""
         from leptonctl.views.events import Console, JsonLines
 
+        # __main__ turned it off: what has events may run for long
+        gc.enable()
         if self.json:
             return JsonLines(_to_stdout)
         tty = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

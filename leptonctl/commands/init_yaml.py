@@ -33,14 +33,14 @@ format: 1
 kind: Dataset
 name: data
 target: {scalar(found.target)}
-{"".join(f"{line}{chr(10)}" for line in _dataset(found))}versions:
-  first: {{source: {_path(place.path)}}}    # `leptonctl pin` writes its digest here
+{"".join(f"{line}{chr(10)}" for line in dataset_lines(found))}versions:
+  first: {{source: {path_scalar(place.path)}}}    # `leptonctl pin` writes its digest here
 ---
 kind: Model
 name: model
 dataset: data@first
 task: {found.task}
-{"".join(f"{line}{chr(10)}" for line in _preprocess(found.preprocess))}algorithm: {found.algorithm}{positive}
+{"".join(f"{line}{chr(10)}" for line in preprocess_lines(found.preprocess))}algorithm: {found.algorithm}{positive}
 versions:
   v1: {{description: First try}}
 ---
@@ -74,7 +74,8 @@ def options_of(options: SourceOptions) -> dict[str, object]:
     return {name: value for name, value in listed.items() if value is not None}
 
 
-def _dataset(found: Findings) -> Iterator[str]:
+def dataset_lines(found: Findings) -> Iterator[str]:
+    """The lines of a dataset that say how its table is read."""
     because = {reason.about: reason.detail for reason in found.reasons}
     if found.id is not None:
         yield _commented(f"id: {scalar(found.id)}", "never a feature; names a row")
@@ -89,7 +90,8 @@ def _dataset(found: Findings) -> Iterator[str]:
         yield from (f"  {_commented(_column(column), column.why, WIDTH - 2)}" for column in found.declared)
 
 
-def _preprocess(steps: tuple[PreprocessLine, ...]) -> Iterator[str]:
+def preprocess_lines(steps: tuple[PreprocessLine, ...]) -> Iterator[str]:
+    """The lines of `preprocess:`; none without a step."""
     if steps:
         yield _commented("preprocess:", "part of the model: the same in training and in serving")
     for step in steps:
@@ -137,7 +139,8 @@ def scalar(text: str) -> str:
     return text if NAMES.fullmatch(text) and text.casefold() not in WORDS else _quoted(text)
 
 
-def _path(path: str) -> str:
+def path_scalar(path: str) -> str:
+    """A path as a YAML scalar."""
     return path if re.fullmatch(r"[A-Za-z0-9_./-]+", path) else _quoted(path)
 
 

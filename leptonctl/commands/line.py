@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from leptonctl import __version__
 from leptonctl.commands.folder import folder_problem, local_states
 from leptonctl.commands.recheck import recheck
 from leptonctl.commands.session import Session
@@ -31,6 +30,7 @@ from leptonctl.kinds.holding import note_of_readmission, note_of_withdrawal, pro
 from leptonctl.kinds.judging import judge_changes
 from leptonctl.kinds.needed_files import needed_files, prepared
 from leptonctl.project import observe
+from leptonctl.release import __version__
 from leptonctl.spi.platforms import Site
 from leptonctl.storage.artifacts import PURGED_HINT
 

@@ -1,6 +1,5 @@
 """One running apply or build: its steps, its counters, its last event."""
 
-import gc
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,7 +87,6 @@ class Run:
 
     def build(self) -> None:
         """Do the steps and count failures. KeyboardInterrupt is raised again."""
-        gc.enable()
         settled = self.planned.settled
         work = Work(
             ops=self.session.ops,

@@ -51,11 +51,13 @@ if TYPE_CHECKING:
 class Session:
     """The project below `root`. Every property is computed once; Failure (exit 3) for an invalid configuration.
 
-    `kinds` and `ops`: the tables of the engine. `suspects`: as passed to `suspect`; `needed`: address -> the files of what is bound.
-    `left_out`: the damaged records that the command did without.
+    `caller`: the command that claims and locks name; "" for the command line of this process. `kinds` and `ops`: the tables of the
+    engine. `suspects`: as passed to `suspect`; `needed`: address -> the files of what is bound. `left_out`: the damaged records that
+    the command did without.
     """
 
     root: Path
+    caller: str = ""
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     ops: Ops = field(default_factory=lambda: OPS)
     suspects: Mapping[str, Collection[str]] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Session:
     left_out: list[Diagnostic] = field(default_factory=list)
 
     @classmethod
-    def open(cls, directory: Path | None) -> "Session":
+    def open(cls, directory: Path | None, caller: str = "") -> "Session":
         """The project around a folder (default: the working folder)."""
         # not Path.resolve, which raises for links that lead in a circle before Python 3.13 only
         start = Path(os.path.realpath(folder_of(directory)))
@@ -81,11 +83,11 @@ class Session:
             detail = f"{odd} is a link, a pipe or a device"
             hint = f"remove {odd}; name folders elsewhere with `state:` and `store:` of the Project"
             raise fail("odd-file", "A file of leptonctl's own is not a file or folder", detail, hint=hint)
-        return cls(root=root)
+        return cls(root=root, caller=caller)
 
     def reopen(self) -> "Session":
         """A session of the same project that reads its files again, after an edit."""
-        return Session(root=self.root, kinds=self.kinds, ops=self.ops)
+        return Session(root=self.root, caller=self.caller, kinds=self.kinds, ops=self.ops)
 
     # --- what is written -------------------------------------------------------------------------------------------
 

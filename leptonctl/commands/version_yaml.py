@@ -31,7 +31,7 @@ def version_yaml(session: Session, version: BuiltVersion) -> dict[str, Json]:
     name = version.name
     if name in declared and not version.declared:
         name = f"{name}-{version.digest.removeprefix('sha256:')[:NAME_DIGITS]}"
-    if _digest(session, document, name, entry) != version.digest:
+    if entry_digest(session, document, name, entry) != version.digest:
         reason = "the trainer, or a default of this release, is not the one that it was built with"
         raise _cannot(version, reason, "build it with the release that recorded it: `leptonctl show` names it")
     return {"version": name, "digest": version.digest, "yaml": version_lines(name, entry)}
@@ -52,7 +52,7 @@ def _dataset(session: Session, version: BuiltVersion) -> str:
     raise _cannot(version, reason, f"declare the dataset version again, with `digest: {digest}`")
 
 
-def _digest(session: Session, document: Document, name: str, entry: dict[str, Json]) -> str | None:
+def entry_digest(session: Session, document: Document, name: str, entry: dict[str, Json]) -> str | None:
     """The digest that the entry would have as the only version of the model; None when it is not valid."""
     project = session.project
     # what it goes on from is declared beside it

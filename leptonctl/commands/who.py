@@ -14,7 +14,8 @@ from leptonctl.storage.owner import actor, current_owner
 def owner_of(session: Session, command: str = "", *, reason: str = "") -> Owner:
     """This process in the form for claims, locks and records. `reason` is what the user gave as `--reason`."""
     commit = git.head(session.root, sorted(session.sources))
-    owner = replace(current_owner(command or _command(), commit.hash if commit else None), reason=reason, job=current_job())
+    command = command or session.caller or _command()
+    owner = replace(current_owner(command, commit.hash if commit else None), reason=reason, job=current_job())
     return replace(owner, dirty=bool(commit.dirty)) if commit else owner
 
 

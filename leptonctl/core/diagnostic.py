@@ -45,7 +45,13 @@ class Failure(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic], exit_code: int = ERROR) -> None:
         self.diagnostics = tuple(diagnostics)
         self.exit_code = exit_code
-        super().__init__("; ".join(f"{d.id}: {d.summary}. {d.detail}" for d in self.diagnostics))
+        super().__init__("\n".join(map(_line, self.diagnostics)))
+
+
+def _line(d: Diagnostic) -> str:
+    """A diagnostic as a traceback shows it."""
+    place = f" ({d.span.file}:{d.span.line}:{d.span.column})" if d.span else ""
+    return f"{d.id}: {d.summary}.{f' {d.detail}' if d.detail else ''}{place}{f' Hint: {d.hint}' if d.hint else ''}"
 
 
 MAX_NAMES = 12

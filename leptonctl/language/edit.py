@@ -68,6 +68,11 @@ def version_lines(version: str, entry: Mapping[str, Json]) -> str:
     return f"  {_key(version)}:\n{fields}"
 
 
+def key_lines(key: str, value: Json, *, indent: int = 0) -> str:
+    """A key with its value on one line."""
+    return f"{' ' * indent}{_key(key)}: {_flow(value)}\n"
+
+
 class _Source:
     """A text with the nodes of one of its documents."""
 

@@ -68,6 +68,7 @@ PREPROCESSORS: Mapping[str, tuple[str, ...]] = {
     "label": ("ordinal",),
     "labelencoder": ("ordinal",),
     "minmax": ("min_max_scaler",),
+    "normalize": ("min_max_scaler", "standard_scaler"),
     "normalizer": ("min_max_scaler", "standard_scaler"),
     "onehotencoder": ("one_hot",),
     "ordinalencoder": ("ordinal",),
@@ -117,9 +118,7 @@ _ENDINGS = ("classifier", "regressor", "classification", "regression", "score", 
 
 def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]], others: Iterable[tuple[str, str]] = ()) -> str:
     """What a name that other tools have is called here; else a similar name, or the known ones. `others`: (task, name) of other tasks."""
-    names = list(known)
-    folded = "".join(letter for letter in word.rpartition(".")[2].lower() if letter.isalnum())
-    spellings = (folded, *(folded.removesuffix(ending) for ending in _ENDINGS if folded.endswith(ending)))
+    names, spellings = list(known), _spellings(word)
     if (found := _translated(spellings, names, foreign)) is not None:
         return f'write "{found}"'
     tasks: dict[str, list[str]] = {}
@@ -128,6 +127,17 @@ def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, 
     if word not in tasks and (found := _translated(spellings, tasks, foreign)) is not None:
         return f'"{found}" is what it is called here, and is for {" and ".join(sorted(tasks[found]))}'
     return did_you_mean(word, names)
+
+
+def own_name(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]]) -> str:
+    """What a name that other tools have is called here; the word itself when nothing here has that name."""
+    names = list(known)
+    return word if word in names else _translated(_spellings(word), names, foreign) or word
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    folded = "".join(letter for letter in word.rpartition(".")[2].lower() if letter.isalnum())
+    return (folded, *(folded.removesuffix(ending) for ending in _ENDINGS if folded.endswith(ending)))
 
 
 def _translated(spellings: Iterable[str], names: Collection[str], foreign: Mapping[str, tuple[str, ...]]) -> str | None:

@@ -11,6 +11,7 @@ from leptonctl.core.manifest import FEATURES
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.needs import WIDE
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
+from leptonctl.telemetry import unreported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,8 @@ class Scores(Frozen):
 
 def open_session(onnx: bytes) -> ort.InferenceSession:
     """A session on one thread, so that the same bytes give the same answers on any number of cores."""
-    import onnxruntime as ort
+    with unreported():
+        import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

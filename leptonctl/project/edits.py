@@ -100,7 +100,9 @@ def _temporary_folder(file: Path) -> Path:
 
 
 def _umask() -> int:
-    """The mask of new files, which can only be read by setting it."""
+    """The mask of new files. Where the system does not tell it, it can only be read by setting it for a moment, in all threads."""
+    with suppress(OSError, ValueError, StopIteration), open("/proc/self/status", encoding="ascii", errors="replace") as lines:  # noqa: PTH123
+        return next(int(line.split()[1], 8) for line in lines if line.startswith("Umask:"))
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

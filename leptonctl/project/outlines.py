@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from leptonctl import __version__
 from leptonctl.kinds.outline import Outlines
+from leptonctl.release import __version__
 
 PACKAGE = Path(__file__).parent.parent
 SOURCES = ("core", "kinds", "language", "project", "providers", "spi")

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
-import onnxruntime as ort
-
 from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.manifest import FEATURES, Manifest
 from leptonctl.serving.intake import Check, Intake, compile_intake, with_checks
 from leptonctl.serving.manifest import BadModel
+from leptonctl.telemetry import unreported
+
+with unreported():
+    import onnxruntime as ort
 
 OUTPUT_DATATYPES = {"tensor(string)": "BYTES", "tensor(int64)": "INT64", "tensor(float)": "FP32"}
 

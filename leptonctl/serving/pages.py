@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from leptonctl import __version__
 from leptonctl.core.values import Json
+from leptonctl.release import __version__
 from leptonctl.serving.model import LoadedModel
 
 DATATYPES = {"number": "FP32", "integer": "FP32", "boolean": "BOOL", "string": "BYTES"}

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from leptonctl import __version__
 from leptonctl.core.diagnostic import Diagnostic, has_errors
+from leptonctl.release import __version__
 from leptonctl.views.diagnostics import render as render_diagnostics
 from leptonctl.views.plan_json import FORMAT_VERSION
 from leptonctl.views.plan_text import notes

@@ -1,0 +1,162 @@
+"""The short form for models: upload data and preprocess steps, train, deploy, monitor. Every step writes the YAML that it stands for."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from leptonctl.core.diagnostic import Failure, fail
+from leptonctl.core.frozen import replace
+from leptonctl.core.values import Json
+from leptonctl.library.deployment import Deployment
+from leptonctl.library.moving import moving, one_line
+from leptonctl.library.project import Project
+from leptonctl.library.recipe import Recipe, Training
+from leptonctl.library.tables import Data, DataPreprocessor
+from leptonctl.library.versions import Version, Where
+from leptonctl.library.work import Progress
+
+if TYPE_CHECKING:
+    from leptonctl.library.monitoring import Monitoring
+
+HERE = frozenset({"local", "localhost", "here"})
+"""What people call the platform that runs on this host."""
+
+
+class Model:
+    """A model of a project, by its name. Nothing is written before data are uploaded or it is trained.
+
+    `algorithm`: its name here or in scikit-learn; None for the one that suits the data, or that of the YAML. `task`: classification or
+    regression, by default what the target suggests. `project`: a project or a folder in one; None is the working folder, which becomes
+    a project when it is in none.
+    """
+
+    def __init__(
+        self, algorithm: str | None = None, name: str = "model", *, task: str | None = None, description: str = "", project: Where = None
+    ) -> None:
+        self.name = name
+        self.version: Version | None = None
+        """The version that was trained or uploaded last."""
+        self._recipe = Recipe(algorithm=algorithm, task=task, description=description)
+        self._where = project
+        self._environment: str | None = None
+
+    @property
+    def project(self) -> Project:
+        """The project that it belongs to. One is made where there is none yet."""
+        if isinstance(self._where, Project):
+            return self._where
+        folder = Path(self._where) if self._where is not None else Path()
+        try:
+            self._where = Project.load(folder)
+        except Failure as failure:
+            if failure.diagnostics[0].id != "no-project" or (folder / "leptonctl.yaml").exists():
+                raise
+            self._where = Project.create(folder)
+        return self._where
+
+    def upload_data(self, data: Data) -> Self:
+        """Declare a table as a version of a dataset, pinned to its bytes; the next training learns from it.
+
+        The same bytes are the same version; a file that has changed is a new one. A file from outside the project is copied to data/.
+        Failure: what is wrong with the table, usage, file-exists.
+        """
+        from leptonctl.library.table_yaml import declare_data
+        from leptonctl.library.writing import editing
+
+        with editing(self.project.root, "upload_data") as draft:
+            dataset = declare_data(draft, data)
+        self._recipe = replace(self._recipe, data=data, dataset=dataset)
+        return self
+
+    def upload_preprocessor(self, preprocessor: DataPreprocessor) -> Self:
+        """Take these preprocess steps for the next training. Without any, a new model has those that `leptonctl init` would choose."""
+        self._recipe = replace(self._recipe, steps=tuple(dict(step) for step in preprocessor.steps))
+        return self
+
+    def upload_model(self, file: str | os.PathLike[str], *, version: str | None = None, progress: Progress | None = None) -> Version:
+        """Declare an ONNX file of the project as a version, and evaluate it. A file that cannot be imported is not declared.
+
+        `version`: its name, by default the next free one. Failure: missing-file, what is wrong with the file, or not-available in a release
+        that has no `import:`.
+        """
+        path, root = Path(file).resolve(), self.project.root
+        if not path.is_file() or not path.is_relative_to(root):
+            raise fail("missing-file", "The project has no such file", str(path), hint=f"pass a file that lies in {root}")
+        return self._declare(Training(imports=path.relative_to(root).as_posix()), version, progress)
+
+    def train(
+        self,
+        iterations: int | None = None,
+        learning_rate: float | None = None,
+        *,
+        version: str | None = None,
+        progress: Progress | None = None,
+        **params: Any,
+    ) -> Version:
+        """Declare a version with these parameters, unless one has the same recipe, and train and evaluate it unless it has results.
+
+        `iterations` and `learning_rate` stand for the parameters that the algorithm has for them; `params` are its own. `version`: its
+        name, by default the next free one. Failure: unknown-parameter, usage, or Unfinished when a step failed.
+        """
+        from leptonctl.library.writing import plain_json
+
+        own: dict[str, Json] = {key: plain_json(value, key) for key, value in params.items()}
+        return self._declare(Training(iterations=iterations, learning_rate=learning_rate, params=own), version, progress)
+
+    def _declare(self, training: Training, version: str | None, progress: Progress | None) -> Version:
+        from leptonctl.library.model_yaml import declare_version
+        from leptonctl.library.writing import editing
+
+        with editing(self.project.root, "train") as draft:
+            name = declare_version(draft, self.name, self._recipe, training, version)
+            trained = Version(project=self.project, model=self.name, name=name)
+            if training.imports is not None:
+                draft.check()
+                # what is wrong with a file is found by reading it: its version is not declared then
+                trained.build(progress)
+        if training.imports is None:
+            trained.build(progress)
+        self.version = trained
+        return trained
+
+    def deploy(
+        self,
+        target: str = "server",
+        name: str = "dev",
+        port: int | None = None,
+        *,
+        reason: str = "",
+        wait: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Deployment:
+        """Bind the version that was trained last in an environment, which is declared if it is new, and start or switch its server.
+
+        `target`: the type of its platform. `port`: by default the declared one, or the next free one from 8080 on. Failure: as
+        `publish_version`; unknown-platform, port-taken and others of the declaration.
+        """
+        from leptonctl.library.binding import declare_environment, publish
+        from leptonctl.library.writing import editing
+
+        if self.version is None:
+            raise fail("usage", "The model has no version to deploy", self.name, hint="call train() first")
+        version, why = self.version.name, one_line(reason)
+        with editing(self.project.root, "deploy") as draft:
+            declare_environment(draft, "server" if target in HERE else target, name, port)
+        work = moving(
+            self.project.root,
+            "deploy",
+            lambda session, recorder: publish(session, recorder, version, self.name, name, reason=why),
+            wait=wait,
+            progress=progress,
+        )
+        self._environment = name
+        return Deployment(project=self.project, environment=name, model=self.name, version=version, work=work)
+
+    def monitor(self, name: str | None = None) -> "Monitoring":
+        """How it is served: health, requests, durations, and cells outside the data contract, summed over the servers that answer.
+
+        `name`: an environment; by default the one it was deployed to last, or the only one that serves it. Failure: not-bound.
+        """
+        from leptonctl.library.monitoring import monitoring
+
+        return monitoring(self.project, self.name, name or self._environment)

@@ -1,0 +1,135 @@
+"""The YAML of a model of the short form: its document, and the version that a training stands for."""
+
+from typing import cast
+
+from leptonctl.commands.init_yaml import preprocess_lines
+from leptonctl.commands.version_yaml import entry_digest
+from leptonctl.core.address import version_of
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.values import Document, Json
+from leptonctl.language.edit import key_lines
+from leptonctl.language.foreign_names import own_name
+from leptonctl.library.recipe import Recipe, Training
+from leptonctl.library.table_yaml import step_lines
+from leptonctl.library.writing import Draft, next_version, plain_json, required, versions_in
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Schema
+
+ITERATIONS = ("iterations", "max_iter", "n_estimators", "epochs")
+RATES = ("learning_rate_init", "eta0", "learning_rate")
+"""What algorithms call these two. A parameter of the name that chooses among words is another thing."""
+CANDIDATE = "candidate"
+
+
+def declare_version(draft: Draft, model: str, recipe: Recipe, training: Training, version: str | None) -> str:
+    """Declare a version, unless one has the same recipe; its name. The model's document is written when it is new."""
+    document = draft.document("Model", model)
+    if document is None:
+        shared = _shared(draft.session.catalog, recipe, training)
+        name = version or "v1"
+        own = _params(draft.session.catalog, shared[1], training)
+        entry = key_lines(name, own, indent=2)
+        draft.add("Model", model, f"{shared[0]}versions:\n{entry}")
+        required(draft, "Model", model)
+        return name
+    base = {key: value for key, value in document.value.items() if key not in ("kind", "name", "versions")}
+    fields = _fields(draft.session.catalog, base, recipe, training)
+    entry_fields: dict[str, Json] = {key: value for key, value in fields.items() if base.get(key) != value}
+    same = _same(draft, document, entry_fields, version)
+    if same is not None:
+        return same
+    name = version or next_version(versions_in(document))
+    draft.put("Model", model, ("versions", name), entry_fields)
+    return name
+
+
+def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, dict[str, Json]]:
+    """The lines of a new document above `versions:`, and its task and algorithm."""
+    if recipe.data is None or recipe.dataset is None:
+        hint = "call upload_data(Data.from_csv(PATH, TARGET)) first"
+        raise fail("usage", "The model has no data", "it is not declared yet", hint=hint)
+    found = recipe.data.findings()
+    task = recipe.task or found.task
+    fields: dict[str, Json] = {"description": recipe.description} if recipe.description else {}
+    fields |= {"dataset": recipe.dataset, "task": task}
+    lines = "".join(key_lines(key, value) for key, value in fields.items())
+    if training.imports is None:
+        chosen = recipe.algorithm or (found.algorithm if task == found.task else None)
+        if chosen is None:
+            raise fail("usage", "The model has no algorithm", f"the data suggest {found.task}", hint="pass `algorithm=`")
+        fields["algorithm"] = _algorithm(catalog, chosen, task)
+        lines += "".join(f"{line}\n" for line in preprocess_lines(found.preprocess)) if recipe.steps is None else step_lines(recipe.steps)
+        lines += key_lines("algorithm", fields["algorithm"])
+    if found.positive is not None and task == "classification":
+        lines += key_lines("evaluate", {"positive": found.positive})
+    return lines, fields
+
+
+def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: Training) -> dict[str, Json]:
+    """What the next version says: only what was uploaded or passed, the rest is as in the document."""
+    if training.imports is not None:
+        return {"import": training.imports}
+    fields: dict[str, Json] = {}
+    if recipe.dataset is not None:
+        fields["dataset"] = recipe.dataset
+    task = recipe.task or str(base.get("task"))
+    if recipe.task is not None:
+        fields["task"] = task
+    if recipe.algorithm is not None:
+        fields["algorithm"] = _algorithm(catalog, recipe.algorithm, task)
+    if recipe.steps is not None:
+        fields["preprocess"] = [*recipe.steps]
+    return {**fields, **_params(catalog, {"task": task, "algorithm": base.get("algorithm"), **fields}, training)}
+
+
+def _params(catalog: Catalog, fields: dict[str, Json], training: Training) -> dict[str, Json]:
+    """`params` of the version, with the parameters that the algorithm has for iterations and learning rate.
+
+    Failure `unknown-parameter` where it has none. A version that is imported has its file instead.
+    """
+    if training.imports is not None:
+        return {"import": training.imports}
+    algorithm = str(fields.get("algorithm"))
+    trainer = catalog.trainers.get((str(fields.get("task")), algorithm))
+    known = cast("dict[str, Schema]", trainer.params if trainer is not None else {})
+    params: dict[str, Json] = {}
+    for word, value, names in (("iterations", training.iterations, ITERATIONS), ("learning_rate", training.learning_rate, RATES)):
+        if value is None:
+            continue
+        name = next((name for name in names if name in known and "enum" not in known[name]), None)
+        if name is None:
+            hint = f"leave `{word}` out, or choose another algorithm; its parameters: {', '.join(known)}"
+            raise fail("unknown-parameter", "The algorithm has no such parameter", f"{algorithm} has none for `{word}`", hint=hint)
+        params[name] = plain_json(value, word)
+        if name == "eta0":  # it has an effect only where the rate does not follow a schedule
+            params["learning_rate"] = "constant"
+    params |= training.params
+    return {"params": params} if params else {}
+
+
+def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str | None) -> str | None:
+    """The newest declared version with the recipe of this entry. Failure `usage` when `version` is declared with another one."""
+    declared = versions_in(document)
+    if "import" in entry:
+        same = [name for name, one in declared.items() if isinstance(one, dict) and _file(one.get("import")) == entry["import"]]
+    else:
+        digest = entry_digest(draft.session, document, CANDIDATE, entry)
+        built = draft.session.declarations.built
+        same = [name for name in declared if built[version_of("model", document.name, name)].digest == digest]
+    if version is not None and version in declared and version not in same:
+        detail = f"{document.name}@{version} is declared with another recipe"
+        hint = "pass another `version=`, or none"
+        raise fail("usage", "The version is another one", detail, span=document.at("versions", version), hint=hint)
+    if version is not None:
+        return version if version in same else None
+    return same[-1] if same else None
+
+
+def _file(imported: Json) -> Json:
+    """The path of an imported file, which may be written with its digest."""
+    return imported.get("file") if isinstance(imported, dict) else imported
+
+
+def _algorithm(catalog: Catalog, name: str, task: str) -> str:
+    """Its name here, for one as scikit-learn writes it."""
+    return own_name(name, [known for of, known in catalog.trainers if of == task], {})

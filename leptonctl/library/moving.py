@@ -1,0 +1,53 @@
+"""Runs a command that moves pointers: its events, its failure, and the wait for another one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from leptonctl.commands.outcome import Outcome
+from leptonctl.core.diagnostic import LOCKED, Failure, fail
+from leptonctl.library.work import Progress, Recorder, Work
+
+if TYPE_CHECKING:
+    from leptonctl.commands.session import Session
+
+POLL_S = 0.5
+REASON_LENGTH = 500
+Move: TypeAlias = "Callable[[Session, Recorder], Outcome]"
+
+
+def open_session(root: Path, command: str) -> Session:
+    """A session that reads the files now. `command`: what claims and locks name as their command."""
+    from leptonctl.commands.session import Session
+
+    return Session.open(root, f"leptonctl.{command}")
+
+
+def moving(root: Path, command: str, move: Move, *, wait: float = 0.0, progress: Progress | None = None) -> Work:
+    """Run a command, again while another one moves the same addresses and `wait` seconds are not over."""
+    deadline = time.monotonic() + wait
+    while True:
+        recorder = Recorder(progress)
+        try:
+            return recorder.conclude(command.rpartition(".")[2], move(open_session(root, command), recorder))
+        except Failure as failure:
+            if failure.exit_code != LOCKED or time.monotonic() >= deadline:
+                raise
+        time.sleep(min(POLL_S, max(0.0, deadline - time.monotonic())))
+
+
+def consent(_plan: object) -> bool:
+    """The call itself is the consent."""
+    return True
+
+
+def one_line(reason: str) -> str:
+    """A reason for the history, without surrounding blanks. Failure `usage` unless it is one line of bounded length."""
+    line = reason.strip()
+    if not (line.isprintable() and len(line) <= REASON_LENGTH):
+        detail = f"it must be one line of at most {REASON_LENGTH} characters, without control characters"
+        raise fail("usage", "The reason cannot be recorded", detail, hint="shorten `reason`")
+    return line

@@ -1,0 +1,124 @@
+"""Predictions in memory: rows from a file, from mappings or from a data frame, and what a version answers to them."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leptonctl.core.diagnostic import fail
+from leptonctl.core.frozen import Frozen
+from leptonctl.library.reports import Answer
+
+if TYPE_CHECKING:
+    from leptonctl.commands.session import Session
+
+MISSING = frozenset({"NAType", "NaTType"})
+"""The types of pandas' missing values, which is not needed here."""
+FIRST = 20
+"""How many predictions the text shows."""
+
+
+class Prediction(Frozen):
+    """The answer to one row. `label` and `probabilities`, by class, of a classification; `prediction` of a regression."""
+
+    id: str | None = None
+    label: str | int | None = None
+    probabilities: Mapping[str, float | None] = {}
+    prediction: float | None = None
+
+
+class Predictions(Answer):
+    """The answers to rows, in their order. `outside`: column -> cells outside the declared range; `classes`: of a classification."""
+
+    target: str
+    rows: int
+    predictions: tuple[Prediction, ...]
+    artifact: str | None = None
+    package: str | None = None
+    classes: tuple[str | int | float | bool, ...] | None = None
+    outside: Mapping[str, int] = {}
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.predictions)
+
+    @property
+    def labels(self) -> list[str | int | None]:
+        """The label of each row."""
+        return [one.label for one in self.predictions]
+
+    @property
+    def values(self) -> list[float | None]:
+        """The predicted number of each row."""
+        return [one.prediction for one in self.predictions]
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.tables import table
+
+        lines = [(str(place), *_cells(one)) for place, one in enumerate(self.predictions[:FIRST], start=1)]
+        more = f"\n… and {self.rows - FIRST} more" if self.rows > FIRST else ""
+        head = ("row", "label", "probability") if self.classes is not None else ("row", "prediction")
+        return f"{self.target}: {self.rows} rows\n{table(lines, head=head, color=color, right=(0,))}{more}"
+
+
+def _cells(one: Prediction) -> tuple[str, ...]:
+    from leptonctl.views.style import printable
+
+    if one.label is None:
+        return ("" if one.prediction is None else f"{one.prediction:.6g}",)
+    likely = max((p for p in one.probabilities.values() if p is not None), default=None)
+    return (printable(str(one.label)), "" if likely is None else f"{likely:.4g}")
+
+
+def predictions_of(session: "Session", target: str, rows: Any) -> Predictions:
+    """See `Project.predict`."""
+    from leptonctl.commands.predict import predict
+
+    if isinstance(rows, str | os.PathLike):
+        return Predictions.of(predict(session, target, Path(rows), None, "records"))
+    import tempfile
+
+    records = records_of(rows)
+    with tempfile.TemporaryDirectory(prefix="leptonctl-") as folder:
+        file = Path(folder) / "rows.jsonl"
+        file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        return Predictions.of(predict(session, target, file, None, "records"))
+
+
+def records_of(rows: Any) -> list[dict[str, Any]]:
+    """Rows as JSON objects. Failure `usage` when they are of a form that is not known."""
+    if hasattr(rows, "to_dicts"):  # polars
+        listed = rows.to_dicts()
+    elif hasattr(rows, "to_dict") and hasattr(rows, "columns"):  # pandas
+        listed = rows.to_dict(orient="records")
+    else:
+        listed = rows
+    if not isinstance(listed, Sequence) or isinstance(listed, str | bytes) or not all(isinstance(row, Mapping) for row in listed):
+        hint = "pass the path of a file, a list of mappings from column to value, or a data frame"
+        raise fail("usage", "These rows are of no form that can be predicted", type(rows).__name__, hint=hint)
+    return [{str(name): _plain(value, place, str(name)) for name, value in row.items()} for place, row in enumerate(listed, start=1)]
+
+
+def _plain(value: Any, row: int, column: str) -> Any:
+    """A cell as JSON: numbers of numpy as Python's, NaN and pandas' NA and NaT as missing, moments as text."""
+    if value is None or type(value).__name__ in MISSING:
+        return None
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if math.isinf(value):
+            raise fail(
+                "usage", "These rows cannot be predicted", f"row {row}, {column}: the number is infinite", hint="pass finite numbers"
+            )
+        return None if math.isnan(value) else value
+    if isinstance(value, date):
+        return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
+    if hasattr(value, "item"):
+        return _plain(value.item(), row, column)
+    detail = f"row {row}, {column}: a {type(value).__name__} is not a cell"
+    raise fail("usage", "These rows cannot be predicted", detail, hint="pass text and numbers")

@@ -1,0 +1,27 @@
+"""What a model of the short form is made of, as far as the caller has said."""
+
+from collections.abc import Mapping
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.values import Json
+from leptonctl.library.tables import Data
+
+
+class Recipe(Frozen):
+    """What all versions share. `dataset`: NAME@VERSION of `data`. None is what the YAML says, or what suits the data."""
+
+    algorithm: str | None = None
+    task: str | None = None
+    description: str = ""
+    data: Data | None = None
+    dataset: str | None = None
+    steps: tuple[dict[str, Json], ...] | None = None
+
+
+class Training(Frozen):
+    """What one version says of its training. `imports`: the path of a finished model in the project, instead of a training."""
+
+    iterations: int | None = None
+    learning_rate: float | None = None
+    params: Mapping[str, Json] = {}
+    imports: str | None = None

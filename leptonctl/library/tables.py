@@ -1,0 +1,138 @@
+"""Data and preprocess steps of the short form."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.values import Json
+
+if TYPE_CHECKING:
+    from leptonctl.learning.findings.findings import Findings
+    from leptonctl.spi.learning import Source
+
+SELECTORS = frozenset({"numeric", "categorical", "all"})
+
+
+class Data(Frozen):
+    """A table with the column to predict. `path`: absolute; `name`, `version`: of the dataset in the YAML, None to choose them."""
+
+    path: Path
+    target: str
+    name: str | None = None
+    version: str | None = None
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str], target: str, *, name: str | None = None, version: str | None = None) -> Self:
+        """A CSV file, or one in another format that leptonctl reads. How it is written is found out when it is uploaded.
+
+        `name`: of the dataset, by default the file's; `version`: by default the next free one. Failure: missing-file, unknown-format.
+        """
+        file = Path(path).absolute()
+        if not file.is_file():
+            raise fail("missing-file", "The table does not exist", str(file), hint="pass the path of an existing file")
+        cls._source(file)
+        return cls(path=file, target=target, name=name, version=version)
+
+    @staticmethod
+    def _source(file: Path) -> "Source":
+        from leptonctl.project.catalog import load_catalog
+
+        source = load_catalog().source_for(file.name)
+        if source is None:
+            raise fail("unknown-format", "No source reads files with this ending", file.name, hint="use a .csv, .parquet or .jsonl file")
+        return source
+
+    @property
+    def dataset(self) -> str:
+        """The name of its dataset."""
+        from leptonctl.library.writing import slug
+
+        return self.name or slug(self.path.name.partition(".")[0], "data")
+
+    def columns(self) -> list[str]:
+        """The names in its first line."""
+        from leptonctl.commands.predict import from_provider
+        from leptonctl.spi.learning import ProviderError, SourceOptions
+
+        try:
+            return self._source(self.path).columns(self.path, SourceOptions())
+        except ProviderError as problem:
+            raise from_provider(problem) from problem
+
+    def findings(self) -> "Findings":
+        """What the table seems to hold, and the settings that follow, as `leptonctl init` finds them. Failure: unknown-column …"""
+        from leptonctl.commands.predict import from_provider
+        from leptonctl.learning.findings.findings import Wishes
+        from leptonctl.learning.findings.observe import observe
+        from leptonctl.spi.learning import ProviderError
+
+        try:
+            return observe(self.path, self._source(self.path), Wishes(target=self.target))
+        except ProviderError as problem:
+            problem.hint = problem.hint.replace("`--target`", "`target=`")
+            raise from_provider(problem) from problem
+
+
+class DataPreprocessor:
+    """The preprocess steps of a model, in order. They become a part of it: the same in training and in serving.
+
+    They are fitted when the model is trained, on its training rows alone.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Json]] = []
+        self._outputs: dict[str, Json] = {}
+
+    def add_transformer(
+        self,
+        use: str,
+        *,
+        input: str | Iterable[str] = "all",  # noqa: A002 - the name that people know
+        output: str | None = None,
+        **params: Any,
+    ) -> Self:
+        """Add a step. `use`: its name here or in scikit-learn (`Normalize`, `StandardScaler`, `one_hot`); `params`: its own.
+
+        `input`: numeric, categorical, all, a column, several, or the `output` of an earlier step. `output`: a name for what it gives, for
+        the `input` of later steps; the model gets the columns of all steps. What is wrong with a step is a Failure when the model is
+        trained.
+        """
+        from leptonctl.language.foreign_names import PREPROCESSORS, own_name
+        from leptonctl.library.writing import plain_json
+        from leptonctl.project.catalog import load_catalog
+
+        columns = self._columns(input)
+        step: dict[str, Json] = {"columns": columns, "use": own_name(use, load_catalog().preprocessors, PREPROCESSORS)}
+        if params:
+            step["params"] = plain_json(params, use)
+        self.steps.append(step)
+        if output is not None:
+            self._outputs[output] = columns
+        return self
+
+    def fit(self, data: Data) -> Self:
+        """Check that the table has the columns that are named. Failure: unknown-column. Nothing is computed before the training."""
+        known = data.columns()
+        for step in self.steps:
+            columns = step["columns"]
+            for name in columns if isinstance(columns, list) else ():
+                if name not in known:
+                    raise fail(
+                        "unknown-column", "The table has no such column", f"{name} ({step['use']})", hint=did_you_mean(str(name), known)
+                    )
+        return self
+
+    def _columns(self, names: str | Iterable[str]) -> Json:
+        if isinstance(names, str):
+            return self._outputs.get(names, names if names in SELECTORS else [names])
+        columns: list[Json] = []
+        for name in names:
+            earlier = self._outputs.get(name, [name])
+            if not isinstance(earlier, list):
+                detail = f"{name} is of the columns `{earlier}`, which cannot be joined with others"
+                raise fail("usage", "The input of a transformer is not clear", detail, hint="add a transformer for each input")
+            columns += earlier
+        return columns

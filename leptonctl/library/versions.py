@@ -1,0 +1,156 @@
+"""The short form for versions: declare one, change it, bind it, go back. Each writes YAML as a person would, then plans and applies it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from leptonctl.core.address import version_of
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.values import Json
+from leptonctl.library.moving import moving, one_line, open_session
+from leptonctl.library.project import Project
+from leptonctl.library.records import Shown
+from leptonctl.library.reports import Report
+from leptonctl.library.work import Progress, Work
+
+Where: TypeAlias = Project | str | os.PathLike[str] | None
+"""A project, a folder in one, or None for the working folder."""
+
+
+class Version(Report):
+    """A declared version of a model."""
+
+    project: Project
+    model: str
+    name: str
+
+    def __repr__(self) -> str:
+        return f"<Version: {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """Its address: model/MODEL@VERSION."""
+        return version_of("model", self.model, self.name)
+
+    @property
+    def digest(self) -> str:
+        """The digest of its recipe, as declared now: of a script and of the YAML that it wrote it is the same."""
+        return open_session(self.project.root, "Version").declarations.built[self.address].digest
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """The metrics of its test rows. Failure: unknown-address; KeyError while it is not applied or built."""
+        story = self.show().version or {}
+        listed = story.get("metrics")
+        return {str(one["name"]): one["value"] for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}  # type: ignore[misc]
+
+    def build(self, progress: Progress | None = None) -> Work:
+        """Train and evaluate it, unless it has results. Moves nothing."""
+        return self.project.build(self.address, progress=progress)
+
+    def show(self) -> Shown:
+        """All that is known of it."""
+        return self.project.show(self.address)
+
+    def to_json(self) -> dict[str, Any]:
+        return self.show().to_json()
+
+    def text(self, *, color: bool = False) -> str:
+        return self.show().text(color=color)
+
+
+def project_of(where: Where) -> Project:
+    """The project that a call is about."""
+    return where if isinstance(where, Project) else Project.load(Path(where) if where is not None else Path())
+
+
+def create_version(version_name: str, model_name: str, description: str = "", *, project: Where = None, **fields: Any) -> Version:
+    """Declare a version of a declared model. Trains nothing: `publish_version` and an apply do.
+
+    `fields`: what it says otherwise than the model, as in the YAML (`params`, `algorithm`, `dataset` …). A version that is declared
+    already gets these values; what else it says stays. Failure: unknown-model, or what is wrong with the fields; then no file has changed.
+    """
+    return _declare(version_name, model_name, {"description": description, **fields} if description else fields, project, new=True)
+
+
+def update_version(version_name: str, model_name: str, description: str | None = None, *, project: Where = None, **fields: Any) -> Version:
+    """Change what a declared version says: `description`, and `fields` as in `create_version`.
+
+    What a protected environment has served is sealed: `publish_version` and every plan then refuse the edit, and a new version is the way.
+    Failure: unknown-model, unknown-version.
+    """
+    return _declare(
+        version_name, model_name, {"description": description, **fields} if description is not None else fields, project, new=False
+    )
+
+
+def _declare(version: str, model: str, fields: Mapping[str, Any], where: Where, *, new: bool) -> Version:
+    from leptonctl.library.writing import editing, plain_json, required, versions_in
+
+    project = project_of(where)
+    values: dict[str, Json] = {key: plain_json(value, key) for key, value in fields.items()}
+    with editing(project.root, "create_version" if new else "update_version") as draft:
+        declared = versions_in(required(draft, "Model", model))
+        if version not in declared:
+            if not new:
+                hint = did_you_mean(version, declared)
+                raise fail("unknown-version", "The model has no such version", f"{model} has no version {version}", hint=hint)
+            draft.put("Model", model, ("versions", version), values)
+        else:
+            for key, value in values.items():
+                draft.put("Model", model, ("versions", version, key), value)
+    return Version(project=project, model=model, name=version)
+
+
+def publish_version(
+    version_name: str,
+    model_name: str,
+    environment: str | None = None,
+    *,
+    project: Where = None,
+    reason: str = "",
+    wait: float = 0.0,
+    progress: Progress | None = None,
+) -> Work:
+    """Bind a version in an environment: edits the YAML, trains what has no result yet, asks the gates, and switches.
+
+    `environment`: where the project has one, that one by default. What cannot be bound leaves the YAML as it was. Failure:
+    unknown-version, unknown-environment; Unfinished (exit 6) when a gate holds it or it was withdrawn there, and its hint names `readmit`.
+    """
+    from leptonctl.library.binding import publish
+
+    place, why = (version_name, model_name, environment), one_line(reason)
+    return moving(
+        project_of(project).root,
+        "publish_version",
+        lambda session, recorder: publish(session, recorder, *place, reason=why),
+        wait=wait,
+        progress=progress,
+    )
+
+
+def rollback_version(
+    version_name: str,
+    model_name: str,
+    environment: str | None = None,
+    *,
+    project: Where = None,
+    reason: str = "",
+    wait: float = 0.0,
+    progress: Progress | None = None,
+) -> Work:
+    """Leave a version: bind what the environment served before it, and withdraw this one there. Trains nothing.
+
+    Where it was rolled back already, nothing is done. Failure: not-bound when it does not serve there, nothing-earlier.
+    """
+    from leptonctl.library.binding import leave
+
+    place, why = (version_name, model_name, environment), one_line(reason)
+    return moving(
+        project_of(project).root,
+        "rollback_version",
+        lambda session, recorder: leave(session, recorder, *place, reason=why),
+        wait=wait,
+        progress=progress,
+    )

@@ -1,0 +1,125 @@
+"""Calls that do steps: their progress by callback, what they did, and the failure of one that did not do all of it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from leptonctl.commands.outcome import Outcome
+from leptonctl.core.change import Plan as PlanValue
+from leptonctl.core.diagnostic import INTERRUPTED, OK, Diagnostic, Failure, error
+from leptonctl.core.event import ApplyFinished, Event, StepFailed, StepFinished, StepSkipped
+from leptonctl.library.reports import WIDTH, Report
+
+Progress = Callable[[Event], object]
+"""Called with every event, in order, from one thread at a time."""
+
+
+class Work(Report):
+    """What a build, an apply, a rollback or a promotion did. `command`: which of them; `events`: all of them, in order.
+
+    `held`: addresses of bindings that stay as they are, by a gate or otherwise, and were so before. `commit_hint`: the commit that records
+    the edit of the YAML, "" where there was none.
+    """
+
+    command: str
+    plan: PlanValue
+    events: tuple[Event, ...]
+    held: tuple[str, ...] = ()
+    withdrawn: tuple[Mapping[str, str], ...] = ()
+    commit_hint: str = ""
+
+    @property
+    def finished(self) -> ApplyFinished | None:
+        """The last event; None when nothing was begun."""
+        return next((event for event in reversed(self.events) if isinstance(event, ApplyFinished)), None)
+
+    @property
+    def done(self) -> Mapping[str, int]:
+        """How many steps were done, by what was done: trained, exported, evaluated, bound … Adopted results count as none."""
+        return self.finished.done if self.finished else {}
+
+    @property
+    def serial(self) -> int:
+        """The serial of the state afterwards: it grows with every change of a pointer."""
+        return self.finished.serial if self.finished else self.plan.serial
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Warnings and notes of the steps, and what failed or is held."""
+        return tuple(problems(self.events, everything=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """The last line that the command prints with `--json`; {} when nothing was begun."""
+        from leptonctl.views.events import event_to_json
+
+        return event_to_json(self.finished) if self.finished else {}
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.events import Console, did_anything
+        from leptonctl.views.plan_text import render
+
+        if self.finished is None or not did_anything(self.finished):
+            return render(self.plan, color=color, width=WIDTH)
+        lines: list[str] = []
+        console = Console(lines.append, color=color, tty=False, width=WIDTH, room=WIDTH, clock=lambda: 0.0)
+        for event in self.events:
+            console(event)
+        return "".join(lines).rstrip("\n")
+
+
+class Unfinished(Failure):
+    """A failure of a call that did a part of its work: `work` says which. Its results are in the store, and a second call goes on."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], exit_code: int, work: Work) -> None:
+        super().__init__(diagnostics, exit_code)
+        self.work = work
+
+
+class Recorder:
+    """A reporter that keeps the events and passes them on. An exception of the callback ends the calls, not the work."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.events: list[Event] = []
+        self.problem: BaseException | None = None
+        self._progress = progress
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if self._progress is None or self.problem is not None:
+            return
+        try:
+            self._progress(event)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the caller gets it when the work has ended
+            self.problem = problem
+
+    def conclude(self, command: str, outcome: Outcome) -> Work:
+        """The work as done. Raises Unfinished, KeyboardInterrupt, or what the callback has raised."""
+        work = Work(
+            command=command,
+            plan=outcome.plan,
+            events=tuple(self.events),
+            held=outcome.held,
+            withdrawn=outcome.withdrawn,
+            commit_hint=outcome.commit_hint,
+        )
+        if outcome.exit_code == INTERRUPTED:
+            raise KeyboardInterrupt
+        if outcome.exit_code != OK:
+            found = tuple(problems(self.events)) or (error("step-failed", f"The {command} was not finished"),)
+            raise Unfinished(found, outcome.exit_code, work)
+        if self.problem is not None:
+            raise self.problem
+        return work
+
+
+def problems(events: Iterable[Event], *, everything: bool = False) -> Iterable[Diagnostic]:
+    """What failed or is held, each once. `everything`: also what the steps that were done remark."""
+    found: dict[Diagnostic, None] = {}
+    for event in events:
+        match event:
+            case StepFailed(diagnostic=diagnostic):
+                found[diagnostic] = None
+            case StepSkipped(diagnostic=diagnostic) if diagnostic is not None:
+                found[diagnostic] = None
+            case StepFinished(notices=notices) if everything:
+                found.update(dict.fromkeys(notices))
+    return found

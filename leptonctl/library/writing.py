@@ -1,0 +1,176 @@
+"""Edits of a project's YAML by the short form: comments stay, and an edit that leaves the project invalid is taken back."""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leptonctl.commands.bind_yaml import as_written
+from leptonctl.commands.init_yaml import scalar
+from leptonctl.commands.pin import pin
+from leptonctl.commands.session import Session, folder_of, refuse
+from leptonctl.core.diagnostic import did_you_mean, fail
+from leptonctl.core.values import Document, Json, value_at
+from leptonctl.core.values import Path as Place
+from leptonctl.language.edit import insert_key, remove_key, set_scalar
+from leptonctl.library.moving import open_session
+from leptonctl.project.edits import write_text, writing
+from leptonctl.storage.durable import ensure_dot_folder
+
+CONFIG = "leptonctl.yaml"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_EDITING = threading.Lock()
+"""Two threads that edit at once would each write the file without the other's edit."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """The files of a project while they are edited. `before`: file -> its text before the first edit, None where there was none."""
+
+    session: Session
+    before: dict[str, str | None] = field(default_factory=dict)
+
+    def document(self, kind: str, name: str) -> Document | None:
+        """The document of that kind and name, if it is declared."""
+        return self.session.project.of(kind).get(name)
+
+    def write(self, file: str, text: str) -> None:
+        """Write a file of the project."""
+        self.before.setdefault(file, self.session.sources.get(file))
+        write_text(self.session.root / file, text)
+        self.session = self.session.reopen()
+
+    def add(self, kind: str, name: str, lines: str) -> None:
+        """Write a document into a file of its own, or below what a file of that name holds. Failure: bad-name, file-exists."""
+        if not NAME.fullmatch(name):
+            detail = f"{name}: 1 to 63 lower-case letters, digits, `.`, `_`, `-`, beginning with a letter or digit"
+            hint = f'pass "{slug(name, "model")}"'
+            raise fail("bad-name", "A name has characters that are not allowed", detail, hint=hint)
+        file, text = f"{kind.lower()}-{name}.yaml", f"kind: {kind}\nname: {scalar(name)}\n{lines}"
+        here = self.session.sources.get(file)
+        if here is None and (self.session.root / file).exists():
+            raise fail("file-exists", "A file of that name exists already", file, hint="move it away")
+        self.write(file, text if here is None else f"{here.rstrip()}\n---\n{text}")
+
+    def put(self, kind: str, name: str, place: Place, value: Json) -> None:
+        """Give the key at `place` of a document this value, in its place when it is there, else at the end of its mapping."""
+        document = self.session.project.of(kind)[name]
+        raw, text = as_written(self.session, document), self.session.sources[document.file]
+        *path, key = place
+        here = value_at(raw.value, place)
+        parent = value_at(raw.value, tuple(path))
+        if here == value and type(here) is type(value):
+            return
+        try:
+            if not (isinstance(parent, dict) and key in parent):
+                text = insert_key(text, raw, tuple(path), str(key), value)
+            elif isinstance(here, dict | list) or isinstance(value, dict | list) or here is None:
+                text = insert_key(remove_key(text, raw, tuple(path), str(key)), raw, tuple(path), str(key), value)
+            else:
+                text = set_scalar(text, raw, place, value)
+        except ValueError as problem:
+            hint = "write it into the file, in block style"
+            raise fail("cannot-edit", "The YAML cannot be edited without changing more", str(problem), hint=hint) from problem
+        self.write(document.file, text)
+
+    def pin(self, address: str) -> None:
+        """Write the digest of a dataset version's source into it, unless it has one."""
+        dataset = self.session.project.of("Dataset")[address.partition("/")[2].partition("@")[0]]
+        self.before.setdefault(dataset.file, self.session.sources[dataset.file])
+        pin(self.session, [address])
+        self.session = self.session.reopen()
+
+    def check(self) -> None:
+        """Failure (exit 3) when the project is not valid."""
+        refuse(self.session.declared[1])
+
+    def take_back(self) -> None:
+        """Write the files as they were."""
+        for file, text in self.before.items():
+            if text is None:
+                (self.session.root / file).unlink(missing_ok=True)
+            else:
+                write_text(self.session.root / file, text)
+
+
+@contextmanager
+def editing(root: Path, command: str) -> Iterator[Draft]:
+    """A draft that is kept when the block ends and the project is valid. Else the files are as before, and the reason is raised."""
+    with _EDITING:
+        draft = Draft(session=open_session(root, command))
+        draft.check()
+        try:
+            yield draft
+            draft.check()
+        except BaseException:
+            draft.take_back()
+            raise
+
+
+def create_project(folder: Path, name: str | None) -> Path:
+    """See `Project.create`."""
+    folder = folder_of(folder)
+    config = folder / CONFIG
+    if config.exists():
+        raise fail("project-exists", "The folder is a project already", str(config), hint=f'Project.load("{folder}")')
+    if not folder.is_dir():
+        raise fail("no-folder", "The folder does not exist", str(folder), hint="pass an existing folder")
+    text = f"kind: Project\nname: {scalar(name or slug(folder.resolve().name, 'project'))}\nformat: 1\n"
+    ensure_dot_folder(folder)
+    with writing(config):
+        write_text(config, text)
+    try:
+        refuse(open_session(folder, "create").declared[1])
+    except BaseException:
+        config.unlink()
+        raise
+    return folder.resolve()
+
+
+def slug(text: str, otherwise: str) -> str:
+    """A text as a name of the YAML."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63] or otherwise
+
+
+def next_version(versions: Mapping[str, Any]) -> str:
+    """`v` and the number after the largest in use."""
+    numbers = [int(found[1]) for name in versions if (found := re.fullmatch(r"v(\d{1,9})", name))]
+    return f"v{max(numbers, default=0) + 1}"
+
+
+def versions_in(document: Document | None) -> dict[str, Json]:
+    """The block `versions:` of a document, by name."""
+    versions = document.value.get("versions") if document is not None else None
+    return versions if isinstance(versions, dict) else {}
+
+
+def plain_json(value: Any, what: str) -> Json:
+    """A value of the caller as JSON: tuples as lists, numbers of numpy as Python's. Failure `usage` for anything else."""
+    if value is None or isinstance(value, bool | int | str | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item, f"{what}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(item, what) for item in value]
+    if hasattr(value, "tolist"):
+        return plain_json(value.tolist(), what)
+    raise fail(
+        "usage",
+        "A value cannot be written into the YAML",
+        f"{what} is a {type(value).__name__}",
+        hint="pass text, numbers, lists or mappings",
+    )
+
+
+def required(draft: Draft, kind: str, name: str) -> Document:
+    """The document of that name. Failure `unknown-model` or `unknown-environment` when it is not declared."""
+    document = draft.document(kind, name)
+    if document is None:
+        hint = did_you_mean(name, draft.session.project.of(kind))
+        if kind == "Model":
+            raise fail("unknown-model", "No such model", f"{name} is not declared", hint=hint)
+        raise fail("unknown-environment", "No such environment", f"{name} is not declared", hint=hint)
+    return document

@@ -1,0 +1,318 @@
+"""The short form: scripts as people write them, and the YAML that they stand for."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from leptonctl import (
+    Data,
+    DataPreprocessor,
+    Failure,
+    Model,
+    Project,
+    Unfinished,
+    create_version,
+    publish_version,
+    rollback_version,
+    update_version,
+)
+from leptonctl.commands.session import Session
+from leptonctl.core.diagnostic import GATE
+from tests import projects
+
+BY_HAND = """\
+kind: Project
+name: by-hand
+format: 1
+---
+kind: Dataset
+name: points
+target: side
+versions:
+  one: {source: points.csv}
+  two: {source: more.csv}
+---
+kind: Model
+name: line
+dataset: points@one
+task: classification
+preprocess:
+  - {columns: [x, y], use: min_max_scaler}
+  - {columns: [x, y], use: standard_scaler}
+algorithm: logistic_regression
+params: {max_iter: 150}
+versions:
+  v1: {}
+  v2: {dataset: points@two}
+"""
+
+
+def digests(root: Path) -> dict[str, str]:
+    """The digests of the model versions that the YAML declares."""
+    built = Session.open(root).declarations.built
+    return {address: node.digest for address, node in built.items() if address.startswith("model/")}
+
+
+def texts(root: Path) -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in root.glob("*.yaml")}
+
+
+# --- create, update, publish, roll back -------------------------------------------------------------------------------
+
+
+def test_create_update_publish_and_roll_back_and_all_of_it_again(copy: Path) -> None:
+    project = Project.load(copy)
+    projects.edit(copy / "model-line.yaml", "  v2: {params: {C: 0.5}}", "  # the second one comes from a script")
+    assert publish_version("v1", "line", project=project).done["trained"] == 0
+
+    def script() -> list[int]:
+        create_version("v2", "line", "Weaker", project=project, params={"C": 0.5})
+        update_version("v2", "line", "Weaker regularisation", project=project)
+        published = publish_version("v2", "line", project=project, reason="try it")
+        assert project.status().environment("dev").models[0].version == "v2"
+        left = rollback_version("v2", "line", project=project, reason="it was a test")
+        return [work.done["trained"] for work in (published, left)]
+
+    assert script() == [0, 0], "the store has the results of this recipe"
+    after = texts(copy)
+    assert "  # the second one comes from a script\n" in after["model-line.yaml"]
+    assert "Weaker regularisation" in after["model-line.yaml"]
+    assert digests(copy)["model/line@v2"] == digests_of_v2(copy)
+    with pytest.raises(Unfinished, match="withdrawn") as again:
+        script()
+    assert again.value.exit_code == GATE
+    assert "Hint: leptonctl readmit dev/line@v2" in str(again.value)
+    assert again.value.work.done["trained"] == 0
+    assert texts(copy) == after
+    served = project.status().environment("dev").models[0]
+    assert (served.version, [one.version for one in served.withdrawn]) == ("v1", ["v2"])
+    assert rollback_version("v2", "line", project=project).done == {}, "it was left already"
+    project.readmit("dev/line@v2", reason="it was good")
+    assert publish_version("v2", "line", project=project).done["bound"] == 1
+
+
+def digests_of_v2(root: Path) -> str:
+    """What a person would have written, as the recipe of another version."""
+    projects.edit(root / "model-line.yaml", "versions:\n", "versions:\n  other: {params: {C: 0.5}}\n")
+    digest = digests(root)["model/line@other"]
+    projects.edit(root / "model-line.yaml", "  other: {params: {C: 0.5}}\n", "")
+    return digest
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda p: create_version("v9", "lime", project=p), "unknown-model"),
+        (lambda p: create_version("v 9", "line", project=p), "bad-name"),
+        (lambda p: create_version("v9", "line", project=p, params={"D": 1}), "unknown-parameter"),
+        (lambda p: create_version("v9", "line", project=p, params={"C": object()}), "usage"),
+        (lambda p: create_version("v9", "line", project=p, colour="red"), "unknown-key"),
+        (lambda p: create_version("v9", "line", project=p, algorithm=None), "missing-algorithm"),
+        (lambda p: update_version("v9", "line", "x", project=p), "unknown-version"),
+        (lambda p: update_version("v2", "line", project=p, algorithm="knnn"), "unknown-algorithm"),
+        (lambda p: publish_version("v9", "line", project=p), "unknown-version"),
+        (lambda p: publish_version("v1", "lime", project=p), "unknown-model"),
+        (lambda p: publish_version("v1", "line", "prod", project=p), "unknown-environment"),
+        (lambda p: rollback_version("v2", "line", project=p), "not-bound"),
+    ],
+)
+def test_what_cannot_be_declared_leaves_the_files_alone(call, expected: str, copy: Path) -> None:
+    before = texts(copy)
+    with pytest.raises(Failure) as refused:
+        call(copy)
+    assert refused.value.diagnostics[0].id == expected, refused.value.diagnostics
+    assert refused.value.diagnostics[0].hint
+    assert texts(copy) == before
+    assert not list(copy.glob("*.yaml.*"))
+
+
+def test_of_several_environments_one_has_to_be_named(copy: Path) -> None:
+    file = copy / "environment-prod.yaml"
+    file.write_text(f"kind: Environment\nname: prod\nplatform: {{type: server, port: {projects.free_port()}}}\nmodels: {{}}\n")
+    with pytest.raises(Failure, match="dev, prod") as refused:
+        publish_version("v1", "line", project=copy)
+    assert refused.value.diagnostics[0].hint == 'pass `environment="NAME"`'
+
+
+def test_an_edit_that_would_change_more_is_refused(copy: Path) -> None:
+    projects.edit(copy / "model-line.yaml", "  v1: {}\n  v2: {params: {C: 0.5}}", "  v1: &same {seed: 3}\n  v2: *same")
+    before = texts(copy)
+    with pytest.raises(Failure) as refused:
+        update_version("v2", "line", "Another seed", project=copy, seed=4)
+    assert refused.value.diagnostics[0].id == "cannot-edit"
+    assert texts(copy) == before
+
+
+def test_threads_that_edit_lose_nothing(copy: Path) -> None:
+    names = [f"w{number}" for number in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        versions = [*pool.map(lambda name: create_version(name, "line", project=copy, seed=int(name[1:])), names)]
+    assert len({version.digest for version in versions}) == 6
+
+
+# --- upload, train, deploy, monitor -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Path:
+    """What a person writes and builds who means the same as the script."""
+    root = tmp_path / "hand"
+    root.mkdir()
+    (root / "points.csv").write_text(projects.points(60), encoding="utf-8")
+    (root / "more.csv").write_text(projects.points(90, seed=3), encoding="utf-8")
+    (root / "leptonctl.yaml").write_text(BY_HAND, encoding="utf-8")
+    assert Project.load(root).build().done["trained"] == 2
+    return root
+
+
+@pytest.fixture
+def folder(by_hand: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working folder: one of the tables, and the store of what was built by hand."""
+    root = tmp_path / "work"
+    root.mkdir()
+    shutil.copy(by_hand / "points.csv", root)
+    shutil.copytree(by_hand / ".leptonctl" / "store", root / ".leptonctl" / "store")
+    monkeypatch.chdir(root)
+    yield root
+    projects.stop_servers(root)
+
+
+def script(port: int, asked: int) -> list[str]:
+    """`asked`: how often it has run, since the server is the same. The digests of both versions."""
+    model = Model(algorithm="LogisticRegression", name="line")
+    data = Data.from_csv("points.csv", target="side")
+    steps = DataPreprocessor().add_transformer("Normalize", input=["x", "y"], output="unit").add_transformer("StandardScaler", input="unit")
+    model.upload_data(data).upload_preprocessor(steps.fit(data))
+    first = model.train(iterations=150)
+    deployment = model.deploy(target="local", name="dev", port=port)
+    projects.ask(f"{deployment.url}/v2/models/line/infer", request(1, 9))
+    seen = model.monitor()
+    assert (seen.healthy, seen.requests, seen.rows, seen.breaches, seen.unreachable) == (True, {"200": asked}, asked, {}, {})
+    assert (seen.metrics, seen.model.version) == (first.metrics, "v1")
+    assert deployment.predict([{"x": 1, "y": 9}]).labels == ["above"]
+    model.upload_data(Data.from_csv("../hand/more.csv", target="side", name="points"))
+    second = model.train(iterations=150)
+    assert model.deploy(name="dev").version == "v2"
+    return [first.digest, second.digest]
+
+
+def test_upload_train_deploy_monitor_update_deploy_and_all_of_it_again(by_hand: Path, folder: Path) -> None:
+    """On the store of what was built by hand even the first run trains nothing: docs/how-to/python.md has one that does."""
+    port = projects.free_port()
+    assert script(port, 1) == list(digests(folder).values()) == list(digests(by_hand).values())
+    written = texts(folder)
+    assert script(port, 2) == list(digests(folder).values())
+    assert texts(folder) == written
+    project = Project.load()
+    trainings = [build.address for build in project.history().builds if "train" in build.ops]
+    assert len(trainings) == 2
+    assert project.status().environment("dev").models[0].version == "v2"
+
+
+def request(x: float, y: float) -> dict:
+    return {"inputs": [{"name": name, "shape": [1], "datatype": "FP32", "data": [value]} for name, value in (("x", x), ("y", y))]}
+
+
+def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
+    """The document alone: nothing is trained."""
+    rows = "".join(f"{n},{'red' if n % 3 else 'blue'},{n * 2.5}\n" for n in range(60))
+    (tmp_path / "prices.csv").write_text(f"size,colour,price\n{rows}", encoding="utf-8")
+    model = Model(name="price", project=tmp_path).upload_data(Data.from_csv(tmp_path / "prices.csv", "price"))
+    from leptonctl.library.model_yaml import declare_version
+    from leptonctl.library.recipe import Training
+    from leptonctl.library.writing import editing
+
+    with editing(tmp_path, "train") as draft:
+        assert declare_version(draft, "price", model._recipe, Training(), None) == "v1"
+    written = (tmp_path / "model-price.yaml").read_text(encoding="utf-8")
+    assert "task: regression\n" in written
+    assert "use: one_hot" in written
+    assert Project.load(tmp_path).plan().summary["train"] == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda f: Data.from_csv(f / "none.csv", "side"), "missing-file"),
+        (lambda f: Data.from_csv(f / "leptonctl.yaml", "side"), "unknown-format"),
+        (lambda f: model(f).upload_data(Data.from_csv(f / "data" / "points.csv", "sid", name="other")), "unknown-column"),
+        (lambda f: model(f).upload_data(Data.from_csv(f / "data" / "points.csv", "x", name="points")), "usage"),
+        (
+            lambda f: DataPreprocessor().add_transformer("PCA", input="z").fit(Data.from_csv(f / "data" / "points.csv", "side")),
+            "unknown-column",
+        ),
+        (lambda f: uploaded(f, DataPreprocessor().add_transformer("Flatten")).train(), "unknown-preprocessor"),
+        (lambda f: model(f).train(learning_rate=0.1), "unknown-parameter"),
+        (lambda f: model(f).train(version="v1", C=3.0), "usage"),
+        (lambda f: Model("mlp", "new", project=f).train(), "usage"),
+        (lambda f: Model("mlp", "../new", project=f).upload_data(Data.from_csv(f / "data" / "points.csv", "side")).train(), "bad-name"),
+        (lambda f: deployed(f, name="../edge"), "bad-name"),
+        (lambda f: model(f).deploy(), "usage"),
+        (lambda f: model(f).monitor(), "not-bound"),
+        (lambda f: deployed(f, target="moon"), "unknown-platform"),
+        (lambda f: model(f).upload_model(f / "none.onnx"), "missing-file"),
+        (lambda f: model(f).upload_model(f / "data" / "points.csv"), "not-available bad-onnx"),
+    ],
+)
+def test_what_the_short_form_refuses_leaves_the_files_alone(call, expected: str, copy: Path) -> None:
+    before = texts(copy)
+    with pytest.raises(Failure) as refused:
+        call(copy)
+    # a release without `import:` knows no imported file
+    assert refused.value.diagnostics[0].id in expected.split(), refused.value.diagnostics
+    assert refused.value.diagnostics[0].hint in str(refused.value)
+    assert texts(copy) == before
+
+
+def model(folder: Path) -> Model:
+    return Model(name="line", project=folder)
+
+
+def uploaded(folder: Path, steps: DataPreprocessor) -> Model:
+    return model(folder).upload_preprocessor(steps)
+
+
+def deployed(folder: Path, target: str = "server", name: str = "edge") -> object:
+    line = model(folder)
+    assert line.train(C=0.5).name == "v2", "a version that is declared already"
+    return line.deploy(target=target, name=name)
+
+
+def test_words_that_people_know(copy: Path) -> None:
+    from leptonctl.library.model_yaml import _params
+    from leptonctl.library.recipe import Training
+
+    catalog = Session.open(copy).catalog
+    both = Training(iterations=7, learning_rate=0.25, params={"seed": 1})
+
+    def params(algorithm: str, training: Training) -> object:
+        return _params(catalog, {"task": "classification", "algorithm": algorithm}, training)["params"]
+
+    assert params("mlp", both) == {"max_iter": 7, "learning_rate_init": 0.25, "seed": 1}
+    assert params("sgd", both) == {"max_iter": 7, "eta0": 0.25, "learning_rate": "constant", "seed": 1}
+    assert params("gradient_boosting", both) == {"n_estimators": 7, "learning_rate": 0.25, "seed": 1}
+    steps = (
+        DataPreprocessor().add_transformer("MinMaxScaler", input="numeric", output="a").add_transformer("pca", input="a", n_components=2)
+    )
+    assert steps.steps == [
+        {"columns": "numeric", "use": "min_max_scaler"},
+        {"columns": "numeric", "use": "pca", "params": {"n_components": 2}},
+    ]
+    with pytest.raises(Failure, match="cannot be joined"):
+        steps.add_transformer("pca", input=["a", "b"])
+
+
+def test_a_file_that_has_changed_is_another_version(tmp_path: Path) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text(projects.points(20), encoding="utf-8")
+    line = Model(name="line", project=tmp_path)
+    for _ in range(2):
+        assert line.upload_data(Data.from_csv(table, "side"))._recipe.dataset == "points@v1"
+    table.write_text(projects.points(21), encoding="utf-8")
+    assert line.upload_data(Data.from_csv(table, "side"))._recipe.dataset == "points@v2"
+    assert (tmp_path / "dataset-points.yaml").read_text().count("sha256:") == 2
+    with pytest.raises(Failure, match="project-exists"):
+        Project.create(tmp_path)
