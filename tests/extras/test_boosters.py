@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from leptonctl.core.frozen import replace
 from leptonctl.learning.fit import fit
 from leptonctl.learning.native import dump_native, load_native
 from leptonctl.learning.steps.export import export
@@ -15,7 +16,7 @@ from leptonctl.spi.learning import ProviderError
 from leptonctl.testing import check_trainer
 from tests.extras import kept
 from tests.extras.sweep import CASES, outcome
-from tests.learning.model_rows import cancer, diabetes, halves, mixed, quiet, recipe, wine
+from tests.learning.model_rows import as_columns, cancer, diabetes, halves, mixed, quiet, recipe, wine
 
 xgboost = pytest.importorskip("xgboost", reason="comes with the extra xgboost")
 lightgbm = pytest.importorskip("lightgbm", reason="comes with the extra lightgbm")
@@ -171,3 +172,69 @@ def test_pytorch_is_left_as_it_was():
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
     assert "torch" in sys.modules
+
+
+def noisy(task):
+    """A table whose target rises with `c0`, but not from row to row."""
+    draw = np.random.RandomState(0)
+    features = draw.randn(400, 3).astype(np.float32)
+    score = features[:, 0] / 2 + draw.randn(400)
+    return as_columns(features), (score > 0).astype(np.int64) if task == "classification" else np.exp(score)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_answers_do_not_fall_where_the_direction_is_up(name, task):
+    columns, target = noisy(task)
+    seen, unseen = halves(columns, target)
+    grid = np.repeat(matrix(unseen)[:20], 50, axis=0)
+    grid[:, 0] = np.tile(np.linspace(-3, 3, 50), 20)
+    falls = {}
+    for directions in ({}, {"c0": "up"}):
+        fitted = fit(replace(recipe(task, name), monotonic=directions), seen.columns, seen.y, quiet)
+        answers = fitted.estimator.predict_proba(grid)[:, 1] if task == "classification" else fitted.estimator.predict(grid)
+        falls[bool(directions)] = float(np.diff(answers.reshape(20, 50), axis=1).min())
+        assert export(fitted, seen, unseen).parity.labels_differ == 0
+    assert falls[False] < -0.01
+    assert falls[True] >= 0
+
+
+def test_directions_are_refused_where_the_library_would_not_keep_to_them():
+    columns, target = noisy("regression")
+    seen, _ = halves(columns, target)
+    for name, objective in (("xgboost", "reg:absoluteerror"), ("lightgbm", "quantile")):
+        with pytest.raises(ProviderError, match="no directions"):
+            fit(replace(recipe("regression", name, params={"objective": objective}), monotonic={"c0": "up"}), seen.columns, seen.y, quiet)
+    seen, _ = halves(*wine())
+    with pytest.raises(ProviderError, match="two classes"):
+        fit(replace(recipe("classification", "xgboost"), monotonic={"c0": "up"}), seen.columns, seen.y, quiet)
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "torch_mlp"])
+def test_weights_count_and_equal_weights_change_nothing(name):
+    columns, target = noisy("classification")
+    seen, _ = halves(columns, target)
+    asked = recipe("classification", name, params={**QUICK[name]})
+    shares = {
+        weight: fit(replace(asked, class_weight={"1": weight}), seen.columns, seen.y, quiet)
+        .estimator.predict_proba(matrix(seen))[:, 1]
+        .mean()
+        for weight in (1.0, 5.0)
+    }
+    plain = fit(asked, seen.columns, seen.y, quiet).estimator.predict_proba(matrix(seen))[:, 1].mean()
+    assert shares[1.0] == pytest.approx(plain, abs=1e-6)
+    assert shares[5.0] > plain + 0.05
+
+
+def test_a_column_of_weights_is_what_the_libraries_take():
+    columns, target = noisy("classification")
+    columns["w"] = (np.random.RandomState(1).rand(400) + 0.1).astype(np.float32)
+    seen, _ = halves(columns, target)
+    rows, weights = matrix(seen)[:, :3], seen.columns["w"].astype(np.float64)
+    plain = {
+        "xgboost": xgboost.XGBClassifier(n_jobs=1, random_state=0),
+        "lightgbm": lightgbm.LGBMClassifier(n_jobs=1, random_state=0, verbosity=-1, deterministic=True, force_row_wise=True),
+    }
+    for name, estimator in plain.items():
+        ours = fit(replace(recipe("classification", name), sample_weight="w"), seen.columns, seen.y, quiet).estimator
+        assert np.array_equal(ours.predict_proba(rows), estimator.fit(rows, seen.y, sample_weight=weights).predict_proba(rows)), name

@@ -1,6 +1,6 @@
 """LightGBM, for classification and regression; handles missing values. Needs the extra `lightgbm`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
@@ -106,6 +106,9 @@ ONLY_WITH: dict[str, tuple[str, tuple[str, ...], object]] = {
 """Parameter -> the other parameter with the values for which LightGBM reads it, and its own default."""
 SEEDED = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
 
+UNBOUND = ("regression_l1", "quantile", "mape")
+"""Objectives that take no directions."""
+
 
 def conflict(params: Params) -> str | None:
     return next(_conflicts(params), None)
@@ -145,7 +148,22 @@ def build(params: Params, seed: int) -> Estimator:
     )
 
 
-def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
+    """The model whose answers do not fall (1) or do not rise (-1) with the columns. Raises ProviderError where they might."""
+    if estimator.settings["objective"] in UNBOUND:
+        raise ProviderError(
+            "An objective takes no directions",
+            detail=f"lightgbm: {estimator.settings['objective']} sets the leaves again when a tree is grown, whatever `monotonic` says.",
+            hint="choose another objective, or remove `monotonic`",
+            id="training-failed",
+        )
+    estimator.settings["monotone_constraints"] = [*directions]
+    return estimator
+
+
+def fit_classifier(
+    estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     import numpy as np
 
     estimator.classes_, numbers = np.unique(target, return_inverse=True)
@@ -155,12 +173,14 @@ def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray",
         settings["objective"] = "binary" if two else "multiclass"
     if not two and settings["objective"] == "binary":
         raise _for_two("objective: binary", count)
+    if not two and "monotone_constraints" in settings:
+        raise _for_two("monotonic", count)
     if not two and settings["scale_pos_weight"] != 1:
         raise _for_two("scale_pos_weight", count)
     if settings["objective"] == "multiclass":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-    return fit_lightgbm(estimator, features, numbers, progress)
+    return fit_lightgbm(estimator, features, numbers, progress, weights)
 
 
 def _for_two(what: str, count: int) -> ProviderError:
@@ -182,6 +202,8 @@ TRAINERS = (
         fit=fit_classifier,
         to_onnx=to_onnx,
         native=NativeForm(file="model.txt", dump=dump, load=load),
+        weighs=True,
+        monotonic=constrain,
         conflict=conflict,
         splits=True,
         takes_missing=True,
@@ -196,6 +218,8 @@ TRAINERS = (
         fit=fit_lightgbm,
         to_onnx=to_onnx,
         native=NativeForm(file="model.txt", dump=dump, load=load),
+        weighs=True,
+        monotonic=constrain,
         conflict=conflict,
         splits=True,
         takes_missing=True,

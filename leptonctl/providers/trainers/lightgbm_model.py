@@ -54,18 +54,23 @@ class LightGBM:
         return answers
 
 
-def fit_lightgbm(model: LightGBM, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> LightGBM:
+def fit_lightgbm(
+    model: LightGBM, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> LightGBM:
     """Fit the model. `target` are class numbers from 0 where `classes_` is set, else values. Raises ProviderError."""
     import numpy as np
 
     lightgbm = silent()
-    places = np.arange(len(target))
-    judge = places
+    places = judge = np.arange(len(target))
+
+    def weight(rows: "np.ndarray") -> "np.ndarray | None":
+        return None if weights is None else weights[rows]
+
     if model.patience is not None:
         places, judge = held_out(target, model.share, model.seed, by_class=model.classes_ is not None)
     with brief_errors(ProviderError):
-        learn = lightgbm.Dataset(features[places], label=target[places], params=model.settings, free_raw_data=False)
-        watch = learn if model.patience is None else learn.create_valid(features[judge], label=target[judge])
+        learn = lightgbm.Dataset(features[places], label=target[places], weight=weight(places), params=model.settings, free_raw_data=False)
+        watch = learn if model.patience is None else learn.create_valid(features[judge], label=target[judge], weight=weight(judge))
         callbacks = [_reporter(progress, model.rounds)]
         if model.patience is not None:
             callbacks.append(lightgbm.early_stopping(model.patience, first_metric_only=True, verbose=False))

@@ -73,7 +73,9 @@ class TorchMLP:
         return torch.cat(parts)
 
 
-def fit_network(network: TorchMLP, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> TorchMLP:
+def fit_network(
+    network: TorchMLP, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> TorchMLP:
     """Fit the network; `target` are labels for a classifier, which the trainer's name for the loss tells, else values.
 
     Raises ValueError when the loss is no number.
@@ -83,24 +85,26 @@ def fit_network(network: TorchMLP, features: "np.ndarray", target: "np.ndarray",
     classify = "loss" not in network.params
     if classify:
         network.classes_, numbers = np.unique(target, return_inverse=True)
-        table = _Rows(features=features, target=numbers.astype(np.int64), outputs=len(network.classes_))
+        table = _Rows(features=features, target=numbers.astype(np.int64), outputs=len(network.classes_), weights=weights)
         network.layers = _learn(network, table, progress)
         return network
-    mean, scale = float(np.mean(target)), float(np.std(target)) or 1.0
-    table = _Rows(features=features, target=((target - mean) / scale).astype(np.float32), outputs=1)
-    *hidden, (weights, bias) = _learn(network, table, progress)
-    wide = [(values.astype(np.float64) * scale + shift).astype(np.float32) for values, shift in ((weights, 0.0), (bias, mean))]
+    mean = float(np.average(target, weights=weights))
+    scale = float(np.sqrt(np.average((target - mean) ** 2, weights=weights))) or 1.0
+    table = _Rows(features=features, target=((target - mean) / scale).astype(np.float32), outputs=1, weights=weights)
+    *hidden, (slopes, bias) = _learn(network, table, progress)
+    wide = [(values.astype(np.float64) * scale + shift).astype(np.float32) for values, shift in ((slopes, 0.0), (bias, mean))]
     network.layers = [*hidden, (wide[0], wide[1])]
     return network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """Features [N,k], target [N] as class numbers or scaled values, and the number of output neurons."""
+    """Features [N,k], target [N] as class numbers or scaled values, the number of output neurons, and the rows' weights [N] or None."""
 
     features: "np.ndarray"
     target: "np.ndarray"
     outputs: int
+    weights: "np.ndarray | None" = None
 
 
 def _learn(network: TorchMLP, table: _Rows, progress: Progress) -> "list[tuple[np.ndarray, np.ndarray]]":
@@ -136,6 +140,7 @@ class _Fit:
         self.params, self.activation = network.params, network.activation
         self.rows = torch.from_numpy(np.ascontiguousarray(table.features, dtype=np.float32))
         self.target = torch.from_numpy(table.target)
+        self.weights = None if table.weights is None else torch.from_numpy((table.weights / table.weights.mean()).astype(np.float32))
         self.places = np.arange(len(table.target))
         self.judge: np.ndarray | None = None
         if self.params["early_stopping"] is not None:
@@ -164,7 +169,8 @@ class _Fit:
             return float(self._loss(self.judge, 0.0))
 
     def _loss(self, rows: "np.ndarray", dropout: float) -> Tensor:
-        return self.loss_of(_forward(self.rows[rows], self.layers, self.activation, dropout), self.target[rows])
+        losses = self.loss_of(_forward(self.rows[rows], self.layers, self.activation, dropout), self.target[rows])
+        return losses.mean() if self.weights is None else (losses * self.weights[rows]).mean()
 
 
 def _start(table: _Rows, hidden: Sequence[int]) -> "list[tuple[Tensor, Tensor]]":
@@ -193,14 +199,13 @@ def _forward(rows: Tensor, layers: "Sequence[tuple[Tensor, Tensor]]", activation
 
 
 def _loss(name: str | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss of scores [N, outputs]; name None: of class numbers."""
+    """The loss [N] of scores [N, outputs]; name None: of class numbers."""
     from torch.nn import functional
 
     if name is None:
-        of_classes: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
-        return of_classes
-    function = {"squared_error": functional.mse_loss, "absolute_error": functional.l1_loss, "huber": functional.huber_loss}[name]
-    return lambda scores, target: function(scores[:, 0], target)
+        return lambda scores, target: functional.cross_entropy(scores, target, reduction="none")
+    losses: dict[str, Any] = {"squared_error": functional.mse_loss, "absolute_error": functional.l1_loss, "huber": functional.huber_loss}
+    return lambda scores, target: losses[name](scores[:, 0], target, reduction="none")
 
 
 def _optimizer(values: Sequence[Tensor], params: Params) -> Any:

@@ -1,5 +1,6 @@
 """XGBoost, for classification and regression; handles missing values. Needs the extra `xgboost`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
@@ -111,6 +112,9 @@ ONLY_WITH = {
 }
 """Parameter -> the other parameter with the one value for which XGBoost reads it, and its own default."""
 
+UNBOUND = ("reg:absoluteerror", "reg:quantileerror")
+"""Objectives that take no directions."""
+
 
 def conflict(params: Params) -> str | None:
     for name, (other, value, default) in ONLY_WITH.items():
@@ -138,7 +142,22 @@ def build(params: Params, seed: int) -> Estimator:
     )
 
 
-def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
+    """The model whose answers do not fall (1) or do not rise (-1) with the columns. Raises ProviderError where they might."""
+    if estimator.settings["objective"] in UNBOUND:
+        raise ProviderError(
+            "An objective takes no directions",
+            detail=f"xgboost: {estimator.settings['objective']} sets the leaves again when a tree is grown, whatever `monotonic` says.",
+            hint="choose another objective, or remove `monotonic`",
+            id="training-failed",
+        )
+    estimator.settings["monotone_constraints"] = f"({','.join(map(str, directions))})"
+    return estimator
+
+
+def fit_classifier(
+    estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
     import numpy as np
 
     estimator.classes_, numbers = np.unique(target, return_inverse=True)
@@ -148,12 +167,14 @@ def fit_classifier(estimator: Any, features: "np.ndarray", target: "np.ndarray",
         settings["objective"] = "binary:logistic" if two else "multi:softprob"
     if not two and settings["objective"] == "binary:logistic":
         raise _for_two("objective: binary:logistic", count)
+    if not two and "monotone_constraints" in settings:
+        raise _for_two("monotonic", count)
     if not two and settings["scale_pos_weight"] != 1:
         raise _for_two("scale_pos_weight", count)
     if settings["objective"] == "multi:softprob":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-    return fit_xgboost(estimator, features, numbers, progress)
+    return fit_xgboost(estimator, features, numbers, progress, weights)
 
 
 def _for_two(what: str, count: int) -> ProviderError:
@@ -175,6 +196,8 @@ TRAINERS = (
         fit=fit_classifier,
         to_onnx=to_onnx,
         native=NativeForm(file="model.json", dump=dump, load=load),
+        weighs=True,
+        monotonic=constrain,
         conflict=conflict,
         splits=True,
         takes_missing=True,
@@ -189,6 +212,8 @@ TRAINERS = (
         fit=fit_xgboost,
         to_onnx=to_onnx,
         native=NativeForm(file="model.json", dump=dump, load=load),
+        weighs=True,
+        monotonic=constrain,
         conflict=conflict,
         splits=True,
         takes_missing=True,

@@ -56,13 +56,16 @@ class XGBoost:
         return answers
 
 
-def fit_xgboost(model: XGBoost, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> XGBoost:
+def fit_xgboost(
+    model: XGBoost, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> XGBoost:
     """Fit the model. `target` are class numbers from 0 where `classes_` is set, else values. Raises ProviderError."""
     import numpy as np
     import xgboost
 
     def rows(places: "np.ndarray") -> Any:
-        return xgboost.DMatrix(features[places], label=target[places], nthread=1)
+        weight = None if weights is None else weights[places]
+        return xgboost.DMatrix(features[places], label=target[places], weight=weight, nthread=1)
 
     everywhere = np.arange(len(target))
     with brief_errors(ProviderError), xgboost.config_context(verbosity=0):
