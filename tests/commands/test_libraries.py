@@ -74,3 +74,9 @@ def test_a_step_that_runs_without_it_says_so_itself(task: str, algorithm: str) -
         providers_of(convert(inputs, TrainInputs))
     assert trainer.library is not None
     assert (caught.value.id, caught.value.hint) == ("missing-library", trainer.library.command)
+
+
+def test_a_plan_from_the_cache_says_the_same(root: Path) -> None:
+    fresh = diagnostics(root, "plan"), diagnostics(root, "validate")
+    assert (root / ".leptonctl" / "cache" / "outlines").exists()
+    assert (diagnostics(root, "plan"), diagnostics(root, "validate")) == fresh
