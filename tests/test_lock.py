@@ -40,6 +40,17 @@ def test_each_line_pins_one_version_and_no_url() -> None:
     assert not [line for line in LINES if "://" in line or line.startswith("-")]
 
 
+EXTRAS = [Requirement(line) for line in (CHECKOUT / "constraints-extras.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
+
+
+def test_the_extras_are_locked_apart_and_in_their_bounds() -> None:
+    pins = {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in EXTRAS}
+    assert not set(pins) & {canonicalize_name(pin.name) for pin in LOCK}, "the test environment stays small"
+    for extra in ("xgboost", "lightgbm", "torch"):
+        for asked in map(Requirement, PROJECT["project"]["optional-dependencies"][extra]):
+            assert asked.specifier.contains(pins[canonicalize_name(asked.name)]), extra
+
+
 def needed(names: list[str]) -> Iterator[str]:
     """The packages that these need in this environment, transitively."""
     todo, seen = [(Requirement(name).name, "") for name in names], set()

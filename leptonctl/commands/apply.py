@@ -7,6 +7,7 @@ from pathlib import Path
 from leptonctl.commands.built_pointers import built_pointers, recipe_of
 from leptonctl.commands.environments import Environments
 from leptonctl.commands.folder import own_folder
+from leptonctl.commands.libraries import refuse_without_library
 from leptonctl.commands.line import Planned, plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.recover import recover
@@ -58,6 +59,7 @@ def apply(session: Session, request: Request, *, consent: Consent, reporter: Rep
         if saved is not None:
             check_saved(saved, plan)
         _refuse(plan, request.expect)
+        refuse_without_library(session, plan)
         if consented != plan.effect_id and not consent(plan):
             return Outcome(plan=plan, exit_code=ERROR)
         consented = plan.effect_id

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from leptonctl.commands.built_pointers import recipe_of
+from leptonctl.commands.libraries import refuse_without_library
 from leptonctl.commands.line import plan_project
 from leptonctl.commands.outcome import Outcome
 from leptonctl.commands.references import new_id, refer, spare
@@ -26,6 +27,7 @@ def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> 
     broken = [problem for problem in planned.plan.diagnostics if problem.id in ("data-contract", "source-changed")]
     if broken:
         raise Failure(broken)
+    refuse_without_library(session, planned.plan)
     run = Run(session=session, planned=planned, reporter=reporter, command="build", owner=owner_of(session))
     run.begin(effects=False)
     reference = new_id()

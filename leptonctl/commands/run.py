@@ -28,6 +28,7 @@ FIELDS: Mapping[str, Path] = {
     "decision-not-possible": ("threshold",),
     "empty-split": ("split",),
     "header-width": ("header",),
+    "missing-library": ("algorithm",),
     "no-threshold": ("threshold",),
     "not-monotonic": ("monotonic",),
     "missing-secret": ("privacy", "key"),

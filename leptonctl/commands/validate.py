@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from leptonctl.commands.folder import local_states
+from leptonctl.commands.libraries import missing_in_project
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, fail, has_errors
 from leptonctl.core.frozen import replace
@@ -30,7 +31,7 @@ def validate(session: Session) -> tuple[Diagnostic, ...]:
         return _independent(session)
     declarations, errors = session.declared
     found = (*session.checked[1], *errors, *unpinned(environments(declarations).values()))
-    return found if has_errors(errors) else (*found, *local_states(session))
+    return found if has_errors(errors) else (*found, *dict.fromkeys(missing_in_project(session)), *local_states(session))
 
 
 def _independent(session: Session) -> tuple[Diagnostic, ...]:

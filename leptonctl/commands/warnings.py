@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from leptonctl.commands.libraries import missing_in_plan
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
@@ -14,6 +15,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     """What is declared without effect, and notices about everything that moves and what it reads; errors with `warnings: error`."""
     # with an error there would be no plan
     found: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
+    found.update(dict.fromkeys(missing_in_plan(session, settled, changes)))
     nodes = tuple(_moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}

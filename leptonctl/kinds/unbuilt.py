@@ -55,7 +55,6 @@ NOT_YET: tuple[NotYet, ...] = (
         hint="use classification or regression",
         values=("clustering", "anomaly"),
     ),
-    NotYet(kind="Model", path="algorithm", detail="networks of PyTorch cannot be trained yet", hint="use `mlp`", values=("torch_mlp",)),
     NotYet(
         kind="Model",
         path="features.*",

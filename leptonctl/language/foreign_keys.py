@@ -9,6 +9,8 @@ _THREADS = (
 )
 _SILENT = "remove it: `leptonctl build` and `apply` show the progress"
 _NOT_TRAINING = "remove it: it does not change the model"
+_CPU = "remove it: a fit runs on the CPU"
+_CATEGORIES = "remove it, and encode categories: `preprocess: [{columns: categorical, use: one_hot}]`, or ordinal"
 _STEPS = "write `preprocess:` steps, as in `preprocess: [{columns: numeric, use: standard_scaler}]`"
 _EVALUATE = "write it under `evaluate:`, as in `evaluate: {metrics: [f1], cross_validation: 5}`"
 _SPLIT = "write `split: {test: 0.25}` in the Dataset"
@@ -58,8 +60,46 @@ PARAMETERS: Mapping[str, str] = {
     "monotonic_cst": "write `monotonic: {FEATURE: up}` in the model or the version",
     "scale_pos_weight": "write `class_weight: {CLASS: 5}` in the model or the version",
     "sparse_output": "remove it: the graph is dense",
+    "num_class": "remove it: the classes are counted in the training rows",
+    "metric": _EVALUATE,
+    "eval_metric": _EVALUATE,
+    "device": _CPU,
+    "device_type": _CPU,
+    "gpu_id": _CPU,
+    "categorical_feature": _CATEGORIES,
+    "categorical_features": _CATEGORIES,
+    "enable_categorical": _CATEGORIES,
+    "linear_tree": "remove it: trees with linear leaves cannot be exported faithfully",
+    "zero_as_missing": "remove it, and name the marker of missing cells under `missing_values:` of the Dataset: such a model has no graph",
 }
 """For `params:` of models and of preprocess steps."""
+
+_ROUNDS, _RATE, _LAYERS = ("epochs", "n_estimators", "max_iter"), ("learning_rate", "learning_rate_init"), ("layers", "hidden_layer_sizes")
+_LEAVES, _LEAF_ROWS, _L2 = (
+    ("num_leaves", "max_leaves", "max_leaf_nodes"),
+    ("min_child_samples", "min_samples_leaf"),
+    ("reg_lambda", "l2_regularization"),
+)
+_FEATURES, _PATIENCE = ("colsample_bytree", "max_features"), ("early_stopping",)
+PARAMETER_NAMES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("num_boost_round", "num_round", "num_rounds", "nrounds", "num_iterations", "iterations", "n_iter"), _ROUNDS),
+    **dict.fromkeys(("epochs", "n_epochs", "max_epochs", "max_iter", "n_estimators"), _ROUNDS),
+    **dict.fromkeys(("eta", "lr", "learning_rate_init", "learning_rate"), _RATE),
+    **dict.fromkeys(("layers", "hidden_layer_sizes", "hidden_units", "hidden_layers"), _LAYERS),
+    **dict.fromkeys(("num_leaves", "max_leaves", "max_leaf_nodes"), _LEAVES),
+    **dict.fromkeys(("min_data_in_leaf", "min_child_samples", "min_samples_leaf"), _LEAF_ROWS),
+    **dict.fromkeys(("lambda", "lambda_l2", "reg_lambda", "l2_regularization"), _L2),
+    **dict.fromkeys(("feature_fraction", "colsample_bytree"), _FEATURES),
+    **dict.fromkeys(("early_stopping_rounds", "early_stopping_round", "n_iter_no_change", "patience"), _PATIENCE),
+    "lambda_l1": ("reg_alpha",),
+    "bagging_fraction": ("subsample",),
+    "bagging_freq": ("subsample_freq",),
+    "min_split_loss": ("gamma", "min_split_gain"),
+    "boosting": ("boosting_type", "booster"),
+    "solver": ("optimizer",),
+    "validation_split": ("validation_fraction",),
+}
+"""Parameter that an algorithm does not have -> what it may be called there; the first that it has is meant."""
 
 KEYS: Mapping[str, str] = {
     "random_state": _SEED,
@@ -147,6 +187,8 @@ def foreign_hint(key: str, known: Mapping[str, object], value: object = None, *,
         share = value if key != "train_size" else round(1 - value, 12)
         return f"write `split: {{test: {share:g}}}`" + ("" if "split" in known else " in the Dataset")
     hint = (PARAMETERS if parameter else KEYS).get(key, "")
+    if parameter and (name := next((name for name in PARAMETER_NAMES.get(key, ()) if name in known), None)):
+        return f"write `{name}:`"
     if key == "penalty" and "l1_ratio" not in known:
         return "remove it: this algorithm has no choice of penalty" + (", `C:` is its strength" if "C" in known else "")
     return hint

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from leptonctl.core.diagnostic import did_you_mean
 
+_XGBOOST, _LIGHTGBM, _NETWORK = ("xgboost",), ("lightgbm",), ("mlp", "torch_mlp")
 _BOOSTING = ("hist_gradient_boosting", "gradient_boosting")
 _FOREST, _TREE, _KNN, _SVM, _LINEAR = ("random_forest",), ("decision_tree",), ("knn",), ("svm",), ("linear", "ridge")
 
@@ -14,7 +15,7 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "boosting": _BOOSTING,
     "catboost": _BOOSTING,
     "decisiontree": _TREE,
-    "deeplearning": ("mlp",),
+    "deeplearning": _NETWORK,
     "elasticnet": ("elastic_net",),
     "elasticnetcv": ("elastic_net",),
     "extratrees": ("extra_trees",),
@@ -29,8 +30,7 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "kneighbours": _KNN,
     "knearestneighbors": _KNN,
     "lassocv": ("lasso",),
-    "lgbm": _BOOSTING,
-    "lightgbm": _BOOSTING,
+    "lgbm": _LIGHTGBM,
     "linearsvc": ("linear_svm",),
     "linearsvr": ("svm",),
     "logit": ("logistic_regression",),
@@ -40,8 +40,8 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "multinomialnb": ("naive_bayes",),
     "bernoullinb": ("naive_bayes",),
     "nearestneighbors": _KNN,
-    "neuralnetwork": ("mlp",),
-    "nn": ("mlp",),
+    "neuralnetwork": _NETWORK,
+    "nn": _NETWORK,
     "nusvc": _SVM,
     "nusvr": _SVM,
     "ols": _LINEAR,
@@ -57,8 +57,9 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "svr": _SVM,
     "supportvectormachine": _SVM,
     "tree": _TREE,
-    "xgb": _BOOSTING,
-    "xgboost": _BOOSTING,
+    "xgb": _XGBOOST,
+    "torch": ("torch_mlp",),
+    "pytorch": ("torch_mlp",),
 }
 """Without upper case, `_`, `-` and the endings `Classifier` and `Regressor`. The first that the task has is meant."""
 

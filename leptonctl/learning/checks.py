@@ -5,7 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from leptonctl.learning.frame import Cell, Frame, Matrix
+from leptonctl.project.catalog import is_installed
 from leptonctl.spi.learning import Estimator, Preprocessor, ProviderError, Trainer
+
+
+def check_library(trainer: Trainer) -> None:
+    """Raises ProviderError (missing-library) unless the library of the trainer is installed here."""
+    if trainer.library is not None and not is_installed(trainer.library.module):
+        raise ProviderError(
+            "The library of an algorithm is not installed",
+            detail=f"{trainer.name} is an algorithm of {trainer.library.title}.",
+            hint=trainer.library.command,
+            id="missing-library",
+        )
 
 
 def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensors: Sequence[Matrix]) -> None:

@@ -16,7 +16,16 @@ import numpy as np
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
-from leptonctl.learning.checks import check_complete, check_encoded, check_kinds, check_neighbors, check_target, explain_empty, holds_nan
+from leptonctl.learning.checks import (
+    check_complete,
+    check_encoded,
+    check_kinds,
+    check_library,
+    check_neighbors,
+    check_target,
+    explain_empty,
+    holds_nan,
+)
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
@@ -162,7 +171,9 @@ def texts_of(caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
 
 
 def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessStep, Preprocessor]]]:
-    """The trainer that the train inputs name, and each of their steps with its provider. Raises ProviderError: unknown-provider."""
+    """The trainer that the train inputs name, and each of their steps with its provider. Raises ProviderError: unknown-provider,
+    missing-library.
+    """
     catalog, key = providers(), (inputs.task, inputs.algorithm)
     unknown = [] if key in catalog.trainers else [inputs.algorithm]
     unknown += [step.use for step in inputs.preprocess if step.use not in catalog.preprocessors]
@@ -173,6 +184,7 @@ def providers_of(inputs: TrainInputs) -> tuple[Trainer, list[tuple[PreprocessSte
             hint="install the package that provides it",
             id="unknown-provider",
         )
+    check_library(catalog.trainers[key])
     return catalog.trainers[key], [(step, catalog.preprocessors[step.use]) for step in inputs.preprocess]
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +28,8 @@ TRAINERS = {
         "hist_gradient_boosting", "svm", "mlp", "knn",
     ),
 }  # fmt: skip
+# trainers whose library comes with an extra: they are declared and planned without it
+EXTRAS = {"classification": ("xgboost", "lightgbm", "torch_mlp"), "regression": ("xgboost", "lightgbm", "torch_mlp")}
 METRICS = {
     "classification": (
         "accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "roc_auc", "confusion_matrix", "roc_curve", "pr_curve",
@@ -74,7 +77,7 @@ def load_catalog(cache_file: Path | None = None) -> Catalog:
     """The bundled providers, then those of installed packages. Bundled names win."""
     third_party = _third_parties(cache_file)
     return Catalog(
-        trainers=Loaded(_by_task("trainers", TRAINERS, third_party)),
+        trainers=Loaded({**_by_task("trainers", TRAINERS, third_party), **_by_task("trainers", EXTRAS, {})}),
         metrics=Loaded(_by_task("metrics", METRICS, third_party)),
         preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party)),
         sources=Loaded(_by_name("sources", SOURCES, third_party)),
@@ -84,6 +87,11 @@ def load_catalog(cache_file: Path | None = None) -> Catalog:
         states=Loaded(_by_target("states", third_party)),
         extended=any(third_party.get(group) for group in ("trainers", "metrics", "preprocess")),
     )
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    return find_spec(module) is not None
 
 
 def _by_task(

@@ -100,6 +100,23 @@ class NativeForm(Frozen):
     load: Callable[[bytes], Estimator]
 
 
+class Library(Frozen):
+    """A package that a provider imports and that comes with an extra: leptonctl works without it.
+
+    module: what is imported. extra: the extra of leptonctl that installs it; "" for a package of its own, then named like the module.
+    title: how it is written in messages.
+    """
+
+    module: str
+    title: str
+    extra: str = ""
+
+    @property
+    def command(self) -> str:
+        """What installs it."""
+        return f"pip install 'leptonctl[{self.extra}]'" if self.extra else f"pip install {self.module}"
+
+
 class Trainer(Frozen):
     """One algorithm for one task.
 
@@ -147,6 +164,7 @@ class Trainer(Frozen):
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
     holds_rows: what a fitted model contains of single training rows ("the training rows"), "" when nothing. `purge` asks for it.
     holds_every_row: True when it contains each of them, so that a fit without one of the rows cannot give the same bytes.
+    library: the package that `fit`, `load` and `predict` import, where it is not scikit-learn; None: nothing but what leptonctl needs.
     takes_sparse: False when a model fitted on a sparse matrix cannot be exported. Only estimators with scikit-learn's tags get one.
     """
 
@@ -175,6 +193,7 @@ class Trainer(Frozen):
     takes_sparse: bool = True
     holds_rows: str = ""
     holds_every_row: bool = False
+    library: Library | None = None
 
 
 class Preprocessor(Frozen):

@@ -30,7 +30,7 @@ from leptonctl.testing.racing import require
 
 FILE = re.compile(r"model\.[a-z0-9]+")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-HEAVY = ("numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars")
+HEAVY = ("numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars", "xgboost", "lightgbm", "torch")
 ROWS = 120
 # names of files that an export or a skops model writes
 RESERVED = ("model.onnx", "model.skops")

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ("car-mileage", "spam-filter", "text", "two-ten-two")
-LICENCES = {"car-mileage": "MIT", "spam-filter": "PDDL 1.0", "text": "CC0 1.0", "two-ten-two": "CC0 1.0"}
+NAMES = ("car-mileage", "spam-filter", "text", "two-ten-two", "two-ten-two-torch")
+LICENCES = {"car-mileage": "MIT", "spam-filter": "PDDL 1.0", "text": "CC0 1.0", "two-ten-two": "CC0 1.0", "two-ten-two-torch": "CC0 1.0"}
 
 
 def table(path: str) -> tuple[list[str], list[list[str]]]:
@@ -62,7 +62,7 @@ def test_every_table_is_pinned_by_its_bytes(name: str) -> None:
 
 def test_ports_are_distinct_and_below_the_ephemeral_range() -> None:
     ports = [d["platform"]["port"] for name in NAMES for d in documents(name) if d["kind"] == "Environment"]
-    assert sorted(ports) == [18080, 18081, 18082, 18083, 18084]
+    assert sorted(ports) == [18080, 18081, 18082, 18083, 18084, 18085]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from leptonctl.kinds.table import KINDS
 from leptonctl.language.load import load
 from leptonctl.language.resolve import resolve
 from leptonctl.language.template import render
-from leptonctl.project.catalog import TRAINERS, load_catalog
+from leptonctl.project.catalog import EXTRAS, TRAINERS, load_catalog
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = CHECKOUT / "tests" / "golden_digests.json"
@@ -33,7 +33,8 @@ def every_algorithm() -> dict[str, str]:
     """A model of every bundled algorithm with its defaults."""
     models = [
         f"kind: Model\nname: {task}-{name.replace('_', '-')}\ndataset: d@a\ntask: {task}\nalgorithm: {name}\nversions: {{v1: {{}}}}\n"
-        for task, names in TRAINERS.items()
+        for table in (TRAINERS, EXTRAS)
+        for task, names in table.items()
         for name in names
     ]
     return {"leptonctl.yaml": "kind: Project\nname: all\nformat: 1\n---\n" + DATA + "---\n".join(models)}
@@ -67,7 +68,7 @@ def test_every_step_of_a_recipe_has_a_key() -> None:
     kept = json.loads(GOLDEN.read_text(encoding="utf-8"))
     for steps in kept["every algorithm"].values():
         assert all(key.startswith("sha256:") for op, key in steps.items() if op in {"digest", "prepare", "train", "export"})
-    assert len(kept["every algorithm"]) == 1 + sum(map(len, TRAINERS.values()))
+    assert len(kept["every algorithm"]) == 1 + sum(map(len, [*TRAINERS.values(), *EXTRAS.values()]))
 
 
 if __name__ == "__main__":

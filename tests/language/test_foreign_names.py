@@ -48,8 +48,8 @@ def test_metrics_of_scikit_learn(word: str, task: str, name: str) -> None:
 def test_a_name_of_another_task_says_which() -> None:
     known = CATALOG.names(CATALOG.metrics, "classification")
     assert name_hint("r2_score", known, METRICS, CATALOG.metrics) == '"r2" is what it is called here, and is for regression'
-    assert name_hint("xgboost", CATALOG.names(CATALOG.trainers, "regression"), ALGORITHMS) == 'write "hist_gradient_boosting"'
-    assert name_hint("lightgbm", CATALOG.names(CATALOG.trainers, "classification"), ALGORITHMS) == 'write "hist_gradient_boosting"'
+    assert name_hint("CatBoostRegressor", CATALOG.names(CATALOG.trainers, "regression"), ALGORITHMS) == 'write "hist_gradient_boosting"'
+    assert name_hint("LGBM", CATALOG.names(CATALOG.trainers, "classification"), ALGORITHMS) == 'write "lightgbm"'
     assert name_hint("acuracy", known, METRICS) == 'did you mean "accuracy"?'
 
 

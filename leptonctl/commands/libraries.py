@@ -1,0 +1,60 @@
+"""The libraries of algorithms that come with an extra: what a project needs of them, and whether they are installed. Imports none."""
+
+from collections.abc import Iterable, Iterator
+
+from leptonctl.commands.session import Session
+from leptonctl.core.change import Change, Plan
+from leptonctl.core.diagnostic import Diagnostic, Failure
+from leptonctl.core.plan import Settled
+from leptonctl.core.values import Node
+from leptonctl.kinds.notices import hardened
+from leptonctl.project.catalog import is_installed
+from leptonctl.spi.catalog import Catalog
+from leptonctl.spi.learning import Library
+
+ID = "missing-library"
+HERE = "local"
+"""The executor whose steps run on this machine."""
+
+
+def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change]) -> Iterator[Diagnostic]:
+    """A warning for each algorithm that steps of the plan run, and whose library is not installed here: they may run elsewhere."""
+    for change in changes:
+        node = settled.by_address.get(change.address)
+        # what evaluates, compares or binds reads the graph
+        steps = (step.step for step in change.steps if not step.cached)
+        names = {step.kin for step in steps if "algorithm" in step.inputs or "train" in step.inputs}
+        if node is not None:
+            yield from _missing(session.catalog, names, node)
+
+
+def missing_in_project(session: Session) -> Iterator[Diagnostic]:
+    """The same warnings for all that is declared, whether or not it is built already."""
+    for node in session.declarations.built.values():
+        yield from _missing(session.catalog, {step.kin for step in node.steps if step.op == "train"}, node)
+
+
+def refuse_without_library(session: Session, plan: Plan) -> None:
+    """Failure before any work, when steps of the plan would run here without a library that they need."""
+    missing = [problem for problem in plan.diagnostics if problem.id == ID]
+    if missing and session.settings.executor == HERE:
+        raise Failure(map(hardened, missing))
+
+
+def _missing(catalog: Catalog, algorithms: Iterable[str], node: Node) -> Iterator[Diagnostic]:
+    for name in sorted(algorithms):
+        library = _library(catalog, name)
+        if library is not None and not is_installed(library.module):
+            yield Diagnostic(
+                id=ID,
+                severity="warning",
+                summary="The library of an algorithm is not installed",
+                detail=f"{name} is an algorithm of {library.title}, which is not installed here",
+                span=node.origins.get(("algorithm",), node.span),
+                hint=library.command,
+            )
+
+
+def _library(catalog: Catalog, name: str) -> Library | None:
+    """The library of an algorithm: the same for each of its tasks."""
+    return next((catalog.trainers[key].library for key in catalog.trainers if key[1] == name), None)

@@ -1,0 +1,228 @@
+"""LightGBM, for classification and regression; handles missing values. Needs the extra `lightgbm`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
+from leptonctl.providers.trainers.lightgbm_model import LIGHTGBM, LightGBM, dump, fit_lightgbm, load, to_onnx
+from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, ProviderError, Schema, Trainer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def _share(default: float, description: str) -> Schema:
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": default, "description": description}
+
+
+def _size(default: float, description: str) -> Schema:
+    return {"type": "number", "minimum": 0, "default": default, "description": description}
+
+
+BOOSTING: dict[str, Schema] = {
+    "boosting_type": {
+        "enum": ["gbdt", "dart", "rf"],
+        "default": "gbdt",
+        "description": "Plain boosting, boosting that leaves out random trees in each round, or a random forest.",
+    },
+    "n_estimators": {"type": "integer", "minimum": 1, "default": 100, "description": "Number of boosting rounds."},
+    "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.1, "description": "Weight of each tree."},
+    "num_leaves": {"type": "integer", "minimum": 2, "default": 31, "description": "Maximum number of leaves of a tree."},
+    "max_depth": {"type": "integer", "minimum": -1, "default": -1, "description": "Maximum depth of a tree; -1 sets no limit."},
+    "min_child_samples": {"type": "integer", "minimum": 0, "default": 20, "description": "Minimum number of rows in a leaf."},
+    "min_child_weight": _size(0.001, "Smallest sum of second derivatives in a leaf."),
+    "min_split_gain": _size(0.0, "Smallest gain of a split."),
+    "data_sample_strategy": {
+        "enum": ["bagging", "goss"],
+        "default": "bagging",
+        "description": "Whether a round draws rows evenly, or keeps those with large gradients.",
+    },
+    "subsample": _share(1.0, "Share of the rows, drawn at random, that a round learns from; with subsample_freq."),
+    "subsample_freq": {"type": "integer", "minimum": 0, "default": 0, "description": "Rows are drawn every so many rounds; 0: never."},
+    "colsample_bytree": _share(1.0, "Share of the features that each tree considers."),
+    "colsample_bynode": _share(1.0, "Share of those that each split considers."),
+    "reg_alpha": _size(0.0, "Strength of the L1 penalty on the leaf values."),
+    "reg_lambda": _size(0.0, "Strength of the L2 penalty on the leaf values."),
+    "max_bin": {"type": "integer", "minimum": 2, "default": 255, "description": "Maximum number of bins of a feature."},
+    "extra_trees": {"type": "boolean", "default": False, "description": "Whether to try one random threshold of each feature only."},
+    "drop_rate": {
+        "type": "number", "minimum": 0, "maximum": 1, "default": 0.1, "description": "Share of the trees that a round of dart leaves out.",
+    },
+    "skip_drop": {
+        "type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "Probability that a round of dart leaves out none.",
+    },
+    "early_stopping": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Stop after this many rounds without a better loss on held-out rows, and keep the best; null: never.",
+    },
+    "validation_fraction": VALIDATION_FRACTION,
+}  # fmt: skip
+CLASSIFIER: dict[str, Schema] = {
+    "objective": {
+        "enum": ["auto", "binary", "multiclass"],
+        "default": "auto",
+        "description": "The loss to minimise; auto is binary for two classes and multiclass for more.",
+    },
+    **BOOSTING,
+    "scale_pos_weight": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Weight of the rows of the second of two classes; not for more classes.",
+    },
+}
+REGRESSOR: dict[str, Schema] = {
+    "objective": {
+        "enum": [
+            "regression", "regression_l1", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie", "cross_entropy",
+            "cross_entropy_lambda",
+        ],
+        "default": "regression",
+        "description": "The loss to minimise.",
+    },
+    "alpha": {
+        "type": "number", "exclusiveMinimum": 0, "default": 0.9, "description": "The quantile of quantile; where huber becomes linear.",
+    },
+    "fair_c": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Scale of fair."},
+    "tweedie_variance_power": {
+        "type": "number", "minimum": 1, "exclusiveMaximum": 2, "default": 1.5, "description": "Power of the variance of tweedie.",
+    },
+    "reg_sqrt": {
+        "type": "boolean", "default": False, "description": "Whether regression fits the square root of the target; for large values.",
+    },
+    **BOOSTING,
+}  # fmt: skip
+NOT_SETTINGS = ("n_estimators", "early_stopping", "validation_fraction")
+ONLY_WITH: dict[str, tuple[str, tuple[str, ...], object]] = {
+    "drop_rate": ("boosting_type", ("dart",), 0.1),
+    "skip_drop": ("boosting_type", ("dart",), 0.5),
+    "alpha": ("objective", ("huber", "quantile"), 0.9),
+    "fair_c": ("objective", ("fair",), 1.0),
+    "tweedie_variance_power": ("objective", ("tweedie",), 1.5),
+    "reg_sqrt": ("objective", ("regression",), False),
+}
+"""Parameter -> the other parameter with the values for which LightGBM reads it, and its own default."""
+SEEDED = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+
+UNBOUND = ("regression_l1", "quantile", "mape")
+"""Objectives that take no directions."""
+
+
+def conflict(params: Params) -> str | None:
+    return next(_conflicts(params), None)
+
+
+def _conflicts(params: Params) -> Iterator[str]:
+    for name, (other, values, default) in ONLY_WITH.items():
+        if params.get(name, default) != default and params[other] not in values:
+            yield f"{name} has no effect without `{other}: {' or '.join(values)}`"
+    if params["boosting_type"] == "dart" and params["early_stopping"] is not None:
+        yield "early_stopping keeps the best rounds, but with dart later rounds change the trees of earlier ones"
+    if params.get("objective") == "quantile" and params["alpha"] >= 1:
+        yield "alpha of the objective quantile is a quantile, between 0 and 1"
+    drawn = params["subsample"] < 1 and params["subsample_freq"] > 0
+    if params["boosting_type"] == "rf" and not drawn and params["colsample_bytree"] == 1:
+        yield "the trees of rf would all be equal: write `subsample: 0.6` and `subsample_freq: 1`, or a `colsample_bytree` below 1"
+    if params["subsample"] < 1 and not drawn and params["data_sample_strategy"] == "bagging":
+        yield "subsample has no effect without `subsample_freq: 1`"
+    if params["data_sample_strategy"] == "goss" and params["boosting_type"] == "rf":
+        yield "rf draws its rows evenly, not by goss"
+    if params["data_sample_strategy"] == "goss" and params["subsample_freq"]:
+        yield "goss draws rows itself: remove subsample and subsample_freq"
+
+
+def build(params: Params, seed: int) -> Estimator:
+    """The model. The objective `auto` stays open until the classes are known."""
+    settings = {name: value for name, value in params.items() if name not in NOT_SETTINGS}
+    for name, (other, values, _) in ONLY_WITH.items():
+        if params.get(other) not in values:
+            settings.pop(name, None)
+    return LightGBM(
+        settings={**settings, **SEEDED, "seed": seed},
+        rounds=params["n_estimators"],
+        patience=params["early_stopping"],
+        share=params["validation_fraction"],
+        seed=seed,
+    )
+
+
+def constrain(estimator: Any, directions: Sequence[int]) -> Estimator:
+    """The model whose answers do not fall (1) or do not rise (-1) with the columns. Raises ProviderError where they might."""
+    if estimator.settings["objective"] in UNBOUND:
+        raise ProviderError(
+            "An objective takes no directions",
+            detail=f"lightgbm: {estimator.settings['objective']} sets the leaves again when a tree is grown, whatever `monotonic` says.",
+            hint="choose another objective, or remove `monotonic`",
+            id="training-failed",
+        )
+    estimator.settings["monotone_constraints"] = [*directions]
+    return estimator
+
+
+def fit_classifier(
+    estimator: Any, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
+) -> Estimator:
+    import numpy as np
+
+    estimator.classes_, numbers = np.unique(target, return_inverse=True)
+    count, settings = len(estimator.classes_), estimator.settings
+    two = count == 2  # noqa: PLR2004
+    if settings["objective"] == "auto":
+        settings["objective"] = "binary" if two else "multiclass"
+    if not two and settings["objective"] == "binary":
+        raise _for_two("objective: binary", count)
+    if not two and "monotone_constraints" in settings:
+        raise _for_two("monotonic", count)
+    if not two and settings["scale_pos_weight"] != 1:
+        raise _for_two("scale_pos_weight", count)
+    if settings["objective"] == "multiclass":
+        settings["num_class"] = count
+        settings.pop("scale_pos_weight")
+    return fit_lightgbm(estimator, features, numbers, progress, weights)
+
+
+def _for_two(what: str, count: int) -> ProviderError:
+    return ProviderError(
+        "A parameter is for two classes only",
+        detail=f"lightgbm: {what} is for two classes, but the training rows have {count}.",
+        hint="remove the parameter",
+        id="training-failed",
+    )
+
+
+TRAINERS = (
+    Trainer(
+        name="lightgbm",
+        task="classification",
+        description="Gradient boosting by LightGBM; handles missing values. Needs the extra `lightgbm`.",
+        params=CLASSIFIER,
+        build=build,
+        fit=fit_classifier,
+        to_onnx=to_onnx,
+        native=NativeForm(file="model.txt", dump=dump, load=load),
+        weighs=True,
+        monotonic=constrain,
+        conflict=conflict,
+        splits=True,
+        takes_missing=True,
+        library=LIGHTGBM,
+    ),
+    Trainer(
+        name="lightgbm",
+        task="regression",
+        description="Gradient boosting by LightGBM; handles missing values. Needs the extra `lightgbm`.",
+        params=REGRESSOR,
+        build=build,
+        fit=fit_lightgbm,
+        to_onnx=to_onnx,
+        native=NativeForm(file="model.txt", dump=dump, load=load),
+        weighs=True,
+        monotonic=constrain,
+        conflict=conflict,
+        splits=True,
+        takes_missing=True,
+        library=LIGHTGBM,
+    ),
+)

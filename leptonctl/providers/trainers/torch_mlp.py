@@ -1,0 +1,87 @@
+"""A fully connected network trained by PyTorch, for classification and regression. Needs the extra `torch`."""
+
+from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
+from leptonctl.providers.trainers.torch_graph import to_onnx
+from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, fit_network, load
+from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
+
+PARAMS: dict[str, Schema] = {
+    "layers": {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1},
+        "default": [32],
+        "description": "Number of neurons in each hidden layer; [] for none.",
+    },
+    "activation": {"enum": [*ACTIVATIONS], "default": "relu", "description": "Activation function of the hidden neurons."},
+    "dropout": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "default": 0.0,
+        "description": "Share of the hidden neurons that each training step leaves out at random.",
+    },
+    "epochs": {"type": "integer", "minimum": 1, "default": 100, "description": "Passes over the training rows, at most."},
+    "batch_size": {"type": "integer", "minimum": 1, "default": 32, "description": "Number of rows of a training step, at most."},
+    "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 0.001, "description": "Size of a training step."},
+    "optimizer": {"enum": ["adam", "adamw", "sgd"], "default": "adam", "description": "Algorithm that optimises the weights."},
+    "momentum": {
+        "type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.9, "description": "Momentum of the optimizer sgd.",
+    },
+    "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "Strength of the L2 penalty on weights and biases."},
+    "early_stopping": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Stop after this many epochs without a better loss on held-out rows, and keep the best; null: never.",
+    },
+    "validation_fraction": VALIDATION_FRACTION,
+}  # fmt: skip
+LOSS: Schema = {
+    "enum": ["squared_error", "absolute_error", "huber"],
+    "default": "squared_error",
+    "description": "The loss to minimise, of the target in standard deviations.",
+}
+
+
+def conflict(params: Params) -> str | None:
+    if params["optimizer"] != "sgd" and params["momentum"] != PARAMS["momentum"]["default"]:
+        return "momentum has no effect without `optimizer: sgd`"
+    if params["dropout"] and not params["layers"]:
+        return "dropout has no effect without hidden layers"
+    return None
+
+
+def build(params: Params, seed: int) -> Estimator:
+    return TorchMLP(params, seed)
+
+
+TRAINERS = (
+    Trainer(
+        name="torch_mlp",
+        task="classification",
+        description="A network of fully connected layers, trained by PyTorch. Needs the extra `torch`.",
+        params=PARAMS,
+        build=build,
+        fit=fit_network,
+        to_onnx=to_onnx,
+        native=NativeForm(file="model.network", dump=dump, load=load),
+        weighs=True,
+        conflict=conflict,
+        tolerance=5e-4,
+        library=TORCH,
+    ),
+    Trainer(
+        name="torch_mlp",
+        task="regression",
+        description="A network of fully connected layers, trained by PyTorch. Needs the extra `torch`.",
+        params={"loss": LOSS, **PARAMS},
+        build=build,
+        fit=fit_network,
+        to_onnx=to_onnx,
+        native=NativeForm(file="model.network", dump=dump, load=load),
+        weighs=True,
+        conflict=conflict,
+        tolerance=5e-4,
+        library=TORCH,
+    ),
+)
