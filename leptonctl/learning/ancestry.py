@@ -45,6 +45,12 @@ def fair_to(name: str, learned: Iterable[Result], evaluation: Side, artifacts: A
     return fair_rows(evaluation, {name: sides(learned, artifacts)}, rows)
 
 
+def fair_test_rows(train: Result | None, prepare: Result, rows: int, artifacts: Artifacts) -> Fair | None:
+    """Which test rows the versions before have not learned; None for a version that begins anew."""
+    before = [*ancestors(train)]
+    return fair_to("an earlier version", before, read_side(prepare, "test", artifacts), artifacts, rows) if before else None
+
+
 def _side(result: Result, artifacts: Artifacts) -> Side:
     try:
         return read_side(result, "train", artifacts)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leptonctl.core.result import Result
     from leptonctl.core.values import Json
     from leptonctl.learning.inputs import EvaluateInputs
+    from leptonctl.learning.tables.prepared import Rows
     from leptonctl.spi.learning import Prediction, Scoring
     from leptonctl.spi.running import Artifacts
 
@@ -22,26 +23,43 @@ MOST_POINTS = 201
 
 
 def details(
-    artifacts: Artifacts, prepare: Result, export: Result, scoring: Mapping[str, Json], recorded: Collection[str] = ()
+    artifacts: Artifacts,
+    prepare: Result,
+    export: Result,
+    scoring: Mapping[str, Json],
+    recorded: Collection[str] = (),
+    train: Result | None = None,
 ) -> dict[str, Json]:
     """Of a classification: `confusion_matrix` and `roc_curve` if they are not `recorded`, and `calibration`; else `residuals`.
 
-    As the metrics of these names, but in numpy alone, since scikit-learn takes a second to load.
-    Empty when the artifacts are gone or do not fit, and without what is not defined on these rows.
+    As the metrics of these names, but in numpy alone, since scikit-learn takes a second to load. `train`: the training, by which rows
+    that versions before have learned do not count. Empty when the artifacts are gone or do not fit, and without what is not defined on
+    these rows.
     """
     from leptonctl.learning.inputs import EvaluateInputs, read_inputs
 
     try:
-        return _details(artifacts, prepare, export, read_inputs("evaluate", scoring, EvaluateInputs), recorded)
+        rows = _rows(artifacts, prepare, train, str(scoring.get("task")))
+        return _details(artifacts, rows, export, read_inputs("evaluate", scoring, EvaluateInputs), recorded)
     except (ProviderError, KeyError, ValueError):
         return {}
 
 
-def _details(artifacts: Artifacts, prepare: Result, export: Result, request: EvaluateInputs, recorded: Collection[str]) -> dict[str, Json]:
-    from leptonctl.learning.needs import read_package, read_prepared
+def _rows(artifacts: Artifacts, prepare: Result, train: Result | None, task: str) -> Rows:
+    """The rows that an evaluation counts."""
+    from leptonctl.learning.ancestry import fair_test_rows
+    from leptonctl.learning.needs import read_prepared
+    from leptonctl.learning.tables.prepared import Rows, take_rows
+
+    rows = read_prepared(prepare, "test", task, artifacts)
+    fair = fair_test_rows(train, prepare, len(rows.y), artifacts)
+    return rows if fair is None else Rows(columns=take_rows(rows.columns, fair.keep), y=rows.y[fair.keep])
+
+
+def _details(artifacts: Artifacts, rows: Rows, export: Result, request: EvaluateInputs, recorded: Collection[str]) -> dict[str, Json]:
+    from leptonctl.learning.needs import read_package
     from leptonctl.learning.scoring import predict_onnx, resolve_scoring
 
-    rows = read_prepared(prepare, "test", request.task, artifacts)
     package = read_package(export, artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
     if request.task != "classification":

@@ -145,6 +145,8 @@ def test_what_it_goes_on_from_is_shown_and_compared(root: Path) -> None:
     written = {one["path"]: (one["value"], one["line"]) for one in shown["parameters"]}
     assert written["warm_start.version"] == ("v2", 11)
     assert written["warm_start.refit"][0] is True
+    counted = sum(one["rows"] for one in shown["evaluation"]["calibration"]["bins"])
+    assert counted == shown["data"]["evaluated"] == result(root, "v3", "evaluate")["rows"]
     fields = {one["path"]: one["b"] for one in json.loads(projects.run("diff", "line@v1", "line@v2", "--json", cwd=root).stdout)["fields"]}
     assert fields["warm_start.version"] == "v1"
 

@@ -1,10 +1,10 @@
 """The step `evaluate`: the metrics of a package on the evaluation rows of its dataset. Records nothing."""
 
 from leptonctl.core.values import Json
-from leptonctl.learning.ancestry import ancestors, fair_to
+from leptonctl.learning.ancestry import fair_test_rows
 from leptonctl.learning.inputs import EvaluateInputs, read_inputs
 from leptonctl.learning.misleading import misleading
-from leptonctl.learning.needs import read_package, read_prepared, read_side
+from leptonctl.learning.needs import read_package, read_prepared
 from leptonctl.learning.outputs import EvaluateOutputs, Notice
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Rows, take_rows
@@ -46,10 +46,9 @@ def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str],
 
     Raises ProviderError (no-evaluation-rows) when none is left.
     """
-    before = [*ancestors(needs.get("train"))]
-    if not before:
+    fair = fair_test_rows(needs.get("train"), needs["prepare"], len(rows.y), bench.artifacts)
+    if fair is None:
         return rows, [], []
-    fair = fair_to("an earlier version", before, read_side(needs["prepare"], "test", bench.artifacts), bench.artifacts, len(rows.y))
     untold = [Notice(check="untold_ancestors", detail="; ".join(fair.reasons))] if fair.reasons else []
     count = int((~fair.keep).sum())
     if not count:

@@ -1,0 +1,96 @@
+"""Does a rebuild give the recorded bytes, for every algorithm and for every one that goes on from another version?
+
+    python -m tests.rebuilds [NAME …]
+
+Builds a small project with a version of each installed trainer, and a second one with `warm_start` where the trainer can go on; then
+`verify --rebuild` of each, in a fresh process; then one cell of the data is changed, and each has to fail and to name its line. Prints a
+line for each version, and ends with 1 when one is not as it should be. Takes some minutes: it is no part of the suite.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from leptonctl.project.catalog import load_catalog
+from tests import projects
+
+CHANGED = 17
+QUICK = {"n_estimators": 8, "max_iter": 60}
+
+
+def versions(names: list[str]) -> Iterator[tuple[str, str, str, bool]]:
+    """Model, task, algorithm, and whether it can go on."""
+    for (task, name), trainer in sorted(load_catalog().trainers.items()):
+        if not names or name in names:
+            yield f"{task}-{name.replace('_', '-')}", task, name, trainer.resume is not None
+
+
+def write(root: Path, names: list[str]) -> list[str]:
+    """The project; returns its versions."""
+    (root / "data").mkdir(parents=True)
+    for name, seed, rows in (("old", 1, 160), ("new", 2, 80)):
+        header, *lines = projects.points(rows, seed).splitlines()
+        cells = [f"{line},{float(line.split(',')[0]) * 2 - float(line.split(',')[1]):.3f}" for line in lines]
+        (root / "data" / f"{name}.csv").write_text("\n".join([f"{header},height", *cells]) + "\n", encoding="utf-8")
+    text = ["kind: Project\nname: rebuilds\nformat: 1\nexecutor: {parallelism: 2}\n"]
+    for task, target, left in (("classification", "side", "height"), ("regression", "height", "side")):
+        text.append(
+            f"kind: Dataset\nname: {task}\ntarget: {target}\ncolumns: {{{left}: {{ignore: true}}}}\n"
+            "versions: {old: {source: data/old.csv}, new: {source: data/new.csv}}\n"
+        )
+    found: list[str] = []
+    for model, task, name, resumes in versions(names):
+        known = load_catalog().trainers[task, name].params
+        params = json.dumps({key: value for key, value in QUICK.items() if key in known})
+        more = f", v2: {{warm_start: v1, dataset: {task}@new}}" if resumes else ""
+        text.append(
+            f"kind: Model\nname: {model}\ntask: {task}\ndataset: {task}@old\nalgorithm: {name}\nparams: {params}\n"
+            f"preprocess: [{{columns: numeric, use: standard_scaler}}]\nversions: {{v1: {{}}{more}}}\n"
+        )
+        found += [f"{model}@v1", *([f"{model}@v2"] if resumes else [])]
+    (root / "leptonctl.yaml").write_text("---\n".join(text), encoding="utf-8")
+    return found
+
+
+def verdict(root: Path, version: str) -> tuple[int, str, list[str]]:
+    """Exit code, verdict of the rebuild, and what failed."""
+    done = projects.run("verify", version, "--rebuild", "--json", cwd=root, timeout=600)
+    told = json.loads(done.stdout)
+    if "rebuild" not in told:
+        return done.returncode, told["diagnostics"][0]["detail"], []
+    return done.returncode, told["rebuild"]["verdict"], [check["detail"] for check in told["checks"] if not check["ok"]]
+
+
+def main(names: list[str]) -> int:
+    """Build, verify, change a cell, verify again."""
+    with tempfile.TemporaryDirectory(prefix="leptonctl-rebuilds-") as folder:
+        root = Path(folder) / "project"
+        known = write(root, names)
+        for command in (("pin",), ("apply", "--yes")):
+            done = projects.run(*command, cwd=root, timeout=1200)
+            if done.returncode:
+                print(done.stdout + done.stderr)
+                return 1
+        wrong = 0
+        for version in known:
+            code, said, failed = verdict(root, version)
+            wrong += (code, said) != (0, "identical")
+            print(f"{version:45} {said}{': ' + '; '.join(failed) if failed else ''}", flush=True)
+        for name in ("old", "new"):
+            file = root / "data" / f"{name}.csv"
+            lines = file.read_text(encoding="utf-8").splitlines()
+            lines[CHANGED - 1] = "0.123" + lines[CHANGED - 1][lines[CHANGED - 1].index(",") :]
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for version in known:
+            code, _, failed = verdict(root, version)
+            named = code == 1 and any(f".csv:{CHANGED}:" in detail for detail in failed)
+            wrong += not named
+            print(f"{version:45} one cell changed: {'fails, ' + '; '.join(failed) if named else f'exit {code}, {failed}'}", flush=True)
+        print(f"{len(known)} versions, {wrong} not as they should be")
+        return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
