@@ -7,23 +7,31 @@ from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.language.foreign_names import PREPROCESSORS, name_hint
+from leptonctl.language.foreign_names import PREPROCESSORS, class_hint, name_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Preprocessor
 
 
 def preprocess_of(
-    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
+    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic], *, exact: bool = False
 ) -> list[tuple[Json, Json]] | None:
-    """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key)."""
+    """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key).
+
+    exact: the algorithm compares its inputs with thresholds, so that a step must not be `loose`.
+    """
     steps: list[tuple[Json, Json]] = []
     count, encoded = len(problems), False
     for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
         at: Path = ("preprocess", index)
         provider = catalog.preprocessors.get(str(item.get("use")))
         if provider is None:
-            hint = name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
+            similar = [name for of, name in catalog.others() if of == "step"]
+            hint = class_hint(str(item.get("use")), similar) or name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
+            if (refusal := catalog.refusal("step", str(item.get("use")))) is not None:
+                summary = "This step cannot be exported faithfully"
+                problems.append(error("cannot-export", summary, refusal[0], span=declared.at(*at, "use"), hint=refusal[1]))
+                continue
             problems.append(
                 error(
                     "unknown-preprocessor",
@@ -34,6 +42,11 @@ def preprocess_of(
                 )
             )
             continue
+        if exact and provider.loose:
+            summary, detail = "This step cannot be exported faithfully", f"{provider.name} is not exact once exported, and a tree shows it"
+            problems.append(
+                error("cannot-export", summary, detail, span=declared.at(*at, "use"), hint="leave it out: trees need no scaling")
+            )
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
         problems += _never_fitting(declared, (*at, "columns"), columns, provider, encoded=encoded)

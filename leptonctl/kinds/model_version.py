@@ -12,7 +12,7 @@ from leptonctl.kinds.model_columns import features_of, preprocess_of
 from leptonctl.kinds.model_decision import decision_of
 from leptonctl.kinds.model_weights import weights_of
 from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, name_hint
+from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, name_hint
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Trainer
@@ -104,7 +104,7 @@ def version_of(
     elif trainer is None:
         problems.append(_unknown_algorithm(declared, str(algorithm), task, catalog))
     metrics, evaluate = _metrics(declared, task, catalog, problems)
-    preprocess = preprocess_of(declared, dataset, catalog, problems)
+    preprocess = preprocess_of(declared, dataset, catalog, problems, exact=trainer is not None and trainer.splits)
     features = features_of(declared, dataset, problems)
     if trainer is None:
         return None, problems
@@ -195,12 +195,17 @@ def _no_algorithm(declared: Declared) -> Diagnostic:
 
 
 def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
-    other_tasks = sorted(known for known, name in catalog.trainers if name == algorithm)
+    if (refusal := catalog.refusal("algorithm", algorithm)) is not None:
+        return error(
+            "cannot-export", "This algorithm cannot be exported faithfully", refusal[0], span=declared.at("algorithm"), hint=refusal[1]
+        )
+    other_tasks = sorted(known for known, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(algorithm)]
     detail = f"no trainer{f' for {task}' if task else ''} has this name"
     if task and other_tasks:
         detail = f"{algorithm} is for {' and '.join(other_tasks)}; the task of this model is {task}"
     known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
-    hint = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
+    similar = [name for of, name in catalog.others() if of == task or (not task and of != "step")]
+    hint = class_hint(algorithm, similar) or name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 
@@ -209,7 +214,7 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
     task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
     if isinstance(task, str):
         return task
-    fitting = sorted(t for t, name in catalog.trainers if name == algorithm)
+    fitting = sorted(t for t, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(str(algorithm))]
     if len(fitting) == 1:
         return fitting[0]
     if algorithm is None:

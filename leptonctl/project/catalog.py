@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from leptonctl.core.diagnostic import fail
+from leptonctl.project.classes import class_names, class_refusal, class_step, class_tasks, class_trainer
 from leptonctl.spi.catalog import Catalog
 
 K = TypeVar("K")
@@ -49,16 +50,23 @@ GROUPS = (*ATTRIBUTES, *BACKENDS)
 
 
 class Loaded(Mapping[K, V], Generic[K, V]):
-    """A mapping whose values are loaded on first access."""
+    """A mapping whose values are loaded on first access. `others` has further ones, which are not iterated over."""
 
-    def __init__(self, loaders: Mapping[K, Callable[[], V]]) -> None:
+    def __init__(self, loaders: Mapping[K, Callable[[], V]], others: Callable[[K], V | None] | None = None) -> None:
         self._loaders = loaders
+        self._others = others
         self._values: dict[K, V] = {}
 
     def __getitem__(self, key: K) -> V:
         if key not in self._values:
-            self._values[key] = self._loaders[key]()
+            self._values[key] = self._loaders[key]() if key in self._loaders else self._other(key)
         return self._values[key]
+
+    def _other(self, key: K) -> V:
+        value = None if self._others is None else self._others(key)
+        if value is None:
+            raise KeyError(key)
+        return value
 
     def __iter__(self) -> Iterator[K]:
         return iter(self._loaders)
@@ -67,22 +75,25 @@ class Loaded(Mapping[K, V], Generic[K, V]):
         return len(self._loaders)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._loaders
+        return key in self._loaders or (self._others is not None and self._others(cast("K", key)) is not None)
 
 
 def load_catalog(cache_file: Path | None = None) -> Catalog:
     """The bundled providers, then those of installed packages. Bundled names win."""
     third_party = _third_parties(cache_file)
     return Catalog(
-        trainers=Loaded(_by_task("trainers", TRAINERS, third_party)),
+        trainers=Loaded(_by_task("trainers", TRAINERS, third_party), class_trainer),
         metrics=Loaded(_by_task("metrics", METRICS, third_party)),
-        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party)),
+        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party), class_step),
         sources=Loaded(_by_name("sources", SOURCES, third_party)),
         platforms=Loaded(_by_target("platforms", third_party)),
         executors=Loaded(_by_target("executors", third_party)),
         stores=Loaded(_by_target("stores", third_party)),
         states=Loaded(_by_target("states", third_party)),
         extended=any(third_party.get(group) for group in ("trainers", "metrics", "preprocess")),
+        tasks_of=class_tasks,
+        others=class_names,
+        refusal=class_refusal,
     )
 
 

@@ -186,6 +186,7 @@ class Preprocessor(Frozen):
     build, params, refuse, export_options, holds_rows: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
+    loose: True when the graph's numbers are close to the transformer's and not equal to them, which a model with thresholds would show.
     drops_empty: params -> whether columns without any value in training are left out, before the fit. None: they are fitted too.
     """
 
@@ -198,6 +199,7 @@ class Preprocessor(Frozen):
     epoch: int = 1
     supervised: bool = False
     one_column: bool = False
+    loose: bool = False
     export_options: Callable[[Estimator], Options] | None = None
     refuse: Callable[[Params], str | None] | None = None
     holds_rows: str = ""

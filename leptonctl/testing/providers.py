@@ -29,7 +29,7 @@ from leptonctl.testing.models import BuiltModel, ModelSpec, build_model, csv_tab
 from leptonctl.testing.racing import require
 
 FILE = re.compile(r"model\.[a-z0-9]+")
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*|[A-Z][A-Za-z0-9]*")
 HEAVY = ("numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars")
 ROWS = 120
 # names of files that an export or a skops model writes
@@ -129,7 +129,7 @@ def check_source(source: Source, files: Sequence[Path], options: SourceOptions |
 
 def check_identity(name: str, description: str, function: Callable[..., object] | None) -> None:
     """Raises AssertionError unless there is a valid name, a description, and a module that is light to import."""
-    require(NAME.fullmatch(name) is not None, f"the name {name!r} is lower-case letters, digits and underscores")
+    require(NAME.fullmatch(name) is not None, f"the name {name!r} is lower-case letters, digits and underscores, or the name of a class")
     require(bool(description.strip()), f"{name} has a description")
     if function is not None:
         check_light(function.__module__)
