@@ -48,13 +48,6 @@ NOT_YET: tuple[NotYet, ...] = (
     ),
     _remove("Model", "explain", "the importance of features cannot be computed yet"),
     _remove("Model", "limits", "the time and memory of a step cannot be limited yet"),
-    NotYet(
-        kind="Model",
-        path="task",
-        detail="the task has no algorithms yet",
-        hint="use classification or regression",
-        values=("clustering", "anomaly"),
-    ),
     NotYet(kind="Model", path="algorithm", detail="networks of PyTorch cannot be trained yet", hint="use `mlp`", values=("torch_mlp",)),
     NotYet(
         kind="Model",

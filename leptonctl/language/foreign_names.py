@@ -117,10 +117,12 @@ _ENDINGS = ("classifier", "regressor", "classification", "regression", "score", 
 
 
 def class_hint(word: str, classes: Iterable[str]) -> str:
-    """The class of scikit-learn that a word which looks like one means: misspelled, or the one of the other task. "" where there is none."""
+    """The class of scikit-learn that a word means: misspelled, in lower case, or of the other task. "" where there is none."""
     known = {*classes}
     if not word[:1].isupper():
-        return ""
+        folded = word.replace("_", "").replace("-", "").lower()
+        plain = {name.removesuffix("Classifier").removesuffix("Regressor").lower(): name for name in sorted(known)}
+        return f'write "{plain[folded]}"' if folded in plain else ""
     for ending, other in (("Classifier", "Regressor"), ("Regressor", "Classifier")):
         if word.endswith(ending) and (found := word.removesuffix(ending) + other) in known:
             return f'write "{found}"'

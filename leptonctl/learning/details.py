@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def _details(artifacts: Artifacts, prepare: Result, export: Result, request: Eva
     rows = read_prepared(prepare, "test", request.task, artifacts)
     package = read_package(export, artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
+    if request.task in UNSUPERVISED:
+        return {}
     if request.task != "classification":
         return _residuals(rows.y, prediction)
     scoring = resolve_scoring(rows.y, prediction.classes, request.positive, request.average)

@@ -33,6 +33,8 @@ METRICS = {
         "accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "roc_auc", "confusion_matrix", "roc_curve", "pr_curve",
     ),
     "regression": ("mae", "mse", "rmse", "r2", "mape"),
+    "clustering": ("silhouette", "davies_bouldin", "calinski_harabasz", "inertia", "adjusted_rand", "homogeneity"),
+    "anomaly": ("outlier_share", "precision", "recall", "f1", "roc_auc"),
 }  # fmt: skip
 PREPROCESSORS = (
     "standard_scaler", "min_max_scaler", "robust_scaler", "imputer", "one_hot", "ordinal", "tfidf", "pca", "polynomial", "select_k_best",

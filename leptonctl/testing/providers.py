@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
 from leptonctl.spi.learning import (
     Metric,
     Params,
@@ -44,7 +45,8 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
     `params` are values for the training, such as fewer trees; the defaults are checked either way. Raises AssertionError.
     """
     check_identity(trainer.name, trainer.description, trainer.build)
-    require(trainer.task in {"classification", "regression"}, f"task {trainer.task} exists")
+    require(trainer.task in OUTPUTS, f"task {trainer.task} exists")
+    require((trainer.distance is not None) == (trainer.task == "clustering"), "a trainer for clustering has `distance`, and no other has")
     require(trainer.epoch >= 1, "epoch counts from 1")
     require(trainer.tolerance is None or trainer.tolerance > 0, "tolerance is a positive number or None")
     check_params(trainer.params)
@@ -97,6 +99,8 @@ def check_metric(metric: Metric) -> None:
     """Check a metric: defined on ordinary answers, independent of the order of rows, better for better answers. Raises AssertionError."""
     check_identity(metric.name, metric.description, metric.score or metric.detail)
     require(metric.score is not None or metric.detail is not None, "a metric has a score, a detail, or both")
+    if metric.task in UNSUPERVISED:
+        return  # what they measure is not how close an answer is to a target
     cases = [(False, 2), (True, 2), (True, 3)] if metric.task == "classification" else [(False, 0)]
     for with_probabilities, classes in cases:
         if with_probabilities or not metric.needs_probabilities:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from sklearn.utils import all_estimators
 
@@ -91,6 +92,27 @@ def test_a_sample_of_the_sweep_agrees_with_scikit_learn(task, name, table, steps
     assert found.result == EXPORTED, found.reason
 
 
+WEIGHED = [(task, name) for task, name in CLASSES if CATALOG.trainers[task, name].weighs]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("task", "name"), WEIGHED, ids=lambda value: value)
+def test_a_class_that_takes_weights_of_rows_is_fitted_with_them(task, name):
+    """With defaults, as a project does it."""
+    provider = CATALOG.trainers[task, name]
+    rows, y = sklearn_rows(task)
+    weights = np.where(np.arange(len(y)) % 3 == 0, 5.0, 0.2)
+    params = {key: schema["default"] for key, schema in provider.params.items()}
+    params |= {"n_estimators": 3} if "n_estimators" in params else {}
+    fitted = provider.build(params, 3).fit(rows, y, sample_weight=weights)
+    assert len((fitted.predict_proba if task == "classification" else fitted.predict)(rows)) == len(y)
+
+
+def sklearn_rows(task):
+    seen, _ = Table(name="wine" if task == "classification" else "diabetes").halves(task)
+    return np.abs(np.column_stack([*seen.columns.values()]))[:90], seen.y[:90]
+
+
 def test_a_graph_that_cannot_run_is_refused_in_one_line():
     case = Case(
         subject="DummyRegressor",
@@ -132,5 +154,5 @@ def test_a_project_of_class_names_is_planned_built_and_asked(tmp_path):
     projects.edit(root / "model-line.yaml", "GaussianNB", "naive_bayes")
     again = projects.run("plan", "--json", cwd=root)
     assert json.loads(again.stdout)["summary"]["train"] == 0
-    answers = projects.run("predict", "line@v1", "data/points.csv", cwd=root)
+    answers = projects.run("predict", "line@v1", "--input", "data/points.csv", cwd=root)
     assert answers.stdout.startswith("label,probability_above,probability_below\n"), answers.stderr

@@ -70,6 +70,11 @@ def outcome(case: Case) -> Outcome:
 
 
 def _difference(native: Any, answers: Any, seen: Rows, tolerance: float) -> tuple[float, bool]:
+    if native.values is not None and native.labels is not None:
+        scale = max(float(np.std(native.values)), 1e-30)
+        close = np.abs(native.values) <= tolerance * scale if native.labels.dtype == object else np.zeros(len(native.values), dtype=bool)
+        far = float((np.abs(native.values - answers.values) / np.maximum(np.abs(native.values), scale)).max())
+        return far, bool(((native.labels != answers.labels) & ~close).any()) or not far <= tolerance
     if native.values is not None:
         scale = np.maximum(np.maximum(np.abs(native.values), np.std(seen.y)), 1e-30)
         far = float((np.abs(native.values - answers.values) / scale).max())

@@ -18,7 +18,8 @@ Write `algorithm:` or `use:` with a name of the first column, or with the name o
 one thing: the plan, the parameters and the digests are the same. The parameters have scikit-learn's names and the defaults of the release that
 this one was written for; an upgrade of scikit-learn moves none of them. A parameter that takes an object, a function or rows is not offered.
 
-*Difference* is the largest between the exported graph and scikit-learn: of a probability, or of a value in units of the target's spread.
+*Difference* is the largest between the exported graph and scikit-learn: of a probability, or of a value, a score or a
+distance in units of its spread; labels are equal.
 *Missing cells*: what happens where they reach it. Every build measures the same again on its own rows, and refuses to go on if an answer differs.
 """
 CALIBRATED = """
@@ -31,14 +32,14 @@ them from a sigmoid that is fitted to the scores on five folds, since the answer
 def page(outcomes: Sequence[Outcome]) -> str:
     """The whole page."""
     lines = [HEAD]
-    for task in BUNDLED:
+    for task in TRAINERS:
         lines += [
             f"## {task.capitalize()}\n",
             "| name | scikit-learn | what it is | difference | missing cells |",
             "| --- | --- | --- | --- | --- |",
         ]
         names = {name: cls for cls, (of, name) in ALIASES.items() if of == task}
-        for name in (*BUNDLED[task], *TRAINERS.get(task, ())):
+        for name in (*BUNDLED.get(task, ()), *TRAINERS[task]):
             trainer = load_catalog().trainers[task, name]
             found = [o for o in outcomes if (o.case.task, o.case.algorithm, o.case.subject) == (task, name, name)]
             lines.append(_row(name, names.get(name, name), trainer.description, found))
@@ -58,10 +59,7 @@ def page(outcomes: Sequence[Outcome]) -> str:
     ]
     lines += [*_parameters()]
     lines += [*_refused("Algorithms that cannot be used", refused.ALGORITHMS), *_refused("Steps that cannot be used", refused.STEPS)]
-    lines += [
-        *_refused("Clusterers that cannot be used", refused.CLUSTERERS),
-        *_refused("Detectors that cannot be used", refused.DETECTORS),
-    ]
+    lines += [*_refused("Clusterers that cannot be used", refused.CLUSTERERS)]
     return "\n".join(lines).rstrip() + "\n"
 
 

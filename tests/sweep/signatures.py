@@ -21,7 +21,7 @@ from tests.sweep.words import describe
 
 LEFT_OUT = frozenset({
     "random_state", "n_jobs", "verbose", "warm_start", "copy", "copy_X", "copy_X_train", "copy_x", "callbacks", "estimator", "estimators", "oob_score", "store_cv_results", "store_covariance", "store_precision", "store_cv_values",
-    "compute_score", "cache_size", "scoring", "n_restarts_optimizer", "sparse_output", "dtype", "encoded_missing_value", "predict_params", "refit", "gcv_mode", "force_alpha", "monotonic_cst", "categorical_features", "interaction_cst", "class_weight_", "X_idx_sorted", "novelty", "precompute", "transform_algorithm", "verbose_interval", "fit_inverse_transform", "probability", "break_ties", "decision_function_shape", "check_inverse", "validate", "importance_getter", "prefit", "target_type", "alpha_init", "lambda_init", "max_fun", "metric_params", "add_indicator", "constant", "input", "decode_error", "strip_accents", "flatten_transform", "voting", "stack_method", "compute_labels", "compute_inverse_components", "categories", "n_targets", "alpha_per_target", "encode",
+    "compute_score", "cache_size", "scoring", "n_restarts_optimizer", "sparse_output", "dtype", "encoded_missing_value", "predict_params", "refit", "gcv_mode", "force_alpha", "monotonic_cst", "categorical_features", "interaction_cst", "class_weight_", "X_idx_sorted", "novelty", "precompute", "transform_algorithm", "verbose_interval", "fit_inverse_transform", "probability", "break_ties", "decision_function_shape", "check_inverse", "validate", "importance_getter", "prefit", "target_type", "alpha_init", "lambda_init", "max_fun", "metric_params", "add_indicator", "constant", "input", "decode_error", "strip_accents", "flatten_transform", "voting", "stack_method", "compute_labels", "compute_inverse_components", "categories", "n_targets", "alpha_per_target", "encode", "seeds", "bin_seeding", "support_fraction_", "assume_centered",
 })  # fmt: skip
 """Not a matter of what is learned, or not of one value."""
 NO_CHOICE = frozenset({"precomputed", "interior-point", "revised simplex"})
@@ -123,7 +123,13 @@ def written() -> str:
     for name, kind in estimators().items():
         arguments = signature(kind.__init__).parameters
         module = next(m for m in _prefixes(kind.__module__) if hasattr(importlib.import_module(m), name))
-        found[name] = {"module": module, "seeded": "random_state" in arguments, "jobs": "n_jobs" in arguments, "params": schemas_of(kind)}
+        found[name] = {
+            "module": module,
+            "seeded": "random_state" in arguments,
+            "jobs": "n_jobs" in arguments,
+            "weighs": "sample_weight" in signature(kind.fit).parameters,
+            "params": schemas_of(kind),
+        }
     return json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 

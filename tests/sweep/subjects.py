@@ -10,8 +10,13 @@ from tests.sweep.tables import Table
 
 SCALER: Step = ("min_max_scaler", "numeric", {})
 IMPUTER: Step = ("imputer", "numeric", {})
-TABLES = {"classification": ("breast_cancer", "wine", "digits"), "regression": ("diabetes",)}
-WITH_GAPS = {"classification": "wine with gaps", "regression": "diabetes with gaps"}
+TABLES = {
+    "classification": ("breast_cancer", "wine", "digits"), "regression": ("diabetes",),
+    "clustering": ("breast_cancer", "wine", "diabetes"), "anomaly": ("breast_cancer", "wine", "diabetes"),
+}  # fmt: skip
+WITH_GAPS = {
+    "classification": "wine with gaps", "regression": "diabetes with gaps", "clustering": "wine with gaps", "anomaly": "wine with gaps",
+}  # fmt: skip
 BEFORE: dict[str, Step] = {"CategoricalNB": ("KBinsDiscretizer", "numeric", {})}
 PARAMS = {
     "GaussianRandomProjection": {"n_components": 5},
@@ -21,6 +26,11 @@ PARAMS = {
     "pca": {"n_components": 3},
     "select_k_best": {"k": 4},
     "QuadraticDiscriminantAnalysis": {"reg_param": 0.1},
+    "KMeans": {"n_clusters": 3},
+    "MiniBatchKMeans": {"n_clusters": 3},
+    "GaussianMixture": {"n_components": 3},
+    "BayesianGaussianMixture": {"n_components": 3},
+    "IsolationForest": {"n_estimators": 50},
 }
 TEXT = {"CountVectorizer": "message", "tfidf": "message", "TargetEncoder": "colour", "one_hot": "colour", "ordinal": "colour"}
 AFTER = (
@@ -31,7 +41,7 @@ AFTER = (
 def cases() -> Iterator[Case]:
     """All of them: trainers, then steps."""
     for task in TABLES:
-        for name in (*BUNDLED[task], *TRAINERS[task]):
+        for name in (*BUNDLED.get(task, ()), *TRAINERS[task]):
             yield from of_trainer(task, name)
     for name in (*PREPROCESSORS, *STEPS):
         yield from of_step(name)

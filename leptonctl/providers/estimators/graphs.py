@@ -87,3 +87,105 @@ def constant_value(estimator: Estimator, conversion: Conversion) -> onnx.ModelPr
     zeros = graph.wide("Mul", graph.add("Slice", graph.x, np.array([0]), np.array([1]), np.array([1])), np.array([0.0]))
     value = graph.wide("Add", zeros, np.asarray(estimator.constant_, dtype=np.float64).reshape(1, 1))
     return graph.model(conversion, [(value, TensorProto.DOUBLE)])
+
+
+def nearest_center(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
+    """The nearest of the centres, and the distance to it. Differences are squared one by one, since products of far rows cancel."""
+    graph = _Graph()
+    centers = np.asarray(estimator.cluster_centers_, dtype=np.float64)
+    rows = graph.add("Unsqueeze", graph.x, np.array([1]))
+    gaps = graph.wide("Sub", rows, centers[np.newaxis])
+    squares = graph.add("ReduceSum", graph.wide("Mul", gaps, gaps), np.array([2]), keepdims=0)
+    return _clusters(graph, conversion, graph.wide("Neg", squares), squares)
+
+
+def mixture(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
+    """The likeliest component, and the Mahalanobis distance to its mean."""
+    from leptonctl.providers.estimators.distances import roots
+
+    graph = _Graph()
+    columns = []
+    for mean, root in zip(np.asarray(estimator.means_, dtype=np.float64), roots(estimator), strict=True):
+        moved = graph.wide("MatMul", graph.wide("Sub", graph.x, mean), root)
+        columns.append(graph.add("ReduceSum", graph.wide("Mul", moved, moved), np.array([1]), keepdims=1))
+    squares = graph.add("Concat", *columns, axis=1)
+    weights = _weights(estimator)
+    scores = graph.wide("Add", graph.wide("Mul", squares, np.array([-0.5])), weights)
+    return _clusters(graph, conversion, scores, squares)
+
+
+def _weights(mixture_model: Estimator) -> np.ndarray:
+    """What each component's score has besides the distance: its weight, its volume, and what a Bayesian mixture expects of both."""
+    point = np.asarray(mixture_model.means_[:1], dtype=np.float64)
+    from leptonctl.providers.estimators.distances import roots
+
+    squares = [(((point - mean) @ root) ** 2).sum() for mean, root in zip(mixture_model.means_, roots(mixture_model), strict=True)]
+    weighted = mixture_model._estimate_weighted_log_prob(point)[0]  # noqa: SLF001
+    return np.asarray(weighted + 0.5 * np.array(squares), dtype=np.float64)
+
+
+def _clusters(graph: _Graph, conversion: Conversion, scores: str, squares: str) -> onnx.ModelProto:
+    chosen = graph.add("ArgMax", scores, axis=1, keepdims=1)
+    distance = graph.add("Sqrt", graph.add("GatherElements", squares, chosen, axis=1))
+    label = graph.add("Reshape", chosen, np.array([-1]))
+    return graph.model(conversion, [(label, TensorProto.INT64), (distance, TensorProto.DOUBLE)])
+
+
+def elliptic_envelope(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
+    """The negative squared Mahalanobis distance to the centre, less the offset."""
+    graph = _Graph()
+    gaps = graph.wide("Sub", graph.x, estimator.location_)
+    weighted = graph.wide("Mul", graph.wide("MatMul", gaps, estimator.precision_), gaps)
+    squares = graph.add("ReduceSum", weighted, np.array([1]), keepdims=1)
+    scores = graph.wide("Sub", graph.wide("Neg", squares), np.array([float(estimator.offset_)]))
+    label = graph.add("Reshape", graph.add("Cast", scores, to=TensorProto.INT64), np.array([-1]))
+    return graph.model(conversion, [(label, TensorProto.INT64), (scores, TensorProto.DOUBLE)])
+
+
+def isolation_forest(estimator: Estimator, conversion: Conversion) -> onnx.ModelProto:
+    """All trees as one node that adds up how deep a row gets, which the converter needs several nodes a tree for."""
+    graph = _Graph()
+    trees = zip(estimator.estimators_, estimator.estimators_features_, estimator._decision_path_lengths, strict=True)  # noqa: SLF001
+    fields: dict[str, list[Any]] = {name: [] for name in (*_NODE, *_LEAF)}
+    for number, (tree, features, depths) in enumerate(trees):
+        _add_tree(fields, number, tree.tree_, features, depths + estimator._average_path_length_per_tree[number] - 1.0)  # noqa: SLF001
+    depth = graph.add(
+        "TreeEnsembleRegressor", "features", domain="ai.onnx.ml", n_targets=1, aggregate_function="SUM", post_transform="NONE", **fields
+    )  # fmt: skip
+    rows = len(estimator.estimators_) * float(_average_path_length(estimator.max_samples_))
+    share = graph.wide("Div", graph.add("Cast", depth, to=TensorProto.DOUBLE), np.array([-rows]))
+    scores = graph.wide("Sub", graph.wide("Neg", graph.wide("Pow", np.array([2.0]), share)), np.array([float(estimator.offset_)]))
+    label = graph.add("Reshape", graph.add("Cast", scores, to=TensorProto.INT64), np.array([-1]))
+    return graph.model(conversion, [(label, TensorProto.INT64), (scores, TensorProto.DOUBLE)])
+
+
+_NODE = (
+    "nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_modes", "nodes_values", "nodes_truenodeids", "nodes_falsenodeids",
+    "nodes_missing_value_tracks_true", "nodes_hitrates",
+)  # fmt: skip
+_LEAF = ("target_treeids", "target_nodeids", "target_ids", "target_weights")
+
+
+def _add_tree(fields: dict[str, list[Any]], number: int, tree: Any, features: np.ndarray, depths: np.ndarray) -> None:
+    """The nodes of one tree. `depths`: how deep a row that ends in a node counts as."""
+    exact = tree.threshold.astype(np.float64)
+    near = exact.astype(np.float32)
+    below = np.where(near.astype(np.float64) > exact, np.nextafter(near, np.float32(-np.inf)), near)
+    for node in range(tree.node_count):
+        left = int(tree.children_left[node])
+        leaf = left < 0
+        values = (
+            number, node, 0 if leaf else int(features[tree.feature[node]]), "LEAF" if leaf else "BRANCH_LEQ",
+            0.0 if leaf else float(below[node]), max(left, 0), max(int(tree.children_right[node]), 0), 0, 1.0,
+        )  # fmt: skip
+        for name, value in zip(_NODE, values, strict=True):
+            fields[name].append(value)
+        if leaf:
+            for name, value in zip(_LEAF, (number, node, 0, float(depths[node])), strict=True):
+                fields[name].append(value)
+
+
+def _average_path_length(rows: int) -> float:
+    from sklearn.ensemble._iforest import _average_path_length as average
+
+    return float(average([rows])[0])

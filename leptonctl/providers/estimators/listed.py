@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from leptonctl.core.frozen import Frozen
+import msgspec
 
-CLASSIFICATION, REGRESSION = "classification", "regression"
+CLASSIFICATION, REGRESSION, CLUSTERING, ANOMALY = "classification", "regression", "clustering", "anomaly"
 SUPPORT_VECTORS = "support vectors, which are training rows"
 ALL_ROWS = "the training rows"
 
 
-class Listed(Frozen):
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """One estimator.
 
     splits, takes_missing, takes_sparse, tolerance, holds_rows, holds_every_row: as in Trainer.
@@ -19,6 +19,7 @@ class Listed(Frozen):
     refused: parameter -> value -> why it cannot be used.
     without: parameters that are left out of those that scikit-learn has.
     members: it is made of several others, which `estimators` names.
+    fixed: arguments that are no choice of the user. distance: the function of `distances` that a clusterer has.
     """
 
     description: str
@@ -33,9 +34,11 @@ class Listed(Frozen):
     refused: Mapping[str, Mapping[str, str]] = {}
     without: tuple[str, ...] = ()
     members: bool = False
+    fixed: Mapping[str, bool] = {}
+    distance: str | None = None
 
 
-class Step(Frozen):
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One transformer; `takes`, `keeps`, `supervised`, `one_column`, `loose`, `holds_rows` as in Preprocessor.
 
     fixed: arguments that are not a choice of the user.
@@ -160,6 +163,28 @@ TRAINERS: Mapping[str, Mapping[str, Listed]] = {
         "TheilSenRegressor": Listed(description="The median of linear regressions on small samples of rows."),
         "TweedieRegressor": Listed(description="Generalised linear model with a chosen power of the variance."),
         "VotingRegressor": Listed(description="The mean of the answers of several models.", members=True, tolerance=1e-4),
+    },
+    CLUSTERING: {
+        "BayesianGaussianMixture": Listed(
+            description="A mixture of normal distributions that uses no more of them than it needs.", graph="mixture",
+            distance="to_component",
+        ),
+        "GaussianMixture": Listed(description="A mixture of normal distributions.", graph="mixture", distance="to_component"),
+        "KMeans": Listed(description="Clusters around means.", graph="nearest_center", distance="to_center"),
+        "MeanShift": Listed(
+            description="Clusters around the places where rows are dense.", graph="nearest_center", distance="to_center", without=("seeds",)
+        ),
+        "MiniBatchKMeans": Listed(description="Clusters around means, computed in batches.", graph="nearest_center", distance="to_center"),
+    },
+    ANOMALY: {
+        "EllipticEnvelope": Listed(description="Rows far from the centre, by a robust covariance.", graph="elliptic_envelope"),
+        "IsolationForest": Listed(description="Rows that random trees soon set apart.", graph="isolation_forest", splits=True),
+        "LocalOutlierFactor": Listed(
+            description="Rows in less dense places than their neighbours.", fixed={"novelty": True}, takes_sparse=False,
+            holds_rows=ALL_ROWS, holds_every_row=True,
+        ),
+        "OneClassSVM": Listed(description="Rows outside of a boundary around most rows.", holds_rows=SUPPORT_VECTORS),
+        "SGDOneClassSVM": Listed(description="Rows on the far side of a linear boundary."),
     },
 }  # fmt: skip
 

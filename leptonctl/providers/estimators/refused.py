@@ -56,12 +56,8 @@ CLUSTERERS: Mapping[str, tuple[str, str]] = {
     )
 } | {
     name: (_NO_GRAPH.format(name), "use `KMeans` or `GaussianMixture`")
-    for name in ("AffinityPropagation", "Birch", "BisectingKMeans", "KernelDensity", "MeanShift")
+    for name in ("AffinityPropagation", "Birch", "BisectingKMeans", "KernelDensity")
 }  # fmt: skip
-DETECTORS: Mapping[str, tuple[str, str]] = {
-    "EllipticEnvelope": (_NO_GRAPH.format("the elliptic envelope"), "use `IsolationForest` or `OneClassSVM`"),
-}
-
 STEPS: Mapping[str, tuple[str, str]] = {
     "AdditiveChi2Sampler": (_NO_GRAPH.format("this kernel"), "use `PolynomialFeatures`"),
     "BernoulliRBM": (_NO_GRAPH.format("a Boltzmann machine"), "use `pca`"),
@@ -114,11 +110,4 @@ STEPS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """Written as `use:`."""
 
-_LATER = {
-    "GaussianMixture": "clustering", "BayesianGaussianMixture": "clustering", "KMeans": "clustering", "MiniBatchKMeans": "clustering",
-    "IsolationForest": "anomaly", "LocalOutlierFactor": "anomaly", "OneClassSVM": "anomaly", "SGDOneClassSVM": "anomaly",
-}  # fmt: skip
-LATER: Mapping[str, tuple[str, str]] = {
-    name: (f"the task {task} has no algorithms yet", "use classification or regression") for name, task in _LATER.items()
-}
-AS_ALGORITHM = (ALGORITHMS, CLUSTERERS, DETECTORS, LATER)
+AS_ALGORITHM = (ALGORITHMS, CLUSTERERS)

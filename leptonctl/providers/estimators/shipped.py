@@ -5,23 +5,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from leptonctl.core.codec import Record, decode
+import msgspec
 
 FILE = Path(__file__).with_name("signatures.json")
 
 
-class Signature(Record):
-    """Where a class is, which of `random_state` and `n_jobs` it takes, and the schemas of its parameters."""
-
-    checksum = False
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a class is, which of `random_state` and `n_jobs` it takes, whether `fit` takes weights of rows, and its parameters."""
 
     module: str
     seeded: bool
     jobs: bool
+    weighs: bool = False
     params: Mapping[str, dict[str, Any]]
 
 
 @cache
 def signatures() -> Mapping[str, Signature]:
     """Class name -> what scikit-learn said of it when the file was written (`python -m tests.sweep.signatures`)."""
-    return decode(FILE.read_bytes(), dict[str, Signature])
+    return msgspec.json.decode(FILE.read_bytes(), type=dict[str, Signature])

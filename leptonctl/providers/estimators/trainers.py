@@ -5,12 +5,13 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from leptonctl.providers.estimators.listed import ALIASES, TRAINERS, Listed
+from leptonctl.providers.estimators.listed import ALIASES, CLASSIFICATION, REGRESSION, TRAINERS, Listed
 from leptonctl.providers.estimators.members import MEMBERS, members_of
 from leptonctl.providers.estimators.shipped import Signature, signatures
 from leptonctl.spi.learning import Conversion, Estimator, LearningTask, Params, Schema, Trainer
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 FIXED: Mapping[str, Mapping[str, Any]] = {
@@ -44,10 +45,12 @@ def _trainer(task: str, name: str) -> Trainer:
         params=params,
         build=_builder(task, name, listed, signature),
         to_onnx=_graph(listed.graph),
+        distance=_distance(listed.distance),
         refuse=refusal(listed.refused),
         splits=listed.splits,
         takes_missing=listed.takes_missing,
         takes_sparse=listed.takes_sparse,
+        weighs=signature.weighs and not listed.members and task in (CLASSIFICATION, REGRESSION),
         tolerance=listed.tolerance,
         holds_rows=listed.holds_rows,
         holds_every_row=listed.holds_every_row,
@@ -60,7 +63,7 @@ def _builder(task: str, name: str, listed: Listed, signature: Signature) -> Call
         arguments = {key: argument(value, signature.params.get(key, {})) for key, value in params.items()}
         if listed.members:
             arguments["estimators"] = members_of(task, params["estimators"], seed)
-        arguments |= FIXED.get(name, {})
+        arguments |= {**FIXED.get(name, {}), **listed.fixed}
         arguments |= {"random_state": seed} if signature.seeded else {}
         estimator = kind(**arguments, **({"n_jobs": 1} if signature.jobs else {}))
         return _calibrated(estimator) if listed.calibrated else estimator
@@ -89,6 +92,19 @@ def _graph(name: str | None) -> "Callable[[Estimator, Conversion], onnx.ModelPro
         return model
 
     return to_onnx
+
+
+def _distance(name: str | None) -> "Callable[[Estimator, np.ndarray], np.ndarray] | None":
+    if name is None:
+        return None
+
+    def distance(estimator: Estimator, matrix: "np.ndarray") -> "np.ndarray":
+        from leptonctl.providers.estimators import distances
+
+        found: np.ndarray = getattr(distances, name)(estimator, matrix)
+        return found
+
+    return distance
 
 
 def refusal(refused: Mapping[str, Mapping[str, str]]) -> Callable[[Params], str | None] | None:
