@@ -19,7 +19,7 @@ from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.package import package_name
 
 FORMAT = "1.0"
-USUAL = ("accuracy", "r2")
+USUAL = {"classification": "accuracy", "regression": "r2", "clustering": "silhouette", "anomaly": "roc_auc"}
 """The metrics that count where neither a gate nor the YAML names one."""
 
 
@@ -86,8 +86,8 @@ def _metric(session: Session, model: str, task: str, by: str | None, figures: Se
     written = session.project.of("Model").get(model)
     evaluate = written.value.get("evaluate") if written else None
     named = evaluate.get("metrics") if isinstance(evaluate, dict) else None
-    candidates = [*gated, *map(str, named if isinstance(named, list) else []), *USUAL, *sorted(usable)]
-    return next((name for name in candidates if name in usable), USUAL[0] if task == "classification" else USUAL[1])
+    candidates = [*gated, *map(str, named if isinstance(named, list) else []), *USUAL.values(), *sorted(usable)]
+    return next((name for name in candidates if name in usable), USUAL.get(task, "r2"))
 
 
 def _rank(value: Json, better: str | None) -> tuple[bool, float]:

@@ -87,7 +87,7 @@ def columns_shown(session: Session, dataset: Dataset, result: Result | None) -> 
     target: dict[str, Json] = {"name": dataset.target, "type": contract.get("target_type")}
     shown = [
         *(_column(column, "feature", declared, figures, profile) for column in columns),
-        _column({**target, "classes": contract.get("classes")}, "target", declared, figures, profile),
+        *([_column({**target, "classes": contract.get("classes")}, "target", declared, figures, profile)] if dataset.target else []),
     ]
     return [{**column, "distribution": _distribution(distributions.get(str(column["name"])))} for column in shown]
 

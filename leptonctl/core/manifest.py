@@ -16,6 +16,17 @@ GRAPH_FILE, MANIFEST_FILE, GOLDEN_FILE = PACKAGE_FILES = ("model.onnx", "manifes
 """The files of a package among the artifacts of its export: the graph, this manifest, and rows with the answers they must get."""
 FEATURES = "features"
 """The FP32 graph input [N, k] that stacks all numeric columns."""
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "classification": ("label", "probabilities"),
+    "regression": ("prediction",),
+    "clustering": ("label", "distance"),
+    "anomaly": ("label", "score"),
+}
+"""What a model of each task answers, in order: the names are those of the graph's outputs too."""
+UNSUPERVISED = frozenset({"clustering", "anomaly"})
+"""The tasks that learn without a target."""
+MATRIX = "matrix"
+"""A further output of clustering graphs, which no client gets: the numbers that the algorithm gets, where its metrics are measured."""
 
 
 class Place(Record):

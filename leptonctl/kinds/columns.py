@@ -43,7 +43,7 @@ def column_problems(declared: Declared, inputs: Mapping[str, Json]) -> Iterator[
     split = cast("dict[str, Json]", inputs["split"])
     uses = {str(split[key]): f"`split.{key}` reads it" for key in ("by", "column", "time") if key in split}
     uses |= {str(inputs["id"]): "it is the id"} if "id" in inputs else {}
-    uses[str(inputs["target"])] = TARGET
+    uses |= {str(inputs["target"]): TARGET} if inputs["target"] else {}
     yield from privacy_problems(declared, str(inputs["target"]), cast("dict[str, Json]", privacy))
     for name, spec in cast("dict[str, dict[str, Json]]", inputs["columns"]).items():
         if spec.get("ignore"):

@@ -60,6 +60,7 @@ class Dataset(Frozen):
 
     @property
     def target(self) -> str:
+        """The column to predict; "" where there is none, for models that learn without."""
         return str(self.inputs["target"])
 
     @property
@@ -128,6 +129,12 @@ def key_fields(inputs: Mapping[str, Json]) -> dict[str, Json]:
         **({"id": inputs["id"]} if "id" in inputs else {}),
         **({"target_missing": inputs["target_missing"]} if "target_missing" in inputs else {}),
     }
+
+
+def missing_target(dataset: Dataset) -> Diagnostic:
+    """The error of a dataset without target that a model is to predict one from."""
+    detail, hint = "`target` is missing: the column to predict", "add `target: COLUMN`"
+    return error("missing-target", "Dataset names no target column", detail, span=dataset.declared.lacking("target"), hint=hint)
 
 
 def _id_problems(declared: Declared, name: str, target: str) -> list[Diagnostic]:
@@ -216,12 +223,7 @@ def _dataset(
     declared: Declared, versions: Mapping[str, Declared], catalog: Catalog, facts: Mapping[SourceKey, SourceFacts]
 ) -> tuple[Dataset | None, list[Diagnostic]]:
     fields, problems = declared.fields, [*reading.problems(declared)]
-    target = fields.get("target")
-    if not isinstance(target, str):
-        detail = "`target` is missing: the column to predict"
-        problems.append(
-            error("missing-target", "Dataset names no target column", detail, span=declared.lacking("target"), hint="add `target: COLUMN`")
-        )
+    target = str(fields.get("target") or "")
     contents: dict[Path, Content] = {}
     test = _test(declared)
     for at in BLOCKS if "source" in test else BLOCKS[:1]:
@@ -229,7 +231,7 @@ def _dataset(
         problems += errors
         if content is not None:
             contents[at] = content
-    if () not in contents or not isinstance(target, str) or (TEST not in contents and "source" in test):
+    if () not in contents or (TEST not in contents and "source" in test):
         return None, problems
     problems += split_problems(declared, has_test="source" in test)
     content = contents[()]
@@ -248,7 +250,7 @@ def _dataset(
     limits = [rule for _, rule in date_limits(fields)]
     if fields.get("checks") or limits:
         inputs["checks"] = [*cast("list[Json]", fields.get("checks") or []), *limits]
-    if fields.get("target_missing") == "drop":
+    if target and fields.get("target_missing") == "drop":
         inputs["target_missing"] = "drop"
     problems += column_problems(declared, inputs)
     overwritten = isinstance(fields.get("digest"), str) and content.digest not in (None, fields["digest"])

@@ -4,26 +4,37 @@ from collections.abc import Iterator
 from typing import cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.values import Json, Path
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.language.foreign_names import PREPROCESSORS, name_hint
+from leptonctl.language.foreign_names import PREPROCESSORS, class_hint, name_hint
 from leptonctl.language.resolve import Declared
 from leptonctl.spi.catalog import Catalog
-from leptonctl.spi.learning import Preprocessor
+from leptonctl.spi.learning import Preprocessor, Trainer
 
 
 def preprocess_of(
-    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
+    declared: Declared, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic], *, taker: Trainer | None = None
 ) -> list[tuple[Json, Json]] | None:
-    """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key)."""
+    """Each step twice: with all parameters (for the worker) and with only those that differ from the defaults (for the key).
+
+    taker: the algorithm. Where it compares its inputs with thresholds, a step must not be `loose`; where it learns without a target, none
+    may need one.
+    """
     steps: list[tuple[Json, Json]] = []
     count, encoded = len(problems), False
     for index, item in enumerate(cast("list[dict[str, Json]]", declared.fields.get("preprocess") or [])):
         at: Path = ("preprocess", index)
         provider = catalog.preprocessors.get(str(item.get("use")))
         if provider is None:
-            hint = name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
+            similar = [name for of, name in catalog.others() if of == "step"]
+            ours = name_hint(str(item.get("use")), catalog.preprocessors, PREPROCESSORS)
+            hint = ours if ours.startswith("write") else class_hint(str(item.get("use")), similar) or ours
+            if (refusal := catalog.refusal("step", str(item.get("use")))) is not None:
+                summary = "This step cannot be exported faithfully"
+                problems.append(error("cannot-export", summary, refusal[0], span=declared.at(*at, "use"), hint=refusal[1]))
+                continue
             problems.append(
                 error(
                     "unknown-preprocessor",
@@ -34,6 +45,16 @@ def preprocess_of(
                 )
             )
             continue
+        if taker is not None and provider.supervised and taker.task in UNSUPERVISED:
+            detail = f"{provider.name} chooses by the target, and {taker.task} learns without one"
+            problems.append(
+                error("step-needs-target", "A preprocess step needs a target", detail, span=declared.at(*at, "use"), hint="leave it out")
+            )
+        if taker is not None and taker.splits and provider.loose:
+            summary, detail = "This step cannot be exported faithfully", f"{provider.name} is not exact once exported, and a tree shows it"
+            problems.append(
+                error("cannot-export", summary, detail, span=declared.at(*at, "use"), hint="leave it out: trees need no scaling")
+            )
         columns = item.get("columns", "all")
         _check_columns(declared, (*at, "columns"), columns, dataset, problems)
         problems += _never_fitting(declared, (*at, "columns"), columns, provider, encoded=encoded)
@@ -133,4 +154,4 @@ def withheld(dataset: Dataset) -> dict[str, str]:
     reasons |= dict.fromkeys(privacy.get("drop", []), "`privacy` drops this column")
     if "id" in dataset.inputs:
         reasons[str(dataset.inputs["id"])] = "this column is the id of a row"
-    return {**reasons, dataset.target: "this column is the target"}
+    return {**reasons, dataset.target: "this column is the target"} if dataset.target else reasons

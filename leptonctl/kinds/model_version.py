@@ -6,13 +6,14 @@ from typing import Literal, TypeAlias, cast
 from leptonctl.core import address
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.values import Json, Node, Step
-from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.dataset import Dataset, missing_target
 from leptonctl.kinds.model_columns import features_of, preprocess_of
 from leptonctl.kinds.model_decision import decision_of
 from leptonctl.kinds.model_weights import weights_of
 from leptonctl.kinds.settings import with_defaults, without_defaults
-from leptonctl.language.foreign_names import ALGORITHMS, METRICS, name_hint
+from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, name_hint
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Trainer
@@ -103,8 +104,10 @@ def version_of(
         problems.append(_no_algorithm(declared))
     elif trainer is None:
         problems.append(_unknown_algorithm(declared, str(algorithm), task, catalog))
-    metrics, evaluate = _metrics(declared, task, catalog, problems)
-    preprocess = preprocess_of(declared, dataset, catalog, problems)
+    if dataset is not None and not dataset.target and task not in UNSUPERVISED:
+        problems.append(missing_target(dataset))
+    metrics, evaluate = _metrics(declared, task, dataset, catalog, problems)
+    preprocess = preprocess_of(declared, dataset, catalog, problems, taker=trainer)
     features = features_of(declared, dataset, problems)
     if trainer is None:
         return None, problems
@@ -195,12 +198,18 @@ def _no_algorithm(declared: Declared) -> Diagnostic:
 
 
 def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, catalog: Catalog) -> Diagnostic:
-    other_tasks = sorted(known for known, name in catalog.trainers if name == algorithm)
+    if (refusal := catalog.refusal("algorithm", algorithm)) is not None:
+        return error(
+            "cannot-export", "This algorithm cannot be exported faithfully", refusal[0], span=declared.at("algorithm"), hint=refusal[1]
+        )
+    other_tasks = sorted(known for known, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(algorithm)]
     detail = f"no trainer{f' for {task}' if task else ''} has this name"
     if task and other_tasks:
         detail = f"{algorithm} is for {' and '.join(other_tasks)}; the task of this model is {task}"
     known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
-    hint = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
+    similar = [name for of, name in catalog.others() if of == task or (not task and of != "step")]
+    ours = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
+    hint = ours if ours.startswith('write "') and algorithm.islower() else class_hint(algorithm, similar) or ours
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 
@@ -209,7 +218,7 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
     task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
     if isinstance(task, str):
         return task
-    fitting = sorted(t for t, name in catalog.trainers if name == algorithm)
+    fitting = sorted(t for t, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(str(algorithm))]
     if len(fitting) == 1:
         return fitting[0]
     if algorithm is None:
@@ -274,14 +283,25 @@ def _dataset(declared: Declared, datasets: Mapping[str, Dataset], project: Proje
     return datasets.get(f"{name}@{version}")
 
 
-def _metrics(declared: Declared, task: str, catalog: Catalog, problems: list[Diagnostic]) -> tuple[tuple[str, ...], dict[str, Json]]:
+def _metrics(
+    declared: Declared, task: str, dataset: Dataset | None, catalog: Catalog, problems: list[Diagnostic]
+) -> tuple[tuple[str, ...], dict[str, Json]]:
     evaluate = declared.fields.get("evaluate")
     evaluate = evaluate if isinstance(evaluate, dict) else {}
     known = catalog.names(catalog.metrics, task)
+    targets = dataset is None or bool(dataset.target)
     metrics = evaluate.get("metrics")
     if not isinstance(metrics, list):
-        return tuple(name for name in known if catalog.metrics[(task, name)].default), evaluate
+        default = (catalog.metrics[task, name] for name in known if catalog.metrics[task, name].default)
+        return tuple(metric.name for metric in default if targets or not metric.needs_target), evaluate
     for index, name in enumerate(metrics):
+        if name in known and not targets and catalog.metrics[task, name].needs_target:
+            detail, hint = (
+                f"{name} compares with a target, and the dataset has none",
+                "add `target: COLUMN` to the dataset, or leave it out",
+            )
+            span = declared.at("evaluate", "metrics", index)
+            problems.append(error("missing-target", "A metric needs a target", detail, span=span, hint=hint))
         if name not in known:
             other_tasks = sorted(other for other, metric in catalog.metrics if metric == name)
             detail = f"no metric for {task} has this name"

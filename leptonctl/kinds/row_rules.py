@@ -122,7 +122,7 @@ def _of_column(declared: Declared, name: str, spec: Mapping[str, Json], target: 
         detail, hint = f"{name}: `{key}` is for dates", "write `type: date` or `type: datetime`, or `min` and `max` for numbers"
         yield error("column-field", UNFITTING, detail, span=declared.at(*at, key), hint=hint)
     if "min_share" in spec and name != target:
-        detail = f"{name}: `min_share` is about the classes of the target, which is {target}"
+        detail = f"{name}: `min_share` is about the classes of the target, which is {target or 'not declared'}"
         hint = "move it to the target's column"
         yield error("column-field", UNFITTING, detail, span=declared.at(*at, "min_share"), hint=hint)
 

@@ -199,7 +199,10 @@ _DATASET: dict[str, Schema] = {
     },
     "digest": DIGEST,
     **READING,
-    "target": string("The column to predict.", minLength=1),
+    "target": string(
+        "The column to predict. Clustering and anomaly need none; if there is one, their metrics compare with it.",
+        minLength=1,
+    ),
     "target_missing": choice(
         "What becomes of rows without a target: `drop` leaves them out and counts them, `error` refuses the data.",
         ["drop", "error"],
@@ -289,7 +292,7 @@ _MODEL: dict[str, Schema] = {
     "description": DESCRIPTION,
     "labels": table("Your own labels. Not part of any digest.", {"description": "A label.", "type": SCALAR}, examples=[{"team": "mail"}]),
     "dataset": string("The dataset and its version, `NAME@VERSION`.", pattern="^[^@]+(@[^@]+)?$", examples=["mail@2024-06"]),
-    "task": choice("What is learned.", ["classification", "regression"]),
+    "task": choice("What is learned.", ["classification", "regression", "clustering", "anomaly"]),
     "seed": integer("Seed of all randomness in training.", minimum=0, maximum=2**32 - 1, default=0),
     "revision": integer("Raise it to train the same recipe again.", minimum=1, default=1),
     "features": strings("Columns to learn from. Default: all but the target.", "A column.", minItems=1),

@@ -50,13 +50,6 @@ NOT_YET: tuple[NotYet, ...] = (
     _remove("Model", "limits", "the time and memory of a step cannot be limited yet"),
     NotYet(
         kind="Model",
-        path="task",
-        detail="the task has no algorithms yet",
-        hint="use classification or regression",
-        values=("clustering", "anomaly"),
-    ),
-    NotYet(
-        kind="Model",
         path="features.*",
         detail="the output of another model cannot be a feature yet",
         hint="name columns only",

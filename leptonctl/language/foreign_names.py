@@ -117,6 +117,20 @@ METRICS: Mapping[str, tuple[str, ...]] = {
 _ENDINGS = ("classifier", "regressor", "classification", "regression", "score", "macro", "micro", "weighted")
 
 
+def class_hint(word: str, classes: Iterable[str]) -> str:
+    """The class of scikit-learn that a word means: misspelled, in lower case, or of the other task. "" where there is none."""
+    known = {*classes}
+    if not word[:1].isupper():
+        folded = word.replace("_", "").replace("-", "").lower()
+        plain = {name.removesuffix("Classifier").removesuffix("Regressor").lower(): name for name in sorted(known)}
+        return f'write "{plain[folded]}"' if folded in plain else ""
+    for ending, other in (("Classifier", "Regressor"), ("Regressor", "Classifier")):
+        if word.endswith(ending) and (found := word.removesuffix(ending) + other) in known:
+            return f'write "{found}"'
+    near = did_you_mean(word, known)
+    return near if near.startswith("did you mean") else ""
+
+
 def name_hint(word: str, known: Iterable[str], foreign: Mapping[str, tuple[str, ...]], others: Iterable[tuple[str, str]] = ()) -> str:
     """What a name that other tools have is called here; else a similar name, or the known ones. `others`: (task, name) of other tasks."""
     names, spellings = list(known), _spellings(word)

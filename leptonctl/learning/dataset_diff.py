@@ -102,7 +102,7 @@ def distances(a: Result, b: Result, artifacts: Artifacts) -> dict[str, Distance]
     contracts = [read_contract(result) for result in (a, b)]
     kinds = [{c.name: _kind(c.type) for c in contract.columns if not c.hash} for contract in contracts]
     for of, contract in zip(kinds, contracts, strict=True):
-        of[contract.target] = _kind(contract.target_type)
+        of.update({contract.target: _kind(contract.target_type)} if contract.target else {})
     try:
         left, right = (_rows(result, artifacts) for result in (a, b))
     except (KeyError, ValueError, pl.exceptions.PolarsError):

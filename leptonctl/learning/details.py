@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _details(artifacts: Artifacts, rows: Rows, export: Result, request: Evaluate
 
     package = read_package(export, artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
+    if request.task in UNSUPERVISED:
+        return {}
     if request.task != "classification":
         return _residuals(rows.y, prediction)
     scoring = resolve_scoring(rows.y, prediction.classes, request.positive, request.average)

@@ -14,6 +14,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from leptonctl.core.frozen import Frozen
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.checks import (
@@ -29,6 +30,7 @@ from leptonctl.learning.checks import (
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
+from leptonctl.learning.unsupervised import computed_in, native_answer
 from leptonctl.learning.weights import constrained, weights_of
 from leptonctl.spi.learning import Checkpoint, Estimator, Label, Prediction, Preprocessor, Progress, ProviderError, Schema, Trainer
 
@@ -69,8 +71,8 @@ class Fitted(Frozen):
 
     @property
     def classes(self) -> tuple[Label, ...]:
-        """The classes in the order of the probabilities; () for a regression."""
-        return () if self.trainer.task == "regression" else tuple(self.estimator.classes_.tolist())
+        """The classes in the order of the probabilities; () for a model that has none."""
+        return tuple(self.estimator.classes_.tolist()) if self.trainer.task == "classification" else ()
 
     def predict(self, columns: Columns) -> Prediction:
         """The native model's answer. Raises ValueError where scikit-learn does (missing values, numbers beyond float32)."""
@@ -83,6 +85,8 @@ class Fitted(Frozen):
             raise ValueError(msg)
         matrix = matrix.astype(np.float64) if self.wide else matrix
         with quiet():
+            if self.trainer.task in UNSUPERVISED:
+                return native_answer(self.trainer, self.estimator, matrix)
             if self.trainer.task == "regression":
                 return Prediction(values=np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1))
             labels = self.estimator.predict(matrix)
@@ -260,6 +264,8 @@ def _fit_estimator(
         return trainer.fit_from(estimator, matrix, y, progress, checkpoint)
     if trainer.fit is not None:
         return trainer.fit(estimator, matrix, y, progress, *(() if weights is None else (weights,)))
+    if trainer.task in UNSUPERVISED:
+        return estimator.fit(computed_in(trainer, matrix))
     return estimator.fit(matrix, y, **({} if weights is None else {"sample_weight": weights}))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.learning.outputs import Notice
 
 FEW_ROWS = 20
@@ -17,6 +18,8 @@ ALMOST = 1 - 1e-12
 
 def misleading(y: np.ndarray, metrics: Mapping[str, float], task: str) -> list[Notice]:
     """Notices about the metrics of an evaluation. `y`: the targets of its rows."""
+    if task in UNSUPERVISED:
+        return [*_few(y)]
     return [*_few(y), *(_of_classes(y, metrics) if task == "classification" else _of_numbers(y, metrics)), *_perfect(y, metrics)]
 
 

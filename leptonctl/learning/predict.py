@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, TextIO
 
 from leptonctl.core.frozen import Frozen, field, replace
+from leptonctl.core.manifest import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,13 +26,15 @@ ROWS_AT_ONCE = 20_000
 
 
 class Predictions(Frozen):
-    """One answer per row, in file order. A classification has labels, and probabilities in the order of `classes`; a regression values.
+    """One answer per row, in file order. A classification has labels, and probabilities in the order of `classes`; a regression values;
+    clusters and anomalies have labels, with distances or scores as values.
 
     `id_name`, `ids`: the id column of the file, where the dataset declares one and the file has it. `outside`: column -> how many
     cells are outside the declared range.
     """
 
     rows: int
+    task: str = "regression"
     id_name: str = ""
     ids: tuple[str | None, ...] | None = None
     outside: Mapping[str, int] = field(default_factory=dict)
@@ -93,6 +96,7 @@ def _predict(onnx: bytes, manifest: Manifest, columns: Columns) -> Predictions:
     # the graph computes in float32, and so answers the server
     return Predictions(
         rows=count_rows(columns),
+        task=manifest.task,
         classes=answer.classes,
         labels=answer.labels,
         probabilities=None if answer.probabilities is None else answer.probabilities.astype(np.float32),
@@ -126,6 +130,8 @@ def records(predictions: Predictions) -> Iterator[dict[str, Json]]:
         record: dict[str, Json] = {"id": predictions.ids[place]} if predictions.ids is not None else {}
         if label is None:
             yield {**record, "prediction": numbers[0]}
+        elif predictions.values is not None:
+            yield {**record, "label": label, _number_name(predictions): numbers[0]}
         else:
             yield {**record, "label": label, "probabilities": dict(zip(map(str, predictions.classes), numbers, strict=True))}
 
@@ -137,7 +143,9 @@ def write_parquet(parts: Iterable[Predictions], out: Path) -> int:
     frames = []
     for part in parts:
         ids = [pl.Series(_id_name(part), part.ids, dtype=pl.String)] if part.ids is not None else []
-        if part.values is not None:
+        if part.values is not None and part.labels is not None:
+            frames.append(pl.DataFrame([*ids, pl.Series("label", part.labels.tolist()), pl.Series(_number_name(part), part.values)]))
+        elif part.values is not None:
             frames.append(pl.DataFrame([*ids, pl.Series("prediction", part.values)]))
         elif part.labels is not None and part.probabilities is not None:
             numbers = [part.probabilities[:, place] for place in range(len(part.classes))]
@@ -158,12 +166,22 @@ def _id_name(predictions: Predictions) -> str:
 
 
 def _answers(predictions: Predictions) -> list[str]:
+    if predictions.values is not None and predictions.labels is not None:
+        return ["label", _number_name(predictions)]
     return ["prediction"] if predictions.values is not None else ["label", *(f"probability_{c}" for c in predictions.classes)]
+
+
+def _number_name(predictions: Predictions) -> str:
+    """What the number beside a label without probabilities is."""
+    return OUTPUTS[predictions.task][1]
 
 
 def _rows(predictions: Predictions) -> Iterator[tuple[str | int | None, list[float | None]]]:
     """Label and numbers of each row."""
-    if predictions.values is not None:
+    if predictions.values is not None and predictions.labels is not None:
+        for label, value in zip(predictions.labels.tolist(), predictions.values, strict=True):
+            yield label, [_number(value)]
+    elif predictions.values is not None:
         for value in predictions.values:
             yield None, [_number(value)]
     elif predictions.labels is not None and predictions.probabilities is not None:

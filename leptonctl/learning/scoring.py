@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
-from leptonctl.core.manifest import FEATURES
+from leptonctl.core.manifest import FEATURES, MATRIX, OUTPUTS, UNSUPERVISED
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.needs import WIDE
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
@@ -66,6 +66,8 @@ def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str =
     import numpy as np
 
     inputs, outputs = graph_inputs(manifest, columns), manifest.graph.outputs
+    if manifest.task in UNSUPERVISED:
+        return _unsupervised(onnx, manifest, inputs)
     if manifest.classes is None:
         (values,) = _answers(onnx, [outputs["prediction"]], inputs)
         return Prediction(values=np.concatenate(values, axis=None).astype(np.float64) if values else np.empty(0))
@@ -75,6 +77,20 @@ def predict_onnx(onnx: bytes, manifest: Manifest, columns: Columns, dtype: str =
         return Prediction(labels=np.empty(0, dtype=object), probabilities=empty, classes=manifest.classes)
     return Prediction(
         labels=np.concatenate(labels, axis=None), probabilities=np.concatenate(probabilities).astype(dtype), classes=manifest.classes
+    )  # fmt: skip
+
+
+def _unsupervised(onnx: bytes, manifest: Manifest, inputs: Mapping[str, np.ndarray]) -> Prediction:
+    """Labels with their scores or distances; of clusters also the numbers that they were found in."""
+    import numpy as np
+
+    names = [*(manifest.graph.outputs[name] for name in OUTPUTS[manifest.task]), *([MATRIX] if manifest.task == "clustering" else [])]
+    found = _answers(onnx, names, inputs)
+    if not found[0]:
+        return Prediction(labels=np.empty(0, dtype=object), values=np.empty(0))
+    return Prediction(
+        labels=np.concatenate(found[0], axis=None), values=np.concatenate(found[1], axis=None).astype(np.float64),
+        matrix=np.concatenate(found[2]).astype(np.float64) if len(found) > 2 else None,  # noqa: PLR2004
     )  # fmt: skip
 
 
@@ -107,10 +123,17 @@ def graph_inputs(manifest: Manifest, columns: Columns) -> dict[str, np.ndarray]:
     return inputs
 
 
-def scoring_of(task: str, inputs: ScoringInputs, y: np.ndarray, classes: Sequence[Label]) -> tuple[list[Metric], Scoring]:
-    """The metrics and the averaging that the inputs of a step ask for. Raises ProviderError: unknown-metric, unknown-class."""
+def scoring_of(
+    task: str, inputs: ScoringInputs, y: np.ndarray, classes: Sequence[Label], *, has_target: bool = True
+) -> tuple[list[Metric], Scoring]:
+    """The metrics and the averaging that the inputs of a step ask for. Raises ProviderError: unknown-metric, unknown-class.
+
+    has_target: whether `y` are targets; without, the metrics that need one are left out.
+    """
     metrics = choose_metrics(inputs.metrics, metric_table(task))
-    if task != "classification":
+    if task in UNSUPERVISED:
+        metrics = [metric for metric in metrics if has_target or not metric.needs_target]
+    if task in ("regression", "clustering") or not has_target:
         return metrics, Scoring()
     return metrics, resolve_scoring(y, classes, inputs.positive, inputs.average)
 

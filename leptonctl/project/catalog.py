@@ -10,9 +10,10 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from leptonctl.core.diagnostic import fail
+from leptonctl.project.classes import class_names, class_refusal, class_step, class_tasks, class_trainer
 from leptonctl.spi.catalog import Catalog
 
 K = TypeVar("K")
@@ -35,6 +36,8 @@ METRICS = {
         "accuracy", "balanced_accuracy", "precision", "recall", "f1", "log_loss", "roc_auc", "confusion_matrix", "roc_curve", "pr_curve",
     ),
     "regression": ("mae", "mse", "rmse", "r2", "mape"),
+    "clustering": ("silhouette", "davies_bouldin", "calinski_harabasz", "inertia", "adjusted_rand", "homogeneity"),
+    "anomaly": ("outlier_share", "precision", "recall", "f1", "roc_auc"),
 }  # fmt: skip
 PREPROCESSORS = (
     "standard_scaler", "min_max_scaler", "robust_scaler", "imputer", "one_hot", "ordinal", "tfidf", "pca", "polynomial", "select_k_best",
@@ -52,16 +55,23 @@ GROUPS = (*ATTRIBUTES, *BACKENDS)
 
 
 class Loaded(Mapping[K, V], Generic[K, V]):
-    """A mapping whose values are loaded on first access."""
+    """A mapping whose values are loaded on first access. `others` has further ones, which are not iterated over."""
 
-    def __init__(self, loaders: Mapping[K, Callable[[], V]]) -> None:
+    def __init__(self, loaders: Mapping[K, Callable[[], V]], others: Callable[[K], V | None] | None = None) -> None:
         self._loaders = loaders
+        self._others = others
         self._values: dict[K, V] = {}
 
     def __getitem__(self, key: K) -> V:
         if key not in self._values:
-            self._values[key] = self._loaders[key]()
+            self._values[key] = self._loaders[key]() if key in self._loaders else self._other(key)
         return self._values[key]
+
+    def _other(self, key: K) -> V:
+        value = None if self._others is None else self._others(key)
+        if value is None:
+            raise KeyError(key)
+        return value
 
     def __iter__(self) -> Iterator[K]:
         return iter(self._loaders)
@@ -70,22 +80,25 @@ class Loaded(Mapping[K, V], Generic[K, V]):
         return len(self._loaders)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._loaders
+        return key in self._loaders or (self._others is not None and self._others(cast("K", key)) is not None)
 
 
 def load_catalog(cache_file: Path | None = None) -> Catalog:
     """The bundled providers, then those of installed packages. Bundled names win."""
     third_party = _third_parties(cache_file)
     return Catalog(
-        trainers=Loaded({**_by_task("trainers", TRAINERS, third_party), **_by_task("trainers", EXTRAS, {})}),
+        trainers=Loaded({**_by_task("trainers", TRAINERS, third_party), **_by_task("trainers", EXTRAS, {})}, class_trainer),
         metrics=Loaded(_by_task("metrics", METRICS, third_party)),
-        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party)),
+        preprocessors=Loaded(_by_name("preprocess", PREPROCESSORS, third_party), class_step),
         sources=Loaded(_by_name("sources", SOURCES, third_party)),
         platforms=Loaded(_by_target("platforms", third_party)),
         executors=Loaded(_by_target("executors", third_party)),
         stores=Loaded(_by_target("stores", third_party)),
         states=Loaded(_by_target("states", third_party)),
         extended=any(third_party.get(group) for group in ("trainers", "metrics", "preprocess")),
+        tasks_of=class_tasks,
+        others=class_names,
+        refusal=class_refusal,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.manifest import FEATURES, Manifest
+from leptonctl.core.manifest import FEATURES, OUTPUTS, Manifest
 from leptonctl.serving.intake import Check, Intake, compile_intake, with_checks
 from leptonctl.serving.manifest import BadModel
 from leptonctl.telemetry import unreported
@@ -84,7 +84,7 @@ def _check_inputs(session: ort.InferenceSession, manifest: Manifest) -> None:
 
 def _outputs(session: ort.InferenceSession, manifest: Manifest) -> tuple[Output, ...]:
     types = {tensor.name: tensor.type for tensor in session.get_outputs()}
-    names = ("prediction",) if manifest.task == "regression" else ("label", "probabilities")
+    names = OUTPUTS.get(manifest.task, ("label", "probabilities"))
     outputs: list[Output] = []
     for name in names:
         graph = manifest.graph.outputs.get(name, "")

@@ -49,6 +49,8 @@ def _parameters(model: LoadedModel) -> dict[str, Json]:
     """The protocol allows strings, numbers and booleans only, so the classes are encoded as a JSON string."""
     manifest = model.manifest
     parameters: dict[str, Json] = {"task": manifest.task, "target": manifest.target, "packed_features": model.intake.packed}
+    if not manifest.target:
+        del parameters["target"]
     if manifest.dates:
         parameters["formats"] = json.dumps({date.name: date.format or "ISO 8601" for date in manifest.dates}, ensure_ascii=False)
     if manifest.threshold is not None:

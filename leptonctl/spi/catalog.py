@@ -1,6 +1,6 @@
 """The catalog: which providers exist, as one value for the pure stages. Imports no provider and reads no file itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from leptonctl.core.frozen import Frozen
@@ -12,10 +12,22 @@ if TYPE_CHECKING:
     from leptonctl.spi.storage import StateBackend, StoreBackend
 
 
+def _none(_name: str) -> tuple[str, ...]:
+    return ()
+
+
+def _unknown(_role: str, _name: str) -> tuple[str, str] | None:
+    return None
+
+
 class Catalog(Frozen):
     """Trainers and metrics are keyed by (task, name), stores and states by URI scheme ("" is a folder), all others by name.
 
-    The mappings may load a provider on first access. `extended`: some of those that decide what a model is come from other packages.
+    The mappings may load a provider on first access. Some names are other names of a provider, or are too many to list: a mapping has them,
+    and does not iterate over them. `extended`: some of those that decide what a model is come from other packages.
+    tasks_of: name -> the tasks that have an algorithm of this name among those that `trainers` does not list. others: (task, or
+    "step", and name) of all that are not listed. refusal: ("algorithm" or
+    "step", a name that is known and cannot be used as one) -> why, and what to use instead.
     """
 
     trainers: "Mapping[tuple[str, str], Trainer]"
@@ -27,6 +39,9 @@ class Catalog(Frozen):
     stores: "Mapping[str, StoreBackend]"
     states: "Mapping[str, StateBackend]"
     extended: bool = False
+    tasks_of: Callable[[str], tuple[str, ...]] = _none
+    others: Callable[[], tuple[tuple[str, str], ...]] = tuple
+    refusal: Callable[[str, str], tuple[str, str] | None] = _unknown
 
     def source_for(self, path: str) -> "Source | None":
         """The source with the longest suffix that `path` ends with."""

@@ -136,13 +136,18 @@ class Trainer(Frozen):
         a larger value of an `up` column the prediction, or the probability of the last class, does not fall. None: it cannot.
 
     A fitted estimator has `predict`: X -> labels [N], or values [N] for a regression; a classifier also `classes_` (sorted,
-    an array of int64 or strings) and `predict_proba`: X -> [N,C] in their order. It need not be scikit-learn's: one that
-    skl2onnx does not know has
+    an array of int64 or strings) and `predict_proba`: X -> [N,C] in their order; a detector of anomalies has `decision_function`: X ->
+    scores [N], below 0 for an anomaly; `predict` of a clusterer gives the numbers of clusters. It need not be scikit-learn's: one
+    that skl2onnx does not know has
 
     to_onnx: (fitted estimator, conversion) -> an ONNX model with one input, float32 [N, width] of any name, and the outputs label
-        [N] (int64 or string) and probabilities [N,C], or, for a regression, values [N] or [N,1]; float64 is rounded to float32.
+        [N] (int64 or string) and probabilities [N,C], or, for a regression, values [N] or [N,1]; for clustering label and distance,
+        for an anomaly label and score; float64 is rounded to float32.
         Its answers are compared with `predict` row by row. None: skl2onnx converts the estimator.
     native: the file that the fitted estimator is kept in. None: skops, with the preprocess steps.
+
+    distance: of a clusterer: (fitted estimator, X [N,k]) -> the distance [N] of each row to its cluster. Its X is float64 where `to_onnx`
+        builds the graph, float32 otherwise. None for other tasks.
 
     Only where skl2onnx converts:
 
@@ -183,6 +188,7 @@ class Trainer(Frozen):
     resume_refuse: Callable[[Params], str | None] | None = None
     to_onnx: Callable[[Estimator, Conversion], onnx.ModelProto] | None = None
     native: NativeForm | None = None
+    distance: Callable[[Estimator, np.ndarray], np.ndarray] | None = None
     export_options: Callable[[Estimator], Options] | None = None
     repair: Callable[[onnx.ModelProto, Estimator], onnx.ModelProto] | None = None
     refuse: Callable[[Params], str | None] | None = None
@@ -205,6 +211,7 @@ class Preprocessor(Frozen):
     build, params, refuse, export_options, holds_rows: as in Trainer; `build` returns an unfitted scikit-learn transformer.
     supervised: True when `fit` needs y.
     one_column: True when the transformer takes exactly one column (tfidf).
+    loose: True when the graph's numbers are close to the transformer's and not equal to them, which a model with thresholds would show.
     drops_empty: params -> whether columns without any value in training are left out, before the fit. None: they are fitted too.
     """
 
@@ -217,6 +224,7 @@ class Preprocessor(Frozen):
     epoch: int = 1
     supervised: bool = False
     one_column: bool = False
+    loose: bool = False
     export_options: Callable[[Estimator], Options] | None = None
     refuse: Callable[[Params], str | None] | None = None
     holds_rows: str = ""
@@ -227,13 +235,15 @@ class Prediction(Frozen):
     """What metrics are computed from, cast to the native dtype.
 
     labels: predicted class [N] (classification) or None; probabilities: [N,C] in the order of `classes` or None;
-    values: predicted float64 [N] (regression) or None.
+    values: predicted float64 [N] (regression), the score of an anomaly, or the distance to a cluster, or None. matrix: the numbers
+    [N, k] that a clusterer got, or None.
     """
 
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     values: np.ndarray | None = None
     classes: tuple[Label, ...] = ()
+    matrix: np.ndarray | None = None
 
 
 class Scoring(Frozen):
@@ -247,6 +257,7 @@ class Metric(Frozen):
     """One number (`score`) or one curve or matrix (`detail`, a JSON object shown under `evaluation`), or both.
 
     `least` and `most` are the ends of its range, None where it has none: a gate's limit beyond them is refused.
+    `needs_target`: it compares answers with a target, which clustering and anomaly may be without.
     """
 
     name: str
@@ -258,6 +269,7 @@ class Metric(Frozen):
     score: Callable[[np.ndarray, Prediction, Scoring], float] | None = None
     detail: Callable[[np.ndarray, Prediction, Scoring], Json] | None = None
     needs_probabilities: bool = False
+    needs_target: bool = False
     default: bool = False
 
 

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 WORDS = {0: ("red", "rouge", "stop"), 1: ("blue", "bleu", "go"), 2: ("grün", "緑", "wait")}
-SCORES = {"classification": "accuracy", "regression": "r2"}
+SCORES = {"classification": "accuracy", "regression": "r2", "clustering": "silhouette", "anomaly": "outlier_share"}
+CHANCE = {"regression": 0.0, "clustering": 0.0, "anomaly": 0.0}
+"""What a constant answer scores; of classes it is the share of the most frequent one."""
 
 
 class BuiltModel(Frozen):
     """A model and how it did. `native` are the files of the native model by name, `reloaded` those that it has after dump and load.
 
-    `files` are graph, manifest and golden rows. `score` is accuracy or R² on the test rows, `chance` the best score of a constant
-    answer. `progress` are the reports of all steps.
+    `files` are graph, manifest and golden rows. `score` is accuracy, R², silhouette or the share of outliers on
+    the test rows, `chance` the best score of a constant answer. `progress` are the reports of all steps.
     """
 
     native: Mapping[str, bytes]
@@ -124,7 +126,7 @@ def _build(folder: Path, task: str, train: dict[str, Json], *, warm: bool) -> Bu
         features=fitted.features,
         width=fitted.width,
         score=evaluated.metrics[SCORES[task]],
-        chance=0.0 if task == "regression" else max(float((y == label).mean()) for label in set(y.tolist())),
+        chance=CHANCE[task] if task in CHANCE else max(float((y == label).mean()) for label in set(y.tolist())),
         progress=tuple(progress),
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
 from leptonctl.spi.learning import (
     Metric,
     Params,
@@ -29,7 +30,7 @@ from leptonctl.testing.models import BuiltModel, ModelSpec, build_model, csv_tab
 from leptonctl.testing.racing import require
 
 FILE = re.compile(r"model\.[a-z0-9]+")
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*|[A-Z][A-Za-z0-9]*")
 HEAVY = ("numpy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "polars", "xgboost", "lightgbm", "torch")
 ROWS = 120
 # names of files that an export or a skops model writes
@@ -44,7 +45,8 @@ def check_trainer(trainer: Trainer, params: Params | None = None) -> None:
     `params` are values for the training, such as fewer trees; the defaults are checked either way. Raises AssertionError.
     """
     check_identity(trainer.name, trainer.description, trainer.build)
-    require(trainer.task in {"classification", "regression"}, f"task {trainer.task} exists")
+    require(trainer.task in OUTPUTS, f"task {trainer.task} exists")
+    require((trainer.distance is not None) == (trainer.task == "clustering"), "a trainer for clustering has `distance`, and no other has")
     require(trainer.epoch >= 1, "epoch counts from 1")
     require(trainer.tolerance is None or trainer.tolerance > 0, "tolerance is a positive number or None")
     check_params(trainer.params)
@@ -97,6 +99,8 @@ def check_metric(metric: Metric) -> None:
     """Check a metric: defined on ordinary answers, independent of the order of rows, better for better answers. Raises AssertionError."""
     check_identity(metric.name, metric.description, metric.score or metric.detail)
     require(metric.score is not None or metric.detail is not None, "a metric has a score, a detail, or both")
+    if metric.task in UNSUPERVISED:
+        return  # what they measure is not how close an answer is to a target
     cases = [(False, 2), (True, 2), (True, 3)] if metric.task == "classification" else [(False, 0)]
     for with_probabilities, classes in cases:
         if with_probabilities or not metric.needs_probabilities:
@@ -129,7 +133,7 @@ def check_source(source: Source, files: Sequence[Path], options: SourceOptions |
 
 def check_identity(name: str, description: str, function: Callable[..., object] | None) -> None:
     """Raises AssertionError unless there is a valid name, a description, and a module that is light to import."""
-    require(NAME.fullmatch(name) is not None, f"the name {name!r} is lower-case letters, digits and underscores")
+    require(NAME.fullmatch(name) is not None, f"the name {name!r} is lower-case letters, digits and underscores, or the name of a class")
     require(bool(description.strip()), f"{name} has a description")
     if function is not None:
         check_light(function.__module__)

@@ -151,7 +151,7 @@ def _roc(curves: Sequence[Mapping[str, Any]], style: Style, width: int, *, verbo
 def _data(version: Mapping[str, Any], style: Style, width: int) -> str:
     data = version["data"]
     rows = data["rows"] or {}
-    facts = [("dataset", printable(str(data["dataset"]))), ("target", printable(str(data["target"])))]
+    facts = [("dataset", printable(str(data["dataset"]))), *([("target", printable(str(data["target"])))] if data["target"] else [])]
     if rows:
         facts.append(("rows", f"{rows.get('train')} to train on, {rows.get('test')} to test on"))
     if data["features"]:

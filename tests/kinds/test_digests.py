@@ -56,6 +56,8 @@ SAME = [
     ("a column that is named only", "columns: {x:", "columns: {city: , x:"),
     ("source of the secret", "env: KEY", "env: OTHER_KEY"),
     ("parameter at its default", "params: {C: 2.0}", "params: {C: 2.0, max_iter: 100, tol: 0.0001}"),
+    ("class name of an algorithm", "algorithm: logistic_regression", "algorithm: LogisticRegression"),
+    ("class name of a step", "use: standard_scaler", "use: StandardScaler"),
     ("integer for a number", "params: {C: 2.0}", "params: {C: 2}"),
     ("preprocess at its default", "use: standard_scaler}", "use: standard_scaler, params: {with_mean: true}}"),
     ("encoding at its default", "first: {source: data/first.csv}", "first: {source: data/first.csv, encoding: utf-8}"),

@@ -92,7 +92,7 @@ def test_an_entry_is_silent_as_soon_as_the_schema_knows_its_key_value_or_shape()
     known = NotYet(kind="Model", path="params", detail="", hint="")
     assert _offered(BASE["Model"], known)
     assert _offered(BASE["Model"], NotYet(kind="Model", path="task", detail="", hint="", values=("regression",)))
-    assert not _offered(BASE["Model"], NotYet(kind="Model", path="task", detail="", hint="", values=("clustering",)))
+    assert not _offered(BASE["Model"], NotYet(kind="Model", path="algorithm", detail="", hint="", values=("torch_mlp",)))
     assert _offered(BASE["Dataset"], NotYet(kind="Dataset", path="columns.*.min", detail="", hint=""))
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from leptonctl.core.manifest import OUTPUTS
 from leptonctl.learning.decision import Calibrator, Rule, Sigmoid
 from leptonctl.learning.onnx.canonical import canonical, serialized
-from leptonctl.learning.onnx.manifest import CLASSIFICATION
 from leptonctl.learning.onnx.wiring import Wiring
 
-LABEL, PROBABILITIES = CLASSIFICATION["label"], CLASSIFICATION["probabilities"]
+LABEL, PROBABILITIES = OUTPUTS["classification"]
 
 
 def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) -> bytes:

@@ -72,14 +72,16 @@ def golden_rows(columns: Columns, answers: Prediction) -> np.ndarray:
 
 
 def _outputs(answers: Prediction, rows: np.ndarray) -> list[Tensor]:
-    if answers.labels is None or answers.probabilities is None:
+    if answers.labels is None:
         return [_numbers("prediction", [len(rows)], np.asarray(answers.values)[rows])]
-    labels, probabilities = answers.labels[rows], answers.probabilities[rows]
+    labels = answers.labels[rows]
     datatype = "INT64" if labels.dtype.kind in "iu" else "BYTES"
-    return [
-        Tensor(name="label", shape=[len(rows)], datatype=datatype, data=labels.tolist()),
-        _numbers("probabilities", list(probabilities.shape), probabilities.reshape(-1)),
-    ]
+    label = Tensor(name="label", shape=[len(rows)], datatype=datatype, data=labels.tolist())
+    if answers.probabilities is None:
+        name = "distance" if datatype == "INT64" else "score"
+        return [label, _numbers(name, [len(rows)], np.asarray(answers.values)[rows])]
+    probabilities = answers.probabilities[rows]
+    return [label, _numbers("probabilities", list(probabilities.shape), probabilities.reshape(-1))]
 
 
 def _input(name: str, values: np.ndarray) -> Tensor:

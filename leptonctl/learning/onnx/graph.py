@@ -8,13 +8,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from leptonctl.core.manifest import FEATURES
+from leptonctl.core.manifest import FEATURES, UNSUPERVISED
 from leptonctl.learning.fit import Fitted, FittedStep
 from leptonctl.learning.frame import Slice
 from leptonctl.learning.onnx.canonical import canonical
 from leptonctl.learning.onnx.conversion import Takes, convert
 from leptonctl.learning.onnx.scalers import EXACT, exact_nodes
 from leptonctl.learning.onnx.trainer_graph import own_graph
+from leptonctl.learning.onnx.unsupervised_graph import unsupervised_outputs
 from leptonctl.learning.onnx.wiring import Wiring
 
 
@@ -80,6 +81,8 @@ def _add_estimator(wiring: Wiring, fitted: Fitted, source: str, opset: int, *, w
         # a trainer's graph may return values as a vector or as a column; served graphs have one form
         form = np.array([-1, 1] if fitted.trainer.task == "regression" else [-1], dtype=np.int64)
         answers[0] = wiring.node("Reshape", [answers[0], wiring.constant(form)])
+    if fitted.trainer.task in UNSUPERVISED:
+        return unsupervised_outputs(wiring, fitted, answers, source), repairs
     if fitted.trainer.task == "regression":
         wiring.nodes.append(helper.make_node("Cast", [answers[0]], ["prediction"], to=TensorProto.FLOAT))
         return [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["N", 1])], repairs

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import FEATURES, Graph, Hashing, Manifest, ManifestColumn, Place
+from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, Hashing, Manifest, ManifestColumn, Place
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.inputs import Privacy
-
-CLASSIFICATION = {"label": "label", "probabilities": "probabilities"}
-REGRESSION = {"prediction": "prediction"}
 
 
 def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed_over: Sequence[str] = ()) -> Manifest:
@@ -29,7 +26,7 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed
         graph=Graph(
             features=len(numbers),
             strings=tuple(f"s{i}" for i in range(len(strings))),
-            outputs=CLASSIFICATION if classification else REGRESSION,
+            outputs={name: name for name in OUTPUTS[fitted.trainer.task]},
         ),
         id=contract.id,
         dates=tuple(_used(date, fitted.features) for date in contract.dates if {*date.names} & {*fitted.features}),

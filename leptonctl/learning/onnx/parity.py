@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leptonctl.core.frozen import Frozen
+from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.outputs import ParityFigures
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
@@ -40,7 +41,7 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
     """The exported graph's answer, unconverted: labels and float32 probabilities, or float32 values [N]."""
     names = [value.name for value in session.get_inputs()]
     arrays = fitted.inputs.arrays(columns)
-    outputs = ["prediction"] if fitted.trainer.task == "regression" else ["label", "probabilities"]
+    outputs = [*OUTPUTS[fitted.trainer.task]]
     parts = [
         session.run(outputs, dict(zip(names, (a[start : start + ROWS_AT_ONCE] for a in arrays), strict=True)))
         for start in range(0, count_rows(columns), ROWS_AT_ONCE)
@@ -48,6 +49,8 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
     answers = [np.concatenate(list(column)) for column in zip(*parts, strict=True)]
     if fitted.trainer.task == "regression":
         return Prediction(values=answers[0].reshape(-1))
+    if fitted.trainer.task in UNSUPERVISED:
+        return Prediction(labels=answers[0].reshape(-1), values=answers[1].reshape(-1))
     return Prediction(labels=answers[0].reshape(-1), probabilities=answers[1], classes=fitted.classes)
 
 
@@ -69,7 +72,7 @@ def runtime_errors() -> tuple[type[Exception], ...]:
 
 def default_tolerance(fitted: Fitted, requested: float | None) -> float:
     """The recipe's tolerance, else the larger of the trainer's and the task's."""
-    task_tolerance = VALUE if fitted.trainer.task == "regression" else PROBABILITY
+    task_tolerance = PROBABILITY if fitted.trainer.task == "classification" else VALUE
     return requested if requested is not None else max(task_tolerance, fitted.trainer.tolerance or 0.0)
 
 
@@ -91,7 +94,9 @@ def compare(
     if not len(places):
         return Parity(compared=0, not_compared=rows, labels_differ=0, ties=0, max_probability_diff=0.0, max_value_diff=0.0, mismatches=())
     exported = run_graph(session, fitted, take_rows(columns, places))
-    if native.values is not None:
+    if native.values is not None and native.labels is not None:
+        bad, differ, ties, probability, value = _compare_labelled(fitted, native, exported, tolerance)
+    elif native.values is not None:
         bad, differ, ties, probability, value = _compare_values(native, exported, scale, tolerance)
     else:
         bad, differ, ties, probability, value = _compare_classes(native, exported, tolerance)
@@ -163,15 +168,28 @@ def _compare_values(native: Prediction, exported: Prediction, scale: float, tole
     return distance > tolerance, 0, 0, 0.0, float(distance.max())
 
 
+def _compare_labelled(
+    fitted: Fitted, native: Prediction, exported: Prediction, tolerance: float
+) -> tuple[np.ndarray, int, int, float, float]:
+    """Labels with scores or distances. A score so close to 0 that the tolerance reaches beyond may have either label."""
+    values = np.asarray(native.values)
+    scale = float(np.std(values))
+    bad, _, _, _, value = _compare_values(native, exported, scale, tolerance)
+    differ = np.asarray(native.labels) != np.asarray(exported.labels)
+    close = np.abs(values) <= tolerance * max(scale, 1e-30) if fitted.trainer.task == "anomaly" else np.zeros(len(values), dtype=bool)
+    return bad | (differ & ~close), int((differ & ~close).sum()), int((differ & close).sum()), 0.0, value
+
+
 def _select_rows(answer: Prediction, rows: np.ndarray) -> Prediction:
     if answer.values is not None:
-        return Prediction(values=answer.values[rows])
+        return Prediction(values=answer.values[rows], labels=None if answer.labels is None else np.asarray(answer.labels)[rows])
     return Prediction(labels=np.asarray(answer.labels)[rows], probabilities=np.asarray(answer.probabilities)[rows], classes=answer.classes)
 
 
 def _concatenate(answers: Sequence[Prediction]) -> Prediction:
     if answers[0].values is not None:
-        return Prediction(values=np.concatenate([np.asarray(a.values) for a in answers]))
+        labels = None if answers[0].labels is None else np.concatenate([np.asarray(a.labels) for a in answers])
+        return Prediction(values=np.concatenate([np.asarray(a.values) for a in answers]), labels=labels)
     return Prediction(
         labels=np.concatenate([np.asarray(a.labels) for a in answers]),
         probabilities=np.concatenate([np.asarray(a.probabilities) for a in answers]),

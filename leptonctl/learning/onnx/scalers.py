@@ -39,7 +39,14 @@ def _min_max(scaler: Estimator) -> list[Operation]:
     return operations
 
 
-EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max}
+def _max_abs(scaler: Estimator) -> list[Operation]:
+    operations: list[Operation] = [("Div", scaler.scale_)]
+    if scaler.clip:
+        operations.append(("Clip", np.array([-1, 1], dtype=np.float32)))
+    return operations
+
+
+EXACT = {"StandardScaler": _standard, "RobustScaler": _robust, "MinMaxScaler": _min_max, "MaxAbsScaler": _max_abs}
 
 
 def exact_nodes(wiring: Wiring, scaler: Estimator, source: str) -> str:

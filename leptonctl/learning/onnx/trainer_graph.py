@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import onnx
 
+from leptonctl.core.manifest import OUTPUTS
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.onnx.canonical import EXTENSION_OPSET, ML_OPSET
 from leptonctl.spi.learning import Conversion, Estimator, ProviderError
@@ -14,7 +15,7 @@ def own_graph(fitted: Fitted, to_onnx: Callable[[Estimator, Conversion], onnx.Mo
     trainer = fitted.trainer
     model = onnx.ModelProto()
     model.CopyFrom(to_onnx(fitted.estimator, Conversion(width=fitted.width, opset=opset, ml_opset=ML_OPSET)))
-    problem = next(_problems(model, 1 if trainer.task == "regression" else 2, opset), None)
+    problem = next(_problems(model, len(OUTPUTS[trainer.task]), opset), None)
     if problem is not None:
         raise ProviderError(
             "This model cannot be exported to ONNX",

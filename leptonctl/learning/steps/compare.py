@@ -17,6 +17,7 @@ from leptonctl.learning.needs import Package, read_contract, read_package, read_
 from leptonctl.learning.outputs import CompareOutputs, Excluded, Flips, Sides
 from leptonctl.learning.scoring import predict_onnx, score, scoring_of
 from leptonctl.learning.tables.prepared import Columns, kind_of, take_rows
+from leptonctl.learning.unsupervised import matched
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -49,7 +50,7 @@ def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOut
     bench.progress(message=f"comparing on {len(y)} rows")
     try:
         answers = _answers(bound, columns_for(bound.manifest, candidate.manifest, columns)), _answers(candidate, columns)
-        figures = compare(request, y, *answers)
+        figures = compare(request, y, *answers, has_target=bool(rows.target))
     except ProviderError as problem:
         if problem.id != "not-comparable" and not reasons:
             raise
@@ -80,11 +81,13 @@ def _notes(fair: Fair) -> list[str]:
     return [note] if note else []
 
 
-def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction) -> CompareOutputs:
-    """The metrics of both on the same rows, and the rows whose label differs."""
+def compare(request: CompareInputs, y: np.ndarray, bound: Prediction, candidate: Prediction, *, has_target: bool = True) -> CompareOutputs:
+    """The metrics of both on the same rows, and the rows whose label differs: of clusters, once they have been matched."""
+    if request.task == "clustering" and bound.labels is not None and candidate.labels is not None and len(y):
+        candidate = replace(candidate, labels=matched(bound.labels, candidate.labels))
     if bound.labels is not None and candidate.labels is not None and bound.labels.dtype != candidate.labels.dtype:
         y, bound, candidate = to_strings(y), with_string_classes(bound), with_string_classes(candidate)
-    metrics, scoring = scoring_of(request.task, request, y, sorted({*bound.classes, *candidate.classes}))
+    metrics, scoring = scoring_of(request.task, request, y, sorted({*bound.classes, *candidate.classes}), has_target=has_target)
     metrics = [metric for metric in metrics if metric.score]
     a, b = score(metrics, y, bound, scoring), score(metrics, y, candidate, scoring)
     return CompareOutputs(

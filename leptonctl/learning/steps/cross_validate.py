@@ -27,7 +27,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     task = request.train.task
     rows = read_prepared(needs["prepare"], "train", task, bench.artifacts)
     classes = sorted(set(rows.y.tolist())) if task == "classification" else []
-    metrics, scoring = scoring_of(task, request, rows.y, classes)
+    metrics, scoring = scoring_of(task, request, rows.y, classes, has_target=bool(rows.target))
     metrics = [metric for metric in metrics if metric.score]
     folds: list[Mapping[str, float]] = []
     notes: list[str] = []

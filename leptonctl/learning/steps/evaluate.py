@@ -26,16 +26,16 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     bench.progress(message=f"scoring {len(rows.y)} rows")
     package = read_package(needs["export"], bench.artifacts)
     prediction = predict_onnx(package.onnx, package.manifest, rows.columns, package.dtype)
-    metrics, scoring = scoring_of(request.task, request, rows.y, prediction.classes)
+    metrics, scoring = scoring_of(request.task, request, rows.y, prediction.classes, has_target=bool(rows.target))
     scores = score(metrics, rows.y, prediction, scoring)
-    is_classification = request.task == "classification"
+    has_classes = request.task == "classification" or (request.task == "anomaly" and bool(rows.target))
     outputs = EvaluateOutputs(
         package=package.digest,
         metrics=scores.numbers,
         evaluation={**scores.details, "notes": [*unlearned, *scores.notes]},
         rows=len(rows.y),
-        positive=scoring.positive if is_classification else None,
-        average=scoring.average if is_classification else None,
+        positive=scoring.positive if has_classes else None,
+        average=scoring.average if has_classes else None,
         notices=[*notices, *misleading(rows.y, scores.numbers, request.task)],
     )
     return Produced(outputs=outputs.to_json())

@@ -1,8 +1,8 @@
 """The step `export`: makes canonical ONNX, manifest and golden rows from the native model once both agree. Records nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,13 +23,11 @@ from leptonctl.learning.onnx.manifest import manifest
 from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, figures, run_graph, runtime_errors, unstable_rows
 from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
 from leptonctl.learning.scoring import native_dtype, open_session
-from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns
+from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns, take_rows
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
-if TYPE_CHECKING:
-    import onnxruntime as ort
-
+T = TypeVar("T")
 OPSET = 18
 
 
@@ -137,7 +135,8 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
     if fitted.wide:
         repairs.append(f"{fitted.trainer.name}: compared with the native model in float64")
     data = serialized(model)
-    session = _open(fitted, data)
+    session = _runnable(fitted, lambda: open_session(data))
+    _runnable(fitted, lambda: run_graph(session, fitted, take_rows(columns, slice(0, 1))))
     rows = hard_rows(fitted, model, columns)
     hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit)
     suspects = sorted(set(hard.mismatches) & set(rows.huge))
@@ -148,9 +147,9 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
     return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, hard_rows=rows)
 
 
-def _open(fitted: Fitted, data: bytes) -> "ort.InferenceSession":
+def _runnable(fitted: Fitted, run: Callable[[], T]) -> T:
     try:
-        return open_session(data)
+        return run()
     except runtime_errors() as problem:
         raise ProviderError(
             "The exported graph cannot be run",

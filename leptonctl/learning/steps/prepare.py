@@ -86,7 +86,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
             *_notices(shape, cells[0]),
             *_unseen_classes(sides, contract),
             *learned_rows(Sides(rows=sides, marks=listed, places=places), tables, shape.dates),
-            *telling_columns(shape.features, cells[0], cells[0][shape.target]),
+            *(telling_columns(shape.features, cells[0], cells[0][shape.target]) if shape.target else ()),
             *time_order(request.split, dates),
         ],
         stratified=stratified,
@@ -209,7 +209,7 @@ def _kept(cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[Dates]) -> l
 
 def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[DateColumn]) -> Contract:
     classes = None
-    if shape.target_type != "number":
+    if shape.target and shape.target_type != "number":
         classes = tuple(sorted(set(pl.concat([_target(columns[shape.target], shape) for columns in cells]).to_list())))
     nullable = {name: date.nullable for date in dates for name in date.names}
     columns = [_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features]
@@ -234,7 +234,8 @@ def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Col
 def _frame(shape: Shape, table: Table, cells: Mapping[str, pl.Series], key: bytes | None) -> pl.DataFrame:
     """The features as stored, and the target."""
     features = [_feature(table, name, cells[name], key if name in shape.hashed else None) for name in shape.features]
-    return pl.DataFrame([*features, _target(cells[shape.target], shape)])
+    # by name: in a list, polars would give the target a name where it has none
+    return pl.DataFrame({cells.name: cells for cells in (*features, _target(cells[shape.target], shape))})
 
 
 def _feature(table: Table, name: str, values: pl.Series, key: bytes | None) -> pl.Series:

@@ -8,9 +8,9 @@ from leptonctl.core.profile import EDGES, LEAST_ROWS, LENGTH_EDGES, LONGEST_CATE
 
 
 def profile_rows(rows: pl.DataFrame, contract: Contract) -> Profile:
-    """The profile of the features that are not private, and of the target."""
+    """The profile of the features that are not private, and of the target, if there is one."""
     columns: list[tuple[str, ColumnType]] = [(column.name, column.type) for column in contract.columns if not column.hash]
-    columns.append((contract.target, contract.target_type))
+    columns += [(contract.target, contract.target_type)] if contract.target else []
     return Profile(rows=rows.height, columns=tuple(profile_column(rows[name], name, kind) for name, kind in columns))
 
 

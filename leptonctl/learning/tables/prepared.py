@@ -12,16 +12,18 @@ import polars as pl
 
 from leptonctl.core.contract import ColumnType, Contract
 from leptonctl.core.frozen import Frozen, field
+from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.spi.learning import ProviderError
 
 Columns = dict[str, np.ndarray]
 
 
 class Rows(Frozen):
-    """Feature columns in file order, the target as trainers expect it, and the texts of the dates."""
+    """Feature columns in file order, the target as trainers expect it, and the texts of the dates. `target`: its name, "" without one."""
 
     columns: Columns
     y: np.ndarray
+    target: str = "y"
     texts: Columns = field(default_factory=dict)
 
 
@@ -30,7 +32,7 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     frame = pl.read_parquet(io.BytesIO(data))
     columns = {column.name: array_of(frame[column.name], column.type) for column in contract.columns}
     texts = {date.name: array_of(frame[date.name], "string") for date in contract.dates}
-    return Rows(columns=columns, y=_target(frame[contract.target], task), texts=texts)
+    return Rows(columns=columns, y=_target(frame[contract.target], task), target=contract.target, texts=texts)
 
 
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
@@ -91,6 +93,8 @@ def as_text(values: np.ndarray) -> np.ndarray:
 
 
 def _target(series: pl.Series, task: str) -> np.ndarray:
+    if task in UNSUPERVISED and series.dtype.is_float():
+        return np.array(series.to_list(), dtype=np.float64)
     if task == "regression":
         if not series.dtype.is_numeric():
             raise ProviderError(

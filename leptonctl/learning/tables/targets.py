@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
 from leptonctl.core.frozen import replace
 from leptonctl.learning.inputs import PrepareInputs
@@ -10,9 +11,16 @@ from leptonctl.learning.tables.cells import infer, typed
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
+NO_TARGET = "none"
+
 
 def with_targets(request: PrepareInputs, tables: Sequence[Table]) -> list[Table]:
-    """The tables without the rows that have no target. Raises ProviderError (no-rows) when none is left."""
+    """The tables without the rows that have no target. Raises ProviderError (no-rows) when none is left.
+
+    Where the dataset has no target, each row gets the same word under the name "", which no file has: what reads the target reads that.
+    """
+    if not request.target:
+        return [replace(table, frame=table.frame.with_columns(pl.lit(NO_TARGET).alias(""))) for table in tables]
     if request.target_missing != "drop":
         return list(tables)
     return [_with_targets(request, table) if request.target in table.frame.columns else table for table in tables]

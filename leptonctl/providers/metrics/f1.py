@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.metrics.classes import averaging
+from leptonctl.providers.metrics.outliers import found_outliers, true_outliers
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
     return float(f1_score(y, prediction.labels, **averaging(y, prediction, scoring)))
 
 
+def outlier_score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(true_outliers(y, scoring), found_outliers(prediction), zero_division=0))
+
+
 METRICS = (
     Metric(
         name="f1",
@@ -26,6 +33,17 @@ METRICS = (
         least=0,
         most=1,
         score=score,
+        default=True,
+    ),
+    Metric(
+        name="f1",
+        task="anomaly",
+        description="Harmonic mean of precision and recall of the outliers",
+        greater_is_better=True,
+        least=0,
+        most=1,
+        score=outlier_score,
+        needs_target=True,
         default=True,
     ),
 )

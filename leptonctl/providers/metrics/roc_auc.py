@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.metrics.classes import curve_columns, probabilities, undefined
+from leptonctl.providers.metrics.outliers import true_outliers
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
     return float(np.mean(areas))
 
 
+def outlier_score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
+    import numpy as np
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(true_outliers(y, scoring), -np.asarray(prediction.values)))
+
+
 METRICS = (
     Metric(
         name="roc_auc",
@@ -36,6 +44,17 @@ METRICS = (
         most=1,
         score=score,
         needs_probabilities=True,
+        default=True,
+    ),
+    Metric(
+        name="roc_auc",
+        task="anomaly",
+        description="Area under the ROC curve of the score against the positive class of the target",
+        greater_is_better=True,
+        least=0,
+        most=1,
+        score=outlier_score,
+        needs_target=True,
         default=True,
     ),
 )

@@ -1,0 +1,216 @@
+"""Which classes of scikit-learn can be named in YAML, and how each is used. By hand; docs/algorithms.md is made of it by the sweep."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+CLASSIFICATION, REGRESSION, CLUSTERING, ANOMALY = "classification", "regression", "clustering", "anomaly"
+SUPPORT_VECTORS = "support vectors, which are training rows"
+ALL_ROWS = "the training rows"
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One estimator.
+
+    splits, takes_missing, takes_sparse, tolerance, holds_rows, holds_every_row: as in Trainer.
+    calibrated: it has scores but no probabilities, which a sigmoid on five folds makes of them, as in `svm`.
+    graph: the function of `graphs` that makes its ONNX graph, where the converter has none or a wrong one.
+    refused: parameter -> value -> why it cannot be used.
+    without: parameters that are left out of those that scikit-learn has.
+    members: it is made of several others, which `estimators` names.
+    fixed: arguments that are no choice of the user. distance: the function of `distances` that a clusterer has.
+    """
+
+    description: str
+    splits: bool = False
+    takes_missing: bool = False
+    takes_sparse: bool = True
+    calibrated: bool = False
+    tolerance: float | None = None
+    holds_rows: str = ""
+    holds_every_row: bool = False
+    graph: str | None = None
+    refused: Mapping[str, Mapping[str, str]] = {}
+    without: tuple[str, ...] = ()
+    members: bool = False
+    fixed: Mapping[str, bool] = {}
+    distance: str | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One transformer; `takes`, `keeps`, `supervised`, `one_column`, `loose`, `holds_rows` as in Preprocessor.
+
+    fixed: arguments that are not a choice of the user.
+    """
+
+    description: str
+    takes: Literal["number", "string"] = "number"
+    keeps: bool = False
+    supervised: bool = False
+    one_column: bool = False
+    loose: bool = False
+    holds_rows: str = ""
+    without: tuple[str, ...] = ()
+    fixed: Mapping[str, str | bool | int] = {}
+    refused: Mapping[str, Mapping[str, str]] = {}
+
+
+ALIASES: Mapping[str, tuple[str, str]] = {
+    "LogisticRegression": (CLASSIFICATION, "logistic_regression"),
+    "SGDClassifier": (CLASSIFICATION, "sgd"),
+    "DecisionTreeClassifier": (CLASSIFICATION, "decision_tree"),
+    "RandomForestClassifier": (CLASSIFICATION, "random_forest"),
+    "ExtraTreesClassifier": (CLASSIFICATION, "extra_trees"),
+    "GradientBoostingClassifier": (CLASSIFICATION, "gradient_boosting"),
+    "HistGradientBoostingClassifier": (CLASSIFICATION, "hist_gradient_boosting"),
+    "SVC": (CLASSIFICATION, "svm"),
+    "LinearSVC": (CLASSIFICATION, "linear_svm"),
+    "MLPClassifier": (CLASSIFICATION, "mlp"),
+    "KNeighborsClassifier": (CLASSIFICATION, "knn"),
+    "GaussianNB": (CLASSIFICATION, "naive_bayes"),
+    "LinearRegression": (REGRESSION, "linear"),
+    "Ridge": (REGRESSION, "ridge"),
+    "Lasso": (REGRESSION, "lasso"),
+    "ElasticNet": (REGRESSION, "elastic_net"),
+    "SGDRegressor": (REGRESSION, "sgd"),
+    "DecisionTreeRegressor": (REGRESSION, "decision_tree"),
+    "RandomForestRegressor": (REGRESSION, "random_forest"),
+    "GradientBoostingRegressor": (REGRESSION, "gradient_boosting"),
+    "HistGradientBoostingRegressor": (REGRESSION, "hist_gradient_boosting"),
+    "SVR": (REGRESSION, "svm"),
+    "MLPRegressor": (REGRESSION, "mlp"),
+    "KNeighborsRegressor": (REGRESSION, "knn"),
+}
+"""Class -> task and name of the trainer that it is here: both names give the same digests."""
+
+STEP_ALIASES: Mapping[str, str] = {
+    "StandardScaler": "standard_scaler",
+    "MinMaxScaler": "min_max_scaler",
+    "RobustScaler": "robust_scaler",
+    "SimpleImputer": "imputer",
+    "OneHotEncoder": "one_hot",
+    "OrdinalEncoder": "ordinal",
+    "TfidfVectorizer": "tfidf",
+    "PCA": "pca",
+    "PolynomialFeatures": "polynomial",
+    "SelectKBest": "select_k_best",
+}
+
+_CONSTANT = "the constant cannot be given; use `strategy: "
+_WORDS = "gives other answers once exported; use `analyzer: word`"
+_RANDOM = "its answers are drawn at random, which no graph repeats; use `strategy: prior`"
+
+TRAINERS: Mapping[str, Mapping[str, Listed]] = {
+    CLASSIFICATION: {
+        "AdaBoostClassifier": Listed(description="Stumps, each fitted to the rows that those before it got wrong.", splits=True),
+        "BaggingClassifier": Listed(description="The average of decision trees on random samples of rows.", splits=True),
+        "BernoulliNB": Listed(description="Naive Bayes for features that are on or off.", splits=True),
+        "CategoricalNB": Listed(description="Naive Bayes for categories numbered from 0, as the step ordinal makes them."),
+        "ComplementNB": Listed(description="Naive Bayes for counts, made for classes of different size."),
+        "DummyClassifier": Listed(description="The same answer for every row, as a baseline.", graph="constant_classes",
+            refused={"strategy": {"stratified": _RANDOM, "uniform": _RANDOM, "constant": _CONSTANT + "most_frequent`"}}),
+        "ExtraTreeClassifier": Listed(description="A single tree with randomly drawn thresholds.", splits=True),
+        "LinearDiscriminantAnalysis": Listed(
+            description="One normal distribution a class with a common covariance.", graph="linear_classes", without=("n_components",)
+        ),
+        "LogisticRegressionCV": Listed(description="Logistic regression whose penalty is chosen by cross-validation."),
+        "MultinomialNB": Listed(description="Naive Bayes for counts."),
+        "NuSVC": Listed(
+            description="Support vector machine with a bound on the share of errors; probabilities by Platt scaling.",
+            calibrated=True, holds_rows=SUPPORT_VECTORS,
+        ),
+        "Perceptron": Listed(description="The perceptron; probabilities by Platt scaling.", calibrated=True),
+        "QuadraticDiscriminantAnalysis": Listed(description="One normal distribution a class, each with its own covariance."),
+        "RidgeClassifier": Listed(description="Ridge regression on the classes; probabilities by Platt scaling.", calibrated=True),
+        "RidgeClassifierCV": Listed(description="Ridge classifier whose penalty is chosen by cross-validation.", calibrated=True),
+        "StackingClassifier": Listed(description="A logistic regression on the probabilities of several models.", members=True),
+        "VotingClassifier": Listed(description="The mean of the probabilities of several models.", members=True),
+    },
+    REGRESSION: {
+        "ARDRegression": Listed(description="Bayesian linear regression with a penalty for each feature."),
+        "AdaBoostRegressor": Listed(description="Trees, each fitted to the rows that those before it got wrong.", splits=True),
+        "BaggingRegressor": Listed(description="The average of decision trees on random samples of rows.", splits=True),
+        "BayesianRidge": Listed(description="Ridge regression whose penalty is estimated from the data."),
+        "DummyRegressor": Listed(description="The same answer for every row, as a baseline.", graph="constant_value",
+            refused={"strategy": {"constant": _CONSTANT + "median`"}}),
+        "ElasticNetCV": Listed(description="Elastic net whose penalty is chosen by cross-validation."),
+        "ExtraTreeRegressor": Listed(description="A single tree with randomly drawn thresholds.", splits=True),
+        "ExtraTreesRegressor": Listed(description="The average of many trees with randomly drawn thresholds.", splits=True),
+        "GammaRegressor": Listed(description="Generalised linear model for positive targets, with a logarithmic link."),
+        "GaussianProcessRegressor": Listed(
+            description="A Gaussian process with the default kernel.", holds_rows=ALL_ROWS, holds_every_row=True, takes_sparse=False
+        ),
+        "HuberRegressor": Listed(description="Linear regression that is robust to outliers."),
+        "Lars": Listed(description="Least angle regression."),
+        "LarsCV": Listed(description="Least angle regression whose number of features is chosen by cross-validation."),
+        "LassoCV": Listed(description="Lasso whose penalty is chosen by cross-validation."),
+        "LassoLars": Listed(description="Lasso fitted by least angle regression."),
+        "LassoLarsCV": Listed(description="Lasso by least angle regression, chosen by cross-validation."),
+        "LassoLarsIC": Listed(description="Lasso by least angle regression, chosen by an information criterion."),
+        "LinearSVR": Listed(description="Linear support vector regression."),
+        "NuSVR": Listed(
+            description="Support vector regression with a bound on the share of errors.", holds_rows=SUPPORT_VECTORS, tolerance=5e-4
+        ),
+        "OrthogonalMatchingPursuit": Listed(description="Linear regression on the few features that say most."),
+        "OrthogonalMatchingPursuitCV": Listed(description="Matching pursuit whose number of features is chosen by cross-validation."),
+        "PLSRegression": Listed(description="Linear regression on a few combinations of the features."),
+        "PoissonRegressor": Listed(description="Generalised linear model for counts, with a logarithmic link."),
+        "QuantileRegressor": Listed(description="Linear regression of a quantile instead of the mean."),
+        "RANSACRegressor": Listed(description="Linear regression on the largest set of rows that agree."),
+        "RidgeCV": Listed(description="Ridge regression whose penalty is chosen by cross-validation."),
+        "StackingRegressor": Listed(description="A ridge regression on the answers of several models.", members=True, tolerance=1e-4),
+        "TheilSenRegressor": Listed(description="The median of linear regressions on small samples of rows."),
+        "TweedieRegressor": Listed(description="Generalised linear model with a chosen power of the variance."),
+        "VotingRegressor": Listed(description="The mean of the answers of several models.", members=True, tolerance=1e-4),
+    },
+    CLUSTERING: {
+        "BayesianGaussianMixture": Listed(
+            description="A mixture of normal distributions that uses no more of them than it needs.", graph="mixture",
+            distance="to_component",
+        ),
+        "GaussianMixture": Listed(description="A mixture of normal distributions.", graph="mixture", distance="to_component"),
+        "KMeans": Listed(description="Clusters around means.", graph="nearest_center", distance="to_center"),
+        "MeanShift": Listed(
+            description="Clusters around the places where rows are dense.", graph="nearest_center", distance="to_center", without=("seeds",)
+        ),
+        "MiniBatchKMeans": Listed(description="Clusters around means, computed in batches.", graph="nearest_center", distance="to_center"),
+    },
+    ANOMALY: {
+        "EllipticEnvelope": Listed(description="Rows far from the centre, by a robust covariance.", graph="elliptic_envelope"),
+        "IsolationForest": Listed(description="Rows that random trees soon set apart.", graph="isolation_forest", splits=True),
+        "LocalOutlierFactor": Listed(
+            description="Rows in less dense places than their neighbours.", fixed={"novelty": True}, takes_sparse=False,
+            holds_rows=ALL_ROWS, holds_every_row=True,
+        ),
+        "OneClassSVM": Listed(description="Rows outside of a boundary around most rows.", holds_rows=SUPPORT_VECTORS),
+        "SGDOneClassSVM": Listed(description="Rows on the far side of a linear boundary."),
+    },
+}  # fmt: skip
+
+STEPS: Mapping[str, Step] = {
+    "Binarizer": Step(description="Replaces each number with 1 above a threshold, else 0.", keeps=True),
+    "CountVectorizer": Step(
+        description="Counts the words of one string column.", takes="string", one_column=True, holds_rows="the words of the training rows",
+        refused={"analyzer": {"char": _WORDS, "char_wb": _WORDS}},
+    ),
+    "GaussianRandomProjection": Step(description="Projects the columns to fewer, at random."),
+    "GenericUnivariateSelect": Step(description="Keeps the columns with the best scores, by a chosen rule.", supervised=True),
+    "IncrementalPCA": Step(description="Principal components, computed in batches."),
+    "KBinsDiscretizer": Step(description="Replaces each number with the number of its bin.", keeps=True, fixed={"encode": "ordinal"}),
+    "MaxAbsScaler": Step(description="Divides each column by its largest absolute value.", keeps=True),
+    "NeighborhoodComponentsAnalysis": Step(description="A linear map that brings rows of a class together.", supervised=True),
+    "Normalizer": Step(description="Scales each row to length 1.", keeps=True),
+    "PowerTransformer": Step(description="Makes each column more normal by a power.", keeps=True),
+    "QuantileTransformer": Step(description="Replaces each number with its rank.", keeps=True, loose=True),
+    "SelectFdr": Step(description="Keeps columns by the rate of false discoveries.", supervised=True),
+    "SelectFpr": Step(description="Keeps columns by the rate of false positives.", supervised=True),
+    "SelectFwe": Step(description="Keeps columns by the family-wise error.", supervised=True),
+    "SelectPercentile": Step(description="Keeps a share of the columns, those with the best scores.", supervised=True),
+    "TargetEncoder": Step(
+        description="Replaces each category with the mean target of its rows, as seen from the other folds.", takes="string",
+        supervised=True,
+    ),
+    "TruncatedSVD": Step(description="Replaces columns with their singular components, without centring them."),
+    "VarianceThreshold": Step(description="Leaves out columns with little variance."),
+}  # fmt: skip

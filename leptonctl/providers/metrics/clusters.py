@@ -1,0 +1,44 @@
+"""Shared by the metrics of clusterings: the rows in the numbers that the algorithm got, and when a metric is not defined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import undefined
+from leptonctl.spi.learning import Prediction
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def labels_of(prediction: Prediction) -> np.ndarray:
+    """The number of each row's cluster."""
+    import numpy as np
+
+    return np.asarray(prediction.labels)
+
+
+def distances(prediction: Prediction) -> np.ndarray:
+    """The distance of each row to its cluster."""
+    import numpy as np
+
+    return np.asarray(prediction.values, dtype=np.float64)
+
+
+def clustered(prediction: Prediction, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers [N, k] that the algorithm got, and the cluster of each row; of more than `most` rows, evenly spread ones.
+
+    Raises ProviderError (undefined-metric) unless there are two clusters or more, and fewer than rows.
+    """
+    import numpy as np
+
+    if prediction.matrix is None:
+        raise undefined("the model does not say in which numbers it found its clusters")
+    matrix, labels = np.asarray(prediction.matrix), labels_of(prediction)
+    if most is not None and len(labels) > most:
+        rows = np.linspace(0, len(labels) - 1, most).astype(int)
+        matrix, labels = matrix[rows], labels[rows]
+    found = len(np.unique(labels))
+    if not 2 <= found < len(labels):  # noqa: PLR2004
+        raise undefined(f"these {len(labels)} rows lie in {found} cluster{'s' if found != 1 else ''}")
+    return matrix, labels

@@ -1,0 +1,29 @@
+"""The metric `outlier_share`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.outliers import found_outliers
+from leptonctl.spi.learning import Metric, Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:  # noqa: ARG001 - what every metric gets
+    return float(found_outliers(prediction).mean())
+
+
+METRICS = (
+    Metric(
+        name="outlier_share",
+        task="anomaly",
+        description="Share of the rows that the model calls outliers",
+        greater_is_better=None,
+        least=0,
+        most=1,
+        score=score,
+        default=True,
+    ),
+)

@@ -1,0 +1,31 @@
+"""Shared by the metrics of anomalies: which rows are outliers by the target, and which by the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from leptonctl.providers.metrics.classes import undefined
+from leptonctl.spi.learning import Prediction, Scoring
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OUTLIER = "outlier"
+
+
+def found_outliers(prediction: Prediction) -> np.ndarray:
+    """Which rows the model calls outliers."""
+    import numpy as np
+
+    found: np.ndarray = np.asarray(prediction.labels) == OUTLIER
+    return found
+
+
+def true_outliers(y: np.ndarray, scoring: Scoring) -> np.ndarray:
+    """Which rows are outliers: those of the positive class. Raises ProviderError (undefined-metric) when all are, or none is."""
+    import numpy as np
+
+    true: np.ndarray = np.asarray(y == scoring.positive)
+    if true.all() or not true.any():
+        raise undefined(f"{'all' if true.all() else 'none'} of these rows are of the class {scoring.positive!s}")
+    return true
