@@ -113,7 +113,7 @@ def _filled(needs: Mapping[str, Place], field: str) -> dict[str, str]:
 
 
 def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]:
-    """Train, export, decide, evaluate and cross_validate. `rows`: the prepare step that they read; `before`: what of a parent or a search."""
+    """Train, export, decide, evaluate and cross_validate. They read the prepare step `rows`, and `before` of a parent or of a search."""
     kin = str(model.train["algorithm"])
     found = {SEARCH: before[SEARCH]} if SEARCH in before else {}
     data = {"prepare": rows, **found}

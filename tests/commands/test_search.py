@@ -18,7 +18,7 @@ from tests.test_output_schemas import problems
 GRID = "{search: {parameters: {C: [0.01, 1, 100]}, metric: f1}}"
 RANDOM = "{search: {method: random, parameters: {C: {log: [0.001, 100]}}, trials: 3, metric: log_loss}}"
 HALVING = "{search: {method: halving, parameters: {C: {log: [0.001, 100]}}, trials: 4, cross_validation: 3}}"
-DECIDED = GRID[:-1] + ", threshold: {metric: f1}}"
+DECIDED = "{search: {parameters: {C: [0.01, 1.0, 100]}, metric: f1}, threshold: {metric: f1}}"
 VERSIONS = {"v1": GRID, "v2": RANDOM, "v3": HALVING, "v4": "{params: {C: 1}}", "decided": DECIDED}
 COUNTED = ("prepared", "tried", "searched", "trained", "exported", "decided", "evaluated")
 
