@@ -220,3 +220,17 @@ def test_a_version_with_another_algorithm_drops_the_search_and_says_so() -> None
     assert [(problem.id, re.search("@v.", problem.detail)[0]) for problem in problems] == [("dropped-search", "@v2")]
     trials = {n.address[-2:]: len(trial_keys(n)) for n in declarations.built.values() if n.address.startswith("model/")}
     assert trials == {"v1": 2, "v2": 0, "v3": 2, "v4": 0}
+
+
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        ("  v1: {algorithm: sgd}\n  v2: {algorithm: sgd, warm_start: v1, search: {parameters: {alpha: [0.1, 0.2]}}}\n", "`search` fits rows anew"),
+        ("  v1: {algorithm: sgd, search: {parameters: {alpha: [0.1, 0.2]}}}\n  v2: {algorithm: sgd, warm_start: v1}\n", "`leptonctl adopt`"),
+    ],
+)  # fmt: skip
+def test_a_search_does_not_go_together_with_a_warm_start(versions: str, words: str) -> None:
+    """Neither of the version itself nor (brother) of the one that it goes on from."""
+    _, problems = declared(DATA + MODEL.replace("  v1: {}\n---\n", versions))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    assert [words in problem.detail for problem in errors] == [True], problems
