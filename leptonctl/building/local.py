@@ -16,13 +16,16 @@ GRACE_S = 1.0
 PARALLELISM = 2
 WAIT_FACTOR, LEAST_WAIT_S, MOST_WAIT_S = 3.0, 2.0, 10.0
 """Tasks wait three times as long as a worker's first task took, but within these bounds, before another worker is started."""
+GAIN = 1.5
+"""How many times the start of a worker another one has to save, before it is started for work whose amount is known."""
 LEAST_POLL_S = 0.01
 LOG_AGE_S = 7 * 86_400.0
 CANCELLED = "It was stopped on request."
 
 
 class Patience:
-    """When one more worker pays: after tasks have waited for longer than it takes a worker to import what it needs.
+    """When one more worker pays: after tasks have waited for longer than it takes a worker to import what it needs, or at once when
+    many tasks wait of a kind that is known to take long.
 
     The first task of a worker is the measure, since it contains the imports: ten small fits are done before another worker could begin.
     """
@@ -31,10 +34,25 @@ class Patience:
         self._since: float | None = None
         self._waited = 0.0
         self._limit = LEAST_WAIT_S
+        self._start_s = LEAST_WAIT_S
+        self._took: dict[str, list[float]] = {}
+
+    def took(self, op: str, seconds: float) -> None:
+        """Take the duration of a task as the measure of those of its kind."""
+        self._took.setdefault(op, []).append(seconds)
+
+    def is_worth(self, task: Task, waiting: int) -> bool:
+        """Whether one more worker saves more than it costs, if all that waits takes as long as earlier tasks of this kind.
+
+        The shortest of two or more is what they take: the first of a kind may contain imports.
+        """
+        took = self._took.get(task.op, ())
+        return len(took) > 1 and min(took) * (waiting + task.behind) / 2 > GAIN * self._start_s
 
     def first_took(self, seconds: float) -> None:
         """Take the duration of a worker's first task as the measure."""
         self._limit = min(max(WAIT_FACTOR * seconds, LEAST_WAIT_S), MOST_WAIT_S)
+        self._start_s = min(seconds, LEAST_WAIT_S)
 
     def left(self, *, waiting: bool) -> float:
         """For how many seconds more tasks have to wait; 0 starts the count anew. `waiting`: a task waits, from now or still."""
@@ -111,7 +129,7 @@ class LocalExecutor:
                 slot.give(self._queue.popleft())
             elif self._wanted == self._parallelism:
                 break
-            elif (left := self._patience.left(waiting=True)) > 0:
+            elif not self._patience.is_worth(self._queue[0], len(self._queue)) and (left := self._patience.left(waiting=True)) > 0:
                 return left
             else:
                 self._wanted += 1
@@ -151,6 +169,8 @@ class LocalExecutor:
             return
         if slot.served == 0:
             self._patience.first_took(message.seconds)
+        if slot.task is not None:
+            self._patience.took(slot.task.op, message.seconds)
         slot.task, slot.served = None, slot.served + 1
         self._ready.append(_failed(message) if isinstance(message, FailedMessage) else _completed(message))
 

@@ -190,7 +190,8 @@ class Scheduler:
             self._open = self.executor()
         run = self.work.ops[step.op].run
         assert run is not None, "an op without a step function has effects only"
-        self._open.submit(Task(id=task, op=step.op, run=run, inputs=dict(step.inputs), needs=ready.needs, key=ready.key))
+        inputs, behind = dict(step.inputs), len(self._queue)
+        self._open.submit(Task(id=task, op=step.op, run=run, inputs=inputs, needs=ready.needs, key=ready.key, behind=behind))
 
     def _report_wait(self, ready: Ready) -> None:
         """Say once of each key who else builds it."""
@@ -269,6 +270,7 @@ class Scheduler:
             return
         self.built.results[step.place] = result
         self._endings.append(step.place)
+        remark = self.work.remark(step, result)
         if ready.planned.cached:
             return
         if not adopted:
@@ -279,7 +281,7 @@ class Scheduler:
         numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)} if isinstance(metrics, dict) else {}
         event = StepFinished(
             op=step.op, address=step.address, name=step.name, key=result.key, seconds=seconds, adopted=adopted,
-            metrics=dict(numbers) or None, notices=notices,
+            metrics=dict(numbers) or None, message=remark, notices=notices,
         )  # fmt: skip
         self.reporter(event)
 

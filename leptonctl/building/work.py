@@ -44,7 +44,8 @@ class Work(Frozen):
 
     `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
     that builds, and `lineage` its lineage if it has been applied, for the provenance. `refusal` says why a step may not take a result that
-    was computed for another one, if it may not.
+    was computed for another one, if it may not. `remark`: what there is to say about a result in one line, asked in the order in which
+    steps end; cached ones too.
     """
 
     ops: Ops
@@ -58,6 +59,7 @@ class Work(Frozen):
     lineage: str | None = None
     notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
     refusal: Callable[[Step, Result], Diagnostic | None] = lambda _step, _result: None
+    remark: Callable[[Step, Result], str] = lambda _step, _result: ""
 
 
 @dataclass(slots=True, kw_only=True)

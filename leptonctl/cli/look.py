@@ -27,6 +27,7 @@ def show(
             metavar="[ADDR|PLAN]", help="An address, such as spam-filter@v2, mail@2024-06 or prod/spam-filter, or a saved plan."
         ),
     ] = None,
+    trials: Annotated[bool, typer.Option("--trials", help="Of a version with a search: list its trials, the best first.")] = False,
 ) -> int:
     """Show the recorded state with its results, all about one version or binding, or a saved plan."""
     from leptonctl.commands.show import show as command
@@ -37,9 +38,9 @@ def show(
     if plan_file is not None and (plan_file.is_file() or plan_file.suffix in PLANS):
         return _show_plan(terminal, plan_file)
     session = terminal.session()
-    shown = command(session, item)
+    shown = command(session, item, trials=trials)
     code = ERROR if session.left_out else OK
-    return terminal.show(shown, render_text, code, width=terminal.room, verbose=terminal.verbose, now=time())
+    return terminal.show(shown, render_text, code, width=terminal.room, verbose=terminal.verbose, now=time(), trials=trials)
 
 
 def _show_plan(terminal: Terminal, file: Path) -> int:

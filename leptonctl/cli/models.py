@@ -41,6 +41,21 @@ def _verify_store(terminal: "Terminal") -> int:
     return terminal.show(report, render_text, OK if report["ok"] else ERROR, verbose=terminal.verbose)
 
 
+def adopt(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="The version, whose search is done.")],
+    into: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Declare the winner as a new version, and leave the searched one as it is.")
+    ] = None,
+) -> int:
+    """Write the winner of a search into the YAML, as `params` in place of `search`. Comments stay, and nothing is trained."""
+    from leptonctl.commands.adopt import adopt as command
+    from leptonctl.views.search import adoption_text
+
+    terminal = terminal_of(ctx)
+    return terminal.show(command(terminal.session(), address, into), adoption_text)
+
+
 def predict(
     ctx: typer.Context,
     target: Annotated[str, typer.Argument(metavar="MODEL@VERSION|ENV/MODEL", help="A version, or what an environment binds.")],

@@ -17,6 +17,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node
 from leptonctl.kinds.environment import bindings, environments
+from leptonctl.kinds.model_search import SEARCH
 
 if TYPE_CHECKING:
     from leptonctl.learning.outputs import CompareOutputs
@@ -153,9 +154,19 @@ def _metrics(left: Json, right: Json, gated: Mapping[str, None]) -> Iterator[tup
 
 def _recipes(a: Side, b: Side) -> tuple[dict[str, Json], dict[str, Json]]:
     """What is compared. How the rows are made is shown only for one dataset version: other names say enough."""
+    recipes = (_as_found(a), _as_found(b))
     same_name = a.recipe.get("dataset") == b.recipe.get("dataset")
-    left, right = ({n: v for n, v in side.recipe.items() if (same_name or n != "data") and v not in ({}, [])} for side in (a, b))
+    left, right = ({n: v for n, v in recipe.items() if (same_name or n != "data") and v not in ({}, [])} for recipe in recipes)
     return left, right
+
+
+def _as_found(side: Side) -> dict[str, Json]:
+    """The recipe with the parameters that its search has found."""
+    search = side.results.get(SEARCH)
+    if search is None:
+        return dict(side.recipe)
+    params = cast("dict[str, Json]", side.recipe.get("params") or {})
+    return {**side.recipe, "params": {**params, **cast("dict[str, Json]", search.outputs.get("chosen") or {})}}
 
 
 def _same_test_rows(a: Side, b: Side) -> bool | None:

@@ -6,6 +6,7 @@ from typing import cast
 from leptonctl.commands.built_versions import BuiltVersion, declared_versions, find_version, former_versions, with_results
 from leptonctl.commands.ownership import Ownership, ownership
 from leptonctl.commands.results import gated_first, metrics_of
+from leptonctl.commands.search_story import chosen
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
 from leptonctl.commands.show_version import direction
@@ -119,7 +120,7 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "metrics": figures,
         "bound": bound,
         "algorithm": version.recipe.get("algorithm"),
-        "params": version.recipe.get("params") or {},
+        "params": {**cast("dict[str, Json]", version.recipe.get("params") or {}), **chosen(version)},
         "dataset": version.recipe.get("dataset"),
         "test_rows": _test_rows(prepare),
         "package": package.outputs.get("package") if package else None,

@@ -1,35 +1,51 @@
 """The parameters of a model version with their origin: where each was written, and whether it came through a variable."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json, Path, value_at
 from leptonctl.kinds import model_warm
+from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.model_warm import KEY
 from leptonctl.kinds.optional_fields import OPTIONAL
 from leptonctl.language.resolve import Declared
 
-Origin: TypeAlias = Literal["base", "version", "vars", "default", "recorded"]
+Origin: TypeAlias = Literal["base", "version", "vars", "default", "recorded", "search"]
 FIELDS = ("task", "algorithm", "params", "seed", "revision", "features", "preprocess")
 
 
-def declared_parameters(session: Session, model: Model) -> list[dict[str, Json]]:
-    """The parameters of a declared version with defaults filled in: `{path, value, origin, file, line, column}`."""
+def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """The parameters of a declared version with defaults filled in: `{path, value, origin, file, line, column}`.
+
+    `chosen`: those that its search has found.
+    """
     declared, train = model.declared, model.train
     written = next((d for d in session.documents if (d.kind, d.name) == ("Model", declared.name)), None)
     values: dict[str, Json] = {"dataset": _dataset(model), **{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
     values |= {KEY: model_warm.written(model_warm.with_name(model))} if model.warm is not None else {}
-    return [_parameter(declared, written, path, value) for path, value in _leaves(values)]
+    search = {SEARCH: model.search["spec"]} if model.search else {}
+    listed = [_parameter(declared, written, path, value) for path, value in _leaves({**values, **search})]
+    return _with_chosen(listed, chosen, lambda name: _parameter(declared, written, (SEARCH, "parameters", name), None))
 
 
-def recorded_parameters(recipe: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """The parameters of a recorded recipe; those with their default value are not recorded."""
-    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "export", *OPTIONAL)} | {KEY: model_warm.written(recipe)}
+def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has found."""
+    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "export", *OPTIONAL, SEARCH)} | {KEY: model_warm.written(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
-    return [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
+    listed = [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
+    return _with_chosen(listed, chosen, lambda _name: nowhere)
+
+
+def _with_chosen(
+    listed: list[dict[str, Json]], chosen: Mapping[str, Json], place: Callable[[str], Mapping[str, Json]]
+) -> list[dict[str, Json]]:
+    """The parameters with those that a search has found after the declared ones. `place`: where it is written what is searched."""
+    found = [{**place(name), "path": f"params.{name}", "value": value, "origin": SEARCH} for name, value in chosen.items()]
+    end = max((number for number, one in enumerate(listed, 1) if str(one["path"]).startswith("params.")), default=len(listed))
+    return [*listed[:end], *found, *listed[end:]]
 
 
 def dotted(path: Path) -> str:

@@ -163,8 +163,8 @@ def _check_golden_rows(export: Result, store: Artifacts) -> Check:
 def rebuild(build: Build, store: Artifacts, project: Path, before: Mapping[str, Result] | None = None) -> Verdict:
     """Do the steps of a package again in a fresh process on one thread, and compare the bytes.
 
-    `before`: role -> result of the version that it goes on from, which is taken as recorded. If the data file no longer has the recorded
-    bytes, the recorded rows are used, and the verdict says so.
+    `before`: role -> result of the version that it goes on from, or of its search, which is taken as recorded. If the data file no longer
+    has the recorded bytes, the recorded rows are used, and the verdict says so.
     """
     with TemporaryDirectory(prefix="leptonctl-verify-") as folder:
         shelf = Shelf(Path(folder))

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
+from leptonctl.kinds.model_search import SEARCH
+from leptonctl.kinds.search_steps import TRIAL
 
 if TYPE_CHECKING:
     from leptonctl.commands.session import Session
 
 COPIED = ("rows", "contract", "size", "positive", "average", "checks", "package", "decision")
 """Outputs that are copied unchanged."""
+
+NOT_JOINED = (TRIAL, SEARCH)
+"""Ops whose results say nothing of the version itself; `search_story` tells of them."""
 
 
 def join_results(keys: Mapping[str, str], results: Mapping[str, Result]) -> dict[str, Json]:
@@ -24,7 +29,7 @@ def join_results(keys: Mapping[str, str], results: Mapping[str, Result]) -> dict
     outputs: dict[str, Json] = {"parity": None}
     for name, key in keys.items():
         result = results.get(key)
-        if result is None:
+        if result is None or result.op in NOT_JOINED:
             continue
         metrics |= _mapping(result, "metrics")
         for field, value in _mapping(result, "evaluation").items():

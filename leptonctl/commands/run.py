@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from leptonctl.building.scheduler import Scheduler
 from leptonctl.building.work import Built, Work
+from leptonctl.commands.best_so_far import BestSoFar
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.recheck import adopted
@@ -35,6 +36,8 @@ FIELDS: Mapping[str, Path] = {
     "bad-rule": ("checks",),
     "row-check": ("checks",),
     "split-impossible": ("split",),
+    "search-failed": ("search",),
+    "too-few-rows-for-search": ("search",),
     "too-few-rows-for-folds": ("evaluate", "cross_validation"),
     "too-few-rows-to-calibrate": ("calibrate",),
     "too-many-neighbors": ("params", "n_neighbors"),
@@ -101,6 +104,7 @@ class Run:
             locate=self._locate,
             notices=self._notices,
             refusal=lambda step, result: adopted(self.session, step, result),
+            remark=BestSoFar(settled.by_address).remark,
         )
         scheduler = Scheduler(
             store=self.session.store, executor=lambda: open_executor(self.session), reporter=self.reporter, work=work, built=self.built

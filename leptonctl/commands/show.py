@@ -12,14 +12,19 @@ from leptonctl.core.values import Json
 FORMAT = "1.0"
 
 
-def show(session: Session, name: str | None = None) -> dict[str, Json]:
+def show(session: Session, name: str | None = None, *, trials: bool = False) -> dict[str, Json]:
     """The object of `show --json`, with nothing in it before the first apply.
 
     `name`: only this address; of a model's version or a binding with `version`, of a dataset's version with `dataset`. Failure
-    `unknown-address`.
+    `unknown-address`. `trials`: those of its search are asked for; Failure `no-search` when it has none.
     """
     state = session.pointers.read()
-    return _recorded(session, state, None) if name is None else _show_address(session, state, name)
+    shown = _recorded(session, state, None) if name is None else _show_address(session, state, name)
+    version = shown.get("version")
+    if trials and not (isinstance(version, dict) and version.get("search")):
+        hint = "name a version that declares `search:`: `leptonctl show MODEL@VERSION --trials`"
+        raise fail("no-search", "There are no trials to list", f"{name or 'the state'} has no search", hint=hint)
+    return shown
 
 
 def _recorded(session: Session, state: State | None, scope: str | None) -> dict[str, Json]:

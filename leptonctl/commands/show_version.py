@@ -6,6 +6,7 @@ from typing import cast
 from leptonctl.commands.built_versions import BuiltVersion, with_results
 from leptonctl.commands.parameters import declared_parameters, recorded_parameters
 from leptonctl.commands.results import join_results, metrics_of
+from leptonctl.commands.search_story import chosen, search_story
 from leptonctl.commands.session import Session
 from leptonctl.core.address import Address, parse, short
 from leptonctl.core.result import Result
@@ -20,7 +21,7 @@ from leptonctl.kinds.model import models
 from leptonctl.kinds.notices import notices
 from leptonctl.spi.catalog import Catalog
 
-BUILDS = ("prepare", "train", "export", "decide", "evaluate", "cross_validate")
+BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_validate")
 
 
 def version_story(session: Session, state: State | None, version: BuiltVersion, place: Address) -> dict[str, Json]:
@@ -53,7 +54,10 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "cross_validation": _folds(session.catalog, task, version, evaluate),
         "evaluation": _evaluation(session, version, outcome, evaluate),
         "data": _data(version, outcome),
-        "parameters": [*(declared_parameters(session, model) if model else recorded_parameters(version.recipe))],
+        "search": search_story(session, version),
+        "parameters": [
+            *(declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version)))
+        ],
         "warnings": _warnings(version),
         "steps": [_step(name, version, gone) for name in BUILDS if name in version.keys],
         "bound": [*bound],

@@ -21,12 +21,16 @@ class Because(Frozen):
 
 
 class PlannedStep(Frozen):
-    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None without earlier builds. The rest as in Step."""
+    """A step in a plan. `cached`: a result exists and is adopted. `forecast_s` is None without earlier builds. The rest as in Step.
+
+    `decided`: the output that the step decides, None while it is not known.
+    """
 
     step: Step
     key: str | None
     cached: bool
     forecast_s: float | None = None
+    decided: Json = None
 
     @property
     def name(self) -> str:

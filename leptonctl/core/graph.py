@@ -99,8 +99,21 @@ def content_of(step: Step, needs: Mapping[str, Result], ops: Mapping[str, Op]) -
     """
     if step.own is None:
         return ""
-    contents: dict[str, Json] = {role: identity(result, ops[result.op]) for role, result in needs.items()}
-    return digest({"op": step.op, "own": dict(step.own), "needs": contents})
+    own: Json = dict(step.own)
+    for path, read in step.fills.items():
+        role, _, part = read.partition(".")
+        own = _with_value(own, path.split("."), part_of(needs[role], part))
+    read_whole = needs.keys() - {read.partition(".")[0] for read in step.fills.values()}
+    contents: dict[str, Json] = {role: identity(needs[role], ops[needs[role].op]) for role in read_whole}
+    return digest({"op": step.op, "own": own, "needs": contents})
+
+
+def _with_value(value: Json, path: Sequence[str], new: Json) -> Json:
+    """A JSON value with the part at `path` replaced."""
+    if not path:
+        return new
+    inner = value if isinstance(value, Mapping) else {}
+    return {**inner, path[0]: _with_value(inner.get(path[0]), path[1:], new)}
 
 
 def identity(result: Result, op: Op) -> str:

@@ -7,7 +7,7 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.change import Change, Drift, Keep, Plan, PlannedStep
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import Frozen, field, replace
-from leptonctl.core.graph import Keys, needed_key
+from leptonctl.core.graph import Keys, needed_key, part_of
 from leptonctl.core.result import Result
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Place, Step
@@ -62,8 +62,11 @@ def _planned(change: Change, node: Node, settled: Settled) -> Change:
         # evidence for a gate is listed even when the same address has recorded it before
         if key is not None and pointer is not None and not node.effect and pointer.key(step.name) == key:
             continue
-        steps.append(PlannedStep(step=step, key=key, cached=key is not None and key in settled.results and not step.effect))
+        result = settled.results.get(key) if key is not None and not step.effect else None
+        decided = part_of(result, f"outputs.{step.decides}") if result is not None and step.decides else None
+        steps.append(PlannedStep(step=step, key=key, cached=result is not None, decided=decided))
     unknown = tuple(f"steps.{s.name}.key" for s in steps if s.key is None and not s.effect)
+    unknown += tuple(f"{s.name}.{s.step.decides}" for s in steps if s.step.decides and not s.cached)
     if any(s.step.makes is not None and not s.cached for s in steps):
         unknown = ("artifact", *unknown)
     return replace(change, steps=tuple(steps), known_after_apply=(*change.known_after_apply, *unknown))

@@ -92,6 +92,8 @@ class Step(Frozen):
     keys of other steps: the step may be adopted when the contents it reads are those of an earlier build (early cutoff); None: its
     key is by content already. `inputs` is the JSON payload for the worker. `needs`: role -> place of a step whose result it
     reads; `given`: role -> key of a result that exists already.
+    `fills`: dotted field of `own` -> the part of a needed result, as in `reads`, whose value takes its place; by content the step then
+    equals one that declares this value. `decides` names the output that is shown as soon as it is known.
     `kin`: steps of one op and kin have comparable durations in all families. `effect`: it moves a pointer and has no result.
     `makes` names the artifact of its result that becomes the pointer's own.
     """
@@ -104,6 +106,8 @@ class Step(Frozen):
     fields: Mapping[str, Json] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
     own: Mapping[str, Json] | None = None
+    fills: Mapping[str, str] = field(default_factory=dict)
+    decides: str = ""
     inputs: Mapping[str, Json] = field(default_factory=dict)
     needs: Mapping[str, Place] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,9 @@ from leptonctl.core.values import Json, Node, Path, Place, Span, Step
 from leptonctl.kinds import model_warm
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_decision import POSITIVE, decide_key, decide_step
+from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.model_version import Model
+from leptonctl.kinds.search_steps import PARAMS, Searching, search_steps
 
 PACKAGE = "export.outputs.package"
 """What an evaluation reads of the version: its package, not only its graph (protocols 11)."""
@@ -25,9 +27,11 @@ def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> No
     """
     shared = model.prepare.key == dataset_key
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
-    made = _steps(model, prepare.place, model_warm.needs(model, parent_rows))
+    trials = _search(model, prepare.place)
+    before = model_warm.needs(model, parent_rows) | ({SEARCH: trials[-1].place} if trials else {})
+    made = _steps(model, prepare.place, before)
     train, export, *_ = made
-    steps = (*(() if shared else (prepare,)), *made)
+    steps = (*(() if shared else (prepare,)), *trials, *made)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": dict(prepare.fields),
@@ -87,15 +91,37 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: 
     )
 
 
+def _search(model: Model, rows: Place) -> list[Step]:
+    """The steps that find the parameters; [] without a search."""
+    if not model.search:
+        return []
+    searching = Searching(
+        address=model.address, prepare_key=model.prepare.key, rows=rows, train=model.train, key_fields=model.train_key_fields,
+        search=model.search,
+    )  # fmt: skip
+    return [*search_steps(searching)]
+
+
+def _own(model: Model) -> dict[str, Json]:
+    """What a training determines besides what it reads. Of a search only the winner counts, and that is read."""
+    return {name: value for name, value in model_warm.without_keys(model).items() if name != SEARCH}
+
+
+def _filled(needs: Mapping[str, Place], field: str) -> dict[str, str]:
+    """The field of a step's own that the winner of a search fills, where the step reads one."""
+    return {field: PARAMS} if SEARCH in needs else {}
+
+
 def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]:
-    """Train, export, decide, evaluate and cross_validate; `rows` is the prepare step that they read, `before` what of a parent."""
+    """Train, export, decide, evaluate and cross_validate. They read the prepare step `rows`, and `before` of a parent or of a search."""
     kin = str(model.train["algorithm"])
-    data = {"prepare": rows}
+    found = {SEARCH: before[SEARCH]} if SEARCH in before else {}
+    data = {"prepare": rows, **found}
     train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
-    train_key, own_fields = model_warm.train_key(model), model_warm.without_keys(model)
+    train_key, own_fields = model_warm.train_key(model), _own(model)
     train = Step(
         name="train", op="train", address=model.address, key=train_key, spec=train_key, fields=train_fields, own=own_fields,
-        inputs=model.train, needs={**data, **before}, kin=kin,
+        fills=_filled(before, "params"), inputs=model.train, needs={**data, **before}, kin=kin,
     )  # fmt: skip
     export_fields: dict[str, Json] = {"train": train_key, "opset": model.opset}
     export_key = digest({"op": "export", **export_fields})
@@ -109,10 +135,12 @@ def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]
     own: dict[str, Json] = {"opset": model.opset, "train": own_fields, "privacy": model.dataset.inputs["privacy"]}
     export = Step(
         name="export", op="export", address=model.address, key=export_key, spec=export_key, fields=export_fields, own=own,
-        inputs=inputs, needs={**data, "train": train.place}, kin=kin,
+        fills=_filled(found, "train.params"), inputs=inputs, needs={**data, "train": train.place}, kin=kin,
         makes=GRAPH_FILE,
     )  # fmt: skip
     decide = decide_step(model.decides, export, model.train, own_fields)
+    if decide is not None and "train" in (decide.own or {}):
+        decide = replace(decide, needs={**decide.needs, **found}, fills=_filled(found, "train.params"))
     evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
     folds = [] if model.folds is None else [_cross_validate(model, train_key, {**data, **before})]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
@@ -124,7 +152,7 @@ def _cross_validate(model: Model, train_key: str, needs: Mapping[str, Place]) ->
     key = digest({"op": "cross_validate", **fields})
     return Step(
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
-        own={**scoring, "train": model_warm.without_keys(model)},
+        own={**scoring, "train": _own(model)}, fills=_filled(needs, "train.params"),
         inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
         needs=needs, kin=str(model.train["algorithm"]),
     )  # fmt: skip

@@ -11,8 +11,10 @@ from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset import Dataset, missing_target
 from leptonctl.kinds.model_columns import features_of, preprocess_of
 from leptonctl.kinds.model_decision import decision_of
+from leptonctl.kinds.model_params import params_of
+from leptonctl.kinds.model_search import Wanted
 from leptonctl.kinds.model_weights import weights_of
-from leptonctl.kinds.settings import with_defaults, without_defaults
+from leptonctl.kinds.settings import with_defaults
 from leptonctl.language.foreign_names import ALGORITHMS, METRICS, class_hint, name_hint
 from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_params
 from leptonctl.spi.catalog import Catalog
@@ -33,6 +35,7 @@ class Model(Frozen):
     """One resolved model version: the train payload with all defaults, and how it is evaluated.
 
     `decides`: what the step `decide` makes of its labels and probabilities.
+    `search`: what is searched and its trials (`model_search.Search`), {} without a search; `train` then lacks what is searched.
     `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect. `warm`: what it goes on from.
     `recalled`: the digest of the dataset's node -> the node of this version, if an earlier command made it of the same; None when it has
     to be made.
@@ -51,6 +54,7 @@ class Model(Frozen):
     average: Json
     origin: Origin = "trained"
     decides: Mapping[str, Json] = {}
+    search: Mapping[str, Json] = {}
     warnings: tuple[Diagnostic, ...] = ()
     recalled: Callable[[str], Node | None] | None = None
     warm: WarmStart | None = None
@@ -125,19 +129,8 @@ def version_of(
     weights = weights_of(declared, trainer, dataset, catalog, problems) if dataset is not None else {}
     if errors or dataset is None or preprocess is None:
         return None, problems
-    if trainer.refuse is not None and (reason := trainer.refuse(params)):
-        problems.append(
-            error(
-                "cannot-export",
-                "These parameters cannot be exported faithfully",
-                reason,
-                span=declared.key_at("params"),
-                hint="change the parameter",
-            )
-        )
-    if trainer.conflict is not None and (reason := trainer.conflict(params)):
-        summary, hint = "These parameters exclude each other", "change one of them"
-        problems.append(error("parameter-conflict", summary, f"{trainer.name}: {reason}", span=declared.key_at("params"), hint=hint))
+    learned, found = params_of(Wanted(declared=declared, task=task, trainer=trainer, params=params, catalog=catalog), evaluate)
+    problems += found
     seed, revision = fields.get("seed", 0), fields.get("revision", 1)
     common: dict[str, Json] = {
         "task": task,
@@ -149,7 +142,6 @@ def version_of(
         "revision": revision,
         **weights,
     }
-    differing = without_defaults(params, trainer.params)
     export = cast("dict[str, Json]", fields.get("export") or {})
     folds = evaluate.get("cross_validation")
     return Model(
@@ -157,15 +149,16 @@ def version_of(
         declared=declared,
         dataset=dataset,
         task=task,
-        train={**common, "preprocess": [full for full, _ in preprocess], "params": params},
-        train_key_fields={**common, "preprocess": [short for _, short in preprocess], "params": differing},
+        train={**common, "preprocess": [full for full, _ in preprocess], "params": dict(learned.params)},
+        train_key_fields={**common, "preprocess": [short for _, short in preprocess], **learned.key_fields},
         opset=int(cast("int", export.get("opset", OPSET))),
         metrics=metrics,
         folds=int(cast("int", folds)) if folds else None,
         positive=evaluate.get("positive"),
         average=evaluate.get("average"),
         decides=decides,
-        warnings=tuple(_dropped_params(declared, trainer)),
+        search=learned.search,
+        warnings=(*_dropped_params(declared, trainer), *learned.warnings),
     ), problems
 
 

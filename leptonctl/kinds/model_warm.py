@@ -10,6 +10,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json, Place, Span
 from leptonctl.kinds.model_decision import CALIBRATE, THRESHOLD
+from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.model_version import Model, WarmStart
 from leptonctl.kinds.model_weights import WEIGHTS
 from leptonctl.spi.catalog import Catalog
@@ -193,6 +194,7 @@ def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refi
 def _apart(model: Model, span: Span) -> Iterator[Diagnostic]:
     """Fields that do not go together with it yet: they fit rows in another way than the version before."""
     fields = [name for name in (*WEIGHTS, CALIBRATE) if name in model.train or name in model.decides]
+    fields += [SEARCH] if model.search else []
     fields += [THRESHOLD] if isinstance(model.decides.get(THRESHOLD), dict) else []
     for name in fields:
         detail = f"`{name}` fits rows anew, which a version that goes on from another one cannot yet"
@@ -205,6 +207,9 @@ def _differences(model: Model, parent: Model) -> Iterator[str]:
     own, theirs, version = model.train, parent.train, parent.declared.version
     if parent.origin != "trained":
         yield f"{version} is not trained here ({parent.origin}), so nothing is known of how to go on from it"
+        return
+    if parent.search:
+        yield f"{version} searches its parameters, which are not known before it is built: `leptonctl adopt` writes them"
         return
     for name in ("task", "algorithm", "target"):
         if own.get(name) != theirs.get(name):

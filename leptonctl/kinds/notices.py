@@ -108,6 +108,10 @@ WORDS: Mapping[str, Diagnostic] = {
         id="not-converged", severity="warning", summary="The training has not converged",
         detail="it stopped before its tolerance was met", hint="raise `max_iter`, or put a `standard_scaler` before the algorithm",
     ),
+    "trials_failed": Diagnostic(
+        id="trials-failed", severity="warning", summary="Trials of a search failed", detail="{count} in all, which lose",
+        hint="`leptonctl show MODEL@VERSION --trials` says why; change `search.parameters` if this is not intended",
+    ),
     "warned": Diagnostic(
         id="training-warning", severity="warning", summary="scikit-learn warned about the training", detail="",
         hint="change the parameters or the columns if this is not intended",

@@ -33,6 +33,8 @@ class StepShape(Frozen, array_like=True):
     effect: bool
     makes: str | None
     owns: bool
+    fills: tuple[tuple[str, str], ...] = ()
+    decides: str = ""
 
 
 class Shape(Frozen, array_like=True):
@@ -210,4 +212,5 @@ def _step(step: Step, node: Node) -> StepShape:
         name=step.name, op=step.op, address="" if step.address == own else step.address, reads=step.reads,
         needs=tuple((role, ("" if address == own else address, name)) for role, (address, name) in step.needs.items()),
         given=tuple(step.given.items()), kin=step.kin, effect=step.effect, makes=step.makes, owns=step.own is not None,
+        fills=tuple(step.fills.items()), decides=step.decides,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from leptonctl.kinds.model_version import OPSET
 from leptonctl.kinds.model_warm import KEY, LEARNED, keyed, written
 from leptonctl.kinds.optional_fields import OPTIONAL, optional_fields
 from leptonctl.kinds.package import DECIDE, package_name
+from leptonctl.language.resolve import override_for
 
 ROWS = "prepare.outputs.rows_digest.test"
 NOT_TRAINED = ("dataset", "data", "export", *DECIDES)
@@ -29,6 +30,7 @@ class RecipeKeys(Frozen):
     train: str
     export: str
     decide: str | None = None
+    search: str | None = None
 
     @property
     def digest(self) -> str:
@@ -37,7 +39,8 @@ class RecipeKeys(Frozen):
     @property
     def steps(self) -> dict[str, str]:
         """The keys by step name."""
-        steps = {"prepare": self.prepare, "train": self.train, "export": self.export}
+        search = {"search": self.search} if self.search else {}
+        steps = {"prepare": self.prepare, **search, "train": self.train, "export": self.export}
         return {**steps, DECIDE: self.decide} if self.decide else steps
 
 
@@ -49,7 +52,8 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
     train_fields = {name: value for name, value in keyed(recipe).items() if name not in NOT_TRAINED}
     train = digest({"op": "train", "prepare": prepare, **train_fields})
     exported = digest({"op": "export", "train": train, **export})
-    return RecipeKeys(prepare=prepare, train=train, export=exported, decide=decide_key(recipe, exported))
+    search = digest({"op": "search", "prepare": prepare, **train_fields}) if recipe.get("search") else None
+    return RecipeKeys(prepare=prepare, train=train, export=exported, decide=decide_key(recipe, exported), search=search)
 
 
 def evaluation_keys(
@@ -92,7 +96,9 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
     if export != {"opset": OPSET} or base.get("export") is not None:
         entry["export"] = export
     entry |= optional_fields(recipe, base)
-    known = {"task", "target", "algorithm", "params", *SILENT, *OPTIONAL, *NOT_WRITTEN}
+    if recipe.get("search") != base.get("search"):
+        entry["search"] = override_for(recipe.get("search"), base.get("search"))
+    known = {"search", "task", "target", "algorithm", "params", *SILENT, *OPTIONAL, *NOT_WRITTEN}
     # fields of later releases are written as they are: whether that suffices is checked by the caller
     entry |= {name: value for name, value in recipe.items() if name not in known and value is not None}
     return entry

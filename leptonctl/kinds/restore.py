@@ -124,7 +124,7 @@ class _Recalled:
             address=address_of("model", self.declared.name, self.declared.version), declared=self.declared,
             dataset=datasets(self.declarations)[shape.dataset], task=shape.task,
             train=Deferred(part, "train"), train_key_fields=Deferred(part, "train_key_fields"),
-            decides=Deferred(part, "decides"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
+            decides=Deferred(part, "decides"), search=Deferred(part, "search"), opset=shape.opset, metrics=shape.metrics, folds=shape.folds,
             positive=shape.positive, average=shape.average, origin=shape.origin, recalled=self.node,
         )  # fmt: skip
 
@@ -167,5 +167,5 @@ class _Recalled:
                 needs={role: (address or own, name) for role, (address, name) in one.needs},
                 given=dict(one.given), kin=one.kin, effect=one.effect, makes=one.makes,
                 fields=Deferred(part, (number, "fields")), inputs=Deferred(part, (number, "inputs")),
-                own=Deferred(part, (number, "own")) if one.owns else None,
+                own=Deferred(part, (number, "own")) if one.owns else None, fills=dict(one.fills), decides=one.decides,
             )  # fmt: skip

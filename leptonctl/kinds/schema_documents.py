@@ -26,6 +26,7 @@ from leptonctl.kinds.schema_parts import (
     words,
 )
 from leptonctl.kinds.schema_reading import READING
+from leptonctl.kinds.schema_search import SEARCH
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.spi.learning import Schema
 
@@ -329,6 +330,7 @@ _MODEL: dict[str, Schema] = {
         ],
         "examples": ["v1", {"version": "v1", "refit": True}],
     },
+    "search": SEARCH,
     "evaluate": block(
         "How versions are evaluated on the test rows. Not part of the model's digest.",
         {

@@ -18,17 +18,17 @@ def with_defaults(
     """
     schema = {"type": "object", "properties": dict(schemas), "additionalProperties": False}
     problems = check_value(dict(declared_settings), schema, declared, at, what=what, parameters=parameters)
-    values = {name: _typed(declared_settings[name] if name in declared_settings else s.get("default"), s) for name, s in schemas.items()}
+    values = {name: typed(declared_settings[name] if name in declared_settings else s.get("default"), s) for name, s in schemas.items()}
     return values, problems
 
 
 def without_defaults(values: Mapping[str, Json], schemas: Mapping[str, Any]) -> dict[str, Json]:
     """The values that differ from the shipped defaults: only these enter keys, so a default may be written out."""
-    defaults = {name: _typed(schema.get("default"), schema) for name, schema in schemas.items()}
+    defaults = {name: typed(schema.get("default"), schema) for name, schema in schemas.items()}
     return {name: value for name, value in values.items() if value != defaults[name] or type(value) is not type(defaults[name])}
 
 
-def _typed(value: Json, schema: Mapping[str, Any]) -> Json:
+def typed(value: Json, schema: Mapping[str, Any]) -> Json:
     """An integer as a float where the schema allows numbers but not integers, so that 1 and 1.0 are one value."""
     if type(value) is not int:
         return value

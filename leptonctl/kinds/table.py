@@ -18,6 +18,9 @@ OPS: dict[str, Op] = {
             identity=("contract", "rows_digest"),
             aside=("train.rows", "test.rows", PROFILE_FILE),
         ),
+        Op(name="trial", done="tried", run="leptonctl.learning.steps.trial:run"),
+        # what learns from a search reads its winner, not which others there were
+        Op(name="search", done="searched", run="leptonctl.learning.steps.search:run", identity=("params", "survivors")),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
         # how far its graph is from numpy, and what it was chosen by, are for people; the files are the package

@@ -10,6 +10,7 @@ from leptonctl.kinds.model_warm import KEY, written
 from leptonctl.kinds.optional_fields import optional_fields
 from leptonctl.kinds.recipes import recipe_keys
 from leptonctl.kinds.settings import without_defaults
+from leptonctl.language.resolve import override_for
 from leptonctl.spi.catalog import Catalog
 
 DEFAULTS: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None}
@@ -43,6 +44,9 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     params = _params(recipe, {} if not same_algorithm else base.get("params"), catalog)
     if params:
         override["params"] = params
+    search = fields.get("search")
+    if search != base.get("search"):
+        override["search"] = override_for(search, base.get("search"))
     opset = cast("dict[str, Json]", fields["export"]).get("opset")
     export = base.get("export")
     if (export.get("opset", OPSET) if isinstance(export, dict) else OPSET) != opset:

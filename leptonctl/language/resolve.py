@@ -13,6 +13,8 @@ PROJECT = "Project"
 """The kind of the one document that every project has; the only kind that this layer knows."""
 # overriding one of these makes the base block's params meaningless
 RESETS_PARAMS = ("algorithm", "import", "command")
+OF_ALGORITHM = ("params", "search")
+"""What a version with another algorithm does not take over from the base block."""
 
 
 class Declared(Frozen):
@@ -116,13 +118,13 @@ def whole(document: Document) -> Declared:
 
 
 def resets_params(base: Mapping[str, Json], override: Mapping[str, Json]) -> bool:
-    """Whether a version starts with empty `params`: those of the base are of another algorithm."""
+    """Whether a version starts with empty `params` and without `search`: those of the base are of another algorithm."""
     return any(key in override and override[key] != base.get(key) for key in RESETS_PARAMS)
 
 
 def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
     if resets_params(base, override):
-        base = {k: v for k, v in base.items() if k != "params"}
+        base = {k: v for k, v in base.items() if k not in OF_ALGORITHM}
     # few plans ask where a field is written, and a project may have ten thousand versions
     origins = _Written(document=document, base=base, override=override, version=version)
     return Declared(
@@ -147,6 +149,13 @@ def merge(base: Mapping[str, Json], override: Mapping[str, Json]) -> dict[str, J
         if new is not None:
             merged[key] = merge(old, new) if isinstance(new, dict) and isinstance(old, dict) else _without_nulls(new)
     return merged
+
+
+def override_for(value: Json, base: Json) -> Json:
+    """What a version has to say to have this value over that of the base block: the inverse of `merge`."""
+    if not isinstance(value, dict) or not isinstance(base, dict):
+        return value
+    return {name: None for name in base if name not in value} | {name: override_for(of, base.get(name)) for name, of in value.items()}
 
 
 @dataclass(kw_only=True)

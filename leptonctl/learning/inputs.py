@@ -235,6 +235,31 @@ class DecideInputs(Record):
     train: TrainInputs | None = None
 
 
+class TrialInputs(Record):
+    """One combination of a search. `train` has its parameters; in a later rung they are those at `slot` among the survivors.
+
+    share: of the training rows that it may fit and score.
+    """
+
+    train: TrainInputs
+    folds: int
+    metric: str
+    chosen: Mapping[str, Json] = {}
+    slot: str | None = None
+    share: float = 1.0
+    positive: Scalar | None = None
+    average: str | None = None
+
+
+class SearchInputs(Record):
+    """The trials to rank, in order, by the names of their steps. `keep`: how many go on to the next rung; None: the best has won."""
+
+    metric: str
+    greater_is_better: bool
+    trials: tuple[str, ...]
+    keep: int | None = None
+
+
 def read_inputs(op: str, inputs: Mapping[str, Json], kind: type[T]) -> T:
     """The inputs of a step as a record of type `kind`. Raises ProviderError, naming the field, when they do not fit it."""
     return read_record(f"the inputs of `{op}`", inputs, kind)

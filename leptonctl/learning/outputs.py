@@ -149,6 +149,63 @@ class CrossValidateOutputs(Outputs):
     evaluation: Folds
 
 
+class TrialOutputs(Outputs):
+    """One combination of a search, and its score: the mean over folds, None where it failed or the metric is not defined on a fold.
+
+    chosen: the parameters that are searched; params: all that differ from their defaults. rows: how many it was fitted and scored on.
+    reason: why it has no score. unconverged: on how many folds the fit stopped before its tolerance was met.
+    """
+
+    chosen: Mapping[str, Json]
+    params: Mapping[str, Json]
+    metric: str
+    folds: int
+    rows: int
+    mean: float | None = None
+    std: float | None = None
+    scores: tuple[float | None, ...] = ()
+    reason: str = ""
+    unconverged: int = 0
+
+
+class Ranked(Outputs):
+    """A trial as a search lists it. `name` is that of its step."""
+
+    name: str
+    rung: int
+    chosen: Mapping[str, Json]
+    rows: int
+    mean: float | None = None
+    std: float | None = None
+    reason: str = ""
+
+
+class Survivor(Outputs):
+    """A combination that goes on to the next rung."""
+
+    chosen: Mapping[str, Json]
+    params: Mapping[str, Json]
+
+
+class SearchOutputs(Outputs):
+    """The winner: `trial` is the name of its step; `chosen` and `params` as in TrialOutputs. `trials`: all, in the order of their rungs.
+
+    survivors: of a rung, the combinations that go on, by their place from "1".
+    """
+
+    trial: str
+    chosen: Mapping[str, Json]
+    params: Mapping[str, Json]
+    metric: str
+    greater_is_better: bool
+    mean: float
+    std: float
+    folds: int
+    trials: Sequence[Ranked]
+    survivors: Mapping[str, Survivor] = {}
+    notices: Sequence[Notice] = ()
+
+
 class Sides(Outputs):
     """One metric of the bound version (`a`) and of the candidate (`b`)."""
 

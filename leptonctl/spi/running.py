@@ -56,6 +56,7 @@ class Task(Frozen):
     """One step to do. `id` is the caller's and part of every outcome; `run` names the step function, "module:function".
 
     `key` is the step's key, under which a checkpoint may be kept; "" where there is none.
+    behind: how many more are ready and will be submitted when there is room; what they take is not known.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Task(Frozen):
     inputs: Mapping[str, Json]
     needs: Mapping[str, Result] = field(default_factory=dict)
     key: str = ""
+    behind: int = 0
 
 
 class Progressed(Frozen):

@@ -79,7 +79,7 @@ def _steps(steps: list[Mapping[str, Any]], style: Style, *, color: bool, now: st
 def _builds(builds: list[Mapping[str, Any]], width: int, style: Style, *, now: str | float | None) -> str:
     lines = []
     for build in builds:
-        ops = ", ".join(printable(op).replace("_", "-") for op in build.get("ops") or ())
+        ops = ", ".join(printable(op).replace("_", "-") for op in dict.fromkeys(build.get("ops") or ()))
         lines.append(f"  {when(build['at'], now)}  {ops and f'{ops}  '}in {duration(build['seconds'])} by {who(build)}")
         metrics = metrics_text(build.get("metrics"), UNLIMITED)
         if metrics:

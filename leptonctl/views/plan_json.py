@@ -88,7 +88,8 @@ def _because(because: Because) -> dict[str, Any]:
 
 
 def _step(step: PlannedStep) -> dict[str, Any]:
-    return {"name": step.name, "op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s}
+    decided = {} if step.decided is None else {"decided": step.decided}
+    return {"name": step.name, "op": step.op, "key": step.key, "cached": step.cached, "forecast_s": step.forecast_s, **decided}
 
 
 def _drift(drift: Drift) -> dict[str, Any]:

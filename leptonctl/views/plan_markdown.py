@@ -18,7 +18,7 @@ from leptonctl.views.words import (
     has_effect,
     is_held,
     says_hold,
-    step_text,
+    step_texts,
     summary_line,
     versions_text,
     why_text,
@@ -111,7 +111,7 @@ def _change(change: dict[str, Any]) -> dict[str, Any]:
         "address": change["address"],
         "versions": versions_text(change),
         "why": held + ([why] if why else []) + causes[:IN_TABLE] + more,
-        "steps": [step_text(s) for s in change["steps"]],
+        "steps": [text for text, _ in step_texts(change)],
     }
 
 

@@ -12,7 +12,6 @@ from leptonctl.views.records import UNLIMITED
 from leptonctl.views.style import Style, cut, members_changed, printable, value_text
 from leptonctl.views.tables import table
 from leptonctl.views.words import (
-    BIND,
     MARKS,
     NOT_ASKED,
     NOT_MEASURED,
@@ -25,7 +24,7 @@ from leptonctl.views.words import (
     has_effect,
     is_held,
     says_hold,
-    step_text,
+    step_texts,
     summary_line,
     versions_text,
     why_text,
@@ -109,7 +108,7 @@ def _block(change: dict[str, Any], style: Style, width: int) -> str:
         head += "  " + style.dim("runs elsewhere")
     lines = [head, _because(change["because"], style, width)]
     if change["steps"]:
-        lines.append("    " + " · ".join(_step(s, style, change) for s in change["steps"]))
+        lines.append("    " + " · ".join(style.dim(text) if cached else text for text, cached in step_texts(change)))
     lines.append(gates_table(change["gates"], style, indent=4))
     hold = change.get("hold")
     if hold is not None and (says_hold(hold) or hold["since"]):
@@ -137,11 +136,6 @@ def _edit(before: object, after: object, style: Style, room: int) -> str:
         words = (("removed", removed, style.red), ("added", added, style.green))
         return ", ".join(paint(f"{word} {', '.join(value_text(one, room) for one in ones)}") for word, ones, paint in words if ones)
     return f"{style.red(value_text(before, room))} → {style.green(value_text(after, room))}"
-
-
-def _step(step: dict[str, Any], style: Style, change: dict[str, Any]) -> str:
-    text = "unbind" if change["action"] == "remove" and step["op"] == BIND else step_text(step)
-    return style.dim(text) if step["cached"] else text
 
 
 def gates_table(gates: Iterable[dict[str, Any]], style: Style, *, indent: int) -> str:

@@ -11,12 +11,14 @@ from leptonctl.views.tables import GAP, LEAST_CELL, table
 LEFT_OUT = "Left out at this width: metrics (`leptonctl show ADDRESS` and -v have them)."
 
 
-def render_text(obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
+def render_text(
+    obj: dict[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None, trials: bool = False
+) -> str:
     """The output of `show` without a plan file. Bindings come first, since they matter most in an incident."""
     if "version" in obj:
         from leptonctl.views.version import render_version
 
-        return render_version(obj["version"], color=color, width=width, verbose=verbose, now=now)
+        return render_version(obj["version"], color=color, width=width, verbose=verbose, now=now, trials=trials)
     if "dataset" in obj:
         from leptonctl.views.dataset import render_dataset
 

@@ -8,6 +8,7 @@ from leptonctl.views import plots
 from leptonctl.views.decision import decision_text
 from leptonctl.views.explain import place
 from leptonctl.views.records import ROOMY, short, when, who, whole_value
+from leptonctl.views.search import render_search
 from leptonctl.views.style import Style, duration, figure, printable, size_text, text_width, value_text
 from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import VERDICTS, direction
@@ -15,17 +16,23 @@ from leptonctl.views.words import VERDICTS, direction
 FREED = "freed: its artifacts are gone"
 LEGEND = "↑ higher is better, ↓ lower is better"
 PLACES_LEFT_OUT = "left out at this width: where each is written (-v shows it)"
-ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded"}
+ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded", "search": "search"}
 
 
-def render_version(version: Mapping[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None) -> str:
-    """The blocks of the screen, without a trailing newline. `verbose`: also the defaults of preprocess steps, and whole digests."""
+def render_version(
+    version: Mapping[str, Any], *, color: bool, width: int, verbose: bool = False, now: str | float | None = None, trials: bool = False
+) -> str:
+    """The blocks of the screen, without a trailing newline. `verbose`: also the defaults of preprocess steps, and whole digests.
+
+    `trials`: each trial of its search.
+    """
     style = Style(color)
     blocks = [
         _head(version, style, width, now),
         _metrics(version, style, width),
         _curves(version, style, width, verbose=verbose),
         _data(version, style, width),
+        render_search(version.get("search"), style, width, trials=trials),
         _parameters(version["parameters"], style, width, verbose=verbose),
         _built(version, style, width, now=now, verbose=verbose),
         _warnings(version, style, width),

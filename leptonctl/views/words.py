@@ -1,12 +1,13 @@
 """The phrases that all views of a plan share: for a gate, for a step, for the summary. Reads the plan's JSON."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from leptonctl.kinds.gate_rules import find_rule
 from leptonctl.kinds.gates import NOT_NEEDED
-from leptonctl.views.style import duration, figure, printable
+from leptonctl.views.style import duration, figure, printable, value_text
 
 ACTIONS = ("create", "update", "remove", "forget")
 BIND = "bind"
@@ -30,6 +31,41 @@ def step_text(step: dict[str, Any]) -> str:
     if step["cached"]:
         return f"{name} cached"
     return name if step["forecast_s"] is None else f"{name} {forecast(step['forecast_s'])}"
+
+
+FEW = 3
+"""So many steps of one op are named one by one."""
+
+
+def step_texts(change: dict[str, Any]) -> list[tuple[str, bool]]:
+    """The steps of a change as text, each with whether it is cached. Many of one op are counted: `trial 20, 3 of them cached`."""
+    counts = Counter(step["op"] for step in change["steps"])
+    texts: dict[str, tuple[str, bool]] = {}
+    for step in change["steps"]:
+        op, many = step["op"], counts[step["op"]] > FEW
+        if not many:
+            text = "unbind" if change["action"] == "remove" and op == BIND else step_text(step)
+            texts[step["name"]] = (text + _decided(step), step["cached"])
+        elif op not in texts:
+            texts[op] = _counted([each for each in change["steps"] if each["op"] == op])
+    return list(texts.values())
+
+
+def _counted(steps: list[dict[str, Any]]) -> tuple[str, bool]:
+    """Steps of one op as one text."""
+    cached = sum(step["cached"] for step in steps)
+    forecasts = [step["forecast_s"] for step in steps if not step["cached"] and step["forecast_s"] is not None]
+    rest = f" {forecast(sum(forecasts))}" if forecasts else ""
+    of = " cached" if cached == len(steps) else f", {cached} of them cached" if cached else ""
+    return f"{steps[0]['op'].replace('_', '-')} {len(steps)}{of}" + (f",{rest}" if rest else ""), cached == len(steps)
+
+
+def _decided(step: dict[str, Any]) -> str:
+    """What a step has decided: ` (C=1.0)`."""
+    decided = step.get("decided")
+    if not isinstance(decided, dict):
+        return ""
+    return f" ({', '.join(f'{printable(name)}={value_text(value)}' for name, value in decided.items())})"
 
 
 def _unbinds(change: dict[str, Any], step: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ import pytest
 
 from leptonctl.building import local
 from leptonctl.building.local import LocalExecutor
+from leptonctl.core.frozen import replace
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.spi.running import Completed, Executor, Failed, Lost, Outcome, Progressed, Task, Workplace
@@ -219,6 +220,21 @@ def test_a_second_worker_is_started_only_when_tasks_wait_for_longer_than_it_take
 
     assert workers_of(6, 30.0) == 1
     assert workers_of(6, 0.2) == 2
+
+
+def test_a_second_worker_is_started_at_once_for_much_work_of_a_known_kind(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once two tasks of the kind have ended, and not (brother) for a few more of them."""
+    monkeypatch.setattr(local, "LEAST_WAIT_S", 30.0)
+
+    def workers_of(behind: int) -> int:
+        with open_executor(project, parallelism=2) as executor:
+            for number in range(4):
+                executor.submit(replace(task(f"{number} before {behind}", "progress", seconds=0.05, rest=0.05), behind=behind))
+            outcomes(executor, 4)
+            return len(executor._slots)
+
+    assert workers_of(0) == 1
+    assert workers_of(1000) == 2
 
 
 def test_a_second_worker_that_died_is_replaced_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

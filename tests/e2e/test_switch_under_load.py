@@ -12,6 +12,8 @@ from tests.e2e import load, rows
 URL = "/v2/models/spam-filter/infer"
 NOTHING = {
     "prepared": 0,
+    "tried": 0,
+    "searched": 0,
     "trained": 0,
     "exported": 0,
     "decided": 0,

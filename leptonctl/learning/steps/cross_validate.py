@@ -18,12 +18,14 @@ from leptonctl.learning.resume import resume
 from leptonctl.learning.scoring import native_dtype, score, scoring_of
 from leptonctl.learning.steps.train import parent_of
 from leptonctl.learning.tables.prepared import Columns, Rows, take_rows
+from leptonctl.learning.winner import as_found
 from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("cross_validate", inputs, CrossValidateInputs)
+    request = replace(request, train=as_found(request.train, needs))
     task = request.train.task
     rows = read_prepared(needs["prepare"], "train", task, bench.artifacts)
     classes = sorted(set(rows.y.tolist())) if task == "classification" else []

@@ -23,6 +23,7 @@ from leptonctl.learning.scoring import metric_table, predict_onnx, resolve_scori
 from leptonctl.learning.steps.cross_validate import no_progress, predict_fold, split_folds
 from leptonctl.learning.tables.prepared import Rows, pick_columns, take_rows
 from leptonctl.learning.weights import sample_weights
+from leptonctl.learning.winner import as_found
 from leptonctl.spi.learning import Label, Prediction, ProviderError, Scoring
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -37,6 +38,8 @@ TOO_FEW = "too-few-rows-for-folds"
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("decide", inputs, DecideInputs)
+    if request.train is not None:
+        request = replace(request, train=as_found(request.train, needs))
     prepare, artifacts = needs["prepare"], bench.artifacts
     learned = read_package(needs["export"], artifacts)
     training = read_prepared(prepare, "train", "classification", artifacts)

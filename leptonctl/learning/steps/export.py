@@ -24,6 +24,7 @@ from leptonctl.learning.onnx.parity import Parity, compare, default_tolerance, f
 from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
 from leptonctl.learning.scoring import native_dtype, open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns, take_rows
+from leptonctl.learning.winner import as_found
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
@@ -43,9 +44,10 @@ class Exported(Frozen):
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     request = read_inputs("export", inputs, ExportInputs)
-    refuse_unfaithful(request.train)
+    train = as_found(request.train, needs)
+    refuse_unfaithful(train)
     prepare, artifacts = needs["prepare"], bench.artifacts
-    fitted = load_native(native_files(needs["train"], artifacts), request.train)
+    fitted = load_native(native_files(needs["train"], artifacts), train)
     training, evaluation = (read_prepared(prepare, side, request.train.task, artifacts) for side in ("train", "test"))
     bench.progress(message="exporting")
     contract = read_contract(prepare)

@@ -12,11 +12,12 @@ from leptonctl.learning.native import dump_native, load_native
 from leptonctl.learning.needs import native_files, read_contract, read_prepared
 from leptonctl.learning.outputs import Notice, TrainOutputs
 from leptonctl.learning.resume import check_same_form, resume
+from leptonctl.learning.winner import as_found
 from leptonctl.spi.running import Bench, Needs, Produced
 
 
 def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
-    request = read_inputs("train", inputs, TrainInputs)
+    request = as_found(read_inputs("train", inputs, TrainInputs), needs)
     rows = read_prepared(needs["prepare"], "train", request.task, bench.artifacts)
     bench.progress(message=f"fitting {request.algorithm} on {len(rows.y)} rows")
     parent = parent_of(request, needs, bench)

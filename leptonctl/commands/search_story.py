@@ -1,0 +1,57 @@
+"""What is known of the search of a version: what was tried, how it scored, and what won. Reads results only."""
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from leptonctl.commands.built_versions import BuiltVersion
+from leptonctl.commands.session import Session
+from leptonctl.core.result import Result
+from leptonctl.core.values import Json
+from leptonctl.kinds.model_search import SEARCH
+from leptonctl.kinds.search_steps import RUNG
+
+COPIED = ("chosen", "trial", "mean", "std")
+
+
+def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | None:
+    """The object `search` of `show ADDR --json`, None for a version without a search. Before it is done nothing is chosen or listed."""
+    spec = version.recipe.get(SEARCH)
+    if not isinstance(spec, dict):
+        return None
+    result = version.results.get(SEARCH)
+    metric = session.catalog.metrics.get((str(version.recipe.get("task")), str(spec.get("metric"))))
+    outputs: Mapping[str, Json] = result.outputs if result else {}
+    return {
+        "method": spec.get("method"),
+        "parameters": spec.get("parameters"),
+        "metric": spec.get("metric"),
+        "better": None if metric is None else "higher" if metric.greater_is_better else "lower",
+        "folds": spec.get("cross_validation"),
+        **{name: outputs.get(name) for name in COPIED},
+        "trials": [*_trials(session, result)] if result else [],
+    }
+
+
+def chosen(version: BuiltVersion) -> dict[str, Json]:
+    """The parameters that the search of a version has found; {} without a search, or before it is done."""
+    result = version.results.get(SEARCH)
+    return cast("dict[str, Json]", result.outputs.get("chosen") or {}) if result else {}
+
+
+def _trials(session: Session, search: Result) -> Iterator[Json]:
+    """Every trial with its time, in the order of the rungs."""
+    seconds = _seconds(session, search)
+    for trial in cast("list[dict[str, Json]]", search.outputs.get("trials") or []):
+        yield {**trial, "seconds": seconds.get(str(trial.get("name")))}
+
+
+def _seconds(session: Session, search: Result) -> dict[str, float]:
+    """How long each trial took, by the name of its step. The result of the search says what it read."""
+    found: dict[str, float] = {}
+    read = search.provenance.get("read")
+    keys = {role: str(key) for role, key in read.items() if role != "prepare"} if isinstance(read, dict) else {}
+    results = session.results(keys.values())
+    for role, key in keys.items():
+        if key in results:
+            found |= _seconds(session, results[key]) if role == RUNG else {role: results[key].seconds}
+    return found

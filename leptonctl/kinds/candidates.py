@@ -1,0 +1,69 @@
+"""Which combinations a search tries, in which order: the product of lists, or draws. Pure: a draw is a function of the seed and its number.
+
+The i-th draw does not depend on how many there are, nor the draw of a parameter on which others are searched, so that one trial more is
+one trial more. Drawn numbers have six digits: the last bits of a logarithm differ between machines, and a digest must not.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from itertools import count, product
+from typing import cast
+
+from leptonctl.core.canonical import encode
+from leptonctl.core.values import Json
+
+BITS = 53
+DIGITS = 6
+MOST_DRAWS = 50
+"""How many draws there are for each combination that is asked for, before a search is said to have no more."""
+
+
+def grid(space: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
+    """Every combination of lists; the last parameter by name changes first."""
+    names = sorted(space)
+    for values in product(*(cast("list[Json]", space[name]) for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def draws(space: Mapping[str, Json], seed: int, trials: int) -> Iterator[dict[str, Json]]:
+    """Combinations drawn without repetition. They end when the space has no more."""
+    drawn: set[bytes] = set()
+    limit = size(space)
+    for number in count():
+        if len(drawn) == limit or number >= MOST_DRAWS * trials + 1000:
+            return
+        one = {name: _draw(space[name], f"{seed}/{number}/{name}") for name in sorted(space)}
+        mark = encode(cast("Json", one))
+        if mark not in drawn:
+            drawn.add(mark)
+            yield one
+
+
+def size(space: Mapping[str, Json]) -> float:
+    """How many combinations there are; infinity with a range of numbers."""
+    return math.prod(_size(of) for of in space.values())
+
+
+def is_range(of: Json) -> bool:
+    """Whether values are drawn from it; a list has them."""
+    return isinstance(of, dict)
+
+
+def _size(of: Json) -> float:
+    if isinstance(of, list):
+        return len(of)
+    ends = cast("dict[str, list[float]]", of)
+    return ends["int"][1] - ends["int"][0] + 1 if "int" in ends else math.inf
+
+
+def _draw(of: Json, name: str) -> Json:
+    share = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> (64 - BITS)
+    u = share / (1 << BITS)
+    if isinstance(of, list):
+        return of[int(u * len(of))]
+    ((kind, (low, high)),) = cast("dict[str, list[float]]", of).items()
+    if kind == "int":
+        return int(low) + int(u * (int(high) - int(low) + 1))
+    value = low + u * (high - low) if kind == "uniform" else low * (high / low) ** u
+    return min(max(float(f"{value:.{DIGITS}g}"), low), high)
