@@ -25,8 +25,8 @@ X = DRAW.normal(size=(120, 3)).astype(np.float32)
 Y = np.where(X[:, 0] + DRAW.normal(size=120) > 0.8, "yes", "no")
 WEIGHTS = DRAW.randint(0, 4, size=120).astype(np.float32)
 COLUMNS = {**{f"c{i}": X[:, i] for i in range(3)}, "weight": WEIGHTS}
-FREE = sorted(key for key, trainer in CATALOG.trainers.items() if trainer.weighs)
-KIND = {"classification": Y, "regression": X[:, 0] * 2.0 + X[:, 1]}
+FREE = sorted(key for key, trainer in CATALOG.trainers.items() if trainer.weighs and trainer.library is None)
+KIND = {"classification": Y, "regression": X[:, 0] * 2.0 + X[:, 1] + DRAW.normal(size=120)}
 
 
 def fitted(algorithm, y=Y, task="classification", columns=COLUMNS, **declared):
