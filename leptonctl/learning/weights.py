@@ -43,15 +43,15 @@ def constrained(inputs: TrainInputs, trainer: Trainer, estimator: Estimator, fra
     gone = [name for name in inputs.monotonic if name not in frame.named]
     if gone:
         why = "is no feature" if gone[0] not in frame.kinds else "is replaced by a preprocess step"
-        raise _not_monotonic(f"`monotonic` names {gone[0]}, which {why}.", gone[0])
+        raise _not_monotonic(f"`monotonic` names {gone[0]}, which {why}.")
     directions = {frame.named[name]: DIRECTIONS[direction] for name, direction in inputs.monotonic.items()}
     return trainer.monotonic(estimator, [directions.get(place, 0) for place in frame.places])
 
 
-def _not_monotonic(detail: str, column: str | None = None) -> ProviderError:
+def _not_monotonic(detail: str) -> ProviderError:
     hint = "name features that reach the algorithm as one column each (scalers and the imputer keep them), and have at most two classes"
     return ProviderError(
-        "A feature cannot be made to act in one direction", detail=detail, hint=hint, id="not-monotonic", column=column
+        "A feature cannot be made to act in one direction", detail=detail, hint=hint, id="not-monotonic"
     )  # fmt: skip
 
 
@@ -103,5 +103,5 @@ def combined(y: np.ndarray, by_class: Mapping[Label, float], by_row: np.ndarray 
 
 def _bad(name: str, why: str, hint: str) -> ProviderError:
     return ProviderError(
-        "The column of weights cannot be used", detail=f"`sample_weight: {name}`: {why}.", hint=hint, id="bad-sample-weight", column=name
+        "The column of weights cannot be used", detail=f"`sample_weight: {name}`: {why}.", hint=hint, id="bad-sample-weight"
     )

@@ -186,3 +186,20 @@ def test_a_lost_state_is_rebuilt_with_the_final_package_bound(root: Path) -> Non
     bind(root, "low", "plain")
     apply(root)
     assert threshold(root) == (None, True)
+
+
+def test_what_only_the_data_disproves_is_reported_at_the_key_of_the_model(root: Path) -> None:
+    edits = {"plain: {}": "plain: {sample_weight: weight}", "threshold: 0.2": "class_weight: {left: 2}"}
+    for before, after in edits.items():
+        projects.edit(root / "model-line.yaml", before, after)
+    rows = projects.points().splitlines()
+    table = "\n".join([f"{rows[0]},weight", *(f"{row},{-1 if place % 2 else 1}" for place, row in enumerate(rows[1:]))])
+    (root / "data" / "points.csv").write_text(table + "\n", encoding="utf-8")
+    projects.edit(root / "data.yaml", "target: side\n", "target: side\ncolumns: {weight: {type: number}}\n")
+    done = projects.run("build", "--json", cwd=root)
+    failed = {event["diagnostic"]["id"]: event["diagnostic"] for event in projects.events(done.stdout) if event["type"] == "step_failed"}
+    lines = (root / "model-line.yaml").read_text(encoding="utf-8").splitlines()
+    places = {id_: (one["file"], lines[one["line"] - 1][one["column"] - 1 :]) for id_, one in failed.items()}
+    assert places == {
+        "bad-sample-weight": ("model-line.yaml", "weight}"), "unknown-class-weight": ("model-line.yaml", "{left: 2}}"),
+    }  # fmt: skip

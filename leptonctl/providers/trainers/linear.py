@@ -17,5 +17,12 @@ def build(params: Params, seed: int) -> Estimator:  # noqa: ARG001
 
 
 TRAINERS = (
-    Trainer(name="linear", task="regression", description="Linear regression by ordinary least squares.", params=PARAMS, build=build),
+    Trainer(
+        name="linear",
+        task="regression",
+        description="Linear regression by ordinary least squares.",
+        params=PARAMS,
+        build=build,
+        weighs=True,
+    ),
 )
