@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from leptonctl.project.catalog import load_catalog
@@ -23,7 +24,8 @@ QUICK = {"n_estimators": 8, "max_iter": 60}
 def versions(names: list[str]) -> Iterator[tuple[str, str, str, bool]]:
     """Model, task, algorithm, and whether it can go on."""
     for (task, name), trainer in sorted(load_catalog().trainers.items()):
-        if not names or name in names:
+        missing = trainer.library is not None and find_spec(trainer.library.module) is None
+        if (not names or name in names) and not missing:
             yield f"{task}-{name.replace('_', '-')}", task, name, trainer.resume is not None
 
 

@@ -122,6 +122,7 @@ def produced(step: Step, key: str) -> Result:
         outputs = {"package": digest([key, "package"])}
     elif step.op == "train":
         artifacts = {"model.skops": digest([key, "skops"])}
+        outputs = {"learned": [key]} if "warm_start" in step.needs else {}
     elif step.op == "evaluate":
         outputs = {"metrics": {"accuracy": 0.9, "f1": 0.8}, "rows": 100}
     elif step.op == "compare":

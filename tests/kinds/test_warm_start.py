@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.kinds.declared import DATA, MODEL, declared, digests, nodes_of, step
+from leptonctl.core.graph import complete_key, resolve_keys
+from leptonctl.core.state import State
+from tests.kinds.declared import DATA, ENVIRONMENT, MODEL, applied, build, declared, digests, nodes_of, step
 
 V1, V2 = "model/line@v1", "model/line@v2"
 CHAIN = MODEL.replace("  v1: {}\n", "  v1: {}\n  v2: {warm_start: v1}\n  v3: {warm_start: {version: v2, refit: true}}\n")
@@ -49,6 +51,21 @@ def test_a_version_that_begins_anew_has_the_keys_that_it_had() -> None:
 
 def test_the_version_before_may_stand_below() -> None:
     assert digests(model("  v2: {warm_start: v1}\n  v1: {}\n"))[V2] == digests(DATA + CHAIN)[V2]
+
+
+GATED = CHAIN + ENVIRONMENT.replace("name: dev", "name: dev\ngates: {accuracy: {max_drop: 0.1}}")
+OWN, BOUND = "train.outputs.learned", "bound_train.outputs.learned"
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [("v1", "v2", [OWN]), ("v2", "v1", [BOUND]), ("v2", "v3", [OWN, BOUND])])
+def test_a_comparison_reads_what_both_sides_learned_before(first: str, second: str, expected: list[str]) -> None:
+    before = nodes_of(DATA + GATED.replace("{line: v1}", f"{{line: {first}}}"))
+    results = build(before)
+    state = State(lineage="l", project="toy", current=applied(before))
+    after = nodes_of(DATA + GATED.replace("{line: v1}", f"{{line: {second}}}"), state=state, results=results)
+    compare = step(after["environment/dev/line"], "compare")
+    assert [read for read in compare.reads if read.endswith("learned")] == expected
+    assert complete_key(compare, resolve_keys([*after.values()], state.current, results).by_place, state.current, results) is not None
 
 
 @pytest.mark.parametrize(

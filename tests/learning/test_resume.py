@@ -29,6 +29,8 @@ def nothing(**_: object) -> None:
 def model(task: str, name: str, **params: Any) -> tuple[Any, Callable[..., Any]]:
     """The model of the old rows, and the function that goes on from it."""
     trainer = TRAINERS[task, name]
+    if trainer.library is not None:
+        pytest.importorskip(trainer.library.module, reason=f"the extra {trainer.library.extra} is not installed")
     whole, y = with_defaults(trainer.params, params), CLASSES if task == "classification" else VALUES
     fresh = trainer.build(whole, 3)
     parent = trainer.fit(fresh, X[OLD], y[OLD], nothing) if trainer.fit else fresh.fit(X[OLD], y[OLD])

@@ -192,6 +192,30 @@ def _for_two(what: str, count: int) -> ProviderError:
     )
 
 
+def resume_classifier(
+    parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+) -> Estimator:
+    """`n_estimators` more rounds after those of the parent."""
+    model: Any = build(params, seed)
+    model.before = parent.booster
+    return fit_classifier(model, features, target, progress)
+
+
+def resume_regressor(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """As for a classifier."""
+    model: Any = build(params, seed)
+    model.before = parent.booster
+    return fit_lightgbm(model, features, target, progress)
+
+
+def resume_refuse(params: Params) -> str | None:
+    if params["boosting_type"] != "gbdt":
+        return "dart changes earlier trees and rf averages over them; use `boosting_type: gbdt`"
+    return "early_stopping would count the rounds of the parent too; remove it" if params["early_stopping"] is not None else None
+
+
+KEEPS = ("objective", "boosting_type")
+
 TRAINERS = (
     Trainer(
         name="lightgbm",
@@ -200,6 +224,9 @@ TRAINERS = (
         params=CLASSIFIER,
         build=build,
         fit=fit_classifier,
+        resume=resume_classifier,
+        resume_keeps=KEEPS,
+        resume_refuse=resume_refuse,
         to_onnx=to_onnx,
         native=NativeForm(file="model.txt", dump=dump, load=load),
         weighs=True,
@@ -216,6 +243,9 @@ TRAINERS = (
         params=REGRESSOR,
         build=build,
         fit=fit_lightgbm,
+        resume=resume_regressor,
+        resume_keeps=KEEPS,
+        resume_refuse=resume_refuse,
         to_onnx=to_onnx,
         native=NativeForm(file="model.txt", dump=dump, load=load),
         weighs=True,

@@ -27,12 +27,13 @@ Tensor = Any
 class TorchMLP:
     """A network. `layers` are its weights [inputs, outputs] and biases [outputs], float32, None before the fit.
 
-    params: those of the trainer. classes_: the sorted labels, None for a regression.
+    params: those of the trainer. classes_: the sorted labels, None for a regression. before: the layers that a fit goes on from.
     """
 
     def __init__(self, params: Params, seed: int) -> None:
         self.params, self.seed = dict(params), seed
         self.layers: list[tuple[np.ndarray, np.ndarray]] | None = None
+        self.before: list[tuple[np.ndarray, np.ndarray]] | None = None
         self.classes_: np.ndarray | None = None
 
     @property
@@ -91,6 +92,10 @@ def fit_network(
     mean = float(np.average(target, weights=weights))
     scale = float(np.sqrt(np.average((target - mean) ** 2, weights=weights))) or 1.0
     table = _Rows(features=features, target=((target - mean) / scale).astype(np.float32), outputs=1, weights=weights)
+    if network.before is not None:
+        *same, (last, shift) = network.before
+        narrow = [((values.astype(np.float64) - center) / scale).astype(np.float32) for values, center in ((last, 0.0), (shift, mean))]
+        network.before = [*same, (narrow[0], narrow[1])]
     *hidden, (slopes, bias) = _learn(network, table, progress)
     wide = [(values.astype(np.float64) * scale + shift).astype(np.float32) for values, shift in ((slopes, 0.0), (bias, mean))]
     network.layers = [*hidden, (wide[0], wide[1])]
@@ -147,7 +152,7 @@ class _Fit:
             share = self.params["validation_fraction"]
             self.places, self.judge = held_out(table.target, share, network.seed, by_class=table.outputs > 1)
         self.draw = np.random.RandomState(network.seed)
-        self.layers = _start(table, self.params["layers"])
+        self.layers = _start(table, self.params["layers"]) if network.before is None else _tensors(network.before)
         self.optimizer = _optimizer([value.requires_grad_() for layer in self.layers for value in layer], self.params)
         self.loss_of = _loss(self.params.get("loss"))
 
@@ -180,6 +185,13 @@ def _start(table: _Rows, hidden: Sequence[int]) -> "list[tuple[Tensor, Tensor]]"
     sizes = [table.features.shape[1], *hidden, table.outputs]
     linear = [torch.nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)]
     return [(one.weight.detach().T.contiguous(), one.bias.detach().clone()) for one in linear]
+
+
+def _tensors(layers: "Sequence[tuple[np.ndarray, np.ndarray]]") -> "list[tuple[Tensor, Tensor]]":
+    """The layers of an earlier fit, in memory of their own."""
+    import torch
+
+    return [(torch.from_numpy(weights.copy()), torch.from_numpy(bias.copy())) for weights, bias in layers]
 
 
 def _copy(layers: "Sequence[tuple[Tensor, Tensor]]") -> "list[tuple[Tensor, Tensor]]":

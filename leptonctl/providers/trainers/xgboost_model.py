@@ -24,12 +24,13 @@ class XGBoost:
     """An XGBoost model. `booster` is XGBoost's own object, None before the fit; `classes_` is None for a regression.
 
     settings: XGBoost's parameters, without rounds and early stopping. rounds: boosting rounds. patience: rounds without a better loss on
-    the held-out `share` of the rows after which it stops; None: it never does.
+    the held-out `share` of the rows after which it stops; None: it never does. before: the booster that a fit goes on from.
     """
 
     def __init__(self, *, settings: Mapping[str, Any], rounds: int, patience: int | None = None, share: float = 0.1, seed: int = 0) -> None:
         self.settings, self.rounds, self.patience, self.share, self.seed = dict(settings), rounds, patience, share, seed
         self.booster: Any = None
+        self.before: Any = None
         self.classes_: np.ndarray | None = None
 
     def predict_proba(self, features: "np.ndarray") -> "np.ndarray":
@@ -82,7 +83,8 @@ def fit_xgboost(
             model.rounds,
             evals=watch,
             early_stopping_rounds=model.patience,
-            callbacks=[_reporter(progress, model.rounds)],
+            callbacks=[_reporter(progress, model.rounds, 0 if model.before is None else model.before.num_boosted_rounds())],
+            xgb_model=model.before,
             verbose_eval=False,
         )
         if model.patience is not None:
@@ -90,14 +92,14 @@ def fit_xgboost(
     return model
 
 
-def _reporter(progress: Progress, rounds: int) -> Any:
-    """A callback of XGBoost that reports each round with its loss."""
+def _reporter(progress: Progress, rounds: int, before: int) -> Any:
+    """A callback of XGBoost that reports each round with its loss. `before`: the rounds of an earlier fit, which it counts too."""
     import xgboost
 
     class Reporter(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         def after_iteration(self, _model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, list[float]]]) -> bool:
             (losses,) = evals_log.values()
-            progress(iteration=epoch + 1, of=rounds, loss=float([*losses.values()][-1][-1]))
+            progress(iteration=epoch + 1 - before, of=rounds, loss=float([*losses.values()][-1][-1]))
             return False
 
     return Reporter()
