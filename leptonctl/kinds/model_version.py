@@ -203,6 +203,7 @@ def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, cat
     similar = [name for of, name in catalog.others() if of == task or (not task and of != "step")]
     ours = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
     hint = ours if ours.startswith('write "') and algorithm.islower() else class_hint(algorithm, similar) or ours
+    hint = hint or did_you_mean(algorithm, similar)
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 

@@ -96,7 +96,7 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
     ]
     head = ("column", "type", "distribution", "missing", "distinct", "contract")
     features = sum(c["role"] == "feature" for c in dataset["columns"])
-    title = style.bold("Columns") + f": {features} features" + (" and the target" if dataset["target"] else "")
+    title = style.bold("Columns") + f": {features} features" + (" and the target" if features < len(dataset["columns"]) else "")
     return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0), least=LEAST_RULE)}"
 
 

@@ -148,7 +148,7 @@ REFERENCES = [
     Bad(name="no algorithm", edit=swap(TREE, "algorithm: decision_tree\nparams: {max_depth: 3}\n", ""), id="missing-algorithm", at=f"{TREE}:2:7"),
     Bad(name="unknown algorithm", edit=swap(TREE, "decision_tree", "decision_treee"), id="unknown-algorithm", at=f"{TREE}:5:12", hint='did you mean "decision_tree"?'),
     Bad(name="task of another algorithm", edit=swap(TREE, "task: classification", "task: clustering"), id="unknown-algorithm", at=f"{TREE}:5:12"),
-    Bad(name="class without a form in ONNX", edit=swap(TREE, "algorithm: decision_tree\nparams: {max_depth: 3}", "algorithm: GaussianProcessClassifier"), id="cannot-export", at=f"{TREE}:5:12", hint="svm"),
+    Bad(name="class without a form in ONNX", edit=swap(TREE, "algorithm: decision_tree\nparams: {max_depth: 3}", "algorithm: GaussianProcessClassifier"), id="cannot-export", at=f"{TREE}:5:12"),
     Bad(name="algorithm of another task", edit=swap(TREE, "algorithm: decision_tree\nparams: {max_depth: 3}", "algorithm: lasso"), id="unknown-algorithm", at=f"{TREE}:5:12"),
     Bad(name="no task", edit=swap(TREE, "task: classification\n", ""), id="missing-task", at=f"{TREE}:2:7"),
     Bad(name="unknown model", edit=swap(PLACES, "tree: small", "trea: small"), id="unknown-model", at=f"{PLACES}:6:3", hint='did you mean "tree"?'),

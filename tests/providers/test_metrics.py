@@ -175,7 +175,9 @@ def test_rows_without_an_answer_leave_metrics_out_with_the_reason():
 DIRECTIONS = {
     "accuracy": (True, 0, 1), "balanced_accuracy": (True, 0, 1), "f1": (True, 0, 1), "precision": (True, 0, 1), "recall": (True, 0, 1),
     "roc_auc": (True, 0, 1), "log_loss": (False, 0, None), "mae": (False, 0, None), "mse": (False, 0, None), "rmse": (False, 0, None),
-    "mape": (False, 0, None), "r2": (True, None, 1),
+    "mape": (False, 0, None), "r2": (True, None, 1), "silhouette": (True, -1, 1), "davies_bouldin": (False, 0, None),
+    "calinski_harabasz": (True, 0, None), "inertia": (False, 0, None), "adjusted_rand": (True, -0.5, 1), "homogeneity": (True, 0, 1),
+    "outlier_share": (None, 0, 1),
 }  # fmt: skip
 
 

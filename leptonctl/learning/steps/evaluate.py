@@ -1,5 +1,6 @@
 """The step `evaluate`: the metrics of a package on the evaluation rows of its dataset. Records nothing."""
 
+from leptonctl.core.frozen import replace
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import fair_test_rows
 from leptonctl.learning.inputs import EvaluateInputs, read_inputs
@@ -60,5 +61,6 @@ def _unlearned(rows: Rows, needs: Needs, bench: Bench) -> tuple[Rows, list[str],
             hint="write `split: {test: 0.25, by: COLUMN}` in the dataset: then no row changes side as the data grows",
             id="no-evaluation-rows",
         )
-    kept = Rows(columns=take_rows(rows.columns, fair.keep), y=rows.y[fair.keep], texts=take_rows(rows.texts, fair.keep))
+    columns, texts = take_rows(rows.columns, fair.keep), take_rows(rows.texts, fair.keep)
+    kept = replace(rows, columns=columns, y=rows.y[fair.keep], texts=texts)
     return kept, [f"of {len(rows.y)} evaluation rows without {count} that the versions before were trained on"], untold
