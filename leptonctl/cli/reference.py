@@ -45,7 +45,7 @@ OUTPUTS = {
     "update": "update",
     "readmit": "readmit", "freeze": "freeze", "unfreeze": "freeze",
     "destroy": EVENTS, "show": "show", "status": "status", "history": "history", "diff": "diff", "leaderboard": "leaderboard",
-    "explain": "explain", "adopt": "adopt", "pin": "pin", "verify": "verify", "verify --store": "verify_store",
+    "explain": "explain", "adopt": "adopt", "import": "import", "pin": "pin", "verify": "verify", "verify --store": "verify_store",
     "predict": "predict", "gc": "gc", "purge": "purge", "lock list": "locks",
     "lock release": "release", "state list": "state_list", "state show": "state_show", "state backup": "state_backup",
     "state restore": "state_takeover", "state adopt": "state_takeover", "state forget": "state_edit", "state rename": "state_edit",

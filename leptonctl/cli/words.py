@@ -16,7 +16,6 @@ _STORE = "nothing to copy: name a shared folder as `store:` in leptonctl.yaml, a
 _ENVIRONMENT = "documents `kind: Environment`; `leptonctl status` lists them"
 _SETTLED = "nothing to do here: every command reads what really serves and what the store has"
 _LOG = "`leptonctl log ENV` prints a server's log, `leptonctl history` says what happened"
-_IMPORT = "a finished model cannot be imported yet: name an `algorithm` in a document `kind: Model`"
 _AGAIN = "raise `revision:` of the version to train the same recipe again"
 _SHOW = "`leptonctl show` prints what is recorded, `leptonctl show ADDR` all about one address"
 _COMPLETE = "the shell's completion is not built yet; `leptonctl --help` lists the commands"
@@ -32,7 +31,6 @@ COMMAND_WORDS: Mapping[str, str] = {
     "refresh": _SETTLED,
     "taint": _AGAIN,
     "untaint": "lower `revision:` of the version again",
-    "import": _IMPORT,
     "output": "`leptonctl status --json`, `leptonctl show --json`",
     "console": "`leptonctl explain ADDR` shows every resolved value with its line",
     "workspace": _ENVIRONMENT,

@@ -14,7 +14,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import Recipe, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.package import package_name
-from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, recipe_keys
+from leptonctl.kinds.recipes import RecipeKeys, evaluation_keys, is_of_version, recipe_keys
 
 LEAST_DIGITS = 6
 """How many digits of a digest name a version."""
@@ -53,7 +53,7 @@ def declared_versions(settled: Settled, model: str) -> list[BuiltVersion]:
         if family(node.address) != document("model", model):
             continue
         places = {step.name: step.place for step in node.steps}
-        places["prepare"] = node.step("train").needs["prepare"]
+        places["prepare"] = node.step("export").needs["prepare"]
         keys = {name: key for name, place in places.items() if (key := settled.keys.of(*place)) is not None}
         recipe, notes = node.recipe, (node.notes,)
         versions.append(BuiltVersion(address=node.address, digest=node.digest, recipe=recipe, notes=notes, declared=True, keys=keys))
@@ -80,7 +80,9 @@ def _own(session: Session, versions: list[BuiltVersion]) -> list[BuiltVersion]:
     state = session.pointers.read()
     ours = ownership(session, state)
     results = session.store.newest({key for version in versions for key in version.keys.values()})
-    is_built = {v.digest for v in versions if any((r := results.get(v.keys[n])) and ours.holds(r) for n in ("train", package_name(v.keys)))}
+    is_built = {
+        v.digest for v in versions if any((r := results.get(v.keys.get(n, ""))) and ours.holds(r) for n in ("train", package_name(v.keys)))
+    }
     # what gc took the records of is still known from the history
     recorded = recorded_digests(session, state) if len(is_built) < len(versions) else ()
     return [version for version in versions if version.digest in is_built or version.digest in recorded]
@@ -152,7 +154,7 @@ def named_version(session: Session, settled: Settled, state: State | None, name:
 
 def _of_digest(session: Session, settled: Settled, text: str) -> BuiltVersion | None:
     """The version of any model whose digest begins like this: of one recipe the declared one, else the one built."""
-    records = [record for record in session.store.all_recipes() if "algorithm" in record.recipe]
+    records = [record for record in session.store.all_recipes() if is_of_version(record.recipe)]
     models = sorted(
         {parse(address).name for address in (*settled.by_address, *(r.address for r in records)) if parse(address).kind == "model"}
     )
@@ -173,7 +175,7 @@ def _bound_version(session: Session, settled: Settled, state: State | None, addr
 
 
 def _recipes(session: Session, model: str) -> Iterator[Recipe]:
-    return (r for r in session.store.all_recipes() if family(r.address) == document("model", model) and "algorithm" in r.recipe)
+    return (r for r in session.store.all_recipes() if family(r.address) == document("model", model) and is_of_version(r.recipe))
 
 
 def _former(record: Recipe, keys: RecipeKeys) -> BuiltVersion:

@@ -64,7 +64,7 @@ def diff(session: Session, a: str, b: str) -> dict[str, Json]:
         "metrics": cast("Json", metrics),
         "same_test_rows": same_rows,
         "common": _on_common_rows(outputs) if same_rows is False else None,
-        "flips": outputs.flips.to_json() if outputs else None,
+        "flips": {**outputs.flips.to_json(), "reason": outputs.not_comparable} if outputs else None,
         "decision": {"a": outcome_a.get("decision"), "b": outcome_b.get("decision")},
         "size": {"a": outcome_a.get("size"), "b": outcome_b.get("size")},
         "latency": None,

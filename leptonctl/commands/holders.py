@@ -167,7 +167,8 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
         samples = [golden_rows(session, snapshot, result.artifacts[artifact]) for snapshot in snapshots]
         held = any(sample.holds for sample in samples)
         return "evaluation rows with their answers" if held else "", any(sample.holds and sample.only for sample in samples)
-    if "train" not in sides:
+    # an imported graph was made elsewhere, of other rows
+    if "train" not in sides or result.op == "import":
         return "", False
     settings = graph.inputs.get(result.key) or {}
     training = settings.get("train") if holds_package(result) else dict(settings)

@@ -109,17 +109,20 @@ def _bound(state: State | None, model: str) -> dict[str, list[Json]]:
 
 def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: list[Json]) -> dict[str, Json]:
     train, prepare, package = version.results.get("train"), version.results.get("prepare"), version.package
-    built: Mapping[str, Json] = train.provenance if train else {}
+    imported = "import" in version.recipe
+    made = package if imported else train
+    built: Mapping[str, Json] = made.provenance if made else {}
     return {
         "address": version.address,
         "version": version.name,
         "digest": version.digest,
         "declared": version.declared,
-        "built": train is not None and package is not None,
+        "built": made is not None and package is not None,
         "value": figures.get(metric),
         "metrics": figures,
         "bound": bound,
         "algorithm": version.recipe.get("algorithm"),
+        "origin": "imported" if imported else "trained",
         "params": {**cast("dict[str, Json]", version.recipe.get("params") or {}), **chosen(version)},
         "dataset": version.recipe.get("dataset"),
         "test_rows": _test_rows(prepare),
@@ -130,13 +133,13 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "by": built.get("by"),
         "host": built.get("host"),
         "commit": built.get("commit"),
-        "seconds": train.seconds if train else None,
+        "seconds": made.seconds if made else None,
     }
 
 
 def _builder(version: BuiltVersion, ours: Ownership) -> str | None:
-    train = version.results.get("train")
-    return ours.builder(train) if train else None
+    made = version.results.get("export" if "import" in version.recipe else "train")
+    return ours.builder(made) if made else None
 
 
 def _test_rows(prepare: Result | None) -> Json:

@@ -28,7 +28,8 @@ from leptonctl.kinds.drift import drift, interrupted
 from leptonctl.kinds.environment import Environment, bindings, environments
 from leptonctl.kinds.holding import note_of_readmission, note_of_withdrawal, problem, span_of_hold, withdraws
 from leptonctl.kinds.judging import judge_changes
-from leptonctl.kinds.needed_files import needed_files, prepared
+from leptonctl.kinds.model import models
+from leptonctl.kinds.needed_files import needed_files, needed_imports, prepared
 from leptonctl.project import observe
 from leptonctl.release import __version__
 from leptonctl.spi.platforms import Site
@@ -83,6 +84,7 @@ def plan_project(
         *copied,
         *purged.values(),
         *needed_files(datasets(session.declarations), changes, but=purged),
+        *needed_imports(models(session.declarations), changes, session.facts),
         *_check_rules(session, settled, state, changes, checkout, allow_rewind=allow_rewind, command=command),
         # in a copy, whatever listens is the original's
         *(() if copied else _check_placement(session, state, live, changes)),

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, cast
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json, Path, value_at
 from leptonctl.kinds import model_warm
+from leptonctl.kinds.model_import import OPTIONS, recipe_fields
 from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.model_warm import KEY
@@ -23,7 +24,11 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
     """
     declared, train = model.declared, model.train
     written = next((d for d in session.documents if (d.kind, d.name) == ("Model", declared.name)), None)
-    values: dict[str, Json] = {"dataset": _dataset(model), **{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
+    values: dict[str, Json] = {"dataset": _dataset(model)}
+    if model.imported is not None:
+        values |= {"task": model.task, **recipe_fields(model.imported)}
+    else:
+        values |= {**{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
     values |= {KEY: model_warm.written(model_warm.with_name(model))} if model.warm is not None else {}
     search = {SEARCH: model.search["spec"]} if model.search else {}
@@ -33,7 +38,8 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
 
 def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
     """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has found."""
-    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "export", *OPTIONAL, SEARCH)} | {KEY: model_warm.written(recipe)}
+    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "import", *OPTIONS, "export", *OPTIONAL, SEARCH)}
+    values |= {KEY: model_warm.written(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
     listed = [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
     return _with_chosen(listed, chosen, lambda _name: nowhere)
@@ -58,13 +64,15 @@ def _dataset(model: Model) -> str:
 
 
 def _parameter(declared: Declared, written: Document | None, path: Path, value: Json) -> dict[str, Json]:
-    span = declared.origins.get(path)
+    # `import: FILE` is short for `import: {file: FILE}`
+    written_at: Path = ("import",) if path[0] == "import" and path not in declared.origins else path
+    span = declared.origins.get(written_at)
     origin: Origin = "default"
     if span is not None:
-        place: Path = ("versions", declared.version, *path)
+        place: Path = ("versions", declared.version, *written_at)
         of_version = declared.document.values.get(place) == span
         origin = "version" if of_version else "base"
-        template = value_at(written.value, place if of_version else path) if written else None
+        template = value_at(written.value, place if of_version else written_at) if written else None
         if isinstance(template, str) and "{{" in template:
             origin = "vars"
     where: dict[str, Json] = {"file": None, "line": None, "column": None}

@@ -256,7 +256,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
     from leptonctl.learning.tables.prepared import read_rows
 
     prepare, package = build["prepare"][1], build[package_name(build)][1]
-    task = str(build["train"][0]["task"])
+    task = str(build["export"][0]["task"])
     contract = convert(prepare.outputs["contract"], Contract)
     rows = read_rows(store.get_artifact(prepare.artifacts["test.parquet"]), contract, task)
     old, new = (
@@ -273,7 +273,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
 def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     """Do the steps, in the fresh process."""
     from leptonctl.building.provenance import provenance
-    from leptonctl.learning.steps import cross_validate, decide, export, prepare, train
+    from leptonctl.learning.steps import cross_validate, decide, export, import_graph, prepare, train
     from leptonctl.spi.learning import ProviderError
 
     bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=silent)
@@ -291,7 +291,9 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
         changed = changed_data(order.inputs["prepare"], order.prepared, bench)
     outputs: dict[str, Mapping[str, Json]] = {}
     try:
-        for op, run in (("train", train.run), ("export", export.run), ("decide", decide.run)):
+        # without a training the step `export` imports
+        exporting = export.run if "train" in order.inputs else import_graph.run
+        for op, run in (("train", train.run), ("export", exporting), ("decide", decide.run)):
             if op not in order.inputs:
                 continue
             produced = run(order.inputs[op], needs, bench)

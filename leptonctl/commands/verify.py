@@ -62,7 +62,9 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         folds = session.store.results(filter(None, [settled.keys.of(node.address, "cross_validate")]))
         recorded = dict(results)
         recorded.update(("cross_validate", result) for result in folds.values())
-        before = {role: found for role, found in _needed(session, settled, steps["train"]).items() if role != "prepare"}
+        trained = steps.get("train")
+        read = _needed(session, settled, trained) if trained is not None else {}
+        before = {role: found for role, found in read.items() if role != "prepare"}
         inputs = {op: (dict(steps[op].inputs), result) for op, result in recorded.items()}
         verdict = proof.rebuild(inputs, session.store, session.root, before)
         checks += [

@@ -5,6 +5,7 @@ manifest that change an answer. Checks (min, max, values, nullable) and the name
 """
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.codec import Record
@@ -27,6 +28,9 @@ UNSUPERVISED = frozenset({"clustering", "anomaly"})
 """The tasks that learn without a target."""
 MATRIX = "matrix"
 """A further output of clustering graphs, which no client gets: the numbers that the algorithm gets, where its metrics are measured."""
+
+
+Origin: TypeAlias = Literal["trained", "imported", "command"]
 
 
 class Place(Record):
@@ -79,7 +83,8 @@ class Manifest(Record, tag_field="format_version", tag="1"):
     and the model does not see, and so are those that are `ignored` and the target.
 
     `dates` are those that requests hold as text, where `columns` has their parts. `threshold` and `calibration` (its method) say what
-    the graph does to the probabilities of the learned model; None: nothing.
+    the graph does to the probabilities of the learned model; None: nothing. `origin` is where the graph comes from, which changes
+    no answer and is not part of the package: of an imported one it is not known which rows it has learned.
     """
 
     checksum = False
@@ -96,6 +101,7 @@ class Manifest(Record, tag_field="format_version", tag="1"):
     ignored: tuple[str, ...] = ()
     threshold: Threshold | None = None
     calibration: str | None = None
+    origin: Origin = "trained"
 
     @property
     def inputs(self) -> tuple[ManifestColumn, ...]:

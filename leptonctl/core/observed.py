@@ -10,7 +10,7 @@ from leptonctl.core.frozen import Frozen, field
 
 
 class SourceKey(NamedTuple):
-    """A data file by its path in the project, and the options that its header depends on."""
+    """A data file by its path in the project, and the options that its header depends on. `largest`: with more bytes it is not read."""
 
     path: str
     encoding: str = "utf-8"
@@ -19,6 +19,7 @@ class SourceKey(NamedTuple):
     thousands: str | None = None
     header: bool | tuple[str, ...] = True
     skip_rows: int = 0
+    largest: int | None = None
 
 
 class SourceFacts(Frozen):

@@ -14,6 +14,9 @@ NAMED = 3
 """How many columns a reason names."""
 UNRECORDED = "it is not recorded which rows were trained on"
 
+IMPORTED = "{} was imported, and it is not recorded which rows it has learned"
+"""Of the bound version or the candidate."""
+
 
 class RowList(Record, omit_defaults=False):
     """By what the rows of one side are known when versions are compared; the artifact of the side holds the marks, `digest` is theirs.

@@ -11,6 +11,7 @@ from leptonctl.core.graph import declaration
 from leptonctl.core.holds import Withdrawal
 from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.result import Result
+from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS
 from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json, Node, Span, Step
 from leptonctl.kinds import model_warm
@@ -85,6 +86,10 @@ def foreseen(binding: Binding, bound: Pointer | None, results: Mapping[str, Resu
     if bound is None or not needs_comparison(binding.gates):
         return ()
     model, dataset = binding.model, binding.model.dataset
+    export = bound.steps.get("export")
+    imported = {BOUND: export is not None and export.op == "import", CANDIDATE: model.origin == "imported"}
+    if any(imported.values()):
+        return tuple(IMPORTED.format(OWNERS[owner]) for owner, is_imported in imported.items() if is_imported)
     theirs, own = (results.get(key or "") for key in (bound.key("prepare"), model.prepare.key))
     return not_comparable(model.task, dataset.inputs, dataset.columns, theirs, own)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from leptonctl.core.values import Node, Place
-from leptonctl.kinds import model_steps, model_version, model_warm, restore
+from leptonctl.kinds import model_import, model_steps, model_version, model_warm, restore
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model_version import Model
@@ -18,8 +18,8 @@ def models(declarations: Declarations) -> Mapping[str, Model]:
 
 def declare(declarations: Declarations) -> tuple[Mapping[str, Model], Problems]:
     """All model versions by `name@version`, and what is wrong with them."""
-    known = datasets(declarations)
-    versions, problems = model_version.versions_of(declarations.project, known, declarations.catalog, restore.recall(declarations))
+    known, recalled = datasets(declarations), restore.recall(declarations)
+    versions, problems = model_version.versions_of(declarations.project, known, declarations.catalog, recalled, declarations.facts)
     return model_warm.with_parents(versions, problems, declarations.catalog)
 
 
@@ -40,4 +40,4 @@ def _parent_rows(model: Model, declarations: Declarations) -> Place | None:
     return (parent.dataset.address if shared else parent.address), "prepare"
 
 
-KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt, declare=declare, built=built)
+KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt, files=model_import.files, declare=declare, built=built)

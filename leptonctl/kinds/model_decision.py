@@ -44,8 +44,10 @@ def decide_key(fields: Mapping[str, Json], export_key: str) -> str | None:
     return digest({"op": "decide", "export": export_key, **own}) if own else None
 
 
-def decide_step(fields: Mapping[str, Json], export: Step, train: Mapping[str, Json], train_own: Json) -> Step | None:
-    """The step after `export` that makes the final package; None where nothing is declared. `train`: the recipe fitted on the folds."""
+def decide_step(fields: Mapping[str, Json], export: Step, train: Mapping[str, Json] | None, train_own: Json) -> Step | None:
+    """The step after `export` that makes the final package; None where nothing is declared. `train`: the recipe fitted on the folds, None
+    for a package that was not trained here.
+    """
     key = decide_key(fields, str(export.key))
     if key is None:
         return None
@@ -55,7 +57,7 @@ def decide_step(fields: Mapping[str, Json], export: Step, train: Mapping[str, Js
         name="decide", op="decide", address=export.address, key=key, spec=key,
         fields={"export": export.key, **own}, own={**own, **({"train": train_own} if fitted else {})},
         # the recipe also tells which rows a package may hold
-        inputs={**own, "train": dict(train)},
+        inputs={**own, **({"train": dict(train)} if train is not None else {})},
         needs={"prepare": export.needs["prepare"], "export": export.place}, kin=export.kin, makes=GRAPH_FILE,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from leptonctl.core.values import Json, Node, Path, Place, Span, Step
 from leptonctl.kinds import model_warm
 from leptonctl.kinds.dataset import recipe_origins
 from leptonctl.kinds.model_decision import POSITIVE, decide_key, decide_step
+from leptonctl.kinds.model_import import recipe_fields
 from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.search_steps import PARAMS, Searching, search_steps
@@ -29,14 +30,14 @@ def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> No
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
     trials = _search(model, prepare.place)
     before = model_warm.needs(model, parent_rows) | ({SEARCH: trials[-1].place} if trials else {})
-    made = _steps(model, prepare.place, before)
-    train, export, *_ = made
-    steps = (*(() if shared else (prepare,)), *trials, *made)
+    own = _steps(model, prepare.place, before) if model.imported is None else _import_steps(model, model.imported, prepare.place)
+    keys = {step.name: str(step.key) for step in own}
+    steps = (*(() if shared else (prepare,)), *trials, *own)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": dict(prepare.fields),
-        **model_warm.with_name(model),
-        "export": {"opset": model.opset},
+        **(model_warm.with_name(model) if model.imported is None else _imported_recipe(model, model.imported)),
+        **({"export": {"opset": model.opset}} if model.imported is None else {}),
         **model.decides,
     }
     notes: dict[str, Json] = {
@@ -46,7 +47,7 @@ def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> No
     }  # fmt: skip
     return Node(
         address=model.address,
-        digest=version_digest(str(prepare.key), str(train.key), str(export.key), decide_key(model.decides, str(export.key))),
+        digest=version_digest(str(prepare.key), keys.get("train"), keys["export"], decide_key(model.decides, keys["export"])),
         declaration=declaration(recipe, notes, steps),
         recipe=recipe,
         origins=Deferred(_origins, model),
@@ -57,9 +58,10 @@ def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> No
     )
 
 
-def version_digest(prepare: str, train: str, export: str, decide: str | None) -> str:
-    """The digest of a version, from the keys of the steps that make its package."""
-    return digest({"prepare": prepare, "train": train, "export": export, **({"decide": decide} if decide else {})})
+def version_digest(prepare: str, train: str | None, export: str, decide: str | None) -> str:
+    """The digest of a version, from the keys of the steps that make its package. `train` None: it is imported."""
+    steps = {"prepare": prepare, "train": train, "export": export, "decide": decide}
+    return digest({name: key for name, key in steps.items() if key is not None})
 
 
 def _origins(model: Model) -> dict[Path, Span]:
@@ -67,6 +69,9 @@ def _origins(model: Model) -> dict[Path, Span]:
     origins = dict(model.declared.origins)
     origins.update(recipe_origins(model.dataset.declared, ("data",)))
     origins[("data",)] = model.declared.at("dataset")
+    if model.imported is not None:
+        # `import: FILE` is short for both
+        origins = {("import", part): model.declared.at("import") for part in ("file", "digest")} | origins
     if ("data", "target") in origins:
         origins[("target",)] = origins["data", "target"]
     if POSITIVE in model.decides:
@@ -87,7 +92,7 @@ def evaluate_step(model: Model, metrics: tuple[str, ...], place: Place, export: 
         reads=(PACKAGE, "prepare.outputs.rows_digest.test", *model_warm.reads(model)),
         inputs=fields,
         needs={"prepare": export.needs["prepare"], "export": export.place, **model_warm.training(model)},
-        kin=str(model.train["algorithm"]),
+        kin=model.kin,
     )
 
 
@@ -114,7 +119,7 @@ def _filled(needs: Mapping[str, Place], field: str) -> dict[str, str]:
 
 def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]:
     """Train, export, decide, evaluate and cross_validate. They read the prepare step `rows`, and `before` of a parent or of a search."""
-    kin = str(model.train["algorithm"])
+    kin = model.kin
     found = {SEARCH: before[SEARCH]} if SEARCH in before else {}
     data = {"prepare": rows, **found}
     train_fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
@@ -146,6 +151,23 @@ def _steps(model: Model, rows: Place, before: Mapping[str, Place]) -> list[Step]
     return [train, export, *([decide] if decide else []), evaluate, *folds]
 
 
+def _import_steps(model: Model, imported: Mapping[str, Json], rows: Place) -> list[Step]:
+    """Import and evaluate: the step named `export` makes the package of what is imported."""
+    fields: dict[str, Json] = {"prepare": model.prepare.key, **model.train_key_fields}
+    key, privacy = digest({"op": "import", **fields}), model.dataset.inputs["privacy"]
+    inputs: dict[str, Json] = {"task": model.task, "target": model.dataset.target, **imported, "privacy": privacy}
+    export = Step(
+        name="export", op="import", address=model.address, key=key, spec=key, fields=fields,
+        own={**model.train_key_fields, "privacy": privacy}, inputs=inputs, needs={"prepare": rows}, kin=model.kin, makes=GRAPH_FILE,
+    )  # fmt: skip
+    decide = decide_step(model.decides, export, None, None)
+    return [export, *([decide] if decide else []), evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)]
+
+
+def _imported_recipe(model: Model, imported: Mapping[str, Json]) -> dict[str, Json]:
+    return {"task": model.task, "target": model.dataset.target, "features": None, **recipe_fields(imported)}
+
+
 def _cross_validate(model: Model, train_key: str, needs: Mapping[str, Place]) -> Step:
     scoring: dict[str, Json] = {**model.scoring, "folds": model.folds, "metrics": [*sorted(model.metrics)]}
     fields = {"train": train_key, **scoring}
@@ -154,5 +176,5 @@ def _cross_validate(model: Model, train_key: str, needs: Mapping[str, Place]) ->
         name="cross_validate", op="cross_validate", address=model.address, key=key, spec=key, fields=fields,
         own={**scoring, "train": _own(model)}, fills=_filled(needs, "train.params"),
         inputs={**scoring, "seed": model.train["seed"], "train": dict(model.train)},
-        needs=needs, kin=str(model.train["algorithm"]),
+        needs=needs, kin=model.kin,
     )  # fmt: skip

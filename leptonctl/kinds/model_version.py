@@ -1,16 +1,19 @@
 """From Model documents to resolved versions: checks references, parameters and columns, and fills in defaults. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Literal, TypeAlias, cast
 
 from leptonctl.core import address
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import UNSUPERVISED
+from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset import Dataset, missing_target
 from leptonctl.kinds.model_columns import features_of, preprocess_of
 from leptonctl.kinds.model_decision import decision_of
+from leptonctl.kinds.model_import import import_fields, imported_of, unused_options
 from leptonctl.kinds.model_params import params_of
 from leptonctl.kinds.model_search import Wanted
 from leptonctl.kinds.model_weights import weights_of
@@ -20,6 +23,8 @@ from leptonctl.language.resolve import RESETS_PARAMS, Declared, Project, resets_
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Trainer
 
+Facts: TypeAlias = Mapping[SourceKey, SourceFacts]
+NO_FACTS: Facts = MappingProxyType({})
 OPSET = 18
 Origin: TypeAlias = Literal["trained", "imported", "command"]
 
@@ -36,9 +41,9 @@ class Model(Frozen):
 
     `decides`: what the step `decide` makes of its labels and probabilities.
     `search`: what is searched and its trials (`model_search.Search`), {} without a search; `train` then lacks what is searched.
-    `origin` is where its graph comes from. `warnings`: what its YAML says that has no effect. `warm`: what it goes on from.
-    `recalled`: the digest of the dataset's node -> the node of this version, if an earlier command made it of the same; None when it has
-    to be made.
+    `origin` is where its graph comes from. `imported`: what it imports, as `model_import.imported_of` says; then nothing is trained.
+    `warnings`: what its YAML says that has no effect. `warm`: what it goes on from. `recalled`: the digest of the dataset's node -> the
+    node of this version, if an earlier command made it of the same; None when it has to be made.
     """
 
     address: str
@@ -55,6 +60,7 @@ class Model(Frozen):
     origin: Origin = "trained"
     decides: Mapping[str, Json] = {}
     search: Mapping[str, Json] = {}
+    imported: Mapping[str, Json] | None = None
     warnings: tuple[Diagnostic, ...] = ()
     recalled: Callable[[str], Node | None] | None = None
     warm: WarmStart | None = None
@@ -63,6 +69,11 @@ class Model(Frozen):
     def prepare(self) -> Step:
         """The step that makes its rows, stratified for a classification when the dataset leaves that open."""
         return self.dataset.prepare(stratify=self.task == "classification")
+
+    @property
+    def kin(self) -> str:
+        """What its steps are like, for forecasts."""
+        return str(self.train["algorithm"]) if self.origin == "trained" else self.origin
 
     @property
     def scoring(self) -> dict[str, Json]:
@@ -74,9 +85,13 @@ def _unknown(_: Declared) -> None:
 
 
 def versions_of(
-    project: Project, datasets: Mapping[str, Dataset], catalog: Catalog, recall: Callable[[Declared], Model | None] = _unknown
-) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:
-    """All model versions by `name@version`, and what is wrong with them. `recall`: what is known of a version that is sound."""
+    project: Project, datasets: Mapping[str, Dataset], catalog: Catalog,
+    recall: Callable[[Declared], Model | None] = _unknown,
+    facts: Facts = NO_FACTS,
+) -> tuple[dict[str, Model], tuple[Diagnostic, ...]]:  # fmt: skip
+    """All model versions by `name@version`, and what is wrong with them. `recall`: what is known of a version that is sound. `facts`:
+    what was observed of the files that versions import.
+    """
     versions: dict[str, Model] = {}
     problems: dict[Diagnostic, None] = {}
     for document in project.of("Model").values():
@@ -84,7 +99,7 @@ def versions_of(
             if (recalled := recall(declared)) is not None:
                 versions[f"{declared.name}@{declared.version}"] = recalled
                 continue
-            model, errors = version_of(declared, datasets, project, catalog)
+            model, errors = version_of(declared, datasets, project, catalog, facts)
             problems.update(dict.fromkeys(errors))
             if model is not None:
                 problems.update(dict.fromkeys(model.warnings))
@@ -93,7 +108,7 @@ def versions_of(
 
 
 def version_of(
-    declared: Declared, datasets: Mapping[str, Dataset], project: Project, catalog: Catalog
+    declared: Declared, datasets: Mapping[str, Dataset], project: Project, catalog: Catalog, facts: Facts = NO_FACTS
 ) -> tuple[Model | None, list[Diagnostic]]:
     """One model version, None when it is not sound, and what is wrong with it."""
     fields = declared.fields
@@ -102,6 +117,9 @@ def version_of(
     dataset = _dataset(declared, datasets, project, problems)
     if task is None:
         return None, problems
+    if fields.get("import") is not None:
+        return _imported(declared, task, dataset, catalog, facts, problems), problems
+    problems += unused_options(declared)
     algorithm = fields.get("algorithm")
     trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
     if algorithm is None:
@@ -162,6 +180,24 @@ def version_of(
     ), problems
 
 
+def _imported(
+    declared: Declared, task: str, dataset: Dataset | None, catalog: Catalog, facts: Facts, problems: list[Diagnostic]
+) -> Model | None:
+    """A version that is imported."""
+    if dataset is not None and not dataset.target and task not in UNSUPERVISED:
+        problems.append(missing_target(dataset))
+    metrics, evaluate = _metrics(declared, task, dataset, catalog, problems)
+    imported = imported_of(declared, task, dataset, facts, problems)
+    decides = decision_of(declared, task, dataset, catalog, problems)
+    if dataset is None or imported is None:
+        return None
+    return Model(
+        address=address.version_of("model", declared.name, declared.version), declared=declared, dataset=dataset, task=task, train={},
+        train_key_fields={"task": task, "target": dataset.target, **import_fields(imported)}, opset=0, metrics=metrics, folds=None,
+        positive=evaluate.get("positive"), average=evaluate.get("average"), origin="imported", imported=imported, decides=decides,
+    )  # fmt: skip
+
+
 def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
     """A warning for parameters of the base block that a version with another algorithm does not take over.
 
@@ -212,6 +248,10 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
     task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
     if isinstance(task, str):
         return task
+    if declared.fields.get("import") is not None:
+        hint = "add `task: classification` or `task: regression`"
+        problems.append(error("missing-task", "Model names no task", "an ONNX file does not say it", span=declared.at("import"), hint=hint))
+        return None
     fitting = sorted(t for t, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(str(algorithm))]
     if len(fitting) == 1:
         return fitting[0]

@@ -4,7 +4,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
+from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.model_import import needed_import
+from leptonctl.kinds.model_version import Model
 
 
 def unreadable(dataset: Dataset) -> Iterator[tuple[tuple[str | int, ...], str, str, str | None]]:
@@ -36,3 +39,11 @@ def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but
             yield error(
                 "source-changed", "A pinned file does not have its bytes", detail, span=dataset.declared.at(*at, "digest"), hint=hint
             )
+
+
+def needed_imports(models: Mapping[str, Model], changes: Sequence[Change], facts: Mapping[SourceKey, SourceFacts]) -> Iterator[Diagnostic]:
+    """An error for each pinned file that a step imports, and that does not have its bytes."""
+    addresses = {step.address for change in changes for step in change.steps if step.op == "import" and not step.cached}
+    for model in models.values():
+        if model.imported is not None and model.address in addresses:
+            yield from needed_import(model.declared, model.imported, facts)

@@ -122,6 +122,16 @@ WORDS: Mapping[str, Diagnostic] = {
         "the metrics count what the graph happens to answer",
         hint="put `- {{columns: numeric, use: imputer}}` first under `preprocess:`, or give the columns a `missing:` fill value",
     ),
+    "no_number": Diagnostic(
+        id="unanswered-rows", severity="warning", summary="The model cannot answer some test rows",
+        detail="{count} of the rows that it was tried on get no number for an answer",
+        hint="give the columns with missing cells a fill value: `columns: {{COLUMN: {{missing: VALUE}}}}`",
+    ),
+    "other_label": Diagnostic(
+        id="other-label", severity="warning", summary="The model's label is not its most probable class",
+        detail="{count} of the rows that it was tried on have another label than their largest probability",
+        hint="if the model has no threshold of its own, list its classes in the order of its probabilities: `classes: […]`",
+    ),
     "few_rows": Diagnostic(
         id="few-test-rows", severity="warning", summary="There are few test rows",
         detail="the metrics are of {count} rows and may be chance",

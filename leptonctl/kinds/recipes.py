@@ -8,6 +8,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.model_decision import DECIDES, decide_key
+from leptonctl.kinds.model_import import OPTIONS, key_fields, written_import
 from leptonctl.kinds.model_steps import PACKAGE, version_digest
 from leptonctl.kinds.model_version import OPSET
 from leptonctl.kinds.model_warm import KEY, LEARNED, keyed, written
@@ -27,7 +28,7 @@ class RecipeKeys(Frozen):
     """The keys of the steps that a recipe stands for, and its digest."""
 
     prepare: str
-    train: str
+    train: str | None
     export: str
     decide: str | None = None
     search: str | None = None
@@ -38,10 +39,14 @@ class RecipeKeys(Frozen):
 
     @property
     def steps(self) -> dict[str, str]:
-        """The keys by step name."""
-        search = {"search": self.search} if self.search else {}
-        steps = {"prepare": self.prepare, **search, "train": self.train, "export": self.export}
-        return {**steps, DECIDE: self.decide} if self.decide else steps
+        """The keys by step name; an imported version has no `train`."""
+        steps = {"prepare": self.prepare, "search": self.search, "train": self.train, "export": self.export, DECIDE: self.decide}
+        return {name: key for name, key in steps.items() if key is not None}
+
+
+def is_of_version(recipe: Mapping[str, Json]) -> bool:
+    """Whether a recorded recipe is one of a model version."""
+    return "algorithm" in recipe or "import" in recipe
 
 
 def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
@@ -49,6 +54,10 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
     data = cast("dict[str, Json]", recipe.get("data") or {})
     export = cast("dict[str, Json]", recipe.get("export") or {})
     prepare = digest({"op": "prepare", **data})
+    if "import" in recipe:
+        own = {name: value for name, value in key_fields(recipe).items() if name not in NOT_TRAINED and value is not None}
+        imported = digest({"op": "import", "prepare": prepare, **own})
+        return RecipeKeys(prepare=prepare, train=None, export=imported, decide=decide_key(recipe, imported))
     train_fields = {name: value for name, value in keyed(recipe).items() if name not in NOT_TRAINED}
     train = digest({"op": "train", "prepare": prepare, **train_fields})
     exported = digest({"op": "export", "train": train, **export})
@@ -69,10 +78,10 @@ def evaluation_keys(
         rows = cast("dict[str, Json]", prepare.outputs.get("rows_digest") or {}).get("test")
         reads: dict[str, Json] = {PACKAGE: package.outputs.get("package"), ROWS: rows}
         if KEY in recipe:
-            reads[LEARNED] = results[keys.train].outputs.get("learned") if keys.train in results else None
+            reads[LEARNED] = results[keys.train].outputs.get("learned") if keys.train is not None and keys.train in results else None
         found["evaluate"] = digest({"op": "evaluate", **scoring, "reads": reads})
     folds = evaluate.get("cross_validation")
-    if folds is not None:
+    if folds is not None and keys.train is not None:
         found["cross_validate"] = digest({"op": "cross_validate", "train": keys.train, **scoring, "folds": folds})
     return found
 
@@ -82,7 +91,14 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
 
     Parameters of the base block that the recipe does not have are removed with null.
     """
-    entry: dict[str, Json] = {"dataset": dataset, "task": recipe.get("task"), "algorithm": recipe.get("algorithm")}
+    entry: dict[str, Json] = {"dataset": dataset, "task": recipe.get("task")}
+    if "import" in recipe:
+        # `import` drops what the base block says of training and of a threshold
+        optional = optional_fields(recipe, {"evaluate": base.get("evaluate")})
+        kept = ("features", *OPTIONS)
+        options = {name: recipe.get(name) for name in kept if recipe.get(name) is not None or base.get(name) is not None}
+        return {**entry, "import": written_import(recipe), **options, **optional}
+    entry["algorithm"] = recipe.get("algorithm")
     params = dict(cast("dict[str, Json]", recipe.get("params") or {}))
     if base.get("algorithm") == recipe.get("algorithm"):
         params |= {name: None for name in cast("dict[str, Json]", base.get("params") or {}) if name not in params}

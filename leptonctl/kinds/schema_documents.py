@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from leptonctl.core.dates import PARTS
 from leptonctl.kinds.gate_rules import limits
 from leptonctl.kinds.schema_deciding import DECIDING
+from leptonctl.kinds.schema_import import IMPORT
 from leptonctl.kinds.schema_parts import (
     DIGEST_PATTERN,
     SCALAR,
@@ -344,6 +345,7 @@ _MODEL: dict[str, Schema] = {
         },
         examples=[{"metrics": ["accuracy", "f1"], "cross_validation": 5}],
     ),
+    **IMPORT,
     "export": block(
         "How the ONNX file is written.", {"opset": integer("Version of the ONNX operator set.", minimum=17, maximum=21, default=18)}
     ),

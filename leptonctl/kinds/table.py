@@ -23,6 +23,7 @@ OPS: dict[str, Op] = {
         Op(name="search", done="searched", run="leptonctl.learning.steps.search:run", identity=("params", "survivors")),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
+        Op(name="import", done="imported", run="leptonctl.learning.steps.import_graph:run"),
         # how far its graph is from numpy, and what it was chosen by, are for people; the files are the package
         Op(name="decide", done="decided", run="leptonctl.learning.steps.decide:run", identity=("package", "native_dtype")),
         Op(name="evaluate", done="evaluated", run="leptonctl.learning.steps.evaluate:run"),

@@ -5,6 +5,7 @@ from typing import cast
 
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json
+from leptonctl.kinds.model_import import OPTIONS, written_import
 from leptonctl.kinds.model_version import OPSET
 from leptonctl.kinds.model_warm import KEY, written
 from leptonctl.kinds.optional_fields import optional_fields
@@ -19,7 +20,7 @@ DEFAULTS: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None}
 def digest_of(recipe: Recipe) -> str | None:
     """The digest of a model version, from its recorded recipe: that of its node. None for the recipe of anything else."""
     fields = recipe.recipe
-    if not isinstance(fields.get("data"), dict) or not isinstance(fields.get("export"), dict):
+    if not isinstance(fields.get("data"), dict) or not ("import" in fields or isinstance(fields.get("export"), dict)):
         return None
     return recipe_keys(fields).digest
 
@@ -30,6 +31,8 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     override: dict[str, Json] = {}
     if base.get("dataset") != fields["dataset"]:
         override["dataset"] = fields["dataset"]
+    if "import" in fields:
+        return override | _import(fields, base)
     same_algorithm = base.get("algorithm") == fields["algorithm"]
     if base.get("task") != fields["task"] and not (base.get("task") is None and same_algorithm):
         override["task"] = fields["task"]
@@ -52,6 +55,21 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     if (export.get("opset", OPSET) if isinstance(export, dict) else OPSET) != opset:
         override["export"] = {"opset": opset}
     return override | optional_fields(fields, base)
+
+
+def _import(fields: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
+    """The file and its options."""
+    override: dict[str, Json] = {} if base.get("task") == fields["task"] else {"task": fields["task"]}
+    # an import of its own drops the options of the base block, but not its features
+    options = {name: fields[name] for name in OPTIONS if fields.get(name) is not None}
+    features = {"features": fields.get("features")} if base.get("features") != fields.get("features") else {}
+    return {
+        **override,
+        "import": written_import(fields),
+        **options,
+        **features,
+        **optional_fields(fields, {"evaluate": base.get("evaluate")}),
+    }
 
 
 def _params(recipe: Recipe, base: Json, catalog: Catalog) -> dict[str, Json]:

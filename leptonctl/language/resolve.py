@@ -15,6 +15,14 @@ PROJECT = "Project"
 RESETS_PARAMS = ("algorithm", "import", "command")
 OF_ALGORITHM = ("params", "search")
 """What a version with another algorithm does not take over from the base block."""
+IMPORTED = ("import", "inputs", "classes", "outputs")
+"""Keys of a version that is imported."""
+LEARNED = (
+    "algorithm", "params", "preprocess", "seed", "revision", "export", "class_weight", "sample_weight", "monotonic", "search", "warm_start",
+)  # fmt: skip
+"""Keys of a version that is trained."""
+DECIDED = ("threshold", "calibrate")
+"""Keys of what is chosen on folds of the training rows; an imported version has none of the base block's."""
 
 
 class Declared(Frozen):
@@ -124,7 +132,7 @@ def resets_params(base: Mapping[str, Json], override: Mapping[str, Json]) -> boo
 
 def _merged(document: Document, base: dict[str, Json], version: str, override: dict[str, Json]) -> Declared:
     if resets_params(base, override):
-        base = {k: v for k, v in base.items() if k not in OF_ALGORITHM}
+        base = _of_origin(base, override)
     # few plans ask where a field is written, and a project may have ten thousand versions
     origins = _Written(document=document, base=base, override=override, version=version)
     return Declared(
@@ -136,6 +144,17 @@ def _merged(document: Document, base: dict[str, Json], version: str, override: d
         document=document,
         span=document.key_at("versions", version),
     )
+
+
+def _of_origin(base: dict[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
+    """The base block without what it says of another origin, or of another algorithm."""
+    if override.get("import") is not None:
+        dropped = {*LEARNED, *DECIDED, "command", *(IMPORTED if base.get("import") is not None else ())}
+    elif override.get("algorithm") is not None or override.get("command") is not None:
+        dropped = {*OF_ALGORITHM, *IMPORTED}
+    else:
+        dropped = {*OF_ALGORITHM}
+    return {k: v for k, v in base.items() if k not in dropped}
 
 
 def merge(base: Mapping[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:

@@ -176,6 +176,30 @@ class ExportInputs(Record):
     privacy: Privacy | None = None
 
 
+class ImportedFile(Record):
+    """A file to import. `path` is relative to the project; `digest` is the expected digest of its bytes."""
+
+    path: str
+    digest: str | None = None
+
+
+class ImportInputs(Record):
+    """`file` None: the graph that the step `train` made. `features` None: all columns of the contract may be inputs.
+
+    inputs: the columns of the one input, or input -> column or columns. classes: in the order of the scores. outputs: what the scores
+    are, or role -> output.
+    """
+
+    task: LearningTask
+    target: str = ""
+    file: ImportedFile | None = None
+    features: tuple[str, ...] | None = None
+    inputs: tuple[str, ...] | Mapping[str, str | tuple[str, ...]] | None = None
+    classes: tuple[int | str, ...] = ()
+    outputs: str | Mapping[str, str] | None = None
+    privacy: Privacy | None = None
+
+
 class ScoringInputs(Record):
     """`metrics` None: the defaults of the task. `positive` is a class as written; None: the last class in sorted order."""
 

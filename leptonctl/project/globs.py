@@ -41,13 +41,20 @@ def _walk(folder: Path, parts: list[str], prefix: str, seen: list[int]) -> Itera
         if first == "**":
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(folder / name, parts, f"{path}/", seen)
-            elif not rest and entry.is_file():
+            elif not rest and _is_file(entry):
                 yield path
         elif fnmatchcase(name, first):
             if rest and entry.is_dir(follow_symlinks=False):
                 yield from _walk(folder / name, rest, f"{path}/", seen)
-            elif not rest and entry.is_file():
+            elif not rest and _is_file(entry):
                 yield path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return True  # links that lead in a circle: reading it says so
 
 
 def _entries(folder: Path, seen: list[int]) -> Iterator[os.DirEntry[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from leptonctl.core.observed import Checkout, SourceFacts, SourceKey, files_digest
 from leptonctl.project import git
-from leptonctl.project.digests import DataFiles, Digests
+from leptonctl.project.digests import DataFiles, Digests, stat_of
 from leptonctl.project.globs import is_glob, literal_folder, matching
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import ProviderError, SourceOptions
@@ -29,8 +29,11 @@ def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, diges
     try:
         try:
             file = files.file(path)
+            _refuse_large(file, key)
             content = digests.digest(file)
         except ProviderError as problem:
+            if key.largest is not None:
+                raise  # a single file
             names = _several(path, files, catalog, problem)
             pairs = tuple((name, digests.digest(files.file(name))) for name in names)
             file, content = files.file(names[0]), files_digest(pairs)
@@ -64,8 +67,19 @@ def _several(path: str, files: DataFiles, catalog: Catalog, problem: ProviderErr
     return names
 
 
+def _refuse_large(file: Path, key: SourceKey) -> None:
+    """Raises ProviderError for a file that is larger than its key allows: it is not worth reading."""
+    if key.largest is not None and (size := stat_of(file)[0]) > key.largest:
+        raise ProviderError(
+            "A file is too large",
+            detail=f"It has {size / 2**20:,.0f} MiB; at most {key.largest / 2**20:,.0f} MiB are read.",
+            hint="make the model smaller, for example with fewer trees or by quantising its weights",
+            id="file-too-large",
+        )
+
+
 def _options(key: SourceKey) -> SourceOptions:
-    return SourceOptions(**{name: value for name, value in key._asdict().items() if name != "path"})
+    return SourceOptions(**{name: value for name, value in key._asdict().items() if name not in ("path", "largest")})
 
 
 def checkout(root: Path, files: Iterable[str], commits: Iterable[str]) -> Checkout:

@@ -125,6 +125,7 @@ def _other_outcomes(diff: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _flips(flips: Mapping[str, Any] | None) -> str:
     if not flips:
         return ""
+    which = f"; {printable(flips['reason'])}." if flips.get("reason") else " that neither was trained on."
     if flips["share"] is None:
-        return f"Compared on {flips['rows']} rows that neither was trained on."
-    return f"Labels differ on {flips['changed']} of {flips['rows']} rows ({flips['share']:.2%}) that neither was trained on."
+        return f"Compared on {flips['rows']} rows{which}"
+    return f"Labels differ on {flips['changed']} of {flips['rows']} rows ({flips['share']:.2%}){which}"

@@ -125,7 +125,7 @@ class Console:
             # after the plan there is an empty line already
             gap = [""] if gates or self._printed else []
             return [*gates, *gap, closing(event, self._command, self._style, held=self._held)]
-        key = (event.name, event.address)
+        key = (_label(event), event.address)
         if isinstance(event, StepStarted):
             self._running[key] = (self._clock() if self._clock else 0.0, "")
             return []
@@ -161,7 +161,7 @@ def _progress_text(event: StepProgress) -> str:
 
 
 def _end_lines(event: StepFinished | StepFailed | StepSkipped, style: Style) -> list[str]:
-    name = _name("unbind" if _unbinds(event) else event.name, event.address)
+    name = _name("unbind" if _unbinds(event) else _label(event), event.address)
     if isinstance(event, StepFinished):
         return _finish_lines(event, name, style)
     if isinstance(event, StepSkipped):
@@ -283,6 +283,11 @@ def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | No
     head = f"{PAST.get(command, 'Done')} in" if event.ok else "Incomplete after"
     serial = "" if command == "build" else f" Serial {event.serial}."
     return f"{style.bold(paint(head + ' ' + duration(event.seconds)))}: {work}.{serial}"
+
+
+def _label(event: StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped) -> str:
+    """The name of a step; of the step `export` of an imported version, what it does."""
+    return event.op if event.op == "import" else event.name
 
 
 def _name(step: str, address: str) -> str:

@@ -65,7 +65,7 @@ def _columns(board: Mapping[str, Any], style: Style, now: str | float | None) ->
         Column(head=f"{metric} {direction(board['better'])}".strip(), cells=values, right=True),
         Column(head="bound in", cells=[", ".join(map(printable, row["bound"])) for row in rows], rank=1),
         *(_other(rows, name, directions[name], rank + 4) for rank, name in enumerate(others)),
-        Column(head="algorithm", cells=[printable(str(row["algorithm"])) for row in rows], rank=2),
+        Column(head="algorithm", cells=[printable(str(row["algorithm"] or row["origin"])) for row in rows], rank=2),
         Column(head="label", cells=[short_decision(row.get("decision")) for row in rows], rank=3),
         Column(head="data", cells=[printable(str(row["dataset"])) for row in rows], rank=3),
         Column(head="built", cells=[_built(row, now) for row in rows], rank=4),

@@ -57,7 +57,8 @@ def _head(version: Mapping[str, Any], style: Style, width: int, now: str | float
     lines = [title]
     if version["description"]:
         lines.append(paragraph(printable(version["description"]), width))
-    what = f"{printable(str(version['algorithm']))} for {printable(str(version['task']))}, digest {short(version['digest'])}"
+    made = printable(str(version["algorithm"] or version["origin"]))
+    what = f"{made} for {printable(str(version['task']))}, digest {short(version['digest'])}"
     if not version["declared"]:
         what += ", no longer declared like this"
     lines.append(what)

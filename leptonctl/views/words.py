@@ -27,7 +27,8 @@ GROUNDS = re.compile(r"(?:^|; )(\d+ of \d+ rows left out: [^;]*)")
 
 def step_text(step: dict[str, Any]) -> str:
     """`train 1 to 5 s`, `train cached`; the name alone without a forecast. The last line of a plan counts these."""
-    name = step["name"].replace("_", "-")
+    # the step `export` of an imported version
+    name = step["op"] if step["op"] == "import" else step["name"].replace("_", "-")
     if step["cached"]:
         return f"{name} cached"
     return name if step["forecast_s"] is None else f"{name} {forecast(step['forecast_s'])}"

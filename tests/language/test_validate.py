@@ -87,7 +87,6 @@ def test_mistakes_are_reported(kind: str, line: str, id_: str, column: int, deta
 @pytest.mark.parametrize(
     ("kind", "line", "column"),
     [
-        ("Model", "import: a.onnx", 1),
         ("Model", "warm_start: v1", 1),
         ("Model", "command: [python, x.py]", 1),
         ("Environment", "models: {m: {version: v1, canary: {version: v2, percent: 10}}}", 27),

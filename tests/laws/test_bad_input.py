@@ -115,7 +115,6 @@ SCHEMA = [
 ]  # fmt: skip
 
 NOT_BUILT = [
-    Bad(name="import", edit=append(LINE, "  v4: {import: vendor/filter.onnx}\n"), id="not-available", at=f"{LINE}:17:8"),
     Bad(name="warm start", edit=append(LINE, "  v4: {warm_start: v1}\n"), id="not-available", at=f"{LINE}:17:8"),
     Bad(name="command", edit=append(LINE, "  v4: {command: [python, train.py]}\n"), id="not-available", at=f"{LINE}:17:8"),
     Bad(name="canary", edit=swap(PLACES, "tree: small", "tree: {version: small, canary: {version: large, percent: 10}}"), id="not-available", at=f"{PLACES}:6:26"),

@@ -1,6 +1,6 @@
 """Renames, sorts and strips an ONNX model so that equal graphs have equal bytes and digests. Does not change what it computes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import onnx
 from onnx import helper
@@ -22,8 +22,11 @@ def rename(nodes: Iterable[onnx.NodeProto], name: Callable[[str], str]) -> None:
             rename(graph.node, name)
 
 
-def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
-    """The same computation with names in order of use, sorted opsets, the lowest possible IR version, and no dates or comments."""
+def canonical(model: onnx.ModelProto, opset: int, imported: Mapping[str, int] | None = None) -> onnx.ModelProto:
+    """The same computation with names in order of use, sorted opsets, the lowest possible IR version, and no dates or comments.
+
+    `imported`: the versions of the operator sets, by domain, of a graph that was made elsewhere.
+    """
     graph = model.graph
     public = {value.name for value in [*graph.input, *graph.output]}
     names: dict[str, str] = {}
@@ -38,7 +41,7 @@ def canonical(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
         initializer.name = short(initializer.name)
         initializer.doc_string = ""
     initializers.sort(key=lambda i: int(i.name[1:]))
-    versions = {"": opset, "ai.onnx.ml": ML_OPSET}
+    versions = imported or {"": opset, "ai.onnx.ml": ML_OPSET}
     used = {"", *(node.domain for node in _all_nodes(graph.node))}
     domains = {domain: versions.get(domain, EXTENSION_OPSET) for domain in used}
     opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())]

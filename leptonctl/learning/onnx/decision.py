@@ -9,16 +9,27 @@ from onnx import TensorProto, helper
 
 from leptonctl.core.manifest import OUTPUTS
 from leptonctl.learning.decision import Calibrator, Rule, Sigmoid
-from leptonctl.learning.onnx.canonical import canonical, serialized
+from leptonctl.learning.onnx.canonical import ML_OPSET, canonical, serialized
 from leptonctl.learning.onnx.wiring import Wiring
+from leptonctl.spi.learning import ProviderError
 
+OLDEST_OPSET = 13
+"""Of graphs that were made elsewhere: from here on axes are inputs."""
 LABEL, PROBABILITIES = OUTPUTS["classification"]
 
 
 def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) -> bytes:
     """The canonical graph that follows the rule. `label`, `probabilities`: the outputs of the learned graph."""
     model = onnx.load_from_string(learned)
-    opset = next(one.version for one in model.opset_import if not one.domain)
+    versions = {"ai.onnx.ml": ML_OPSET, **{one.domain: one.version for one in model.opset_import}}
+    opset = versions[""]
+    if opset < OLDEST_OPSET:
+        raise ProviderError(
+            "The threshold or calibration is not possible",
+            detail=f"The graph is made for version {opset} of ONNX's operators; what decides needs {OLDEST_OPSET} at least.",
+            hint="export the model with `target_opset=18`",
+            id="decision-not-possible",
+        )
     inputs, kinds = [*model.graph.input], {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
     kind = kinds[label]
     wiring = Wiring()
@@ -32,7 +43,7 @@ def decided_graph(learned: bytes, rule: Rule, label: str, probabilities: str) ->
         helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["N", len(rule.classes)]),
     ]
     graph = helper.make_graph(wiring.nodes, "model", inputs, outputs, wiring.initializers)
-    decided = canonical(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), opset)
+    decided = canonical(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)]), opset, versions)
     onnx.checker.check_model(decided)
     return serialized(decided)
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from leptonctl.core.contract import Column, Contract
 from leptonctl.core.dates import DateColumn
 from leptonctl.core.frozen import replace
-from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, Hashing, Manifest, ManifestColumn, Place
+from leptonctl.core.manifest import FEATURES, OUTPUTS, Graph, Hashing, Manifest, ManifestColumn, Origin, Place
 from leptonctl.learning.fit import Fitted
+from leptonctl.learning.frame import Inputs
 from leptonctl.learning.inputs import Privacy
+from leptonctl.spi.learning import Label
 
 
 def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed_over: Sequence[str] = ()) -> Manifest:
@@ -15,23 +17,37 @@ def manifest(fitted: Fitted, contract: Contract, privacy: Privacy | None, passed
 
     `passed_over`: more columns that requests may hold although the model does not read them.
     """
-    classification = fitted.trainer.task == "classification"
-    numbers, strings = fitted.inputs.numbers, fitted.inputs.strings
+    classes = fitted.classes if fitted.trainer.task == "classification" else None
+    made = manifest_of(fitted.trainer.task, fitted.features, fitted.inputs, contract, privacy, classes)
+    return replace(made, ignored=(*made.ignored, *passed_over))
+
+
+def manifest_of(
+    task: str,
+    features: Sequence[str],
+    inputs: Inputs,
+    contract: Contract,
+    privacy: Privacy | None,
+    classes: tuple[Label, ...] | None,
+    origin: Origin = "trained",
+) -> Manifest:
+    """The manifest of a graph that reads these features at these inputs. `classes`: None for a regression."""
     return Manifest(
-        task=fitted.trainer.task,
+        task=task,
         target=contract.target,
         target_type=contract.target_type,
-        columns=tuple(_column(column, fitted) for column in contract.columns if column.name in fitted.features),
-        classes=fitted.classes if classification else None,
+        columns=tuple(_column(column, inputs) for column in contract.columns if column.name in features),
+        classes=classes,
         graph=Graph(
-            features=len(numbers),
-            strings=tuple(f"s{i}" for i in range(len(strings))),
-            outputs={name: name for name in OUTPUTS[fitted.trainer.task]},
+            features=len(inputs.numbers),
+            strings=tuple(f"s{i}" for i in range(len(inputs.strings))),
+            outputs={name: name for name in OUTPUTS[task]},
         ),
         id=contract.id,
-        dates=tuple(_used(date, fitted.features) for date in contract.dates if {*date.names} & {*fitted.features}),
-        ignored=(*contract.ignored, *passed_over),
+        dates=tuple(_used(date, features) for date in contract.dates if {*date.names} & {*features}),
+        ignored=contract.ignored,
         privacy=Hashing(hash=privacy.hash, key=privacy.key, key_id=privacy.key_id) if privacy else None,
+        origin=origin,
     )
 
 
@@ -40,8 +56,8 @@ def _used(date: DateColumn, features: Sequence[str]) -> DateColumn:
     return replace(date, parts=tuple(part for part, name in zip(date.parts, date.names, strict=True) if name in features))
 
 
-def _column(column: Column, fitted: Fitted) -> ManifestColumn:
-    numbers, strings = fitted.inputs.numbers, fitted.inputs.strings
+def _column(column: Column, inputs: Inputs) -> ManifestColumn:
+    numbers, strings = inputs.numbers, inputs.strings
     if column.name in numbers:
         place = Place(input=FEATURES, index=numbers.index(column.name))
     else:

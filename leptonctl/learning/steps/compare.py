@@ -8,7 +8,7 @@ import numpy as np
 from leptonctl.core.contract import Scalar
 from leptonctl.core.frozen import replace
 from leptonctl.core.manifest import Manifest, ManifestColumn
-from leptonctl.core.row_list import BOUND, CANDIDATE, other_question
+from leptonctl.core.row_list import BOUND, CANDIDATE, IMPORTED, OWNERS, other_question
 from leptonctl.core.values import Json
 from leptonctl.learning.ancestry import ancestors, sides
 from leptonctl.learning.comparable import Fair, fair_rows, left_out
@@ -35,13 +35,16 @@ def comparison(request: CompareInputs, needs: Needs, bench: Bench) -> CompareOut
     artifacts = bench.artifacts
     candidate, bound = read_package(needs["export"], artifacts), read_package(needs["bound_export"], artifacts)
     rows = read_prepared(needs["prepare"], "test", request.task, artifacts)
+    foreign = [owner for owner, of in ((BOUND, bound), (CANDIDATE, candidate)) if of.manifest.origin == "imported"]
     training = {
         owner: [read_side(needs[rows], "train", artifacts), *sides(ancestors(needs.get(train)), artifacts)]
         for owner, rows, train in ((BOUND, "bound_prepare", "bound_train"), (CANDIDATE, "prepare", "train"))
+        if owner not in foreign
     }
     fair = fair_rows(read_side(needs["prepare"], "test", artifacts), training, len(rows.y))
     contracts = read_contract(needs["bound_prepare"]), read_contract(needs["prepare"])
-    reasons = (*other_question(*contracts, request.task, bound.manifest.task), *fair.reasons)
+    unknown = [IMPORTED.format(OWNERS[owner]) for owner in foreign]
+    reasons = (*other_question(*contracts, request.task, bound.manifest.task), *unknown, *fair.reasons)
     if request.task != bound.manifest.task:
         return without_figures(fair, reasons)
     if not fair.keep.any():
@@ -72,7 +75,7 @@ def without_figures(fair: Fair, reasons: Sequence[str]) -> CompareOutputs:
 
 def _selection(fair: Fair, reasons: Sequence[str]) -> dict[str, Any]:
     """The fields that say which rows were left out, and why the figures do not compare the versions."""
-    learned = Excluded(bound=fair.learned[BOUND], candidate=fair.learned[CANDIDATE])
+    learned = Excluded(bound=fair.learned.get(BOUND, 0), candidate=fair.learned.get(CANDIDATE, 0))
     return {"excluded": int((~fair.keep).sum()), "excluded_by": learned, "not_comparable": "; ".join(reasons)}
 
 

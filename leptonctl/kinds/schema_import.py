@@ -1,0 +1,50 @@
+"""The keys of a model version that is imported. Data only."""
+
+from leptonctl.kinds.schema_parts import DIGEST_PATTERN, block, string, strings, table
+from leptonctl.spi.learning import Schema
+
+_FILE = string("An ONNX file, relative to the project folder.", minLength=1)
+_COLUMNS = strings("Columns, in the order of the tensor.", "A column.", minItems=1)
+_OUTPUT = string("Name of an output of the graph.", minLength=1)
+
+IMPORT: dict[str, Schema] = {
+    "import": {
+        "description": "A finished ONNX file instead of an `algorithm`: its path, or with the digest that it must have.",
+        "anyOf": [
+            _FILE,
+            block(
+                "The file and its digest.",
+                {"file": _FILE, "digest": string("Digest of the file's bytes.", pattern=DIGEST_PATTERN)},
+                required=["file"],
+            ),
+        ],
+        "examples": ["vendor/filter.onnx"],
+    },
+    "inputs": {
+        "description": "Of an imported file: the columns of its one tensor in order, or input of the graph -> its column or columns. "
+        "Default: one tensor takes all features in the order of the dataset; several inputs take the columns of their names.",
+        "anyOf": [_COLUMNS, table("Input -> column or columns.", {"anyOf": [string("A column.", minLength=1), _COLUMNS]}, minProperties=1)],
+        "examples": [["age", "income"], {"float_input": ["age", "income"], "city_input": "city"}],
+    },
+    "classes": {
+        "description": "Of an imported file: its classes in the order of its probabilities. Default: as the graph lists them, else the "
+        "classes of the target, sorted.",
+        "type": "array",
+        "items": {"description": "A class.", "type": ["string", "integer", "boolean"]},
+        "minItems": 2,
+        "uniqueItems": True,
+        "examples": [["n", "y"]],
+    },
+    "outputs": {
+        "description": "Of an imported file: what its one output of numbers holds (`probabilities` or `logits`), or which output is which.",
+        "anyOf": [
+            {"enum": ["probabilities", "logits"]},
+            block(
+                "Names of outputs.",
+                {"label": _OUTPUT, "probabilities": _OUTPUT, "logits": _OUTPUT, "prediction": _OUTPUT},
+                minProperties=1,
+            ),
+        ],
+        "examples": ["logits", {"label": "output_label", "probabilities": "output_probability"}],
+    },
+}

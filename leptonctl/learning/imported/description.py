@@ -1,0 +1,70 @@
+"""What a file says about itself: its operators, inputs, outputs and classes. Runs nothing."""
+
+from typing import Literal
+
+import onnx
+
+from leptonctl.core.codec import Record
+from leptonctl.learning.imported.inputs import Tensor, read_tensors
+from leptonctl.learning.imported.outputs import LABELS, Output, choose, read_outputs
+from leptonctl.learning.imported.source import opsets, read_model
+from leptonctl.spi.learning import Label, ProviderError
+
+Task = Literal["classification", "regression"]
+
+
+class Shape(Record, omit_defaults=False):
+    """An input or an output: its name, the type of its elements, and its number of columns (None where it is open)."""
+
+    name: str
+    type: str
+    columns: int | None
+
+
+class Description(Record, omit_defaults=False):
+    """A file to import. `task`: what its outputs are made for, None where they may be either. `classes`: None where it lists none."""
+
+    opset: int
+    producer: str
+    nodes: int
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    task: Task | None
+    classes: tuple[Label, ...] | None
+
+
+def describe(data: bytes) -> Description:
+    """The description of the file with these bytes. Raises ProviderError: not-onnx, bad-onnx, import-inputs, import-outputs."""
+    model = read_model(data)
+    opset, nodes, producer = opsets(model)[""], len(model.graph.node), model.producer_name
+    inputs = tuple(_input(tensor) for tensor in read_tensors(model.graph))
+    outputs, _ = read_outputs(_copy(model))
+    try:
+        classes = choose(model, "classification", None).classes
+    except ProviderError:
+        classes = None
+    return Description(
+        opset=opset, producer=producer, nodes=nodes, inputs=inputs, outputs=tuple(map(_output, outputs)), task=_task(outputs),
+        classes=classes,
+    )  # fmt: skip
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def _task(outputs: list[Output]) -> Task | None:
+    if len(outputs) > 1 or outputs[0].type in LABELS or (outputs[0].width or 1) > 1:
+        return "classification"
+    # one number is the value of a regression, or the probability of the second of two classes
+    return None
+
+
+def _input(tensor: Tensor) -> Shape:
+    return Shape(name=tensor.name, type=tensor.words, columns=tensor.width)
+
+
+def _output(output: Output) -> Shape:
+    return Shape(name=output.name, type=str(onnx.TensorProto.DataType.Name(output.type)).lower(), columns=output.width)

@@ -1,0 +1,25 @@
+"""The errors for files that cannot be imported. Loads no library, so that the trial of a graph starts fast."""
+
+from leptonctl.spi.learning import ProviderError
+
+SUMMARY = "The file cannot be imported"
+
+
+def bad_graph(detail: str, hint: str) -> ProviderError:
+    """For a file that is no graph that can be served."""
+    return ProviderError(SUMMARY, detail=detail, hint=hint, id="bad-onnx")
+
+
+def bad_inputs(detail: str, hint: str) -> ProviderError:
+    """For a graph whose inputs cannot take the columns."""
+    return ProviderError(SUMMARY, detail=detail, hint=hint, id="import-inputs")
+
+
+def bad_outputs(detail: str, hint: str) -> ProviderError:
+    """For a graph whose outputs are no answer, or not plainly one."""
+    return ProviderError(SUMMARY, detail=detail, hint=hint, id="import-outputs")
+
+
+def bad_classes(detail: str, hint: str) -> ProviderError:
+    """For a graph whose classes are not those of the target, or not plainly so."""
+    return ProviderError(SUMMARY, detail=detail, hint=hint, id="import-classes")

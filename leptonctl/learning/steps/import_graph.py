@@ -1,0 +1,125 @@
+"""The step `import`: makes a package of an ONNX file that was made elsewhere, once it is checked and has answered rows.
+
+Records nothing. A graph of the user's own command comes in the same way.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from leptonctl.core.codec import encode
+from leptonctl.core.contract import Column, Contract
+from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
+from leptonctl.core.values import Json
+from leptonctl.learning.frame import Inputs
+from leptonctl.learning.imported.answers import check_answers, disagreeing, not_finite
+from leptonctl.learning.imported.classes import Classes, resolve_classes
+from leptonctl.learning.imported.inputs import assign, read_tensors
+from leptonctl.learning.imported.outputs import choose
+from leptonctl.learning.imported.source import read_model
+from leptonctl.learning.imported.trial import try_out
+from leptonctl.learning.imported.wrap import wrap
+from leptonctl.learning.inputs import ImportedFile, ImportInputs, read_inputs
+from leptonctl.learning.needs import read_contract, read_prepared
+from leptonctl.learning.onnx.canonical import serialized
+from leptonctl.learning.onnx.golden import golden
+from leptonctl.learning.onnx.manifest import manifest_of
+from leptonctl.learning.outputs import ExportOutputs, Notice
+from leptonctl.learning.tables.prepared import Rows, take_rows
+from leptonctl.project.digests import digest_of, stat_of
+from leptonctl.spi.learning import Label, Prediction, ProviderError
+from leptonctl.spi.running import Bench, Needs, Produced
+
+if TYPE_CHECKING:
+    import numpy as np
+
+TRIAL_ROWS = 2048
+
+
+def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
+    request = read_inputs("import", inputs, ImportInputs)
+    prepare, artifacts = needs["prepare"], bench.artifacts
+    contract = read_contract(prepare)
+    training, evaluation = (read_prepared(prepare, side, request.task, artifacts) for side in ("train", "test"))
+    if request.file is not None:
+        bench.progress(message=f"reading {request.file.path}")
+        data = read_file(request.file, bench)
+    else:
+        data = artifacts.get_artifact(needs["train"].artifacts[GRAPH_FILE])
+    model = read_model(data)
+    columns = _features(contract, request.features)
+    entries = assign(read_tensors(model.graph), columns, request.inputs)
+    used = {name for entry in entries for name in entry.columns}
+    features = tuple(name for name in columns if name in used)
+    layout = _layout([columns[name] for name in features])
+    answer = choose(model, request.task, request.outputs)
+    classes = None
+    if request.task == "classification":
+        classes = resolve_classes(answer, _labels(training, evaluation), request.classes)
+    graph = serialized(wrap(model, layout, entries, answer, classes))
+    bench.progress(message="trying the graph out")
+    rows = _sample(evaluation if len(evaluation.y) else training)
+    prediction = _answers(graph, layout, rows, classes)
+    manifest = manifest_of(request.task, features, layout, contract, request.privacy, classes.sorted if classes else None, "imported")
+    stored = artifacts.put_artifact(graph)
+    files: Mapping[str, str] = {
+        GRAPH_FILE: stored,
+        MANIFEST_FILE: artifacts.put_artifact(encode(manifest)),
+        GOLDEN_FILE: artifacts.put_artifact(encode(golden(features, rows.columns, prediction, contract.dates, rows.texts))),
+    }
+    outputs = ExportOutputs(package=package_digest(stored, manifest), size=len(graph), notices=_notices(prediction))
+    return Produced(artifacts=files, outputs=outputs.to_json())
+
+
+def read_file(file: ImportedFile, bench: Bench) -> bytes:
+    """The bytes of the file. Raises ProviderError (source-changed) unless it has the digest, before and after it was read."""
+    path = bench.project / file.path
+    before = stat_of(path)
+    changed = file.digest is not None and digest_of(path) != file.digest
+    data = b"" if changed else path.read_bytes()
+    if changed or stat_of(path) != before:
+        raise ProviderError(
+            "A file is not the one that was planned", detail=f"{file.path} has changed.", hint="plan again", id="source-changed",
+            file=file.path,
+        )  # fmt: skip
+    return data
+
+
+def _features(contract: Contract, names: Sequence[str] | None) -> dict[str, Column]:
+    """The columns that may be inputs, by name, in the order of the dataset."""
+    return {column.name: column for column in contract.columns if names is None or column.name in names}
+
+
+def _layout(columns: Sequence[Column]) -> Inputs:
+    return Inputs(
+        numbers=tuple(column.name for column in columns if column.type != "string"),
+        strings=tuple(column.name for column in columns if column.type == "string"),
+    )
+
+
+def _labels(*sides: Rows) -> list[Label]:
+    """The classes of the target, sorted."""
+    found: set[Label] = {label for rows in sides for label in rows.y.tolist()}
+    return sorted(found)
+
+
+def _sample(rows: Rows) -> Rows:
+    if not len(rows.y):
+        raise ProviderError("There are no rows to try the graph on", hint="check the split and the source", id="no-rows")
+    some = slice(0, TRIAL_ROWS)
+    return Rows(columns=take_rows(rows.columns, some), y=rows.y[some], texts=take_rows(rows.texts, some))
+
+
+def _answers(graph: bytes, layout: Inputs, rows: Rows, classes: Classes | None) -> Prediction:
+    names = (["features"] if layout.numbers else []) + [f"s{place}" for place in range(len(layout.strings))]
+    feed: dict[str, np.ndarray] = dict(zip(names, layout.arrays(rows.columns), strict=True))
+    answers = try_out(graph, feed, ["prediction"] if classes is None else ["label", "probabilities"])
+    return check_answers(answers, len(rows.y), classes)
+
+
+def _notices(prediction: Prediction) -> list[Notice]:
+    found = []
+    if count := not_finite(prediction):
+        found.append(Notice(check="no_number", count=count))
+    if count := disagreeing(prediction):
+        found.append(Notice(check="other_label", count=count))
+    return found

@@ -1,0 +1,30 @@
+"""What `import` read and wrote, as text. Writes nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leptonctl.views.style import Style, printable, size_text
+from leptonctl.views.tables import table
+
+
+def imported_text(obj: Mapping[str, Any], *, color: bool) -> str:
+    """Where the version was written, then what the file says about itself, then the next command."""
+    style = Style(color)
+    made = "Wrote" if obj["created"] else "Added to"
+    head = f"{style.bold(printable(obj['address']))}  {made} {printable(obj['file'])}:{obj['line']}"
+    classes, producer = obj["classes"], f", made by {printable(obj['producer'])}" if obj["producer"] else ""
+    rows = [
+        ("file", f"{printable(obj['import'])}, {size_text(obj['size'])}, {obj['digest'][:19]}…"),
+        ("graph", f"{obj['nodes']} nodes, operator set {obj['opset']}{producer}"),
+        *(("input", _shape(shape)) for shape in obj["inputs"]),
+        *(("output", _shape(shape)) for shape in obj["outputs"]),
+        ("classes", "not listed: those of the dataset, or `classes:`" if classes is None else printable(", ".join(map(str, classes)))),
+    ]
+    shown = [row for row in rows if row[0] != "classes" or obj["task"] != "regression"]
+    again = printable(obj["address"].partition("/")[2])
+    return f"{head}\n{table(shown, indent=2)}\nNext: `leptonctl build {again}` checks that it runs, and evaluates it."
+
+
+def _shape(shape: Mapping[str, Any]) -> str:
+    columns = "any number of columns" if shape["columns"] is None else f"{shape['columns']} column{'' if shape['columns'] == 1 else 's'}"
+    return f"{printable(shape['name'])}  {shape['type']}, {columns}"
