@@ -20,6 +20,7 @@ from leptonctl.learning.tables.table import Table, trim
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 EXACT = 2**53
+FLOAT32_LARGEST = 3.4028234663852886e38
 SHOWN_LINES, SHOWN_VALUES, LONGEST_VALUE = 10, 5, 40
 NOT_BOOLEAN = "not a boolean"
 UTF8 = "utf-8"
@@ -124,6 +125,8 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, wor
     cells = table.frame[name]
     # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
     is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
+    if is_held and (cells.dtype == pl.Int64 or _is_small(cells)):
+        return (cells if kind == "integer" else cells.cast(pl.Float64)), []
     cells = cells if is_held else table.written(name)
     numbers, wrong = (cells.cast(pl.Float64), _none(cells)) if is_held else _numbers(cells, table.options)
     if kind == "integer":
@@ -164,7 +167,7 @@ def as_text(table: Table, name: str) -> pl.Series:
     if dtype.is_temporal():
         return cells.dt.to_string("iso")
     strings = cells.fill_nan(None).cast(pl.String) if dtype.is_float() else cells.cast(pl.String)
-    return strings.replace("", None)
+    return strings.replace("", None) if (strings == "").any() else strings
 
 
 def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
@@ -317,6 +320,12 @@ def _numbers(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Se
     if cells.dtype.is_numeric():
         return cells.cast(pl.Float64).fill_nan(None), _none(cells)
     return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
+
+
+def _is_small(cells: pl.Series) -> bool:
+    """Whether all numbers are finite as float32, so that none is too large."""
+    ends = [end for end in (cells.min(), cells.max()) if isinstance(end, float)]
+    return all(abs(end) <= FLOAT32_LARGEST for end in ends)
 
 
 def _none(cells: pl.Series) -> pl.Series:
