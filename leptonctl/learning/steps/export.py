@@ -110,7 +110,7 @@ def export(
                 attempt = _attempt(replace(fitted, wide=True), columns, scale, limit, opset, wide=True)
     if attempt.differs:
         raise _mismatch(fitted, first, limit)
-    answers = run_graph(open_session(attempt.onnx), fitted, columns)
+    answers = run_graph(attempt.session, fitted, columns)
     parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
     unanswered = attempt.test.not_compared if len(evaluation.y) else 0
     return Exported(
@@ -122,6 +122,7 @@ class Attempt(Frozen):
     """One conversion and its comparison with the native model, on evaluation rows and on hard rows."""
 
     onnx: bytes
+    session: "ort.InferenceSession"
     repairs: list[str]
     test: Parity
     hard: Parity
@@ -146,7 +147,7 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
     if unstable:
         hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit, skip=unstable)
     test = compare(fitted, session, columns, scale=scale, tolerance=limit)
-    return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, hard_rows=rows)
+    return Attempt(onnx=data, session=session, repairs=repairs, test=test, hard=hard, hard_rows=rows)
 
 
 def _runnable(fitted: Fitted, run: Callable[[], T]) -> T:

@@ -35,6 +35,12 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     return Rows(columns=columns, y=_target(frame[contract.target], task), target=contract.target, texts=texts)
 
 
+def copied(rows: Rows) -> Rows:
+    """The same rows in arrays that may be changed."""
+    columns, texts = ({name: values.copy() for name, values in cells.items()} for cells in (rows.columns, rows.texts))
+    return Rows(columns=columns, y=rows.y.copy(), texts=texts)
+
+
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:
     """The columns that a model uses, in file order. Raises ProviderError for a name that is not among them."""
     if features is None:
