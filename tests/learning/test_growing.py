@@ -1,14 +1,19 @@
 """Large files are read block by block. What comes out must not depend on where a block ends, nor on which way a column was read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from leptonctl.core.frozen import replace
+from leptonctl.learning.tables.cells import contract_error, typed
 from leptonctl.learning.tables.copies import determines
 from leptonctl.learning.tables.growing import FIRST_ROWS, Numbers
 from leptonctl.learning.tables.numbers import parsed
+from leptonctl.learning.tables.table import read_table
+from leptonctl.providers.sources import csv
 from leptonctl.spi.learning import SourceOptions
 from tests.learning.test_prepare import prepare
 
@@ -92,3 +97,18 @@ def test_a_column_determines_the_target_or_fails_to_far_from_the_first_rows() ->
     target = pl.Series(np.where(np.arange(12_000) % 12 < 5, "n", "y"))
     assert determines(cells, target)
     assert not determines(cells, target.scatter(11_999, "n"))
+
+
+def test_faults_in_many_columns_look_for_their_lines_once(tmp_path: Path) -> None:
+    pl.DataFrame({f"c{place}": [*map(str, range(200)), "oops"] for place in range(12)}).write_csv(tmp_path / "t.csv")
+    reads: list[Sequence[int]] = []
+
+    def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int]:
+        reads.append(rows)
+        return csv.line_of(path, options, rows)
+
+    table = read_table(tmp_path / "t.csv", replace(csv.SOURCE, line_of=line_of), SourceOptions())
+    refusal = contract_error([fault for name in table.frame.columns for fault in typed(table, name, "integer")[1]])
+    assert refusal.detail.count("1 cell is not an integer (line 202)") == 12
+    assert refusal.line == 202
+    assert reads == [[200]]

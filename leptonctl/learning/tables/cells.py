@@ -43,9 +43,10 @@ class Fault(Frozen):
     def count(self) -> int:
         return len(self.rows)
 
-    def places(self) -> list[tuple[str, int]]:
-        """The files and lines of the first rows."""
-        return self.table.places(self.rows.head(SHOWN_LINES).to_list())
+    @property
+    def first_rows(self) -> list[int]:
+        """The rows that a message names."""
+        return self.rows.head(SHOWN_LINES).to_list()
 
 
 def infer(tables: Sequence[Table], name: str) -> ColumnType:
@@ -239,11 +240,11 @@ def with_values(fault: Fault, cells: pl.Series) -> Fault:
 
 def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()) -> ProviderError:
     """One error for all faults, with their counts and first lines. It shows no cell of a private column."""
-    first = faults[0]
-    file, line = first.places()[0]
+    first, places = faults[0], _places(faults)
+    file, line = places[0][0]
     return ProviderError(
         "The data breaks its contract",
-        detail="\n".join(_sentence(fault, private) for fault in faults),
+        detail="\n".join(_sentence(fault, found, private) for fault, found in zip(faults, places, strict=True)),
         hint=_hint(faults),
         id="data-contract",
         file=file,
@@ -252,8 +253,17 @@ def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()
     )
 
 
-def _sentence(fault: Fault, private: Collection[str | None]) -> str:
-    places = fault.places()
+def _places(faults: Sequence[Fault]) -> list[list[tuple[str, int]]]:
+    """The files and lines of the first rows of each fault. A file is read again once for all of them."""
+    tables = {id(fault.table): fault.table for fault in faults}
+    found: dict[int, dict[int, tuple[str, int]]] = {}
+    for key, table in tables.items():
+        rows = sorted({row for fault in faults if fault.table is table for row in fault.first_rows})
+        found[key] = dict(zip(rows, table.places(rows), strict=True))
+    return [[found[id(fault.table)][row] for row in fault.first_rows] for fault in faults]
+
+
+def _sentence(fault: Fault, places: Sequence[tuple[str, int]], private: Collection[str | None]) -> str:
     more = ", …" if fault.count > SHOWN_LINES else ""
     if fault.table.pieces:
         start, lines = "", ", ".join(f"{file}:{line}" for file, line in places)
