@@ -7,8 +7,6 @@ format, as an apply does. Says CPU and wall seconds without imports, and the pea
 import argparse
 import hashlib
 import json
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -70,7 +68,9 @@ def prepare(path: Path) -> dict[str, float]:
 
 
 def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # not `ru_maxrss`, which a process has from the one that started it
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
@@ -95,8 +95,10 @@ def main() -> None:
 
 
 def _measure(path: Path) -> dict[str, float]:
+    from leptonctl.building.slot import worker_environment
+
     command = [sys.executable, __file__, "--file", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=worker_environment())
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 

@@ -18,6 +18,8 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS",
 )  # fmt: skip
+MEMORY = {"_RJEM_MALLOC_CONF": "dirty_decay_ms:100,muzzy_decay_ms:0"}
+"""Polars returns memory soon after it has freed it. By default it keeps all until another process needs it."""
 
 
 class Slot:
@@ -114,4 +116,4 @@ def worker_environment() -> dict[str, str]:
 
     One thread per worker: with the default a small fit takes up to hundreds of times longer, and bytes depend on the machine.
     """
-    return {SWITCH: "1", **os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
+    return {SWITCH: "1", **os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), **MEMORY, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}

@@ -14,7 +14,10 @@ from leptonctl.spi.running import Artifacts, Bench
 def compared(
     store: Artifacts, project: Path, needs: Mapping[str, Result], scoring: Mapping[str, Json], metrics: Sequence[str] = ()
 ) -> CompareOutputs | None:
-    """These metrics and the flips as the compare step computes them, or None when the two versions cannot be compared."""
+    """These metrics and the flips as the compare step computes them.
+
+    None when the two versions cannot be compared, and where artifacts are gone, damaged or not those of such steps.
+    """
     from leptonctl.learning.inputs import CompareInputs, read_inputs
     from leptonctl.learning.steps.compare import comparison
 
@@ -22,7 +25,7 @@ def compared(
     bench = Bench(project=project, artifacts=store, progress=_silent)
     try:
         outputs = comparison(request, needs, bench)
-    except ProviderError:
+    except (ProviderError, KeyError, ValueError):
         return None
     return None if outputs.not_comparable and not outputs.rows else outputs
 

@@ -1,4 +1,4 @@
-"""Reads the results of earlier steps: prepared rows, contracts, packages and native models. Keeps nothing."""
+"""Reads the results of earlier steps: prepared rows, contracts, packages and native models. Keeps nothing but small prepared rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from leptonctl.core.row_list import RowList
 from leptonctl.learning.comparable import Side
 from leptonctl.learning.inputs import read_record, unreadable
 from leptonctl.learning.outputs import ExportOutputs, PrepareOutputs
-from leptonctl.learning.tables.prepared import Rows, read_rows
+from leptonctl.learning.tables.prepared import Rows, copied, read_rows
 from leptonctl.learning.tables.row_list import FILES, Marks, unpack
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Artifacts
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 WIDE = "float64"
+SMALL, MOST_RECENT = 4 << 20, 4
+"""The bytes of prepared rows that are worth keeping, and how many of these are kept."""
+_RECENT: dict[tuple[str, str, str], Rows] = {}
+"""A worker reads the same rows four times for each of many small versions: longer than it fits them."""
 
 
 class Package(Frozen):
@@ -69,8 +73,19 @@ def read_contract(prepare: Result) -> Contract:
 
 
 def read_prepared(prepare: Result, side: str, task: str, artifacts: Artifacts) -> Rows:
-    """The `train` or `test` rows of a prepare step."""
-    return read_rows(artifacts.get_artifact(prepare.artifacts[f"{side}.parquet"]), read_contract(prepare), task)
+    """The `train` or `test` rows of a prepare step, as arrays of their own."""
+    digest = prepare.artifacts[f"{side}.parquet"]
+    place = (prepare.key, digest, task)
+    rows = _RECENT.get(place)
+    if rows is None:
+        data = artifacts.get_artifact(digest)
+        rows = read_rows(data, read_contract(prepare), task)
+        if not prepare.key or len(data) > SMALL:
+            return rows
+        _RECENT[place] = rows
+        while len(_RECENT) > MOST_RECENT:
+            del _RECENT[next(iter(_RECENT))]
+    return copied(rows)
 
 
 def read_row_list(prepare: Result, side: str, artifacts: Artifacts) -> tuple[RowList, Marks] | None:

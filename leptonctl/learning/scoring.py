@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from leptonctl.core.diagnostic import did_you_mean
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from leptonctl.learning.tables.prepared import Columns
 
 ROWS_AT_ONCE = 4096
+SMALL = 1 << 20
+"""The bytes of a graph whose session is kept."""
 
 
 class Scores(Frozen):
@@ -38,7 +41,19 @@ class Scores(Frozen):
 
 
 def open_session(onnx: bytes) -> ort.InferenceSession:
-    """A session on one thread, so that the same bytes give the same answers on any number of cores."""
+    """A session on one thread, so that the same bytes give the same answers on any number of cores.
+
+    The session of the small graph that was opened last is kept: an export opens it, and the evaluation after it.
+    """
+    return _recent(onnx) if len(onnx) <= SMALL else _open(onnx)
+
+
+@lru_cache(maxsize=1)
+def _recent(onnx: bytes) -> ort.InferenceSession:
+    return _open(onnx)
+
+
+def _open(onnx: bytes) -> ort.InferenceSession:
     with unreported():
         import onnxruntime as ort
 
@@ -179,12 +194,16 @@ def choose_metrics(names: Sequence[str] | None, table: Mapping[str, Metric]) -> 
 
 def score(metrics: Sequence[Metric], y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Scores:
     """The value of each metric that is defined on these rows, and a note for each that is not."""
+    from sklearn import config_context
+
     numbers: dict[str, float] = {}
     details: dict[str, Json] = {}
     notes: list[str] = []
     for metric in metrics:
         try:
-            value, detail = _evaluate(metric, y, prediction, scoring)
+            # that the parameters are valid is known, and checking it takes as long as a small metric
+            with config_context(skip_parameter_validation=True):
+                value, detail = _evaluate(metric, y, prediction, scoring)
         except ProviderError as undefined:
             if undefined.id != "undefined-metric":
                 raise

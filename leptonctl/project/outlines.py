@@ -16,6 +16,7 @@ import msgspec
 
 from leptonctl.kinds.outline import Outlines
 from leptonctl.release import __version__
+from leptonctl.storage.durable import sweep
 
 PACKAGE = Path(__file__).parent.parent
 SOURCES = ("core", "kinds", "language", "project", "providers", "spi")
@@ -47,6 +48,7 @@ def write_outlines(file: Path, outlines: Outlines) -> None:
     with suppress(OSError):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            sweep(file.parent, prefix=f".{file.name}.")
             with temporary.open("wb", buffering=0) as opened:
                 opened.write(_seal(body, os.fstat(opened.fileno()).st_ino, now) + body)
                 os.utime(opened.fileno(), ns=(now, now))

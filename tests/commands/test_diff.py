@@ -146,3 +146,18 @@ def test_environments_differ_in_their_gates_too(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = {field["path"]: (field["a"], field["b"]) for field in json.loads(done.stdout)["fields"] if "gates" in field["path"]}
     assert found == {"gates.line.accuracy.min": (0.5, 0.9), "gates.line.flips.max": (0.1, None)}
+
+
+@pytest.mark.parametrize(("op", "name"), [("prepare", "test.parquet"), ("export", "manifest.json"), ("prepare", "train.rows")])
+def test_damaged_artifacts_leave_the_recorded_figures(looking_copy: Callable[[], Path], op: str, name: str) -> None:
+    root = looking_copy()
+    before = diff(root, "line@v2", "line@v3")
+    assert before["flips"] is not None
+    store = root / ".leptonctl" / "store"
+    records = [json.loads(file.read_bytes()) for file in (store / "results").rglob("*") if file.is_file()]
+    for digest in {record["artifacts"][name] for record in records if record["op"] == op}:
+        (damaged,) = (store / "artifacts").rglob(digest.partition(":")[2])
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    after = diff(root, "line@v2", "line@v3")
+    assert after["flips"] is None
+    assert after["metrics"] == before["metrics"]

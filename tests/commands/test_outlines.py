@@ -1,10 +1,13 @@
 """A plan is the same, byte for byte, whatever the cache of outlines holds: after any edit, damaged, of another release, unwritable."""
 
+import ctypes
 import json
 import os
 import pickle
 import random
 import shutil
+import signal
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from leptonctl.commands.session import Session
 from leptonctl.commands.validate import validate
 from leptonctl.core.codec import plain
 from leptonctl.core.diagnostic import Failure
+from leptonctl.core.frozen import replace
 from leptonctl.core.state import Pointer, StepPointer
 from leptonctl.kinds.model_version import Model
 from leptonctl.project import outlines
@@ -278,3 +282,72 @@ def test_commands_side_by_side_leave_a_whole_cache(root: Path) -> None:
     written = cache_of(root).stat().st_ino
     assert projects.start("plan", "--json", cwd=root).communicate()[0] in printed
     assert cache_of(root).stat().st_ino == written
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_cache_and_no_litter(root: Path) -> None:
+    expected = answers(root)
+    kept = outlines.read_outlines(cache_of(root))
+    other = replace(kept, files={})
+    for _ in range(10):
+        began, told = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(told, b".")
+            while True:
+                outlines.write_outlines(cache_of(root), other)
+                outlines.write_outlines(cache_of(root), kept)
+        os.read(began, 1)
+        written = cache_of(root).stat().st_ino
+        while cache_of(root).stat().st_ino == written:
+            os.sched_yield()  # it is in the middle of writing ever since
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(began)
+        os.close(told)
+        assert outlines.read_outlines(cache_of(root)) in (kept, other)
+    assert answers(root) == expected
+    # what the killed ones left is removed once nobody can be writing it any more
+    litter = cache_of(root).with_name(".outlines.1")
+    litter.write_bytes(b"half")
+    os.utime(litter, (0, 0))
+    projects.edit(root / "leptonctl.yaml", "{seed: 1}", "{seed: 2}")
+    answers(root)
+    assert not litter.exists()
+
+
+def test_a_project_that_may_only_be_read_is_planned_with_and_without_its_cache(root: Path) -> None:
+    projects.edit(root / "leptonctl.yaml", "port: 1}", f"port: {projects.free_port()}}}")  # a low port is not for anyone
+    record(root)
+    expected = answers(root)
+    held = outlines.read_outlines(cache_of(root)).files
+    for cached in (True, False):
+        if not cached:
+            cache_of(root).unlink()
+        folders = [folder for folder in (root, *root.rglob("*")) if folder.is_dir()]
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            found = as_anyone(lambda: (answers(root), len(Session.open(root)._restored)))
+            assert found == (expected, 3 if cached else 0)
+        finally:
+            for folder in folders:
+                folder.chmod(0o755)
+        assert outlines.read_outlines(cache_of(root)).files == (held if cached else {})
+
+
+def as_anyone(answer: Callable[[], Any]) -> Any:
+    """The answer in a process that may do no more than the modes of files allow, also where the tests run as root."""
+    out, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
+        if os.geteuid() == 0 and ctypes.CDLL(None).capset(header, none) != 0:
+            os._exit(1)
+        with os.fdopen(told, "wb") as file:
+            pickle.dump(answer(), file)
+        os._exit(0)
+    os.close(told)
+    with os.fdopen(out, "rb") as file:
+        data = file.read()
+    assert os.waitpid(child, 0)[1] == 0
+    return pickle.loads(data)

@@ -4,7 +4,7 @@ Owns the converter's options and workarounds; wires nothing, compares nothing.
 """
 
 import copy
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -22,10 +22,12 @@ def convert(estimator: Estimator, *, name: str, takes: Takes, width: int, opset:
     Raises ProviderError: export-failed.
     """
     from skl2onnx import convert_sklearn
+    from skl2onnx.common._container import ModelComponentContainer
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 
     kind = {"number": FloatTensorType, "double": DoubleTensorType, "string": StringTensorType}[takes]
     estimator = _convertible(estimator)
+    _list_operators_once(ModelComponentContainer)
     try:
         with quiet():
             model: onnx.ModelProto = convert_sklearn(
@@ -43,6 +45,15 @@ def convert(estimator: Estimator, *, name: str, takes: Takes, width: int, opset:
             id="export-failed",
         ) from problem
     return model
+
+
+def _list_operators_once(container: Any) -> None:
+    """Let the converter list the operators that onnx has once in a process. It does so for every model, a third of a small conversion."""
+    build = getattr(container, "_build_op_version", None)
+    if build is not None and not hasattr(container, "_op_versions"):
+        listed = container.__new__(container)
+        build(listed)
+        container._op_versions = listed._op_versions  # noqa: SLF001
 
 
 def _convertible(estimator: Estimator) -> Estimator:

@@ -25,7 +25,7 @@ from leptonctl.learning.outputs import ExportOutputs, Notice, ParityFigures
 from leptonctl.learning.scoring import native_dtype, open_session
 from leptonctl.learning.tables.prepared import Columns, Rows, count_rows, pick_columns, take_rows
 from leptonctl.learning.winner import as_found
-from leptonctl.spi.learning import ProviderError
+from leptonctl.spi.learning import Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
 T = TypeVar("T")
@@ -110,18 +110,21 @@ def export(
                 attempt = _attempt(replace(fitted, wide=True), columns, scale, limit, opset, wide=True)
     if attempt.differs:
         raise _mismatch(fitted, first, limit)
-    answers = run_graph(open_session(attempt.onnx), fitted, columns)
     parity = figures(attempt.test, attempt.hard, limit, attempt.repairs)
     unanswered = attempt.test.not_compared if len(evaluation.y) else 0
     return Exported(
-        onnx=attempt.onnx, parity=parity, golden=golden(fitted.features, columns, answers, dates, compared.texts), unanswered=unanswered
+        onnx=attempt.onnx,
+        parity=parity,
+        golden=golden(fitted.features, columns, attempt.answers, dates, compared.texts),
+        unanswered=unanswered,
     )
 
 
 class Attempt(Frozen):
-    """One conversion and its comparison with the native model, on evaluation rows and on hard rows."""
+    """One conversion, its answers to the evaluation rows, and its comparison with the native model on these and on hard rows."""
 
     onnx: bytes
+    answers: Prediction
     repairs: list[str]
     test: Parity
     hard: Parity
@@ -145,8 +148,9 @@ def _attempt(fitted: Fitted, columns: Columns, scale: float, limit: float, opset
     unstable = unstable_rows(fitted, rows.columns, suspects, scale=scale, tolerance=limit)
     if unstable:
         hard = compare(fitted, session, rows.columns, scale=scale, tolerance=limit, skip=unstable)
-    test = compare(fitted, session, columns, scale=scale, tolerance=limit)
-    return Attempt(onnx=data, repairs=repairs, test=test, hard=hard, hard_rows=rows)
+    answers = run_graph(session, fitted, columns)
+    test = compare(fitted, session, columns, scale=scale, tolerance=limit, answers=answers)
+    return Attempt(onnx=data, answers=answers, repairs=repairs, test=test, hard=hard, hard_rows=rows)
 
 
 def _runnable(fitted: Fitted, run: Callable[[], T]) -> T:

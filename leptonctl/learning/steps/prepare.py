@@ -21,7 +21,7 @@ from leptonctl.core.values import Json
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.inputs import PrepareInputs, Privacy, SourceFile, read_inputs
 from leptonctl.learning.outputs import ColumnProfile, Notice, PrepareOutputs
-from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, as_text, check, contract_error, declared_column, filled, typed
+from leptonctl.learning.tables.cells import SHOWN_LINES, Fault, check, contract_error, declared_column, filled, typed
 from leptonctl.learning.tables.column_checks import NAMES as OF_COLUMNS
 from leptonctl.learning.tables.column_checks import column_faults
 from leptonctl.learning.tables.date_like import notices as date_like_notices
@@ -31,13 +31,13 @@ from leptonctl.learning.tables.identity import rows_digest
 from leptonctl.learning.tables.leaks import Sides, learned_rows, telling_columns, time_order
 from leptonctl.learning.tables.marks import row_marks
 from leptonctl.learning.tables.number_like import notices as number_like_notices
-from leptonctl.learning.tables.raw import hashed
 from leptonctl.learning.tables.recheck import FIRST_ROWS, profile_of
 from leptonctl.learning.tables.row_checks import Kept, check_rows
 from leptonctl.learning.tables.row_list import FILES, Listing, Marks
 from leptonctl.learning.tables.row_list import Privacy as Keyed
 from leptonctl.learning.tables.several import joined, refuse_other_columns
 from leptonctl.learning.tables.shape import OTHER_COLUMNS, Shape, shape_of, text_columns
+from leptonctl.learning.tables.sides import hash_private, take_sides, target_of
 from leptonctl.learning.tables.split import split_rows
 from leptonctl.learning.tables.table import Table, read_table
 from leptonctl.learning.tables.targets import first_left_out, left_out, with_targets
@@ -46,7 +46,6 @@ from leptonctl.project.secrets import read_secret
 from leptonctl.spi.learning import ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
 
-TARGET_DTYPES = {"number": pl.Float64, "integer": pl.Int64, "string": pl.String}
 ROWS_IN_A_GROUP = 1 << 20
 
 
@@ -60,16 +59,28 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     cells, dates = _cells(shape, tables, private)
     contract = _contract(shape, cells, [date.column for date in dates])
     broken = check_rows(request.checks, tables, _kept(cells, dates)) if request.checks else []
-    parts = [_frame(shape, table, columns, key) for table, columns in zip(tables, cells, strict=True)]
-    parts = [part.with_columns([date.texts[place] for date in dates]) for place, part in enumerate(parts)]
-    if shape.id is not None:
-        marks = row_marks(tables, shape.id, key)
-        parts = [part.with_columns(mark) for part, mark in zip(parts, marks, strict=True)]
+    for table, columns in zip(tables, cells, strict=True):
+        hash_private(shape, table, columns, key)
+    marks = [] if shape.id is None else row_marks(tables, shape.id, key)
     bench.progress(message="splitting the rows")
-    places, stratified = _places(request, tables, parts[0][shape.target])
-    sides = {side: parts[table][rows] for side, (table, rows) in places.items()}
-    bench.progress(message="writing the rows")
+    places, stratified = _places(request, tables, target_of(cells[0][shape.target], shape))
     row_lists, listed = _row_lists(request, tables, places, listings)
+    notices = [
+        *_left_out(request, read, tables),
+        *broken,
+        *number_like_notices(tables, shape.inferred_texts),
+        *date_like_notices(tables[0], shape.inferred_texts),
+        *_notices(shape, cells[0]),
+    ]
+    telling = telling_columns(shape.features, cells[0], cells[0][shape.target]) if shape.target else ()
+    leaks = [*telling, *time_order(request.split, dates)]
+    profile, count = _profile(cells, private), left_out(read, tables)
+    more = [[*(date.texts[place] for date in dates), *marks[place : place + 1]] for place in range(len(tables))]
+    # what holds all rows ends here
+    tables = [replace(table, frame=table.frame.clear()) for table in tables]
+    del read, columns, table
+    sides = take_sides(shape, cells, more, places)
+    bench.progress(message="writing the rows")
     files = {f"{side}.parquet": bench.artifacts.put_artifact(_parquet(rows)) for side, rows in sides.items()}
     files |= {FILES[side]: bench.artifacts.put_artifact(marks.pack()) for side, marks in listed.items()}
     files[PROFILE_FILE] = bench.artifacts.put_artifact(encode(profile_rows(sides["train"], contract)))
@@ -79,19 +90,14 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
         contract=contract,
         row_lists={side: replace(rows, digest=files[FILES[side]]) for side, rows in row_lists.items()},
         checks=[
-            *_left_out(request, read, tables),
-            *broken,
-            *number_like_notices(tables, shape.inferred_texts),
-            *date_like_notices(tables[0], shape.inferred_texts),
-            *_notices(shape, cells[0]),
+            *notices,
             *_unseen_classes(sides, contract),
             *learned_rows(Sides(rows=sides, marks=listed, places=places), tables, shape.dates),
-            *(telling_columns(shape.features, cells[0], cells[0][shape.target]) if shape.target else ()),
-            *time_order(request.split, dates),
+            *leaks,
         ],
         stratified=stratified,
-        profile=_profile(cells, private),
-        left_out=left_out(read, tables),
+        profile=profile,
+        left_out=count,
     )
     return Produced(artifacts=files, outputs=outputs.to_json())
 
@@ -210,7 +216,7 @@ def _kept(cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[Dates]) -> l
 def _contract(shape: Shape, cells: Sequence[Mapping[str, pl.Series]], dates: Sequence[DateColumn]) -> Contract:
     classes = None
     if shape.target and shape.target_type != "number":
-        classes = tuple(sorted(set(pl.concat([_target(columns[shape.target], shape) for columns in cells]).to_list())))
+        classes = tuple(sorted(pl.concat([target_of(columns[shape.target], shape).unique() for columns in cells]).unique().to_list()))
     nullable = {name: date.nullable for date in dates for name in date.names}
     columns = [_contract_column(shape, name, [table[name] for table in cells]) for name in shape.features]
     columns = [replace(column, nullable=nullable.get(column.name, column.nullable)) for column in columns]
@@ -229,26 +235,6 @@ def _contract_column(shape: Shape, name: str, cells: Sequence[pl.Series]) -> Col
         # ranges and allowed values would reveal what the hash hides
         return Column(name=name, type="string", nullable=nullable, hash=True, declared=column.declared)
     return replace(column, nullable=nullable)
-
-
-def _frame(shape: Shape, table: Table, cells: Mapping[str, pl.Series], key: bytes | None) -> pl.DataFrame:
-    """The features as stored, and the target."""
-    features = [_feature(table, name, cells[name], key if name in shape.hashed else None) for name in shape.features]
-    # by name: in a list, polars would give the target a name where it has none
-    return pl.DataFrame({cells.name: cells for cells in (*features, _target(cells[shape.target], shape))})
-
-
-def _feature(table: Table, name: str, values: pl.Series, key: bytes | None) -> pl.Series:
-    if key is not None:
-        strings = as_text(table, name)
-        return hashed(strings.set(values.is_null(), None), key, name).rename(name)
-    if values.dtype.is_numeric():
-        return values.cast(pl.Float64).cast(pl.Float32).rename(name)
-    return values.rename(name)
-
-
-def _target(values: pl.Series, shape: Shape) -> pl.Series:
-    return values.cast(TARGET_DTYPES[shape.target_type]).rename(shape.target)
 
 
 def _places(request: PrepareInputs, tables: Sequence[Table], target: pl.Series) -> tuple[dict[str, tuple[int, np.ndarray]], bool]:

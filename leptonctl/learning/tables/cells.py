@@ -20,6 +20,7 @@ from leptonctl.learning.tables.table import Table, trim
 from leptonctl.spi.learning import ProviderError, SourceOptions
 
 EXACT = 2**53
+FLOAT32_LARGEST = 3.4028234663852886e38
 SHOWN_LINES, SHOWN_VALUES, LONGEST_VALUE = 10, 5, 40
 NOT_BOOLEAN = "not a boolean"
 UTF8 = "utf-8"
@@ -42,9 +43,10 @@ class Fault(Frozen):
     def count(self) -> int:
         return len(self.rows)
 
-    def places(self) -> list[tuple[str, int]]:
-        """The files and lines of the first rows."""
-        return self.table.places(self.rows.head(SHOWN_LINES).to_list())
+    @property
+    def first_rows(self) -> list[int]:
+        """The rows that a message names."""
+        return self.rows.head(SHOWN_LINES).to_list()
 
 
 def infer(tables: Sequence[Table], name: str) -> ColumnType:
@@ -124,6 +126,8 @@ def typed(table: Table, name: str, kind: ColumnType, *, single: bool = True, wor
     cells = table.frame[name]
     # what is held as numbers has no NaN to look for, but float64 rounds integers beyond 2**53
     is_held = name in table.numbers and not (kind == "integer" and cells.dtype == pl.Float64)
+    if is_held and (cells.dtype == pl.Int64 or _is_small(cells)):
+        return (cells if kind == "integer" else cells.cast(pl.Float64)), []
     cells = cells if is_held else table.written(name)
     numbers, wrong = (cells.cast(pl.Float64), _none(cells)) if is_held else _numbers(cells, table.options)
     if kind == "integer":
@@ -164,7 +168,7 @@ def as_text(table: Table, name: str) -> pl.Series:
     if dtype.is_temporal():
         return cells.dt.to_string("iso")
     strings = cells.fill_nan(None).cast(pl.String) if dtype.is_float() else cells.cast(pl.String)
-    return strings.replace("", None)
+    return strings.replace("", None) if (strings == "").any() else strings
 
 
 def filled(values: pl.Series, fill: Scalar | None, kind: ColumnType, name: str) -> pl.Series:
@@ -236,11 +240,11 @@ def with_values(fault: Fault, cells: pl.Series) -> Fault:
 
 def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()) -> ProviderError:
     """One error for all faults, with their counts and first lines. It shows no cell of a private column."""
-    first = faults[0]
-    file, line = first.places()[0]
+    first, places = faults[0], _places(faults)
+    file, line = places[0][0]
     return ProviderError(
         "The data breaks its contract",
-        detail="\n".join(_sentence(fault, private) for fault in faults),
+        detail="\n".join(_sentence(fault, found, private) for fault, found in zip(faults, places, strict=True)),
         hint=_hint(faults),
         id="data-contract",
         file=file,
@@ -249,8 +253,17 @@ def contract_error(faults: Sequence[Fault], private: Collection[str | None] = ()
     )
 
 
-def _sentence(fault: Fault, private: Collection[str | None]) -> str:
-    places = fault.places()
+def _places(faults: Sequence[Fault]) -> list[list[tuple[str, int]]]:
+    """The files and lines of the first rows of each fault. A file is read again once for all of them."""
+    tables = {id(fault.table): fault.table for fault in faults}
+    found: dict[int, dict[int, tuple[str, int]]] = {}
+    for key, table in tables.items():
+        rows = sorted({row for fault in faults if fault.table is table for row in fault.first_rows})
+        found[key] = dict(zip(rows, table.places(rows), strict=True))
+    return [[found[id(fault.table)][row] for row in fault.first_rows] for fault in faults]
+
+
+def _sentence(fault: Fault, places: Sequence[tuple[str, int]], private: Collection[str | None]) -> str:
     more = ", …" if fault.count > SHOWN_LINES else ""
     if fault.table.pieces:
         start, lines = "", ", ".join(f"{file}:{line}" for file, line in places)
@@ -317,6 +330,12 @@ def _numbers(cells: pl.Series, options: SourceOptions) -> tuple[pl.Series, pl.Se
     if cells.dtype.is_numeric():
         return cells.cast(pl.Float64).fill_nan(None), _none(cells)
     return pl.repeat(None, n=len(cells), dtype=pl.Float64, eager=True), cells.is_not_null()
+
+
+def _is_small(cells: pl.Series) -> bool:
+    """Whether all numbers are finite as float32, so that none is too large."""
+    ends = [end for end in (cells.min(), cells.max()) if isinstance(end, float)]
+    return all(abs(end) <= FLOAT32_LARGEST for end in ends)
 
 
 def _none(cells: pl.Series) -> pl.Series:

@@ -8,13 +8,16 @@ LEAST_DETERMINED, ROWS_A_VALUE = 100, 20
 LINEAR = 1 - 1e-12
 
 
-def tells(cells: pl.Series, target: pl.Series) -> bool:
-    """Whether each value of the column stands for one value of the target, and the other way round, so that nothing is left to learn."""
+def tells(cells: pl.Series, target: pl.Series, count: int | None = None) -> bool:
+    """Whether each value of the column stands for one value of the target, and the other way round, so that nothing is left to learn.
+
+    count: the number of different values of the target, where it is known.
+    """
+    count = target.n_unique() if count is None else count
     if len(cells) < LEAST_ROWS or cells.null_count() or target.null_count():
         return False
-    if cells.dtype.is_numeric() and target.dtype.is_numeric() and target.n_unique() > 2:  # noqa: PLR2004
+    if cells.dtype.is_numeric() and target.dtype.is_numeric() and count > 2:  # noqa: PLR2004
         return _linear(cells.cast(pl.Float64).to_numpy(), target.cast(pl.Float64).to_numpy())
-    count = target.n_unique()
     # most columns have more values among their first rows
     if cells.head(FIRST_ROWS).n_unique() > count:
         return False
@@ -32,11 +35,18 @@ def determines(cells: pl.Series, target: pl.Series) -> bool:
     if len(cells) < LEAST_DETERMINED or cells.dtype.is_float() or target.dtype.is_float() or cells.null_count() or target.null_count():
         return False
     most = len(cells) // ROWS_A_VALUE
-    if cells.head(FIRST_ROWS).n_unique() > most:
+    # among the first rows most columns have too many values, or one that goes with two of the target
+    if cells.head(FIRST_ROWS).n_unique() > most or not bool((_counts(cells, target, FIRST_ROWS)["targets"] == 1).all()):
         return False
-    counts = pl.DataFrame({"cells": cells, "target": target}).group_by("cells").agg(pl.col("target").n_unique().alias("targets"), pl.len())
+    counts = _counts(cells, target, len(cells))
     is_pure = bool((counts["targets"] == 1).all()) and bool((counts["len"] >= LEAST_ROWS).all())
     return is_pure and counts.height <= most and target.n_unique() > 1
+
+
+def _counts(cells: pl.Series, target: pl.Series, rows: int) -> pl.DataFrame:
+    """For each value among the first rows: with how many values of the target it goes, and in how many rows it stands."""
+    first = pl.DataFrame({"cells": cells.head(rows), "target": target.head(rows)})
+    return first.group_by("cells").agg(pl.col("target").n_unique().alias("targets"), pl.len())
 
 
 def _linear(cells: np.ndarray, target: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ point groups digits, `12.34,5` is none, and neither is `0.5`.
 
 from functools import cache
 
+import numpy as np
 import polars as pl
 
 from leptonctl.spi.learning import SourceOptions
@@ -65,11 +66,20 @@ def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) 
         values = numbers.cast(pl.Float64, strict=False)
         if values.null_count() != missing or not _are_numbers(numbers, values):
             return None
-    return None if _has_padded(numbers) else values
+    return None if _may_be_padded(numbers, values) and _has_padded(numbers) else values
+
+
+def _may_be_padded(numbers: pl.Series, values: pl.Series) -> bool:
+    """Whether a cell may have zeros before its digits. Looking at all cells with a pattern would take as long as reading the numbers."""
+    if values.dtype == pl.Float64:
+        return _has_padded(numbers.filter(values == values.floor()))
+    integers = values.drop_nulls().to_numpy()
+    sizes = np.abs(integers)
+    digits = len(integers) + sum(int(np.count_nonzero(sizes >= 10**power)) for power in range(1, len(str(sizes.max(initial=0)))))
+    return int(numbers.str.len_bytes().sum()) != digits + int(np.count_nonzero(integers < 0))
 
 
 def _has_padded(numbers: pl.Series) -> bool:
-    # looking at all cells with a pattern would take as long as reading the numbers
     zeros = numbers.str.starts_with("0") | numbers.str.starts_with("-0") | numbers.str.starts_with("+0")
     return bool(numbers.filter(zeros).str.contains(PADDED).any())
 

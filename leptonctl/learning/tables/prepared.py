@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from leptonctl.core.contract import ColumnType, Contract
-from leptonctl.core.frozen import Frozen, field
+from leptonctl.core.frozen import Frozen, field, replace
 from leptonctl.core.manifest import UNSUPERVISED
 from leptonctl.spi.learning import ProviderError
 
@@ -33,6 +33,12 @@ def read_rows(data: bytes, contract: Contract, task: str) -> Rows:
     columns = {column.name: array_of(frame[column.name], column.type) for column in contract.columns}
     texts = {date.name: array_of(frame[date.name], "string") for date in contract.dates}
     return Rows(columns=columns, y=_target(frame[contract.target], task), target=contract.target, texts=texts)
+
+
+def copied(rows: Rows) -> Rows:
+    """The same rows in arrays that may be changed."""
+    columns, texts = ({name: values.copy() for name, values in cells.items()} for cells in (rows.columns, rows.texts))
+    return replace(rows, columns=columns, y=rows.y.copy(), texts=texts)
 
 
 def pick_columns(columns: Columns, features: Sequence[str] | None) -> Columns:

@@ -15,7 +15,7 @@ from leptonctl.core.frozen import Frozen
 from leptonctl.core.row_list import RowList
 from leptonctl.learning.tables.identity import ID_BYTES, length_prefixed
 
-ROWS_AT_ONCE = 1 << 18
+ROWS_AT_ONCE = 1 << 16
 ESCAPE, END = "\x1e", "\x1f"
 EXACT = 2**53
 """The first integer that float64 rounds is the next one."""
@@ -83,7 +83,7 @@ class Listing:
                 self._ids.append(_hashes([text.encode() for text in texts], self._key))
 
     def done(self) -> tuple[RowList, Marks]:
-        """The list and the marks of all rows."""
+        """The list and the marks of all rows, which are held here no longer."""
         key_id, has_id = self._privacy.key_id, self._id is not None
         rows = RowList(
             format=self._source,
@@ -94,6 +94,7 @@ class Listing:
             id_key=key_id if has_id and self._key is not None else None,
         )
         records, ids = (np.frombuffer(b"".join(marks), dtype=f"V{ID_BYTES}") for marks in (self._records, self._ids))
+        self._records, self._ids = [], []
         return rows, Marks(records=records, ids=ids if has_id else None)
 
 
@@ -139,17 +140,22 @@ def _records(frame: pl.DataFrame) -> list[bytes]:
     texts = _texts(pl.DataFrame(others)) if others else [b""] * frame.height
     if not numbers:
         return texts
-    for column in numbers:
-        if _largest(column) >= EXACT:
-            texts = [text + more for text, more in zip(texts, _in_full(column), strict=True)]
-    width, raw = 8 * len(numbers), np.column_stack([_bits(column) for column in numbers]).tobytes()
-    return [raw[row * width : (row + 1) * width] + text for row, text in enumerate(texts)]
+    large = [column for column in numbers if _largest(column) >= EXACT]
+    for column in large:
+        texts = [text + more for text, more in zip(texts, _in_full(column), strict=True)]
+    table = np.empty((frame.height, len(numbers)), dtype="<f8")
+    for place, column in enumerate(numbers):
+        table[:, place] = _floats(column)
+    fixed = table.view(f"V{8 * len(numbers)}").ravel().tolist()
+    return [cells + text for cells, text in zip(fixed, texts, strict=True)] if others or large else fixed
 
 
-def _bits(cells: pl.Series) -> np.ndarray:
-    """Numbers as float64, where a missing one is NaN and 0.0 equals -0.0."""
-    values = cells.cast(pl.Float64, strict=False).fill_nan(None).fill_null(float("nan")).to_numpy()
-    return values.astype("<f8") + 0.0 if cells.dtype.is_float() else values.astype("<f8")
+def _floats(cells: pl.Series) -> np.ndarray:
+    """Numbers as float64, where a missing one is the one NaN and 0.0 equals -0.0."""
+    values = cells.cast(pl.Float64, strict=False)
+    if not cells.dtype.is_float():
+        return values.fill_null(float("nan")).to_numpy()
+    return values.fill_nan(None).fill_null(float("nan")).to_numpy() + 0.0
 
 
 def _largest(cells: pl.Series) -> int:
@@ -165,12 +171,13 @@ def _in_full(cells: pl.Series) -> list[bytes]:
 
 def _texts(cells: pl.DataFrame) -> list[bytes]:
     """Cells as one text for each row, from which they could be read back: a missing cell is not an empty one."""
-    records = _joined(cells)
-    marks = records.str.count_matches(END, literal=True).sum(), records.str.count_matches(ESCAPE, literal=True).sum()
-    if marks != (cells.height * (cells.width - 1), sum(column.null_count() for column in cells.get_columns())):
+    records = _joined(cells).cast(pl.Binary).to_list()
+    signs = np.frombuffer(b"".join(records), dtype=np.uint8)
+    marks = [int(np.count_nonzero(signs == ord(sign))) for sign in (END, ESCAPE)]
+    if marks != [cells.height * (cells.width - 1), sum(column.null_count() for column in cells.get_columns())]:
         escaped = pl.all().str.replace_all(ESCAPE, ESCAPE + "1", literal=True).str.replace_all(END, ESCAPE + "2", literal=True)
-        records = _joined(cells.select(escaped))
-    return records.cast(pl.Binary).to_list()
+        records = _joined(cells.select(escaped)).cast(pl.Binary).to_list()
+    return records
 
 
 def _joined(cells: pl.DataFrame) -> pl.Series:

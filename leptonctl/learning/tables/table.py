@@ -10,6 +10,7 @@ import polars.selectors as cs
 
 from leptonctl.core.contract import Cells
 from leptonctl.core.frozen import Frozen, replace
+from leptonctl.learning.tables.growing import Numbers
 from leptonctl.learning.tables.numbers import parsed
 from leptonctl.spi.learning import Source, SourceOptions
 
@@ -86,7 +87,7 @@ def read_table(
     columns: dict[str, _Column] = {}
     for part in source.batches(path, replace(options, missing_values=None), ROWS_AT_ONCE):
         each(part)
-        columns = columns or {column: _Column(options, as_text=column in text) for column in part.columns}
+        columns = columns or {column: _Column(column, options, as_text=column in text) for column in part.columns}
         for cells in without_missing(part, options).get_columns():
             columns[cells.name].add(cells)
     lost = [column for column, held in columns.items() if held.lost]
@@ -112,32 +113,32 @@ def trim(cells: pl.Series, options: SourceOptions) -> pl.Series:
 
 
 class _Column:
-    """The parts of a column: numbers until a cell is none, then text. `lost`: the text of its first parts has to be read again."""
+    """The cells of a column: numbers until a cell is none, then text. `lost`: the text of its first cells has to be read again."""
 
-    def __init__(self, options: SourceOptions, *, as_text: bool) -> None:
-        self._options, self._parts = options, list[pl.Series]()
+    def __init__(self, name: str, options: SourceOptions, *, as_text: bool) -> None:
+        self._options, self._numbers, self._texts = options, Numbers(name), list[pl.Series]()
         self.as_text, self.lost = as_text, False
 
     def add(self, cells: pl.Series) -> None:
         if not self.as_text:
-            floats = bool(self._parts) and self._parts[-1].dtype == pl.Float64
+            floats = self._numbers.is_float
             numbers = parsed(cells, self._options, floats=floats)
             if numbers is None:
                 numbers = parsed(trim(cells, self._options), self._options, floats=floats)
             if numbers is not None:
-                self._parts.append(numbers)
+                self._numbers.add(numbers)
                 return
-            self.as_text, self.lost, self._parts = True, bool(self._parts), []
+            self.as_text, self.lost = True, self._numbers.size > 0
+            self._numbers.clear()
         if not self.lost:
-            self._parts.append(cells)
+            self._texts.append(cells)
 
     def whole(self) -> pl.Series:
-        """All parts as one, as floating-point numbers if one of them is."""
-        if len({part.dtype for part in self._parts}) > 1:
-            self._parts = [part.cast(pl.Float64) for part in self._parts]
-        whole = pl.concat(self._parts, rechunk=True)
-        self._parts = []
-        return whole
+        """All cells. May be called once."""
+        if not self.as_text:
+            return self._numbers.whole()
+        texts, self._texts = self._texts, []
+        return pl.concat(texts, rechunk=True)
 
     def counts(self, cells: pl.Series) -> Cells:
         present = len(cells) - cells.null_count()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from leptonctl.spi.learning import Label, Options, Prediction, ProviderError, Scoring
 
@@ -35,6 +35,31 @@ def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Option
     if scoring.positive not in classes:
         raise undefined(f"neither the model nor these rows have the positive class {scoring.positive!s}")
     return {"average": "binary", "pos_label": scoring.positive, "zero_division": 0}
+
+
+class Rates(NamedTuple):
+    """Precision, recall and F1 of the same labels."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def rates(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Rates:
+    """The three rates, averaged. scikit-learn computes them together, so those of the last labels are kept for the next metric."""
+    last = next(iter(_LAST), None)
+    if last is not None and last[0] is y and last[1] is prediction and last[2] == scoring:
+        return last[3]
+    from sklearn.metrics import precision_recall_fscore_support
+
+    found = precision_recall_fscore_support(y, prediction.labels, **averaging(y, prediction, scoring))
+    last = y, prediction, scoring, Rates(*(float(figure) for figure in found[:3]))
+    _LAST[:] = [last]
+    return last[3]
+
+
+_LAST: list[tuple[np.ndarray, Prediction, Scoring, Rates]] = []
+"""What was scored last and its rates. It is held, so that nothing else can have its identity."""
 
 
 def probabilities(y: np.ndarray, prediction: Prediction) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import averaging
+from leptonctl.providers.metrics.classes import rates
 from leptonctl.providers.metrics.outliers import found_outliers, true_outliers
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 def score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:
-    from sklearn.metrics import recall_score
-
-    return float(recall_score(y, prediction.labels, **averaging(y, prediction, scoring)))
+    return rates(y, prediction, scoring).recall
 
 
 def outlier_score(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
-BLOCK = 4 << 20
+BLOCK, LONGEST_ROW = 2 << 20, 32 << 20
 QUOTE, BREAK = 0x22, 0x0A
 _BLANK = re.compile(rb"(?:\r?\n){2,}")
 
@@ -45,7 +45,7 @@ def blocks(path: Path, options: SourceOptions, delimiter: str, names: list[str])
             if end:
                 yield from _frame(rest[:end], mark, names)
                 rest = rest[end:]
-            elif len(rest) > 8 * BLOCK:
+            elif len(rest) > LONGEST_ROW:
                 raise Irregular
         yield from _frame(rest, mark, names)
 
@@ -60,21 +60,20 @@ def _unpacked(path: Path) -> IO[bytes]:
 def _texts(raw: IO[bytes], encoding: str) -> Iterator[bytes]:
     """The file as UTF-8 in blocks, without a byte order mark."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    first, data = True, b"-"
+    first, data, is_plain = True, b"-", is_utf8(encoding)
     while data:
         try:
             data = raw.read(BLOCK)
-            text = decoder.decode(data, final=not data)
+            # ASCII is the same in UTF-8, unless a character is under way
+            is_same = is_plain and not first and data.isascii() and not decoder.getstate()[0]
+            text = "" if is_same else decoder.decode(data, final=not data)
+            block = data if is_same else text.removeprefix("\ufeff" if first else "").encode()
         except (OSError, EOFError, ValueError, zlib.error) as problem:
             raise Irregular from problem
-        if "\0" in text:
+        if b"\0" in block:
             raise Irregular
-        if first:
-            text, first = text.removeprefix("\ufeff"), False
-        try:
-            yield data if is_utf8(encoding) and text.isascii() and len(text) == len(data) else text.encode()
-        except UnicodeError as problem:
-            raise Irregular from problem
+        first = False
+        yield block
 
 
 def _after_header(text: bytes, options: SourceOptions, mark: bytes) -> bytes:
@@ -146,10 +145,10 @@ def _frame(text: bytes, mark: bytes, names: list[str]) -> Iterator[pl.DataFrame]
     import polars as pl
 
     _require_regular(text, mark)
-    text = text.strip(b"\r\n")
-    if not text:
+    if text[:1] in (b"\r", b"\n") or not text.endswith(b"\n") or text[-2:-1] in (b"\r", b"\n"):
+        text = text.strip(b"\r\n") + b"\n"
+    if text == b"\n":
         return
-    text += b"\n"
     quoted = b'"' in text
     if b"\n\n" in text or b"\n\r\n" in text:
         if quoted and len(names) == 1:
