@@ -167,6 +167,29 @@ def fit_classifier(
     import numpy as np
 
     estimator.classes_, numbers = np.unique(target, return_inverse=True)
+    settle_objective(estimator)
+    return fit_lightgbm(estimator, features, numbers, progress, weights)
+
+
+def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """More rounds on top of the parent's trees."""
+    import numpy as np
+
+    model = build(params, seed)
+    model.classes_, model.booster = parent.classes_, parent.booster
+    if parent.classes_ is None:
+        return fit_lightgbm(model, features, target, progress)
+    settle_objective(model)
+    return fit_lightgbm(model, features, np.searchsorted(parent.classes_, target), progress)
+
+
+def resume_refuse(params: Params) -> str | None:
+    booster = params["boosting_type"]
+    return None if booster in ("gbtree", "gbdt") else f"more rounds of {booster} change what the trees before count for"
+
+
+def settle_objective(estimator: Any) -> None:
+    """Set the objective of a classifier by its number of classes. Raises ProviderError for what is for two classes only."""
     count, settings = len(estimator.classes_), estimator.settings
     two = count == 2  # noqa: PLR2004
     if settings["objective"] == "auto":
@@ -180,7 +203,6 @@ def fit_classifier(
     if settings["objective"] == "multiclass":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-    return fit_lightgbm(estimator, features, numbers, progress, weights)
 
 
 def _for_two(what: str, count: int) -> ProviderError:
@@ -204,6 +226,9 @@ TRAINERS = (
         native=NativeForm(file="model.txt", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
+        resume=resume,
+        resume_keeps=("objective", "boosting_type"),
+        resume_refuse=resume_refuse,
         conflict=conflict,
         splits=True,
         takes_missing=True,
@@ -220,6 +245,9 @@ TRAINERS = (
         native=NativeForm(file="model.txt", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
+        resume=resume,
+        resume_keeps=("objective", "boosting_type", "reg_sqrt"),
+        resume_refuse=resume_refuse,
         conflict=conflict,
         splits=True,
         takes_missing=True,

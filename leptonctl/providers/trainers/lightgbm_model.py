@@ -57,7 +57,10 @@ class LightGBM:
 def fit_lightgbm(
     model: LightGBM, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> LightGBM:
-    """Fit the model. `target` are class numbers from 0 where `classes_` is set, else values. Raises ProviderError."""
+    """Fit the model, on top of the trees that it has. `target` are class numbers from 0 where `classes_` is set, else values.
+
+    Raises ProviderError.
+    """
     import numpy as np
 
     lightgbm = silent()
@@ -74,7 +77,9 @@ def fit_lightgbm(
         callbacks = [_reporter(progress, model.rounds)]
         if model.patience is not None:
             callbacks.append(lightgbm.early_stopping(model.patience, first_metric_only=True, verbose=False))
-        booster = lightgbm.train(model.settings, learn, model.rounds, valid_sets=[watch], valid_names=["rows"], callbacks=callbacks)
+        booster = lightgbm.train(
+            model.settings, learn, model.rounds, valid_sets=[watch], valid_names=["rows"], callbacks=callbacks, init_model=model.booster
+        )
         best = booster.best_iteration if model.patience is not None else None
         model.booster = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best))
     return model
@@ -84,7 +89,7 @@ def _reporter(progress: Progress, rounds: int) -> Any:
     """A callback of LightGBM that reports each round with its loss."""
 
     def report(round_: Any) -> None:
-        progress(iteration=round_.iteration + 1, of=rounds, loss=float(round_.evaluation_result_list[0][2]))
+        progress(iteration=round_.iteration + 1 - round_.begin_iteration, of=rounds, loss=float(round_.evaluation_result_list[0][2]))
 
     report.order = 10  # type: ignore[attr-defined]  # before early stopping, which ends the fit by an exception
     return report

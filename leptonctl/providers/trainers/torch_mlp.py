@@ -2,7 +2,7 @@
 
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.torch_graph import to_onnx
-from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, fit_network, load
+from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, fit_network, load, resume_network
 from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
@@ -66,6 +66,8 @@ TRAINERS = (
         to_onnx=to_onnx,
         native=NativeForm(file="model.network", dump=dump, load=load),
         weighs=True,
+        resume=resume_network,
+        resume_keeps=("layers", "activation"),
         conflict=conflict,
         tolerance=5e-4,
         library=TORCH,
@@ -80,6 +82,8 @@ TRAINERS = (
         to_onnx=to_onnx,
         native=NativeForm(file="model.network", dump=dump, load=load),
         weighs=True,
+        resume=resume_network,
+        resume_keeps=("layers", "activation"),
         conflict=conflict,
         tolerance=5e-4,
         library=TORCH,

@@ -59,7 +59,10 @@ class XGBoost:
 def fit_xgboost(
     model: XGBoost, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> XGBoost:
-    """Fit the model. `target` are class numbers from 0 where `classes_` is set, else values. Raises ProviderError."""
+    """Fit the model, on top of the trees that it has. `target` are class numbers from 0 where `classes_` is set, else values.
+
+    Raises ProviderError.
+    """
     import numpy as np
     import xgboost
 
@@ -84,6 +87,7 @@ def fit_xgboost(
             early_stopping_rounds=model.patience,
             callbacks=[_reporter(progress, model.rounds)],
             verbose_eval=False,
+            xgb_model=model.booster,
         )
         if model.patience is not None:
             model.booster = model.booster[: model.booster.best_iteration + 1]
