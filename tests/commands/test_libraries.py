@@ -61,7 +61,11 @@ def test_other_addresses_are_not_held_up(root: Path) -> None:
 
 def test_trials_and_warm_starts_need_it_too(tmp_path: Path) -> None:
     search = "{method: grid, parameters: {max_depth: [2, 3]}, metric: f1, cross_validation: 2}"
-    versions = {"v1": f"{{algorithm: xgboost, search: {search}}}", "v2": "{algorithm: xgboost}", "v3": "{algorithm: xgboost, warm_start: v2}"}
+    versions = {
+        "v1": f"{{algorithm: xgboost, search: {search}}}",
+        "v2": "{algorithm: xgboost}",
+        "v3": "{algorithm: xgboost, warm_start: v2}",
+    }
     root = projects.tiny_project(tmp_path, models={"line": versions}, environments={})
     for command in ("validate", "plan"):
         assert [(found[0], found[3]) for found in diagnostics(root, command)] == [("missing-library", line) for line in (8, 9, 10)]
