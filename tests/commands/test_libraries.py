@@ -59,6 +59,18 @@ def test_other_addresses_are_not_held_up(root: Path) -> None:
     assert json.loads(done.stdout)["diagnostics"] == []
 
 
+def test_trials_and_warm_starts_need_it_too(tmp_path: Path) -> None:
+    search = "{method: grid, parameters: {max_depth: [2, 3]}, metric: f1, cross_validation: 2}"
+    versions = {
+        "v1": f"{{algorithm: xgboost, search: {search}}}",
+        "v2": "{algorithm: xgboost}",
+        "v3": "{algorithm: xgboost, warm_start: v2}",
+    }
+    root = projects.tiny_project(tmp_path, models={"line": versions}, environments={})
+    for command in ("validate", "plan"):
+        assert [(found[0], found[3]) for found in diagnostics(root, command)] == [("missing-library", line) for line in (8, 9, 10)]
+
+
 def test_warnings_as_errors_are_errors_of_the_plan(tmp_path: Path) -> None:
     root = projects.tiny_project(tmp_path, models={"line": {"v1": "{algorithm: lightgbm}"}}, environments={}, project="warnings: error\n")
     (problem,) = diagnostics(root, "plan")

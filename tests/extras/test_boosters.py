@@ -238,3 +238,50 @@ def test_a_column_of_weights_is_what_the_libraries_take():
     for name, estimator in plain.items():
         ours = fit(replace(recipe("classification", name), sample_weight="w"), seen.columns, seen.y, quiet).estimator
         assert np.array_equal(ours.predict_proba(rows), estimator.fit(rows, seen.y, sample_weight=weights).predict_proba(rows)), name
+
+
+def resumed(name, task, params):
+    """A model of the first half of a table, its file, and the model that goes on from it with the second half."""
+    columns, target = noisy(task)
+    first, second = halves(columns, target)
+    trainer = CATALOG.trainers[task, name]
+    parent = fit(recipe(task, name, params=QUICK[name]), first.columns, first.y, quiet).estimator
+    before = trainer.native.dump(parent)
+    reports = []
+    full = {parameter: schema["default"] for parameter, schema in trainer.params.items()} | QUICK[name] | params
+    model = trainer.resume(parent, full, 0, matrix(second), second.y, lambda **report: reports.append(report["iteration"]))
+    assert trainer.native.dump(parent) == before, "the parent is as it was"
+    assert reports == [*range(1, len(reports) + 1)]
+    return first, second, parent, model
+
+
+@pytest.mark.parametrize("params", [{}, {"early_stopping": 2}])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "torch_mlp"])
+def test_a_warm_start_goes_on_from_what_was_learned(name, task, params):
+    _, second, parent, model = resumed(name, task, params)
+    if name == "xgboost":
+        assert 8 < model.booster.num_boosted_rounds() <= 16
+    if name == "lightgbm":
+        assert 8 < model.booster.num_trees() <= 16
+    if name == "torch_mlp":
+        assert [weights.shape for weights, _ in model.layers] == [weights.shape for weights, _ in parent.layers]
+        assert not np.array_equal(model.layers[0][0], parent.layers[0][0])
+    rows = matrix(second)
+    if not params and name == "xgboost":
+        settings = {"objective": model.settings["objective"], "nthread": 1, "seed": 0}
+        own = xgboost.train(settings, xgboost.DMatrix(rows, label=second.y), 8, xgb_model=parent.booster)
+        assert np.array_equal(own.predict(xgboost.DMatrix(rows)), model.booster.predict(xgboost.DMatrix(rows)))
+    if not params and name == "lightgbm":
+        plain = lightgbm.LGBMClassifier if task == "classification" else lightgbm.LGBMRegressor
+        own = plain(n_estimators=8, n_jobs=1, random_state=0, verbosity=-1, deterministic=True, force_row_wise=True)
+        own.fit(rows, second.y, init_model=parent.booster)
+        assert np.allclose(own.booster_.predict(rows), model.booster.predict(rows), rtol=1e-6, atol=0)
+
+
+def test_dart_does_not_go_on():
+    for name, params in (("xgboost", {"booster": "dart"}), ("lightgbm", {"boosting_type": "dart"}), ("lightgbm", {"boosting_type": "rf"})):
+        trainer = CATALOG.trainers["regression", name]
+        full = {parameter: schema["default"] for parameter, schema in trainer.params.items()}
+        assert trainer.resume_refuse(full) is None
+        assert "change" in trainer.resume_refuse(full | params)

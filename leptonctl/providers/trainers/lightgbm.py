@@ -167,6 +167,29 @@ def fit_classifier(
     import numpy as np
 
     estimator.classes_, numbers = np.unique(target, return_inverse=True)
+    settle_objective(estimator)
+    return fit_lightgbm(estimator, features, numbers, progress, weights)
+
+
+def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """More rounds on top of the parent's trees."""
+    import numpy as np
+
+    model = build(params, seed)
+    model.classes_, model.booster = parent.classes_, parent.booster
+    if parent.classes_ is None:
+        return fit_lightgbm(model, features, target, progress)
+    settle_objective(model)
+    return fit_lightgbm(model, features, np.searchsorted(parent.classes_, target), progress)
+
+
+def resume_refuse(params: Params) -> str | None:
+    booster = params["boosting_type"]
+    return None if booster in ("gbtree", "gbdt") else f"more rounds of {booster} change what the trees before count for"
+
+
+def settle_objective(estimator: Any) -> None:
+    """Set the objective of a classifier by its number of classes. Raises ProviderError for what is for two classes only."""
     count, settings = len(estimator.classes_), estimator.settings
     two = count == 2  # noqa: PLR2004
     if settings["objective"] == "auto":
@@ -180,7 +203,6 @@ def fit_classifier(
     if settings["objective"] == "multiclass":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-    return fit_lightgbm(estimator, features, numbers, progress, weights)
 
 
 def _for_two(what: str, count: int) -> ProviderError:
@@ -192,30 +214,6 @@ def _for_two(what: str, count: int) -> ProviderError:
     )
 
 
-def resume_classifier(
-    parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
-) -> Estimator:
-    """`n_estimators` more rounds after those of the parent."""
-    model: Any = build(params, seed)
-    model.before = parent.booster
-    return fit_classifier(model, features, target, progress)
-
-
-def resume_regressor(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """As for a classifier."""
-    model: Any = build(params, seed)
-    model.before = parent.booster
-    return fit_lightgbm(model, features, target, progress)
-
-
-def resume_refuse(params: Params) -> str | None:
-    if params["boosting_type"] != "gbdt":
-        return "dart changes earlier trees and rf averages over them; use `boosting_type: gbdt`"
-    return "early_stopping would count the rounds of the parent too; remove it" if params["early_stopping"] is not None else None
-
-
-KEEPS = ("objective", "boosting_type")
-
 TRAINERS = (
     Trainer(
         name="lightgbm",
@@ -224,13 +222,13 @@ TRAINERS = (
         params=CLASSIFIER,
         build=build,
         fit=fit_classifier,
-        resume=resume_classifier,
-        resume_keeps=KEEPS,
-        resume_refuse=resume_refuse,
         to_onnx=to_onnx,
         native=NativeForm(file="model.txt", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
+        resume=resume,
+        resume_keeps=("objective", "boosting_type"),
+        resume_refuse=resume_refuse,
         conflict=conflict,
         splits=True,
         takes_missing=True,
@@ -243,13 +241,13 @@ TRAINERS = (
         params=REGRESSOR,
         build=build,
         fit=fit_lightgbm,
-        resume=resume_regressor,
-        resume_keeps=KEEPS,
-        resume_refuse=resume_refuse,
         to_onnx=to_onnx,
         native=NativeForm(file="model.txt", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
+        resume=resume,
+        resume_keeps=("objective", "boosting_type", "reg_sqrt"),
+        resume_refuse=resume_refuse,
         conflict=conflict,
         splits=True,
         takes_missing=True,

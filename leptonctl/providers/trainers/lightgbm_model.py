@@ -24,13 +24,12 @@ class LightGBM:
     """A LightGBM model. `booster` is LightGBM's own object, None before the fit; `classes_` is None for a regression.
 
     settings: LightGBM's parameters, without rounds and early stopping. rounds: boosting rounds. patience: rounds without a better loss on
-    the held-out `share` of the rows after which it stops; None: it never does. before: the booster that a fit goes on from.
+    the held-out `share` of the rows after which it stops; None: it never does.
     """
 
     def __init__(self, *, settings: Mapping[str, Any], rounds: int, patience: int | None = None, share: float = 0.1, seed: int = 0) -> None:
         self.settings, self.rounds, self.patience, self.share, self.seed = dict(settings), rounds, patience, share, seed
         self.booster: Any = None
-        self.before: Any = None
         self.classes_: np.ndarray | None = None
 
     def predict_proba(self, features: "np.ndarray") -> "np.ndarray":
@@ -58,7 +57,10 @@ class LightGBM:
 def fit_lightgbm(
     model: LightGBM, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> LightGBM:
-    """Fit the model. `target` are class numbers from 0 where `classes_` is set, else values. Raises ProviderError."""
+    """Fit the model, on top of the trees that it has. `target` are class numbers from 0 where `classes_` is set, else values.
+
+    Raises ProviderError.
+    """
     import numpy as np
 
     lightgbm = silent()
@@ -76,7 +78,7 @@ def fit_lightgbm(
         if model.patience is not None:
             callbacks.append(lightgbm.early_stopping(model.patience, first_metric_only=True, verbose=False))
         booster = lightgbm.train(
-            model.settings, learn, model.rounds, valid_sets=[watch], valid_names=["rows"], init_model=model.before, callbacks=callbacks
+            model.settings, learn, model.rounds, valid_sets=[watch], valid_names=["rows"], callbacks=callbacks, init_model=model.booster
         )
         best = booster.best_iteration if model.patience is not None else None
         model.booster = lightgbm.Booster(model_str=booster.model_to_string(num_iteration=best))
@@ -87,7 +89,7 @@ def _reporter(progress: Progress, rounds: int) -> Any:
     """A callback of LightGBM that reports each round with its loss."""
 
     def report(round_: Any) -> None:
-        progress(iteration=round_.iteration - round_.begin_iteration + 1, of=rounds, loss=float(round_.evaluation_result_list[0][2]))
+        progress(iteration=round_.iteration + 1 - round_.begin_iteration, of=rounds, loss=float(round_.evaluation_result_list[0][2]))
 
     report.order = 10  # type: ignore[attr-defined]  # before early stopping, which ends the fit by an exception
     return report

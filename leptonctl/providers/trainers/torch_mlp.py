@@ -1,14 +1,9 @@
 """A fully connected network trained by PyTorch, for classification and regression. Needs the extra `torch`."""
 
-from typing import TYPE_CHECKING, Any
-
 from leptonctl.providers.trainers.held_out import VALIDATION_FRACTION
 from leptonctl.providers.trainers.torch_graph import to_onnx
-from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, fit_network, load
-from leptonctl.spi.learning import Estimator, NativeForm, Params, Progress, Schema, Trainer
-
-if TYPE_CHECKING:
-    import numpy as np
+from leptonctl.providers.trainers.torch_network import ACTIVATIONS, TORCH, TorchMLP, dump, fit_network, load, resume_network
+from leptonctl.spi.learning import Estimator, NativeForm, Params, Schema, Trainer
 
 PARAMS: dict[str, Schema] = {
     "layers": {
@@ -60,15 +55,6 @@ def build(params: Params, seed: int) -> Estimator:
     return TorchMLP(params, seed)
 
 
-def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """More epochs from the parent's weights, with an optimizer of its own."""
-    network = TorchMLP(params, seed)
-    network.before = parent.layers
-    return fit_network(network, features, target, progress)
-
-
-KEEPS = ("layers", "activation")
-
 TRAINERS = (
     Trainer(
         name="torch_mlp",
@@ -77,11 +63,11 @@ TRAINERS = (
         params=PARAMS,
         build=build,
         fit=fit_network,
-        resume=resume,
-        resume_keeps=KEEPS,
         to_onnx=to_onnx,
         native=NativeForm(file="model.network", dump=dump, load=load),
         weighs=True,
+        resume=resume_network,
+        resume_keeps=("layers", "activation"),
         conflict=conflict,
         tolerance=5e-4,
         library=TORCH,
@@ -93,11 +79,11 @@ TRAINERS = (
         params={"loss": LOSS, **PARAMS},
         build=build,
         fit=fit_network,
-        resume=resume,
-        resume_keeps=KEEPS,
         to_onnx=to_onnx,
         native=NativeForm(file="model.network", dump=dump, load=load),
         weighs=True,
+        resume=resume_network,
+        resume_keeps=("layers", "activation"),
         conflict=conflict,
         tolerance=5e-4,
         library=TORCH,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from leptonctl.providers.trainers.held_out import held_out
 from leptonctl.spi.learning import Library, Params, Progress
@@ -22,18 +22,18 @@ MAGIC = b"leptonctl network 1\n"
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "elu", "silu", "gelu")
 ROWS_AT_ONCE = 4096
 Tensor = Any
+Layers: TypeAlias = "list[tuple[np.ndarray, np.ndarray]]"
 
 
 class TorchMLP:
     """A network. `layers` are its weights [inputs, outputs] and biases [outputs], float32, None before the fit.
 
-    params: those of the trainer. classes_: the sorted labels, None for a regression. before: the layers that a fit goes on from.
+    params: those of the trainer. classes_: the sorted labels, None for a regression.
     """
 
     def __init__(self, params: Params, seed: int) -> None:
         self.params, self.seed = dict(params), seed
         self.layers: list[tuple[np.ndarray, np.ndarray]] | None = None
-        self.before: list[tuple[np.ndarray, np.ndarray]] | None = None
         self.classes_: np.ndarray | None = None
 
     @property
@@ -77,29 +77,44 @@ class TorchMLP:
 def fit_network(
     network: TorchMLP, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> TorchMLP:
-    """Fit the network; `target` are labels for a classifier, which the trainer's name for the loss tells, else values.
+    """Fit the network, from the layers that it has. `target` are labels, or values where the parameters name a loss.
 
     Raises ValueError when the loss is no number.
     """
     import numpy as np
 
-    classify = "loss" not in network.params
-    if classify:
-        network.classes_, numbers = np.unique(target, return_inverse=True)
-        table = _Rows(features=features, target=numbers.astype(np.int64), outputs=len(network.classes_), weights=weights)
+    if "loss" not in network.params:
+        if network.classes_ is None:
+            network.classes_ = np.unique(target)
+        numbers = np.searchsorted(network.classes_, target).astype(np.int64)
+        table = _Rows(features=features, target=numbers, outputs=len(network.classes_), weights=weights)
         network.layers = _learn(network, table, progress)
         return network
     mean = float(np.average(target, weights=weights))
     scale = float(np.sqrt(np.average((target - mean) ** 2, weights=weights))) or 1.0
+    if network.layers is not None:
+        network.layers = _rescaled(network.layers, 1 / scale, -mean / scale)
     table = _Rows(features=features, target=((target - mean) / scale).astype(np.float32), outputs=1, weights=weights)
-    if network.before is not None:
-        *same, (last, shift) = network.before
-        narrow = [((values.astype(np.float64) - center) / scale).astype(np.float32) for values, center in ((last, 0.0), (shift, mean))]
-        network.before = [*same, (narrow[0], narrow[1])]
-    *hidden, (slopes, bias) = _learn(network, table, progress)
-    wide = [(values.astype(np.float64) * scale + shift).astype(np.float32) for values, shift in ((slopes, 0.0), (bias, mean))]
-    network.layers = [*hidden, (wide[0], wide[1])]
+    network.layers = _rescaled(_learn(network, table, progress), scale, mean)
     return network
+
+
+def resume_network(
+    parent: TorchMLP, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
+) -> TorchMLP:
+    """More epochs from the parent's weights, with an optimizer of its own."""
+    network = TorchMLP(params, seed)
+    network.classes_, network.layers = parent.classes_, [(weights.copy(), bias.copy()) for weights, bias in parent.layers or []]
+    return fit_network(network, features, target, progress)
+
+
+def _rescaled(layers: "Layers", scale: float, shift: float) -> "Layers":
+    """The layers of a network that answers `scale` times what these answer, and `shift` more."""
+    import numpy as np
+
+    *hidden, (weights, bias) = layers
+    wide = (weights.astype(np.float64) * scale).astype(np.float32), (bias.astype(np.float64) * scale + shift).astype(np.float32)
+    return [*hidden, wide]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +127,7 @@ class _Rows:
     weights: "np.ndarray | None" = None
 
 
-def _learn(network: TorchMLP, table: _Rows, progress: Progress) -> "list[tuple[np.ndarray, np.ndarray]]":
+def _learn(network: TorchMLP, table: _Rows, progress: Progress) -> "Layers":
     """The layers after the last epoch, or after the best one where it stops early."""
     import numpy as np
 
@@ -152,7 +167,7 @@ class _Fit:
             share = self.params["validation_fraction"]
             self.places, self.judge = held_out(table.target, share, network.seed, by_class=table.outputs > 1)
         self.draw = np.random.RandomState(network.seed)
-        self.layers = _start(table, self.params["layers"]) if network.before is None else _tensors(network.before)
+        self.layers = _start(table, self.params["layers"]) if network.layers is None else _tensors(network.layers)
         self.optimizer = _optimizer([value.requires_grad_() for layer in self.layers for value in layer], self.params)
         self.loss_of = _loss(self.params.get("loss"))
 
@@ -187,8 +202,7 @@ def _start(table: _Rows, hidden: Sequence[int]) -> "list[tuple[Tensor, Tensor]]"
     return [(one.weight.detach().T.contiguous(), one.bias.detach().clone()) for one in linear]
 
 
-def _tensors(layers: "Sequence[tuple[np.ndarray, np.ndarray]]") -> "list[tuple[Tensor, Tensor]]":
-    """The layers of an earlier fit, in memory of their own."""
+def _tensors(layers: "Layers") -> "list[tuple[Tensor, Tensor]]":
     import torch
 
     return [(torch.from_numpy(weights.copy()), torch.from_numpy(bias.copy())) for weights, bias in layers]

@@ -102,6 +102,7 @@ REGRESSOR: dict[str, Schema] = {
     },
     **BOOSTING,
 }  # fmt: skip
+KEEPS = ("objective", "booster", "num_parallel_tree", "base_score", "max_delta_step")
 NOT_SETTINGS = ("n_estimators", "early_stopping", "validation_fraction")
 ONLY_WITH = {
     "rate_drop": ("booster", "dart", 0.0),
@@ -161,6 +162,29 @@ def fit_classifier(
     import numpy as np
 
     estimator.classes_, numbers = np.unique(target, return_inverse=True)
+    settle_objective(estimator)
+    return fit_xgboost(estimator, features, numbers, progress, weights)
+
+
+def resume(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
+    """More rounds on top of the parent's trees."""
+    import numpy as np
+
+    model = build(params, seed)
+    model.classes_, model.booster = parent.classes_, parent.booster
+    if parent.classes_ is None:
+        return fit_xgboost(model, features, target, progress)
+    settle_objective(model)
+    return fit_xgboost(model, features, np.searchsorted(parent.classes_, target), progress)
+
+
+def resume_refuse(params: Params) -> str | None:
+    booster = params["booster"]
+    return None if booster in ("gbtree", "gbdt") else f"more rounds of {booster} change what the trees before count for"
+
+
+def settle_objective(estimator: Any) -> None:
+    """Set the objective of a classifier by its number of classes. Raises ProviderError for what is for two classes only."""
     count, settings = len(estimator.classes_), estimator.settings
     two = count == 2  # noqa: PLR2004
     if settings["objective"] == "auto":
@@ -174,7 +198,6 @@ def fit_classifier(
     if settings["objective"] == "multi:softprob":
         settings["num_class"] = count
         settings.pop("scale_pos_weight")
-    return fit_xgboost(estimator, features, numbers, progress, weights)
 
 
 def _for_two(what: str, count: int) -> ProviderError:
@@ -186,30 +209,6 @@ def _for_two(what: str, count: int) -> ProviderError:
     )
 
 
-def resume_classifier(
-    parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress
-) -> Estimator:
-    """`n_estimators` more rounds after those of the parent."""
-    model: Any = build(params, seed)
-    model.before = parent.booster
-    return fit_classifier(model, features, target, progress)
-
-
-def resume_regressor(parent: Any, params: Params, seed: int, features: "np.ndarray", target: "np.ndarray", progress: Progress) -> Estimator:
-    """As for a classifier."""
-    model: Any = build(params, seed)
-    model.before = parent.booster
-    return fit_xgboost(model, features, target, progress)
-
-
-def resume_refuse(params: Params) -> str | None:
-    if params["booster"] == "dart":
-        return "dart changes the trees of earlier rounds; use `booster: gbtree`"
-    return "early_stopping would count the rounds of the parent too; remove it" if params["early_stopping"] is not None else None
-
-
-KEEPS = ("objective", "booster")
-
 TRAINERS = (
     Trainer(
         name="xgboost",
@@ -218,13 +217,13 @@ TRAINERS = (
         params=CLASSIFIER,
         build=build,
         fit=fit_classifier,
-        resume=resume_classifier,
-        resume_keeps=KEEPS,
-        resume_refuse=resume_refuse,
         to_onnx=to_onnx,
         native=NativeForm(file="model.json", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
+        resume=resume,
+        resume_keeps=KEEPS,
+        resume_refuse=resume_refuse,
         conflict=conflict,
         splits=True,
         takes_missing=True,
@@ -237,13 +236,13 @@ TRAINERS = (
         params=REGRESSOR,
         build=build,
         fit=fit_xgboost,
-        resume=resume_regressor,
-        resume_keeps=KEEPS,
-        resume_refuse=resume_refuse,
         to_onnx=to_onnx,
         native=NativeForm(file="model.json", dump=dump, load=load),
         weighs=True,
         monotonic=constrain,
+        resume=resume,
+        resume_keeps=KEEPS,
+        resume_refuse=resume_refuse,
         conflict=conflict,
         splits=True,
         takes_missing=True,

@@ -24,13 +24,12 @@ class XGBoost:
     """An XGBoost model. `booster` is XGBoost's own object, None before the fit; `classes_` is None for a regression.
 
     settings: XGBoost's parameters, without rounds and early stopping. rounds: boosting rounds. patience: rounds without a better loss on
-    the held-out `share` of the rows after which it stops; None: it never does. before: the booster that a fit goes on from.
+    the held-out `share` of the rows after which it stops; None: it never does.
     """
 
     def __init__(self, *, settings: Mapping[str, Any], rounds: int, patience: int | None = None, share: float = 0.1, seed: int = 0) -> None:
         self.settings, self.rounds, self.patience, self.share, self.seed = dict(settings), rounds, patience, share, seed
         self.booster: Any = None
-        self.before: Any = None
         self.classes_: np.ndarray | None = None
 
     def predict_proba(self, features: "np.ndarray") -> "np.ndarray":
@@ -60,7 +59,10 @@ class XGBoost:
 def fit_xgboost(
     model: XGBoost, features: "np.ndarray", target: "np.ndarray", progress: Progress, weights: "np.ndarray | None" = None
 ) -> XGBoost:
-    """Fit the model. `target` are class numbers from 0 where `classes_` is set, else values. Raises ProviderError."""
+    """Fit the model, on top of the trees that it has. `target` are class numbers from 0 where `classes_` is set, else values.
+
+    Raises ProviderError.
+    """
     import numpy as np
     import xgboost
 
@@ -83,23 +85,23 @@ def fit_xgboost(
             model.rounds,
             evals=watch,
             early_stopping_rounds=model.patience,
-            callbacks=[_reporter(progress, model.rounds, 0 if model.before is None else model.before.num_boosted_rounds())],
-            xgb_model=model.before,
+            callbacks=[_reporter(progress, model.rounds)],
             verbose_eval=False,
+            xgb_model=model.booster,
         )
         if model.patience is not None:
             model.booster = model.booster[: model.booster.best_iteration + 1]
     return model
 
 
-def _reporter(progress: Progress, rounds: int, before: int) -> Any:
-    """A callback of XGBoost that reports each round with its loss. `before`: the rounds of an earlier fit, which it counts too."""
+def _reporter(progress: Progress, rounds: int) -> Any:
+    """A callback of XGBoost that reports each round with its loss."""
     import xgboost
 
     class Reporter(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         def after_iteration(self, _model: Any, epoch: int, evals_log: Mapping[str, Mapping[str, list[float]]]) -> bool:
             (losses,) = evals_log.values()
-            progress(iteration=epoch + 1 - before, of=rounds, loss=float([*losses.values()][-1][-1]))
+            progress(iteration=epoch + 1, of=rounds, loss=float([*losses.values()][-1][-1]))
             return False
 
     return Reporter()
