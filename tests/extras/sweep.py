@@ -146,7 +146,7 @@ library's own answers, on test rows and on rows made to break an export: at ever
 figure is the largest difference found: of a probability, or of a value relative to the target's scale. Tables of classification: {classification};
 of regression: {regression}; for the tree learners each also with a tenth of its cells removed. {versions}.
 
-How to use these algorithms: [how-to/boosters.md](how-to/boosters.md). Why the graphs are ours: [ADR 0042](adr/0042-boosters-from-their-own-files.md).
+How to use these algorithms: [how-to/boosters.md](how-to/boosters.md). Why the graphs are ours: [ADR 0040](adr/0040-boosters-from-their-own-files.md).
 """
 
 

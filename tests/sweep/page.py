@@ -25,7 +25,7 @@ distance in units of its spread; labels are equal.
 CALIBRATED = """
 Classifiers that have scores but no probabilities (`svm`, `linear_svm`, `NuSVC`, `Perceptron`, `RidgeClassifier`, `RidgeClassifierCV`) get
 them from a sigmoid that is fitted to the scores on five folds, since the answer of a classifier has probabilities
-([ADR 0040](adr/0040-classes-of-scikit-learn-by-name.md)).
+([ADR 0036](adr/0036-classes-of-scikit-learn-by-name.md)).
 """
 
 
