@@ -75,6 +75,10 @@ def search_of(wanted: Wanted, evaluate: Mapping[str, Json]) -> tuple[Search | No
     written = wanted.declared.fields.get(SEARCH)
     if not isinstance(written, dict):
         return None, []
+    if wanted.task not in METRICS:
+        detail = f"a trial is a cross-validation against known targets, which {wanted.task} has not"
+        hint = "write a version for each choice and compare them: `leptonctl leaderboard MODEL`"
+        return None, [wanted.problem("This task cannot be searched", detail, hint=hint)]
     problems = [*_method_problems(wanted, written), *_space_problems(wanted, written)]
     metric, unknown = _metric(wanted, written)
     problems += unknown
@@ -106,9 +110,6 @@ def _method_problems(wanted: Wanted, written: Mapping[str, Json]) -> Iterator[Di
         detail = f"{ranges[0]} is a range, which has no end of values"
         hint = "list its values, or write `method: random`"
         yield wanted.problem("A grid takes lists of values", detail, "parameters", ranges[0], hint=hint)
-    if wanted.task not in METRICS:
-        detail = f"a trial is a cross-validation against known targets, which {wanted.task} has not"
-        yield wanted.problem("This task cannot be searched", detail, hint="write a version for each choice and compare them")
 
 
 def _space_problems(wanted: Wanted, written: Mapping[str, Json]) -> Iterator[Diagnostic]:

@@ -193,6 +193,12 @@ def test_a_wrong_search_is_refused_at_its_place_before_anything_runs(search: str
     assert words in f"{found.summary} {found.detail}"
 
 
+def test_a_task_without_known_targets_is_refused() -> None:
+    yaml = DATA.replace("target: side\n", "") + MODEL.replace("classification", "clustering").replace("logistic_regression", "KMeans")
+    _, problems = declared(yaml.replace("versions:\n  v1", "search: {parameters: {n_clusters: [2, 3]}}\nversions:\n  v1"))
+    assert [(problem.id, "clustering" in problem.detail) for problem in problems] == [("bad-search", True)], problems
+
+
 def test_too_many_combinations_are_refused() -> None:
     values = ", ".join(str(n) for n in range(1, 41))
     _, problems = declared(text(f"{{parameters: {{C: [{values}], max_iter: [{values}]}}}}"))
