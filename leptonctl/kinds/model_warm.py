@@ -111,6 +111,10 @@ def _link(
     model = waiting.get(name)
     if model is None:
         return
+    if model.origin != "trained":
+        # that the key has no meaning for it is told where its origin is declared
+        waiting.pop(name)
+        return
     version, refit, span = _written(model)
     parent = address.short(address.version_of("model", model.declared.name, version))
     if parent == name or parent in passed:
