@@ -19,6 +19,7 @@ from leptonctl.kinds.gate_rules import EVALUATE, RULES, find_rule
 from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.model import models
 from leptonctl.kinds.notices import notices
+from leptonctl.kinds.recipes import origin_of
 from leptonctl.spi.catalog import Catalog
 
 BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_validate")
@@ -43,7 +44,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "description": model.declared.fields.get("description") if model else None,
         "task": task,
         "algorithm": version.recipe.get("algorithm"),
-        "origin": "imported" if "import" in version.recipe else "trained",
+        "origin": origin_of(version.recipe),
         "positive": outcome.get("positive"),
         "average": outcome.get("average"),
         "package": outcome.get("package"),
