@@ -122,10 +122,9 @@ def version_of(
         return None, problems
     if fields.get("import") is not None:
         return _imported(declared, task, dataset, catalog, facts, problems), problems
-    problems += unused_limits(declared)
     if fields.get(COMMAND) is not None:
         return _own_code(declared, task, dataset, project, catalog, facts, problems), problems
-    problems += unused_options(declared)
+    problems += [*unused_options(declared), *unused_limits(declared)]
     algorithm = fields.get("algorithm")
     trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
     if algorithm is None:

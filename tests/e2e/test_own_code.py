@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from leptonctl.commands.holders import UNKNOWN
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
 from tests.e2e.test_imported import forest, line
@@ -23,6 +24,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 
 from lib import words
@@ -35,6 +37,7 @@ print("{not progress", len(rows), sorted(rows[0]), contract["classes"], contract
 print("folder", *sorted(str(path) for path in pathlib.Path(".").rglob("*")))
 print("variables", *sorted(f"{name}={value}" for name, value in os.environ.items()))
 print("args", *sys.argv[1:])
+print("left", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True).pid)
 os.makedirs("out")
 shutil.copy("vendor/forest.onnx", "out/model.onnx")
 '''
@@ -56,7 +59,11 @@ def own(root: Path, base: str = "") -> None:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a trained version and one of a program, built once, and environment prod, in which nothing serves yet."""
-    versions = {"v1": f"{{command: {COMMAND}, seed: 7}}", "v2": "{}", "v3": f"{{command: {COMMAND}, threshold: 0.1}}"}
+    versions = {
+        "v1": f"{{command: {COMMAND}, seed: 7}}",
+        "v2": "{}",
+        "v3": "{command: {run: [python, train.py], files: [train.py, lib/words.py, vendor/forest.onnx], output: out/model.onnx}, threshold: 0.1}",
+    }
     root = projects.tiny_project(tmp_path_factory.mktemp("own"), {"line": versions}, {"prod": "models: {line: v1}"}, rows=120)
     own(root)
     done = projects.run("build", "--json", cwd=root, TOKEN="a secret")
@@ -76,6 +83,12 @@ def root(built: Path, tmp_path: Path) -> Iterator[Path]:
     projects.stop_servers(root)
 
 
+def alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
 def logged(root: Path) -> list[str]:
     return "\n".join(file.read_text(encoding="utf-8") for file in (root / ".leptonctl" / "logs").iterdir()).splitlines()
 
@@ -92,7 +105,7 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
     assert (shown["origin"], shown["algorithm"], bool(shown["metrics"])) == ("command", None, True)
     listed = {p["path"]: (p["line"], p["column"]) for p in shown["parameters"]}
     assert listed["command.files.lib/words.py"] == (8, 66), listed
-    board = json.loads(projects.run("leaderboard", "line", "--json", cwd=root).stdout)["versions"]
+    board = json.loads(projects.run("leaderboard", "line", "--json", cwd=root).stdout)["rows"]
     assert {row["version"]: row["origin"] for row in board} == {"v1": "command", "v2": "trained", "v3": "command"}
     verified = projects.run("verify", "line@v1", "--rebuild", "--json", cwd=root)
     assert json.loads(verified.stdout)["rebuild"]["verdict"] == "identical", verified.stdout + verified.stderr
@@ -106,9 +119,9 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
     # the return writes the program back with the digests of what was served, and needs none of the files
     prod(root, "models: {line: v2}\n")
     line(root, "v1", "")
+    line(root, "v3", "")
     apply(root)
     (root / "train.py").unlink()
-    line(root, "v3", "")
     back = projects.run("rollback", "prod", "--yes", cwd=root)
     assert (back.returncode, bound(root)) == (0, {"line": "v1"}), back.stdout + back.stderr
     assert plan(root, 0)["changes"] == []
@@ -121,8 +134,8 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
     projects.edit(root / "model-line.yaml", "seed: 8", "seed: 7")
 
     report = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)
-    held = {(h["artifact"], h["op"], h["certain"]) for h in report["holders"] if h["address"] == "model/line@v1"}
-    assert {("model.onnx", "command", False), ("model.onnx", "import", False)} <= held, held
+    held = {(h["artifact"], h["op"], h["holds"]) for h in report["holders"] if h["address"] == "model/line@v1"}
+    assert {op for artifact, op, holds in held if artifact == "model.onnx" and holds == UNKNOWN} == {"command", "import"}, held
 
 
 def test_a_program_has_its_files_the_training_rows_and_listed_variables(built: Path) -> None:
@@ -142,6 +155,8 @@ def test_a_program_has_its_files_the_training_rows_and_listed_variables(built: P
     assert names <= {*os.environ} | {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "LEPTON_SEED", "LC_CTYPE"} | {
         name for name in names if name.endswith("_THREADS") or name.startswith("PYTHON")
     }
+    left = [int(text.split()[1]) for text in lines if text.startswith("left ")]
+    assert len(left) == 2 and not any(map(alive, left)), "what a program leaves behind is ended"
     assert "args a b $HOME" in lines, "no shell reads the arguments"
 
 
@@ -150,7 +165,10 @@ EDITS = {
     "a file of a glob": (lambda root: projects.edit(root / "lib" / "words.py", "learning", "trying"), "command.files.lib/words.py"),
     "a new file of a glob": (lambda root: (root / "lib" / "more.py").write_text("", encoding="utf-8"), "command.files.lib/more.py"),
     "an argument": (lambda root: projects.edit(root / "model-line.yaml", '"a b"', '"a c"'), "command.run"),
-    "a variable": (lambda root: projects.edit(root / "model-line.yaml", "output: out", "env: {A: '1'}, output: out"), "command.env.A"),
+    "a variable": (
+        lambda root: projects.edit(root / "model-line.yaml", "./vendor/forest.onnx]", "./vendor/forest.onnx], env: {A: '1'}"),
+        "command.env.A",
+    ),
     "the seed": (lambda root: projects.edit(root / "model-line.yaml", "seed: 7", "seed: 8"), "seed"),
     "the limits": (lambda root: projects.edit(root / "model-line.yaml", "seed: 7", "seed: 7, limits: {seconds: 60, memory: 2GiB}"), None),
     "a file of others": (lambda root: (root / "private.txt").write_text("x", encoding="utf-8"), None),
@@ -170,7 +188,7 @@ def test_what_makes_a_version_another_one(built: Path, tmp_path: Path, edit: str
     assert {step["cached"] for step in after["steps"] if step["name"] == "train"} == {path is None}
 
 
-FAILING = '''\
+FAILING = """\
 import os
 import pathlib
 import sys
@@ -198,7 +216,7 @@ if mode == "folder":
 if mode == "large":
     with open("model.onnx", "wb") as file:
         file.truncate(600 << 20)
-'''
+"""
 FAILURES = {
     "raises": ("command-failed", "It ended with exit code 1", "ValueError: no luckxxx"),
     "hangs": ("command-failed", "It had not ended after 1 s", "waiting"),
@@ -220,12 +238,18 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
     root = projects.tiny_project(tmp_path, {"line": versions}, {})
     projects.edit(root / "leptonctl.yaml", "kind: Project\n", "kind: Project\nallow: [command]\n")
     file = root / "model-line.yaml"
-    text = file.read_text(encoding="utf-8").replace("algorithm: logistic_regression\n", "command: {run: [python, fail.py], files: [fail.py]}\n")
+    text = file.read_text(encoding="utf-8").replace(
+        "algorithm: logistic_regression\n", "command: {run: [python, fail.py], files: [fail.py]}\n"
+    )
     file.write_text("\n".join(row for row in text.splitlines() if not row.startswith("preprocess")) + "\n", encoding="utf-8")
     (root / "fail.py").write_text(FAILING, encoding="utf-8")
     done = projects.run("build", "--json", cwd=root)
     failed = {e["address"].partition("@")[2]: e["diagnostic"] for e in projects.events(done.stdout) if e["type"] == "step_failed"}
-    expected = {**FAILURES, "none": ("command-failed", "no no-such-program", "on the PATH"), "folder": ("command-output", "no plain file", "")}
+    expected = {
+        **FAILURES,
+        "none": ("command-failed", "no no-such-program", "on the PATH"),
+        "folder": ("command-output", "no plain file", ""),
+    }
     assert (done.returncode, failed.keys()) == (1, expected.keys()), done.stdout + done.stderr
     for mode, (id_, *parts) in expected.items():
         said = failed[mode]
@@ -234,13 +258,7 @@ def test_a_program_that_fails_says_why_and_keeps_nothing(tmp_path: Path) -> None
     assert projects.run("build", "line@raises", "--json", cwd=root).returncode == 1, "what failed is tried again"
 
 
-def alive(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-DAEMON = '''\
+DAEMON = """\
 import os
 import pathlib
 import subprocess
@@ -251,28 +269,26 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"],
 file = pathlib.Path(os.environ["NOTE"])
 file.with_suffix(".new").write_text(f"{os.getpid()} {child.pid} {os.getcwd()}")
 file.with_suffix(".new").rename(file)
-if "END" not in os.environ:
-    time.sleep(300)
-'''
+time.sleep(300)
+"""
 
 
-@pytest.mark.parametrize("end", ["ctrl-c", "kill", "itself"])
+@pytest.mark.parametrize("end", ["ctrl-c", "kill"])
 def test_nothing_that_a_program_started_is_left(tmp_path: Path, end: str) -> None:
     note = tmp_path / "note"
-    variables = f"{{NOTE: '{note}'{', END: yes' if end == 'itself' else ''}}}".replace("yes", "'yes'")
-    root = projects.tiny_project(tmp_path / "p", {"line": {"v1": f"{{command: {{run: [python, d.py], files: [d.py], env: {variables}}}}}"}}, {})
+    version = f"{{command: {{run: [python, d.py], files: [d.py], env: {{NOTE: '{note}'}}}}}}"
+    root = projects.tiny_project(tmp_path / "p", {"line": {"v1": version}}, {})
     projects.edit(root / "leptonctl.yaml", "kind: Project\n", "kind: Project\nallow: [command]\n")
     (root / "d.py").write_text(DAEMON, encoding="utf-8")
     command = projects.start("build", cwd=root)
     deadline = time.monotonic() + 60
     try:
         while not note.exists():
-            assert command.poll() is None or end == "itself", command.communicate()
+            assert command.poll() is None, command.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)
         *pids, folder = note.read_text(encoding="utf-8").split(" ", 2)
-        if end != "itself":
-            os.killpg(command.pid, signal.SIGINT if end == "ctrl-c" else signal.SIGKILL)
+        os.killpg(command.pid, signal.SIGINT if end == "ctrl-c" else signal.SIGKILL)
         while any(alive(int(pid)) for pid in pids) or Path(folder).exists():
             assert time.monotonic() < deadline, (pids, folder)
             time.sleep(0.02)
@@ -283,39 +299,39 @@ def test_nothing_that_a_program_started_is_left(tmp_path: Path, end: str) -> Non
 
 
 WRONG = {
-    "{command: {run: [python, a.py], files: [none.py]}}": ("missing-file", 46),
-    "{command: {run: [python, a.py], files: ['none/*.py']}}": ("missing-file", 46),
-    "{command: {run: [python, a.py], files: [lib]}}": ("not-a-file", 46),
-    "{command: {run: [python, a.py], files: [/etc/hostname]}}": ("outside-project", 46),
-    "{command: {run: [python, a.py], files: [../../a.py]}}": ("outside-project", 46),
-    "{command: {run: [python, a.py], files: [link.py]}}": ("outside-project", 46),
-    "{command: {run: [python, a.py], files: ['links/*.py']}}": ("outside-project", 46),
-    "{command: {run: [python, a.py], files: [prepared/x.py]}}": ("command-conflict", 46),
-    "{command: {run: [python, a.py], files: []}}": ("too-few-items", 45),
-    "{command: {run: [], files: [a.py]}}": ("too-few-items", 22),
-    "{command: {run: python a.py, files: [a.py]}}": ("wrong-type", 22),
+    "{command: {run: [python, a.py], files: [none.py]}}": ("missing-file", 47),
+    "{command: {run: [python, a.py], files: ['none/*.py']}}": ("missing-file", 47),
+    "{command: {run: [python, a.py], files: [lib]}}": ("not-a-file", 47),
+    "{command: {run: [python, a.py], files: [/etc/hostname]}}": ("outside-project", 47),
+    "{command: {run: [python, a.py], files: [../../a.py]}}": ("outside-project", 47),
+    "{command: {run: [python, a.py], files: [link.py]}}": ("outside-project", 47),
+    "{command: {run: [python, a.py], files: ['links/*.py']}}": ("outside-project", 47),
+    "{command: {run: [python, a.py], files: [prepared/x.py]}}": ("command-conflict", 47),
+    "{command: {run: [python, a.py], files: []}}": ("wrong-length", 46),
+    "{command: {run: [], files: [a.py]}}": ("wrong-length", 23),
+    "{command: {run: python a.py, files: [a.py]}}": ("wrong-type", 23),
     "{command: [python, a.py]}": ("wrong-type", 17),
     "{command: {run: [python, a.py]}}": ("missing-key", 8),
     "{command: {files: [a.py]}}": ("missing-key", 8),
-    "{command: {run: [''], files: [a.py]}}": ("command-conflict", 22),
-    "{command: {run: [python, a.py], files: [a.py], output: ../m.onnx}}": ("command-conflict", 61),
-    "{command: {run: [python, a.py], files: [a.py], output: a.py}}": ("command-conflict", 61),
-    "{command: {run: [python, a.py], files: [a.py], output: prepared/train.jsonl}}": ("command-conflict", 61),
-    "{command: {run: [python, a.py], files: [a.py], env: {LEPTON_SEED: '1'}}}": ("command-conflict", 59),
-    "{command: {run: [python, a.py], files: [a.py], env: {'A=B': '1'}}}": ("command-conflict", 59),
-    "{command: {run: [python, a.py], files: [a.py], env: {A: 1}}}": ("wrong-type", 62),
-    "{command: {run: [python, a.py], files: {a.py: sha256:12}}}": ("wrong-format", 52),
-    "{command: {run: [python, a.py], files: [a.py]}, algorithm: mlp}": ("command-conflict", 54),
-    "{command: {run: [python, a.py], files: [a.py]}, params: {C: 1}}": ("command-conflict", 54),
-    "{command: {run: [python, a.py], files: [a.py]}, preprocess: []}": ("command-conflict", 54),
-    "{command: {run: [python, a.py], files: [a.py]}, import: a.onnx}": ("import-conflict", 8),
-    "{command: {run: [python, a.py], files: [a.py]}, calibrate: {method: sigmoid}}": ("command-conflict", 54),
-    "{command: {run: [python, a.py], files: [a.py]}, threshold: {metric: f1}}": ("command-conflict", 54),
-    "{command: {run: [python, a.py], files: [a.py]}, evaluate: {cross_validation: 3}}": ("command-conflict", 65),
-    "{command: {run: [python, a.py], files: [a.py]}, task: clustering}": ("command-conflict", 60),
-    "{command: {run: [python, a.py], files: [a.py]}, classes: [a, 1]}": ("command-conflict", 63),
-    "{command: {run: [python, a.py], files: [a.py]}, limits: {seconds: 0}}": ("too-small", 72),
-    "{command: {run: [python, a.py], files: [a.py]}, limits: {memory: 2 GB}}": ("wrong-format", 71),
+    "{command: {run: [''], files: [a.py]}}": ("command-conflict", 23),
+    "{command: {run: [python, a.py], files: [a.py], output: ../m.onnx}}": ("command-conflict", 62),
+    "{command: {run: [python, a.py], files: [a.py], output: a.py}}": ("command-conflict", 62),
+    "{command: {run: [python, a.py], files: [a.py], output: prepared/train.jsonl}}": ("command-conflict", 62),
+    "{command: {run: [python, a.py], files: [a.py], env: {LEPTON_SEED: '1'}}}": ("command-conflict", 60),
+    "{command: {run: [python, a.py], files: [a.py], env: {'A=B': '1'}}}": ("command-conflict", 60),
+    "{command: {run: [python, a.py], files: [a.py], env: {A: 1}}}": ("wrong-type", 63),
+    "{command: {run: [python, a.py], files: {a.py: sha256:12}}}": ("bad-format", 53),
+    "{command: {run: [python, a.py], files: [a.py]}, algorithm: mlp}": ("command-conflict", 55),
+    "{command: {run: [python, a.py], files: [a.py]}, params: {C: 1}}": ("command-conflict", 55),
+    "{command: {run: [python, a.py], files: [a.py]}, preprocess: []}": ("command-conflict", 55),
+    "{command: {run: [python, a.py], files: [a.py]}, import: a.py}": ("import-conflict", 8),
+    "{command: {run: [python, a.py], files: [a.py]}, calibrate: {method: sigmoid}}": ("command-conflict", 55),
+    "{command: {run: [python, a.py], files: [a.py]}, threshold: {metric: f1}}": ("command-conflict", 55),
+    "{command: {run: [python, a.py], files: [a.py]}, evaluate: {cross_validation: 3}}": ("command-conflict", 66),
+    "{command: {run: [python, a.py], files: [a.py]}, task: clustering}": ("command-conflict", 61),
+    "{command: {run: [python, a.py], files: [a.py]}, classes: [a, 1]}": ("command-conflict", 64),
+    "{command: {run: [python, a.py], files: [a.py]}, limits: {seconds: 0}}": ("out-of-range", 73),
+    "{command: {run: [python, a.py], files: [a.py]}, limits: {memory: 2 GB}}": ("bad-format", 72),
     "{limits: {seconds: 3}}": ("command-conflict", 8),
 }
 
