@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-
 from lib import graph
 
 contract = json.loads(Path("prepared/contract.json").read_text())

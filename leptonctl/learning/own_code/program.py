@@ -134,6 +134,6 @@ def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
     return ProviderError(
         "A command failed",
         detail="\n".join([how + memory, *printed.last]),
-        hint="only the files under `files:` are there, and none of your variables but PATH; docs/how-to/own-code.md runs it by hand",
+        hint="only the files under `files:` are there, and none of your variables but PATH; all that it wrote is in .leptonctl/logs",
         id="command-failed",
     )
