@@ -52,6 +52,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "size": outcome.get("size"),
         "parity": outcome["parity"],
         "decision": outcome.get("decision"),
+        "training": _training(version),
         "metrics": [*_metrics(session.catalog, task, numbers, limits)],
         "cross_validation": _folds(session.catalog, task, version, evaluate),
         "evaluation": _evaluation(session, version, outcome, evaluate),
@@ -65,6 +66,14 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "bound": [*bound],
         "limits": [*limits],
     }
+
+
+def _training(version: BuiltVersion) -> Json:
+    """What the training reported of its course; None where it reported nothing."""
+    result = version.results.get("train")
+    outputs = result.outputs if result is not None else {}
+    found = {name: outputs.get(name) for name in ("iterations", "loss")}
+    return None if all(value is None for value in found.values()) else found
 
 
 def direction(catalog: Catalog, task: str, metric: str) -> str | None:

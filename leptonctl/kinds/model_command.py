@@ -61,8 +61,10 @@ def limits_of(declared: Declared) -> dict[str, Json]:
 
 
 def unused_limits(declared: Declared) -> Iterator[Diagnostic]:
-    """The limits of a version that no program makes."""
-    if declared.fields.get(LIMITS) is not None:
+    """The limits of a version that no program makes. Those of a base block may be for other versions."""
+    if declared.fields.get(LIMITS) is None:
+        return
+    if ("versions", declared.version, LIMITS) in declared.document.values or not reads_files(declared.document):
         yield _conflict(declared.key_at(LIMITS), "only a `command` can be limited yet, and this version has none", "remove the key")
 
 

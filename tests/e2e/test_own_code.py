@@ -40,6 +40,10 @@ print("args", *sys.argv[1:])
 print("left", subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True).pid)
 os.makedirs("out")
 shutil.copy("vendor/forest.onnx", "out/model.onnx")
+if "DRAW" in os.environ:
+    # the version of the producer, anew each time
+    with open("out/model.onnx", "ab") as file:
+        file.write(bytes([0x1A, 16]) + os.urandom(8).hex().encode())
 '''
 COMMAND = '{run: [python, train.py, "a b", "$HOME"], files: [train.py, "lib/*.py", ./vendor/forest.onnx], output: out/model.onnx}'
 
@@ -59,17 +63,19 @@ def own(root: Path, base: str = "") -> None:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a trained version and one of a program, built once, and environment prod, in which nothing serves yet."""
+    short = "run: [python, train.py], files: [train.py, lib/words.py, vendor/forest.onnx], output: out/model.onnx"
     versions = {
         "v1": f"{{command: {COMMAND}, seed: 7}}",
         "v2": "{}",
-        "v3": "{command: {run: [python, train.py], files: [train.py, lib/words.py, vendor/forest.onnx], output: out/model.onnx}, threshold: 0.1}",
+        "v3": f"{{command: {{{short}}}, threshold: 0.1}}",
+        "v4": f"{{command: {{{short}, env: {{DRAW: yes}}}}}}".replace("yes", "'yes'"),
     }
     root = projects.tiny_project(tmp_path_factory.mktemp("own"), {"line": versions}, {"prod": "models: {line: v1}"}, rows=120)
     own(root)
     done = projects.run("build", "--json", cwd=root, TOKEN="a secret")
     finished = projects.finished(done)
     counts = [finished[name] for name in ("trained", "ran", "exported", "imported", "decided", "evaluated")]
-    assert counts == [1, 2, 1, 2, 1, 3], done.stdout
+    assert counts == [1, 3, 1, 3, 1, 3], done.stdout
     said = [e for e in projects.events(done.stdout) if e["type"] == "step_progress" and e["op"] == "command"]
     assert any(e["of"] == 3 and e["message"] == "learning" for e in said), said
     return root
@@ -103,12 +109,18 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
     assert answer["label"] == own_graph.run(None, {"X": x})[0].tolist()
     shown = json.loads(projects.run("show", "line@v1", "--json", cwd=root).stdout)["version"]
     assert (shown["origin"], shown["algorithm"], bool(shown["metrics"])) == ("command", None, True)
+    assert shown["training"] == {"iterations": 3, "loss": [1, 0.5, pytest.approx(1 / 3)]}
+    assert "1 █▃▁ 0.3333" in projects.run("show", "line@v1", cwd=root).stdout
     listed = {p["path"]: (p["line"], p["column"]) for p in shown["parameters"]}
     assert listed["command.files.lib/words.py"] == (8, 66), listed
     board = json.loads(projects.run("leaderboard", "line", "--json", cwd=root).stdout)["rows"]
-    assert {row["version"]: row["origin"] for row in board} == {"v1": "command", "v2": "trained", "v3": "command"}
+    assert {row["version"]: row["origin"] for row in board} == {"v1": "command", "v2": "trained", "v3": "command", "v4": "command"}
     verified = projects.run("verify", "line@v1", "--rebuild", "--json", cwd=root)
     assert json.loads(verified.stdout)["rebuild"]["verdict"] == "identical", verified.stdout + verified.stderr
+    drawn = json.loads(projects.run("verify", "line@v4", "--rebuild", "--json", cwd=root).stdout)
+    rebuilt = drawn["rebuild"]
+    assert (drawn["ok"], rebuilt["verdict"], rebuilt["parity"]["labels_differ"]) == (True, "not comparable", 0), rebuilt
+    assert any("LEPTON_SEED" in reason for reason in rebuilt["reasons"])
     predicted = json.loads(projects.run("predict", "line@v3", "--input", "data/points.csv", "--json", cwd=root).stdout)["predictions"]
     assert any(row["label"] == "below" and row["probabilities"]["below"] < 0.5 for row in predicted)
 
@@ -119,7 +131,8 @@ def test_a_version_of_a_program_lives_as_any_other(root: Path) -> None:
     # the return writes the program back with the digests of what was served, and needs none of the files
     prod(root, "models: {line: v2}\n")
     line(root, "v1", "")
-    line(root, "v3", "")
+    for version in ("v3", "v4"):
+        line(root, version, "")
     apply(root)
     (root / "train.py").unlink()
     back = projects.run("rollback", "prod", "--yes", cwd=root)
@@ -156,7 +169,7 @@ def test_a_program_has_its_files_the_training_rows_and_listed_variables(built: P
         name for name in names if name.endswith("_THREADS") or name.startswith("PYTHON")
     }
     left = [int(text.split()[1]) for text in lines if text.startswith("left ")]
-    assert len(left) == 2 and not any(map(alive, left)), "what a program leaves behind is ended"
+    assert len(left) == 3 and not any(map(alive, left)), "what a program leaves behind is ended"
     assert "args a b $HOME" in lines, "no shell reads the arguments"
 
 
@@ -357,6 +370,19 @@ def test_what_is_wrong_is_said_where_it_is_written(checked: Path, rest: str) -> 
     found = [(p["id"], p["line"], p["column"]) for p in problems]
     assert (done.returncode, found) == (3, [(WRONG[rest][0], 9, WRONG[rest][1])]), done.stdout
     assert all(problem["hint"] for problem in problems)
+
+
+def test_only_a_build_runs_a_program(tmp_path: Path) -> None:
+    """Of a pull request that adds a command and allows it: nothing of it runs before someone builds it."""
+    root = projects.tiny_project(tmp_path / "p", {"line": {"v1": "{command: {run: [./evil.sh], files: [evil.sh]}}"}}, {})
+    projects.edit(root / "leptonctl.yaml", "kind: Project\n", "kind: Project\nallow: [command]\n")
+    (root / "evil.sh").write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n", encoding="utf-8")
+    (root / "evil.sh").chmod(0o755)
+    for command in (["validate"], ["plan"], ["explain", "line@v1"], ["show"], ["diff", "line@v1", "line@v1"], ["status"]):
+        projects.run(*command, cwd=root)
+        assert not (tmp_path / "ran").exists(), command
+    assert projects.run("build", cwd=root).returncode == 1
+    assert (tmp_path / "ran").exists(), "a file keeps its permission to be run"
 
 
 def test_without_permission_nothing_runs_and_the_line_to_add_is_said(tmp_path: Path) -> None:
