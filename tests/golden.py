@@ -30,7 +30,7 @@ CASES = Path(__file__).parent / "cases"
 RECORD = ("exit", "stdout", "stderr")
 _HEAD = re.compile(r"^=== (file|rm|run|exit|stdout|stderr)\b ?(.*)$")
 _VARIABLE = re.compile(r"([A-Z]+)=(.*)")
-_PROGRESS = re.compile(r"· (prepare|trial|search|train|export|import|decide|evaluate|cross-validate|compare|bind) ")
+_PROGRESS = re.compile(r"· (prepare|trial|search|train|command|export|import|decide|evaluate|cross-validate|compare|bind) ")
 _NAMED = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), "<date>"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC( \((just now|\d+ \w+ ago)\))?"), "<date>"),

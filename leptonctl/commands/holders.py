@@ -11,6 +11,7 @@ from leptonctl.core.profile import PROFILE_FILE
 from leptonctl.core.result import Result, Tombstone
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
+from leptonctl.kinds.model_command import COMMAND
 from leptonctl.kinds.package import holds_package
 from leptonctl.storage.records import BadRecordAt
 
@@ -114,7 +115,9 @@ def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) 
     present = session.store.present({holder.digest for holder in holders})
     holders = [holder for holder in dict.fromkeys(holders) if holder.digest in present]
     held = {holder.address for holder in holders if holder.op not in BY_NATURE and holder.name != GOLDEN_FILE}
-    trained = {graph.results[key].address for key, of in made.items() if graph.results[key].op == "train" and _learned(snapshots, of)}
+    trained = {
+        graph.results[key].address for key, of in made.items() if graph.results[key].op in ("train", COMMAND) and _learned(snapshots, of)
+    }
     unread = {r.key: r for r in graph.results.values() if r.key not in graph.parents and r.op != "prepare" and r.key not in older}
     files = {digest for r in unread.values() for name, digest in r.artifacts.items() if name != MANIFEST_FILE}
     left = session.store.present(files - known)
@@ -167,12 +170,20 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
         samples = [golden_rows(session, snapshot, result.artifacts[artifact]) for snapshot in snapshots]
         held = any(sample.holds for sample in samples)
         return "evaluation rows with their answers" if held else "", any(sample.holds and sample.only for sample in samples)
-    # an imported graph was made elsewhere, of other rows
-    if "train" not in sides or result.op == "import":
-        return "", False
+    other = _of_others(graph, result) if "train" in sides else ""
+    if other is not None:
+        return other, False
     settings = graph.inputs.get(result.key) or {}
     training = settings.get("train") if holds_package(result) else dict(settings)
     return _memorised(session, training, snapshots) if artifact == GRAPH_FILE or result.op == "train" else (UNKNOWN, False)
+
+
+def _of_others(graph: Graph, result: Result) -> str | None:
+    """What is known of a file that was made by another program, None of one that a trainer here has made."""
+    if result.op == COMMAND or any(graph.results[key].op == COMMAND for key in graph.parents[result.key] & graph.results.keys()):
+        return UNKNOWN
+    # an imported graph was made elsewhere, of other rows
+    return "" if result.op == "import" else None
 
 
 def _memorised(session: Session, training: Json, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:

@@ -18,6 +18,7 @@ from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.package import package_name
+from leptonctl.kinds.recipes import origin_of
 
 FORMAT = "1.0"
 USUAL = {"classification": "accuracy", "regression": "r2", "clustering": "silhouette", "anomaly": "roc_auc"}
@@ -122,7 +123,7 @@ def _row(version: BuiltVersion, figures: dict[str, Json], metric: str, bound: li
         "metrics": figures,
         "bound": bound,
         "algorithm": version.recipe.get("algorithm"),
-        "origin": "imported" if imported else "trained",
+        "origin": origin_of(version.recipe),
         "params": {**cast("dict[str, Json]", version.recipe.get("params") or {}), **chosen(version)},
         "dataset": version.recipe.get("dataset"),
         "test_rows": _test_rows(prepare),

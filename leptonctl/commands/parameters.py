@@ -6,7 +6,8 @@ from typing import Literal, TypeAlias, cast
 from leptonctl.commands.session import Session
 from leptonctl.core.values import Document, Json, Path, value_at
 from leptonctl.kinds import model_warm
-from leptonctl.kinds.model_import import OPTIONS, recipe_fields
+from leptonctl.kinds.model_command import COMMAND, FILES
+from leptonctl.kinds.model_import import OF_FILES, OPTIONS, recipe_fields
 from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.model_warm import KEY
@@ -27,6 +28,8 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
     values: dict[str, Json] = {"dataset": _dataset(model)}
     if model.imported is not None:
         values |= {"task": model.task, **recipe_fields(model.imported)}
+    elif model.origin == COMMAND:
+        values |= {name: model.train_key_fields[name] for name in ("task", COMMAND, "seed", "revision", "features")} | dict(model.options)
     else:
         values |= {**{name: train[name] for name in FIELDS}, "export": {"opset": model.opset}}
     values |= {name: fields[name] for fields in (train, model.decides) for name in OPTIONAL if name in fields}
@@ -38,7 +41,7 @@ def declared_parameters(session: Session, model: Model, chosen: Mapping[str, Jso
 
 def recorded_parameters(recipe: Mapping[str, Json], chosen: Mapping[str, Json]) -> list[dict[str, Json]]:
     """The parameters of a recorded recipe; those with their default value are not recorded. `chosen`: those that its search has found."""
-    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, "import", *OPTIONS, "export", *OPTIONAL, SEARCH)}
+    values = {name: recipe.get(name) for name in ("dataset", *FIELDS, *OF_FILES, *OPTIONS, "export", *OPTIONAL, SEARCH)}
     values |= {KEY: model_warm.written(recipe)}
     nowhere: dict[str, Json] = {"origin": "recorded", "file": None, "line": None, "column": None}
     listed = [{"path": dotted(path), "value": value, **nowhere} for path, value in _leaves(values) if path[-1] != "epoch"]
@@ -66,6 +69,8 @@ def _dataset(model: Model) -> str:
 def _parameter(declared: Declared, written: Document | None, path: Path, value: Json) -> dict[str, Json]:
     # `import: FILE` is short for `import: {file: FILE}`
     written_at: Path = ("import",) if path[0] == "import" and path not in declared.origins else path
+    if path[:2] == (COMMAND, FILES) and path not in declared.origins:
+        written_at = (COMMAND, FILES)
     span = declared.origins.get(written_at)
     origin: Origin = "default"
     if span is not None:

@@ -32,6 +32,7 @@ Build: TypeAlias = Mapping[str, tuple[dict[str, Json], Result]]
 
 OPS = ("prepare", "train", "export", "decide")
 """The steps that make a package, in order. Not every version has all of them."""
+OF_PROGRAM = "the program gave another file: it draws without LEPTON_SEED, or what it runs with is not what it was"
 CPU_FIELDS = ("machine", "vendor", "family", "model")
 
 
@@ -182,6 +183,8 @@ def rebuild(build: Build, store: Artifacts, project: Path, before: Mapping[str, 
         if all(pair["recorded"] == pair["rebuilt"] for pair in pairs.values()):
             return Verdict(verdict="identical", artifacts=pairs, reasons=answer.notes, outputs=answer.outputs, changed=answer.changed)
         changes = changes_since([build[op][1].provenance for op in OPS if op in build], answer.provenance)
+        if "command" in inputs.get("train", {}):
+            changes.append(OF_PROGRAM)
         if not changes:
             return Verdict(verdict="different", artifacts=pairs, reasons=answer.notes, changed=answer.changed)
         parity = _parity(build, store, shelf, answer.artifacts[package_name(build)])
@@ -273,7 +276,7 @@ def _parity(build: Build, store: Artifacts, shelf: Artifacts, rebuilt: Mapping[s
 def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
     """Do the steps, in the fresh process."""
     from leptonctl.building.provenance import provenance
-    from leptonctl.learning.steps import cross_validate, decide, export, import_graph, prepare, train
+    from leptonctl.learning.steps import command, cross_validate, decide, export, import_graph, prepare, train
     from leptonctl.spi.learning import ProviderError
 
     bench = Bench(project=Path(os.fsdecode(order.project)), artifacts=Shelf(Path(os.fsdecode(order.shelf))), progress=silent)
@@ -291,9 +294,11 @@ def _rebuild_here(order: RebuildOrder) -> RebuildAnswer:
         changed = changed_data(order.inputs["prepare"], order.prepared, bench)
     outputs: dict[str, Mapping[str, Json]] = {}
     try:
-        # without a training the step `export` imports
-        exporting = export.run if "train" in order.inputs else import_graph.run
-        for op, run in (("train", train.run), ("export", exporting), ("decide", decide.run)):
+        of_program = "command" in order.inputs.get("train", {})
+        training = command.run if of_program else train.run
+        # without a training of ours the step `export` imports
+        exporting = export.run if "train" in order.inputs and not of_program else import_graph.run
+        for op, run in (("train", training), ("export", exporting), ("decide", decide.run)):
             if op not in order.inputs:
                 continue
             produced = run(order.inputs[op], needs, bench)

@@ -19,6 +19,7 @@ from leptonctl.kinds.gate_rules import EVALUATE, RULES, find_rule
 from leptonctl.kinds.gates import judgements
 from leptonctl.kinds.model import models
 from leptonctl.kinds.notices import notices
+from leptonctl.kinds.recipes import origin_of
 from leptonctl.spi.catalog import Catalog
 
 BUILDS = ("prepare", "search", "train", "export", "decide", "evaluate", "cross_validate")
@@ -43,7 +44,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "description": model.declared.fields.get("description") if model else None,
         "task": task,
         "algorithm": version.recipe.get("algorithm"),
-        "origin": "imported" if "import" in version.recipe else "trained",
+        "origin": origin_of(version.recipe),
         "positive": outcome.get("positive"),
         "average": outcome.get("average"),
         "package": outcome.get("package"),
@@ -51,6 +52,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "size": outcome.get("size"),
         "parity": outcome["parity"],
         "decision": outcome.get("decision"),
+        "training": _training(version),
         "metrics": [*_metrics(session.catalog, task, numbers, limits)],
         "cross_validation": _folds(session.catalog, task, version, evaluate),
         "evaluation": _evaluation(session, version, outcome, evaluate),
@@ -64,6 +66,14 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "bound": [*bound],
         "limits": [*limits],
     }
+
+
+def _training(version: BuiltVersion) -> Json:
+    """What the training reported of its course; None where it reported nothing."""
+    result = version.results.get("train")
+    outputs = result.outputs if result is not None else {}
+    found = {name: outputs.get(name) for name in ("iterations", "loss")}
+    return None if all(value is None for value in found.values()) else found
 
 
 def direction(catalog: Catalog, task: str, metric: str) -> str | None:

@@ -87,7 +87,9 @@ def foreseen(binding: Binding, bound: Pointer | None, results: Mapping[str, Resu
         return ()
     model, dataset = binding.model, binding.model.dataset
     export = bound.steps.get("export")
-    imported = {BOUND: export is not None and export.op == "import", CANDIDATE: model.origin == "imported"}
+    # a program has the rows that it was given, and they are known
+    elsewhere = export is not None and export.op == "import" and "train" not in bound.steps
+    imported = {BOUND: elsewhere, CANDIDATE: model.origin == "imported"}
     if any(imported.values()):
         return tuple(IMPORTED.format(OWNERS[owner]) for owner, is_imported in imported.items() if is_imported)
     theirs, own = (results.get(key or "") for key in (bound.key("prepare"), model.prepare.key))

@@ -2,13 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 
+from leptonctl.core.observed import SourceKey
 from leptonctl.core.values import Node, Place
-from leptonctl.kinds import model_import, model_steps, model_version, model_warm, restore
+from leptonctl.kinds import model_command, model_import, model_steps, model_version, model_warm, restore
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.kind import Declarations, Kind, Problems
 from leptonctl.kinds.model_version import Model
 from leptonctl.kinds.schema_documents import MODEL
 from leptonctl.kinds.unbuilt import unbuilt
+from leptonctl.language.resolve import Project
+
+
+def files(project: Project) -> Iterator[SourceKey]:
+    """The files that versions import, and those of their programs."""
+    yield from model_import.files(project)
+    yield from model_command.files(project)
 
 
 def models(declarations: Declarations) -> Mapping[str, Model]:
@@ -40,4 +48,4 @@ def _parent_rows(model: Model, declarations: Declarations) -> Place | None:
     return (parent.dataset.address if shared else parent.address), "prepare"
 
 
-KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt, files=model_import.files, declare=declare, built=built)
+KIND = Kind(name="Model", address="model", schema=MODEL, unbuilt=unbuilt, files=files, declare=declare, built=built)

@@ -12,11 +12,13 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Document, Json, Path, Span
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.model_columns import check_feature, features_of
-from leptonctl.language.resolve import DECIDED, IMPORTED, LEARNED, Declared, Project
+from leptonctl.language.resolve import DECIDED, IMPORTED, LEARNED, PROGRAM, Declared, Project
 
 LARGEST = 512 * 2**20
 """Bytes of a file to import: more would not fit beside others in a server, and protobuf ends at 2 GiB."""
 OPTIONS = ("inputs", "classes", "outputs")
+OF_FILES = ("import", "command")
+"""Keys of a version whose digest depends on files of its own."""
 CONVERSION = "docs/how-to/import.md has the lines"
 _PICKLE = "a pickle runs any code when it is read"
 OTHER_FORMATS: Mapping[str, tuple[str, str]] = {
@@ -37,17 +39,17 @@ OTHER_FORMATS: Mapping[str, tuple[str, str]] = {
 def files(project: Project) -> Iterator[SourceKey]:
     """Every file that a version imports, to be observed before planning."""
     for document in project.of("Model").values():
-        if imports(document):
+        if reads_files(document):
             yield from (source_key(path) for declared in project.versions(document) if (path := path_of(declared)) is not None)
 
 
-def imports(document: Document) -> bool:
-    """Whether a version is imported. Of a restored document it is known that none is: what it is depends on more than the text."""
+def reads_files(document: Document) -> bool:
+    """Whether a version is imported or has a program. None of a restored document has: its text tells all."""
     if document.outline is not None:
         return False
     overrides = document.value.get("versions")
     blocks = [document.value, *(overrides.values() if isinstance(overrides, Mapping) else ())]
-    return any(isinstance(block, Mapping) and block.get("import") is not None for block in blocks)
+    return any(isinstance(block, Mapping) and not block.keys().isdisjoint(OF_FILES) for block in blocks)
 
 
 def source_key(path: str) -> SourceKey:
@@ -74,8 +76,10 @@ def imported_of(
     features = features_of(declared, dataset, problems)
     path, value = path_of(declared) or "", declared.fields.get("import")
     pin = value.get("digest") if isinstance(value, Mapping) else None
-    problems += [*_of_training(declared), *_conflicts(declared, task)]
-    problems += _inputs_problems(declared, dataset)
+    problems += _of_training(declared)
+    if task in UNSUPERVISED:
+        problems.append(_conflict(declared.at("task"), f"a model for {task} cannot be imported", "import a classification or a regression"))
+    problems += option_conflicts(declared, task, dataset)
     seen = facts.get(source_key(path), SourceFacts())
     other = next((of for ending, of in OTHER_FORMATS.items() if path.lower().endswith(ending)), None)
     if other is not None:
@@ -86,7 +90,7 @@ def imported_of(
         hint = "name an ONNX file" if name == "not-a-file" else hint
         problems.append(error(name, summary, detail, span=span_of(declared), hint=hint))
         return None
-    return {"file": {"path": path, "digest": pin or seen.digest}, **{name: value for name, value in _options(declared, features) if value}}
+    return {"file": {"path": path, "digest": pin or seen.digest}, **options_of(declared, features)}
 
 
 def import_fields(imported: Mapping[str, Json]) -> dict[str, Json]:
@@ -139,12 +143,12 @@ def class_of(value: Json) -> int | str:
     return value if isinstance(value, int | str) else str(value)
 
 
-def _options(declared: Declared, features: Json) -> Iterator[tuple[str, Json]]:
+def options_of(declared: Declared, features: Json = None) -> dict[str, Json]:
+    """How a graph that was made elsewhere is read, as far as it is declared."""
     fields = declared.fields
-    yield "features", features
-    yield "inputs", fields.get("inputs")
-    yield "classes", [class_of(one) for one in cast("list[Json]", fields.get("classes") or [])]
-    yield "outputs", fields.get("outputs")
+    classes = [class_of(one) for one in cast("list[Json]", fields.get("classes") or [])]
+    found: dict[str, Json] = {"features": features, "inputs": fields.get("inputs"), "classes": cast("Json", classes)}
+    return {name: value for name, value in {**found, "outputs": fields.get("outputs")}.items() if value}
 
 
 def _conflict(span: Span, detail: str, hint: str) -> Diagnostic:
@@ -154,7 +158,7 @@ def _conflict(span: Span, detail: str, hint: str) -> Diagnostic:
 def _of_training(declared: Declared) -> Iterator[Diagnostic]:
     """What only a training could use."""
     fields = declared.fields
-    for name in (*LEARNED, "command"):
+    for name in (*LEARNED, *PROGRAM):
         if fields.get(name) is not None:
             detail = f"an imported model is not trained here, so that `{name}` has no meaning for it"
             yield _conflict(declared.key_at(name), detail, f"remove `{name}`, or `import`")
@@ -168,10 +172,9 @@ def _of_training(declared: Declared) -> Iterator[Diagnostic]:
         yield _conflict(declared.key_at(*at), "an imported model cannot be trained on folds", "remove `cross_validation`")
 
 
-def _conflicts(declared: Declared, task: str) -> Iterator[Diagnostic]:
+def option_conflicts(declared: Declared, task: str, dataset: Dataset | None) -> Iterator[Diagnostic]:
+    """What is wrong with the options of a graph that was made elsewhere."""
     fields = declared.fields
-    if task in UNSUPERVISED:
-        yield _conflict(declared.at("task"), f"a model for {task} cannot be imported", "import a classification or a regression")
     outputs = fields.get("outputs")
     names = (*outputs,) if isinstance(outputs, Mapping) else (str(outputs),) if outputs is not None else ()
     wrong = {"regression": ("label", "probabilities", "logits"), "classification": ("prediction",)}.get(task, ())
@@ -187,6 +190,7 @@ def _conflicts(declared: Declared, task: str) -> Iterator[Diagnostic]:
     if len({type(one) for one in classes}) > 1 or len({*classes}) < len(classes):
         detail = "the classes are not all strings or all integers, or one is listed twice"
         yield _conflict(declared.at("classes"), detail, "list each class once, as the target has it")
+    yield from _inputs_problems(declared, dataset)
 
 
 def _inputs_problems(declared: Declared, dataset: Dataset | None) -> Iterator[Diagnostic]:

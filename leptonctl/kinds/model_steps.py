@@ -1,6 +1,7 @@
 """A resolved model version as a node with its steps: train, export, evaluate and cross_validate. Pure."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from leptonctl.core.canonical import digest
 from leptonctl.core.deferred import Deferred
@@ -10,6 +11,7 @@ from leptonctl.core.manifest import GRAPH_FILE
 from leptonctl.core.values import Json, Node, Path, Place, Span, Step
 from leptonctl.kinds import model_warm
 from leptonctl.kinds.dataset import recipe_origins
+from leptonctl.kinds.model_command import COMMAND, command_steps, file_origins
 from leptonctl.kinds.model_decision import POSITIVE, decide_key, decide_step
 from leptonctl.kinds.model_import import recipe_fields
 from leptonctl.kinds.model_search import SEARCH
@@ -30,14 +32,18 @@ def node(model: Model, dataset_key: str, parent_rows: Place | None = None) -> No
     prepare = replace(model.prepare, address=model.dataset.address if shared else model.address)
     trials = _search(model, prepare.place)
     before = model_warm.needs(model, parent_rows) | ({SEARCH: trials[-1].place} if trials else {})
-    own = _steps(model, prepare.place, before) if model.imported is None else _import_steps(model, model.imported, prepare.place)
+    if model.imported is not None:
+        own = _import_steps(model, model.imported, prepare.place)
+    else:
+        own = _command_steps(model, prepare.place) if model.origin == COMMAND else _steps(model, prepare.place, before)
     keys = {step.name: str(step.key) for step in own}
     steps = (*(() if shared else (prepare,)), *trials, *own)
     recipe: dict[str, Json] = {
         "dataset": f"{model.dataset.declared.name}@{model.dataset.declared.version}",
         "data": dict(prepare.fields),
         **(model_warm.with_name(model) if model.imported is None else _imported_recipe(model, model.imported)),
-        **({"export": {"opset": model.opset}} if model.imported is None else {}),
+        **({"export": {"opset": model.opset}} if model.origin == "trained" else {}),
+        **model.options,
         **model.decides,
     }
     notes: dict[str, Json] = {
@@ -72,6 +78,8 @@ def _origins(model: Model) -> dict[Path, Span]:
     if model.imported is not None:
         # `import: FILE` is short for both
         origins = {("import", part): model.declared.at("import") for part in ("file", "digest")} | origins
+    if model.origin == COMMAND:
+        origins |= file_origins(model.declared, cast("dict[str, Json]", model.train[COMMAND]))
     if ("data", "target") in origins:
         origins[("target",)] = origins["data", "target"]
     if POSITIVE in model.decides:
@@ -162,6 +170,15 @@ def _import_steps(model: Model, imported: Mapping[str, Json], rows: Place) -> li
     )  # fmt: skip
     decide = decide_step(model.decides, export, None, None)
     return [export, *([decide] if decide else []), evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)]
+
+
+def _command_steps(model: Model, rows: Place) -> list[Step]:
+    """Run the program, import what it wrote, and evaluate."""
+    privacy, fields = model.dataset.inputs["privacy"], model.train_key_fields
+    train, export = command_steps(model.address, rows, str(model.prepare.key), model.train, fields, model.options, privacy)
+    decide = decide_step(model.decides, export, None, None)
+    evaluate = evaluate_step(model, model.metrics, (model.address, "evaluate"), decide or export)
+    return [train, export, *([decide] if decide else []), evaluate]
 
 
 def _imported_recipe(model: Model, imported: Mapping[str, Json]) -> dict[str, Json]:

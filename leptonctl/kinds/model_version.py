@@ -12,8 +12,9 @@ from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.dataset import Dataset, missing_target
 from leptonctl.kinds.model_columns import features_of, preprocess_of
+from leptonctl.kinds.model_command import COMMAND, LIMITS, command_of, limits_of, unused_limits
 from leptonctl.kinds.model_decision import decision_of
-from leptonctl.kinds.model_import import import_fields, imported_of, unused_options
+from leptonctl.kinds.model_import import import_fields, imported_of, options_of, unused_options
 from leptonctl.kinds.model_params import params_of
 from leptonctl.kinds.model_search import Wanted
 from leptonctl.kinds.model_weights import weights_of
@@ -42,6 +43,7 @@ class Model(Frozen):
     `decides`: what the step `decide` makes of its labels and probabilities.
     `search`: what is searched and its trials (`model_search.Search`), {} without a search; `train` then lacks what is searched.
     `origin` is where its graph comes from. `imported`: what it imports, as `model_import.imported_of` says; then nothing is trained.
+    `options`: how the file that a program writes is read.
     `warnings`: what its YAML says that has no effect. `warm`: what it goes on from. `recalled`: the digest of the dataset's node -> the
     node of this version, if an earlier command made it of the same; None when it has to be made.
     """
@@ -61,6 +63,7 @@ class Model(Frozen):
     decides: Mapping[str, Json] = {}
     search: Mapping[str, Json] = {}
     imported: Mapping[str, Json] | None = None
+    options: Mapping[str, Json] = {}
     warnings: tuple[Diagnostic, ...] = ()
     recalled: Callable[[str], Node | None] | None = None
     warm: WarmStart | None = None
@@ -119,7 +122,9 @@ def version_of(
         return None, problems
     if fields.get("import") is not None:
         return _imported(declared, task, dataset, catalog, facts, problems), problems
-    problems += unused_options(declared)
+    if fields.get(COMMAND) is not None:
+        return _own_code(declared, task, dataset, project, catalog, facts, problems), problems
+    problems += [*unused_options(declared), *unused_limits(declared)]
     algorithm = fields.get("algorithm")
     trainer = catalog.trainers.get((task, str(algorithm))) if algorithm is not None else None
     if algorithm is None:
@@ -198,6 +203,29 @@ def _imported(
     )  # fmt: skip
 
 
+def _own_code(
+    declared: Declared, task: str, dataset: Dataset | None, project: Project, catalog: Catalog, facts: Facts, problems: list[Diagnostic]
+) -> Model | None:
+    """A version that a program of the user makes."""
+    if dataset is not None and not dataset.target and task not in UNSUPERVISED:
+        problems.append(missing_target(dataset))
+    metrics, evaluate = _metrics(declared, task, dataset, catalog, problems)
+    features = features_of(declared, dataset, problems)
+    command = command_of(declared, task, dataset, project, facts, problems)
+    decides = decision_of(declared, task, dataset, catalog, problems)
+    if dataset is None or command is None:
+        return None
+    seed, revision = declared.fields.get("seed", 0), declared.fields.get("revision", 1)
+    told: dict[str, Json] = {
+        "task": task, "target": dataset.target, "features": features, COMMAND: command, "seed": seed, "revision": revision,
+    }  # fmt: skip
+    return Model(
+        address=address.version_of("model", declared.name, declared.version), declared=declared, dataset=dataset, task=task,
+        train={**told, LIMITS: limits_of(declared)}, train_key_fields=told, opset=0, metrics=metrics, folds=None,
+        positive=evaluate.get("positive"), average=evaluate.get("average"), origin="command", options=options_of(declared), decides=decides,
+    )  # fmt: skip
+
+
 def _dropped_params(declared: Declared, trainer: Trainer) -> Iterator[Diagnostic]:
     """A warning for parameters of the base block that a version with another algorithm does not take over.
 
@@ -248,10 +276,11 @@ def _task(declared: Declared, catalog: Catalog, problems: list[Diagnostic]) -> s
     task, algorithm = declared.fields.get("task"), declared.fields.get("algorithm")
     if isinstance(task, str):
         return task
-    if declared.fields.get("import") is not None:
-        hint = "add `task: classification` or `task: regression`"
-        problems.append(error("missing-task", "Model names no task", "an ONNX file does not say it", span=declared.at("import"), hint=hint))
-        return None
+    for name, detail in (("import", "an ONNX file does not say it"), (COMMAND, "a command does not say it")):
+        if declared.fields.get(name) is not None:
+            hint = "add `task: classification` or `task: regression`"
+            problems.append(error("missing-task", "Model names no task", detail, span=declared.at(name), hint=hint))
+            return None
     fitting = sorted(t for t, name in catalog.trainers if name == algorithm) or [*catalog.tasks_of(str(algorithm))]
     if len(fitting) == 1:
         return fitting[0]

@@ -6,6 +6,7 @@ from leptonctl.core.change import Change
 from leptonctl.core.diagnostic import Diagnostic, error
 from leptonctl.core.observed import SourceFacts, SourceKey
 from leptonctl.kinds.dataset import Dataset
+from leptonctl.kinds.model_command import COMMAND, needed_program
 from leptonctl.kinds.model_import import needed_import
 from leptonctl.kinds.model_version import Model
 
@@ -42,8 +43,10 @@ def needed_files(datasets: Mapping[str, Dataset], changes: Sequence[Change], but
 
 
 def needed_imports(models: Mapping[str, Model], changes: Sequence[Change], facts: Mapping[SourceKey, SourceFacts]) -> Iterator[Diagnostic]:
-    """An error for each pinned file that a step imports, and that does not have its bytes."""
-    addresses = {step.address for change in changes for step in change.steps if step.op == "import" and not step.cached}
+    """An error for each pinned file that a step imports, or that a program has, and that does not have its bytes."""
+    steps = {(step.address, step.op) for change in changes for step in change.steps if not step.cached}
     for model in models.values():
-        if model.imported is not None and model.address in addresses:
+        if model.imported is not None and (model.address, "import") in steps:
             yield from needed_import(model.declared, model.imported, facts)
+        elif (model.address, COMMAND) in steps:
+            yield from needed_program(model.declared, facts)

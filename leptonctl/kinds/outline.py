@@ -13,7 +13,7 @@ from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Document, Json, Node, Place, Step
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.kind import Declarations
-from leptonctl.kinds.model_import import imports
+from leptonctl.kinds.model_import import reads_files
 from leptonctl.kinds.model_version import Model
 from leptonctl.language.template import is_template
 
@@ -121,7 +121,9 @@ def outlines_of(
     variables, shapes = variables_digest(documents), _Shapes(known.shapes)
     files: dict[str, FileOutline] = {}
     for file, of_file in by_file.items():
-        if file in troubled or any(document.kind != KIND or imports(document) or _goes_on(document, declarations) for document in of_file):
+        if file in troubled or any(
+            document.kind != KIND or reads_files(document) or _goes_on(document, declarations) for document in of_file
+        ):
             continue
         if all(document.outline is not None and _is_recalled(document, declarations) for document in of_file):
             files[file] = known.files[file]

@@ -7,10 +7,11 @@ from leptonctl.core.canonical import digest
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
+from leptonctl.kinds.model_command import COMMAND, recipe_keys_of, written_command
 from leptonctl.kinds.model_decision import DECIDES, decide_key
-from leptonctl.kinds.model_import import OPTIONS, key_fields, written_import
+from leptonctl.kinds.model_import import OF_FILES, OPTIONS, key_fields, written_import
 from leptonctl.kinds.model_steps import PACKAGE, version_digest
-from leptonctl.kinds.model_version import OPSET
+from leptonctl.kinds.model_version import OPSET, Origin
 from leptonctl.kinds.model_warm import KEY, LEARNED, keyed, written
 from leptonctl.kinds.optional_fields import OPTIONAL, optional_fields
 from leptonctl.kinds.package import DECIDE, package_name
@@ -46,7 +47,12 @@ class RecipeKeys(Frozen):
 
 def is_of_version(recipe: Mapping[str, Json]) -> bool:
     """Whether a recorded recipe is one of a model version."""
-    return "algorithm" in recipe or "import" in recipe
+    return not recipe.keys().isdisjoint(("algorithm", *OF_FILES))
+
+
+def origin_of(recipe: Mapping[str, Json]) -> Origin:
+    """Where the graph of a version comes from."""
+    return "imported" if "import" in recipe else "command" if COMMAND in recipe else "trained"
 
 
 def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
@@ -58,6 +64,9 @@ def recipe_keys(recipe: Mapping[str, Json]) -> RecipeKeys:
         own = {name: value for name, value in key_fields(recipe).items() if name not in NOT_TRAINED and value is not None}
         imported = digest({"op": "import", "prepare": prepare, **own})
         return RecipeKeys(prepare=prepare, train=None, export=imported, decide=decide_key(recipe, imported))
+    if COMMAND in recipe:
+        run, checked = recipe_keys_of(recipe, prepare, NOT_TRAINED)
+        return RecipeKeys(prepare=prepare, train=run, export=checked, decide=decide_key(recipe, checked))
     train_fields = {name: value for name, value in keyed(recipe).items() if name not in NOT_TRAINED}
     train = digest({"op": "train", "prepare": prepare, **train_fields})
     exported = digest({"op": "export", "train": train, **export})
@@ -98,6 +107,8 @@ def version_entry(recipe: Mapping[str, Json], base: Mapping[str, Json], dataset:
         kept = ("features", *OPTIONS)
         options = {name: recipe.get(name) for name in kept if recipe.get(name) is not None or base.get(name) is not None}
         return {**entry, "import": written_import(recipe), **options, **optional}
+    if COMMAND in recipe:
+        return {**entry, **written_command(recipe, base), **optional_fields(recipe, {"evaluate": base.get("evaluate")})}
     entry["algorithm"] = recipe.get("algorithm")
     params = dict(cast("dict[str, Json]", recipe.get("params") or {}))
     if base.get("algorithm") == recipe.get("algorithm"):

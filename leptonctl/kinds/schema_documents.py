@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from leptonctl.core.dates import PARTS
 from leptonctl.kinds.gate_rules import limits
+from leptonctl.kinds.schema_command import COMMAND
 from leptonctl.kinds.schema_deciding import DECIDING
 from leptonctl.kinds.schema_import import IMPORT
 from leptonctl.kinds.schema_parts import (
@@ -86,6 +87,15 @@ PROJECT = document(
             default="show",
         ),
         "roots": strings("Folders outside the project that may hold data.", "A folder.", default=[], examples=[["/data/mail"]]),
+        "allow": {
+            "description": "What is not allowed by default. `command`: model versions may run programs of their own, with the rights of "
+            "whoever builds.",
+            "type": "array",
+            "items": choice("What is allowed.", ["command"]),
+            "uniqueItems": True,
+            "default": [],
+            "examples": [["command"]],
+        },
         "ignore": IGNORE,
     },
     ["name"],
@@ -346,6 +356,7 @@ _MODEL: dict[str, Schema] = {
         examples=[{"metrics": ["accuracy", "f1"], "cross_validation": 5}],
     ),
     **IMPORT,
+    **COMMAND,
     "export": block(
         "How the ONNX file is written.", {"opset": integer("Version of the ONNX operator set.", minimum=17, maximum=21, default=18)}
     ),

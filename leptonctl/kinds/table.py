@@ -22,6 +22,7 @@ OPS: dict[str, Op] = {
         # what learns from a search reads its winner, not which others there were
         Op(name="search", done="searched", run="leptonctl.learning.steps.search:run", identity=("params", "survivors")),
         Op(name="train", done="trained", run="leptonctl.learning.steps.train:run"),
+        Op(name="command", done="ran", run="leptonctl.learning.steps.command:run"),
         Op(name="export", done="exported", run="leptonctl.learning.steps.export:run"),
         Op(name="import", done="imported", run="leptonctl.learning.steps.import_graph:run"),
         # how far its graph is from numpy, and what it was chosen by, are for people; the files are the package

@@ -37,10 +37,7 @@ def _remove(kind: str, path: str, detail: str, instead: str = "remove the key") 
 
 
 NOT_YET: tuple[NotYet, ...] = (
-    _remove("Project", "allow", "custom training commands cannot run yet, so nothing can be allowed"),
-    _remove("Model", "command", "custom training commands cannot run yet", "remove the key and name an `algorithm`"),
     _remove("Model", "explain", "the importance of features cannot be computed yet"),
-    _remove("Model", "limits", "the time and memory of a step cannot be limited yet"),
     NotYet(
         kind="Model",
         path="features.*",

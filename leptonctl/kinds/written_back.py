@@ -5,7 +5,8 @@ from typing import cast
 
 from leptonctl.core.state import Recipe
 from leptonctl.core.values import Document, Json
-from leptonctl.kinds.model_import import OPTIONS, written_import
+from leptonctl.kinds.model_command import written_command
+from leptonctl.kinds.model_import import OF_FILES, OPTIONS, written_import
 from leptonctl.kinds.model_version import OPSET
 from leptonctl.kinds.model_warm import KEY, written
 from leptonctl.kinds.optional_fields import optional_fields
@@ -20,7 +21,8 @@ DEFAULTS: Mapping[str, Json] = {"seed": 0, "revision": 1, "features": None}
 def digest_of(recipe: Recipe) -> str | None:
     """The digest of a model version, from its recorded recipe: that of its node. None for the recipe of anything else."""
     fields = recipe.recipe
-    if not isinstance(fields.get("data"), dict) or not ("import" in fields or isinstance(fields.get("export"), dict)):
+    made_of_files = any(name in fields for name in OF_FILES)
+    if not isinstance(fields.get("data"), dict) or not (made_of_files or isinstance(fields.get("export"), dict)):
         return None
     return recipe_keys(fields).digest
 
@@ -31,8 +33,8 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     override: dict[str, Json] = {}
     if base.get("dataset") != fields["dataset"]:
         override["dataset"] = fields["dataset"]
-    if "import" in fields:
-        return override | _import(fields, base)
+    if "algorithm" not in fields:
+        return override | (_import if "import" in fields else _command)(fields, base)
     same_algorithm = base.get("algorithm") == fields["algorithm"]
     if base.get("task") != fields["task"] and not (base.get("task") is None and same_algorithm):
         override["task"] = fields["task"]
@@ -55,6 +57,12 @@ def override_of(recipe: Recipe, document: Document, catalog: Catalog) -> dict[st
     if (export.get("opset", OPSET) if isinstance(export, dict) else OPSET) != opset:
         override["export"] = {"opset": opset}
     return override | optional_fields(fields, base)
+
+
+def _command(fields: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:
+    """The program and what it is told."""
+    task = {} if base.get("task") == fields["task"] else {"task": fields["task"]}
+    return {**task, **written_command(fields, base), **optional_fields(fields, {"evaluate": base.get("evaluate")})}
 
 
 def _import(fields: Mapping[str, Json], base: Mapping[str, Json]) -> dict[str, Json]:

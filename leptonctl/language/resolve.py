@@ -21,6 +21,10 @@ LEARNED = (
     "algorithm", "params", "preprocess", "seed", "revision", "export", "class_weight", "sample_weight", "monotonic", "search", "warm_start",
 )  # fmt: skip
 """Keys of a version that is trained."""
+PROGRAM = ("command", "limits")
+"""Keys of a version that a program of the user makes."""
+TOLD = ("seed", "revision")
+"""Keys of a training that a program is told."""
 DECIDED = ("threshold", "calibrate")
 """Keys of what is chosen on folds of the training rows; an imported version has none of the base block's."""
 
@@ -149,9 +153,12 @@ def _merged(document: Document, base: dict[str, Json], version: str, override: d
 def _of_origin(base: dict[str, Json], override: Mapping[str, Json]) -> dict[str, Json]:
     """The base block without what it says of another origin, or of another algorithm."""
     if override.get("import") is not None:
-        dropped = {*LEARNED, *DECIDED, "command", *(IMPORTED if base.get("import") is not None else ())}
-    elif override.get("algorithm") is not None or override.get("command") is not None:
-        dropped = {*OF_ALGORITHM, *IMPORTED}
+        dropped = {*LEARNED, *DECIDED, *PROGRAM, *(IMPORTED if base.get("import") is not None else ())}
+    elif override.get("command") is not None:
+        made_anew = base.get("command") is None
+        dropped = {*LEARNED, *DECIDED, *(IMPORTED if base.get("import") is not None else ())} - {*TOLD} if made_anew else set()
+    elif override.get("algorithm") is not None:
+        dropped = {*OF_ALGORITHM, *IMPORTED, *PROGRAM}
     else:
         dropped = {*OF_ALGORITHM}
     return {k: v for k, v in base.items() if k not in dropped}

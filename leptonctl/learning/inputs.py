@@ -200,6 +200,34 @@ class ImportInputs(Record):
     privacy: Privacy | None = None
 
 
+class Program(Record):
+    """A program of the user: the command line, its files with their digests, the ONNX file that it writes, and its variables."""
+
+    run: tuple[str, ...]
+    files: Mapping[str, str] = {}
+    output: str = "model.onnx"
+    env: Mapping[str, str] = {}
+
+
+class Limits(Record):
+    """Where a program is stopped: after so many seconds, and when a process of it asks for more bytes. None: never."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+class CommandInputs(Record):
+    """`features` None: all columns of the contract."""
+
+    task: LearningTask
+    command: Program
+    seed: int = 0
+    target: str = ""
+    features: tuple[str, ...] | None = None
+    revision: int = 1
+    limits: Limits = Limits()
+
+
 class ScoringInputs(Record):
     """`metrics` None: the defaults of the task. `positive` is a class as written; None: the last class in sorted order."""
 

@@ -39,15 +39,16 @@ def _facts(key: SourceKey, home: Path, files: DataFiles, catalog: Catalog, diges
             file, content = files.file(names[0]), files_digest(pairs)
     except ProviderError as problem:
         return SourceFacts(problem=(problem.id, problem.summary, problem.detail, problem.hint))
+    outside = not all(files.file(name).is_relative_to(home) for name in ([name for name, _ in pairs] or [path]))
     source = catalog.source_for(pairs[0][0] if pairs else path)
     if source is None:
-        return SourceFacts(digest=content, files=pairs)
+        return SourceFacts(digest=content, files=pairs, outside=outside)
     try:
         columns = digests.columns(file, source, _options(key))
     except ProviderError:
         # errors inside the file are reported with their line when it is read
-        return SourceFacts(digest=content, files=pairs)
-    return SourceFacts(digest=content, columns=tuple(columns), outside=not file.is_relative_to(home), files=pairs)
+        return SourceFacts(digest=content, files=pairs, outside=outside)
+    return SourceFacts(digest=content, columns=tuple(columns), outside=outside, files=pairs)
 
 
 def _several(path: str, files: DataFiles, catalog: Catalog, problem: ProviderError) -> list[str]:

@@ -17,6 +17,7 @@ from leptonctl.views.plan_json import judgement_to_json
 from leptonctl.views.plan_text import gates_table, place
 from leptonctl.views.records import UNLIMITED
 from leptonctl.views.style import Style, cut, duration, figure, printable
+from leptonctl.views.words import NAMED_BY_OP
 
 MOST_METRICS = 4
 QUIET_SECONDS = 5.0
@@ -286,8 +287,8 @@ def closing(event: ApplyFinished, command: str, style: Style, *, held: Held | No
 
 
 def _label(event: StepStarted | StepProgress | StepFinished | StepFailed | StepSkipped) -> str:
-    """The name of a step; of the step `export` of an imported version, what it does."""
-    return event.op if event.op == "import" else event.name
+    """The name of a step; of one that takes the place of another, what it does."""
+    return event.op if event.op in NAMED_BY_OP else event.name
 
 
 def _name(step: str, address: str) -> str:

@@ -33,6 +33,14 @@ def curve(x: Sequence[float], y: Sequence[float], width: int, style: Style) -> l
     return [*lines, " " * AXIS + "└" + "─" * columns, " " * (AXIS + 1) + ends]
 
 
+def sparkline(values: Sequence[float], columns: int) -> str:
+    """The course of some values in one line: at most so many of them, evenly chosen, the first and the last among them."""
+    count = min(len(values), columns)
+    some = [values[round(place * (len(values) - 1) / max(count - 1, 1))] for place in range(count)]
+    low, high = min(some), max(some)
+    return "".join(HEIGHTS[round((value - low) / (high - low) * (len(HEIGHTS) - 1))] if high > low else HEIGHTS[0] for value in some)
+
+
 def _row(share: float) -> int:
     return round((1 - min(max(share, 0.0), 1.0)) * (HEIGHT - 1))
 

@@ -14,6 +14,8 @@ from leptonctl.views.tables import paragraph, table
 from leptonctl.views.words import VERDICTS, direction
 
 FREED = "freed: its artifacts are gone"
+MOST_LOSSES = 40
+"""So many losses of a training are drawn."""
 LEGEND = "↑ higher is better, ↓ lower is better"
 PLACES_LEFT_OUT = "left out at this width: where each is written (-v shows it)"
 ORIGINS = {"base": "base block", "version": "version", "vars": "vars", "default": "default", "recorded": "recorded", "search": "search"}
@@ -123,8 +125,12 @@ def _fold(row: Mapping[str, Any] | None) -> str:
 
 
 def _curves(version: Mapping[str, Any], style: Style, width: int, *, verbose: bool) -> str:
-    evaluation = version["evaluation"]
+    evaluation, training = version["evaluation"], version["training"] or {}
     blocks: list[str] = []
+    losses = [loss for loss in training.get("loss") or () if loss is not None]
+    if len(losses) > 1:
+        text = f"{figure(losses[0])} {plots.sparkline(losses, MOST_LOSSES)} {figure(losses[-1])}"
+        blocks.append(f"{style.bold('Loss of the training')}\n{paragraph(text, width, indent=2)}")
     matrix = evaluation.get("confusion_matrix")
     if matrix:
         drawn = plots.confusion(matrix["labels"], matrix["matrix"], width, color=style.color)

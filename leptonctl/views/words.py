@@ -15,6 +15,8 @@ NOT_BUILT = (*ACTIONS, "keep", "reuse", BIND, "held", "warnings")
 """Counters of a summary that do not count steps to be computed."""
 MARKS = {"create": "+", "update": "~", "remove": "-", "forget": "·", "keep": " "}
 NOTHING = "Nothing to do: everything declared is in place."
+NAMED_BY_OP = ("import", "command")
+"""Ops of steps that take the place of others: people read what is done."""
 GATES = ("gate", "not_comparable")
 ARROWS = {"higher": "↑", "lower": "↓"}
 VERDICTS = {True: "✓", False: "✗", None: "?"}
@@ -27,8 +29,8 @@ GROUNDS = re.compile(r"(?:^|; )(\d+ of \d+ rows left out: [^;]*)")
 
 def step_text(step: dict[str, Any]) -> str:
     """`train 1 to 5 s`, `train cached`; the name alone without a forecast. The last line of a plan counts these."""
-    # the step `export` of an imported version
-    name = step["op"] if step["op"] == "import" else step["name"].replace("_", "-")
+    # the step `export` of an imported version, and `train` of one that a program makes
+    name = step["op"] if step["op"] in NAMED_BY_OP else step["name"].replace("_", "-")
     if step["cached"]:
         return f"{name} cached"
     return name if step["forecast_s"] is None else f"{name} {forecast(step['forecast_s'])}"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,6 +62,21 @@ def check_life(root: Path, environment: str, url_of: str, body: dict, applied: C
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert projects.processes(root) == {}
     return answer
+
+
+def test_programs_in_python_and_perl_make_versions(example: Callable[[str], Path]) -> None:
+    if shutil.which("perl") is None:
+        pytest.skip("v2 is a program in Perl")
+    root = example("own-code")
+    figures = documented(root)
+
+    finished = projects.finished(projects.run("build", "--json", cwd=root))
+    assert (finished["ran"], finished["imported"], finished["evaluated"], finished["failed"]) == (2, 2, 2, 0)
+    for version, metrics in figures.items():
+        shown = json.loads(projects.run("show", f"moons@{version}", "--json", cwd=root).stdout)["version"]
+        assert as_written({metric["name"]: metric["value"] for metric in shown["metrics"]}, metrics) == metrics
+    proof = projects.run("verify", "moons@v2", "--rebuild", "--json", cwd=root)
+    assert json.loads(proof.stdout)["rebuild"]["verdict"] == "identical", proof.stdout + proof.stderr
 
 
 @pytest.mark.parametrize("name", REQUESTS)

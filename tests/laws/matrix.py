@@ -200,7 +200,7 @@ def moves_of(plan: Mapping) -> dict[str, str]:
 def counted(plan: Mapping) -> dict[str, int]:
     """The summary that follows from the changes (`keep` is not among them)."""
     summary = dict.fromkeys(("create", "update", "remove", "forget"), 0)
-    ops = ("prepare", "trial", "search", "train", "export", "import", "decide", "evaluate", "cross_validate", "compare", "bind")
+    ops = ("prepare", "trial", "search", "train", "command", "export", "import", "decide", "evaluate", "cross_validate", "compare", "bind")
     summary |= dict.fromkeys((*ops, "reuse", "held"), 0)
     summary["warnings"] = sum(problem["severity"] == "warning" for problem in plan["diagnostics"])
     for change in plan["changes"]:

@@ -111,19 +111,18 @@ SCHEMA = [
     Bad(name="a digest that is none", edit=swap(DATA, "first: {", "first: {digest: abc, "), id="bad-digest", at=f"{DATA}:8:19"),
     Bad(name="a dataset with two versions", edit=swap(TREE, "dataset: points@first", "dataset: points@first@second"), id="bad-format", at=f"{TREE}:3:10"),
     Bad(name="a name used twice", edit=write("models/copy.yaml", TWO_MODELS), id="duplicate-name", at=f"{LINE}:2:7"),
+    Bad(name="a command that is not allowed", edit=append(LINE, "  v4: {command: {run: [python, a.py], files: [leptonctl.yaml]}}\n"), id="command-not-allowed", at=f"{LINE}:17:8"),
+    Bad(name="permission for something else", edit=append(PROJECT, "allow: [commands]\n"), id="not-allowed", at=f"{PROJECT}:5:9", hint='did you mean "command"?'),
     Bad(name="a second project", edit=append(PROJECT, "---\nkind: Project\nname: more\n"), id="duplicate-project", at=f"{PROJECT}:6:7"),
 ]  # fmt: skip
 
 NOT_BUILT = [
-    Bad(name="warm start", edit=append(LINE, "  v4: {warm_start: v1}\n"), id="not-available", at=f"{LINE}:17:8"),
-    Bad(name="command", edit=append(LINE, "  v4: {command: [python, train.py]}\n"), id="not-available", at=f"{LINE}:17:8"),
     Bad(name="canary", edit=swap(PLACES, "tree: small", "tree: {version: small, canary: {version: large, percent: 10}}"), id="not-available", at=f"{PLACES}:6:26"),
     Bad(name="shadow", edit=swap(PLACES, "tree: small", "tree: {version: small, shadow: large}"), id="not-available", at=f"{PLACES}:6:26"),
     Bad(name="remote state", edit=append(PROJECT, "state: s3://bucket/state\n"), id="not-available", at=f"{PROJECT}:5:8"),
     Bad(name="remote store", edit=append(PROJECT, "store: s3://bucket/store\n"), id="not-available", at=f"{PROJECT}:5:8"),
     Bad(name="remote executor", edit=append(PROJECT, "executor: {type: ray}\n"), id="unknown-executor", at=f"{PROJECT}:5:18"),
     Bad(name="another platform", edit=append(PLACES, "---\nkind: Environment\nname: k\nplatform: {type: kserve}\n"), id="unknown-platform", at=f"{PLACES}:19:18", hint='did you mean "server"?'),
-    Bad(name="permission for commands", edit=append(PROJECT, "allow: [command]\n"), id="not-available", at=f"{PROJECT}:5:1"),
 ]  # fmt: skip
 
 TEMPLATES = [

@@ -205,7 +205,7 @@ APPLIED = frozenset({
 })  # fmt: skip
 SOAK = os.environ.get("LEPTONCTL_SOAK") == "1"
 DONE = {
-    "prepare": "prepared", "trial": "tried", "search": "searched", "train": "trained", "export": "exported", "import": "imported",
+    "prepare": "prepared", "trial": "tried", "search": "searched", "train": "trained", "command": "ran", "export": "exported", "import": "imported",
     "decide": "decided", "evaluate": "evaluated", "cross_validate": "cross_validated", "compare": "compared", "bind": "bound",
 }  # fmt: skip
 CASES = [*SAME, *JUDGED, *LEARNED, *READ, *SERVED, *REFUSED]

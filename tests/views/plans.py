@@ -14,7 +14,7 @@ def span(file: str, line: int, column: int) -> Span:
     return Span(file=file, line=line, column=column, end_column=column + 3)
 
 
-OPS = ("prepare", "trial", "search", "train", "export", "import", "decide", "evaluate", "cross_validate", "compare", "bind")
+OPS = ("prepare", "trial", "search", "train", "command", "export", "import", "decide", "evaluate", "cross_validate", "compare", "bind")
 
 
 def step(op: str, address: str, key: str | None, *, name: str = "", cached: bool = False, forecast_s: float | None = None) -> PlannedStep:

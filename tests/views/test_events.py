@@ -8,7 +8,7 @@ from tests.views.plans import BINDING, V1, V2, judged, span
 
 STARTED = ApplyStarted(command="apply", plan_id="sha256:p", steps=4, reuse=1)
 OPS_DONE = (
-    "prepared", "tried", "searched", "trained", "exported", "imported", "decided", "evaluated", "cross_validated", "compared", "bound",
+    "prepared", "tried", "searched", "trained", "ran", "exported", "imported", "decided", "evaluated", "cross_validated", "compared", "bound",
 )  # fmt: skip
 NOTHING = dict.fromkeys(OPS_DONE, 0)
 FINISHED = ApplyFinished(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from leptonctl.core.codec import encode
 from leptonctl.core.contract import Column, Contract
-from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, package_digest
+from leptonctl.core.manifest import GOLDEN_FILE, GRAPH_FILE, MANIFEST_FILE, Origin, package_digest
 from leptonctl.core.values import Json
 from leptonctl.learning.frame import Inputs
 from leptonctl.learning.imported.answers import check_answers, disagreeing, not_finite
 from leptonctl.learning.imported.classes import Classes, resolve_classes
 from leptonctl.learning.imported.inputs import assign, read_tensors
-from leptonctl.learning.imported.outputs import choose
+from leptonctl.learning.imported.outputs import Answer, choose
 from leptonctl.learning.imported.source import read_model
 from leptonctl.learning.imported.trial import try_out
 from leptonctl.learning.imported.wrap import wrap
@@ -40,6 +40,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     prepare, artifacts = needs["prepare"], bench.artifacts
     contract = read_contract(prepare)
     training, evaluation = (read_prepared(prepare, side, request.task, artifacts) for side in ("train", "test"))
+    origin: Origin = "command" if request.file is None else "imported"
     if request.file is not None:
         bench.progress(message=f"reading {request.file.path}")
         data = read_file(request.file, bench)
@@ -54,12 +55,12 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     answer = choose(model, request.task, request.outputs)
     classes = None
     if request.task == "classification":
-        classes = resolve_classes(answer, _labels(training, evaluation), request.classes)
+        classes = _classes(request, answer, training, evaluation)
     graph = serialized(wrap(model, layout, entries, answer, classes))
     bench.progress(message="trying the graph out")
     rows = _sample(evaluation if len(evaluation.y) else training)
     prediction = _answers(graph, layout, rows, classes)
-    manifest = manifest_of(request.task, features, layout, contract, request.privacy, classes.sorted if classes else None, "imported")
+    manifest = manifest_of(request.task, features, layout, contract, request.privacy, classes.sorted if classes else None, origin)
     stored = artifacts.put_artifact(graph)
     files: Mapping[str, str] = {
         GRAPH_FILE: stored,
@@ -82,6 +83,14 @@ def read_file(file: ImportedFile, bench: Bench) -> bytes:
             file=file.path,
         )  # fmt: skip
     return data
+
+
+def _classes(request: ImportInputs, answer: Answer, training: Rows, evaluation: Rows) -> Classes:
+    """The classes of the answer. A program was told the classes, and their order, where its graph lists none."""
+    if request.file is not None:
+        return resolve_classes(answer, _labels(training, evaluation), request.classes)
+    told = _labels(training)
+    return resolve_classes(answer, told, request.classes or (() if answer.classes else told))
 
 
 def _features(contract: Contract, names: Sequence[str] | None) -> dict[str, Column]:

@@ -1,0 +1,88 @@
+"""What a program prints: lines of JSON are its progress, all others are for people."""
+
+import json
+import math
+import re
+import sys
+from collections import deque
+from typing import IO
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.spi.learning import Progress
+
+LONGEST = 16_384
+MOST_LOSSES = 100_000
+MOST_LOGGED = 8 << 20
+"""Bytes of a program's lines in the log of the worker."""
+LAST, WIDEST = 12, 300
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class Said(Frozen):
+    """A line of progress. `loss` NaN: one that is not a finite number."""
+
+    iteration: int | None = None
+    of: int | None = None
+    loss: float | None = None
+    message: str = ""
+
+
+def read_line(line: str) -> Said | None:
+    """The progress in a line, None for one that is for people."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(value, dict) or not value or not value.keys() <= {"iteration", "of", "loss", "message"}:
+        return None
+    iteration, of, loss, message = (value.get(name) for name in ("iteration", "of", "loss", "message"))
+    counts = all(count is None or (type(count) is int and 0 <= count < 2**53) for count in (iteration, of))
+    if not counts or not isinstance(loss, float | int | None) or isinstance(loss, bool) or not isinstance(message, str | None):
+        return None
+    if "loss" in value:
+        loss = float(loss) if loss is not None and abs(loss) < sys.float_info.max else math.nan
+    return Said(iteration=iteration, of=of, loss=loss, message=plain(message or ""))
+
+
+def plain(text: str) -> str:
+    """The text without control characters."""
+    return CONTROL.sub("", text.replace("\t", "    "))
+
+
+class Printed:
+    """Collects what a program prints, and passes its progress on. One thread per stream writes into it."""
+
+    def __init__(self, progress: Progress, folder: str) -> None:
+        self.losses: list[float | None] = []
+        self.iterations = 0
+        self._progress, self._folder = progress, folder
+        self._logged = 0
+        self._last: dict[str, deque[str]] = {"stdout": deque(maxlen=LAST), "stderr": deque(maxlen=LAST)}
+
+    @property
+    def last(self) -> list[str]:
+        """The last lines of standard error; of standard output where that has none."""
+        return [*(self._last["stderr"] or self._last["stdout"])]
+
+    def read(self, stream: str, file: IO[bytes]) -> None:
+        """Read a stream to its end. It never stops reading: a program would wait for it."""
+        while data := file.readline(LONGEST):
+            line = data.decode("utf-8", errors="replace").rstrip("\r\n")
+            said = read_line(line) if stream == "stdout" else None
+            if said is not None:
+                self._note(said)
+                continue
+            if self._logged < MOST_LOGGED:
+                self._logged += len(data)
+                sys.stdout.write(plain(line) + "\n")
+            if line.strip():
+                self._last[stream].append(plain(line.replace(f"{self._folder}/", ""))[:WIDEST])
+
+    def _note(self, said: Said) -> None:
+        self.iterations = max(self.iterations, said.iteration or 0)
+        loss = None if said.loss is None or math.isnan(said.loss) else said.loss
+        if said.loss is not None and len(self.losses) < MOST_LOSSES:
+            self.losses.append(loss)
+        self._progress(message=said.message, iteration=said.iteration, of=said.of, loss=loss)

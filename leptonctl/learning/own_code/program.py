@@ -1,0 +1,139 @@
+"""Runs a program of the user: in a folder of its own, with listed variables, until it ends or is stopped."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.learning.inputs import Limits
+from leptonctl.learning.own_code.lines import Printed
+from leptonctl.spi.learning import ProviderError
+
+SUPERVISOR = Path(__file__).with_name("supervise.py")
+THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)  # fmt: skip
+GRACE_S = 10.0
+FROM_SIGNAL = 128
+
+
+class Place(Frozen):
+    """The folders of a run: `work` is where the program runs."""
+
+    top: Path
+
+    @property
+    def work(self) -> Path:
+        return self.top / "work"
+
+
+@contextlib.contextmanager
+def new_place() -> Iterator[Place]:
+    """Empty folders, which are gone afterwards."""
+    top = Path(tempfile.mkdtemp(prefix="leptonctl-command-"))
+    try:
+        for name in ("work", "home", "tmp"):
+            (top / name).mkdir()
+        yield Place(top=top)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def variables(place: Place, seed: int, own: Mapping[str, str]) -> dict[str, str]:
+    """All variables that the program has: none of the caller's but PATH, with the folder of this Python first."""
+    path = os.environ.get("PATH", os.defpath)
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}",
+        "HOME": str(place.top / "home"),
+        "TMPDIR": str(place.top / "tmp"),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        **dict.fromkeys(THREADS, "1"),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **own,
+        "LEPTON_SEED": str(seed),
+    }
+
+
+def run_program(run: Sequence[str], place: Place, environment: Mapping[str, str], limits: Limits, printed: Printed) -> None:
+    """Run it to its end. Raises ProviderError (command-failed, command-stopped) with its last lines unless it ends with 0."""
+    _find(run[0], place, environment)
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(SUPERVISOR), str(place.top), str(limits.memory or 0), *run],
+        cwd=place.work, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    streams = {"stdout": process.stdout, "stderr": process.stderr}
+    readers = [threading.Thread(target=printed.read, args=pair, daemon=True) for pair in streams.items()]
+    stopped = False
+    try:
+        for reader in readers:
+            reader.start()
+        try:
+            process.wait(limits.seconds)
+        except subprocess.TimeoutExpired:
+            stopped = True
+    finally:
+        _end(process)
+        for reader in readers:
+            reader.join(GRACE_S)
+    if stopped:
+        raise _stopped(limits, printed)
+    if process.returncode:
+        raise _failed(process.returncode, limits, printed)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let the supervisor end all that the program started; it does so when its input ends."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _find(program: str, place: Place, environment: Mapping[str, str]) -> None:
+    path = str(place.work / program) if "/" in program else program
+    if shutil.which(path, path=environment["PATH"]) is None:
+        here = "among its files, as one that may be executed" if "/" in program else "on the PATH"
+        raise ProviderError(
+            "The program of a command is not there",
+            detail=f"There is no {program} {here}.",
+            hint="install it where versions are built, or correct `run:`",
+            id="command-failed",
+        )
+
+
+def _stopped(limits: Limits, printed: Printed) -> ProviderError:
+    return ProviderError(
+        "A command was stopped",
+        detail="\n".join([f"It had not ended after {limits.seconds:g} s.", *printed.last]),
+        hint="raise `limits: {seconds: …}`, or let it do less",
+        id="command-failed",
+    )
+
+
+def _failed(code: int, limits: Limits, printed: Printed) -> ProviderError:
+    how = f"It ended with exit code {code}."
+    if code > FROM_SIGNAL and code - FROM_SIGNAL in {*map(int, signal.Signals)}:
+        how = f"It was ended by signal {signal.Signals(code - FROM_SIGNAL).name}."
+    memory = f" A process of it may have {limits.memory / 2**20:,.0f} MiB." if limits.memory else ""
+    return ProviderError(
+        "A command failed",
+        detail="\n".join([how + memory, *printed.last]),
+        hint="only the files under `files:` are there, and none of your variables but PATH; all that it wrote is in .leptonctl/logs",
+        id="command-failed",
+    )
