@@ -13,7 +13,7 @@ from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset import datasets
-from leptonctl.kinds.model_import import LARGEST, OTHER_FORMATS
+from leptonctl.kinds.model_import import OTHER_FORMATS, largest
 from leptonctl.language.edit import insert_key, version_lines
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.project.digests import digest_of, inside, stat_of
@@ -83,7 +83,7 @@ def _relative(session: Session, file: Path) -> str:
     path = path.removeprefix(f"{root.as_posix()}/")
     other = next((of for ending, of in OTHER_FORMATS.items() if path.lower().endswith(ending)), None)
     if other is not None:
-        raise fail("not-onnx", "Only an ONNX file can be imported", f"{absolute.name}: {other[0]}", hint=other[1])
+        raise fail("not-onnx", "The file cannot be imported", f"{absolute.name}: {other[0]}", hint=other[1])
     try:
         inside(root, path, session.project.roots)
     except ProviderError as problem:
@@ -97,9 +97,9 @@ def _describe(file: Path, path: str, session: Session) -> dict[str, Json]:
 
     try:
         size = stat_of(file)[0]
-        if size > LARGEST:
-            detail, hint = f"{path} has {size / 2**20:,.0f} MiB; at most {LARGEST / 2**20:,.0f} MiB are read", "make the model smaller"
-            raise fail("file-too-large", "A file is too large", detail, hint=hint)
+        if size > largest(path):
+            detail = f"{path} has {size / 2**20:,.0f} MiB; at most {largest(path) / 2**20:,.0f} MiB are read"
+            raise fail("file-too-large", "A file is too large", detail, hint="make the model smaller")
         described = plain(describe(file.read_bytes()))
     except ProviderError as problem:
         raise from_provider(problem) from problem
