@@ -8,7 +8,7 @@ from leptonctl.commands.bind_yaml import as_written
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
-from leptonctl.core.codec import plain
+from leptonctl.core.codec import decode, encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json
@@ -40,7 +40,7 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
     """
     _check_names(request)
     path = _relative(session, file)
-    described = _describe(session.root / path, path, session)
+    described = _describe(session.root / path, path)
     document = session.project.of("Model").get(request.model)
     where, text, line = _new(session, request, path, described) if document is None else _added(session, document, request, path, described)
     before = session.sources.get(where)
@@ -92,7 +92,7 @@ def _relative(session: Session, file: Path) -> str:
     return path
 
 
-def _describe(file: Path, path: str, session: Session) -> dict[str, Json]:
+def _describe(file: Path, path: str) -> dict[str, Json]:
     from leptonctl.learning.imported.description import describe
 
     try:
@@ -100,10 +100,9 @@ def _describe(file: Path, path: str, session: Session) -> dict[str, Json]:
         if size > largest(path):
             detail = f"{path} has {size / 2**20:,.0f} MiB; at most {largest(path) / 2**20:,.0f} MiB are read"
             raise fail("file-too-large", "A file is too large", detail, hint="make the model smaller")
-        described = plain(describe(file.read_bytes()))
+        described = decode(encode(describe(file.read_bytes())), dict[str, Json])
     except ProviderError as problem:
         raise from_provider(problem) from problem
-    assert isinstance(described, dict), session
     return described
 
 
