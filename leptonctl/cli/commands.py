@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leaderboard": ("look", "List all versions and builds of a model, best first."),
     "explain": ("look", "Explain why a digest changed, down to the line."),
     "adopt": ("models", "Write the winner of a search into the YAML."),
-    "import": ("importing", "Write the YAML for a finished ONNX file."),
+    "import": ("importing", "Write the YAML for a finished model: ONNX, XGBoost or LightGBM."),
     "pin": ("project", "Write the digests of data files into the YAML."),
     "verify": ("models", "Prove that a version is what was recorded."),
     "predict": ("models", "Predict the rows of a file."),

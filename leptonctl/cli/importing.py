@@ -11,7 +11,9 @@ from leptonctl.cli.options import terminal_of
 
 def import_(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The ONNX file, inside the project.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file, inside the project: ONNX, .json or .ubj of XGBoost, .txt of LightGBM.")
+    ],
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model; a new one gets a file of its own.")],
     version: Annotated[str, typer.Option("--version", metavar="VERSION", help="The name of the new version.")],
     dataset: Annotated[
@@ -21,7 +23,7 @@ def import_(
         Literal["classification", "regression"] | None, typer.Option("--task", help="What it predicts. Default: as its outputs say.")
     ] = None,
 ) -> int:
-    """Write the YAML of a version that is a finished ONNX file, and say what the file holds. Comments stay; nothing is built."""
+    """Write the YAML of a version that is a finished model, and say what the file holds. Comments stay; nothing is built."""
     from leptonctl.commands.import_file import Import, import_file
     from leptonctl.views.imported import imported_text
 

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 
 from leptonctl.commands.ownership import Ownership
 from leptonctl.commands.results import metrics_of
+from leptonctl.commands.search_story import winner
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import job_to_json
 from leptonctl.core.codec import BadRecord, convert
 from leptonctl.core.result import Result
 from leptonctl.core.state import Job
 from leptonctl.core.values import Json
+from leptonctl.kinds.model_search import SEARCH
 from leptonctl.kinds.table import OPS
 from leptonctl.storage.records import BadRecordAt
 from leptonctl.storage.store import StoredResult
@@ -32,12 +34,14 @@ class Build:
     ops: list[Json] = field(default_factory=list)
     seconds: float = 0.0
     metrics: dict[str, Json] = field(default_factory=dict)
+    search: dict[str, Json] | None = None
 
     def add(self, result: Result) -> None:
         """Add the result of one more step."""
         self.ops.append(result.op)
         self.seconds = round(self.seconds + result.seconds, 3)
         self.metrics = metrics_of(result) if result.op == "evaluate" else self.metrics
+        self.search = winner(result) if result.op == SEARCH else self.search
 
     def to_json(self) -> dict[str, Json]:
         """The row in the form of `history --json`."""
@@ -45,6 +49,7 @@ class Build:
         return {
             "address": self.address, "ops": ops, "at": self.at, "by": self.by, "host": self.host, "commit": self.commit,
             "dirty": self.dirty, "job": self.job, "project": self.project, "seconds": self.seconds, "metrics": self.metrics,
+            "search": self.search,
         }  # fmt: skip
 
 

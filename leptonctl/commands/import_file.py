@@ -8,12 +8,12 @@ from leptonctl.commands.bind_yaml import as_written
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
-from leptonctl.core.codec import plain
+from leptonctl.core.codec import decode, encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.values import Document, Json
 from leptonctl.kinds.dataset import datasets
-from leptonctl.kinds.model_import import LARGEST, OTHER_FORMATS
+from leptonctl.kinds.model_import import OTHER_FORMATS, largest
 from leptonctl.language.edit import insert_key, version_lines
 from leptonctl.language.explain_schema import NAME_PATTERN
 from leptonctl.project.digests import digest_of, inside, stat_of
@@ -40,7 +40,7 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
     """
     _check_names(request)
     path = _relative(session, file)
-    described = _describe(session.root / path, path, session)
+    described = _describe(session.root / path, path)
     document = session.project.of("Model").get(request.model)
     where, text, line = _new(session, request, path, described) if document is None else _added(session, document, request, path, described)
     before = session.sources.get(where)
@@ -83,7 +83,7 @@ def _relative(session: Session, file: Path) -> str:
     path = path.removeprefix(f"{root.as_posix()}/")
     other = next((of for ending, of in OTHER_FORMATS.items() if path.lower().endswith(ending)), None)
     if other is not None:
-        raise fail("not-onnx", "Only an ONNX file can be imported", f"{absolute.name}: {other[0]}", hint=other[1])
+        raise fail("not-onnx", "The file cannot be imported", f"{absolute.name}: {other[0]}", hint=other[1])
     try:
         inside(root, path, session.project.roots)
     except ProviderError as problem:
@@ -92,18 +92,17 @@ def _relative(session: Session, file: Path) -> str:
     return path
 
 
-def _describe(file: Path, path: str, session: Session) -> dict[str, Json]:
+def _describe(file: Path, path: str) -> dict[str, Json]:
     from leptonctl.learning.imported.description import describe
 
     try:
         size = stat_of(file)[0]
-        if size > LARGEST:
-            detail, hint = f"{path} has {size / 2**20:,.0f} MiB; at most {LARGEST / 2**20:,.0f} MiB are read", "make the model smaller"
-            raise fail("file-too-large", "A file is too large", detail, hint=hint)
-        described = plain(describe(file.read_bytes()))
+        if size > largest(path):
+            detail = f"{path} has {size / 2**20:,.0f} MiB; at most {largest(path) / 2**20:,.0f} MiB are read"
+            raise fail("file-too-large", "A file is too large", detail, hint="make the model smaller")
+        described = decode(encode(describe(file.read_bytes())), dict[str, Json])
     except ProviderError as problem:
         raise from_provider(problem) from problem
-    assert isinstance(described, dict), session
     return described
 
 

@@ -1,14 +1,15 @@
 """The libraries of algorithms that come with an extra: what a project needs of them, and whether they are installed. Imports none."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from leptonctl.commands.session import Session
 from leptonctl.core.change import Change, Plan
 from leptonctl.core.diagnostic import Diagnostic, Failure
 from leptonctl.core.plan import Settled
-from leptonctl.core.values import Node
+from leptonctl.core.values import Node, Step
 from leptonctl.kinds.notices import hardened
 from leptonctl.project.catalog import is_installed
+from leptonctl.project.model_files import binary_library
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Library
 
@@ -22,16 +23,18 @@ def missing_in_plan(session: Session, settled: Settled, changes: Iterable[Change
     for change in changes:
         node = settled.by_address.get(change.address)
         # what evaluates, compares or binds reads the graph
-        steps = (step.step for step in change.steps if not step.cached)
+        steps = [step.step for step in change.steps if not step.cached]
         names = {step.kin for step in steps if "algorithm" in step.inputs or "train" in step.inputs}
         if node is not None:
             yield from _missing(session.catalog, names, node)
+            yield from _missing_for_files(node, (step for step in steps if step.op == "import"))
 
 
 def missing_in_project(session: Session) -> Iterator[Diagnostic]:
     """The same warnings for all that is declared, whether or not it is built already."""
     for node in session.declarations.built.values():
         yield from _missing(session.catalog, {step.kin for step in node.steps if step.op == "train"}, node)
+        yield from _missing_for_files(node, (step for step in node.steps if step.op == "import"))
 
 
 def refuse_without_library(session: Session, plan: Plan) -> None:
@@ -53,6 +56,21 @@ def _missing(catalog: Catalog, algorithms: Iterable[str], node: Node) -> Iterato
                 span=node.origins.get(("algorithm",), node.span),
                 hint=library.command,
             )
+
+
+def _missing_for_files(node: Node, steps: Iterable[Step]) -> Iterator[Diagnostic]:
+    """The same for files to import that only their library reads."""
+    for step in steps:
+        file = step.inputs.get("file")
+        path = str(file.get("path")) if isinstance(file, Mapping) else ""
+        library = binary_library(path)
+        if library is not None and not is_installed(library.module):
+            detail = f"only {library.title} itself reads {path}, and it is not installed here"
+            span = node.origins.get(("import",), node.span)
+            yield Diagnostic(
+                id=ID, severity="warning", summary="A library is not installed", detail=detail, span=span,
+                hint=f"{library.command}, or save the model as .json",
+            )  # fmt: skip
 
 
 def _library(catalog: Catalog, name: str) -> Library | None:

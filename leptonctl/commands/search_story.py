@@ -38,6 +38,15 @@ def chosen(version: BuiltVersion) -> dict[str, Json]:
     return cast("dict[str, Json]", result.outputs.get("chosen") or {}) if result else {}
 
 
+def winner(search: Result) -> dict[str, Json]:
+    """What the result of a search says of its winner, and how many trials there were."""
+    trials = search.outputs.get("trials")
+    return {
+        **{name: search.outputs.get(name) for name in ("chosen", "metric", "mean", "std")},
+        "trials": len(trials) if isinstance(trials, list) else 0,
+    }
+
+
 def _trials(session: Session, search: Result) -> Iterator[Json]:
     """Every trial with its time, in the order of the rungs."""
     seconds = _seconds(session, search)

@@ -1,6 +1,6 @@
 """`verify`: proves that the artifacts have the recorded bytes and answers, and that the recipe gives them again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from leptonctl.commands import proof
 from leptonctl.commands.built_versions import LEAST_DIGITS
@@ -19,6 +19,8 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Node, Step
 from leptonctl.kinds.model import models
+from leptonctl.kinds.model_search import SEARCH
+from leptonctl.kinds.model_warm import KEY
 from leptonctl.kinds.package import package_name
 from leptonctl.spi.running import Bench
 
@@ -75,7 +77,8 @@ def verify(session: Session, address: str, *, rebuild: bool) -> dict[str, Json]:
         if verdict.changed is not None:
             checks.append(Check(what="data", ok=False, detail=verdict.changed))
         answer["checks"] = [check.to_json() for check in checks]
-        answer["rebuild"] = verdict.to_json()
+        rebuilt = verdict.to_json()
+        answer["rebuild"] = {**rebuilt, "reasons": [*verdict.reasons, *_as_recorded(before)]}
         answer["ok"] = all(check.ok for check in checks) and verdict.ok
     return answer
 
@@ -90,6 +93,16 @@ def _since_built(session: Session, state: State | None, node: Node, prepare: Ste
     bench = Bench(project=session.root, artifacts=session.store, progress=proof.silent, check_key=session.store.check_key)
     changed = proof.changed_data(prepare.inputs, found[keys[0]], bench)
     return f"; since it was built its data have changed: {changed}" if changed else ""
+
+
+def _as_recorded(before: Mapping[str, Result]) -> Iterator[str]:
+    """What a rebuild does not do again, in words."""
+    if SEARCH in before:
+        trials = before[SEARCH].outputs.get("trials")
+        count = len(trials) if isinstance(trials, list) else 0
+        yield f"the search is taken as recorded: its {count} trials were not run again, and its winner was trained again"
+    if KEY in before:
+        yield f"{before[KEY].address}, from which it goes on, is taken as recorded"
 
 
 def _needed(session: Session, settled: Settled, step: Step) -> dict[str, Result]:

@@ -1,4 +1,4 @@
-"""`import:` of a model version: a finished ONNX file instead of an algorithm. What its keys say and what is wrong with them.
+"""`import:` of a model version: a finished model in a file instead of an algorithm. What its keys say and what is wrong with them.
 
 Pure, given the observed files. What the file itself holds is read by the step `import`.
 """
@@ -19,6 +19,10 @@ LARGEST = 512 * 2**20
 OPTIONS = ("inputs", "classes", "outputs")
 OF_FILES = ("import", "command")
 """Keys of a version whose digest depends on files of its own."""
+LIBRARY_FILES: Mapping[str, str] = {".json": "xgboost", ".ubj": "xgboost", ".txt": "lightgbm"}
+"""Ending of a file of another library -> the extra. It is read without the library, but for the binary form."""
+LARGEST_LIBRARY_FILE = 128 * 2**20
+BINARY = ".ubj"
 CONVERSION = "docs/how-to/import.md has the lines"
 _PICKLE = "a pickle runs any code when it is read"
 OTHER_FORMATS: Mapping[str, tuple[str, str]] = {
@@ -27,13 +31,11 @@ OTHER_FORMATS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), (_PICKLE, "convert it with `torch.onnx.export`")),
     **dict.fromkeys((".h5", ".hdf5", ".keras"), ("a Keras file needs Keras to run", 'convert it with `model.export(FILE, format="onnx")`')),
     **dict.fromkeys((".pb", ".tflite"), ("a TensorFlow file needs TensorFlow to run", "convert it with tf2onnx")),
-    **dict.fromkeys(
-        (".json", ".ubj", ".txt", ".model", ".cbm"),
-        ("a booster's own file cannot be imported yet", "convert it with onnxmltools, or CatBoost's `save_model(format='onnx')`"),
-    ),
+    ".model": ("it is XGBoost's old binary form, or no model at all", "save it as .json or .ubj: `model.save_model('model.json')`"),
+    ".cbm": ("CatBoost's own file needs CatBoost to run", "convert it with `save_model(FILE, format='onnx')`"),
     **dict.fromkeys((".pmml", ".mlmodel", ".safetensors", ".ort"), ("it is not an ONNX file", "export the model as ONNX")),
 }
-"""Ending of a file that is no ONNX file -> why it is not imported, and what to do."""
+"""Ending of a file that cannot be imported -> why it is not imported, and what to do."""
 
 
 def files(project: Project) -> Iterator[SourceKey]:
@@ -54,7 +56,12 @@ def reads_files(document: Document) -> bool:
 
 def source_key(path: str) -> SourceKey:
     """The key of an imported file among the observed ones."""
-    return SourceKey(path=path, largest=LARGEST)
+    return SourceKey(path=path, largest=largest(path))
+
+
+def largest(path: str) -> int:
+    """Bytes that a file with this path may have."""
+    return LARGEST_LIBRARY_FILE if path.lower().endswith((*LIBRARY_FILES,)) else LARGEST
 
 
 def path_of(declared: Declared) -> str | None:
@@ -87,7 +94,7 @@ def imported_of(
         return None
     if seen.problem is not None and (pin is None or seen.problem[0] in ("outside-project", "file-too-large")):
         name, summary, detail, hint = seen.problem
-        hint = "name an ONNX file" if name == "not-a-file" else hint
+        hint = "name a file with a model" if name == "not-a-file" else hint
         problems.append(error(name, summary, detail, span=span_of(declared), hint=hint))
         return None
     return {"file": {"path": path, "digest": pin or seen.digest}, **options_of(declared, features)}
@@ -176,6 +183,9 @@ def option_conflicts(declared: Declared, task: str, dataset: Dataset | None) -> 
     """What is wrong with the options of a graph that was made elsewhere."""
     fields = declared.fields
     outputs = fields.get("outputs")
+    if outputs is not None and (path_of(declared) or "").lower().endswith((*LIBRARY_FILES,)):
+        yield _conflict(declared.key_at("outputs"), "the file of a booster says itself what its answers are", "remove `outputs`")
+        return
     names = (*outputs,) if isinstance(outputs, Mapping) else (str(outputs),) if outputs is not None else ()
     wrong = {"regression": ("label", "probabilities", "logits"), "classification": ("prediction",)}.get(task, ())
     for name in names:
@@ -219,7 +229,7 @@ def _input_columns(inputs: Json) -> Iterator[tuple[Path, str]]:
 
 def _not_onnx(path: str, reason: str, way: str, *, span: Span) -> Diagnostic:
     detail = f"{path.rpartition('/')[2]}: {reason}"
-    return error("not-onnx", "Only an ONNX file can be imported", detail, span=span, hint=f"{way}; {CONVERSION}")
+    return error("not-onnx", "The file cannot be imported", detail, span=span, hint=f"{way}; {CONVERSION}")
 
 
 assert set(OPTIONS) < set(IMPORTED)

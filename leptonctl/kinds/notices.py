@@ -132,6 +132,15 @@ WORDS: Mapping[str, Diagnostic] = {
         detail="{count} of the rows that it was tried on have another label than their largest probability",
         hint="if the model has no threshold of its own, list its classes in the order of its probabilities: `classes: […]`",
     ),
+    "parity_not_compared": Diagnostic(
+        id="parity-not-compared", severity="note", summary="The graph was not compared with the library that saved the model", detail="",
+        hint="where the library is installed, the step `import` compares both on test rows",
+    ),
+    "rounds_after_best": Diagnostic(
+        id="rounds-after-best", severity="warning", summary="The model holds rounds after its best one",
+        detail="{count} rounds after the best one of early stopping answer too; XGBoost's scikit-learn interface leaves them out",
+        hint="save the best rounds alone: `model.get_booster()[: model.best_iteration + 1].save_model(FILE)`",
+    ),
     "few_rows": Diagnostic(
         id="few-test-rows", severity="warning", summary="There are few test rows",
         detail="the metrics are of {count} rows and may be chance",

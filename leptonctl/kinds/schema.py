@@ -1,6 +1,6 @@
 """The JSON Schemas of the four kinds, with what the catalog adds for each algorithm and preprocess step. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -9,6 +9,8 @@ from leptonctl.kinds.schema_parts import nullable
 from leptonctl.spi.catalog import Catalog
 from leptonctl.spi.learning import Schema
 
+STEP = "step"
+OF_SKLEARN = "a class of scikit-learn"
 __all__ = ["BASE", "base_schemas", "build_schemas"]
 
 
@@ -82,13 +84,18 @@ def _when(key: str, name: str, definition: str) -> Schema:
 
 def _suggest_names(properties: dict[str, Any], catalog: Catalog) -> None:
     """Suggest the known names to editors; providers of other packages stay allowed."""
-    properties["algorithm"] = _suggested(properties["algorithm"], sorted({name for _, name in catalog.trainers}))
+    classes = catalog.others()
+    algorithms = sorted({name for role, name in classes if role != STEP})
+    properties["algorithm"] = _suggested(properties["algorithm"], sorted({name for _, name in catalog.trainers}), algorithms)
     step = properties["preprocess"]["items"]
-    step["properties"]["use"] = _suggested(step["properties"]["use"], sorted(catalog.preprocessors))
+    steps = sorted({name for role, name in classes if role == STEP})
+    step["properties"]["use"] = _suggested(step["properties"]["use"], sorted(catalog.preprocessors), steps)
     step["allOf"] = [_when("use", name, f"preprocess.{name}") for name in sorted(catalog.preprocessors)]
     metrics = properties["evaluate"]["properties"]["metrics"]
     metrics["items"] = _suggested(metrics["items"], sorted({name for _, name in catalog.metrics}))
 
 
-def _suggested(schema: Schema, names: list[str]) -> Schema:
-    return {**schema, "anyOf": [{"enum": names}, {}]}
+def _suggested(schema: Schema, names: list[str], classes: Sequence[str] = ()) -> Schema:
+    """Names that an editor completes, where any other is allowed too. `classes`: those of scikit-learn."""
+    others = [{"title": OF_SKLEARN, "enum": [*classes]}] if classes else []
+    return {**schema, "anyOf": [{"enum": names}, *others, {}]}

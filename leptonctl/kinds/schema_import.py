@@ -3,13 +3,14 @@
 from leptonctl.kinds.schema_parts import DIGEST_PATTERN, block, string, strings, table
 from leptonctl.spi.learning import Schema
 
-_FILE = string("An ONNX file, relative to the project folder.", minLength=1)
+_FILE = string("An ONNX file, or a model that XGBoost (.json, .ubj) or LightGBM (.txt) saved, relative to the project folder.", minLength=1)
 _COLUMNS = strings("Columns, in the order of the tensor.", "A column.", minItems=1)
 _OUTPUT = string("Name of an output of the graph.", minLength=1)
 
 IMPORT: dict[str, Schema] = {
     "import": {
-        "description": "A finished ONNX file instead of an `algorithm`: its path, or with the digest that it must have.",
+        "description": "A finished model instead of an `algorithm`: the path of its ONNX file, or of what XGBoost or LightGBM saved; or "
+        "the path with the digest that it must have.",
         "anyOf": [
             _FILE,
             block(
@@ -18,7 +19,7 @@ IMPORT: dict[str, Schema] = {
                 required=["file"],
             ),
         ],
-        "examples": ["vendor/filter.onnx"],
+        "examples": ["vendor/filter.onnx", "vendor/trees.json"],
     },
     "inputs": {
         "description": "Of an imported file: the columns of its one tensor in order, or input of the graph -> its column or columns. "

@@ -1,4 +1,4 @@
-"""Two ways to split one table: only one of them would be used. Pure."""
+"""Splits that cannot be: two ways to split one table, of which one would be passed over, and shares of classes that are not there. Pure."""
 
 from collections.abc import Iterator
 
@@ -21,3 +21,9 @@ def split_problems(declared: Declared, *, has_test: bool) -> Iterator[Diagnostic
     elif len(written) > 1:
         detail = f"`split` has `{written[0]}` and `{written[1]}`, but a table is split in one way"
         yield error("split-conflict", summary, detail, span=declared.key_at("split", written[1]), hint=ONE)
+    elif isinstance(split, dict) and split.get("stratify") is True and not declared.fields.get("target"):
+        detail = "a stratified split keeps the share of each class of the target, and the dataset names no `target`"
+        hint = "remove `stratify`, or add `target: COLUMN`"
+        yield error(
+            "split-impossible", "The rows cannot be split as declared", detail, span=declared.key_at("split", "stratify"), hint=hint
+        )

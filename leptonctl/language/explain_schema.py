@@ -74,7 +74,7 @@ def describe(schema: Mapping[str, Any]) -> str:
         return _show(schema["const"])
     for word in ("anyOf", "oneOf"):
         if word in schema:
-            return " or ".join(dict.fromkeys(describe(option) for option in schema[word]))
+            return " or ".join(dict.fromkeys(str(option.get("title") or describe(option)) for option in schema[word]))
     types = schema.get("type", [])
     types = [types] if isinstance(types, str) else [k for k in types if k != "null"]
     words = " or ".join(TYPE_WORDS[k] for k in types) or "another value"

@@ -1,6 +1,7 @@
 """The short form for models: upload data and preprocess steps, train, deploy, monitor. Every step writes the YAML that it stands for."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,16 +74,30 @@ class Model:
         self._recipe = replace(self._recipe, steps=tuple(dict(step) for step in preprocessor.steps))
         return self
 
-    def upload_model(self, file: str | os.PathLike[str], *, version: str | None = None, progress: Progress | None = None) -> Version:
-        """Declare an ONNX file of the project as a version, and evaluate it. A file that cannot be imported is not declared.
+    def upload_model(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        inputs: Sequence[str] | Mapping[str, str | Sequence[str]] | None = None,
+        classes: Sequence[str | int | bool] | None = None,
+        outputs: str | Mapping[str, str] | None = None,
+        version: str | None = None,
+        progress: Progress | None = None,
+    ) -> Version:
+        """Declare a finished model as a version, and evaluate it. A file that cannot be imported is not declared.
 
-        `version`: its name, by default the next free one. Failure: missing-file, what is wrong with the file, or not-available in a release
-        that has no `import:`.
+        `file`: what `import:` takes, in the project: an ONNX file, or what XGBoost (.json, .ubj) or LightGBM (.txt) saved. `inputs`,
+        `classes`, `outputs`: what the file does not say, as in YAML. `version`: its name, by default the next free one. Failure:
+        missing-file, not-onnx, what is wrong with the file, or Unfinished when a step failed.
         """
+        from leptonctl.library.writing import plain_json
+
         path, root = Path(file).resolve(), self.project.root
         if not path.is_file() or not path.is_relative_to(root):
             raise fail("missing-file", "The project has no such file", str(path), hint=f"pass a file that lies in {root}")
-        return self._declare(Training(imports=path.relative_to(root).as_posix()), version, progress)
+        options = {"inputs": inputs, "classes": classes, "outputs": outputs}
+        reading = {key: plain_json(value, key) for key, value in options.items() if value is not None}
+        return self._declare(Training(imports=path.relative_to(root).as_posix(), reading=reading), version, progress)
 
     def train(
         self,

@@ -7,6 +7,7 @@ from leptonctl.commands.version_yaml import entry_digest
 from leptonctl.core.address import version_of
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.values import Document, Json
+from leptonctl.kinds.model_import import OPTIONS
 from leptonctl.language.edit import key_lines
 from leptonctl.language.foreign_names import own_name
 from leptonctl.library.recipe import Recipe, Training
@@ -67,11 +68,10 @@ def _shared(catalog: Catalog, recipe: Recipe, training: Training) -> tuple[str, 
 
 def _fields(catalog: Catalog, base: dict[str, Json], recipe: Recipe, training: Training) -> dict[str, Json]:
     """What the next version says: only what was uploaded or passed, the rest is as in the document."""
-    if training.imports is not None:
-        return {"import": training.imports}
-    fields: dict[str, Json] = {}
-    if recipe.dataset is not None:
-        fields["dataset"] = recipe.dataset
+    fields: dict[str, Json] = {} if recipe.dataset is None else {"dataset": recipe.dataset}
+    imported = training.imported()
+    if imported is not None:
+        return fields | imported
     task = recipe.task or str(base.get("task"))
     if recipe.task is not None:
         fields["task"] = task
@@ -87,8 +87,9 @@ def _params(catalog: Catalog, fields: dict[str, Json], training: Training) -> di
 
     Failure `unknown-parameter` where it has none. A version that is imported has its file instead.
     """
-    if training.imports is not None:
-        return {"import": training.imports}
+    imported = training.imported()
+    if imported is not None:
+        return imported
     algorithm = str(fields.get("algorithm"))
     trainer = catalog.trainers.get((str(fields.get("task")), algorithm))
     known = cast("dict[str, Schema]", trainer.params if trainer is not None else {})
@@ -111,7 +112,7 @@ def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str
     """The newest declared version with the recipe of this entry. Failure `usage` when `version` is declared with another one."""
     declared = versions_in(document)
     if "import" in entry:
-        same = [name for name, one in declared.items() if isinstance(one, dict) and _file(one.get("import")) == entry["import"]]
+        same = [name for name, one in declared.items() if isinstance(one, dict) and _is_same_import(one, entry)]
     else:
         digest = entry_digest(draft.session, document, CANDIDATE, entry)
         built = draft.session.declarations.built
@@ -125,9 +126,11 @@ def _same(draft: Draft, document: Document, entry: dict[str, Json], version: str
     return same[-1] if same else None
 
 
-def _file(imported: Json) -> Json:
-    """The path of an imported file, which may be written with its digest."""
-    return imported.get("file") if isinstance(imported, dict) else imported
+def _is_same_import(declared: dict[str, Json], entry: dict[str, Json]) -> bool:
+    """Whether a declared version imports the same file, which may be written with its digest, and reads it in the same way."""
+    imported = declared.get("import")
+    path = imported.get("file") if isinstance(imported, dict) else imported
+    return path == entry["import"] and all(declared.get(key) == entry.get(key) for key in ("dataset", *OPTIONS))
 
 
 def _algorithm(catalog: Catalog, name: str, task: str) -> str:

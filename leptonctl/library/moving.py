@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5
 REASON_LENGTH = 500
+_EDITING = threading.Lock()
 Move: TypeAlias = "Callable[[Session, Recorder], Outcome]"
 
 
@@ -37,6 +40,13 @@ def moving(root: Path, command: str, move: Move, *, wait: float = 0.0, progress:
             if failure.exit_code != LOCKED or time.monotonic() >= deadline:
                 raise
         time.sleep(min(POLL_S, max(0.0, deadline - time.monotonic())))
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A block that edits the YAML: two threads that edit at once would each write a file without the other's edit."""
+    with _EDITING:
+        yield
 
 
 def consent(_plan: object) -> bool:

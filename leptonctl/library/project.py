@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from leptonctl.core.frozen import Frozen
-from leptonctl.library.moving import consent, moving, one_line, open_session
+from leptonctl.library.edits import Adoption, Import, Pins, Update, Verification
+from leptonctl.library.moving import consent, moving, one_at_a_time, one_line, open_session
 from leptonctl.library.predictions import Predictions, predictions_of
 from leptonctl.library.records import Diff, History, Leaderboard, Shown
 from leptonctl.library.reports import Plan, Status, Validation
@@ -175,11 +176,81 @@ class Project(Frozen):
 
         return _complete(Leaderboard, self._session("leaderboard"), lambda session: leaderboard(session, model, by, None))
 
+    def update(
+        self,
+        model: str,
+        data: str | os.PathLike[str],
+        *,
+        version: str | None = None,
+        dataset_version: str | None = None,
+        like: str | None = None,
+        warm_start: bool = False,
+        append: bool = False,
+    ) -> Update:
+        """Write a dataset version for the new rows in `data` and a model version that learns from it, and plan that. Builds nothing.
+
+        `version`, `dataset_version`: their names, by default the next ones. `like`: the version that the new one is written after, by
+        default the last. `warm_start`: go on from it. `append`: its rows come before the new ones. Failure: unknown-model,
+        unknown-version, missing-file, outside-project, or how the data break the contract; then nothing is written.
+        """
+        from leptonctl.commands.update import Update as Request
+        from leptonctl.commands.update import update
+
+        request = Request(
+            model=model, data=Path(data).absolute(), version=version, dataset_version=dataset_version, like=like, warm_start=warm_start,
+            append=append,
+        )  # fmt: skip
+        with one_at_a_time():
+            return Update.of(update(self._session("update"), request))
+
+    def adopt(self, version: str, into: str | None = None) -> Adoption:
+        """Write the winner of a search into the YAML, as `params` in place of `search`. Trains nothing.
+
+        `version`: MODEL@VERSION. `into`: declare the winner as a new version of that name, and leave the searched one as it is.
+        Failure: no-search, not-built, sealed-version, version-exists, cannot-write-back.
+        """
+        from leptonctl.commands.adopt import adopt
+
+        with one_at_a_time():
+            return _complete(Adoption, self._session("adopt"), lambda session: adopt(session, version, into))
+
+    def import_model(
+        self, file: str | os.PathLike[str], model: str, version: str, *, dataset: str | None = None, task: str | None = None
+    ) -> Import:
+        """Write the YAML of a version that is a finished model: the command `import`. Builds nothing.
+
+        `file`: what `import:` takes, inside the project. `dataset`: NAME@VERSION, whose rows evaluate it; by default the model's. `task`:
+        by default as its outputs say. Failure: what is wrong with the file, version-exists, missing-dataset, missing-task.
+        """
+        from leptonctl.commands.import_file import Import as Request
+        from leptonctl.commands.import_file import import_file
+
+        request = Request(model=model, version=version, dataset=dataset, task=task)
+        path = Path(file).absolute()
+        with one_at_a_time():
+            return _complete(Import, self._session("import"), lambda session: import_file(session, path, request))
+
+    def pin(self, *only: str) -> Pins:
+        """Write the digests of data files into the YAML. `only`: dataset versions; none: all. Never changes a digest that is there."""
+        from leptonctl.commands.pin import pin
+
+        with one_at_a_time():
+            return Pins.of(pin(self._session("pin"), only))
+
+    def verify(self, version: str, *, rebuild: bool = False) -> Verification:
+        """Prove that a version is what was recorded: bytes, golden rows, metrics. A proof that fails raises nothing: see `ok`.
+
+        `version`: MODEL@VERSION. `rebuild`: train it again in a fresh process and compare the bytes. Failure: unknown-address, not-built.
+        """
+        from leptonctl.commands.verify import verify
+
+        return _complete(Verification, self._session("verify"), lambda session: verify(session, version, rebuild=rebuild))
+
     def _session(self, command: str) -> "Session":
         return open_session(self.root, f"Project.{command}")
 
 
-A = TypeVar("A", Status, Shown, Diff, History, Leaderboard)
+A = TypeVar("A", Status, Shown, Diff, History, Leaderboard, Adoption, Import, Verification)
 
 
 def _complete(kind: type[A], session: "Session", command: "Callable[[Session], Mapping[str, Any]]") -> A:

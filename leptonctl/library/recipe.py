@@ -19,9 +19,17 @@ class Recipe(Frozen):
 
 
 class Training(Frozen):
-    """What one version says of its training. `imports`: the path of a finished model in the project, instead of a training."""
+    """What one version says of its training. `imports`: the path of a finished model in the project, instead of a training.
+
+    reading: how that is read: `inputs`, `classes`, `outputs` as in YAML.
+    """
 
     iterations: int | None = None
     learning_rate: float | None = None
     params: Mapping[str, Json] = {}
     imports: str | None = None
+    reading: Mapping[str, Json] = {}
+
+    def imported(self) -> dict[str, Json] | None:
+        """The keys of a version that is imported; None for one that is trained."""
+        return None if self.imports is None else {"import": self.imports, **self.reading}

@@ -128,7 +128,7 @@ class Entry(Frozen):
 
 
 class Build(Frozen):
-    """Steps of an address that were done, adopted or not."""
+    """Steps of an address that were done, adopted or not. `search`: the winner of a search among them."""
 
     address: str
     ops: tuple[str, ...]
@@ -136,6 +136,7 @@ class Build(Frozen):
     by: str | None
     seconds: float
     metrics: Mapping[str, Json]
+    search: Mapping[str, Json] | None = None
 
 
 class History(Answer):

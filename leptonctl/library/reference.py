@@ -45,6 +45,7 @@ RESULTS = {
         "Shown", "Recorded", "Step", "Outcome", "Diff", "FieldDifference", "MetricDifference", "History", "Entry", "Moved", "Build",
         "Leaderboard", "Row",
     ),
+    "edits": ("Update", "Adoption", "Import", "Tensor", "Pins", "Pin", "Finding", "Verification", "Check"),
     "predictions": ("Predictions", "Prediction"),
     "deployment": ("Deployment",),
     "monitoring": ("Monitoring",),

@@ -1,7 +1,6 @@
 """Edits of a project's YAML by the short form: comments stay, and an edit that leaves the project invalid is taken back."""
 
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,14 +15,12 @@ from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.values import Document, Json, value_at
 from leptonctl.core.values import Path as Place
 from leptonctl.language.edit import insert_key, remove_key, set_scalar
-from leptonctl.library.moving import open_session
+from leptonctl.library.moving import one_at_a_time, open_session
 from leptonctl.project.edits import write_text, writing
 from leptonctl.storage.durable import ensure_dot_folder
 
 CONFIG = "leptonctl.yaml"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_EDITING = threading.Lock()
-"""Two threads that edit at once would each write the file without the other's edit."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +96,7 @@ class Draft:
 @contextmanager
 def editing(root: Path, command: str) -> Iterator[Draft]:
     """A draft that is kept when the block ends and the project is valid. Else the files are as before, and the reason is raised."""
-    with _EDITING:
+    with one_at_a_time():
         draft = Draft(session=open_session(root, command))
         draft.check()
         try:

@@ -3,7 +3,8 @@
 An entry: `{serial, at, by, host, commit, dirty, reason, job, command, environment, deployment, changes: [{address, before, after,
 before_version, after_version, reason?}], evidence: [gate as in plan --json, with its binding's address] | null, held?: [changes
 that were held, in the form of `changes`], acts: [{kind, model, version, withdrawal, reason}]}`.
-A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, project, seconds, metrics}`; `project` only if another one built it.
+A build: `{address, ops: [op], at, by, host?, commit?, dirty, job, project, seconds, metrics, search}`; `project` only if
+another one built it; `search`: `{chosen, metric, mean, std, trials}` of a search among the steps, or null.
 `way_back`: the return that is possible, `{binding, version, deployment, undoes}`, or null.
 A job has the fields of `core.state.Job`, or is null.
 """
@@ -14,7 +15,8 @@ from typing import Any
 from leptonctl.kinds.table import OPS
 from leptonctl.views.holds import act_text
 from leptonctl.views.records import metrics_text, short, sort_key, when, who
-from leptonctl.views.style import Style, duration, printable
+from leptonctl.views.search import combination
+from leptonctl.views.style import Style, duration, figure, printable
 from leptonctl.views.tables import table
 from leptonctl.views.words import gate_cells, grounds
 
@@ -105,7 +107,16 @@ def _build(build: Mapping[str, Any], style: Style, now: str | float | None, *, v
     head = f"{style.dim('built')}  {when(build['at'], now)}  {printable(build['address'])}  by {who(build)}"
     metrics = metrics_text(build.get("metrics"), most=len(build.get("metrics") or {}) if verbose else FEW)
     head = "\n".join([head, *_circumstances(build, style)])
-    return f"{head}\n    {ops} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")
+    lines = [head, f"    {ops} in {duration(build['seconds'])}" + (f": {metrics}" if metrics else "")]
+    return "\n".join([*lines, *_winner(build.get("search"))])
+
+
+def _winner(search: Mapping[str, Any] | None) -> list[str]:
+    """What a search found."""
+    if not search or not search["chosen"]:
+        return []
+    score = "" if search["mean"] is None else f" with {printable(str(search['metric']))} {figure(search['mean'])}"
+    return [f"    winner of {search['trials']} trials: {combination(search['chosen'])}{score}"]
 
 
 def _order(op: str) -> int:

@@ -17,7 +17,7 @@ def render_search(search: Mapping[str, Any] | None, style: Style, width: int, *,
     if search["trial"] is None:
         return f"{head}: not done yet"
     listed = search["trials"]
-    best = f"{_combination(search['chosen'])} with {printable(str(search['metric']))} {_score(search)} on {search['folds']} folds"
+    best = f"{combination(search['chosen'])} with {printable(str(search['metric']))} {_score(search)} on {search['folds']} folds"
     failed = sum(trial["mean"] is None for trial in listed)
     count = f"{len(listed)} trial{'' if len(listed) == 1 else 's'}" + (f", {failed} failed" if failed else "")
     lines = [f"{head}: {count}", f"  best {best}"]
@@ -32,7 +32,7 @@ def adoption_text(report: Mapping[str, Any], *, color: bool) -> str:
     """The output of `adopt`: the edit, and what it stands for."""
     style = Style(color)
     score = "" if report["mean"] is None else f", {printable(str(report['metric']))} {figure(report['mean'])} in the search"
-    head = f"{printable(report['address'])} now declares {_combination(report['chosen'])}{score}."
+    head = f"{printable(report['address'])} now declares {combination(report['chosen'])}{score}."
     edit = "\n".join(printable(line) for line in report["edit"].splitlines())
     rest = " An apply takes over what an earlier one built: nothing is trained." if report["in_place"] else ""
     return f"{style.bold(head)}\n\n{edit}\n\nNext: `leptonctl plan`.{rest}"
@@ -65,5 +65,5 @@ def _score(of: Mapping[str, Any]) -> str:
     return f"{figure(of['mean'])} ± {of['std']:.2g}"
 
 
-def _combination(chosen: Mapping[str, Any]) -> str:
+def combination(chosen: Mapping[str, Any]) -> str:
     return ", ".join(f"{printable(name)}={value_text(value, absent='null')}" for name, value in chosen.items())

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from leptonctl.kinds.schema import build_schemas
+from leptonctl.kinds.schema import OF_SKLEARN, build_schemas
 from leptonctl.language.explain_schema import describe
 from leptonctl.project.catalog import load_catalog
 from leptonctl.spi.catalog import Catalog
@@ -106,6 +106,7 @@ def _form(value: Mapping[str, Any]) -> str:
     types = value.get("type")
     words = describe(value) if {"type", "enum", "const", "anyOf", "oneOf"} & set(value) else "any value"
     nullable = None in value.get("enum", ()) or (isinstance(types, list) and "null" in types)
+    words = words.replace(OF_SKLEARN, f"[{OF_SKLEARN}](algorithms.md)")
     return words + (" or null" if nullable else "")
 
 

@@ -6,13 +6,17 @@ import re
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from leptonctl.core.codec import decode
+from leptonctl.core.result import Result
 from tests import projects
+from tests.commands.test_gc import age
 from tests.test_output_schemas import problems
 
 GRID = "{search: {parameters: {C: [0.01, 1, 100]}, metric: f1}}"
@@ -224,7 +228,52 @@ def test_a_rebuild_gives_the_same_bytes(applied: tuple[Path, list[dict]]) -> Non
     root, _ = applied
     done = projects.run("verify", "line@v3", "--rebuild", "--json", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["rebuild"]["verdict"] == "identical"
+    rebuild = json.loads(done.stdout)["rebuild"]
+    assert rebuild["verdict"] == "identical"
+    assert rebuild["reasons"] == ["the search is taken as recorded: its 6 trials were not run again, and its winner was trained again"]
+    assert problems("verify", json.loads(done.stdout)) == []
+
+
+def test_the_history_says_what_a_search_has_found(applied: tuple[Path, list[dict]]) -> None:
+    """And null for a build without one."""
+    root, _ = applied
+    history = json.loads(projects.run("history", "--json", cwd=root).stdout)
+    assert problems("history", history) == []
+    found = {
+        build["address"].partition("@")[2]: build["search"] for build in history["builds"] if build["address"].startswith("model/line")
+    }
+    story = shown(root, "line@v1")["search"]
+    assert found["v1"] == {**{name: story[name] for name in ("chosen", "metric", "mean", "std")}, "trials": 3}
+    assert found["v4"] is None
+    text = projects.run("history", "line@v1", cwd=root).stdout
+    assert f"winner of 3 trials: C={story['chosen']['C']} with f1 0." in text, text
+
+
+def test_gc_and_purge_leave_the_scores_of_trials(searched: Callable[[], Path]) -> None:
+    """Trials have no bytes but their records, which gc never frees: a version that comes back trains its winner and tries nothing."""
+    root = searched()
+
+    def results() -> dict[str, int]:
+        records = [decode(file.read_bytes(), Result) for file in (root / ".leptonctl" / "store" / "results").iterdir()]
+        assert not [record for record in records if record.op in ("trial", "search") and record.artifacts]
+        return Counter(record.op for record in records if record.address == "model/line@v2")
+
+    before = results()
+    age(root)
+    assert "v2" not in projects.run("gc", "--yes", cwd=root).stdout
+    assert results() == before
+    projects.edit(root / "model-line.yaml", f"  v2: {RANDOM}\n  v3: {HALVING}\n", "")  # both found the same
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    age(root)
+    freed = json.loads(projects.run("gc", "--yes", "--json", cwd=root).stdout)
+    assert freed["artifacts"] >= 2
+    assert results() == before
+    projects.edit(root / "model-line.yaml", "versions:\n", f"versions:\n  v2: {RANDOM}\n")
+    again = count(built(root, "line@v2"))
+    assert (again.get("tried", 0), again.get("searched", 0), again["trained"]) == (0, 0, 1)
+    held = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)["holders"]
+    assert held
+    assert not [holder for holder in held if holder["op"] in ("trial", "search")]
 
 
 def test_explain_names_the_value_that_was_added(searched: Callable[[], Path]) -> None:

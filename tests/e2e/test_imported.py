@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,9 @@ def test_a_comparison_with_an_imported_version_is_held_until_it_is_assumed(root:
 WRONG = {
     "{import: vendor/model.pkl}": ("not-onnx", 16),
     "{import: vendor/model.joblib}": ("not-onnx", 16),
-    "{import: vendor/model.ubj}": ("not-onnx", 16),
+    "{import: vendor/model.cbm}": ("not-onnx", 16),
+    "{import: vendor/trees.json, outputs: logits}": ("import-conflict", 35),
+    "{import: vendor/large.txt}": ("file-too-large", 16),
     "{import: vendor/none.onnx}": ("missing-file", 16),
     "{import: {file: vendor/none.onnx}}": ("missing-file", 23),
     "{import: /etc/hostname}": ("outside-project", 16),
@@ -176,13 +179,14 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = projects.tiny_project(tmp_path_factory.mktemp("wrong"), {"line": {"v1": "{}"}}, {})
     vendor = root / "vendor"
     vendor.mkdir()
-    for name in ("model.pkl", "model.joblib", "model.ubj", "forest.onnx"):
+    for name in ("model.pkl", "model.joblib", "model.cbm", "forest.onnx", "trees.json"):
         (vendor / name).write_bytes(b"\x80")
     (vendor / "link.onnx").symlink_to("/etc/hostname")
     (vendor / "circle.onnx").symlink_to("circle.onnx")
     os.mkfifo(vendor / "pipe.onnx")
-    with (vendor / "large.onnx").open("wb") as file:
-        file.truncate(3 * 2**30)
+    for name, size in (("large.onnx", 3 * 2**30), ("large.txt", 2**28)):
+        with (vendor / name).open("wb") as file:
+            file.truncate(size)
     return root
 
 
@@ -194,6 +198,48 @@ def test_what_is_wrong_is_said_where_it_is_written(checked: Path, rest: str) -> 
     found = [(p["id"], p["line"], p["column"]) for p in problems]
     assert (done.returncode, found) == (3, [(WRONG[rest][0], 9, WRONG[rest][1])]), done.stdout
     assert all(problem["hint"] for problem in problems)
+
+
+def boosted(root: Path) -> None:
+    """A model of two columns as XGBoost saved it, in vendor/trees.json."""
+    kept = json.loads((Path(__file__).parents[1] / "providers" / "kept.json").read_text(encoding="utf-8"))
+    learner = json.loads(next(case["model"] for case in kept["cases"] if case["name"] == "binary:logistic"))["learner"]
+    learner["learner_model_param"]["num_feature"] = "2"
+    for tree in learner["gradient_booster"]["model"]["trees"]:
+        tree["split_indices"] = [place % 2 for place in tree["split_indices"]]
+    (root / "vendor").mkdir(exist_ok=True)
+    (root / "vendor" / "trees.json").write_text(json.dumps({"learner": learner, "version": [3, 2, 0]}), encoding="utf-8")
+
+
+def test_a_boosters_own_file_is_declared_built_and_shown(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": "{}"}}, {})
+    boosted(root)
+    said = projects.run("import", "vendor/trees.json", "--model", "line", "--version", "v2", cwd=root)
+    assert said.returncode == 0 and "made by XGBoost" in said.stdout, said.stdout + said.stderr
+    projects.edit(root / "model-line.yaml", "{import: vendor/trees.json}", "{import: vendor/trees.json, classes: [above, below]}")
+    built = projects.run("build", "line@v2", cwd=root)
+    assert built.returncode == 0, built.stdout + built.stderr
+    shown = json.loads(projects.run("show", "line@v2", "--json", cwd=root).stdout)["version"]
+    assert (shown["origin"], bool(shown["metrics"])) == ("imported", True)
+    if find_spec("xgboost") is None:
+        assert "parity-not-compared" in built.stdout + built.stderr, built.stdout + built.stderr
+        assert shown["parity"] is None
+    (root / "vendor" / "cut.json").write_bytes((root / "vendor" / "trees.json").read_bytes()[:900])
+    cut = projects.run("import", "vendor/cut.json", "--model", "line", "--version", "v3", "--json", cwd=root)
+    (problem,) = json.loads(cut.stdout)["diagnostics"]
+    assert (cut.returncode, problem["id"], "v3" in (root / "model-line.yaml").read_text(encoding="utf-8")) == (1, "bad-model-file", False)
+
+
+@pytest.mark.skipif(find_spec("xgboost") is not None, reason="XGBoost is installed here")
+def test_a_binary_file_is_a_warning_in_the_plan_and_refused_before_any_work(tiny: Callable[..., Path]) -> None:
+    root = tiny({"line": {"v1": "{import: vendor/trees.ubj}"}}, {})
+    (root / "vendor").mkdir()
+    (root / "vendor" / "trees.ubj").write_bytes(b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{")
+    planned = json.loads(projects.run("plan", "--json", cwd=root).stdout)
+    assert [(d["id"], d["severity"], d["line"]) for d in planned["diagnostics"]] == [("missing-library", "warning", 8)]
+    assert "pip install 'leptonctl[xgboost]'" in planned["diagnostics"][0]["hint"]
+    refused = projects.run("build", "--json", cwd=root)
+    assert (refused.returncode, '"step_started"' in refused.stdout) == (1, False), refused.stdout
 
 
 def test_what_the_base_block_says_of_training_is_not_the_imports(tiny: Callable[..., Path]) -> None:

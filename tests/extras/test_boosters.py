@@ -206,8 +206,9 @@ def test_directions_are_refused_where_the_library_would_not_keep_to_them():
         with pytest.raises(ProviderError, match="no directions"):
             fit(replace(recipe("regression", name, params={"objective": objective}), monotonic={"c0": "up"}), seen.columns, seen.y, quiet)
     seen, _ = halves(*wine())
-    with pytest.raises(ProviderError, match="two classes"):
+    with pytest.raises(ProviderError) as refused:
         fit(replace(recipe("classification", "xgboost"), monotonic={"c0": "up"}), seen.columns, seen.y, quiet)
+    assert "3 classes" in refused.value.detail
 
 
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "torch_mlp"])

@@ -48,3 +48,24 @@ def test_what_cannot_both_hold_is_an_error(tmp_path, options, gate, found):
     errors = [one for one in json.loads(done.stdout)["diagnostics"] if one["severity"] == "error"]
     assert [(one["id"], one["line"]) for one in errors] == [(id_, line) for id_, line, _ in found], done.stdout
     assert all(text in one["detail"] for one, (_, _, text) in zip(errors, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("split", "target", "found"),
+    [
+        ("split: {test: 0.25, stratify: true}", "", [("split-impossible", 9, "names no `target`")]),
+        ("split: {stratify: false}", "", []),
+        ("split: {stratify: true}", "target: t", []),
+        ("{}", "", [("split-impossible", 6, "names no `target`")]),
+    ],
+)
+def test_a_split_by_the_classes_of_no_target_is_an_error_where_it_is_written(tmp_path, split, target, found):
+    """In a version, and in the base block (the brother), which every version of it has."""
+    base = "split: {stratify: true}" if split == "{}" else "description: rows"
+    (tmp_path / "d.csv").write_text("a,b,t\n" + "1,2,y\n3,4,n\n" * 8, encoding="utf-8")
+    text = f"kind: Project\nname: p\n---\nkind: Dataset\nname: d\n{base}\n{target or 'header: true'}\nversions:\n  v1: {{source: d.csv, SPLIT}}\n"
+    (tmp_path / "leptonctl.yaml").write_text(text.replace(", SPLIT", "" if split == "{}" else f", {split}"), encoding="utf-8")
+    done = projects.run("validate", "--json", cwd=tmp_path)
+    errors = [one for one in json.loads(done.stdout)["diagnostics"] if one["severity"] == "error"]
+    assert [(one["id"], one["line"]) for one in errors] == [(id_, line) for id_, line, _ in found], done.stdout
+    assert all(text in one["detail"] and one["hint"] for one, (_, _, text) in zip(errors, found, strict=True))

@@ -133,3 +133,16 @@ def test_examples_fit(folder: Path) -> None:
     assert (problems, wrong, check(documents)) == ((), (), ())
     for document in documents:
         assert not list(Draft7Validator(SCHEMAS[document.kind]).iter_errors(document.value))
+
+
+def test_an_editor_completes_classes_of_scikit_learn_and_no_name_is_refused() -> None:
+    """Of algorithms and of steps, in the base block and in a version."""
+    model = SCHEMAS["Model"]["properties"]
+    version = model["versions"]["additionalProperties"]["properties"]
+    for block in (model, version):
+        algorithm, use = block["algorithm"], block["preprocess"]["items"]["properties"]["use"]
+        for schema, known, foreign in ((algorithm, "BayesianRidge", "StandardScaler"), (use, "QuantileTransformer", "BayesianRidge")):
+            offered = {name for option in schema["anyOf"] for name in option.get("enum", ())}
+            assert (known in offered, foreign in offered) == (True, False)
+            assert Draft7Validator({"anyOf": schema["anyOf"]}).is_valid("third_party")
+    assert "[a class of scikit-learn](algorithms.md)" in (ROOT / "docs" / "yaml-reference.md").read_text(encoding="utf-8")

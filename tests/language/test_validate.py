@@ -87,7 +87,7 @@ def test_mistakes_are_reported(kind: str, line: str, id_: str, column: int, deta
 @pytest.mark.parametrize(
     ("kind", "line", "column"),
     [
-        ("Model", "warm_start: v1", 1),
+        ("Model", "explain: {importance: true}", 1),
         ("Model", "command: [python, x.py]", 1),
         ("Environment", "models: {m: {version: v1, canary: {version: v2, percent: 10}}}", 27),
         ("Environment", "models: {m: {version: v1, shadow: v2}}", 27),
@@ -104,7 +104,7 @@ def test_what_is_not_implemented_is_refused(kind: str, line: str, column: int) -
 
 def test_what_is_not_implemented_is_refused_in_a_version() -> None:
     documents, _ = load(
-        {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {warm_start: v0, import: null}\n  v2:\n"}
+        {"leptonctl.yaml": PROJECT, "a.yaml": "kind: Model\nname: m\nversions:\n  v1: {explain: {importance: true}, import: null}\n  v2:\n"}
     )
     assert [(p.span.line, p.span.column) for p in KINDS["Model"].unbuilt(documents[0]) if p.span] == [(4, 8)]
 

@@ -101,7 +101,7 @@ def _inferred(tensors: Sequence[Tensor], columns: tuple[str, ...]) -> list[Entry
     if wide is not None:
         detail = f"The graph has {len(tensors)} inputs, and {wide.name} takes {wide.width} columns."
         raise bad_inputs(detail, f"say which: `inputs: {{{wide.name}: [COLUMN, …]}}`")
-    names = {column: column for column in columns} | _mangled(columns)
+    names = {column: column for column in columns} | mangled(columns)
     unknown = next((tensor.name for tensor in tensors if tensor.name not in names), None)
     if unknown is not None:
         shown = ", ".join(columns[:8]) + (" …" if len(columns) > 8 else "")  # noqa: PLR2004
@@ -110,7 +110,7 @@ def _inferred(tensors: Sequence[Tensor], columns: tuple[str, ...]) -> list[Entry
     return [Entry(tensor=tensor, columns=(names[tensor.name],)) for tensor in tensors]
 
 
-def _mangled(columns: Sequence[str]) -> dict[str, str]:
+def mangled(columns: Sequence[str]) -> dict[str, str]:
     """Column by the name that converters give its input: what is no letter or digit becomes `_`. Only names that are one column's."""
     found: dict[str, list[str]] = {}
     for column in columns:

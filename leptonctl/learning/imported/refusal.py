@@ -23,3 +23,9 @@ def bad_outputs(detail: str, hint: str) -> ProviderError:
 def bad_classes(detail: str, hint: str) -> ProviderError:
     """For a graph whose classes are not those of the target, or not plainly so."""
     return ProviderError(SUMMARY, detail=detail, hint=hint, id="import-classes")
+
+
+def bad_model_file(title: str, detail: str, hint: str = "") -> ProviderError:
+    """For the file of another library that is damaged, or whose model has no exact graph. title: of the library."""
+    way = hint or f"save the model again with {title}, or export it as ONNX"
+    return ProviderError(SUMMARY, detail=f"{title}: {detail}.", hint=way, id="bad-model-file")

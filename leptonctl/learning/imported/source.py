@@ -21,7 +21,6 @@ MAGIC = (
     (b"\x80", "it is a Python pickle, which runs any code when it is read", "convert the model where it was trained, with skl2onnx"),
     (b"PK\x03\x04", "it is a zip archive, such as skops, torch and Keras write", "convert the model where it was trained"),
     (b"\x89HDF", "it is an HDF5 file, as Keras writes it", 'convert it with `model.export(FILE, format="onnx")`'),
-    (b"{", "it is JSON", "convert a booster's model with onnxmltools"),
 )
 
 

@@ -31,27 +31,44 @@ def try_out(onnx: bytes, feed: Mapping[str, np.ndarray], outputs: Sequence[str],
         folder = Path(name)
         (folder / GRAPH).write_bytes(onnx)
         np.savez(folder / ROWS, allow_pickle=False, **{key: _plain(value) for key, value in feed.items()})
-        trial = subprocess.Popen(
-            [sys.executable, "-P", "-m", "leptonctl.learning.imported.trial", name, str(MEMORY + COPIES * len(onnx)), *outputs],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"},
-        )  # fmt: skip
-        try:
-            trial.wait(seconds)
-        except subprocess.TimeoutExpired:
+        memory = MEMORY + COPIES * len(onnx)
+        if not run_bounded("leptonctl.learning.imported.trial", [name, str(memory), *outputs], seconds):
             rows = len(next(iter(feed.values())))
             hint = "export a smaller model, or look for a loop in its graph"
-            raise bad_graph(f"The graph does not answer {rows} rows in {seconds:g} s.", hint) from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(trial.pid, signal.SIGKILL)
-            trial.wait()
+            raise bad_graph(f"The graph does not answer {rows} rows in {seconds:g} s.", hint)
         if (folder / PROBLEM).exists():
             raise bad_graph((folder / PROBLEM).read_text(encoding="utf-8"), "export the model again; `onnx.checker.check_model` says more")
         if not (folder / ANSWERS).exists():
             raise bad_graph("The graph ends the process that runs it, or needs more memory than it may.", "export a smaller model")
         with np.load(folder / ANSWERS, allow_pickle=False) as answers:
             return {key: _objects(answers[key]) for key in answers.files}
+
+
+def run_bounded(module: str, arguments: Sequence[str], seconds: float) -> bool:
+    """Run a module in a process of its own, which leaves what it found in files. False when it did not end in time, and was ended."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", module, *arguments],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return True
+
+
+def bound_memory(memory: int) -> None:
+    """Give this process at most so many bytes of address space, and no dump of its memory."""
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _plain(values: np.ndarray) -> np.ndarray:
@@ -76,12 +93,8 @@ def _run(folder: Path, outputs: Sequence[str]) -> dict[str, np.ndarray]:
 
 def main() -> None:
     """Run the graph in the folder of the first argument with the bytes of the second, for the outputs of the others."""
-    import resource
-
     folder, memory, outputs = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound_memory(memory)
     try:
         answers = _run(folder, outputs)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the parent must get it in words

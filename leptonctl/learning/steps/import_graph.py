@@ -1,10 +1,11 @@
-"""The step `import`: makes a package of an ONNX file that was made elsewhere, once it is checked and has answered rows.
+"""The step `import`: makes a package of a file that was made elsewhere, once it is checked and has answered rows.
 
 Records nothing. A graph of the user's own command comes in the same way.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from leptonctl.core.codec import encode
 from leptonctl.core.contract import Column, Contract
@@ -14,6 +15,8 @@ from leptonctl.learning.frame import Inputs
 from leptonctl.learning.imported.answers import check_answers, disagreeing, not_finite
 from leptonctl.learning.imported.classes import Classes, resolve_classes
 from leptonctl.learning.imported.inputs import assign, read_tensors
+from leptonctl.learning.imported.library_file import compared, read_library_file
+from leptonctl.learning.imported.library_file import notices as library_notices
 from leptonctl.learning.imported.outputs import Answer, choose
 from leptonctl.learning.imported.source import read_model
 from leptonctl.learning.imported.trial import try_out
@@ -24,13 +27,10 @@ from leptonctl.learning.onnx.canonical import serialized
 from leptonctl.learning.onnx.golden import golden
 from leptonctl.learning.onnx.manifest import manifest_of
 from leptonctl.learning.outputs import ExportOutputs, Notice
-from leptonctl.learning.tables.prepared import Rows, take_rows
+from leptonctl.learning.tables.prepared import Rows, as_number, take_rows
 from leptonctl.project.digests import digest_of, stat_of
 from leptonctl.spi.learning import Label, Prediction, ProviderError
 from leptonctl.spi.running import Bench, Needs, Produced
-
-if TYPE_CHECKING:
-    import numpy as np
 
 TRIAL_ROWS = 2048
 
@@ -46,9 +46,15 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         data = read_file(request.file, bench)
     else:
         data = artifacts.get_artifact(needs["train"].artifacts[GRAPH_FILE])
-    model = read_model(data)
     columns = _features(contract, request.features)
-    entries = assign(read_tensors(model.graph), columns, request.inputs)
+    library_file = read_library_file(data)
+    named = None
+    if library_file is None:
+        model = read_model(data)
+    else:
+        library_file.check(request.task, request.outputs)
+        model, named = library_file.graph(), None if request.inputs else library_file.inputs(columns)
+    entries = assign(read_tensors(model.graph), columns, request.inputs or named)
     used = {name for entry in entries for name in entry.columns}
     features = tuple(name for name in columns if name in used)
     layout = _layout([columns[name] for name in features])
@@ -67,7 +73,12 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         MANIFEST_FILE: artifacts.put_artifact(encode(manifest)),
         GOLDEN_FILE: artifacts.put_artifact(encode(golden(features, rows.columns, prediction, contract.dates, rows.texts))),
     }
-    outputs = ExportOutputs(package=package_digest(stored, manifest), size=len(graph), notices=_notices(prediction))
+    notices, parity = _notices(prediction), None
+    if library_file is not None:
+        taken = np.column_stack([as_number(rows.columns[name]) for name in entries[0].columns])
+        parity = compared(library_file, taken, prediction, classes.names if classes else ())
+        notices += library_notices(library_file, parity)
+    outputs = ExportOutputs(package=package_digest(stored, manifest), size=len(graph), parity=parity, notices=notices)
     return Produced(artifacts=files, outputs=outputs.to_json())
 
 

@@ -82,6 +82,8 @@ def _tree(fields: Mapping[str, str], target: int, share: int) -> Tree:
     # a node that met no missing value in training takes one for zero
     missing = np.where(decisions & MISSING_IS_NAN, decisions & DEFAULT_LEFT, thresholds >= 0).astype(bool)
     none = np.full(len(leaves), -1, dtype=np.int64)
+    with np.errstate(over="ignore"):
+        values = leaves.astype(np.float32)
     return Tree(
         target=target,
         left=np.concatenate([left, none]),
@@ -89,7 +91,7 @@ def _tree(fields: Mapping[str, str], target: int, share: int) -> Tree:
         features=np.concatenate([np.array(numbers("split_feature", int), dtype=np.int64), none * 0]),
         thresholds=np.concatenate([_float32_thresholds(thresholds), np.zeros(len(leaves), dtype=np.float32)]),
         missing_left=np.concatenate([missing, none == 0]),
-        leaves=np.concatenate([np.zeros(inner, dtype=np.float32), leaves.astype(np.float32)]),
+        leaves=np.concatenate([np.zeros(inner, dtype=np.float32), values]),
     )
 
 

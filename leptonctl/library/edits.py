@@ -1,0 +1,159 @@
+"""What the calls that edit the YAML return, and what proves a version: an update, an adoption, an import, pins, a verification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from leptonctl.core.frozen import Frozen
+from leptonctl.core.values import Json
+from leptonctl.library.reports import Answer, Plan, Report
+
+if TYPE_CHECKING:
+    from leptonctl.commands.update import Updated
+
+
+class Update(Report):
+    """The versions that `Project.update` wrote. `rows`: of the dataset version by side; `diff`: the edit; `plan`: of the new version."""
+
+    model: str
+    version: str
+    dataset: str
+    dataset_version: str
+    rows: Mapping[str, int]
+    files: tuple[str, ...]
+    diff: str
+    plan: Plan
+
+    @classmethod
+    def of(cls, updated: Updated) -> Update:
+        """The report of what the command wrote."""
+        return cls(
+            model=updated.model, version=updated.version, dataset=updated.dataset, dataset_version=updated.dataset_version,
+            rows=updated.rows, files=updated.files, diff=updated.diff, plan=Plan(plan=updated.plan),
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        from leptonctl.views.update import update_json
+
+        return update_json(self._written(), self.plan.to_json())
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.update import update_text
+
+        return update_text(self._written(), self.plan.text(color=color))
+
+    def _written(self) -> dict[str, Json]:
+        return {
+            "model": self.model, "version": self.version, "dataset": self.dataset, "dataset_version": self.dataset_version,
+            "rows": {**self.rows}, "files": [*self.files], "diff": self.diff,
+        }  # fmt: skip
+
+
+class Adoption(Answer):
+    """The winner of a search that `Project.adopt` wrote into the YAML. `in_place`: the searched version itself was edited."""
+
+    address: str
+    searched: str
+    chosen: Mapping[str, Json]
+    metric: str | None
+    mean: float | None
+    file: str
+    digest: str
+    in_place: bool
+    edit: str
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.search import adoption_text
+
+        return adoption_text(self.content, color=color)
+
+
+class Tensor(Frozen):
+    """An input or output of a file: its type, and how many columns it has, None where that is open."""
+
+    name: str
+    type: str
+    columns: int | None
+
+
+class Import(Answer):
+    """The version that `Project.import_model` wrote, at `file` and `line`, and what the imported file says of itself."""
+
+    address: str
+    file: str
+    line: int
+    created: bool
+    digest: str
+    size: int
+    opset: int
+    producer: str
+    nodes: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    task: str | None
+    classes: tuple[int | str, ...] | None
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.imported import imported_text
+
+        return imported_text(self.content, color=color)
+
+
+class Pin(Frozen):
+    """A digest that was written, and where."""
+
+    address: str
+    file: str
+    line: int
+    digest: str
+
+
+class Finding(Frozen):
+    """A diagnostic in the form of `--json`. `file`, `line`, `column`: None where it has no place."""
+
+    id: str
+    severity: str
+    summary: str
+    detail: str
+    file: str | None
+    line: int | None
+    column: int | None
+    hint: str
+
+
+class Pins(Answer):
+    """What `Project.pin` wrote. `diagnostics`: warnings about data that changed since they were pinned, whose digests stay."""
+
+    pinned: tuple[Pin, ...]
+    diagnostics: tuple[Finding, ...]
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.reports import pin_text
+
+        return pin_text(self.content, color=color)
+
+
+class Check(Frozen):
+    """One thing that was proved, or not."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+class Verification(Answer):
+    """Whether a version is what was recorded. `rebuild`: what training it again gave, None where that was not asked for."""
+
+    address: str
+    digest: str
+    artifact: str | None
+    package: str | None
+    checks: tuple[Check, ...]
+    ok: bool
+    rebuild: Mapping[str, Json] | None = None
+
+    def text(self, *, color: bool = False) -> str:
+        from leptonctl.views.reports import verification_text
+
+        return verification_text(self.content, color=color)
