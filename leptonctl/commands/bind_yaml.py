@@ -116,12 +116,13 @@ def _without_readmit(session: Session, name: str, model: str, version: str | Non
     return session.reopen()
 
 
-def put_back(session: Session, before: Mapping[str, str]) -> None:
-    """Write the files as they were before the edit."""
+def put_back(session: Session, before: Mapping[str, str]) -> frozenset[str]:
+    """Write the files as they were before the edit; which they were."""
     now = session.reopen().sources
-    for file, text in before.items():
-        if now.get(file) != text:
-            write_text(session.root / file, text)
+    edited = frozenset(file for file, text in before.items() if now.get(file) != text)
+    for file in edited:
+        write_text(session.root / file, before[file])
+    return edited
 
 
 def diff_of(before: Mapping[str, str], after: Mapping[str, str]) -> str:

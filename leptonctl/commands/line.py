@@ -8,7 +8,7 @@ from leptonctl.commands.recheck import recheck
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import damaged_files, settle, without_results
 from leptonctl.commands.variables import variable_becauses
-from leptonctl.commands.warnings import warnings
+from leptonctl.commands.warnings import moving, warnings
 from leptonctl.core.address import covers, document, expand, member_of, parse, version_of
 from leptonctl.core.change import Change, Drift, Keep, Plan, Remove
 from leptonctl.core.diagnostic import INVALID, Diagnostic, Failure, error, has_errors
@@ -89,7 +89,7 @@ def plan_project(
         # in a copy, whatever listens is the original's
         *(() if copied else _check_placement(session, state, live, changes)),
         *_on_holds(session, settled, state, changes, command),
-        *recheck(session, settled, state),
+        *recheck(session, settled, state, {node.address for node in moving(settled, changes)}),
         *warnings(session, settled, changes),
     )
 

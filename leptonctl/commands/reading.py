@@ -15,7 +15,7 @@ HINTS = {
     "bad-delimiter": "name the delimiter, for example `--delimiter ';'`",
     "data-contract": "correct the rows, or name a text that means missing: `--missing-value TEXT`",
     "empty-data": "check that the file is complete",
-    "header-width": "write the file with the columns of the training file, or with a header line and `--header`",
+    "header-width": "write the file with the columns of the training file, or with a header line and `--header --skip-rows 0`",
 }
 """An input file is read as the command line says: no YAML is about it."""
 WRITTEN = "say how the file writes numbers"

@@ -1,7 +1,7 @@
 """Checks that are new since rows were prepared: run on the rows that are there, by a plan and when a run adopts rows. Prepares nothing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -17,17 +17,21 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json, Step
 from leptonctl.kinds.dataset import Dataset, datasets
+from leptonctl.kinds.notices import hardened
 from leptonctl.kinds.row_rules import rule_place
 
 MET = "checks.json"
 """In the cache: the declaration of a dataset that is kept is not recorded again, so its checks would be run by every plan."""
 
 
-def recheck(session: Session, settled: Settled, state: State | None) -> Iterator[Diagnostic]:
-    """Errors for rows that were prepared before and break a check that was declared, or is used here for the first time, since then."""
+def recheck(session: Session, settled: Settled, state: State | None, moving: Collection[str]) -> Iterator[Diagnostic]:
+    """Errors for rows that were prepared before and break a check that was declared, or is used here for the first time, since then.
+
+    Of rules that only warn, warnings too as long as data that break them are `moving`: their addresses.
+    """
     stale = [
         (key, dataset, digest([key, dataset.row_checks, *([dataset.rules] if dataset.rules else [])]))
-        for key, dataset in _checked(session, settled, state)
+        for key, dataset in _checked(session, settled, state, moving)
     ]
     if not stale:
         return
@@ -41,7 +45,7 @@ def recheck(session: Session, settled: Settled, state: State | None) -> Iterator
         if key in results:
             broken = [*_violations(session, dataset, results[key]), *_broken_rules(session, dataset, results[key])]
             fresh |= set() if broken else {mark}
-            yield from broken
+            yield from map(hardened, broken) if session.settings.warnings == "error" else broken
     if fresh:
         _write(file, met | fresh)
 
@@ -63,16 +67,43 @@ def _write(file: Path, met: set[str]) -> None:
         temporary.replace(file)
 
 
-def _checked(session: Session, settled: Settled, state: State | None) -> Iterator[tuple[str, Dataset]]:
-    """The datasets with checks that their prepared rows may not have met, by the key of their rows."""
+def _checked(session: Session, settled: Settled, state: State | None, moving: Collection[str]) -> Iterator[tuple[str, Dataset]]:
+    """The datasets with checks that their prepared rows may not have met, or that are to be warned of, by the key of their rows."""
     current = state.current if state else {}
     for dataset in datasets(session.declarations).values():
         node = settled.by_address.get(dataset.address)
         if node is None or not node.notes:
             continue
         pointer, key = current.get(dataset.address), settled.keys.of(dataset.address, "prepare")
-        if key is not None and (pointer is None or pointer.declaration != node.declaration):
+        is_new = pointer is None or pointer.declaration != node.declaration
+        if key is not None and (is_new or (dataset.address in moving and any(map(_only_warns, dataset.rules)))):
             yield key, dataset
+
+
+def _only_warns(rule: Json) -> bool:
+    return isinstance(rule, dict) and rule.get("severity") == "warn"
+
+
+def later_notices(session: Session, dataset: Dataset, result: Result) -> list[dict[str, Json]]:
+    """What the rules that only warn find in prepared rows, as a step would have recorded it: rules declared since then."""
+    from leptonctl.learning.inputs import RowCheck
+    from leptonctl.learning.tables.recheck import broken_rules
+
+    checks = [convert(rule, RowCheck) for rule in dataset.rules if _only_warns(rule)]
+    recorded = _warned(result)
+    checks = [check for check in checks if not any(detail.startswith(f"{check.rule}:") for detail in recorded)]
+    found = broken_rules(checks, result, session.store) if checks else ()
+    return [
+        {"check": "rule", "column": "", "count": count, "detail": f"{checks[place].rule}:"}
+        for place, count in found
+        if isinstance(count, int)
+    ]
+
+
+def _warned(result: Result) -> list[str]:
+    """The details of the rules that a step has recorded as broken."""
+    recorded = cast("list[dict[str, Json]]", result.outputs.get("checks") or [])
+    return [str(notice.get("detail")) for notice in recorded if notice.get("check") == "rule"]
 
 
 def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:
@@ -83,8 +114,7 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
     from leptonctl.spi.learning import ProviderError
 
     checks = [convert(rule, RowCheck) for rule in dataset.rules]
-    recorded = cast("list[dict[str, Json]]", result.outputs.get("checks") or [])
-    warned = {notice.get("detail") for notice in recorded if notice.get("check") == "rule"}
+    warned = _warned(result)
     for place, found in broken_rules(checks, result, session.store):
         check, span = checks[place], dataset.declared.at(*rule_place(dataset.declared.fields, place))
         if isinstance(found, ProviderError):
@@ -94,7 +124,7 @@ def _broken_rules(session: Session, dataset: Dataset, result: Result) -> Iterato
         broken = error("row-check", "Rows break a rule", detail, span=span, hint="correct the rows in a new version, or change the rule")
         if check.severity == "fail":
             yield broken
-        elif f"{check.rule}:" not in warned:
+        elif not any(detail.startswith(f"{check.rule}:") for detail in warned):
             # else it is a notice of the result
             yield replace(broken, severity="warning")
 

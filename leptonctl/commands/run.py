@@ -28,6 +28,7 @@ FIELDS: Mapping[str, Path] = {
     "bad-sample-weight": ("sample_weight",),
     "decision-not-possible": ("threshold",),
     "empty-split": ("split",),
+    "header-order": ("header",),
     "header-width": ("header",),
     "missing-library": ("algorithm",),
     "no-threshold": ("threshold",),

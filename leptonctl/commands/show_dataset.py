@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+from leptonctl.commands.recheck import later_notices
 from leptonctl.commands.session import Session
 from leptonctl.core.address import parse, short
 from leptonctl.core.plan import Settled
@@ -47,7 +48,7 @@ def dataset_story(session: Session, settled: Settled, address: str) -> dict[str,
         "columns": [*columns_shown(session, dataset, result)],
         "profile": {"digest": result.artifacts[PROFILE_FILE], "rows": profile.rows} if result and profile else None,
         "rules": [{"severity": "fail", **cast("dict[str, Json]", rule)} for rule in dataset.rules],
-        "checks": result.outputs.get("checks", []) if result else [],
+        "checks": [*cast("list[Json]", result.outputs.get("checks", [])), *later_notices(session, dataset, result)] if result else [],
         "used_by": [*sorted(a for a, n in settled.by_address.items() if parse(a).kind == "model" and address in n.needs)],
         "prepared": _prepared(key, result),
     }

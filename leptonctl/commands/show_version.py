@@ -5,6 +5,7 @@ from typing import cast
 
 from leptonctl.commands.built_versions import BuiltVersion, with_results
 from leptonctl.commands.parameters import declared_parameters, recorded_parameters
+from leptonctl.commands.recheck import later_notices
 from leptonctl.commands.results import join_results, metrics_of
 from leptonctl.commands.search_story import chosen, search_story
 from leptonctl.commands.session import Session
@@ -13,6 +14,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import State
 from leptonctl.core.values import Json
 from leptonctl.kinds.binding import Binding
+from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.environment import bindings
 from leptonctl.kinds.evidence import evidence_of
 from leptonctl.kinds.gate_rules import EVALUATE, RULES, find_rule
@@ -61,7 +63,7 @@ def version_story(session: Session, state: State | None, version: BuiltVersion, 
         "parameters": [
             *(declared_parameters(session, model, chosen(version)) if model else recorded_parameters(version.recipe, chosen(version)))
         ],
-        "warnings": _warnings(version),
+        "warnings": _warnings(version, _later(session, version)),
         "steps": [_step(name, version, gone) for name in BUILDS if name in version.keys],
         "bound": [*bound],
         "limits": [*limits],
@@ -136,12 +138,18 @@ def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
     }
 
 
-def _warnings(version: BuiltVersion) -> Json:
+def _later(session: Session, version: BuiltVersion) -> list[Json]:
+    """What rules that were declared after its rows were prepared find in them, as long as the dataset is declared."""
+    dataset, prepare = datasets(session.declarations).get(str(version.recipe.get("dataset"))), version.results.get("prepare")
+    return [*later_notices(session, dataset, prepare)] if version.declared and dataset is not None and prepare is not None else []
+
+
+def _warnings(version: BuiltVersion, later: list[Json]) -> Json:
     """What the steps found odd: in the data, while fitting, while evaluating."""
     found: list[Json] = []
     listed = version.recipe.get("features")
     features = {*map(str, listed), str(version.recipe.get("target"))} if isinstance(listed, list) else None
-    for name, result in version.results.items():
+    for name, result in (*version.results.items(), ("prepare", Result(key="", op="prepare", outputs={"checks": later}))):
         about = f"{version.address}: "
         noticed = notices(result, version.address, recipe=version.recipe, features=features)
         found += [{"step": name, "id": n.id, "text": f"{n.summary}: {n.detail.removeprefix(about)}"} for n in noticed]

@@ -3,7 +3,7 @@
 The file is prepared first, as a build would, so that nothing is written for data that break the contract.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -15,13 +15,13 @@ from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
 from leptonctl.core.address import version_of
 from leptonctl.core.change import Plan
-from leptonctl.core.diagnostic import INVALID, did_you_mean, fail
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.diagnostic import INVALID, Failure, did_you_mean, fail
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import Dataset
 from leptonctl.kinds.model import models
 from leptonctl.kinds.model_version import Model
-from leptonctl.kinds.model_warm import KEY, train_key
+from leptonctl.kinds.model_warm import KEY, train_key, why_alone
 from leptonctl.kinds.next_name import next_name
 from leptonctl.language.edit import insert_key
 from leptonctl.project.digests import digest_of
@@ -91,13 +91,21 @@ def update(session: Session, request: Update) -> Updated:
         planned = plan(session, only=[version_of("model", request.model, names.version)])
         files = tuple(sorted(file for file, text in session.sources.items() if before.get(file) != text))
         diff = diff_of(before, session.sources)
-    except BaseException:
-        put_back(session, before)
+    except BaseException as problem:
+        edited = put_back(session, before)
+        if isinstance(problem, Failure):
+            raise _of_edit(problem, edited) from problem
         raise
     return Updated(
         model=request.model, version=names.version, dataset=dataset, dataset_version=names.dataset_version, rows=rows, files=files,
         diff=diff, plan=planned,
     )  # fmt: skip
+
+
+def _of_edit(failure: Failure, edited: Collection[str]) -> Failure:
+    """The failure without its places in files that are as they were: the lines that it is about were never there."""
+    moved = [replace(d, span=None) if d.span is not None and d.span.file in edited else d for d in failure.diagnostics]
+    return Failure(moved, failure.exit_code)
 
 
 def _names(session: Session, request: Update) -> _Names:
@@ -119,6 +127,8 @@ def _names(session: Session, request: Update) -> _Names:
     for name, known, flag in ((version, declared.keys(), "--version"), (dataset_version, versions.keys(), "--dataset-version")):
         if name in known:
             raise fail("usage", "This version exists already", name, hint=f"pass another name with {flag}, or leave it out")
+    if request.warm_start and (alone := why_alone(before, session.catalog)) is not None:
+        raise fail(*alone, hint="leave out `--warm-start`", exit_code=INVALID)
     return _Names(before=before, version=version, dataset_version=dataset_version, path=path)
 
 
@@ -141,6 +151,11 @@ def _prepared_rows(session: Session, request: Update, names: _Names) -> dict[str
     if source is None:
         hint = "save the data as CSV, JSON Lines or Parquet"
         raise fail("unknown-format", "No source reads files with this ending", names.path, hint=hint)
+    source_before = cast("dict[str, str]", before.dataset.inputs["source"])
+    if request.append and source.name != source_before["format"]:
+        detail = f"{source_before['path']} is {source_before['format']} and {names.path} is {source.name}"
+        hint = "convert the new file to that format, or leave out `--append`: a version may have another format than the one before"
+        raise fail("mixed-formats", "The files of a version have several formats", detail, hint=hint, exit_code=INVALID)
     digest = digest_of(session.root / names.path)
     inputs = {**before.prepare.inputs, "source": _source(before.dataset, names.path, source.name, digest, append=request.append)}
     known = session.store.results([before.prepare.key or "", train_key(before)])

@@ -16,7 +16,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     # with an error there would be no plan
     found: dict[Diagnostic, None] = dict.fromkeys(session.declared[1])
     found.update(dict.fromkeys(missing_in_plan(session, settled, changes)))
-    nodes = tuple(_moving(settled, changes))
+    nodes = tuple(moving(settled, changes))
     keys = {key for node in nodes for key in _keys(settled, node)}
     results = {**settled.results, **session.results(keys - settled.results.keys())} if keys else {}
     features = read_features(settled.nodes)
@@ -31,7 +31,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     return tuple(map(hardened, found)) if session.settings.warnings == "error" else tuple(found)
 
 
-def _moving(settled: Settled, changes: Sequence[Change]) -> Iterator[Node]:
+def moving(settled: Settled, changes: Sequence[Change]) -> Iterator[Node]:
     """The nodes that move, with those that they need: the version of a binding, the data of a version. A return warns of nothing."""
     nodes: dict[str, Node] = {}
     queue = [change.address for change in changes if not isinstance(change, Keep | Remove) and not change.is_return]

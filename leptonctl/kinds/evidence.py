@@ -67,19 +67,21 @@ class Evidence(Frozen):
     """What is known about a candidate.
 
     evaluations: its own; None for one that does not exist yet. comparison: with the version bound now; None until it exists.
-    compares: False when nothing else is bound. foreseen: why no comparison can be made, where that is known before it runs.
+    compares: False when nothing else is bound; `same`: what is bound has the candidate's recipe. foreseen: why no comparison can be made,
+    where that is known before it runs.
     unreadable: op -> what is wrong with outputs that count as absent.
     """
 
     evaluations: tuple[EvaluateOutputs | None, ...] = ()
     comparison: CompareOutputs | None = None
     compares: bool = True
+    same: bool = False
     foreseen: tuple[str, ...] = ()
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 def evidence_of(
-    evaluations: Iterable[Result | None], comparison: Result | None, *, compares: bool, foreseen: tuple[str, ...] = ()
+    evaluations: Iterable[Result | None], comparison: Result | None, *, compares: bool, same: bool = False, foreseen: tuple[str, ...] = ()
 ) -> Evidence:
     """The evidence in results, None for a result that does not exist yet. Malformed outputs count as absent."""
     unreadable: dict[str, str] = {}
@@ -87,6 +89,7 @@ def evidence_of(
         evaluations=tuple(_outputs(result, EvaluateOutputs, unreadable) for result in evaluations),
         comparison=_outputs(comparison, CompareOutputs, unreadable),
         compares=compares,
+        same=same,
         foreseen=foreseen,
         unreadable=unreadable,
     )

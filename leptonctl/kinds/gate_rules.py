@@ -26,6 +26,7 @@ COMPARABLE, ASSUME = "comparable", "assume"
 TOLERANCE = 1e-9
 """Relative to the measured values: missing a limit by less counts as meeting it, since 0.95 - 0.945 is not 0.005 in floating point."""
 NOTHING_BOUND = "nothing is bound yet: not measured"
+SAME_BOUND = "the same recipe is bound now: nothing to compare"
 UNDEFINED = "undefined on these rows"
 NO_ROWS = "no rows to compare on that neither version was trained on"
 NO_LABELS = "a regression has no labels that could flip"
@@ -191,7 +192,7 @@ def _comparison(gate: Gate, evidence: Evidence) -> CompareOutputs | Judgement:
     """The comparison, or the judgement when no comparison can be used."""
     comparison = evidence.comparison
     if not evidence.compares:
-        return Judgement(gate=gate, passed=True, note=NOTHING_BOUND)
+        return Judgement(gate=gate, passed=True, note=SAME_BOUND if evidence.same else NOTHING_BOUND)
     if comparison is None and evidence.foreseen and not gate.assume:
         return Judgement(gate=gate, passed=False, note=f"not comparable: {'; '.join(evidence.foreseen)}", held="not_comparable")
     if comparison is None:

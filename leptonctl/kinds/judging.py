@@ -92,6 +92,7 @@ def judge(binding: Binding, declarations: Declarations, settled: Settled, state:
         [settled.results.get(key or "") for key in keys],
         settled.results.get(settled.keys.of(binding.address, "compare") or ""),
         compares=compares,
+        same=bound is not None and not compares,
         foreseen=foreseen(binding, bound, settled.results) if compares and not returning else (),
     )
     metrics = declarations.catalog.metrics

@@ -30,9 +30,15 @@ def render_dataset(dataset: Mapping[str, Any], *, color: bool, width: int, now: 
         rows = [(style.dim(rule["severity"]), printable(rule["rule"])) for rule in dataset["rules"]]
         blocks.append(f"{style.bold('Rules')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
     if dataset["checks"]:
-        rows = [(printable(c["column"]), f"{c['check'].replace('_', ' ')}: {c['count']} rows") for c in dataset["checks"]]
+        rows = [(printable(c["column"]), _note(c)) for c in dataset["checks"]]
         blocks.append(f"{style.bold('Notes')}\n{table(rows, indent=2, width=width, wrap=(1,))}")
     return "\n\n".join(blocks)
+
+
+def _note(check: Mapping[str, Any]) -> str:
+    """`constant: 40 rows`, `rule: low < high: 7 rows`."""
+    detail = f" {printable(check['detail']).removesuffix(':')}:" if check.get("detail") else ""
+    return f"{check['check'].replace('_', ' ')}:{detail} {check['count']} {'row' if check['count'] == 1 else 'rows'}"
 
 
 def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | float | None) -> str:

@@ -64,6 +64,42 @@ def test_it_writes_what_a_person_would_and_plans_it(root: Path) -> None:
     assert projects.run("validate", cwd=root).returncode == 0
 
 
+def refused(root: Path, *more: str) -> str:
+    before = files(root)
+    done = projects.run("update", "line", "--data", "data/new.csv", *more, cwd=root)
+    assert done.returncode == 3
+    assert files(root) == before
+    return done.stderr
+
+
+def test_a_learner_that_cannot_go_on_is_refused_before_the_file_is_prepared(root: Path) -> None:
+    """It took seconds, and pointed at a line of the edit that was not made."""
+    (root / "model.yaml").write_text(MODEL.replace("sgd", "decision_tree").replace("{alpha: 0.01}", "{max_depth: 2}"), encoding="utf-8")
+    (root / "data" / "new.csv").write_text("no table of these columns\n", encoding="utf-8")
+    text = refused(root, "--warm-start")
+    assert "error[cannot-continue]" in text
+    assert "hint: leave out `--warm-start`" in text
+    assert "-->" not in text
+
+
+def test_a_failure_of_the_edit_names_no_line_that_is_not_there(root: Path) -> None:
+    """A brother: a file that the version before reads already."""
+    (root / "data.yaml").write_text(DATA.replace("data/points.csv", "data/new.csv"), encoding="utf-8")
+    text = refused(root, "--append")
+    assert "error[repeated-file]" in text
+    assert "-->" not in text
+
+
+def test_new_rows_of_another_format_cannot_be_appended(root: Path) -> None:
+    """It was read as text of the other format: `A byte in line 1 of new.parquet cannot be read as utf-8`."""
+    lines = [json.dumps({"x": 1.0, "y": 2.0, "side": "left"}), json.dumps({"x": 2.0, "y": 1.0, "side": "right"})]
+    (root / "data" / "new.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = projects.run("update", "line", "--data", "data/new.jsonl", "--append", cwd=root)
+    assert done.returncode == 3
+    assert "error[mixed-formats]" in done.stderr
+    assert "data/points.csv is csv and data/new.jsonl is jsonl" in done.stderr
+
+
 def test_the_new_rows_may_follow_those_before(root: Path) -> None:
     done = projects.run("update", "line", "--data", "data/new.csv", "--append", "--like", "v1", "--version", "next", "--json", cwd=root)
     written = json.loads(done.stdout)

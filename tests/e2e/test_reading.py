@@ -88,6 +88,29 @@ def test_predict_reads_a_file_as_the_dataset_was_read(root: Path, tmp_path: Path
     assert "--header" in refused.stderr
 
 
+def test_names_by_position_and_a_header_in_another_order(root: Path, tmp_path: Path) -> None:
+    """A file with swapped columns and right names was predicted with each in the other's place, and appended without a word."""
+    file = tmp_path / "swapped.csv"
+    lines = "".join(f"{size};{x};{side}\n" for x, size, side in map(rows, range(20)))
+    file.write_text("größe;x;seite\n" + lines, encoding="utf-8")
+    refused = projects.run("predict", "line@v2", "--input", str(file), "--skip-rows", "1", cwd=root)
+    assert refused.returncode == 1
+    assert "error[header-order]" in refused.stderr
+    assert '"x" is column 2 and not 1' in refused.stderr
+    assert len(predicted(root, "line@v2", file, "--header")) == 20
+
+
+def test_a_file_in_utf_8_is_not_read_as_another_encoding(root: Path, tmp_path: Path) -> None:
+    """Each byte is a letter of cp1252: `süd` became `sÃ¼d`, a class of its own."""
+    file = tmp_path / "utf8.csv"
+    file.write_text("title\nx;g;seite\n1;2;nord\n1,5;2;süd\n", encoding="utf-8")
+    refused = projects.run("predict", "line@v1", "--input", str(file), cwd=root)
+    assert refused.returncode == 1
+    assert "error[bad-encoding]" in refused.stderr
+    assert "line 4" in refused.stderr
+    assert "`--encoding utf-8` is likely" in refused.stderr
+
+
 def test_another_writing_of_the_same_rows_trains_nothing(root: Path) -> None:
     """C9: blank lines, other line ends, another encoding and a bare number for a grouped one are prepared again, and adopted."""
     file = root / "data" / "points.csv"

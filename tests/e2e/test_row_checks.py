@@ -176,6 +176,45 @@ def test_show_lists_them(root: Path) -> None:
     assert "pattern" in text
 
 
+MODEL = """\
+---
+kind: Model
+name: m
+dataset: d@v
+task: classification
+features: [code]
+preprocess: [{columns: [code], use: one_hot}]
+algorithm: logistic_regression
+versions: {v1: {}}
+"""
+ENVIRONMENT = """\
+---
+kind: Environment
+name: out
+platform: {type: server, host: 127.0.0.1, port: 1}
+models: {m: v1}
+"""
+
+
+def test_a_rule_that_warns_of_rows_prepared_before_is_said_again_where_they_move(root: Path) -> None:
+    """It was said by the first plan only, and `show` knew nothing of it. A brother: `warnings: error` took it for no error."""
+    rule = "{rule: start > end, severity: warn}"
+    write(root, with_rules(rule) + MODEL)
+    assert projects.run("apply", "--yes", cwd=root).returncode == 0
+    assert problems(root, "plan") == []
+    write(root, with_rules(rule) + MODEL + ENVIRONMENT)
+    (warned,) = problems(root, "plan")
+    assert (warned["id"], warned["severity"]) == ("row-check", "warning")
+    assert "start > end: 60 rows break it" in warned["detail"]
+    shown = json.loads(projects.run("show", "d@v", "--json", cwd=root).stdout)
+    assert shown["dataset"]["checks"][-1] == {"check": "rule", "column": "", "count": 60, "detail": "start > end:"}
+    assert "rule: start > end: 60 rows" in projects.run("show", "d@v", cwd=root).stdout
+    notes = json.loads(projects.run("show", "m@v1", "--json", cwd=root).stdout)["version"]["warnings"]
+    assert "Rows break a rule: start > end: 60 rows break it" in [note["text"] for note in notes]
+    write(root, with_rules(rule).replace("name: rules", "name: rules\nwarnings: error") + MODEL + ENVIRONMENT)
+    assert [(p["id"], p["severity"]) for p in problems(root, "plan")] == [("row-check", "error")]
+
+
 def test_mistakes_are_found_without_the_data(root: Path) -> None:
     rules = ("{rule: start <= ende}", "{rule: secret == 's'}", "{rule: key == 'k1'}", "{rule: start + 1 < end}", '{rule: "code = 3"}')
     write(root, with_rules(*rules))

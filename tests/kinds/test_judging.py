@@ -10,7 +10,7 @@ from leptonctl.core.result import Result
 from leptonctl.core.state import Environment, Served, State
 from leptonctl.core.values import Json
 from leptonctl.kinds.environment import bindings
-from leptonctl.kinds.gate_rules import NOTHING_BOUND
+from leptonctl.kinds.gate_rules import NOTHING_BOUND, SAME_BOUND
 from leptonctl.kinds.gates import NOT_NEEDED
 from leptonctl.kinds.judging import judge, judge_changes
 from tests.kinds.declared import ALL, applied, build, nodes_of, settled, sound
@@ -58,9 +58,11 @@ def test_a_gate_waits_for_its_own_evidence_only() -> None:
 
 def test_nothing_is_compared_with_nothing_or_with_itself() -> None:
     """An edited version is another one, under whatever name it is bound."""
-    for state in (None, bound(TWO)):
-        found = judged(TWO, state, results_of(TWO, state))
-        assert (found["f1"].passed, found["f1"].note) == (True, NOTHING_BOUND)
+    renamed = TWO.replace("v2: {seed: 1}", "v2: {seed: 1}\n  v9: {seed: 1}").replace("line: v2", "line: v9")
+    assert "line: v9" in renamed
+    for text, state, note in ((TWO, None, NOTHING_BOUND), (TWO, bound(TWO), SAME_BOUND), (renamed, bound(TWO), SAME_BOUND)):
+        found = judged(text, state, results_of(text, state))
+        assert (found["f1"].passed, found["f1"].note) == (True, note)
     edited = TWO.replace("v2: {seed: 1}", "v2: {seed: 2}")
     own = build({address: node for address, node in nodes_of(edited).items() if not node.effect})
     assert judged(edited, bound(TWO), own)["f1"].passed is None

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leptonctl.core.contract import MISSING_MARKERS
+from leptonctl.core.frozen import replace
 from leptonctl.providers.sources.csv import SOURCE as CSV
 from leptonctl.providers.sources.jsonl import SOURCE as JSONL
 from leptonctl.providers.sources.parquet import SOURCE as PARQUET
@@ -147,6 +148,40 @@ def test_a_file_longer_than_a_slice(tmp_path: Path) -> None:
 def test_a_cell_longer_than_the_sample(tmp_path: Path) -> None:
     long = "x" * 200_000
     assert cells(CSV, write(tmp_path, "t.csv", f'a;b\n"{long}\n";1\n')) == [[long + "\n", "1"]]
+
+
+NAMES = SourceOptions(header=["index", "x", "y"], skip_rows=1)
+OTHERS = [
+    ("swapped below an index", NAMES, ",y,x\n1,2,3\n", "header-order"),
+    ("moved by one", NAMES, "x,y,z\n1,2,3\n", "header-order"),
+    ("units below", replace(NAMES, skip_rows=2), ",y,x\n,m,kg\n1,2,3\n", "header-order"),
+    ("as written", NAMES, ",x,y\n1,2,3\n", None),
+    ("other names", NAMES, "x,a,b\n1,2,3\n", None),
+    ("UTF-8 as cp1252", SourceOptions(encoding="cp1252"), "a,b\n1,é\n", "bad-encoding"),
+    ("UTF-8 as ISO 8859-15", SourceOptions(encoding="ISO-8859-15"), "a,b\n1,€\n", "bad-encoding"),
+    ("ASCII as cp1252", SourceOptions(encoding="cp1252"), "a,b\n1,e\n", None),
+    ("both", SourceOptions(encoding="cp1252"), "a,b\n1,é\n2,".encode() + b"\xe9\n", None),
+]
+
+
+@pytest.mark.parametrize(("options", "content", "problem"), [case[1:] for case in OTHERS], ids=[case[0] for case in OTHERS])
+def test_files_unlike_the_one_that_the_options_were_written_for(
+    tmp_path: Path, options: SourceOptions, content: str | bytes, problem: str | None
+) -> None:
+    path = write(tmp_path, "other.csv", content)
+    if problem is None:
+        assert CSV.read(path, options).height
+        return
+    with pytest.raises(ProviderError) as caught:
+        CSV.read(path, options)
+    assert caught.value.id == problem
+
+
+def test_json_lines_in_utf_8_read_as_latin_1(tmp_path: Path) -> None:
+    path = write(tmp_path, "rows.jsonl", '{"a": "e"}\n{"a": "é"}\n')
+    with pytest.raises(ProviderError) as caught:
+        JSONL.read(path, SourceOptions(encoding="latin-1"))
+    assert (caught.value.id, caught.value.line) == ("bad-encoding", 2)
 
 
 BAD_CSV = [

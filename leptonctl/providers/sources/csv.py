@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import re
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.csv_blocks import Irregular, blocks
 from leptonctl.providers.sources.delimiters import delimiter_of
+from leptonctl.providers.sources.encodings import check_not_utf8
 from leptonctl.providers.sources.layout import layout
 from leptonctl.providers.sources.text import check_header, empty, frame, lines, opened, with_missing
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 ROWS_AT_ONCE = 20_000
+LINES_ABOVE = 3
+"""Of those passed over, the last ones: a header may have lines of units or titles around it."""
 Rows = Iterator[tuple[int, list[str]]]
 """(line at which it starts, cells) of rows."""
 
@@ -44,6 +48,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
 
 def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
     """The rows in parts of at most `at_once`."""
+    check_not_utf8(path, options.encoding, options.skip_rows + (options.header is True))
     names, count = columns(path, options), 0
     try:
         for block in blocks(path, options, delimiter_of(path, options), names):
@@ -91,6 +96,7 @@ def line_of(path: Path, options: SourceOptions, rows: Sequence[int]) -> list[int
 
 def _table(text: Iterator[str], path: Path, options: SourceOptions) -> tuple[list[str], Rows]:
     """The names of the columns, and the rows after them."""
+    above = deque(islice(text, options.skip_rows), maxlen=LINES_ABOVE)
     rows = _rows(text, path, options)
     line, first = next(rows, (0, []))
     if not first:
@@ -110,6 +116,8 @@ def _table(text: Iterator[str], path: Path, options: SourceOptions) -> tuple[lis
             line=line,
         )
     check_header(names, path, line)
+    if not isinstance(options.header, bool):
+        _check_order(names, above, path, options)
 
     def whole() -> Rows:
         yield line, first
@@ -118,10 +126,29 @@ def _table(text: Iterator[str], path: Path, options: SourceOptions) -> tuple[lis
     return names, whole()
 
 
+def _check_order(names: Sequence[str], above: Sequence[str], path: Path, options: SourceOptions) -> None:
+    """Names written in place of the file's own are matched by position: refuse a file whose own header has them in another order."""
+    delimiter = delimiter_of(path, options)
+    for number, line in enumerate(above, options.skip_rows - len(above) + 1):
+        own = next(csv.reader([line], delimiter=delimiter), [])
+        moved = [name for name, cell in zip(names, own, strict=False) if name != cell and name in own]
+        if len(moved) > 1:
+            places = " and ".join(f'"{name}" is column {own.index(name) + 1} and not {names.index(name) + 1}' for name in moved[:2])
+            raise ProviderError(
+                "The file has its columns in another order than `header`",
+                detail=f"Line {number} of {path.name}, which `skip_rows` passes over, has names of `header` at other places: {places}.",
+                hint="write the columns of the file in the order of `header`, or change the order of `header` where this file is declared",
+                id="header-order",
+                file=str(path),
+                line=number,
+                column=moved[0],
+            )
+
+
 def _rows(text: Iterator[str], path: Path, options: SourceOptions) -> Rows:
     """Every row that is not blank, beginning with the header."""
     csv.field_size_limit(sys.maxsize)
-    written, delimiter = _Written(islice(text, options.skip_rows, None), path, options), delimiter_of(path, options)
+    written, delimiter = _Written(text, path, options), delimiter_of(path, options)
     reader = csv.reader(written, delimiter=delimiter, strict=True)
     start = written.line + 1
     try:

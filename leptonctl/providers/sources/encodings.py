@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.compressed import open_bytes
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 SAMPLE = 1 << 14
 EAST_ASIAN = ("shift_jis", "euc_jp", "gb18030", "euc_kr", "big5")
+SINGLE_BYTE = re.compile(r"cp(?:125[0-9]|437|8[0-9]{2})|iso8859-[0-9]+|koi8-[a-z]|mac-[a-z]+")
 MOSTLY, MOST_LOWER, WORD = 0.5, 0.7, 3
 """Bytes beyond ASCII in a row: more than in words of Latin letters."""
 DOS_LETTERS = (0x80, 0xA5)
@@ -37,6 +39,48 @@ def bad_encoding(path: Path, encoding: str) -> ProviderError:
         file=str(path),
         line=line,
     )
+
+
+def check_not_utf8(path: Path, encoding: str, above: int) -> None:
+    """Raises ProviderError (bad-encoding) for a file in UTF-8 that is read in an encoding of one byte a character.
+
+    Such an encoding reads every byte, `é` as `Ã©`; its own texts are by chance never UTF-8 to the end of a file. Without a letter
+    beyond ASCII after the lines `above` the rows, its names are what is wrong, and are reported where they are used.
+    """
+    if not SINGLE_BYTE.fullmatch(_canonical(encoding)):
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line, breaks = 0, 1
+    with open_bytes(path) as raw, suppress(UnicodeDecodeError):
+        while True:
+            data = raw.read(CHUNK)
+            text = decoder.decode(data, final=not data)
+            if not line and not text.isascii():
+                numbered = enumerate(text.split("\n"), breaks)
+                line = next((number for number, part in numbered if number > above and not part.isascii()), 0)
+            breaks += text.count("\n")
+            if not data:
+                break
+        if line:
+            raise _utf8(path, encoding, line)
+
+
+def _utf8(path: Path, encoding: str, line: int) -> ProviderError:
+    return ProviderError(
+        "The file is not text in its encoding",
+        detail=f"{path.name} is written in UTF-8 and read as {encoding}: letters beyond ASCII, as in line {line}, would become others.",
+        hint=f"declare the file's encoding; `encoding: utf-8` is likely, or write the file in {encoding}",
+        id="bad-encoding",
+        file=str(path),
+        line=line,
+    )
+
+
+def _canonical(encoding: str) -> str:
+    try:
+        return codecs.lookup(encoding).name
+    except LookupError:
+        return ""
 
 
 def likely(sample: bytes) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from leptonctl.providers.sources.encodings import check_not_utf8
 from leptonctl.providers.sources.layout import encoding_of
 from leptonctl.providers.sources.text import MOST_COLUMNS, check_header, empty, lines, opened
 from leptonctl.spi.learning import Layout, ProviderError, Source, SourceOptions
@@ -59,6 +60,7 @@ def columns(path: Path, options: SourceOptions) -> list[str]:
 
 def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     """The columns with the types of their cells."""
+    check_not_utf8(path, options.encoding, 0)
     cells: dict[str, list[str | None]] = {}
     count = first = 0
     for line, row in _rows(path, options):
@@ -82,6 +84,7 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
 
 def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.DataFrame]:
     """The rows in parts of at most `at_once`, each with all columns of the file."""
+    check_not_utf8(path, options.encoding, 0)
     names = columns(path, options)
     rows = _rows(path, options)
     while part := list(islice(rows, at_once)):
