@@ -50,6 +50,7 @@ class Scheduler:
     _open: Executor | None = field(init=False, default=None)
     _last_look: float = field(init=False, default=0.0)
     _endings: list[Place] = field(init=False, default_factory=list)
+    _earlier: Mapping[Place, tuple[str, ...]] | None = field(init=False, default=None)
 
     def run(self, changes: Sequence[Change]) -> Built:
         """Do every step of the changes except effects. KeyboardInterrupt stops the running steps and is raised again."""
@@ -90,13 +91,14 @@ class Scheduler:
         self._fetch(key for step in to_do if step.key not in self._known for key in self._needed_keys(step.step))
         all_ready = [ready for step in to_do if (ready := self._prepare(step)) is not None]
         self._fetch(ready.key for ready in all_ready)
-        earlier_keys = {r.planned.step.place: self._earlier_key(r) for r in all_ready if r.content and r.key not in self._known}
-        self._fetch(key for key in earlier_keys.values() if key)
+        earlier_keys = {r.planned.step.place: self._earlier_keys(r) for r in all_ready if r.content and r.key not in self._known}
+        self._fetch(key for keys in earlier_keys.values() for key in keys)
         for ready in all_ready:
-            earlier = self._known.get(earlier_keys.get(ready.planned.step.place) or "")
+            results = (self._known.get(key) for key in earlier_keys.get(ready.planned.step.place, ()))
+            earlier = next((result for result in results if result is not None and result.content == ready.content), None)
             if ready.key in self._known:
                 self._finish(ready, self._known[ready.key], 0.0, adopted=not ready.planned.cached)
-            elif earlier is not None and earlier.content == ready.content:
+            elif earlier is not None:
                 self._adopt(ready, earlier)
             else:
                 heapq.heappush(self._queue, ready)
@@ -142,10 +144,13 @@ class Scheduler:
                 if key is not None:
                     yield key
 
-    def _earlier_key(self, ready: Ready) -> str | None:
-        """The key recorded at this place before: its result may have been made from equal contents."""
+    def _earlier_keys(self, ready: Ready) -> tuple[str, ...]:
+        """The keys recorded at this place before: their results may have been made from equal contents."""
         pointer = self.work.current.get(ready.planned.address)
-        return pointer.key(ready.planned.name) if pointer else None
+        key = pointer.key(ready.planned.name) if pointer else None
+        if self._earlier is None:
+            self._earlier = self.work.earlier()
+        return (*((key,) if key else ()), *self._earlier.get(ready.planned.step.place, ()))
 
     def _fetch(self, keys: Iterable[str]) -> None:
         missing = {key for key in keys if key not in self._known}

@@ -45,7 +45,8 @@ class Work(Frozen):
     `locate` gives the place in the YAML where an error of a step is reported, `notices` the warnings in a result. `project` is the one
     that builds, and `lineage` its lineage if it has been applied, for the provenance. `refusal` says why a step may not take a result that
     was computed for another one, if it may not. `remark`: what there is to say about a result in one line, asked in the order in which
-    steps end; cached ones too.
+    steps end; cached ones too. `earlier`: the keys that steps had in builds that no pointer knows, newest first, asked once, and only
+    when a step has no result.
     """
 
     ops: Ops
@@ -60,6 +61,7 @@ class Work(Frozen):
     notices: Callable[[str, Result], tuple[Diagnostic, ...]] = lambda _address, _result: ()
     refusal: Callable[[Step, Result], Diagnostic | None] = lambda _step, _result: None
     remark: Callable[[Step, Result], str] = lambda _step, _result: ""
+    earlier: Callable[[], Mapping[Place, tuple[str, ...]]] = dict
 
 
 @dataclass(slots=True, kw_only=True)

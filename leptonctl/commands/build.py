@@ -19,12 +19,15 @@ from leptonctl.kinds.judging import judge_changes
 from leptonctl.storage.durable import ensure_dot_folder
 from leptonctl.views.plan_json import judgement_to_json
 
+OF_DATA = ("data-contract", "row-check", "bad-rule", "source-changed")
+"""The errors of a plan that concern what is built, not the environments that would move."""
+
 
 def build(session: Session, *, only: Sequence[str] = (), reporter: Reporter) -> Outcome:
     """Do the steps of the plan for these addresses (none: all)."""
     ensure_dot_folder(session.root)
     planned = plan_project(session, addresses=only)
-    broken = [problem for problem in planned.plan.diagnostics if problem.id in ("data-contract", "source-changed")]
+    broken = [problem for problem in planned.plan.diagnostics if problem.severity == "error" and problem.id in OF_DATA]
     if broken:
         raise Failure(broken)
     refuse_without_library(session, planned.plan)

@@ -137,7 +137,9 @@ def adopted(session: Session, step: Step, result: Result) -> Diagnostic | None:
     if dataset is None:
         return None
     found = chain(_violations(session, dataset, result), _broken_rules(session, dataset, result))
-    return next((problem for problem in found if problem.severity == "error"), None)
+    errors = [problem for problem in found if problem.severity == "error"]
+    # a step ends with one error: it lists all
+    return replace(errors[0], detail="\n".join(problem.detail for problem in errors)) if errors else None
 
 
 def _violations(session: Session, dataset: Dataset, result: Result) -> Iterator[Diagnostic]:

@@ -8,6 +8,7 @@ from leptonctl.commands.session import Session
 from leptonctl.core import layout
 from leptonctl.core.diagnostic import STALE, fail
 from leptonctl.core.graph import Keys
+from leptonctl.core.values import Place
 from leptonctl.storage import references
 from leptonctl.storage.pointers import now
 
@@ -19,10 +20,17 @@ def new_id() -> str:
 
 def refer(session: Session, planned: Planned, id: str, command: str, keys: Keys | None = None) -> None:  # noqa: A002
     """Record that everything declared is referred to for `keep.builds`, with these keys (default: those of the plan)."""
-    state = planned.state
-    lineage = state.lineage if state is not None else layout.unborn(session.project.name)
-    known = (keys or planned.settled.keys).by_place.values()
-    references.refer(session.objects, lineage, id, (key for key in known if key), session.settings.keep_builds_s, command, now())
+    known = (keys or planned.settled.keys).by_place
+    references.refer(session.objects, _lineage(session, planned), id, known, session.settings.keep_builds_s, command, now())
+
+
+def earlier_keys(session: Session, planned: Planned) -> dict[Place, tuple[str, ...]]:
+    """The keys that each step had before, newest first: no pointer knows what was built and not applied."""
+    return references.earlier_keys(session.objects, _lineage(session, planned))
+
+
+def _lineage(session: Session, planned: Planned) -> str:
+    return planned.state.lineage if planned.state is not None else layout.unborn(session.project.name)
 
 
 def spare(session: Session, planned: Planned) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from leptonctl.building.scheduler import Scheduler
 from leptonctl.building.work import Built, Work
@@ -10,6 +11,7 @@ from leptonctl.commands.best_so_far import BestSoFar
 from leptonctl.commands.line import Planned
 from leptonctl.commands.outcome import Outcome, exit_code
 from leptonctl.commands.recheck import adopted
+from leptonctl.commands.references import earlier_keys
 from leptonctl.commands.session import Session
 from leptonctl.core.diagnostic import ERROR, OK, Diagnostic, Failure, error
 from leptonctl.core.event import ApplyFinished, ApplyStarted, Reporter, StepFailed, StepSkipped
@@ -97,6 +99,7 @@ class Run:
             ops=self.session.ops,
             keys=settled.keys.by_place,
             current=self.planned.state.current if self.planned.state else {},
+            earlier=partial(earlier_keys, self.session, self.planned),
             known=settled.results,
             owner=self.owner,
             project=self.session.project.name,

@@ -329,11 +329,12 @@ class StoreIdentity(Record, tag_field="format_version", tag="1"):
 class Reference(Record, tag_field="format_version", tag="1"):
     """What a build or a saved plan refers to, so that no gc frees it.
 
-    `keys`: the step keys of the results. `until`: when it expires, in seconds since 1970. `seconds`: how long that is after it was
-    written.
+    `steps`: the step keys of the results by address and step name; `keys`: further ones. `until`: when it expires, in
+    seconds since 1970. `seconds`: how long that is after it was written.
     """
 
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    steps: Mapping[str, Mapping[str, str]] = {}
     until: float
     seconds: float
     at: str = ""

@@ -1,7 +1,7 @@
 """What the lineages of a store refer to (protocols 6): their roots, deployments, servers, and references of builds and saved plans."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from leptonctl.core import layout
 from leptonctl.core.codec import BadRecord, encode
@@ -9,6 +9,7 @@ from leptonctl.core.deployment import Deployment
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.packed import decode_roots
 from leptonctl.core.state import Reference, State
+from leptonctl.core.values import Place
 from leptonctl.spi.storage import Objects
 from leptonctl.storage.lineage import LineageStore
 from leptonctl.storage.owner import user_name
@@ -34,9 +35,25 @@ class Needs(Frozen):
         )
 
 
-def refer(objects: Objects, lineage: str, id: str, keys: Iterable[str], keep_s: float, command: str, at: str) -> None:  # noqa: A002
-    """Record that these results are referred to for `keep_s` seconds."""
-    record = Reference(keys=tuple(sorted(set(keys))), until=time.time() + keep_s, seconds=keep_s, at=at, by=user_name(), command=command)
+NEWEST = 5
+"""How many references are searched for earlier builds of a step."""
+
+
+def refer(
+    objects: Objects,
+    lineage: str,
+    id: str,  # noqa: A002
+    keys: Mapping[Place, str | None],
+    keep_s: float,
+    command: str,
+    at: str,
+) -> None:
+    """Record that the results of these steps are referred to for `keep_s` seconds."""
+    steps: dict[str, dict[str, str]] = {}
+    for (address, name), key in keys.items():
+        if key is not None:
+            steps.setdefault(address, {})[name] = key
+    record = Reference(steps=steps, until=time.time() + keep_s, seconds=keep_s, at=at, by=user_name(), command=command)
     objects.put(layout.reference(lineage, id), encode(record))
 
 
@@ -88,7 +105,27 @@ def referred(objects: Objects, lineage: str) -> Iterator[tuple[frozenset[str], f
     """The step keys that builds, applies and saved plans of a lineage refer to, and until when, in seconds since 1970."""
     for _path, modified, record in _references(objects, lineage):
         if not _is_over(record, modified):
-            yield frozenset(record.keys), min(record.until, modified + record.seconds)
+            steps = (key for named in record.steps.values() for key in named.values())
+            yield frozenset((*record.keys, *steps)), min(record.until, modified + record.seconds)
+
+
+def earlier_keys(objects: Objects, lineage: str) -> dict[Place, tuple[str, ...]]:
+    """The keys that each step had in the newest builds, applies and saved plans of a lineage, newest first. Damaged ones are left out."""
+    entries = sorted(objects.entries(layout.references(lineage)), key=lambda entry: entry.modified, reverse=True)
+    found: dict[Place, dict[str, None]] = {}
+    for entry in entries[:NEWEST]:
+        for address, named in _steps(objects, entry.path).items():
+            for name, key in named.items():
+                found.setdefault((address, name), {})[key] = None
+    return {place: tuple(keys) for place, keys in found.items()}
+
+
+def _steps(objects: Objects, path: str) -> Mapping[str, Mapping[str, str]]:
+    found = objects.get(path)
+    try:
+        return read_record(found[0], path, Reference).steps if found is not None else {}
+    except BadRecordAt:
+        return {}
 
 
 def _references(objects: Objects, lineage: str) -> Iterator[tuple[str, float, Reference]]:

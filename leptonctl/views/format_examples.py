@@ -217,7 +217,9 @@ RECORDS: tuple[RecordDescription, ...] = (
     ),
     RecordDescription(
         title="Reference", paths=(layout.reference("LINEAGE", "ID"), layout.reference(layout.unborn("PROJECT"), "ID")), kind=Reference,
-        example=Reference(keys=(_digest("7e"),), until=1765360800.0, seconds=1209600.0, at=AT, by="ada", command="build"),
+        example=Reference(
+            steps={"model/spam@v2": {"train": _digest("7e")}}, until=1765360800.0, seconds=1209600.0, at=AT, by="ada", command="build"
+        ),
         words="A project that was never applied has no lineage: its references are below `new-PROJECT`.",
     ),
     RecordDescription(

@@ -30,3 +30,24 @@ def test_a_build_shows_the_gates_that_an_apply_would_decide(tmp_path: Path) -> N
     projects.edit(root / "environment-dev.yaml", "line: v2", "line: v3")
     assert "environment/dev/line  v1 → v3  an apply moves it: its gates pass" in projects.run("build", cwd=root).stdout
     projects.stop_servers(root)
+
+
+def test_equal_rows_train_nothing_although_no_pointer_knows_the_build(tmp_path: Path) -> None:
+    """Blank lines, and (brothers) other line ends, the same file as a list, and an apply; a changed row trains."""
+    root = projects.tiny_project(tmp_path, {"line": {"v1": "{}"}}, {})
+    data = root / "data" / "points.csv"
+    counters = ("prepared", "trained", "exported", "evaluated")
+
+    def counts(*command: str) -> tuple[int, ...]:
+        finished = projects.finished(projects.run(*command, "--json", cwd=root))
+        return tuple(finished[name] for name in counters)
+
+    assert counts("build") == (1, 1, 1, 1)
+    data.write_bytes(data.read_bytes() + b"\n\n")
+    assert counts("build") == (1, 0, 0, 0)
+    projects.edit(root / "data.yaml", "source: data/points.csv", "source: [data/points.csv]")
+    data.write_bytes(data.read_bytes().replace(b"\n", b"\r\n"))
+    assert counts("apply", "--yes") == (1, 0, 0, 0)
+    rows = data.read_bytes().split(b"\r\n")
+    data.write_bytes(b"\r\n".join([*rows[:-3], rows[1], b""]))
+    assert counts("build") == (1, 1, 1, 1)

@@ -124,6 +124,30 @@ CHECKS = {
 }
 
 
+SIBLINGS = """\
+versions:
+  v: {source: d.csv}
+  low: {source: d.csv, columns: {"unit price": {max: 300}, code: {values: [AB1, AB2]}}, checks: [{rule: "`unit price` < 200"}]}
+  late: {source: d.csv, checks: [{rule: start <= end}, {rule: "`unit price` < 100"}, {rule: "`unit price` < 50"}]}
+"""
+
+
+def test_a_build_names_all_errors_of_rows_prepared_before(root: Path, tmp_path: Path) -> None:
+    """Of several versions and kinds, as the plan does; and (brother) of one version whose rows another one prepares in the same run."""
+    declared = YAML.replace("versions: {v: {source: d.csv}}\n", SIBLINGS)
+    write(root, declared)
+    planned, built = problems(root, "plan"), problems(root, "build")
+    assert [p["id"] for p in built] == ["data-contract", "data-contract", "row-check", "row-check", "row-check"]
+    assert built == planned
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    write(fresh, declared, table())
+    low, late = problems(fresh, "build")
+    assert "above the maximum 300" in low["detail"] and "not among the allowed values" in low["detail"]
+    assert "`unit price` < 200" in low["detail"]
+    assert "`unit price` < 100" in late["detail"] and "`unit price` < 50" in late["detail"]
+
+
 def test_limits_of_dates(root: Path) -> None:
     """On rows that are there, on the data itself, and what no limit can be."""
     early = YAML.replace("  end: {type: date,", "  end: {type: date, min_date: '2022-02-10', max_date: '2022-02-28',")
