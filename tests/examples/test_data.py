@@ -15,8 +15,15 @@ import pytest
 import yaml
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ("car-mileage", "spam-filter", "text", "two-ten-two", "two-ten-two-torch")
-LICENCES = {"car-mileage": "MIT", "spam-filter": "PDDL 1.0", "text": "CC0 1.0", "two-ten-two": "CC0 1.0", "two-ten-two-torch": "CC0 1.0"}
+NAMES = ("car-mileage", "own-code", "spam-filter", "text", "two-ten-two", "two-ten-two-torch")
+LICENCES = {
+    "car-mileage": "MIT",
+    "own-code": "CC0 1.0",
+    "spam-filter": "PDDL 1.0",
+    "text": "CC0 1.0",
+    "two-ten-two": "CC0 1.0",
+    "two-ten-two-torch": "CC0 1.0",
+}
 
 
 def table(path: str) -> tuple[list[str], list[list[str]]]:
