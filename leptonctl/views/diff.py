@@ -54,7 +54,9 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
     if NARROW + len(a) + len(b) > width:
         # without their kind, which the reader has typed or can tell
         a, b = (name.partition("/")[2] for name in (a, b))
-    fields = [(printable(f["path"]), whole_value(f["a"], width), whole_value(f["b"], width)) for f in diff["fields"]]
+    # null and nothing at all are different recipes, but nobody has to read of it
+    shown = [f for f in diff["fields"] if (f["a"], f["b"]) != (None, None)] or diff["fields"]
+    fields = [(printable(f["path"]), _whole(f["a"], width), _whole(f["b"], width)) for f in shown]
     recipe = table(fields, head=("recipe", a, b), color=color, width=width, wrap=(1, 2)) if fields else SAME
     apart = diff.get("same_test_rows") is False
     outcome = [*_metrics(diff["metrics"], style, apart=apart), *_other_outcomes(diff)]
@@ -67,6 +69,15 @@ def render_text(diff: Mapping[str, Any], *, color: bool = False, width: int = 10
         *(dataset_blocks(diff["dataset"], (a, b), style, width) if diff.get("dataset") else ()),
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def _whole(value: Any, width: int) -> str:
+    """A value on one line; of files with their own options the digests and what they say differently."""
+    if isinstance(value, list) and value and all(isinstance(part, list) for part in value):
+        return ", ".join(" ".join(_whole(one, width) for one in part) for part in value)
+    if isinstance(value, dict) and value:
+        return " ".join(f"{name} {_whole(one, width)}" for name, one in value.items() if one is not None)
+    return whole_value(value, width)
 
 
 def _bound(diff: Mapping[str, Any]) -> str:

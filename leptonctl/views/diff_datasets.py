@@ -20,6 +20,7 @@ def dataset_blocks(dataset: Mapping[str, Any], names: tuple[str, str], style: St
         for c in dataset["columns"]
         for f in c["contract"]
     ]
+    contract += [(f"{printable(rule)}", f"rule: {pair['a'] or 'none'} → {pair['b'] or 'none'}") for rule, pair in dataset["rules"].items()]
     if contract:
         blocks.append(f"{style.bold('Contract')}\n{table(contract, indent=2, width=width, wrap=(1,))}")
     return blocks

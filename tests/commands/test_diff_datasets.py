@@ -38,6 +38,14 @@ versions:
   one: {source: plain.csv}
   two: {source: plain2.csv}
   lines: {source: plain.jsonl}
+  strict:
+    source: plain.csv
+    columns: {b: {max_missing: 0.5, unique: false}, y: {min_share: 0.01, values: [y, n]}}
+    checks: [{rule: b >= 0}, {rule: "y in ['n', 'y']", severity: warn}]
+  stricter:
+    source: plain.csv
+    columns: {b: {max_missing: 0.5, min: 0}, y: {min_share: 0.02, values: [n, y]}}
+    checks: [{rule: b >= 0, severity: warn}]
 """
 ROWS = 400
 
@@ -132,6 +140,20 @@ def test_columns_have_distances_that_chance_does_not_explain(root: Path) -> None
     assert column(found, "a")["change"] == "changed"
     same = difference(root, "d@one", "d@one")
     assert [(c["change"], (c["distance"] or {}).get("value", 0)) for c in same["columns"]] == [("same", 0)] * 5
+
+
+def test_checks_of_columns_and_rules_about_rows_are_in_it(root: Path) -> None:
+    """They were left out, and the same values in another order were a difference."""
+    found = difference(root, "plain@one", "plain@strict")
+    assert [(f["path"], f["a"], f["b"]) for f in column(found, "b")["contract"]] == [("max_missing", None, 0.5)]
+    assert [(f["path"], f["a"], f["b"]) for f in column(found, "y")["contract"]] == [("min_share", None, 0.01)]
+    assert found["rules"] == {"b >= 0": {"a": None, "b": "fail"}, "y in ['n', 'y']": {"a": None, "b": "warn"}}
+    found = difference(root, "plain@strict", "plain@stricter")
+    assert [(f["path"], f["a"], f["b"]) for f in column(found, "y")["contract"]] == [("min_share", 0.01, 0.02)]
+    assert found["rules"] == {"b >= 0": {"a": "fail", "b": "warn"}, "y in ['n', 'y']": {"a": "warn", "b": None}}
+    text = assert_fine("diff", "plain@strict", "plain@stricter", root=root)
+    assert "rule: fail → warn" in text
+    assert "min_share: 0.01 → 0.02" in text
 
 
 def test_other_columns_and_what_is_not_prepared(root: Path) -> None:
