@@ -30,7 +30,7 @@ def read_model(data: bytes) -> onnx.ModelProto:
 
     for magic, reason, way in MAGIC:
         if data.startswith(magic):
-            raise ProviderError("Only an ONNX file can be imported", detail=f"The file is not ONNX: {reason}.", hint=way, id="not-onnx")
+            raise ProviderError("The file cannot be imported", detail=f"The file is not ONNX: {reason}.", hint=way, id="not-onnx")
     if not data:
         raise bad_graph("The file is empty.", "export the model again")
     try:
