@@ -72,7 +72,11 @@ class Hashing(Record):
 
 
 class Threshold(Record):
-    """The label is `positive` from this probability of it on, as the graph compares them in float32; below it is the other class."""
+    """What decides the label of a model with two classes.
+
+    `value` is the smallest probability, in float32, with which the positive class is the label. `positive` is that class, and with less the
+    label is the other one.
+    """
 
     value: float
     positive: int | str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests import projects
 
-LONG = "{algorithm: sgd, params: {max_iter: 6000, tol: null, batch_size: 8}}"
+LONG = "{algorithm: sgd, params: {max_iter: 6000, n_iter_no_change: 6000, batch_size: 8}}"
 
 
 def trained(root: Path) -> dict[str, str]:

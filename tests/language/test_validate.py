@@ -88,10 +88,8 @@ def test_mistakes_are_reported(kind: str, line: str, id_: str, column: int, deta
     ("kind", "line", "column"),
     [
         ("Model", "explain: {importance: true}", 1),
-        ("Model", "command: [python, x.py]", 1),
         ("Environment", "models: {m: {version: v1, canary: {version: v2, percent: 10}}}", 27),
         ("Environment", "models: {m: {version: v1, shadow: v2}}", 27),
-        ("Project", "allow: [command]", 1),
     ],
 )
 def test_what_is_not_implemented_is_refused(kind: str, line: str, column: int) -> None:
