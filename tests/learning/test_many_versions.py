@@ -1,16 +1,19 @@
 """What a worker keeps between the steps of many small versions. It must never answer for other rows, labels or graphs."""
 
+import warnings
+
 import numpy as np
 import onnx.defs
 import polars as pl
 import pytest
+import sklearn.metrics
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, precision_score, recall_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score, recall_score
 
 from leptonctl.learning import needs
 from leptonctl.learning.onnx.conversion import convert
 from leptonctl.learning.scoring import open_session
-from leptonctl.providers.metrics import f1, precision, recall
+from leptonctl.providers.metrics import accuracy, balanced_accuracy, confusion_matrix, f1, precision, recall
 from leptonctl.spi.learning import Prediction, Scoring
 from tests.learning.exported import Shelf, frame_of, prepared
 
@@ -53,6 +56,26 @@ def test_rates_follow_the_labels_the_rows_and_the_averaging(average):
                 options = {"average": average, "zero_division": 0, **({"pos_label": positive} if average == "binary" else {})}
                 found = [module.METRICS[0].score(y, prediction, scoring) for module in (precision, recall, f1)]
                 assert found == [metric(y, label, **options) for metric in (precision_score, recall_score, f1_score)]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 40])
+@pytest.mark.parametrize("kind", ["text", "integer"])
+def test_counted_pairs_give_the_bytes_that_all_rows_give(classes, kind):
+    random = np.random.default_rng(classes)
+    names = np.arange(classes) * 7 - 3 if kind == "integer" else np.array([f"c{place:02}" for place in range(classes)])
+    true, noise = (random.choice(names, 997, p=random.dirichlet(np.ones(classes))) for _ in range(2))
+    for labels in (true.copy(), noise, np.where(random.random(997) < 0.8, true, noise), np.repeat(names[-1:], 997)):
+        # labels of a graph are objects where they are text
+        prediction = Prediction(labels=labels.astype(object) if kind == "text" else labels, classes=tuple(names.tolist()))
+        average = {"average": "binary", "pos_label": names[-1].item()} if classes == 2 else {"average": "macro"}
+        scoring = Scoring(positive=names[-1].item(), average=average["average"])
+        found = [module.METRICS[0].score(true, prediction, scoring) for module in (accuracy, precision, recall, f1)]
+        expected = [metric(true, labels, **average, zero_division=0) for metric in (precision_score, recall_score, f1_score)]
+        assert found == [accuracy_score(true, labels), *expected]
+        with warnings.catch_warnings(action="ignore"):
+            assert balanced_accuracy.METRICS[0].score(true, prediction, scoring) == balanced_accuracy_score(true, labels)
+        matrix = confusion_matrix.METRICS[0].detail(true, prediction, scoring)["matrix"]
+        assert matrix == sklearn.metrics.confusion_matrix(true, labels, labels=names).tolist()
 
 
 def test_a_session_belongs_to_the_bytes_of_its_graph():
