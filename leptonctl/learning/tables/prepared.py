@@ -124,4 +124,5 @@ def _target(series: pl.Series, task: str) -> np.ndarray:
     if series.dtype != pl.String or series.null_count():
         return np.array(series.to_list(), dtype=np.str_)
     names = series.unique().sort()
-    return np.array(names.to_list(), dtype=np.str_)[series.cast(pl.Enum(names)).to_physical().to_numpy()]
+    target: np.ndarray = np.array(names.to_list(), dtype=np.str_)[series.cast(pl.Enum(names)).to_physical().to_numpy()]
+    return target
