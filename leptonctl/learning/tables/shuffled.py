@@ -45,4 +45,5 @@ def _shares(counts: np.ndarray, draws: int, random: np.random.RandomState) -> np
         drawn = random.choice(alike, size=min(len(alike), left), replace=False)
         found[drawn] += 1
         left -= len(drawn)
-    return found.astype(int)
+    shares: np.ndarray = found.astype(int)
+    return shares
