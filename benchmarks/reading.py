@@ -52,11 +52,10 @@ class Shelf:
 
 def prepare(path: Path) -> dict[str, float]:
     """The figures of one `prepare` in this process."""
-    import sklearn.model_selection  # noqa: F401 - imports are measured apart
-
     from leptonctl.learning.steps.prepare import run
     from leptonctl.spi.running import Bench
 
+    # imports are measured apart
     imported, began, wall = _peak(), time.process_time(), time.perf_counter()
     bench = Bench(project=path.parent, artifacts=Shelf(path.parent), progress=lambda **_: None, check_key=lambda *_: True)
     source = {"path": path.name, "format": path.suffix[1:], "options": {}}

@@ -15,7 +15,9 @@ from leptonctl.storage.durable import make_folder, sweep
 GRACE_S = 1.0
 PARALLELISM = 2
 WAIT_FACTOR, LEAST_WAIT_S, MOST_WAIT_S = 3.0, 2.0, 10.0
-"""Tasks wait three times as long as a worker's first task took, but within these bounds, before another worker is started."""
+"""Tasks wait three times as long as the start of a worker takes, but within these bounds, before another worker is started."""
+IMPORTS = 2.5
+"""How many times its first task the start of a worker takes: that one reads rows, and those after it import more than it does."""
 GAIN = 1.5
 """How many times the start of a worker another one has to save, before it is started for work whose amount is known."""
 LEAST_POLL_S = 0.01
@@ -27,7 +29,7 @@ class Patience:
     """When one more worker pays: after tasks have waited for longer than it takes a worker to import what it needs, or at once when
     many tasks wait of a kind that is known to take long.
 
-    The first task of a worker is the measure, since it contains the imports: ten small fits are done before another worker could begin.
+    The first task of a worker is the measure, since it contains imports: ten small fits are done before another worker could begin.
     """
 
     def __init__(self) -> None:
@@ -51,8 +53,8 @@ class Patience:
 
     def first_took(self, seconds: float) -> None:
         """Take the duration of a worker's first task as the measure."""
-        self._limit = min(max(WAIT_FACTOR * seconds, LEAST_WAIT_S), MOST_WAIT_S)
-        self._start_s = min(seconds, LEAST_WAIT_S)
+        self._limit = min(max(WAIT_FACTOR * IMPORTS * seconds, LEAST_WAIT_S), MOST_WAIT_S)
+        self._start_s = min(IMPORTS * seconds, LEAST_WAIT_S)
 
     def left(self, *, waiting: bool) -> float:
         """For how many seconds more tasks have to wait; 0 starts the count anew. `waiting`: a task waits, from now or still."""

@@ -1,5 +1,7 @@
 """`show`: the recorded pointers with the joined results of their digests; of one address more, and of a version everything."""
 
+from collections.abc import Sequence
+
 from leptonctl.commands.built_versions import named_version
 from leptonctl.commands.results import gated_first, join_results
 from leptonctl.commands.session import Session
@@ -10,6 +12,8 @@ from leptonctl.core.state import Pointer, State
 from leptonctl.core.values import Json
 
 FORMAT = "1.0"
+AT_ONCE = 1000
+"""The addresses whose results are held at the same time."""
 
 
 def show(session: Session, name: str | None = None, *, trials: bool = False) -> dict[str, Json]:
@@ -31,16 +35,23 @@ def _recorded(session: Session, state: State | None, scope: str | None) -> dict[
     if state is None:
         return {"format_version": FORMAT, "lineage": None, "serial": 0, "current": {}, "results": {}}
     shown = {address: pointer for address, pointer in state.current.items() if scope is None or covers(scope, address)}
-    keys = {address: {name: step.key for name, step in p.steps.items()} for address, p in shown.items()}
-    step_results = session.results({key for steps in keys.values() for key in steps.values()})
     results: dict[str, Json] = {}
     current: dict[str, Json] = {}
-    for address, pointer in sorted(shown.items()):
+    ordered = sorted(shown.items())
+    for start in range(0, len(ordered), AT_ONCE):
+        _join(session, ordered[start : start + AT_ONCE], current, results)
+    return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
+
+
+def _join(session: Session, shown: Sequence[tuple[str, Pointer]], current: dict[str, Json], results: dict[str, Json]) -> None:
+    """Add these addresses to what is shown."""
+    keys = {address: {name: step.key for name, step in pointer.steps.items()} for address, pointer in shown}
+    step_results = session.results({key for steps in keys.values() for key in steps.values()})
+    for address, pointer in shown:
         outcome = join_results(keys[address], step_results)
         current[address] = _pointer(pointer, outcome.get("package"))
         if pointer.steps:
             results.setdefault(pointer.digest, {**outcome, "metrics": gated_first(session, outcome["metrics"])})
-    return {"format_version": FORMAT, "lineage": state.lineage, "serial": state.serial, "current": current, "results": results}
 
 
 def _pointer(pointer: Pointer, package: Json) -> Json:

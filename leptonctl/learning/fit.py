@@ -27,6 +27,7 @@ from leptonctl.learning.checks import (
     explain_empty,
     holds_nan,
 )
+from leptonctl.learning.classified import classified
 from leptonctl.learning.frame import Cell, Frame, Inputs, Matrix, Slice, plan_inputs, slices_of, take
 from leptonctl.learning.inputs import PreprocessStep, TrainInputs
 from leptonctl.learning.tables.prepared import Columns, pick_columns
@@ -89,8 +90,7 @@ class Fitted(Frozen):
                 return native_answer(self.trainer, self.estimator, matrix)
             if self.trainer.task == "regression":
                 return Prediction(values=np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1))
-            labels = self.estimator.predict(matrix)
-            probabilities = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
+            labels, probabilities = classified(self.trainer, self.estimator, matrix)
         return Prediction(labels=labels, probabilities=probabilities, classes=self.classes)
 
     def matrix(self, columns: Columns) -> Matrix:

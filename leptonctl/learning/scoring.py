@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from leptonctl.core.diagnostic import did_you_mean
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import FEATURES, MATRIX, OUTPUTS, UNSUPERVISED
+from leptonctl.learning.batches import run_in_batches
 from leptonctl.learning.catalog import providers
 from leptonctl.learning.needs import WIDE
 from leptonctl.spi.learning import Label, Metric, Prediction, ProviderError, Scoring
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from leptonctl.learning.inputs import ScoringInputs
     from leptonctl.learning.tables.prepared import Columns
 
-ROWS_AT_ONCE = 4096
 SMALL = 1 << 20
 """The bytes of a graph whose session is kept."""
 
@@ -110,14 +110,8 @@ def _unsupervised(onnx: bytes, manifest: Manifest, inputs: Mapping[str, np.ndarr
 
 
 def _answers(onnx: bytes, names: Sequence[str], inputs: Mapping[str, np.ndarray]) -> Sequence[Sequence[np.ndarray]]:
-    """Each named output in batches. Without rows there are no batches, since not every graph accepts an empty one."""
-    rows = len(next(iter(inputs.values())))
-    session = open_session(onnx)
-    batches = [
-        session.run(list(names), {name: value[start : start + ROWS_AT_ONCE] for name, value in inputs.items()})
-        for start in range(0, rows, ROWS_AT_ONCE)
-    ]
-    return [[batch[place] for batch in batches] for place in range(len(names))]
+    """Each named output in batches; none without rows."""
+    return run_in_batches(open_session(onnx), names, inputs)
 
 
 def graph_inputs(manifest: Manifest, columns: Columns) -> dict[str, np.ndarray]:

@@ -165,6 +165,8 @@ class Trainer(Frozen):
     refuse: params -> why this combination cannot be exported faithfully, or None. Decided at plan time.
     conflict: params -> why scikit-learn takes no such combination, or None. Decided at plan time.
     tolerance: largest accepted |native - exported| probability, or regression error relative to the target's scale.
+    scores: of a classifier whose `predict` and `predict_proba` are both made of the answer of one method: its name. Where both are
+        needed, it is called once. None: they are called as they are.
     splits: True for models that compare inputs with thresholds (trees), which need an exact scaler before them.
     takes_missing: True when the algorithm takes NaN, natively and in the exported graph alike.
     holds_rows: what a fitted model contains of single training rows ("the training rows"), "" when nothing. `purge` asks for it.
@@ -194,6 +196,7 @@ class Trainer(Frozen):
     refuse: Callable[[Params], str | None] | None = None
     conflict: Callable[[Params], str | None] | None = None
     tolerance: float | None = None
+    scores: str | None = None
     splits: bool = False
     takes_missing: bool = False
     takes_sparse: bool = True

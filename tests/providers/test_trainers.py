@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+import warnings
 
 import jsonschema
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
+from leptonctl.learning.classified import classified
 from leptonctl.learning.fit import with_defaults
 from leptonctl.project.catalog import TRAINERS, load_catalog
 
@@ -211,6 +213,32 @@ def test_sgd_that_diverges_is_reported():
 
 def test_only_hist_gradient_boosting_takes_missing_values():
     assert {key[1] for key in ALL if CATALOG.trainers[key].takes_missing} == {"hist_gradient_boosting"}
+
+
+SCORED = [name for task, name in ALL if CATALOG.trainers[task, name].scores is not None]
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
+@pytest.mark.parametrize("name", SCORED)
+def test_labels_and_probabilities_of_one_pass_are_those_of_two(name, load):
+    features, target = table(load)
+    trainer, estimator = ready("classification", name)
+    few = {"n_estimators": 5, "max_iter": 9}
+    estimator.set_params(**{param: few[param] for param in few.keys() & estimator.get_params().keys()})
+    with warnings.catch_warnings(action="ignore"):
+        estimator.fit(features, target)
+    before = {**vars(estimator)}
+    # the last row is as likely of one class as of another where the scores are 0
+    rows = np.vstack([features, np.zeros_like(features[:1])])
+    labels, probabilities = classified(trainer, estimator, rows)
+    assert np.array_equal(labels, estimator.predict(rows))
+    assert np.array_equal(probabilities, estimator.predict_proba(rows))
+    assert vars(estimator) == before
+    calls = []
+    own = getattr(estimator, trainer.scores)
+    setattr(estimator, trainer.scores, lambda *inputs, **named: calls.append(1) or own(*inputs, **named))
+    classified(trainer, estimator, rows)
+    assert len(calls) == 1
 
 
 def test_neighbours_weighted_by_distance_are_refused_at_plan_time():

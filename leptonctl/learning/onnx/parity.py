@@ -12,6 +12,7 @@ import numpy as np
 
 from leptonctl.core.frozen import Frozen
 from leptonctl.core.manifest import OUTPUTS, UNSUPERVISED
+from leptonctl.learning.batches import run_in_batches
 from leptonctl.learning.fit import Fitted
 from leptonctl.learning.outputs import ParityFigures
 from leptonctl.learning.tables.prepared import Columns, count_rows, take_rows
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 TIE = 1e-5
 PROBABILITY, VALUE = 1e-4, 1e-5
-ROWS_AT_ONCE = 4096
 
 
 class Parity(Frozen):
@@ -42,11 +42,7 @@ def run_graph(session: "ort.InferenceSession", fitted: Fitted, columns: Columns)
     names = [value.name for value in session.get_inputs()]
     arrays = fitted.inputs.arrays(columns)
     outputs = [*OUTPUTS[fitted.trainer.task]]
-    parts = [
-        session.run(outputs, dict(zip(names, (a[start : start + ROWS_AT_ONCE] for a in arrays), strict=True)))
-        for start in range(0, count_rows(columns), ROWS_AT_ONCE)
-    ]
-    answers = [np.concatenate(list(column)) for column in zip(*parts, strict=True)]
+    answers = [np.concatenate(parts) for parts in run_in_batches(session, outputs, dict(zip(names, arrays, strict=True)))]
     if fitted.trainer.task == "regression":
         return Prediction(values=answers[0].reshape(-1))
     if fitted.trainer.task in UNSUPERVISED:

@@ -48,7 +48,10 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
     refuse_unfaithful(train)
     prepare, artifacts = needs["prepare"], bench.artifacts
     fitted = load_native(native_files(needs["train"], artifacts), train)
-    training, evaluation = (read_prepared(prepare, side, request.train.task, artifacts) for side in ("train", "test"))
+    evaluation = read_prepared(prepare, "test", request.train.task, artifacts)
+    # of the training rows, only the scale of a regression and the rows to compare on where there are no others
+    needed = request.train.task == "regression" or not len(evaluation.y)
+    training = read_prepared(prepare, "train", request.train.task, artifacts) if needed else evaluation
     bench.progress(message="exporting")
     contract = read_contract(prepare)
     exported = export(fitted, training, evaluation, opset=request.opset, tolerance=request.tolerance, dates=contract.dates)

@@ -64,7 +64,8 @@ def _content(cells: pl.Series) -> bytes:
     if cells.dtype != pl.String:
         return _bits(cells).tobytes()
     lengths = cells.str.len_bytes().cast(pl.Int64).fill_null(-1).to_numpy()
-    return lengths.astype("<i8").tobytes() + "".join(cells.drop_nulls().to_list()).encode()
+    texts: str = cells.drop_nulls().str.join("").item()
+    return lengths.astype("<i8").tobytes() + texts.encode()
 
 
 def _bits(cells: pl.Series) -> np.ndarray:

@@ -14,6 +14,7 @@ from leptonctl.spi.learning import SourceOptions
 INTEGER = r"^[+-]?[0-9]+$"
 PADDED = r"^[+-]?0[0-9]+$"
 """Integers with zeros before them, such as `007`: text, since their zeros would be lost."""
+FIRST = 100
 _ALIKE = {" ": " \u00a0\u202f", "'": "'\u2019"}
 """The characters that a separator stands for."""
 
@@ -61,6 +62,8 @@ def parsed(strings: pl.Series, options: SourceOptions, *, floats: bool = False) 
     """
     numbers = plain(strings, options)
     missing = strings.null_count()
+    # the first cells tell mostly that not all are integers
+    floats = floats or numbers.head(FIRST).cast(pl.Int64, strict=False).null_count() != numbers.head(FIRST).null_count()
     values = None if floats else numbers.cast(pl.Int64, strict=False)
     if values is None or values.null_count() != missing:
         values = numbers.cast(pl.Float64, strict=False)

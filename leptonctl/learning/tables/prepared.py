@@ -119,4 +119,10 @@ def _target(series: pl.Series, task: str) -> np.ndarray:
             id="target-not-classes",
             column=series.name,
         )
-    return np.array(series.to_list(), dtype=np.int64 if series.dtype.is_integer() else np.str_)
+    if series.dtype.is_integer():
+        return np.array(series.to_list(), dtype=np.int64)
+    if series.dtype != pl.String or series.null_count():
+        return np.array(series.to_list(), dtype=np.str_)
+    names = series.unique().sort()
+    target: np.ndarray = np.array(names.to_list(), dtype=np.str_)[series.cast(pl.Enum(names)).to_physical().to_numpy()]
+    return target

@@ -38,7 +38,8 @@ def take_sides(
     columns: dict[str, list[pl.Series]] = {side: [] for side in rows}
     for name in (*shape.features, shape.target):
         whole = [held.pop(name) for held in cells]
-        stored = [target_of(values, shape) if name == shape.target else _feature(name, values) for values in whole]
+        # of a column in pieces, each row would be looked for
+        stored = [(target_of(values, shape) if name == shape.target else _feature(name, values)).rechunk() for values in whole]
         for side, (table, numbers) in rows.items():
             columns[side].append(stored[table].gather(numbers))
     for side, (table, numbers) in rows.items():

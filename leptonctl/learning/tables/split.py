@@ -8,6 +8,7 @@ import polars as pl
 from leptonctl.core.contract import share
 from leptonctl.learning.inputs import ColumnSplit, DeclaredColumn, HashSplit, RandomSplit, Split, TimeSplit
 from leptonctl.learning.tables.cells import Fault, as_text, contract_error
+from leptonctl.learning.tables.shuffled import shuffled
 from leptonctl.learning.tables.table import Table
 from leptonctl.learning.tables.times import newest
 from leptonctl.spi.learning import ProviderError
@@ -44,10 +45,7 @@ def _sides(split: Split, table: Table, target: pl.Series, columns: Mapping[str, 
 
 
 def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The row numbers split by scikit-learn's train_test_split."""
-    from sklearn.model_selection import train_test_split
-
-    rows = np.arange(len(target))
+    """The row numbers split as by scikit-learn's train_test_split."""
     # a share below one, or a number of rows
     test = int(split.test) if split.test >= 1 else split.test
     problem = _stratify_problem(test, target)
@@ -57,10 +55,9 @@ def _random(split: RandomSplit, target: pl.Series) -> tuple[np.ndarray, np.ndarr
             raise _impossible(f"The target is numeric: {problem}", "use `task: regression`, or set `split: {stratify: false}`")
         raise _impossible(problem, "set `split: {stratify: false}`, or add rows of the rare classes")
     try:
-        classes = _codes(target) if stratified else None
-        train, held_out = train_test_split(rows, test_size=test, random_state=split.seed, stratify=classes)
+        train, held_out = shuffled(len(target), test, split.seed, _codes(target) if stratified else None)
     except ValueError as error:
-        raise _impossible(f"{len(rows)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
+        raise _impossible(f"{len(target)} rows cannot be split with test: {test}.", "change `split.test`, or add rows") from error
     return train, held_out, stratified
 
 

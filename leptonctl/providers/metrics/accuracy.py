@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leptonctl.providers.metrics.classes import pairs
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 def score(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> float:
     from sklearn.metrics import accuracy_score
 
-    return float(accuracy_score(y, prediction.labels))
+    true, labels, rows = pairs(y, prediction)
+    return float(accuracy_score(true, labels, sample_weight=rows))
 
 
 METRICS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from leptonctl.spi.learning import Label, Options, Prediction, ProviderError, Scoring
@@ -37,6 +38,37 @@ def averaging(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Option
     return {"average": "binary", "pos_label": scoring.positive, "zero_division": 0}
 
 
+class Pairs(NamedTuple):
+    """Each true class with each label that its rows got, and how many rows these are, as weights of scikit-learn's metrics.
+
+    They count what they are given and divide at the end, so a weight gives the bytes that so many rows give. Its functions sort the rows
+    a dozen times over; pairs are counted once.
+    """
+
+    y: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+
+
+def pairs(y: np.ndarray, prediction: Prediction) -> Pairs:
+    """The pairs of these rows. Those of the last ones are kept for the next metric."""
+    last = next(iter(_LAST_PAIRS), None)
+    if last is not None and last[0] is y and last[1] is prediction:
+        return last[2]
+    import numpy as np
+
+    counts = sorted(Counter(zip(y.tolist(), np.asarray(prediction.labels).tolist(), strict=True)).items())
+    # each also without a row: scikit-learn warns of arrays that have hardly a class twice
+    true, labels = (np.array([pair[side] for pair, _ in counts] * 2) for side in (0, 1))
+    found = Pairs(y=true, labels=labels, rows=np.array([count for _, count in counts] + [0] * len(counts)))
+    _LAST_PAIRS[:] = [(y, prediction, found)]
+    return found
+
+
+_LAST_PAIRS: list[tuple[np.ndarray, Prediction, Pairs]] = []
+"""What was counted last. It is held, so that nothing else can have its identity."""
+
+
 class Rates(NamedTuple):
     """Precision, recall and F1 of the same labels."""
 
@@ -52,7 +84,9 @@ def rates(y: np.ndarray, prediction: Prediction, scoring: Scoring) -> Rates:
         return last[3]
     from sklearn.metrics import precision_recall_fscore_support
 
-    found = precision_recall_fscore_support(y, prediction.labels, **averaging(y, prediction, scoring))
+    options = averaging(y, prediction, scoring)
+    true, labels, rows = pairs(y, prediction)
+    found = precision_recall_fscore_support(true, labels, sample_weight=rows, **options)
     last = y, prediction, scoring, Rates(*(float(figure) for figure in found[:3]))
     _LAST[:] = [last]
     return last[3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leptonctl.providers.metrics.classes import all_classes, plain
+from leptonctl.providers.metrics.classes import all_classes, pairs, plain
 from leptonctl.spi.learning import Metric, Prediction, Scoring
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ def detail(y: np.ndarray, prediction: Prediction, _scoring: Scoring) -> Json:
     from sklearn.metrics import confusion_matrix
 
     classes = all_classes(y, prediction)
-    matrix = confusion_matrix(y, prediction.labels, labels=classes)
+    true, labels, rows = pairs(y, prediction)
+    matrix = confusion_matrix(true, labels, labels=classes, sample_weight=rows)
     return {"labels": [plain(c) for c in classes], "matrix": matrix.tolist()}
 
 

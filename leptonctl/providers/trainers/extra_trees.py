@@ -34,6 +34,7 @@ TRAINERS = (
         monotonic=constrain,
         resume=more_trees(build),
         resume_refuse=more_trees_refuse,
+        scores="predict_proba",
         splits=True,
     ),
 )

@@ -118,6 +118,7 @@ TRAINERS = (
         resume=resume,
         resume_keeps=KEEPS,
         repair=repair,
+        scores="decision_function",
         splits=True,
     ),
     Trainer(

@@ -153,6 +153,7 @@ TRAINERS = (
         repair=repair,
         resume=resume,
         resume_keeps=("max_bins",),
+        scores="_raw_predict",
         splits=True,
         takes_missing=True,
     ),

@@ -121,5 +121,6 @@ TRAINERS = (
         resume=resume,
         resume_refuse=resume_refuse,
         conflict=conflict,
+        scores="decision_function",
     ),
 )

@@ -162,6 +162,7 @@ TRAINERS = (
         fit_from=mlp_checkpoint.fit,
         resume=resume_classifier,
         resume_keeps=KEEPS,
+        scores="_forward_pass_fast",
         tolerance=5e-4,
     ),
     Trainer(

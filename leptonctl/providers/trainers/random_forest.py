@@ -41,6 +41,7 @@ TRAINERS = (
         monotonic=constrain,
         resume=more_trees(build_classifier),
         resume_refuse=more_trees_refuse,
+        scores="predict_proba",
         splits=True,
     ),
     Trainer(

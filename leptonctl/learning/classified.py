@@ -1,0 +1,23 @@
+"""The labels and probabilities of a fitted classifier, without computing twice what both are made of. Knows no rows and no graphs."""
+
+from copy import copy
+
+import numpy as np
+
+from leptonctl.learning.frame import Matrix
+from leptonctl.spi.learning import Estimator, Trainer
+
+
+def classified(trainer: Trainer, estimator: Estimator, matrix: Matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Labels [N] and probabilities [N,C], the bytes that `predict` and `predict_proba` give. Raises ValueError where they do."""
+    if trainer.scores is not None:
+        estimator = _with_answer(estimator, trainer.scores, matrix)
+    return estimator.predict(matrix), np.asarray(estimator.predict_proba(matrix), dtype=np.float64)
+
+
+def _with_answer(estimator: Estimator, method: str, matrix: Matrix) -> Estimator:
+    """The same fitted estimator, whose method has its answer to this matrix already. Whoever asks may change what it gets."""
+    answer = getattr(estimator, method)(matrix)
+    known = copy(estimator)
+    setattr(known, method, lambda *_, **__: answer.copy())
+    return known
