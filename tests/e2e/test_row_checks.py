@@ -187,6 +187,7 @@ def test_patterns_and_shares_of_columns(root: Path) -> None:
     (problem,) = problems(root, "build")
     assert 'column "code": 20 cells are not of the form AB. (line 4, 7' in problem["detail"]
     assert 'column "y": 24 cells are of a class that has less than the share 0.45' in problem["detail"]
+    assert problem["detail"].endswith(': "n"'), "the class is named"
 
 
 def test_all_that_is_wrong_with_rules_and_rows_is_said_at_once(root: Path) -> None:
