@@ -100,7 +100,7 @@ def _row(param: click.Parameter) -> str:
     usage = param.metavar or ""
     if isinstance(param, click.Option):
         value = param.metavar or _value(param)
-        usage = ", ".join(param.opts) + (f" {value}" if value else "")
+        usage = ", ".join([*param.opts, *param.secondary_opts]) + (f" {value}" if value else "")
     text = str(getattr(param, "help", "") or "")
     required = " Required." if param.required and isinstance(param, click.Option) else ""
     default = f" Default: `{param.default}`." if isinstance(param.default, str | int) and not isinstance(param.default, bool) else ""

@@ -43,7 +43,8 @@ def init(
         directory.stat()
     config = directory / "leptonctl.yaml"
     if config.exists():
-        raise fail("project-exists", "The folder is a project already", str(config), hint="run `leptonctl plan`")
+        hint = "run `leptonctl plan`; to begin anew, as for another target, move leptonctl.yaml away, or begin in another folder: `-C DIR`"
+        raise fail("project-exists", "The folder is a project already", str(config), hint=hint)
     if from_file is None:
         path, table_file, copied, wishes = *_sample(directory, wishes), replace(wishes, target=SAMPLE_TARGET)
     else:

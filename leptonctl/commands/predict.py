@@ -160,7 +160,8 @@ def _unbound(address: str, settled: Settled) -> Failure:
         return fail("usage", "This names no model", detail, hint=hint)
     version = settled.by_address[address].version
     declared = f"; {version} is declared, but not applied" if version else ""
-    hint = f"name a version: `leptonctl predict {place.member}@{version or 'VERSION'}`"
+    hint = f"name a version that is built: `leptonctl predict {place.member}@{version or 'VERSION'}`"
+    hint = f"bind it: `leptonctl apply`; or {hint}" if version else hint
     return fail("not-bound", "The environment binds nothing here", f"{place.name} binds no {place.member}{declared}", hint=hint)
 
 

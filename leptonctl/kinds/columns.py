@@ -63,13 +63,22 @@ def _word(word: Json) -> str:
 def _ignored(declared: Declared, name: str, uses: Mapping[str, str]) -> Iterator[Diagnostic]:
     if name in uses:
         detail = f"{name}: nobody may read this column, but {uses[name]}"
-        yield error(
-            "ignored-column",
-            "An ignored column is in use",
-            detail,
-            span=declared.at("columns", name, "ignore"),
-            hint="remove `ignore`",
-        )
+        span, hint = declared.at("columns", name, "ignore"), "remove `ignore`"
+        if (at := _own_use(declared, name)) is not None:
+            # the base ignores it, also for versions that do not read it
+            span, hint = declared.at(*at), f"write `columns: {{{name}: {{ignore: false}}}}` in the version"
+        yield error("ignored-column", "An ignored column is in use", detail, span=span, hint=hint)
+
+
+def _own_use(declared: Declared, name: str) -> Path | None:
+    """Where this version itself says that it reads a column which the base ignores."""
+    own = cast("dict[str, Spec | None]", declared.document.value.get("versions") or {}).get(declared.version) or {}
+    columns = cast("dict[str, Spec | None]", own.get("columns") or {})
+    if "ignore" in (columns.get(name) or {}):
+        return None
+    split = own.get("split")
+    keys = [key for key in ("by", "column", "time") if isinstance(split, dict) and split.get(key) == name]
+    return next(((key,) for key in ("id", "target") if own.get(key) == name), ("split", keys[0]) if keys else None)
 
 
 def _dates(

@@ -90,6 +90,8 @@ def _never_fitting(declared: Declared, at: Path, columns: Json, provider: Prepro
         takes = "strings" if provider.takes == "string" else "numbers"
         detail = f"{provider.name} takes {takes}, and `{columns}` are columns of {'numbers' if takes == 'strings' else 'strings'}"
         hint = "name a column of text: `columns: [NAME]`" if provider.one_column else None
+        if provider.name == "imputer":
+            hint = "write `columns: numeric`; missing text is filled in the dataset: `columns: {NAME: {missing: TEXT}}`"
         hint = hint or f"write `columns: {'categorical' if takes == 'strings' else 'numeric'}`, or name the columns"
         yield error("wrong-column-type", "A preprocess step gets columns of the wrong type", detail, span=declared.at(*at), hint=hint)
     elif provider.one_column and isinstance(columns, list) and len(columns) > 1:

@@ -7,7 +7,7 @@ from typing import cast
 from leptonctl.core.dates import DATE_TYPES
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import replace
-from leptonctl.core.rules import NAMES, BadRule, Term, check_types, parse
+from leptonctl.core.rules import NAMES, BadRule, Kind, Term, check_types, parse
 from leptonctl.core.values import Json, Path, Span
 from leptonctl.kinds.columns import parts_of
 from leptonctl.language.resolve import Declared
@@ -27,7 +27,7 @@ def rule_problems(
 ) -> Iterator[Diagnostic]:
     """`inputs` are those of `prepare`. `columns`: of the file's header, None when it could not be read; `outside`: none may be named."""
     specs = cast("dict[str, dict[str, Json]]", inputs["columns"])
-    kinds = {name: NAMES[str(spec["type"])] for name, spec in specs.items() if spec.get("type") in NAMES}
+    kinds = {name: kind for name, spec in specs.items() if (kind := _kind_of(spec)) is not None}
     kinds |= dict.fromkeys((part for parts in parts_of(specs).values() for part in parts), "number")
     kept_out = _kept_out(inputs)
     known = None if columns is None else {*columns, *kinds}
@@ -47,6 +47,19 @@ def rule_problems(
         if not_kept is not None and name in kept_out and kept_out[name] != PRIVATE:
             span = declared.at("columns", name, not_kept)
             yield error("column-field", UNFITTING, f"{name}: {kept_out[name]}", span=span, hint=f"remove `{not_kept}`")
+
+
+def _kind_of(spec: Mapping[str, Json]) -> Kind | None:
+    """What the cells of a column are by its declaration; None where that is left to the data."""
+    if "type" in spec:
+        return NAMES.get(str(spec["type"]))
+    if "min" in spec or "max" in spec:
+        return "number"
+    if "when_true" in spec or "when_false" in spec:
+        return "boolean"
+    values = spec.get("values")
+    words = [value for value in values if isinstance(value, str) and value[:1].isalpha()] if isinstance(values, list) else []
+    return "text" if "pattern" in spec or {word.lower() for word in words} - {"true", "false", "nan", "inf", "infinity"} else None
 
 
 def _check_column(column: Term, kept_out: Mapping[str, str], known: Collection[str] | None, *, outside: bool) -> None:

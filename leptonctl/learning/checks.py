@@ -20,6 +20,10 @@ def check_library(trainer: Trainer) -> None:
         )
 
 
+IMPUTER = "imputer"
+TEXT_FILL = "fill missing text in the dataset: `columns: {{{}: {{missing: TEXT}}}}`; `columns: numeric` gives the step columns of numbers"
+
+
 def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensors: Sequence[Matrix]) -> None:
     """Raises ProviderError (one-column-step, wrong-column-type) unless a step gets as many columns as it takes, all of its type."""
     if step.one_column and len(places) != 1:
@@ -35,7 +39,9 @@ def check_kinds(step: Preprocessor, frame: Frame, places: Sequence[Cell], tensor
         raise ProviderError(
             "A preprocess step gets columns of the wrong type",
             detail=f"{step.name} takes {'strings' if step.takes == 'string' else 'numbers'}, not {', '.join(names) or 'its input'}.",
-            hint="use `columns: numeric` for number and integer columns, `columns: categorical` for string and boolean columns",
+            hint=TEXT_FILL.format(names[0])
+            if step.name == IMPUTER and names
+            else "use `columns: numeric` for number and integer columns, `columns: categorical` for string and boolean columns",
             id="wrong-column-type",
             column=names[0] if names else None,
         )

@@ -1,6 +1,6 @@
 """Whether a new file can follow the rows that a version was trained on: prepares it without keeping anything. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from leptonctl.core.contract import Contract
@@ -42,7 +42,8 @@ def check_new_rows(inputs: dict[str, Json], earlier: Earlier, bench: Bench, *, w
     if known is not None:
         trained = earlier.training
         features = read_record("the outputs of `train`", trained.outputs, TrainOutputs).features if trained is not None else known.names
-        _check_columns(known, outputs.contract, features, warm_start=warm_start)
+        empty = {notice.column for notice in outputs.checks if notice.check == "all_missing"}
+        _check_columns(known, outputs.contract, features, empty, warm_start=warm_start)
     return outputs
 
 
@@ -57,7 +58,19 @@ def _contract(earlier: Earlier, bench: Bench) -> Contract | None:
     return read_record("the outputs of `prepare`", outputs, PrepareOutputs).contract
 
 
-def _check_columns(known: Contract, own: Contract, features: tuple[str, ...], *, warm_start: bool) -> None:
+def _check_columns(known: Contract, own: Contract, features: tuple[str, ...], empty: Collection[str], *, warm_start: bool) -> None:
+    """`empty`: the columns without any value in the new rows."""
+    types = {column.name: column.type for column in known.columns}
+    changed = [c.name for c in own.columns if c.name in empty and c.name in features and types.get(c.name, c.type) != c.type]
+    if changed:
+        name = changed[0]
+        raise ProviderError(
+            "A column has no values in the new rows",
+            detail=f"All cells of {name} are missing, so nothing says that it is {types[name]} as for the version before.",
+            hint=f"declare it: `columns: {{{name}: {{type: {types[name]}}}}}`, or put rows with values beside them (`--append`)",
+            id="data-contract",
+            column=name,
+        )
     if warm_start:
         check_same_form(known, own, features)
     differences = [*column_differences(known, own, features)]

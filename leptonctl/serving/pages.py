@@ -53,6 +53,9 @@ def _parameters(model: LoadedModel) -> dict[str, Json]:
         del parameters["target"]
     if manifest.dates:
         parameters["formats"] = json.dumps({date.name: date.format or "ISO 8601" for date in manifest.dates}, ensure_ascii=False)
+    words = {c.name: {"true": [*c.words.true], "false": [*c.words.false]} for c in manifest.columns if c.words is not None}
+    if words:
+        parameters["words"] = json.dumps(words, ensure_ascii=False)
     if manifest.threshold is not None:
         parameters |= {"threshold": manifest.threshold.value, "positive": str(manifest.threshold.positive)}
     if manifest.calibration is not None:

@@ -9,7 +9,9 @@ TYPE_NAMES = {bool: "a boolean", str: "a string", list: "a list", dict: "an obje
 
 def wrong_type(column: ManifestColumn, row: int, cell: Json) -> BadRequest:
     actual = TYPE_NAMES.get(type(cell), "a number")
-    return BadRequest(f'column "{column.name}", row {row}: expected a value of type {column.type}, not {actual}')
+    words = ", ".join(f'"{word}"' for word in (*column.words.true, *column.words.false)) if column.words is not None else ""
+    other = f"; its words {words} have the datatype BYTES" if words else ""
+    return BadRequest(f'column "{column.name}", row {row}: expected a value of type {column.type}, not {actual}{other}')
 
 
 def missing_value(name: str, row: int) -> BadRequest:

@@ -46,7 +46,7 @@ def _facts(dataset: Mapping[str, Any], width: int, style: Style, now: str | floa
     facts = [
         ("source", f"{printable(source['path'])} ({source['format']})"),
         ("bytes", printable(source["digest"] or "unknown") + ("" if source["pinned"] else ", not pinned (`leptonctl pin`)")),
-        ("reading", _options(dataset["options"])),
+        ("reading", _options({**(dataset["options"] or {}), **({"encoding": None} if source["format"] == "parquet" else {})})),
         ("digest", short(dataset["digest"])),
         ("split", _split(dataset["split"])),
     ]
@@ -102,7 +102,10 @@ def _columns(dataset: Mapping[str, Any], style: Style, width: int) -> str:
     ]
     head = ("column", "type", "distribution", "missing", "distinct", "contract")
     features = sum(c["role"] == "feature" for c in dataset["columns"])
-    title = style.bold("Columns") + f": {features} features" + (" and the target" if features < len(dataset["columns"]) else "")
+    title = style.bold("Columns") + f": {features} {'feature' if features == 1 else 'features'}"
+    title += " and the target" if features < len(dataset["columns"]) else ""
+    # before its rows are prepared only what is declared is known
+    title = title if dataset["rows"] else style.bold("Columns") + " that are declared"
     return f"{title}\n{table(rows, head=head, right=(3, 4), indent=2, color=style.color, width=width, wrap=(5, 0), least=LEAST_RULE)}"
 
 

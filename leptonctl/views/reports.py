@@ -33,10 +33,16 @@ def init_text(obj: Mapping[str, Any], *, color: bool) -> str:
     style, inferred = Style(color), obj["inferred"]
     lines = [style.bold("Wrote"), *(f"  {printable(str(f))}" for f in obj["files"]), style.bold("Inferred")]
     lines.append(f"  {inferred['rows']:,} rows, {len(inferred['columns'])} columns")
-    lines += [f"  {printable(reason['about'])}: {printable(reason['detail'])}" for reason in inferred["reasons"]]
+    lines += [f"  {printable(reason['about'])}: {printable(reason['detail'])}{_other_target(reason)}" for reason in inferred["reasons"]]
     missing = ", ".join(f"{printable(name)} {count:,}" for name, count in inferred["missing"].items())
     lines += [f"  missing cells: {missing}"] if missing else []
     return "\n".join([*lines, "", "Next: `leptonctl plan`, then `leptonctl apply`."])
+
+
+def _other_target(reason: Mapping[str, Any]) -> str:
+    """How to have another target than the one that a rule chose."""
+    is_chosen = reason["about"] == "target" and not reason["detail"].endswith("--target")
+    return "; `--target COL` picks another" if is_chosen else ""
 
 
 def pin_text(obj: Mapping[str, Any], *, color: bool) -> str:

@@ -107,7 +107,8 @@ def _metrics(version: Mapping[str, Any], style: Style, width: int) -> str:
     count = f"{version['cross_validation']['folds']} folds" if folds else ""
     title = "Metrics" + (f" on {version['data']['evaluated']} test rows" if version["data"]["evaluated"] else "")
     if version["positive"] is not None:
-        title += f", {version['average'] or 'binary'}, positive class {value_text(version['positive'])}"
+        average = version["average"] or "binary"
+        title += f", {average}" + (f", positive class {value_text(version['positive'])}" if average == "binary" else "")
     body = table(rows, head=("metric", "", "value", count, "gates"), right=(2,), indent=2, color=style.color, width=width, wrap=(4,))
     return f"{style.bold(title)}\n{body}\n{style.dim('  ' + LEGEND)}" + _other_gates(version, names, style)
 

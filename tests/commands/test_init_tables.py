@@ -268,7 +268,7 @@ def test_the_commands(tmp_path: Path) -> None:
 def test_it_says_why_in_a_line_each(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(rows(",x,y", lambda i: i, lambda i: "?" if i % 9 == 0 else number(i), label))
     said = projects.run("init", "--from", "t.csv", cwd=tmp_path).stdout
-    assert "  target: y: the last column\n" in said
+    assert "  target: y: the last column; `--target COL` picks another\n" in said
     assert "  index: left out: an index: it only counts or names the rows\n" in said
     assert "  missing_values: ? in x\n" in said
     refused = projects.run("-C", str(tmp_path / "b"), "init", "--encoding", "latin-1", cwd=tmp_path)

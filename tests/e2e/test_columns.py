@@ -107,6 +107,7 @@ def test_requests_and_files_carry_texts(visits: SimpleNamespace) -> None:
     inputs = projects.ask(visits.url)["inputs"]
     assert [(i["name"], i["datatype"]) for i in inputs] == [("when", "BYTES"), ("member", "BOOL")]
     assert json.loads(projects.ask(visits.url)["parameters"]["formats"]) == {"when": FORMAT}
+    assert json.loads(projects.ask(visits.url)["parameters"]["words"]) == {"member": {"true": ["Ja"], "false": ["Nein"]}}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,10 @@ def test_requests_and_files_carry_texts(visits: SimpleNamespace) -> None:
         ),
         ({"when": ("BYTES", ["01.01.2024 10:00", None]), "member": ("BOOL", [True, True])}, 'column "when", row 2: the value is missing'),
         ({"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BYTES", ["Vielleicht"])}, 'column "member", row 1: the value is none of'),
+        (
+            {"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BOOL", ["Ja"])},
+            'column "member", row 1: expected a value of type boolean, not a string; its words "Ja", "Nein" have the datatype BYTES',
+        ),
         ({"when": ("BYTES", ["01.01.2024 10:00"]), "member": ("BYTES", [""])}, 'column "member", row 1: the value is missing'),
         ({"when": ("FP32", [5]), "member": ("BOOL", [True])}, 'column "when" is of type string: datatype must be BYTES'),
         ({"when": ("BYTES", [5]), "member": ("BOOL", [True])}, 'column "when", row 1: the value is not a date'),

@@ -187,6 +187,30 @@ def test_patterns_and_shares_of_columns(root: Path) -> None:
     (problem,) = problems(root, "build")
     assert 'column "code": 20 cells are not of the form AB. (line 4, 7' in problem["detail"]
     assert 'column "y": 24 cells are of a class that has less than the share 0.45' in problem["detail"]
+    assert problem["detail"].endswith(': "n"'), "the class is named"
+
+
+def test_all_that_is_wrong_with_rules_and_rows_is_said_at_once(root: Path) -> None:
+    """Only the first rule that did not fit was named, and a broken limit of a column hid the broken rules."""
+    write(root, with_rules("{rule: code > 3}", "{rule: start <= end}", "{rule: '`unit price` == code'}"), [*table(), "k99,s,,,AB1,1,n"])
+    (problem,) = problems(root, "build")
+    assert (problem["id"], problem["line"]) == ("bad-rule", 17)
+    assert "code > 3: a text is compared with a number" in problem["detail"]
+    assert "`unit price` == code: a number is compared with a text" in problem["detail"]
+    both = with_rules("{rule: end < start}").replace("  code: {}", "  code: {values: [AB1, AB2]}")
+    write(root, both, [*table(), "k99,s,,,AB1,1,n"])
+    (problem,) = problems(root, "build")
+    assert problem["id"] == "data-contract"
+    assert "20 cells are not among the allowed values" in problem["detail"]
+    assert "end < start: 60 rows break it" in problem["detail"]
+
+
+@pytest.mark.parametrize("declared", ["values: [AB1, XY3]", "pattern: 'AB.'", "when_true: [J], when_false: [N]", "type: string"])
+def test_a_rule_that_does_not_fit_what_a_column_declares_is_refused_at_the_yaml(root: Path, declared: str) -> None:
+    """A brother: a column whose type is said by its other keys."""
+    write(root, with_rules("{rule: code > 3}").replace("  code: {}", f"  code: {{{declared}}}"))
+    (problem,) = problems(root, "validate")
+    assert (problem["id"], problem["line"]) == ("bad-rule", 17)
 
 
 def test_show_lists_them(root: Path) -> None:

@@ -56,9 +56,10 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:  # noq
     bench.progress(message="checking the contract")
     shape = shape_of(request, tables)
     private = {shape.id, *request.privacy.drop, *request.privacy.hash} if request.privacy else {shape.id}
-    cells, dates = _cells(shape, tables, private)
+    faults: list[Fault] = []
+    cells, dates = _cells(shape, tables, faults)
+    broken = _broken(request, tables, _kept(cells, dates), faults, private)
     contract = _contract(shape, cells, [date.column for date in dates])
-    broken = check_rows(request.checks, tables, _kept(cells, dates)) if request.checks else []
     for table, columns in zip(tables, cells, strict=True):
         hash_private(shape, table, columns, key)
     marks = [] if shape.id is None else row_marks(tables, shape.id, key)
@@ -172,13 +173,27 @@ def _key(privacy: Privacy | None, bench: Bench) -> bytes | None:
     return key
 
 
-def _cells(shape: Shape, tables: Sequence[Table], private: Collection[str | None]) -> tuple[list[dict[str, pl.Series]], list[Dates]]:
-    """The columns of every table, typed, filled and checked, and the dates whose parts are among them. Raises one error with all faults."""
-    faults: list[Fault] = []
+def _broken(
+    request: PrepareInputs, tables: Sequence[Table], rows: Sequence[Kept], faults: Sequence[Fault], private: Collection[str | None]
+) -> list[Notice]:
+    """The notices of rules that only warn. Raises one error with all faults of columns and all rules that rows break."""
+    problem = contract_error(faults, private) if faults else None
+    notices: list[Notice] = []
+    try:
+        notices = check_rows(request.checks, tables, rows) if request.checks else []
+    except ProviderError as other:
+        if problem is None:
+            raise
+        problem.detail = f"{problem.detail}\n{other.detail}"
+    if problem is not None:
+        raise problem
+    return notices
+
+
+def _cells(shape: Shape, tables: Sequence[Table], faults: list[Fault]) -> tuple[list[dict[str, pl.Series]], list[Dates]]:
+    """The columns of every table, typed, filled and checked, and the dates whose parts are among them. Appends to `faults`."""
     cells = [{name: _column(shape, table, name, faults) for name in shape.types if name in table.frame.columns} for table in tables]
     dates = [read_dates(tables, name, shape.declared[name], faults) for name in shape.dates]
-    if faults:
-        raise contract_error(faults, private)
     return [columns | {n: p for d in dates for n, p in d.parts[place].items()} for place, columns in enumerate(cells)], dates
 
 

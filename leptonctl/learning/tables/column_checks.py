@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from leptonctl.learning.inputs import DeclaredColumn
-from leptonctl.learning.tables.cells import Fault
+from leptonctl.learning.tables.cells import Fault, with_values
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
@@ -16,11 +16,13 @@ def column_faults(table: Table, name: str, cells: pl.Series, declared: DeclaredC
     """The cells that break such a check. Raises ProviderError (bad-pattern)."""
     wanted = {check: getattr(declared, check) for check in NAMES if declared is not None and getattr(declared, check) is not None}
     rows = {check: MASKS[check](cells, limit).fill_null(value=False).arg_true() for check, limit in wanted.items()}
-    return [
+    faults = [
         Fault(table=table, column=name, check=check, description=described(check, wanted[check]), rows=broken)
         for check, broken in rows.items()
         if len(broken)
     ]
+    # which classes are rare can be said; the cells that break a pattern may be anything
+    return [with_values(fault, cells) if fault.check == "min_share" else fault for fault in faults]
 
 
 def described(check: str, wanted: object) -> str:

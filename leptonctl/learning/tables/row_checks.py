@@ -51,6 +51,17 @@ def broken_rows(check: RowCheck, rows: Kept) -> pl.Series:
     return (~frame.select(_expression(rule, set(numbers)).alias("met"))["met"]).fill_null(value=False).arg_true()
 
 
+def _unfit(check: RowCheck, rows: Kept) -> ProviderError | None:
+    """Why a rule does not fit the columns."""
+    try:
+        rule = parse(check.rule)
+        _named(rule, rows.kinds)
+        check_types(rule, rows.kinds)
+    except BadRule as problem:
+        return bad_rule(check.rule, problem)
+    return None
+
+
 def _named(rule: Term, kinds: Mapping[str, Kind]) -> set[str]:
     absent = next((column for column in rule.columns() if column.value not in kinds), None)
     if absent is not None:
@@ -117,7 +128,13 @@ OPERATIONS: Mapping[str, Callable[[list[pl.Expr]], pl.Expr]] = {
 
 
 def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequence[Kept]) -> list[Notice]:
-    """A notice for each rule that only warns and is broken. Raises ProviderError (row-check) with all others that are."""
+    """A notice for each rule that only warns and is broken. Raises ProviderError with all others that are (row-check), or that do not
+    fit the columns (bad-rule).
+    """
+    unfit = [problem for check in checks if (problem := _unfit(check, rows[0])) is not None]
+    if unfit:
+        unfit[0].detail = "\n".join(problem.detail for problem in unfit)
+        raise unfit[0]
     notices: list[Notice] = []
     failed: list[str] = []
     first: tuple[str, int] | None = None
@@ -129,7 +146,8 @@ def check_rows(checks: Sequence[RowCheck], tables: Sequence[Table], rows: Sequen
             places = table.places(broken.head(SHOWN_LINES).to_list())
             if check.severity == "warn":
                 lines = () if table.pieces else tuple(line for _, line in places)
-                notices.append(Notice(check="rule", count=len(broken), lines=lines, detail=f"{check.rule}:"))
+                where = f" {_shown(places, len(broken))}:" if table.pieces else ""
+                notices.append(Notice(check="rule", count=len(broken), lines=lines, detail=f"{check.rule}:{where}"))
             else:
                 first = first or places[0]
                 failed.append(f"{check.rule}: {_broken(len(broken))} ({_shown(places, len(broken))})")
