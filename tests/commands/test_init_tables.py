@@ -61,6 +61,11 @@ def dataset(findings: Findings) -> list[str]:
 READ: dict[str, tuple[str | bytes, list[str]]] = {
     "plain": (rows("x,y", number, label), []),
     "Latin-1": (rows("größe;y", number, label, delimiter=";").encode("latin-1"), ["encoding: cp1252"]),
+    "a euro sign of Windows": (
+        rows("preis;x;y", lambda i: f"{i},25 €", number, label, delimiter=";").encode("cp1252"),
+        ["encoding: cp1252", "columns:", "  preis: {ignore: true}"],
+    ),
+    "DOS": (rows("größe;ort;y", number, lambda i: ("Köln", "Fürth")[i % 2], label, delimiter=";").encode("cp850"), ["encoding: cp850"]),
     "UTF-16": (rows("größe,y", number, label).encode("utf-16"), ["encoding: utf-16"]),
     "Cyrillic": (rows("размер,цвет,y", number, lambda i: ("красный", "синий")[i % 2], label).encode("cp1251"), ["encoding: cp1251"]),
     "decimal comma": (rows("x;y", lambda i: f"{i % 17},5", label, delimiter=";"), ['decimal: ","']),
