@@ -238,6 +238,44 @@ def test_refusals(tmp_path: Path, table: str, wishes: Wishes, id_: str, says: st
     assert "\n" not in caught.value.detail
 
 
+def test_integers_of_more_than_64_bits_are_told_apart(tmp_path: Path) -> None:
+    """As numbers, all of them would be equal: a target with two was left out, and an id as well."""
+    classes = found(tmp_path, rows("x,y,label", number, number, lambda i: 2**63 + i % 2))
+    assert (classes.target, classes.task, [(c.name, c.type) for c in classes.declared]) == (
+        "label",
+        "classification",
+        [("label", "string")],
+    )
+    ids = found(tmp_path, rows("customer_id,h,x,y", lambda i: 2**64 + i, lambda i: 2**70 + i, number, label))
+    assert (ids.id, {c.name: (c.type, c.ignore) for c in ids.declared}) == (
+        "customer_id",
+        {"customer_id": ("string", False), "h": (None, True)},
+    )
+    assert "too large for 64 bits" in next(reason.detail for reason in ids.reasons if reason.about == "h")
+    floats = found(tmp_path, rows("h,x,y", lambda i: "1e400" if i % 4 else 3, number, label))
+    assert (floats.missing, "infinite" in floats.declared[0].why) == ({}, True)
+
+
+def test_what_parquet_holds_is_judged_by_its_values(tmp_path: Path) -> None:
+    """Unsigned integers, bytes and infinite numbers, with the project built by its own command."""
+    table = pl.DataFrame(
+        {
+            "user_id": pl.Series([2**63 + i for i in range(COUNT)], dtype=pl.UInt64),
+            "h": pl.Series([2**63 + i % 3 for i in range(COUNT)], dtype=pl.UInt64),
+            "s": [b"\xff"] * COUNT,
+            "inf": [float("inf") if i % 9 == 0 else i * 37 % 101 / 4 for i in range(COUNT)],
+            "x": [float(number(i)) for i in range(COUNT)],
+            "y": [label(i) for i in range(COUNT)],
+        }
+    )
+    table.write_parquet(tmp_path / "t.parquet")
+    said = projects.run("init", "--from", "t.parquet", "--json", cwd=tmp_path)
+    inferred = json.loads(said.stdout)["inferred"]
+    assert (inferred["id"], inferred["left_out"], inferred["missing"]) == ("user_id", ["h", "s", "inf"], {})
+    built = projects.run("build", cwd=tmp_path)
+    assert built.returncode == 0, built.stdout + built.stderr
+
+
 def test_the_class_to_look_for_and_the_gate(tmp_path: Path) -> None:
     german = found(tmp_path, rows("x,y", number, lambda i: "Ja" if label(i) == "yes" else "Nein"))
     assert (german.positive, german.gate[0]) == ("Ja", "accuracy")

@@ -48,6 +48,8 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
         features = [one for one in features if one not in leaks]
     if not features:
         _refuse_without_features([*([Declared(name=key, why="the id")] if key else []), *declared], target)
+    if key is not None and seen[key].large:
+        declared.append(Declared(name=key, why="its integers are too large for 64 bits", type="string"))
     declared += list(_booleans(one for one in features if one.name not in dates))
     declared = _nullable(features, declared, seen[target])
     reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]

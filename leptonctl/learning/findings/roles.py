@@ -47,17 +47,23 @@ def is_text(seen: Seen) -> bool:
 
 def useless(seen: Seen, table: Table, *, first: bool) -> str | None:
     """Why nothing can be learned from a feature as it is; None if something can."""
-    if seen.nested is not None:
-        return "its values are objects or arrays"
-    if seen.present == 0:
-        return "it is empty"
+    if why := _without_values(seen):
+        return why
+    if seen.large or _is_large(seen):
+        return "its integers are too large for 64 bits" if seen.large else "some of its numbers are infinite, or too large for 32 bits"
     if seen.distinct == 1 and (seen.missing == 0 or seen.type != "string"):
         return "all its cells are equal"
-    if seen.wrong or _is_large(seen):
-        return f"{_counted(seen.wrong)} no number although the others are" if seen.wrong else "its numbers are too large for 32 bits"
+    if seen.wrong:
+        return f"{_counted(seen.wrong)} no number although the others are"
     if first and seen.counts_rows and seen.rows >= FEWEST_ROWS and not is_time(seen.name):
         return "it counts the rows"
     return _scattered(seen, table) if seen.type == "string" and not is_text(seen) else None
+
+
+def _without_values(seen: Seen) -> str | None:
+    if seen.nested is not None:
+        return f"its values are {seen.nested}"
+    return "it is empty" if seen.present == 0 else None
 
 
 def is_time(name: str) -> bool:
@@ -75,12 +81,12 @@ def relabels(seen: Seen, target: Seen) -> bool:
 
 def unpredictable(seen: Seen) -> str | None:
     """Why a column cannot be a target; None if it can."""
-    if seen.nested is not None:
-        return "its values are objects or arrays"
-    if seen.present == 0:
-        return "it is empty"
+    if why := _without_values(seen):
+        return why
     if seen.wrong:
         return f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
+    if seen.type == "number" and seen.values.is_infinite().any():
+        return "some of its numbers are infinite"
     if seen.distinct == 1 or (seen.distinct == 2 and seen.present > 2 and seen.rarest == 1 and seen.type != "number"):  # noqa: PLR2004
         return "all its cells are equal" if seen.distinct == 1 else "all its cells but one are equal"
     if seen.type == "string" and seen.distinct > max(2, min(MOST_CATEGORIES, seen.present / 2)):
