@@ -120,6 +120,15 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
         rows("am,x,y", lambda i: "-" if i % 9 == 0 else f"2024-03-{i % 28 + 1:02}", number, label),
         ['missing_values: ["-"]', "columns:", "  am: {type: date, parts: [weekday]}"],
     ),
+    "days of eight digits": (
+        rows("am,x,y", lambda i: f"2024{i % 12 + 1:02}{i % 28 + 1:02}", number, label),
+        ["columns:", '  am: {type: date, format: "%Y%m%d", parts: [month, weekday]}'],
+    ),
+    "eight digits that are no days": (rows("am,x,y", lambda i: 20240100 + i * 37, number, label), []),
+    "days of eight digits are no target": (
+        rows("x,y,am", number, label, lambda i: f"2024{i % 12 + 1:02}{i % 28 + 1:02}"),
+        ["columns:", '  am: {type: date, format: "%Y%m%d", parts: [month, weekday]}'],
+    ),
     "rows without target": (rows("x,y", number, lambda i: "" if i % 9 == 0 else label(i)), ["target_missing: drop"]),
     "a target that is NA": (
         rows("x,y", number, lambda i: "NA" if i % 9 == 0 else label(i)),

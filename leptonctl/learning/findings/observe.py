@@ -137,7 +137,7 @@ def _target(table: Table, seen: dict[str, Seen], wishes: Wishes) -> tuple[str, s
 
 
 def _is_dates(table: Table, seen: Seen) -> bool:
-    return seen.nested is None and seen.type == "string" and guess_dates(as_text(table, seen.name)) is not None
+    return seen.may_be_dates and guess_dates(as_text(table, seen.name)) is not None
 
 
 def _target_reasons(target: Seen, positive: str | None) -> Iterator[Reason]:

@@ -7,6 +7,7 @@ import polars as pl
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen
 from leptonctl.learning.tables.cells import Fault, as_text, infer, typed
+from leptonctl.learning.tables.date_like import are_days
 from leptonctl.learning.tables.numbers import INTEGER
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
@@ -51,6 +52,11 @@ class Seen(Frozen):
     def is_distinct(self) -> bool:
         """Whether each row has a value of its own."""
         return self.missing == 0 and self.distinct == self.rows
+
+    @property
+    def may_be_dates(self) -> bool:
+        """Whether its text may be that of dates: words, or integers such as 20240131."""
+        return self.nested is None and (self.type == "string" or (self.type == "integer" and are_days(self.values)))
 
     @property
     def counts_rows(self) -> bool:
