@@ -37,12 +37,15 @@ class Reading(Frozen):
 
 
 def options_of(recorded: Mapping[str, Json], reader: Source, reading: Reading) -> SourceOptions:
-    """The options of a dataset's source if the input has its format, with those of the command line in their place.
+    """The options of a dataset's source, with those of the command line in their place; for another format only what means missing.
 
     A decimal separator of the command line ends the meaning of the same character as the dataset's thousands separator. Raises
     ProviderError: same-separator.
     """
-    options = dict(cast("dict[str, Json]", recorded.get("options") or {})) if recorded.get("format") == reader.name else {}
+    options = dict(cast("dict[str, Json]", recorded.get("options") or {}))
+    if recorded.get("format") != reader.name:
+        # how a file is written is a matter of its format, but what a value means is not
+        options = {"missing_values": options.get("missing_values")}
     options |= {name: value for name in OPTIONS if (value := getattr(reading, name)) is not None}
     if reading.missing_values is not None:
         options["missing_values"] = [*reading.missing_values]

@@ -130,6 +130,17 @@ def test_an_option_of_predict_is_never_half_of_another_writing(root: Path, tmp_p
         )
 
 
+def test_what_means_missing_is_missing_in_every_format(root: Path, tmp_path: Path) -> None:
+    cells = {"x": [1003.5, 1.5], "größe": ["k.A.", "k.A."]}
+    (tmp_path / "t.csv").write_bytes("title\nx;größe\n1003,5;k.A.\n1,5;k.A.\n".encode("cp1252"))
+    pl.DataFrame(cells).write_ndjson(tmp_path / "t.jsonl")
+    pl.DataFrame({**cells, "größe": [-999.0, -999.0]}).write_parquet(tmp_path / "t.parquet")
+    right = predicted(root, "line@v1", tmp_path / "t.csv")
+    assert predicted(root, "line@v1", tmp_path / "t.jsonl") == right
+    assert predicted(root, "line@v1", tmp_path / "t.parquet", "--missing-value", "-999") == right
+    assert predicted(root, "line@v1", tmp_path / "t.parquet") != right, "it is a number where nothing says otherwise"
+
+
 def test_an_input_without_header_where_the_dataset_has_one(root: Path, tmp_path: Path) -> None:
     answers = predicted(root, "line@v1", root / "data" / "points.csv")
     bare = (root / "data" / "bare.csv").read_text(encoding="utf-8")
