@@ -136,7 +136,7 @@ def stat_of(path: Path) -> list[int]:
     if not stat.S_ISREG(info.st_mode):
         raise ProviderError(
             "A data source is not a file",
-            detail=f'"{path.name}" is a folder or a device.',
+            detail=f'"{path.name}" is {"a folder without data files" if stat.S_ISDIR(info.st_mode) else "a device"}.',
             hint="name a file, or a folder that holds data files",
             id="not-a-file",
             file=str(path),

@@ -104,6 +104,18 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
         ['header: ["index", "x", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
     ),
     "pandas index read again": (rows("Unnamed: 0,x,y", lambda i: i, number, label), ["columns:", '  "Unnamed: 0": {ignore: true}']),
+    "names of rows without a name": (
+        rows("x,z,y", lambda i: i + 1, number, lambda i: i % 7, label),
+        ['header: ["index", "x", "z", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
+    ),
+    "names of rows that are words": (
+        rows("x,z,y", lambda i: f"car {i}", number, lambda i: i % 7, label),
+        ['header: ["index", "x", "z", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
+    ),
+    "a delimiter at the end of each row": (
+        rows("x,z,y", number, lambda i: i % 7, label, lambda i: ""),
+        ['header: ["x", "z", "y", "column_4"]', "skip_rows: 1", "columns:", "  column_4: {ignore: true}"],
+    ),
     "ids": (
         rows("RowNumber,CustomerId,Surname,x,y", lambda i: i + 1, lambda i: 156 + i * 37 % 101, lambda i: f"N{i % 58}", number, label),
         ["id: CustomerId", "columns:", "  RowNumber: {ignore: true}", "  Surname: {ignore: true}"],
@@ -263,6 +275,15 @@ def test_integers_of_more_than_64_bits_are_told_apart(tmp_path: Path) -> None:
     assert "too large for 64 bits" in next(reason.detail for reason in ids.reasons if reason.about == "h")
     floats = found(tmp_path, rows("h,x,y", lambda i: "1e400" if i % 4 else 3, number, label))
     assert (floats.missing, "infinite" in floats.declared[0].why) == ({}, True)
+
+
+@pytest.mark.parametrize("second", ["no", "4.5", "2"])
+@pytest.mark.parametrize("wishes", [Wishes(), Wishes(target="y")])
+def test_two_rows_are_too_few(tmp_path: Path, second: str, wishes: Wishes) -> None:
+    """One is learned from and the other one tested on: a project for them could not be built."""
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, f"x,z,y\n1.5,2,3\n2.5,3,{second}\n", wishes)
+    assert (caught.value.id, "too few" in caught.value.detail) == ("unsuitable-column", True)
 
 
 def test_what_parquet_holds_is_judged_by_its_values(tmp_path: Path) -> None:

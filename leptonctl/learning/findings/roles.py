@@ -9,6 +9,7 @@ from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.number_like import number_like
 from leptonctl.learning.tables.table import Table
 
+FEWEST_TARGETS = 3
 LONG_TEXT, FEW_TEXTS = 30.0, 20
 """From this mean length in characters on, and this many different ones, strings are text for tfidf."""
 NEARLY_ALL, FEWEST_ROWS = 0.9, 10
@@ -83,12 +84,13 @@ def unpredictable(seen: Seen) -> str | None:
     """Why a column cannot be a target; None if it can."""
     if why := _without_values(seen):
         return why
-    if seen.wrong:
-        return f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
-    if seen.type == "number" and seen.values.is_infinite().any():
-        return "some of its numbers are infinite"
-    if seen.distinct == 1 or (seen.distinct == 2 and seen.present > 2 and seen.rarest == 1 and seen.type != "number"):  # noqa: PLR2004
-        return "all its cells are equal" if seen.distinct == 1 else "all its cells but one are equal"
+    if seen.wrong or (seen.type == "number" and seen.values.is_infinite().any()):
+        wrong = f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
+        return wrong if seen.wrong else "some of its numbers are infinite"
+    if seen.distinct == 1 or seen.present < FEWEST_TARGETS:
+        return "all its cells are equal" if seen.distinct == 1 else "two cells are too few to learn from one and to test on the other"
+    if seen.distinct == 2 and seen.rarest == 1 and seen.type != "number":  # noqa: PLR2004
+        return "all its cells but one are equal"
     if seen.type == "string" and seen.distinct > max(2, min(MOST_CATEGORIES, seen.present / 2)):
         return f"it has {seen.distinct} different texts in {seen.present} rows, too many for classes"
     return None
