@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias, cast
 
 from leptonctl.commands.built_versions import named_version
 from leptonctl.commands.overwriting import refuse_overwriting
-from leptonctl.commands.reading import Reading, hint_of, named, options_of
+from leptonctl.commands.reading import Reading, hint_of, named, names_of, options_of
 from leptonctl.commands.routes import artifact_of
 from leptonctl.commands.session import Session
 from leptonctl.commands.settle import settle
@@ -21,7 +21,7 @@ from leptonctl.core.manifest import GRAPH_FILE, MANIFEST_FILE, Manifest
 from leptonctl.core.plan import Settled
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
-from leptonctl.kinds.dataset import datasets
+from leptonctl.kinds.dataset import Dataset, datasets
 from leptonctl.kinds.package import package_key, package_name
 from leptonctl.project.edits import replacing
 from leptonctl.project.secrets import read_secret
@@ -73,7 +73,9 @@ def predict(
     }
     try:
         options = options_of(built.source, reader, reading or Reading())
-        options = named(options, source, reader, built.prepare, manifest.target)
+        declared = _declared(session, built)
+        names = names_of(built.source, built.prepare, (declared.columns if declared else None) or ())
+        options = named(options, source, reader, names, manifest.target)
         key, checks = _privacy_key(session, manifest), _checks(session, built, manifest)
         outside: dict[str, Json] = {}
         parts = predict_batches(onnx, manifest, source, reader, options, key=key, name=str(source), checks=checks)
@@ -85,11 +87,16 @@ def predict(
 
 def _checks(session: Session, built: _Built, manifest: Manifest) -> dict[str, Column]:
     """The ranges that the version's dataset declares now, as a server checks requests; none where it is not declared any more."""
-    dataset = next((d for d in datasets(session.declarations).values() if short(d.address) == built.dataset), None)
+    dataset = _declared(session, built)
     declared = dataset.checks if dataset is not None else {}
     types = {column.name: column.type for column in manifest.columns}
     fields = {name: cast("dict[str, Json]", check) for name, check in declared.items() if name in types}
     return {name: convert({"name": name, "type": types[name], **check}, Column) for name, check in fields.items()}
+
+
+def _declared(session: Session, built: _Built) -> Dataset | None:
+    """The version's dataset as it is declared now."""
+    return next((d for d in datasets(session.declarations).values() if short(d.address) == built.dataset), None)
 
 
 def _counting(parts: Iterator["Predictions"], outside: dict[str, Json]) -> Iterator["Predictions"]:

@@ -1,7 +1,7 @@
 """How an input file of `predict` is read: as the dataset of the version was, and as the command line says."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -37,46 +37,73 @@ class Reading(Frozen):
 
 
 def options_of(recorded: Mapping[str, Json], reader: Source, reading: Reading) -> SourceOptions:
-    """The options of a dataset's source if the input has its format, with those of the command line in their place."""
-    options = dict(cast("dict[str, Json]", recorded.get("options") or {})) if recorded.get("format") == reader.name else {}
+    """The options of a dataset's source, with those of the command line in their place; for another format only what means missing.
+
+    A decimal separator of the command line ends the meaning of the same character as the dataset's thousands separator. Raises
+    ProviderError: same-separator.
+    """
+    options = dict(cast("dict[str, Json]", recorded.get("options") or {}))
+    if recorded.get("format") != reader.name:
+        # how a file is written is a matter of its format, but what a value means is not
+        options = {"missing_values": options.get("missing_values")}
     options |= {name: value for name in OPTIONS if (value := getattr(reading, name)) is not None}
     if reading.missing_values is not None:
         options["missing_values"] = [*reading.missing_values]
     if reading.header is not None and reading.header is not _has_header(options):
         options["header"] = reading.header
-    return convert({name: value for name, value in options.items() if value is not None}, SourceOptions)
+    if reading.thousands is None and options.get("thousands") == reading.decimal:
+        options["thousands"] = None
+    found = convert({name: value for name, value in options.items() if value is not None}, SourceOptions)
+    if found.thousands == found.decimal:
+        other = "." if found.decimal == "," else ","
+        raise ProviderError(
+            "One character cannot separate both thousands and decimals",
+            detail=f'The decimal and the thousands separator of the input are both "{found.decimal}".',
+            hint=f"add `--decimal '{other}'`" if reading.decimal is None else f"pass `--thousands '{other}'`, or leave it out",
+            id="same-separator",
+        )
+    return found
 
 
 def _has_header(options: Mapping[str, Json]) -> bool:
     return options.get("header", True) is True
 
 
-def named(options: SourceOptions, file: Path, reader: Source, prepare: Result | None, target: str) -> SourceOptions:
+def named(options: SourceOptions, file: Path, reader: Source, names: Sequence[str], target: str) -> SourceOptions:
     """The options with the names of a file without header: those of the training file, or all of them but the target.
 
-    Raises ProviderError: header-width where it has neither as many columns as the training file nor one less.
+    names: of all columns of the training file, in its order; none where that is not known. Raises ProviderError: header-width where the
+    file has neither as many columns as the training file nor one less.
     """
     if options.header is True or reader.typed:
         return options
     width = len(reader.columns(file, replace(options, header=False)))
-    names = [*options.header] if not isinstance(options.header, bool) else _names(prepare)
+    names = names if isinstance(options.header, bool) else [*options.header]
     if names and width == len(names) - 1:
         return replace(options, header=[name for name in names if name != target])
-    if names and width != len(names):
-        raise ProviderError(
-            "The header names another number of columns than the file has",
-            detail=f"{file.name} has {width} columns and no header line, but the training file has {len(names)}.",
-            id="header-width",
-            file=str(file),
-            line=1,
-        )
-    return options
+    if names and width == len(names):
+        return replace(options, header=[*names])
+    expected = f"the training file has {len(names)}" if names else "it is not known in which order the training file had its own"
+    raise ProviderError(
+        "The header names another number of columns than the file has",
+        detail=f"{file.name} has {width} columns and no header line, but {expected}.",
+        id="header-width",
+        file=str(file),
+        line=1,
+    )
 
 
-def _names(prepare: Result | None) -> list[str]:
-    """`column_1`, …: as many as the training file has columns; none where that is not known."""
+def names_of(recorded: Mapping[str, Json], prepare: Result | None, declared: Sequence[str]) -> list[str]:
+    """The columns of the training file in its order, as far as it is known.
+
+    recorded: its source in the recipe. declared: the columns of its dataset as the checkout has it, which may have changed.
+    """
     rows = cast("dict[str, dict[str, list[Json]]]", (prepare.outputs if prepare else {}).get("row_lists") or {}).get("train", {})
-    return [f"column_{place}" for place in range(1, len(rows.get("columns", ())) + len(rows.get("left_out", ())) + 1)]
+    known = {*(str(cast("list[Json]", column)[0]) for column in rows.get("columns", ())), *map(str, rows.get("left_out", ()))}
+    if known == set(declared):
+        return [*declared]
+    bare = cast("dict[str, Json]", recorded.get("options") or {}).get("header") is False
+    return [f"column_{place}" for place in range(1, len(known) + 1)] if bare else []
 
 
 def hint_of(problem: ProviderError) -> str:

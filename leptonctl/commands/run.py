@@ -19,7 +19,7 @@ from leptonctl.core.graph import Keys, resolve_keys
 from leptonctl.core.result import Result
 from leptonctl.core.state import Owner
 from leptonctl.core.values import Json, Path, Span, value_at
-from leptonctl.kinds.notices import hardened, notices, read_features
+from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
 from leptonctl.spi.platforms import filled
 from leptonctl.spi.running import Executor, StepError, Workplace
 
@@ -183,8 +183,8 @@ class Run:
         node = self.planned.settled.by_address.get(address)
         if self._features is None:
             self._features = read_features(self.planned.settled.nodes)
-        recipe = node.recipe if node else {}
-        found = notices(result, address, node.span if node else None, recipe=recipe, features=self._features.get(address))
+        recipe, rules = (node.recipe, warning_rules(node)) if node else ({}, None)
+        found = notices(result, address, node.span if node else None, recipe=recipe, features=self._features.get(address), rules=rules)
         self._noticed.update((notice, (result.op, address)) for notice in found if notice.severity == "warning")
         return found
 

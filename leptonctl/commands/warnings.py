@@ -8,7 +8,7 @@ from leptonctl.core.change import Change, Keep, Remove
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.plan import Settled
 from leptonctl.core.values import Node
-from leptonctl.kinds.notices import hardened, notices, read_features
+from leptonctl.kinds.notices import hardened, notices, read_features, warning_rules
 
 
 def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> tuple[Diagnostic, ...]:
@@ -23,7 +23,7 @@ def warnings(session: Session, settled: Settled, changes: Sequence[Change]) -> t
     for node in nodes:
         read = features.get(node.address)
         noticed = (
-            notices(results[key], node.address, node.span, recipe=node.recipe, features=read)
+            notices(results[key], node.address, node.span, recipe=node.recipe, features=read, rules=warning_rules(node))
             for key in _keys(settled, node)
             if key in results
         )

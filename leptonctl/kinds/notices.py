@@ -1,7 +1,9 @@
 """The notices in the results of steps as warnings: what is allowed but deserves attention. Pure. Every view gets them from here."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import cast
 
+from leptonctl.core.address import parse
 from leptonctl.core.codec import BadRecord, Record, convert
 from leptonctl.core.diagnostic import Diagnostic
 from leptonctl.core.frozen import replace
@@ -195,11 +197,17 @@ HINTS: Mapping[str, Mapping[str, str]] = {
 
 
 def notices(
-    result: Result, address: str, span: Span | None = None, *, recipe: Mapping[str, Json], features: Collection[str] | None = None
+    result: Result,
+    address: str,
+    span: Span | None = None,
+    *,
+    recipe: Mapping[str, Json],
+    features: Collection[str] | None = None,
+    rules: Collection[str] | None = None,
 ) -> tuple[Diagnostic, ...]:
     """The notices of a step's result as warnings about an address. A notice that this release does not know is left out.
 
-    `recipe`: of the address. `features`: the columns that models learn from; None: all.
+    `recipe`: of the address. `features`: the columns that models learn from; None: all. `rules`: those that warn; None: all.
     """
     data = recipe.get("data", recipe)
     split = data.get("split") if isinstance(data, Mapping) else None
@@ -207,8 +215,18 @@ def notices(
     return tuple(
         _worded(notice, address, span, method)
         for notice in _recorded(result)
-        if notice.check in WORDS and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
+        if notice.check in WORDS
+        and not (features is not None and notice.check in OF_FEATURES and notice.column not in features)
+        and not (rules is not None and notice.check == "rule" and notice.detail.removesuffix(":") not in rules)
     )
+
+
+def warning_rules(node: Node) -> frozenset[str] | None:
+    """The rules about rows that warn as a dataset declares them now: its rows may be those of another one. None of other nodes."""
+    if parse(node.address).kind != "dataset":
+        return None
+    rules = cast("list[dict[str, Json]]", node.notes.get("rules") or [])
+    return frozenset(str(rule["rule"]) for rule in rules if rule.get("severity") == "warn")
 
 
 def read_features(nodes: Iterable[Node]) -> dict[str, frozenset[str]]:

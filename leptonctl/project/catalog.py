@@ -10,8 +10,9 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypedDict, TypeVar, cast
 
+from leptonctl.core.codec import BadRecord, decode
 from leptonctl.core.diagnostic import fail
 from leptonctl.project.classes import class_names, class_refusal, class_step, class_tasks, class_trainer
 from leptonctl.spi.catalog import Catalog
@@ -52,6 +53,13 @@ BACKENDS = {
     "states": {"": "leptonctl.storage.state_folder:STATE"},
 }
 GROUPS = (*ATTRIBUTES, *BACKENDS)
+
+
+class _Cache(TypedDict):
+    """stamp: [folder, when it was changed]. groups: [name, "module:attribute"] by group."""
+
+    stamp: list[list[str | int]]
+    groups: dict[str, list[tuple[str, str]]]
 
 
 class Loaded(Mapping[K, V], Generic[K, V]):
@@ -158,10 +166,10 @@ def _third_parties(cache_file: Path | None) -> dict[str, list[list[str]]]:
     stamp = [[folder, path.stat().st_mtime_ns] for folder in sys.path if folder and (path := Path(folder)).is_dir()]
     if cache_file is not None:
         try:
-            cached = json.loads(cache_file.read_text(encoding="utf-8"))
+            cached = decode(cache_file.read_bytes(), _Cache)
             if cached["stamp"] == stamp:
-                return dict(cached["groups"])
-        except (OSError, ValueError, KeyError, TypeError):
+                return {group: [[name, target] for name, target in found] for group, found in cached["groups"].items()}
+        except (OSError, BadRecord):
             pass
     from importlib.metadata import entry_points
 

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from leptonctl.core.canonical import digest as canonical_digest
-from leptonctl.core.codec import plain
+from leptonctl.core.codec import BadRecord, decode, plain
 from leptonctl.core.frozen import replace
 from leptonctl.spi.learning import ProviderError, Source, SourceOptions
 
@@ -27,13 +27,26 @@ BUFFER_BYTES = 1 << 20
 FORMAT = 1
 
 
+class _Entry(TypedDict, total=False):
+    """What is known of a file while `stat` says this of it: its digest, and its columns by the source and options that read them."""
+
+    stat: list[int]
+    digest: str
+    columns: dict[str, list[str]]
+
+
+class _Cache(TypedDict):
+    format: int
+    files: dict[str, _Entry]
+
+
 class Digests:
     """The cached digests and columns. `read` counts the files whose bytes were read, `headers` the headers. Not thread-safe."""
 
     def __init__(self, cache_file: Path) -> None:
         self._file = cache_file
-        self._cached: dict[str, dict[str, Any]] = _load(cache_file)
-        self._new: dict[str, dict[str, Any]] = {}
+        self._cached: dict[str, _Entry] = _load(cache_file)
+        self._new: dict[str, _Entry] = {}
         self._buffer: bytearray | None = None
         self.read = 0
         self.headers = 0
@@ -43,7 +56,7 @@ class Digests:
         before = stat_of(path)
         entry = self._entry(path, before)
         if "digest" in entry:
-            return str(entry["digest"])
+            return entry["digest"]
         self.read += 1
         self._buffer = self._buffer or bytearray(BUFFER_BYTES)
         digest = digest_of(path, self._buffer)
@@ -82,14 +95,14 @@ class Digests:
             self._cached.update(self._new)
             self._new = {}
 
-    def _entry(self, path: Path, now: list[int]) -> dict[str, Any]:
+    def _entry(self, path: Path, now: list[int]) -> _Entry:
         for table in (self._new, self._cached):
             entry = table.get(str(path))
             if entry is not None and entry.get("stat") == now:
                 return entry
         return {}
 
-    def _add(self, path: Path, before: list[int], parts: dict[str, Any]) -> None:
+    def _add(self, path: Path, before: list[int], parts: _Entry) -> None:
         """Add to an entry, but only when the file did not change while it was read, nor within the clock's resolution before."""
         _, modified, changed, _ = before
         if before == stat_of(path) and time.time_ns() - max(modified, changed) > CLOCK_RESOLUTION_NS:
@@ -123,7 +136,7 @@ def stat_of(path: Path) -> list[int]:
     if not stat.S_ISREG(info.st_mode):
         raise ProviderError(
             "A data source is not a file",
-            detail=f'"{path.name}" is a folder or a device.',
+            detail=f'"{path.name}" is {"a folder without data files" if stat.S_ISDIR(info.st_mode) else "a device"}.',
             hint="name a file, or a folder that holds data files",
             id="not-a-file",
             file=str(path),
@@ -227,10 +240,10 @@ def _unreadable(path: Path, problem: Exception) -> ProviderError:
     )
 
 
-def _load(cache_file: Path) -> dict[str, dict[str, Any]]:
+def _load(cache_file: Path) -> dict[str, _Entry]:
+    """The entries of a cache; none where it is not one of this format."""
     try:
-        content = json.loads(cache_file.read_bytes())
-        files = content["files"] if content["format"] == FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        content = decode(cache_file.read_bytes(), _Cache)
+    except (OSError, BadRecord):
         return {}
-    return files if isinstance(files, dict) and all(isinstance(entry, dict) for entry in files.values()) else {}
+    return content["files"] if content["format"] == FORMAT else {}

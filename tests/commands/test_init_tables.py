@@ -61,6 +61,11 @@ def dataset(findings: Findings) -> list[str]:
 READ: dict[str, tuple[str | bytes, list[str]]] = {
     "plain": (rows("x,y", number, label), []),
     "Latin-1": (rows("größe;y", number, label, delimiter=";").encode("latin-1"), ["encoding: cp1252"]),
+    "a euro sign of Windows": (
+        rows("preis;x;y", lambda i: f"{i},25 €", number, label, delimiter=";").encode("cp1252"),
+        ["encoding: cp1252", "columns:", "  preis: {ignore: true}"],
+    ),
+    "DOS": (rows("größe;ort;y", number, lambda i: ("Köln", "Fürth")[i % 2], label, delimiter=";").encode("cp850"), ["encoding: cp850"]),
     "UTF-16": (rows("größe,y", number, label).encode("utf-16"), ["encoding: utf-16"]),
     "Cyrillic": (rows("размер,цвет,y", number, lambda i: ("красный", "синий")[i % 2], label).encode("cp1251"), ["encoding: cp1251"]),
     "decimal comma": (rows("x;y", lambda i: f"{i % 17},5", label, delimiter=";"), ['decimal: ","']),
@@ -99,6 +104,18 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
         ['header: ["index", "x", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
     ),
     "pandas index read again": (rows("Unnamed: 0,x,y", lambda i: i, number, label), ["columns:", '  "Unnamed: 0": {ignore: true}']),
+    "names of rows without a name": (
+        rows("x,z,y", lambda i: i + 1, number, lambda i: i % 7, label),
+        ['header: ["index", "x", "z", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
+    ),
+    "names of rows that are words": (
+        rows("x,z,y", lambda i: f"car {i}", number, lambda i: i % 7, label),
+        ['header: ["index", "x", "z", "y"]', "skip_rows: 1", "columns:", "  index: {ignore: true}"],
+    ),
+    "a delimiter at the end of each row": (
+        rows("x,z,y", number, lambda i: i % 7, label, lambda i: ""),
+        ['header: ["x", "z", "y", "column_4"]', "skip_rows: 1", "columns:", "  column_4: {ignore: true}"],
+    ),
     "ids": (
         rows("RowNumber,CustomerId,Surname,x,y", lambda i: i + 1, lambda i: 156 + i * 37 % 101, lambda i: f"N{i % 58}", number, label),
         ["id: CustomerId", "columns:", "  RowNumber: {ignore: true}", "  Surname: {ignore: true}"],
@@ -114,6 +131,15 @@ READ: dict[str, tuple[str | bytes, list[str]]] = {
     "dashes among dates": (
         rows("am,x,y", lambda i: "-" if i % 9 == 0 else f"2024-03-{i % 28 + 1:02}", number, label),
         ['missing_values: ["-"]', "columns:", "  am: {type: date, parts: [weekday]}"],
+    ),
+    "days of eight digits": (
+        rows("am,x,y", lambda i: f"2024{i % 12 + 1:02}{i % 28 + 1:02}", number, label),
+        ["columns:", '  am: {type: date, format: "%Y%m%d", parts: [month, weekday]}'],
+    ),
+    "eight digits that are no days": (rows("am,x,y", lambda i: 20240100 + i * 37, number, label), []),
+    "days of eight digits are no target": (
+        rows("x,y,am", number, label, lambda i: f"2024{i % 12 + 1:02}{i % 28 + 1:02}"),
+        ["columns:", '  am: {type: date, format: "%Y%m%d", parts: [month, weekday]}'],
     ),
     "rows without target": (rows("x,y", number, lambda i: "" if i % 9 == 0 else label(i)), ["target_missing: drop"]),
     "a target that is NA": (
@@ -231,6 +257,53 @@ def test_refusals(tmp_path: Path, table: str, wishes: Wishes, id_: str, says: st
     assert caught.value.id == id_
     assert says in caught.value.detail
     assert "\n" not in caught.value.detail
+
+
+def test_integers_of_more_than_64_bits_are_told_apart(tmp_path: Path) -> None:
+    """As numbers, all of them would be equal: a target with two was left out, and an id as well."""
+    classes = found(tmp_path, rows("x,y,label", number, number, lambda i: 2**63 + i % 2))
+    assert (classes.target, classes.task, [(c.name, c.type) for c in classes.declared]) == (
+        "label",
+        "classification",
+        [("label", "string")],
+    )
+    ids = found(tmp_path, rows("customer_id,h,x,y", lambda i: 2**64 + i, lambda i: 2**70 + i, number, label))
+    assert (ids.id, {c.name: (c.type, c.ignore) for c in ids.declared}) == (
+        "customer_id",
+        {"customer_id": ("string", False), "h": (None, True)},
+    )
+    assert "too large for 64 bits" in next(reason.detail for reason in ids.reasons if reason.about == "h")
+    floats = found(tmp_path, rows("h,x,y", lambda i: "1e400" if i % 4 else 3, number, label))
+    assert (floats.missing, "infinite" in floats.declared[0].why) == ({}, True)
+
+
+@pytest.mark.parametrize("second", ["no", "4.5", "2"])
+@pytest.mark.parametrize("wishes", [Wishes(), Wishes(target="y")])
+def test_two_rows_are_too_few(tmp_path: Path, second: str, wishes: Wishes) -> None:
+    """One is learned from and the other one tested on: a project for them could not be built."""
+    with pytest.raises(ProviderError) as caught:
+        found(tmp_path, f"x,z,y\n1.5,2,3\n2.5,3,{second}\n", wishes)
+    assert (caught.value.id, "too few" in caught.value.detail) == ("unsuitable-column", True)
+
+
+def test_what_parquet_holds_is_judged_by_its_values(tmp_path: Path) -> None:
+    """Unsigned integers, bytes and infinite numbers, with the project built by its own command."""
+    table = pl.DataFrame(
+        {
+            "user_id": pl.Series([2**63 + i for i in range(COUNT)], dtype=pl.UInt64),
+            "h": pl.Series([2**63 + i % 3 for i in range(COUNT)], dtype=pl.UInt64),
+            "s": [b"\xff"] * COUNT,
+            "inf": [float("inf") if i % 9 == 0 else i * 37 % 101 / 4 for i in range(COUNT)],
+            "x": [float(number(i)) for i in range(COUNT)],
+            "y": [label(i) for i in range(COUNT)],
+        }
+    )
+    table.write_parquet(tmp_path / "t.parquet")
+    said = projects.run("init", "--from", "t.parquet", "--json", cwd=tmp_path)
+    inferred = json.loads(said.stdout)["inferred"]
+    assert (inferred["id"], inferred["left_out"], inferred["missing"]) == ("user_id", ["h", "s", "inf"], {})
+    built = projects.run("build", cwd=tmp_path)
+    assert built.returncode == 0, built.stdout + built.stderr
 
 
 def test_the_class_to_look_for_and_the_gate(tmp_path: Path) -> None:

@@ -111,6 +111,48 @@ def test_a_file_in_utf_8_is_not_read_as_another_encoding(root: Path, tmp_path: P
     assert "`--encoding utf-8` is likely" in refused.stderr
 
 
+def test_an_option_of_predict_is_never_half_of_another_writing(root: Path, tmp_path: Path) -> None:
+    """The dataset's thousands separator is none where the input has it as decimal separator; two that are one are refused, as in YAML."""
+    english = tmp_path / "english.csv"
+    english.write_text("x,größe\n1003.5,2.5\n1.5,6.25\n", encoding="utf-8")
+    flags = ["--encoding", "utf-8", "--skip-rows", "0", "--delimiter", ",", "--decimal", "."]
+    right = predicted(root, "line@v1", english, *flags, "--thousands", ",")
+    assert predicted(root, "line@v1", english, *flags) == right
+    german = tmp_path / "german.csv"
+    german.write_text("x;größe\n1003,5;2,5\n1,5;6,25\n", encoding="utf-8")
+    assert predicted(root, "line@v1", german, *flags[:4]) == right
+    for more in (["--thousands", ","], ["--decimal", ".", "--thousands", "."]):
+        refused = projects.run("predict", "line@v1", "--input", str(german), *flags[:4], *more, cwd=root)
+        assert (refused.returncode, "error[same-separator]" in refused.stderr, "--" in refused.stderr.partition("hint:")[2]) == (
+            1,
+            True,
+            True,
+        )
+
+
+def test_what_means_missing_is_missing_in_every_format(root: Path, tmp_path: Path) -> None:
+    cells = {"x": [1003.5, 1.5], "größe": ["k.A.", "k.A."]}
+    (tmp_path / "t.csv").write_bytes("title\nx;größe\n1003,5;k.A.\n1,5;k.A.\n".encode("cp1252"))
+    pl.DataFrame(cells).write_ndjson(tmp_path / "t.jsonl")
+    pl.DataFrame({**cells, "größe": [-999.0, -999.0]}).write_parquet(tmp_path / "t.parquet")
+    right = predicted(root, "line@v1", tmp_path / "t.csv")
+    assert predicted(root, "line@v1", tmp_path / "t.jsonl") == right
+    assert predicted(root, "line@v1", tmp_path / "t.parquet", "--missing-value", "-999") == right
+    assert predicted(root, "line@v1", tmp_path / "t.parquet") != right, "it is a number where nothing says otherwise"
+
+
+def test_an_input_without_header_where_the_dataset_has_one(root: Path, tmp_path: Path) -> None:
+    answers = predicted(root, "line@v1", root / "data" / "points.csv")
+    bare = (root / "data" / "bare.csv").read_text(encoding="utf-8")
+    for name, text in (("whole", bare), ("features", "\n".join(line.rpartition(";")[0] for line in bare.splitlines()))):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        flags = ["--no-header", "--skip-rows", "0", "--encoding", "utf-8"]
+        assert predicted(root, "line@v1", tmp_path / f"{name}.csv", *flags) == answers, name
+    (tmp_path / "wide.csv").write_text("1;2;3;4\n", encoding="utf-8")
+    refused = projects.run("predict", "line@v1", "--input", str(tmp_path / "wide.csv"), "--no-header", "--skip-rows", "0", cwd=root)
+    assert (refused.returncode, "the training file has 3" in refused.stderr) == (1, True), refused.stderr
+
+
 def test_another_writing_of_the_same_rows_trains_nothing(root: Path) -> None:
     """C9: blank lines, other line ends, another encoding and a bare number for a grouped one are prepared again, and adopted."""
     file = root / "data" / "points.csv"

@@ -96,6 +96,18 @@ def test_rows_that_break_a_rule_are_refused_with_their_lines(root: Path) -> None
     done = projects.run("build", cwd=root)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "`unit price` < 550: 6 rows break it (line 57, 58, 59, 60, 61, 62)" in " ".join(done.stdout.split())
+    (warned,) = problems(root, "plan")
+    assert "d@v: `unit price` < 550: 6 rows" in warned["detail"]
+    # the rows keep what was found in them: it is no warning of another rule, nor of a version that adopts them
+    write(root, with_rules("{rule: '`unit price` < 2000', severity: warn}"))
+    assert problems(root, "plan") == []
+    sister = "  v: {source: d.csv, checks: [{rule: '`unit price` < 550', severity: warn}]}\n  w: {source: d.csv, checks: [{rule: '`unit price` < 900', severity: warn}]}"
+    write(root, YAML.replace("versions: {v: {source: d.csv}}", f"versions:\n{sister}\n  x: {{source: d.csv}}"))
+    details = [problem["detail"] for problem in problems(root, "plan")]
+    assert sorted(detail.partition(": ")[2].partition(" row")[0] for detail in details) == [
+        "`unit price` < 550: 6",
+        "`unit price` < 900: 1",
+    ]
 
 
 def test_a_new_rule_is_run_on_the_rows_that_are_there(root: Path) -> None:

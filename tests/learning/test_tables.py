@@ -269,6 +269,9 @@ def test_large_integers_are_told_apart() -> None:
     part = list_rows(pl.DataFrame({"n": pl.Series([5.0, float("nan")])}), "parquet")[1].records.tolist()
     assert len(set(whole)) == 4
     assert whole[2:] == part
+    unsigned = list_rows(pl.DataFrame({"n": pl.Series([2**53, 2**53 + 1, 2**63, 2**64 - 1, 5, None], dtype=pl.UInt64)}), "parquet")[1]
+    assert len(set(unsigned.records.tolist())) == 6
+    assert unsigned.records.tolist()[:2] == whole[:2], "whatever the type that holds a number"
 
 
 def test_types_of_mixed_formats(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What installed packages bring: found by entry point, and named when it cannot be used."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,18 @@ def test_what_cannot_be_imported_names_its_entry_point(target: str, tmp_path: Pa
     (diagnostic,) = refused.value.diagnostics
     assert diagnostic.id == "broken-package"
     assert f"`classification.mine = {target}` of leptonctl.trainers" in diagnostic.detail
+
+
+@pytest.mark.parametrize("part", [None, 1e308, "x", ["b"], [["a"]], {"a": 1}])
+def test_a_cache_of_another_shape_is_no_cache(part: object, tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    names = set(load_catalog(file).metrics)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    for holder, name in ((content, "groups"), (content["groups"], "metrics"), (content, "stamp")):
+        kept, holder[name] = holder[name], part
+        file.write_text(json.dumps(content), encoding="utf-8")
+        holder[name] = kept
+        assert set(load_catalog(file).metrics) == names
+        assert json.loads(file.read_text(encoding="utf-8")) == content, "it is written again"
+    file.write_text("[" * 100_000, encoding="utf-8")
+    assert set(load_catalog(file).metrics) == names

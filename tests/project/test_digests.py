@@ -113,6 +113,31 @@ def test_a_damaged_cache_is_not_an_error(settled: Path, tmp_path: Path, content:
     assert Digests(cache).digest(settled / "a.csv") == sha(b"x,y\n1,2\n")
 
 
+@pytest.mark.parametrize("part", [None, -1, "x", [], {}, 1e308, {"a": 1}, ["b"], [{"a": 1}], 10**30])
+def test_a_cache_of_another_shape_is_no_cache(settled: Path, tmp_path: Path, part: object) -> None:
+    """Well-formed JSON with any value in the place of another: what is read is the file, as if there were no cache."""
+    cache = tmp_path / "cache.json"
+    first = Digests(cache)
+    first.digest(settled / "a.csv")
+    first.columns(settled / "a.csv", CSV, SourceOptions())
+    first.save()
+    content = json.loads(cache.read_text())
+    (entry,) = content["files"].values()
+    (key,) = entry["columns"]
+    for holder, name in ((content, "files"), (content, "format"), (entry, "stat"), (entry, "columns"), (entry["columns"], key)):
+        kept, holder[name] = holder[name], part
+        cache.write_text(json.dumps(content))
+        holder[name] = kept
+        # other names are a cache that is wrong, but of this shape
+        if name != key or part not in ([], ["b"]):
+            again = Digests(cache)
+            assert again.columns(settled / "a.csv", CSV, SourceOptions()) == ["x", "y"]
+            assert again.digest(settled / "a.csv") == sha(b"x,y\n1,2\n")
+            again.save()
+    cache.write_text("[" * 100_000)
+    assert Digests(cache).digest(settled / "a.csv") == sha(b"x,y\n1,2\n")
+
+
 def test_a_cache_that_cannot_be_written_is_not_an_error(settled: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     digests = Digests(tmp_path / "file" / "cache.json")

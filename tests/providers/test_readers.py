@@ -175,6 +175,19 @@ def test_a_bad_byte_is_named_with_its_line_and_likely_encodings(tmp_path: Path, 
     assert likely(b"plain") == ()
 
 
+@pytest.mark.parametrize(
+    ("page", "texts"),
+    [
+        ("cp1252", ["1.669,67 €;rot", "Preis (€)", "it’s “good” – yes", "no €5", "5\xa0000,00 €", "20 °C", "5 m²;§ 5", "¿Qué?", "à la carte; où", "£5", "São Paulo", "GRÖSSE"]),
+        ("cp850", ["Größe,über Öl", "Köln", "café;thé", "Málaga;A Coruña", "Malmö;Åre", "élevé", "GRÖSSE;MÜNCHEN"]),
+        ("cp1250", ["Łódź;Kraków", "zażółć gęślą jaźń"]),
+        ("mac_roman", ["Müller,Weiß", "café", "it’s “good”"]),
+    ],
+)  # fmt: skip
+def test_the_code_page_is_the_one_in_which_signs_stand_outside_words(page: str, texts: list[str]) -> None:
+    assert {text: likely(text.encode(page))[0] for text in texts} == dict.fromkeys(texts, page)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-7", "cp037", "gb18030"])
 def test_any_text_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     mark = "\ufeff" if encoding.startswith("utf-16") else ""

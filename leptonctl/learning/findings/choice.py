@@ -31,7 +31,9 @@ def task_of(target: Seen) -> tuple[LearningTask, str]:
 
 
 def target_type(target: Seen, task: LearningTask) -> ColumnType | None:
-    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers."""
+    """The type to declare: classes that pandas wrote as 0.0 and 1.0 are integers, and those of over 64 bits are text."""
+    if target.large:
+        return "string"
     return "integer" if task == "classification" and target.type == "number" else None
 
 

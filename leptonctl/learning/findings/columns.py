@@ -33,9 +33,7 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
     left = [one for one in others if one.name != key]
     declared = [Declared(name=one.name, why=why, ignore=True) for one in left if (why := _left_out(one, table, wishes, left))]
     gone = {column.name for column in declared}
-    texts = {
-        one.name: as_text(table, one.name) for one in left if one.type == "string" and one.nested is None and one.name not in wishes.drop
-    }
+    texts = {one.name: as_text(table, one.name) for one in left if one.may_be_dates and one.name not in wishes.drop}
     dates = dates_of(texts, day_first=table.options.decimal == "," or table.options.delimiter == ";")
     for name, (column, why) in dates.items():
         declared = [other for other in declared if other.name != name]
@@ -48,6 +46,8 @@ def features_of(table: Table, seen: dict[str, Seen], target: str, wishes: Wishes
         features = [one for one in features if one not in leaks]
     if not features:
         _refuse_without_features([*([Declared(name=key, why="the id")] if key else []), *declared], target)
+    if key is not None and seen[key].large:
+        declared.append(Declared(name=key, why="its integers are too large for 64 bits", type="string"))
     declared += list(_booleans(one for one in features if one.name not in dates))
     declared = _nullable(features, declared, seen[target])
     reasons = [Reason(about=column.name, detail=_told(column)) for column in declared]

@@ -11,7 +11,7 @@ from leptonctl.core.frozen import replace
 from leptonctl.learning.findings.choice import ALGORITHMS, gate_of, positive_of, preprocess_of, target_type, task_of, unstratified
 from leptonctl.learning.findings.columns import features_of
 from leptonctl.learning.findings.findings import Declared, Findings, Reason, Wishes
-from leptonctl.learning.findings.roles import default_target, is_id, is_index, unpredictable
+from leptonctl.learning.findings.roles import FEWEST_TARGETS, default_target, is_id, is_index, unpredictable
 from leptonctl.learning.findings.seen import Seen, see
 from leptonctl.learning.findings.writing import markers, separator_reason, separators
 from leptonctl.learning.tables.cells import as_text
@@ -131,13 +131,15 @@ def _target(table: Table, seen: dict[str, Seen], wishes: Wishes) -> tuple[str, s
         return wishes.target, "--target"
     never = {name for name, one in seen.items() if is_index(one) or is_id(one) or _is_dates(table, one)}
     target, rule = default_target(seen, [*never, *wishes.drop, *([wishes.id] if wishes.id else [])])
+    if target is None and table.frame.height < FEWEST_TARGETS:
+        _unsuitable("The table has too few rows to learn from some and to test on others.", "add rows to the table")
     if target is None:
         _unsuitable("No column of the table can be predicted: classes that repeat, or numbers that differ.", "name one with `--target`")
     return target, rule
 
 
 def _is_dates(table: Table, seen: Seen) -> bool:
-    return seen.nested is None and seen.type == "string" and guess_dates(as_text(table, seen.name)) is not None
+    return seen.may_be_dates and guess_dates(as_text(table, seen.name)) is not None
 
 
 def _target_reasons(target: Seen, positive: str | None) -> Iterator[Reason]:

@@ -9,6 +9,7 @@ from leptonctl.learning.tables.copies import tells
 from leptonctl.learning.tables.number_like import number_like
 from leptonctl.learning.tables.table import Table
 
+FEWEST_TARGETS = 3
 LONG_TEXT, FEW_TEXTS = 30.0, 20
 """From this mean length in characters on, and this many different ones, strings are text for tfidf."""
 NEARLY_ALL, FEWEST_ROWS = 0.9, 10
@@ -47,17 +48,23 @@ def is_text(seen: Seen) -> bool:
 
 def useless(seen: Seen, table: Table, *, first: bool) -> str | None:
     """Why nothing can be learned from a feature as it is; None if something can."""
-    if seen.nested is not None:
-        return "its values are objects or arrays"
-    if seen.present == 0:
-        return "it is empty"
+    if why := _without_values(seen):
+        return why
+    if seen.large or _is_large(seen):
+        return "its integers are too large for 64 bits" if seen.large else "some of its numbers are infinite, or too large for 32 bits"
     if seen.distinct == 1 and (seen.missing == 0 or seen.type != "string"):
         return "all its cells are equal"
-    if seen.wrong or _is_large(seen):
-        return f"{_counted(seen.wrong)} no number although the others are" if seen.wrong else "its numbers are too large for 32 bits"
+    if seen.wrong:
+        return f"{_counted(seen.wrong)} no number although the others are"
     if first and seen.counts_rows and seen.rows >= FEWEST_ROWS and not is_time(seen.name):
         return "it counts the rows"
     return _scattered(seen, table) if seen.type == "string" and not is_text(seen) else None
+
+
+def _without_values(seen: Seen) -> str | None:
+    if seen.nested is not None:
+        return f"its values are {seen.nested}"
+    return "it is empty" if seen.present == 0 else None
 
 
 def is_time(name: str) -> bool:
@@ -75,14 +82,15 @@ def relabels(seen: Seen, target: Seen) -> bool:
 
 def unpredictable(seen: Seen) -> str | None:
     """Why a column cannot be a target; None if it can."""
-    if seen.nested is not None:
-        return "its values are objects or arrays"
-    if seen.present == 0:
-        return "it is empty"
-    if seen.wrong:
-        return f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
-    if seen.distinct == 1 or (seen.distinct == 2 and seen.present > 2 and seen.rarest == 1 and seen.type != "number"):  # noqa: PLR2004
-        return "all its cells are equal" if seen.distinct == 1 else "all its cells but one are equal"
+    if why := _without_values(seen):
+        return why
+    if seen.wrong or (seen.type == "number" and seen.values.is_infinite().any()):
+        wrong = f"{_counted(seen.wrong)} no number although the others are; correct the file, or add what means missing to it"
+        return wrong if seen.wrong else "some of its numbers are infinite"
+    if seen.distinct == 1 or seen.present < FEWEST_TARGETS:
+        return "all its cells are equal" if seen.distinct == 1 else "two cells are too few to learn from one and to test on the other"
+    if seen.distinct == 2 and seen.rarest == 1 and seen.type != "number":  # noqa: PLR2004
+        return "all its cells but one are equal"
     if seen.type == "string" and seen.distinct > max(2, min(MOST_CATEGORIES, seen.present / 2)):
         return f"it has {seen.distinct} different texts in {seen.present} rows, too many for classes"
     return None

@@ -1,21 +1,29 @@
 """The figures of one column of a table that its role is judged by. Reads no file."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from leptonctl.core.contract import ColumnType
 from leptonctl.core.frozen import Frozen
-from leptonctl.learning.tables.cells import as_text, infer, typed
+from leptonctl.learning.tables.cells import Fault, as_text, infer, typed
+from leptonctl.learning.tables.date_like import are_days
+from leptonctl.learning.tables.numbers import INTEGER
 from leptonctl.learning.tables.table import Table
 from leptonctl.spi.learning import ProviderError
 
 SHOWN = 24
+LARGEST_INTEGER = 2.0**63
+NO_CELLS = {"nested-value": "objects or arrays", "binary-value": "bytes that are no text"}
+"""What the values of a column are that raises this when it is read."""
 
 
 class Seen(Frozen):
     """A column as read. `values` are its cells, typed. Counts are of rows; `distinct` does not count missing cells.
 
     wrong: cells that are not of the inferred type. length: the mean length in characters of cells of text.
-    texts: the distinct texts of a column of text where they are few. nested: where a value is no single one, its path.
+    texts: the distinct texts of a column of text where they are few. nested: what its values are, where they are no single ones or no
+    text. large: it has integers of more than 64 bits, so it is seen as text: as numbers, different ones would be equal.
     """
 
     name: str
@@ -28,6 +36,7 @@ class Seen(Frozen):
     length: float = 0.0
     texts: tuple[str, ...] = ()
     nested: str | None = None
+    large: bool = False
 
     @property
     def present(self) -> int:
@@ -45,6 +54,11 @@ class Seen(Frozen):
         return self.missing == 0 and self.distinct == self.rows
 
     @property
+    def may_be_dates(self) -> bool:
+        """Whether its text may be that of dates: words, or integers such as 20240131."""
+        return self.nested is None and (self.type == "string" or (self.type == "integer" and are_days(self.values)))
+
+    @property
     def counts_rows(self) -> bool:
         """Whether it counts the rows from 0 or 1."""
         if self.type != "integer" or not self.is_distinct or self.values[0] not in (0, 1):
@@ -59,21 +73,37 @@ def see(table: Table, name: str) -> Seen:
         kind = infer([table], name)
         values, faults = typed(table, name, kind, single=False)
     except ProviderError as problem:
-        if problem.id != "nested-value":
+        if problem.id not in NO_CELLS:
             raise
         return Seen(
-            name=name, type="string", values=pl.Series([], dtype=pl.String), rows=rows, missing=0, distinct=0, nested=problem.detail
+            name=name, type="string", values=pl.Series([], dtype=pl.String), rows=rows, missing=0, distinct=0, nested=NO_CELLS[problem.id]
         )
+    large = kind in ("integer", "number") and _has_large(values, faults) and _are_integers(as_text(table, name))
+    if large:
+        kind, values, faults = "string", as_text(table, name), []
     is_text = kind == "string"
     texts = values.drop_nulls().unique(maintain_order=True) if is_text else values.drop_nulls().unique()
+    lost = sum(values.gather(fault.rows).null_count() for fault in faults)
     return Seen(
         name=name,
         type=kind,
         values=values,
         rows=rows,
-        missing=values.null_count() - sum(fault.count for fault in faults),
+        missing=values.null_count() - lost,
         distinct=len(texts),
-        wrong=sum(fault.count for fault in faults),
+        wrong=lost,
         length=float(as_text(table, name).str.len_chars().mean() or 0) if is_text else 0.0,  # type: ignore[arg-type]
         texts=tuple(texts.to_list()) if is_text and len(texts) <= SHOWN else (),
+        large=large,
     )
+
+
+def _has_large(values: pl.Series, faults: Sequence[Fault]) -> bool:
+    """Whether a column of numbers has some that no integer of 64 bits holds."""
+    return any(fault.check == "range" for fault in faults) or (
+        values.dtype == pl.Float64 and bool((values.is_finite() & (values.abs() >= LARGEST_INTEGER)).any())
+    )
+
+
+def _are_integers(texts: pl.Series) -> bool:
+    return bool(texts.drop_nulls().str.strip_chars(" \t").str.contains(INTEGER).all())

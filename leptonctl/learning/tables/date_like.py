@@ -1,5 +1,6 @@
 """Recognises columns of text that hold dates: for notices, and for `init`. Reads no file."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -15,6 +16,10 @@ LOOKED_AT = 1000
 DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y",
         "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y", "%d. %B %Y", "%d %b %y", "%Y.%m.%d",
         "%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y")  # fmt: skip
+COMPACT = "%Y%m%d"
+EIGHT_DIGITS = r"^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])$"
+"""Days of these centuries; most other numbers of eight digits are no days of any."""
+FEWEST_DAYS = 3
 USUAL = ("year", "month", "weekday", "hour")
 TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 
@@ -39,6 +44,12 @@ def guess_dates(cells: pl.Series) -> Guess | None:
     # formats that read the same are one
     others = [guess.format for guess in rest if _moments(guess, texts) != _moments(first, texts)]
     return Guess(type=first.type, format=first.format, other=others[0] if others else None)
+
+
+def are_days(integers: pl.Series) -> bool:
+    """Whether all cells of a column of integers are days such as 20240131, and several."""
+    distinct = integers.drop_nulls().unique()
+    return len(distinct) >= FEWEST_DAYS and bool(distinct.cast(pl.String).str.contains(EIGHT_DIGITS).all())
 
 
 def guess_column(name: str, cells: pl.Series) -> DateColumn | None:
@@ -72,6 +83,8 @@ def _guesses(text: str) -> Iterator[Guess]:
     """The ways to write dates of which this text is one."""
     yield from (guess for guess in (Guess(type="date", format=None), Guess(type="datetime", format=None)) if _fits(guess, [text]))
     yield from (guess for day in DAYS if _fits(guess := Guess(type="date", format=day), [text]))
+    if re.match(EIGHT_DIGITS, text):
+        yield Guess(type="date", format=COMPACT)
     if ":" in text:
         yield from (guess for day in DAYS for time in TIMES if _fits(guess := Guess(type="datetime", format=f"{day} {time}"), [text]))
 

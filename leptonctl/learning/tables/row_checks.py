@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import polars as pl
 
 from leptonctl.core.dates import DateColumn, order, pattern, read_moment
@@ -45,10 +46,11 @@ def broken_rows(check: RowCheck, rows: Kept) -> pl.Series:
     except BadRule as problem:
         raise bad_rule(check.rule, problem) from problem
     numbers = {name: moments(*rows.dates[name]) for name in named if name in rows.dates}
+    is_single = any(rows.columns[name].dtype == pl.Float32 for name in named if name not in numbers)
     frame = pl.DataFrame({name: numbers[name] if name in numbers else _cells(rows.columns[name]) for name in named})
     if not named:
         return pl.Series([], dtype=pl.UInt32)
-    return (~frame.select(_expression(rule, set(numbers)).alias("met"))["met"]).fill_null(value=False).arg_true()
+    return (~frame.select(_expression(rule, set(numbers), single=is_single).alias("met"))["met"]).fill_null(value=False).arg_true()
 
 
 def _unfit(check: RowCheck, rows: Kept) -> ProviderError | None:
@@ -95,19 +97,65 @@ def moments(column: DateColumn, texts: pl.Series) -> pl.Series:
     return texts.replace_strict(numbers, default=None, return_dtype=pl.Int64)
 
 
-def _expression(term: Term, dates: set[str]) -> pl.Expr:
+def _expression(term: Term, dates: set[str], *, single: bool) -> pl.Expr:
     operation = term.operation
     if operation == "column":
         return pl.col(str(term.value))
     if operation == "literal":
         return pl.lit(term.value)
     dated = any(part.operation == "column" and part.value in dates for part in term.parts)
-    parts = [pl.lit(iso_moment(part)) if dated and part.operation == "literal" else _expression(part, dates) for part in term.parts]
+    parts = [
+        pl.lit(iso_moment(part)) if dated and part.operation == "literal" else _expression(part, dates, single=single)
+        for part in term.parts
+    ]
+    room = None if dated else _room(term, single=single)
     if operation == "in":
-        return reduce(pl.Expr.__or__, [parts[0] == item for item in parts[1:]])
-    return OPERATIONS[operation](parts)
+        return reduce(pl.Expr.__or__, [parts[0] == item if room is None else NEARLY["=="](parts[0], item, room) for item in parts[1:]])
+    return OPERATIONS[operation](parts) if room is None else NEARLY[operation](*parts, room)
 
 
+def _room(term: Term, *, single: bool) -> pl.Expr | None:
+    """By how much the sides of a comparison may differ and be equal: the rounding of what is computed. None where they are exact.
+
+    As decimals 0.1 + 0.2 is 0.3. Prepared rows are `single`: they have 0.1 as the nearest float32.
+    """
+    if term.operation not in (*NEARLY, "in") or not any(_is_rounded(part, single=single) for part in term.parts):
+        return None
+    sizes = [_size(part) for part in term.parts]
+    room = (SINGLE if single else DOUBLE) * reduce(pl.Expr.__add__, sizes)
+    return pl.when(room.is_finite()).then(room).otherwise(0.0)
+
+
+def _is_rounded(term: Term, *, single: bool) -> bool:
+    """Whether a number is computed; of prepared rows also one that float32 has not."""
+    if term.operation == "literal":
+        with np.errstate(over="ignore"):
+            return single and isinstance(term.value, float) and float(np.float32(term.value)) != term.value
+    return _is_rounded(term.parts[0], single=single) if term.operation == "negative" else term.operation in ARITHMETIC
+
+
+def _size(term: Term) -> pl.Expr:
+    """The sum of the absolute numbers that a number is computed from, which its rounding is relative to."""
+    if term.operation == "column":
+        return pl.col(str(term.value)).abs()
+    if term.operation == "literal":
+        return pl.lit(abs(float(cast("float", term.value))))
+    sizes = [_size(part) for part in term.parts]
+    if term.operation == "/":
+        return sizes[0] / sizes[1]
+    return reduce(pl.Expr.__mul__ if term.operation == "*" else pl.Expr.__add__, sizes)
+
+
+DOUBLE, SINGLE = 2.0**-48, 2.0**-23
+ARITHMETIC = frozenset({"+", "-", "*", "/"})
+NEARLY: Mapping[str, Callable[..., pl.Expr]] = {
+    "<": lambda a, b, room: a < b - room,
+    "<=": lambda a, b, room: a <= b + room,
+    ">": lambda a, b, room: a > b + room,
+    ">=": lambda a, b, room: a >= b - room,
+    "==": lambda a, b, room: (a == b) | ((a - b).abs() <= room),
+    "!=": lambda a, b, room: (a != b) & ((a - b).abs() > room),
+}
 OPERATIONS: Mapping[str, Callable[[list[pl.Expr]], pl.Expr]] = {
     "missing": lambda p: p[0].is_null(),
     "negative": lambda p: -p[0],

@@ -164,7 +164,9 @@ def _largest(cells: pl.Series) -> int:
 
 def _in_full(cells: pl.Series) -> list[bytes]:
     """The digits of the integers that float64 rounds, and nothing for others."""
-    large = (cells >= EXACT) | (cells <= -EXACT)
+    large = cells >= EXACT
+    if cells.dtype.is_signed_integer():
+        large |= cells <= -EXACT
     digits = pl.lit(f"{END}{cells.name}{ESCAPE}=") + cells.cast(pl.String)
     return pl.select(pl.when(large).then(digits).otherwise(pl.lit("")).cast(pl.Binary).fill_null(b"")).to_series().to_list()
 

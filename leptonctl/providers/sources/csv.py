@@ -131,6 +131,9 @@ def _check_order(names: Sequence[str], above: Sequence[str], path: Path, options
     delimiter = delimiter_of(path, options)
     for number, line in enumerate(above, options.skip_rows - len(above) + 1):
         own = next(csv.reader([line], delimiter=delimiter), [])
+        if len(own) < len(names) and [name for name in names if name in own] == own:
+            # R's header has no name for the column of row names: all others are shifted
+            continue
         moved = [name for name, cell in zip(names, own, strict=False) if name != cell and name in own]
         if len(moved) > 1:
             places = " and ".join(f'"{name}" is column {own.index(name) + 1} and not {names.index(name) + 1}' for name in moved[:2])

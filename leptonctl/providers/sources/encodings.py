@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.compressed import open_bytes
+from leptonctl.providers.sources.latin import latin
 from leptonctl.spi.learning import ProviderError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ EAST_ASIAN = ("shift_jis", "euc_jp", "gb18030", "euc_kr", "big5")
 SINGLE_BYTE = re.compile(r"cp(?:125[0-9]|437|8[0-9]{2})|iso8859-[0-9]+|koi8-[a-z]|mac-[a-z]+")
 MOSTLY, MOST_LOWER, WORD = 0.5, 0.7, 3
 """Bytes beyond ASCII in a row: more than in words of Latin letters."""
-DOS_LETTERS = (0x80, 0xA5)
-"""Where the code pages of DOS have their accented letters; those of Windows have signs and nothing there."""
 
 
 def bad_encoding(path: Path, encoding: str) -> ProviderError:
@@ -98,9 +97,7 @@ def likely(sample: bytes) -> tuple[str, ...]:
     eastern = tuple(name for name in EAST_ASIAN if _is_eastern(sample, name))
     if eastern or words:
         return eastern[:2] or tuple(alphabets)
-    if sum(DOS_LETTERS[0] <= byte < DOS_LETTERS[1] for byte in sample) > MOSTLY * high:
-        return ("cp850", "cp437")
-    return ("cp1252", "latin-1") if _decoded(sample, "cp1252") is not None else ("latin-1",)
+    return latin(sample)
 
 
 def bad_bytes(path: Path, encoding: str) -> tuple[int, bytes]:

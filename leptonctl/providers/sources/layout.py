@@ -116,6 +116,12 @@ def _header(rows: Rows, options: SourceOptions, header: bool | None) -> tuple[So
     width = Counter(len(cells) for _, _, cells in rows).most_common(1)[0][0]
     first = next((place for place, (_, _, cells) in enumerate(rows) if len(cells) == width and not _is_title(cells)), 0)
     skipped = rows[first][0] - 1 if first else 0
+    short = (
+        _short_header(rows[first - 1], [cells for _, _, cells in rows[first:] if len(cells) == width]) if first and header is None else None
+    )
+    if short is not None:
+        named, because["header"] = short
+        return replace(options, skip_rows=rows[first - 1][1], header=named), because
     if skipped:
         because["skip_rows"] = f"line {skipped + 1} is the first with {width} cells"
     body = [cells for _, _, cells in rows[first + 1 :] if len(cells) == width]
@@ -131,6 +137,25 @@ def _header(rows: Rows, options: SourceOptions, header: bool | None) -> tuple[So
         because["header"] = "the header line has empty or repeated names, so the names are written here"
         return replace(options, skip_rows=rows[first][1], header=named), because
     return replace(options, skip_rows=skipped, header=True), because
+
+
+def _short_header(upper: tuple[int, int, list[str]], body: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], str] | None:
+    """The names of a header that lacks one, and why: R's names of rows have none, and a delimiter may end each row but the header."""
+    names, columns = upper[2], list(zip(*body, strict=True))
+    if len(names) != len(columns) - 1 or len(body) < FEW or any(not name.strip() or _is_number(name.strip()) for name in names):
+        return None
+    if not any(cell.strip() for cell in columns[-1]):
+        return _named([*names, ""]), "the header line has no name for the last column, which is empty"
+    if _are_row_names(columns[0]):
+        return _named(["", *names]), "the header line has no name for the first column, which names the rows"
+    return None
+
+
+def _are_row_names(cells: Sequence[str]) -> bool:
+    """Whether they count the rows from 0 or 1, or are another text in each."""
+    if all(cell.isascii() and cell.isdigit() for cell in cells):
+        return int(cells[0]) in (0, 1) and all(int(after) - int(before) == 1 for before, after in pairwise(cells))
+    return len(set(cells)) == len(cells) and all(cell.strip() and not _is_value(cell.strip()) for cell in cells)
 
 
 def _two_lines(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from leptonctl.providers.sources.text import check_header, empty, unreadable, with_missing
@@ -14,16 +16,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+ANY_ZONE = "POLARS_IGNORE_TIMEZONE_PARSE_ERROR"
+"""polars panics at a time zone that it does not know, such as `+05:30`, unless this variable is set."""
+
+
 def columns(path: Path, _options: SourceOptions) -> list[str]:
     """The column names in the file's footer."""
     import polars as pl
 
-    try:
+    with _problems_of(path):
         names = list(pl.read_parquet_schema(path))
-    except OSError as problem:
-        raise unreadable(path, problem) from problem
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
-        raise _damaged(path) from problem
     check_header(names, path, 1)
     return names
 
@@ -33,10 +35,8 @@ def read(path: Path, options: SourceOptions) -> pl.DataFrame:
     import polars as pl
 
     names = columns(path, options)
-    try:
+    with _problems_of(path):
         table = pl.read_parquet(path, glob=False, hive_partitioning=False)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
-        raise _damaged(path) from problem
     if not names or table.height == 0:
         raise empty(path, "has no rows")
     return _as_rows(table, options)
@@ -49,10 +49,8 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
     names = columns(path, options)
     start = 0
     while True:
-        try:
+        with _problems_of(path):
             part = pl.scan_parquet(path, glob=False, hive_partitioning=False).slice(start, at_once).collect()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
-            raise _damaged(path) from problem
         if start == 0 and (not names or part.height == 0):
             raise empty(path, "has no rows")
         if part.height == 0:
@@ -61,16 +59,61 @@ def batches(path: Path, options: SourceOptions, at_once: int) -> Iterator[pl.Dat
         start += at_once
 
 
+@contextmanager
+def _problems_of(path: Path) -> Iterator[None]:
+    """Raises ProviderError for what polars raises while it reads the file. Takes a file with any time zone."""
+    import polars as pl
+
+    before = os.environ.get(ANY_ZONE)
+    os.environ[ANY_ZONE] = "1"
+    try:
+        yield
+    except OSError as problem:
+        raise unreadable(path, problem) from problem
+    except (pl.exceptions.DuplicateError, pl.exceptions.InvalidOperationError) as problem:
+        raise _unsupported(path, problem) from problem
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as problem:
+        raise _damaged(path) from problem
+    finally:
+        if before is None:
+            os.environ.pop(ANY_ZONE, None)
+        else:
+            os.environ[ANY_ZONE] = before
+
+
 def _as_rows(table: pl.DataFrame, options: SourceOptions) -> pl.DataFrame:
-    """The rows with strings for what is stored as a dictionary."""
+    """The rows with strings for what is stored as a dictionary, and times in UTC where polars does not know their zone."""
     import polars as pl
     import polars.selectors as cs
 
-    return with_missing(table.with_columns((cs.categorical() | cs.enum()).cast(pl.String)), options)
+    zoned = {name: dtype for name, dtype in table.schema.items() if isinstance(dtype, pl.Datetime) and not _is_zone(dtype.time_zone)}
+    instants = [pl.col(name).to_physical().cast(pl.Datetime(dtype.time_unit, "UTC")) for name, dtype in zoned.items()]
+    return with_missing(table.with_columns((cs.categorical() | cs.enum()).cast(pl.String), *instants), options)
+
+
+def _is_zone(name: str | None) -> bool:
+    """Whether polars knows a time zone. The system's own table may lack it."""
+    import polars as pl
+
+    try:
+        return name is None or pl.Series([0]).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(name) is not None
+    except pl.exceptions.PolarsError:
+        return False
 
 
 def line_of(_path: Path, _options: SourceOptions, rows: Sequence[int]) -> list[int]:
     return [row + 1 for row in rows]
+
+
+def _unsupported(path: Path, problem: Exception) -> ProviderError:
+    """The error for a file that is whole, but has what no table of ours can have."""
+    return ProviderError(
+        "A Parquet file has columns that cannot be read",
+        detail=f"{path.name}: {str(problem).partition(chr(10))[0]}.",
+        hint="write the file with other names, or with types that are common: text, 64-bit numbers, decimals of at most 38 digits",
+        id="unreadable-file",
+        file=str(path),
+    )
 
 
 def _damaged(path: Path) -> ProviderError:
