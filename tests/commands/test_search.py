@@ -216,6 +216,9 @@ def test_a_failing_trial_loses_and_is_named_and_all_failing_is_an_error(searched
     done = projects.run("build", "line@v5", "line@v6", cwd=root)
     assert done.returncode == 1
     assert "warning[trials-failed]" in done.stdout
+    marks = [line.split()[:3] for line in done.stdout.splitlines() if " trial-" in line]
+    assert [mark for mark, _, address in marks if address == "model/line@v5"] == ["✓", "!"]
+    assert [mark for mark, _, address in marks if address == "model/line@v6"] == ["!", "!"]
     search = shown(root, "line@v5")["search"]
     assert search["chosen"] == {"n_neighbors": 3}
     assert [one["mean"] is None for one in search["trials"]] == [False, True]

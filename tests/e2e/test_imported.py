@@ -324,3 +324,12 @@ def test_the_command_says_when_the_classes_have_to_be_listed(tiny: Callable[...,
         obj = json.loads(done.stdout)
         assert (obj["needs_classes"], obj["classes"]) == (needed, None), model
         assert problems("import", obj) == []
+
+
+def test_what_waits_for_a_failed_import_names_the_import(tiny: Callable[..., Path]) -> None:
+    """By its op, as the line above calls it, not by the name of the step that stands in its place."""
+    root = tiny({"line": {"v1": "{import: vendor/cut.onnx}"}}, {})
+    (root / "vendor" / "cut.onnx").write_bytes(forest(root)[:-40])
+    done = projects.run("build", "--json", cwd=root)
+    skipped = {event["op"]: event["because"] for event in projects.events(done.stdout) if event["type"] == "step_skipped"}
+    assert (done.returncode, skipped) == (1, {"evaluate": "import of model/line@v1"})
