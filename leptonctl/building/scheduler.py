@@ -55,6 +55,7 @@ class Scheduler:
     def run(self, changes: Sequence[Change]) -> Built:
         """Do every step of the changes except effects. KeyboardInterrupt stops the running steps and is raised again."""
         steps = {step.step.place: step for change in changes for step in change.steps if not step.effect}
+        self.built.ops.update({place: step.step.op for place, step in steps.items()})
         self._predecessors = waits_for(steps)
         self._order = {place: number for number, place in enumerate(steps)}
         self._known.update(self.work.known)

@@ -16,8 +16,10 @@ from leptonctl.spi.running import StepError
 class Built:
     """The outcome of the steps so far: results by place, and why other places have none. `done`: the op of each step computed.
 
-    `warnings`: the notices of all results that were computed or adopted.
+    `warnings`: the notices of all results that were computed or adopted. `ops`: the op of every step that is to be done.
     """
+
+    ops: dict[Place, str] = field(default_factory=dict)
 
     results: dict[Place, Result] = field(default_factory=dict)
     failed: dict[Place, Diagnostic] = field(default_factory=dict)
@@ -30,13 +32,19 @@ class Built:
         return all(step.step.place in self.results for step in change.steps if not step.effect)
 
     def obstacle(self, places: Iterable[Place]) -> str | None:
-        """The first of these that failed or was skipped, as `NAME of ADDRESS`."""
+        """The first of these that failed, or what those that were skipped waited for, as `OP of ADDRESS`."""
         for place in places:
             if place in self.skipped:
                 return self.skipped[place]
             if place in self.failed:
-                return f"{place[1]} of {place[0]}"
+                return f"{self._word(place)} of {place[0]}"
         return None
+
+    def _word(self, place: Place) -> str:
+        """The op of a step, or its name where its address has several steps of that op."""
+        address, name = place
+        op = self.ops.get(place, name)
+        return op if [self.ops[other] for other in self.ops if other[0] == address].count(op) == 1 else name
 
 
 class Work(Frozen):

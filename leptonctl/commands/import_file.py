@@ -7,7 +7,7 @@ from pathlib import Path
 from leptonctl.commands.bind_yaml import as_written
 from leptonctl.commands.predict import from_provider
 from leptonctl.commands.session import Session
-from leptonctl.core.address import version_of
+from leptonctl.core.address import short, version_of
 from leptonctl.core.codec import decode, encode
 from leptonctl.core.diagnostic import fail
 from leptonctl.core.frozen import Frozen
@@ -46,7 +46,7 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
     before = session.sources.get(where)
     write_text(session.root / where, text)
     try:
-        _ = session.reopen().declarations
+        version = session.reopen().declarations.of("Model")[short(version_of("model", request.model, request.version))]
     except BaseException:
         if before is None:
             (session.root / where).unlink()
@@ -63,6 +63,7 @@ def import_file(session: Session, file: Path, request: Import) -> dict[str, Json
         "digest": digest_of(session.root / path),
         "size": (session.root / path).stat().st_size,
         **described,
+        "needs_classes": described["classes"] is None and version.task == "classification" and not version.declared.fields.get("classes"),
     }
 
 

@@ -8,19 +8,23 @@ from leptonctl.commands.session import Session
 from leptonctl.core.result import Result
 from leptonctl.core.values import Json
 from leptonctl.kinds.model_search import SEARCH
-from leptonctl.kinds.search_steps import RUNG
+from leptonctl.kinds.search_steps import RUNG, TRIAL, place_of
 
 COPIED = ("chosen", "trial", "mean", "std")
 
 
 def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | None:
-    """The object `search` of `show ADDR --json`, None for a version without a search. Before it is done nothing is chosen or listed."""
+    """The object `search` of `show ADDR --json`, None for a version without a search.
+
+    Before it is done nothing is chosen, and the trials that have ended are listed: with their reasons where all of them failed.
+    """
     spec = version.recipe.get(SEARCH)
     if not isinstance(spec, dict):
         return None
     result = version.results.get(SEARCH)
     metric = session.catalog.metrics.get((str(version.recipe.get("task")), str(spec.get("metric"))))
     outputs: Mapping[str, Json] = result.outputs if result else {}
+    trials = [*_trials(session, result)] if result else [*_ended(version)]
     return {
         "method": spec.get("method"),
         "parameters": spec.get("parameters"),
@@ -28,7 +32,8 @@ def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | N
         "better": None if metric is None else "higher" if metric.greater_is_better else "lower",
         "folds": spec.get("cross_validation"),
         **{name: outputs.get(name) for name in COPIED},
-        "trials": [*_trials(session, result)] if result else [],
+        "failed": result is None and _nothing_left(version),
+        "trials": trials,
     }
 
 
@@ -52,6 +57,26 @@ def _trials(session: Session, search: Result) -> Iterator[Json]:
     seconds = _seconds(session, search)
     for trial in cast("list[dict[str, Json]]", search.outputs.get("trials") or []):
         yield {**trial, "seconds": seconds.get(str(trial.get("name")))}
+
+
+def _ended(version: BuiltVersion) -> Iterator[dict[str, Json]]:
+    """The trials of a search that is not done, or failed: those that have a result, in the order of the rungs."""
+    for name in sorted(filter(_is_trial, version.results), key=place_of):
+        result = version.results[name]
+        scored = {part: result.outputs.get(part) for part in ("chosen", "rows", "mean", "std", "reason")}
+        yield {"name": name, "rung": place_of(name)[0], **scored, "seconds": result.seconds}
+
+
+def _nothing_left(version: BuiltVersion) -> bool:
+    """Whether every trial of a rung ended without a score, so that there is no winner."""
+    rungs: dict[int, list[Result | None]] = {}
+    for name in filter(_is_trial, version.keys):
+        rungs.setdefault(place_of(name)[0], []).append(version.results.get(name))
+    return any(all(trial is not None and trial.outputs.get("mean") is None for trial in trials) for trials in rungs.values())
+
+
+def _is_trial(name: str) -> bool:
+    return name.startswith(f"{TRIAL}_")
 
 
 def _seconds(session: Session, search: Result) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Everything about one version of a model: metrics, curves, data, parameters with their origin, who built it, where it is bound."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
 from leptonctl.commands.built_versions import BuiltVersion, with_results
@@ -132,10 +132,17 @@ def _data(version: BuiltVersion, outcome: Mapping[str, Json]) -> Json:
         "digest": (data.get("source") or {}).get("digest"),
         "target": version.recipe.get("target"),
         "classes": contract.get("classes"),
-        "features": len(contract["columns"]) if contract.get("columns") else None,
+        "features": len(learned_from(version, contract["columns"])) if contract.get("columns") else None,
         "rows": prepare.outputs.get("rows") if prepare else None,
         "evaluated": evaluated.outputs.get("rows") if evaluated else None,
     }
+
+
+def learned_from(version: BuiltVersion, columns: Sequence[Json]) -> list[Json]:
+    """The columns that the version learned from: of the data those that it lists, without the weights of the rows."""
+    listed, weights = version.recipe.get("features"), version.recipe.get("sample_weight")
+    names = [cast("dict[str, Json]", column)["name"] for column in columns]
+    return [name for name in names if name != weights and (not isinstance(listed, list) or name in listed)]
 
 
 def _later(session: Session, version: BuiltVersion) -> list[Json]:

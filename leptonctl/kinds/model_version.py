@@ -266,8 +266,10 @@ def _unknown_algorithm(declared: Declared, algorithm: str, task: str | None, cat
     known = catalog.names(catalog.trainers, task) if task else {name for _, name in catalog.trainers}
     similar = [name for of, name in catalog.others() if of == task or (not task and of != "step")]
     ours = name_hint(algorithm, known, ALGORITHMS, catalog.trainers)
-    hint = ours if ours.startswith('write "') and algorithm.islower() else class_hint(algorithm, similar) or ours
-    hint = hint or did_you_mean(algorithm, similar)
+    scikit = class_hint(algorithm, similar)
+    # a name that another library has is no misspelling, but scikit-learn's own name goes before its name here
+    translated = ours.startswith('write "') and (algorithm.islower() or not scikit.startswith("write"))
+    hint = ours if translated else scikit or ours or did_you_mean(algorithm, similar)
     summary = "Model names an algorithm that does not exist"
     return error("unknown-algorithm", summary, detail, span=declared.at("algorithm"), hint=hint)
 

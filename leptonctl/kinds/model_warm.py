@@ -132,6 +132,7 @@ def _link(
             hint = did_you_mean(version, [other for other in known if other != model.declared.version]) or BEGIN
             detail = f"{model.declared.name} has no version {version}"
             problems.append(error("unknown-version", "A version goes on from one that is not declared", detail, span=span, hint=hint))
+        problems += _own_mistakes(model, catalog, span)
         return
     mistakes = [*_mistakes(model, before, catalog, span, refit=refit)]
     problems += mistakes
@@ -176,32 +177,45 @@ def _circle(version: str, model: Model, span: Span, passed: tuple[str, ...]) -> 
     return error("warm-start-circle", "A version goes on from itself", detail, span=span, hint="name an earlier version, or " + BEGIN)
 
 
-def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refit: bool) -> Iterator[Diagnostic]:
-    """Why a version cannot go on from the other, as far as that is known before the data are read."""
-    own, theirs = model.train, parent.train
-    version = parent.declared.version
-    trainer = catalog.trainers.get((model.task, str(own.get("algorithm"))))
+def _own_mistakes(model: Model, catalog: Catalog, span: Span) -> Iterator[Diagnostic]:
+    """Why a version cannot go on from any other."""
+    trainer = catalog.trainers.get((model.task, algorithm := str(model.train.get("algorithm"))))
     if trainer is None or trainer.resume is None:
         able = sorted({name for (task, name), one in catalog.trainers.items() if task == model.task and one.resume is not None})
-        detail = f"{own.get('algorithm')} can only be trained from the beginning; those that can go on: {', '.join(able)}"
+        detail = f"{algorithm} can only be trained from the beginning; those that can go on: {', '.join(able)}"
         yield error("cannot-continue", "The algorithm cannot go on from another version", detail, span=span, hint=BEGIN)
         return
-    params, before = (cast("dict[str, Json]", fields.get("params") or {}) for fields in (own, theirs))
-    if trainer.resume_refuse is not None and (reason := trainer.resume_refuse(params)):
+    if trainer.resume_refuse is not None and (reason := trainer.resume_refuse(_params(model))):
         detail = f"{trainer.name}: {reason}"
         yield error("cannot-continue", "The algorithm cannot go on with these parameters", detail, span=span, hint=BEGIN)
     yield from _apart(model, span)
+
+
+def _mistakes(model: Model, parent: Model, catalog: Catalog, span: Span, *, refit: bool) -> Iterator[Diagnostic]:
+    """Why a version cannot go on from the other, as far as that is known before the data are read."""
+    yield from _own_mistakes(model, catalog, span)
+    trainer = catalog.trainers.get((model.task, str(model.train.get("algorithm"))))
+    if trainer is None or trainer.resume is None:
+        return
+    version, here, there = parent.declared.version, _params(model), _params(parent)
     differences = [*_differences(model, parent)]
     if not differences:
-        differences = [f"`{name}` is {_text(before.get(name))} there, {_text(params.get(name))} here" for name in trainer.resume_keeps
-                       if before.get(name) != params.get(name)]  # fmt: skip
-    if not differences and not refit and own.get("preprocess") != theirs.get("preprocess"):
+        differences = [
+            f"`{name}` is {_text(there.get(name))} there, {_text(here.get(name))} here"
+            for name in trainer.resume_keeps
+            if there.get(name) != here.get(name)
+        ]
+    if not differences and not refit and model.train.get("preprocess") != parent.train.get("preprocess"):
         hint = f"write the steps of {version}, or `warm_start: {{version: {version}, refit: true}}` to fit them anew"
         detail = f"the preprocess steps of {version} are kept as fitted, but those written here are others"
         yield error("warm-start-mismatch", "A version does not fit the one that it goes on from", detail, span=span, hint=hint)
     for detail in differences:
         hint = f"make it as in {version}, or {BEGIN}"
         yield error("warm-start-mismatch", "A version does not fit the one that it goes on from", detail, span=span, hint=hint)
+
+
+def _params(model: Model) -> dict[str, Json]:
+    return cast("dict[str, Json]", model.train.get("params") or {})
 
 
 def _apart(model: Model, span: Span) -> Iterator[Diagnostic]:

@@ -129,6 +129,11 @@ WORDS: Mapping[str, Diagnostic] = {
         detail="{count} of the rows that it was tried on get no number for an answer",
         hint="give the columns with missing cells a fill value: `columns: {{COLUMN: {{missing: VALUE}}}}`",
     ),
+    "no_number_complete": Diagnostic(
+        id="unanswered-rows", severity="warning", summary="The model cannot answer some test rows",
+        detail="{count} of the rows that it was tried on get no number for an answer, and no cell is missing in these rows",
+        hint="check that it answers such rows where it was trained, and that `inputs:` has the columns in the order of training",
+    ),
     "other_label": Diagnostic(
         id="other-label", severity="warning", summary="The model's label is not its most probable class",
         detail="{count} of the rows that it was tried on have another label than their largest probability",

@@ -28,8 +28,8 @@ IMPORT: dict[str, Schema] = {
         "examples": [["age", "income"], {"float_input": ["age", "income"], "city_input": "city"}],
     },
     "classes": {
-        "description": "Of an imported file: its classes in the order of its probabilities. Default: as the graph lists them, else the "
-        "classes of the target, sorted.",
+        "description": "Of an imported file: its classes in the order of its probabilities. Default: as the graph lists them. "
+        "Needed where it lists none, unless the target is 0, 1, ….",
         "type": "array",
         "items": {"description": "A class.", "type": ["string", "integer", "boolean"]},
         "minItems": 2,

@@ -71,6 +71,12 @@ def _name(place: tuple[int, int]) -> str:
     return f"{TRIAL}_{number}" if rung == 1 else f"{TRIAL}_{rung}_{number}"
 
 
+def place_of(name: str) -> tuple[int, int]:
+    """The rung of a trial, and its number there, by the name of its step."""
+    *rung, number = map(int, name.removeprefix(f"{TRIAL}_").split("_"))
+    return (rung[0] if rung else 1), number
+
+
 def _trial(searching: Searching, place: tuple[int, int], of: float, trial: Mapping[str, Json]) -> Step:
     scoring = _scoring(searching, of)
     own = {**_base(searching), "params": trial["params"], **scoring}

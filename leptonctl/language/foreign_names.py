@@ -58,6 +58,9 @@ ALGORITHMS: Mapping[str, tuple[str, ...]] = {
     "supportvectormachine": _SVM,
     "tree": _TREE,
     "xgb": _XGBOOST,
+    "xgbrf": _XGBOOST,
+    "keras": _NETWORK,
+    "neuralnet": _NETWORK,
     "torch": ("torch_mlp",),
     "pytorch": ("torch_mlp",),
 }

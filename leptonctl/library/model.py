@@ -88,13 +88,16 @@ class Model:
 
         `file`: what `import:` takes, in the project: an ONNX file, or what XGBoost (.json, .ubj) or LightGBM (.txt) saved. `inputs`,
         `classes`, `outputs`: what the file does not say, as in YAML. `version`: its name, by default the next free one. Failure:
-        missing-file, not-onnx, what is wrong with the file, or Unfinished when a step failed.
+        missing-file, outside-project, not-onnx, what is wrong with the file, or Unfinished when a step failed.
         """
         from leptonctl.library.writing import plain_json
 
         path, root = Path(file).resolve(), self.project.root
-        if not path.is_file() or not path.is_relative_to(root):
-            raise fail("missing-file", "The project has no such file", str(path), hint=f"pass a file that lies in {root}")
+        if not path.is_file():
+            raise fail("missing-file", "The file does not exist", str(path), hint=f"pass a file that lies in {root}")
+        if not path.is_relative_to(root):
+            hint = f"copy it below {root}, and pass the copy"
+            raise fail("outside-project", "A file lies outside the project folder", str(path), hint=hint)
         options = {"inputs": inputs, "classes": classes, "outputs": outputs}
         reading = {key: plain_json(value, key) for key, value in options.items() if value is not None}
         return self._declare(Training(imports=path.relative_to(root).as_posix(), reading=reading), version, progress)

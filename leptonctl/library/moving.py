@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,8 +25,10 @@ Move: TypeAlias = "Callable[[Session, Recorder], Outcome]"
 
 def open_session(root: Path, command: str) -> Session:
     """A session that reads the files now. `command`: what claims and locks name as their command."""
-    from leptonctl.commands.session import Session
+    from leptonctl.commands.session import Session, folder_of
 
+    if not os.path.isdir(folder_of(root)):  # noqa: PTH112 - is_dir raises for a name that is too long
+        raise fail("no-folder", "The folder does not exist", str(root), hint="pass the path of an existing folder")
     return Session.open(root, f"leptonctl.{command}")
 
 

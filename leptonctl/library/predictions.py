@@ -3,13 +3,15 @@
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leptonctl.core.diagnostic import fail
-from leptonctl.core.frozen import Frozen
+from leptonctl.core.diagnostic import Diagnostic, Failure, fail
+from leptonctl.core.frozen import Frozen, replace
 from leptonctl.library.reports import Answer
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 MISSING = frozenset({"NAType", "NaTType"})
 """The types of pandas' missing values, which is not needed here."""
+IN_FILE = "correct the file, or read it with pandas or polars and pass the data frame"
+IN_MEMORY = "correct the rows; a cell may be missing where its column has a fill value: `columns: {COLUMN: {missing: VALUE}}`"
+LINES = re.compile(r"\(line ([\d, ]*)")
 FIRST = 20
 """How many predictions the text shows."""
 
@@ -80,14 +85,46 @@ def predictions_of(session: "Session", target: str, rows: Any) -> Predictions:
     from leptonctl.commands.predict import predict
 
     if isinstance(rows, str | os.PathLike):
-        return Predictions.of(predict(session, target, Path(rows), None, "records"))
+        file = Path(rows)
+        if not file.exists():
+            raise fail(
+                "missing-file", "The file does not exist", str(file), hint="pass the path of an existing file, or the rows themselves"
+            )
+        with _hints_of_calls():
+            return Predictions.of(predict(session, target, file, None, "records"))
     import tempfile
 
     records = records_of(rows)
+    if not any(records):
+        detail = "they have no columns" if records else "the list is empty"
+        raise fail("usage", "There are no rows to predict", detail, hint="pass at least one row, with every column of the model")
     with tempfile.TemporaryDirectory(prefix="leptonctl-") as folder:
         file = Path(folder) / "rows.jsonl"
         file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-        return Predictions.of(predict(session, target, file, None, "records"))
+        with _hints_of_calls(file):
+            return Predictions.of(predict(session, target, file, None, "records"))
+
+
+@contextmanager
+def _hints_of_calls(hidden: Path | None = None) -> Iterator[None]:
+    """Failures as a caller can use them: hints without options of the command line.
+
+    `hidden`: a file with one row a line, of which the caller knows nothing, so that its lines are named as rows.
+    """
+    try:
+        yield
+    except Failure as failure:
+        problems = tuple(_for_caller(problem, hidden) for problem in failure.diagnostics)
+        raise Failure(problems, failure.exit_code) from failure
+
+
+def _for_caller(problem: Diagnostic, hidden: Path | None) -> Diagnostic:
+    hint = (IN_MEMORY if hidden else IN_FILE) if "`--" in problem.hint else problem.hint
+    if hidden is None:
+        likely = problem.hint.partition("; ")[2].replace("`--encoding ", "`") if problem.id == "bad-encoding" else ""
+        return replace(problem, hint=f"{hint}; {likely}" if likely else hint)
+    detail = problem.detail.removeprefix(f"{hidden}: ").replace(f"{hidden} has", "a row has").replace(str(hidden), "the rows")
+    return replace(problem, detail=LINES.sub(lambda found: f"(row{'s' if ',' in found[1] else ''} {found[1]}", detail), hint=hint)
 
 
 def records_of(rows: Any) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Edits of a project's YAML by the short form: comments stay, and an edit that leaves the project invalid is taken back."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -145,7 +146,9 @@ def versions_in(document: Document | None) -> dict[str, Json]:
 
 
 def plain_json(value: Any, what: str) -> Json:
-    """A value of the caller as JSON: tuples as lists, numbers of numpy as Python's. Failure `usage` for anything else."""
+    """A value of the caller as JSON: tuples as lists, numbers of numpy as Python's. Failure `usage` for anything else, NaN too."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise fail("usage", "A value cannot be written into the YAML", f"{what} is {value}", hint="pass finite numbers")
     if value is None or isinstance(value, bool | int | str | float):
         return value
     if isinstance(value, Mapping):

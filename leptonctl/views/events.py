@@ -182,10 +182,16 @@ def _finish_lines(event: StepFinished, name: str, style: Style) -> list[str]:
         parts.append(", ".join(figures[:MOST_METRICS]) + (", …" if len(figures) > MOST_METRICS else ""))
     if event.message:
         parts.append(printable(event.message))
-    lines = [f"{style.green('✓')} {name}  {style.dim('  '.join(parts))}"]
+    mark = style.yellow("!") if _lost(event) else style.green("✓")
+    lines = [f"{mark} {name}  {style.dim('  '.join(parts))}"]
     evidence = gates_table(map(judgement_to_json, event.judgements), style, indent=4)
     lines += [f"    {style.yellow(n.severity)}[{n.id}]: {printable(n.summary)}. {printable(n.detail)}" for n in event.notices]
     return [*lines, evidence] if evidence else lines
+
+
+def _lost(event: StepFinished) -> bool:
+    """Whether it is a trial of a search that has no score."""
+    return event.op == "trial" and event.message.partition(",")[0].partition(":")[0].endswith(" failed")
 
 
 def _figures(metrics: Mapping[str, object]) -> list[str]:

@@ -18,11 +18,18 @@ def imported_text(obj: Mapping[str, Any], *, color: bool) -> str:
         ("graph", f"{obj['nodes']} nodes, operator set {obj['opset']}{producer}"),
         *(("input", _shape(shape)) for shape in obj["inputs"]),
         *(("output", _shape(shape)) for shape in obj["outputs"]),
-        ("classes", "not listed: those of the dataset, or `classes:`" if classes is None else printable(", ".join(map(str, classes)))),
+        *([("classes", printable(", ".join(map(str, classes))))] if classes is not None else []),
+        *([("classes", "not listed in the file")] if obj["needs_classes"] else []),
     ]
-    shown = [row for row in rows if row[0] != "classes" or obj["task"] != "regression"]
-    again = printable(obj["address"].partition("/")[2])
-    return f"{head}\n{table(shown, indent=2)}\nNext: `leptonctl build {again}` checks that it runs, and evaluates it."
+    again = f"`leptonctl build {printable(obj['address'].partition('/')[2])}`"
+    following = f"{again} checks that it runs, and evaluates it."
+    if obj["needs_classes"]:
+        place = f"{printable(obj['file'])}:{obj['line']}"
+        following = (
+            f"unless the target is 0, 1, …, say at {place} which output is which class: `classes: [FIRST, SECOND, …]`, in the order "
+            f"of its probabilities. Then {following}"
+        )
+    return f"{head}\n{table(rows, indent=2)}\nNext: {following}"
 
 
 def _shape(shape: Mapping[str, Any]) -> str:

@@ -14,18 +14,30 @@ def render_search(search: Mapping[str, Any] | None, style: Style, width: int, *,
         return ""
     names = ", ".join(map(printable, search["parameters"] or {}))
     head = f"{style.bold('Search')}  {printable(str(search['method']))} over {names}"
-    if search["trial"] is None:
-        return f"{head}: not done yet"
     listed = search["trials"]
-    best = f"{combination(search['chosen'])} with {printable(str(search['metric']))} {_score(search)} on {search['folds']} folds"
-    failed = sum(trial["mean"] is None for trial in listed)
-    count = f"{len(listed)} trial{'' if len(listed) == 1 else 's'}" + (f", {failed} failed" if failed else "")
-    lines = [f"{head}: {count}", f"  best {best}"]
+    if not listed:
+        return f"{head}: not done yet"
+    lines = [f"{head}: {_count(search, style)}"]
+    if search["trial"] is not None:
+        best = f"{combination(search['chosen'])} with {printable(str(search['metric']))} {_score(search)} on {search['folds']} folds"
+        lines.append(f"  best {best}")
     if trials:
         lines.append(_table(search, listed, style, width))
     else:
         lines.append(style.dim("  --trials lists them"))
     return "\n".join(lines)
+
+
+def _count(search: Mapping[str, Any], style: Style) -> str:
+    """How many trials there are, how many of them failed, and whether they are all."""
+    listed = search["trials"]
+    failed = sum(trial["mean"] is None for trial in listed)
+    trials = f"{len(listed)} trial{'' if len(listed) == 1 else 's'}"
+    if search["failed"]:
+        all_of_them = "all failed" if failed == len(listed) else f"{failed} failed, none is left"
+        return f"{trials}, {style.red(all_of_them)}"
+    count = trials + (f", {failed} failed" if failed else "")
+    return count if search["trial"] is not None else f"not done yet, {count} so far"
 
 
 def adoption_text(report: Mapping[str, Any], *, color: bool) -> str:

@@ -216,12 +216,37 @@ def test_a_failing_trial_loses_and_is_named_and_all_failing_is_an_error(searched
     done = projects.run("build", "line@v5", "line@v6", cwd=root)
     assert done.returncode == 1
     assert "warning[trials-failed]" in done.stdout
+    marks = [line.split()[:3] for line in done.stdout.splitlines() if " trial-" in line]
+    assert [mark for mark, _, address in marks if address == "model/line@v5"] == ["✓", "!"]
+    assert [mark for mark, _, address in marks if address == "model/line@v6"] == ["!", "!"]
     search = shown(root, "line@v5")["search"]
     assert search["chosen"] == {"n_neighbors": 3}
     assert [one["mean"] is None for one in search["trials"]] == [False, True]
     assert "error[search-failed]" in done.stdout
     assert re.search(r"✗ search model/line@v6[^✓]*--> model-line.yaml:\d+:\d+", done.stdout)
     assert "skipped: search of model/line@v6 failed" in done.stdout
+    # what was tried is kept, and says why
+    failed = shown(root, "line@v6")["search"]
+    assert (failed["failed"], failed["chosen"], [one["chosen"]["n_neighbors"] for one in failed["trials"]]) == (True, None, [4000, 5000])
+    assert all(one["mean"] is None and str(one["chosen"]["n_neighbors"]) in one["reason"] for one in failed["trials"])
+    text = projects.run("show", "line@v6", "--trials", cwd=root).stdout
+    assert "2 trials, all failed" in text
+    lines = [line.split() for line in text.splitlines() if line.strip().startswith("trial-")]
+    assert [line[:3] for line in lines] == [["trial-1", "4000", "failed"], ["trial-2", "5000", "failed"]]
+    assert "not done yet" not in text
+
+
+def test_the_trials_of_a_search_under_way_are_listed(searched: Callable[[], Path]) -> None:
+    """Brother of the trials that all failed: here some have ended, as after a kill, and (brother) those of a first rung."""
+    root = searched()
+    projects.edit(root / "model-line.yaml", "C: [0.01, 1, 100]", "C: [0.01, 1, 100, 3]")
+    projects.edit(root / "model-line.yaml", "trials: 4, cross", "trials: 5, cross")
+    for version, ended in (("v1", 3), ("v3", 4)):
+        search = shown(root, f"line@{version}")["search"]
+        assert (search["failed"], search["trial"], len(search["trials"])) == (False, None, ended)
+        text = projects.run("show", f"line@{version}", "--trials", cwd=root).stdout
+        assert f"not done yet, {ended} trials so far" in text
+        assert text.count("trial-") == ended
 
 
 def test_a_rebuild_gives_the_same_bytes(applied: tuple[Path, list[dict]]) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from leptonctl.commands import show as commands
+from leptonctl.commands.built_versions import BuiltVersion
 from leptonctl.commands.session import Session
+from leptonctl.commands.show_version import learned_from
 from leptonctl.views.style import text_width
 from tests import projects
 
@@ -239,3 +241,13 @@ def test_verify_fits_the_terminal_unless_all_of_it_is_asked_for(looking: Path) -
     assert not any(line.rstrip().endswith(" -") for line in short.splitlines())
     digest = json.loads(projects.run("verify", "line@v1", "--json", cwd=looking).stdout)["artifact"]
     assert digest in projects.run("verify", "line@v1", "-v", cwd=looking).stdout
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [({}, ["a", "b", "w"]), ({"sample_weight": "w"}, ["a", "b"]), ({"features": ["b"], "sample_weight": "w"}, ["b"])],
+)
+def test_features_are_those_that_the_version_learned_from(recipe: dict, expected: list[str]) -> None:
+    """Neither the weights of the rows nor (brother) columns of the data that it does not list."""
+    version = BuiltVersion(address="model/line@v1", digest="", recipe=recipe)
+    assert learned_from(version, [{"name": name} for name in ("a", "b", "w")]) == expected

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
+from tests.test_output_schemas import problems
 
 VERSIONS = {
     "v1": "{}", "v2": "{import: vendor/forest.onnx}", "v3": "{params: {C: 0.5}}", "v4": "{import: vendor/forest.onnx, threshold: 0.1}",
@@ -31,6 +33,20 @@ def forest(root: Path, name: str = "forest.onnx", trees: int = 8) -> bytes:
     (root / "vendor").mkdir(exist_ok=True)
     (root / "vendor" / name).write_bytes(data)
     return data
+
+
+def network(root: Path, width: int, last: str) -> str:
+    """The path of a network of one layer, as torch exports it: it names no classes."""
+    weights = numpy_helper.from_array(np.ones((2, width), np.float32), "w")
+    shapes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", k]) for name, k in (("x", 2), ("out", width))]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["all"]), helper.make_node(last, ["all"], ["out"])]
+    model = helper.make_model(
+        helper.make_graph(nodes, "network", shapes[:1], shapes[1:], [weights]), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
+    path = f"vendor/{last.lower()}{width}.onnx"
+    (root / "vendor").mkdir(exist_ok=True)
+    (root / path).write_bytes(model.SerializeToString())
+    return path
 
 
 def line(root: Path, version: str, rest: str) -> None:
@@ -287,3 +303,33 @@ def test_the_command_writes_the_version_keeps_comments_and_takes_back_what_is_no
         refused = projects.run("import", *arguments, "--json", cwd=root)
         assert [d["id"] for d in json.loads(refused.stdout)["diagnostics"]] == [id_], refused.stdout
     assert (file.read_text(encoding="utf-8"), (root / "models" / "third.yaml").exists()) == (before, False)
+
+
+def test_the_command_says_when_the_classes_have_to_be_listed(tiny: Callable[..., Path]) -> None:
+    """Not for a regression whose one output may be either (brother), nor where the base block lists them."""
+    root = tiny({"line": {"v1": "{}"}, "level": {"v1": "{}"}, "told": {}}, {})
+    projects.edit(root / "model-level.yaml", "task: classification", "task: regression")
+    projects.edit(root / "model-level.yaml", "algorithm: logistic_regression", "algorithm: linear")
+    (root / "model-told.yaml").write_text(
+        "kind: Model\nname: told\ndataset: points@first\ntask: classification\nimport: vendor/softmax2.onnx\nclasses: [above, below]\n"
+        "versions:\n  v1: {}\n", encoding="utf-8",
+    )  # fmt: skip
+    softmax, single = network(root, 2, "Softmax"), network(root, 1, "Sigmoid")
+    said = projects.run("import", softmax, "--model", "line", "--version", "v2", cwd=root).stdout
+    assert "classes  not listed in the file" in said
+    assert "say at model-line.yaml:9 which output is which class: `classes: [FIRST, SECOND, …]`" in said
+    for model, file, needed in (("line", single, True), ("level", single, False), ("told", softmax, False)):
+        done = projects.run("import", file, "--model", model, "--version", "v3", "--json", cwd=root)
+        assert done.returncode == 0, (model, done.stdout)
+        obj = json.loads(done.stdout)
+        assert (obj["needs_classes"], obj["classes"]) == (needed, None), model
+        assert problems("import", obj) == []
+
+
+def test_what_waits_for_a_failed_import_names_the_import(tiny: Callable[..., Path]) -> None:
+    """By its op, as the line above calls it, not by the name of the step that stands in its place."""
+    root = tiny({"line": {"v1": "{import: vendor/cut.onnx}"}}, {})
+    (root / "vendor" / "cut.onnx").write_bytes(forest(root)[:-40])
+    done = projects.run("build", "--json", cwd=root)
+    skipped = {event["op"]: event["because"] for event in projects.events(done.stdout) if event["type"] == "step_skipped"}
+    assert (done.returncode, skipped) == (1, {"evaluate": "import of model/line@v1"})

@@ -83,6 +83,15 @@ def test_a_comparison_reads_what_both_sides_learned_before(first: str, second: s
         ("  v1: {}\n  v2: {warm_start: v1, class_weight: balanced}\n", [("cannot-continue", "v1")]),
         ("  v1: {}\n  v2: {warm_start: v1, calibrate: {method: sigmoid}}\n", [("cannot-continue", "v1")]),
         ("  v1: {}\n  v2: {warm_start: v1, threshold: 0.4}\n", []),
+        # what is wrong with a version itself does not wait for the one before it to be mended
+        (
+            "  v1: {}\n  v2: {warm_start: v1, class_weight: balanced}\n  v3: {warm_start: v2, calibrate: {method: sigmoid}}\n",
+            [("cannot-continue", "v1"), ("cannot-continue", "v2")],
+        ),
+        ("  v1: {}\n  v2: {warm_start: v9, threshold: {metric: f1}}\n", [("unknown-version", "v9"), ("cannot-continue", "v9")]),
+        ("  v1: {}\n  v2: {warm_start: v9, algorithm: knn}\n", [("unknown-version", "v9"), ("cannot-continue", "v9")]),
+        # that an imported version goes on from nothing is told once
+        ("  v1: {}\n  v2: {warm_start: v1, import: first.onnx}\n", [("import-conflict", "warm_start")]),
         # one mistake is told once, though others go on from the version that has it
         ("  v1: {algorithm: no_such}\n  v2: {warm_start: v1}\n  v3: {warm_start: v2}\n", [("unknown-algorithm", "no_such")]),
     ],

@@ -356,3 +356,18 @@ def test_a_bomb_takes_only_its_trial_with_it(numbers, monkeypatch):
     assert numbers.refusal(endless()) == (
         "bad-onnx", "The graph does not answer 30 rows in 1.5 s.", "export a smaller model, or look for a loop in its graph",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("missing", "check"), [(False, "no_number_complete"), (True, "no_number")])
+def test_rows_without_an_answer_are_laid_to_missing_cells_only_where_there_are_any(tmp_path, missing, check):
+    world = World(tmp_path, (X[:, 0] * 2).astype(np.float64), {name: X[:, place].copy() for place, name in enumerate(NAMES)})
+    if missing:
+        world.frame = world.frame.with_columns(pl.lit(float("nan"), dtype=pl.Float32).alias("a"))
+        world.needs = {"prepare": prepared(world.shelf, world.frame[:60], world.frame[60:])}
+    graph = network(width=1)
+    weights = np.full((3, 1), 1 if missing else np.nan, np.float32)
+    graph.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, "w"))
+    (tmp_path / "m.onnx").write_bytes(graph.SerializeToString())
+    inputs = {"task": "regression", "target": "y", "file": {"path": "m.onnx"}}
+    outputs = import_graph.run(inputs, world.needs, bench(world.shelf, tmp_path)).outputs
+    assert [(one["check"], one["count"]) for one in outputs["notices"]] == [(check, 30)]

@@ -291,6 +291,44 @@ def test_rows_that_cannot_be_predicted_are_a_failure(rows: object, applied: Appl
     assert refused.value.diagnostics[0].hint
 
 
+@pytest.mark.parametrize(
+    ("rows", "id_", "detail"),
+    [
+        ([{"x": 1}], "missing-column", 'a row has no column "y".'),
+        ([{"x": 1, "y": 2}, {"x": float("nan"), "y": 1}], "data-contract", "(row 2)"),
+        ([{"x": "a", "y": 2}, {"x": "b", "y": 1}], "data-contract", "(rows 1, 2)"),
+        ([], "usage", "the list is empty"),
+        ([{}], "usage", "they have no columns"),
+        ("none.csv", "missing-file", "none.csv"),
+        ("wrong.csv", "data-contract", "(line 2)"),
+        ("latin.csv", "bad-encoding", "latin.csv"),
+    ],
+)
+def test_a_failure_speaks_of_the_rows_and_of_no_option(
+    rows: object, id_: str, detail: str, applied: Applied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a file that was written behind the caller's back; (brother) nor, for the caller's own file, of the command line."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.csv").write_text("x,y\na,1\n", encoding="utf-8")
+    (tmp_path / "latin.csv").write_bytes(b"x,y\n1,\xe9\n")
+    with pytest.raises(Failure) as refused:
+        applied.project.predict("line@v1", rows)
+    (problem,) = refused.value.diagnostics
+    assert (problem.id, detail in problem.detail) == (id_, True), problem.detail
+    assert problem.hint
+    assert "--" not in problem.hint
+    assert ".jsonl" not in str(refused.value)
+    assert "cp1252" in problem.hint or id_ != "bad-encoding"
+
+
+@pytest.mark.parametrize(("folder", "id_"), [("none", "no-folder"), (".", "no-project")])
+def test_a_folder_without_a_project_is_told_in_the_words_of_the_library(folder: str, id_: str, tmp_path: Path) -> None:
+    with pytest.raises(Failure) as refused:
+        Project.load(tmp_path / folder)
+    (problem,) = refused.value.diagnostics
+    assert (problem.id, "-C" in problem.hint) == (id_, False)
+
+
 def test_missing_cells_of_any_library_are_missing() -> None:
     from leptonctl.library.predictions import records_of
 

@@ -109,6 +109,8 @@ def digests_of_v2(root: Path) -> str:
         (lambda p: create_version("v 9", "line", project=p), "bad-name"),
         (lambda p: create_version("v9", "line", project=p, params={"D": 1}), "unknown-parameter"),
         (lambda p: create_version("v9", "line", project=p, params={"C": object()}), "usage"),
+        (lambda p: create_version("v9", "line", project=p, params={"C": float("nan")}), "usage"),
+        (lambda p: create_version("v9", "line", project=p, search={"parameters": {"C": [1.0, float("inf")]}}), "usage"),
         (lambda p: create_version("v9", "line", project=p, colour="red"), "unknown-key"),
         (lambda p: create_version("v9", "line", project=p, algorithm=None), "missing-algorithm"),
         (lambda p: update_version("v9", "line", "x", project=p), "unknown-version"),
@@ -255,6 +257,8 @@ def test_what_was_not_said_is_as_init_would_write_it(tmp_path: Path) -> None:
         (lambda f: deployed(f, target="moon"), "unknown-platform"),
         (lambda f: model(f).upload_model(f / "none.onnx"), "missing-file"),
         (lambda f: model(f).upload_model(f / "data" / "points.csv"), "bad-onnx"),
+        (lambda f: model(f).upload_model(__file__), "outside-project"),
+        (lambda f: model(f).train(C=float("inf")), "usage"),
     ],
 )
 def test_what_the_short_form_refuses_leaves_the_files_alone(call, expected: str, copy: Path) -> None:

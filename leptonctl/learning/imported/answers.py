@@ -34,10 +34,10 @@ def check_answers(answers: Mapping[str, np.ndarray], rows: int, classes: Classes
     return Prediction(labels=labels, probabilities=probabilities, classes=classes.sorted)
 
 
-def not_finite(prediction: Prediction) -> int:
-    """How many rows have no number for an answer."""
+def not_finite(prediction: Prediction) -> np.ndarray:
+    """[N] bool: the rows that have no number for an answer."""
     numbers = prediction.values if prediction.values is not None else np.asarray(prediction.probabilities)
-    return int((~np.isfinite(numbers)).reshape(len(numbers), -1).any(axis=1).sum())
+    return (~np.isfinite(numbers)).reshape(len(numbers), -1).any(axis=1)
 
 
 def disagreeing(prediction: Prediction) -> int:

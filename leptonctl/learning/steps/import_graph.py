@@ -73,7 +73,7 @@ def run(inputs: dict[str, Json], needs: Needs, bench: Bench) -> Produced:
         MANIFEST_FILE: artifacts.put_artifact(encode(manifest)),
         GOLDEN_FILE: artifacts.put_artifact(encode(golden(features, rows.columns, prediction, contract.dates, rows.texts))),
     }
-    notices, parity = _notices(prediction), None
+    notices, parity = _notices(prediction, layout.arrays(rows.columns)), None
     if library_file is not None:
         taken = np.column_stack([as_number(rows.columns[name]) for name in entries[0].columns])
         parity = compared(library_file, taken, prediction, classes.names if classes else ())
@@ -136,10 +136,12 @@ def _answers(graph: bytes, layout: Inputs, rows: Rows, classes: Classes | None) 
     return check_answers(answers, len(rows.y), classes)
 
 
-def _notices(prediction: Prediction) -> list[Notice]:
+def _notices(prediction: Prediction, inputs: "Sequence[np.ndarray]") -> list[Notice]:
     found = []
-    if count := not_finite(prediction):
-        found.append(Notice(check="no_number", count=count))
+    if (without := not_finite(prediction)).any():
+        # as text a missing cell is empty, and as a number it is NaN, which equals nothing
+        gaps = any(((values[without] == "") | (values[without] != values[without])).any() for values in inputs)
+        found.append(Notice(check="no_number" if gaps else "no_number_complete", count=int(without.sum())))
     if count := disagreeing(prediction):
         found.append(Notice(check="other_label", count=count))
     return found
