@@ -24,7 +24,7 @@ def search_story(session: Session, version: BuiltVersion) -> dict[str, Json] | N
     result = version.results.get(SEARCH)
     metric = session.catalog.metrics.get((str(version.recipe.get("task")), str(spec.get("metric"))))
     outputs: Mapping[str, Json] = result.outputs if result else {}
-    trials = [*_trials(session, result)] if result else [*_ended(version)]
+    trials: list[Json] = [*_trials(session, result)] if result else [*_ended(version)]
     return {
         "method": spec.get("method"),
         "parameters": spec.get("parameters"),
@@ -59,7 +59,7 @@ def _trials(session: Session, search: Result) -> Iterator[Json]:
         yield {**trial, "seconds": seconds.get(str(trial.get("name")))}
 
 
-def _ended(version: BuiltVersion) -> Iterator[dict[str, Json]]:
+def _ended(version: BuiltVersion) -> Iterator[Json]:
     """The trials of a search that is not done, or failed: those that have a result, in the order of the rungs."""
     for name in sorted(filter(_is_trial, version.results), key=place_of):
         result = version.results[name]

@@ -163,7 +163,8 @@ def _joined(model: Model, parent: Model, *, refit: bool) -> Model:
 def why_alone(model: Model, catalog: Catalog) -> tuple[str, str, str] | None:
     """Id, summary and detail of why a version like this one could not go on from it; None where nothing is known against it."""
     if model.origin != "trained":
-        detail = f"{model.declared.version} is imported, and no version can go on from it"
+        way = "imported" if model.origin == "imported" else "made by a command"
+        detail = f"{model.declared.version} is {way}, and no version can go on from it"
         return "cannot-continue", "The version was not trained here", detail
     mistakes = _mistakes(model, model, catalog, model.declared.at("algorithm"), refit=False)
     return next(((one.id, one.summary, one.detail) for one in mistakes), None)

@@ -93,6 +93,7 @@ class Import(Answer):
     outputs: tuple[Tensor, ...]
     task: str | None
     classes: tuple[int | str, ...] | None
+    needs_classes: bool
 
     def text(self, *, color: bool = False) -> str:
         from leptonctl.views.imported import imported_text

@@ -37,7 +37,8 @@ def check_answers(answers: Mapping[str, np.ndarray], rows: int, classes: Classes
 def not_finite(prediction: Prediction) -> np.ndarray:
     """[N] bool: the rows that have no number for an answer."""
     numbers = prediction.values if prediction.values is not None else np.asarray(prediction.probabilities)
-    return (~np.isfinite(numbers)).reshape(len(numbers), -1).any(axis=1)
+    without: np.ndarray = ~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
+    return without
 
 
 def disagreeing(prediction: Prediction) -> int:
