@@ -79,7 +79,7 @@ def test_the_rules_of_a_column_stay_in_their_column() -> None:
         "name": "subject_capitals", "role": "feature", "type": "integer", "hashed": False, "missing": 0.0, "distinct": 1371, "declared": True,
         "min": 0, "max": None, "values": None, "fill": None, "nullable": False, "lowest": 0, "highest": 89440, "distribution": None, "rules": {},
     }  # fmt: skip
-    dataset = _columns({"columns": [column]}, Style(False), 80)
+    dataset = _columns({"columns": [column], "rows": {"train": 1371}}, Style(False), 80)
     lines = dataset.split("\n")[1:]
     place = lines[0].index("contract")
     assert all(text_width(line) <= 80 for line in lines)
