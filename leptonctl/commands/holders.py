@@ -128,6 +128,15 @@ def holdings(session: Session, graph: Graph, snapshots: Mapping[str, Snapshot]) 
     )  # fmt: skip
 
 
+def made_of(graph: Graph, package: Result) -> Iterator[Result]:
+    """The results that a package was made of, without the rows: the native model, and the package that a decision starts from."""
+    for key in graph.parents.get(package.key, ()):
+        result = graph.results.get(key)
+        if result is not None and result.op != "prepare":
+            yield result
+            yield from made_of(graph, result)
+
+
 def _unknown(result: Result) -> Iterator[Holder]:
     for name, digest in result.artifacts.items():
         if name != MANIFEST_FILE:
@@ -180,10 +189,11 @@ def _what(session: Session, graph: Graph, result: Result, artifact: str, snapsho
 
 def _of_others(graph: Graph, result: Result) -> str | None:
     """What is known of a file that was made by another program, None of one that a trainer here has made."""
-    if result.op == COMMAND or any(graph.results[key].op == COMMAND for key in graph.parents[result.key] & graph.results.keys()):
+    ops = {part.op for part in (result, *made_of(graph, result))}
+    if COMMAND in ops:
         return UNKNOWN
-    # an imported graph was made elsewhere, of other rows
-    return "" if result.op == "import" else None
+    # an imported graph was made elsewhere, of other rows, whatever was decided on it since
+    return "" if "import" in ops else None
 
 
 def _memorised(session: Session, training: Json, snapshots: Sequence[Snapshot]) -> tuple[str, bool]:

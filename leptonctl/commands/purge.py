@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import cast
 
 from leptonctl.commands.extremes import HOLDS, columns_with_extremes, without_extremes
-from leptonctl.commands.holders import Graph, Holder, Holding, holdings, read_graph
+from leptonctl.commands.holders import Graph, Holder, Holding, holdings, made_of, read_graph
 from leptonctl.commands.marked_rows import SIDES, Snapshot, marks_of, search, wrong_key
 from leptonctl.commands.session import Session
 from leptonctl.commands.who import author_of, owner_of
 from leptonctl.core import address as addresses
 from leptonctl.core.diagnostic import did_you_mean, fail
 from leptonctl.core.frozen import Frozen, replace
-from leptonctl.core.result import Result, Tombstone
+from leptonctl.core.result import Tombstone
 from leptonctl.core.values import Json
 from leptonctl.kinds.dataset import datasets
 from leptonctl.kinds.package import holds_package
@@ -140,19 +140,10 @@ def _bound(graph: Graph) -> dict[str, list[str]]:
             serving.setdefault(pointer.package, []).append(place)
     bound: dict[str, set[str]] = {}
     for package in (result for result in graph.results.values() if holds_package(result)):
-        for result in (package, *_made_of(graph, package)):
+        for result in (package, *made_of(graph, package)):
             for digest in result.artifacts.values():
                 bound.setdefault(digest, set()).update(serving.get(package.outputs.get("package"), ()))
     return {digest: sorted(places) for digest, places in bound.items()}
-
-
-def _made_of(graph: Graph, package: Result) -> Iterator[Result]:
-    """The results that a package was made of, without the rows: the native model, and the package that a decision starts from."""
-    for key in graph.parents.get(package.key, ()):
-        result = graph.results.get(key)
-        if result is not None and result.op != "prepare":
-            yield result
-            yield from _made_of(graph, result)
 
 
 def _paths(source: Mapping[str, Json]) -> list[str]:

@@ -14,6 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
+from leptonctl.core import layout
+from leptonctl.core.codec import decode
+from leptonctl.core.result import Result
 from tests import projects
 from tests.e2e.test_gates import apply, bound, plan, prod
 from tests.test_output_schemas import problems
@@ -333,3 +336,14 @@ def test_what_waits_for_a_failed_import_names_the_import(tiny: Callable[..., Pat
     done = projects.run("build", "--json", cwd=root)
     skipped = {event["op"]: event["because"] for event in projects.events(done.stdout) if event["type"] == "step_skipped"}
     assert (done.returncode, skipped) == (1, {"evaluate": "import of model/line@v1"})
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_purge_of_the_rows_leaves_what_was_imported(root: Path, *, declared: bool) -> None:
+    results = [decode(file.read_bytes(), Result) for file in projects.stored(root, "results").rglob("*") if file.is_file()]
+    (graph,) = {result.artifacts["model.onnx"] for result in results if result.op == "decide"}
+    if not declared:
+        line(root, "v4", "")
+    report = json.loads(projects.run("purge", "points@first", "--yes", "--json", cwd=root).stdout)
+    held = {(holder["address"], holder["artifact"]) for holder in report["holders"]}
+    assert {("model/line@v2", "golden.json"), ("model/line@v4", "golden.json")} <= held
+    assert not {("model/line@v2", "model.onnx"), ("model/line@v4", "model.onnx")} & held
+    assert projects.stored(root, layout.artifact(graph)).exists()
