@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from leptonctl.core.diagnostic import Diagnostic, did_you_mean, error
 from leptonctl.core.frozen import Frozen
+from leptonctl.core.numbers import typed
 from leptonctl.core.values import Json
 from leptonctl.kinds.candidates import MOST_DRAWS, draws, grid, is_range, size
 from leptonctl.kinds.model_weights import CLASS_WEIGHT
 from leptonctl.kinds.schema_search import FACTOR, FOLDS, MOST_TRIALS, TRIALS
-from leptonctl.kinds.settings import typed, without_defaults
+from leptonctl.kinds.settings import without_defaults
 from leptonctl.language.fits import fits
 from leptonctl.language.resolve import Declared, resets_params
 from leptonctl.language.validate import check_value

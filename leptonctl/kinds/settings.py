@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leptonctl.core.diagnostic import Diagnostic
+from leptonctl.core.numbers import typed
 from leptonctl.core.values import Json, Path
 from leptonctl.language.resolve import Declared
 from leptonctl.language.validate import check_value
@@ -26,14 +27,3 @@ def without_defaults(values: Mapping[str, Json], schemas: Mapping[str, Any]) -> 
     """The values that differ from the shipped defaults: only these enter keys, so a default may be written out."""
     defaults = {name: typed(schema.get("default"), schema) for name, schema in schemas.items()}
     return {name: value for name, value in values.items() if value != defaults[name] or type(value) is not type(defaults[name])}
-
-
-def typed(value: Json, schema: Mapping[str, Any]) -> Json:
-    """An integer as a float where the schema allows numbers but not integers, so that 1 and 1.0 are one value."""
-    if type(value) is not int:
-        return value
-    types: set[str] = set()
-    for alternative in (schema, *schema.get("anyOf", ())):
-        type_ = alternative.get("type", [])
-        types.update([type_] if isinstance(type_, str) else type_)
-    return float(value) if "number" in types and "integer" not in types else value

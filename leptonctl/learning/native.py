@@ -22,6 +22,8 @@ from leptonctl.spi.learning import Estimator, NativeForm, Preprocessor, Provider
 
 MODEL, STEPS = "model.skops", "steps.skops"
 """The whole model; the model without the estimator, for a trainer that has its own format for it."""
+_ID = re.compile(r'(?P<before>(?:"content": (?P<scalar>"(?:[^"\\]|\\.)*"),\s+"is_json": true,\s+)?"__id__": )(?P<id>\d+)')
+"""Where skops names an object. Equal scalars are one object: whether they are one in memory depends on how the parameters came here."""
 NO_TESTS = frozenset({"tests", "externals", "conftest", "_testing"})
 TRUSTED = (
     "numpy.dtype",
@@ -203,7 +205,7 @@ def _deterministic_archive(content: Mapping[str, Any]) -> bytes:
     source = zipfile.ZipFile(io.BytesIO(_skops().dumps(content)))
     schema = source.read("schema.json").decode()
     ids: dict[str, str] = {}
-    schema = re.sub(r'("__id__": )(\d+)', lambda m: m[1] + ids.setdefault(m[2], str(len(ids))), schema)
+    schema = _ID.sub(lambda m: m["before"] + ids.setdefault(m["scalar"] or m["id"], str(len(ids))), schema)
     files = [name for name in source.namelist() if name != "schema.json"]
     names: dict[str, str] = {}
     for match in re.finditer(r'"file": "([^"]+)"', schema):

@@ -178,6 +178,9 @@ def test_adopt_writes_the_winner_and_nothing_is_trained(searched: Callable[[], P
     after = shown(root, "line@v1")
     assert (after["digest"], after["search"]) == (report["digest"], None)
     assert after["artifacts"] == before["artifacts"]
+    # and a rebuild of what it is now gives what the search has left
+    proof = json.loads(projects.run("verify", "line@v1", "--rebuild", "--json", cwd=root).stdout)
+    assert proof["rebuild"]["verdict"] == "identical", proof["rebuild"]
     # what is decided after the training too
     assert projects.run("adopt", "line@decided", cwd=root).returncode == 0
     applied = projects.finished(projects.run("apply", "--yes", "--json", cwd=root))

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from leptonctl.core.codec import plain
 from leptonctl.core.frozen import replace
+from leptonctl.core.numbers import typed
 from leptonctl.learning.catalog import with_catalog
 from leptonctl.learning.fit import fit, with_defaults
 from leptonctl.learning.native import dump_native, load_native
@@ -239,6 +241,22 @@ def test_the_native_file_has_the_same_bytes_for_the_same_model():
     names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     assert names[-1] == "schema.json"
     assert names[0] == "0.npy"
+
+
+@pytest.mark.parametrize(
+    ("load", "task", "algorithm"),
+    [
+        *((wine, "classification", name) for name in ("logistic_regression", "linear_svm", "knn", "mlp")),
+        *((diabetes, "regression", name) for name in ("knn", "elastic_net", "sgd")),
+    ],
+)
+def test_parameters_that_are_left_out_and_those_that_a_plan_fills_in_give_the_same_bytes(load, task, algorithm):
+    """A search leaves out what is the default. Equal numbers of one source may be one object, those of a record are not (brother)."""
+    columns, target = load()
+    few = slice(0, 100)
+    filled = json.loads(json.dumps({name: typed(one["default"], one) for name, one in CATALOG.trainers[task, algorithm].params.items()}))
+    ways = [fit(recipe(task, algorithm, params=params), take_rows(columns, few), target[few], quiet) for params in ({}, filled)]
+    assert dump_native(ways[0]) == dump_native(ways[1])
 
 
 def test_a_native_file_with_other_types_is_refused_before_it_is_loaded(tmp_path):
